@@ -1,0 +1,49 @@
+# `make demo` and `make test` need nothing but Python 3.11 or newer and the package registry.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo dev test check format package lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/installed ## make .venv and install everything pinned
+
+.venv/installed: requirements.txt handlers/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Switchboard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+demo: setup ## every flow on sample events, narrated, in the local cloud
+	@$(BIN)/python -m stack.local demo
+
+dev: setup ## the local cloud, until Ctrl-C
+	@$(BIN)/python -m stack.local up
+
+test: setup ## the whole test suite
+	@$(BIN)/python -m pytest
+
+check: setup ## formatting, lint, types and layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+package: setup ## the Lambda archive, in build/
+	@$(BIN)/python -m stack.package
+
+lock: setup ## pin pyproject's dependency groups anew
+	@mkdir -p build
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group lambda --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
+	$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
+	{ echo "# Everything to deploy and test. 'make lock' writes this file and handlers/requirements.txt."; echo "-r handlers/requirements.txt"; grep --invert-match --line-regexp --fixed-strings --file=handlers/requirements.txt build/all.txt; } > requirements.txt
+
+clean: ## remove what the other targets made
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The ways in: Lambda entry points and the command line. Each parses, calls ``lib`` and answers."""

@@ -1,0 +1,4 @@
+"""What Switchboard knows: pure decisions at the core, effects at the edge.
+
+Nothing here imports ``handlers`` or ``stack``.
+"""

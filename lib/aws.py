@@ -1,0 +1,140 @@
+"""The only place that makes AWS clients, and the one way to retry a throttled call.
+
+A client is made once a process, at the module level of the handler that needs it. botocore's own retries are off: by
+default it would make up to 10 attempts on DynamoDB, and "exactly one retry" would be a lie (docs/adr/0005). Clients come
+from botocore, boto3's core: the hot path needs neither boto3's resource layer nor its S3 transfer manager, and their
+import is a tenth of a cold start.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import botocore.session
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from lib import errors
+
+CONNECT_TIMEOUT_SECONDS = 0.5
+READ_TIMEOUT_SECONDS = 1.0
+THROTTLE_RETRY_DELAY_SECONDS = 0.5
+
+Result = TypeVar("Result")
+
+_session = botocore.session.get_session()
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the other services' own names.
+_THROTTLES = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "ThrottlingException",
+        "Throttling",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "SlowDown",
+    }
+)
+_DENIALS = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "ExpiredTokenException",
+        "ExpiredToken",
+        "InvalidSignatureException",
+    }
+)
+_ABSENCES = frozenset({"ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "NotFoundException", "404"})
+_SERVER_FAULTS = frozenset(
+    {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
+)
+
+
+def make_client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
+    """Make the client of ``service`` (``dynamodb``, ``sns``, …): one attempt a call, short timeouts.
+
+    Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it.
+    """
+    return _session.create_client(
+        service,
+        config=Config(
+            retries={"total_max_attempts": 1},
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=read_timeout_seconds,
+            tcp_keepalive=True,
+        ),
+    )
+
+
+def error_code(error: BaseException) -> str:
+    """The service's own code of a ``ClientError`` (``ConditionalCheckFailedException``, …); empty for other errors."""
+    if isinstance(error, ClientError):
+        return str(error.response.get("Error", {}).get("Code", ""))
+    return ""
+
+
+def is_condition_failure(error: BaseException) -> bool:
+    """Whether a conditional write was refused by its condition."""
+    return error_code(error) == "ConditionalCheckFailedException"
+
+
+def retry_throttled_once(
+    call: Callable[[], Result],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    on_retry: Callable[[], None] = lambda: None,
+) -> Result:
+    """Run ``call``; on ``ProvisionedThroughputExceededException`` wait 500 ms and run it once more, and nothing else.
+
+    ``on_retry`` is told before the wait. Every other error, and the second throttle, goes to the caller as it is.
+    """
+    try:
+        return call()
+    except ClientError as error:
+        if error_code(error) != "ProvisionedThroughputExceededException":
+            raise
+    on_retry()
+    sleep(THROTTLE_RETRY_DELAY_SECONDS)
+    return call()
+
+
+def translate(error: BotoCoreError | ClientError, doing: str) -> errors.SwitchboardError:
+    """The error of :mod:`lib.errors` that an AWS call's error means, with ``doing`` ("read the lease") in its text."""
+    if isinstance(error, ClientError):
+        return _translate_answer(error, doing)
+    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+        return errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})")
+    if isinstance(error, ReadTimeoutError):
+        return errors.DeadlineExceededError(f"could not {doing}: no answer within the read timeout")
+    if isinstance(error, ConnectionClosedError):
+        return errors.ConnectionLostError(f"could not {doing}: the connection broke")
+    return errors.ConnectionLostError(f"could not {doing}: {type(error).__name__}")
+
+
+def _translate_answer(error: ClientError, doing: str) -> errors.SwitchboardError:
+    code = error_code(error)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    text = f"could not {doing}: {code or status}"
+    if code in _THROTTLES:
+        return errors.ThrottledError(text)
+    if code in _DENIALS:
+        return errors.AccessDeniedError(text)
+    if code in _ABSENCES:
+        return errors.NotFoundError(text)
+    if code in _SERVER_FAULTS or status >= 500:
+        # A 5xx may come after the write: DynamoDB says so for InternalServerError.
+        return errors.ConnectionLostError(text)
+    return errors.PermanentError(text)

@@ -1,0 +1,90 @@
+"""The one place that knows about time.
+
+Stored instants are UTC in the canonical form ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, whose text order is time order.
+What people read is America/Phoenix, which has been UTC-7 all year since 1967. Code that needs the time takes a
+:data:`Clock`, so that a test can stop it.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+TIMEZONE = "America/Phoenix"
+_PHOENIX = ZoneInfo(TIMEZONE)
+
+#: Tells the current instant, in UTC.
+Clock = Callable[[], datetime]
+
+#: Tells seconds that never go backwards; only differences mean anything.
+Monotonic = Callable[[], float]
+
+
+def utc_now() -> datetime:
+    """The current instant, in UTC."""
+    return datetime.now(UTC)
+
+
+monotonic: Monotonic = time.monotonic
+
+
+def parse(text: str) -> datetime:
+    """Read an ISO 8601 instant, whatever its offset and fraction, as UTC.
+
+    Jira writes ``2020-08-03T19:25:21.559-0700``, EventBridge ``2026-01-22T12:00:00Z``.
+
+    Raises:
+        ValueError: the text is no instant, or has no offset and could mean any zone.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"the time {text[:40]!r} has no offset")
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"the time {text[:40]!r} is out of range") from error
+
+
+def canonical(moment: datetime) -> str:
+    """The stored form of an instant: ``2026-01-22T12:00:00.000000Z``.
+
+    Raises:
+        ValueError: ``moment`` has no time zone.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def from_epoch_ms(milliseconds: int) -> datetime:
+    """The instant ``milliseconds`` after the Unix epoch, in UTC.
+
+    Raises:
+        ValueError: out of the range of years 1 to 9999.
+    """
+    try:
+        seconds, rest = divmod(milliseconds, 1000)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+    except (OverflowError, OSError) as error:
+        raise ValueError(f"{milliseconds} ms is out of range") from error
+
+
+def epoch_ms(moment: datetime) -> int:
+    """Milliseconds from the Unix epoch to ``moment``, rounded down."""
+    whole = int(moment.replace(microsecond=0).timestamp())
+    return whole * 1000 + moment.microsecond // 1000
+
+
+def epoch_s(moment: datetime) -> int:
+    """Seconds from the Unix epoch to ``moment``, rounded down: what a DynamoDB TTL attribute holds."""
+    return epoch_ms(moment) // 1000
+
+
+def phoenix(moment: datetime) -> str:
+    """The instant as logs and run records show it: ``2026-01-22T05:00:00.000-07:00``."""
+    return moment.astimezone(_PHOENIX).isoformat(timespec="milliseconds")
+
+
+def for_people(moment: datetime) -> str:
+    """The instant as a message shows it: ``22 Jan 2026 05:00 Phoenix time``."""
+    return f"{moment.astimezone(_PHOENIX):%d %b %Y %H:%M} Phoenix time"

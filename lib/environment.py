@@ -1,0 +1,92 @@
+"""The environment that each function gets: one dataclass a function, used by the stack to write it and by the handler to
+read it, so that the two can't drift apart.
+
+The environment variable of a field is its name in capitals. Lists are comma-separated. An optional field that is not
+set is absent. Secrets are never here, only the ARNs of the secrets.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar, get_args, get_origin
+
+from lib import errors
+
+Value = TypeVar("Value")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What every function has."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the fields from environment variables.
+
+        Raises:
+            ConfigurationError: a required variable is missing or empty, or one does not have its field's type.
+        """
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            text = environ.get(field.name.upper(), "")
+            if text:
+                values[field.name] = _parse(field.name.upper(), text, field.type)
+            elif field.default is dataclasses.MISSING:
+                raise errors.ConfigurationError(f"the environment variable {field.name.upper()} is not set")
+        return cls(**values)
+
+    @classmethod
+    def variables(cls, **values: Value) -> dict[str, Value]:
+        """The environment variables that carry ``values``, given by field name.
+
+        Raises:
+            TypeError: a required field is missing, or a name is no field: stack and handler disagree.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = values.keys() - fields.keys()
+        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - values.keys()
+        if unknown or missing:
+            raise TypeError(f"{cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
+        return {name.upper(): value for name, value in values.items()}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationEnvironment(Environment):
+    """handlers/notification.py"""
+
+    lease_table_name: str
+    lease_table_arn: str
+    operations_table_name: str
+    notify_channels: tuple[str, ...]
+    console_url: str = ""
+    notification_topic_arn: str = ""
+    slack_api_url: str = "https://slack.com/api/"
+    slack_channel: str = ""
+    slack_webhook_url_arn: str = ""
+    slack_bot_token_arn: str = ""
+    govuk_notify_api_key_arn: str = ""
+    govuk_notify_template_id: str = ""
+    govuk_notify_url: str = "https://api.notifications.service.gov.uk"
+    event_webhook_secret_arn: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HealthEnvironment(Environment):
+    """handlers/health.py"""
+
+    version: str = "unknown"
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is tuple and get_args(kind)[0] is str:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise errors.ConfigurationError(f"the environment variable {name} must be true or false, not {text[:40]!r}")
+        return text.lower() == "true"
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise errors.ConfigurationError(f"the environment variable {name} must be a whole number") from None
+    return text

@@ -1,0 +1,115 @@
+"""One JSON object a line, through Powertools Logger, with nothing in it that must not be there.
+
+Every line has ``level``, ``message``, ``generated_at`` (America/Phoenix), ``timezone``, ``function``, ``run_id``
+(the invocation's request id), and ``event_id`` and ``correlation_id`` where the event has them. E-mail addresses are
+replaced by a hash and known shapes of secrets by ``[redacted]``, wherever in the line they turn up; strings are cut.
+docs/observability.md lists the fields.
+"""
+
+import hashlib
+import logging
+import re
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger as PowertoolsLogger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from lib import clock
+
+MAX_FIELD_CHARACTERS = 1000
+"""A longer string in a log line is cut to this."""
+
+# Bounded on both sides of the @ (RFC 5321: 64 and 255), so that a long line costs linear time.
+_EMAIL = re.compile(r"[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}@[\w.-]{1,255}")
+# By shape, never by name: a rule for the word "key" would blank every issue_key.
+_SECRETS = re.compile(
+    r"xox[a-z]-[\w-]{5,}"  # Slack tokens
+    r"|hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]+"
+    r"|sha(?:1|256)=[0-9a-fA-F]{8,}"  # webhook signatures
+    r"|v0=[0-9a-f]{64}"  # Slack signatures
+    r"|Basic [A-Za-z0-9+/=]{12,}|Bearer [\w.~+/=-]{12,}"
+    r"|ATATT[\w=-]{20,}"  # Atlassian API tokens
+    # A GOV.UK Notify key: its name, the service's id and the secret, both UUIDs
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+)
+# Attributes that logging.LogRecord owns: passing one in `extra` raises.
+_RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
+
+
+def hash_email(address: str) -> str:
+    """A short stable stand-in for an e-mail address, the same for every way of writing its case."""
+    return "email:" + hashlib.sha256(address.strip().lower().encode()).hexdigest()[:16]
+
+
+def scrub(text: str) -> str:
+    """``text`` with e-mail addresses hashed and known shapes of secrets blanked."""
+    if "@" in text:
+        text = _EMAIL.sub(lambda match: hash_email(match.group()), text)
+    return _SECRETS.sub("[redacted]", text)
+
+
+def _cut(value: Any, depth: int = 0) -> Any:
+    if isinstance(value, str):
+        if len(value) <= MAX_FIELD_CHARACTERS:
+            return value
+        return f"{value[:MAX_FIELD_CHARACTERS]}… ({len(value) - MAX_FIELD_CHARACTERS} more)"
+    if isinstance(value, dict):
+        return {key: _cut(item, depth + 1) for key, item in list(value.items())[:50]} if depth < 4 else "…"
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_cut(item, depth + 1) for item in list(value)[:50]] if depth < 4 else "…"
+    return value
+
+
+class _Formatter(LambdaPowertoolsFormatter):
+    def serialize(self, log: Any) -> str:
+        line = {key: value if key == "exception" else _cut(value) for key, value in log.items()}
+        line["generated_at"] = clock.phoenix(clock.utc_now())
+        return scrub(super().serialize(line))  # type: ignore[arg-type]  # Powertools types its dict as a LogRecord
+
+
+class Logger:
+    """The logger of one function. Takes fields as keywords, whatever their names."""
+
+    def __init__(self, function: str) -> None:
+        self._logger = PowertoolsLogger(
+            service=function,
+            logger_formatter=_Formatter(
+                log_record_order=["level", "message"],
+                timestamp=None,
+                location=None,
+                timezone=clock.TIMEZONE,
+                function=function,
+                service=None,
+                serialize_stacktrace=False,
+            ),
+        )
+        self._logger.remove_keys(["service"])
+
+    def start_run(self, run_id: str, event_id: str | None = None, correlation_id: str | None = None) -> None:
+        """Begin the lines of one invocation: forget the last one's fields and carry these on every line."""
+        self._logger.clear_state()
+        self._logger.remove_keys(["service"])
+        fields = {"run_id": run_id, "event_id": event_id, "correlation_id": correlation_id}
+        self._logger.append_keys(**{name: value for name, value in fields.items() if value is not None})
+
+    def info(self, message: str, /, **fields: Any) -> None:
+        """Something went as it should."""
+        self._logger.info(message, extra=_safe(fields))
+
+    def warning(self, message: str, /, **fields: Any) -> None:
+        """Something is worth a person's look, and the work went on."""
+        self._logger.warning(message, extra=_safe(fields))
+
+    def error(self, message: str, error: BaseException | None = None, /, **fields: Any) -> None:
+        """Something failed. With ``error``, its class and text are on the line, without a stack trace."""
+        if error is not None:
+            fields = {"error": type(error).__name__, "error_text": str(error), **fields}
+        self._logger.error(message, extra=_safe(fields))
+
+    def defect(self, message: str, error: BaseException, /, **fields: Any) -> None:
+        """Something failed in a way that the code does not know: with the stack trace."""
+        self._logger.error(message, exc_info=error, extra=_safe(fields))
+
+
+def _safe(fields: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}_" if name in _RESERVED else name: value for name, value in fields.items()}

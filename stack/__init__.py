@@ -1,0 +1,1 @@
+"""What exists in the cloud, and the local cloud that runs the same program on a laptop."""
