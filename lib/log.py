@@ -64,7 +64,7 @@ class _Formatter(LambdaPowertoolsFormatter):
     def serialize(self, log: Any) -> str:
         line = {key: value if key == "exception" else _cut(value) for key, value in log.items()}
         line["generated_at"] = clock.phoenix(clock.utc_now())
-        return scrub(super().serialize(line))  # type: ignore[arg-type]  # Powertools types its dict as a LogRecord
+        return scrub(super().serialize(line))
 
 
 class Logger:
