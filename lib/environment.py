@@ -14,6 +14,9 @@ from lib import errors
 
 Value = TypeVar("Value")
 
+CHANNELS = ("sns", "slack", "govuk_notify")
+"""The notification channels, as ``NOTIFY_CHANNELS`` names them."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -29,8 +32,9 @@ class Environment:
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             text = environ.get(field.name.upper(), "")
-            if text:
-                values[field.name] = _parse(field.name.upper(), text, field.type)
+            value = _parse(field.name.upper(), text, field.type) if text else ()
+            if value != ():
+                values[field.name] = value
             elif field.default is dataclasses.MISSING:
                 raise errors.ConfigurationError(f"the environment variable {field.name.upper()} is not set")
         return cls(**values)
