@@ -5,6 +5,7 @@ credentials of its function's role: nothing of this process's environment reache
 timeout is replaced, and what it was doing fails as on Lambda.
 """
 
+import json
 import subprocess
 import sys
 import threading
@@ -186,7 +187,10 @@ class FunctionHost:
     def _replaced(self, message: str) -> bool:
         failed = self.mailbox.replace(message)
         if failed is not None:
-            self._write_log(self.spec.log_group, "platform", f"RequestId: {failed.request_id} Error: {message}")
+            line = f"RequestId: {failed.request_id} Error: {message}"
+            if self.spec.log_format == "JSON":
+                line = json.dumps({"type": "platform.report", "level": "ERROR", "requestId": failed.request_id, "message": line})
+            self._write_log(self.spec.log_group, "platform", line)
         return failed is not None
 
 
