@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_ROOT = Path(__file__).resolve().parents[1]
-# The CLI runs the folder `stack` and puts it first on the path: there `secrets` would hide the standard library's, and
-# `lib` would not be found.
-sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if entry not in (str(_ROOT), str(_ROOT / "stack")))]
+_STACK = Path(__file__).resolve().parent
+_ROOT = _STACK.parent
+# The CLI runs the folder `stack` from within and puts it first on the path, as ".": there `secrets` would hide the standard
+# library's, and `lib` would not be found.
+sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve() not in (_ROOT, _STACK))]
 
 import pulumi  # noqa: E402
 

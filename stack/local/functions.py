@@ -189,7 +189,7 @@ class FunctionHost:
         if failed is not None:
             line = f"RequestId: {failed.request_id} Error: {message}"
             if self.spec.log_format == "JSON":
-                line = json.dumps({"type": "platform.report", "level": "ERROR", "requestId": failed.request_id, "message": line})
+                line = json.dumps({"type": "platform.report", "level": "ERROR", "message": line})
             self._write_log(self.spec.log_group, "platform", line)
         return failed is not None
 

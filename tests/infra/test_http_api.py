@@ -1,11 +1,16 @@
 """The HTTP API: which routes there are, who may call them, and where they lead."""
 
 import json
+from typing import Any
 
+import pulumi
 import pytest
 
+from stack import http_api
+from stack.function import Function
 from stack.http_api import ROUTES, Authorization, Route, invocation_source
-from tests.support.pulumi_graph import declare
+from stack.queues import Queue
+from tests.support.pulumi_graph import declare, record
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
 API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Stage", "aws:lambda/permission:Permission"
@@ -31,10 +36,26 @@ def test_every_route_leads_to_its_function_in_payload_format_1_0() -> None:
     assert len(leads_to) == len(ROUTES)
 
 
-def test_every_route_asks_for_its_authorization() -> None:
-    asked = {each.inputs["routeKey"]: each.inputs["authorizationType"] for each in declare().all(ROUTE)}
+def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
+    routes = [
+        Route("POST", "/drafts", "approvals", Authorization.AWS_IAM),
+        Route("POST", "/slack/interactions", "approvals", Authorization.NONE),
+    ]
 
-    assert asked == {route.key: route.authorization.value for route in ROUTES}
+    def program() -> dict[str, pulumi.Output[Any]]:
+        text = pulumi.Output.from_input("approvals")
+        approvals = Function(
+            entry_point="approvals", name=text, arn=text, log_group_name=text, failures=Queue(name=text, arn=text)
+        )
+        return {"url": http_api.create(routes, {"approvals": approvals}, log_retention_days=1).url}
+
+    graph = record(program)
+
+    assert {each.inputs["routeKey"]: each.inputs["authorizationType"] for each in graph.all(ROUTE)} == {
+        "POST /drafts": "AWS_IAM",
+        "POST /slack/interactions": "NONE",
+    }
+    assert graph.one(INTEGRATION).inputs["integrationUri"] == "approvals"
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)

@@ -181,6 +181,17 @@ def test_a_queue_lets_in_the_one_rule_that_may_send_and_nobody_else() -> None:
     assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": "arn:aws:events:us-west-2:123456789012:rule/bus/lease"}}
 
 
+def test_only_the_alarm_topic_lets_an_aws_service_publish() -> None:
+    may_publish = {
+        policy.name: each["Principal"]
+        for policy in declare().all("aws:sns/topicPolicy:TopicPolicy")
+        for each in statements(policy.inputs["policy"])
+        if each["Effect"] == "Allow"
+    }
+
+    assert may_publish == {"alarms": {"Service": "cloudwatch.amazonaws.com"}}
+
+
 def test_the_alarm_topic_lets_cloudwatch_publish_from_this_account_only() -> None:
     policy = topic_policy("arn:aws:sns:us-west-2:123456789012:alarms", ["cloudwatch.amazonaws.com"])
     [allowed] = [each for each in policy["Statement"] if each["Effect"] == "Allow"]

@@ -22,7 +22,12 @@ from pulumi.runtime.stack import run_pulumi_func
 root = os.getcwd()
 sys.path.insert(0, root)
 from stack import package
-package.archive = lambda: pulumi.AssetArchive({})
+seen = {}
+def archive():
+    import secrets
+    seen["secrets"] = secrets.__file__
+    return pulumi.AssetArchive({})
+package.archive = archive
 sys.path.remove(root)
 sys.path[:] = [entry for entry in sys.path if entry not in ("", root)]
 sys.modules.pop("secrets", None)
@@ -42,8 +47,7 @@ try:
     loop.run_until_complete(run_pulumi_func(lambda: runpy.run_path(".", run_name="__main__")))
 except pulumi.RunError as error:
     sys.exit(f"error: {error}")
-import secrets
-print(json.dumps({"secrets": secrets.__file__, "exports": sorted(pulumi.runtime.get_root_resource().outputs)}))
+print(json.dumps({**seen, "exports": sorted(pulumi.runtime.get_root_resource().outputs)}))
 """
 
 

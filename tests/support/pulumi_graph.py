@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
@@ -83,6 +83,19 @@ def declare(config: Mapping[str, str] | None = None, secrets: Mapping[str, str] 
 
 @functools.cache
 def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str], ...], stack: str) -> Graph:
+    def program() -> Mapping[str, pulumi.Output[Any]]:
+        from stack.__main__ import deploy
+        from stack.settings import Settings
+
+        values = {f"switchboard:{key}": value for key, value in (*config, *secrets)}
+        pulumi.runtime.set_all_config(values, secret_keys=[f"switchboard:{key}" for key, _ in secrets])
+        return deploy(Settings.load(), pulumi.AssetArchive({}), stack)
+
+    return record(program, stack)
+
+
+def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str = "prod") -> Graph:
+    """Run any piece of program, which returns its outputs, and return what it declared."""
     recorder = _Recorder()
     outputs: dict[str, Any] = {}
     options: dict[tuple[str, str], pulumi.ResourceOptions] = {}
@@ -94,20 +107,15 @@ def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str]
     def note_options(args: pulumi.ResourceTransformationArgs) -> None:
         options[args.type_, args.name] = args.opts
 
-    def program() -> None:
-        from stack.__main__ import deploy
-        from stack.settings import Settings
-
+    def run() -> None:
         pulumi.runtime.register_stack_transformation(note_options)
-        for name, value in deploy(Settings.load(), pulumi.AssetArchive({}), stack).items():
-            pulumi.Output.from_input(value).apply(lambda known, name=name: outputs.__setitem__(name, known))
+        for name, value in program().items():
+            value.apply(lambda known, name=name: outputs.__setitem__(name, known))
 
     try:
         set_root_resource(None)  # else this run would inherit what an earlier one registered
         set_mocks(recorder, project="switchboard", stack=stack, preview=False)
-        values = {f"switchboard:{key}": value for key, value in (*config, *secrets)}
-        pulumi.runtime.set_all_config(values, secret_keys=[f"switchboard:{key}" for key, _ in secrets])
-        loop.run_until_complete(run_pulumi_func(program))
+        loop.run_until_complete(run_pulumi_func(run))
     finally:
         asyncio.set_event_loop(None)
         loop.close()
