@@ -96,3 +96,16 @@ def test_the_local_stack_can_reach_no_endpoint_but_loopback() -> None:
     assert set(endpoints.values()) == {"http://127.0.0.1:4566"}
     known = set(pulumi_aws.ProviderEndpointArgs.__init__.__annotations__)
     assert {f"{name}_" if name == "lambda" else name for name in endpoints} <= known
+
+
+def test_the_deployment_page_tells_of_every_key_with_its_default() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    assert [key for key in SCHEMA if f"`{key}`" not in page] == []
+    rows = {line.split("|")[1].strip(): line.split("|")[3].strip() for line in page.splitlines() if line.startswith("| `")}
+    for key, declared in SCHEMA.items():
+        shown = rows.get(f"`{key}`")
+        if shown is not None:
+            default = declared["default"]
+            written = ", ".join(default) if isinstance(default, list) else str(default)
+            assert shown.replace("`", "") == written, key
