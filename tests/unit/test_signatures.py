@@ -101,6 +101,17 @@ def test_an_unset_secret_does_not_switch_the_check_off(unset: Secret) -> None:
             verify_webhook(headers, BODY, unset)
 
 
+def test_an_empty_value_beside_a_good_one_is_no_key_to_the_door() -> None:
+    class Careless(Secret):
+        def values(self) -> tuple[str, ...]:
+            return ("", "good")
+
+    careless = Careless(SecretsManager("good"), "arn", Stopwatch())
+    verify_webhook(signed("good"), BODY, careless)
+    with pytest.raises(errors.UnauthenticatedError):
+        verify_webhook(signed(""), BODY, careless)
+
+
 def test_a_secret_that_cannot_be_read_is_not_the_senders_fault() -> None:
     manager = SecretsManager()
     with pytest.raises(errors.PermanentError) as raised:
