@@ -1,4 +1,4 @@
-"""Serves a WSGI application on loopback, in threads, with keep-alive."""
+"""Serves a WSGI application on loopback, in threads, one request a connection (werkzeug's server keeps none alive)."""
 
 import errno
 import socket
@@ -20,8 +20,8 @@ class PortTakenError(StartError):
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"  # keep-alive
-    disable_nagle_algorithm = True  # head and body are two writes: without this a kept-alive answer waits 40 ms
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are two writes, and the second must not wait for the first's ACK
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the access log is the HTTP API's own."""
