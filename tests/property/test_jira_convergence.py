@@ -107,9 +107,7 @@ class Convergence(RuleBasedStateMachine):
     def begin(self):
         self.site = Site()
         self.table = FakeTable()
-        self.store = JiraStore(
-            self.table, "issues", history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START
-        )
+        self.store = JiraStore(self.table, "issues", history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
         self.reader = IssueStore(self.table, "issues", page_size=2)
         self.sent = []
         self.arrived = set()
