@@ -81,7 +81,7 @@ class JiraClient:
             options={"rest_api_version": "3"},
             get_server_info=False,
             max_retries=0,
-            timeout=timeout,  # type: ignore[arg-type] # requests takes a pair, and so does the session beneath
+            timeout=timeout,
         )
         self._seconds_left = seconds_left
         self._sleep = sleep
@@ -188,7 +188,7 @@ class JiraClient:
 
     def _again_and_again(self, call: Callable[[], Result]) -> Result:
         retrying = tenacity.Retrying(
-            stop=tenacity.stop_after_attempt(ATTEMPTS) | self._out_of_time,
+            stop=self._gives_up,
             wait=_wait,
             retry=tenacity.retry_if_exception_type((errors.RetryableError, errors.AmbiguousError)),
             sleep=self._sleep,
@@ -196,14 +196,14 @@ class JiraClient:
         )
         return retrying(call)
 
-    def _out_of_time(self, state: tenacity.RetryCallState) -> bool:
-        return state.upcoming_sleep >= self._seconds_left()
+    def _gives_up(self, state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._seconds_left()
 
     def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Json:
         """One request. The SDK's session carries the credentials; its resource objects would hide the JSON."""
         url = f"{self._base_url}/rest/api/3/{path}"
         try:
-            response = self._jira._session.request(method, url, **arguments)  # noqa: SLF001 - no public way to raw JSON
+            response = self._jira._session.request(method, url, **arguments)
             answer = response.json()
         except JIRAError as error:
             raise _translate(error, doing) from None  # its text holds headers and body
