@@ -19,13 +19,13 @@ SEARCH = "/rest/api/3/search/jql"
 WHOLE = Checkpoint(KeyRange("OPS"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def jira():
     with jira_site() as (site, client):
         yield site, client
 
 
-@pytest.fixture()
+@pytest.fixture
 def table():
     return FakeTable()
 
@@ -43,7 +43,7 @@ def live_keys(site):
     return [issue.key for issue in sorted(issues, key=lambda issue: issue.number)]
 
 
-@pytest.fixture()
+@pytest.fixture
 def in_step(jira, table):
     """250 issues, three pages, and a store that has them."""
     site, client = jira
