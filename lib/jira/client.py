@@ -74,9 +74,9 @@ class JiraClient:
         sleep: Callable[[float], None] = time.sleep,
         timeout: tuple[float, float] = (_CONNECT_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS),
     ) -> None:
-        self._base_url = base_url.rstrip("/")
+        self.base_url = base_url.rstrip("/")
         self._jira = JIRA(
-            server=self._base_url,
+            server=self.base_url,
             basic_auth=(email, api_token),
             options={"rest_api_version": "3"},
             get_server_info=False,
@@ -201,7 +201,7 @@ class JiraClient:
 
     def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Json:
         """One request. The SDK's session carries the credentials; its resource objects would hide the JSON."""
-        url = f"{self._base_url}/rest/api/3/{path}"
+        url = f"{self.base_url}/rest/api/3/{path}"
         try:
             response = self._jira._session.request(method, url, **arguments)
             answer = response.json()

@@ -42,6 +42,15 @@ class FakeTable:
     def delete_item(self, *, TableName: str, Key: Item, **options: Any) -> dict[str, Any]:  # noqa: N803
         return self._write(_primary_key(Key), None, "delete_item", options)
 
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
+        ((name, requests),) = RequestItems.items()
+        assert 0 < len(requests) <= 25
+        keys = [_primary_key(request["PutRequest"]["Item"]) for request in requests]
+        assert len(set(keys)) == len(keys), "DynamoDB refuses duplicate keys"
+        for request in requests:
+            self.put_item(TableName=name, Item=request["PutRequest"]["Item"])
+        return {"UnprocessedItems": {}}
+
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:  # noqa: N803
         item = self.items.get(_primary_key(Key))
         self._count("get_item", _read_units([item] if item else [], ConsistentRead))
