@@ -161,6 +161,15 @@ def test_a_lost_permission_deletes_nothing(in_step, table, hidden):
     assert len(stored_keys(table)) == 250
 
 
+def test_an_unseen_project_that_lists_as_empty_deletes_nothing(in_step, table):
+    site, client = in_step
+    site.site.hidden = {"OPS"}
+    site.faults.add(Fault(path=SEARCH, status=200, body='{"issues": [], "isLast": true}', times=999))
+    result = reconciler(client, table, limit=DeleteLimit.parse("100%")).sweep(WHOLE)
+    assert "may not see it" in result.refused[0]
+    assert len(stored_keys(table)) == 250
+
+
 def test_more_deletions_than_allowed_are_refused_all_together(in_step, table):
     site, client = in_step
     for number in range(1, 5):
@@ -223,8 +232,9 @@ def test_a_range_whose_bound_is_no_issue_is_refused(in_step, table):
     """Jira's search finds nothing then, and says nothing."""
     site, client = in_step
     site.delete("OPS-90")
-    assert client.search(KeyRange("OPS", 90).jql()).issues == ()
-    result = reconciler(client, table).sweep(Checkpoint(KeyRange("OPS", 90)))
+    few = KeyRange("OPS", 90, 95)
+    assert client.search(few.jql()).issues == ()
+    result = reconciler(client, table).sweep(Checkpoint(few))
     assert result.refused
     assert len(stored_keys(table)) == 250
 
