@@ -75,9 +75,58 @@ class NotificationEnvironment(Environment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksEnvironment(Environment):
+    """handlers/webhooks.py"""
+
+    jira_issues_table_name: str
+    artifact_bucket_name: str
+    jira_queue_url: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_webhook_secret_arn: str = ""
+    commit_webhook_secret_arn: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class JiraWorkerEnvironment(Environment):
+    """handlers/jira_worker.py"""
+
+    jira_issues_table_name: str
+    artifact_bucket_name: str
+    history_days: int
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationEnvironment(Environment):
+    """handlers/reconciliation.py"""
+
+    jira_issues_table_name: str
+    operations_table_name: str
+    artifact_bucket_name: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    reconcile_max_deletes: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEnvironment(Environment):
     """handlers/health.py"""
 
+    lease_table_name: str
+    jira_issues_table_name: str
+    operations_table_name: str
+    secret_arns: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
     version: str = "unknown"
 
 
