@@ -29,6 +29,7 @@ from lib.jira.issues import project_key
 from lib.jira.merge import KeyRange
 from lib.jira.progress import Change, Checkpoint, Counts, DeleteLimit, Result
 from lib.jira.reading import IssueStore
+from lib.jira.recompute import CorrelationStore
 from lib.jira.reconciliation import RESERVE_SECONDS, Reconciler
 from lib.jira.reconciliation_requests import Mode, Request, read_request
 from lib.jira.run_records import RunRecords
@@ -61,6 +62,7 @@ _store = JiraStore(
     snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
+_correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
 _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 
@@ -219,8 +221,8 @@ def _give_turn(project: str, sweep: Checkpoint | None, request: Request, reconci
 
 
 def _leave_recomputes(turn: Turn, request: Request) -> None:
-    """Have the worker correlate what changed, and after a whole sweep every issue of its range: that makes good what a
-    queue that was down, or a dead letter, has cost. A failure here costs a recompute and nothing else."""
+    """Have the worker correlate what changed, and after a whole sweep every issue whose correlation is not of its current
+    state: that makes good what a queue that was down, or a dead letter, has cost. A failure here costs a recompute."""
     if request.dry_run:
         return
     changed = [change.issue_key for change in turn.changes if change.action != "failed"]
@@ -229,7 +231,7 @@ def _leave_recomputes(turn: Turn, request: Request) -> None:
     if request.mode is Mode.FULL and turn.complete:
         key_range = request.sweep.key_range if request.sweep else KeyRange(turn.project)
         stored = _reader.by_project(turn.project, after=key_range.after, through=key_range.through)
-        swept = (issue.issue_key for issue in stored if issue.issue_key not in already)
+        swept = (key for key in _correlations.not_current(stored) if key not in already)
     try:
         left = _work.send_recomputes(itertools.chain(changed, swept))
     except errors.SwitchboardError as error:

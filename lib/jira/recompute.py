@@ -5,7 +5,8 @@ times sort before all names (lib/jira/rows.py). On the way it clears fix-version
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,6 +19,7 @@ from lib.jira.issues import issue_key as checked_key
 from lib.jira.rows import Issue, Item
 
 _BATCH_WRITE = 25
+_BATCH_GET = 100
 
 
 class CorrelationStore:
@@ -65,10 +67,32 @@ class CorrelationStore:
             elif name.startswith(rows.FIX_VERSION_PREFIX):
                 hints.append(item)
         result = correlate_issue(issue_key, head, commits)
-        self._call(lambda: self._client.put_item(TableName=self._table_name, Item=self._item(result)), "store the correlation")
+        item = self._item(result)
+        if head is not None:
+            item["computed_of"] = {"S": head.stamp.idempotency_key}
+        self._call(lambda: self._client.put_item(TableName=self._table_name, Item=item), "store the correlation")
         if head is not None:
             self._clear_leftovers(head, hints)
         return result
+
+    def not_current(self, issues: Iterable[Issue]) -> Iterator[str]:
+        """The keys of those issues whose correlation was computed of another state than their current one, or never."""
+        pending = iter(issues)
+        while some := list(islice(pending, _BATCH_GET)):
+            computed = self._computed_of([issue.issue_key for issue in some])
+            yield from (issue.issue_key for issue in some if computed.get(issue.issue_key) != issue.stamp.idempotency_key)
+
+    def _computed_of(self, issue_keys: list[str]) -> dict[str, str]:
+        """The delivery that each issue's correlation was computed of. What DynamoDB leaves unread counts as none."""
+        names: dict[str, Any] = {
+            "Keys": [rows.key(issue_key, rows.CORRELATION) for issue_key in issue_keys],
+            "ProjectionExpression": "issue_key, computed_of",
+        }
+        answer = self._call(
+            lambda: self._client.batch_get_item(RequestItems={self._table_name: names}), "read the correlations"
+        )
+        found = answer.get("Responses", {}).get(self._table_name, [])
+        return {item["issue_key"]["S"]: item["computed_of"]["S"] for item in found if "computed_of" in item}
 
     def _write(self, items: list[Item]) -> None:
         requests = [{"PutRequest": {"Item": item}} for item in items]

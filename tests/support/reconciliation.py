@@ -13,6 +13,7 @@ import pytest
 from lib import aws
 from lib.jira.client import JiraClient
 from lib.jira.reading import IssueStore
+from lib.jira.recompute import CorrelationStore
 from lib.jira.tasks import read_task
 from stack.local.standins.jira import Jira
 from stack.local.standins.serving import serve
@@ -121,6 +122,10 @@ class Reconciliation:
                 touched += read_task(message["Body"]).touched
                 sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
         return touched
+
+    def correlate(self, issue_key: str) -> None:
+        """Do for one issue what the worker does."""
+        CorrelationStore(aws.make_client("dynamodb"), ISSUES).recompute(issue_key)
 
     def record(self, result: dict[str, Any]) -> dict[str, Any]:
         """The run record that a result names."""

@@ -173,10 +173,19 @@ def test_what_was_found_missing_travels_with_it(in_step: Reconciliation) -> None
     assert (request.sweep.position, [candidate.issue_key for candidate in request.sweep.candidates]) == (101, ["OPS-20"])
 
 
-def test_a_whole_sweep_leaves_every_issue_of_its_range_to_be_correlated_once(in_step: Reconciliation) -> None:
+def test_a_whole_sweep_leaves_what_changed_and_what_was_never_correlated(in_step: Reconciliation) -> None:
     in_step.recomputes()
+    in_step.correlate("WEB-3")
     in_step.jira.delete("WEB-2")
     in_step.jira.edit("WEB-1", status="Done")
+
+    in_step.run({"project": "WEB", "full": True})
+
+    assert sorted(in_step.recomputes()) == ["WEB-1", "WEB-2"], "WEB-3 is current"
+
+
+def test_a_whole_sweep_makes_good_a_recompute_that_was_lost(in_step: Reconciliation) -> None:
+    in_step.recomputes()  # lost: nobody works through them
 
     in_step.run({"project": "WEB", "full": True})
 
