@@ -205,9 +205,7 @@ def _read_items(name: str, given: object) -> tuple[str, ...]:
         raise errors.InvalidInputError(f"{name} must be a list of texts")
     if len(given) > MAX_ITEMS:
         raise errors.InvalidInputError(f"{name} must have at most {MAX_ITEMS} entries, not {len(given)}")
-    return tuple(
-        _text(f"{name}[{index}]", item, least=1, most=MAX_ITEM_CHARACTERS) for index, item in enumerate(given)
-    )
+    return tuple(_text(f"{name}[{index}]", item, least=1, most=MAX_ITEM_CHARACTERS) for index, item in enumerate(given))
 
 
 _READERS: dict[str, Callable[[str, object], Any]] = {

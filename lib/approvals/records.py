@@ -30,6 +30,7 @@ SESSION_KEY = "SESSION"
 CREATE_ISSUE = "create_issue"
 POST_PREVIEW = "post_preview"
 CONFIRM = "confirm"
+POINT_OUT_DUPLICATE = "point_out_duplicate"
 
 OPERATION_PREFIX = "OPERATION#"
 
