@@ -148,5 +148,6 @@ class ApprovalDesk:
             show_current=verdict is Verdict.CHANGED,
         )
         self._send(message, 0)
-        if verdict is Verdict.CHANGED and view.session is not None and view.session.state is SessionState.PREVIEW:
+        if verdict is Verdict.CHANGED and view.session is not None:
+            self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
             self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)

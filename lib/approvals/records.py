@@ -63,13 +63,15 @@ class OperationStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session: the draft that counts now, and its state. ``jira_key`` is there exactly when the state is ``created``."""
+    """A session: the draft that counts now, and its state. ``jira_key`` is there exactly when the state is ``created``;
+    ``replaced_hash`` is the draft that counted before."""
 
     session_id: str
     draft_hash: str
     state: SessionState
     updated_at: datetime
     jira_key: str | None = None
+    replaced_hash: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +220,7 @@ def read_session(item: Mapping[str, Any]) -> Session:
         state=SessionState(item["state"]["S"]),
         updated_at=clock.parse(item["updated_at"]["S"]),
         jira_key=_text(item, "jira_key"),
+        replaced_hash=_text(item, "replaced_hash"),
     )
 
 

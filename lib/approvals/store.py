@@ -96,7 +96,7 @@ class ApprovalStore:
             view = self.read(draft.session_id, of_hash)
             session = view.session
             if session is not None and view.is_current and view.draft is not None:
-                return Submitted(of_hash, session.state)
+                return Submitted(of_hash, session.state, session.replaced_hash)
             if session is not None and not view.is_current and session.state in BUSY_STATES:
                 raise errors.InvalidInputError(
                     f"session_id {draft.session_id} has an approved draft whose issue is being created: "
@@ -104,8 +104,7 @@ class ApprovalStore:
                 )
             state = records.state_of(view.approval, view.operation)
             if self._replace(draft, of_hash, view, state):
-                replaced = session.draft_hash if session is not None and not view.is_current else None
-                return Submitted(of_hash, state, replaced)
+                return Submitted(of_hash, state, _replaced(view))
         raise ContendedError(f"session {draft.session_id} changed {_TRIES} times meanwhile")
 
     def record_decision(self, session_id: str, approval: Approval) -> bool:
@@ -169,6 +168,10 @@ class ApprovalStore:
         if view.session is not None:
             condition = "draft_hash = :was AND #state = :was_in"
             values |= {":was": {"S": view.session.draft_hash}, ":was_in": {"S": view.session.state.value}}
+        replaced = _replaced(view)
+        if replaced is not None:
+            update += ", replaced_hash = :replaced"
+            values[":replaced"] = {"S": replaced}
         key = _created_key(view.operation)
         if key is None:
             update += " REMOVE jira_key"
@@ -182,6 +185,10 @@ class ApprovalStore:
             return not self._table.transact(*writes)
         except ContendedError:
             return False
+
+
+def _replaced(view: View) -> str | None:
+    return view.session.draft_hash if view.session is not None and not view.is_current else None
 
 
 def _created_key(operation: Operation | None) -> str | None:
