@@ -5,6 +5,7 @@ Used by the worker only: the SDK is imported when the first call is made.
 
 import http.client
 import logging
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ _SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
 
 Result = TypeVar("Result")
 
+_CODE = re.compile(r"[a-z_]{1,60}")
 _GONE = frozenset({"message_not_found", "cant_update_message", "expired_url", "used_url", "no_active_hooks"})
 _TRANSIENT = frozenset({"ratelimited", "rate_limited", "service_unavailable", "team_added_to_org"})
 _UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
@@ -140,7 +142,9 @@ def _translated(doing: str, call: Callable[[], Result]) -> Result:
 
 
 def _of_answer(response: Any, doing: str) -> errors.SwitchboardError:
-    code = str(response.get("error", "")) if hasattr(response, "get") else ""
+    given = response.get("error") if hasattr(response, "get") else None
+    # The SDK puts a body that is no JSON where the error's name is.
+    code = given if isinstance(given, str) and _CODE.fullmatch(given) else ""
     status = int(getattr(response, "status_code", 0) or 0)
     text = f"could not {doing}: Slack says {code or status}"
     if code in _BAD_CREDENTIALS:
@@ -149,7 +153,7 @@ def _of_answer(response: Any, doing: str) -> errors.SwitchboardError:
         return errors.NotFoundError(text)
     if code in _TRANSIENT or status == 429:
         return errors.ThrottledError(text)
-    if code in _UNCLEAR or status >= 500:
+    if not code or code in _UNCLEAR or status >= 500:
         return errors.ConnectionLostError(text)
     return errors.PermanentError(text)
 

@@ -26,9 +26,15 @@ from tests.support.stage import Actor
 
 MOST_ACTORS = 4
 
-lags = st.lists(st.integers(0, int(LONGEST_LAG.total_seconds()) - 60).map(lambda s: timedelta(seconds=s)), min_size=1, max_size=3)
+lags = st.lists(
+    st.integers(0, int(LONGEST_LAG.total_seconds()) - 60).map(lambda s: timedelta(seconds=s)), min_size=1, max_size=3
+)
 lates = st.lists(st.integers(1, 55).map(lambda s: timedelta(seconds=s)), min_size=1, max_size=2)
-clicks = st.lists(st.tuples(st.sampled_from(["U0ANN", "U0BOB"]), st.sampled_from([Verb.APPROVE, Verb.APPROVE, Verb.REJECT]), st.booleans()), min_size=2, max_size=4)
+clicks = st.lists(
+    st.tuples(st.sampled_from(["U0ANN", "U0BOB"]), st.sampled_from([Verb.APPROVE, Verb.APPROVE, Verb.REJECT]), st.booleans()),
+    min_size=2,
+    max_size=4,
+)
 # Bytes, since a list of integers is mostly zeros: nearly every history would be the one in which all goes well.
 choices = st.binary(min_size=60, max_size=250)
 
@@ -86,9 +92,10 @@ class _History:
         options: list[Callable[[], None]] = []
         for actor in self.actors:
             faults = FAULTS[actor.pending]
+            fate = faults[nuance % len(faults)]
             decisive = actor.pending == "jira.create"
             options += [lambda actor=actor: actor.step("go")] * (3 if decisive else 9)
-            options += [lambda actor=actor, fate=faults[nuance % len(faults)]: actor.step(fate)] * (4 if decisive else 1)
+            options += [lambda actor=actor, fate=fate: actor.step(fate)] * (4 if decisive else 1)
         if len(self.actors) < MOST_ACTORS:
             if self.clicks:
                 options += [self._click] * 2

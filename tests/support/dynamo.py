@@ -1,7 +1,7 @@
 """The operations table in memory: moto's own evaluator of conditions and updates, without HTTP and without botocore.
 
 It answers the calls that the approvals make, as a botocore client would, a hundred times faster than a mocked one. What
-botocore would check of a request is not checked here: tests/unit/test_approvals_store.py runs on the full mock.
+botocore would check of a request is not checked here: tests/unit/approvals/test_store.py runs on the full mock.
 """
 
 import copy
@@ -110,4 +110,3 @@ class MemoryTable:
     def _get(self, key: dict[str, Any]) -> dict[str, Any] | None:
         item = self._backend.get_item(TABLE, key)
         return copy.deepcopy(item.to_json()["Attributes"]) if item is not None else None
-

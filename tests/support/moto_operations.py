@@ -14,9 +14,7 @@ TABLE = "operations"
 def operations_client() -> Iterator[Any]:
     """A DynamoDB client with the empty table :data:`TABLE`."""
     with mock_aws():
-        client = boto3.client(
-            "dynamodb", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test"
-        )
+        client = boto3.client("dynamodb", region_name="us-west-2", aws_access_key_id="test", aws_secret_access_key="test")
         client.create_table(
             TableName=TABLE,
             KeySchema=[

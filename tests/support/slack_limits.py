@@ -11,11 +11,12 @@ def check_blocks(blocks: Sequence[dict[str, Any]]) -> None:
     for block in blocks:
         texts = [block["text"]] if "text" in block else block.get("elements", [])
         most = {"header": 150, "section": 3000, "context": 2000, "actions": 75}[block["type"]]
-        for text in texts:
-            if text["type"] == "button":
-                assert len(text["value"]) <= 2000
-                assert len(text["action_id"]) <= 255
-                text = text["text"]
+        for element in texts:
+            text = element
+            if element["type"] == "button":
+                assert len(element["value"]) <= 2000
+                assert len(element["action_id"]) <= 255
+                text = element["text"]
             assert 0 < len(text["text"]) <= most
             total += len(text["text"])
         if block["type"] == "header":
@@ -27,8 +28,5 @@ def check_blocks(blocks: Sequence[dict[str, Any]]) -> None:
 
 def shown(blocks: Sequence[dict[str, Any]]) -> str:
     """All that a person reads."""
-    lines = []
-    for block in blocks:
-        for text in [block["text"]] if "text" in block else block["elements"]:
-            lines.append(text["text"]["text"] if text["type"] == "button" else text["text"])
-    return "\n".join(lines)
+    parts = [part for block in blocks for part in ([block["text"]] if "text" in block else block["elements"])]
+    return "\n".join(part["text"]["text"] if part["type"] == "button" else part["text"] for part in parts)

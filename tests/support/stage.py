@@ -53,7 +53,7 @@ class Actor:
         stage.local.actor = self
         try:
             self.result = run()
-        except BaseException as error:  # noqa: BLE001 - the test looks at it
+        except BaseException as error:
             self.error = error
         self.done = True
         self._stopped.release()

@@ -26,7 +26,13 @@ def scene(**rules) -> World:
 
 def press(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
     decision = Decision(
-        verb=verb, session_id="sess-1", draft_hash=of_hash, user=user, channel="C1", response_url="https://hooks.slack.com/a", **given
+        verb=verb,
+        session_id="sess-1",
+        draft_hash=of_hash,
+        user=user,
+        channel="C1",
+        response_url="https://hooks.slack.com/a",
+        **given,
     )
     verdict = world.desk.decide(decision)
     (answer,) = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)]

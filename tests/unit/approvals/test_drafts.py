@@ -86,7 +86,9 @@ def test_a_buttons_value_gives_back_session_and_hash(session_id) -> None:
     assert drafts.read_button_value(drafts.button_value(session_id, of_hash)) == (session_id, of_hash)
 
 
-@pytest.mark.parametrize("value", ["", "sess-1", "sess-1:", ":" + "a" * 64, "sess-1:" + "A" * 64, "a:b:" + "a" * 64, "sess-1:12345678"])
+@pytest.mark.parametrize(
+    "value", ["", "sess-1", "sess-1:", ":" + "a" * 64, "sess-1:" + "A" * 64, "a:b:" + "a" * 64, "sess-1:12345678"]
+)
 def test_another_value_is_refused(value) -> None:
     with pytest.raises(errors.InvalidInputError):
         drafts.read_button_value(value)

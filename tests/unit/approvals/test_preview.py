@@ -35,9 +35,7 @@ def view(approval=None, operation=None, *, current: bool = True, **given) -> Vie
         session_id="sess-1", draft_hash=of_hash if current else "b" * 64, state=SessionState.PREVIEW, updated_at=NOON
     )
     stored = StoredDraft(draft=draft, draft_hash=of_hash, submitted_at=NOON)
-    return View(
-        session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation
-    )
+    return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
 
 
 def render(*args, **given) -> preview.Preview:
@@ -56,7 +54,9 @@ def test_a_draft_that_waits_shows_its_parts_and_two_buttons_that_carry_it() -> N
     assert "Constraints" not in text
     approve, reject = message.blocks[-1]["elements"]
     assert (approve["action_id"], reject["action_id"]) == ("approve_draft", "reject_draft")
-    value = f"sess-1:{view(solution='Check first.', acceptance_criteria=['Refused.'], risks=['None.'], epic='PROJ-1').draft_hash}"
+    value = (
+        f"sess-1:{view(solution='Check first.', acceptance_criteria=['Refused.'], risks=['None.'], epic='PROJ-1').draft_hash}"
+    )
     assert approve["value"] == reject["value"] == value
 
 

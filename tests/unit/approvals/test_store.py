@@ -51,7 +51,9 @@ def test_every_row_expires_long_after_it_changed(desk) -> None:
         assert int(desk.row(key)["expires_at"]) == clock.epoch_s(NOON + KEEP)
 
 
-@pytest.mark.parametrize(("approved", "state", "decider"), [(True, "approved", "approved_by"), (False, "rejected", "rejected_by")])
+@pytest.mark.parametrize(
+    ("approved", "state", "decider"), [(True, "approved", "approved_by"), (False, "rejected", "rejected_by")]
+)
 def test_a_decision_is_recorded_with_who_and_when_and_moves_the_session(desk, approved, state, decider) -> None:
     _, of_hash = desk.submitted()
 
