@@ -105,6 +105,7 @@ class IssueCreator:
             "issue_creation",
             session_id=message.session_id,
             draft_hash=message.draft_hash,
+            marker=trackers.marker_of(message.session_id, message.draft_hash).label,
             step=type(step).__name__,
             outcome=outcome.value,
         )
