@@ -55,12 +55,16 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         operations=tables.create(tables.JIRA_OPERATIONS, protect=protect),
         artifacts=storage.create_artifact_bucket(history_days=settings.history_days, protect=protect),
         jira_work=queues.create_work_queue("jira-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS),
+        approval_work=queues.create_work_queue(
+            "approval-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS
+        ),
         topic_arn=topics.create_notification_topic().arn,
         secret_arns=secrets.create(settings, protect=protect),
     )
     makers = (
         entry_points.notification,
         entry_points.webhooks,
+        entry_points.approvals,
         entry_points.jira_worker,
         entry_points.reconciliation,
         entry_points.health,
@@ -74,8 +78,12 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
 
     watched = observability.Watched(
         functions=list(functions.values()),
-        dead_letters={"lease-events-dead-letters": dead_letters, "jira-work-dead-letters": parts.jira_work.dead_letters},
-        work_queues={"jira-work": parts.jira_work},
+        dead_letters={
+            "lease-events-dead-letters": dead_letters,
+            "jira-work-dead-letters": parts.jira_work.dead_letters,
+            "approval-work-dead-letters": parts.approval_work.dead_letters,
+        },
+        work_queues={"jira-work": parts.jira_work, "approval-work": parts.approval_work},
         tables={"LeaseTable": parts.lease_table, "JiraIssues": parts.jira_issues, "JiraOperations": parts.operations},
         http_api=api,
         channels=settings.notify_channels,

@@ -122,13 +122,14 @@ def let_invoke_itself(function: Function) -> None:
     )
 
 
-def feed(function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
+def feed(name: str, function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
     """Have Lambda hand the messages of ``queue`` to ``function``, in batches that collect for ``window_seconds``.
 
-    The function's role needs the grants of :func:`receiving`. It says itself which messages of a batch it failed on.
+    ``name`` is the mapping's own, since a function may have several. The function's role needs the grants of
+    :func:`receiving`. It says itself which messages of a batch it failed on.
     """
     aws.lambda_.EventSourceMapping(
-        function.entry_point,
+        name,
         event_source_arn=queue.arn,
         function_name=function.name,
         batch_size=batch_size,

@@ -176,7 +176,7 @@ class IssueCreator:
 
     def _search_failed(self, operation: OperationId, error: errors.SwitchboardError, tries: int) -> Outcome:
         # A look that failed is no look. Without one nothing may be created, so there is nothing to do but look again.
-        self._logger.error("marker_search_failed", error, session_id=operation.session_id)  # noqa: PLE1205 - not logging.Logger
+        self._logger.error("marker_search_failed", error, session_id=operation.session_id)
         if tries < self._policy.search_retries:
             pause = self._policy.retry_delays[min(tries, len(self._policy.retry_delays) - 1)]
             again = LookForMarker(session_id=operation.session_id, draft_hash=operation.draft_hash, tries=tries + 1)
@@ -260,7 +260,7 @@ class IssueCreator:
     def _record(self, operation: OperationId, jira_key: str, outcome: Outcome) -> Outcome:
         standing = self._operations.mark_success(operation, jira_key)
         if standing != jira_key:
-            self._logger.error(  # noqa: PLE1205 - not logging.Logger
+            self._logger.error(
                 "second_issue_created", None, session_id=operation.session_id, issue_key=jira_key, stands=standing
             )
         self._spread(operation, standing)
@@ -274,7 +274,7 @@ class IssueCreator:
         try:
             self._sync(jira_key)
         except errors.SwitchboardError as error:
-            self._logger.error("issue_sync_failed", error, issue_key=jira_key)  # noqa: PLE1205 - not logging.Logger
+            self._logger.error("issue_sync_failed", error, issue_key=jira_key)
 
     def _show(self, operation: OperationId) -> None:
         self._send(UpdatePreview(session_id=operation.session_id, draft_hash=operation.draft_hash), 0)

@@ -19,6 +19,10 @@ from lib.approvals.wording import Verdict
 RECORDING_SECONDS = 1
 """How long a click's message is held back, so that it mostly finds the decision recorded."""
 
+TRY_AGAIN_WITHIN_SECONDS = 1.0
+"""After an unclear write another try is begun this soon or not at all: Slack waits 3 s for the answer, and a call of AWS may
+take most of the rest."""
+
 _TRIES = 3
 
 
@@ -72,16 +76,25 @@ class ApprovalDesk:
         rules: who may decide on what.
         jira_base_url: where people see issues; may be empty.
         now: the clock.
+        monotonic: counts the seconds of a try.
     """
 
     def __init__(
-        self, *, store: ApprovalStore, send: Send, rules: Rules, jira_base_url: str = "", now: clock.Clock = clock.utc_now
+        self,
+        *,
+        store: ApprovalStore,
+        send: Send,
+        rules: Rules,
+        jira_base_url: str = "",
+        now: clock.Clock = clock.utc_now,
+        monotonic: clock.Monotonic = clock.monotonic,
     ) -> None:
         self._store = store
         self._send = send
         self._rules = rules
         self._jira_base_url = jira_base_url
         self._now = now
+        self._monotonic = monotonic
 
     def submit(self, draft: Draft) -> Submitted:
         """Make ``draft`` its session's current one, and have its preview posted. The same draft again has the same preview.
@@ -116,7 +129,10 @@ class ApprovalDesk:
             decided_by=decision.user,
             at=self._now(),
         )
+        started = self._monotonic()
         for attempt in range(_TRIES):
+            if self._monotonic() - started > TRY_AGAIN_WITHIN_SECONDS:
+                break
             view = self._store.read(decision.session_id, decision.draft_hash)
             if attempt > 0 and view.approval == mine:
                 return Verdict.RECORDED, view  # the answer to our own write was lost
