@@ -201,8 +201,7 @@ def jira_worker(parts: Parts) -> Function:
                 resources=(parts.operations.arn,),
             ),
             _storing(parts.artifacts, "snapshots/", "runs/"),
-            function.receiving(parts.jira_work),
-            function.receiving(parts.approval_work),
+            function.receiving(parts.jira_work, parts.approval_work),
             # A message sends others on, and one that failed comes again soon.
             Grant(actions=("sqs:SendMessage", "sqs:ChangeMessageVisibility"), resources=(parts.approval_work.arn,)),
             *_reading(secrets.values()),

@@ -138,10 +138,10 @@ def feed(name: str, function: Function, queue: WorkQueue, *, batch_size: int, wi
     )
 
 
-def receiving(queue: WorkQueue) -> iam.Grant:
-    """What Lambda does with a function's role to feed it from ``queue``."""
+def receiving(*queues: WorkQueue) -> iam.Grant:
+    """What Lambda does with a function's role to feed it from ``queues``."""
     actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-    return iam.Grant(actions=actions, resources=(queue.arn,))
+    return iam.Grant(actions=actions, resources=tuple(queue.arn for queue in queues))
 
 
 def _logging(log_group: aws.cloudwatch.LogGroup) -> iam.Grant:
