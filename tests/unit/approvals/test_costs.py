@@ -1,4 +1,4 @@
-"""What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema-approvals.md says."""
+"""What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema.md says."""
 
 from lib.approvals.interactions import Decision, Verb
 from tests.support.approvals import make_draft
