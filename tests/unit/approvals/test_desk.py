@@ -4,7 +4,7 @@ import pytest
 
 from lib import errors
 from lib.approvals import drafts
-from lib.approvals.desk import Rules
+from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
@@ -231,3 +231,28 @@ def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_other
     with pytest.raises(errors.ThrottledError):
         press(world)
     assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
+
+
+@pytest.mark.parametrize(("seconds_a_write", "writes"), [(0.1, 3), (0.9, 2), (1.5, 1)])
+def test_after_a_second_no_further_try_is_begun_since_slack_waits_three(seconds_a_write: float, writes: int) -> None:
+    world = scene()
+    clock = [0.0]
+    tried: list[float] = []
+
+    class NeverAnswers:
+        read = world.desk._store.read
+
+        def record_decision(self, *_: object) -> bool:
+            tried.append(clock[0])
+            clock[0] += seconds_a_write
+            raise errors.DeadlineExceededError("no answer within the read timeout")
+
+    desk = ApprovalDesk(
+        store=NeverAnswers(),  # type: ignore[arg-type]
+        send=lambda *_: None,
+        rules=Rules(),
+        monotonic=lambda: clock[0],
+    )
+    with pytest.raises(errors.UnavailableError):
+        desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN"))
+    assert len(tried) == writes

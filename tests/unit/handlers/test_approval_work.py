@@ -2,14 +2,22 @@
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from handlers.approval_work import _PatientTracker
-from lib import aws, errors
+from lib import aws, clock, errors
+from lib.approvals.desk import ApprovalDesk, Rules
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.records import OperationStatus
+from lib.approvals.steps import Policy
+from lib.approvals.store import ApprovalStore
+from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import FoundIssue, marker_of
+from tests.support.approvals import make_draft
 from tests.support.functions import load
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
 
@@ -94,6 +102,25 @@ def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType
     answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, Context())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_named(worker: ModuleType, queue_url: str) -> None:
+    sent: list[object] = []
+    store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
+    desk = ApprovalDesk(store=store, send=lambda message, _: sent.append(message), rules=Rules())
+    draft_hash = desk.submit(make_draft()).draft_hash
+    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
+    ends_at = clock.utc_now() + timedelta(seconds=300)
+
+    answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, Context())
+
+    operation = store.read("sess-1", draft_hash).operation
+    assert answer == {"batchItemFailures": []}
+    assert operation is not None
+    assert operation.claim_expires_at is not None
+    assert operation.claim_expires_at > ends_at + Policy().post_timeout
+    assert operation.status is OperationStatus.FAILED
+    assert "jiraBaseUrl and jiraEmail are not set" in (operation.error_message or "")
 
 
 class Token:
