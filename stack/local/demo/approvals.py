@@ -27,7 +27,7 @@ BOT, ADA, GRACE = "U0DRAFTBOT", "U0ADA", "U0GRACE"
 _PROJECT = "OPS"
 _WAIT_SECONDS = 60.0
 
-_DRAFT = {
+_DRAFT: dict[str, Any] = {
     "session_id": "demo-upload-limit",
     "title": "Refuse uploads over 1 GB",
     "problem": "An upload of 2 GB filled the importer's disk on Tuesday, and everybody waited for an hour.",
@@ -65,10 +65,8 @@ def _decide(desk: "_Desk", stage: Stage, preview: dict[str, Any]) -> None:
     stage.heading("Ada presses Approve, twice; Grace presses Reject; somebody forges a click")
     table = Table("who", "presses", "answer", "in", "is told", show_lines=True)
     for who, action in ((ADA, "approve_draft"), (ADA, "approve_draft"), (GRACE, "reject_draft")):
-        before = len(desk.told())
-        status, seconds = desk.press(preview, who, action)
-        until(lambda before=before: len(desk.told()) > before, _WAIT_SECONDS)
-        table.add_row(who, action, str(status), f"{seconds * 1000:.0f} ms", Text(desk.told()[-1]))
+        status, seconds, said = desk.press_and_listen(preview, who, action)
+        table.add_row(who, action, str(status), f"{seconds * 1000:.0f} ms", Text(said))
     status, seconds = desk.press(preview, GRACE, "reject_draft", secret="a guess")  # noqa: S106
     table.add_row("a stranger", "reject_draft", str(status), f"{seconds * 1000:.0f} ms", "")
     stage.console.print(table)
@@ -181,6 +179,13 @@ class _Desk:
         started = time.perf_counter()
         status, _ = send("POST", f"{self._cloud.ready.http_url}/slack/interactions", body.encode(), headers)
         return status, time.perf_counter() - started
+
+    def press_and_listen(self, preview: dict[str, Any], user: str, action: str) -> tuple[int, float, str]:
+        """Press a button; the same, and what the person is told."""
+        before = len(self.told())
+        status, seconds = self.press(preview, user, action)
+        until(lambda: len(self.told()) > before, _WAIT_SECONDS)
+        return status, seconds, self.told()[-1] if len(self.told()) > before else "nothing"
 
     def break_next_create(self) -> None:
         """Have Jira create the next issue, and answer that it failed."""

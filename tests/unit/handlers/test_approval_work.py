@@ -1,6 +1,9 @@
 """The worker's part of the approvals: each message by itself, the token of today, and claims that outlive their invocation."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from types import ModuleType
@@ -171,3 +174,19 @@ def test_a_create_that_is_denied_is_not_sent_again() -> None:
     with pytest.raises(errors.AccessDeniedError):
         tracker.create_issue({}, MARKER)
     assert len(connections) == 1
+
+
+def test_the_worker_starts_without_the_sdks_of_jira_and_slack() -> None:
+    script = "import sys; import handlers.jira_worker; print(*sys.modules)"
+    environment = {
+        **os.environ,
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+        "HISTORY_DAYS": "90",
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+
+    assert not {"slack_sdk", "jira", "requests", "tenacity", "flask", "boto3"} & set(done.stdout.split())
