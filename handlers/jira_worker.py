@@ -30,12 +30,13 @@ if TYPE_CHECKING:
     from lib.approvals.tracker import IssueTracker
     from lib.jira.client import JiraClient
 
-_RESERVE_SECONDS = 20.0
-"""Kept back of the invocation's time for the recomputes and the record."""
+_RESERVE_SECONDS = 60.0
+"""Kept back of the invocation's time: Jira may leave two last requests unanswered (a link names two issues, and a request
+takes up to 23 s), and then come the recomputes and the record. An invocation that runs out of time fails every message."""
 
 _environment = JiraWorkerEnvironment.read()
 _logger = Logger("jira_worker")
-_dynamodb = aws.make_client("dynamodb")
+_dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _s3 = aws.make_client("s3", read_timeout_seconds=10)
 _sqs = aws.make_client("sqs")
 _secrets_manager = aws.make_client("secretsmanager")
@@ -155,6 +156,8 @@ def _tracker(seconds_left: Callable[[], float]) -> "IssueTracker":
 
 
 def _fetch(fetch: NeedsFetch, seconds_left: Callable[[], float]) -> Iterable[str]:
+    if seconds_left() <= _RESERVE_SECONDS:
+        raise errors.UnavailableError("no time is left in this batch to ask Jira")
     recorded = fetch_and_record(fetch, _jira(seconds_left), _store)
     metrics.count("JiraFetch", len(recorded))
     _logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
@@ -165,8 +168,8 @@ def _jira(seconds_left: Callable[[], float]) -> "JiraClient":
     from lib.jira.client import JiraClient  # noqa: PLC0415 - messages about Slack alone do without its SDK
 
     url, email = _environment.jira_base_url, _environment.jira_email
-    if not (url and email):
-        raise errors.ConfigurationError("jiraBaseUrl and jiraEmail are not set: Jira can't be asked")
+    if not (url and email and _environment.jira_api_token_arn):
+        raise errors.ConfigurationError("Jira can't be asked: jiraBaseUrl, jiraEmail and jiraApiToken must all be set")
     return JiraClient(url, email, _api_token.current(), seconds_left=lambda: seconds_left() - _RESERVE_SECONDS)
 
 

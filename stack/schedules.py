@@ -34,11 +34,12 @@ class Schedule:
     payload: Mapping[str, Any]
 
 
-SCHEDULES = (
+ALWAYS = (Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),)
+WITH_PROJECTS = (
     Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),
     Schedule(name="sweep", when="cron(0 2 * * ? *)", entry_point="reconciliation", payload={"mode": "full"}),
-    Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
 )
+"""Only where ``jiraProjects`` names something to reconcile."""
 
 
 def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:

@@ -288,7 +288,9 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "jira_base_url": _url,
     "jira_email": _email,
     "jira_projects": _matches(r"[A-Z][A-Z0-9_]+", "project keys like TES"),
-    "reconcile_max_deletes": _matches(r"\d{1,4}|\d{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"),
+    "reconcile_max_deletes": _matches(
+        r"[0-9]{1,4}|[0-9]{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"
+    ),
     "slack_api_url": _url,
     "approvals_channel": _matches(r"#?[\w-]{1,80}", "a Slack channel's name or ID"),
     "approvers": _matches(r"[A-Za-z0-9_-]{1,80}", "Slack user IDs, like U02ABCDEF"),
