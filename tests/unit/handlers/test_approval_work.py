@@ -123,7 +123,7 @@ def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_na
     assert operation.claim_expires_at is not None
     assert operation.claim_expires_at > ends_at + Policy().post_timeout
     assert operation.status is OperationStatus.FAILED
-    assert "jiraBaseUrl and jiraEmail are not set" in (operation.error_message or "")
+    assert "jiraBaseUrl, jiraEmail and jiraApiToken must all be set" in (operation.error_message or "")
 
 
 class Token:
