@@ -15,6 +15,8 @@ _COMMANDS = {
     "health": ("health", "Try every table, secret and service that Switchboard stands on."),
     "reconcile": ("reconcile", "Bring the stored issues to what Jira has, now."),
     "issues": ("issues", "Look at stored issues: get, history, list."),
+    "operations": ("approvals", "The audit trail of approvals; another try at an issue that failed."),
+    "drafts": ("approvals", "Submit a draft for approval in Slack."),
     "prune": ("prune", "Delete superseded versions ahead of their time."),
     "backfill": ("backfill", "Take over the issues of a legacy table."),
     "redrive": ("redrive", "Look at dead letters, and send them back to their function."),

@@ -1,27 +1,34 @@
-"""The Jira worker: does what webhooks leave on the work queue, a batch at a time.
+"""The Jira worker: does what webhooks, drafts and clicks leave on the work queues, a batch at a time.
 
-For each message: fetch the issues whose event told too little, through the same store path. Then, for the whole batch:
-recompute the correlation of each touched issue once, and write one run record. What failed is told to SQS message by
-message, comes again, and ends in the dead-letter queue; doing a message twice changes nothing.
+For each message: fetch the issues whose event told too little, through the same store path; or take a draft as far as it
+goes (handlers/approval_work.py). Then, for the whole batch: recompute the correlation of each touched issue once, and write
+one run record. What failed is told to SQS message by message, comes again, and ends in the dead-letter queue; doing a
+message twice changes nothing.
 """
 
 import functools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lib import aws, errors, metrics
+from lib import aws, clock, errors, metrics
+from lib.approvals import messages as approvals
 from lib.environment import JiraWorkerEnvironment
-from lib.jira.client import JiraClient
 from lib.jira.correlation import IssueResult
+from lib.jira.deliveries import NeedsFetch
 from lib.jira.recompute import CorrelationStore
 from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.store import JiraStore
-from lib.jira.tasks import Task, fetch_and_record, read_task
+from lib.jira.tasks import fetch_and_record, read_task
 from lib.log import Logger
 from lib.secrets import Secret
+
+if TYPE_CHECKING:
+    from handlers import approval_work
+    from lib.approvals.tracker import IssueTracker
+    from lib.jira.client import JiraClient
 
 _RESERVE_SECONDS = 60.0
 """Kept back of the invocation's time: Jira may leave two last requests unanswered (a link names two issues, and a request
@@ -31,7 +38,10 @@ _environment = JiraWorkerEnvironment.read()
 _logger = Logger("jira_worker")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _s3 = aws.make_client("s3", read_timeout_seconds=10)
-_api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
+_sqs = aws.make_client("sqs")
+_secrets_manager = aws.make_client("secretsmanager")
+_api_token = Secret(_secrets_manager, _environment.jira_api_token_arn)
+_bot_token = Secret(_secrets_manager, _environment.slack_bot_token_arn)
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 _store = JiraStore(
@@ -45,10 +55,23 @@ _store = JiraStore(
 
 @dataclass(slots=True)
 class _Message:
-    """One message of the batch, and what has come of it."""
+    """One message of the batch, and what has come of it.
+
+    Attributes:
+        id: by which SQS is told of a failure.
+        body: the message.
+        queue: the name of the queue that it came by.
+        receipt_handle: by which SQS knows this receipt of it.
+        receives: how often it came.
+        touched: the issues whose correlation is to be recomputed.
+        failed: whether it has to come again.
+    """
 
     id: str
     body: str
+    queue: str
+    receipt_handle: str
+    receives: int
     touched: set[str] = field(default_factory=set)
     failed: bool = False
 
@@ -57,44 +80,107 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Work through a batch of SQS messages; the answer names those that failed (``batchItemFailures``)."""
     run_id = str(context.aws_request_id)
     _logger.start_run(run_id)
-    messages = [_Message(record["messageId"], record["body"]) for record in event["Records"]]
+    messages = [_read(record) for record in event["Records"]]
     for message in messages:
-        _attempt([message], "task_failed", lambda message=message: _do(message, context))
+        _attempt([message], "task_failed", lambda message=message: _do(message, _seconds_left(context)))
     results = _recompute(messages)
     done = [message for message in messages if not message.failed]
     if results:
         _attempt(done, "run_record_failed", lambda: _records.write("correlation", run_id, map(correlation_entry, results)))
-    failures = [message.id for message in messages if message.failed]
+    failures = [message for message in messages if message.failed]
+    _hasten(failures)
     _logger.info("batch_done", messages=len(messages), failed=len(failures), issues=len(results))
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failures]}
+    return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failures]}
 
 
-def _do(message: _Message, context: Any) -> None:
+def _read(record: dict[str, Any]) -> _Message:
+    return _Message(
+        id=record["messageId"],
+        body=record["body"],
+        queue=record["eventSourceARN"].rsplit(":", 1)[-1],
+        receipt_handle=record["receiptHandle"],
+        receives=int(record["attributes"]["ApproximateReceiveCount"]),
+    )
+
+
+def _seconds_left(context: Any) -> Callable[[], float]:
+    return lambda: context.get_remaining_time_in_millis() / 1000
+
+
+def _do(message: _Message, seconds_left: Callable[[], float]) -> None:
+    if approvals.kind_of(message.body) in approvals.KINDS:
+        _approve(message, seconds_left)
+        return
     task = read_task(message.body)
     message.touched.update(task.touched)
     if task.fetch is not None:
-        message.touched.update(_fetch(task, context))
+        message.touched.update(_fetch(task.fetch, seconds_left))
 
 
-def _fetch(task: Task, context: Any) -> Iterable[str]:
-    assert task.fetch is not None  # noqa: S101 (the caller's condition, for the type checker)
+def _approve(message: _Message, seconds_left: Callable[[], float]) -> None:
+    from handlers import approval_work  # noqa: PLC0415 - most processes see no approval
 
-    def seconds_left() -> float:
-        return float(context.get_remaining_time_in_millis()) / 1000 - _RESERVE_SECONDS
+    def sync(issue_key: str) -> None:
+        """The created issue goes the way of a delivery; its webhook, when it comes, finds what is there."""
+        now = clock.utc_now()
+        fetch = NeedsFetch((issue_key,), "switchboard:issue_created", clock.epoch_ms(now), f"{message.id}/{issue_key}")
+        message.touched.update(_fetch(fetch, seconds_left))
 
-    if seconds_left() <= 0:
+    approval_work.handle(
+        message.body,
+        _approval_parts(),
+        seconds_left=seconds_left(),
+        connect=lambda: _tracker(seconds_left),
+        sync=sync,
+    )
+
+
+@functools.cache
+def _approval_parts() -> "approval_work.Parts":
+    from handlers import approval_work  # noqa: PLC0415 - see above
+
+    return approval_work.Parts(
+        environment=_environment,
+        dynamodb=_dynamodb,
+        sqs=_sqs,
+        bot_token=_bot_token,
+        api_token=_api_token,
+        logger=_logger,
+    )
+
+
+def _tracker(seconds_left: Callable[[], float]) -> "IssueTracker":
+    from lib.approvals.jira_tracker import JiraTracker  # noqa: PLC0415 - see above
+
+    return JiraTracker(_jira(seconds_left))
+
+
+def _fetch(fetch: NeedsFetch, seconds_left: Callable[[], float]) -> Iterable[str]:
+    if seconds_left() <= _RESERVE_SECONDS:
         raise errors.UnavailableError("no time is left in this batch to ask Jira")
-    recorded = fetch_and_record(task.fetch, _jira(seconds_left), _store)
+    recorded = fetch_and_record(fetch, _jira(seconds_left), _store)
     metrics.count("JiraFetch", len(recorded))
-    _logger.info("issues_fetched", event_type=task.fetch.event_type, outcomes=[each.outcome.value for each in recorded])
+    _logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
     return [issue_key for each in recorded for issue_key in each.issue_keys]
 
 
-def _jira(seconds_left: Callable[[], float]) -> JiraClient:
+def _jira(seconds_left: Callable[[], float]) -> "JiraClient":
+    from lib.jira.client import JiraClient  # noqa: PLC0415 - messages about Slack alone do without its SDK
+
     url, email = _environment.jira_base_url, _environment.jira_email
     if not (url and email and _environment.jira_api_token_arn):
-        raise errors.ConfigurationError("issues can't be fetched: jiraBaseUrl, jiraEmail and jiraApiToken must all be set")
-    return JiraClient(url, email, _api_token.current(), seconds_left=seconds_left)
+        raise errors.ConfigurationError("Jira can't be asked: jiraBaseUrl, jiraEmail and jiraApiToken must all be set")
+    return JiraClient(url, email, _api_token.current(), seconds_left=lambda: seconds_left() - _RESERVE_SECONDS)
+
+
+def _hasten(failures: list[_Message]) -> None:
+    """Have what failed of the approvals come again soon: people wait for it."""
+    name = _environment.approval_queue_url.rsplit("/", 1)[-1]
+    for message in failures:
+        if message.queue == name:
+            from handlers import approval_work  # noqa: PLC0415 - see above
+
+            approval_work.come_back_soon(_sqs, _environment.approval_queue_url, message.receipt_handle, message.receives)
 
 
 def _recompute(messages: list[_Message]) -> list[IssueResult]:

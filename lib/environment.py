@@ -88,15 +88,41 @@ class WebhooksEnvironment(Environment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsEnvironment(Environment):
+    """handlers/approvals.py
+
+    ``missing_settings`` are the config keys that approvals need and that are not set: no draft is taken while there are any.
+    ``has_channel`` says whether a preview has a channel to go to if its draft names none.
+    """
+
+    operations_table_name: str
+    approval_queue_url: str
+    slack_api_url: str = "https://slack.com/api/"
+    slack_signing_secret_arn: str = ""
+    missing_settings: tuple[str, ...] = ()
+    has_channel: bool = False
+    jira_base_url: str = ""
+    jira_projects: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    require_other_approver: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class JiraWorkerEnvironment(Environment):
     """handlers/jira_worker.py"""
 
     jira_issues_table_name: str
+    operations_table_name: str
     artifact_bucket_name: str
+    approval_queue_url: str
     history_days: int
     jira_base_url: str = ""
     jira_email: str = ""
     jira_api_token_arn: str = ""
+    jira_dry_run: bool = False
+    slack_api_url: str = "https://slack.com/api/"
+    slack_bot_token_arn: str = ""
+    approvals_channel: str = ""
     git_sha: str = "unknown"
 
 

@@ -1,14 +1,17 @@
 """Webhook signatures: HMAC over the raw body, compared in constant time, and nothing fails open.
 
 Sources: WebSub (https://www.w3.org/TR/websub/#signature-validation) as Atlassian and Bitbucket use it, GitHub's webhook
-documentation. The method stands before ``=`` and is read first, since Atlassian's page warns that it may change.
+documentation. The method stands before ``=`` and is read first, since Atlassian's page warns that it may change. Slack
+signs a time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack).
 """
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 
-from lib import errors
+from lib import clock, errors
 from lib.secrets import Secret
 
 #: Headers that carry a WebSub signature, newest first. Two are of older Atlassian set-ups.
@@ -18,6 +21,13 @@ WEBHOOK_HEADERS = (
     "X-Atlassian-Webhook-Signature",
     "X-Atlassian-Signature",
 )
+
+SLACK_SIGNATURE_HEADER = "X-Slack-Signature"
+SLACK_TIMESTAMP_HEADER = "X-Slack-Request-Timestamp"
+SLACK_TOLERANCE = timedelta(minutes=5)
+"""A request that says it is older, or from further ahead, may be a replay."""
+
+_EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")  # as many digits as the year 5000 needs; int() would take "١٢" and "1_0"
 
 # SHA-1 is in WebSub's registry and refused here: no sender of ours needs it.
 _METHODS = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
@@ -41,6 +51,33 @@ def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret, name
         raise errors.UnauthenticatedError("the signature is not of a known method")
     if not _any_matches(method.lower(), digest, body, secret.values()) and not (
         secret.refresh() and _any_matches(method.lower(), digest, body, secret.values())
+    ):
+        raise errors.UnauthenticatedError("the signature does not match")
+
+
+def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
+    """Check that Slack sent the raw ``body`` within five minutes of ``now``, refreshing a stale cache once.
+
+    A request replayed within the five minutes passes: what it asks for must be idempotent.
+
+    Raises:
+        UnauthenticatedError: a header is missing or malformed, the time too far off, the signature wrong, or no secret is
+            set.
+        SwitchboardError: the secret can't be read.
+    """
+    timestamp, signature = headers.get(SLACK_TIMESTAMP_HEADER), headers.get(SLACK_SIGNATURE_HEADER)
+    if timestamp is None or signature is None:
+        raise errors.UnauthenticatedError("the signature or timestamp header is missing")
+    if not _EPOCH_SECONDS.fullmatch(timestamp):
+        raise errors.UnauthenticatedError("the timestamp is no number of seconds")
+    if abs(clock.epoch_ms(now) - int(timestamp) * 1000) > SLACK_TOLERANCE / timedelta(milliseconds=1):
+        raise errors.UnauthenticatedError("the timestamp is more than 5 minutes off")
+    version, _, digest = signature.partition("=")
+    if version != "v0":
+        raise errors.UnauthenticatedError("the signature is not of a known version")
+    signed = b"v0:" + timestamp.encode() + b":" + body
+    if not _any_matches("sha256", digest, signed, secret.values()) and not (
+        secret.refresh() and _any_matches("sha256", digest, signed, secret.values())
     ):
         raise errors.UnauthenticatedError("the signature does not match")
 

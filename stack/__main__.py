@@ -4,7 +4,7 @@
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,16 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         operations=tables.create(tables.JIRA_OPERATIONS, protect=protect),
         artifacts=storage.create_artifact_bucket(history_days=settings.history_days, protect=protect),
         jira_work=queues.create_work_queue("jira-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS),
+        approval_work=queues.create_work_queue(
+            "approval-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS
+        ),
         topic_arn=topics.create_notification_topic().arn,
         secret_arns=secrets.create(settings, protect=protect),
     )
     makers = (
         entry_points.notification,
         entry_points.webhooks,
+        entry_points.approvals,
         entry_points.jira_worker,
         entry_points.reconciliation,
         entry_points.health,
@@ -78,8 +82,12 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
 
     watched = observability.Watched(
         functions=list(functions.values()),
-        dead_letters={"lease-events-dead-letters": dead_letters, "jira-work-dead-letters": parts.jira_work.dead_letters},
-        work_queues={"jira-work": parts.jira_work},
+        dead_letters={
+            "lease-events-dead-letters": dead_letters,
+            "jira-work-dead-letters": parts.jira_work.dead_letters,
+            "approval-work-dead-letters": parts.approval_work.dead_letters,
+        },
+        work_queues={"jira-work": parts.jira_work, "approval-work": parts.approval_work},
         tables={"LeaseTable": parts.lease_table, "JiraIssues": parts.jira_issues, "JiraOperations": parts.operations},
         http_api=api,
         channels=settings.notify_channels,
@@ -101,15 +109,19 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         "dashboard_url": dashboard.create(f"switchboard-{stack}", watched, alarm_arns),
         "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
         "dead_letter_queues": _dead_letter_queues(
-            functions, {"notification": dead_letters, "jira_worker": parts.jira_work.dead_letters}
+            functions,
+            {
+                "notification": [dead_letters],
+                "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
+            },
         ),
     }
 
 
-def _dead_letter_queues(functions: Mapping[str, Function], others: Mapping[str, Queue]) -> pulumi.Output[Any]:
+def _dead_letter_queues(functions: Mapping[str, Function], others: Mapping[str, Sequence[Queue]]) -> pulumi.Output[Any]:
     """The names of the queues where events of each function end, by entry point: its own failures, and what it never got."""
     queues_of = {
-        name: [queue.name for queue in (each.failures, others.get(name)) if queue is not None]
+        name: [queue.name for queue in (each.failures, *others.get(name, ())) if queue is not None]
         for name, each in functions.items()
     }
     return pulumi.Output.all(**{name: pulumi.Output.all(*names) for name, names in queues_of.items() if names})

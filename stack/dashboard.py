@@ -37,6 +37,7 @@ def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]
     widgets = [
         *_lease_graphs(watched, region),
         *_jira_graphs(watched, region),
+        *_approval_graphs(region),
         _health_graph(region),
         *_aws_graphs(watched, region),
     ]
@@ -99,7 +100,7 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
 
 
 def _jira_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
-    storing = ("webhooks", "jira_worker", "reconciliation")
+    storing = ("webhooks", "jira_worker", "reconciliation", "approvals")
     return [
         _graph(
             "Webhooks, by source and outcome",
@@ -144,10 +145,18 @@ def _jira_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Failed", "Refused")),
         ),
         _graph(
-            "Issue table throttled, tried again",
+            "Our tables throttled, tried again",
             region,
             *(_line(own_metric(entry_point, "StoreThrottleRetry"), entry_point) for entry_point in storing),
         ),
+    ]
+
+
+def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph("Drafts, by the state of their session", region, _each("approvals", "DraftSubmitted", "state")),
+        _graph("Clicks, by what they came to", region, _each("approvals", "ApprovalClick", "verdict")),
+        _graph("Issues of approved drafts, by outcome", region, _each("jira_worker", "IssueCreation", "outcome")),
     ]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 import pulumi
 
 from lib.environment import (
+    ApprovalsEnvironment,
     HealthEnvironment,
     JiraWorkerEnvironment,
     NotificationEnvironment,
@@ -38,6 +39,8 @@ class Parts:
         operations: claims, approvals, watermarks.
         artifacts: run records and large snapshots.
         jira_work: what the webhooks leave for the worker.
+        approval_work: what drafts and clicks leave for it. A queue of its own, so that people need not wait for Jira's slow
+            answers to something else.
         topic_arn: the topic of the channel ``sns``.
         secret_arns: the ARN of every configured secret, by its field in ``settings``.
     """
@@ -51,6 +54,7 @@ class Parts:
     operations: Table
     artifacts: Bucket
     jira_work: WorkQueue
+    approval_work: WorkQueue
     topic_arn: pulumi.Output[str]
     secret_arns: Mapping[str, pulumi.Output[str]]
 
@@ -128,16 +132,57 @@ def webhooks(parts: Parts) -> Function:
     )
 
 
-def jira_worker(parts: Parts) -> Function:
-    """The function that does what a webhook has no time for: it asks Jira, and correlates."""
+def approvals(parts: Parts) -> Function:
+    """The function that takes drafts and clicks. Called by HTTP only, so that no event can get lost on it."""
     settings = parts.settings
-    secrets = parts.secrets("jira_api_token")
+    secrets = parts.secrets("slack_signing_secret")
+    values: dict[str, pulumi.Input[str]] = {
+        "operations_table_name": parts.operations.name,
+        "approval_queue_url": parts.approval_work.url,
+        "slack_api_url": settings.slack_api_url,
+        "missing_settings": ",".join(settings.missing_for_approvals()),
+        "has_channel": "true" if settings.approvals_channel or settings.slack_channel else "false",
+        "jira_base_url": settings.jira_base_url,
+        "jira_projects": ",".join(settings.jira_projects),
+        "approvers": ",".join(settings.approvers),
+        "require_other_approver": "true" if settings.require_other_approver else "false",
+        **secrets,
+    }
+    return function.create(
+        "approvals",
+        code=parts.code,
+        # Slack waits 3 s. What a click took longer for is told to nobody, and yet has to be ended before the worker stops
+        # waiting for it (docs/adr/0040). Memory as above.
+        sizing=Sizing(memory_mb=512, timeout_seconds=10),
+        variables=ApprovalsEnvironment.variables(**_set_ones(values)),
+        grants=[
+            Grant(
+                # A transaction is granted by the actions that it consists of.
+                actions=("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                resources=(parts.operations.arn,),
+            ),
+            Grant(actions=("sqs:SendMessage",), resources=(parts.approval_work.arn,)),
+            *_reading(secrets.values()),
+        ],
+        log_retention_days=settings.log_retention_days,
+    )
+
+
+def jira_worker(parts: Parts) -> Function:
+    """The function that does what a webhook or a click has no time for: it asks Jira, correlates, creates issues, and posts."""
+    settings = parts.settings
+    secrets = parts.secrets("jira_api_token", "slack_bot_token")
     values: dict[str, pulumi.Input[str]] = {
         "jira_issues_table_name": parts.jira_issues.name,
+        "operations_table_name": parts.operations.name,
         "artifact_bucket_name": parts.artifacts.name,
+        "approval_queue_url": parts.approval_work.url,
         "history_days": str(settings.history_days),
         "jira_base_url": settings.jira_base_url,
         "jira_email": settings.jira_email,
+        "jira_dry_run": "true" if settings.jira_dry_run else "false",
+        "slack_api_url": settings.slack_api_url,
+        "approvals_channel": settings.approvals_channel or settings.slack_channel,
         "git_sha": parts.git_sha,
         **secrets,
     }
@@ -151,13 +196,21 @@ def jira_worker(parts: Parts) -> Function:
                 actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"),
                 resources=(parts.jira_issues.arn,),
             ),
+            Grant(
+                actions=("dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
+                resources=(parts.operations.arn,),
+            ),
             _storing(parts.artifacts, "snapshots/", "runs/"),
-            function.receiving(parts.jira_work),
+            function.receiving(parts.jira_work, parts.approval_work),
+            # A message sends others on, and one that failed comes again soon.
+            Grant(actions=("sqs:SendMessage", "sqs:ChangeMessageVisibility"), resources=(parts.approval_work.arn,)),
             *_reading(secrets.values()),
         ],
         log_retention_days=settings.log_retention_days,
     )
-    function.feed(worker, parts.jira_work, batch_size=10, window_seconds=1)
+    function.feed("jira_worker", worker, parts.jira_work, batch_size=10, window_seconds=1)
+    # One at a time and at once: a person waits for each, and one that takes long holds up no other.
+    function.feed("jira_worker-approvals", worker, parts.approval_work, batch_size=1, window_seconds=0)
     return worker
 
 

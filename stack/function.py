@@ -128,13 +128,14 @@ def let_invoke_itself(function: Function) -> None:
     )
 
 
-def feed(function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
+def feed(name: str, function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
     """Have Lambda hand the messages of ``queue`` to ``function``, in batches that collect for ``window_seconds``.
 
-    The function's role needs the grants of :func:`receiving`. It says itself which messages of a batch it failed on.
+    ``name`` is the mapping's own, since a function may have several. The function's role needs the grants of
+    :func:`receiving`. It says itself which messages of a batch it failed on.
     """
     aws.lambda_.EventSourceMapping(
-        function.entry_point,
+        name,
         event_source_arn=queue.arn,
         function_name=function.name,
         batch_size=batch_size,
@@ -143,10 +144,10 @@ def feed(function: Function, queue: WorkQueue, *, batch_size: int, window_second
     )
 
 
-def receiving(queue: WorkQueue) -> iam.Grant:
-    """What Lambda does with a function's role to feed it from ``queue``."""
+def receiving(*queues: WorkQueue) -> iam.Grant:
+    """What Lambda does with a function's role to feed it from ``queues``."""
     actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-    return iam.Grant(actions=actions, resources=(queue.arn,))
+    return iam.Grant(actions=actions, resources=tuple(queue.arn for queue in queues))
 
 
 def _logging(log_group: aws.cloudwatch.LogGroup) -> iam.Grant:

@@ -59,6 +59,8 @@ ROUTES = (
     Route("POST", "/events", "notification", Authorization.NONE),  # signed: X-Hub-Signature
     Route("POST", "/webhooks/jira", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature
     Route("POST", "/webhooks/commits", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature(-256)
+    Route("POST", "/drafts", "approvals", Authorization.AWS_IAM),
+    Route("POST", "/slack/interactions", "approvals", Authorization.NONE),  # signed: X-Slack-Signature
     Route("GET", "/health", "health", Authorization.NONE),
 )
 

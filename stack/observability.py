@@ -91,6 +91,11 @@ def alarms(watched: Watched) -> list[Alarm]:
         ),
         *(_not_queued_alarm(entry_point) for entry_point in ("webhooks", "reconciliation")),
         Alarm(
+            name="issue-creation-failed",
+            meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
+            metric=own_metric("jira_worker", "IssueCreation", outcome="failed"),
+        ),
+        Alarm(
             name="http-server-errors",
             meaning="The HTTP API answered with server errors: senders retry, and lose the event if it goes on",
             metric=http_metric(watched.http_api, "5xx"),

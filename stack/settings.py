@@ -64,6 +64,7 @@ class Settings:
     slack_signing_secret: pulumi.Output[str] | None = None
     slack_channel: str = ""
     slack_webhook_url: pulumi.Output[str] | None = None
+    approvals_channel: str = ""
     approvers: tuple[str, ...] = ()
     require_other_approver: bool = True
     govuk_notify_api_key: pulumi.Output[str] | None = None
@@ -128,6 +129,11 @@ class Settings:
         """Whether the channel ``slack`` goes by the bot token. Only the bot's messages can be edited, so it comes first."""
         return self.slack_bot_token is not None and bool(self.slack_channel)
 
+    def missing_for_approvals(self) -> tuple[str, ...]:
+        """The keys that drafts can't be approved without and that are not set; all of them, if approvals are not wanted."""
+        needed = ("slack_bot_token", "slack_signing_secret", "jira_base_url")
+        return tuple(key_of(name) for name in needed if not getattr(self, name))
+
     def _check(self) -> None:
         for name, rule in _RULES.items():
             value = getattr(self, name)
@@ -142,6 +148,8 @@ class Settings:
             for name in ("jira_base_url", "jira_email", "jira_api_token"):
                 if not getattr(self, name):
                     raise _wrong(key_of(name), f"is not set, and {NAMESPACE}:jiraProjects or {NAMESPACE}:jiraBaseUrl needs it")
+        if self.slack_signing_secret is not None and self.slack_bot_token is None:
+            raise _wrong("slackBotToken", f"is not set, and {NAMESPACE}:slackSigningSecret is of no use without it")
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise _wrong(key, f"is not set, and the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
@@ -284,6 +292,8 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
         r"[0-9]{1,4}|[0-9]{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"
     ),
     "slack_api_url": _url,
+    "approvals_channel": _matches(r"#?[\w-]{1,80}", "a Slack channel's name or ID"),
+    "approvers": _matches(r"[A-Za-z0-9_-]{1,80}", "Slack user IDs, like U02ABCDEF"),
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,
     "cors_origins": _origin,

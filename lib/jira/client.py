@@ -125,7 +125,7 @@ class JiraClient:
             body["nextPageToken"] = token
         if reconcile:
             body["reconcileIssues"] = [int(issue_id) for issue_id in reconcile]
-        answer = self._again_and_again(lambda: self._call("search issues", "POST", "search/jql", json=body))
+        answer = self._again_and_again(lambda: self._ask("search issues", "POST", "search/jql", json=body))
         issues, next_token = answer.get("issues"), answer.get("nextPageToken")
         if not isinstance(issues, list) or not (next_token is None or isinstance(next_token, str)):
             raise errors.PermanentError("Jira's search answered without a list of issues")
@@ -163,15 +163,16 @@ class JiraClient:
 
         Raises:
             InvalidInputError: Jira refuses a field, and says which.
-            AccessDeniedError, RateLimitedError, UnavailableError: nothing was created.
-            AmbiguousError: no answer, or a 5xx: it may have been created. Look before doing it again.
+            AccessDeniedError, NotFoundError, RateLimitedError, UnavailableError: nothing was created.
+            AmbiguousError: no answer, one that can't be read, 408 or a 5xx: it may have been created. Look before doing it
+                again.
         """
         body: Json = {"fields": dict(fields)}
         if properties:
             body["properties"] = [{"key": key, "value": value} for key, value in properties.items()]
         answer = self._call("create an issue", "POST", "issue", json=body)
-        key = answer.get("key")
-        if not isinstance(key, str):
+        key = answer.get("key") if isinstance(answer, dict) else None
+        if not isinstance(key, str) or not key:
             raise errors.ConnectionLostError("could not create an issue: Jira's answer names no key")
         return key
 
@@ -184,7 +185,7 @@ class JiraClient:
         return answer.get("value")
 
     def _read(self, doing: str, path: str, parameters: Mapping[str, str]) -> Json:
-        return self._again_and_again(lambda: self._call(doing, "GET", path, params=dict(parameters)))
+        return self._again_and_again(lambda: self._ask(doing, "GET", path, params=dict(parameters)))
 
     def _again_and_again(self, call: Callable[[], Result]) -> Result:
         retrying = tenacity.Retrying(
@@ -199,7 +200,14 @@ class JiraClient:
     def _gives_up(self, state: tenacity.RetryCallState) -> bool:
         return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._seconds_left()
 
-    def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Json:
+    def _ask(self, doing: str, method: str, path: str, **arguments: Any) -> Json:
+        """One request that changes nothing."""
+        answer = self._call(doing, method, path, **arguments)
+        if not isinstance(answer, dict):
+            raise errors.PermanentError(f"could not {doing}: Jira's answer is no object")
+        return answer
+
+    def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Any:
         """One request. The SDK's session carries the credentials; its resource objects would hide the JSON."""
         url = f"{self.base_url}/rest/api/3/{path}"
         try:
@@ -209,16 +217,15 @@ class JiraClient:
             raise _translate(error, doing) from None  # its text holds headers and body
         except requests.exceptions.JSONDecodeError:
             raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is cut short or no JSON") from None
-        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+        except requests.exceptions.ConnectTimeout as error:
             raise errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})") from None
         except requests.exceptions.Timeout:
             raise errors.DeadlineExceededError(f"could not {doing}: Jira did not answer in time") from None
         except requests.exceptions.RequestException as error:
+            # An SSLError is one of these: it may break a handshake, or a connection that has carried the request.
             if _never_connected(error):
                 raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
             raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None
-        if not isinstance(answer, dict):
-            raise errors.PermanentError(f"could not {doing}: Jira's answer is no object")
         return answer
 
 
@@ -235,7 +242,7 @@ def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:
         case 429:
             headers = error.response.headers if error.response is not None else {}
             return RateLimitedError(text, _seconds(headers.get("Retry-After")))
-        case _ if status >= 500:
+        case _ if status == 408 or status >= 500:
             return errors.ConnectionLostError(text)  # the effect may have happened: reads try again, writes don't
         case _:
             return errors.PermanentError(text)

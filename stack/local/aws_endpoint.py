@@ -5,6 +5,7 @@
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 """
 
+import contextlib
 import io
 import json
 import re
@@ -33,6 +34,7 @@ class AwsEndpoint:
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
+        self._starting = threading.Lock()
         self.invoker: Invoker | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -51,7 +53,10 @@ class AwsEndpoint:
         return self._from_moto(environ, start_response)
 
     def _from_moto(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        answer: Iterable[bytes] = self._moto(environ, start_response)
+        # moto builds its routes by ast.parse when a service is first asked, and the program asks all services at once. In
+        # CPython 3.11 two threads in there now and then get "AST constructor recursion depth mismatch".
+        with self._starting if self.invoker is None else contextlib.nullcontext():
+            answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 
 

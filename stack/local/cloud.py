@@ -5,6 +5,7 @@ what leads to them. Stopping goes the other way.
 """
 
 import contextlib
+import gc
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -77,6 +78,11 @@ class LocalCloud:
             undo.callback(self._exit.close)
             self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs)
             undo.pop_all()
+        # moto's, botocore's and Pulumi's models are a million objects for good, and what moto stores adds to them. A full
+        # collection looks at all of them and holds up every request for half a second, every few seconds.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 1_000)
 
     def __enter__(self) -> Self:
         return self

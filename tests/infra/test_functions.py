@@ -21,7 +21,7 @@ INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 
 GIVEN_EVENTS = ["notification", "reconciliation", "health"]
 """The functions that a rule, a schedule or they themselves invoke asynchronously."""
-ENTRY_POINTS = [*GIVEN_EVENTS, "webhooks", "jira_worker"]
+ENTRY_POINTS = [*GIVEN_EVENTS, "webhooks", "approvals", "jira_worker"]
 
 
 def variables_of(graph: Graph, entry_point: str) -> dict[str, str]:
@@ -82,6 +82,8 @@ def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> Non
         "lease-events-dead-letters",
         "jira-work",
         "jira-work-dead-letters",
+        "approval-work",
+        "approval-work-dead-letters",
     }
 
 
@@ -183,6 +185,8 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
 
     assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")) == JiraWorkerEnvironment(
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
+        approval_queue_url=graph.one(QUEUE, "approval-work").outputs["url"],
         artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
         history_days=90,
         jira_base_url="https://example.atlassian.net",

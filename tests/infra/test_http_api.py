@@ -20,6 +20,8 @@ def test_these_are_the_routes() -> None:
         ("POST /events", "notification", Authorization.NONE),
         ("POST /webhooks/jira", "webhooks", Authorization.NONE),
         ("POST /webhooks/commits", "webhooks", Authorization.NONE),
+        ("POST /drafts", "approvals", Authorization.AWS_IAM),
+        ("POST /slack/interactions", "approvals", Authorization.NONE),
         ("GET /health", "health", Authorization.NONE),
     ]
 

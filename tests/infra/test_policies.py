@@ -114,7 +114,12 @@ def test_the_jira_workers_role_has_exactly_these_grants() -> None:
         tuple(LOGGING): [graph.arn(GROUP, "jira_worker") + ":*"],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"): [graph.arn(TABLE, "JiraIssues")],
         ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
-        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "jira-work")],
+        ("dynamodb:BatchGetItem", "dynamodb:UpdateItem"): [graph.arn(TABLE, "JiraOperations")],
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [
+            graph.arn(QUEUE, "jira-work"),
+            graph.arn(QUEUE, "approval-work"),
+        ],
+        ("sqs:SendMessage", "sqs:ChangeMessageVisibility"): [graph.arn(QUEUE, "approval-work")],
         ("secretsmanager:GetSecretValue",): [graph.arn(SECRET, "jira-api-token")],
     }
 

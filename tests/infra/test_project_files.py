@@ -107,5 +107,11 @@ def test_the_deployment_page_tells_of_every_key_with_its_default() -> None:
         shown = rows.get(f"`{key}`")
         if shown is not None:
             default = declared["default"]
-            written = ", ".join(default) if isinstance(default, list) else str(default)
+            written = (
+                ", ".join(default)
+                if isinstance(default, list)
+                else str(default).lower()
+                if isinstance(default, bool)
+                else str(default)
+            )
             assert shown.replace("`", "") == written, key

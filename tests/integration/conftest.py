@@ -6,6 +6,7 @@ import pytest
 
 from stack.local.standins.jira import Jira
 from stack.local.standins.serving import serve
+from tests.support.approvals_cloud import Desk, running_desk
 from tests.support.cloud import Cloud, Inbox, running
 
 EVENT_SECRET = "the integration tests' webhook secret"
@@ -39,3 +40,10 @@ def cloud(jira: str) -> Iterator[Cloud]:
 def inbox(cloud: Cloud) -> Inbox:
     """A subscriber of the notification topic."""
     return Inbox(cloud, cloud.outputs["notification_topic_arn"])
+
+
+@pytest.fixture(scope="session")
+def desk() -> Iterator[Desk]:
+    """A local cloud for approvals, with stand-ins of Slack and Jira that the tests look into."""
+    with running_desk() as started:
+        yield started

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import requests
 
 from lib import errors
 from lib.jira.client import JiraClient, RateLimitedError
@@ -169,7 +170,18 @@ def test_a_refused_creation_says_which_field(jira, wrong, named):
     assert len(site.site.by_id) == 120
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"reset": True}, {"status": 201, "body": '{"id": "1'}, {"hang": 30.0}])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 408},
+        {"reset": True},
+        {"status": 201, "body": '{"id": "1'},
+        {"status": 201, "body": "[]"},
+        {"status": 201, "body": '{"id": "1", "key": ""}'},
+        {"hang": 30.0},
+    ],
+)
 def test_a_creation_that_may_have_happened_is_ambiguous_and_never_repeated(jira, fault):
     site, client = jira
     client, waits = with_waits(client.base_url)
@@ -178,6 +190,17 @@ def test_a_creation_that_may_have_happened_is_ambiguous_and_never_repeated(jira,
         client.create(NEW)
     site.faults.clear()
     assert (len(creations(site)), len(site.site.by_id), waits) == (1, 121, [])
+
+
+def test_a_creation_whose_encrypted_connection_broke_is_ambiguous(jira, monkeypatch):
+    _, client = jira
+
+    def break_off(*_args, **_kwargs):
+        raise requests.exceptions.SSLError("EOF occurred in violation of protocol")
+
+    monkeypatch.setattr(client._jira._session, "request", break_off)
+    with pytest.raises(errors.AmbiguousError):
+        client.create(NEW)
 
 
 def test_a_creation_refused_for_its_rate_did_not_happen(jira):

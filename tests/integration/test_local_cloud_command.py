@@ -91,7 +91,14 @@ def test_the_ready_line_tells_urls_region_and_every_output() -> None:
         assert set(cloud.outputs) == OUTPUTS
         assert cloud.outputs["http_api_url"] == cloud.http_url
         assert ":eu-west-2:" in cloud.outputs["lease_table_arn"]
-        assert set(cloud.outputs["functions"]) == {"notification", "webhooks", "jira_worker", "reconciliation", "health"}
+        assert set(cloud.outputs["functions"]) == {
+            "notification",
+            "webhooks",
+            "approvals",
+            "jira_worker",
+            "reconciliation",
+            "health",
+        }
         with urllib.request.urlopen(f"{cloud.http_url}/health") as response:
             assert json.load(response)["status"] == "ok"
     finally:

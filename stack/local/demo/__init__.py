@@ -9,10 +9,10 @@ import time
 from rich.console import Console
 
 from stack.local.cloud import LocalCloud, StartError
-from stack.local.demo import jira, leases
+from stack.local.demo import approvals, jira, leases
 from stack.local.demo.stage import Stage
 
-CONFIG = {**leases.CONFIG, **jira.CONFIG}
+CONFIG = {**leases.CONFIG, **jira.CONFIG, **approvals.CONFIG}
 
 
 def run() -> int:
@@ -33,4 +33,5 @@ def run() -> int:
         console.print(f"  AWS API  {ready.aws_url}   HTTP API  {ready.http_url}   region {ready.region}")
         leases.tell(cloud, stage)
         jira.tell(cloud, stage)
+        approvals.tell(cloud, stage)
     return stage.close()

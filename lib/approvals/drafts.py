@@ -1,0 +1,228 @@
+"""A draft: what somebody wants in Jira, checked once on the way in, and the hash that an approval is given for.
+
+Nothing here alters a value: what was sent is what is hashed, shown, approved and created. Nothing here does input or
+output.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any
+
+from lib import errors
+
+MAX_TITLE_CHARACTERS = 255
+"""Jira's own limit of a summary."""
+
+MAX_TEXT_CHARACTERS = 10_000
+MAX_ITEMS = 50
+MAX_ITEM_CHARACTERS = 1_000
+
+MAX_DESCRIPTION_CHARACTERS = 30_000
+"""All texts together. Jira takes 32,767 in a description; headings and the footer need some of them."""
+
+# session_id is a DynamoDB hash key (2048 bytes at most), stands in a button's value before ":", and shares its table with
+# the claims of notifications, whose ids begin with "event#". So neither ":" nor "#" can be in it, and only characters that
+# need no escape anywhere.
+_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~/+=-]{0,199}")
+_DRAFT_HASH = re.compile(r"[0-9a-f]{64}")
+_PROJECT = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
+_EPIC = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}")
+_CHANNEL = re.compile(r"#?[\w-]{1,80}")
+
+# Tabs and line ends are text; every other control character, and half of a surrogate pair, is not.
+_CONTROLS = frozenset({"Cc", "Cs"})
+_LINE_ENDS = frozenset({"Zl", "Zp"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What is to become one Jira issue.
+
+    Attributes:
+        session_id: what the drafter calls the conversation; one draft of it is current at a time.
+        title: the summary of the issue, one line.
+        problem: why there should be an issue, as plain text; a blank line separates paragraphs.
+        solution: what should be done, likewise.
+        acceptance_criteria: when it is done, one sentence each.
+        constraints, risks, dependencies: likewise.
+        epic: the key of the parent issue, or empty.
+        project: the project's key.
+        issue_type: the issue type's name in that project.
+        requested_by: the Slack user ID of who asks for it. POST /drafts takes the drafter's word for it.
+        channel: the Slack channel for the preview, or empty for the configured one.
+    """
+
+    session_id: str
+    title: str
+    problem: str
+    solution: str = ""
+    acceptance_criteria: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    risks: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    epic: str = ""
+    project: str
+    issue_type: str = "Task"
+    requested_by: str
+    channel: str = ""
+
+
+def read_draft(value: object) -> Draft:
+    """The draft that a JSON ``value`` holds.
+
+    Raises:
+        InvalidInputError: it is no object, lacks a field, has one too many, or a field breaks its bounds. The text is one
+            sentence and names the field.
+    """
+    if not isinstance(value, Mapping):
+        raise errors.InvalidInputError("the draft is not a JSON object")
+    unknown = sorted(str(name)[:40] for name in value.keys() - _READERS.keys())
+    if unknown:
+        # What is not known is not hashed, and nobody would approve it.
+        raise errors.InvalidInputError(f"{unknown[0]!a} is no field of a draft")
+    given = {name: item for name, item in value.items() if item is not None}
+    missing = [field.name for field in fields(Draft) if field.default is MISSING and field.name not in given]
+    if missing:
+        raise errors.InvalidInputError(f"{missing[0]} is missing")
+    draft = Draft(**{name: _READERS[name](name, item) for name, item in given.items()})
+    total = sum(len(text) for text in _texts(draft))
+    if total > MAX_DESCRIPTION_CHARACTERS:
+        raise errors.InvalidInputError(
+            f"problem, solution and the lists together must be at most {MAX_DESCRIPTION_CHARACTERS} characters, not {total}"
+        )
+    return draft
+
+
+def to_json(draft: Draft) -> dict[str, Any]:
+    """The draft as a JSON object with every field, which :func:`read_draft` reads."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(draft).items()}
+
+
+def canonical_json(draft: Draft) -> str:
+    """The one JSON text of the draft: every field, sorted, no spaces, characters as they are."""
+    return json.dumps(to_json(draft), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def draft_hash(draft: Draft) -> str:
+    """SHA-256 of the canonical JSON of all fields, as 64 hexadecimal digits.
+
+    All of it and all of them: an earlier system's eight digits over joined fields collided.
+    """
+    return hashlib.sha256(canonical_json(draft).encode()).hexdigest()
+
+
+def button_value(session_id: str, of_hash: str) -> str:
+    """What the preview's buttons carry."""
+    return f"{session_id}:{of_hash}"
+
+
+def read_button_value(value: str) -> tuple[str, str]:
+    """The session and the draft's hash of a button.
+
+    Raises:
+        InvalidInputError: it is no value of :func:`button_value`.
+    """
+    session_id, _, of_hash = value.partition(":")
+    return check_session_id(session_id), check_hash(of_hash)
+
+
+def check_session_id(value: str) -> str:
+    """``value`` itself, if it can be a session's id.
+
+    Raises:
+        InvalidInputError: it can't.
+    """
+    if not _SESSION_ID.fullmatch(value):
+        raise errors.InvalidInputError(
+            "session_id must be 1 to 200 letters, digits and ._~/+=- and begin with a letter or a digit"
+        )
+    return value
+
+
+def check_hash(value: str) -> str:
+    """``value`` itself, if it can be a draft's hash.
+
+    Raises:
+        InvalidInputError: it can't.
+    """
+    if not _DRAFT_HASH.fullmatch(value):
+        raise errors.InvalidInputError("draft_hash must be 64 hexadecimal digits in lower case")
+    return value
+
+
+def _texts(draft: Draft) -> tuple[str, ...]:
+    return (
+        draft.problem,
+        draft.solution,
+        *draft.acceptance_criteria,
+        *draft.constraints,
+        *draft.risks,
+        *draft.dependencies,
+    )
+
+
+def _text(name: str, given: object, *, least: int, most: int, lines: bool = True) -> str:
+    if not isinstance(given, str):
+        raise errors.InvalidInputError(f"{name} must be text")
+    if len(given) > most:
+        raise errors.InvalidInputError(f"{name} must be at most {most} characters, not {len(given)}")
+    if least and not given.strip():
+        raise errors.InvalidInputError(f"{name} must not be empty")
+    refused, allowed = (_CONTROLS, "\t\n\r") if lines else (_CONTROLS | _LINE_ENDS, "")
+    if any(unicodedata.category(character) in refused and character not in allowed for character in given):
+        raise errors.InvalidInputError(f"{name} must hold no {'' if lines else 'line break or '}control character")
+    return given
+
+
+def _long_text(least: int) -> Callable[[str, object], str]:
+    return lambda name, given: _text(name, given, least=least, most=MAX_TEXT_CHARACTERS)
+
+
+def _line(least: int, most: int) -> Callable[[str, object], str]:
+    return lambda name, given: _text(name, given, least=least, most=most, lines=False)
+
+
+def _shaped(pattern: re.Pattern[str], meaning: str, *, may_be_empty: bool = False) -> Callable[[str, object], str]:
+    def read(name: str, given: object) -> str:
+        text = _text(name, given, least=0 if may_be_empty else 1, most=200, lines=False)
+        if text and not pattern.fullmatch(text):
+            raise errors.InvalidInputError(f"{name} must be {meaning}, not {text[:40]!a}")
+        return text
+
+    return read
+
+
+def _read_session_id(name: str, given: object) -> str:
+    return check_session_id(_text(name, given, least=1, most=200, lines=False))
+
+
+def _read_items(name: str, given: object) -> tuple[str, ...]:
+    if not isinstance(given, list | tuple):
+        raise errors.InvalidInputError(f"{name} must be a list of texts")
+    if len(given) > MAX_ITEMS:
+        raise errors.InvalidInputError(f"{name} must have at most {MAX_ITEMS} entries, not {len(given)}")
+    return tuple(_text(f"{name}[{index}]", item, least=1, most=MAX_ITEM_CHARACTERS) for index, item in enumerate(given))
+
+
+_READERS: dict[str, Callable[[str, object], Any]] = {
+    "session_id": _read_session_id,
+    "title": _line(1, MAX_TITLE_CHARACTERS),
+    "problem": _long_text(1),
+    "solution": _long_text(0),
+    "acceptance_criteria": _read_items,
+    "constraints": _read_items,
+    "risks": _read_items,
+    "dependencies": _read_items,
+    "epic": _shaped(_EPIC, "an issue key like PROJ-12", may_be_empty=True),
+    "project": _shaped(_PROJECT, "a project key like PROJ"),
+    "issue_type": _line(1, 60),
+    "requested_by": _line(1, 255),
+    "channel": _shaped(_CHANNEL, "a Slack channel's ID or name", may_be_empty=True),
+}
+
+if _READERS.keys() != {field.name for field in fields(Draft)}:  # a field without a reader would go unchecked
+    raise TypeError("every field of a draft needs a reader")

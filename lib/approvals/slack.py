@@ -1,0 +1,165 @@
+"""Slack for previews: the official SDK, with each of its failures as an error of :mod:`lib.errors`.
+
+Used by the worker only: the SDK is imported when the first call is made.
+"""
+
+import http.client
+import logging
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from lib import errors
+from lib.approvals.posting import Posted
+from lib.approvals.preview import Block, Preview
+from lib.secrets import Secret
+
+TIMEOUT_SECONDS = 5
+
+# The SDK logs what it sends, response URLs included; what matters is in the errors raised here.
+_SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
+
+Result = TypeVar("Result")
+
+_CODE = re.compile(r"[a-z_]{1,60}")
+_GONE = frozenset({"message_not_found", "cant_update_message", "expired_url", "used_url", "no_active_hooks"})
+_TRANSIENT = frozenset({"ratelimited", "rate_limited", "service_unavailable", "team_added_to_org"})
+_UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
+_BAD_CREDENTIALS = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"})
+
+
+class _CredentialRefusedError(errors.PermanentError):
+    """Slack does not take the token: nothing happened."""
+
+
+class SlackChat:
+    """One Slack workspace, by its bot token.
+
+    Args:
+        api_url: ``https://slack.com/api/``, or a stand-in's.
+        token: the bot's token. A refused one is read again, since it may have been rotated.
+    """
+
+    def __init__(self, api_url: str, token: Secret) -> None:
+        self._api_url = api_url.rstrip("/") + "/"
+        self._token = token
+
+    def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+        """Post a message, into a thread if one is named.
+
+        Raises:
+            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
+        """
+        answer = self._call(
+            "post a message",
+            lambda client: client.chat_postMessage(
+                channel=channel,
+                text=message.text,
+                blocks=list(message.blocks),
+                thread_ts=thread_ts or None,
+                unfurl_links=False,
+                unfurl_media=False,
+            ),
+        )
+        return Posted(str(answer["channel"]), str(answer["ts"]))
+
+    def update(self, posted: Posted, message: Preview) -> None:
+        """Make a message another.
+
+        Raises:
+            NotFoundError: it is gone, or can't be changed.
+            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
+        """
+        self._call(
+            "update a message",
+            lambda client: client.chat_update(
+                channel=posted.channel, ts=posted.ts, text=message.text, blocks=list(message.blocks)
+            ),
+        )
+
+    def post_ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Block]) -> None:
+        """Tell one person something in a channel they are in.
+
+        Raises:
+            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
+        """
+        self._call(
+            "answer a click",
+            lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text, blocks=list(blocks) or None),
+        )
+
+    def respond(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
+        """Answer one person by their click's URL, which was checked to be Slack's when the click came in.
+
+        Raises:
+            NotFoundError: the URL is used up or too old.
+            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
+        """
+        from slack_sdk.webhook import WebhookClient  # noqa: PLC0415 - the worker's only
+
+        client = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, logger=_SILENT, retry_handlers=[])
+        answer = _translated(
+            "answer a click",
+            lambda: client.send(text=text, blocks=list(blocks) or None, response_type="ephemeral", replace_original=False),
+        )
+        if answer.status_code in {404, 410}:
+            raise errors.NotFoundError("could not answer a click: the URL is used up or too old")
+        if answer.status_code >= 400:
+            raise _of_status(answer.status_code, "answer a click")
+
+    def _call(self, doing: str, call: Callable[[Any], Any]) -> Any:
+        try:
+            return self._call_once(doing, call)
+        except _CredentialRefusedError:
+            if not self._token.refresh():
+                raise
+        return self._call_once(doing, call)
+
+    def _call_once(self, doing: str, call: Callable[[Any], Any]) -> Any:
+        from slack_sdk import WebClient  # noqa: PLC0415 - the worker's only
+
+        client = WebClient(
+            self._token.current(),
+            base_url=self._api_url,
+            timeout=TIMEOUT_SECONDS,
+            logger=_SILENT,
+            retry_handlers=[],  # the SDK's own would try again when a connection breaks, and post a second message
+        )
+        return _translated(doing, lambda: call(client))
+
+
+def _translated(doing: str, call: Callable[[], Result]) -> Result:
+    from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415 - the worker's only
+
+    try:
+        return call()
+    except SlackApiError as error:
+        raise _of_answer(error.response, doing) from None
+    except TimeoutError:
+        raise errors.DeadlineExceededError(f"could not {doing}: Slack did not answer in time") from None
+    except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
+        raise errors.ConnectionLostError(f"could not {doing}: {type(error).__name__}") from None
+
+
+def _of_answer(response: Any, doing: str) -> errors.SwitchboardError:
+    given = response.get("error") if hasattr(response, "get") else None
+    # The SDK puts a body that is no JSON where the error's name is.
+    code = given if isinstance(given, str) and _CODE.fullmatch(given) else ""
+    status = int(getattr(response, "status_code", 0) or 0)
+    text = f"could not {doing}: Slack says {code or status}"
+    if code in _BAD_CREDENTIALS:
+        return _CredentialRefusedError(text)
+    if code in _GONE:
+        return errors.NotFoundError(text)
+    if code in _TRANSIENT or status == 429:
+        return errors.ThrottledError(text)
+    if not code or code in _UNCLEAR or status >= 500:
+        return errors.ConnectionLostError(text)
+    return errors.PermanentError(text)
+
+
+def _of_status(status: int, doing: str) -> errors.SwitchboardError:
+    text = f"could not {doing}: Slack answered {status}"
+    if status == 429:
+        return errors.ThrottledError(text)
+    return errors.ConnectionLostError(text) if status >= 500 else errors.PermanentError(text)

@@ -1,0 +1,181 @@
+"""What Slack sends when a button is pressed, in the forms that its SDKs document."""
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from lib import errors
+from lib.approvals.interactions import Decision, Ignored, Verb, read_interaction
+
+API = "https://slack.com/api/"
+HASH = "0f" * 32
+
+
+def pressed(**changed: Any) -> dict[str, Any]:
+    """A press of Approve, as Slack sends it for a message of a bot."""
+    payload = {
+        "type": "block_actions",
+        "team": {"id": "T0TEAM", "domain": "example"},
+        "user": {"id": "U0ANN", "username": "ann", "name": "ann.lee", "team_id": "T0TEAM"},
+        "api_app_id": "A0APP",
+        "container": {"type": "message", "message_ts": "1769083200.000100", "channel_id": "C0DRAFTS", "is_ephemeral": False},
+        "trigger_id": "1.2.x",
+        "channel": {"id": "C0DRAFTS", "name": "drafts"},
+        "message": {"type": "message", "ts": "1769083200.000100"},
+        "response_url": "https://hooks.slack.com/actions/T0TEAM/1/abc",
+        "actions": [{"action_id": "approve_draft", "value": f"sess-1:{HASH}", "type": "button", "action_ts": "1769083201.1"}],
+    }
+    return {name: value for name, value in {**payload, **changed}.items() if value is not ...}
+
+
+def body(payload: Any) -> bytes:
+    return urlencode({"payload": json.dumps(payload)}).encode()
+
+
+def read(payload: Any, api: str = API) -> Decision | Ignored:
+    return read_interaction(body(payload), api)
+
+
+def button(**changed: Any) -> list[dict[str, Any]]:
+    return [{"action_id": "approve_draft", "value": f"sess-1:{HASH}", **changed}]
+
+
+def test_a_press_of_approve_is_a_decision() -> None:
+    assert read(pressed()) == Decision(
+        verb=Verb.APPROVE,
+        session_id="sess-1",
+        draft_hash=HASH,
+        user="U0ANN",
+        user_names=("ann", "ann.lee"),
+        channel="C0DRAFTS",
+        message_ts="1769083200.000100",
+        response_url="https://hooks.slack.com/actions/T0TEAM/1/abc",
+    )
+
+
+def test_a_press_of_reject_is_one_too() -> None:
+    decision = read(pressed(actions=button(action_id="reject_draft")))
+    assert isinstance(decision, Decision)
+    assert decision.verb is Verb.REJECT
+
+
+def test_an_app_of_a_whole_organisation_has_no_team_and_is_read_the_same() -> None:
+    assert read(pressed(team=None, enterprise={"id": "E0ORG"}, is_enterprise_install=True)) == read(pressed())
+
+
+@pytest.mark.parametrize("missing", ["team", "channel", "message", "api_app_id", "trigger_id"])
+def test_parts_that_are_not_needed_may_be_missing(missing) -> None:
+    assert read(pressed(**{missing: ...})) == read(pressed())
+
+
+def test_without_a_container_the_message_is_named_by_its_other_parts() -> None:
+    assert read(pressed(container=...)) == read(pressed())
+
+
+def test_what_is_not_named_is_empty_and_the_decision_stands() -> None:
+    decision = read(pressed(container=..., channel=..., message=..., response_url=..., user={"id": "U0ANN"}))
+    assert isinstance(decision, Decision)
+    assert (decision.channel, decision.message_ts, decision.response_url, decision.user_names) == ("", "", None, ())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        {"type": "view_submission", "view": {}},
+        {"type": "shortcut"},
+        {},
+        pressed(actions=[{"type": "multi_conversations_select", "action_id": "other", "selected_conversations": ["G1"]}]),
+        pressed(actions=[]),
+        pressed(actions=None),
+        pressed(actions=["odd", {"action_id": ["approve_draft"]}]),
+    ],
+)
+def test_every_other_interaction_is_ignored(payload) -> None:
+    assert isinstance(read(payload), Ignored)
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pressed(user=...),
+        pressed(user={"id": ""}),
+        pressed(user={"id": 7}),
+        pressed(user={"id": "U0 ANN"}),
+        pressed(actions=button(value="sess-1")),
+        pressed(actions=button(value=None)),
+        pressed(actions=button(value=f"event#1:{HASH}")),
+        [],
+        "text",
+    ],
+)
+def test_a_press_that_lacks_what_it_must_have_is_refused(payload) -> None:
+    with pytest.raises(errors.InvalidInputError):
+        read(payload)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"payload=",
+        b"payload=%7B",
+        b'{"type": "block_actions"}',
+        b"\xff\xfe",
+        b"payload=%7B%7D&payload=%7B%7D",
+        b"payload=" + b"%5B" * 20_000,
+        b"&".join(b"a=1" for _ in range(50)),
+    ],
+)
+def test_a_body_that_is_no_form_with_one_payload_is_refused(raw) -> None:
+    with pytest.raises(errors.InvalidInputError):
+        read_interaction(raw, API)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/actions/T0/1/x",
+        "https://hooks.slack.com:443/actions/T0/1/x",
+        "https://hooks.slack-gov.com/actions/T0/1/x",
+        "https://slack.com/actions/T0/1/x",
+    ],
+)
+def test_an_answer_may_go_to_slack(url) -> None:
+    decision = read(pressed(response_url=url))
+    assert isinstance(decision, Decision)
+    assert decision.response_url == url
+
+
+def test_an_answer_may_go_to_the_configured_api_and_to_no_other_port_of_its_host() -> None:
+    local = "http://127.0.0.1:8123/api/"
+    for url, taken in [("http://127.0.0.1:8123/actions/1", True), ("http://127.0.0.1:8124/actions/1", False)]:
+        decision = read(pressed(response_url=url), local)
+        assert isinstance(decision, Decision)
+        assert (decision.response_url == url) is taken
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.slack.com/actions/1",
+        "https://hooks.slack.com.example.com/1",
+        "https://example.com/hooks.slack.com",
+        "https://hooks.slack.com@example.com/1",
+        "https://u:p@hooks.slack.com/1",
+        "https://hooks.slack.com:8443/1",
+        "https://hooks.slack.com:port/1",
+        "http://169.254.169.254/latest/meta-data/",
+        "file:///etc/passwd",
+        "//hooks.slack.com/1",
+        "https://[::1/1",
+        "https://hooks.slack.com/" + "x" * 1000,
+        "",
+        7,
+    ],
+)
+def test_an_answer_goes_nowhere_else_and_the_decision_still_counts(url) -> None:
+    decision = read(pressed(response_url=url))
+    assert isinstance(decision, Decision)
+    assert decision.response_url is None

@@ -1,0 +1,148 @@
+"""Slack's API as previews use it: the right calls, and each way of failing told apart."""
+
+from collections.abc import Iterator
+from typing import cast
+
+import pytest
+
+from lib import errors
+from lib.approvals.posting import Posted
+from lib.approvals.preview import Preview, text_block
+from lib.approvals.slack import SlackChat
+from lib.secrets import Secret
+from tests.support.http_server import Server, http_server
+
+MESSAGE = Preview("What notifications say", (text_block("What people read"),))
+
+
+class Token:
+    """A bot token, and the one it was rotated to."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = list(values)
+
+    def current(self) -> str:
+        return self._values[0]
+
+    def refresh(self) -> bool:
+        if len(self._values) == 1:
+            return False
+        self._values.pop(0)
+        return True
+
+
+@pytest.fixture
+def slack() -> Iterator[Server]:
+    with http_server() as server:
+        yield server
+
+
+def chat(slack: Server, *tokens: str) -> SlackChat:
+    return SlackChat(f"{slack.url}/api", cast(Secret, Token(*(tokens or ("xoxb-1",)))))
+
+
+def says(**content):
+    return lambda asked: (200, content, {})
+
+
+def test_a_preview_is_posted_to_its_channel_and_named_as_slack_names_it(slack) -> None:
+    slack.answer = says(ok=True, channel="C0ID", ts="1.2")
+
+    assert chat(slack).post("drafts", MESSAGE) == Posted("C0ID", "1.2")
+
+    (asked,) = slack.asked
+    assert asked.path == "/api/chat.postMessage"
+    assert asked.headers["Authorization"] == "Bearer xoxb-1"
+    sent = asked.json()
+    assert (sent["channel"], sent["text"], sent["blocks"]) == ("drafts", MESSAGE.text, list(MESSAGE.blocks))
+    assert "thread_ts" not in sent
+
+
+def test_a_confirmation_goes_into_the_thread(slack) -> None:
+    slack.answer = says(ok=True, channel="C0ID", ts="1.3")
+    chat(slack).post("C0ID", MESSAGE, thread_ts="1.2")
+    assert slack.asked[0].json()["thread_ts"] == "1.2"
+
+
+def test_a_preview_is_edited_in_place(slack) -> None:
+    chat(slack).update(Posted("C0ID", "1.2"), MESSAGE)
+    assert slack.asked[0].path == "/api/chat.update"
+    assert (slack.asked[0].json()["channel"], slack.asked[0].json()["ts"]) == ("C0ID", "1.2")
+
+
+def test_an_answer_goes_to_the_one_person_only_and_leaves_the_preview(slack) -> None:
+    slack.answer = lambda asked: (200, b"ok", {"Content-Type": "text/plain"})
+
+    chat(slack).respond(f"{slack.url}/actions/1", "Only you see this", [text_block("x")])
+
+    sent = slack.asked[0].json()
+    assert (slack.asked[0].path, sent["response_type"], sent["replace_original"]) == ("/actions/1", "ephemeral", False)
+    assert (sent["text"], sent["blocks"]) == ("Only you see this", [text_block("x")])
+    assert "Authorization" not in slack.asked[0].headers
+
+
+def test_an_answer_by_the_api_names_the_person(slack) -> None:
+    chat(slack).post_ephemeral("C0ID", "U0ANN", "Only you", [])
+    assert slack.asked[0].path == "/api/chat.postEphemeral"
+    assert slack.asked[0].json()["user"] == "U0ANN"
+
+
+@pytest.mark.parametrize(
+    ("answer", "means"),
+    [
+        ((200, {"ok": False, "error": "channel_not_found"}, {}), errors.PermanentError),
+        ((200, {"ok": False, "error": "invalid_blocks"}, {}), errors.PermanentError),
+        ((200, {"ok": False, "error": "message_not_found"}, {}), errors.NotFoundError),
+        ((429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "1"}), errors.ThrottledError),
+        ((200, {"ok": False, "error": "internal_error"}, {}), errors.AmbiguousError),
+        ((503, b"upstream", {"Content-Type": "text/html"}), errors.AmbiguousError),
+        ((200, b"{cut", {}), errors.AmbiguousError),
+        (None, errors.AmbiguousError),
+    ],
+)
+def test_each_way_of_failing_is_told_apart_and_nothing_is_sent_twice(slack, answer, means) -> None:
+    slack.answer = lambda asked: answer
+    with pytest.raises(means):
+        chat(slack).post("C0ID", MESSAGE)
+    assert len(slack.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "means"),
+    [(404, errors.NotFoundError), (410, errors.NotFoundError), (429, errors.ThrottledError), (500, errors.AmbiguousError)],
+)
+def test_each_way_an_answer_fails_is_told_apart(slack, status, means) -> None:
+    slack.answer = lambda asked: (status, b"used_url", {"Content-Type": "text/plain"})
+    with pytest.raises(means):
+        chat(slack).respond(f"{slack.url}/actions/1", "text", [])
+    assert len(slack.asked) == 1
+
+
+def test_a_server_that_is_not_there_is_no_success() -> None:
+    with http_server() as gone:
+        pass
+    with pytest.raises(errors.SwitchboardError):
+        chat(gone).post("C0ID", MESSAGE)
+
+
+def test_a_rotated_token_is_read_again_and_used(slack) -> None:
+    def only_new(asked):
+        fine = asked.headers["Authorization"] == "Bearer xoxb-new"
+        return 200, ({"ok": True, "channel": "C", "ts": "1"} if fine else {"ok": False, "error": "invalid_auth"}), {}
+
+    slack.answer = only_new
+    assert chat(slack, "xoxb-old", "xoxb-new").post("C", MESSAGE).ts == "1"
+    with pytest.raises(errors.PermanentError):
+        chat(slack, "xoxb-old").post("C", MESSAGE)
+
+
+def test_no_error_shows_a_token_or_a_response_url(slack) -> None:
+    slack.answer = lambda asked: (500, b"xoxb-1 hooks", {"Content-Type": "text/plain"})
+    for call in (
+        lambda: chat(slack).post("C", MESSAGE),
+        lambda: chat(slack).respond(f"{slack.url}/actions/secret", "text", []),
+    ):
+        with pytest.raises(errors.SwitchboardError) as caught:
+            call()
+        assert "xoxb-1" not in str(caught.value)
+        assert "secret" not in str(caught.value)

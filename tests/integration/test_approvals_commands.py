@@ -1,0 +1,124 @@
+"""``drafts submit`` and ``operations``: a draft by hand, its audit trail, and another try, against the local cloud."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from handlers.commands.approvals import drafts, operations
+from lib import clock, errors
+from lib.environment import ApprovalsEnvironment
+from tests.support.approvals_cloud import Desk
+
+
+class Deployment:
+    """The desk's local cloud, as the commands find it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._cloud = desk.cloud
+        self.outputs = desk.cloud.outputs
+
+    def client(self, service: str) -> Any:
+        return self._cloud.client(service)
+
+    def environment(self, entry_point: str, kind: type[ApprovalsEnvironment]) -> ApprovalsEnvironment:
+        name = self.outputs["functions"][entry_point]
+        variables = self.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        return kind.read(variables)
+
+
+@pytest.fixture
+def run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-west-2",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    def run(command: click.Command, *arguments: str) -> Result:
+        return CliRunner().invoke(command, list(arguments), obj=lambda: Deployment(desk))
+
+    return run
+
+
+def write(draft: object, folder: Path) -> str:
+    file = folder / "draft.json"
+    file.write_text(json.dumps(draft))
+    return str(file)
+
+
+def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
+    desk: Desk, run: Callable[..., Result], tmp_path: Path
+) -> None:
+    draft = desk.draft(title="By hand\x1b[2J")
+    refused = run(drafts, "submit", write(draft, tmp_path))
+    assert isinstance(refused.exception, errors.InvalidInputError)
+
+    draft = {**draft, "title": "By hand"}
+    answer = run(drafts, "submit", write(draft, tmp_path))
+    assert answer.exit_code == 0, answer.exception
+    assert json.loads(answer.stdout)["state"] == "preview"
+
+    preview = desk.preview_of(draft)
+    desk.press(preview)
+    desk.header_becomes(preview, "Ticket Created: ")
+    [issue] = desk.issues("By hand")
+    shown = run(operations, "show", draft["session_id"]).stdout
+    assert f"{draft['session_id']}: created" in shown
+    assert "approved by U0ADA" in shown
+    assert f'labels = "{issue.labels[0]}"' in shown
+
+    trail = [json.loads(line) for line in run(operations, "show", draft["session_id"], "--json").stdout.splitlines()]
+    creation = next(each for each in trail if each["operation"] == "create_issue")
+    assert (creation["status"], creation["jira_key"], creation["posts"]) == ("done", issue.key, 1)
+    assert creation["settled_at"].endswith("-07:00")
+    today = run(operations, "list", "--day", clock.phoenix(clock.utc_now())[:10], "--json").stdout
+    assert issue.key in today
+    assert issue.key not in run(operations, "list", "--day", "2020-01-01", "--json").stdout
+
+
+def test_a_failed_issue_is_tried_again_in_the_name_of_who_asked(desk: Desk, run: Callable[..., Result]) -> None:
+    draft = desk.draft(title="Tried by command", project="SOON")
+    preview = desk.preview_of(draft)
+    desk.press(preview)
+    desk.header_becomes(preview, "Ticket not created")
+    desk.jira.app.seed("SOON", 1)
+
+    answer = run(operations, "retry", draft["session_id"], "--by", "U0OPERATOR")
+
+    assert answer.exit_code == 0, answer.exception
+    assert "was failed" in answer.stdout
+    desk.header_becomes(preview, "Ticket Created: SOON-")
+    assert desk.creation(draft["session_id"])["created_by"] == {"S": "U0OPERATOR"}
+
+
+def test_there_is_nothing_to_try_again_where_nobody_has_approved(desk: Desk, run: Callable[..., Result]) -> None:
+    draft = desk.draft()
+    desk.preview_of(draft)
+
+    answer = run(operations, "retry", draft["session_id"], "--by", "U0OPERATOR")
+
+    assert isinstance(answer.exception, errors.InvalidInputError)
+    assert "nobody has approved" in str(answer.exception)
+
+
+def test_wrong_credentials_are_named_as_such(
+    desk: Desk, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed")
+
+    answer = run(drafts, "submit", write(desk.draft(), tmp_path))
+
+    assert isinstance(answer.exception, errors.AccessDeniedError)
+
+
+def test_what_is_not_there_and_what_is_no_day_is_said(desk: Desk, run: Callable[..., Result]) -> None:
+    assert isinstance(run(operations, "show", "no-such-session").exception, errors.NotFoundError)
+    answer = run(operations, "list", "--day", "yesterday")
+    assert answer.exit_code == 2
+    assert "is no day" in answer.output

@@ -1,0 +1,117 @@
+"""Jira and Slack fail in the middle of an approval: it still ends in one issue, or says what to do, and nothing is undone."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lib.approvals.operations import JiraOperationStore
+from lib.approvals.queue import Queue
+from lib.approvals.retry import retry
+from lib.approvals.store import ApprovalStore
+from lib.approvals.table import OperationsTable
+from tests.support.approvals_cloud import ISSUE_PATH, Desk, header_of, running_desk
+from tests.support.cloud import until
+
+
+def creations(desk: Desk, title: str) -> int:
+    """How many requests to create an issue with this title have reached Jira."""
+    with desk.jira.app.lock:
+        sent = [each["body"] for each in desk.jira.app.requests if (each["method"], each["path"]) == ("POST", ISSUE_PATH)]
+    return sum(json.loads(body)["fields"]["summary"] == title for body in sent)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"status": 500}, {"reset": True}, {"status": 201, "body": '{"id": "1'}, {"status": 408}, {"hang": 25}],
+    ids=["a server error", "a reset", "half an answer", "a request timeout", "no answer"],
+)
+def test_an_issue_that_jira_created_and_did_not_own_up_to_is_found_and_not_created_again(
+    desk: Desk, fault: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
+    title = f"Created in spite of {request.node.callspec.id}"
+    draft = desk.draft(title=title)
+    preview = desk.preview_of(draft)
+    desk.jira.fail(ISSUE_PATH, method="POST", after=True, **fault)
+    desk.press(preview)
+
+    # Ten seconds after the unclear answer the worker looks for the first time.
+    done = desk.header_becomes(preview, "Ticket Created: ", seconds=90)
+    [issue] = desk.issues(title)
+    assert header_of(done) == f"Ticket Created: {issue.key}"
+    assert creations(desk, title) == 1
+    row = desk.creation(draft["session_id"])
+    assert (row["status"], row["jira_key"], row["posts"]) == ({"S": "done"}, {"S": issue.key}, {"N": "1"})
+
+
+def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(desk: Desk) -> None:
+    draft = desk.draft(title="In a project to come", project="LATER")
+    preview = desk.preview_of(draft)
+    desk.press(preview)
+
+    failed = desk.header_becomes(preview, "Ticket not created")
+    shown = json.dumps(failed["blocks"])
+    assert "Jira answered 400" in shown
+    assert f"operations retry {draft['session_id']}" in shown
+    assert desk.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
+    assert desk.issues("In a project to come") == []
+
+    desk.jira.app.seed("LATER", 1)
+    table = OperationsTable(desk.cloud.client("dynamodb"), desk.cloud.outputs["jira_operations_table_name"])
+    retry(
+        draft["session_id"],
+        "U0OPERATOR",
+        store=ApprovalStore(table),
+        operations=JiraOperationStore(table, lease=timedelta(seconds=60)),
+        send=Queue(desk.cloud.client("sqs"), queue_url(desk)),
+    )
+    desk.header_becomes(preview, "Ticket Created: LATER-")
+    assert len(desk.issues("In a project to come")) == 1
+    row = desk.creation(draft["session_id"])
+    assert (row["created_by"], row["approved_by"]) == ({"S": "U0OPERATOR"}, {"S": "U0ADA"})
+
+
+@pytest.mark.parametrize("fault", [{"error": "ratelimited"}, {"reset": True}, {"status": 500}], ids=["limit", "reset", "error"])
+def test_a_failure_of_slack_repeats_no_issue(desk: Desk, fault: dict[str, Any], request: pytest.FixtureRequest) -> None:
+    title = f"Slack failed with a {request.node.callspec.id}"
+    preview = desk.preview_of(desk.draft(title=title))
+    desk.slack.fail("/api/chat.update", times=2, **fault)
+    desk.press(preview)
+
+    desk.header_becomes(preview, "Ticket Created: ")
+    assert len(desk.issues(title)) == creations(desk, title) == 1
+
+
+def test_a_preview_that_slack_refuses_ends_in_the_dead_letter_queue(desk: Desk) -> None:
+    draft = desk.draft()
+    desk.slack.fail("/api/chat.postMessage", times=5, error="channel_not_found")
+    assert desk.submit(draft).status_code == 200
+
+    sqs = desk.cloud.client("sqs")
+    dead = next(url for url in sqs.list_queues()["QueueUrls"] if "approval-work-dead-letters" in url)
+
+    def letter() -> bool:
+        messages = sqs.receive_message(QueueUrl=dead).get("Messages", [])
+        return any(json.loads(message["Body"])["session_id"] == draft["session_id"] for message in messages)
+
+    until(letter, 30)
+
+
+def test_a_dry_run_goes_all_the_way_but_creates_nothing() -> None:
+    with running_desk(jiraDryRun="true") as desk:
+        draft = desk.draft()
+        preview = desk.preview_of(draft)
+        desk.press(preview)
+
+        done = desk.header_becomes(preview, "Ticket Created: PROJ-DRY")
+        assert "Dry run: there is no such issue in Jira" in json.dumps(done["blocks"])
+        [said] = until(lambda: desk.thread(preview))
+        assert said.startswith("Dry run: PROJ-DRY")
+        assert creations(desk, draft["title"]) == 0
+        assert desk.creation(draft["session_id"])["status"] == {"S": "done"}
+
+
+def queue_url(desk: Desk) -> str:
+    urls = desk.cloud.client("sqs").list_queues()["QueueUrls"]
+    return str(next(url for url in urls if "approval-work-" in url and "dead" not in url))

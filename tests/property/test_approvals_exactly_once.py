@@ -1,0 +1,193 @@
+"""Whatever crashes, fails, overtakes or comes twice: one approval makes at most one issue, and in the end it is accounted for.
+
+Each history is a string of bytes that choose, step by step, who goes on, what fails, how time passes and what the queue
+delivers. The effects of all actors interleave one by one. Afterwards everything heals, and what stands is looked at.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lib import errors
+from lib.approvals import drafts, preview, records
+from lib.approvals.drafts import Draft
+from lib.approvals.interactions import Verb
+from lib.approvals.operations import OperationId
+from lib.approvals.records import OperationStatus, SessionState
+from lib.approvals.steps import Policy
+from lib.approvals.wording import Verdict
+from tests.support.approvals import make_draft
+from tests.support.approvals_world import DESK_TIMEOUT, FAULTS, JIRA_URL, LONGEST_LAG, WORKER_TIMEOUT, World
+from tests.support.stage import Actor
+
+MOST_ACTORS = 4
+
+lags = st.lists(
+    st.integers(0, int(LONGEST_LAG.total_seconds()) - 60).map(lambda s: timedelta(seconds=s)), min_size=1, max_size=3
+)
+lates = st.lists(st.integers(1, 55).map(lambda s: timedelta(seconds=s)), min_size=1, max_size=2)
+clicks = st.lists(
+    st.tuples(st.sampled_from(["U0ANN", "U0BOB"]), st.sampled_from([Verb.APPROVE, Verb.APPROVE, Verb.REJECT]), st.booleans()),
+    min_size=2,
+    max_size=4,
+)
+# Bytes, since a list of integers is mostly zeros: nearly every history would be the one in which all goes well.
+choices = st.binary(min_size=60, max_size=250)
+
+
+def test_the_looks_reach_further_than_the_lag_they_allow_for() -> None:
+    assert sum(Policy().look_delays, timedelta(0)) > LONGEST_LAG
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(lags, lates, clicks, st.booleans(), choices)
+def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks, changes, choices) -> None:
+    world = World(lags=lags, lates=lates)
+    first = make_draft()
+    second = make_draft(title="Refuse uploads of more than 1 GB")
+    world.desk.submit(first)
+    history = _History(world, [first, *([second] if changes else [])], clicks)
+
+    for choice, nuance in itertools.pairwise(choices):
+        history.step(choice, nuance)
+    history.finish()
+    world.settle()
+
+    _every_issue_is_recorded(world)
+    _every_approval_has_come_to_an_end(world)
+    _sessions_agree_with_their_rows(world)
+    _what_people_were_told_is_true(world, history)
+    _previews_show_what_is_true(world)
+
+
+class _History:
+    def __init__(self, world: World, versions: list[Draft], clicks: list[tuple[str, Verb, bool]]) -> None:
+        self.world = world
+        self.versions = versions
+        self.clicks = list(clicks)
+        self.actors: list[Actor] = []
+        self.clicked: list[tuple[Actor, str, Verb, str]] = []
+        self.submitted = 1
+
+    def step(self, choice: int, nuance: int) -> None:
+        options = self._options(nuance)
+        options[choice % len(options)]()
+        self.world.advance(timedelta(milliseconds=20))
+        self._reap()
+
+    def finish(self) -> None:
+        while self.clicks:
+            self._click()
+        for actor in self.actors:
+            self.world.run(actor)
+        # A drafter who got no answer submits again.
+        with contextlib.suppress(errors.InvalidInputError):  # the one before is on its way to Jira
+            self.world.desk.submit(self.versions[self.submitted - 1])
+
+    def _options(self, nuance: int) -> list[Callable[[], None]]:
+        options: list[Callable[[], None]] = []
+        for actor in self.actors:
+            faults = FAULTS[actor.pending]
+            fate = faults[nuance % len(faults)]
+            decisive = actor.pending == "jira.create"
+            options += [lambda actor=actor: actor.step("go")] * (3 if decisive else 9)
+            options += [lambda actor=actor, fate=fate: actor.step(fate)] * (4 if decisive else 1)
+        if len(self.actors) < MOST_ACTORS:
+            if self.clicks:
+                options += [self._click] * 2
+            if self.submitted < len(self.versions):
+                options.append(self._submit)
+            if self.world.queue:
+                # A message in flight may be delivered again: SQS promises at least once.
+                queued = self.world.queue[nuance % len(self.world.queue)]
+                options += [lambda: self.actors.append(self.world.deliver(queued))] * 3
+        options.append(lambda: self.world.advance(timedelta(seconds=(2, 12, 95, 400)[nuance % 4])))
+        return options
+
+    def _click(self) -> None:
+        user, verb, on_latest = self.clicks.pop()
+        draft = self.versions[self.submitted - 1 if on_latest else 0]
+        of_hash = drafts.draft_hash(draft)
+        actor = self.world.click(user, verb, draft, of_hash)
+        self.actors.append(actor)
+        self.clicked.append((actor, user, verb, of_hash))
+
+    def _submit(self) -> None:
+        draft = self.versions[self.submitted]
+        self.submitted += 1
+        self.actors.append(
+            Actor(self.world.stage, "submit", lambda: self.world.desk.submit(draft), self.world.time.timestamp())
+        )
+
+    def _reap(self) -> None:
+        for actor in list(self.actors):
+            limit = DESK_TIMEOUT if actor.name.startswith(("click", "submit")) else WORKER_TIMEOUT
+            if not actor.done and self.world.time.timestamp() - actor.started_at > limit.total_seconds():
+                actor.step("crash_before")  # Lambda ends what overruns its timeout
+            if actor.done:
+                self.actors.remove(actor)
+                self.world.run(actor)
+
+
+def _every_issue_is_recorded(world: World) -> None:
+    for issue in world.issues:
+        operation = world.operations.get_operation(OperationId(issue.marker.session_id, issue.marker.draft_hash))
+        assert operation is not None
+        assert (operation.status, operation.jira_key) == (OperationStatus.DONE, issue.key)
+        assert operation.approved_by in {"U0ANN", "U0BOB"}
+        assert operation.other_keys == ()
+
+
+def _every_approval_has_come_to_an_end(world: World) -> None:
+    created = {issue.marker.draft_hash for issue in world.issues}
+    decided = world.decisions()
+    assert len({approval.draft_hash for _, approval in decided}) == len(decided)
+    for session_id, approval in decided:
+        view = world.store.read(session_id, approval.draft_hash)
+        state = records.state_of(view.approval, view.operation)
+        if not approval.approved:
+            assert approval.draft_hash not in created
+            assert state is SessionState.REJECTED
+        elif approval.draft_hash in created:
+            assert state is SessionState.CREATED
+        else:
+            # Refused by Jira, or given up after every bounded try: told to people, and open to a retry.
+            assert state is SessionState.FAILED
+            assert view.operation is not None
+            assert view.operation.error_message
+    assert created <= {approval.draft_hash for _, approval in decided if approval.approved}
+
+
+def _sessions_agree_with_their_rows(world: World) -> None:
+    for row in world.table.rows():
+        if row["operation_key"]["S"] == records.SESSION_KEY:
+            view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
+            assert view.session is not None
+            assert view.session.state is records.state_of(view.approval, view.operation)
+            assert view.session.jira_key == (view.operation.jira_key if view.operation is not None else None)
+
+
+def _what_people_were_told_is_true(world: World, history: _History) -> None:
+    standing = {approval.draft_hash: approval for _, approval in world.decisions()}
+    for actor, user, verb, of_hash in history.clicked:
+        if actor.result is Verdict.RECORDED:
+            assert standing[of_hash].decided_by == user
+            assert standing[of_hash].approved == (verb is Verb.APPROVE)
+        elif actor.result is Verdict.DECIDED:
+            assert of_hash in standing
+    for answer in world.answers:
+        if "already approved" in answer:
+            assert any(approval.approved for approval in standing.values())
+        if "already rejected" in answer:
+            assert any(not approval.approved for approval in standing.values())
+
+
+def _previews_show_what_is_true(world: World) -> None:
+    for row in world.table.rows():
+        if row["operation_key"]["S"].startswith("DRAFT#") and "preview_ts" in row:
+            view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
+            assert world.slack[row["preview_ts"]["S"]] == preview.render(view, JIRA_URL)

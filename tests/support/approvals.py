@@ -1,0 +1,26 @@
+"""Drafts and rows, with only what a test says about them."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from lib.approvals import drafts
+from lib.approvals.drafts import Draft
+
+NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)
+
+
+def draft_json(**given: Any) -> dict[str, Any]:
+    """A draft as it is submitted."""
+    return {
+        "session_id": "sess-1",
+        "title": "Refuse uploads that are too large",
+        "problem": "An upload of 2 GB stops the importer for everybody.",
+        "project": "PROJ",
+        "requested_by": "U0REQUEST",
+        **given,
+    }
+
+
+def make_draft(**given: Any) -> Draft:
+    """A draft that was read."""
+    return drafts.read_draft(draft_json(**given))

@@ -1,0 +1,31 @@
+"""What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema.md says."""
+
+from lib.approvals.interactions import Decision, Verb
+from tests.support.approvals import make_draft
+from tests.support.approvals_world import World
+
+
+def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> None:
+    world = World()
+    units = {"read": 0, "write": 0}
+
+    def count(name: str, kind: str, cost) -> None:
+        call = getattr(world.table, name)
+
+        def counted(**request):
+            units[kind] += cost(request)
+            return call(**request)
+
+        setattr(world.table, name, counted)
+
+    count("batch_get_item", "read", lambda request: sum(len(table["Keys"]) for table in request["RequestItems"].values()))
+    count("update_item", "write", lambda request: 1)
+    count("transact_write_items", "write", lambda request: 2 * len(request["TransactItems"]))
+
+    of_hash = world.desk.submit(make_draft()).draft_hash
+    world.settle()
+    world.desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=of_hash, user="U0ANN", channel="C1"))
+    world.settle()
+
+    assert len(world.issues) == len(world.threads) == len(world.answers) == 1
+    assert units == {"read": 36, "write": 23}

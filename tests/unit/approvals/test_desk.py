@@ -1,0 +1,258 @@
+"""A draft submitted, a button pressed: what is recorded, what is queued, and what the person is told."""
+
+import pytest
+
+from lib import errors
+from lib.approvals import drafts
+from lib.approvals.desk import ApprovalDesk, Rules
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
+from lib.approvals.operations import OperationId
+from lib.approvals.wording import Verdict
+from tests.support.approvals import make_draft
+from tests.support.approvals_world import World
+
+DRAFT = make_draft(title="Fix <this> & that")
+HASH = drafts.draft_hash(DRAFT)
+OPERATION = OperationId("sess-1", HASH)
+
+
+def scene(**rules) -> World:
+    world = World(rules=Rules(**{"require_other_approver": False, **rules}))
+    world.desk.submit(DRAFT)
+    world.queue.clear()
+    return world
+
+
+def press(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
+    decision = Decision(
+        verb=verb,
+        session_id="sess-1",
+        draft_hash=of_hash,
+        user=user,
+        channel="C1",
+        response_url="https://hooks.slack.com/a",
+        **given,
+    )
+    verdict = world.desk.decide(decision)
+    (answer,) = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)]
+    assert (answer.user, answer.response_url) == (user, "https://hooks.slack.com/a")
+    return verdict, answer.text
+
+
+def queued(world: World) -> list[type]:
+    return [type(entry.message) for entry in world.queue if not isinstance(entry.message, AnswerClick)]
+
+
+def test_a_submitted_draft_has_its_preview_posted_and_again_if_it_comes_again() -> None:
+    world = World()
+    first = world.desk.submit(DRAFT)
+    second = world.desk.submit(DRAFT)
+    assert first.draft_hash == second.draft_hash == HASH
+    assert queued(world) == [PostPreview, PostPreview]
+
+
+def test_a_draft_that_replaces_another_has_the_others_preview_updated() -> None:
+    world = scene()
+    world.desk.submit(make_draft(title="Another"))
+    assert [entry.message for entry in world.queue][1] == UpdatePreview(session_id="sess-1", draft_hash=HASH)
+
+
+def test_a_project_that_is_not_allowed_is_refused_and_nothing_stored() -> None:
+    world = World(rules=Rules(projects=frozenset({"OPS", "TES"})))
+    with pytest.raises(errors.InvalidInputError, match="project must be one of OPS, TES"):
+        world.desk.submit(DRAFT)
+    assert (world.table.rows(), world.queue) == ([], [])
+
+
+def test_an_approval_is_queued_recorded_and_answered() -> None:
+    world = scene()
+    assert press(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
+    assert queued(world) == [CreateIssue]
+    assert world.store.read("sess-1", HASH).approval.decided_by == "U0ANN"
+
+
+def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
+    world = scene()
+    verdict, text = press(world, Verb.REJECT)
+    assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview])
+    assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
+
+
+def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
+    world = scene()
+    order = []
+    record, send = world.store.record_decision, world.desk._send
+    world.store.record_decision = lambda *given: (order.append("record"), record(*given))[1]
+    world.desk._send = lambda message, delay: (order.append(type(message)), send(message, delay))
+    press(world)
+    assert order == [CreateIssue, "record", AnswerClick]
+
+
+def after(world: World, *presses) -> tuple[Verdict, str]:
+    for verb, user in presses[:-1]:
+        press(world, verb, user)
+        world.queue.clear()
+    verb, user = presses[-1]
+    return press(world, verb, user)
+
+
+@pytest.mark.parametrize(
+    ("presses", "said"),
+    [
+        ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0ANN")], "You have already approved"),
+        ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0BOB")], "<@U0ANN> has already approved"),
+        ([(Verb.APPROVE, "U0ANN"), (Verb.REJECT, "U0BOB")], "It can't be rejected any more."),
+        ([(Verb.REJECT, "U0ANN"), (Verb.APPROVE, "U0BOB")], "<@U0ANN> has already rejected"),
+        ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
+    ],
+)
+def test_a_second_press_is_told_what_the_first_one_was_and_queues_no_work(presses, said) -> None:
+    world = scene()
+    verdict, text = after(world, *presses)
+    assert (verdict, queued(world)) == (Verdict.DECIDED, [])
+    assert said in text
+
+
+def test_a_rejected_draft_is_never_called_approved() -> None:
+    world = scene()
+    _, text = after(world, (Verb.REJECT, "U0ANN"), (Verb.APPROVE, "U0BOB"))
+    assert "approved" not in text
+    assert text.endswith("Change the draft to have it looked at again.")
+
+
+@pytest.mark.parametrize(
+    ("settle", "said"),
+    [
+        (lambda world: None, "is being created"),
+        (lambda world: world.operations.mark_success(OPERATION, "PROJ-1"), "<https://jira.example.com/browse/PROJ-1|PROJ-1>"),
+        (lambda world: world.operations.mark_success(OPERATION, "PROJ-DRY1"), "issue is PROJ-DRY1."),
+        (lambda world: world.operations.mark_failed(OPERATION, "no", owner="x"), "failed"),
+        (lambda world: world.operations.mark_unknown(OPERATION, "no", owner="x", next_look_at=world.time), "is looking for"),
+    ],
+)
+def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -> None:
+    world = scene()
+    press(world)
+    world.queue.clear()
+    world.operations.record_operation_start(OPERATION, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=4)
+    settle(world)
+    assert said in press(world, user="U0BOB")[1]
+
+
+def test_a_press_on_a_draft_that_has_changed_is_refused_and_the_current_preview_shown() -> None:
+    world = scene()
+    new = world.desk.submit(make_draft(title="Another")).draft_hash
+    world.queue.clear()
+
+    verdict, text = press(world)
+
+    assert verdict is Verdict.CHANGED
+    assert "has changed since" in text
+    assert "not recorded" in text
+    assert world.store.read("sess-1", HASH).approval is None
+    (answer,) = [entry.message for entry in world.queue if isinstance(entry.message, AnswerClick)]
+    assert answer.show_current
+    assert PostPreview(session_id="sess-1", draft_hash=new) in [entry.message for entry in world.queue]
+
+
+def test_a_press_on_a_draft_that_is_not_known_is_told_so() -> None:
+    world = scene()
+    verdict, text = press(world, of_hash="0" * 64)
+    assert verdict is Verdict.NOT_KNOWN
+    assert "not known" in text
+    assert world.decisions() == []
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_who_is_no_approver_decides_nothing(verb) -> None:
+    world = scene(approvers=frozenset({"U0BOB"}))
+    verdict, text = press(world, verb)
+    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_ALLOWED, [], [])
+    assert "not among the approvers" in text
+    world.queue.clear()
+    assert press(world, verb, "U0BOB")[0] is Verdict.RECORDED
+
+
+def test_without_a_list_of_approvers_everybody_who_sees_the_preview_may_decide() -> None:
+    assert press(scene(), user="U0ANYBODY")[0] is Verdict.RECORDED
+
+
+@pytest.mark.parametrize(
+    ("requested_by", "names"),
+    [
+        ("U0ANN", ()),
+        ("<@U0ANN>", ()),
+        ("u0ann", ()),
+        ("ann", ("ann", "ann.lee")),
+        ("@Ann.Lee", ("ann", "ann.lee")),
+        ("ann.lee@example.com", ("ann", "ann.lee")),
+    ],
+)
+def test_nobody_approves_what_they_asked_for_however_they_are_named(requested_by, names) -> None:
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = world.desk.submit(make_draft(requested_by=requested_by)).draft_hash
+    world.queue.clear()
+
+    verdict, text = press(world, of_hash=of_hash, user_names=names)
+    assert (verdict, world.decisions()) == (Verdict.OWN, [])
+    assert "another person has to approve it" in text
+
+    world.queue.clear()
+    assert press(world, user="U0BOB", of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+def test_who_asked_for_a_draft_may_take_it_back() -> None:
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = world.desk.submit(make_draft(requested_by="U0ANN")).draft_hash
+    world.queue.clear()
+    assert press(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
+    world = scene()
+    record = world.store.record_decision
+
+    def lost(*given):
+        record(*given)
+        raise errors.DeadlineExceededError("no answer")
+
+    world.store.record_decision = lost
+    assert press(world)[0] is Verdict.RECORDED
+
+
+def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_otherwise() -> None:
+    world = scene()
+
+    def refuse(*given):
+        raise errors.ThrottledError("no")
+
+    world.store.record_decision = refuse
+    with pytest.raises(errors.ThrottledError):
+        press(world)
+    assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
+
+
+@pytest.mark.parametrize(("seconds_a_write", "writes"), [(0.1, 3), (0.9, 2), (1.5, 1)])
+def test_after_a_second_no_further_try_is_begun_since_slack_waits_three(seconds_a_write: float, writes: int) -> None:
+    world = scene()
+    clock = [0.0]
+    tried: list[float] = []
+
+    class NeverAnswers:
+        read = world.desk._store.read
+
+        def record_decision(self, *_: object) -> bool:
+            tried.append(clock[0])
+            clock[0] += seconds_a_write
+            raise errors.DeadlineExceededError("no answer within the read timeout")
+
+    desk = ApprovalDesk(
+        store=NeverAnswers(),  # type: ignore[arg-type]
+        send=lambda *_: None,
+        rules=Rules(),
+        monotonic=lambda: clock[0],
+    )
+    with pytest.raises(errors.UnavailableError):
+        desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN"))
+    assert len(tried) == writes

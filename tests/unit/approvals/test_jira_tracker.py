@@ -1,0 +1,70 @@
+"""The tracker over Jira's client: the marker goes with the create, and only a clear refusal counts as one."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.approvals.jira_tracker import JiraTracker
+from lib.approvals.tracker import PROPERTY_KEY, FoundIssue, marker_of
+
+MARKER = marker_of("sess-1", "a" * 64)
+
+
+@dataclass
+class Page:
+    issues: list[dict[str, Any]]
+
+
+@dataclass
+class Client:
+    error: Exception | None = None
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    properties: dict[str, Any] = field(default_factory=dict)
+    asked: list[Any] = field(default_factory=list)
+
+    def create(self, fields, *, properties=None) -> str:
+        self.asked.append((fields, properties))
+        if self.error is not None:
+            raise self.error
+        return "PROJ-1"
+
+    def search(self, jql, *, fields) -> Page:
+        self.asked.append((jql, fields))
+        return Page(self.issues)
+
+    def property_of(self, key_or_id, name):
+        assert name == PROPERTY_KEY
+        return self.properties.get(key_or_id)
+
+
+def test_a_create_carries_the_marker_as_a_property() -> None:
+    client = Client()
+    assert JiraTracker(client).create_issue({"summary": "x"}, MARKER) == "PROJ-1"
+    assert client.asked == [({"summary": "x"}, {PROPERTY_KEY: MARKER.value()})]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.ThrottledError, errors.UnavailableError],
+)
+def test_a_clear_refusal_stays_what_it_is(error) -> None:
+    with pytest.raises(error):
+        JiraTracker(Client(error("no"))).create_issue({}, MARKER)
+
+
+@pytest.mark.parametrize("error", [errors.PermanentError, errors.DeadlineExceededError, errors.ConnectionLostError])
+def test_everything_else_leaves_open_whether_it_was_created(error) -> None:
+    with pytest.raises(errors.AmbiguousError):
+        JiraTracker(Client(error("odd"))).create_issue({}, MARKER)
+
+
+def test_the_marker_is_searched_by_its_label_and_told_from_copies_by_its_property() -> None:
+    client = Client(issues=[{"key": "PROJ-2"}, {"key": "PROJ-3"}, {"key": "PROJ-4"}])
+    client.properties = {"PROJ-2": MARKER.value(), "PROJ-4": marker_of("other", "a" * 64).value()}
+
+    found = JiraTracker(client).find_by_marker(MARKER)
+
+    assert found == [FoundIssue("PROJ-2", True), FoundIssue("PROJ-3", False), FoundIssue("PROJ-4", False)]
+    assert client.asked == [(f'labels = "{MARKER.label}" ORDER BY created ASC', ["labels"])]

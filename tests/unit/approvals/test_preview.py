@@ -1,0 +1,170 @@
+"""What the preview shows in each state, within Slack's limits and with nothing in it that Slack takes for a mention."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.approvals import drafts, preview
+from lib.approvals.drafts import MAX_TITLE_CHARACTERS
+from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
+from tests.support.approvals import NOON, make_draft
+from tests.support.slack_limits import check_blocks, shown
+
+JIRA = "https://jira.example.com/"
+YES = Approval(draft_hash="h", approved=True, decided_by="U0ANN", at=NOON)
+NO = replace(YES, approved=False)
+CREATED = Operation(
+    session_id="sess-1",
+    draft_hash="h",
+    name="create_issue",
+    status=OperationStatus.DONE,
+    jira_key="PROJ-123",
+    created_by="U0ANN",
+    approved_by="U0ANN",
+    settled_at=NOON,
+)
+
+
+def view(approval=None, operation=None, *, current: bool = True, **given) -> View:
+    draft = make_draft(**given)
+    of_hash = drafts.draft_hash(draft)
+    session = Session(
+        session_id="sess-1", draft_hash=of_hash if current else "b" * 64, state=SessionState.PREVIEW, updated_at=NOON
+    )
+    stored = StoredDraft(draft=draft, draft_hash=of_hash, submitted_at=NOON)
+    return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
+
+
+def render(*args, **given) -> preview.Preview:
+    message = preview.render(view(*args, **given), JIRA)
+    assert message is not None
+    check_blocks(message.blocks)
+    return message
+
+
+def test_a_draft_that_waits_shows_its_parts_and_two_buttons_that_carry_it() -> None:
+    message = render(solution="Check first.", acceptance_criteria=["Refused."], risks=["None."], epic="PROJ-1")
+
+    text = shown(message.blocks)
+    for part in ("Refuse uploads", "*Problem*", "*Solution*", "• Refused.", "*Risks*", "in PROJ-1", "<@U0REQUEST>"):
+        assert part in text
+    assert "Constraints" not in text
+    approve, reject = message.blocks[-1]["elements"]
+    assert (approve["action_id"], reject["action_id"]) == ("approve_draft", "reject_draft")
+    value = (
+        f"sess-1:{view(solution='Check first.', acceptance_criteria=['Refused.'], risks=['None.'], epic='PROJ-1').draft_hash}"
+    )
+    assert approve["value"] == reject["value"] == value
+
+
+def test_a_created_issue_shows_its_key_link_problem_criteria_and_who_created_it_when() -> None:
+    message = render(YES, CREATED, problem="p" * 1000, acceptance_criteria=["one", "two"])
+
+    header, title, problem, criteria, facts = message.blocks
+    assert header["text"]["text"] == "Ticket Created: PROJ-123"
+    assert title["text"]["text"] == "*<https://jira.example.com/browse/PROJ-123|Refuse uploads that are too large>*"
+    assert problem["text"]["text"] == "p" * 299 + "…"
+    assert criteria["text"]["text"] == "2 acceptance criteria"
+    assert facts["elements"][0]["text"] == (
+        "Created by <@U0ANN> at 22 Jan 2026 05:00 Phoenix time | <https://jira.example.com/browse/PROJ-123|View in Jira>"
+    )
+
+
+def test_a_second_issue_is_pointed_out() -> None:
+    assert "more than one issue" in shown(render(YES, replace(CREATED, other_keys=("PROJ-124",))).blocks)
+
+
+def test_a_dry_run_says_so_and_links_nowhere() -> None:
+    text = shown(render(YES, replace(CREATED, jira_key="PROJ-DRY7")).blocks)
+    assert "Dry run: there is no such issue in Jira" in text
+    assert "browse" not in text
+
+
+@pytest.mark.parametrize(
+    ("approval", "operation", "current", "says"),
+    [
+        (NO, None, True, ["Draft rejected", "Rejected by <@U0ANN> at 22 Jan 2026 05:00 Phoenix time", "No Jira issue"]),
+        (YES, None, True, ["Draft approved", "Approved by <@U0ANN>", "is being created"]),
+        (YES, replace(CREATED, status=OperationStatus.PENDING), True, ["Draft approved", "is being created"]),
+        (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its ticket", "may exist or not"]),
+        (
+            YES,
+            replace(CREATED, status=OperationStatus.FAILED, error_message="Jira answered 400: <b>"),
+            True,
+            ["Ticket not created", "What failed: Jira answered 400: &lt;b&gt;", "operations retry sess-1", "approval stands"],
+        ),
+        (None, None, False, ["Draft changed", "can't be approved any more"]),
+        (NO, None, False, ["Draft rejected"]),
+        (YES, CREATED, False, ["Ticket Created: PROJ-123"]),
+    ],
+)
+def test_each_state_says_what_is_and_has_no_buttons(approval, operation, current, says) -> None:
+    message = render(approval, operation, current=current)
+    assert all(part in shown(message.blocks) for part in says)
+    assert all(block["type"] != "actions" for block in message.blocks)
+
+
+def test_a_draft_that_is_not_known_shows_nothing() -> None:
+    assert preview.render(replace(view(), draft=None), JIRA) is None
+
+
+def test_a_draft_that_comes_again_is_told_of_its_ticket() -> None:
+    message = preview.duplicate(make_draft(), CREATED, JIRA)
+    check_blocks(message.blocks)
+    assert "has its ticket already: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text
+
+
+HOSTILE = "<!channel> <@U0BOSS> & <https://evil.example|click>"
+
+
+@pytest.mark.parametrize("approval", [None, YES, NO])
+def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval) -> None:
+    names = ("title", "problem", "solution", "requested_by", "issue_type")
+    message = render(
+        approval, CREATED if approval is YES else None, **dict.fromkeys(names, HOSTILE), risks=[HOSTILE], constraints=[HOSTILE]
+    )
+    for text in (shown(message.blocks), message.text):
+        for part in ("<!channel", "<@U0BOSS", "<https://evil"):
+            assert part not in text
+    assert all(
+        part.get("verbatim") for block in message.blocks for part in [block.get("text", {})] if part.get("type") == "mrkdwn"
+    )
+
+
+@pytest.mark.parametrize("character", ["x", "&", "<", "\U0001f600"])
+def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character) -> None:
+    largest = {
+        "title": character * MAX_TITLE_CHARACTERS,
+        "problem": character * 10_000,
+        "solution": character * 2_000,
+        "acceptance_criteria": [character * 1_000] * 4,
+        "constraints": [character * 50] * 50,
+        "risks": [character * 1_000] * 4,
+        "dependencies": [character * 100] * 50,
+        "requested_by": character * 255,
+        "issue_type": character * 60,
+    }
+    failed = replace(CREATED, status=OperationStatus.FAILED, error_message=character * 500)
+    for approval, operation in [(None, None), (YES, None), (NO, None), (YES, CREATED), (YES, failed)]:
+        render(approval, operation, **largest)
+
+
+@given(st.text(), st.integers(10, 60))
+def test_a_cut_never_splits_an_escape_and_keeps_its_length(text, most) -> None:
+    cut = preview.clip(text, most)
+    assert len(cut) <= most
+    rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
+    assert not {"&", "<", ">"} & set(rest)
+
+
+def test_what_does_not_fit_into_a_list_is_counted() -> None:
+    text = shown(render(acceptance_criteria=[f"criterion {number} " + "x" * 200 for number in range(20)]).blocks)
+    assert "… and 15 more" in text
+
+
+def test_times_are_phoenix_time_whatever_the_stored_one() -> None:
+    midnight = replace(CREATED, settled_at=NOON + timedelta(hours=18))
+    assert "22 Jan 2026 23:00 Phoenix time" in shown(render(YES, midnight).blocks)

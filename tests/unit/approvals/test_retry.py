@@ -1,0 +1,62 @@
+"""What a person can have tried again, and what not."""
+
+import pytest
+
+from lib import errors
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.messages import CreateIssue
+from lib.approvals.operations import OperationId
+from lib.approvals.records import SessionState
+from lib.approvals.retry import retry
+from tests.support.approvals import make_draft
+from tests.support.approvals_world import World
+
+
+def scene(state: str) -> tuple[World, OperationId]:
+    world = World()
+    operation = OperationId("sess-1", world.desk.submit(make_draft()).draft_hash)
+    if state != "preview":
+        verb = Verb.REJECT if state == "rejected" else Verb.APPROVE
+        world.desk.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN"))
+    if state in {"creating", "created", "failed", "unknown"}:
+        world.operations.record_operation_start(operation, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=1)
+    if state == "created":
+        world.operations.mark_success(operation, "PROJ-1")
+    if state == "failed":
+        world.operations.mark_failed(operation, "no", owner="x")
+    if state == "unknown":
+        world.operations.mark_unknown(operation, "no", owner="x", next_look_at=world.time)
+    world.queue.clear()
+    return world, operation
+
+
+def ask(world: World, session_id: str = "sess-1") -> SessionState:
+    return retry(session_id, "dana", store=world.store, operations=world.operations, send=world.send)
+
+
+@pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
+def test_what_has_not_ended_well_wakes_the_worker(state) -> None:
+    world, operation = scene(state)
+    assert ask(world).value == state
+    assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
+
+
+def test_a_failed_one_ends_in_an_issue_created_by_who_asked() -> None:
+    world, operation = scene("failed")
+    ask(world)
+    world.settle()
+    standing = world.operations.get_operation(operation)
+    assert (standing.jira_key, standing.created_by, standing.approved_by) == ("PROJ-1", "dana", "U0ANN")
+
+
+@pytest.mark.parametrize(("state", "why"), [("preview", "nobody"), ("rejected", "rejected"), ("created", "exists")])
+def test_there_is_nothing_to_retry_where_nothing_failed(state, why) -> None:
+    world, _ = scene(state)
+    with pytest.raises(errors.InvalidInputError, match=why):
+        ask(world)
+    assert world.queue == []
+
+
+def test_a_session_that_is_not_there_is_not_found() -> None:
+    with pytest.raises(errors.NotFoundError):
+        ask(World(), "nobody")

@@ -1,0 +1,192 @@
+"""The worker's part of the approvals: each message by itself, the token of today, and claims that outlive their invocation."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from handlers.approval_work import _PatientTracker
+from lib import aws, clock, errors
+from lib.approvals.desk import ApprovalDesk, Rules
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.records import OperationStatus
+from lib.approvals.steps import Policy
+from lib.approvals.store import ApprovalStore
+from lib.approvals.table import OperationsTable
+from lib.approvals.tracker import FoundIssue, marker_of
+from tests.support.approvals import make_draft
+from tests.support.functions import load
+from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
+
+MARKER = marker_of("sess-1", "0" * 64)
+HASH = "0" * 64
+
+
+class Context:
+    aws_request_id = "run-1"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 300_000
+
+
+@pytest.fixture
+def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    with moto_inside(monkeypatch):
+        create_tables()
+        create_bucket()
+        yield str(aws.make_client("sqs").create_queue(QueueName="approval-work")["QueueUrl"])
+
+
+@pytest.fixture
+def worker(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    variables = {
+        "JIRA_ISSUES_TABLE_NAME": ISSUES,
+        "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "ARTIFACT_BUCKET_NAME": BUCKET,
+        "APPROVAL_QUEUE_URL": queue_url,
+        "HISTORY_DAYS": "90",
+    }
+    return load(monkeypatch, "jira_worker", variables)
+
+
+def record(
+    identifier: str, body: str, receipt: str = "none", receives: int = 1, queue: str = "approval-work"
+) -> dict[str, Any]:
+    return {
+        "messageId": identifier,
+        "body": body,
+        "receiptHandle": receipt,
+        "eventSourceARN": f"arn:aws:sqs:us-west-2:123456789012:{queue}",
+        "attributes": {"ApproximateReceiveCount": str(receives)},
+    }
+
+
+def message(kind: str, **fields: Any) -> str:
+    return json.dumps({"version": 1, "kind": kind, "session_id": "sess-1", "draft_hash": HASH, **fields})
+
+
+def test_each_message_fails_alone_whosever_it_is(worker: ModuleType) -> None:
+    records = [
+        record("unknown kind", '{"kind": "poem"}'),
+        record("no JSON", "{"),
+        record("no such session", message("post_preview")),  # nothing to post: done
+        record("wrong version", message("post_preview", version=2)),
+        record("a task of Jira's", '{"kind": "jira", "touched": ["OPS-1"]}', queue="jira-work"),
+        record("not approved", message("create_issue")),  # sends itself on, for a while
+    ]
+    answer = worker.lambda_handler({"Records": records}, Context())
+
+    failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
+    assert failed == {"unknown kind", "no JSON", "wrong version"}
+
+
+def test_a_message_that_failed_comes_again_after_ten_seconds_and_not_after_half_an_hour(
+    worker: ModuleType, queue_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[tuple[str, int]] = []
+    monkeypatch.setattr(
+        worker._sqs,
+        "change_message_visibility",
+        lambda **given: shown.append((given["ReceiptHandle"], given["VisibilityTimeout"])),
+    )
+    records = [record(str(n), "{", receipt=f"receipt {n}", receives=n) for n in (1, 2, 3, 4, 9)]
+    worker.lambda_handler({"Records": [*records, record("jira's", "{", queue="jira-work")]}, Context())
+
+    assert shown == [(f"receipt {n}", pause) for n, pause in ((1, 10), (2, 60), (3, 300), (4, 900), (9, 900))]
+
+
+def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType) -> None:
+    answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
+
+
+def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_named(worker: ModuleType, queue_url: str) -> None:
+    sent: list[object] = []
+    store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
+    desk = ApprovalDesk(store=store, send=lambda message, _: sent.append(message), rules=Rules())
+    draft_hash = desk.submit(make_draft()).draft_hash
+    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
+    ends_at = clock.utc_now() + timedelta(seconds=300)
+
+    answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, Context())
+
+    operation = store.read("sess-1", draft_hash).operation
+    assert answer == {"batchItemFailures": []}
+    assert operation is not None
+    assert operation.claim_expires_at is not None
+    assert operation.claim_expires_at > ends_at + Policy().post_timeout
+    assert operation.status is OperationStatus.FAILED
+    assert "jiraBaseUrl, jiraEmail and jiraApiToken must all be set" in (operation.error_message or "")
+
+
+class Token:
+    """A secret that has been rotated, or not."""
+
+    def __init__(self, rotated: bool) -> None:
+        self.rotated = rotated
+
+    def refresh(self) -> bool:
+        return self.rotated
+
+
+class Tracker:
+    def __init__(self, denied: bool) -> None:
+        self.denied = denied
+
+    def find_by_marker(self, marker: object) -> list[FoundIssue]:
+        if self.denied:
+            raise errors.AccessDeniedError("Jira answered 401")
+        return [FoundIssue("OPS-1", has_property=True)]
+
+    def create_issue(self, fields: object, marker: object) -> str:
+        return self.find_by_marker(marker)[0].key
+
+
+def test_a_search_with_a_token_that_was_rotated_is_made_again_with_the_new_one() -> None:
+    connections = iter([Tracker(denied=True), Tracker(denied=False)])
+    tracker = _PatientTracker(lambda: next(connections), Token(rotated=True))  # type: ignore[arg-type]
+
+    assert [issue.key for issue in tracker.find_by_marker(MARKER)] == ["OPS-1"]
+
+
+def test_a_token_that_is_simply_wrong_stays_wrong() -> None:
+    tracker = _PatientTracker(lambda: Tracker(denied=True), Token(rotated=False))  # type: ignore[arg-type]
+
+    with pytest.raises(errors.AccessDeniedError):
+        tracker.find_by_marker(MARKER)
+
+
+def test_a_create_that_is_denied_is_not_sent_again() -> None:
+    connections: list[Tracker] = []
+
+    def connect() -> Tracker:
+        connections.append(Tracker(denied=True))
+        return connections[-1]
+
+    tracker = _PatientTracker(connect, Token(rotated=True))  # type: ignore[arg-type]
+    with pytest.raises(errors.AccessDeniedError):
+        tracker.create_issue({}, MARKER)
+    assert len(connections) == 1
+
+
+def test_the_worker_starts_without_the_sdks_of_jira_and_slack() -> None:
+    script = "import sys; import handlers.jira_worker; print(*sys.modules)"
+    environment = {
+        **os.environ,
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+        "HISTORY_DAYS": "90",
+    }
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
+
+    assert not {"slack_sdk", "jira", "requests", "tenacity", "flask", "boto3"} & set(done.stdout.split())
