@@ -53,7 +53,7 @@ _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a 
 
 @click.group()
 def operations() -> None:
-    """The audit trail of approvals: show a session, list a day, have a failed issue tried again."""
+    """The audit trail of approvals; another try at an issue that failed."""
 
 
 @operations.command("list")
@@ -112,7 +112,7 @@ def retry(find: Callable[[], Deployment], session_id: str, by: str) -> int:
 
 @click.group()
 def drafts() -> None:
-    """Drafts for approval in Slack."""
+    """Submit a draft for approval in Slack."""
 
 
 @drafts.command()

@@ -12,7 +12,8 @@ from typing import Any, NoReturn
 from lib import errors
 
 # The latest instant of year 9999, the last that an ISO date can tell.
-_MAX_EPOCH_MS = 253_402_300_799_999
+_MAX_EPOCH_MS = 253_402_214_399_999
+"""The end of 9999-12-30: the last day of the calendar can't be told in every time zone (lib/clock.py)."""
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def epoch_ms(parent: Mapping[str, Any], name: str) -> int | None:
     """The instant ``parent[name]`` in milliseconds since the epoch; None if it is absent or null.
 
     Raises:
-        InvalidInputError: it is no whole number, or lies outside of the years 1970 to 9999.
+        InvalidInputError: it is no whole number, or lies outside of the years 1970 to 9999, whose last day is not in it.
     """
     value = parent.get(name)
     if value is None:

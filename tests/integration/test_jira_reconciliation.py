@@ -6,11 +6,28 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.cloud import Cloud
+from stack.local.standins.jira import Jira
+from stack.local.standins.serving import serve
+from tests.support.cloud import Cloud, running
 
 PROJECT, ISSUES = "SWEEP", 5000
 FAULTY, FEW = "FAULT", 300
 """Three pages: enough to fail half-way, and quick to sweep again and again."""
+
+
+@pytest.fixture(scope="module")
+def jira() -> Iterator[str]:
+    """A Jira site of these tests' own."""
+    server = serve(Jira())
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def cloud(jira: str) -> Iterator[Cloud]:
+    """A local cloud of these tests' own: a sweep of thousands leaves the worker enough to do for minutes."""
+    with running(jiraBaseUrl=jira, jiraProjects=PROJECT) as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from lib import aws
 from lib.jira.tasks import Task, read_task
 from stack.tables import JIRA_ISSUES
 from tests.support.aws_wire import AwsWire
-from tests.support.moto_inside import BUCKET, ISSUES, create_bucket, create_secret, create_table, moto_inside
+from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_table, moto_inside
 
 JIRA_SECRET, COMMIT_SECRET, API_TOKEN = "shared with Jira", "shared with Git", "the token of the API"
 EMAIL = "switchboard@example.com"
@@ -51,9 +51,11 @@ class JiraCloud:
         }
 
     def worker_variables(self, **changes: str) -> dict[str, str]:
-        """The environment of the Jira worker, with no Jira to ask."""
+        """The environment of the Jira worker, with no Jira to ask and no approvals to work on."""
         return {
             "JIRA_ISSUES_TABLE_NAME": ISSUES,
+            "OPERATIONS_TABLE_NAME": OPERATIONS,
+            "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work-9b2e",
             "ARTIFACT_BUCKET_NAME": BUCKET,
             "HISTORY_DAYS": "90",
             "JIRA_BASE_URL": "",

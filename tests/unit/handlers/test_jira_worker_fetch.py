@@ -44,7 +44,7 @@ def worker(
 ) -> ModuleType:
     """The worker of a stack that has Jira configured. It never really waits."""
     worker = load_jira_worker(JIRA_BASE_URL=jira.url)
-    monkeypatch.setattr(worker, "JiraClient", functools.partial(JiraClient, sleep=waits.append, timeout=(2.0, 2.0)))
+    monkeypatch.setattr("lib.jira.client.JiraClient", functools.partial(JiraClient, sleep=waits.append, timeout=(2.0, 2.0)))
     return worker
 
 
@@ -231,7 +231,7 @@ def test_without_jira_configured_a_fetch_fails_and_says_what_to_set(
     line = lines.only("task_failed")
     assert (line["error"], line["error_text"]) == (
         "ConfigurationError",
-        "issues can't be fetched: jiraBaseUrl, jiraEmail and jiraApiToken must all be set",
+        "Jira can't be asked: jiraBaseUrl, jiraEmail and jiraApiToken must all be set",
     )
     assert "exception" not in line
     assert asked(jira) == []
