@@ -147,8 +147,11 @@ def until(look: Callable[[], Result | None], seconds: float = 15) -> Result:
 
 def children_of(pid: int) -> set[int]:
     """The processes that a process has started and that still are."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return {int(child) for task in tasks for child in (task / "children").read_text().split()}
+    children: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+            children.update(int(child) for child in (task / "children").read_text().split())
+    return children
 
 
 def launch(*arguments: str) -> subprocess.Popen[str]:
