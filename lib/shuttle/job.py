@@ -75,7 +75,7 @@ class Job:
     shop_domain: str
     job_id: str
     kind: JobKind
-    mode: JobMode | None
+    mode: JobMode | None = None
     file_format: FileFormat
     status: JobStatus
     status_since: datetime
