@@ -104,6 +104,7 @@ class Importer:
 
     def _outcome(self, job: Job, seconds_left: Callable[[], float]) -> Outcome:
         tally, report = Tally(), ErrorReport()
+        schema: Schema | None = None
         failure: UnreadableFileError | None = None
         try:
             shop, schema = self._repository.shop(job.shop_domain), self._schema(job)
@@ -120,6 +121,7 @@ class Importer:
             bytes_read=tally.bytes_read,
             errors=report.summary(),
             has_report=bool(report),
+            schema_version=schema.version if schema else None,
             failure=failure.failure if failure else None,
             failure_detail=failure.detail if failure else None,
         )

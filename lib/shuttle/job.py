@@ -133,13 +133,14 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a worker came to. ``failure`` is a code and set only if the job failed."""
+    """What a worker came to. ``failure`` is a code and set only if the job failed; ``schema_version`` is what it checked by."""
 
     rows_read: int = 0
     rows_failed: int = 0
     bytes_read: int = 0
     errors: tuple[ErrorSummary, ...] = ()
     has_report: bool = False
+    schema_version: int | None = None
     failure: str | None = None
     failure_detail: str | None = None
 

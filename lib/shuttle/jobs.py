@@ -97,7 +97,7 @@ class Jobs:
             return self._made_before(domain, order, by_position[limits.TOKEN_POSITION] or {})
         raise limits.refusal(shop, by_position.keys())
 
-    def start(self, domain: str, job_id: str, schema_version: int | None = None) -> Job:
+    def start(self, domain: str, job_id: str) -> Job:
         """Take a job up, or over from a worker whose lease is over. The job returned is what its worker may write to.
 
         Raises:
@@ -106,7 +106,7 @@ class Jobs:
             JobBusyError: another worker has it.
         """
         now = self._now()
-        applied = self._apply(transitions.start(domain, job_id, now, now + LEASE, schema_version), "take up the job")
+        applied = self._apply(transitions.start(domain, job_id, now, now + LEASE), "take up the job")
         job = _standing(applied.item)
         if applied.accepted:
             return job

@@ -112,18 +112,6 @@ def shop_partition(domain: str) -> str:
     return f"SHOP#{shop_domain(domain)}"
 
 
-def shop_of(pk: str) -> str:
-    """The shop domain in a partition key.
-
-    Raises:
-        InvalidInputError: the key is not a shop's.
-    """
-    prefix, _, domain = pk.partition("#")
-    if prefix != "SHOP":
-        raise errors.InvalidInputError(f"{pk[:40]!r} is not the partition of a shop")
-    return shop_domain(domain)
-
-
 def tenant_partitions(domain: str) -> frozenset[str]:
     """Every partition key, in the table and its indexes, that holds rows of this shop and of no other."""
     return frozenset({shop_partition(domain), shop_domain(domain), sessions_partition(domain)})

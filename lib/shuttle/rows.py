@@ -167,20 +167,15 @@ class _JsonRows:
         return match.end() if match else None
 
     def _value(self, number: int) -> Any:
-        """The value at the window's place, the window growing until it holds it whole.
-
-        A number at the window's end may go on behind it, so a value counts only if something follows or the text ends.
-        """
+        """The value at the window's place, the window growing until it holds it whole."""
         self._peek()
         while True:
             try:
-                value, end = _DECODER.raw_decode(self._window, self._at)
+                value, self._at = _DECODER.raw_decode(self._window, self._at)
             except (ValueError, RecursionError) as error:
                 if not (_may_be_cut_off(error, self._window) and self._grow()):
                     raise _malformed(f"Row {number} is no JSON") from error
-                continue
-            if end < len(self._window) or not self._grow():
-                self._at = end
+            else:
                 return value
 
     def _grow(self) -> bool:

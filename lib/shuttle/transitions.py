@@ -50,7 +50,7 @@ def sources(target: JobStatus) -> tuple[JobStatus, ...]:
     return tuple(status for status, targets in LEGAL.items() if target in targets)
 
 
-def start(domain: str, job_id: str, now: datetime, lease_until: datetime, schema_version: int | None) -> Update:
+def start(domain: str, job_id: str, now: datetime, lease_until: datetime) -> Update:
     """A worker takes the job up: it is queued, or its last worker's lease is over and attempts are left."""
     return Update(
         key=keys.job(domain, job_id),
@@ -60,8 +60,7 @@ def start(domain: str, job_id: str, now: datetime, lease_until: datetime, schema
             "RowsRead": {"N": "0"},
             "RowsFailed": {"N": "0"},
             "BytesRead": {"N": "0"},
-        }
-        | ({} if schema_version is None else {"SchemaVersion": {"N": str(schema_version)}}),
+        },
         adds={"Attempt": {"N": "1"}},
         condition=Condition(
             expression=("#Status = :queued OR (#Status = :processing AND #LeaseUntil <= :now AND #Attempt < :attempts)"),
@@ -101,6 +100,7 @@ def finish(job: Job, outcome: Outcome, now: datetime) -> Update:
             "Errors": items.value_to_attribute(outcome.errors),
             "HasReport": {"BOOL": outcome.has_report},
         }
+        | ({} if outcome.schema_version is None else {"SchemaVersion": _number(outcome.schema_version)})
         | _failure(outcome.failure, outcome.failure_detail),
         removes=("LeaseUntil",),
         condition=_held(job),

@@ -10,6 +10,7 @@ from lib.shuttle.entities import BillingState
 from lib.shuttle.job import JobKind, JobStatus, Outcome
 from lib.shuttle.jobs import Jobs
 from lib.shuttle.limits import BillingInactiveError, LimitExceededError
+from lib.shuttle.plans import Plan
 from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
 from lib.shuttle.writing import CONFLICT_TRIES
 from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
@@ -157,6 +158,38 @@ def test_a_conflict_that_does_not_end_is_told_as_throttling(installed: ShuttleTa
     with pytest.raises(errors.ThrottledError):
         jobs_through(installed, client).create(DOMAIN, an_order())
     assert client.failures == []
+
+
+def test_a_condition_that_failed_beside_a_conflict_is_not_tried_again(installed: ShuttleTable) -> None:
+    both = conflict()
+    both.response["CancellationReasons"][1] = {"Code": "ConditionalCheckFailed"}  # type: ignore[typeddict-unknown-key]
+    client = FailingClient(installed.client, "transact_write_items", [both, both])
+    with pytest.raises(errors.UnavailableError):
+        jobs_through(installed, client).create(DOMAIN, an_order())
+    assert len(client.failures) == 1
+
+
+def test_a_plan_that_changes_between_reading_and_writing_is_not_slipped_past(installed: ShuttleTable) -> None:
+    class ChangingClient(FailingClient):
+        def get_item(self, **request: Any) -> Any:
+            answer = installed.client.get_item(**request)
+            installed.registry.change_plan(DOMAIN, Plan.LARGE, BillingState.SUSPENDED)
+            return answer
+
+    with pytest.raises(errors.UnavailableError, match="changed meanwhile"):
+        jobs_through(installed, ChangingClient(installed.client, "", [])).create(DOMAIN, an_order())
+    assert installed.active_jobs() == set()
+    assert list(installed.repository.jobs(DOMAIN)) == []
+
+
+def test_a_job_that_moved_on_since_it_was_found_stale_is_not_given_up(installed: ShuttleTable) -> None:
+    job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
+    installed.clock.advance(hours=1)
+    (stale,) = installed.repository.stale_jobs(JobStatus.PROCESSING, installed.clock())
+    installed.jobs.start(DOMAIN, job.job_id)  # the queue brought it back after all
+    assert not installed.jobs.give_up(stale, "WORKER_LOST", "")
+    assert installed.repository.job(DOMAIN, job.job_id).status is JobStatus.PROCESSING
+    assert installed.active_jobs() == {job.job_id}
 
 
 def test_an_answer_lost_while_ending_a_job_is_no_error_the_second_time(installed: ShuttleTable) -> None:
