@@ -13,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock, errors
 from lib.shuttle import items, keys
+from lib.shuttle.rules import require
 
 Item = Mapping[str, Any]
 
@@ -41,10 +42,13 @@ class BeginsWith:
 
 @dataclass(frozen=True, slots=True)
 class Between:
-    """The sort key is from ``low`` to ``high``, both included."""
+    """The sort key is from ``low`` to ``high``, both included. DynamoDB refuses a range that ends before it begins."""
 
     low: str
     high: str
+
+    def __post_init__(self) -> None:
+        require(self.low <= self.high, "the range ends before it begins")
 
 
 Sort = Everything | Equals | BeginsWith | Between

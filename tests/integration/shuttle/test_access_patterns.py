@@ -392,6 +392,18 @@ def test_rows_that_have_expired_are_left_out_of_every_list(shuttle_table: Shuttl
         repository.job(DOMAIN, gone.job_id)
 
 
+def test_a_range_that_ends_before_it_begins_is_refused(shuttle_table: ShuttleTable) -> None:
+    repository, before = shuttle_table.repository, NOON - timedelta(days=40)
+    for ask in (
+        lambda: repository.shops_by_install_date(NOON, before),
+        lambda: repository.jobs_between(DOMAIN, NOON, before),
+        lambda: repository.daily_usage(DOMAIN, NOON.date(), before.date()),
+        lambda: repository.monthly_usage(DOMAIN, "2026-01", "2025-12"),
+    ):
+        with pytest.raises(errors.InvalidInputError):
+            ask()
+
+
 def test_no_access_pattern_ever_scans(shuttle_table: ShuttleTable) -> None:
     repository, job_id = shuttle_table.repository, ulids.new(NOON)
     shuttle_table.registry.install(a_shop())
