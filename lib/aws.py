@@ -15,9 +15,9 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
+    ConnectionError,  # noqa: A004 - botocore's own: no connection came about
+    HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
 
@@ -57,7 +57,9 @@ _DENIALS = frozenset(
         "InvalidSignatureException",
     }
 )
-_ABSENCES = frozenset({"ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "NotFound", "NotFoundException", "404"})
+# What the stack should have made, against what a caller named.
+_MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
+_ABSENCES = frozenset({"NoSuchKey", "404"})
 _SERVER_FAULTS = frozenset(
     {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
 )
@@ -115,13 +117,14 @@ def translate(error: BotoCoreError | ClientError, doing: str) -> errors.Switchbo
     """The error of :mod:`lib.errors` that an AWS call's error means, with ``doing`` ("read the lease") in its text."""
     if isinstance(error, ClientError):
         return _translate_answer(error, doing)
-    if isinstance(error, ConnectTimeoutError | EndpointConnectionError):
+    if isinstance(error, ConnectionError):
         return errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})")
     if isinstance(error, ReadTimeoutError):
         return errors.DeadlineExceededError(f"could not {doing}: no answer within the read timeout")
-    if isinstance(error, ConnectionClosedError):
-        return errors.ConnectionLostError(f"could not {doing}: the connection broke")
-    return errors.ConnectionLostError(f"could not {doing}: {type(error).__name__}")
+    if isinstance(error, HTTPClientError | IncompleteReadError):
+        return errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})")
+    # What botocore refuses to send: parameters that are wrong, credentials or a region that are missing.
+    return errors.PermanentError(f"could not {doing}: {type(error).__name__}")
 
 
 def _translate_answer(error: ClientError, doing: str) -> errors.SwitchboardError:
@@ -132,6 +135,8 @@ def _translate_answer(error: ClientError, doing: str) -> errors.SwitchboardError
         return errors.ThrottledError(text)
     if code in _DENIALS:
         return errors.AccessDeniedError(text)
+    if code in _MISSING_RESOURCES:
+        return errors.ResourceMissingError(text)
     if code in _ABSENCES:
         return errors.NotFoundError(text)
     if code in _SERVER_FAULTS or status >= 500:

@@ -119,26 +119,30 @@ class Claims:
     def release(self, claim: Claim, reason: str) -> None:
         """Record that the thing was not done, so that the next claim wins. ``reason`` holds nothing personal.
 
+        What was recorded as done stays done.
+
         Raises:
-            SwitchboardError: the table can't be reached or refuses, or the claim is another's by now.
+            SwitchboardError: the table can't be reached or refuses, or the claim is done or another's by now.
         """
         self._settle(claim, "failed", reason)
 
     def _settle(self, claim: Claim, status: str, reason: str | None) -> None:
         values = {":status": {"S": status}, ":owner": {"S": claim.owner}, ":now": {"S": clock.canonical(self._now())}}
         update = "SET #status = :status, updated_at = :now"
+        condition = "claim_owner = :owner"
         if reason is None:
             update += " REMOVE error_message"
         else:
             update += ", error_message = :reason"
-            values[":reason"] = {"S": reason[:500]}
+            condition += " AND #status <> :done"
+            values |= {":reason": {"S": reason[:500]}, ":done": {"S": "done"}}
         try:
             aws.retry_throttled_once(
                 lambda: self._client.update_item(
                     TableName=self._table_name,
                     Key=_key(claim.session_id, claim.operation_key),
                     UpdateExpression=update,
-                    ConditionExpression="claim_owner = :owner",
+                    ConditionExpression=condition,
                     ExpressionAttributeNames={"#status": "status"},
                     ExpressionAttributeValues=values,
                 )

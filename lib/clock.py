@@ -7,11 +7,13 @@ What people read is America/Phoenix, which has been UTC-7 all year since 1967. C
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 TIMEZONE = "America/Phoenix"
 _PHOENIX = ZoneInfo(TIMEZONE)
+_FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
+_LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 #: Tells the current instant, in UTC.
 Clock = Callable[[], datetime]
@@ -34,13 +36,14 @@ def parse(text: str) -> datetime:
     Jira writes ``2020-08-03T19:25:21.559-0700``, EventBridge ``2026-01-22T12:00:00Z``.
 
     Raises:
-        ValueError: the text is no instant, or has no offset and could mean any zone.
+        ValueError: the text is no instant, has no offset and could mean any zone, or is within a day of the first or the
+            last that a datetime holds, where other zones could not tell it.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"the time {text[:40]!r} has no offset")
     try:
-        return moment.astimezone(UTC)
+        return _told_anywhere(moment.astimezone(UTC))
     except OverflowError as error:
         raise ValueError(f"the time {text[:40]!r} is out of range") from error
 
@@ -60,13 +63,20 @@ def from_epoch_ms(milliseconds: int) -> datetime:
     """The instant ``milliseconds`` after the Unix epoch, in UTC.
 
     Raises:
-        ValueError: out of the range of years 1 to 9999.
+        ValueError: out of the range of years 1 to 9999, but for the first and the last day.
     """
     try:
         seconds, rest = divmod(milliseconds, 1000)
-        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000)
+        return _told_anywhere(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000))
     except (OverflowError, OSError) as error:
         raise ValueError(f"{milliseconds} ms is out of range") from error
+
+
+def _told_anywhere(moment: datetime) -> datetime:
+    """``moment``, if every time zone can tell it; converting 0001-01-01T00:00Z to Phoenix overflows."""
+    if not _FIRST <= moment <= _LAST:
+        raise OverflowError("the time is at the end of the calendar")
+    return moment
 
 
 def epoch_ms(moment: datetime) -> int:

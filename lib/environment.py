@@ -14,6 +14,9 @@ from lib import errors
 
 Value = TypeVar("Value")
 
+CHANNELS = ("sns", "slack", "govuk_notify")
+"""The notification channels, as ``NOTIFY_CHANNELS`` names them."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
@@ -29,8 +32,9 @@ class Environment:
         values: dict[str, Any] = {}
         for field in dataclasses.fields(cls):
             text = environ.get(field.name.upper(), "")
-            if text:
-                values[field.name] = _parse(field.name.upper(), text, field.type)
+            value = _parse(field.name.upper(), text, field.type) if text else ()
+            if value != ():
+                values[field.name] = value
             elif field.default is dataclasses.MISSING:
                 raise errors.ConfigurationError(f"the environment variable {field.name.upper()} is not set")
         return cls(**values)
@@ -71,9 +75,58 @@ class NotificationEnvironment(Environment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksEnvironment(Environment):
+    """handlers/webhooks.py"""
+
+    jira_issues_table_name: str
+    artifact_bucket_name: str
+    jira_queue_url: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_webhook_secret_arn: str = ""
+    commit_webhook_secret_arn: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class JiraWorkerEnvironment(Environment):
+    """handlers/jira_worker.py"""
+
+    jira_issues_table_name: str
+    artifact_bucket_name: str
+    history_days: int
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationEnvironment(Environment):
+    """handlers/reconciliation.py"""
+
+    jira_issues_table_name: str
+    operations_table_name: str
+    artifact_bucket_name: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    reconcile_max_deletes: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEnvironment(Environment):
     """handlers/health.py"""
 
+    lease_table_name: str
+    jira_issues_table_name: str
+    operations_table_name: str
+    secret_arns: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
     version: str = "unknown"
 
 

@@ -46,6 +46,10 @@ class NotFoundError(PermanentError):
     """The thing named is not there."""
 
 
+class ResourceMissingError(NotFoundError):
+    """A table, a secret or another AWS resource that the stack should have made is not there."""
+
+
 class ConfigurationError(PermanentError):
     """The function's environment lacks something or holds a wrong value."""
 
@@ -79,6 +83,7 @@ class HttpAnswer:
 _HTTP: tuple[tuple[type[SwitchboardError], HttpAnswer], ...] = (
     (UnauthenticatedError, HttpAnswer(401, "unauthenticated")),
     (PayloadTooLargeError, HttpAnswer(413, "too_large")),
+    (ResourceMissingError, HttpAnswer(503, "misconfigured", retry_after_seconds=60)),
     (NotFoundError, HttpAnswer(404, "not_found")),
     (InvalidInputError, HttpAnswer(400, "malformed")),
     (ThrottledError, HttpAnswer(503, "throttled", retry_after_seconds=1)),

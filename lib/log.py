@@ -8,6 +8,7 @@ docs/observability.md lists the fields.
 
 import hashlib
 import logging
+import math
 import re
 from typing import Any
 
@@ -18,22 +19,49 @@ from lib import clock
 
 MAX_FIELD_CHARACTERS = 1000
 """A longer string in a log line is cut to this."""
+MAX_EXCEPTION_CHARACTERS = 8000
+"""A longer stack trace loses its middle: its ends say where and what."""
+MAX_ITEMS = 50
+MAX_DEPTH = 4
+MAX_LINE_CHARACTERS = 100_000
+"""A longer line loses its fields. CloudWatch Logs takes 256 KiB a line, and a character is up to 4 bytes."""
 
-# Bounded on both sides of the @ (RFC 5321: 64 and 255), so that a long line costs linear time.
-_EMAIL = re.compile(r"[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}@[\w.-]{1,255}")
+# Bounded on both sides of the @ (RFC 5321: 64 and 255), so that a long line costs linear time. The local part may hold an
+# apostrophe, but not begin with one, and may be quoted. %40 is the @ of a URL.
+_EMAIL = re.compile(
+    r"(?:[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}(?:'[^\s\"'<>@,;:\\(){}\[\]=/]{1,62})?|\"[^\"\\@]{1,62}\\?\")(?:@|%40)[\w.-]{1,255}"
+)
 # By shape, never by name: a rule for the word "key" would blank every issue_key.
 _SECRETS = re.compile(
-    r"xox[a-z]-[\w-]{5,}"  # Slack tokens
-    r"|hooks\.slack\.com/(?:services|workflows|triggers)/[\w/-]+"
-    r"|sha(?:1|256)=[0-9a-fA-F]{8,}"  # webhook signatures
+    r"(?:xox[a-z]|xapp)-[\w-]{5,}"  # Slack tokens
+    # Incoming webhooks and response URLs: whoever has one can post
+    r"|hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|actions|commands)/[\w/-]+"
+    r"|sha(?:1|256|384|512)=[0-9a-fA-F]{8,}"  # webhook signatures
     r"|v0=[0-9a-f]{64}"  # Slack signatures
-    r"|Basic [A-Za-z0-9+/=]{12,}|Bearer [\w.~+/=-]{12,}"
+    r"|(?i:Signature)=[0-9a-f]{64}"  # AWS signatures
+    r"|(?i:Basic) [A-Za-z0-9+/=]{12,}|(?i:Bearer) [\w.~+/=-]{12,}"
+    r"|(?<![\w-])eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"  # JSON Web Tokens
     r"|ATATT[\w=-]{20,}"  # Atlassian API tokens
     # A GOV.UK Notify key: its name, the service's id and the secret, both UUIDs
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 )
 # Attributes that logging.LogRecord owns: passing one in `extra` raises.
-_RESERVED = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
+_RESERVED_BY_LOGGING = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
+# What every line says of itself: a field of that name would take its place.
+_RESERVED = _RESERVED_BY_LOGGING | {
+    "exception",
+    "exception_name",
+    "function",
+    "generated_at",
+    "level",
+    "location",
+    "run_id",
+    "sampling_rate",
+    "service",
+    "timestamp",
+    "timezone",
+    "xray_trace_id",
+}
 
 
 def hash_email(address: str) -> str:
@@ -43,28 +71,52 @@ def hash_email(address: str) -> str:
 
 def scrub(text: str) -> str:
     """``text`` with e-mail addresses hashed and known shapes of secrets blanked."""
-    if "@" in text:
-        text = _EMAIL.sub(lambda match: hash_email(match.group()), text)
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(lambda match: hash_email(match.group().replace("%40", "@")), text)
     return _SECRETS.sub("[redacted]", text)
 
 
-def _cut(value: Any, depth: int = 0) -> Any:
-    if isinstance(value, str):
-        if len(value) <= MAX_FIELD_CHARACTERS:
-            return value
-        return f"{value[:MAX_FIELD_CHARACTERS]}… ({len(value) - MAX_FIELD_CHARACTERS} more)"
+def _plain(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON can write it, cut to a size that a line can hold."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)  # JSON knows neither NaN nor infinity
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else f"a number of {value.bit_length()} bits"  # Python refuses to write long ones
     if isinstance(value, dict):
-        return {key: _cut(item, depth + 1) for key, item in list(value.items())[:50]} if depth < 4 else "…"
+        items = list(value.items())[:MAX_ITEMS]
+        return {_cut(str(key)): _plain(item, depth + 1) for key, item in items} if depth < MAX_DEPTH else "…"
     if isinstance(value, list | tuple | set | frozenset):
-        return [_cut(item, depth + 1) for item in list(value)[:50]] if depth < 4 else "…"
-    return value
+        return [_plain(item, depth + 1) for item in list(value)[:MAX_ITEMS]] if depth < MAX_DEPTH else "…"
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_FIELD_CHARACTERS:
+        return text
+    return f"{text[:MAX_FIELD_CHARACTERS]}… ({len(text) - MAX_FIELD_CHARACTERS} more)"
+
+
+def _cut_middle(text: str) -> str:
+    if len(text) <= MAX_EXCEPTION_CHARACTERS:
+        return text
+    half = MAX_EXCEPTION_CHARACTERS // 2
+    return f"{text[:half]}\n… ({len(text) - 2 * half} characters more) …\n{text[-half:]}"
 
 
 class _Formatter(LambdaPowertoolsFormatter):
     def serialize(self, log: Any) -> str:
-        line = {key: value if key == "exception" else _cut(value) for key, value in log.items()}
+        exception = log.pop("exception", None)
+        line = {key: _plain(value) for key, value in log.items()}
+        if exception is not None:
+            line["exception"] = _cut_middle(str(exception))
         line["generated_at"] = clock.phoenix(clock.utc_now())
-        return scrub(super().serialize(line))
+        text = super().serialize(line)
+        if len(text) > MAX_LINE_CHARACTERS:
+            kept = {key: value for key, value in line.items() if not isinstance(value, dict | list)}
+            text = super().serialize({**dict(list(kept.items())[:MAX_ITEMS]), "cut": len(text)})
+        return scrub(text.encode("utf-8", "replace").decode())
 
 
 class Logger:

@@ -60,8 +60,6 @@ class Secret:
         """Read again after a check failed, unless that was done less than 30 s ago. True if the values changed."""
         if not self._arn:
             return False
-        if self._tried_at is not None and self._monotonic() - self._tried_at < REFRESH_SECONDS:
-            return False
         before = self._values
         self._read()
         return self._values != before
@@ -69,7 +67,7 @@ class Secret:
     def _read(self) -> None:
         may_serve_stale = self._read_at is not None
         if may_serve_stale and self._tried_at is not None and self._monotonic() - self._tried_at < REFRESH_SECONDS:
-            return  # Secrets Manager failed a moment ago; the old values serve
+            return  # Secrets Manager was asked a moment ago; what we have serves
         self._tried_at = self._monotonic()
         try:
             values = (self._stage("AWSCURRENT"), self._stage("AWSPREVIOUS"))

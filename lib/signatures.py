@@ -46,7 +46,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret, name
 
 
 def _any_matches(method: str, digest: str, body: bytes, secrets: Iterable[str]) -> bool:
-    given = digest.strip().lower().encode()  # bytes: compare_digest refuses text that is not ASCII
+    given = digest.strip().lower().encode(errors="replace")  # bytes: compare_digest refuses text that is not ASCII
     matches = [
         hmac.compare_digest(hmac.new(secret.encode(), body, _METHODS[method]).hexdigest().encode(), given)
         for secret in secrets

@@ -1,0 +1,39 @@
+"""``POST /events``: a lease event over HTTP, for senders outside EventBridge.
+
+It checks the signature over the raw body before anything reads it, then hands the event to what handles EventBridge's.
+Imported only by a function that is called over HTTP, since it brings Flask.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import flask
+
+from lib import http, signatures
+from lib.log import Logger
+from lib.secrets import Secret
+
+if TYPE_CHECKING:
+    from handlers.notification import Notification
+
+
+def make_app(process: Callable[[object, str, str], "Notification"], secret: Secret, logger: Logger) -> flask.Flask:
+    """Make the application.
+
+    Args:
+        process: handles the event, given also the ids of the invocation and of the request.
+        secret: signs the bodies; with none set every request is answered 401.
+        logger: of the function.
+    """
+    app = http.make_app("notification", logger)
+
+    @app.post("/events")
+    def events() -> tuple[flask.Response, int]:
+        body = flask.request.get_data()
+        # Flask writes every header's name in title case, as the signature headers are written.
+        signatures.verify_webhook(dict(flask.request.headers), body, secret)
+        notification = process(http.json_body(body), http.run_id(), http.correlation_id())
+        status = "duplicate" if notification.is_duplicate else "accepted"
+        return flask.jsonify(status=status, **notification.as_json()), 202
+
+    return app

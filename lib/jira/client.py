@@ -1,0 +1,274 @@
+"""Jira's REST API (Cloud, v3), as far as Switchboard needs it, with every failure as an error of lib.errors.
+
+On pycontribs ``jira``, whose own retries are off: it would send a create twice. Reads are tried up to five times, with
+exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Imported by the worker, the sweep and
+the command line only: the SDK's import is a tenth of a second.
+Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
+"""
+
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+import requests
+import tenacity
+from jira import JIRA, JIRAError
+
+from lib import clock, errors
+from lib.jira.deliveries import REST_FIELDS
+
+MAX_PAGE = 100
+"""Issues a page, at most, if fields are asked for."""
+
+MAX_RECONCILED = 50
+"""Ids that one search can be made consistent for."""
+
+ATTEMPTS = 5
+_CONNECT_TIMEOUT_SECONDS = 3.0
+_READ_TIMEOUT_SECONDS = 20.0
+_FIRST_WAIT_SECONDS = 0.5
+_LONGEST_WAIT_SECONDS = 30.0
+
+Result = TypeVar("Result")
+Json = dict[str, Any]
+
+
+class RateLimitedError(errors.ThrottledError):
+    """Jira answered 429. ``retry_after_seconds`` is what it asked for; None if it named nothing."""
+
+    def __init__(self, text: str, retry_after_seconds: float | None) -> None:
+        super().__init__(text)
+        self.retry_after_seconds = retry_after_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a search. ``next_token`` is None on the last one."""
+
+    issues: tuple[Json, ...]
+    next_token: str | None
+
+
+class JiraClient:
+    """One Jira site.
+
+    Args:
+        base_url: ``https://your-site.atlassian.net``.
+        email: of the account that the token belongs to.
+        api_token: of that account.
+        seconds_left: how long the caller may still take. A wait that would not fit is not begun.
+        sleep: waits.
+        timeout: seconds to connect and seconds to wait for an answer.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        email: str,
+        api_token: str,
+        *,
+        seconds_left: Callable[[], float] = lambda: float("inf"),
+        sleep: Callable[[float], None] = time.sleep,
+        timeout: tuple[float, float] = (_CONNECT_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS),
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._jira = JIRA(
+            server=self.base_url,
+            basic_auth=(email, api_token),
+            options={"rest_api_version": "3"},
+            get_server_info=False,
+            max_retries=0,
+            timeout=timeout,
+        )
+        self._seconds_left = seconds_left
+        self._sleep = sleep
+
+    def fetch(self, key_or_id: str, fields: Sequence[str] = REST_FIELDS) -> Json:
+        """One issue, as the database has it (no search lag). A moved issue comes back under its new key.
+
+        Raises:
+            NotFoundError: there is none, or this account may not see it: Jira does not tell which.
+            SwitchboardError: see :meth:`search`.
+        """
+        return self._read(f"fetch issue {key_or_id[:40]}", f"issue/{_quoted(key_or_id)}", {"fields": ",".join(fields)})
+
+    def search(
+        self,
+        jql: str,
+        *,
+        fields: Sequence[str] = REST_FIELDS,
+        token: str | None = None,
+        reconcile: Sequence[str] = (),
+        page_size: int = MAX_PAGE,
+    ) -> Page:
+        """One page of a search.
+
+        Args:
+            jql: bounded JQL. Beware: a search bounded by a key that is not there finds nothing, without an error.
+            fields: the fields wanted of each issue.
+            token: of the page before; None for the first. It holds for 7 days.
+            reconcile: ids of at most 50 issues to be exact about; others may lag.
+            page_size: at most 100. A page may be shorter without being the last.
+
+        Raises:
+            InvalidInputError: Jira refuses the JQL (an unknown project is one reason).
+            AccessDeniedError: 401 or 403: the token is wrong, expired or lacks a permission.
+            RateLimitedError: 429, five times or for longer than there is time.
+            UnavailableError, AmbiguousError: 5xx, no connection or a broken one, five times.
+            PermanentError: the answer is not what the API promises.
+        """
+        body: Json = {"jql": jql, "fields": list(fields), "maxResults": min(page_size, MAX_PAGE)}
+        if token is not None:
+            body["nextPageToken"] = token
+        if reconcile:
+            body["reconcileIssues"] = [int(issue_id) for issue_id in reconcile]
+        answer = self._again_and_again(lambda: self._call("search issues", "POST", "search/jql", json=body))
+        issues, next_token = answer.get("issues"), answer.get("nextPageToken")
+        if not isinstance(issues, list) or not (next_token is None or isinstance(next_token, str)):
+            raise errors.PermanentError("Jira's search answered without a list of issues")
+        if next_token is None and answer.get("isLast") is False:
+            raise errors.PermanentError("Jira's search says that there is more, and not where")
+        return Page(tuple(issues), None if answer.get("isLast") is True else next_token)
+
+    def search_all(self, jql: str, *, token: str | None = None, fields: Sequence[str] = REST_FIELDS) -> Iterator[Page]:
+        """The pages of a search, each fetched when it is asked for. Raises as :meth:`search`."""
+        while True:
+            page = self.search(jql, fields=fields, token=token)
+            yield page
+            if page.next_token is None:
+                return
+            token = page.next_token
+
+    def sees_project(self, project_key: str) -> bool:
+        """Whether the project is there and this account may browse it. Raises as :meth:`search`."""
+        try:
+            self._read(f"look at project {project_key}", f"project/{_quoted(project_key)}", {})
+        except errors.NotFoundError:
+            return False
+        return True
+
+    def check_credentials(self) -> None:
+        """Make sure that Jira answers and takes the token. Raises as :meth:`search`."""
+        self._read("look at the own account", "myself", {})
+
+    def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
+        """Create an issue, sending the request once; returns its key.
+
+        Args:
+            fields: ``project``, ``issuetype``, ``summary``, ``description`` (ADF), ``labels`` and so on.
+            properties: entity properties that the issue is born with, by which it can be found again.
+
+        Raises:
+            InvalidInputError: Jira refuses a field, and says which.
+            AccessDeniedError, RateLimitedError, UnavailableError: nothing was created.
+            AmbiguousError: no answer, or a 5xx: it may have been created. Look before doing it again.
+        """
+        body: Json = {"fields": dict(fields)}
+        if properties:
+            body["properties"] = [{"key": key, "value": value} for key, value in properties.items()]
+        answer = self._call("create an issue", "POST", "issue", json=body)
+        key = answer.get("key")
+        if not isinstance(key, str):
+            raise errors.ConnectionLostError("could not create an issue: Jira's answer names no key")
+        return key
+
+    def property_of(self, key_or_id: str, name: str) -> Any:
+        """The value of an issue's entity property; None if it has none. Raises as :meth:`fetch`."""
+        try:
+            answer = self._read("read a property", f"issue/{_quoted(key_or_id)}/properties/{_quoted(name)}", {})
+        except errors.NotFoundError:
+            return None
+        return answer.get("value")
+
+    def _read(self, doing: str, path: str, parameters: Mapping[str, str]) -> Json:
+        return self._again_and_again(lambda: self._call(doing, "GET", path, params=dict(parameters)))
+
+    def _again_and_again(self, call: Callable[[], Result]) -> Result:
+        retrying = tenacity.Retrying(
+            stop=self._gives_up,
+            wait=_wait,
+            retry=tenacity.retry_if_exception_type((errors.RetryableError, errors.AmbiguousError)),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        return retrying(call)
+
+    def _gives_up(self, state: tenacity.RetryCallState) -> bool:
+        return state.attempt_number >= ATTEMPTS or state.upcoming_sleep >= self._seconds_left()
+
+    def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Json:
+        """One request. The SDK's session carries the credentials; its resource objects would hide the JSON."""
+        url = f"{self.base_url}/rest/api/3/{path}"
+        try:
+            response = self._jira._session.request(method, url, **arguments)
+            answer = response.json()
+        except JIRAError as error:
+            raise _translate(error, doing) from None  # its text holds headers and body
+        except requests.exceptions.JSONDecodeError:
+            raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is cut short or no JSON") from None
+        except (requests.exceptions.ConnectTimeout, requests.exceptions.SSLError) as error:
+            raise errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})") from None
+        except requests.exceptions.Timeout:
+            raise errors.DeadlineExceededError(f"could not {doing}: Jira did not answer in time") from None
+        except requests.exceptions.RequestException as error:
+            if _never_connected(error):
+                raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
+            raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None
+        if not isinstance(answer, dict):
+            raise errors.PermanentError(f"could not {doing}: Jira's answer is no object")
+        return answer
+
+
+def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:
+    status = error.status_code or 0
+    text = f"could not {doing}: Jira answered {status}"
+    match status:
+        case 400 | 422:
+            return errors.InvalidInputError(f"{text}: {(error.text or '')[:300]}")
+        case 401 | 403:
+            return errors.AccessDeniedError(f"{text}: the API token is wrong, expired or lacks a permission")
+        case 404:
+            return errors.NotFoundError(text)
+        case 429:
+            headers = error.response.headers if error.response is not None else {}
+            return RateLimitedError(text, _seconds(headers.get("Retry-After")))
+        case _ if status >= 500:
+            return errors.ConnectionLostError(text)  # the effect may have happened: reads try again, writes don't
+        case _:
+            return errors.PermanentError(text)
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """The seconds that a Retry-After header asks for: a number, or a date (RFC 9110)."""
+    if retry_after is None:
+        return None
+    if retry_after.strip().isascii() and retry_after.strip().isdigit():
+        return float(retry_after)
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - Jira sends seconds
+
+    try:
+        return max(0.0, (parsedate_to_datetime(retry_after) - clock.utc_now()).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _wait(state: tenacity.RetryCallState) -> float:
+    """Full jitter below a doubling bound, and never less than Jira asks for."""
+    bound = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**state.attempt_number)
+    wait = random.uniform(bound / 4, bound)  # noqa: S311 - spreads load, keeps no secret
+    error = state.outcome.exception() if state.outcome else None
+    asked = error.retry_after_seconds if isinstance(error, RateLimitedError) else None
+    return wait if asked is None else max(wait, asked)
+
+
+def _never_connected(error: requests.exceptions.RequestException) -> bool:
+    """Whether urllib3 says that the connection was refused or the name not found: nothing was sent."""
+    reason = getattr(error.args[0], "reason", None) if error.args else None
+    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}
+
+
+def _quoted(part: str) -> str:
+    return quote(part, safe="")

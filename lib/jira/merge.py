@@ -1,0 +1,179 @@
+"""What reconciliation should do: a listing of Jira merged with the stored rows, as a stream of decisions.
+
+Pure, and flat in memory: both sides come in the order of issue numbers, and neither is ever held whole::
+
+    Jira     1   2       4   5
+    stored   1       3   4   5'
+             │   │   │   │   └ Update (Jira's is newer, or differs)
+             │   │   │   └ Unchanged
+             │   │   └ Missing: a candidate for deletion, nothing more
+             │   └ Create
+             └ Unchanged
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from lib import errors
+from lib.jira import payload
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import issue_key, split_key
+from lib.jira.rows import Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One issue of a listing: its delivery, or why it can't be read (it is there all the same)."""
+
+    issue_key: str
+    delivery: Delivery | errors.InvalidInputError
+
+    @property
+    def number(self) -> int:
+        """The issue's number."""
+        return split_key(self.issue_key)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Jira has it and the store has not."""
+
+    delivery: Delivery
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Jira's state is newer, or differs."""
+
+    delivery: Delivery
+    stored: Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The store has this state, or a newer one than the listing."""
+
+    issue_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The store has it and the listing has not: deleted, moved, hidden, or the listing lags."""
+
+    stored: Issue
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Jira lists it in a form that can't be read."""
+
+    issue_key: str
+    reason: str
+
+
+Decision = Create | Update | Unchanged | Missing | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRange:
+    """The issues of a project with ``after`` < number <= ``through``; no upper end if that is None."""
+
+    project: str
+    after: int = 0
+    through: int | None = None
+
+    def jql(self) -> str:
+        """The bounded JQL that lists the range in the order of numbers.
+
+        A bound must be the key of an issue that is there: search finds nothing, without an error, if it is not
+        (https://cdn.cdata.com/help/BJM/py/RSBJira_p_KeyColumnOperators.htm).
+        """
+        clauses = [f'project = "{self.project}"']
+        if self.after:
+            clauses.append(f"key > {self.project}-{self.after}")
+        if self.through is not None:
+            clauses.append(f"key <= {self.project}-{self.through}")
+        return f"{' AND '.join(clauses)} ORDER BY key ASC"
+
+    def bounds(self) -> tuple[str, ...]:
+        """The keys that the JQL is bounded by."""
+        return tuple(f"{self.project}-{number}" for number in (self.after, self.through) if number)
+
+
+def split_at(project: str, numbers: Sequence[int]) -> tuple[KeyRange, ...]:
+    """The ranges that the given issue numbers cut a project into, each number the last of its range."""
+    edges = [0, *sorted(set(numbers)), None]
+    return tuple(KeyRange(project, after or 0, through) for after, through in pairwise(edges))
+
+
+def read_listing(
+    issues: Iterable[Mapping[str, Any]], key_range: KeyRange, read: Callable[[Mapping[str, Any]], Delivery]
+) -> list[Listed]:
+    """One page of a listing.
+
+    Raises:
+        PermanentError: it is not the listing that was asked for: an issue without a key, of another project (the project
+            was renamed), outside of the range or out of order. To go on would be to take issues for missing.
+    """
+    page: list[Listed] = []
+    last = key_range.after
+    for issue in issues:
+        listed = read_listed(issue, read)
+        project, number = split_key(listed.issue_key)
+        if project != key_range.project or number <= last or (key_range.through and number > key_range.through):
+            raise errors.PermanentError(
+                f"Jira's listing can't be trusted: {listed.issue_key} comes after {key_range.project}-{last}"
+            )
+        last = number
+        page.append(listed)
+    return page
+
+
+def read_listed(issue: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Delivery]) -> Listed:
+    """One issue of a listing.
+
+    Raises:
+        PermanentError: it has no key.
+    """
+    try:
+        key = issue_key(payload.text(issue, "key", max_bytes=256))
+    except errors.InvalidInputError as error:
+        raise errors.PermanentError(f"Jira's listing can't be trusted: {error}") from None
+    try:
+        return Listed(key, read(issue))
+    except errors.InvalidInputError as error:
+        return Listed(key, error)
+
+
+def merge(listed: Iterable[Listed], stored: Iterable[Issue]) -> Iterator[Decision]:
+    """Decide about each issue of either side. Both are in the order of numbers and of one project."""
+    rows = iter(stored)
+    row = next(rows, None)
+    for entry in listed:
+        while row is not None and row.issue_number < entry.number:
+            yield Missing(row)
+            row = next(rows, None)
+        if row is not None and row.issue_number == entry.number:
+            yield decide(entry, row)
+            row = next(rows, None)
+        else:
+            yield decide(entry, None)
+    while row is not None:
+        yield Missing(row)
+        row = next(rows, None)
+
+
+def decide(listed: Listed, stored: Issue | None) -> Decision:
+    """Decide about one issue that Jira has. A tombstone counts as no row: the store itself knows which is newer."""
+    delivery = listed.delivery
+    if isinstance(delivery, errors.InvalidInputError):
+        return Unreadable(listed.issue_key, str(delivery))
+    if stored is None or stored.deleted:
+        return Create(delivery)
+    if delivery.stamp.version_at < stored.stamp.version_at:
+        return Unchanged(listed.issue_key)  # the listing lags behind a webhook
+    if delivery.stamp.version_at == stored.stamp.version_at and delivery.fields == stored.fields:
+        return Unchanged(listed.issue_key)
+    return Update(delivery, stored)

@@ -1,0 +1,105 @@
+"""Run records: what a correlation batch or a reconciliation run did, as JSON in the artifact bucket.
+
+Every record fits run.schema.json, and no two ever get the same name.
+"""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws, clock
+from lib.jira.correlation import IssueResult
+
+
+class RunRecords:
+    """Run records in one bucket.
+
+    Args:
+        client: an S3 client of :mod:`lib.aws`.
+        bucket: the artifact bucket.
+        git_sha: the revision of the software that runs.
+        now: the clock.
+        make_token: makes the random part of a name.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        bucket: str,
+        *,
+        git_sha: str,
+        now: clock.Clock = clock.utc_now,
+        make_token: Any = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._git_sha = git_sha
+        self._now = now
+        self._make_token = make_token
+
+    def write(self, kind: str, run_id: str, issues: Iterable[Mapping[str, Any]], **more: Any) -> str:
+        """Write the record of one run; returns its object name.
+
+        Args:
+            kind: ``correlation`` or ``reconciliation``, the folder it goes to.
+            run_id: of the invocation.
+            issues: an entry for each issue.
+            more: ``projects`` and ``refused`` of a reconciliation.
+
+        Raises:
+            SwitchboardError: the bucket can't be reached or refuses.
+        """
+        now = self._now()
+        record = run_record(run_id, self._git_sha, now, issues, **more)
+        name = run_record_name(kind, now, run_id, self._make_token())
+        body = json.dumps(record, separators=(",", ":")).encode()
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType="application/json")
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, f"store the run record {name}") from error
+        return name
+
+
+def run_record(
+    run_id: str, git_sha: str, generated_at: datetime, issues: Iterable[Mapping[str, Any]], **more: Any
+) -> dict[str, Any]:
+    """The record of one run, checked against run.schema.json.
+
+    Raises:
+        ValueError: it does not fit the schema, which is a defect.
+    """
+    record = {
+        "run_id": run_id,
+        "git_sha": git_sha,
+        "generated_at": clock.phoenix(generated_at),
+        "timezone": clock.TIMEZONE,
+        "issues": list(issues),
+        **more,
+    }
+    _validate()(record)
+    return record
+
+
+def correlation_entry(result: IssueResult) -> dict[str, Any]:
+    """An issue's entry in the record of a correlation batch."""
+    return {"issue_key": result.issue_key, "state": result.state, "commits": list(result.commits)}
+
+
+def run_record_name(kind: str, generated_at: datetime, run_id: str, token: str) -> str:
+    """The object name of a run record: found by its Phoenix day; ``token`` keeps two attempts at one run apart."""
+    day = clock.phoenix(generated_at)[:10]
+    return f"runs/{kind}/{day}/{clock.epoch_ms(generated_at)}-{run_id}-{token}.json"
+
+
+@cache
+def _validate() -> Any:
+    import fastjsonschema  # noqa: PLC0415 - only the worker and the sweep write records
+
+    schema = json.loads(Path(__file__).with_name("run.schema.json").read_text(encoding="utf-8"))
+    return fastjsonschema.compile(schema)

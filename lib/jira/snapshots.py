@@ -1,0 +1,28 @@
+"""Snapshots of issues that are too large for a row: gzip objects in the artifact bucket."""
+
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws
+
+
+class BucketSnapshots:
+    """Snapshots in one bucket. ``client`` is an S3 client of :mod:`lib.aws`."""
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def write(self, name: str, data: bytes) -> None:
+        """Store ``data``, gzip of JSON, under ``name``.
+
+        Raises:
+            SwitchboardError: the bucket can't be reached or refuses.
+        """
+        try:
+            self._client.put_object(
+                Bucket=self._bucket, Key=name, Body=data, ContentType="application/json", ContentEncoding="gzip"
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, f"store the snapshot {name}") from error

@@ -1,0 +1,94 @@
+"""The work that a delivery leaves for the worker: one queue message, and what doing it comes to.
+
+A message names issues to fetch from Jira first (their event told too little) and issues whose correlation to recompute.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from lib import errors
+from lib.jira import payload
+from lib.jira.deliveries import NeedsFetch, from_rest
+from lib.jira.issues import issue_key
+from lib.jira.store import JiraStore, Recorded
+
+_KIND = "jira"
+
+
+class Jira(Protocol):
+    """What fetching asks of Jira: see :class:`lib.jira.client.JiraClient`."""
+
+    def fetch(self, key_or_id: str) -> dict[str, Any]:
+        """One issue, consistently."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One message. ``fetch`` is None if the delivery told all."""
+
+    touched: tuple[str, ...] = ()
+    fetch: NeedsFetch | None = None
+
+    def to_body(self) -> str:
+        """The message's body."""
+        return json.dumps({"kind": _KIND, **asdict(self)}, separators=(",", ":"))
+
+
+def read_task(body: str) -> Task:
+    """The task of a message's body.
+
+    Raises:
+        InvalidInputError: the body is none.
+    """
+    value = payload.read_object(body.encode("utf-8", "surrogatepass"))
+    if value.get("kind") != _KIND:
+        raise errors.InvalidInputError("the message is no task of the Jira sync")
+    touched, fetch = value.get("touched", []), payload.mapping(value, "fetch")
+    if not isinstance(touched, list) or not all(isinstance(key, str) for key in touched):
+        raise errors.InvalidInputError("touched is not a list of keys")
+    return Task(tuple(issue_key(key) for key in touched), _read_fetch(fetch) if fetch else None)
+
+
+def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Recorded]:
+    """Fetch the issues that an event named and store each as that event's delivery.
+
+    An issue that Jira does not have (any more, or for this account) is passed over: its deletion comes as an event of its
+    own, or the sweep finds it.
+
+    Raises:
+        SwitchboardError: Jira or the table failed. Do the whole task again: what was stored is not doubled.
+    """
+    recorded = []
+    for key_or_id in fetch.issues:
+        try:
+            issue = jira.fetch(key_or_id)
+        except errors.NotFoundError:
+            continue
+        delivery = from_rest(
+            issue,
+            event_type=fetch.event_type,
+            event_at=fetch.event_at,
+            idempotency_key=fetch.idempotency_key,
+            asked_for=key_or_id,
+        )
+        recorded.append(store.record(delivery))
+    return recorded
+
+
+def touched_issues(tasks: Iterable[Task], recorded: Iterable[Recorded]) -> tuple[str, ...]:
+    """The issues to recompute after a batch of tasks, each once."""
+    keys = [key for task in tasks for key in task.touched] + [key for result in recorded for key in result.issue_keys]
+    return tuple(dict.fromkeys(keys))
+
+
+def _read_fetch(value: Mapping[str, Any]) -> NeedsFetch:
+    try:
+        issues, event_at = value["issues"], value["event_at"]
+        texts = (*issues, value["event_type"], value["idempotency_key"])
+    except (KeyError, TypeError):
+        raise errors.InvalidInputError("the fetch is incomplete") from None
+    if not isinstance(event_at, int) or not all(isinstance(text, str) for text in texts):
+        raise errors.InvalidInputError("the fetch has values of another type")
+    return NeedsFetch(tuple(issues), value["event_type"], event_at, value["idempotency_key"])

@@ -1,0 +1,263 @@
+"""Reads the lease behind an event, within two seconds whatever DynamoDB does, and never fails the event.
+
+One strongly consistent GetItem; on ``ProvisionedThroughputExceededException`` one more after 500 ms, nothing else is
+tried again. Every way it can end is an :class:`Enrichment` for the message to be made from, with its log line and its
+metric. The rules of the key, the record, drift and the breaker are in their own modules.
+
+The deadline holds because nothing waits for the network without it: each GetItem runs on a thread of its own, and what
+has not answered in time is left behind. The socket timeouts alone would not do: they start anew at every byte, and name
+resolution has none::
+
+    0 s ─ GetItem ─ throttled ─ 500 ms ─ GetItem …………………… 2 s: FAILED, deadline; the thread ends when it ends
+          └─ one query ─┘                └─ one query: each has its own EnrichmentQueryLatencyMs
+"""
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws, clock, errors, log, metrics
+from lib.leases.breaker import Breaker
+from lib.leases.events import LeaseEvent, LeaseKey, MissingKey, find_lease_key
+from lib.leases.fingerprint import drift_of, fingerprint
+from lib.leases.records import Lease, read_lease
+
+DEADLINE_SECONDS = 2.0
+"""All enrichment of one event ends within this."""
+
+
+class Status(StrEnum):
+    """How the enrichment of an event ended."""
+
+    ENRICHED = "enriched"
+    NOT_FOUND = "not_found"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Reason(StrEnum):
+    """Why an event was not enriched; also the ``reason`` dimension of the metrics, so a short closed list."""
+
+    NO_USER_EMAIL = "no_user_email"
+    NO_UUID = "no_uuid"
+    NO_KEY = "no_user_email_and_uuid"
+    CIRCUIT_OPEN = "circuit_open"
+    THROTTLED = "throttled"
+    DEADLINE = "deadline"
+    UNAVAILABLE = "unavailable"
+    CONNECTION_LOST = "connection_lost"
+    ACCESS_DENIED = "access_denied"
+    NO_TABLE = "no_table"
+    REFUSED = "refused"
+    DEFECT = "defect"
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """What enrichment came to.
+
+    ``lease`` and ``fingerprint`` are there when it is ENRICHED, ``reason`` when it was SKIPPED or FAILED, and
+    ``latency_ms``, the duration of the last GetItem, when there was one.
+    """
+
+    status: Status
+    reason: Reason | None = None
+    lease: Lease | None = None
+    fingerprint: str | None = None
+    latency_ms: float | None = None
+
+
+class Enricher:
+    """Enriches events from one table. Made once a process; may be used by many threads.
+
+    Args:
+        client: a DynamoDB client of ``lib.aws.make_client``.
+        table_name: LeaseTable.
+        logger: of the function that it runs in.
+        breaker: before the table; one of its own unless given.
+        monotonic: tells the time for latency and deadline.
+        sleep: waits between the two tries.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        table_name: str,
+        logger: log.Logger,
+        *,
+        breaker: Breaker | None = None,
+        monotonic: clock.Monotonic = clock.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._logger = logger
+        self._breaker = breaker or Breaker(monotonic)
+        self._monotonic = monotonic
+        self._sleep = sleep
+
+    def enrich(self, event: LeaseEvent) -> Enrichment:
+        """Read the lease that ``event`` is about. Ends within ``DEADLINE_SECONDS`` and never raises."""
+        key = find_lease_key(event.detail)
+        if isinstance(key, MissingKey):
+            return self._skipped(_reason_of(key), problems=key.problems)
+        if not self._breaker.allows():
+            return self._skipped(Reason.CIRCUIT_OPEN)
+        query = _Query(self._get_item(key), self._monotonic, self._monotonic() + DEADLINE_SECONDS)
+        try:
+            item = aws.retry_throttled_once(query.run, sleep=self._sleep, on_retry=query.allow_retry)
+        except Exception as error:  # the notification goes out whatever happened here
+            self._breaker.failed()
+            return self._failed(key, error, query)
+        self._breaker.succeeded()
+        return self._found(key, item, query) if item else self._not_found(key, query)
+
+    def _get_item(self, key: LeaseKey) -> Callable[[], dict[str, Any] | None]:
+        def get_item() -> dict[str, Any] | None:
+            answer = self._client.get_item(
+                TableName=self._table_name,
+                Key={"userEmail": {"S": key.user_email}, "uuid": {"S": key.uuid}},
+                ConsistentRead=True,
+            )
+            item: dict[str, Any] | None = answer.get("Item")
+            return item
+
+        return get_item
+
+    def _found(self, key: LeaseKey, item: dict[str, Any], query: "_Query") -> Enrichment:
+        lease = read_lease(item)
+        schema = fingerprint(lease.names)
+        metrics.count("EnrichmentSuccess")
+        self._logger.info(
+            "lease_schema",
+            fingerprint=schema,
+            lease_status=lease.status,
+            field_count=len(lease.names),
+            latency_ms=query.latency_ms,
+            **_who(key),
+        )
+        drift = drift_of(lease)
+        if drift:
+            metrics.count("SchemaDrift")
+            self._logger.warning(
+                "schema_drift",
+                fingerprint=schema,
+                lease_status=lease.status,
+                unknown=drift.unknown,
+                missing=drift.missing,
+                mistyped=drift.mistyped,
+            )
+        return Enrichment(Status.ENRICHED, lease=lease, fingerprint=schema, latency_ms=query.latency_ms)
+
+    def _not_found(self, key: LeaseKey, query: "_Query") -> Enrichment:
+        metrics.count("LeaseNotFound")
+        self._logger.warning("lease_not_found", latency_ms=query.latency_ms, **_who(key))
+        return Enrichment(Status.NOT_FOUND, latency_ms=query.latency_ms)
+
+    def _skipped(self, reason: Reason, **fields: Any) -> Enrichment:
+        metrics.count("EnrichmentSkipped", reason=reason)
+        self._logger.warning("enrichment_skipped", reason=reason, **fields)
+        return Enrichment(Status.SKIPPED, reason)
+
+    def _failed(self, key: LeaseKey, error: Exception, query: "_Query") -> Enrichment:
+        if isinstance(error, BotoCoreError | ClientError):
+            error = aws.translate(error, "read the lease")
+        reason = _failure(error)
+        if reason is Reason.THROTTLED and query.was_throttled:
+            metrics.count("EnrichmentThrottleExhausted")
+        metrics.count("EnrichmentFailure", reason=reason)
+        write = self._logger.defect if reason is Reason.DEFECT else self._logger.error
+        write("enrichment_failed", error, reason=reason, latency_ms=query.latency_ms, **_who(key))
+        return Enrichment(Status.FAILED, reason, latency_ms=query.latency_ms)
+
+
+class _Query:
+    """The GetItem of one event, sent once or twice before one deadline."""
+
+    def __init__(self, call: Callable[[], dict[str, Any] | None], monotonic: clock.Monotonic, deadline: float) -> None:
+        self._call = call
+        self._monotonic = monotonic
+        self._deadline = deadline
+        self.latency_ms: float | None = None
+        self.was_throttled = False
+        """Whether it met the one error that is worth a second try."""
+
+    def run(self) -> dict[str, Any] | None:
+        """Send it, and wait no longer than the deadline.
+
+        Raises:
+            DeadlineExceededError: no answer in time.
+            ClientError: and whatever else the client raises.
+        """
+        started = self._monotonic()
+        try:
+            return _call_within(self._deadline - started, self._call)
+        finally:
+            self.latency_ms = round((self._monotonic() - started) * 1000, 3)
+            metrics.milliseconds("EnrichmentQueryLatencyMs", self.latency_ms)
+
+    def allow_retry(self) -> None:
+        """Count the retry.
+
+        Raises:
+            ThrottledError: the wait before it would outlast the deadline.
+        """
+        self.was_throttled = True
+        if self._deadline - self._monotonic() <= aws.THROTTLE_RETRY_DELAY_SECONDS:
+            raise errors.ThrottledError("could not read the lease: throttled, and no time left to try again")
+        metrics.count("EnrichmentThrottleRetry")
+
+
+def _call_within(seconds: float, call: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
+    """The result of ``call``, or DeadlineExceededError after ``seconds``.
+
+    The thread touches nothing but the client: one that is left behind must not log or count under the next event's name.
+    """
+    outcome: queue.SimpleQueue[tuple[dict[str, Any] | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put((call(), None))
+        except BaseException as error:
+            outcome.put((None, error))
+
+    threading.Thread(target=run, name="lease-query", daemon=True).start()
+    try:
+        result, error = outcome.get(timeout=max(seconds, 0.0))
+    except queue.Empty:
+        raise errors.DeadlineExceededError("could not read the lease: no answer within the deadline") from None
+    if error is not None:
+        raise error
+    return result
+
+
+def _reason_of(key: MissingKey) -> Reason:
+    if key.user_email is not None and key.uuid is not None:
+        return Reason.NO_KEY
+    return Reason.NO_UUID if key.user_email is None else Reason.NO_USER_EMAIL
+
+
+# First match wins, so that a subclass stands before its parent.
+_FAILURES: tuple[tuple[type[Exception], Reason], ...] = (
+    (errors.ThrottledError, Reason.THROTTLED),
+    (errors.DeadlineExceededError, Reason.DEADLINE),
+    (errors.UnavailableError, Reason.UNAVAILABLE),
+    (errors.ConnectionLostError, Reason.CONNECTION_LOST),
+    (errors.AccessDeniedError, Reason.ACCESS_DENIED),
+    (errors.NotFoundError, Reason.NO_TABLE),
+    (errors.PermanentError, Reason.REFUSED),
+)
+
+
+def _failure(error: Exception) -> Reason:
+    return next((reason for kind, reason in _FAILURES if isinstance(error, kind)), Reason.DEFECT)
+
+
+def _who(key: LeaseKey) -> dict[str, str]:
+    return {"lease_user": log.hash_email(key.user_email), "lease_uuid": key.uuid}

@@ -1,0 +1,241 @@
+"""Reads a lease event as EventBridge delivers it, and finds the key of the lease it is about.
+
+Whatever arrives is either a :class:`LeaseEvent` or a clear error. A lease key that can't be found is no error: it is a
+:class:`MissingKey` that says which part is wrong, since the event is worth telling people all the same. What the detail
+of each event type means to people is lib/notify's business.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from lib import clock, errors
+
+MAX_EVENT_BYTES = 1024 * 1024
+"""The most that an event takes as JSON. Lambda's asynchronous invocation takes no more, however the event comes."""
+MAX_DEPTH = 64
+"""How deep an event nests at most. Real ones nest 4 levels; JSON is read and written by recursion."""
+MAX_DETAIL_TYPE_CHARACTERS = 128
+"""EventBridge's own limit (PutEvents, DetailType)."""
+MAX_USER_EMAIL_BYTES = 2048
+MAX_UUID_BYTES = 1024
+"""What DynamoDB takes as a HASH and a RANGE key (its developer guide, "Constraints")."""
+
+# An id becomes part of a key and of every log line: printable, without blanks, short. EventBridge's are UUIDs.
+_ID = re.compile(r"[!-~]{1,128}")
+
+
+class EventType(StrEnum):
+    """Every event type of Innovation Sandbox on AWS 1.2. Another one is no error: it is told in plain words."""
+
+    LEASE_REQUESTED = "LeaseRequested"
+    LEASE_APPROVED = "LeaseApproved"
+    LEASE_DENIED = "LeaseDenied"
+    LEASE_BUDGET_THRESHOLD_ALERT = "LeaseBudgetThresholdAlert"
+    LEASE_DURATION_THRESHOLD_ALERT = "LeaseDurationThresholdAlert"
+    LEASE_FREEZING_THRESHOLD_ALERT = "LeaseFreezingThresholdAlert"
+    LEASE_BUDGET_EXCEEDED = "LeaseBudgetExceeded"
+    LEASE_EXPIRED = "LeaseExpired"
+    LEASE_TERMINATED = "LeaseTerminated"
+    LEASE_FROZEN = "LeaseFrozen"
+    LEASE_UNFROZEN = "LeaseUnfrozen"
+    LEASE_PROVISIONING_FAILED = "LeaseProvisioningFailed"
+    BLUEPRINT_DEPLOYMENT_REQUEST = "BlueprintDeploymentRequest"
+    BLUEPRINT_DEPLOYMENT_SUCCEEDED = "BlueprintDeploymentSucceeded"
+    BLUEPRINT_DEPLOYMENT_FAILED = "BlueprintDeploymentFailed"
+    CLEAN_ACCOUNT_REQUEST = "CleanAccountRequest"
+    ACCOUNT_CLEANUP_SUCCEEDED = "AccountCleanupSucceeded"
+    ACCOUNT_CLEANUP_FAILED = "AccountCleanupFailed"
+    ACCOUNT_QUARANTINED = "AccountQuarantined"
+    ACCOUNT_DRIFT_DETECTED = "AccountDriftDetected"
+    GROUP_COST_REPORT_GENERATED = "GroupCostReportGenerated"
+    GROUP_COST_REPORT_GENERATED_FAILURE = "GroupCostReportGeneratedFailure"
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseEvent:
+    """One event. ``detail`` is JSON as it came; ``time`` is when the event happened, in UTC."""
+
+    id: str
+    detail_type: str
+    source: str
+    time: datetime
+    account: str
+    region: str
+    detail: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseKey:
+    """The key of a record in LeaseTable."""
+
+    user_email: str
+    uuid: str
+
+
+@dataclass(frozen=True, slots=True)
+class MissingKey:
+    """Why a lease key can't be had: for each of its parts what is wrong with it, and None where it is right."""
+
+    user_email: str | None
+    uuid: str | None
+
+    @property
+    def problems(self) -> dict[str, str]:
+        """What is wrong, by the part's name in the event: ``{"uuid": "is a number"}``."""
+        parts = {"userEmail": self.user_email, "uuid": self.uuid}
+        return {name: problem for name, problem in parts.items() if problem is not None}
+
+
+def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
+    """Read an EventBridge event.
+
+    An id that is missing or unusable is replaced by the SHA-256 of the event's canonical JSON, so that a retry of the
+    same event has the same id; a time that is missing or unreadable, by ``now``.
+
+    Raises:
+        InvalidInputError: it is no JSON object, has no ``detail`` object or no ``detail-type``, or nests too deep.
+        PayloadTooLargeError: it is larger than ``MAX_EVENT_BYTES``.
+    """
+    if not isinstance(obj, dict):
+        raise errors.InvalidInputError(f"the event {_describe(obj)}, not a JSON object")
+    canonical = _canonical(obj)
+    obj = _mended(obj, canonical)
+    detail_type, detail = obj.get("detail-type"), obj.get("detail")
+    if not isinstance(detail_type, str) or not detail_type.strip():
+        raise errors.InvalidInputError("the event has no detail-type")
+    if len(detail_type) > MAX_DETAIL_TYPE_CHARACTERS:
+        raise errors.InvalidInputError(f"the event's detail-type is longer than {MAX_DETAIL_TYPE_CHARACTERS} characters")
+    if not isinstance(detail, dict):
+        raise errors.InvalidInputError("the event has no detail object")
+    return LeaseEvent(
+        id=_id(obj.get("id"), canonical),
+        detail_type=detail_type,
+        source=_text(obj.get("source")),
+        time=_time(obj.get("time"), now),
+        account=_text(obj.get("account")),
+        region=_text(obj.get("region")),
+        detail=detail,
+    )
+
+
+def find_lease_key(detail: object) -> LeaseKey | MissingKey:
+    """Find the key of the lease that an event's ``detail`` is about. Never raises.
+
+    It stands there in one of three forms, and the first that applies counts, whole::
+
+        {"leaseId": {"userEmail": …, "uuid": …}}      most events
+        {"leaseId": uuid, "userEmail": …}             LeaseApproved, LeaseDenied, BlueprintDeploymentRequest
+        {"uuid": uuid, "userEmail": …}
+
+    A part is right if it is text, not blank, and fits a DynamoDB key.
+    """
+    if not isinstance(detail, Mapping):
+        return MissingKey("is missing", "is missing")
+    lease_id = detail.get("leaseId")
+    if isinstance(lease_id, Mapping):
+        parts = {name: lease_id[name] for name in ("userEmail", "uuid") if name in lease_id}
+    else:
+        parts = {name: detail[name] for name in ("userEmail", "uuid") if name in detail}
+        if lease_id is not None:
+            parts["uuid"] = lease_id
+    email_problem = _problem(parts, "userEmail", MAX_USER_EMAIL_BYTES)
+    uuid_problem = _problem(parts, "uuid", MAX_UUID_BYTES)
+    if email_problem is None and uuid_problem is None:
+        return LeaseKey(user_email=parts["userEmail"], uuid=parts["uuid"])
+    return MissingKey(email_problem, uuid_problem)
+
+
+def _problem(parts: Mapping[str, object], name: str, max_bytes: int) -> str | None:
+    if name not in parts:
+        return "is missing"
+    value = parts[name]
+    if not isinstance(value, str):
+        return _describe(value)
+    if not value.strip():
+        return "is empty"
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
+        return "is not Unicode text"
+    return None if size <= max_bytes else f"is longer than {max_bytes} bytes"
+
+
+def _describe(value: object) -> str:
+    if value is None:
+        return "is null"
+    for kind, words in ((bool, "is a boolean"), (int | float, "is a number"), (str, "is text"), (list | tuple, "is a list")):
+        if isinstance(value, kind):
+            return words
+    return "is an object" if isinstance(value, Mapping) else "is not JSON"
+
+
+def _canonical(obj: dict[str, Any]) -> bytes:
+    """The event as JSON with sorted keys and no blanks; the size and the digest of the event are this text's."""
+    _check_depth(obj)
+    try:
+        text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise errors.InvalidInputError("the event holds something that JSON can't") from error
+    encoded = text.encode("utf-8", "surrogatepass")
+    if len(encoded) > MAX_EVENT_BYTES:
+        raise errors.PayloadTooLargeError(f"the event is {len(encoded)} bytes long; the limit is {MAX_EVENT_BYTES}")
+    return encoded
+
+
+def _check_depth(obj: dict[str, Any]) -> None:
+    """Walk level by level, without recursion, over no more values than an event of the allowed size can hold."""
+    level: list[Any] = [obj]
+    seen = 0
+    for _ in range(MAX_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner.extend(value.values())
+            elif isinstance(value, list | tuple):
+                inner.extend(value)
+        if not inner:
+            return
+        seen += len(inner)
+        if seen > MAX_EVENT_BYTES // 2:  # each takes a character and a comma at least
+            raise errors.PayloadTooLargeError(f"the event is longer than {MAX_EVENT_BYTES} bytes")
+        level = inner
+    raise errors.InvalidInputError(f"the event nests deeper than {MAX_DEPTH} levels")
+
+
+def _mended(obj: dict[str, Any], canonical: bytes) -> dict[str, Any]:
+    """The event with lone surrogates, which JSON can spell and UTF-8 can't, as replacement characters.
+
+    Mended here, once, since no channel, log or table takes them.
+    """
+    try:
+        canonical.decode()
+    except UnicodeDecodeError:
+        text = canonical.decode("utf-8", "surrogatepass")
+        mended: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return mended
+    return obj
+
+
+def _id(value: object, canonical: bytes) -> str:
+    if isinstance(value, str) and _ID.fullmatch(value):
+        return value
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _time(value: object, now: clock.Clock) -> datetime:
+    if isinstance(value, str):
+        try:
+            return clock.parse(value)
+        except ValueError:
+            pass
+    return now()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

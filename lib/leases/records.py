@@ -1,0 +1,250 @@
+"""A lease as LeaseTable holds it: read from the DynamoDB item, typed, and tolerant of everything but silence.
+
+What a record has depends on its status, and :func:`shape_of` says so. A field of the wrong type becomes None and is named
+in ``mistyped``; an unknown status has an unknown shape. Nothing here reads the table or decides what drift is.
+
+Source: Innovation Sandbox on AWS 1.2, its schemas of the lease record, versions 1 to 3.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from lib import clock
+
+MAX_DEPTH = 32
+"""How deep DynamoDB nests a document (its developer guide, "Constraints")."""
+
+Value = TypeVar("Value")
+
+
+class LeaseStatus(StrEnum):
+    """Every status of a lease that Switchboard knows."""
+
+    PENDING_APPROVAL = "PendingApproval"
+    APPROVAL_DENIED = "ApprovalDenied"
+    PROVISIONING = "Provisioning"
+    ACTIVE = "Active"
+    FROZEN = "Frozen"
+    EXPIRED = "Expired"
+    BUDGET_EXCEEDED = "BudgetExceeded"
+    MANUALLY_TERMINATED = "ManuallyTerminated"
+    ACCOUNT_QUARANTINED = "AccountQuarantined"
+    EJECTED = "Ejected"
+    PROVISIONING_FAILED = "ProvisioningFailed"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """The names a record must have and those it may have, as they stand in the table."""
+
+    required: frozenset[str]
+    optional: frozenset[str]
+
+
+_PENDING = Shape(
+    required=frozenset({"userEmail", "uuid", "status", "originalLeaseTemplateUuid", "originalLeaseTemplateName"}),
+    optional=frozenset(
+        {
+            "comments",
+            "createdBy",
+            "maxSpend",
+            "leaseDurationInHours",
+            "budgetThresholds",
+            "durationThresholds",
+            "costReportGroup",
+            "blueprintId",
+            "blueprintName",
+            "meta",
+        }
+    ),
+)
+_DENIED = Shape(required=_PENDING.required | {"ttl"}, optional=_PENDING.optional)
+_MONITORED = Shape(
+    required=_PENDING.required | {"awsAccountId", "approvedBy", "startDate", "lastCheckedDate", "totalCostAccrued"},
+    optional=_PENDING.optional | {"expirationDate"},
+)
+_ENDED = Shape(required=_MONITORED.required | {"endDate", "ttl"}, optional=_MONITORED.optional)
+
+_SHAPES: Mapping[str, Shape] = {
+    LeaseStatus.PENDING_APPROVAL: _PENDING,
+    LeaseStatus.APPROVAL_DENIED: _DENIED,
+    LeaseStatus.PROVISIONING: _MONITORED,
+    LeaseStatus.ACTIVE: _MONITORED,
+    LeaseStatus.FROZEN: _MONITORED,
+    LeaseStatus.EXPIRED: _ENDED,
+    LeaseStatus.BUDGET_EXCEEDED: _ENDED,
+    LeaseStatus.MANUALLY_TERMINATED: _ENDED,
+    LeaseStatus.ACCOUNT_QUARANTINED: _ENDED,
+    LeaseStatus.EJECTED: _ENDED,
+    LeaseStatus.PROVISIONING_FAILED: _ENDED,
+}
+_UNKNOWN = Shape(required=_PENDING.required, optional=(_ENDED.required | _ENDED.optional) - _PENDING.required)
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """At ``at`` (dollars spent, or hours remaining) the lease system takes ``action`` (``ALERT``, ``FREEZE_ACCOUNT``)."""
+
+    at: Decimal
+    action: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """One record. A field is None if the item does not have it, holds null, or holds it in the wrong type.
+
+    Money is in US dollars, ``ttl`` in epoch seconds, times are in UTC.
+    """
+
+    user_email: str | None
+    uuid: str | None
+    status: str | None
+    original_lease_template_uuid: str | None
+    original_lease_template_name: str | None
+    comments: str | None
+    created_by: str | None
+    max_spend: Decimal | None
+    lease_duration_in_hours: Decimal | None
+    budget_thresholds: tuple[Threshold, ...] | None
+    duration_thresholds: tuple[Threshold, ...] | None
+    cost_report_group: str | None
+    blueprint_id: str | None
+    blueprint_name: str | None
+    meta: Mapping[str, Any] | None
+    aws_account_id: str | None
+    approved_by: str | None
+    start_date: datetime | None
+    expiration_date: datetime | None
+    last_checked_date: datetime | None
+    total_cost_accrued: Decimal | None
+    end_date: datetime | None
+    ttl: Decimal | None
+    names: frozenset[str]
+    """The names that stand in the item, known or not."""
+    mistyped: tuple[str, ...]
+    """The names of the fields that are there in the wrong type, sorted."""
+
+
+def shape_of(status: str | None) -> Shape:
+    """What a record of ``status`` has. Under an unknown status: what every record must and whatever any may have."""
+    return _SHAPES.get(status or "", _UNKNOWN)
+
+
+def read_lease(item: Mapping[str, Any]) -> Lease:
+    """Read a lease from a DynamoDB item (``{"status": {"S": "Active"}, …}``). Never raises for what the item holds."""
+    status = _try(_string, item.get("status", {}))
+    required = shape_of(status).required
+    values: dict[str, Any] = {}
+    mistyped = []
+    for name, read in _READERS.items():
+        value = None
+        if name in item and not (item[name] == {"NULL": True} and name not in required):
+            value = _try(read, item[name])
+            if value is None:
+                mistyped.append(name)
+        values[_snake(name)] = value
+    return Lease(**values, names=frozenset(item), mistyped=tuple(sorted(mistyped)))
+
+
+def _try(read: Callable[[object], Value], attribute: object) -> Value | None:
+    try:
+        return read(read_value(attribute))
+    except ValueError:
+        return None
+
+
+def read_value(attribute: object, depth: int = 0) -> Any:
+    """The Python value of a DynamoDB attribute value (``{"N": "1.5"}``); numbers are Decimal.
+
+    Raises:
+        ValueError: it is none, nests deeper than DynamoDB allows, or is binary or a set, which no field of a lease is.
+    """
+    if not isinstance(attribute, Mapping) or len(attribute) != 1 or depth > MAX_DEPTH:
+        raise ValueError("not an attribute value")
+    match next(iter(attribute.items())):
+        case "NULL", _:
+            return None
+        case ("S", str() as value) | ("BOOL", bool() as value):
+            return value
+        case "N", str(value):
+            return _number(value)
+        case "L", list(values):
+            return [read_value(value, depth + 1) for value in values]
+        case "M", dict(values):
+            return {name: read_value(value, depth + 1) for name, value in values.items()}
+    raise ValueError("not an attribute value")
+
+
+def _number(text: str) -> Decimal:
+    # DynamoDB has neither NaN nor infinity; Decimal would read both.
+    if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?", text, re.ASCII):
+        raise ValueError("not a number")
+    return Decimal(text)
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not text")
+    return value
+
+
+def _decimal(value: object) -> Decimal:
+    if not isinstance(value, Decimal):
+        raise ValueError("not a number")
+    return value
+
+
+def _moment(value: object) -> datetime:
+    return clock.parse(_string(value))
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ValueError("not a map")
+    return value
+
+
+def _thresholds(measure: str) -> Callable[[object], tuple[Threshold, ...]]:
+    def read(value: object) -> tuple[Threshold, ...]:
+        if not isinstance(value, list):
+            raise ValueError("not a list")
+        entries = [_mapping(entry) for entry in value]
+        return tuple(Threshold(_decimal(entry.get(measure)), _string(entry.get("action"))) for entry in entries)
+
+    return read
+
+
+_READERS: Mapping[str, Callable[[object], Any]] = {
+    "status": _string,
+    "userEmail": _string,
+    "uuid": _string,
+    "originalLeaseTemplateUuid": _string,
+    "originalLeaseTemplateName": _string,
+    "comments": _string,
+    "createdBy": _string,
+    "maxSpend": _decimal,
+    "leaseDurationInHours": _decimal,
+    "budgetThresholds": _thresholds("dollarsSpent"),
+    "durationThresholds": _thresholds("hoursRemaining"),
+    "costReportGroup": _string,
+    "blueprintId": _string,
+    "blueprintName": _string,
+    "meta": _mapping,
+    "awsAccountId": _string,
+    "approvedBy": _string,
+    "startDate": _moment,
+    "expirationDate": _moment,
+    "lastCheckedDate": _moment,
+    "totalCostAccrued": _decimal,
+    "endDate": _moment,
+    "ttl": _decimal,
+}
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda match: "_" + match.group().lower(), name)

@@ -1,0 +1,96 @@
+"""What a channel is, and how the configured ones are made.
+
+A channel's module brings its SDK with it, so it is imported only when that channel is used. What a channel lacks in its
+configuration it says when it sends: a channel that is set up wrong must not keep the others from being made.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from lib import aws, errors
+from lib.environment import CHANNELS, NotificationEnvironment
+from lib.notify.message import Message
+from lib.secrets import Secret
+
+
+class NoRecipientError(errors.PermanentError):
+    """The channel writes to the lease's owner, and the event names none."""
+
+
+class CredentialRefusedError(errors.PermanentError):
+    """The service does not take the secret: it is wrong, revoked or rotated."""
+
+
+class Channel(Protocol):
+    """A way to tell people. May be used again and again, by one thread at a time."""
+
+    def send(self, message: Message) -> None:
+        """Tell it. Returns once the service has taken the message.
+
+        Raises:
+            RetryableError: nothing was sent; the service is busy or away.
+            AmbiguousError: it may have been sent; no answer came.
+            PermanentError: nothing was sent, and the same call will fail again. A NoRecipientError is of this kind.
+            SwitchboardError: the channel's secret can't be read.
+        """
+
+
+def make_channels(environment: NotificationEnvironment) -> dict[str, Channel]:
+    """The channels of ``NOTIFY_CHANNELS`` by name, in that order, each with the clients it needs.
+
+    With a bot token and an incoming webhook both configured, Slack is told by the bot: only its messages can be edited.
+
+    Raises:
+        ConfigurationError: a name is none of ``CHANNELS``.
+    """
+    makers: dict[str, Callable[[NotificationEnvironment], Channel]] = {
+        "sns": _sns,
+        "slack": _slack,
+        "govuk_notify": _govuk_notify,
+    }
+    for name in environment.notify_channels:
+        if name not in makers:
+            known = ", ".join(CHANNELS)
+            raise errors.ConfigurationError(f"NOTIFY_CHANNELS names {name[:40]!r}, which is no channel; there are {known}")
+    return {name: makers[name](environment) for name in environment.notify_channels}
+
+
+def send_with(secret: Secret, send: Callable[[str], None]) -> None:
+    """Send with the current value of ``secret``, and once more if it was refused and has been rotated meanwhile.
+
+    Raises:
+        ConfigurationError: the secret is not set.
+        SwitchboardError: whatever ``send`` raises, or the secret can't be read.
+    """
+    try:
+        send(secret.current().strip())  # a line end gets into a secret easily and belongs to none
+    except CredentialRefusedError:
+        if not secret.refresh():
+            raise
+        send(secret.current().strip())
+
+
+def _sns(environment: NotificationEnvironment) -> Channel:
+    from lib.notify.sns import Sns  # noqa: PLC0415 - only the channels in use
+
+    return Sns(aws.make_client("sns"), environment.notification_topic_arn)
+
+
+def _slack(environment: NotificationEnvironment) -> Channel:
+    from lib.notify.slack import SlackBot, SlackWebhook  # noqa: PLC0415 - only the channels in use
+
+    if environment.slack_bot_token_arn:
+        token = _secret(environment.slack_bot_token_arn)
+        return SlackBot(token, environment.slack_channel, environment.slack_api_url)
+    return SlackWebhook(_secret(environment.slack_webhook_url_arn))
+
+
+def _govuk_notify(environment: NotificationEnvironment) -> Channel:
+    from lib.notify.govuk import GovukNotify  # noqa: PLC0415 - only the channels in use
+
+    key = _secret(environment.govuk_notify_api_key_arn)
+    return GovukNotify(key, environment.govuk_notify_template_id, environment.govuk_notify_url)
+
+
+def _secret(arn: str) -> Secret:
+    return Secret(aws.make_client("secretsmanager"), arn)

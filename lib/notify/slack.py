@@ -1,0 +1,182 @@
+"""Tells a Slack channel, by a bot token (chat.postMessage) or by an incoming webhook.
+
+The text comes from strangers: ``&``, ``<`` and ``>`` are escaped everywhere, so that nobody can mention a channel or dress
+up a link, and Slack is told not to look for links and mentions itself (``verbatim``). It does not edit messages and reads
+no answer but whether Slack took the message.
+
+Sources: https://docs.slack.dev/messaging/formatting-message-text, https://docs.slack.dev/reference/methods/chat.postMessage,
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+"""
+
+import http.client
+import json
+import logging
+import re
+from typing import Any, NoReturn
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from lib import errors
+from lib.notify.channels import CredentialRefusedError, send_with
+from lib.notify.message import Message
+from lib.secrets import Secret
+
+TIMEOUT_SECONDS = 5
+MAX_HEADER_CHARACTERS = 150
+MAX_FIELD_CHARACTERS = 2000
+MAX_SECTION_CHARACTERS = 3000
+MAX_FIELDS = 10
+"""Block Kit's own limits: https://docs.slack.dev/reference/block-kit/blocks"""
+
+# The SDK logs what it sends, the webhook's URL included, and logs as text; what matters is in the errors raised here.
+_SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
+
+_CODE = re.compile(r"[a-z_]{1,60}")
+_THROTTLES = {"ratelimited", "rate_limited", "message_limit_exceeded"}
+_BAD_CREDENTIALS = {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
+_BAD_WEBHOOKS = {"no_service", "no_active_hooks", "no_team", "invalid_token"}
+_AWAY = {"service_unavailable", "request_timeout", "team_added_to_org"}
+# "It's possible some aspect of the operation succeeded before the error was raised."
+_HALF_WAY = {"internal_error", "fatal_error", "rollup_error"}
+
+
+class SlackBot:
+    """A bot in a channel.
+
+    Args:
+        token: the bot's token.
+        channel: the channel's id, or its name.
+        api_url: where the Web API is.
+    """
+
+    def __init__(self, token: Secret, channel: str, api_url: str) -> None:
+        self._token = token
+        self._channel = channel
+        self._api_url = api_url
+
+    def send(self, message: Message) -> None:
+        """Post the message; see :meth:`lib.notify.channels.Channel.send`."""
+        if not self._channel:
+            raise errors.ConfigurationError("SLACK_CHANNEL is not set")
+        send_with(self._token, lambda token: self._post(message, token))
+
+    def _post(self, message: Message, token: str) -> None:
+        client = WebClient(token, self._api_url, TIMEOUT_SECONDS, retry_handlers=[], logger=_SILENT)
+        try:
+            client.chat_postMessage(
+                channel=self._channel,
+                text=fallback(message),
+                blocks=blocks(message),
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+        except SlackApiError as error:
+            data = error.response.data
+            _refuse(error.response.status_code, data.get("error") if isinstance(data, dict) else None)
+        except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
+            _no_answer(error)
+
+
+class SlackWebhook:
+    """An incoming webhook, which posts to the channel it was made for.
+
+    Args:
+        url: the webhook's URL, a secret: whoever has it can post.
+    """
+
+    def __init__(self, url: Secret) -> None:
+        self._url = url
+
+    def send(self, message: Message) -> None:
+        """Post the message; see :meth:`lib.notify.channels.Channel.send`."""
+        send_with(self._url, lambda url: self._post(message, url))
+
+    def _post(self, message: Message, url: str) -> None:
+        try:
+            client = WebhookClient(url, TIMEOUT_SECONDS, retry_handlers=[], logger=_SILENT)
+            answer = client.send(text=fallback(message), blocks=blocks(message), unfurl_links=False, unfurl_media=False)
+        except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
+            _no_answer(error)
+        if answer.status_code != 200:
+            _refuse(answer.status_code, answer.body.strip())
+        if not _says_ok(answer.body):
+            raise errors.PermanentError("what answers at the webhook's URL is not Slack")
+
+
+def escape(text: str) -> str:
+    """``text`` without Slack's control characters. Everything that Slack reads as more than text begins with ``<``."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def fallback(message: Message) -> str:
+    """What shows where blocks do not, such as in a notification on a phone."""
+    return escape(message.text)
+
+
+def blocks(message: Message) -> list[dict[str, Any]]:
+    """The message in Block Kit."""
+    made: list[dict[str, Any]] = [
+        {"type": "header", "text": {"type": "plain_text", "text": _cut(message.title, MAX_HEADER_CHARACTERS), "emoji": False}},
+        {"type": "section", "text": _mrkdwn(_cut(message.lead, MAX_SECTION_CHARACTERS))},
+    ]
+    fields = [_mrkdwn(_cut(value, MAX_FIELD_CHARACTERS - 100), label) for label, value in message.facts]
+    made += [{"type": "section", "fields": fields[n : n + MAX_FIELDS]} for n in range(0, len(fields), MAX_FIELDS)]
+    if message.link:
+        link = {"type": "mrkdwn", "text": f"<{escape(message.link)}|Open the sandbox console>"}
+        made.append({"type": "section", "text": link})
+    made.append({"type": "context", "elements": [_mrkdwn(_cut(message.footer, MAX_FIELD_CHARACTERS))]})
+    return made
+
+
+def _mrkdwn(escaped: str, label: str = "") -> dict[str, Any]:
+    text = f"*{_cut(label, 90)}*\n{escaped}" if label else escaped
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
+
+
+def _cut(text: str, limit: int) -> str:
+    """``text`` escaped, and not longer than ``limit`` then; an entity is not cut in two."""
+    escaped = escape(text)
+    if len(escaped) <= limit:
+        return escaped
+    return re.sub(r"&[a-z]{0,3}$", "", escaped[: limit - 1]) + "…"
+
+
+def _says_ok(body: str) -> bool:
+    if body.strip() == "ok":
+        return True
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and answer.get("ok") is True
+
+
+def _refuse(status: int, code: object) -> NoReturn:
+    """Raise what an answer of Slack other than ok means."""
+    known = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
+    text = f"Slack refused the message: {known or f'HTTP {status}'}"
+    if status == 429 or known in _THROTTLES:
+        raise errors.ThrottledError(text) from None
+    if known in _AWAY or status == 503:
+        raise errors.UnavailableError(text) from None
+    if known in _HALF_WAY or status >= 500:
+        raise errors.ConnectionLostError(text) from None
+    if known in _BAD_CREDENTIALS | _BAD_WEBHOOKS:
+        raise CredentialRefusedError(text) from None
+    raise errors.PermanentError(text) from None
+
+
+def _no_answer(error: Exception) -> NoReturn:
+    """Raise what it means that no answer came. The SDK's texts hold the URL, so that none of them is passed on."""
+    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    name = type(cause).__name__
+    if isinstance(cause, TimeoutError):
+        raise errors.DeadlineExceededError(f"Slack did not answer within {TIMEOUT_SECONDS} s") from None
+    if isinstance(error, URLError) and not isinstance(cause, ConnectionResetError | BrokenPipeError):
+        raise errors.UnavailableError(f"Slack can't be reached: {name}") from None
+    if isinstance(cause, OSError | http.client.HTTPException) and not isinstance(cause, http.client.InvalidURL):
+        raise errors.ConnectionLostError(f"the connection to Slack broke: {name}") from None
+    raise errors.PermanentError(f"the message can't be sent to Slack as configured: {name}") from None

@@ -1,0 +1,73 @@
+"""The infrastructure program: wires the stack together and exports its outputs. What each thing is stands in its module.
+
+``pulumi up`` runs this file; the local cloud calls :func:`deploy` in its own process.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+_STACK = Path(__file__).resolve().parent
+_ROOT = _STACK.parent
+# The CLI runs the folder `stack` from within and puts it first on the path, as ".": there `secrets` would hide the standard
+# library's, and `lib` would not be found.
+sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve() not in (_ROOT, _STACK))]
+
+import pulumi  # noqa: E402
+
+from stack import dashboard, entry_points, event_bus, http_api, observability, package, secrets, tables, topics  # noqa: E402
+from stack.settings import Settings  # noqa: E402
+
+
+def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pulumi.Output[Any]]:
+    """Declare everything that the stack named ``stack`` consists of.
+
+    Args:
+        settings: the operator's choices.
+        code: the archive that every function runs from.
+        stack: the stack's name; ``dev`` and ``local`` may be torn down, see :meth:`Settings.protects`.
+
+    Returns:
+        The outputs by name.
+    """
+    protect = settings.protects(stack)
+    lease_table = tables.lease_table(settings, stack)
+    operations = tables.create(tables.JIRA_OPERATIONS, protect=protect)
+    topic = topics.create_notification_topic()
+    secret_arns = secrets.create(settings, protect=protect)
+
+    notification = entry_points.notification(
+        settings, code, lease_table=lease_table, operations=operations, topic_arn=topic.arn, secret_arns=secret_arns
+    )
+    health = entry_points.health(settings, code, version=package.version())
+    functions = {each.entry_point: each for each in (notification, health)}
+
+    bus_name = event_bus.lease_bus(settings)
+    dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, notification)
+    api = http_api.create(http_api.ROUTES, functions, log_retention_days=settings.log_retention_days)
+
+    watched = observability.Watched(
+        functions=list(functions.values()),
+        dead_letters={"lease-events-dead-letters": dead_letters},
+        tables={"LeaseTable": lease_table, "JiraOperations": operations},
+        http_api=api,
+        channels=settings.notify_channels,
+    )
+    alarm_arns = observability.create_alarms(watched, topics.create_alarm_topic(settings.alarm_email).arn)
+
+    return {
+        "http_api_url": api.url,
+        "event_bus_name": bus_name,
+        "lease_table_name": lease_table.name,
+        "lease_table_arn": lease_table.arn,
+        "jira_operations_table_name": operations.name,
+        "jira_operations_table_arn": operations.arn,
+        "notification_topic_arn": topic.arn,
+        "dashboard_url": dashboard.create(f"switchboard-{stack}", watched, alarm_arns),
+        "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
+    }
+
+
+if __name__ == "__main__":
+    for _name, _output in deploy(Settings.load(), package.archive(), pulumi.get_stack()).items():
+        pulumi.export(_name, _output)

@@ -1,0 +1,186 @@
+"""The CloudWatch dashboard: what an operator looks at first, from what people notice down to what AWS counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from stack.function import METRICS_NAMESPACE
+from stack.observability import (
+    ENRICHMENT_P99_LIMIT_MS,
+    PERIOD_SECONDS,
+    Metric,
+    Watched,
+    function_metric,
+    http_metric,
+    own_metric,
+    queue_depth,
+    table_metric,
+)
+
+_WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
+
+Json = dict[str, Any]
+
+
+def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
+    """Create the dashboard.
+
+    Returns:
+        Its URL in the AWS console.
+    """
+    any_arn = watched.functions[0].arn
+    region = any_arn.apply(lambda arn: arn.split(":")[3])
+    widgets = [*_own_graphs(watched, region), *_aws_graphs(watched, region)]
+    alarm_strip = {"type": "alarm", "width": _WIDTH * _COLUMNS, "height": 4, "x": 0, "y": 0}
+    body = {
+        "widgets": [
+            {**alarm_strip, "properties": {"title": "Alarms", "alarms": list(alarm_arns), "sortBy": "stateUpdatedTimestamp"}},
+            *(_place(widget, index) for index, widget in enumerate(widgets)),
+            _log_table(watched, region, below=len(widgets)),
+        ]
+    }
+    dashboard = aws.cloudwatch.Dashboard("switchboard", dashboard_name=name, dashboard_body=pulumi.Output.json_dumps(body))
+    return pulumi.Output.all(any_arn, dashboard.dashboard_name).apply(lambda known: url(*known))
+
+
+def url(any_arn: str, name: str) -> str:
+    """The console's URL of a dashboard in the partition and region of ``any_arn``."""
+    _, partition, _, region, *_ = any_arn.split(":")
+    hosts = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
+    host = hosts.get(partition, "console.aws.amazon.com")
+    return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def _own_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Notifications sent and failed, by channel",
+            region,
+            *(
+                _line(own_metric(name, channel=channel), f"{channel} {word}")
+                for channel in watched.channels
+                for name, word in (("NotificationSent", "sent"), ("NotificationFailed", "failed"))
+            ),
+        ),
+        _graph(
+            "Lease look-ups, by outcome",
+            region,
+            _line(own_metric("EnrichmentSuccess"), "enriched"),
+            _line(own_metric("LeaseNotFound"), "no such lease"),
+            _by_reason("EnrichmentSkipped"),
+            _by_reason("EnrichmentFailure"),
+        ),
+        _graph(
+            f"Lease look-up latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
+            region,
+            *(_line(own_metric("EnrichmentQueryLatencyMs", statistic), statistic) for statistic in ("p50", "p95", "p99")),
+            limit=ENRICHMENT_P99_LIMIT_MS,
+        ),
+        _graph(
+            "Lease table under strain, or changed",
+            region,
+            _line(own_metric("EnrichmentThrottleRetry"), "throttled, tried again"),
+            _line(own_metric("EnrichmentThrottleExhausted"), "throttled twice, given up"),
+            _line(own_metric("SchemaDrift"), "unexpected fields"),
+        ),
+    ]
+
+
+def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    queues = {f"{function.entry_point} failures": function.failures for function in watched.functions}
+    return [
+        _graph(
+            "Functions: invocations, errors, throttles",
+            region,
+            *(
+                _line(function_metric(function, name), f"{function.entry_point} {name.lower()}")
+                for function in watched.functions
+                for name in ("Invocations", "Errors", "Throttles")
+            ),
+        ),
+        _graph(
+            "Functions: duration (ms)",
+            region,
+            *(
+                _line(function_metric(function, "Duration", statistic), f"{function.entry_point} {statistic}")
+                for function in watched.functions
+                for statistic in ("p50", "p99")
+            ),
+        ),
+        _graph(
+            "Events that wait for a person",
+            region,
+            *(_line(queue_depth(queue), name) for name, queue in {**queues, **watched.dead_letters}.items()),
+        ),
+        _graph(
+            "HTTP API: requests and errors",
+            region,
+            *(_line(http_metric(watched.http_api, name), name.lower()) for name in ("Count", "4xx", "5xx")),
+        ),
+        _graph(
+            "Tables: units used, requests throttled",
+            region,
+            *(
+                _line(table_metric(table, f"{kind}{what}"), f"{name} {kind.lower()} {word}")
+                for name, table in watched.tables.items()
+                for kind, what, word in (
+                    ("Consumed", "ReadCapacityUnits", "reads"),
+                    ("Consumed", "WriteCapacityUnits", "writes"),
+                    ("Read", "ThrottleEvents", "throttles"),
+                    ("Write", "ThrottleEvents", "throttles"),
+                )
+            ),
+        ),
+    ]
+
+
+def _graph(title: str, region: pulumi.Output[str], *lines: list[Any], limit: float | None = None) -> Json:
+    annotations = {"annotations": {"horizontal": [{"label": "limit", "value": limit}]}} if limit is not None else {}
+    return {
+        "type": "metric",
+        "properties": {
+            "title": title,
+            "region": region,
+            "view": "timeSeries",
+            "period": PERIOD_SECONDS,
+            "metrics": list(lines),
+            "yAxis": {"left": {"min": 0}},
+            **annotations,
+        },
+    }
+
+
+def _line(metric: Metric, label: str) -> list[Any]:
+    dimensions = [part for dimension in metric.dimensions.items() for part in dimension]
+    return [metric.namespace, metric.name, *dimensions, {"stat": metric.statistic, "label": label}]
+
+
+def _by_reason(name: str) -> list[Any]:
+    """One line for each value that the dimension ``reason`` turns out to have."""
+    which = f'{{{METRICS_NAMESPACE},reason,service}} MetricName="{name}" service="notification"'
+    search = f"SEARCH('{which}', 'Sum', {PERIOD_SECONDS})"
+    return [{"expression": search, "label": name, "id": name.lower()}]
+
+
+def _log_table(watched: Watched, region: pulumi.Output[str], *, below: int) -> Json:
+    sources = pulumi.Output.all(*(function.log_group_name for function in watched.functions)).apply(
+        lambda names: " | ".join(f"SOURCE '{name}'" for name in names)
+    )
+    query = sources.apply(
+        lambda text: (
+            f"{text} | fields generated_at, function, level, message, event_id, run_id"
+            ' | filter level in ["WARNING", "ERROR", "CRITICAL"] | sort @timestamp desc | limit 50'
+        )
+    )
+    return {
+        **_place({"type": "log"}, -(-below // _COLUMNS) * _COLUMNS),
+        "width": _WIDTH * _COLUMNS,
+        "properties": {"title": "Latest warnings and errors", "region": region, "view": "table", "query": query},
+    }
+
+
+def _place(widget: Json, index: int) -> Json:
+    row, column = divmod(index, _COLUMNS)
+    return {**widget, "width": _WIDTH, "height": _HEIGHT, "x": column * _WIDTH, "y": 4 + row * _HEIGHT}

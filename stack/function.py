@@ -1,0 +1,116 @@
+"""A Lambda function with all that belongs to it: its log group, its role with exactly its grants, and the queue where the
+events end that it could not handle. What a function may do and what it knows is its caller's business.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import pulumi
+import pulumi_aws as aws
+
+from stack import iam, queues
+from stack.queues import Queue
+
+METRICS_NAMESPACE = "Switchboard"
+"""The same as lib.metrics.NAMESPACE, which the stack may not import; a test holds the two together."""
+
+ASYNC_RETRIES = 2
+ASYNC_MAX_AGE_SECONDS = 3600
+"""A notification that could not be sent for an hour is a case for a person, who is told by the alarm on the queue."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Sizing:
+    """What one invocation gets.
+
+    Attributes:
+        memory_mb: memory; CPU comes in proportion, one whole core at 1,769 MB.
+        timeout_seconds: after which Lambda ends the invocation.
+    """
+
+    memory_mb: int
+    timeout_seconds: int
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """A function as its callers and watchers need it. ``entry_point`` is its module in handlers/."""
+
+    entry_point: str
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    log_group_name: pulumi.Output[str]
+    failures: Queue
+
+
+def create(
+    entry_point: str,
+    *,
+    code: pulumi.Archive,
+    sizing: Sizing,
+    variables: Mapping[str, pulumi.Input[str]],
+    grants: Sequence[iam.Grant],
+    log_retention_days: int,
+) -> Function:
+    """Create the function whose entry point is ``handlers.<entry_point>.lambda_handler``.
+
+    Args:
+        entry_point: the module in handlers/.
+        code: the archive of make package.
+        sizing: memory and timeout.
+        variables: its own environment variables; those of Powertools are added.
+        grants: what its role may do beyond writing to its own log group and failure queue.
+        log_retention_days: how long its log is kept.
+    """
+    log_group = aws.cloudwatch.LogGroup(entry_point, retention_in_days=log_retention_days)
+    failures = queues.create_dead_letter_queue(f"{entry_point}-failures")
+    role = aws.iam.Role(entry_point, assume_role_policy=iam.trust_policy("lambda.amazonaws.com"))
+    role_policy = aws.iam.RolePolicy(
+        entry_point, role=role.name, policy=iam.policy([_logging(log_group), _failing(failures), *grants])
+    )
+    function = aws.lambda_.Function(
+        entry_point,
+        runtime="python3.13",
+        architectures=["arm64"],
+        handler=f"handlers.{entry_point}.lambda_handler",
+        code=code,
+        role=role.arn,
+        memory_size=sizing.memory_mb,
+        timeout=sizing.timeout_seconds,
+        environment={"variables": {**variables, **_powertools(entry_point)}},
+        # JSON, so that what the runtime itself prints of a failed invocation is one JSON object a line too. The log group is
+        # named, not guessed from the function's random name.
+        logging_config={"log_format": "JSON", "log_group": log_group.name},
+        opts=pulumi.ResourceOptions(depends_on=[role_policy]),
+    )
+    aws.lambda_.FunctionEventInvokeConfig(
+        entry_point,
+        function_name=function.name,
+        maximum_retry_attempts=ASYNC_RETRIES,
+        maximum_event_age_in_seconds=ASYNC_MAX_AGE_SECONDS,
+        destination_config={"on_failure": {"destination": failures.arn}},
+        opts=pulumi.ResourceOptions(depends_on=[role_policy]),
+    )
+    return Function(
+        entry_point=entry_point, name=function.name, arn=function.arn, log_group_name=log_group.name, failures=failures
+    )
+
+
+def _logging(log_group: aws.cloudwatch.LogGroup) -> iam.Grant:
+    return iam.Grant(
+        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+        resources=(log_group.arn.apply(lambda arn: f"{arn}:*"),),
+        wildcard_reason="Lambda names the streams itself; the group is exact",
+    )
+
+
+def _failing(failures: Queue) -> iam.Grant:
+    return iam.Grant(actions=("sqs:SendMessage",), resources=(failures.arn,))
+
+
+def _powertools(entry_point: str) -> dict[str, str]:
+    return {
+        "POWERTOOLS_SERVICE_NAME": entry_point,
+        "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+    }

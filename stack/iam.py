@@ -1,0 +1,86 @@
+"""Who may do what: exact grants and the policy documents made of them. Which grants a function gets stands where the
+function is wired (``__main__.py``).
+"""
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pulumi
+
+POLICY_VERSION = "2012-10-17"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Some actions on some resources.
+
+    Attributes:
+        actions: exact IAM actions.
+        resources: ARNs, plain or outputs of the resources they name.
+        wildcard_reason: why a ``*`` in a resource can't be avoided; needed where there is one.
+    """
+
+    actions: tuple[str, ...]
+    resources: tuple[pulumi.Input[str], ...]
+    wildcard_reason: str = ""
+
+
+def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
+    """The IAM policy that grants exactly ``grants``, whose resources are plain ARNs.
+
+    Raises:
+        ValueError: a grant is empty, an action has a ``*``, a resource has one without a reason, or no ARN.
+    """
+    return {"Version": POLICY_VERSION, "Statement": [_statement(grant) for grant in grants]}
+
+
+def policy(grants: Sequence[Grant]) -> pulumi.Output[str]:
+    """The JSON text of :func:`policy_document`, once the ARNs of ``grants`` are known."""
+    resolved = pulumi.Output.all(*(pulumi.Output.all(*grant.resources) for grant in grants))
+    return resolved.apply(
+        lambda arns: json.dumps(
+            policy_document([dataclasses.replace(grant, resources=tuple(own)) for grant, own in zip(grants, arns, strict=True)])
+        )
+    )
+
+
+def trust_policy(service: str) -> str:
+    """The JSON text of the policy that lets an AWS service (``lambda.amazonaws.com``) take on a role."""
+    return json.dumps(
+        {
+            "Version": POLICY_VERSION,
+            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+        }
+    )
+
+
+def refuse_plain_http(resource_arn: str, actions: str) -> dict[str, Any]:
+    """The statement of a resource's policy that refuses everybody who does not come by TLS."""
+    return {
+        "Sid": "RefusePlainHttp",
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": actions,
+        "Resource": resource_arn,
+        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    }
+
+
+def _statement(grant: Grant) -> dict[str, Any]:
+    if not grant.actions or not grant.resources:
+        raise ValueError(f"{grant} grants nothing")
+    _refuse_wildcards(grant.actions, "actions are exact")
+    for resource in grant.resources:
+        if resource != "*" and not str(resource).startswith("arn:"):
+            raise ValueError(f"{resource!r} is no ARN")
+    if not grant.wildcard_reason:
+        _refuse_wildcards(grant.resources, "resources are exact, unless wildcard_reason says why not")
+    return {"Effect": "Allow", "Action": list(grant.actions), "Resource": list(grant.resources)}
+
+
+def _refuse_wildcards(names: Iterable[pulumi.Input[str]], rule: str) -> None:
+    for name in names:
+        if "*" in str(name):
+            raise ValueError(f"{name!r} has a wildcard: {rule}")

@@ -1,0 +1,97 @@
+"""``python -m stack.local up`` and ``python -m stack.local demo``.
+
+The cloud is imported by the commands, after the signal handlers stand: the Pulumi SDK and moto take a second to import, and
+Ctrl-C must end that too without a stack trace.
+"""
+
+import dataclasses
+import json
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from stack.local.cloud import LocalCloud
+
+
+@click.group()
+def main() -> None:
+    """Switchboard's local cloud: the whole stack on this machine, without an AWS account."""
+
+
+@main.command()
+@click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="Port of the HTTP API; 0 for any free one.")
+@click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
+@click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key over Pulumi.local.yaml's.")
+@click.option("--logs", is_flag=True, help="Show the functions' output on standard error.")
+def up(http_port: int, aws_port: int, pairs: tuple[str, ...], logs: bool) -> None:
+    """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
+    signals = _Signals()
+    with _start(http_port, aws_port, _config(pairs), logs) as cloud:
+        for key, url in cloud.standins.items():
+            click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
+        signals.end_the_wait()
+        print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
+        signals.wait()
+
+
+@main.command()
+def demo() -> None:
+    """Every flow on sample events, narrated."""
+    _Signals()
+    from stack.local.demo import run  # noqa: PLC0415 (see the module's first lines)
+
+    sys.exit(run())
+
+
+def _config(pairs: tuple[str, ...]) -> dict[str, str]:
+    config = {}
+    for pair in pairs:
+        key, separator, value = pair.partition("=")
+        if not separator or not key.strip():
+            raise click.BadParameter(f"{pair[:60]!r} is not KEY=VALUE", param_hint="--config")
+        config[key.strip()] = value
+    return config
+
+
+def _start(http_port: int, aws_port: int, config: dict[str, str], logs: bool) -> "LocalCloud":
+    from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
+
+    try:
+        return LocalCloud(http_port=http_port, aws_port=aws_port, config=config, echo_logs=logs)
+    except StartError as error:
+        raise click.ClickException(str(error)) from error
+
+
+class _Signals:
+    """Turns Ctrl-C, a polite kill and a closed terminal into an orderly stop.
+
+    While the cloud starts, a signal interrupts the start; once it runs, it ends the wait; while it stops, it is ignored.
+    """
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._starting = True
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._on_signal)
+
+    def end_the_wait(self) -> None:
+        """From now on a signal ends :meth:`wait`."""
+        self._starting = False
+
+    def wait(self) -> None:
+        """Wait for a signal."""
+        self._stop.wait()
+
+    def _on_signal(self, *_: object) -> None:
+        interrupt = self._starting and not self._stop.is_set()
+        self._stop.set()
+        if interrupt:
+            raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

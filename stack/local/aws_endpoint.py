@@ -1,0 +1,94 @@
+"""The AWS API of the local cloud: moto behind one URL, with what moto does not do put in.
+
+* ``lambda invoke`` runs the function; moto would answer with a canned text.
+* DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
+"""
+
+import io
+import json
+import re
+import threading
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.wrappers import Request, Response
+
+from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+
+HANDLER = MotoRequestHandler
+"""The request handler that the server of this application needs: it keeps S3's metadata headers as they are."""
+
+_INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+
+
+class AwsEndpoint:
+    """The WSGI application. Give it an :class:`Invoker` once there are functions."""
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._one_at_a_time = threading.Lock()
+        self.invoker: Invoker | None = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))
+        if invocation and environ["REQUEST_METHOD"] == "POST" and self.invoker is not None:
+            return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
+        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+            _read_ahead(environ)  # a slow sender must not hold the lock
+            with self._one_at_a_time:
+                return self._from_moto(environ, start_response)
+        return self._from_moto(environ, start_response)
+
+    def _from_moto(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        answer: Iterable[bytes] = self._moto(environ, start_response)
+        return answer
+
+
+def _read_ahead(environ: dict[str, Any]) -> None:
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+
+
+def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
+    payload = request.get_data() or b"{}"
+    kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
+    try:
+        json.loads(payload)
+        return _invocations[kind](invoker, function, payload)
+    except PayloadTooLargeError as error:
+        return _error(413, "RequestTooLargeException", str(error))
+    except (ValueError, RecursionError):
+        return _error(400, "InvalidRequestContentException", "Could not parse request body into json")
+    except FunctionNotFoundError as error:
+        return _error(404, "ResourceNotFoundException", str(error))
+    except KeyError:
+        return _error(400, "InvalidParameterValueException", f"Unknown invocation type {kind[:40]}")
+
+
+def _request_response(invoker: Invoker, function: str, payload: bytes) -> Response:
+    result = invoker.invoke(function, payload)
+    headers = {"x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": "$LATEST"}
+    if result.error:
+        headers["X-Amz-Function-Error"] = result.error
+    return Response(result.payload, 200, headers, content_type="application/json")
+
+
+def _event(invoker: Invoker, function: str, payload: bytes) -> Response:
+    return Response(status=202, headers={"x-amzn-RequestId": invoker.invoke_later(function, payload)})
+
+
+def _dry_run(invoker: Invoker, function: str, _: bytes) -> Response:
+    invoker.host(function)
+    return Response(status=204)
+
+
+_invocations = {"RequestResponse": _request_response, "Event": _event, "DryRun": _dry_run}
+
+
+def _error(status: int, kind: str, message: str) -> Response:
+    body = json.dumps({"Type": "User", "Message": message})
+    return Response(body, status, {"x-amzn-ErrorType": kind}, content_type="application/json")

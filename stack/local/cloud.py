@@ -1,0 +1,194 @@
+"""Starts the whole local cloud, and stops it leaving nothing behind.
+
+Order: the AWS endpoint (moto), the stand-ins, the port of the HTTP API, the program against moto, the functions, then
+what leads to them. Stopping goes the other way.
+"""
+
+import contextlib
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+from werkzeug.wrappers import Response
+
+from stack.local import aws_endpoint, event_bridge
+from stack.local.errors import StartError
+from stack.local.functions import Credentials, FunctionHost, FunctionSpec
+from stack.local.http_gateway import HttpApi, HttpGateway
+from stack.local.invocations import Invoker
+from stack.local.logs import LogShipper
+from stack.local.program import PROJECT, read_config, run_program
+from stack.local.queues import QueueBridge
+from stack.local.resources import Blueprint
+from stack.local.serving import Server
+from stack.local.sigv4 import AccessKey
+from stack.local.standins.base import StandIn
+from stack.local.standins.govuk_notify import GovukNotify
+from stack.local.standins.slack import Slack
+
+__all__ = ["LocalCloud", "Ready", "StartError"]
+
+DEFAULT_REGION = "us-west-2"
+ACCOUNT_ID = "123456789012"
+START_SECONDS = 60.0
+"""How long the functions together may take to import their handlers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a caller needs to know of a running local cloud: the one line that ``up`` prints."""
+
+    http_url: str
+    aws_url: str
+    region: str
+    outputs: dict[str, Any]
+
+
+class LocalCloud:
+    """One local cloud. Use it as a context manager.
+
+    Args:
+        http_port: of the HTTP API, 0 for any free one.
+        aws_port: of the AWS API, 0 for any free one.
+        config: config keys and values over Pulumi.local.yaml's.
+        echo_logs: show the functions' output on standard error too.
+
+    Raises:
+        StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), or a
+            function failed to start.
+    """
+
+    def __init__(
+        self, *, http_port: int = 0, aws_port: int = 0, config: Mapping[str, str] | None = None, echo_logs: bool = False
+    ) -> None:
+        self._exit = contextlib.ExitStack()
+        self._clients: dict[str, Any] = {}
+        self._client_lock = threading.Lock()
+        self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
+        self.hosts: dict[str, FunctionHost] = {}
+        self.standins: dict[str, str] = {}
+        """The URL of each stand-in, by the config key that could point elsewhere."""
+        with contextlib.ExitStack() as undo:
+            undo.callback(self._exit.close)
+            self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs)
+            undo.pop_all()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop everything and give every port back."""
+        self._exit.close()
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this cloud's AWS API."""
+        with self._client_lock:
+            if service not in self._clients:
+                self._clients[service] = boto3.client(
+                    service,
+                    endpoint_url=self._aws.url,
+                    region_name=self._region,
+                    aws_access_key_id="test",
+                    aws_secret_access_key="test",  # noqa: S106 (the key that every local cloud knows)
+                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+                )
+            return self._clients[service]
+
+    def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool) -> Ready:
+        config = read_config(given)
+        self._region = config.setdefault("aws:region", DEFAULT_REGION)
+        endpoint = aws_endpoint.AwsEndpoint()
+        self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
+        gateway = _Placeholder()
+        http = self._serve(gateway, http_port, "the HTTP API (--http-port)")
+        config = self._with_standins(config)
+
+        blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url)
+        outputs = run_program(blueprint, config)
+
+        logs = LogShipper(self.client("logs"), echo=echo_logs)
+        self._exit.callback(logs.close)
+        self._start_functions(blueprint, logs)
+        invoker = Invoker(self.hosts, blueprint.async_configs, self.client("sqs"))
+        self._exit.callback(invoker.close)
+        self._exit.callback(self._stop_functions)
+        endpoint.invoker = invoker
+        event_bridge.connect(invoker)
+        self._exit.callback(event_bridge.disconnect)
+        for source in blueprint.event_sources:
+            self._exit.callback(QueueBridge(source, invoker, self.client("sqs"), self._region).close)
+        api = HttpApi(
+            api_id=blueprint.api_id,
+            account_id=ACCOUNT_ID,
+            routes=tuple(blueprint.routes),
+            access_log_group=blueprint.access_log_group,
+            access_log_format=blueprint.access_log_format,
+        )
+        gateway.app = HttpGateway(api, invoker, self._keys.get, logs.write)
+        return Ready(http.url, self._aws.url, self._region, outputs)
+
+    def _serve(self, app: Any, port: int, purpose: str, handler: Any = None) -> Server:
+        server = Server(app, port, purpose=purpose, handler=handler)
+        self._exit.callback(server.close)
+        return server
+
+    def _with_standins(self, config: dict[str, str]) -> dict[str, str]:
+        """Start a stand-in for each outside service that the config does not point at, and point at that."""
+        pointed = dict(config)
+        if not pointed.get(f"{PROJECT}:slackApiUrl"):
+            pointed[f"{PROJECT}:slackApiUrl"] = self._stand_in("slackApiUrl", Slack()) + "/api/"
+        api_key = pointed.get(f"{PROJECT}:govukNotifyApiKey")
+        if api_key and not pointed.get(f"{PROJECT}:govukNotifyUrl"):
+            pointed[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))
+        return pointed
+
+    def _stand_in(self, key: str, standin: StandIn) -> str:
+        self.standins[key] = self._serve(standin, 0, f"the stand-in of {type(standin).__name__}").url
+        return self.standins[key]
+
+    def _start_functions(self, blueprint: Blueprint, logs: LogShipper) -> None:
+        for spec in blueprint.functions:
+            host = FunctionHost(
+                spec,
+                aws_url=self._aws.url,
+                region=self._region,
+                credentials=self._credentials_of(spec),
+                write_log=logs.write,
+            )
+            self.hosts[spec.name] = host
+        try:
+            for host in self.hosts.values():
+                host.start()
+            for host in self.hosts.values():
+                host.wait_ready(START_SECONDS)
+        except BaseException:
+            self._stop_functions()
+            raise
+
+    def _stop_functions(self) -> None:
+        for host in self.hosts.values():
+            host.stop()
+
+    def _credentials_of(self, spec: FunctionSpec) -> Credentials:
+        answer = self.client("sts").assume_role(RoleArn=spec.role_arn, RoleSessionName=spec.entry_point)
+        issued, principal = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
+        key = AccessKey(issued["SecretAccessKey"], issued["SessionToken"], principal)
+        self._keys[issued["AccessKeyId"]] = key
+        return Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
+
+
+class _Placeholder:
+    """Holds the HTTP API's port, whose URL the program needs, until its routes are known."""
+
+    app: Any = None
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer one request (WSGI)."""
+        app = self.app or Response('{"message":"Service Unavailable"}', 503, content_type="application/json")
+        return app(environ, start_response)

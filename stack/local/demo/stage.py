@@ -1,0 +1,82 @@
+"""What the flows of the demo share: headings, checks, and reading back what the functions logged."""
+
+import contextlib
+import json
+import math
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from rich.console import Console
+
+from stack.local.cloud import LocalCloud
+
+Found = TypeVar("Found")
+
+
+class Stage:
+    """The terminal, and the list of what was checked on it."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self._checks: list[tuple[bool, str]] = []
+
+    def heading(self, text: str) -> None:
+        """Begin a part of the story."""
+        self.console.print()
+        self.console.rule(f"[bold]{text}", align="left")
+
+    def check(self, holds: bool, claim: str) -> None:
+        """Show whether a claim of the story holds; one that does not fails the demo."""
+        self._checks.append((holds, claim))
+        self.console.print(f"  [green]✓[/] {claim}" if holds else f"  [bold red]✗ {claim}")
+
+    def close(self) -> int:
+        """The exit code: 0 if every claim held."""
+        failed = [claim for holds, claim in self._checks if not holds]
+        self.console.print()
+        if failed:
+            self.console.rule(f"[bold red]{len(failed)} of {len(self._checks)} claims did not hold")
+        else:
+            self.console.rule(f"[bold green]All {len(self._checks)} claims held")
+        return 1 if failed else 0
+
+
+def until(look: Callable[[], Found | None], seconds: float) -> Found | None:
+    """Look again until there is something, or time is up."""
+    end = time.monotonic() + seconds
+    while True:
+        found = look()
+        if found or time.monotonic() > end:
+            return found
+        time.sleep(0.1)
+
+
+def log_records(cloud: LocalCloud, entry_point: str) -> list[dict[str, Any]]:
+    """The JSON lines of a function's log group, metrics among them."""
+    host = next(host for host in cloud.hosts.values() if host.spec.entry_point == entry_point)
+    pages = cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=host.spec.log_group)
+    records = []
+    for page in pages:
+        for event in page["events"]:
+            with contextlib.suppress(ValueError):
+                records.append(json.loads(event["message"]))
+    return [record for record in records if isinstance(record, dict)]
+
+
+def percentile(values: list[float], share: float) -> float:
+    """The value that ``share`` of the values do not exceed (nearest rank)."""
+    return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
+
+
+def plot(values: list[float], buckets: int = 8, width: int = 40) -> list[str]:
+    """A histogram in text, one line a bucket."""
+    low, high = min(values), max(values)
+    step = (high - low) / buckets or 1.0
+    counts = [0] * buckets
+    for value in values:
+        counts[min(buckets - 1, int((value - low) / step))] += 1
+    return [
+        f"{low + index * step:7.1f} ms │{'█' * round(width * count / max(counts))}{' ' if count else ''}{count or ''}"
+        for index, count in enumerate(counts)
+    ]

@@ -1,0 +1,5 @@
+"""Why a local cloud does not start."""
+
+
+class StartError(Exception):
+    """The local cloud can't start. The text is one sentence for the person who started it."""

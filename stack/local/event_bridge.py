@@ -1,0 +1,56 @@
+"""EventBridge rule -> function.
+
+moto matches events to rules and delivers to queues, log groups, archives and buses, but raises NotImplementedError on a
+Lambda target. This module delivers those, and leaves every other target to moto.
+"""
+
+import copy
+import json
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.events.models import Rule
+
+from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+
+_moto_send_to_targets: Callable[..., None] = Rule.send_to_targets
+
+
+def connect(invoker: Invoker) -> None:
+    """From now on, rules with Lambda targets invoke the functions of ``invoker``."""
+
+    def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
+        functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
+        if functions and rule.event_pattern.matches_event(original_event):
+            for target in functions:
+                _deliver(invoker, target, original_event)
+        others = [target for target in rule.targets if ":lambda:" not in target["Arn"]]
+        if others:
+            rest = copy.copy(rule)
+            rest.targets = others
+            _moto_send_to_targets(rest, original_event, transform_input)
+
+    setattr(Rule, "send_to_targets", send_to_targets)  # noqa: B010 (a method, for the type checker)
+
+
+def disconnect() -> None:
+    """Give moto its own method back."""
+    setattr(Rule, "send_to_targets", _moto_send_to_targets)  # noqa: B010
+
+
+def _deliver(invoker: Invoker, target: dict[str, Any], event: Any) -> None:
+    payload = target.get("Input") or json.dumps(_as_sent(event))
+    try:
+        invoker.invoke_later(target["Arn"], payload.encode())
+    except (FunctionNotFoundError, PayloadTooLargeError) as error:
+        print(f"local cloud: EventBridge could not deliver {event.get('id')}: {error}", file=sys.stderr)
+
+
+def _as_sent(event: Any) -> dict[str, Any]:
+    """The event as EventBridge sends it: moto keeps its time as epoch seconds."""
+    sent = dict(event)
+    if isinstance(sent.get("time"), int | float):
+        sent["time"] = datetime.fromtimestamp(sent["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return sent

@@ -1,0 +1,259 @@
+"""The HTTP API: turns requests into API Gateway events (payload format 1.0), and functions' answers back into responses.
+
+As https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html has it: text
+bodies as they are and others in base64, one value of a repeated header in ``headers`` and all in ``multiValueHeaders``,
+404 for a route that is not there, 403 for an AWS_IAM route without a good signature, 500 for a function that failed.
+"""
+
+import base64
+import binascii
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from werkzeug.datastructures import Headers
+from werkzeug.wrappers import Request, Response
+
+from stack.local import sigv4
+from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""API Gateway's limit."""
+_TEXT_TYPES = re.compile(r"(?i)\s*(text/.*|application/(json|javascript|xml|[\w.+-]+\+(json|xml)))\s*(;.*)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One route of the API.
+
+    Attributes:
+        method: an HTTP method, or ``ANY``.
+        path: with ``{name}`` for one part and ``{name+}`` for the rest.
+        function: the ARN it invokes.
+        wants_signature: AWS_IAM authorisation.
+    """
+
+    method: str
+    path: str
+    function: str
+    wants_signature: bool
+
+    def match(self, path: str) -> dict[str, str] | None:
+        """The path parameters if ``path`` is of this route."""
+        pattern = re.sub(
+            r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.+' if part[2] else '[^/]+'})", re.escape(self.path)
+        )
+        match = re.fullmatch(pattern, path)
+        return match.groupdict() if match else None
+
+    @property
+    def precedence(self) -> tuple[bool, int, bool]:
+        """Sorts the most specific route first: no greedy part, fewer parameters, a named method."""
+        return ("+}" in self.path, self.path.count("{"), self.method == "ANY")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpApi:
+    """An HTTP API as the program declares it."""
+
+    api_id: str
+    account_id: str
+    routes: tuple[Route, ...]
+    access_log_group: str = ""
+    access_log_format: str = ""
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """One request on its way, and what the access log will say of it."""
+
+    request: Request
+    request_id: str = field(default_factory=lambda: base64.b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+    started: float = field(default_factory=time.time)
+    route: Route | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    key: sigv4.AccessKey | None = None
+    integration_error: str = "-"
+
+
+class HttpGateway:
+    """The WSGI application.
+
+    Args:
+        api: what the program declares.
+        invoker: of the functions.
+        find_key: finds a known access key.
+        write_log: takes (log group, log stream, line).
+    """
+
+    def __init__(
+        self,
+        api: HttpApi,
+        invoker: Invoker,
+        find_key: Callable[[str], sigv4.AccessKey | None],
+        write_log: Callable[[str, str, str], None],
+    ) -> None:
+        self._api = api
+        self._routes = sorted(api.routes, key=lambda route: route.precedence)
+        self._invoker = invoker
+        self._find_key = find_key
+        self._write_log = write_log
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        exchange = _Exchange(Request(environ))
+        response = self._answer(exchange)
+        response.headers["Apigw-Requestid"] = exchange.request_id
+        if self._api.access_log_group:
+            line = _access_line(self._api.access_log_format, exchange, response)
+            self._write_log(self._api.access_log_group, "access", line)
+        return response(environ, start_response)
+
+    def _answer(self, exchange: _Exchange) -> Response:
+        request = exchange.request
+        path = "/" + unquote(str(request.environ.get("RAW_URI") or request.path).partition("?")[0]).lstrip("/")
+        for route in self._routes:
+            parameters = route.match(path)
+            if parameters is not None and route.method in {request.method, "ANY"}:
+                exchange.route, exchange.parameters = route, parameters
+                break
+        else:
+            return _message(404, "Not Found")
+        if (request.content_length or 0) > MAX_BODY_BYTES:
+            return _message(413, "Request Entity Too Large")
+        if exchange.route.wants_signature:
+            exchange.key = sigv4.authenticate(request, self._find_key)
+            if exchange.key is None:
+                return _message(403, "Forbidden")
+        return self._invoke(exchange, exchange.route, path)
+
+    def _invoke(self, exchange: _Exchange, route: Route, path: str) -> Response:
+        event = _event(self._api, exchange, route, path)
+        try:
+            result = self._invoker.invoke(route.function, json.dumps(event).encode())
+        except PayloadTooLargeError:
+            return _message(413, "Request Entity Too Large")
+        except FunctionNotFoundError as error:
+            exchange.integration_error = str(error)
+            return _message(500, "Internal Server Error")
+        if result.error:
+            timed_out = b"Sandbox.Timedout" in result.payload
+            exchange.integration_error = "The function timed out" if timed_out else "The function failed"
+            return _message(503, "Service Unavailable") if timed_out else _message(500, "Internal Server Error")
+        response = _response(result.payload)
+        if response is None:
+            exchange.integration_error = "The function's answer is no HTTP response"
+            return _message(500, "Internal Server Error")
+        return response
+
+
+def _event(api: HttpApi, exchange: _Exchange, route: Route, path: str) -> dict[str, Any]:
+    request = exchange.request
+    body, is_base64 = _body(request)
+    names = {name.lower(): name for name, _ in request.headers}
+    multi_headers = {name: request.headers.getlist(name) for name in names.values()}
+    query: dict[str, list[str]] = {}
+    for name, value in parse_qsl(request.query_string.decode("utf-8", "replace"), keep_blank_values=True):
+        query.setdefault(name, []).append(value)
+    moment = datetime.fromtimestamp(exchange.started, UTC)
+    return {
+        "version": "1.0",
+        "resource": route.path,
+        "path": path,
+        "httpMethod": request.method,
+        "headers": {name: values[-1] for name, values in multi_headers.items()},
+        "multiValueHeaders": multi_headers,
+        "queryStringParameters": {name: values[-1] for name, values in query.items()} or None,
+        "multiValueQueryStringParameters": query or None,
+        "requestContext": {
+            "accountId": api.account_id,
+            "apiId": api.api_id,
+            "domainName": request.host,
+            "domainPrefix": api.api_id,
+            "extendedRequestId": exchange.request_id,
+            "httpMethod": request.method,
+            "identity": {
+                "accessKey": None,
+                "accountId": api.account_id if exchange.key else None,
+                "caller": exchange.key.principal_arn if exchange.key else None,
+                "sourceIp": request.remote_addr,
+                "user": exchange.key.principal_arn if exchange.key else None,
+                "userAgent": request.headers.get("User-Agent"),
+                "userArn": exchange.key.principal_arn if exchange.key else None,
+            },
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "requestId": exchange.request_id,
+            "requestTime": moment.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "requestTimeEpoch": int(exchange.started * 1000),
+            "resourceId": f"{route.method} {route.path}",
+            "resourcePath": route.path,
+            "stage": "$default",
+        },
+        "pathParameters": exchange.parameters or None,
+        "stageVariables": None,
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def _body(request: Request) -> tuple[str | None, bool]:
+    raw = request.get_data()
+    if not raw:
+        return None, False
+    if _TEXT_TYPES.fullmatch(request.headers.get("Content-Type", "")):
+        try:
+            return raw.decode("utf-8"), False
+        except UnicodeDecodeError:
+            pass
+    return base64.b64encode(raw).decode(), True
+
+
+def _response(payload: bytes) -> Response | None:
+    """The response of a function's answer, or None if it is none (API Gateway then answers 500)."""
+    try:
+        answer = json.loads(payload)
+        status = int(answer["statusCode"])
+        body = answer.get("body") or ""
+        raw = base64.b64decode(body, validate=True) if answer.get("isBase64Encoded") else str(body).encode()
+        headers = Headers()
+        for name, value in (answer.get("headers") or {}).items():
+            headers.set(str(name), str(value))
+        for name, values in (answer.get("multiValueHeaders") or {}).items():
+            headers.setlist(str(name), [str(value) for value in values])
+    except (ValueError, TypeError, KeyError, AttributeError, binascii.Error):
+        return None
+    if not 100 <= status <= 599:
+        return None
+    return Response(raw, status, headers)
+
+
+def _message(status: int, text: str) -> Response:
+    return Response(json.dumps({"message": text}), status, content_type="application/json")
+
+
+def _access_line(form: str, exchange: _Exchange, response: Response) -> str:
+    request, route = exchange.request, exchange.route
+    values = {
+        "requestId": exchange.request_id,
+        "identity.sourceIp": request.remote_addr or "-",
+        "requestTime": datetime.fromtimestamp(exchange.started, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "requestTimeEpoch": str(int(exchange.started * 1000)),
+        "httpMethod": request.method,
+        "routeKey": f"{route.method} {route.path}" if route else "-",
+        "path": request.path,
+        "protocol": "HTTP/1.1",
+        "status": str(response.status_code),
+        "responseLength": str(response.calculate_content_length() or 0),
+        "responseLatency": str(int((time.time() - exchange.started) * 1000)),
+        "integrationLatency": str(int((time.time() - exchange.started) * 1000)),
+        "integrationErrorMessage": exchange.integration_error,
+        "error.message": "-",
+    }
+    return re.sub(r"\$context\.([\w.]+)", lambda name: json.dumps(values.get(name[1], "-"))[1:-1], form)

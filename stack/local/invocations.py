@@ -1,0 +1,176 @@
+"""Invokes functions the two ways that Lambda has.
+
+Synchronous: the caller waits for the answer. Asynchronous: Lambda takes the event, retries a failing function, and after
+the last attempt puts the event with its error to the function's failure destination
+(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Lambda waits one minute before the
+first retry and two before the second; here it is one second and two, so that a laptop sees the end.
+"""
+
+import heapq
+import itertools
+import json
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from stack.local.functions import FunctionHost
+from stack.local.runtime_api import Result
+
+SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
+"""Lambda's limit on a synchronous payload is 6 MB. The margin is for the envelope that the HTTP gateway adds."""
+ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
+RETRY_SECONDS = (1.0, 2.0)
+
+
+class FunctionNotFoundError(LookupError):
+    """No function of that name or ARN."""
+
+
+class PayloadTooLargeError(ValueError):
+    """The payload is over Lambda's limit for the kind of invocation."""
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncConfig:
+    """What happens to an asynchronous event whose function fails."""
+
+    maximum_retry_attempts: int = 2
+    on_failure_arn: str = ""
+
+
+@dataclass(order=True, slots=True)
+class _Pending:
+    due: float
+    order: int
+    host: FunctionHost = field(compare=False)
+    payload: bytes = field(compare=False)
+    request_id: str = field(compare=False)
+    attempt: int = field(compare=False, default=1)
+
+
+class Invoker:
+    """Invokes the functions of one local cloud.
+
+    Args:
+        hosts: the functions by name.
+        async_configs: by function name.
+        sqs: a client to put failed events to queues with.
+    """
+
+    def __init__(self, hosts: Mapping[str, FunctionHost], async_configs: Mapping[str, AsyncConfig], sqs: Any) -> None:
+        self._hosts = dict(hosts)
+        self._by_arn = {host.spec.arn: host for host in hosts.values()}
+        self._async_configs = dict(async_configs)
+        self._sqs = sqs
+        self._order = itertools.count()
+        self._changed = threading.Condition()
+        self._queues: dict[str, list[_Pending]] = {name: [] for name in hosts}
+        self._stopped = False
+        self._threads = [threading.Thread(target=self._run, args=(name,), name=f"async-{name}", daemon=True) for name in hosts]
+        for thread in self._threads:
+            thread.start()
+
+    def host(self, function: str) -> FunctionHost:
+        """The function of a name, an ARN or a partial ARN, with or without ``:$LATEST``.
+
+        Raises:
+            FunctionNotFoundError: there is none.
+        """
+        plain = function.removesuffix(":$LATEST")
+        host = self._hosts.get(plain) or self._by_arn.get(plain) or self._hosts.get(plain.rsplit(":", 1)[-1])
+        if host is None:
+            raise FunctionNotFoundError(f"Function not found: {function}")
+        return host
+
+    def invoke(self, function: str, payload: bytes) -> Result:
+        """Run a function and wait for its answer.
+
+        Raises:
+            FunctionNotFoundError, PayloadTooLargeError
+        """
+        host = self.host(function)
+        if len(payload) > SYNCHRONOUS_LIMIT_BYTES:
+            raise PayloadTooLargeError(
+                f"Request must be smaller than {SYNCHRONOUS_LIMIT_BYTES} bytes for the InvokeFunction operation"
+            )
+        return host.invoke(payload)
+
+    def invoke_later(self, function: str, payload: bytes) -> str:
+        """Take an event for a function; its request id.
+
+        Raises:
+            FunctionNotFoundError, PayloadTooLargeError
+        """
+        host = self.host(function)
+        if len(payload) > ASYNCHRONOUS_LIMIT_BYTES:
+            raise PayloadTooLargeError(
+                f"Request must be smaller than {ASYNCHRONOUS_LIMIT_BYTES} bytes for the InvokeFunction operation"
+            )
+        pending = _Pending(time.monotonic(), next(self._order), host, payload, str(uuid.uuid4()))
+        self._push(pending)
+        return pending.request_id
+
+    def close(self) -> None:
+        """Take no more; what waits is lost, as everything in a local cloud is when it stops."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _push(self, pending: _Pending) -> None:
+        with self._changed:
+            heapq.heappush(self._queues[pending.host.spec.name], pending)
+            self._changed.notify_all()
+
+    def _run(self, name: str) -> None:
+        while (pending := self._next(name)) is not None:
+            result = pending.host.invoke(pending.payload, pending.request_id)
+            if result.error and not self._stopped:
+                self._failed(pending, result)
+
+    def _next(self, name: str) -> _Pending | None:
+        waiting = self._queues[name]
+        with self._changed:
+            while not self._stopped:
+                if waiting and waiting[0].due <= time.monotonic():
+                    return heapq.heappop(waiting)
+                self._changed.wait(waiting[0].due - time.monotonic() if waiting else None)
+        return None
+
+    def _failed(self, pending: _Pending, result: Result) -> None:
+        config = self._async_configs.get(pending.host.spec.name, AsyncConfig())
+        if pending.attempt <= config.maximum_retry_attempts:
+            pending.due = time.monotonic() + RETRY_SECONDS[min(pending.attempt, len(RETRY_SECONDS)) - 1]
+            pending.attempt += 1
+            self._push(pending)
+        elif config.on_failure_arn:
+            self._dead_letter(pending, result, config.on_failure_arn)
+        else:
+            print(f"local cloud: {pending.host.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
+
+    def _dead_letter(self, pending: _Pending, result: Result, queue_arn: str) -> None:
+        record = {
+            "version": "1.0",
+            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "requestContext": {
+                "requestId": pending.request_id,
+                "functionArn": f"{pending.host.spec.arn}:$LATEST",
+                "condition": "RetriesExhausted",
+                "approximateInvokeCount": pending.attempt,
+            },
+            "requestPayload": json.loads(pending.payload),
+            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": result.error},
+            "responsePayload": json.loads(result.payload),
+        }
+        queue_name = queue_arn.rsplit(":", 1)[-1]
+        try:
+            url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+            self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record))
+        except Exception as error:  # the thread must go on to the next event
+            print(f"local cloud: could not dead-letter {pending.request_id}: {error}", file=sys.stderr)

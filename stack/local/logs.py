@@ -1,0 +1,74 @@
+"""Takes what the functions print into their log groups, as Lambda does: in order, in batches, off the functions' path."""
+
+import queue
+import sys
+import threading
+import time
+from typing import Any
+
+_FLUSH_SECONDS = 0.1
+_BATCH_LINES = 1000
+_LINE_BYTES = 256 * 1024
+"""CloudWatch Logs cuts an event at this size."""
+
+
+class LogShipper:
+    """One thread that ships lines to CloudWatch Logs.
+
+    Args:
+        client: a ``logs`` client.
+        echo: also show each line on standard error.
+    """
+
+    def __init__(self, client: Any, *, echo: bool) -> None:
+        self._client = client
+        self._echo = echo
+        self._lines: queue.Queue[tuple[str, str, int, str] | None] = queue.Queue()
+        self._streams: set[tuple[str, str]] = set()
+        self._thread = threading.Thread(target=self._run, name="logs", daemon=True)
+        self._thread.start()
+
+    def write(self, group: str, stream: str, line: str) -> None:
+        """Line up one log event."""
+        if self._echo:
+            print(f"{group.rsplit('/', 1)[-1]} {line}", file=sys.stderr)
+        self._lines.put((group, stream, int(time.time() * 1000), line))
+
+    def close(self) -> None:
+        """Ship what waits, then stop."""
+        self._lines.put(None)
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        more = True
+        while more:
+            batch: list[tuple[str, str, int, str]] = []
+            first = self._lines.get()
+            if first is None:
+                return
+            batch.append(first)
+            end = time.monotonic() + _FLUSH_SECONDS
+            while len(batch) < _BATCH_LINES and (left := end - time.monotonic()) > 0:
+                try:
+                    line = self._lines.get(timeout=left)
+                except queue.Empty:
+                    break
+                if line is None:
+                    more = False
+                    break
+                batch.append(line)
+            self._ship(batch)
+
+    def _ship(self, batch: list[tuple[str, str, int, str]]) -> None:
+        by_stream: dict[tuple[str, str], list[dict[str, Any]]] = {}
+        for group, stream, timestamp, line in batch:
+            cut = line.encode("utf-8", "replace")[:_LINE_BYTES].decode("utf-8", "ignore")
+            by_stream.setdefault((group, stream), []).append({"timestamp": timestamp, "message": cut or " "})
+        for (group, stream), events in by_stream.items():
+            try:
+                if (group, stream) not in self._streams:
+                    self._client.create_log_stream(logGroupName=group, logStreamName=stream)
+                    self._streams.add((group, stream))
+                self._client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+            except Exception as error:  # a lost log line must not stop the ones after it
+                print(f"local cloud: {len(events)} log lines of {group} were lost: {error}", file=sys.stderr)

@@ -1,0 +1,122 @@
+"""Runs the real Pulumi program in this process and creates each resource in moto.
+
+Pulumi's own mocks interface stands where the engine and the AWS provider would: ``new_resource`` gets every resource's
+resolved inputs, creates it by boto3, and hands the real ARN back to the program (docs/adr/0002).
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import yaml
+from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mocks
+from pulumi.runtime.stack import run_pulumi_func
+
+from stack.local.errors import StartError
+from stack.local.resources import Blueprint, creator_of
+
+PROJECT = "switchboard"
+STACK = "local"
+CONFIG_FILE = Path(__file__).resolve().parents[2] / "Pulumi.local.yaml"
+
+# https://www.pulumi.com/docs/concepts/secrets/: how a secret looks on the wire.
+_SIGNATURE = "4dabf18193072939515e22adb298388d"
+_SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a marker, no secret)
+
+
+class ProgramError(StartError):
+    """The program stopped: wrong config, or a resource that could not be created."""
+
+
+class _MotoMocks(Mocks):
+    def __init__(self, blueprint: Blueprint) -> None:
+        self._blueprint = blueprint
+
+    def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
+        inputs = _reveal(args.inputs)
+        if args.typ.startswith("pulumi:") or not args.custom:
+            return f"{args.name}-id", inputs
+        identifier, outputs = creator_of(args.typ)(self._blueprint, args.name, inputs)
+        return identifier, {**inputs, **outputs}
+
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
+        account, region = self._blueprint.account_id, self._blueprint.region
+        answers: dict[str, dict[str, Any]] = {
+            "aws:index/getCallerIdentity:getCallerIdentity": {
+                "accountId": account,
+                "arn": f"arn:aws:iam::{account}:user/local",
+                "userId": "LOCAL",
+                "id": account,
+            },
+            "aws:index/getRegion:getRegion": {"name": region, "region": region, "id": region},
+            "aws:index/getPartition:getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
+        }
+        if args.token not in answers:
+            raise NotImplementedError(f"the local cloud can't answer {args.token} yet: add it to stack/local/program.py")
+        return answers[args.token], None
+
+
+def read_config(given: Mapping[str, str], path: Path = CONFIG_FILE) -> dict[str, str]:
+    """The stack's config as the engine would hand it over: Pulumi.local.yaml, and over it the keys ``given``.
+
+    Keys of ``given`` are in the namespace ``switchboard`` unless they name another (``aws:region``).
+    """
+    document = yaml.safe_load(path.read_text()) or {}
+    config = {key: _as_text(value) for key, value in (document.get("config") or {}).items()}
+    config.update({key if ":" in key else f"{PROJECT}:{key}": value for key, value in given.items()})
+    return config
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def run_program(blueprint: Blueprint, config: Mapping[str, str]) -> dict[str, Any]:
+    """Run the program, creating everything, and return the stack's outputs.
+
+    Raises:
+        ProgramError: wrong config, or a resource that could not be created.
+    """
+    outputs: dict[str, Any] = {}
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    logging.getLogger("pulumi").setLevel(logging.CRITICAL)  # its errors come back as exceptions
+
+    def program() -> None:
+        from stack.__main__ import deploy  # noqa: PLC0415 (the SDK must be configured first)
+        from stack.settings import Settings  # noqa: PLC0415
+
+        code = pulumi.AssetArchive({})  # the local cloud runs the sources
+        pulumi.Output.all(**deploy(Settings.load(), code, STACK)).apply(outputs.update)
+
+    try:
+        set_mocks(_MotoMocks(blueprint), project=PROJECT, stack=STACK, preview=False)
+        pulumi.runtime.set_all_config(dict(config))
+        loop.run_until_complete(run_pulumi_func(program))
+    except Exception as error:
+        raise ProgramError(_sentence(error)) from error
+    finally:
+        loop.close()
+    return outputs
+
+
+def _sentence(error: BaseException) -> str:
+    cause = error.__cause__ if not isinstance(error, pulumi.RunError) and error.__cause__ else error
+    if isinstance(cause, pulumi.RunError):
+        return str(cause)
+    return f"The program failed: {type(cause).__name__}: {cause}"
+
+
+def _reveal(value: Any) -> Any:
+    """``value`` with secrets as plain values: a secret in an environment wraps the whole of it in a signature dict."""
+    if isinstance(value, Mapping):
+        if value.get(_SIGNATURE) == _SECRET:
+            return _reveal(value["value"])
+        return {key: _reveal(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_reveal(item) for item in value]
+    return value

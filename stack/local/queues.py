@@ -1,0 +1,136 @@
+"""SQS event source -> function: polls a queue, invokes the function with a batch, deletes what it handled.
+
+As Lambda does it (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html): a batch collects for the batching window;
+an answer with ``batchItemFailures`` keeps just those messages; an error keeps all. On AWS a kept message comes back when
+its visibility timeout ends; here after a second at most, so that a laptop sees it reach the dead-letter queue.
+"""
+
+import json
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from stack.local.invocations import Invoker
+
+_POLL_SECONDS = 0.1
+_COME_BACK_SECONDS = 1
+_RECEIVE_LIMIT = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventSource:
+    """One queue that feeds one function."""
+
+    queue_arn: str
+    function: str
+    batch_size: int
+    window_seconds: float
+    reports_item_failures: bool
+
+
+class QueueBridge:
+    """Feeds one function from one queue, until closed.
+
+    Args:
+        source: what feeds what.
+        invoker: of the functions.
+        sqs: a client.
+        region: of the queue, for the records.
+    """
+
+    def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, region: str) -> None:
+        self._source = source
+        self._invoker = invoker
+        self._sqs = sqs
+        self._region = region
+        self._url: str = sqs.get_queue_url(QueueName=source.queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"sqs-{source.function}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop polling."""
+        self._stopping.set()
+        self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                messages = self._collect()
+                if messages:
+                    self._process(messages)
+                else:
+                    self._stopping.wait(_POLL_SECONDS)
+            except Exception as error:  # a bridge must outlive one bad poll
+                if not self._stopping.is_set():
+                    print(f"local cloud: polling for {self._source.function} failed: {error}", file=sys.stderr)
+                self._stopping.wait(1)
+
+    def _collect(self) -> list[dict[str, Any]]:
+        messages = self._receive(self._source.batch_size)
+        end = time.monotonic() + self._source.window_seconds
+        while messages and len(messages) < self._source.batch_size and time.monotonic() < end and not self._stopping.is_set():
+            more = self._receive(self._source.batch_size - len(messages))
+            messages += more
+            if not more:
+                self._stopping.wait(_POLL_SECONDS)
+        return messages
+
+    def _receive(self, limit: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=min(limit, _RECEIVE_LIMIT),
+            MessageSystemAttributeNames=["All"],
+            MessageAttributeNames=["All"],
+            WaitTimeSeconds=0,
+        )
+        return list(answer.get("Messages", []))
+
+    def _process(self, messages: list[dict[str, Any]]) -> None:
+        event = {"Records": [self._record(message) for message in messages]}
+        result = self._invoker.invoke(self._source.function, json.dumps(event).encode())
+        if self._stopping.is_set():
+            return
+        failed = {message["MessageId"] for message in messages} if result.error else self._failures(result.payload, messages)
+        for message in messages:
+            if message["MessageId"] in failed:
+                self._sqs.change_message_visibility(
+                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_COME_BACK_SECONDS
+                )
+            else:
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+
+    def _failures(self, payload: bytes, messages: list[dict[str, Any]]) -> set[str]:
+        if not self._source.reports_item_failures:
+            return set()
+        everything = {message["MessageId"] for message in messages}
+        try:
+            answer = json.loads(payload)
+            items = (answer or {}).get("batchItemFailures", [])
+            failed = {item["itemIdentifier"] for item in items or []}
+        except (ValueError, AttributeError, TypeError, KeyError):
+            return everything  # Lambda takes an answer it can't read as a failure of the whole batch
+        return failed if failed <= everything else everything
+
+    def _record(self, message: dict[str, Any]) -> dict[str, Any]:
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message.get("Attributes", {}),
+            "messageAttributes": {
+                name: {
+                    "stringValue": value.get("StringValue"),
+                    "dataType": value.get("DataType"),
+                    "stringListValues": [],
+                    "binaryListValues": [],
+                }
+                for name, value in message.get("MessageAttributes", {}).items()
+            },
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": self._source.queue_arn,
+            "awsRegion": self._region,
+        }

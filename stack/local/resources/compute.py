@@ -1,0 +1,93 @@
+"""Functions, and what leads events to them."""
+
+import io
+import zipfile
+
+from stack.local.functions import FunctionSpec
+from stack.local.invocations import AsyncConfig
+from stack.local.queues import EventSource
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+
+
+@creates("aws:lambda/function:Function")
+def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A Lambda function: moto keeps its description, the local cloud runs it from the sources."""
+    name = physical_name(logical, inputs)
+    variables = {key: str(value) for key, value in ((inputs.get("environment") or {}).get("variables") or {}).items()}
+    logging = inputs.get("loggingConfig") or {}
+    arn = cloud.client("lambda").create_function(
+        FunctionName=name,
+        Runtime=inputs["runtime"],
+        Role=inputs["role"],
+        Handler=inputs["handler"],
+        Code={"ZipFile": _empty_archive()},
+        Timeout=int(inputs.get("timeout") or 3),
+        MemorySize=int(inputs.get("memorySize") or 128),
+        Architectures=inputs.get("architectures") or ["x86_64"],
+        Environment={"Variables": variables},
+        Description=inputs.get("description") or "",
+    )["FunctionArn"]
+    cloud.functions.append(
+        FunctionSpec(
+            name=name,
+            arn=arn,
+            handler=inputs["handler"],
+            timeout_seconds=int(inputs.get("timeout") or 3),
+            memory_mb=int(inputs.get("memorySize") or 128),
+            environment=variables,
+            log_group=logging.get("logGroup") or f"/aws/lambda/{name}",
+            log_format=logging.get("logFormat") or "Text",
+            role_arn=inputs["role"],
+        )
+    )
+    invoke_arn = f"arn:aws:apigateway:{cloud.region}:lambda:path/2015-03-31/functions/{arn}/invocations"
+    return name, {"name": name, "arn": arn, "invokeArn": invoke_arn, "qualifiedArn": f"{arn}:$LATEST", "version": "$LATEST"}
+
+
+def _empty_archive() -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("README", "The local cloud runs the sources, not this archive.\n")
+    return buffer.getvalue()
+
+
+@creates("aws:lambda/permission:Permission")
+def permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """Who may invoke a function."""
+    statement_id = physical_name(logical, inputs, "statementId")
+    arguments = {
+        "FunctionName": str(inputs["function"]).rsplit(":", 1)[-1],
+        "StatementId": statement_id,
+        "Action": inputs["action"],
+        "Principal": inputs["principal"],
+    }
+    if inputs.get("sourceArn"):
+        arguments["SourceArn"] = inputs["sourceArn"]
+    cloud.client("lambda").add_permission(**arguments)
+    return statement_id, {"statementId": statement_id}
+
+
+@creates("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
+def event_invoke_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """What happens to asynchronous events that fail."""
+    name = str(inputs["functionName"]).rsplit(":", 1)[-1]
+    on_failure = ((inputs.get("destinationConfig") or {}).get("onFailure") or {}).get("destination") or ""
+    retries = inputs.get("maximumRetryAttempts")
+    cloud.async_configs[name] = AsyncConfig(2 if retries is None else int(retries), on_failure)
+    return name, {}
+
+
+@creates("aws:lambda/eventSourceMapping:EventSourceMapping")
+def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A queue that feeds a function."""
+    function_name = str(inputs["functionName"]).rsplit(":", 1)[-1]
+    cloud.event_sources.append(
+        EventSource(
+            queue_arn=inputs["eventSourceArn"],
+            function=function_name,
+            batch_size=int(inputs.get("batchSize") or 10),
+            window_seconds=float(inputs.get("maximumBatchingWindowInSeconds") or 0),
+            reports_item_failures="ReportBatchItemFailures" in (inputs.get("functionResponseTypes") or []),
+        )
+    )
+    return physical_name(logical, {}), {}

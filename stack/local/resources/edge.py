@@ -1,0 +1,66 @@
+"""The HTTP API."""
+
+from stack.local.http_gateway import Route
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+
+
+@creates("aws:apigatewayv2/api:Api")
+def api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An HTTP API; its URL is the local cloud's own."""
+    name = physical_name(logical, inputs)
+    api_id = cloud.client("apigatewayv2").create_api(Name=name, ProtocolType=inputs["protocolType"])["ApiId"]
+    cloud.api_id = api_id
+    outputs = {
+        "name": name,
+        "arn": f"arn:aws:apigateway:{cloud.region}::/apis/{api_id}",
+        "executionArn": cloud.arn("execute-api", api_id),
+        "apiEndpoint": cloud.http_url,
+    }
+    return api_id, outputs
+
+
+@creates("aws:apigatewayv2/integration:Integration")
+def integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """How the API reaches a function."""
+    if inputs.get("payloadFormatVersion", "1.0") != "1.0":
+        raise NotImplementedError("the local HTTP API speaks payload format 1.0 only")
+    integration_id = cloud.client("apigatewayv2").create_integration(
+        ApiId=inputs["apiId"],
+        IntegrationType=inputs["integrationType"],
+        IntegrationUri=inputs["integrationUri"],
+        PayloadFormatVersion="1.0",
+    )["IntegrationId"]
+    uri = str(inputs["integrationUri"])
+    cloud.integrations[integration_id] = uri.partition("/functions/")[2].removesuffix("/invocations") or uri
+    return integration_id, {}
+
+
+@creates("aws:apigatewayv2/route:Route")
+def route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """One route of the API."""
+    target = str(inputs["target"])
+    route_id = cloud.client("apigatewayv2").create_route(ApiId=inputs["apiId"], RouteKey=inputs["routeKey"], Target=target)[
+        "RouteId"
+    ]
+    method, _, path = str(inputs["routeKey"]).partition(" ")
+    cloud.routes.append(
+        Route(
+            method=method,
+            path=path,
+            function=cloud.integrations[target.removeprefix("integrations/")],
+            wants_signature=inputs.get("authorizationType") == "AWS_IAM",
+        )
+    )
+    return route_id, {}
+
+
+@creates("aws:apigatewayv2/stage:Stage")
+def stage(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """The API's stage, with its access log."""
+    name = physical_name(logical, inputs)
+    cloud.client("apigatewayv2").create_stage(ApiId=inputs["apiId"], StageName=name, AutoDeploy=True)
+    access_log = inputs.get("accessLogSettings") or {}
+    cloud.access_log_group = str(access_log.get("destinationArn", "")).removesuffix(":*").rpartition(":log-group:")[2]
+    cloud.access_log_format = str(access_log.get("format", ""))
+    arn = f"arn:aws:apigateway:{cloud.region}::/apis/{inputs['apiId']}/stages/{name}"
+    return name, {"name": name, "arn": arn, "invokeUrl": cloud.http_url, "executionArn": cloud.arn("execute-api", name)}

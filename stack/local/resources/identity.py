@@ -1,0 +1,23 @@
+"""Roles and their policies."""
+
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+
+
+@creates("aws:iam/role:Role")
+def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A role that a service may take on."""
+    name = physical_name(logical, inputs)
+    arn = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"])["Role"]["Arn"]
+    cloud.role_policies.setdefault(arn, [])
+    return name, {"name": name, "arn": arn}
+
+
+@creates("aws:iam/rolePolicy:RolePolicy")
+def role_policy(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """What a role may do."""
+    name = physical_name(logical, inputs)
+    iam = cloud.client("iam")
+    iam.put_role_policy(RoleName=inputs["role"], PolicyName=name, PolicyDocument=inputs["policy"])
+    arn = iam.get_role(RoleName=inputs["role"])["Role"]["Arn"]
+    cloud.role_policies.setdefault(arn, []).append(inputs["policy"])
+    return f"{inputs['role']}:{name}", {"name": name}

@@ -1,0 +1,139 @@
+"""Queues, topics, event buses and schedules."""
+
+import json
+from typing import Any
+
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+
+
+@creates("aws:sqs/queue:Queue")
+def queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An SQS queue."""
+    is_fifo = bool(inputs.get("fifoQueue"))
+    name = physical_name(logical, inputs, suffix=".fifo" if is_fifo else "")
+    values = {
+        "VisibilityTimeout": inputs.get("visibilityTimeoutSeconds"),
+        "MessageRetentionPeriod": inputs.get("messageRetentionSeconds"),
+        "DelaySeconds": inputs.get("delaySeconds"),
+        "RedrivePolicy": inputs.get("redrivePolicy"),
+        "FifoQueue": "true" if is_fifo else None,
+        "ContentBasedDeduplication": "true" if inputs.get("contentBasedDeduplication") else None,
+    }
+    attributes = {key: _text(value) for key, value in values.items() if value is not None}
+    url = cloud.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return url, {"name": name, "arn": cloud.arn("sqs", name), "url": url}
+
+
+def _text(value: Any) -> str:
+    return str(int(value)) if isinstance(value, int | float) else str(value)
+
+
+@creates("aws:sqs/queuePolicy:QueuePolicy")
+def queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """Who may send to a queue."""
+    cloud.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes={"Policy": inputs["policy"]})
+    return str(inputs["queueUrl"]), {}
+
+
+@creates("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy")
+@creates("aws:sqs/redrivePolicy:RedrivePolicy")
+def redrive_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """Where a queue's failed messages go, or whose a dead-letter queue takes."""
+    if "redrivePolicy" in inputs:
+        cloud.client("sqs").set_queue_attributes(
+            QueueUrl=inputs["queueUrl"], Attributes={"RedrivePolicy": inputs["redrivePolicy"]}
+        )
+    return str(inputs["queueUrl"]), {}
+
+
+@creates("aws:sns/topic:Topic")
+def topic(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An SNS topic."""
+    name = physical_name(logical, inputs)
+    arn = cloud.client("sns").create_topic(Name=name)["TopicArn"]
+    return arn, {"name": name, "arn": arn}
+
+
+@creates("aws:sns/topicPolicy:TopicPolicy")
+def topic_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """Who may publish to a topic."""
+    cloud.client("sns").set_topic_attributes(TopicArn=inputs["arn"], AttributeName="Policy", AttributeValue=inputs["policy"])
+    return str(inputs["arn"]), {}
+
+
+@creates("aws:sns/topicSubscription:TopicSubscription")
+def topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """Who hears of a topic's messages."""
+    topic_arn = inputs["topic"]
+    answer = cloud.client("sns").subscribe(
+        TopicArn=topic_arn, Protocol=inputs["protocol"], Endpoint=inputs["endpoint"], ReturnSubscriptionArn=True
+    )
+    return answer["SubscriptionArn"], {"arn": answer["SubscriptionArn"]}
+
+
+@creates("aws:cloudwatch/eventBus:EventBus")
+def event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An EventBridge bus."""
+    name = physical_name(logical, inputs)
+    arn = cloud.client("events").create_event_bus(Name=name)["EventBusArn"]
+    return name, {"name": name, "arn": arn}
+
+
+@creates("aws:cloudwatch/eventRule:EventRule")
+def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An EventBridge rule; its bus is made if the program names an existing one that moto does not have."""
+    name = physical_name(logical, inputs)
+    bus = inputs.get("eventBusName") or "default"
+    events = cloud.client("events")
+    if bus not in {existing["Name"] for existing in events.list_event_buses()["EventBuses"]}:
+        events.create_event_bus(Name=bus)
+    arguments = {"Name": name, "EventBusName": bus, "State": inputs.get("state", "ENABLED")}
+    if inputs.get("eventPattern"):
+        arguments["EventPattern"] = inputs["eventPattern"]
+    if inputs.get("scheduleExpression"):
+        arguments["ScheduleExpression"] = inputs["scheduleExpression"]
+    arn = events.put_rule(**arguments)["RuleArn"]
+    return f"{bus}/{name}", {"name": name, "arn": arn}
+
+
+@creates("aws:cloudwatch/eventTarget:EventTarget")
+def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """What a rule delivers to."""
+    target: dict[str, Any] = {"Id": inputs.get("targetId") or logical, "Arn": inputs["arn"]}
+    if inputs.get("input"):
+        target["Input"] = inputs["input"]
+    if retry := inputs.get("retryPolicy"):
+        target["RetryPolicy"] = {
+            "MaximumRetryAttempts": int(retry["maximumRetryAttempts"]),
+            "MaximumEventAgeInSeconds": int(retry["maximumEventAgeInSeconds"]),
+        }
+    if dead_letter := inputs.get("deadLetterConfig"):
+        target["DeadLetterConfig"] = {"Arn": dead_letter["arn"]}
+    cloud.client("events").put_targets(
+        Rule=inputs["rule"], EventBusName=inputs.get("eventBusName") or "default", Targets=[target]
+    )
+    return f"{inputs['rule']}-{target['Id']}", {"targetId": target["Id"]}
+
+
+@creates("aws:scheduler/schedule:Schedule")
+def schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An EventBridge Scheduler schedule: kept in moto for a look, not run by the local cloud."""
+    name = physical_name(logical, inputs)
+    target = inputs["target"]
+    arn = cloud.client("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression=inputs["scheduleExpression"],
+        ScheduleExpressionTimezone=inputs.get("scheduleExpressionTimezone", "UTC"),
+        FlexibleTimeWindow={"Mode": inputs["flexibleTimeWindow"]["mode"]},
+        State=inputs.get("state", "ENABLED"),
+        Target={"Arn": target["arn"], "RoleArn": target["roleArn"], "Input": target.get("input") or json.dumps({})},
+    )["ScheduleArn"]
+    return f"default/{name}", {"name": name, "arn": arn}
+
+
+@creates("aws:scheduler/scheduleGroup:ScheduleGroup")
+def schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A group of schedules."""
+    name = physical_name(logical, inputs)
+    arn = cloud.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
+    return name, {"name": name, "arn": arn}

@@ -1,0 +1,43 @@
+"""Log groups, alarms and dashboards."""
+
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+
+
+@creates("aws:cloudwatch/logGroup:LogGroup")
+def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A log group."""
+    name = physical_name(logical, inputs)
+    logs = cloud.client("logs")
+    logs.create_log_group(logGroupName=name)
+    if inputs.get("retentionInDays"):
+        logs.put_retention_policy(logGroupName=name, retentionInDays=int(inputs["retentionInDays"]))
+    return name, {"name": name, "arn": cloud.arn("logs", f"log-group:{name}")}
+
+
+@creates("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+def log_metric_filter(_: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A metric made of log lines: noted by Pulumi, not made in moto."""
+    return physical_name(logical, inputs), {}
+
+
+@creates("aws:cloudwatch/metricAlarm:MetricAlarm")
+def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An alarm: noted by Pulumi, not evaluated on a laptop."""
+    name = physical_name(logical, inputs)
+    return name, {"name": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
+
+
+@creates("aws:cloudwatch/compositeAlarm:CompositeAlarm")
+def composite_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """An alarm over alarms: noted by Pulumi, not evaluated on a laptop."""
+    name = physical_name(logical, inputs, "alarmName")
+    return name, {"alarmName": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
+
+
+@creates("aws:cloudwatch/dashboard:Dashboard")
+def dashboard(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A dashboard, in moto for a look at its body."""
+    name = physical_name(logical, inputs, "dashboardName")
+    cloud.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=inputs["dashboardBody"])
+    arn = f"arn:aws:cloudwatch::{cloud.account_id}:dashboard/{name}"
+    return name, {"dashboardName": name, "dashboardArn": arn}

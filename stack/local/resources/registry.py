@@ -1,0 +1,78 @@
+"""What the creators share: the clients, the register of kinds, and what they note down for the local cloud to run."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from stack.local.functions import FunctionSpec
+from stack.local.http_gateway import Route
+from stack.local.invocations import AsyncConfig
+from stack.local.queues import EventSource
+
+Inputs = dict[str, Any]
+Created = tuple[str, dict[str, Any]]
+
+
+@dataclass(slots=True)
+class Blueprint:
+    """What the program declared and moto does not run: the functions and what leads to them.
+
+    Attributes:
+        client: makes (or finds) the client of an AWS service.
+        region: the AWS region.
+        account_id: the AWS account.
+        http_url: where the HTTP API is served.
+    """
+
+    client: Callable[[str], Any]
+    region: str
+    account_id: str
+    http_url: str
+    functions: list[FunctionSpec] = field(default_factory=list)
+    async_configs: dict[str, AsyncConfig] = field(default_factory=dict)
+    event_sources: list[EventSource] = field(default_factory=list)
+    routes: list[Route] = field(default_factory=list)
+    integrations: dict[str, str] = field(default_factory=dict)
+    """Function ARN by integration id."""
+    api_id: str = ""
+    access_log_group: str = ""
+    access_log_format: str = ""
+    role_policies: dict[str, list[str]] = field(default_factory=dict)
+    """Policy documents by role ARN."""
+
+    def arn(self, service: str, resource: str, *, with_region: bool = True) -> str:
+        """An ARN in this account."""
+        return f"arn:aws:{service}:{self.region if with_region else ''}:{self.account_id}:{resource}"
+
+
+Creator = Callable[[Blueprint, str, Inputs], Created]
+_creators: dict[str, Creator] = {}
+
+
+def creates(token: str) -> Callable[[Creator], Creator]:
+    """Register the creator of a kind of resource."""
+
+    def register(creator: Creator) -> Creator:
+        _creators[token] = creator
+        return creator
+
+    return register
+
+
+def creator_of(token: str) -> Creator:
+    """The creator of a kind of resource.
+
+    Raises:
+        NotImplementedError: the local cloud does not know the kind.
+    """
+    try:
+        return _creators[token]
+    except KeyError:
+        raise NotImplementedError(f"the local cloud can't create a {token} yet: add it to stack/local/resources") from None
+
+
+def physical_name(logical: str, inputs: Inputs, key: str = "name", suffix: str = "") -> str:
+    """The resource's name: the one that the program gives, else the logical name and seven hex digits, as Pulumi does."""
+    given = inputs.get(key)
+    return str(given) if given else f"{logical}-{secrets.token_hex(4)[:7]}{suffix}"

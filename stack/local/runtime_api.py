@@ -1,0 +1,185 @@
+"""The Lambda Runtime API, from which ``awslambdaric`` takes its work.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each function has a server of its own, since the runtime
+client takes a host and a port to reach it.
+"""
+
+import json
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from werkzeug.wrappers import Request, Response
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one invocation ended.
+
+    Attributes:
+        payload: the function's answer, or its error object, as JSON text.
+        error: what ``X-Amz-Function-Error`` says; empty if the function answered.
+        request_id: the invocation's id, on every log line as ``run_id``.
+    """
+
+    payload: bytes
+    error: str
+    request_id: str
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One event on its way through a function."""
+
+    payload: bytes
+    request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    deadline: float = 0.0
+    """On the monotonic clock, set when the function takes the event."""
+    _settled: threading.Event = field(default_factory=threading.Event)
+    _result: Result | None = None
+
+    def settle(self, payload: bytes, error: str = "") -> None:
+        """Give the result to whoever waits. Only the first counts."""
+        if not self._settled.is_set():
+            self._result = Result(payload, error, self.request_id)
+            self._settled.set()
+
+    def wait(self) -> Result:
+        """Wait for the result; the function's timeout bounds it."""
+        self._settled.wait()
+        assert self._result is not None  # noqa: S101 (set before the event)
+        return self._result
+
+
+class Mailbox:
+    """The invocations of one function: those waiting, and the one under way."""
+
+    def __init__(self, timeout_seconds: float, function_arn: str) -> None:
+        self.function_arn = function_arn
+        self._timeout_seconds = timeout_seconds
+        self._waiting: queue.Queue[Invocation | None] = queue.Queue()
+        self._lock = threading.Lock()
+        self._current: Invocation | None = None
+        self._generation = 0
+        self.initialised = threading.Event()
+        self.init_error: dict[str, Any] | None = None
+
+    def put(self, invocation: Invocation) -> None:
+        """Line an invocation up."""
+        self._waiting.put(invocation)
+
+    def take(self) -> Invocation | None:
+        """What the runtime asks for as ``next``: waits for an invocation. None if its process was replaced meanwhile."""
+        with self._lock:
+            generation = self._generation
+        self.initialised.set()
+        while True:
+            invocation = self._waiting.get()
+            with self._lock:
+                if generation != self._generation:
+                    if invocation is not None:
+                        self._waiting.put(invocation)  # for the new process
+                    return None
+                if invocation is not None:
+                    invocation.deadline = time.monotonic() + self._timeout_seconds
+                    self._current = invocation
+                    return invocation
+
+    def answer(self, request_id: str, payload: bytes, error: str = "") -> bool:
+        """Settle the invocation under way. False if it is another, or none."""
+        with self._lock:
+            current = self._current
+            if current is None or current.request_id != request_id:
+                return False
+            self._current = None
+        current.settle(payload, error)
+        return True
+
+    def overdue(self) -> bool:
+        """Whether the invocation under way is past the function's timeout."""
+        current = self._current
+        return current is not None and time.monotonic() > current.deadline
+
+    def replace(self, message: str) -> Invocation | None:
+        """The process is gone: fail what was under way, and send away a ``next`` that still waits for it."""
+        with self._lock:
+            self._generation += 1
+            current, self._current = self._current, None
+        self.initialised.clear()
+        self._waiting.put(None)  # wakes the old waiter, if there is one; a new one skips it
+        if current is not None:
+            text = f"RequestId: {current.request_id} Error: {message}"
+            kind = "Sandbox.Timedout" if "timed out" in message else "Runtime.ExitError"
+            current.settle(json.dumps({"errorType": kind, "errorMessage": text}).encode(), "Unhandled")
+        return current
+
+    def fail_all(self, message: str) -> None:
+        """The cloud stops: fail everything that waits."""
+        self.replace(message)
+        while True:
+            try:
+                invocation = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            if invocation is not None:
+                invocation.settle(json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode(), "Unhandled")
+
+
+class RuntimeApi:
+    """The WSGI application that serves one function's mailbox to its process."""
+
+    def __init__(self, mailbox: Mailbox) -> None:
+        self._mailbox = mailbox
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        request = Request(environ)
+        return self._route(request, request.path.removeprefix("/2018-06-01/runtime/"))(environ, start_response)
+
+    def _route(self, request: Request, path: str) -> Response:
+        if path == "invocation/next" and request.method == "GET":
+            return _next(self._mailbox)
+        if path == "init/error" and request.method == "POST":
+            self._mailbox.init_error = _error_of(request)
+            self._mailbox.initialised.set()
+            return Response('{"status":"OK"}', 202, content_type="application/json")
+        parts = path.split("/")
+        if len(parts) == 3 and parts[0] == "invocation" and request.method == "POST" and parts[2] in {"response", "error"}:
+            failed = parts[2] == "error"
+            if self._mailbox.answer(parts[1], request.get_data(), "Unhandled" if failed else ""):
+                return Response('{"status":"OK"}', 202, content_type="application/json")
+            return _refusal(400, "InvalidRequestID")
+        return _refusal(404, "no such path")
+
+
+def _next(mailbox: Mailbox) -> Response:
+    invocation = mailbox.take()
+    if invocation is None:
+        return _refusal(410, "this process was replaced")
+    remaining = invocation.deadline - time.monotonic()
+    return Response(
+        invocation.payload,
+        200,
+        {
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + remaining) * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": mailbox.function_arn,
+        },
+        content_type="application/json",
+    )
+
+
+def _error_of(request: Request) -> dict[str, Any]:
+    try:
+        error = json.loads(request.get_data())
+    except ValueError:
+        error = None
+    return error if isinstance(error, dict) else {"errorType": "Runtime.InitError", "errorMessage": "unreadable"}
+
+
+def _refusal(status: int, message: str) -> Response:
+    return Response(json.dumps({"errorMessage": message}), status, content_type="application/json")

@@ -1,0 +1,130 @@
+"""Faults that a stand-in plays on request: a slow answer, no answer, a broken connection, an error.
+
+A fault may come before the request takes effect or after it. The second is the one that catches clients out: the work
+was done, and the caller can't know::
+
+    before   request ──► fault                    nothing happened
+    after    request ──► effect ──► fault         it happened, and the caller was told nothing or told wrong
+"""
+
+import os
+import socket
+import struct
+import threading
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any, NoReturn
+
+from werkzeug.wrappers import Request, Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What happens to the next requests.
+
+    Attributes:
+        path: the path, or a pattern of it with ``*``.
+        method: the HTTP method; empty for any.
+        times: how many requests it befalls.
+        hang: seconds to wait first; 0 for none. A reset of the stand-in ends the wait.
+        status: answer with this HTTP status, ``headers`` and ``body``.
+        headers: of the answer with ``status``.
+        body: of the answer with ``status``.
+        error: answer as the API does with an error of this name.
+        reset: break the connection (TCP RST) instead of answering.
+        after: let the request take effect before the fault.
+    """
+
+    path: str
+    method: str = ""
+    times: int = 1
+    hang: float = 0
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    error: str = ""
+    reset: bool = False
+    after: bool = False
+
+    @classmethod
+    def parse(cls, value: Any) -> "Fault":
+        """The fault of a JSON object.
+
+        Raises:
+            ValueError: it is no object, names an unknown field or has a value of the wrong type, and so would be played
+                otherwise than meant.
+        """
+        if not isinstance(value, dict) or "path" not in value:
+            raise ValueError('a fault is an object with at least "path"')
+        kinds: dict[str, tuple[type, ...]] = {
+            "path": (str,),
+            "method": (str,),
+            "times": (int,),
+            "hang": (int, float),
+            "status": (int,),
+            "headers": (dict,),
+            "body": (str,),
+            "error": (str,),
+            "reset": (bool,),
+            "after": (bool,),
+        }
+        for name, given in value.items():
+            if name not in kinds:
+                raise ValueError(f"a fault has no field {name!r}; it has {', '.join(kinds)}")
+            if not isinstance(given, kinds[name]) or (isinstance(given, bool) and bool not in kinds[name]):
+                raise ValueError(f"{name} of a fault is {' or '.join(kind.__name__ for kind in kinds[name])}")
+        return cls(**value)
+
+
+class Faults:
+    """The faults still to be played, first come, first served."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._waiting: list[tuple[Fault, int]] = []
+        self._released = threading.Event()
+
+    def add(self, fault: Fault) -> None:
+        """Play ``fault`` on the next requests that it matches."""
+        with self._lock:
+            self._waiting.append((fault, fault.times))
+
+    def clear(self) -> None:
+        """Forget all faults and let hanging requests go on."""
+        with self._lock:
+            self._waiting = []
+            self._released.set()
+            self._released = threading.Event()
+
+    def take(self, request: Request) -> Fault | None:
+        """The fault of this request, if there is one; it is used up once."""
+        with self._lock:
+            for index, (fault, left) in enumerate(self._waiting):
+                if fnmatchcase(request.path, fault.path) and fault.method in {"", request.method}:
+                    self._waiting[index : index + 1] = [(fault, left - 1)] if left > 1 else []
+                    return fault
+        return None
+
+    def wait(self, fault: Fault) -> None:
+        """Hang as long as the fault says."""
+        if fault.hang > 0:
+            self._released.wait(fault.hang)
+
+
+def break_connection(request: Request) -> NoReturn:
+    """Break the request's connection, so that the caller sees a reset and no answer.
+
+    Raises:
+        ConnectionResetError: always; the server drops the request.
+    """
+    connection: socket.socket | None = request.environ.get("werkzeug.socket")
+    if connection is not None:
+        # Linger 0 makes close() send RST. detach() gets at the one descriptor that the server's file objects share.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        os.close(connection.detach())
+    raise ConnectionResetError("a fault of the stand-in broke the connection")
+
+
+def plain_answer(fault: Fault) -> Response:
+    """The answer of a fault with a status."""
+    return Response(fault.body, fault.status, fault.headers, content_type=fault.headers.get("Content-Type", "text/plain"))

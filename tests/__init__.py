@@ -1,0 +1,1 @@
+"""The tests. Only ``tests.support`` is imported by name."""

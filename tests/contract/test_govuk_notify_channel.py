@@ -1,0 +1,224 @@
+"""The GOV.UK Notify channel against the stand-in over HTTP: what arrives, and what every refusal and silence means."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.notify import govuk
+from lib.notify.channels import CredentialRefusedError, NoRecipientError
+from lib.notify.govuk import GovukNotify as Channel
+from lib.secrets import Secret
+from stack.local.standins.govuk_notify import GovukNotify, Template
+from tests.support.leases import LEASE_ID, USER_EMAIL
+from tests.support.messages import CONSOLE, enriched, message
+from tests.support.secrets import SecretsManager, Stopwatch
+from tests.support.standins import Served, served
+
+SERVICE, SECRET = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000"
+KEY = f"switchboard-{SERVICE}-{SECRET}"
+TEMPLATE = "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"
+PATH = "/v2/notifications/email"
+
+
+@pytest.fixture
+def standin() -> Iterator[Served[GovukNotify]]:
+    with served(GovukNotify(KEY)) as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for an answer than the real channel does."""
+    monkeypatch.setattr(govuk, "TIMEOUT_SECONDS", 0.5)
+
+
+def channel(url: str, key: str = KEY, template: str = TEMPLATE) -> Channel:
+    return Channel(Secret(SecretsManager(key), "arn"), template, url)
+
+
+# What arrives
+
+
+def test_the_owner_is_written_to_with_the_events_id_as_reference(standin: Served[GovukNotify]) -> None:
+    told = message("LeaseFrozen", enrichment=enriched())
+    channel(standin.url).send(told)
+
+    [taken] = standin.app.notifications
+    assert (taken["email_address"], taken["template"]["id"]) == (USER_EMAIL, TEMPLATE)
+    assert taken["reference"] == told.event_id
+    assert taken["subject"] == told.title
+    assert CONSOLE in taken["body"]
+    for label, value in told.facts:
+        assert f"{label}: {value}" in taken["personalisation"]["text"]
+
+
+def test_a_template_may_use_any_field() -> None:
+    template = Template(
+        "((title))", "((lease_status)) ((account)) ((reason)) ((time_left)) ((who)) ((event_type)) ((text)) ((link))"
+    )
+    with served(GovukNotify(KEY, templates={TEMPLATE: template})) as standin:
+        channel(standin.url).send(message("LeaseFrozen", {"userEmail": USER_EMAIL}))
+        channel(standin.url).send(message("LeaseFrozen", enrichment=enriched()))
+        assert len(standin.app.notifications) == 2, "fields that are not known are there, and empty"
+
+
+def test_links_and_markdown_of_strangers_stay_text(standin: Served[GovukNotify]) -> None:
+    comment = "please [pay here](https://evil.example/pay) # now"
+    channel(standin.url).send(message("LeaseFrozen", {"leaseId": LEASE_ID, "reason": {"type": "x", "comment": comment}}))
+
+    [taken] = standin.app.notifications
+    assert "evil.example" not in taken["body"]
+    assert r"\[pay here\]" in taken["body"]
+    assert CONSOLE in taken["body"], "the console's link is ours"
+
+
+def test_without_a_recipient_nothing_is_sent(standin: Served[GovukNotify]) -> None:
+    with pytest.raises(NoRecipientError, match="names nobody"):
+        channel(standin.url).send(message("AccountQuarantined", {"awsAccountId": "444455556666"}))
+    assert standin.app.notifications == []
+
+
+def test_one_connection_and_client_serve_many_messages(standin: Served[GovukNotify]) -> None:
+    sender = channel(standin.url)
+    sender.send(message())
+    first = sender._client
+    sender.send(message())
+    assert sender._client is first
+    assert len(standin.app.notifications) == 2
+
+
+# What the service says
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        (400, errors.PermanentError),
+        (401, CredentialRefusedError),
+        (403, CredentialRefusedError),
+        (404, errors.PermanentError),
+        (429, errors.ThrottledError),
+        (500, errors.ConnectionLostError),
+        (502, errors.ConnectionLostError),
+        (503, errors.UnavailableError),
+    ],
+)
+def test_each_http_status_has_its_meaning(standin: Served[GovukNotify], status: int, meaning: type[Exception]) -> None:
+    standin.fail(PATH, status=status, body="<html>something else</html>")
+    with pytest.raises(errors.SwitchboardError, match=f"HTTP {status}") as raised:
+        channel(standin.url).send(message())
+    assert type(raised.value) is meaning
+
+
+def test_a_refusal_is_told_in_the_services_words(standin: Served[GovukNotify]) -> None:
+    with pytest.raises(errors.PermanentError, match="ValidationError: template_id is not a valid UUID"):
+        channel(standin.url, template="no-uuid").send(message())
+
+
+def test_a_template_that_wants_more_than_it_gets_is_told() -> None:
+    templates = {TEMPLATE: Template("((title))", "((colour))")}
+    with (
+        served(GovukNotify(KEY, templates=templates)) as standin,
+        pytest.raises(errors.PermanentError, match="Missing personalisation: colour"),
+    ):
+        channel(standin.url).send(message())
+
+
+def test_nothing_personal_is_in_the_services_words(standin: Served[GovukNotify]) -> None:
+    body = (
+        '{"errors": [{"error": "BadRequestError", "message": "can\'t send to rosa.field@example.gov.uk"}], "status_code": 400}'
+    )
+    standin.fail(PATH, status=400, body=body, headers={"Content-Type": "application/json"})
+    with pytest.raises(errors.PermanentError, match="send to email:") as raised:
+        channel(standin.url).send(message())
+    assert "rosa" not in str(raised.value)
+
+
+def test_beyond_the_rate_limit_it_is_throttled() -> None:
+    with served(GovukNotify(KEY, requests_per_minute=1)) as standin:
+        sender = channel(standin.url)
+        sender.send(message())
+        with pytest.raises(errors.ThrottledError, match="RateLimitError: Exceeded rate limit"):
+            sender.send(message())
+
+
+def test_an_answer_that_cannot_be_read_is_ambiguous(standin: Served[GovukNotify]) -> None:
+    standin.fail(PATH, status=201, body="created, probably", after=True)
+    with pytest.raises(errors.AmbiguousError):
+        channel(standin.url).send(message())
+    assert len(standin.app.notifications) == 1
+
+
+# Keys
+
+
+def test_a_key_of_another_service_or_with_another_secret_is_refused(standin: Served[GovukNotify]) -> None:
+    for key in (f"x-{SECRET}-{SECRET}", f"x-{SERVICE}-{SERVICE}"):
+        with pytest.raises(CredentialRefusedError, match="AuthError: Invalid token"):
+            channel(standin.url, key).send(message())
+
+
+@pytest.mark.parametrize("key", ["short", "x" * 36])
+def test_a_key_that_is_none_is_a_permanent_error(standin: Served[GovukNotify], key: str) -> None:
+    with pytest.raises(errors.PermanentError):
+        channel(standin.url, key).send(message())
+
+
+def test_a_key_rotated_since_it_was_read_is_read_again(standin: Served[GovukNotify]) -> None:
+    manager, stopwatch = SecretsManager(f"old-{SERVICE}-{SERVICE}"), Stopwatch()
+    secret = Secret(manager, "arn", stopwatch)
+    secret.current()
+    manager.rotate(KEY)
+    stopwatch.seconds += 31
+
+    Channel(secret, TEMPLATE, standin.url).send(message())
+    assert len(standin.app.notifications) == 1
+
+
+# No answer
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "meaning"),
+    [({"reset": True}, errors.ConnectionLostError), ({"hang": 60, "status": 504}, errors.DeadlineExceededError)],
+    ids=["reset", "hang"],
+)
+def test_no_answer_is_ambiguous(
+    standin: Served[GovukNotify], after: bool, fault: dict[str, Any], meaning: type[Exception]
+) -> None:
+    standin.fail(PATH, after=after, **fault)
+    with pytest.raises(errors.AmbiguousError) as raised:
+        channel(standin.url).send(message())
+    assert type(raised.value) is meaning
+    assert len(standin.app.notifications) == after
+
+
+def test_a_refused_connection_is_unavailable_and_nothing_was_sent() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        with pytest.raises(errors.UnavailableError):
+            channel(f"http://127.0.0.1:{unused.getsockname()[1]}").send(message())
+
+
+@pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1", ""])
+def test_a_base_url_that_is_none_is_an_error(url: str) -> None:
+    with pytest.raises(errors.SwitchboardError):
+        channel(url).send(message())
+
+
+@pytest.mark.parametrize("fault", [{"reset": True}, {"status": 500}, {"error": "AuthError"}, {"error": "BadRequestError"}])
+def test_neither_errors_nor_output_tell_the_key_or_the_recipient(
+    standin: Served[GovukNotify], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    standin.fail(PATH, **fault)
+    with pytest.raises(errors.SwitchboardError) as raised:
+        channel(standin.url).send(message())
+    shown = f"{raised.value!r} {raised.value}" + "".join(capfd.readouterr()) + caplog.text
+    assert SECRET not in shown
+    assert USER_EMAIL not in shown
+    assert [record.name for record in caplog.records if "notifications" in record.name] == [], "the client logs what it got"

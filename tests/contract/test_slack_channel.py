@@ -1,0 +1,279 @@
+"""The Slack channel against the stand-in over HTTP: what arrives, and what every refusal and silence means."""
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.notify import slack as slack_module
+from lib.notify.channels import CredentialRefusedError
+from lib.notify.slack import SlackBot, SlackWebhook
+from lib.secrets import Secret
+from stack.local.standins.slack import Slack
+from tests.support.messages import CONSOLE, enriched, message
+from tests.support.secrets import SecretsManager, Stopwatch
+from tests.support.standins import Served, served
+
+TOKEN = "xoxb-000000000000-secret"
+WEBHOOK = "T0AAAAAAA/B0BBBBBBB/cccccccccccccccccccccccc"
+POST = "/api/chat.postMessage"
+HOOK = f"/services/{WEBHOOK}"
+
+
+@pytest.fixture
+def standin() -> Iterator[Served[Slack]]:
+    with served(Slack(tokens={TOKEN}, channels={"leases"}, webhooks={WEBHOOK})) as standin:
+        yield standin
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for an answer than the real channel does."""
+    monkeypatch.setattr(slack_module, "TIMEOUT_SECONDS", 0.5)
+
+
+def bot(url: str, channel: str = "#leases", token: str = TOKEN) -> SlackBot:
+    return SlackBot(Secret(SecretsManager(token), "arn"), channel, f"{url}/api/")
+
+
+def webhook(url: str, path: str = HOOK) -> SlackWebhook:
+    return SlackWebhook(Secret(SecretsManager(url + path), "arn"))
+
+
+# What arrives
+
+
+def test_a_bot_posts_the_message_to_its_channel(standin: Served[Slack]) -> None:
+    told = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(told)
+
+    [posted] = standin.app.messages
+    assert posted["kind"] == "message"
+    assert posted["text"] == told.text
+    assert posted["blocks"][0] == {"type": "header", "text": {"type": "plain_text", "text": told.title, "emoji": False}}
+
+
+def test_a_webhook_posts_the_same(standin: Served[Slack]) -> None:
+    told = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(told)
+    webhook(standin.url).send(told)
+
+    by_bot, by_webhook = standin.app.messages
+    assert by_webhook["kind"] == "webhook"
+    assert (by_webhook["text"], by_webhook["blocks"]) == (by_bot["text"], by_bot["blocks"])
+
+
+def test_every_fact_is_a_field_and_the_console_is_linked(standin: Served[Slack]) -> None:
+    told = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(told)
+
+    blocks = standin.app.messages[0]["blocks"]
+    fields = [field["text"] for block in blocks for field in block.get("fields", [])]
+    assert fields == [f"*{label}*\n{value}" for label, value in told.facts]
+    assert {"type": "mrkdwn", "text": f"<{CONSOLE}|Open the sandbox console>"} in [block.get("text") for block in blocks]
+    assert blocks[-1]["elements"][0]["text"] == told.footer
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<!channel>", "<!here|x>", "<@U012345>", "<https://evil.example|pay here>", "a & b", "> quote"]
+)
+def test_a_strangers_text_can_mention_nobody_and_dress_up_no_link(standin: Served[Slack], hostile: str) -> None:
+    told = message("LeaseFrozen", {"userEmail": hostile, "accountId": hostile, "reason": {"type": "New", "comment": hostile}})
+    bot(standin.url).send(told)
+
+    [posted] = standin.app.messages
+    strings = [posted["text"], *_strings(posted["blocks"])]
+    escaped = hostile.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    assert any(escaped in string for string in strings)
+    assert not any(hostile in string for string in strings)
+    objects = [field for block in posted["blocks"] for field in block.get("fields", [])]
+    assert all(field["verbatim"] for field in objects)
+
+
+def test_an_entity_is_not_cut_in_two() -> None:
+    told = message("LeaseFrozen", {"reason": {"type": "x", "comment": "&" * 500}})
+    texts = _strings(slack_module.blocks(told))
+    assert all(text.count("&") == text.count("&amp;") for text in texts)
+
+
+def _strings(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [string for item in value.values() for string in _strings(item)]
+    if isinstance(value, list):
+        return [string for item in value for string in _strings(item)]
+    return [value] if isinstance(value, str) else []
+
+
+# What Slack says
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("channel_not_found", errors.PermanentError),
+        ("not_in_channel", errors.PermanentError),
+        ("is_archived", errors.PermanentError),
+        ("missing_scope", errors.PermanentError),
+        ("invalid_auth", CredentialRefusedError),
+        ("token_revoked", CredentialRefusedError),
+        ("account_inactive", CredentialRefusedError),
+        ("ratelimited", errors.ThrottledError),
+        ("service_unavailable", errors.UnavailableError),
+        ("internal_error", errors.ConnectionLostError),
+        ("fatal_error", errors.ConnectionLostError),
+    ],
+)
+def test_each_error_of_the_web_api_has_its_meaning(standin: Served[Slack], code: str, meaning: type[Exception]) -> None:
+    standin.fail(POST, error=code)
+    with pytest.raises(errors.SwitchboardError) as raised:
+        bot(standin.url).send(message())
+    assert type(raised.value) is meaning
+    assert standin.app.messages == []
+
+
+@pytest.mark.parametrize(
+    ("code", "meaning"),
+    [
+        ("no_service", CredentialRefusedError),
+        ("channel_is_archived", errors.PermanentError),
+        ("action_prohibited", errors.PermanentError),
+        ("invalid_payload", errors.PermanentError),
+        ("rate_limited", errors.ThrottledError),
+        ("rollup_error", errors.ConnectionLostError),
+    ],
+)
+def test_each_error_of_a_webhook_has_its_meaning(standin: Served[Slack], code: str, meaning: type[Exception]) -> None:
+    standin.fail(HOOK, error=code)
+    with pytest.raises(errors.SwitchboardError, match=code) as raised:
+        webhook(standin.url).send(message())
+    assert type(raised.value) is meaning
+
+
+@pytest.mark.parametrize("channel", [POST, HOOK])
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [
+        (400, errors.PermanentError),
+        (403, errors.PermanentError),
+        (429, errors.ThrottledError),
+        (500, errors.ConnectionLostError),
+        (502, errors.ConnectionLostError),
+        (503, errors.UnavailableError),
+    ],
+)
+def test_each_http_status_has_its_meaning(standin: Served[Slack], channel: str, status: int, meaning: type[Exception]) -> None:
+    standin.fail(channel, status=status, body="<html>something else</html>")
+    sender = bot(standin.url) if channel == POST else webhook(standin.url)
+    with pytest.raises(errors.SwitchboardError, match=f"HTTP {status}") as raised:
+        sender.send(message())
+    assert type(raised.value) is meaning
+
+
+def test_a_wrong_token_is_refused_and_a_wrong_channel_too(standin: Served[Slack]) -> None:
+    with pytest.raises(CredentialRefusedError, match="invalid_auth"):
+        bot(standin.url, token="xoxb-another").send(message())
+    with pytest.raises(errors.PermanentError, match="channel_not_found"):
+        bot(standin.url, channel="#elsewhere").send(message())
+
+
+def test_the_rate_limit_of_a_channel_is_throttling(standin: Served[Slack]) -> None:
+    with served(Slack(tokens={TOKEN}, per_second=1, burst=2)) as limited:
+        sender = bot(limited.url)
+        sender.send(message())
+        sender.send(message())
+        with pytest.raises(errors.ThrottledError):
+            sender.send(message())
+        assert len(limited.app.messages) == 2
+
+
+def test_a_failed_post_is_not_tried_again_by_the_sdk(standin: Served[Slack]) -> None:
+    standin.fail(POST, reset=True, after=True)
+    with pytest.raises(errors.AmbiguousError):
+        bot(standin.url).send(message())
+    assert len(standin.app.messages) == 1
+
+
+# No answer
+
+
+@pytest.mark.parametrize("channel", [POST, HOOK])
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize(
+    ("fault", "meaning"),
+    [({"reset": True}, errors.ConnectionLostError), ({"hang": 60, "status": 504}, errors.DeadlineExceededError)],
+    ids=["reset", "hang"],
+)
+def test_no_answer_is_ambiguous(
+    standin: Served[Slack], channel: str, after: bool, fault: dict[str, Any], meaning: type[Exception]
+) -> None:
+    standin.fail(channel, after=after, **fault)
+    sender = bot(standin.url) if channel == POST else webhook(standin.url)
+    with pytest.raises(errors.AmbiguousError) as raised:
+        sender.send(message())
+    assert type(raised.value) is meaning
+    assert len(standin.app.messages) == after
+
+
+@pytest.mark.parametrize("kind", ["bot", "webhook"])
+def test_a_refused_connection_is_unavailable_and_nothing_was_sent(kind: str) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        sender = bot(url) if kind == "bot" else webhook(url)
+        with pytest.raises(errors.UnavailableError):
+            sender.send(message())
+
+
+# Configuration and secrets
+
+
+@pytest.mark.parametrize(
+    "url", ["not a url", "ftp://127.0.0.1/x", "http://", "http://127.0.0.1:1/a b\x00", "file:///etc/passwd"]
+)
+def test_a_webhook_that_is_no_url_is_a_permanent_error_that_does_not_tell_it(url: str) -> None:
+    with pytest.raises(errors.SwitchboardError) as raised:
+        webhook("", url).send(message())
+    assert isinstance(raised.value, errors.PermanentError | errors.UnavailableError)
+    assert url not in str(raised.value)
+
+
+def test_a_page_that_is_not_slacks_is_no_success(standin: Served[Slack]) -> None:
+    standin.fail(HOOK, status=200, body="<html>please log in</html>")
+    with pytest.raises(errors.PermanentError, match="not Slack"):
+        webhook(standin.url).send(message())
+
+
+def test_a_workflow_webhook_says_ok_in_json(standin: Served[Slack]) -> None:
+    standin.fail(HOOK, status=200, body='{"ok":true}')
+    webhook(standin.url).send(message())
+
+
+def test_a_token_rotated_since_it_was_read_is_read_again(standin: Served[Slack]) -> None:
+    manager, stopwatch = SecretsManager("xoxb-old"), Stopwatch()
+    secret = Secret(manager, "arn", stopwatch)
+    secret.current()
+    manager.rotate(TOKEN)
+    stopwatch.seconds += 31
+
+    SlackBot(secret, "#leases", f"{standin.url}/api/").send(message())
+    assert len(standin.app.messages) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"reset": True}, {"status": 500}, {"error": "invalid_auth"}, {"error": "no_service"}, {"status": 200, "body": "[]"}],
+)
+def test_neither_errors_nor_output_tell_the_url_or_the_token(
+    standin: Served[Slack], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    for path, sender in ((POST, bot(standin.url)), (HOOK, webhook(standin.url))):
+        standin.fail(path, **fault)
+        with pytest.raises(Exception) as raised:  # noqa: PT011 - whatever it is
+            sender.send(message())
+        shown = f"{raised.value!r} {raised.value}" + "".join(capfd.readouterr()) + caplog.text
+        assert TOKEN not in shown
+        assert WEBHOOK not in shown
+    assert [record.name for record in caplog.records if "slack" in record.name] == [], "the SDK logs what it sends"

@@ -1,0 +1,142 @@
+"""The Lambda archive, built for real: what is in it, what is not, and the same bytes twice.
+
+Needs the package registry. It is built once for this file, and once more to compare.
+"""
+
+import ast
+import re
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from stack import package
+
+# Lambda's Python runtime brings boto3 and what that needs.
+OF_THE_RUNTIME = {"boto3", "botocore"}
+ELF_AARCH64 = 183
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return package.build(tmp_path_factory.mktemp("build"))
+
+
+def names(folder: Path) -> list[str]:
+    return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
+
+
+def test_two_builds_make_the_same_zip_byte_for_byte(folder: Path, tmp_path: Path) -> None:
+    again = package.build(tmp_path / "again")
+
+    one, other = (package.write_zip(built, tmp_path / f"{index}.zip") for index, built in enumerate((folder, again)))
+
+    assert one.sha256 == other.sha256
+    assert one.path.read_bytes() == other.path.read_bytes()
+
+
+def test_the_zip_is_sorted_with_one_date_and_one_permission(folder: Path, tmp_path: Path) -> None:
+    summary = package.write_zip(folder, tmp_path / "archive.zip")
+
+    with zipfile.ZipFile(summary.path) as archive:
+        entries = archive.infolist()
+        assert archive.testzip() is None
+    assert [entry.filename for entry in entries] == sorted(names(folder))
+    assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
+    assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
+    assert (summary.files, summary.size) == (len(entries), summary.path.stat().st_size)
+    assert summary.unpacked_size == sum(entry.file_size for entry in entries)
+
+
+def test_the_archive_is_within_lambdas_limits(folder: Path, tmp_path: Path) -> None:
+    summary = package.write_zip(folder, tmp_path / "archive.zip")
+
+    assert summary.size < 50_000_000
+    assert summary.unpacked_size < 250_000_000
+
+
+def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path) -> None:
+    there = set(names(folder))
+
+    for source in [*(package.ROOT / "lib").rglob("*.py"), *(package.ROOT / "handlers").rglob("*.py")]:
+        name = source.relative_to(package.ROOT).as_posix()
+        assert (name in there) is (name not in package.NOT_FOR_LAMBDA), name
+    assert "handlers/requirements.txt" not in there
+
+
+def test_no_tests_caches_scripts_or_tools_are_in_the_archive(folder: Path) -> None:
+    parts = {part for name in names(folder) for part in Path(name).parts}
+
+    assert not parts & {"tests", "__pycache__", "bin", "stack", ".pytest_cache"}
+    assert not {part for part in parts if part.endswith((".pyc", ".pth"))}
+    top = {Path(name).parts[0] for name in names(folder)}
+    assert not top & {"pulumi", "pulumi_aws", "moto", "pytest", "mypy", "rich", "hypothesis", "boto3", "botocore", "pip"}
+
+
+def test_compiled_modules_are_for_lambdas_python_and_processor(folder: Path) -> None:
+    compiled = list(folder.rglob("*.so"))
+
+    assert compiled
+    for module in compiled:
+        assert "cpython-313-aarch64" in module.name or "abi3" in module.name
+        assert int.from_bytes(module.read_bytes()[18:20], "little") == ELF_AARCH64
+
+
+def test_lambdas_own_user_may_read_everything(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+
+
+def imports_of(file: Path) -> set[str]:
+    """The top-level modules that a file imports, at whatever depth of its code."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def test_everything_that_the_code_imports_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> None:
+    shipped = {path.name.removesuffix(".py") for path in folder.iterdir()}
+    own = [*(folder / "lib").rglob("*.py"), *(folder / "handlers").rglob("*.py")]
+
+    needed = set().union(*(imports_of(file) for file in own))
+
+    assert needed - shipped - OF_THE_RUNTIME - sys.stdlib_module_names == set()
+
+
+def test_what_is_not_shipped_is_imported_by_nobody(folder: Path) -> None:
+    for file in folder.rglob("*.py"):
+        assert not imports_of(file) & package.NOT_SHIPPED, file
+
+
+def test_a_package_that_looks_up_a_version_finds_it_and_no_other_metadata_is_there(folder: Path) -> None:
+    looked_up = {
+        match
+        for file in folder.rglob("*.py")
+        for match in re.findall(r"metadata\.version\([\"'](\w+)[\"']\)", file.read_text(encoding="utf-8"))
+    }
+
+    kept = {path.relative_to(folder).as_posix() for path in folder.glob("*.dist-info/*")}
+    assert looked_up <= package.VERSION_READERS
+    assert {name.partition("-")[0] for name in kept} == package.VERSION_READERS
+    assert {Path(name).name for name in kept} == {"METADATA"}
+
+
+def test_make_package_shows_what_it_made(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(package, "build", lambda **_: folder)
+    monkeypatch.setattr(package, "BUILD", tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+
+    assert package.main() == 0
+
+    shown = capsys.readouterr().out
+    summary = package.write_zip(folder, tmp_path / "other.zip")
+    assert summary.sha256 in shown
+    assert f"{summary.size / 1e6:.2f} MB" in shown
+    assert str(summary.files) in shown

@@ -1,0 +1,171 @@
+"""When the archive is built and when it is reused, what an interrupted build leaves, and what a failed one says.
+
+pip is replaced, but where its failure is the point.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from stack import package
+from stack.package import PackageError
+
+
+class Pip:
+    """Stands for pip: notes the calls, installs one file, and can fail."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.error: BaseException | None = None
+
+    def __call__(self, requirements: Path, target: Path) -> None:
+        self.calls += 1
+        (target / "installed.py").write_text(requirements.read_text())
+        if self.error is not None:
+            raise self.error
+
+
+@pytest.fixture
+def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
+    pip = Pip()
+    monkeypatch.setattr(package, "_install", pip)
+    return pip
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    for name, text in {
+        "handlers/requirements.txt": "flask==3.1.3",
+        "handlers/health.py": "HEALTH = 1",
+        "handlers/cli.py": "CLI = 1",
+        "lib/clock.py": "CLOCK = 1",
+        "lib/__pycache__/clock.pyc": "compiled",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+    return root
+
+
+def built(root: Path) -> dict[str, str]:
+    folder = package.build(root / "build", root=root)
+    assert folder == root / "build" / "lambda"
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_folder_holds_wheels_and_sources_and_nothing_of_an_earlier_build(root: Path, pip: Pip) -> None:
+    built(root)
+    (root / "lib/clock.py").rename(root / "lib/watch.py")
+
+    assert built(root).keys() == {"installed.py", "handlers/health.py", "lib/watch.py"}
+
+
+def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
+    assert built(root) == built(root)
+
+    assert pip.calls == 1
+
+
+@pytest.mark.parametrize("changed", ["handlers/requirements.txt", "handlers/health.py", "lib/clock.py", "lib/new.py"])
+def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> None:
+    built(root)
+    (root / changed).write_text("changed = 2")
+
+    assert "changed = 2" in built(root).values()
+    assert pip.calls == 2
+
+
+def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
+    built(root)
+    (root / "handlers/cli.py").write_text("CLI = 2")
+    (root / "lib/__pycache__/clock.pyc").write_text("compiled anew")
+
+    built(root)
+
+    assert pip.calls == 1
+
+
+def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        one, other = pool.map(lambda _: package.build(root / "build", root=root), range(2))
+
+    assert one == other
+    assert pip.calls == 1
+
+
+def test_a_build_is_announced_and_a_reuse_is_not(root: Path, pip: Pip) -> None:
+    heard: list[str] = []
+
+    package.build(root / "build", root=root, tell=heard.append)
+    package.build(root / "build", root=root, tell=heard.append)
+
+    assert heard == ["Building the Lambda archive"]
+
+
+@pytest.mark.parametrize("step", ["_install", "_set_permissions"])
+def test_an_interrupted_build_leaves_the_old_archive_and_the_next_one_is_whole(
+    root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    before = built(root)
+    (root / "lib/clock.py").write_text("CLOCK = 2")
+    with monkeypatch.context() as interrupted:
+        interrupted.setattr(package, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            built(root)
+    standing = root / "build" / "lambda"
+    assert {path.relative_to(standing).as_posix() for path in standing.rglob("*") if path.is_file()} == before.keys()
+
+    assert built(root)["lib/clock.py"] == "CLOCK = 2"
+    assert sorted(path.name for path in (root / "build").iterdir()) == ["lambda", "lambda.inputs", "lambda.lock"]
+
+
+def test_an_archive_whose_build_died_before_its_stamp_is_never_taken_for_an_earlier_one(
+    root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    built(root)
+    (root / "lib/clock.py").write_text("CLOCK = 2")
+    with monkeypatch.context() as dying:
+        dying.setattr(Path, "write_text", die)
+        dying.setattr(package, "_install", lambda *_: None)
+        with pytest.raises(KeyboardInterrupt):
+            package.build(root / "build", root=root)
+
+    (root / "lib/clock.py").write_text("CLOCK = 1")
+    assert built(root)["lib/clock.py"] == "CLOCK = 1"
+
+
+def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
+    monkeypatch.setenv("PIP_RETRIES", "1")
+    (root / "handlers/requirements.txt").write_text("a-package-that-is-cached-nowhere==1.0")
+
+    with pytest.raises(PackageError) as failed:
+        package.build(root / "build", root=root)
+
+    assert str(failed.value) == "The Lambda archive could not be built: pip can't reach the package registry."
+    assert not (root / "build" / "lambda").exists()
+
+
+@pytest.mark.parametrize(
+    ("stderr", "said"),
+    [
+        (
+            "ERROR: Could not find a version that satisfies the requirement docopt==0.6.2 (from versions: none)\n"
+            "ERROR: No matching distribution found for docopt==0.6.2\n",
+            "pip finds no wheel of docopt==0.6.2 (handlers/requirements.txt) for Python 3.13 on arm64",
+        ),
+        ("ERROR: Invalid requirement: 'flask=3'\n", "pip says \"Invalid requirement: 'flask=3'\"."),
+        ("/usr/bin/python: No module named pip\n", "pip says '/usr/bin/python: No module named pip'."),
+        ("", "pip says 'nothing'."),
+    ],
+)
+def test_a_failure_of_pip_is_said_in_one_sentence(stderr: str, said: str) -> None:
+    sentence = package._explain(stderr)
+
+    assert sentence.startswith("The Lambda archive could not be built: ")
+    assert said in sentence
+    assert "\n" not in sentence

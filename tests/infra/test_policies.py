@@ -1,0 +1,200 @@
+"""What a policy may say, and what each role's policy does say, to the letter."""
+
+import json
+from typing import Any
+
+import pytest
+
+from stack import iam
+from stack.iam import Grant
+from stack.queues import queue_policy
+from stack.topics import topic_policy
+from tests.support.pulumi_graph import Graph, declare, statements
+
+TABLE, QUEUE, GROUP = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"
+LOGGING = ["logs:CreateLogStream", "logs:PutLogEvents"]
+EVERY_CHANNEL = {
+    "notifyChannels": "sns,slack,govuk_notify",
+    "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
+}
+EVERY_SECRET = dict.fromkeys(
+    ["eventWebhookSecret", "slackWebhookUrl", "slackBotToken", "govukNotifyApiKey", "jiraApiToken", "slackSigningSecret"],
+    "hush",
+)
+
+
+def grants_of(graph: Graph, entry_point: str) -> dict[tuple[str, ...], list[str]]:
+    """The resources by actions of the one policy that the function's role has."""
+    policy = graph.one("aws:iam/rolePolicy:RolePolicy", entry_point)
+    assert policy.inputs["role"] == graph.one("aws:iam/role:Role", entry_point).outputs["name"]
+    return {tuple(each["Action"]): each["Resource"] for each in statements(policy.inputs["policy"])}
+
+
+def test_the_notification_role_has_exactly_these_grants() -> None:
+    graph = declare()
+
+    assert grants_of(graph, "notification") == {
+        tuple(LOGGING): [graph.arn(GROUP, "notification") + ":*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "notification-failures")],
+        ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable")],
+        ("dynamodb:UpdateItem",): [graph.arn(TABLE, "JiraOperations")],
+        ("sns:Publish",): [graph.arn("aws:sns/topic:Topic", "notifications")],
+    }
+
+
+def test_the_notification_role_may_read_one_item_of_the_lease_table_and_do_nothing_else_to_it() -> None:
+    graph = declare()
+    lease_table = graph.arn(TABLE, "LeaseTable")
+
+    touching = {actions for actions, resources in grants_of(graph, "notification").items() if lease_table in resources}
+
+    assert touching == {("dynamodb:GetItem",)}
+
+
+def test_the_notification_role_may_read_the_secrets_of_its_channels_and_no_other() -> None:
+    graph = declare(EVERY_CHANNEL, EVERY_SECRET)
+
+    assert sorted(grants_of(graph, "notification")["secretsmanager:GetSecretValue",]) == sorted(
+        graph.arn("aws:secretsmanager/secret:Secret", name)
+        for name in ("event-webhook-secret", "slack-webhook-url", "govuk-notify-api-key")
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "secret"),
+    [
+        ({"slackChannel": "#leases"}, "slack-bot-token"),
+        ({}, "slack-webhook-url"),
+    ],
+)
+def test_of_a_bot_token_and_a_webhook_the_notification_role_may_read_the_one_that_is_used(
+    config: dict[str, str], secret: str
+) -> None:
+    graph = declare({"notifyChannels": "slack", **config}, {"slackBotToken": "hush", "slackWebhookUrl": "hush"})
+
+    assert grants_of(graph, "notification")["secretsmanager:GetSecretValue",] == [
+        graph.arn("aws:secretsmanager/secret:Secret", secret)
+    ]
+
+
+def test_without_the_channel_sns_the_notification_role_may_not_publish() -> None:
+    graph = declare({"notifyChannels": "slack"}, {"slackWebhookUrl": "hush"})
+
+    assert ("sns:Publish",) not in grants_of(graph, "notification")
+
+
+def test_an_existing_lease_table_is_granted_by_its_own_arn() -> None:
+    arn = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
+
+    assert grants_of(declare({"leaseTableArn": arn}), "notification")["dynamodb:GetItem",] == [arn]
+
+
+def test_the_health_role_may_write_its_log_and_its_failures() -> None:
+    graph = declare()
+
+    assert grants_of(graph, "health") == {
+        tuple(LOGGING): [graph.arn(GROUP, "health") + ":*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
+    }
+
+
+def test_no_role_has_a_policy_beside_its_own() -> None:
+    graph = declare()
+
+    for role in graph.all("aws:iam/role:Role"):
+        assert not role.inputs.keys() & {"managedPolicyArns", "inlinePolicies"}
+        assert graph.one("aws:iam/rolePolicy:RolePolicy", role.name)
+    assert not graph.all("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+
+
+def test_only_lambda_may_take_on_a_role() -> None:
+    for role in declare().all("aws:iam/role:Role"):
+        assert [each["Principal"] for each in statements(role.inputs["assumeRolePolicy"])] == [
+            {"Service": "lambda.amazonaws.com"}
+        ]
+
+
+def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group() -> None:
+    graph = declare(EVERY_CHANNEL, EVERY_SECRET)
+    for policy in graph.all("aws:iam/rolePolicy:RolePolicy"):
+        for each in statements(policy.inputs["policy"]):
+            assert "*" not in "".join(each["Action"])
+            if each["Action"] != LOGGING:
+                assert "*" not in "".join(each["Resource"])
+
+
+@pytest.mark.parametrize("actions", [("*",), ("dynamodb:*",), ("dynamodb:Get*",)])
+def test_an_action_with_a_wildcard_is_refused_whatever_the_reason(actions: tuple[str, ...]) -> None:
+    grant = Grant(actions=actions, resources=("arn:aws:s3:::bucket",), wildcard_reason="I would like to")
+
+    with pytest.raises(ValueError, match="actions are exact"):
+        iam.policy_document([grant])
+
+
+@pytest.mark.parametrize("resource", ["*", "arn:aws:dynamodb:us-west-2:123456789012:table/*"])
+def test_a_resource_with_a_wildcard_is_refused_without_a_reason_and_taken_with_one(resource: str) -> None:
+    grant = Grant(actions=("dynamodb:GetItem",), resources=(resource,))
+    with pytest.raises(ValueError, match="wildcard_reason"):
+        iam.policy_document([grant])
+
+    reasoned = Grant(actions=grant.actions, resources=grant.resources, wildcard_reason="the action has no resource level")
+    assert iam.policy_document([reasoned])["Statement"][0]["Resource"] == [resource]
+
+
+@pytest.mark.parametrize(
+    "grant",
+    [
+        Grant(actions=(), resources=("arn:aws:s3:::bucket",)),
+        Grant(actions=("s3:GetObject",), resources=()),
+        Grant(actions=("s3:GetObject",), resources=("bucket",)),
+    ],
+)
+def test_a_grant_of_nothing_or_on_no_arn_is_refused(grant: Grant) -> None:
+    with pytest.raises(ValueError, match=r"grants nothing|is no ARN"):
+        iam.policy_document([grant])
+
+
+def refusals_of_plain_http(policy: dict[str, Any]) -> list[str]:
+    return [
+        each["Resource"]
+        for each in policy["Statement"]
+        if each["Effect"] == "Deny" and each["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    ]
+
+
+def test_every_queue_and_topic_refuses_plain_http() -> None:
+    graph = declare()
+    policies = [*graph.all("aws:sqs/queuePolicy:QueuePolicy"), *graph.all("aws:sns/topicPolicy:TopicPolicy")]
+    refused = [arn for each in policies for arn in refusals_of_plain_http(json.loads(each.inputs["policy"]))]
+
+    assert sorted(refused) == sorted(
+        resource.outputs["arn"] for resource in (*graph.all(QUEUE), *graph.all("aws:sns/topic:Topic"))
+    )
+
+
+def test_a_queue_lets_in_the_one_rule_that_may_send_and_nobody_else() -> None:
+    policy = queue_policy("arn:aws:sqs:us-west-2:123456789012:dead", "arn:aws:events:us-west-2:123456789012:rule/bus/lease")
+    [allowed] = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
+
+    assert allowed["Principal"] == {"Service": "events.amazonaws.com"}
+    assert allowed["Action"] == "sqs:SendMessage"
+    assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": "arn:aws:events:us-west-2:123456789012:rule/bus/lease"}}
+
+
+def test_only_the_alarm_topic_lets_an_aws_service_publish() -> None:
+    may_publish = {
+        policy.name: each["Principal"]
+        for policy in declare().all("aws:sns/topicPolicy:TopicPolicy")
+        for each in statements(policy.inputs["policy"])
+        if each["Effect"] == "Allow"
+    }
+
+    assert may_publish == {"alarms": {"Service": "cloudwatch.amazonaws.com"}}
+
+
+def test_the_alarm_topic_lets_cloudwatch_publish_from_this_account_only() -> None:
+    policy = topic_policy("arn:aws:sns:us-west-2:123456789012:alarms", ["cloudwatch.amazonaws.com"])
+    [allowed] = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
+
+    assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert allowed["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}

@@ -1,0 +1,111 @@
+"""Pulumi.yaml and the stack files say what the program says, by the CLI's own rules.
+
+The rules are those of the CLI's ``sdk/go/common/workspace`` (``project.json``, ``project.go``, ``config.go``).
+"""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import pulumi
+import pulumi_aws
+import pytest
+import yaml
+
+from stack.settings import Settings, key_of, secret_keys
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
+SCHEMA: dict[str, dict[str, Any]] = PROJECT["config"]
+STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
+
+TYPES: dict[Any, tuple[str, dict[str, str] | None]] = {
+    str: ("string", None),
+    int: ("integer", None),
+    bool: ("boolean", None),
+    bool | None: ("string", None),
+    tuple[str, ...]: ("array", {"type": "string"}),
+    pulumi.Output[str] | None: ("string", None),
+}
+
+
+def test_the_schema_has_exactly_the_keys_of_settings_in_their_order() -> None:
+    assert list(SCHEMA) == [key_of(field.name) for field in dataclasses.fields(Settings)]
+
+
+@pytest.mark.parametrize("field", dataclasses.fields(Settings), ids=lambda field: field.name)
+def test_a_key_has_the_type_of_its_field(field: dataclasses.Field[Any]) -> None:
+    declared = SCHEMA[key_of(field.name)]
+
+    assert (declared["type"], declared.get("items")) == TYPES[field.type]
+
+
+def test_the_defaults_of_the_schema_are_those_of_settings() -> None:
+    given = {key: declared["default"] for key, declared in SCHEMA.items() if key not in secret_keys()}
+
+    assert Settings.from_mapping(given, {}) == Settings()
+
+
+def test_every_key_has_a_description_and_a_default_since_the_cli_demands_a_value_of_one_without() -> None:
+    for key, declared in SCHEMA.items():
+        assert declared["description"].endswith("."), key
+        assert declared["default"] is not None, key
+
+
+@pytest.mark.parametrize("key", secret_keys())
+def test_a_secret_is_empty_by_default_and_not_marked_since_the_cli_refuses_a_default_of_a_marked_one(key: str) -> None:
+    assert SCHEMA[key]["default"] == ""
+    assert "secret" not in SCHEMA[key]
+    assert SCHEMA[key]["description"].startswith("Secret.")
+
+
+def test_a_declaration_has_no_attribute_that_the_cli_does_not_know() -> None:
+    for key, declared in SCHEMA.items():
+        assert declared.keys() <= {"type", "items", "description", "default"}, key
+
+
+def test_the_cli_runs_the_folder_stack_in_the_virtual_environment_of_make_setup() -> None:
+    assert PROJECT["main"] == "stack"
+    assert PROJECT["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
+
+
+@pytest.mark.parametrize("file", STACK_FILES, ids=lambda file: file.name)
+def test_a_stack_file_holds_settings_that_the_program_accepts(file: Path) -> None:
+    config = yaml.safe_load(file.read_text(encoding="utf-8"))["config"]
+    own = {key.removeprefix("switchboard:"): value for key, value in config.items() if key.startswith("switchboard:")}
+    secrets = {key: own.pop(key) for key in secret_keys() if key in own}
+
+    assert Settings.from_mapping(own, secrets).secrets() == {key_field(key): value for key, value in secrets.items()}
+    assert config["aws:region"]
+
+
+def key_field(key: str) -> str:
+    return next(field.name for field in dataclasses.fields(Settings) if key_of(field.name) == key)
+
+
+def test_only_the_local_stack_file_holds_a_secret() -> None:
+    holding = {file.name for file in STACK_FILES for key in secret_keys() if key in file.read_text(encoding="utf-8")}
+
+    assert holding <= {"Pulumi.local.yaml"}
+
+
+def test_the_local_stack_can_reach_no_endpoint_but_loopback() -> None:
+    config = yaml.safe_load((ROOT / "Pulumi.local.yaml").read_text(encoding="utf-8"))["config"]
+    [endpoints] = config["aws:endpoints"]
+
+    assert set(endpoints.values()) == {"http://127.0.0.1:4566"}
+    known = set(pulumi_aws.ProviderEndpointArgs.__init__.__annotations__)
+    assert {f"{name}_" if name == "lambda" else name for name in endpoints} <= known
+
+
+def test_the_deployment_page_tells_of_every_key_with_its_default() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    assert [key for key in SCHEMA if f"`{key}`" not in page] == []
+    rows = {line.split("|")[1].strip(): line.split("|")[3].strip() for line in page.splitlines() if line.startswith("| `")}
+    for key, declared in SCHEMA.items():
+        shown = rows.get(f"`{key}`")
+        if shown is not None:
+            default = declared["default"]
+            written = ", ".join(default) if isinstance(default, list) else str(default)
+            assert shown.replace("`", "") == written, key

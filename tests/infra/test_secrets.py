@@ -1,0 +1,48 @@
+"""Secrets: one in Secrets Manager for each that is configured, opened to nobody on the way."""
+
+import pytest
+
+from stack.settings import secret_keys
+from tests.support.pulumi_graph import declare
+
+SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
+
+
+def test_without_a_configured_secret_there_is_none() -> None:
+    assert not declare().all(SECRET)
+
+
+def test_a_secret_that_is_set_to_nothing_is_not_set() -> None:
+    assert not declare({}, {"eventWebhookSecret": ""}).all(SECRET)
+
+
+def test_every_configured_secret_is_kept_and_no_other() -> None:
+    graph = declare({}, {key: f"value of {key}" for key in secret_keys()})
+
+    assert {version.inputs["secretString"] for version in graph.all(VERSION)} == {f"value of {key}" for key in secret_keys()}
+    assert len(graph.all(SECRET)) == len(secret_keys())
+
+
+def test_a_value_stays_a_secret_in_the_hands_of_pulumi() -> None:
+    graph = declare({}, {"eventWebhookSecret": "hush"})
+
+    assert graph.one(VERSION).secret_inputs == {"secretString"}
+
+
+def test_no_output_shows_a_secret() -> None:
+    graph = declare({}, {"eventWebhookSecret": "hush-hush"})
+
+    assert "hush-hush" not in str(graph.outputs)
+
+
+def test_a_rotated_secret_keeps_its_previous_version() -> None:
+    graph = declare({}, {"eventWebhookSecret": "hush"})
+
+    assert graph.options[VERSION, "event-webhook-secret"].retain_on_delete is True
+
+
+@pytest.mark.parametrize(("stack", "days"), [("prod", 30), ("dev", 0), ("local", 0)])
+def test_a_deleted_secret_can_be_brought_back_in_a_protected_stack(stack: str, days: int) -> None:
+    graph = declare({}, {"eventWebhookSecret": "hush"}, stack=stack)
+
+    assert graph.one(SECRET).inputs["recoveryWindowInDays"] == days

@@ -1,0 +1,172 @@
+"""Wrong config stops with one sentence that names the key; right config arrives typed, however it was written."""
+
+from typing import cast
+
+import pulumi
+import pytest
+
+from stack.settings import Settings, SettingsError
+from tests.support.pulumi_graph import declare
+
+# Never opened here. A real output outside a run would wait for ever for an event loop of its own.
+SECRET = cast("pulumi.Output[str]", object())
+
+WRONG_VALUES = [
+    ("leaseTableArn", "LeaseTable", "must be the ARN of a DynamoDB table"),
+    ("leaseTableArn", "arn:aws:s3:us-west-2:123456789012:table/LeaseTable", "must be the ARN of a DynamoDB table"),
+    ("leaseTableArn", "arn:aws:dynamodb:us-west-2:1234:table/LeaseTable", "must be the ARN of a DynamoDB table"),
+    ("eventBusName", "arn:aws:events:us-west-2:123456789012:event-bus/isb", "must be the name of an event bus"),
+    ("leaseEventSources", "", "must not be empty"),
+    ("leaseEventSources", "*", "must be event sources"),
+    ("leaseEventSources", "Innovation*Sandbox", "must be event sources"),
+    ("consoleUrl", "sandbox.example.com", "must be an https:// URL"),
+    ("consoleUrl", "http://sandbox.example.com", "must be an https:// URL"),
+    ("consoleUrl", "https://[", "must be an https:// URL"),
+    ("notifyChannels", "sns,sms", "names the channel 'sms'"),
+    ("notifyChannels", "[]", "must not be empty"),
+    ("notifyChannels", '["sns"', "starts like a JSON list"),
+    ("notifyChannels", "[1]", "must be a list of texts"),
+    ("notifyChannels", {"sns": True}, "must be a list of texts"),
+    ("alarmEmail", "operations", "must be an e-mail address"),
+    ("logRetentionDays", "31", "must be one of the retentions that CloudWatch Logs knows"),
+    ("logRetentionDays", "a month", "must be a whole number"),
+    ("historyDays", "0", "must be above zero"),
+    ("historyDays", True, "must be a whole number"),
+    ("reconcileMaxDeletes", "-5", "must be above zero"),
+    ("protect", "maybe", "must be true or false"),
+    ("jiraDryRun", "1", "must be true or false"),
+    ("jiraProjects", "tes", "must be project keys"),
+    ("jiraEmail", "bot at example.com", "must be an e-mail address"),
+    ("slackApiUrl", "slack.com", "must be an https:// URL"),
+    ("slackApiUrl", "", "must not be empty"),
+    ("slackChannel", 5, "must be text"),
+    ("govukNotifyTemplateId", "welcome", "must be the UUID of a template"),
+    ("corsOrigins", "https://shop.example.com/upload", "must be origins"),
+    ("notifyChanels", "sns", "is no key of Switchboard (the nearest is switchboard:notifyChannels)"),
+    ("colour", "green", "is no key of Switchboard."),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "complaint"), WRONG_VALUES)
+def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(key: str, value: object, complaint: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({key: value}, {})
+
+    sentence = str(refused.value)
+    assert sentence.startswith(f"switchboard:{key} ")
+    assert complaint in sentence
+    assert sentence.endswith(".")
+    assert "\n" not in sentence
+
+
+def test_the_cli_prints_the_sentence_alone_because_the_error_is_a_run_error() -> None:
+    assert issubclass(SettingsError, pulumi.RunError)
+
+
+def test_an_address_that_is_wrong_is_not_shown_back() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({"alarmEmail": "jane.doe@example"}, {})
+
+    assert "jane" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("channel", "values", "secrets", "missing"),
+    [
+        ("slack", {}, (), "slackWebhookUrl"),
+        ("slack", {"slackChannel": "#leases"}, (), "slackWebhookUrl"),
+        ("slack", {}, ("slackBotToken",), "slackChannel"),
+        ("govuk_notify", {}, (), "govukNotifyApiKey"),
+        ("govuk_notify", {}, ("govukNotifyApiKey",), "govukNotifyTemplateId"),
+    ],
+)
+def test_a_channel_without_what_it_needs_is_refused(
+    channel: str, values: dict[str, str], secrets: tuple[str, ...], missing: str
+) -> None:
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and the channel {channel} ") as refused:
+        Settings.from_mapping({"notifyChannels": f"sns,{channel}", **values}, dict.fromkeys(secrets, SECRET))
+
+    assert str(refused.value).count(".") == 1
+
+
+@pytest.mark.parametrize(
+    ("channel", "values", "secrets"),
+    [
+        ("sns", {}, ()),
+        ("slack", {}, ("slackWebhookUrl",)),
+        ("slack", {"slackChannel": "#leases"}, ("slackBotToken",)),
+        ("govuk_notify", {"govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"}, ("govukNotifyApiKey",)),
+    ],
+)
+def test_a_channel_with_what_it_needs_is_accepted(channel: str, values: dict[str, str], secrets: tuple[str, ...]) -> None:
+    settings = Settings.from_mapping({"notifyChannels": channel, **values}, dict.fromkeys(secrets, SECRET))
+
+    assert settings.notify_channels == (channel,)
+
+
+@pytest.mark.parametrize("written", [["sns", "slack"], '["sns", "slack"]', "sns,slack", " sns , slack ", "sns,slack,sns"])
+def test_a_list_may_be_a_list_or_json_or_separated_by_commas(written: object) -> None:
+    settings = Settings.from_mapping({"notifyChannels": written}, {"slackWebhookUrl": SECRET})
+
+    assert settings.notify_channels == ("sns", "slack")
+
+
+@pytest.mark.parametrize(("written", "means"), [(90, 90), ("90", 90), (" 90 ", 90)])
+def test_a_number_may_be_text(written: object, means: int) -> None:
+    assert Settings.from_mapping({"historyDays": written}, {}).history_days == means
+
+
+@pytest.mark.parametrize(("written", "means"), [(True, True), ("true", True), ("false", False), ("True", True)])
+def test_a_switch_may_be_text(written: object, means: bool) -> None:
+    assert Settings.from_mapping({"jiraDryRun": written}, {}).jira_dry_run is means
+
+
+@pytest.mark.parametrize("stand_in", ["http://127.0.0.1:8081/api/", "http://localhost:8081/api/"])
+def test_a_stand_in_on_loopback_needs_no_tls(stand_in: str) -> None:
+    assert Settings.from_mapping({"slackApiUrl": stand_in}, {}).slack_api_url == stand_in
+
+
+@pytest.mark.parametrize(
+    ("protect", "stack", "protected"),
+    [
+        ("auto", "prod", True),
+        ("auto", "staging", True),
+        ("auto", "dev", False),
+        ("auto", "local", False),
+        ("", "prod", True),
+        ("true", "dev", True),
+        ("false", "prod", False),
+    ],
+)
+def test_every_stack_but_dev_and_local_is_protected_unless_config_says_otherwise(
+    protect: str, stack: str, protected: bool
+) -> None:
+    assert Settings.from_mapping({"protect": protect}, {}).protects(stack) is protected
+
+
+def test_a_key_that_nobody_knows_stops_the_program() -> None:
+    with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is no key of Switchboard"):
+        declare({"notifyChanel": "sns"})
+
+
+def test_a_secret_in_plain_text_stops_the_program_and_the_sentence_says_how_to_set_it() -> None:
+    with pytest.raises(SettingsError) as refused:
+        declare({"eventWebhookSecret": "in the clear"})
+
+    assert "pulumi config set --secret switchboard:eventWebhookSecret" in str(refused.value)
+    assert "in the clear" not in str(refused.value)
+
+
+def test_the_local_stack_may_hold_its_secrets_in_plain_text() -> None:
+    graph = declare({"eventWebhookSecret": "signs nothing but demos"}, stack="local")
+
+    assert graph.one("aws:secretsmanager/secretVersion:SecretVersion").name == "event-webhook-secret"
+
+
+def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+
+    with pytest.raises(
+        SettingsError, match=r"^switchboard:leaseTableArn is of a table in eu-west-2, and this stack is in us-west-2"
+    ):
+        declare({"leaseTableArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/Leases"})

@@ -1,0 +1,118 @@
+"""Several channels at once: one that fails stops no other, and a retry tells nobody twice."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from stack.local.standins.govuk_notify import GovukNotify
+from stack.local.standins.serving import serve
+from stack.local.standins.slack import Slack
+from tests.support.cloud import Cloud, Inbox, running, until
+
+API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
+TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
+
+
+@pytest.fixture(scope="module")
+def slack() -> Iterator[str]:
+    server = serve(Slack())
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def notify() -> Iterator[str]:
+    server = serve(GovukNotify(API_KEY))
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="module")
+def cloud(slack: str, notify: str) -> Iterator[Cloud]:
+    with running(
+        notifyChannels="sns,slack,govuk_notify",
+        slackWebhookUrl=f"{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
+        govukNotifyApiKey=API_KEY,
+        govukNotifyTemplateId=TEMPLATE,
+        govukNotifyUrl=notify,
+    ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def inbox(cloud: Cloud) -> Inbox:
+    return Inbox(cloud, cloud.outputs["notification_topic_arn"])
+
+
+def event(**detail: Any) -> dict[str, Any]:
+    base = {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}}
+    return {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": base | detail}
+
+
+def inject(standin: str, **fault: Any) -> None:
+    """Have the stand-in fail once."""
+    requests.post(f"{standin}/_standin/faults", json={"path": "/services/*", **fault}, timeout=10).raise_for_status()
+
+
+def posted(slack: str, event_id: str) -> int:
+    messages = requests.get(f"{slack}/_standin/messages", timeout=10).json()["messages"]
+    return sum(event_id in json.dumps(message) for message in messages)
+
+
+def mailed(notify: str, event_id: str) -> int:
+    notes = requests.get(f"{notify}/_standin/notifications", timeout=10).json()["notifications"]
+    return sum(note["reference"] == event_id for note in notes)
+
+
+def test_every_channel_tells_once(cloud: Cloud, inbox: Inbox, slack: str, notify: str) -> None:
+    sent = event()
+    answer = cloud.invoke("notification", sent)
+    assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "govuk_notify": "sent"}
+    inbox.wait_for(lambda message: message["event_id"] == sent["id"])
+    assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
+
+
+def test_a_failing_channel_stops_no_other_and_a_retry_tells_only_on_that_channel(
+    cloud: Cloud, inbox: Inbox, slack: str, notify: str
+) -> None:
+    sent = event()
+    inject(slack, status=500)
+
+    first = cloud.invoke("notification", sent)
+    assert first["error"] == "Unhandled"
+    assert "slack" in first["payload"]["errorMessage"]
+    second = cloud.invoke("notification", sent)
+
+    assert second["payload"]["channels"] == {"sns": "duplicate", "slack": "sent", "govuk_notify": "duplicate"}
+    inbox.wait_for(lambda message: message["event_id"] == sent["id"])
+    assert sum(message["event_id"] == sent["id"] for message in inbox.read()) == 1
+    assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
+
+
+def test_lambdas_own_retry_makes_a_failed_channel_good(cloud: Cloud, slack: str, notify: str) -> None:
+    sent = event()
+    inject(slack, status=503)
+
+    cloud.invoke("notification", sent, kind="Event")
+
+    until(lambda: posted(slack, sent["id"]) == 1)
+    assert mailed(notify, sent["id"]) == 1
+
+
+def test_no_secret_is_in_the_log(cloud: Cloud, slack: str) -> None:
+    inject(slack, reset=True)
+    sent = event()
+    cloud.invoke("notification", sent)
+
+    def failed() -> bool:
+        records = cloud.log_records("notification")
+        return any(record.get("event_id") == sent["id"] and record["level"] == "ERROR" for record in records)
+
+    until(failed)
+    text = "\n".join(cloud.log_lines("notification"))
+    for secret in ("XXXXYYYYZZZZ", "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
+        assert secret not in text

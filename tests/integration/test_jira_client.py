@@ -1,0 +1,195 @@
+"""The Jira client against the stand-in over HTTP: what it asks, what it makes of errors, and what it does twice."""
+
+import json
+
+import pytest
+
+from lib import errors
+from lib.jira.client import JiraClient, RateLimitedError
+from lib.jira.deliveries import from_rest
+from stack.local.standins.faults import Fault
+from tests.support.jira import EMAIL, TOKEN, jira_site
+
+ISSUE = "/rest/api/3/issue"
+NEW = {"project": {"key": "OPS"}, "issuetype": {"name": "Task"}, "summary": "Disk full", "labels": ["switchboard"]}
+
+
+@pytest.fixture
+def jira():
+    with jira_site() as (site, client):
+        site.seed("OPS", 120)
+        site.requests.clear()
+        yield site, client
+
+
+def creations(site):
+    return [request for request in site.requests if (request["method"], request["path"]) == ("POST", ISSUE)]
+
+
+def test_making_a_client_calls_nobody(jira):
+    site, _ = jira
+    assert site.requests == []
+
+
+def test_an_issue_is_fetched_with_what_a_delivery_needs(jira):
+    _, client = jira
+    delivery = from_rest(client.fetch("OPS-7"), event_type="fetched", event_at=1, idempotency_key="d")
+    assert (delivery.issue_key, delivery.fields.status) == ("OPS-7", "To Do")
+
+
+def test_a_moved_issue_comes_back_under_its_new_key(jira):
+    site, client = jira
+    site.edit("OPS-7", project="WEB")
+    issue = client.fetch("OPS-7")
+    delivery = from_rest(issue, event_type="fetched", event_at=1, idempotency_key="d", asked_for="OPS-7")
+    assert (delivery.issue_key, delivery.moved_from) == ("WEB-1", "OPS-7")
+
+
+def test_what_is_not_there_and_what_is_hidden_look_the_same(jira):
+    site, client = jira
+    site.site.hidden = {"OPS-7"}
+    for key in ("OPS-7", "OPS-999", "../myself"):
+        with pytest.raises(errors.NotFoundError):
+            client.fetch(key)
+
+
+def test_a_search_is_paged_by_token(jira):
+    _, client = jira
+    pages = list(client.search_all('project = "OPS" ORDER BY key ASC'))
+    assert [len(page.issues) for page in pages] == [100, 20]
+    assert [issue["key"] for page in pages for issue in page.issues] == [f"OPS-{number}" for number in range(1, 121)]
+
+
+def test_search_lags_and_reconciling_an_id_does_not(jira):
+    from datetime import timedelta
+
+    site, client = jira
+    site.site.lag = timedelta(hours=1)
+    issue = site.create("OPS", "fresh", labels=["marker"])
+    assert client.search('project = "OPS" AND labels = marker').issues == ()
+    found = client.search('project = "OPS" AND labels = marker', reconcile=(str(issue.id),)).issues
+    assert [entry["key"] for entry in found] == [issue.key]
+
+
+@pytest.mark.parametrize("jql", ["", "ORDER BY key", 'project = "NOPE"', "project = "])
+def test_jql_that_jira_refuses_is_invalid_input(jira, jql):
+    _, client = jira
+    with pytest.raises(errors.InvalidInputError):
+        client.search(jql)
+
+
+def test_a_wrong_token_is_access_denied_and_named_nowhere(jira):
+    _, client = jira
+    with pytest.raises(errors.AccessDeniedError) as denied:
+        JiraClient(client.base_url, EMAIL, "wrong-token").check_credentials()
+    assert "wrong-token" not in str(denied.value)
+
+
+def test_a_site_that_is_not_there_is_unavailable():
+    client, waits = with_waits("http://127.0.0.1:1")
+    with pytest.raises(errors.UnavailableError):
+        client.check_credentials()
+    assert len(waits) == 4
+
+
+def test_an_expired_token_is_not_tried_again(jira):
+    site, client = jira
+    site.faults.add(Fault(path="/rest/api/3/myself", error="expired_token"))
+    with pytest.raises(errors.AccessDeniedError) as denied:
+        client.check_credentials()
+    assert TOKEN not in str(denied.value)
+    client.check_credentials()
+
+
+@pytest.mark.parametrize(
+    "fault", [{"status": 500}, {"status": 503}, {"error": "rate_limited"}, {"reset": True}, {"error": "half_page"}]
+)
+def test_reads_are_tried_five_times(jira, fault):
+    site, client = jira
+    site.faults.add(Fault(path=f"{ISSUE}/OPS-7", times=4, **fault))
+    assert client.fetch("OPS-7")["key"] == "OPS-7"
+    site.faults.add(Fault(path=f"{ISSUE}/OPS-7", times=5, **fault))
+    with pytest.raises((errors.RetryableError, errors.AmbiguousError)):
+        client.fetch("OPS-7")
+
+
+def with_waits(site_url, **options):
+    waits = []
+    return JiraClient(site_url, EMAIL, TOKEN, sleep=waits.append, timeout=(2.0, 2.0), **options), waits
+
+
+def test_retry_after_is_honoured(jira):
+    site, client = jira
+    client, waits = with_waits(client.base_url)
+    site.faults.add(Fault(path="/rest/api/3/myself", status=429, headers={"Retry-After": "77"}))
+    client.check_credentials()
+    assert waits == [77.0]
+
+
+def test_waits_grow_and_have_jitter(jira):
+    site, client = jira
+    client, waits = with_waits(client.base_url)
+    site.faults.add(Fault(path="/rest/api/3/myself", status=500, times=4))
+    client.check_credentials()
+    assert all(bound / 4 <= wait <= bound for wait, bound in zip(waits, (1.0, 2.0, 4.0, 8.0), strict=True))
+
+
+def test_a_wait_that_does_not_fit_is_not_begun(jira):
+    site, client = jira
+    client, waits = with_waits(client.base_url, seconds_left=lambda: 60.0)
+    site.faults.add(Fault(path="/rest/api/3/myself", status=429, headers={"Retry-After": "300"}))
+    with pytest.raises(RateLimitedError) as limited:
+        client.check_credentials()
+    assert (waits, limited.value.retry_after_seconds) == ([], 300.0)
+
+
+def test_an_issue_is_created_with_its_properties(jira):
+    _, client = jira
+    key = client.create(NEW, properties={"switchboard": {"operation": "abc"}})
+    assert client.property_of(key, "switchboard") == {"operation": "abc"}
+    assert client.property_of(key, "other") is None
+    assert client.search('project = "OPS" AND labels = switchboard').issues[0]["key"] == key
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"summary": ""}, "summary"),
+        ({"summary": "x" * 256}, "summary"),
+        ({"description": "wiki *markup*"}, "Atlassian Document"),
+        ({"description": {"type": "doc", "version": 1, "content": [{"type": "text", "text": ""}]}}, "Atlassian Document"),
+        ({"project": {"key": "NOPE"}}, "project"),
+        ({"labels": ["two words"]}, "label"),
+    ],
+)
+def test_a_refused_creation_says_which_field(jira, wrong, named):
+    site, client = jira
+    with pytest.raises(errors.InvalidInputError, match=named):
+        client.create({**NEW, **wrong})
+    assert len(site.site.by_id) == 120
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"reset": True}, {"status": 201, "body": '{"id": "1'}, {"hang": 30.0}])
+def test_a_creation_that_may_have_happened_is_ambiguous_and_never_repeated(jira, fault):
+    site, client = jira
+    client, waits = with_waits(client.base_url)
+    site.faults.add(Fault(path=ISSUE, method="POST", after=True, **fault))
+    with pytest.raises(errors.AmbiguousError):
+        client.create(NEW)
+    site.faults.clear()
+    assert (len(creations(site)), len(site.site.by_id), waits) == (1, 121, [])
+
+
+def test_a_creation_refused_for_its_rate_did_not_happen(jira):
+    site, client = jira
+    site.faults.add(Fault(path=ISSUE, method="POST", status=429, headers={"Retry-After": "5"}))
+    with pytest.raises(RateLimitedError):
+        client.create(NEW)
+    assert len(site.site.by_id) == 120
+
+
+def test_an_account_that_answers_no_object_is_an_error(jira):
+    site, client = jira
+    site.faults.add(Fault(path="/rest/api/3/myself", status=200, body=json.dumps([])))
+    with pytest.raises(errors.PermanentError):
+        client.check_credentials()

@@ -1,0 +1,144 @@
+"""``python -m stack.local up`` as a user meets it: one line when ready, clear sentences when not, nothing left behind."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from tests.support.cloud import children_of, launch, until, wait_ready
+
+OUTPUTS = {
+    "http_api_url",
+    "event_bus_name",
+    "lease_table_name",
+    "lease_table_arn",
+    "jira_operations_table_name",
+    "jira_operations_table_arn",
+    "notification_topic_arn",
+    "dashboard_url",
+    "functions",
+}
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def can_bind(url: str) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(url.rsplit(":", 1)[1])))
+        except OSError:
+            return False
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_and_leaves_no_process_and_no_port(number: signal.Signals) -> None:
+    cloud = wait_ready(launch())
+    functions = children_of(cloud.process.pid)
+    assert len(functions) == len(cloud.outputs["functions"])
+
+    assert cloud.stop(number) == 0
+
+    assert [pid for pid in functions if is_alive(pid)] == []
+    assert can_bind(cloud.http_url)
+    assert can_bind(cloud.aws_url)
+    assert cloud.process.stdout is not None
+    assert cloud.process.stdout.read() == "", "standard output has the ready line and nothing else"
+
+
+def test_functions_end_when_the_local_cloud_is_killed() -> None:
+    cloud = wait_ready(launch())
+    functions = children_of(cloud.process.pid)
+
+    cloud.stop(signal.SIGKILL)
+
+    until(lambda: not any(is_alive(pid) for pid in functions))
+
+
+def test_ctrl_c_while_it_starts_ends_it_too() -> None:
+    process = launch()
+    until(lambda: process.poll() is None and Path(f"/proc/{process.pid}/maps").read_text().count("grpc"))
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert out == ""
+    assert "Traceback" not in error
+
+
+def test_the_ready_line_tells_urls_region_and_every_output() -> None:
+    process = launch("--config", "aws:region=eu-west-2")
+    cloud = wait_ready(process)
+    try:
+        assert cloud.http_url.startswith("http://127.0.0.1:")
+        assert cloud.aws_url.startswith("http://127.0.0.1:")
+        assert cloud.region == "eu-west-2"
+        assert set(cloud.outputs) == OUTPUTS
+        assert cloud.outputs["http_api_url"] == cloud.http_url
+        assert ":eu-west-2:" in cloud.outputs["lease_table_arn"]
+        assert set(cloud.outputs["functions"]) == {"notification", "health"}
+        with urllib.request.urlopen(f"{cloud.http_url}/health") as response:
+            assert json.load(response)["status"] == "ok"
+    finally:
+        cloud.stop()
+
+
+def failing(*arguments: str) -> tuple[int, str, str]:
+    process = launch(*arguments)
+    try:
+        out, error = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    return process.returncode, out, error
+
+
+@pytest.mark.parametrize("option", ["--http-port", "--aws-port"])
+def test_a_taken_port_is_one_clear_sentence(option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code, out, error = failing(option, str(port))
+    assert code == 1
+    assert out == ""
+    assert error.strip().splitlines() == [
+        f"Error: Port {port} for the {'HTTP' if 'http' in option else 'AWS'} API ({option}) is taken: "
+        "name another, or 0 for any free one."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pair", "key"),
+    [
+        ("notifyChannels=sns,pigeon", "switchboard:notifyChannels"),
+        ("leaseTableArn=LeaseTable", "switchboard:leaseTableArn"),
+        ("notifyChannels=govuk_notify", "switchboard:govukNotifyApiKey"),
+        ("logRetentionDays=soon", "switchboard:logRetentionDays"),
+        ("notifyChanels=sns", "switchboard:notifyChanels"),
+    ],
+)
+def test_wrong_config_is_one_sentence_that_names_the_key(pair: str, key: str) -> None:
+    code, out, error = failing("--config", pair)
+    assert code == 1
+    assert out == ""
+    lines = error.strip().splitlines()
+    assert len(lines) == 1, error
+    assert lines[0].startswith(f"Error: {key} ")
+
+
+def test_a_config_option_without_a_value_is_refused() -> None:
+    code, _, error = failing("--config", "notifyChannels")
+    assert code == 2
+    assert "'notifyChannels' is not KEY=VALUE" in error

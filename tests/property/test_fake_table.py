@@ -1,0 +1,112 @@
+"""The fake table does what moto's DynamoDB does, for the requests that the store makes: same answers, same rows."""
+
+import json
+import os
+
+import boto3
+import hypothesis.strategies as st
+import moto
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, given, settings
+
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.reading import IssueStore
+from tests.support.fake_table import INDEXES, FakeTable
+from tests.support.jira import TABLE, make_store
+
+delivery = st.builds(
+    Delivery,
+    issue_key=st.sampled_from(("OPS-1", "OPS-2", "WEB-1")),
+    issue_id=st.just("1"),
+    stamp=st.builds(
+        Stamp,
+        version_at=st.sampled_from([f"2026-03-01T12:00:0{second}.000000Z" for second in range(4)]),
+        event_at=st.integers(1, 3),
+        idempotency_key=st.sampled_from("abc"),
+    ),
+    event_type=st.just("jira:issue_updated"),
+    fields=st.builds(
+        IssueFields,
+        summary=st.just("s"),
+        status=st.sampled_from(("To Do", "Done")),
+        assignee=st.sampled_from((None, "ada")),
+        fix_versions=st.lists(st.sampled_from(("1", "2", "3")), unique=True, max_size=3).map(tuple),
+    ),
+    deleted=st.booleans(),
+    moved_from=st.sampled_from((None, None, "OLD-1")),
+    snapshot=st.just("{}"),
+)
+
+
+class Recorder:
+    """Passes requests on and notes the answers, without what only a server adds."""
+
+    def __init__(self, client):
+        self._client = client
+        self.answers = []
+
+    def __getattr__(self, operation):
+        def call(**request):
+            try:
+                answer = getattr(self._client, operation)(**request)
+            except ClientError as error:
+                self.answers.append((operation, error.response["Error"]["Code"], error.response.get("Item")))
+                raise
+            relevant = {name: answer.get(name) for name in ("Attributes", "Item", "Items", "LastEvaluatedKey")}
+            self.answers.append((operation, relevant))
+            return answer
+
+        return call
+
+
+@pytest.fixture(scope="module")
+def dynamodb():
+    names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-west-2"}
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(names)
+    with moto.mock_aws():
+        yield boto3.client("dynamodb")
+    for name, value in before.items():
+        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
+
+
+def make_table(client):
+    attributes = {name for keys in INDEXES.values() for name in keys} | {"issue_key", "updated_at"}
+    kinds = {name: "N" if name == "issue_number" else "S" for name in attributes}
+    client.create_table(
+        TableName=TABLE,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=schema("issue_key", "updated_at"),
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "KeySchema": schema(*keys), "Projection": {"ProjectionType": "ALL"}}
+            for name, keys in INDEXES.items()
+        ],
+    )
+
+
+def schema(hash_key, range_key):
+    return [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
+@given(deliveries=st.lists(delivery, min_size=1, max_size=12))
+def test_the_fake_answers_as_moto_does(dynamodb, deliveries):
+    make_table(dynamodb)
+    fake, real = Recorder(FakeTable()), Recorder(dynamodb)
+    try:
+        for each in deliveries:
+            assert make_store(fake).record(each) == make_store(real).record(each)
+        for client in (fake, real):
+            reader = IssueStore(client, TABLE, page_size=2)
+            list(reader.by_project("OPS", after=1))
+            for status in ("To Do", "Done"):
+                list(reader.by_status(status))
+            list(reader.history("OPS-1"))
+            [list(reader.by_fix_version(version)) for version in "123"]
+            reader.latest("OPS-1")
+        assert json.dumps(fake.answers, sort_keys=True) == json.dumps(real.answers, sort_keys=True)
+    finally:
+        dynamodb.delete_table(TableName=TABLE)

@@ -1,0 +1,293 @@
+"""Whatever order Jira's deliveries come in, the table ends in the state that Jira is in.
+
+The model is no copy of the store's rules: it is a small Jira. Issues are created, edited, commented on, deleted,
+re-created under the same key, moved away and moved back, by Jira's own clock; each change sends a delivery through the
+real webhook body. Deliveries arrive in any order, several times, and the store crashes before or after any of its
+writes, until Jira's retry gets through. In the end each key that ever was must be as it is in Jira.
+
+2,000 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000.
+"""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+
+import hypothesis.strategies as st
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from lib import clock, errors
+from lib.jira import deliveries, rows
+from lib.jira.reading import IssueStore
+from lib.jira.store import JiraStore, Outcome
+from tests.support.fake_table import FakeTable
+
+START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+VERSIONS = ("1.0", "2.0", "3.0")
+STATUSES = ("To Do", "In Progress", "Done")
+EXAMPLES = {"quick": 200, "default": 2_000, "thorough": 20_000}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
+
+fields = st.fixed_dictionaries(
+    {
+        "status": st.sampled_from(STATUSES),
+        "assignee": st.sampled_from((None, "account-1", "account-2")),
+        "versions": st.lists(st.sampled_from(VERSIONS), unique=True, max_size=3),
+    }
+)
+
+
+class Crash(errors.ConnectionLostError):
+    """The function died, or its call's answer was lost."""
+
+
+class NoSnapshots:
+    def write(self, name, data):
+        raise AssertionError("these snapshots fit their rows")
+
+
+class Site:
+    """A Jira of two projects: a clock, the issues that live, and the webhooks it has sent."""
+
+    def __init__(self):
+        self.time = START
+        self.numbers = {"OPS": 0, "WEB": 0}
+        self.live = {}
+        self.keys_ever = set()
+        self.ids = 0
+
+    def tick(self, milliseconds):
+        self.time += timedelta(milliseconds=milliseconds)
+
+    def create(self, key, values):
+        self.ids += 1
+        self.live[key] = {"id": str(self.ids), "homes": {}, "updated": self.time, **values}
+        self.keys_ever.add(key)
+        return self.webhook("jira:issue_created", key)
+
+    def move(self, key, project):
+        issue = self.live.pop(key)
+        issue["homes"][key.split("-")[0]] = key
+        target = issue["homes"].get(project) or self.next_key(project)  # Jira gives an issue its old key back
+        issue["updated"] = self.time
+        self.live[target] = issue
+        self.keys_ever.add(target)
+        item = {"field": "Key", "fieldtype": "jira", "fromString": key, "toString": target}
+        return self.webhook("jira:issue_updated", target, changelog={"id": "1", "items": [item]})
+
+    def next_key(self, project):
+        self.numbers[project] += 1
+        return f"{project}-{self.numbers[project]}"
+
+    def webhook(self, event, key, issue=None, **more):
+        issue = issue or self.live[key]
+        self.tick(1)
+        body = {
+            "timestamp": clock.epoch_ms(self.time),
+            "webhookEvent": event,
+            "issue": {
+                "id": issue["id"],
+                "key": key,
+                "fields": {
+                    "summary": f"issue {issue['id']}",
+                    "updated": issue["updated"].astimezone(clock._PHOENIX).strftime("%Y-%m-%dT%H:%M:%S.%f%z"),
+                    "status": {"name": issue["status"]},
+                    "assignee": issue["assignee"] and {"accountId": issue["assignee"]},
+                    "fixVersions": [{"name": name} for name in issue["versions"]],
+                },
+            },
+            **more,
+        }
+        return json.dumps(body).encode()
+
+
+class Convergence(RuleBasedStateMachine):
+    waiting = Bundle("deliveries")
+
+    @initialize()
+    def begin(self):
+        self.site = Site()
+        self.table = FakeTable()
+        self.store = JiraStore(self.table, "issues", history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
+        self.reader = IssueStore(self.table, "issues", page_size=2)
+        self.sent = []
+        self.arrived = set()
+
+    def send(self, body):
+        self.sent.append((f"delivery-{len(self.sent)}", body))
+        return len(self.sent) - 1
+
+    # --- what happens in Jira ---
+
+    @rule(target=waiting, values=fields, project=st.sampled_from(("OPS", "WEB")), wait=st.integers(1, 3))
+    def create(self, values, project, wait):
+        self.site.tick(wait)
+        return self.send(self.site.create(self.site.next_key(project), values))
+
+    @rule(target=waiting, data=st.data(), values=fields, wait=st.integers(1, 3))
+    def edit(self, data, values, wait):
+        key = self.some_live_key(data)
+        if key is None:
+            return self.create(values, "OPS", wait)
+        self.site.tick(wait)
+        self.site.live[key].update(values, updated=self.site.time)
+        return self.send(self.site.webhook("jira:issue_updated", key))
+
+    @rule(target=waiting, data=st.data(), status=st.sampled_from(STATUSES))
+    def change_without_updating(self, data, status):
+        """Jira sends events whose ``updated`` is that of an earlier edit; the later event has the later state."""
+        key = self.some_live_key(data)
+        if key is None:
+            return self.create({"status": status, "assignee": None, "versions": []}, "OPS", 1)
+        self.site.live[key]["status"] = status
+        return self.send(self.site.webhook("jira:issue_updated", key))
+
+    @rule(target=waiting, data=st.data(), wait=st.integers(0, 90_000))
+    def delete(self, data, wait):
+        """A deletion carries the ``updated`` of the last edit, up to a minute and a half older."""
+        key = self.some_live_key(data)
+        if key is None:
+            return self.create({"status": "Done", "assignee": None, "versions": []}, "WEB", 1)
+        self.site.tick(wait)
+        return self.send(self.site.webhook("jira:issue_deleted", key, issue=self.site.live.pop(key)))
+
+    @rule(target=waiting, data=st.data(), values=fields, wait=st.integers(2, 5))
+    def create_again(self, data, values, wait):
+        dead = sorted(self.site.keys_ever - self.site.live.keys() - self.former_keys())
+        if not dead:
+            return self.create(values, "WEB", wait)
+        self.site.tick(wait)
+        return self.send(self.site.create(data.draw(st.sampled_from(dead)), values))
+
+    @rule(target=waiting, data=st.data(), wait=st.integers(1, 3))
+    def move(self, data, wait):
+        key = self.some_live_key(data)
+        if key is None:
+            return self.create({"status": "Done", "assignee": None, "versions": ["1.0", "2.0"]}, "WEB", wait)
+        self.site.tick(wait)
+        return self.send(self.site.move(key, "WEB" if key.startswith("OPS") else "OPS"))
+
+    def some_live_key(self, data):
+        return data.draw(st.sampled_from(sorted(self.site.live))) if self.site.live else None
+
+    def former_keys(self):
+        return {key for issue in self.site.live.values() for key in issue["homes"].values()}
+
+    # --- what happens on the way ---
+
+    @rule(delivery=waiting)
+    def arrive(self, delivery):
+        self.deliver(delivery)
+
+    @rule(delivery=waiting, writes=st.integers(0, 5), took_effect=st.booleans())
+    def arrive_and_crash(self, delivery, writes, took_effect):
+        self.fail_at(writes, took_effect)
+        try:
+            self.deliver(delivery)
+        except Crash:
+            self.arrived.discard(delivery)  # answered 5xx: Jira will send it again
+        finally:
+            self.fail_at(None, took_effect)
+
+    @rule(delivery=waiting, other=waiting, writes=st.integers(0, 5))
+    def arrive_at_the_same_time(self, delivery, other, writes):
+        """Another function stores ``other`` between two writes of this one. The store reads nothing, so that writes are
+        all there is to interleave."""
+        left = [writes]
+
+        def let_the_other_run():
+            left[0] -= 1
+            if left[0] == -1:
+                self.deliver(other)
+
+        self.table.before_write = let_the_other_run
+        self.deliver(delivery)
+        self.table.before_write = lambda: None
+
+    def fail_at(self, writes, took_effect):
+        left = [writes]
+
+        def crash():
+            if left[0] is not None:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise Crash("crash")
+
+        self.table.before_write = crash if not took_effect else lambda: None
+        self.table.after_write = crash if took_effect else lambda: None
+
+    def deliver(self, number):
+        identifier, body = self.sent[number]
+        again = number in self.arrived
+        delivery = deliveries.normalise(body, identifier, START)
+        outcome = self.store.record(delivery).outcome
+        self.arrived.add(number)
+        head = self.reader.latest(delivery.issue_key)
+        if outcome is Outcome.STORED and delivery.moved_from is None:
+            assert not again, "a delivery can be stored once only"
+            assert head.stamp >= delivery.stamp
+        if outcome is Outcome.SUPERSEDED and delivery.moved_from is None:
+            assert head.stamp > delivery.stamp
+        if again and head.stamp == delivery.stamp:
+            assert outcome is Outcome.DUPLICATE
+
+    # --- what must hold ---
+
+    @invariant()
+    def indexes_show_current_states_only(self):
+        for index in ("ProjectIndex", "StatusIndex", "AssigneeIndex"):
+            for item in self.table.indexed(index):
+                assert item["updated_at"]["S"] == rows.HEAD
+                assert not item["deleted"]["BOOL"]
+
+    @invariant()
+    def every_version_of_a_live_head_is_found(self):
+        """Even between a crash and the retry: hints are put before HEAD."""
+        heads = [rows.read_head(item) for (_, row), item in self.table.items.items() if row == rows.HEAD]
+        for name in VERSIONS:
+            found = sorted(issue.issue_key for issue in self.reader.by_fix_version(name))
+            assert found == sorted(head.issue_key for head in heads if not head.deleted and name in head.fields.fix_versions)
+
+    def teardown(self):
+        if not hasattr(self, "site"):
+            return
+        for number in range(len(self.sent)):
+            if number not in self.arrived:
+                self.deliver(number)
+        self.check_that_the_table_is_as_jira_is()
+
+    def check_that_the_table_is_as_jira_is(self):
+        live = self.site.live
+        for key in self.site.keys_ever:
+            head = self.reader.latest(key)
+            assert head is not None, key
+            assert head.deleted == (key not in live), key
+            if key in live:
+                assert self.as_stored(head) == self.as_in_jira(live[key]), key
+        assert self.found(self.reader.by_project, ("OPS", "WEB")) == sorted(live)
+        for status in STATUSES:
+            assert self.found(self.reader.by_status, (status,)) == sorted(k for k in live if live[k]["status"] == status)
+        for name in VERSIONS:
+            assert self.found(self.reader.by_fix_version, (name,)) == sorted(k for k in live if name in live[k]["versions"])
+        owned = sorted(k for k in live if live[k]["assignee"])
+        assert self.found(self.reader.by_assignee, ("account-1", "account-2")) == owned
+
+    @staticmethod
+    def found(read, names):
+        return sorted(issue.issue_key for name in names for issue in read(name))
+
+    @staticmethod
+    def as_stored(head):
+        return (head.issue_id, head.fields.status, head.fields.assignee, head.fields.fix_versions)
+
+    @staticmethod
+    def as_in_jira(issue):
+        return (issue["id"], issue["status"], issue["assignee"], tuple(issue["versions"]))
+
+
+TestConvergence = Convergence.TestCase
+TestConvergence.settings = settings(
+    max_examples=EXAMPLES,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)

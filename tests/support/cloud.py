@@ -1,0 +1,198 @@
+"""The local cloud as its users have it: a process started by command line, spoken to over HTTP and the AWS API."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parents[2]
+START_SECONDS = 60
+
+Result = TypeVar("Result")
+
+
+@dataclasses.dataclass(slots=True)
+class Cloud:
+    """A running local cloud."""
+
+    process: subprocess.Popen[str]
+    http_url: str
+    aws_url: str
+    region: str
+    outputs: dict[str, Any]
+    errors: list[str]
+
+    def client(self, service: str) -> Any:
+        """A client of its AWS API."""
+        return boto3.client(
+            service,
+            endpoint_url=self.aws_url,
+            region_name=self.region,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+        )
+
+    def put_lease(self, lease: Mapping[str, Any]) -> None:
+        """Put a record into LeaseTable, as the lease system would."""
+        from boto3.dynamodb.types import TypeSerializer
+
+        item = {name: TypeSerializer().serialize(value) for name, value in lease.items()}
+        self.client("dynamodb").put_item(TableName=self.outputs["lease_table_name"], Item=item)
+
+    def put_event(self, detail_type: str, detail: Mapping[str, Any], source: str = "InnovationSandbox-test") -> str:
+        """Put a lease event on the bus; its id."""
+        answer = self.client("events").put_events(
+            Entries=[
+                {
+                    "EventBusName": self.outputs["event_bus_name"],
+                    "Source": source,
+                    "DetailType": detail_type,
+                    "Detail": json.dumps(detail),
+                }
+            ]
+        )
+        assert answer["FailedEntryCount"] == 0, answer
+        return str(answer["Entries"][0]["EventId"])
+
+    def invoke(self, entry_point: str, payload: object, *, kind: str = "RequestResponse") -> dict[str, Any]:
+        """Invoke a function as the AWS API does; status, error and payload."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.outputs["functions"][entry_point], Payload=json.dumps(payload).encode(), InvocationType=kind
+        )
+        raw = answer["Payload"].read()
+        return {
+            "status": answer["StatusCode"],
+            "error": answer.get("FunctionError"),
+            "payload": json.loads(raw) if raw else None,
+        }
+
+    def log_lines(self, entry_point: str) -> list[str]:
+        """Everything a function has printed."""
+        logs = self.client("logs")
+        function = self.client("lambda").get_function_configuration(FunctionName=self.outputs["functions"][entry_point])
+        group = next(
+            group["logGroupName"]
+            for group in logs.describe_log_groups()["logGroups"]
+            if group["logGroupName"].startswith(entry_point) or group["logGroupName"].endswith(function["FunctionName"])
+        )
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        return [event["message"] for page in pages for event in page["events"]]
+
+    def log_records(self, entry_point: str) -> list[dict[str, Any]]:
+        """A function's log lines that are JSON objects, metrics among them."""
+        records = []
+        for line in self.log_lines(entry_point):
+            with contextlib.suppress(ValueError):
+                record = json.loads(line)
+                if isinstance(record, dict):
+                    records.append(record)
+        return records
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=30)
+
+
+class Inbox:
+    """A queue that hears what a topic says, as any subscriber would.
+
+    Args:
+        cloud: where.
+        topic_arn: what to subscribe to.
+    """
+
+    def __init__(self, cloud: Cloud, topic_arn: str) -> None:
+        self._sqs = cloud.client("sqs")
+        self._url = self._sqs.create_queue(QueueName=f"inbox-{time.time_ns()}")["QueueUrl"]
+        arn = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        cloud.client("sns").subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=arn)
+        self.messages: list[dict[str, Any]] = []
+
+    def read(self) -> list[dict[str, Any]]:
+        """Everything heard so far: each SNS envelope's ``Message``, from JSON where it is JSON."""
+        while batch := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", []):
+            for message in batch:
+                self.messages.append(json.loads(json.loads(message["Body"])["Message"]))
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return self.messages
+
+    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15) -> dict[str, Any]:
+        """The first message that is ``wanted``."""
+        return until(lambda: next((message for message in self.read() if wanted(message)), None), seconds)
+
+
+def until(look: Callable[[], Result | None], seconds: float = 15) -> Result:
+    """Look again until there is something, and fail when it does not come."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError(f"nothing came within {seconds} s of {look}")
+
+
+def children_of(pid: int) -> set[int]:
+    """The processes that a process has started and that still are."""
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    return {int(child) for task in tasks for child in (task / "children").read_text().split()}
+
+
+def launch(*arguments: str) -> subprocess.Popen[str]:
+    """Start ``python -m stack.local up`` with arguments."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", "stack.local", "up", *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextlib.contextmanager
+def running(**config: str) -> Iterator[Cloud]:
+    """A local cloud with config keys set, stopped at the end."""
+    process = launch(*(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
+    try:
+        yield wait_ready(process)
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+def wait_ready(process: subprocess.Popen[str]) -> Cloud:
+    """Read the ready line."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    errors: list[str] = []
+    drain = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    drain.start()
+    watchdog = threading.Timer(START_SECONDS, process.kill)
+    watchdog.start()
+    line = process.stdout.readline()
+    watchdog.cancel()
+    if not line:
+        process.wait(timeout=10)
+        drain.join(timeout=5)
+        raise AssertionError(f"the local cloud ended with {process.returncode}: {''.join(errors)}")
+    return Cloud(process, **json.loads(line), errors=errors)

@@ -1,0 +1,46 @@
+"""What the tests of the Jira domain share: a store on the fake table, and the Jira stand-in behind the real client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from lib.jira.client import JiraClient
+from lib.jira.reading import IssueStore
+from lib.jira.store import JiraStore
+from stack.local.standins.jira import Jira
+from stack.local.standins.serving import serve
+from tests.support.fake_table import FakeTable
+
+TABLE = "jira-issues"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
+
+
+class Snapshots:
+    """Keeps in a dictionary what would go to the bucket."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, bytes] = {}
+
+    def write(self, name: str, data: bytes) -> None:
+        self.written[name] = data
+
+
+def make_store(table: FakeTable, **options) -> JiraStore:
+    options = {"history": timedelta(days=90), "snapshots": Snapshots(), "now": lambda: NOW, **options}
+    return JiraStore(table, TABLE, **options)
+
+
+def make_reader(table: FakeTable) -> IssueStore:
+    return IssueStore(table, TABLE)
+
+
+@contextmanager
+def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
+    """A running stand-in, and a client of it that never really waits."""
+    site = Jira(accounts={EMAIL: TOKEN})
+    server = serve(site)
+    try:
+        yield site, JiraClient(server.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))
+    finally:
+        server.close()

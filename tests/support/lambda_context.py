@@ -1,0 +1,16 @@
+"""The context that Lambda gives a handler, as far as handlers look at it."""
+
+import dataclasses
+import itertools
+
+_ids = itertools.count(1)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LambdaContext:
+    """One invocation. Each has an id of its own unless given."""
+
+    aws_request_id: str = dataclasses.field(default_factory=lambda: f"00000000-0000-4000-8000-{next(_ids):012}")
+    function_name: str = "notification"
+    memory_limit_in_mb: int = 512
+    invoked_function_arn: str = "arn:aws:lambda:us-west-2:123456789012:function:notification"

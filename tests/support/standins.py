@@ -1,0 +1,34 @@
+"""The stand-ins of Slack and GOV.UK Notify, served over HTTP for a test."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from stack.local.standins.base import StandIn
+from stack.local.standins.faults import Fault
+from stack.local.standins.serving import serve
+
+Kind = TypeVar("Kind", bound=StandIn)
+
+
+class Served(Generic[Kind]):
+    """A stand-in and where it is served."""
+
+    def __init__(self, app: Kind, url: str) -> None:
+        self.app = app
+        self.url = url
+
+    def fail(self, path: str, **fault: object) -> None:
+        """Inject a fault into the next request to ``path``."""
+        self.app.faults.add(Fault.parse({"path": path, **fault}))
+
+
+@contextlib.contextmanager
+def served(app: Kind) -> Iterator[Served[Kind]]:
+    """Serve ``app`` on loopback; hanging requests are let go at the end."""
+    server = serve(app)
+    try:
+        yield Served(app, server.url)
+    finally:
+        app.faults.clear()
+        server.close()

@@ -1,0 +1,148 @@
+"""Enrichment ends within its deadline whatever the table does, and asks a broken table no more."""
+
+import contextlib
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from lib.leases.breaker import Breaker
+from lib.leases.enrichment import DEADLINE_SECONDS, Enricher, Enrichment, Reason, Status
+from lib.leases.events import read_event
+from tests.support.dynamodb_servers import AnsweringServer, dripping, hanging, refusal, refusing, resetting
+from tests.support.emf import metrics_in, names_in, reasons_in
+from tests.support.leases import lease_event, lease_item
+from tests.support.log_lines import LogLines
+
+MakeEnricher = Callable[..., Enricher]
+EVENT = read_event(lease_event())
+# The deadline is 2 s by the clock of a machine that has other things to do as well.
+SLACK_MS = 1000
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        (hanging, Reason.DEADLINE),
+        (dripping, Reason.DEADLINE),
+        (resetting, Reason.CONNECTION_LOST),
+        (refusing, Reason.UNAVAILABLE),
+    ],
+)
+def test_a_table_that_does_not_answer_costs_no_more_than_the_deadline(
+    enricher_at: MakeEnricher,
+    capsys: pytest.CaptureFixture[str],
+    broken: Callable[[], contextlib.AbstractContextManager[str]],
+    reason: Reason,
+) -> None:
+    with broken() as url:
+        enrichment = enricher_at(url).enrich(EVENT)
+
+    assert (enrichment.status, enrichment.reason) == (Status.FAILED, reason)
+    (latency,) = [metric for metric in metrics_in(capsys.readouterr().out) if metric.name == "EnrichmentQueryLatencyMs"]
+    assert latency.value == enrichment.latency_ms
+    assert latency.value < DEADLINE_SECONDS * 1000 + SLACK_MS
+
+
+def test_name_resolution_that_hangs_costs_no_more_than_the_deadline(
+    enricher_at: MakeEnricher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: released.wait() and [])
+    try:
+        enrichment = enricher_at("http://dynamodb.test").enrich(EVENT)
+    finally:
+        released.set()
+
+    assert (enrichment.status, enrichment.reason) == (Status.FAILED, Reason.DEADLINE)
+
+
+def test_a_query_that_was_left_behind_says_nothing_when_it_ends(
+    enricher_of: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    released, ended = threading.Event(), threading.Event()
+
+    class Late:
+        def get_item(self, **_: object) -> dict[str, object]:
+            released.wait()
+            ended.set()
+            return {"Item": lease_item()}
+
+    readings = iter([0.0, 1.9999])  # the deadline is set at the first, and all but over at the second
+    enricher = enricher_of(Late(), breaker=Breaker(), monotonic=lambda: next(readings, 2.1))
+    enrichment = enricher.enrich(EVENT)
+    capsys.readouterr()
+    before = lines.text
+
+    released.set()
+    assert ended.wait(5)
+    for thread in threading.enumerate():
+        if thread.name == "lease-query":
+            thread.join(5)
+
+    assert enrichment.reason is Reason.DEADLINE
+    assert lines.text == before
+    assert capsys.readouterr().out == ""
+
+
+class Time:
+    now = 50.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_after_three_failures_in_a_row_the_table_is_asked_no_more_for_a_minute(
+    enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    time = Time()
+    with AnsweringServer(refusal("InternalServerError", 500)) as server:
+        enricher = enricher_at(server.url, monotonic=time)
+        enrichments = [enricher.enrich(EVENT) for _ in range(5)]
+
+        assert len(server.requests) == 3
+        assert [outcome(enrichment) for enrichment in enrichments[3:]] == [(Status.SKIPPED, Reason.CIRCUIT_OPEN)] * 2
+        output = capsys.readouterr().out
+        assert reasons_in(output, "EnrichmentSkipped") == ["circuit_open"] * 2
+        assert names_in(output).count("EnrichmentQueryLatencyMs") == 3
+        assert [line["reason"] for line in lines.named("enrichment_skipped")] == ["circuit_open"] * 2
+
+        time.now += 60
+        assert outcome(enricher.enrich(EVENT)) == (Status.FAILED, Reason.CONNECTION_LOST)
+        assert outcome(enricher.enrich(EVENT)) == (Status.SKIPPED, Reason.CIRCUIT_OPEN)
+        assert len(server.requests) == 4
+
+
+def test_a_probe_that_is_answered_closes_the_circuit(enricher_at: MakeEnricher) -> None:
+    time, broken = Time(), refusal("InternalServerError", 500)
+    with AnsweringServer(broken, broken, broken, (200, {"Item": lease_item()})) as server:
+        enricher = enricher_at(server.url, monotonic=time)
+        for _ in range(3):
+            enricher.enrich(EVENT)
+        time.now += 60
+
+        assert [enricher.enrich(EVENT).status for _ in range(3)] == [Status.ENRICHED] * 3
+
+
+@pytest.mark.parametrize("answer", [(200, {}), (200, {"Item": lease_item()})], ids=["not found", "found"])
+def test_an_answer_of_any_kind_is_no_failure(enricher_at: MakeEnricher, answer: tuple[int, dict[str, object]]) -> None:
+    broken = refusal("InternalServerError", 500)
+    with AnsweringServer(broken, broken, answer, broken, broken, answer) as server:
+        enricher = enricher_at(server.url)
+        for _ in range(6):
+            enricher.enrich(EVENT)
+
+        assert len(server.requests) == 6
+
+
+def test_events_without_a_key_are_no_failures(enricher_at: MakeEnricher) -> None:
+    with AnsweringServer((200, {"Item": lease_item()})) as server:
+        enricher = enricher_at(server.url)
+        for _ in range(5):
+            enricher.enrich(read_event(lease_event(detail={})))
+
+        assert enricher.enrich(EVENT).status is Status.ENRICHED
+
+
+def outcome(enrichment: Enrichment) -> tuple[Status, Reason | None]:
+    return enrichment.status, enrichment.reason

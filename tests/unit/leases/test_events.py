@@ -1,0 +1,132 @@
+"""Reading an event: what counts as one, what is put in for what is missing, and what is refused in a clear sentence."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.leases.events import MAX_EVENT_BYTES, read_event
+from tests.support.leases import ABSENT, lease_event
+
+NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+def nested(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+def test_every_part_is_read() -> None:
+    event = read_event(lease_event("LeaseFrozen", {"accountId": "444455556666"}))
+
+    assert event.id == "0b6c6f0e-3a1f-4f5e-8d7d-9a4e7a2f1c01"
+    assert event.detail_type == "LeaseFrozen"
+    assert event.source == "InnovationSandbox-test"
+    assert event.time == datetime(2026, 3, 4, 17, 30, tzinfo=UTC)
+    assert event.account == "111122223333"
+    assert event.region == "us-west-2"
+    assert event.detail == {"accountId": "444455556666"}
+
+
+@pytest.mark.parametrize(
+    ("obj", "sentence"),
+    [
+        (None, "the event is null, not a JSON object"),
+        ([], "the event is a list, not a JSON object"),
+        ("LeaseFrozen", "the event is text, not a JSON object"),
+        (12, "the event is a number, not a JSON object"),
+        (True, "the event is a boolean, not a JSON object"),
+        ({}, "the event has no detail-type"),
+        (lease_event(**{"detail-type": ABSENT}), "the event has no detail-type"),
+        (lease_event(**{"detail-type": " "}), "the event has no detail-type"),
+        (lease_event(**{"detail-type": ["LeaseFrozen"]}), "the event has no detail-type"),
+        (lease_event("x" * 129), "the event's detail-type is longer than 128 characters"),
+        (lease_event(detail=ABSENT), "the event has no detail object"),
+        (lease_event(detail=[]), "the event has no detail object"),
+        (lease_event(detail='{"leaseId": "1"}'), "the event has no detail object"),
+        (lease_event(detail={"x": float("nan")}), "the event holds something that JSON can't"),
+        (lease_event(detail={"x": b"bytes"}), "the event holds something that JSON can't"),
+    ],
+    ids=str,
+)
+def test_what_is_no_event_is_refused_in_a_clear_sentence(obj: object, sentence: str) -> None:
+    with pytest.raises(errors.InvalidInputError) as refusal:
+        read_event(obj)
+
+    assert str(refusal.value) == sentence
+
+
+@pytest.mark.parametrize("levels", [70, 100_000])
+def test_deep_nesting_is_refused_and_not_followed(levels: int) -> None:
+    with pytest.raises(errors.InvalidInputError, match="the event nests deeper than 64 levels"):
+        read_event(lease_event(detail={"x": nested(levels)}))
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        {"comment": "x" * 5_000_000},
+        {"comments": ["x" * 1000] * 5_000},
+        {"comments": [0] * 3_000_000},
+        {"comment": "é" * (MAX_EVENT_BYTES // 2)},
+    ],
+    ids=["one string", "many strings", "many numbers", "two bytes a character"],
+)
+def test_an_event_of_megabytes_is_refused_as_too_large(detail: dict[str, Any]) -> None:
+    with pytest.raises(errors.PayloadTooLargeError):
+        read_event(lease_event(detail=detail))
+
+
+def test_an_event_that_holds_itself_is_refused() -> None:
+    detail: dict[str, Any] = {}
+    detail["detail"] = detail
+
+    with pytest.raises(errors.InvalidInputError):
+        read_event(lease_event(detail=detail))
+
+
+def test_an_event_that_holds_one_value_in_a_trillion_places_is_refused_and_not_followed() -> None:
+    value: Any = "ha"
+    for _ in range(40):
+        value = [value, value]
+
+    with pytest.raises(errors.PayloadTooLargeError):
+        read_event(lease_event(detail={"laughs": value}))
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "x" * 400_000, "😀" * 100_000], ids=["NUL", "400 kB", "emoji"])
+def test_odd_text_within_the_size_is_taken_as_it_is(text: str) -> None:
+    assert read_event(lease_event(detail={"comment": text})).detail["comment"] == text
+
+
+def test_lone_surrogates_are_mended_so_that_the_rest_can_write_the_text() -> None:
+    event = read_event(json.loads('{"detail-type": "Lease\\ud800", "detail": {"a\\udfff": ["\\ud83d\\ude00 \\ud800!"]}}'))
+
+    assert event.detail_type == "Lease\ufffd"
+    assert event.detail == {"a\ufffd": ["😀 \ufffd!"]}
+
+
+@pytest.mark.parametrize("event_id", [ABSENT, None, "", 7, "two words", "x" * 129, "a\x00b", "é"], ids=repr)
+def test_an_unusable_id_is_replaced_by_one_that_a_retry_has_too(event_id: object) -> None:
+    first = read_event(lease_event(id=event_id))
+    retry = read_event(dict(reversed(lease_event(id=event_id).items())))
+    another = read_event(lease_event(id=event_id, detail={"accountId": "9"}))
+
+    assert len(first.id) == 64
+    assert retry.id == first.id
+    assert another.id != first.id
+
+
+@pytest.mark.parametrize("time", [ABSENT, None, "", "yesterday", "2026-03-04T17:30:00", 1772645400], ids=repr)
+def test_an_unreadable_time_is_now(time: object) -> None:
+    assert read_event(lease_event(time=time), now=lambda: NOW).time == NOW
+
+
+@pytest.mark.parametrize("name", ["source", "account", "region"])
+def test_other_parts_of_the_envelope_may_be_missing_or_wrong(name: str) -> None:
+    assert getattr(read_event(lease_event(**{name: ABSENT})), name) == ""
+    assert getattr(read_event(lease_event(**{name: 7})), name) == ""

@@ -1,0 +1,123 @@
+"""Reading a lease from a DynamoDB item: typed where the item is right, None and named where it is wrong."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from lib.leases.records import Lease, LeaseStatus, Threshold, read_lease, read_value
+from tests.support.leases import ABSENT, USER_EMAIL, UUID, lease_item
+
+
+def test_every_field_is_read_in_its_type() -> None:
+    item = lease_item(
+        "Expired",
+        comments={"S": "for the spring survey"},
+        createdBy={"S": "lead@example.gov.uk"},
+        budgetThresholds={"L": [{"M": {"dollarsSpent": {"N": "200"}, "action": {"S": "ALERT"}}}]},
+        durationThresholds={"L": [{"M": {"hoursRemaining": {"N": "8"}, "action": {"S": "FREEZE_ACCOUNT"}}}]},
+        costReportGroup={"S": "surveys"},
+        blueprintId={"S": "b-1"},
+        blueprintName={"S": "Notebook"},
+        expirationDate={"S": "2026-03-04T17:30:00.000Z"},
+        meta={"M": {"schemaVersion": {"N": "3"}, "createdTime": {"S": "2026-03-01T17:00:00.000Z"}}},
+    )
+
+    assert read_lease(item) == Lease(
+        user_email=USER_EMAIL,
+        uuid=UUID,
+        status="Expired",
+        original_lease_template_uuid="c2b2a7f4-0d3e-4d5b-8a55-1f6c0e8f7b21",
+        original_lease_template_name="Data science, small",
+        comments="for the spring survey",
+        created_by="lead@example.gov.uk",
+        max_spend=Decimal(250),
+        lease_duration_in_hours=Decimal(72),
+        budget_thresholds=(Threshold(Decimal(200), "ALERT"),),
+        duration_thresholds=(Threshold(Decimal(8), "FREEZE_ACCOUNT"),),
+        cost_report_group="surveys",
+        blueprint_id="b-1",
+        blueprint_name="Notebook",
+        meta={"schemaVersion": Decimal(3), "createdTime": "2026-03-01T17:00:00.000Z"},
+        aws_account_id="444455556666",
+        approved_by="AUTO_APPROVED",
+        start_date=datetime(2026, 3, 1, 17, 30, tzinfo=UTC),
+        expiration_date=datetime(2026, 3, 4, 17, 30, tzinfo=UTC),
+        last_checked_date=datetime(2026, 3, 4, 16, 0, tzinfo=UTC),
+        total_cost_accrued=Decimal("31.07"),
+        end_date=datetime(2026, 3, 4, 17, 30, tzinfo=UTC),
+        ttl=Decimal(1775237400),
+        names=frozenset(item),
+        mistyped=(),
+    )
+
+
+@pytest.mark.parametrize("status", [*LeaseStatus, "Hibernating"])
+def test_a_record_of_any_status_is_read(status: str) -> None:
+    lease = read_lease(lease_item(status))
+
+    assert lease.status == status
+    assert lease.mistyped == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "wrong"),
+    [
+        ("status", "status", {"N": "1"}),
+        ("userEmail", "user_email", {"NULL": True}),
+        ("originalLeaseTemplateName", "original_lease_template_name", {"L": []}),
+        ("comments", "comments", {"BOOL": False}),
+        ("maxSpend", "max_spend", {"S": "250"}),
+        ("maxSpend", "max_spend", {"N": "NaN"}),
+        ("maxSpend", "max_spend", {"N": "a lot"}),
+        ("budgetThresholds", "budget_thresholds", {"S": "75"}),
+        ("budgetThresholds", "budget_thresholds", {"L": [{"N": "75"}]}),
+        ("budgetThresholds", "budget_thresholds", {"L": [{"M": {"dollarsSpent": {"S": "75"}, "action": {"S": "ALERT"}}}]}),
+        ("budgetThresholds", "budget_thresholds", {"L": [{"M": {"dollarsSpent": {"N": "75"}}}]}),
+        ("meta", "meta", {"L": []}),
+        ("startDate", "start_date", {"N": "1772386200"}),
+        ("startDate", "start_date", {"S": "in spring"}),
+        ("startDate", "start_date", {"S": "2026-03-01T17:30:00"}),
+        ("totalCostAccrued", "total_cost_accrued", {"NULL": True}),
+        ("awsAccountId", "aws_account_id", {"SS": ["444455556666"]}),
+        ("awsAccountId", "aws_account_id", {"S": "1", "N": "1"}),
+        ("awsAccountId", "aws_account_id", "444455556666"),
+    ],
+    ids=str,
+)
+def test_a_field_of_the_wrong_type_is_none_and_named_and_spares_the_others(name: str, field: str, wrong: Any) -> None:
+    lease = read_lease(lease_item("Active", **{name: wrong}))
+
+    assert getattr(lease, field) is None
+    assert lease.mistyped == (name,)
+    assert lease.uuid == UUID
+
+
+def test_a_null_counts_as_absent_where_the_field_is_optional() -> None:
+    lease = read_lease(lease_item("Active", blueprintId={"NULL": True}, expirationDate={"NULL": True}))
+
+    assert (lease.blueprint_id, lease.expiration_date, lease.mistyped) == (None, None, ())
+
+
+def test_absent_fields_are_none_and_not_mistyped() -> None:
+    lease = read_lease(lease_item("Active", maxSpend=ABSENT, awsAccountId=ABSENT))
+
+    assert (lease.max_spend, lease.aws_account_id, lease.mistyped) == (None, None, ())
+
+
+def test_unknown_fields_are_kept_by_name_only() -> None:
+    assert "teamColour" in read_lease(lease_item(teamColour={"S": "green"})).names
+
+
+def test_a_number_keeps_all_of_its_digits() -> None:
+    assert read_value({"N": "12345678901234567890.123456789012345678"}) == Decimal("12345678901234567890.123456789012345678")
+
+
+def test_a_document_deeper_than_dynamodb_allows_is_refused_without_recursion() -> None:
+    value: dict[str, Any] = {"S": "bottom"}
+    for _ in range(100_000):
+        value = {"L": [value]}
+
+    with pytest.raises(ValueError, match="attribute value"):
+        read_value(value)
