@@ -15,7 +15,21 @@ sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve(
 
 import pulumi  # noqa: E402
 
-from stack import dashboard, entry_points, event_bus, http_api, observability, package, secrets, tables, topics  # noqa: E402
+from stack import (  # noqa: E402
+    dashboard,
+    entry_points,
+    event_bus,
+    http_api,
+    observability,
+    package,
+    queues,
+    schedules,
+    secrets,
+    storage,
+    tables,
+    topics,
+)
+from stack.entry_points import Parts  # noqa: E402
 from stack.settings import Settings  # noqa: E402
 
 
@@ -31,38 +45,55 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         The outputs by name.
     """
     protect = settings.protects(stack)
-    lease_table = tables.lease_table(settings, stack)
-    operations = tables.create(tables.JIRA_OPERATIONS, protect=protect)
-    topic = topics.create_notification_topic()
-    secret_arns = secrets.create(settings, protect=protect)
-
-    notification = entry_points.notification(
-        settings, code, lease_table=lease_table, operations=operations, topic_arn=topic.arn, secret_arns=secret_arns
+    parts = Parts(
+        settings=settings,
+        code=code,
+        version=package.version(),
+        git_sha=package.git_sha(),
+        lease_table=tables.lease_table(settings, stack),
+        jira_issues=tables.create(tables.JIRA_ISSUES, protect=protect),
+        operations=tables.create(tables.JIRA_OPERATIONS, protect=protect),
+        artifacts=storage.create_artifact_bucket(history_days=settings.history_days, protect=protect),
+        jira_work=queues.create_work_queue("jira-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS),
+        topic_arn=topics.create_notification_topic().arn,
+        secret_arns=secrets.create(settings, protect=protect),
     )
-    health = entry_points.health(settings, code, version=package.version())
-    functions = {each.entry_point: each for each in (notification, health)}
+    makers = (
+        entry_points.notification,
+        entry_points.webhooks,
+        entry_points.jira_worker,
+        entry_points.reconciliation,
+        entry_points.health,
+    )
+    functions = {each.entry_point: each for each in (make(parts) for make in makers)}
 
     bus_name = event_bus.lease_bus(settings)
-    dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, notification)
+    dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, functions["notification"])
+    schedules.create(schedules.SCHEDULES, functions)
     api = http_api.create(http_api.ROUTES, functions, log_retention_days=settings.log_retention_days)
 
     watched = observability.Watched(
         functions=list(functions.values()),
-        dead_letters={"lease-events-dead-letters": dead_letters},
-        tables={"LeaseTable": lease_table, "JiraOperations": operations},
+        dead_letters={"lease-events-dead-letters": dead_letters, "jira-work-dead-letters": parts.jira_work.dead_letters},
+        work_queues={"jira-work": parts.jira_work},
+        tables={"LeaseTable": parts.lease_table, "JiraIssues": parts.jira_issues, "JiraOperations": parts.operations},
         http_api=api,
         channels=settings.notify_channels,
+        projects=settings.jira_projects,
     )
     alarm_arns = observability.create_alarms(watched, topics.create_alarm_topic(settings.alarm_email).arn)
 
     return {
         "http_api_url": api.url,
         "event_bus_name": bus_name,
-        "lease_table_name": lease_table.name,
-        "lease_table_arn": lease_table.arn,
-        "jira_operations_table_name": operations.name,
-        "jira_operations_table_arn": operations.arn,
-        "notification_topic_arn": topic.arn,
+        "lease_table_name": parts.lease_table.name,
+        "lease_table_arn": parts.lease_table.arn,
+        "jira_issues_table_name": parts.jira_issues.name,
+        "jira_issues_table_arn": parts.jira_issues.arn,
+        "jira_operations_table_name": parts.operations.name,
+        "jira_operations_table_arn": parts.operations.arn,
+        "artifact_bucket_name": parts.artifacts.name,
+        "notification_topic_arn": parts.topic_arn,
         "dashboard_url": dashboard.create(f"switchboard-{stack}", watched, alarm_arns),
         "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
     }

@@ -9,12 +9,14 @@ import pulumi_aws as aws
 from stack.function import METRICS_NAMESPACE
 from stack.observability import (
     ENRICHMENT_P99_LIMIT_MS,
+    OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
     Metric,
     Watched,
     function_metric,
     http_metric,
     own_metric,
+    queue_age,
     queue_depth,
     table_metric,
 )
@@ -32,7 +34,12 @@ def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]
     """
     any_arn = watched.functions[0].arn
     region = any_arn.apply(lambda arn: arn.split(":")[3])
-    widgets = [*_own_graphs(watched, region), *_aws_graphs(watched, region)]
+    widgets = [
+        *_lease_graphs(watched, region),
+        *_jira_graphs(watched, region),
+        _health_graph(region),
+        *_aws_graphs(watched, region),
+    ]
     alarm_strip = {"type": "alarm", "width": _WIDTH * _COLUMNS, "height": 4, "x": 0, "y": 0}
     body = {
         "widgets": [
@@ -53,13 +60,13 @@ def url(any_arn: str, name: str) -> str:
     return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
 
 
-def _own_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
     return [
         _graph(
             "Notifications sent and failed, by channel",
             region,
             *(
-                _line(own_metric(name, channel=channel), f"{channel} {word}")
+                _line(own_metric("notification", name, channel=channel), f"{channel} {word}")
                 for channel in watched.channels
                 for name, word in (("NotificationSent", "sent"), ("NotificationFailed", "failed"))
             ),
@@ -67,29 +74,88 @@ def _own_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
         _graph(
             "Lease look-ups, by outcome",
             region,
-            _line(own_metric("EnrichmentSuccess"), "enriched"),
-            _line(own_metric("LeaseNotFound"), "no such lease"),
-            _by_reason("EnrichmentSkipped"),
-            _by_reason("EnrichmentFailure"),
+            _line(own_metric("notification", "EnrichmentSuccess"), "enriched"),
+            _line(own_metric("notification", "LeaseNotFound"), "no such lease"),
+            _each("notification", "EnrichmentSkipped", "reason"),
+            _each("notification", "EnrichmentFailure", "reason"),
         ),
         _graph(
             f"Lease look-up latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
             region,
-            *(_line(own_metric("EnrichmentQueryLatencyMs", statistic), statistic) for statistic in ("p50", "p95", "p99")),
+            *(
+                _line(own_metric("notification", "EnrichmentQueryLatencyMs", statistic), statistic)
+                for statistic in ("p50", "p95", "p99")
+            ),
             limit=ENRICHMENT_P99_LIMIT_MS,
         ),
         _graph(
             "Lease table under strain, or changed",
             region,
-            _line(own_metric("EnrichmentThrottleRetry"), "throttled, tried again"),
-            _line(own_metric("EnrichmentThrottleExhausted"), "throttled twice, given up"),
-            _line(own_metric("SchemaDrift"), "unexpected fields"),
+            _line(own_metric("notification", "EnrichmentThrottleRetry"), "throttled, tried again"),
+            _line(own_metric("notification", "EnrichmentThrottleExhausted"), "throttled twice, given up"),
+            _line(own_metric("notification", "SchemaDrift"), "unexpected fields"),
         ),
     ]
 
 
+def _jira_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    storing = ("webhooks", "jira_worker", "reconciliation")
+    return [
+        _graph(
+            "Webhooks, by source and outcome",
+            region,
+            _each("webhooks", "WebhookDelivery", "source", "outcome"),
+        ),
+        _graph(
+            "Jira work: what the worker did, and could not do",
+            region,
+            _line(own_metric("jira_worker", "JiraFetch"), "issues fetched"),
+            _line(own_metric("jira_worker", "CorrelationRecomputed"), "correlations recomputed"),
+            _line(own_metric("webhooks", "CorrelationNotQueued"), "correlations not queued"),
+            _each("jira_worker", "WorkerFailure", "kind"),
+        ),
+        _graph(
+            "Jira work: messages that wait",
+            region,
+            *(_line(queue_depth(queue), name) for name, queue in watched.work_queues.items()),
+        ),
+        _graph(
+            f"Jira work: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
+            region,
+            *(_line(queue_age(queue), name) for name, queue in watched.work_queues.items()),
+            limit=OLDEST_WORK_LIMIT_SECONDS,
+        ),
+        _graph(
+            "Reconciliation: issues looked at, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Fetched", "Unchanged")),
+        ),
+        _graph(
+            "Reconciliation: issues mended, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Created", "Updated", "Deleted")),
+        ),
+        _graph(
+            "Reconciliation: issues failed and steps refused, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Failed", "Refused")),
+        ),
+        _graph(
+            "Issue table throttled, tried again",
+            region,
+            *(_line(own_metric(entry_point, "StoreThrottleRetry"), entry_point) for entry_point in storing),
+        ),
+    ]
+
+
+def _health_graph(region: pulumi.Output[str]) -> Json:
+    return _graph(
+        "Health checks, by check", region, *(_each("health", f"HealthCheck{what}", "check") for what in ("Failed", "Passed"))
+    )
+
+
 def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
-    queues = {f"{function.entry_point} failures": function.failures for function in watched.functions}
+    queues = {f"{function.entry_point} failures": function.failures for function in watched.functions if function.failures}
     return [
         _graph(
             "Functions: invocations, errors, throttles",
@@ -157,10 +223,10 @@ def _line(metric: Metric, label: str) -> list[Any]:
     return [metric.namespace, metric.name, *dimensions, {"stat": metric.statistic, "label": label}]
 
 
-def _by_reason(name: str) -> list[Any]:
-    """One line for each value that the dimension ``reason`` turns out to have."""
-    which = f'{{{METRICS_NAMESPACE},reason,service}} MetricName="{name}" service="notification"'
-    search = f"SEARCH('{which}', 'Sum', {PERIOD_SECONDS})"
+def _each(entry_point: str, name: str, *dimensions: str) -> list[Any]:
+    """One line for each value that the dimensions turn out to have."""
+    schema = ",".join([METRICS_NAMESPACE, *sorted([*dimensions, "service"])])
+    search = f"SEARCH('{{{schema}}} MetricName=\"{name}\" service=\"{entry_point}\"', 'Sum', {PERIOD_SECONDS})"
     return [{"expression": search, "label": name, "id": name.lower()}]
 
 

@@ -1,80 +1,244 @@
 """The functions by entry point: for each its size, the environment it reads and the grants it needs, no more."""
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Iterable, Mapping
 
 import pulumi
 
-from lib.environment import HealthEnvironment, NotificationEnvironment
-from stack import function
+from lib.environment import (
+    HealthEnvironment,
+    JiraWorkerEnvironment,
+    NotificationEnvironment,
+    ReconciliationEnvironment,
+    WebhooksEnvironment,
+)
+from stack import function, queues
 from stack.function import Function, Sizing
 from stack.iam import Grant
+from stack.queues import WorkQueue
 from stack.settings import Settings
+from stack.storage import Bucket
 from stack.tables import Table
 
+JIRA_WORKER_TIMEOUT_SECONDS = 300
+"""Jira may ask to wait for half a minute, five times over; a batch has ten messages."""
 
-def notification(
-    settings: Settings,
-    code: pulumi.Archive,
-    *,
-    lease_table: Table,
-    operations: Table,
-    topic_arn: pulumi.Output[str],
-    secret_arns: Mapping[str, pulumi.Output[str]],
-) -> Function:
-    """The function that tells people of lease events.
 
-    Args:
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the functions are made of and work on.
+
+    Attributes:
         settings: the operator's choices.
         code: the archive.
-        lease_table: what it enriches events from.
-        operations: where it claims each delivery.
+        version: of the software.
+        git_sha: the revision it was built from.
+        lease_table: what lease events are enriched from.
+        jira_issues: the issues.
+        operations: claims, approvals, watermarks.
+        artifacts: run records and large snapshots.
+        jira_work: what the webhooks leave for the worker.
         topic_arn: the topic of the channel ``sns``.
         secret_arns: the ARN of every configured secret, by its field in ``settings``.
     """
+
+    settings: Settings
+    code: pulumi.Archive
+    version: str
+    git_sha: str
+    lease_table: Table
+    jira_issues: Table
+    operations: Table
+    artifacts: Bucket
+    jira_work: WorkQueue
+    topic_arn: pulumi.Output[str]
+    secret_arns: Mapping[str, pulumi.Output[str]]
+
+    def secrets(self, *names: str) -> dict[str, pulumi.Output[str]]:
+        """The environment fields of those of the secrets that are configured."""
+        return {f"{name}_arn": self.secret_arns[name] for name in names if name in self.secret_arns}
+
+
+def notification(parts: Parts) -> Function:
+    """The function that tells people of lease events."""
+    settings = parts.settings
     uses_sns = "sns" in settings.notify_channels
-    own_secrets = {f"{name}_arn": secret_arns[name] for name in _notification_secrets(settings) if name in secret_arns}
+    secrets = parts.secrets(*_notification_secrets(settings))
     grants = [
-        Grant(actions=("dynamodb:GetItem",), resources=(lease_table.arn,)),
-        Grant(actions=("dynamodb:UpdateItem",), resources=(operations.arn,)),
+        Grant(actions=("dynamodb:GetItem",), resources=(parts.lease_table.arn,)),
+        Grant(actions=("dynamodb:UpdateItem",), resources=(parts.operations.arn,)),
+        *([Grant(actions=("sns:Publish",), resources=(parts.topic_arn,))] if uses_sns else []),
+        *_reading(secrets.values()),
     ]
-    if uses_sns:
-        grants.append(Grant(actions=("sns:Publish",), resources=(topic_arn,)))
-    if own_secrets:
-        grants.append(Grant(actions=("secretsmanager:GetSecretValue",), resources=tuple(own_secrets.values())))
-    values = {
-        "lease_table_name": lease_table.name,
-        "lease_table_arn": lease_table.arn,
-        "operations_table_name": operations.name,
+    values: dict[str, pulumi.Input[str]] = {
+        "lease_table_name": parts.lease_table.name,
+        "lease_table_arn": parts.lease_table.arn,
+        "operations_table_name": parts.operations.name,
         "notify_channels": ",".join(settings.notify_channels),
         "console_url": settings.console_url,
-        "notification_topic_arn": topic_arn if uses_sns else "",
+        "notification_topic_arn": parts.topic_arn if uses_sns else "",
         "slack_api_url": settings.slack_api_url,
         "slack_channel": settings.slack_channel,
         "govuk_notify_template_id": settings.govuk_notify_template_id,
         "govuk_notify_url": settings.govuk_notify_url,
-        **own_secrets,
+        **secrets,
     }
     return function.create(
         "notification",
-        code=code,
+        code=parts.code,
         # Lambda gives CPU by memory, and a cold start is imports and TLS handshakes, which are CPU: 512 MB is for those,
         # since the code needs a fifth of it. 30 s is 2 s of enrichment and the timeouts of all channels one after another.
         sizing=Sizing(memory_mb=512, timeout_seconds=30),
         variables=NotificationEnvironment.variables(**_set_ones(values)),
         grants=grants,
         log_retention_days=settings.log_retention_days,
+        failures=queues.create_dead_letter_queue("notification-failures"),
     )
 
 
-def health(settings: Settings, code: pulumi.Archive, *, version: str) -> Function:
-    """The function that says whether Switchboard works. It calls nothing yet, so it is granted nothing but its log."""
+def webhooks(parts: Parts) -> Function:
+    """The function that takes Jira's and Git's webhooks. Called by HTTP only, so that no event can get lost on it."""
+    settings = parts.settings
+    secrets = parts.secrets("jira_webhook_secret", "commit_webhook_secret")
+    values: dict[str, pulumi.Input[str]] = {
+        "jira_issues_table_name": parts.jira_issues.name,
+        "artifact_bucket_name": parts.artifacts.name,
+        "jira_queue_url": parts.jira_work.url,
+        "history_days": str(settings.history_days),
+        "jira_projects": ",".join(settings.jira_projects),
+        **secrets,
+    }
+    return function.create(
+        "webhooks",
+        code=parts.code,
+        # Senders wait 10 s (GitHub) and more: what takes longer is better given up and sent again. Memory as above.
+        sizing=Sizing(memory_mb=512, timeout_seconds=15),
+        variables=WebhooksEnvironment.variables(**_set_ones(values)),
+        grants=[
+            Grant(
+                actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
+                resources=(parts.jira_issues.arn,),
+            ),
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
+            _storing(parts.artifacts, "snapshots/"),
+            Grant(actions=("sqs:SendMessage",), resources=(parts.jira_work.arn,)),
+            *_reading(secrets.values()),
+        ],
+        log_retention_days=settings.log_retention_days,
+    )
+
+
+def jira_worker(parts: Parts) -> Function:
+    """The function that does what a webhook has no time for: it asks Jira, and correlates."""
+    settings = parts.settings
+    secrets = parts.secrets("jira_api_token")
+    values: dict[str, pulumi.Input[str]] = {
+        "jira_issues_table_name": parts.jira_issues.name,
+        "artifact_bucket_name": parts.artifacts.name,
+        "history_days": str(settings.history_days),
+        "jira_base_url": settings.jira_base_url,
+        "jira_email": settings.jira_email,
+        "git_sha": parts.git_sha,
+        **secrets,
+    }
+    worker = function.create(
+        "jira_worker",
+        code=parts.code,
+        sizing=Sizing(memory_mb=512, timeout_seconds=JIRA_WORKER_TIMEOUT_SECONDS),
+        variables=JiraWorkerEnvironment.variables(**_set_ones(values)),
+        grants=[
+            Grant(
+                actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+                resources=(parts.jira_issues.arn,),
+            ),
+            _storing(parts.artifacts, "snapshots/", "runs/"),
+            function.receiving(parts.jira_work),
+            *_reading(secrets.values()),
+        ],
+        log_retention_days=settings.log_retention_days,
+    )
+    function.feed(worker, parts.jira_work, batch_size=10, window_seconds=1)
+    return worker
+
+
+def reconciliation(parts: Parts) -> Function:
+    """The function that makes the table agree with Jira. It calls itself when a sweep outlasts one invocation."""
+    settings = parts.settings
+    secrets = parts.secrets("jira_api_token")
+    values: dict[str, pulumi.Input[str]] = {
+        "jira_issues_table_name": parts.jira_issues.name,
+        "operations_table_name": parts.operations.name,
+        "artifact_bucket_name": parts.artifacts.name,
+        "history_days": str(settings.history_days),
+        "jira_projects": ",".join(settings.jira_projects),
+        "jira_base_url": settings.jira_base_url,
+        "jira_email": settings.jira_email,
+        "reconcile_max_deletes": settings.reconcile_max_deletes,
+        "git_sha": parts.git_sha,
+        **secrets,
+    }
+    reconciler = function.create(
+        "reconciliation",
+        code=parts.code,
+        sizing=Sizing(memory_mb=512, timeout_seconds=900),
+        variables=ReconciliationEnvironment.variables(**_set_ones(values)),
+        grants=[
+            Grant(
+                actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"),
+                resources=(parts.jira_issues.arn,),
+            ),
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
+            Grant(actions=("dynamodb:GetItem", "dynamodb:PutItem"), resources=(parts.operations.arn,)),
+            _storing(parts.artifacts, "snapshots/", "runs/"),
+            *_reading(secrets.values()),
+        ],
+        log_retention_days=settings.log_retention_days,
+        failures=queues.create_dead_letter_queue("reconciliation-failures"),
+    )
+    function.let_invoke_itself(reconciler)
+    return reconciler
+
+
+def health(parts: Parts) -> Function:
+    """The function that says whether Switchboard works: it tries every table, secret and service that the others need."""
+    settings = parts.settings
+    every_secret = tuple(parts.secret_arns.values())
+    values: dict[str, pulumi.Input[str]] = {
+        "lease_table_name": parts.lease_table.name,
+        "jira_issues_table_name": parts.jira_issues.name,
+        "operations_table_name": parts.operations.name,
+        "secret_arns": pulumi.Output.all(*every_secret).apply(",".join) if every_secret else "",
+        "jira_base_url": settings.jira_base_url,
+        "jira_email": settings.jira_email,
+        "version": parts.version,
+        **parts.secrets("jira_api_token"),
+    }
+    own_tables = (parts.jira_issues.arn, parts.operations.arn)
     return function.create(
         "health",
-        code=code,
-        sizing=Sizing(memory_mb=256, timeout_seconds=10),
-        variables=HealthEnvironment.variables(version=version),
-        grants=[],
+        code=parts.code,
+        sizing=Sizing(memory_mb=512, timeout_seconds=60),
+        variables=HealthEnvironment.variables(**_set_ones(values)),
+        grants=[
+            Grant(actions=("dynamodb:DescribeTable", "dynamodb:GetItem"), resources=(parts.lease_table.arn, *own_tables)),
+            Grant(actions=("dynamodb:PutItem", "dynamodb:DeleteItem"), resources=own_tables),
+            *_reading(every_secret),
+        ],
         log_retention_days=settings.log_retention_days,
+        failures=queues.create_dead_letter_queue("health-failures"),
+    )
+
+
+def _reading(secret_arns: Iterable[pulumi.Output[str]]) -> list[Grant]:
+    arns = tuple(secret_arns)
+    return [Grant(actions=("secretsmanager:GetSecretValue",), resources=arns)] if arns else []
+
+
+def _storing(bucket: Bucket, *prefixes: str) -> Grant:
+    return Grant(
+        actions=("s3:PutObject",),
+        resources=tuple(bucket.objects(prefix) for prefix in prefixes),
+        wildcard_reason="objects are named as they come; the bucket and the folder are exact",
     )
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
-from stack import iam, queues
-from stack.queues import Queue
+from stack import iam
+from stack.queues import Queue, WorkQueue
 
 METRICS_NAMESPACE = "Switchboard"
 """The same as lib.metrics.NAMESPACE, which the stack may not import; a test holds the two together."""
@@ -34,13 +34,23 @@ class Sizing:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """A function as its callers and watchers need it. ``entry_point`` is its module in handlers/."""
+    """A function as its callers and watchers need it.
+
+    Attributes:
+        entry_point: its module in handlers/.
+        name: its name in AWS.
+        arn: its ARN.
+        log_group_name: where it writes to.
+        role_name: whose rights it has.
+        failures: where events end that it failed on, if it gets events asynchronously.
+    """
 
     entry_point: str
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
     log_group_name: pulumi.Output[str]
-    failures: Queue
+    role_name: pulumi.Output[str]
+    failures: Queue | None
 
 
 def create(
@@ -51,6 +61,7 @@ def create(
     variables: Mapping[str, pulumi.Input[str]],
     grants: Sequence[iam.Grant],
     log_retention_days: int,
+    failures: Queue | None = None,
 ) -> Function:
     """Create the function whose entry point is ``handlers.<entry_point>.lambda_handler``.
 
@@ -61,12 +72,12 @@ def create(
         variables: its own environment variables; those of Powertools are added.
         grants: what its role may do beyond writing to its own log group and failure queue.
         log_retention_days: how long its log is kept.
+        failures: where asynchronous events end that it failed on; None if nobody sends it any.
     """
     log_group = aws.cloudwatch.LogGroup(entry_point, retention_in_days=log_retention_days)
-    failures = queues.create_dead_letter_queue(f"{entry_point}-failures")
     role = aws.iam.Role(entry_point, assume_role_policy=iam.trust_policy("lambda.amazonaws.com"))
     role_policy = aws.iam.RolePolicy(
-        entry_point, role=role.name, policy=iam.policy([_logging(log_group), _failing(failures), *grants])
+        entry_point, role=role.name, policy=iam.policy([_logging(log_group), *_failing(failures), *grants])
     )
     function = aws.lambda_.Function(
         entry_point,
@@ -83,17 +94,53 @@ def create(
         logging_config={"log_format": "JSON", "log_group": log_group.name},
         opts=pulumi.ResourceOptions(depends_on=[role_policy]),
     )
-    aws.lambda_.FunctionEventInvokeConfig(
-        entry_point,
-        function_name=function.name,
-        maximum_retry_attempts=ASYNC_RETRIES,
-        maximum_event_age_in_seconds=ASYNC_MAX_AGE_SECONDS,
-        destination_config={"on_failure": {"destination": failures.arn}},
-        opts=pulumi.ResourceOptions(depends_on=[role_policy]),
-    )
+    if failures is not None:
+        aws.lambda_.FunctionEventInvokeConfig(
+            entry_point,
+            function_name=function.name,
+            maximum_retry_attempts=ASYNC_RETRIES,
+            maximum_event_age_in_seconds=ASYNC_MAX_AGE_SECONDS,
+            destination_config={"on_failure": {"destination": failures.arn}},
+            opts=pulumi.ResourceOptions(depends_on=[role_policy]),
+        )
     return Function(
-        entry_point=entry_point, name=function.name, arn=function.arn, log_group_name=log_group.name, failures=failures
+        entry_point=entry_point,
+        name=function.name,
+        arn=function.arn,
+        log_group_name=log_group.name,
+        role_name=role.name,
+        failures=failures,
     )
+
+
+def let_invoke_itself(function: Function) -> None:
+    """Grant a function the right to call itself. A policy of its own, since the ARN is known only when the function is."""
+    aws.iam.RolePolicy(
+        f"{function.entry_point}-itself",
+        role=function.role_name,
+        policy=iam.policy([iam.Grant(actions=("lambda:InvokeFunction",), resources=(function.arn,))]),
+    )
+
+
+def feed(function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
+    """Have Lambda hand the messages of ``queue`` to ``function``, in batches that collect for ``window_seconds``.
+
+    The function's role needs the grants of :func:`receiving`. It says itself which messages of a batch it failed on.
+    """
+    aws.lambda_.EventSourceMapping(
+        function.entry_point,
+        event_source_arn=queue.arn,
+        function_name=function.name,
+        batch_size=batch_size,
+        maximum_batching_window_in_seconds=window_seconds,
+        function_response_types=["ReportBatchItemFailures"],
+    )
+
+
+def receiving(queue: WorkQueue) -> iam.Grant:
+    """What Lambda does with a function's role to feed it from ``queue``."""
+    actions = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    return iam.Grant(actions=actions, resources=(queue.arn,))
 
 
 def _logging(log_group: aws.cloudwatch.LogGroup) -> iam.Grant:
@@ -104,8 +151,8 @@ def _logging(log_group: aws.cloudwatch.LogGroup) -> iam.Grant:
     )
 
 
-def _failing(failures: Queue) -> iam.Grant:
-    return iam.Grant(actions=("sqs:SendMessage",), resources=(failures.arn,))
+def _failing(failures: Queue | None) -> list[iam.Grant]:
+    return [iam.Grant(actions=("sqs:SendMessage",), resources=(failures.arn,))] if failures else []
 
 
 def _powertools(entry_point: str) -> dict[str, str]:

@@ -57,6 +57,8 @@ class Route:
 
 ROUTES = (
     Route("POST", "/events", "notification", Authorization.NONE),  # signed: X-Hub-Signature
+    Route("POST", "/webhooks/jira", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature
+    Route("POST", "/webhooks/commits", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature(-256)
     Route("GET", "/health", "health", Authorization.NONE),
 )
 

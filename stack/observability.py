@@ -8,11 +8,16 @@ import pulumi_aws as aws
 
 from stack.function import METRICS_NAMESPACE, Function
 from stack.http_api import HttpApi
-from stack.queues import Queue
+from stack.queues import Queue, WorkQueue
 from stack.tables import Table
 
 ENRICHMENT_P99_LIMIT_MS = 200
 PERIOD_SECONDS = 300
+OLDEST_WORK_LIMIT_SECONDS = 900
+"""A message is done within seconds, and one that failed comes back after half an hour: one this old has failed or waits."""
+
+HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "secrets", "jira")
+"""The checks of lib/health.py, which the stack may not import; a test holds the two together."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,32 +55,44 @@ class Watched:
     Attributes:
         functions: every function.
         dead_letters: the queues that should be empty, by a name of theirs, beside the functions' failure queues.
+        work_queues: the queues that feed functions, by a name of theirs.
         tables: every table, by a name of its.
         http_api: the HTTP API.
         channels: the channels that notifications go out by.
+        projects: the Jira projects that are reconciled.
     """
 
     functions: Sequence[Function]
     dead_letters: Mapping[str, Queue]
+    work_queues: Mapping[str, WorkQueue]
     tables: Mapping[str, Table]
     http_api: HttpApi
     channels: Sequence[str]
+    projects: Sequence[str]
 
 
 def alarms(watched: Watched) -> list[Alarm]:
     """Every alarm there is to be."""
-    queues = {f"{function.entry_point}-failures": function.failures for function in watched.functions}
+    queues = {f"{function.entry_point}-failures": function.failures for function in watched.functions if function.failures}
     return [
         *(alarm for function in watched.functions for alarm in _function_alarms(function)),
         *(_depth_alarm(name, queue) for name, queue in {**queues, **watched.dead_letters}.items()),
+        *(_age_alarm(name, queue) for name, queue in watched.work_queues.items()),
         *(alarm for name, table in watched.tables.items() for alarm in _table_alarms(name, table)),
         *(_channel_alarm(channel) for channel in watched.channels),
+        *(alarm for project in watched.projects for alarm in _project_alarms(project)),
+        *(_health_alarm(check) for check in HEALTH_CHECKS),
         Alarm(
             name="enrichment-latency",
             meaning=f"The slowest 1 % of lease look-ups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
             metric=ENRICHMENT_LATENCY,
             limit=ENRICHMENT_P99_LIMIT_MS,
             periods=3,
+        ),
+        Alarm(
+            name="correlation-not-queued",
+            meaning="Deliveries were stored and their correlation could not be queued: it is out of date until the next one",
+            metric=own_metric("webhooks", "CorrelationNotQueued"),
         ),
         Alarm(
             name="http-server-errors",
@@ -94,10 +111,10 @@ def create_alarms(watched: Watched, topic_arn: pulumi.Input[str]) -> list[pulumi
     return [_create_alarm(alarm, topic_arn).arn for alarm in alarms(watched)]
 
 
-def own_metric(name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
-    """A metric that the notification function writes (lib/metrics.py adds the dimension ``service``)."""
+def own_metric(entry_point: str, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
+    """A metric that the code of ``entry_point`` writes (lib/metrics.py adds the dimension ``service``)."""
     return Metric(
-        namespace=METRICS_NAMESPACE, name=name, dimensions={"service": "notification", **dimensions}, statistic=statistic
+        namespace=METRICS_NAMESPACE, name=name, dimensions={"service": entry_point, **dimensions}, statistic=statistic
     )
 
 
@@ -106,14 +123,14 @@ def function_metric(function: Function, name: str, statistic: str = "Sum") -> Me
     return Metric(namespace="AWS/Lambda", name=name, dimensions={"FunctionName": function.name}, statistic=statistic)
 
 
-def queue_depth(queue: Queue) -> Metric:
+def queue_depth(queue: Queue | WorkQueue) -> Metric:
     """How many messages wait in ``queue``."""
-    return Metric(
-        namespace="AWS/SQS",
-        name="ApproximateNumberOfMessagesVisible",
-        dimensions={"QueueName": queue.name},
-        statistic="Maximum",
-    )
+    return _queue_metric(queue, "ApproximateNumberOfMessagesVisible")
+
+
+def queue_age(queue: WorkQueue) -> Metric:
+    """How many seconds the oldest message of ``queue`` is old, waiting or being worked on."""
+    return _queue_metric(queue, "ApproximateAgeOfOldestMessage")
 
 
 def table_metric(table: Table, name: str) -> Metric:
@@ -124,6 +141,10 @@ def table_metric(table: Table, name: str) -> Metric:
 def http_metric(api: HttpApi, name: str, statistic: str = "Sum") -> Metric:
     """A metric that API Gateway writes of ``api``."""
     return Metric(namespace="AWS/ApiGateway", name=name, dimensions={"ApiId": api.id}, statistic=statistic)
+
+
+def _queue_metric(queue: Queue | WorkQueue, name: str) -> Metric:
+    return Metric(namespace="AWS/SQS", name=name, dimensions={"QueueName": queue.name}, statistic="Maximum")
 
 
 def _create_alarm(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.MetricAlarm:
@@ -147,7 +168,7 @@ def _create_alarm(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.
     )
 
 
-ENRICHMENT_LATENCY = own_metric("EnrichmentQueryLatencyMs", "p99")
+ENRICHMENT_LATENCY = own_metric("notification", "EnrichmentQueryLatencyMs", "p99")
 
 
 def _function_alarms(function: Function) -> list[Alarm]:
@@ -173,6 +194,15 @@ def _depth_alarm(name: str, queue: Queue) -> Alarm:
     )
 
 
+def _age_alarm(name: str, queue: WorkQueue) -> Alarm:
+    return Alarm(
+        name=f"{name}-age",
+        meaning=f"Work lies in the queue {name} for more than {OLDEST_WORK_LIMIT_SECONDS // 60} minutes: it fails, or piles up",
+        metric=queue_age(queue),
+        limit=OLDEST_WORK_LIMIT_SECONDS,
+    )
+
+
 def _table_alarms(name: str, table: Table) -> list[Alarm]:
     kinds = ["Read"] if table.read_only else ["Read", "Write"]
     return [
@@ -189,5 +219,28 @@ def _channel_alarm(channel: str) -> Alarm:
     return Alarm(
         name=f"{channel}-notifications-failed",
         meaning=f"Notifications could not be sent by the channel {channel}",
-        metric=own_metric("NotificationFailed", channel=channel),
+        metric=own_metric("notification", "NotificationFailed", channel=channel),
+    )
+
+
+def _project_alarms(project: str) -> list[Alarm]:
+    return [
+        Alarm(
+            name=f"{project}-reconciliation-refused",
+            meaning=f"The reconciliation of the project {project} did less than it should: its log says why",
+            metric=own_metric("reconciliation", "ReconciliationRefused", project=project),
+        ),
+        Alarm(
+            name=f"{project}-reconciliation-failed",
+            meaning=f"Issues of the project {project} could not be reconciled",
+            metric=own_metric("reconciliation", "ReconciliationFailed", project=project),
+        ),
+    ]
+
+
+def _health_alarm(check: str) -> Alarm:
+    return Alarm(
+        name=f"health-{check.replace('_', '-')}",
+        meaning=f"The health check {check} failed: the log of the function health says what is wrong",
+        metric=own_metric("health", "HealthCheckFailed", check=check),
     )

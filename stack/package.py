@@ -35,7 +35,7 @@ no wheel."""
 NOT_FOR_LAMBDA = frozenset({"handlers/cli.py"})
 """Source files that only people run."""
 
-VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "markupsafe", "werkzeug"})
+VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
 """Packages that look up their own version in their metadata; the metadata of others is left out."""
 
 _SOURCES = ("handlers", "lib")
@@ -71,6 +71,16 @@ def archive() -> pulumi.FileArchive:
 def version() -> str:
     """Switchboard's version, from pyproject.toml."""
     return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def git_sha() -> str:
+    """The revision of the sources, for the run records; ``unknown`` where they are in no git checkout."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
 
 
 def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None) -> Path:
@@ -135,7 +145,7 @@ def _alone(into: Path) -> Iterator[None]:
 
 
 def _source_files(root: Path) -> list[Path]:
-    files = (file for top in _SOURCES for file in (root / top).rglob("*.py"))
+    files = (file for top in _SOURCES for ending in ("py", "json") for file in (root / top).rglob(f"*.{ending}"))
     return sorted(file for file in files if file.relative_to(root).as_posix() not in NOT_FOR_LAMBDA)
 
 

@@ -1,4 +1,4 @@
-"""Queues: encrypted, by TLS only. All that exist so far are where events end that could not be handled."""
+"""Queues: encrypted, by TLS only. Dead-letter queues, where events end that could not be handled, and work queues."""
 
 import dataclasses
 import json
@@ -35,6 +35,43 @@ def create_dead_letter_queue(name: str, *, sending_rule_arn: pulumi.Input[str] |
         policy=pulumi.Output.all(queue.arn, sending_rule_arn).apply(lambda arns: json.dumps(queue_policy(*arns))),
     )
     return Queue(name=queue.name, arn=queue.arn)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkQueue:
+    """A queue that feeds a function. ``dead_letters`` gets what the function failed on too often."""
+
+    name: pulumi.Output[str]
+    arn: pulumi.Output[str]
+    url: pulumi.Output[str]
+    dead_letters: Queue
+
+
+MAX_RECEIVES = 5
+"""How often a message is tried before it is a dead letter."""
+
+
+def create_work_queue(name: str, *, function_timeout_seconds: int) -> WorkQueue:
+    """Create a queue for a function with this timeout, and its dead-letter queue.
+
+    A message stays invisible for six times the timeout, as Lambda asks for
+    (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html): shorter, and one that waits for its batch is
+    handed out twice.
+    """
+    dead_letters = create_dead_letter_queue(f"{name}-dead-letters")
+    queue = aws.sqs.Queue(
+        name,
+        visibility_timeout_seconds=6 * function_timeout_seconds,
+        message_retention_seconds=RETENTION_SECONDS,
+        sqs_managed_sse_enabled=True,
+        redrive_policy=dead_letters.arn.apply(
+            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+        ),
+    )
+    aws.sqs.QueuePolicy(
+        name, queue_url=queue.id, policy=queue.arn.apply(lambda arn: json.dumps(queue_policy(arn, sending_rule_arn=None)))
+    )
+    return WorkQueue(name=queue.name, arn=queue.arn, url=queue.url, dead_letters=dead_letters)
 
 
 def queue_policy(queue_arn: str, sending_rule_arn: str | None) -> dict[str, Any]:

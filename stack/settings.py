@@ -57,7 +57,7 @@ class Settings:
     jira_webhook_secret: pulumi.Output[str] | None = None
     commit_webhook_secret: pulumi.Output[str] | None = None
     event_webhook_secret: pulumi.Output[str] | None = None
-    reconcile_max_deletes: int = 50
+    reconcile_max_deletes: str = ""
     jira_dry_run: bool = False
     slack_api_url: str = "https://slack.com/api/"
     slack_bot_token: pulumi.Output[str] | None = None
@@ -138,6 +138,10 @@ class Settings:
         for name in _REQUIRED:
             if not getattr(self, name):
                 raise _wrong(key_of(name), "must not be empty")
+        if self.jira_projects or self.jira_base_url:
+            for name in ("jira_base_url", "jira_email", "jira_api_token"):
+                if not getattr(self, name):
+                    raise _wrong(key_of(name), f"is not set, and {NAMESPACE}:jiraProjects or {NAMESPACE}:jiraBaseUrl needs it")
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise _wrong(key, f"is not set, and the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
@@ -276,7 +280,7 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "jira_base_url": _url,
     "jira_email": _email,
     "jira_projects": _matches(r"[A-Z][A-Z0-9_]+", "project keys like TES"),
-    "reconcile_max_deletes": _positive,
+    "reconcile_max_deletes": _matches(r"\d{1,4}|\d{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"),
     "slack_api_url": _url,
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,

@@ -16,25 +16,60 @@ class Table:
     arn: pulumi.Output[str]
     read_only: bool = False
 
+    def index_arn(self, index: str) -> pulumi.Output[str]:
+        """The ARN of one of its indexes, as policies name it."""
+        return self.arn.apply(lambda arn: f"{arn}/index/{index}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """A global secondary index; docs/database-schema.md says which question it answers and what its rows are."""
+
+    name: str
+    hash_key: str
+    range_key: str
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
-    """How a table is keyed. Every key is a text.
+    """How a table is keyed.
 
     Attributes:
         name: the logical name; AWS gets it with a random suffix.
         hash_key: the partition key.
         range_key: the sort key.
         ttl: the attribute with the epoch second at which a row expires.
+        indexes: the ways to find rows other than by key. Each holds whole rows: no reader has to go back for the rest.
+        numbers: the key attributes that are numbers; the others are texts.
     """
 
     name: str
     hash_key: str
     range_key: str
     ttl: str
+    indexes: tuple[Index, ...] = ()
+    numbers: frozenset[str] = frozenset()
+
+    def key_attributes(self) -> list[str]:
+        """Every attribute that is a key of the table or of an index, each once."""
+        of_indexes = (key for index in self.indexes for key in (index.hash_key, index.range_key))
+        return list(dict.fromkeys((self.hash_key, self.range_key, *of_indexes)))
 
 
 LEASE_TABLE = Layout(name="LeaseTable", hash_key="userEmail", range_key="uuid", ttl="ttl")
+JIRA_ISSUES = Layout(
+    name="JiraIssues",
+    hash_key="issue_key",
+    range_key="updated_at",
+    ttl="expires_at",
+    indexes=(
+        Index(name="ProjectIndex", hash_key="project_key", range_key="issue_number"),
+        Index(name="StatusIndex", hash_key="status", range_key="version_at"),
+        Index(name="AssigneeIndex", hash_key="assignee", range_key="version_at"),
+        Index(name="FixVersionIndex", hash_key="fix_version", range_key="version_at"),
+    ),
+    numbers=frozenset({"issue_number"}),
+)
 JIRA_OPERATIONS = Layout(name="JiraOperations", hash_key="session_id", range_key="operation_key", ttl="expires_at")
 
 
@@ -54,9 +89,20 @@ def create(layout: Layout, *, protect: bool) -> Table:
     """
     table = aws.dynamodb.Table(
         layout.name,
-        attributes=[{"name": key, "type": "S"} for key in (layout.hash_key, layout.range_key)],
+        attributes=[{"name": key, "type": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()],
         hash_key=layout.hash_key,
         range_key=layout.range_key,
+        global_secondary_indexes=[
+            {
+                "name": index.name,
+                "key_schemas": [
+                    {"attribute_name": index.hash_key, "key_type": "HASH"},
+                    {"attribute_name": index.range_key, "key_type": "RANGE"},
+                ],
+                "projection_type": "ALL",
+            }
+            for index in layout.indexes
+        ],
         billing_mode="PAY_PER_REQUEST",
         ttl={"attribute_name": layout.ttl, "enabled": True},
         server_side_encryption={"enabled": True},

@@ -27,6 +27,7 @@ from stack.local.serving import Server
 from stack.local.sigv4 import AccessKey
 from stack.local.standins.base import StandIn
 from stack.local.standins.govuk_notify import GovukNotify
+from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 
 __all__ = ["LocalCloud", "Ready", "StartError"]
@@ -143,6 +144,9 @@ class LocalCloud:
         pointed = dict(config)
         if not pointed.get(f"{PROJECT}:slackApiUrl"):
             pointed[f"{PROJECT}:slackApiUrl"] = self._stand_in("slackApiUrl", Slack()) + "/api/"
+        if not pointed.get(f"{PROJECT}:jiraBaseUrl"):
+            account = {pointed.get(f"{PROJECT}:jiraEmail", ""): pointed.get(f"{PROJECT}:jiraApiToken", "")}
+            pointed[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", Jira(account))
         api_key = pointed.get(f"{PROJECT}:govukNotifyApiKey")
         if api_key and not pointed.get(f"{PROJECT}:govukNotifyUrl"):
             pointed[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))

@@ -4,15 +4,34 @@ from collections.abc import Iterator
 
 import pytest
 
+from stack.local.standins.jira import Jira
+from stack.local.standins.serving import serve
 from tests.support.cloud import Cloud, Inbox, running
 
 EVENT_SECRET = "the integration tests' webhook secret"
+JIRA_SECRET = "what the tests' Jira signs with"
+COMMIT_SECRET = "what the tests' Git host signs with"
 
 
 @pytest.fixture(scope="session")
-def cloud() -> Iterator[Cloud]:
-    """A local cloud with the channel SNS."""
-    with running(eventWebhookSecret=EVENT_SECRET, consoleUrl="https://sandbox.example.com") as started:
+def jira() -> Iterator[str]:
+    """A Jira stand-in, by its URL."""
+    server = serve(Jira())
+    yield server.url
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def cloud(jira: str) -> Iterator[Cloud]:
+    """A local cloud with the channel SNS, a Jira site, and one project to sweep."""
+    with running(
+        eventWebhookSecret=EVENT_SECRET,
+        consoleUrl="https://sandbox.example.com",
+        jiraBaseUrl=jira,
+        jiraWebhookSecret=JIRA_SECRET,
+        commitWebhookSecret=COMMIT_SECRET,
+        jiraProjects="SWEEP",
+    ) as started:
         yield started
 
 

@@ -9,10 +9,10 @@ import time
 from rich.console import Console
 
 from stack.local.cloud import LocalCloud, StartError
-from stack.local.demo import leases
+from stack.local.demo import jira, leases
 from stack.local.demo.stage import Stage
 
-CONFIG = {**leases.CONFIG}
+CONFIG = {**leases.CONFIG, **jira.CONFIG}
 
 
 def run() -> int:
@@ -32,4 +32,5 @@ def run() -> int:
         console.print(f"The local cloud is ready after {time.monotonic() - started:.1f} s.")
         console.print(f"  AWS API  {ready.aws_url}   HTTP API  {ready.http_url}   region {ready.region}")
         leases.tell(cloud, stage)
+        jira.tell(cloud, stage)
     return stage.close()

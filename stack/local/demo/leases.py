@@ -3,8 +3,6 @@
 import hashlib
 import hmac
 import json
-import urllib.error
-import urllib.request
 from collections import Counter
 from typing import Any
 
@@ -16,7 +14,7 @@ from rich.text import Text
 
 from stack.local.cloud import LocalCloud
 from stack.local.demo.lease_samples import EVENTS, LEASES, ODD_EVENTS, SOURCE
-from stack.local.demo.stage import Stage, log_records, percentile, plot, until
+from stack.local.demo.stage import Stage, log_records, percentile, plot, send, until
 
 SECRET = "the demo's webhook secret"  # noqa: S105 (the local cloud's own)
 CONFIG = {"eventWebhookSecret": SECRET, "consoleUrl": "https://sandbox.example.com"}
@@ -150,22 +148,13 @@ def _post_over_http(cloud: LocalCloud, stage: Stage, inbox: "_Inbox") -> None:
     ]
     holds = True
     for name, data, headers, wanted_status, wanted_text in tries:
-        status, text = _post(f"{cloud.ready.http_url}/events", data, headers)
+        status, text = send("POST", f"{cloud.ready.http_url}/events", data, headers)
         holds = holds and status == wanted_status and wanted_text in text
         table.add_row(name, str(status), Text(text.strip()))
     stage.console.print(table)
     stage.check(holds, "a signed event is accepted once, its retry is a duplicate, and a bad signature opens nothing")
     inbox.wait_for({"8a1f6f0c-demo-over-http"}, _WAIT_SECONDS)
     stage.check(inbox.count("8a1f6f0c-demo-over-http") == 1, "it was sent once")
-
-
-def _post(url: str, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **headers}, method="POST")  # noqa: S310 (loopback)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            return int(response.status), response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
 
 
 class _Inbox:

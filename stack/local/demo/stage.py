@@ -4,7 +4,9 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -50,6 +52,16 @@ def until(look: Callable[[], Found | None], seconds: float) -> Found | None:
         if found or time.monotonic() > end:
             return found
         time.sleep(0.1)
+
+
+def send(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    """Make one HTTP request to the local cloud or a stand-in; status and body of the answer."""
+    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **(headers or {})}, method=method)  # noqa: S310 (loopback)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
+            return int(response.status), response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def log_records(cloud: LocalCloud, entry_point: str) -> list[dict[str, Any]]:

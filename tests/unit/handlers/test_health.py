@@ -10,10 +10,12 @@ from tests.support.http_events import http_event, status_and_body
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
 
+TABLES = {"LEASE_TABLE_NAME": "leases", "JIRA_ISSUES_TABLE_NAME": "issues", "OPERATIONS_TABLE_NAME": "operations"}
+
 
 @pytest.fixture
 def health(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    return load(monkeypatch, "health", {"VERSION": "1.4.0"})
+    return load(monkeypatch, "health", {**TABLES, "VERSION": "1.4.0"})
 
 
 def test_it_tells_that_it_runs_its_version_and_the_time_in_phoenix(health: ModuleType) -> None:
@@ -30,7 +32,7 @@ def test_it_makes_no_aws_client(health: ModuleType, monkeypatch: pytest.MonkeyPa
         raise AssertionError("a client was made")
 
     monkeypatch.setattr("botocore.session.Session.create_client", refuse)
-    module = load(monkeypatch, "health", {})
+    module = load(monkeypatch, "health", TABLES)
 
     assert status_and_body(module.lambda_handler(http_event("GET", "/health"), LambdaContext()))[0] == 200
 

@@ -1,0 +1,150 @@
+"""The webhooks function: what Jira and the Git hosts send, checked, stored, and handed on.
+
+A delivery is acknowledged once it is stored; what may take longer (asking Jira, correlating) is one message on the work
+queue. If the queue is down, a stored delivery is acknowledged all the same, since the next one or the sweep makes the
+recompute good. An event that only the queue would keep is refused with 503 then: its sender tries again.
+"""
+
+import functools
+from datetime import timedelta
+from typing import Any
+
+import flask
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws, clock, errors, http, metrics, signatures, wsgi
+from lib.environment import WebhooksEnvironment
+from lib.jira import commits, deliveries
+from lib.jira.deliveries import Delivery, Ignored, NeedsFetch
+from lib.jira.reading import IssueStore
+from lib.jira.recompute import CorrelationStore
+from lib.jira.snapshots import BucketSnapshots
+from lib.jira.store import JiraStore
+from lib.jira.tasks import Task
+from lib.log import Logger
+from lib.secrets import Secret
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+"""What API Gateway takes at most. Lambda takes 6 MB of event, so that nothing of more arrives on AWS."""
+
+
+class _Snapshots:
+    """Snapshots in the artifact bucket. The client is made for the first large one: most processes never see any."""
+
+    def write(self, name: str, data: bytes) -> None:
+        _bucket_snapshots().write(name, data)
+
+
+_environment = WebhooksEnvironment.read()
+_logger = Logger("webhooks")
+_dynamodb = aws.make_client("dynamodb")
+_sqs = aws.make_client("sqs")
+_secrets_manager = aws.make_client("secretsmanager")
+_jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
+_commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
+_issues = IssueStore(_dynamodb, _environment.jira_issues_table_name)
+_commits = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
+_store = JiraStore(
+    _dynamodb,
+    _environment.jira_issues_table_name,
+    history=timedelta(days=_environment.history_days),
+    snapshots=_Snapshots(),
+    on_throttle=lambda: metrics.count("StoreThrottleRetry"),
+)
+app = http.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Answer an HTTP request.
+
+    Raises:
+        InvalidInputError: the event is no HTTP request.
+    """
+    return wsgi.respond(app, event, context)
+
+
+@app.post("/webhooks/jira")
+def jira() -> tuple[flask.Response, int]:
+    """Store what a Jira webhook tells. The answer's ``status`` is stored, duplicate, superseded, ignored or accepted."""
+    body = flask.request.get_data()
+    signatures.verify_webhook(dict(flask.request.headers), body, _jira_secret)
+    identifier = flask.request.headers.get(deliveries.IDENTIFIER_HEADER)
+    told = deliveries.normalise(body, identifier, clock.utc_now())
+    match told:
+        case Ignored(reason):
+            return _answer("jira", "ignored", reason=reason)
+        case NeedsFetch():
+            _queue(Task(fetch=told))
+            return _answer("jira", "accepted", event_type=told.event_type, fetching=list(told.issues))
+        case Delivery():
+            return _record(told)
+
+
+@app.post("/webhooks/commits")
+def pushes() -> tuple[flask.Response, int]:
+    """Link the commits of a push or a pull request to the issues that they name."""
+    body = flask.request.get_data()
+    signatures.verify_webhook(dict(flask.request.headers), body, _commit_secret)
+    told = commits.normalise(_json_of_form(body))
+    if isinstance(told, Ignored):
+        return _answer("commits", "ignored", reason=told.reason)
+    linked = commits.keep_known(told, _project_is_known)
+    if not linked:
+        return _answer("commits", "ignored", reason="no commit names an issue of a known project")
+    touched = _commits.record_commits(linked)
+    queued = _queue_if_possible(Task(touched=touched))
+    return _answer("commits", "stored", commits=len(linked), issue_keys=list(touched), correlation_queued=queued)
+
+
+def _record(delivery: Delivery) -> tuple[flask.Response, int]:
+    recorded = _store.record(delivery)
+    # Of a duplicate too: it may be the retry of a delivery that was stored by a process which then crashed.
+    queued = _queue_if_possible(Task(touched=recorded.issue_keys))
+    return _answer(
+        "jira",
+        recorded.outcome.value,
+        event_type=delivery.event_type,
+        issue_key=delivery.issue_key,
+        issue_keys=list(recorded.issue_keys),
+        updated_at=delivery.stamp.version_at,
+        correlation_queued=queued,
+    )
+
+
+def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, int]:
+    metrics.count("WebhookDelivery", source=source, outcome=status)
+    _logger.info("webhook_delivery", source=source, status=status, **fields)
+    return flask.jsonify(status=status, **fields), 202
+
+
+def _queue(task: Task) -> None:
+    try:
+        _sqs.send_message(QueueUrl=_environment.jira_queue_url, MessageBody=task.to_body())
+    except (ClientError, BotoCoreError) as error:
+        raise aws.translate(error, "queue the work that the delivery leaves") from None
+
+
+def _queue_if_possible(task: Task) -> bool:
+    try:
+        _queue(task)
+    except errors.SwitchboardError as error:
+        metrics.count("CorrelationNotQueued")
+        _logger.error("correlation_not_queued", error, issue_keys=task.touched)
+        return False
+    return True
+
+
+def _project_is_known(project_key: str) -> bool:
+    return project_key in _environment.jira_projects or _issues.project_is_known(project_key)
+
+
+def _json_of_form(body: bytes) -> bytes:
+    """GitHub sends JSON, or a form with the JSON in its field ``payload``, as the webhook is set up."""
+    if flask.request.mimetype != "application/x-www-form-urlencoded":
+        return body
+    return flask.request.form.get("payload", "").encode()
+
+
+@functools.cache
+def _bucket_snapshots() -> BucketSnapshots:
+    return BucketSnapshots(aws.make_client("s3", read_timeout_seconds=5), _environment.artifact_bucket_name)

@@ -1,0 +1,315 @@
+"""The deep health check: does each thing that Switchboard stands on work, asked by doing what the functions do.
+
+Used by handlers/health.py on a schedule and by the command line; ``GET /health`` has nothing to do with it. Each check runs
+in a thread of its own, all at once, and has ten seconds: what hangs is one failed check, and stops no other.
+
+A table that Switchboard writes to is written to::
+
+    key schema as expected? ──► put a sentinel ──► read it back ──► delete it ──► is it gone?
+                                                                       └ always, since a put that failed may have been done
+
+A sentinel that stays behind is a failed check, and expires within the hour. It is in the way of nobody: its key is none of
+an issue, an event or a session, and it has no attribute that an index is keyed by.
+"""
+
+import enum
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws, clock, errors
+from lib.environment import HealthEnvironment
+from lib.log import scrub
+from lib.secrets import Secret
+
+CHECK_SECONDS = 10.0
+"""A check that takes longer has failed."""
+
+SENTINEL_PREFIX = "health#"
+"""Begins the HASH key of every sentinel. No issue key, event or session begins so."""
+
+_SENTINEL_RANGE = "SENTINEL"
+_SENTINEL_LIFE = timedelta(hours=1)
+# Shorter than the client's own: a check has no time for five attempts of 20 s.
+_JIRA_TIMEOUT_SECONDS = (2.0, 4.0)
+
+MakeClient = Callable[[str], Any]
+
+
+class Status(enum.StrEnum):
+    """What a check came to."""
+
+    OK = "ok"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check.
+
+    Attributes:
+        name: ``lease_table``, ``jira_issues_table``, ``operations_table``, ``secrets`` or ``jira``: always the same ones, so
+            that an alarm can watch each.
+        status: what it came to.
+        detail: what was found, or what is wrong; no secret.
+        latency_ms: how long it took.
+    """
+
+    name: str
+    status: Status
+    detail: str
+    latency_ms: float
+
+    def as_json(self) -> dict[str, Any]:
+        """The check as JSON values."""
+        return {
+            "name": self.name,
+            "status": self.status.value,
+            "detail": self.detail,
+            "latency_ms": round(self.latency_ms, 1),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks of one run, and when it was."""
+
+    checks: tuple[Check, ...]
+    generated_at: datetime
+    version: str = "unknown"
+
+    @property
+    def ok(self) -> bool:
+        """Whether no check failed. A skipped one has not."""
+        return not self.failed
+
+    @property
+    def failed(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.status is Status.FAILED)
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as JSON values, its time in Phoenix."""
+        return {
+            "status": (Status.OK if self.ok else Status.FAILED).value,
+            "checks": [check.as_json() for check in self.checks],
+            "time": clock.phoenix(self.generated_at),
+            "timezone": clock.TIMEZONE,
+            "version": self.version,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableLayout:
+    """What a table must look like, both keys being texts. ``ttl`` is empty for a table that is only read."""
+
+    hash_key: str
+    range_key: str
+    ttl: str = ""
+
+    def key(self, hash_value: str, range_value: str) -> dict[str, Any]:
+        """A key of the table."""
+        return {self.hash_key: {"S": hash_value}, self.range_key: {"S": range_value}}
+
+
+LEASE_TABLE = TableLayout("userEmail", "uuid")
+JIRA_ISSUES = TableLayout("issue_key", "updated_at", ttl="expires_at")
+OPERATIONS = TableLayout("session_id", "operation_key", ttl="expires_at")
+
+
+def run_checks(
+    environment: HealthEnvironment,
+    *,
+    make_client: MakeClient = aws.make_client,
+    now: clock.Clock = clock.utc_now,
+    seconds: float = CHECK_SECONDS,
+) -> Report:
+    """Run every check and report on it. Raises nothing: what goes wrong is a failed check.
+
+    Args:
+        environment: names what is checked.
+        make_client: makes the AWS client of a service.
+        now: the clock.
+        seconds: how long each check may take, and so, since they run at once, all of them.
+    """
+    clients = _Clients(make_client)
+    probes: dict[str, _Probe] = {
+        "lease_table": lambda: _check_readable(clients("dynamodb"), environment.lease_table_name, LEASE_TABLE),
+        "jira_issues_table": lambda: _check_writable(
+            clients("dynamodb"), environment.jira_issues_table_name, JIRA_ISSUES, now()
+        ),
+        "operations_table": lambda: _check_writable(clients("dynamodb"), environment.operations_table_name, OPERATIONS, now()),
+        "secrets": lambda: _check_secrets(clients, environment.secret_arns),
+        "jira": lambda: _check_jira(clients, environment, seconds),
+    }
+    running = [_Running(name, probe) for name, probe in probes.items()]
+    deadline = clock.monotonic() + seconds
+    checks = tuple(probe.check_by(deadline, seconds) for probe in running)
+    return Report(checks, now(), environment.version)
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    detail: str
+    status: Status = Status.OK
+
+
+_Probe = Callable[[], _Finding]
+
+
+class _Running:
+    """A check that runs in its own thread: a daemon, so that one that hangs for ever keeps no process alive."""
+
+    def __init__(self, name: str, probe: _Probe) -> None:
+        self._name = name
+        self._probe = probe
+        self._started_at = clock.monotonic()
+        self._check: Check | None = None
+        self._thread = threading.Thread(target=self._run, name=f"health-{name}", daemon=True)
+        self._thread.start()
+
+    def check_by(self, deadline: float, seconds: float) -> Check:
+        """The check, or a failed one if it is not done by ``deadline``."""
+        self._thread.join(max(0.0, deadline - clock.monotonic()))
+        return self._check or self._told(_Finding(f"not done within {seconds:g} s", Status.FAILED))
+
+    def _run(self) -> None:
+        try:
+            finding = self._probe()
+        except errors.SwitchboardError as error:
+            finding = _Finding(str(error), Status.FAILED)
+        except Exception as error:
+            finding = _Finding(f"the check itself failed: {type(error).__name__}", Status.FAILED)
+        self._check = self._told(finding)
+
+    def _told(self, finding: _Finding) -> Check:
+        return Check(self._name, finding.status, scrub(finding.detail), (clock.monotonic() - self._started_at) * 1000)
+
+
+@dataclass(slots=True)
+class _Clients:
+    """One client a service, whichever thread asks first: making one is not thread-safe, using one is."""
+
+    make: MakeClient
+    made: dict[str, Any] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, service: str) -> Any:
+        with self.lock:
+            if service not in self.made:
+                self.made[service] = self.make(service)
+            return self.made[service]
+
+
+def _check_readable(client: Any, table_name: str, layout: TableLayout) -> _Finding:
+    """The key schema, and a read of a key that is not there: all that Switchboard may do to this table."""
+    problems = _Problems()
+    problems.attempt(lambda: _check_schema(client, table_name, layout))
+    problems.attempt(lambda: _expect(client, table_name, layout.key(_sentinel_name(), _SENTINEL_RANGE), None))
+    return problems.finding("key schema as expected, readable")
+
+
+def _check_writable(client: Any, table_name: str, layout: TableLayout, now: datetime) -> _Finding:
+    key = layout.key(_sentinel_name(), _SENTINEL_RANGE)
+    sentinel = {**key, layout.ttl: {"N": str(clock.epoch_s(now + _SENTINEL_LIFE))}}
+    problems = _Problems()
+    problems.attempt(lambda: _check_schema(client, table_name, layout))
+    if problems.attempt(lambda: _call("put a sentinel", client.put_item, TableName=table_name, Item=sentinel)):
+        problems.attempt(lambda: _expect(client, table_name, key, sentinel))
+    if problems.attempt(lambda: _call("delete the sentinel", client.delete_item, TableName=table_name, Key=key)):
+        problems.attempt(lambda: _expect(client, table_name, key, None))
+    return problems.finding("key schema as expected, a sentinel put, read back and deleted")
+
+
+class _Problems:
+    """What went wrong in the steps of a check. One step's failure does not stop the next."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+
+    def attempt(self, step: Callable[[], object]) -> bool:
+        """Take a step; whether it went well."""
+        try:
+            step()
+        except errors.SwitchboardError as error:
+            self._found.append(str(error))
+            return False
+        return True
+
+    def finding(self, all_well: str) -> _Finding:
+        return _Finding("; ".join(self._found), Status.FAILED) if self._found else _Finding(all_well)
+
+
+def _check_schema(client: Any, table_name: str, layout: TableLayout) -> None:
+    table = _call("describe the table", client.describe_table, TableName=table_name)["Table"]
+    kinds = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
+    keys = [(entry["KeyType"], entry["AttributeName"], kinds[entry["AttributeName"]]) for entry in table["KeySchema"]]
+    expected = [("HASH", layout.hash_key, "S"), ("RANGE", layout.range_key, "S")]
+    if sorted(keys) != expected:
+        raise errors.ConfigurationError(f"the table is keyed by {_schema(keys)}, not by {_schema(expected)}")
+
+
+def _schema(keys: list[tuple[str, str, str]]) -> str:
+    return ", ".join(f"{name} ({kind}, {role})" for role, name, kind in sorted(keys))
+
+
+def _expect(client: Any, table_name: str, key: Mapping[str, Any], expected: Mapping[str, Any] | None) -> None:
+    answer = _call("read the sentinel", client.get_item, TableName=table_name, Key=key, ConsistentRead=True)
+    found = answer.get("Item")
+    if found != expected:
+        text = (
+            "a sentinel is still there after it was deleted"
+            if expected is None
+            else "the sentinel read back is not the one put"
+        )
+        raise errors.UnavailableError(text)
+
+
+def _call(doing: str, call: Callable[..., Any], **arguments: Any) -> Any:
+    try:
+        return aws.retry_throttled_once(lambda: call(**arguments))
+    except (ClientError, BotoCoreError) as error:
+        raise aws.translate(error, doing) from None
+
+
+def _check_secrets(clients: _Clients, arns: tuple[str, ...]) -> _Finding:
+    if not arns:
+        return _Finding("not configured", Status.SKIPPED)
+    problems = _Problems()
+    for arn in arns:
+        problems.attempt(lambda arn=arn: _check_secret(clients("secretsmanager"), arn))  # type: ignore[misc]
+    return problems.finding(f"{len(arns)} readable")
+
+
+def _check_secret(client: Any, arn: str) -> None:
+    try:
+        Secret(client, arn).current()
+    except errors.SwitchboardError as error:
+        raise errors.ConfigurationError(f"{arn.rpartition(':')[2]}: {error}") from None
+
+
+def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: float) -> _Finding:
+    if not (environment.jira_base_url and environment.jira_email and environment.jira_api_token_arn):
+        return _Finding("not configured", Status.SKIPPED)
+    from lib.jira.client import JiraClient  # noqa: PLC0415 - its import is a tenth of a second, and others wait
+
+    deadline = clock.monotonic() + seconds
+    client = JiraClient(
+        environment.jira_base_url,
+        environment.jira_email,
+        Secret(clients("secretsmanager"), environment.jira_api_token_arn).current(),
+        seconds_left=lambda: deadline - clock.monotonic(),
+        timeout=_JIRA_TIMEOUT_SECONDS,
+    )
+    client.check_credentials()
+    return _Finding("answers, and takes the token")
+
+
+def _sentinel_name() -> str:
+    return SENTINEL_PREFIX + uuid.uuid4().hex

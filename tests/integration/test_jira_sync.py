@@ -1,0 +1,277 @@
+"""Signed HTTP in, table out: a Jira site's webhooks come disordered, doubled and late, and the table ends as Jira is."""
+
+import hmac
+import itertools
+import json
+import random
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
+from tests.support.cloud import Cloud, until
+
+_numbers = itertools.count(1)
+
+
+def issue_key(project: str = "OPS") -> str:
+    return f"{project}-{next(_numbers)}"
+
+
+def at(minute: float) -> datetime:
+    return datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(minutes=minute)
+
+
+def delivery(
+    key: str, minute: float, *, event: str = "jira:issue_updated", sent: float | None = None, **fields: Any
+) -> dict[str, Any]:
+    """A webhook body: the issue as of ``minute``, sent then or at ``sent``."""
+    base = {
+        "summary": f"{key} at {minute}",
+        "status": {"name": "To Do"},
+        "assignee": None,
+        "fixVersions": [],
+        "updated": at(minute).strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+        "project": {"key": key.split("-", maxsplit=1)[0]},
+    }
+    return {
+        "timestamp": int(at(minute if sent is None else sent).timestamp() * 1000),
+        "webhookEvent": event,
+        "issue": {"id": str(10_000 + int(key.split("-")[1])), "key": key, "fields": base | fields},
+        "changelog": {"id": "1", "items": []},
+    }
+
+
+def post(
+    cloud: Cloud,
+    body: dict[str, Any] | bytes,
+    identifier: str | None = None,
+    path: str = "/webhooks/jira",
+    secret: str = JIRA_SECRET,
+) -> Any:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {
+        "Content-Type": "application/json",
+        "X-Hub-Signature": "sha256=" + hmac.new(secret.encode(), raw, "sha256").hexdigest(),
+        "X-Atlassian-Webhook-Identifier": identifier or str(uuid.uuid4()),
+    }
+    return requests.post(cloud.http_url + path, data=raw, headers=headers, timeout=60)
+
+
+def row(cloud: Cloud, key: str, updated_at: str = "HEAD") -> dict[str, Any] | None:
+    answer = cloud.client("dynamodb").get_item(
+        TableName=cloud.outputs["jira_issues_table_name"],
+        Key={"issue_key": {"S": key}, "updated_at": {"S": updated_at}},
+        ConsistentRead=True,
+    )
+    item: dict[str, Any] | None = answer.get("Item")
+    return item
+
+
+def keys_in(cloud: Cloud, index: str, name: str, value: str) -> set[str]:
+    answer = cloud.client("dynamodb").query(
+        TableName=cloud.outputs["jira_issues_table_name"],
+        IndexName=index,
+        KeyConditionExpression="#name = :value",
+        ExpressionAttributeNames={"#name": name},
+        ExpressionAttributeValues={":value": {"S": value}},
+    )
+    return {item["issue_key"]["S"] for item in answer["Items"]}
+
+
+def test_the_answers_are_stored_duplicate_and_superseded(cloud: Cloud) -> None:
+    key = issue_key()
+    new, old = delivery(key, 10), delivery(key, 5)
+    assert post(cloud, new, "a").json()["status"] == "stored"
+    assert post(cloud, new, "a").json()["status"] == "duplicate"
+    answer = post(cloud, old, "b")
+    assert (answer.status_code, answer.json()["status"]) == (202, "superseded")
+    head = row(cloud, key)
+    assert head is not None
+    assert head["version_at"] == {"S": "2026-03-01T12:10:00.000000Z"}
+    assert head["summary"] == {"S": f"{key} at 10"}
+    assert row(cloud, key, "2026-03-01T12:05:00.000000Z") is not None, "the older delivery is kept as history"
+
+
+def test_head_has_the_attributes_that_are_promised(cloud: Cloud) -> None:
+    key = issue_key()
+    post(cloud, delivery(key, 1, assignee={"accountId": "abc"}, fixVersions=[{"name": "1.0"}, {"name": "2.0"}]), "id-1")
+    head = row(cloud, key)
+    assert head is not None
+    assert head["event_at"] == {"N": str(int(at(1).timestamp() * 1000))}
+    assert head["idempotency_key"] == {"S": "id-1"}
+    assert head["deleted"] == {"BOOL": False}
+    assert head["project_key"] == {"S": "OPS"}
+    assert head["issue_number"] == {"N": key.split("-")[1]}
+    assert head["status"] == {"S": "To Do"}
+    assert head["assignee"] == {"S": "abc"}
+    assert head["fix_versions"] == {"L": [{"S": "1.0"}, {"S": "2.0"}]}
+
+
+def test_a_late_update_does_not_bring_a_deleted_issue_back_and_a_re_creation_does(cloud: Cloud) -> None:
+    key = issue_key()
+    post(cloud, delivery(key, 1))
+    post(cloud, delivery(key, 2, event="jira:issue_deleted", sent=3))
+    assert post(cloud, delivery(key, 2.5)).json()["status"] == "superseded"
+    head = row(cloud, key)
+    assert head is not None
+    assert head["deleted"] == {"BOOL": True}
+    assert key not in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
+    assert row(cloud, key, "2026-03-01T12:03:00.000000Z") is not None, "the tombstone stands at the deletion's own time"
+
+    assert post(cloud, delivery(key, 4, event="jira:issue_created")).json()["status"] == "stored"
+    assert key in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
+
+
+def test_a_moved_issue_is_found_under_its_new_key_and_the_old_one_says_where_it_went(cloud: Cloud) -> None:
+    old, new = issue_key(), issue_key("GOLD")
+    post(cloud, delivery(old, 1))
+    moved = delivery(new, 2)
+    moved["issue_event_type_name"] = "issue_moved"
+    moved["changelog"] = {"items": [{"field": "Key", "fromString": old, "toString": new}]}
+    assert post(cloud, moved).json()["issue_keys"] == [new, old]
+    head = row(cloud, old)
+    assert head is not None
+    assert (head["deleted"], head["moved_to"]) == ({"BOOL": True}, {"S": new})
+    assert new in keys_in(cloud, "ProjectIndex", "project_key", "GOLD")
+    assert old not in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_any_order_with_duplicates_ends_in_the_state_that_jira_is_in(cloud: Cloud, seed: int) -> None:
+    chance = random.Random(seed)
+    key = issue_key()
+    versions = [
+        delivery(key, minute, status={"name": f"S{minute}"}, fixVersions=[{"name": f"v{minute}"}]) for minute in range(8)
+    ]
+    sent = [(body, f"{seed}-{number}") for number, body in enumerate(versions)] * 2
+    chance.shuffle(sent)
+    for body, identifier in sent:
+        assert post(cloud, body, identifier).status_code == 202
+    head = row(cloud, key)
+    assert head is not None
+    assert head["status"] == {"S": "S7"}
+    assert key in keys_in(cloud, "FixVersionIndex", "fix_version", "v7")
+    for minute in range(7):
+        assert key not in keys_in(cloud, "StatusIndex", "status", f"S{minute}")
+        assert key not in keys_in(cloud, "FixVersionIndex", "fix_version", f"v{minute}")
+
+
+def test_an_event_without_the_issues_state_is_fetched_from_jira(cloud: Cloud, jira: str) -> None:
+    made = requests.post(f"{jira}/_standin/issues", json={"project": "FETCH", "summary": "as Jira has it"}, timeout=10)
+    key = made.json()["key"]
+    body = {"timestamp": 1, "webhookEvent": "comment_created", "issue": {"id": "1", "key": key, "fields": {"summary": "few"}}}
+    answer = post(cloud, body)
+    assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+
+    head = until(lambda: row(cloud, key), 20)
+    assert head["summary"] == {"S": "as Jira has it"}
+
+
+def test_an_event_without_an_issue_is_ignored_and_says_why(cloud: Cloud) -> None:
+    answer = post(cloud, {"timestamp": 1, "webhookEvent": "sprint_started", "sprint": {"id": 1}})
+    assert (answer.status_code, answer.json()["status"]) == (202, "ignored")
+    assert answer.json()["reason"]
+
+
+def test_six_megabytes_of_issue_still_sync(cloud: Cloud) -> None:
+    key = issue_key()
+    body = delivery(key, 1, description="x" * 6_000_000)
+    assert post(cloud, body).json()["status"] == "stored"
+    version = row(cloud, key, "2026-03-01T12:01:00.000000Z")
+    assert version is not None
+    stored = cloud.client("s3").get_object(Bucket=cloud.outputs["artifact_bucket_name"], Key=version["raw_object"]["S"])
+    assert stored["ContentEncoding"] == "gzip"
+
+
+@pytest.mark.parametrize(
+    ("path", "secret"), [("/webhooks/jira", "wrong"), ("/webhooks/commits", "wrong"), ("/webhooks/jira", COMMIT_SECRET)]
+)
+def test_a_wrong_secret_opens_nothing(cloud: Cloud, path: str, secret: str) -> None:
+    assert post(cloud, {}, path=path, secret=secret).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"null", b"\xff", b'{"webhookEvent": "jira:issue_updated", "issue": {"key": "no key"}}']
+)
+def test_a_signed_body_that_is_no_delivery_is_400(cloud: Cloud, body: bytes) -> None:
+    answer = post(cloud, body)
+    assert answer.status_code in {400, 202}
+    if answer.status_code == 202:
+        assert answer.json()["status"] == "ignored"
+
+
+def push(*messages: str) -> dict[str, Any]:
+    commits = [
+        {"id": uuid.uuid4().hex + "12345678", "message": message, "timestamp": "2026-03-01T12:00:00-07:00"}
+        for message in messages
+    ]
+    return {"ref": "refs/heads/main", "repository": {"full_name": "acme/site"}, "commits": commits}
+
+
+def test_commits_that_name_an_issue_are_linked_and_correlated(cloud: Cloud) -> None:
+    key = issue_key()
+    post(cloud, delivery(key, 1))
+    answer = post(
+        cloud, push(f"{key}: make it so", "no issue, but UTF-8 and SHA-256"), path="/webhooks/commits", secret=COMMIT_SECRET
+    )
+    assert (answer.status_code, answer.json()["status"]) == (202, "stored")
+    assert answer.json()["issue_keys"] == [key]
+
+    def matched() -> dict[str, Any] | None:
+        correlation = row(cloud, key, "CORRELATION")
+        return correlation if correlation and correlation["state"] == {"S": "matched"} else None
+
+    correlation = until(matched, 20)
+    assert len(correlation["commits"]["L"]) == 1
+    assert correlation["generated_at"]["S"].endswith("-07:00")
+    assert correlation["timezone"] == {"S": "America/Phoenix"}
+
+
+def test_commits_that_name_no_known_project_are_ignored(cloud: Cloud) -> None:
+    answer = post(cloud, push("UTF-8 and NOBODY-1"), path="/webhooks/commits", secret=COMMIT_SECRET)
+    assert (answer.status_code, answer.json()["status"]) == (202, "ignored")
+
+
+def test_a_batch_leaves_one_run_record_of_the_schema(cloud: Cloud) -> None:
+    key = issue_key()
+    post(cloud, delivery(key, 1))
+    s3, bucket = cloud.client("s3"), cloud.outputs["artifact_bucket_name"]
+
+    def record() -> dict[str, Any] | None:
+        for entry in s3.list_objects_v2(Bucket=bucket, Prefix="runs/correlation/").get("Contents", []):
+            found = json.loads(s3.get_object(Bucket=bucket, Key=entry["Key"])["Body"].read())
+            if any(issue["issue_key"] == key for issue in found["issues"]):
+                return dict(found)
+        return None
+
+    found = until(record, 20)
+    assert set(found) >= {"run_id", "git_sha", "generated_at", "timezone", "issues"}
+    assert found["generated_at"].endswith("-07:00")
+
+
+def test_a_message_that_no_one_can_read_ends_in_the_dead_letter_queue(cloud: Cloud) -> None:
+    sqs = cloud.client("sqs")
+    urls = sqs.list_queues()["QueueUrls"]
+    work = next(url for url in urls if "jira-work-" in url and "dead" not in url)
+    dead = next(url for url in urls if "jira-work-dead-letters" in url)
+    sqs.send_message(QueueUrl=work, MessageBody="not a task")
+
+    def letter() -> bool:
+        messages = sqs.receive_message(QueueUrl=dead).get("Messages", [])
+        return any(message["Body"] == "not a task" for message in messages)
+
+    until(letter, 30)
+
+
+def test_no_secret_and_no_address_is_in_the_logs(cloud: Cloud) -> None:
+    key = issue_key()
+    person = {"accountId": "abc", "emailAddress": "grace@sandbox.example", "displayName": "Grace"}
+    post(cloud, delivery(key, 1, assignee=person, description="write to grace@sandbox.example"))
+    until(lambda: row(cloud, key, "CORRELATION"), 20)
+    text = "\n".join([*cloud.log_lines("webhooks"), *cloud.log_lines("jira_worker")])
+    assert "@" not in text
+    assert JIRA_SECRET not in text

@@ -1,0 +1,77 @@
+"""An AWS inside this process, for functions loaded by :mod:`tests.support.functions`: every client that ``lib.aws`` makes is
+answered by moto, without a server between them. And the tables as the stack makes them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from moto import mock_aws
+from moto.core import patch_client
+
+from lib import aws
+from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, Layout
+from tests.support.aws_environment import REGION, set_all
+
+ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
+
+
+@contextmanager
+def moto_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have moto answer every client made meanwhile. AWS is empty at first."""
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    set_all(monkeypatch, {"AWS_DEFAULT_REGION": REGION, **credentials})
+    make_client = aws.make_client
+
+    def make_patched(service: str, **options: Any) -> Any:
+        client = make_client(service, **options)
+        patch_client(client)
+        return client
+
+    monkeypatch.setattr(aws, "make_client", make_patched)
+    with mock_aws():
+        yield
+
+
+def create_tables() -> None:
+    """The lease, the issues and the operations table."""
+    create_table(LEASES, LEASE_TABLE)
+    create_table(ISSUES, JIRA_ISSUES)
+    create_table(OPERATIONS, JIRA_OPERATIONS)
+
+
+def create_table(name: str, layout: Layout) -> None:
+    """A table keyed and indexed as ``layout`` says."""
+    indexes = [
+        {
+            "IndexName": index.name,
+            "KeySchema": _keys(index.hash_key, index.range_key),
+            "Projection": {"ProjectionType": "ALL"},
+        }
+        for index in layout.indexes
+    ]
+    aws.make_client("dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=_keys(layout.hash_key, layout.range_key),
+        AttributeDefinitions=[
+            {"AttributeName": key, "AttributeType": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()
+        ],
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    )
+
+
+def create_bucket() -> None:
+    """The artifact bucket."""
+    aws.make_client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+
+
+def create_secret(name: str, value: str) -> str:
+    """A secret; its ARN."""
+    return str(aws.make_client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"])
+
+
+def _keys(hash_key: str, range_key: str) -> list[dict[str, str]]:
+    return [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]

@@ -1,0 +1,115 @@
+"""The deep health check as the schedule and a person start it: a report, a metric a check, and no failing invocation."""
+
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from lib import errors
+from tests.support.emf import metrics_in
+from tests.support.functions import load
+from tests.support.http_events import http_event, status_and_body
+from tests.support.lambda_context import LambdaContext
+from tests.support.log_lines import LogLines
+from tests.support.moto_inside import ISSUES, LEASES, OPERATIONS, create_secret, create_tables, moto_inside
+
+SECRET = "it opens doors"
+SCHEDULED = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
+
+
+@pytest.fixture(autouse=True)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with moto_inside(monkeypatch):
+        create_tables()
+        yield
+
+
+@pytest.fixture
+def variables() -> dict[str, str]:
+    return {
+        "LEASE_TABLE_NAME": LEASES,
+        "JIRA_ISSUES_TABLE_NAME": ISSUES,
+        "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "SECRET_ARNS": create_secret("webhook", SECRET),
+        "VERSION": "1.4.0",
+    }
+
+
+@pytest.fixture
+def health(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> ModuleType:
+    return load(monkeypatch, "health", variables)
+
+
+@pytest.fixture
+def ailing(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> ModuleType:
+    """The function of a stack whose operations table is gone."""
+    return load(monkeypatch, "health", {**variables, "OPERATIONS_TABLE_NAME": "nowhere"})
+
+
+@pytest.mark.parametrize("event", [{}, {"mode": "deep"}, SCHEDULED], ids=["empty", "mode", "schedule"])
+def test_an_invocation_without_a_request_checks_everything(health: ModuleType, event: dict[str, object]) -> None:
+    report = health.lambda_handler(event, LambdaContext())
+
+    assert report["status"] == "ok"
+    assert {check["name"]: check["status"] for check in report["checks"]} == {
+        "lease_table": "ok",
+        "jira_issues_table": "ok",
+        "operations_table": "ok",
+        "secrets": "ok",
+        "jira": "skipped",
+    }
+
+
+def test_what_fails_is_in_the_report_and_the_invocation_does_not_fail(ailing: ModuleType) -> None:
+    report = ailing.lambda_handler({}, LambdaContext())
+
+    assert report["status"] == "failed"
+    assert [check["name"] for check in report["checks"] if check["status"] == "failed"] == ["operations_table"]
+
+
+def test_each_check_that_was_made_is_one_metric(ailing: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    ailing.lambda_handler({}, LambdaContext())
+
+    metrics = [(metric.name, metric.dimensions["check"], metric.value) for metric in metrics_in(capsys.readouterr().out)]
+    assert sorted(metrics) == [
+        ("HealthCheckFailed", "operations_table", 1),
+        ("HealthCheckPassed", "jira_issues_table", 1),
+        ("HealthCheckPassed", "lease_table", 1),
+        ("HealthCheckPassed", "secrets", 1),
+    ]
+
+
+def test_the_log_names_what_failed(ailing: ModuleType) -> None:
+    lines = LogLines("health")
+    ailing.lambda_handler({}, LambdaContext("run-1"))
+
+    line = lines.only("health_check_failed")
+    assert (line["level"], line["check"], line["run_id"]) == ("ERROR", "operations_table", "run-1")
+    assert lines.only("health_report")["status"] == "failed"
+    assert SECRET not in lines.text
+
+
+@pytest.mark.parametrize("event", [None, [], {"mode": "shallow"}, {"mode": "deep", "more": 1}, {"detail-type": "LeaseExpired"}])
+def test_another_event_is_refused(health: ModuleType, event: object) -> None:
+    with pytest.raises(errors.InvalidInputError, match="neither an HTTP request"):
+        health.lambda_handler(event, LambdaContext())
+
+
+def test_the_same_clients_serve_the_next_run(health: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    health.lambda_handler({}, LambdaContext())
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr("lib.aws.make_client", refuse)
+    assert health.lambda_handler({}, LambdaContext())["status"] == "ok"
+
+
+def test_get_health_makes_no_aws_call_even_where_everything_is_configured(
+    ailing: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a client was made")
+
+    monkeypatch.setattr("lib.aws.make_client", refuse)
+    assert status_and_body(ailing.lambda_handler(http_event("GET", "/health"), LambdaContext()))[0] == 200
