@@ -59,6 +59,7 @@ ROUTES = (
     Route("POST", "/events", "notification", Authorization.NONE),  # signed: X-Hub-Signature
     Route("POST", "/webhooks/jira", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature
     Route("POST", "/webhooks/commits", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature(-256)
+    Route("ANY", "/shuttle/{proxy+}", "shuttle", Authorization.AWS_IAM),  # the function itself answers 404 and 405
     Route("GET", "/health", "health", Authorization.NONE),
 )
 

@@ -37,6 +37,7 @@ class Schedule:
 SCHEDULES = (
     Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),
     Schedule(name="sweep", when="cron(0 2 * * ? *)", entry_point="reconciliation", payload={"mode": "full"}),
+    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
     Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
 )
 

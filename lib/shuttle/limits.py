@@ -28,7 +28,7 @@ from lib.shuttle.writing import ABSENT, Check, Condition, Put, Statement, Update
 CLIENT_TOKEN_KEPT = timedelta(hours=24)
 
 
-class LimitExceededError(errors.InvalidInputError):
+class LimitExceededError(errors.LimitReachedError):
     """The shop's plan allows no more. ``limit`` is the name of the limit (a field of PlanLimits), ``allowed`` its value."""
 
     def __init__(self, limit: str, allowed: int) -> None:
@@ -39,6 +39,8 @@ class LimitExceededError(errors.InvalidInputError):
 
 class BillingInactiveError(errors.InvalidInputError):
     """The shop does not pay, so it can begin nothing."""
+
+    code = "billing_inactive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

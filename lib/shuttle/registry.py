@@ -5,7 +5,7 @@ transaction; jobs have :mod:`lib.shuttle.jobs`.
 from typing import Any
 
 from lib import clock, errors
-from lib.shuttle import entities, keys, writing
+from lib.shuttle import entities, items, keys, writing
 from lib.shuttle.entities import AppConfig, BillingState, Column, Schema, Session, Shop
 from lib.shuttle.plans import Plan
 from lib.shuttle.writing import ABSENT, Condition, Put, Update
@@ -13,6 +13,8 @@ from lib.shuttle.writing import ABSENT, Condition, Put, Update
 
 class SchemaChangedError(errors.InvalidInputError):
     """Somebody else saved a schema meanwhile: read the current one and decide again."""
+
+    code = "schema_changed"
 
 
 class Registry:
@@ -35,6 +37,27 @@ class Registry:
         """Put a shop that is new. False, and nothing changed, if it is there already."""
         return self._put(Put(item=entities.to_item(shop), condition=ABSENT), "install the shop")
 
+    def reconfigure(self, shop: Shop) -> Shop:
+        """Give a shop that is there the plan, billing state, settings and feature limits of ``shop``; it stays installed
+        since it was.
+
+        Raises:
+            NotFoundError: there is no such shop.
+        """
+        domain = shop.shop_domain
+        values = {"Plan": shop.plan, "BillingState": shop.billing_state, "Settings": shop.settings}
+        sets = {name: items.value_to_attribute(value) for name, value in values.items()}
+        if shop.feature_limits is not None:
+            sets["FeatureLimits"] = items.value_to_attribute(shop.feature_limits)
+        return self._change(
+            Update(
+                key=keys.shop(domain),
+                sets=sets | keys.shops_by_plan(domain, shop.plan, shop.billing_state).attributes(),
+                removes=("FeatureLimits",) if shop.feature_limits is None else (),
+                condition=Condition(expression="attribute_exists(#PK)"),
+            )
+        )
+
     def change_plan(self, domain: str, plan: Plan, billing_state: BillingState) -> Shop:
         """Move a shop to a plan and billing state.
 
@@ -47,10 +70,7 @@ class Registry:
             sets={"Plan": {"S": plan.value}, "BillingState": {"S": billing_state.value}} | sort_keys,
             condition=Condition(expression="attribute_exists(#PK)"),
         )
-        applied = writing.apply(self._client, self._table_name, change, "change the plan")
-        if not applied.accepted or applied.item is None:
-            raise errors.NotFoundError("the shop is not there")
-        return entities.from_item(Shop, applied.item)
+        return self._change(change)
 
     def save_schema(self, domain: str, columns: tuple[Column, ...], replaces: int) -> Schema:
         """Make a new version of the shop's schema the current one. ``replaces`` is the version it was made from, 0 for none.
@@ -81,6 +101,12 @@ class Registry:
     def save_app_config(self, config: AppConfig) -> None:
         """Put settings of the app, in place of earlier ones under their name."""
         self._put(Put(item=entities.to_item(config)), "save the app config")
+
+    def _change(self, change: Update) -> Shop:
+        applied = writing.apply(self._client, self._table_name, change, "change the shop")
+        if not applied.accepted or applied.item is None:
+            raise errors.NotFoundError("the shop is not there")
+        return entities.from_item(Shop, applied.item)
 
     def _put(self, row: Put, doing: str) -> bool:
         return writing.put(self._client, self._table_name, row, doing)

@@ -33,6 +33,10 @@ class TenantClient:
         """GetItem, of a row of the tenant's."""
         return self._client.get_item(**self._own(request, _key(request)))
 
+    def put_item(self, **request: Any) -> Any:
+        """PutItem, of a row of the tenant's."""
+        return self._client.put_item(**self._own(request, _key(request)))
+
     def update_item(self, **request: Any) -> Any:
         """UpdateItem, of a row of the tenant's."""
         return self._client.update_item(**self._own(request, _key(request)))

@@ -35,6 +35,8 @@ LEGAL: Mapping[JobStatus, frozenset[JobStatus]] = {
 class IllegalTransitionError(errors.InvalidInputError):
     """The job can't go from the status it has to the one wanted."""
 
+    code = "illegal_transition"
+
     def __init__(self, current: JobStatus, wanted: JobStatus) -> None:
         super().__init__(f"a job that is {current} can't become {wanted}")
         self.current = current

@@ -2,6 +2,7 @@
 
 * ``lambda invoke`` runs the function; moto would answer with a canned text.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
+* A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
 """
 
 import io
@@ -20,6 +21,7 @@ from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLa
 HANDLER = MotoRequestHandler
 """The request handler that the server of this application needs: it keeps S3's metadata headers as they are."""
 
+_FORM = "application/x-www-form-urlencoded"
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 
 
@@ -36,6 +38,8 @@ class AwsEndpoint:
         invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))
         if invocation and environ["REQUEST_METHOD"] == "POST" and self.invoker is not None:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
+            environ["CONTENT_TYPE"] = "application/octet-stream"
         if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
             _read_ahead(environ)  # a slow sender must not hold the lock
             with self._one_at_a_time:
