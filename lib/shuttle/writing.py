@@ -247,7 +247,7 @@ def _with_condition(
     values = dict(values)
     if condition is not None:
         request |= {"ConditionExpression": condition.expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
-        expression += condition.expression
+        expression = f"{expression} {condition.expression}"
         values |= condition.values
     names = {f"#{name}": name for name in _NAME.findall(expression)}
     if names:
