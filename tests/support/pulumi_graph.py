@@ -163,6 +163,8 @@ def _computed(type_: str, name: str) -> dict[str, str]:
             "apiEndpoint": f"https://{name}.execute-api.{REGION}.amazonaws.com",
             "executionArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{name}",
         }
+    if type_ == "aws:s3/bucket:Bucket":
+        return {"bucket": name}
     return {}
 
 

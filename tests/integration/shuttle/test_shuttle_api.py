@@ -74,7 +74,10 @@ def test_a_file_above_5_mib_comes_in_parts(api: ShuttleApi) -> None:
     assert upload["part_bytes"] == PART
     pieces = [content[begin : begin + PART] for begin in range(0, len(content), PART)]
     assert len(upload["part_urls"]) == len(pieces) == 2
-    etags = [requests.put(url, data=piece, timeout=60).headers["ETag"] for url, piece in zip(upload["part_urls"], pieces)]
+    etags = [
+        requests.put(url, data=piece, timeout=60).headers["ETag"]
+        for url, piece in zip(upload["part_urls"], pieces, strict=True)
+    ]
     parts = [{"part_number": number, "etag": etag} for number, etag in enumerate(etags, 1)]
     path, body = f"jobs/{made['job']['job_id']}/upload", {"upload_id": upload["upload_id"], "parts": parts}
 
@@ -88,9 +91,7 @@ def test_an_upload_of_other_parts_is_refused(api: ShuttleApi) -> None:
     shop = api.shop()
     made = shop.order(6 * 1024**2)
     path = f"jobs/{made['job']['job_id']}/upload"
-    answer = shop.call(
-        "POST", path, {"upload_id": made["upload"]["upload_id"], "parts": [{"part_number": 1, "etag": "no"}]}
-    )
+    answer = shop.call("POST", path, {"upload_id": made["upload"]["upload_id"], "parts": [{"part_number": 1, "etag": "no"}]})
     assert (answer.status_code, answer.json()["error"]) == (400, "malformed"), answer.text
 
 
@@ -218,9 +219,7 @@ def test_a_schema_has_versions_and_two_editors_do_not_overwrite_each_other(api: 
 def test_a_shop_is_installed_once_and_then_changed(api: ShuttleApi) -> None:
     path = f"/shuttle/shops/{new_domain()}"
     first = api.call("PUT", path, {"plan": "FREE"}).json()
-    second = api.call(
-        "PUT", path, {"plan": "SMALL", "billing_state": "SUSPENDED", "settings": {"csv_delimiter": ";"}}
-    ).json()
+    second = api.call("PUT", path, {"plan": "SMALL", "billing_state": "SUSPENDED", "settings": {"csv_delimiter": ";"}}).json()
 
     assert (first["installed"], second["installed"]) == (True, False)
     shop = api.call("GET", path).json()["shop"]
