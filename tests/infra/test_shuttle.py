@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lib.costs import pricing
 from lib.environment import ShuttleEnvironment
 from lib.shuttle import jobs, table
 from lib.shuttle.job import JOB_KEPT
@@ -203,6 +204,11 @@ def test_the_function_has_exactly_these_grants() -> None:
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }
+
+
+def test_costs_are_counted_at_the_memory_that_functions_have() -> None:
+    for function in declare().all(FUNCTION):
+        assert pricing.MEMORY_MB[function.name] == function.inputs["memorySize"]
 
 
 def test_every_path_of_shuttle_wants_a_signature() -> None:

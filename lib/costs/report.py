@@ -4,8 +4,8 @@ import dataclasses
 import json
 from collections.abc import Iterable
 
-from lib.shuttle import prices
-from lib.shuttle.pricing import Breakdown, Workload, monthly_costs
+from lib.costs import prices
+from lib.costs.pricing import Breakdown, Workload, monthly_costs
 
 #: The sizes that docs/costs.md shows.
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
@@ -56,9 +56,9 @@ def as_document() -> str:
         [
             "# What it costs",
             "",
-            "Written by `shuttle costs --document`; a test fails when it is not current. Dollars a month of 30 days,",
-            f"{prices.REGION}, prices as of {prices.AS_OF.isoformat()}, without free tier, discounts and data transfer out.",
-            "Other sizes: `shuttle costs <workload file>`, as a table or with `--json`.",
+            "Written by `python -m handlers.cli costs --document`; a test fails when it is not current. Dollars a month of 30",
+            f"days, {prices.REGION}, prices as of {prices.AS_OF.isoformat()}, without free tier, discounts, data transfer out.",
+            "Other sizes: `python -m handlers.cli costs <workload file>`, as a table or with `--json`.",
             "",
             "## By resource and events a day",
             "",

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lib.costs import report as cost_report
+from lib.costs.prices import PRICES, Meter
+from lib.costs.pricing import Line, Workload, monthly_costs
 from lib.errors import InvalidInputError
-from lib.shuttle import cost_report
-from lib.shuttle.prices import PRICES, Meter
-from lib.shuttle.pricing import Line, Workload, monthly_costs
 
 ENTRY_POINTS = {"notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"}
 TABLES = {"LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"}
@@ -95,5 +95,5 @@ def test_a_workload_file_that_makes_no_sense_is_refused(content: dict[str, objec
 
 
 def test_the_document_is_current() -> None:
-    document = pathlib.Path(__file__).parents[3] / "docs" / "costs.md"
+    document = pathlib.Path(__file__).parents[2] / "docs" / "costs.md"
     assert document.read_text(encoding="utf-8") == cost_report.as_document()

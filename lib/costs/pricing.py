@@ -1,7 +1,7 @@
 """What a month of a workload costs, by table, function and the rest. Pure: a workload in, lines of a bill out.
 
 What an event does — which rows it writes, how long which function runs — is written down here, flow by flow, from what
-the code does; prices stand in :mod:`lib.shuttle.prices`. It is an estimate in the middle of the day, not a bill: no free
+the code does; prices stand in :mod:`lib.costs.prices`. It is an estimate in the middle of the day, not a bill: no free
 tier, no retries, no cold starts.
 """
 
@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lib import errors
-from lib.shuttle.prices import PRICES, Meter
+from lib.costs.prices import PRICES, Meter
 
 DAYS = 30
 GB = 1024**3
+#: The memory of each function, as the stack sizes it; a test holds the two together.
+MEMORY_MB = dict.fromkeys(("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"), 512)
 #: What the import worker gets through a second, with 512 MB of memory.
 IMPORT_BYTES_A_SECOND = 8 * 1024**2
 
@@ -37,7 +39,7 @@ class Workload:
     operation_bytes: int = 800
     job_bytes: int = 900
     import_file_bytes: int = 2_000_000
-    history_days: int = 400
+    history_days: int = 365
     operations_days: int = 14
     log_bytes_per_invocation: int = 1_500
     log_retention_days: int = 30
@@ -130,6 +132,8 @@ def _imports(workload: Workload) -> float:
 
 
 _POLLS_AN_IMPORT = 5
+_DELIVERIES_A_BATCH = 2  # what collects in a second
+_CHANGE_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _HEALTH_CHECKS = 12 * 24 * DAYS  # every five minutes
 _SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _SWEEP_QUERIES = 16  # two statuses, eight shards
@@ -194,18 +198,21 @@ def _stored(table: str, size: float) -> Iterator[Line]:
 
 def _functions(workload: Workload) -> Iterator[Line]:
     imports = _imports(workload)
+    deliveries = _jira(workload) + _commits(workload)
     runs = (
-        ("notification", _leases(workload), 256, 0.12),
-        ("webhooks", _jira(workload) + _commits(workload), 256, 0.08),
-        ("approvals", _drafts(workload) * 2, 256, 0.15),
-        ("jira_worker", _drafts(workload), 256, 1.2),
-        ("reconciliation", DAYS, 512, 120.0),
-        ("shuttle", imports * (1 + _POLLS_AN_IMPORT), 512, 0.05),
-        ("shuttle", imports, 512, _import_seconds(workload)),
-        ("shuttle", _SWEEPS, 512, 0.3),
-        ("health", _HEALTH_CHECKS, 256, 0.2),
+        ("notification", _leases(workload), 0.12),
+        ("webhooks", deliveries, 0.08),
+        ("approvals", _drafts(workload) * 2, 0.15),
+        ("jira_worker", deliveries / _DELIVERIES_A_BATCH + _drafts(workload), 0.6),
+        ("reconciliation", DAYS, 120.0),
+        ("reconciliation", _CHANGE_SWEEPS, 3.0),
+        ("shuttle", imports * (1 + _POLLS_AN_IMPORT), 0.05),
+        ("shuttle", imports, _import_seconds(workload)),
+        ("shuttle", _SWEEPS, 0.3),
+        ("health", _HEALTH_CHECKS, 0.2),
     )
-    for function, count, megabytes, seconds in runs:
+    for function, count, seconds in runs:
+        megabytes = MEMORY_MB[function]
         log_gb = count * workload.log_bytes_per_invocation / GB
         yield Line(function, Meter.LAMBDA_REQUEST, count)
         yield Line(function, Meter.LAMBDA_DURATION, count * seconds * megabytes / 1024)
@@ -220,7 +227,9 @@ def _the_rest(workload: Workload) -> Iterator[Line]:
     yield Line("HTTP API", Meter.API_REQUEST, requests)
     yield Line("event bus", Meter.EVENT, _leases(workload))
     yield Line("notification topic", Meter.SNS_PUBLISH, _leases(workload))
-    yield Line("queues", Meter.SQS_REQUEST, (_drafts(workload) + imports) * 3)  # send, receive, delete
+    yield Line(
+        "queues", Meter.SQS_REQUEST, (_jira(workload) + _commits(workload) + _drafts(workload) + imports) * 3
+    )  # send, receive, delete
     yield Line("import bucket", Meter.S3_WRITE, imports * 1.2)
     yield Line("import bucket", Meter.S3_READ, imports)
     yield Line("import bucket", Meter.S3_STORAGE, uploaded_a_day * min(90, workload.upload_days_total))
