@@ -9,7 +9,7 @@ import time
 from rich.console import Console
 
 from stack.local.cloud import LocalCloud, StartError
-from stack.local.demo import jira, leases
+from stack.local.demo import jira, leases, shuttle
 from stack.local.demo.stage import Stage
 
 CONFIG = {**leases.CONFIG, **jira.CONFIG}
@@ -33,4 +33,5 @@ def run() -> int:
         console.print(f"  AWS API  {ready.aws_url}   HTTP API  {ready.http_url}   region {ready.region}")
         leases.tell(cloud, stage)
         jira.tell(cloud, stage)
+        shuttle.tell(cloud, stage)
     return stage.close()
