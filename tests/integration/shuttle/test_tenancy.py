@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from lib.shuttle.entities import BillingState
+from lib.shuttle.entities import AppConfig, BillingState, Column
 from lib.shuttle.job import JobStatus, Outcome
 from lib.shuttle.jobs import Jobs
 from lib.shuttle.plans import Plan
+from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from lib.shuttle.tenancy import TenantClient, TenantViolationError
 from tests.support.shuttle import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
@@ -37,6 +38,7 @@ def test_everything_that_a_shop_does_stays_within_its_partitions(shuttle_table: 
 def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
     theirs = shuttle_table.jobs.create(OTHER, an_order()).job_id
     jobs, repository = (kind(tenant, shuttle_table.name, shuttle_table.clock) for kind in (Jobs, Repository))
+    registry = Registry(tenant, shuttle_table.name, shuttle_table.clock)
     shuttle_table.client.forget()
     for attempt in (
         lambda: repository.shop(OTHER),
@@ -54,6 +56,10 @@ def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tena
         lambda: jobs.start(OTHER, theirs),
         lambda: jobs.cancel(OTHER, theirs),
         jobs.sweep,
+        lambda: registry.install(a_shop(OTHER)),
+        lambda: registry.reconfigure(a_shop(OTHER)),
+        lambda: registry.save_schema(OTHER, (Column(name="sku"),), 0),
+        lambda: registry.save_app_config(AppConfig(name="imports", values={}, updated_at=NOON)),
     ):
         with pytest.raises(TenantViolationError):
             attempt()
@@ -88,6 +94,6 @@ def test_a_transaction_with_one_row_of_another_shop_is_refused_whole(shuttle_tab
     assert shuttle_table.get_raw(f"SHOP#{DOMAIN}", "X") == {}
 
 
-@pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_item", "put_item"])
+@pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_item", "batch_write_item"])
 def test_what_the_check_does_not_know_is_not_there(tenant: TenantClient, method: str) -> None:
     assert not hasattr(tenant, method)
