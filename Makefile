@@ -1,5 +1,7 @@
 # `make demo` and `make test` need nothing but Python 3.11 or newer and the package registry.
 PYTHON ?= python3
+HTTP_PORT ?= 8080
+AWS_PORT ?= 4566
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -20,8 +22,8 @@ setup: .venv/installed ## make .venv and install everything pinned
 demo: setup ## every flow on sample events, narrated, in the local cloud
 	@$(BIN)/python -m stack.local demo
 
-dev: setup ## the local cloud, until Ctrl-C
-	@$(BIN)/python -m stack.local up
+dev: setup ## the local cloud on fixed ports, until Ctrl-C
+	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
 
 test: setup ## the whole test suite
 	@$(BIN)/python -m pytest

@@ -23,12 +23,13 @@ from lib.jira.tasks import Task, fetch_and_record, read_task
 from lib.log import Logger
 from lib.secrets import Secret
 
-_RESERVE_SECONDS = 20.0
-"""Kept back of the invocation's time for the recomputes and the record."""
+_RESERVE_SECONDS = 60.0
+"""Kept back of the invocation's time: Jira may leave two last requests unanswered (a link names two issues, and a request
+takes up to 23 s), and then come the recomputes and the record. An invocation that runs out of time fails every message."""
 
 _environment = JiraWorkerEnvironment.read()
 _logger = Logger("jira_worker")
-_dynamodb = aws.make_client("dynamodb")
+_dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _s3 = aws.make_client("s3", read_timeout_seconds=10)
 _api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
@@ -77,8 +78,13 @@ def _do(message: _Message, context: Any) -> None:
 
 def _fetch(task: Task, context: Any) -> Iterable[str]:
     assert task.fetch is not None  # noqa: S101 (the caller's condition, for the type checker)
-    jira = _jira(lambda: context.get_remaining_time_in_millis() / 1000 - _RESERVE_SECONDS)
-    recorded = fetch_and_record(task.fetch, jira, _store)
+
+    def seconds_left() -> float:
+        return float(context.get_remaining_time_in_millis()) / 1000 - _RESERVE_SECONDS
+
+    if seconds_left() <= 0:
+        raise errors.UnavailableError("no time is left in this batch to ask Jira")
+    recorded = fetch_and_record(task.fetch, _jira(seconds_left), _store)
     metrics.count("JiraFetch", len(recorded))
     _logger.info("issues_fetched", event_type=task.fetch.event_type, outcomes=[each.outcome.value for each in recorded])
     return [issue_key for each in recorded for issue_key in each.issue_keys]
@@ -86,8 +92,8 @@ def _fetch(task: Task, context: Any) -> Iterable[str]:
 
 def _jira(seconds_left: Callable[[], float]) -> JiraClient:
     url, email = _environment.jira_base_url, _environment.jira_email
-    if not (url and email):
-        raise errors.ConfigurationError("jiraBaseUrl and jiraEmail are not set: issues can't be fetched")
+    if not (url and email and _environment.jira_api_token_arn):
+        raise errors.ConfigurationError("issues can't be fetched: jiraBaseUrl, jiraEmail and jiraApiToken must all be set")
     return JiraClient(url, email, _api_token.current(), seconds_left=seconds_left)
 
 

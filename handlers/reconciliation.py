@@ -13,9 +13,9 @@ Two runs at a time (the schedule's and a person's) do no harm: every write goes 
 two states whoever writes it, a watermark only goes forward, and what one run has deleted the other finds deleted.
 """
 
-import json
+import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -35,11 +35,9 @@ from lib.jira.run_records import RunRecords
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.store import JiraStore
 from lib.jira.watermarks import Watermarks
+from lib.jira.work_queue import WorkQueue
 from lib.log import Logger, scrub
 from lib.secrets import Secret
-
-MAX_EVENT_BYTES = 1_000_000
-"""Lambda takes 1 MB in an asynchronous call. A checkpoint with its 1,000 candidates has 200 kB, and never half of this."""
 
 CLIENT_RESERVE_SECONDS = 30.0
 """Jira is not asked again with less time left: one more answer may take 20 s, and the run must still be reported."""
@@ -50,9 +48,10 @@ _NONE = Counts()
 
 _environment = ReconciliationEnvironment.read()
 _logger = Logger("reconciliation")
-_dynamodb = aws.make_client("dynamodb")
+_dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _s3 = aws.make_client("s3", read_timeout_seconds=10)
 _lambda = aws.make_client("lambda", read_timeout_seconds=10)
+_work = WorkQueue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url)
 _api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
 _reader = IssueStore(_dynamodb, _environment.jira_issues_table_name)
 _store = JiraStore(
@@ -177,6 +176,7 @@ def _reconcile(run: _Run) -> None:
             _hand_over(run, [Turn(later) for later in projects[index:]])
             return
         turn = _give_turn(project, sweep, run.request, reconciler)
+        _leave_recomputes(turn, run.request)
         if turn.checkpoint is not None:
             _hand_over(run, [turn, *(Turn(later) for later in projects[index + 1 :])])
             return
@@ -218,6 +218,27 @@ def _give_turn(project: str, sweep: Checkpoint | None, request: Request, reconci
         )
 
 
+def _leave_recomputes(turn: Turn, request: Request) -> None:
+    """Have the worker correlate what changed, and after a whole sweep every issue of its range: that makes good what a
+    queue that was down, or a dead letter, has cost. A failure here costs a recompute and nothing else."""
+    if request.dry_run:
+        return
+    changed = [change.issue_key for change in turn.changes if change.action != "failed"]
+    already = frozenset(changed)
+    swept: Iterable[str] = ()
+    if request.mode is Mode.FULL and turn.complete:
+        key_range = request.sweep.key_range if request.sweep else KeyRange(turn.project)
+        stored = _reader.by_project(turn.project, after=key_range.after, through=key_range.through)
+        swept = (issue.issue_key for issue in stored if issue.issue_key not in already)
+    try:
+        left = _work.send_recomputes(itertools.chain(changed, swept))
+    except errors.SwitchboardError as error:
+        metrics.count("CorrelationNotQueued")
+        _logger.error("correlation_not_queued", error, project=turn.project)
+        return
+    _logger.info("correlation_queued", project=turn.project, issues=left)
+
+
 def _catch_up(project: str, request: Request, reconciler: Reconciler) -> Turn:
     """Look at the changes since the watermark, and move it on to now if all of them were dealt with."""
     started_at = clock.utc_now()
@@ -249,11 +270,7 @@ def _hand_over(run: _Run, turns: Sequence[Turn]) -> None:
 
 
 def _invoke(function: str, request: Request) -> None:
-    payload = json.dumps(request.to_event(), separators=(",", ":")).encode()
-    if len(payload) > MAX_EVENT_BYTES:
-        raise errors.PayloadTooLargeError(
-            f"the checkpoint of {len(payload)} bytes is too large for a call of the function by itself; split the project"
-        )
+    payload = request.to_payload()
     try:
         _lambda.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
     except (ClientError, BotoCoreError) as error:

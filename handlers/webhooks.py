@@ -10,7 +10,6 @@ from datetime import timedelta
 from typing import Any
 
 import flask
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock, errors, http, metrics, signatures, wsgi
 from lib.environment import WebhooksEnvironment
@@ -21,6 +20,7 @@ from lib.jira.recompute import CorrelationStore
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
+from lib.jira.work_queue import WorkQueue
 from lib.log import Logger
 from lib.secrets import Secret
 
@@ -38,7 +38,7 @@ class _Snapshots:
 _environment = WebhooksEnvironment.read()
 _logger = Logger("webhooks")
 _dynamodb = aws.make_client("dynamodb")
-_sqs = aws.make_client("sqs")
+_work = WorkQueue(aws.make_client("sqs"), _environment.jira_queue_url)
 _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
 _commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
@@ -74,7 +74,7 @@ def jira() -> tuple[flask.Response, int]:
         case Ignored(reason):
             return _answer("jira", "ignored", reason=reason)
         case NeedsFetch():
-            _queue(Task(fetch=told))
+            _work.send(Task(fetch=told))
             return _answer("jira", "accepted", event_type=told.event_type, fetching=list(told.issues))
         case Delivery():
             return _record(told)
@@ -117,16 +117,9 @@ def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, in
     return flask.jsonify(status=status, **fields), 202
 
 
-def _queue(task: Task) -> None:
-    try:
-        _sqs.send_message(QueueUrl=_environment.jira_queue_url, MessageBody=task.to_body())
-    except (ClientError, BotoCoreError) as error:
-        raise aws.translate(error, "queue the work that the delivery leaves") from None
-
-
 def _queue_if_possible(task: Task) -> bool:
     try:
-        _queue(task)
+        _work.send(task)
     except errors.SwitchboardError as error:
         metrics.count("CorrelationNotQueued")
         _logger.error("correlation_not_queued", error, issue_keys=task.touched)

@@ -25,6 +25,8 @@ from lib import errors
 
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
+BATCH_READ_TIMEOUT_SECONDS = 5.0
+"""Where nobody waits for the answer, a slow one beats a failed run (docs/adr/0005)."""
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 
 Result = TypeVar("Result")
@@ -59,22 +61,28 @@ _DENIALS = frozenset(
 )
 # What the stack should have made, against what a caller named.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
-_ABSENCES = frozenset({"NoSuchKey", "404"})
+_ABSENCES = frozenset({"NoSuchKey"})
 _SERVER_FAULTS = frozenset(
     {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
 )
 
 
-def make_client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
+def make_client(
+    service: str,
+    *,
+    read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
+    connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
+) -> Any:
     """Make the client of ``service`` (``dynamodb``, ``sns``, …): one attempt a call, short timeouts.
 
-    Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it.
+    Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it. The command line
+    allows longer timeouts: a person's machine is farther away than a function.
     """
     return _session.create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            connect_timeout=connect_timeout_seconds,
             read_timeout=read_timeout_seconds,
             tcp_keepalive=True,
             # For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4,

@@ -107,6 +107,7 @@ class ReconciliationEnvironment(Environment):
     jira_issues_table_name: str
     operations_table_name: str
     artifact_bucket_name: str
+    jira_queue_url: str
     history_days: int
     jira_projects: tuple[str, ...] = ()
     jira_base_url: str = ""

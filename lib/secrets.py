@@ -6,7 +6,8 @@
     senders still signing with old:  verified by AWSPREVIOUS
     our cache from before:           the check fails ──► refresh (at most every 30 s) ──► verified by AWSCURRENT
 
-The 30 s bound keeps callers with bad signatures from hammering Secrets Manager.
+The bound is on refreshes alone, so that the first failed check after an ordinary read looks again at once; it keeps
+callers with bad signatures from hammering Secrets Manager.
 """
 
 from typing import Any
@@ -28,7 +29,8 @@ class Secret:
         self._monotonic = monotonic
         self._values: tuple[str, ...] = ()
         self._read_at: float | None = None
-        self._tried_at: float | None = None
+        self._refreshed_at: float | None = None
+        self._failed_at: float | None = None
 
     def values(self) -> tuple[str, ...]:
         """The values that count now, the current one first, then the one before it. Empty if no secret is configured.
@@ -58,25 +60,29 @@ class Secret:
 
     def refresh(self) -> bool:
         """Read again after a check failed, unless that was done less than 30 s ago. True if the values changed."""
-        if not self._arn:
+        if not self._arn or self._is_recent(self._refreshed_at):
             return False
+        self._refreshed_at = self._monotonic()
         before = self._values
         self._read()
         return self._values != before
 
+    def _is_recent(self, moment: float | None) -> bool:
+        return moment is not None and self._monotonic() - moment < REFRESH_SECONDS
+
     def _read(self) -> None:
         may_serve_stale = self._read_at is not None
-        if may_serve_stale and self._tried_at is not None and self._monotonic() - self._tried_at < REFRESH_SECONDS:
-            return  # Secrets Manager was asked a moment ago; what we have serves
-        self._tried_at = self._monotonic()
+        if may_serve_stale and self._is_recent(self._failed_at):
+            return  # Secrets Manager was away a moment ago; what we have serves
         try:
             values = (self._stage("AWSCURRENT"), self._stage("AWSPREVIOUS"))
         except (ClientError, BotoCoreError) as error:
+            self._failed_at = self._monotonic()
             if may_serve_stale:
                 return
             raise aws.translate(error, "read the secret") from None
         self._values = tuple(value for value in values if value)
-        self._read_at = self._tried_at
+        self._read_at = self._monotonic()
 
     def _stage(self, stage: str) -> str:
         try:

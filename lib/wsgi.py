@@ -212,6 +212,8 @@ def _headers(event: dict[str, Any]) -> dict[str, str]:
     for name, value in ((name.lower(), _native(value)) for name, value in lines if _HEADER_NAME.fullmatch(name)):
         separator = "; " if name == "cookie" else ", "
         merged[name] = f"{merged[name]}{separator}{value}" if name in merged else value
+    # The body is here whole. WSGI would take a chunked one for one of unknown length and read nothing of it.
+    merged.pop("transfer-encoding", None)
     return merged
 
 

@@ -4,6 +4,7 @@
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from stack import (  # noqa: E402
     topics,
 )
 from stack.entry_points import Parts  # noqa: E402
+from stack.function import Function  # noqa: E402
+from stack.queues import Queue  # noqa: E402
 from stack.settings import Settings  # noqa: E402
 
 
@@ -80,7 +83,8 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     bus_name = event_bus.lease_bus(settings)
     dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, functions["notification"])
     storage.tell_queue(parts.imports, parts.shuttle_jobs, "uploads")
-    schedules.create(schedules.SCHEDULES, functions)
+    due = (*schedules.ALWAYS, *(schedules.WITH_PROJECTS if settings.jira_projects else ()))
+    schedules.create(due, functions)
     api = http_api.create(http_api.ROUTES, functions, log_retention_days=settings.log_retention_days)
 
     watched = observability.Watched(
@@ -118,7 +122,24 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         "notification_topic_arn": parts.topic_arn,
         "dashboard_url": dashboard.create(f"switchboard-{stack}", watched, alarm_arns),
         "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
+        "dead_letter_queues": _dead_letter_queues(
+            functions,
+            {
+                "notification": dead_letters,
+                "jira_worker": parts.jira_work.dead_letters,
+                "shuttle": parts.shuttle_jobs.dead_letters,
+            },
+        ),
     }
+
+
+def _dead_letter_queues(functions: Mapping[str, Function], others: Mapping[str, Queue]) -> pulumi.Output[Any]:
+    """The names of the queues where events of each function end, by entry point: its own failures, and what it never got."""
+    queues_of = {
+        name: [queue.name for queue in (each.failures, others.get(name)) if queue is not None]
+        for name, each in functions.items()
+    }
+    return pulumi.Output.all(**{name: pulumi.Output.all(*names) for name, names in queues_of.items() if names})
 
 
 if __name__ == "__main__":

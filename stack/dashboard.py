@@ -113,7 +113,10 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             region,
             _line(own_metric("jira_worker", "JiraFetch"), "issues fetched"),
             _line(own_metric("jira_worker", "CorrelationRecomputed"), "correlations recomputed"),
-            _line(own_metric("webhooks", "CorrelationNotQueued"), "correlations not queued"),
+            *(
+                _line(own_metric(entry_point, "CorrelationNotQueued"), f"correlations not queued by {entry_point}")
+                for entry_point in ("webhooks", "reconciliation")
+            ),
             _each("jira_worker", "WorkerFailure", "kind"),
         ),
         _graph(

@@ -114,7 +114,13 @@ def create(
 
 
 def let_invoke_itself(function: Function) -> None:
-    """Grant a function the right to call itself. A policy of its own, since the ARN is known only when the function is."""
+    """Grant a function the right to call itself, again and again.
+
+    The policy is one of its own, since the ARN is known only when the function is. Lambda would take a chain of such calls for
+    a loop and stop it after some sixteen (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html); who calls
+    itself must bound the chain by itself.
+    """
+    aws.lambda_.FunctionRecursionConfig(function.entry_point, function_name=function.name, recursive_loop="Allow")
     aws.iam.RolePolicy(
         f"{function.entry_point}-itself",
         role=function.role_name,

@@ -1,5 +1,5 @@
 """Who may do what: exact grants and the policy documents made of them. Which grants a function gets stands where the
-function is wired (``__main__.py``).
+function is described (``entry_points.py``).
 """
 
 import dataclasses

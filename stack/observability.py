@@ -89,11 +89,7 @@ def alarms(watched: Watched) -> list[Alarm]:
             limit=ENRICHMENT_P99_LIMIT_MS,
             periods=3,
         ),
-        Alarm(
-            name="correlation-not-queued",
-            meaning="Deliveries were stored and their correlation could not be queued: it is out of date until the next one",
-            metric=own_metric("webhooks", "CorrelationNotQueued"),
-        ),
+        *(_not_queued_alarm(entry_point) for entry_point in ("webhooks", "reconciliation")),
         Alarm(
             name="import-worker-lost",
             meaning="An import was given up because its worker died: docs/runbooks/jobs.md",
@@ -248,4 +244,12 @@ def _health_alarm(check: str) -> Alarm:
         name=f"health-{check.replace('_', '-')}",
         meaning=f"The health check {check} failed: the log of the function health says what is wrong",
         metric=own_metric("health", "HealthCheckFailed", check=check),
+    )
+
+
+def _not_queued_alarm(entry_point: str) -> Alarm:
+    return Alarm(
+        name=f"{entry_point}-correlation-not-queued",
+        meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep ends well",
+        metric=own_metric(entry_point, "CorrelationNotQueued"),
     )

@@ -32,8 +32,8 @@ NOT_SHIPPED = frozenset({"docopt"})
 """Pinned, and left out: notifications-python-client names docopt for a script of its own and never imports it; docopt has
 no wheel."""
 
-NOT_FOR_LAMBDA = frozenset({"handlers/cli.py"})
-"""Source files that only people run."""
+NOT_FOR_LAMBDA = ("handlers/cli.py", "handlers/commands/")
+"""Source files, and folders of them, that only people run."""
 
 VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
 """Packages that look up their own version in their metadata; the metadata of others is left out."""
@@ -146,7 +146,7 @@ def _alone(into: Path) -> Iterator[None]:
 
 def _source_files(root: Path) -> list[Path]:
     files = (file for top in _SOURCES for ending in ("py", "json") for file in (root / top).rglob(f"*.{ending}"))
-    return sorted(file for file in files if file.relative_to(root).as_posix() not in NOT_FOR_LAMBDA)
+    return sorted(file for file in files if not file.relative_to(root).as_posix().startswith(NOT_FOR_LAMBDA))
 
 
 def _inputs(root: Path) -> str:

@@ -47,6 +47,9 @@ class WorkQueue:
     dead_letters: Queue
 
 
+WORK_RETENTION_SECONDS = 4 * 24 * 3600
+"""A message keeps its age when it becomes a dead letter: what waited long here must not be gone at once there."""
+
 MAX_RECEIVES = 5
 """How often a message is tried before it is a dead letter."""
 
@@ -72,7 +75,7 @@ def create_work_queue(
     queue = aws.sqs.Queue(
         name,
         visibility_timeout_seconds=visibility_timeout_seconds or 6 * function_timeout_seconds,
-        message_retention_seconds=RETENTION_SECONDS,
+        message_retention_seconds=WORK_RETENTION_SECONDS,
         sqs_managed_sse_enabled=True,
         redrive_policy=dead_letters.arn.apply(
             lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})

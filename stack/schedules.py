@@ -34,12 +34,15 @@ class Schedule:
     payload: Mapping[str, Any]
 
 
-SCHEDULES = (
+ALWAYS = (
+    Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
+    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
+)
+WITH_PROJECTS = (
     Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),
     Schedule(name="sweep", when="cron(0 2 * * ? *)", entry_point="reconciliation", payload={"mode": "full"}),
-    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
-    Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
 )
+"""Only where ``jiraProjects`` names something to reconcile."""
 
 
 def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:

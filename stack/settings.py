@@ -280,7 +280,9 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "jira_base_url": _url,
     "jira_email": _email,
     "jira_projects": _matches(r"[A-Z][A-Z0-9_]+", "project keys like TES"),
-    "reconcile_max_deletes": _matches(r"\d{1,4}|\d{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"),
+    "reconcile_max_deletes": _matches(
+        r"[0-9]{1,4}|[0-9]{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"
+    ),
     "slack_api_url": _url,
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,

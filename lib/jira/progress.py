@@ -76,6 +76,7 @@ class Checkpoint:
         stored: rows seen so far.
         missing: how many the listing lacked. The first 1,000 of them are in ``candidates``; more are never deleted.
         candidates: to be confirmed when the listing is complete.
+        listed: whether it is complete: only candidates are left.
     """
 
     key_range: KeyRange
@@ -85,6 +86,7 @@ class Checkpoint:
     stored: int = 0
     missing: int = 0
     candidates: tuple[Candidate, ...] = ()
+    listed: bool = False
 
     @property
     def reached(self) -> int:

@@ -115,7 +115,7 @@ class Reconciler:
         project = start.key_range.project
         try:
             self._check_that_the_listing_means_something(start.key_range)
-            if not self._list(run):
+            if not start.listed and not self._list(run):
                 return run.result(handed_over=True)
             self._check_that_the_listing_means_something(start.key_range)
         except errors.SwitchboardError as error:
@@ -224,7 +224,10 @@ class Reconciler:
                 f"{state.key_range.project}: {state.missing} of {state.stored} issues are missing in Jira and {allowed} may be "
                 "deleted in a run (reconcileMaxDeletes): nothing was deleted"
             )
-        for candidate in state.candidates:
+        for number, candidate in enumerate(state.candidates):
+            if number and self._seconds_left() < RESERVE_SECONDS:  # one at least, so that a chain of invocations ends
+                run.leave(state.candidates[number:])
+                return run.result(handed_over=True)
             run.attempt(candidate.issue_key, lambda candidate=candidate: self._delete_one(candidate))  # type: ignore[misc]
         return run.result()
 
@@ -305,6 +308,10 @@ class _Run:
             candidate = Candidate(row.issue_key, row.issue_id, row.stamp)
             state = replace(state, candidates=(*state.candidates, candidate))
         self.state = state
+
+    def leave(self, candidates: tuple[Candidate, ...]) -> None:
+        """Leave the confirmation of ``candidates`` to the next invocation. ``missing`` stays: the limit is a whole run's."""
+        self.state = replace(self.state, candidates=candidates, listed=True)
 
     def move_on(self, token: str | None, position: int) -> None:
         self.state = replace(self.state, token=token, position=position)

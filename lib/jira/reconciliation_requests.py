@@ -9,6 +9,7 @@
 """
 
 import enum
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -20,6 +21,10 @@ from lib.jira.progress import Checkpoint
 
 MAX_PARTS = 1_000
 """A run that is not over after so many invocations is stopped: Jira's listing has no end. At 14 minutes each, that is days."""
+
+MAX_EVENT_BYTES = 1_000_000
+"""Lambda takes 1 MB in an asynchronous call (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A
+checkpoint with 1,000 candidates has about 200 kB, and at the most half of this."""
 
 _PERSONS = frozenset({"mode", "project", "full", "dry_run"})
 _RANGES = frozenset({"key_range", "dry_run"})
@@ -68,6 +73,19 @@ class Request:
     def to_event(self) -> dict[str, Any]:
         """The event that :func:`read_request` reads as this request."""
         return {"checkpoint": {**asdict(self), "sweep": self.sweep.to_json() if self.sweep else None}}
+
+    def to_payload(self) -> bytes:
+        """:meth:`to_event` as an asynchronous call of the function takes it.
+
+        Raises:
+            PayloadTooLargeError: it is over :data:`MAX_EVENT_BYTES`.
+        """
+        payload = json.dumps(self.to_event(), separators=(",", ":")).encode()
+        if len(payload) > MAX_EVENT_BYTES:
+            raise errors.PayloadTooLargeError(
+                f"the checkpoint has {len(payload)} bytes, too many for a call: split the project"
+            )
+        return payload
 
 
 def read_request(event: object) -> Request:
@@ -122,6 +140,7 @@ def _read_sweep(value: Mapping[str, Any]) -> Checkpoint:
         and all(isinstance(candidate.issue_id, str | None) for candidate in sweep.candidates)
         and all(is_issue_key(candidate.issue_key) for candidate in sweep.candidates)
         and isinstance(sweep.token, str | None)
+        and isinstance(sweep.listed, bool)
     ):
         raise errors.InvalidInputError("the checkpoint has a value of another type")
     return replace(sweep, key_range=key_range)

@@ -30,6 +30,9 @@ from lib.jira.rows import Issue, Item
 MAX_SNAPSHOT_BYTES = 350_000
 """A larger snapshot goes to the bucket: an item holds 400 kB with its attribute names."""
 
+_ROOM_BYTES = 390_000
+"""What snapshot and fix versions may take of an item together: 200 long names in a wide script come to 200 kB."""
+
 
 class Outcome(enum.Enum):
     """What storing a delivery came to.
@@ -180,7 +183,8 @@ class JiraStore:
 
     def _move_large_snapshot(self, observation: Observation) -> str | None:
         data = observation.snapshot.encode()
-        if len(data) <= MAX_SNAPSHOT_BYTES:
+        names = sum(len(name.encode()) + 1 for name in observation.fields.fix_versions)
+        if len(data) <= min(MAX_SNAPSHOT_BYTES, _ROOM_BYTES - names):
             return None
         # One name for one delivery: a retry writes the same object.
         digest = hashlib.sha256(observation.stamp.idempotency_key.encode()).hexdigest()

@@ -111,7 +111,7 @@ class _Known:
         self._now = now
         key = find_lease_key(event.detail)
         self.uuid = values.text(key.uuid if isinstance(key, LeaseKey) else event.detail.get("leaseId"))
-        self.owner = self._owner(key.user_email if isinstance(key, LeaseKey) else None)
+        self.owner = self._owner()
         self.who = values.text(self.owner)
         self.account = self._account()
         self.budget = self._amount("budget", "maxBudget", record=lease.max_spend if lease else None)
@@ -176,7 +176,10 @@ class _Known:
         there, since titles stand where no channel can mark them as a stranger's words (a mail's subject)."""
         return values.email(self.owner) or (self.account if _ACCOUNT.fullmatch(self.account) else "")
 
-    def _owner(self, from_key: str | None) -> str:
+    def _owner(self) -> str:
+        """Whose lease it is. A key that is no use for the table, for want of its uuid, still names the person."""
+        lease_id = self._detail.get("leaseId")
+        from_key = lease_id.get("userEmail") if isinstance(lease_id, Mapping) else None
         candidates = (self._lease and self._lease.user_email, from_key, self._detail.get("userEmail"))
         return next((candidate for candidate in candidates if isinstance(candidate, str) and candidate.strip()), "")
 
@@ -216,7 +219,8 @@ class _Known:
         """The reason's type as it came, and the reason in words."""
         kind = values.text(self._cause.get("type")) or values.text(self._detail.get("reason"))
         if kind == "BudgetExceeded":
-            return kind, self._spending_reached(self._cause.get("triggeredBudgetThreshold"))
+            at = self._cause.get("triggeredBudgetThreshold")
+            return kind, "spending passed the budget" if at is None else self._spending_reached(at)
         if kind == "Expired":
             return kind, self._duration_reached()
         if kind in REASONS:
@@ -239,7 +243,7 @@ class _Known:
         """The threshold is in dollars in the lease system's code and a fraction of the budget in its guide."""
         at = values.amount(threshold)
         if at is None or at <= 0:
-            return "spending passed the budget"
+            return "spending reached a threshold of the budget"
         in_dollars = {entry.at for entry in (self._lease.budget_thresholds or ())} if self._lease else set()
         if at > 1 or at in in_dollars:
             return f"spending reached the threshold of {values.money(at)}"

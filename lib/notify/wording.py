@@ -176,4 +176,8 @@ NOT_ENRICHED: Mapping[str, str] = {
     "deadline": "the lease table did not answer in time",
     "unavailable": "the lease table can't be reached",
     "connection_lost": "the connection to the lease table broke",
+    "access_denied": "the lease table may not be read",
+    "no_table": "the lease table is not there",
+    "refused": "the lease table refused the question",
+    "defect": "something went wrong on our side",
 }

@@ -6,6 +6,7 @@ Ctrl-C must end that too without a stack trace.
 
 import dataclasses
 import json
+import os
 import signal
 import sys
 import threading
@@ -90,6 +91,9 @@ class _Signals:
         interrupt = self._starting and not self._stop.is_set()
         self._stop.set()
         if interrupt:
+            # What is torn down half-way complains from several threads: none of it is news to who pressed Ctrl-C.
+            click.echo("Stopped while starting.", err=True)
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
             raise KeyboardInterrupt
 
 

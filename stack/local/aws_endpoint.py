@@ -3,6 +3,7 @@
 * ``lambda invoke`` runs the function; moto would answer with a canned text.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
+* ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 """
 
 import io
@@ -22,6 +23,9 @@ HANDLER = MotoRequestHandler
 """The request handler that the server of this application needs: it keeps S3's metadata headers as they are."""
 
 _FORM = "application/x-www-form-urlencoded"
+MAX_PUT_EVENTS_BYTES = 1024 * 1024
+"""https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
+
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 
 
@@ -40,7 +44,11 @@ class AwsEndpoint:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
             environ["CONTENT_TYPE"] = "application/octet-stream"
-        if environ.get("HTTP_X_AMZ_TARGET", "").startswith("DynamoDB_"):
+        target = environ.get("HTTP_X_AMZ_TARGET", "")
+        if target == "AWSEvents.PutEvents" and (complaint := _complaint_about_events(_read_ahead(environ))):
+            body = json.dumps({"__type": "ValidationException", "message": complaint})
+            return Response(body, 400, content_type="application/x-amz-json-1.1")(environ, start_response)
+        if target.startswith("DynamoDB_"):
             _read_ahead(environ)  # a slow sender must not hold the lock
             with self._one_at_a_time:
                 return self._from_moto(environ, start_response)
@@ -51,9 +59,24 @@ class AwsEndpoint:
         return answer
 
 
-def _read_ahead(environ: dict[str, Any]) -> None:
-    length = int(environ.get("CONTENT_LENGTH") or 0)
-    environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read(length))
+def _read_ahead(environ: dict[str, Any]) -> bytes:
+    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(body)
+    return body
+
+
+def _complaint_about_events(body: bytes) -> str:
+    """What EventBridge would say against a PutEvents request as a whole; empty if nothing."""
+    if len(body) > MAX_PUT_EVENTS_BYTES:
+        return "Total size of the entries in the request is over the limit."
+    try:
+        for entry in json.loads(body).get("Entries", []):
+            json.loads(entry.get("Detail") or "{}")
+    except RecursionError:
+        return "Detail nests too deep."
+    except (ValueError, AttributeError, TypeError):
+        return ""  # moto says what is wrong with the entry
+    return ""
 
 
 def _invoke(invoker: Invoker, function: str, request: Request) -> Response:

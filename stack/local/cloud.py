@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
@@ -91,19 +92,21 @@ class LocalCloud:
         """A boto3 client of this cloud's AWS API."""
         with self._client_lock:
             if service not in self._clients:
-                self._clients[service] = boto3.client(
+                self._clients[service] = boto3.Session(botocore_session=_plain_session()).client(
                     service,
                     endpoint_url=self._aws.url,
                     region_name=self._region,
                     aws_access_key_id="test",
                     aws_secret_access_key="test",  # noqa: S106 (the key that every local cloud knows)
-                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50),
+                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
                 )
             return self._clients[service]
 
     def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool) -> Ready:
         config = read_config(given)
         self._region = config.setdefault("aws:region", DEFAULT_REGION)
+        if self._region not in _plain_session().get_available_regions("dynamodb"):
+            raise StartError(f"aws:region is {self._region[:40]!r}, which is no AWS region.")
         endpoint = aws_endpoint.AwsEndpoint()
         self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
         gateway = _Placeholder()
@@ -185,6 +188,11 @@ class LocalCloud:
         key = AccessKey(issued["SecretAccessKey"], issued["SessionToken"], principal)
         self._keys[issued["AccessKeyId"]] = key
         return Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
+
+
+def _plain_session() -> botocore.session.Session:
+    """A session that heeds no profile of this machine's user: a stale AWS_PROFILE must not stop a local cloud."""
+    return botocore.session.Session({"profile": (None, None, None, None)})
 
 
 class _Placeholder:

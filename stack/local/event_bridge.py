@@ -23,6 +23,8 @@ def connect(invoker: Invoker) -> None:
 
     def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
         functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
+        if rule.state != "ENABLED":
+            return
         if functions and rule.event_pattern.matches_event(original_event):
             for target in functions:
                 _deliver(invoker, target, original_event)
@@ -46,6 +48,8 @@ def _deliver(invoker: Invoker, target: dict[str, Any], event: Any) -> None:
         invoker.invoke_later(target["Arn"], payload.encode())
     except (FunctionNotFoundError, PayloadTooLargeError) as error:
         print(f"local cloud: EventBridge could not deliver {event.get('id')}: {error}", file=sys.stderr)
+        if dead_letters := (target.get("DeadLetterConfig") or {}).get("Arn"):
+            invoker.dead_letter(dead_letters, payload)
 
 
 def _as_sent(event: Any) -> dict[str, Any]:

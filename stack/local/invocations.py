@@ -3,7 +3,8 @@
 Synchronous: the caller waits for the answer. Asynchronous: Lambda takes the event, retries a failing function, and after
 the last attempt puts the event with its error to the function's failure destination
 (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Lambda waits one minute before the
-first retry and two before the second; here it is one second and two, so that a laptop sees the end.
+first retry and two before the second; here it is one second and two, so that a laptop sees the end. After a crash or a
+timeout it is nearly the whole minute all the same: until then, what the lost invocation had claimed is still held.
 """
 
 import heapq
@@ -25,6 +26,8 @@ SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
 """Lambda's limit on a synchronous payload is 6 MB. The margin is for the envelope that the HTTP gateway adds."""
 ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0)
+CRASH_RETRY_SECONDS = 55.0
+"""Over the 50 s for which the notification function's claims hold."""
 
 
 class FunctionNotFoundError(LookupError):
@@ -115,6 +118,15 @@ class Invoker:
         self._push(pending)
         return pending.request_id
 
+    def dead_letter(self, queue_arn: str, body: str) -> None:
+        """Put what nobody could handle into a queue."""
+        queue_name = queue_arn.rsplit(":", 1)[-1]
+        try:
+            url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+            self._sqs.send_message(QueueUrl=url, MessageBody=body)
+        except Exception as error:  # the caller must go on to the next event
+            print(f"local cloud: could not dead-letter to {queue_name}: {error}", file=sys.stderr)
+
     def close(self) -> None:
         """Take no more; what waits is lost, as everything in a local cloud is when it stops."""
         with self._changed:
@@ -146,31 +158,29 @@ class Invoker:
     def _failed(self, pending: _Pending, result: Result) -> None:
         config = self._async_configs.get(pending.host.spec.name, AsyncConfig())
         if pending.attempt <= config.maximum_retry_attempts:
-            pending.due = time.monotonic() + RETRY_SECONDS[min(pending.attempt, len(RETRY_SECONDS)) - 1]
+            crashed = b'"Runtime.ExitError"' in result.payload or b'"Sandbox.Timedout"' in result.payload
+            pause = RETRY_SECONDS[min(pending.attempt, len(RETRY_SECONDS)) - 1]
+            pending.due = time.monotonic() + (CRASH_RETRY_SECONDS if crashed else pause)
             pending.attempt += 1
             self._push(pending)
         elif config.on_failure_arn:
-            self._dead_letter(pending, result, config.on_failure_arn)
+            self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, result)))
         else:
             print(f"local cloud: {pending.host.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
 
-    def _dead_letter(self, pending: _Pending, result: Result, queue_arn: str) -> None:
-        record = {
-            "version": "1.0",
-            "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "requestContext": {
-                "requestId": pending.request_id,
-                "functionArn": f"{pending.host.spec.arn}:$LATEST",
-                "condition": "RetriesExhausted",
-                "approximateInvokeCount": pending.attempt,
-            },
-            "requestPayload": json.loads(pending.payload),
-            "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": result.error},
-            "responsePayload": json.loads(result.payload),
-        }
-        queue_name = queue_arn.rsplit(":", 1)[-1]
-        try:
-            url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
-            self._sqs.send_message(QueueUrl=url, MessageBody=json.dumps(record))
-        except Exception as error:  # the thread must go on to the next event
-            print(f"local cloud: could not dead-letter {pending.request_id}: {error}", file=sys.stderr)
+
+def _failure_record(pending: _Pending, result: Result) -> dict[str, Any]:
+    """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""
+    return {
+        "version": "1.0",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": pending.request_id,
+            "functionArn": f"{pending.host.spec.arn}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": pending.attempt,
+        },
+        "requestPayload": json.loads(pending.payload),
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": result.error},
+        "responsePayload": json.loads(result.payload),
+    }

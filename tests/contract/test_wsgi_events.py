@@ -261,3 +261,11 @@ def test_what_is_no_http_request_is_refused(event: Any) -> None:
     assert wsgi.form_of(event) is None
     with pytest.raises(errors.InvalidInputError, match="no HTTP request"):
         wsgi.respond(App(), event, None)
+
+
+@EVERY_FORM
+def test_a_chunked_request_has_its_body(event: Callable[..., dict[str, Any]]) -> None:
+    """The gateway has put the chunks together, and the header that told of them is no longer true."""
+    app = ask(event(headers={"Transfer-Encoding": "chunked"}))
+    assert app.received == b"hello"
+    assert "HTTP_TRANSFER_ENCODING" not in app.environ

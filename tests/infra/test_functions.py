@@ -3,13 +3,25 @@
 import pytest
 
 from lib import metrics
-from lib.environment import HealthEnvironment, NotificationEnvironment
+from lib.environment import (
+    HealthEnvironment,
+    JiraWorkerEnvironment,
+    NotificationEnvironment,
+    ReconciliationEnvironment,
+    WebhooksEnvironment,
+)
 from stack import package
 from stack.function import METRICS_NAMESPACE
-from tests.support.pulumi_graph import Graph, Resource, declare
+from stack.settings import secret_keys
+from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
-FUNCTION = "aws:lambda/function:Function"
-ENTRY_POINTS = ["notification", "health"]
+FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
+BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
+INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+
+GIVEN_EVENTS = ["notification", "reconciliation", "health"]
+"""The functions that a rule, a schedule or they themselves invoke asynchronously."""
+ENTRY_POINTS = [*GIVEN_EVENTS, "webhooks", "jira_worker"]
 
 
 def variables_of(graph: Graph, entry_point: str) -> dict[str, str]:
@@ -48,12 +60,12 @@ def test_no_log_group_keeps_logs_for_ever() -> None:
     assert all(group.inputs["retentionInDays"] == 30 for group in groups)
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", GIVEN_EVENTS)
 def test_an_event_that_a_function_could_not_handle_is_tried_twice_more_and_then_kept(entry_point: str) -> None:
     graph = declare()
     function: Resource = graph.one(FUNCTION, entry_point)
-    config = graph.one("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig", entry_point).inputs
-    queue = graph.one("aws:sqs/queue:Queue", f"{entry_point}-failures")
+    config = graph.one(INVOKE_CONFIG, entry_point).inputs
+    queue = graph.one(QUEUE, f"{entry_point}-failures")
 
     assert config["functionName"] == function.outputs["name"]
     assert config["maximumRetryAttempts"] == 2
@@ -61,10 +73,32 @@ def test_an_event_that_a_function_could_not_handle_is_tried_twice_more_and_then_
     assert config["destinationConfig"] == {"onFailure": {"destination": queue.outputs["arn"]}}
 
 
-def test_every_queue_is_encrypted_and_keeps_what_it_has_for_14_days() -> None:
-    for queue in declare().all("aws:sqs/queue:Queue"):
+def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> None:
+    graph = declare()
+
+    assert sorted(config.name for config in graph.all(INVOKE_CONFIG)) == sorted(GIVEN_EVENTS)
+    assert {queue.name for queue in graph.all(QUEUE)} == {
+        *(f"{entry_point}-failures" for entry_point in GIVEN_EVENTS),
+        "lease-events-dead-letters",
+        "jira-work",
+        "jira-work-dead-letters",
+    }
+
+
+def test_lambda_takes_the_reconciliation_functions_calls_of_itself_for_no_loop_and_stops_those_of_any_other() -> None:
+    graph = declare()
+
+    assert graph.one("aws:lambda/functionRecursionConfig:FunctionRecursionConfig").inputs == {
+        "functionName": graph.one(FUNCTION, "reconciliation").outputs["name"],
+        "recursiveLoop": "Allow",
+    }
+
+
+def test_every_queue_is_encrypted_and_a_dead_letter_has_more_time_than_it_can_have_lost_waiting_for_work() -> None:
+    for queue in declare().all(QUEUE):
         assert queue.inputs["sqsManagedSseEnabled"] is True
-        assert queue.inputs["messageRetentionSeconds"] == 14 * 24 * 3600
+        days = 4 if "redrivePolicy" in queue.inputs else 14
+        assert queue.inputs["messageRetentionSeconds"] == days * 24 * 3600
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -77,13 +111,13 @@ def test_a_function_writes_its_metrics_under_its_own_name_in_the_namespace_of_th
 
 def test_the_notification_function_knows_tables_and_topic_by_the_outputs_of_the_resources() -> None:
     graph = declare()
-    lease_table = graph.one("aws:dynamodb/table:Table", "LeaseTable").outputs
+    lease_table = graph.one(TABLE, "LeaseTable").outputs
     environment = NotificationEnvironment.read(variables_of(graph, "notification"))
 
     assert environment == NotificationEnvironment(
         lease_table_name=lease_table["name"],
         lease_table_arn=lease_table["arn"],
-        operations_table_name=graph.one("aws:dynamodb/table:Table", "JiraOperations").outputs["name"],
+        operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         notify_channels=("sns",),
         notification_topic_arn=graph.arn("aws:sns/topic:Topic", "notifications"),
     )
@@ -103,17 +137,16 @@ def test_the_notification_function_knows_every_channels_settings() -> None:
     )
     environment = NotificationEnvironment.read(variables_of(graph, "notification"))
 
-    secret = "aws:secretsmanager/secret:Secret"
     assert environment.notify_channels == ("sns", "slack", "govuk_notify")
     assert environment.console_url == "https://sandbox.example.com"
     assert environment.slack_api_url == "http://127.0.0.1:9000/api/"
     assert environment.slack_channel == "#leases"
-    assert environment.slack_bot_token_arn == graph.arn(secret, "slack-bot-token")
+    assert environment.slack_bot_token_arn == graph.arn(SECRET, "slack-bot-token")
     assert environment.slack_webhook_url_arn == ""
-    assert environment.govuk_notify_api_key_arn == graph.arn(secret, "govuk-notify-api-key")
+    assert environment.govuk_notify_api_key_arn == graph.arn(SECRET, "govuk-notify-api-key")
     assert environment.govuk_notify_template_id == "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"
     assert environment.govuk_notify_url == "http://127.0.0.1:9001"
-    assert environment.event_webhook_secret_arn == graph.arn(secret, "event-webhook-secret")
+    assert environment.event_webhook_secret_arn == graph.arn(SECRET, "event-webhook-secret")
 
 
 def test_an_optional_variable_that_is_not_set_is_absent() -> None:
@@ -124,17 +157,83 @@ def test_an_optional_variable_that_is_not_set_is_absent() -> None:
 
 
 def test_no_secret_stands_in_an_environment() -> None:
-    graph = declare({"slackChannel": "#leases"}, {"slackBotToken": "xoxb-very-secret", "eventWebhookSecret": "very-secret"})
+    graph = declare({**JIRA_CONFIG, "slackChannel": "#leases"}, {key: f"very-secret {key}" for key in secret_keys()})
 
     for function in graph.all(FUNCTION):
-        assert "secret" not in function.secret_inputs
+        assert not function.secret_inputs
         assert "very-secret" not in str(function.inputs)
 
 
-def test_the_health_function_knows_its_version() -> None:
-    environment = HealthEnvironment.read(variables_of(declare(), "health"))
+def test_the_webhooks_function_knows_table_bucket_queue_projects_and_the_secrets_of_its_senders() -> None:
+    graph = declare({**JIRA_CONFIG, "historyDays": "90"}, JIRA_SECRETS)
 
-    assert environment.version == package.version()
+    assert WebhooksEnvironment.read(variables_of(graph, "webhooks")) == WebhooksEnvironment(
+        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
+        jira_queue_url=graph.one(QUEUE, "jira-work").outputs["url"],
+        history_days=90,
+        jira_projects=("TES", "OPS"),
+        jira_webhook_secret_arn=graph.arn(SECRET, "jira-webhook-secret"),
+        commit_webhook_secret_arn=graph.arn(SECRET, "commit-webhook-secret"),
+    )
+
+
+def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
+    graph = declare({**JIRA_CONFIG, "historyDays": "90"}, JIRA_SECRETS)
+
+    assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")) == JiraWorkerEnvironment(
+        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
+        history_days=90,
+        jira_base_url="https://example.atlassian.net",
+        jira_email="switchboard@example.com",
+        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
+        git_sha=package.git_sha(),
+    )
+
+
+def test_the_reconciliation_function_knows_tables_bucket_projects_its_limit_and_how_to_ask_jira() -> None:
+    graph = declare({**JIRA_CONFIG, "historyDays": "90", "reconcileMaxDeletes": "5%"}, JIRA_SECRETS)
+
+    assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")) == ReconciliationEnvironment(
+        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
+        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
+        jira_queue_url=graph.one(QUEUE, "jira-work").outputs["url"],
+        history_days=90,
+        jira_projects=("TES", "OPS"),
+        jira_base_url="https://example.atlassian.net",
+        jira_email="switchboard@example.com",
+        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
+        reconcile_max_deletes="5%",
+        git_sha=package.git_sha(),
+    )
+
+
+def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
+    graph = declare({**JIRA_CONFIG, "slackChannel": "#leases"}, {**JIRA_SECRETS, "slackBotToken": "hush"})
+    environment = HealthEnvironment.read(variables_of(graph, "health"))
+
+    assert sorted(environment.secret_arns) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))
+    assert environment == HealthEnvironment(
+        lease_table_name=graph.one(TABLE, "LeaseTable").outputs["name"],
+        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
+        secret_arns=environment.secret_arns,
+        jira_base_url="https://example.atlassian.net",
+        jira_email="switchboard@example.com",
+        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
+        version=package.version(),
+    )
+
+
+def test_without_a_jira_site_every_function_has_what_it_needs_all_the_same() -> None:
+    graph = declare()
+
+    assert WebhooksEnvironment.read(variables_of(graph, "webhooks")).jira_webhook_secret_arn == ""
+    assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")).jira_base_url == ""
+    assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")).jira_projects == ()
+    assert HealthEnvironment.read(variables_of(graph, "health")).secret_arns == ()
 
 
 def test_a_function_exists_only_once_its_role_may_log() -> None:

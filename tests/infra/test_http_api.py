@@ -9,7 +9,6 @@ import pytest
 from stack import http_api
 from stack.function import Function
 from stack.http_api import ROUTES, Authorization, Route, invocation_source
-from stack.queues import Queue
 from tests.support.pulumi_graph import declare, record
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
@@ -19,6 +18,8 @@ API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Sta
 def test_these_are_the_routes() -> None:
     assert [(route.key, route.entry_point, route.authorization) for route in ROUTES] == [
         ("POST /events", "notification", Authorization.NONE),
+        ("POST /webhooks/jira", "webhooks", Authorization.NONE),
+        ("POST /webhooks/commits", "webhooks", Authorization.NONE),
         ("GET /health", "health", Authorization.NONE),
     ]
 
@@ -44,9 +45,7 @@ def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
 
     def program() -> dict[str, pulumi.Output[Any]]:
         text = pulumi.Output.from_input("approvals")
-        approvals = Function(
-            entry_point="approvals", name=text, arn=text, log_group_name=text, failures=Queue(name=text, arn=text)
-        )
+        approvals = Function(entry_point="approvals", name=text, arn=text, log_group_name=text, role_name=text, failures=None)
         return {"url": http_api.create(routes, {"approvals": approvals}, log_retention_days=1).url}
 
     graph = record(program)

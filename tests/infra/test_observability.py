@@ -1,26 +1,43 @@
 """Alarms and dashboard: each watches something that exists, by a metric that somebody writes."""
 
 import ast
+import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lib.environment import CHANNELS
-from tests.support.pulumi_graph import Graph, declare
+from lib.environment import CHANNELS, HealthEnvironment
+from lib.health import run_checks
+from lib.jira.progress import Counts
+from stack.observability import HEALTH_CHECKS
+from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare
 
 ROOT = Path(__file__).resolve().parents[2]
-ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
-EVERY_CHANNEL = (
-    {"notifyChannels": ",".join(CHANNELS), "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"},
-    {"slackWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
+ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
+EVERYTHING = (
+    {
+        **JIRA_CONFIG,
+        "notifyChannels": ",".join(CHANNELS),
+        "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
+    },
+    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
 )
+
+# Whose metrics the modules of lib write that write any. A handler writes its own.
+WRITERS = {"lib/leases/enrichment.py": "notification", "lib/notify/delivery.py": "notification"}
+# What the names of metrics that are put together in the code end in.
+ENDINGS = {"Reconciliation": [field.name.capitalize() for field in dataclasses.fields(Counts)]}
+
+Written = tuple[str, frozenset[str]]
+"""A way to write a metric: the function that does, and its dimensions beside ``service``."""
 
 # Metrics that AWS writes, by namespace, and the type of resource that their dimension names.
 AWS_METRICS = {
     "AWS/Lambda": ("FunctionName", "aws:lambda/function:Function", {"Invocations", "Errors", "Throttles", "Duration"}),
-    "AWS/SQS": ("QueueName", "aws:sqs/queue:Queue", {"ApproximateNumberOfMessagesVisible"}),
+    "AWS/SQS": ("QueueName", "aws:sqs/queue:Queue", {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}),
     "AWS/DynamoDB": (
         "TableName",
         "aws:dynamodb/table:Table",
@@ -29,9 +46,9 @@ AWS_METRICS = {
 }
 
 
-def emitted_metrics() -> dict[str, set[frozenset[str]]]:
-    """The dimensions that the code gives each metric it writes, by the metric's name, read from the code itself."""
-    found: dict[str, set[frozenset[str]]] = {}
+def emitted_metrics() -> dict[str, set[Written]]:
+    """Who writes each metric with which dimensions, by the metric's name, read from the code itself."""
+    found: dict[str, set[Written]] = {}
     for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if (
@@ -40,10 +57,26 @@ def emitted_metrics() -> dict[str, set[frozenset[str]]]:
                 and node.func.attr in {"count", "milliseconds"}
                 and isinstance(node.func.value, ast.Name)
                 and node.func.value.id == "metrics"
-                and isinstance(node.args[0], ast.Constant)
             ):
-                found.setdefault(node.args[0].value, set()).add(frozenset(each.arg or "" for each in node.keywords))
+                dimensions = frozenset(each.arg or "" for each in node.keywords)
+                for name in names_of(node.args[0]):
+                    found.setdefault(name, set()).add((writer(file), dimensions))
     return found
+
+
+def names_of(argument: ast.expr) -> list[str]:
+    """The names that a metric's first argument can come to: a text, or a text with one of the known endings."""
+    if isinstance(argument, ast.JoinedStr):
+        [beginning, _] = argument.values
+        assert isinstance(beginning, ast.Constant)
+        return [f"{beginning.value}{ending}" for ending in ENDINGS[str(beginning.value)]]
+    assert isinstance(argument, ast.Constant)
+    return [str(argument.value)]
+
+
+def writer(file: Path) -> str:
+    name = file.relative_to(ROOT).as_posix()
+    return file.stem if name.startswith("handlers/") else WRITERS[name]
 
 
 def alarm(graph: Graph, name: str) -> dict[str, Any]:
@@ -53,8 +86,9 @@ def alarm(graph: Graph, name: str) -> dict[str, Any]:
 def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, str]) -> None:
     """Fail unless something in the graph, or the code, writes this metric with these dimensions."""
     if namespace == "Switchboard":
-        assert dimensions["service"] in {function.name for function in graph.all("aws:lambda/function:Function")}
-        assert frozenset(dimensions) - {"service"} in emitted_metrics().get(name, set()), name
+        written = (dimensions["service"], frozenset(dimensions) - {"service"})
+        assert written in emitted_metrics().get(name, set()), name
+        assert dimensions["service"] in {function.name for function in graph.all(FUNCTION)}
     elif namespace == "AWS/ApiGateway":
         assert name in {"Count", "4xx", "5xx"}
         assert dimensions == {"ApiId": f"{graph.one('aws:apigatewayv2/api:Api').outputs['name']}-id"}
@@ -66,7 +100,7 @@ def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, 
 
 
 def test_every_alarm_watches_a_metric_that_is_written_of_something_that_exists() -> None:
-    graph = declare(*EVERY_CHANNEL)
+    graph = declare(*EVERYTHING)
 
     for each in graph.all(ALARM):
         check_metric(graph, each.inputs["namespace"], each.inputs["metricName"], each.inputs["dimensions"])
@@ -82,21 +116,81 @@ def test_every_alarm_tells_the_alarm_topic_both_ways_and_takes_silence_for_healt
         assert each.inputs["alarmDescription"]
 
 
-@pytest.mark.parametrize("entry_point", ["notification", "health"])
+@pytest.mark.parametrize("entry_point", ["notification", "webhooks", "jira_worker", "reconciliation", "health"])
 @pytest.mark.parametrize(("kind", "metric"), [("errors", "Errors"), ("throttles", "Throttles")])
 def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind: str, metric: str) -> None:
     graph = declare()
     inputs = alarm(graph, f"{entry_point}-{kind}")
 
     assert (inputs["metricName"], inputs["statistic"], inputs["threshold"]) == (metric, "Sum", 0)
-    assert inputs["dimensions"] == {"FunctionName": graph.one("aws:lambda/function:Function", entry_point).outputs["name"]}
+    assert inputs["dimensions"] == {"FunctionName": graph.one(FUNCTION, entry_point).outputs["name"]}
 
 
 def test_every_queue_that_should_be_empty_raises_an_alarm_when_it_is_not() -> None:
     graph = declare()
-    watched = {each.inputs["dimensions"]["QueueName"] for each in graph.all(ALARM) if each.inputs["namespace"] == "AWS/SQS"}
+    depths = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "ApproximateNumberOfMessagesVisible"]
+    should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name != "jira-work"]
 
-    assert watched == {queue.outputs["name"] for queue in graph.all("aws:sqs/queue:Queue")}
+    assert {each["dimensions"]["QueueName"] for each in depths} == {queue.outputs["name"] for queue in should_be_empty}
+    assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in depths} == {("Maximum", 0, 1)}
+
+
+def test_work_that_lies_for_more_than_15_minutes_raises_an_alarm() -> None:
+    graph = declare()
+    inputs = alarm(graph, "jira-work-age")
+
+    assert inputs["metricName"] == "ApproximateAgeOfOldestMessage"
+    assert inputs["dimensions"] == {"QueueName": graph.one(QUEUE, "jira-work").outputs["name"]}
+    assert (inputs["statistic"], inputs["comparisonOperator"], inputs["threshold"]) == ("Maximum", "GreaterThanThreshold", 900)
+
+
+@pytest.mark.parametrize(("kind", "metric"), [("refused", "ReconciliationRefused"), ("failed", "ReconciliationFailed")])
+def test_a_reconciliation_that_refused_or_failed_raises_an_alarm_for_each_project_of_the_config(kind: str, metric: str) -> None:
+    graph = declare(*EVERYTHING)
+    found = {each.name: each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == metric}
+
+    assert found.keys() == {f"TES-reconciliation-{kind}", f"OPS-reconciliation-{kind}"}
+    for project in ("TES", "OPS"):
+        inputs = found[f"{project}-reconciliation-{kind}"]
+        assert inputs["dimensions"] == {"service": "reconciliation", "project": project}
+        assert (inputs["statistic"], inputs["threshold"], inputs["evaluationPeriods"]) == ("Sum", 0, 1)
+
+
+def test_without_a_project_there_is_no_alarm_on_reconciliation_but_those_of_its_function_and_its_work() -> None:
+    names = [each.name for each in declare().all(ALARM) if "reconciliation" in each.name]
+
+    assert sorted(names) == [
+        "reconciliation-correlation-not-queued",
+        "reconciliation-errors",
+        "reconciliation-failures-depth",
+        "reconciliation-throttles",
+    ]
+
+
+@pytest.mark.parametrize("entry_point", ["webhooks", "reconciliation"])
+def test_a_correlation_that_could_not_be_queued_raises_an_alarm(entry_point: str) -> None:
+    inputs = alarm(declare(), f"{entry_point}-correlation-not-queued")
+
+    assert (inputs["metricName"], inputs["dimensions"]) == ("CorrelationNotQueued", {"service": entry_point})
+    assert (inputs["statistic"], inputs["threshold"]) == ("Sum", 0)
+
+
+def test_each_health_check_that_fails_raises_an_alarm() -> None:
+    failing = [each.inputs for each in declare().all(ALARM) if each.inputs["metricName"] == "HealthCheckFailed"]
+
+    assert sorted(each["dimensions"]["check"] for each in failing) == sorted(HEALTH_CHECKS)
+    assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in failing} == {("Sum", 0, 1)}
+
+
+def test_the_health_checks_that_are_watched_are_those_that_are_done() -> None:
+    def no_client(service: str) -> Any:
+        raise AssertionError(service)
+
+    environment = HealthEnvironment(
+        lease_table_name="leases", jira_issues_table_name="issues", operations_table_name="operations"
+    )
+
+    assert tuple(check.name for check in run_checks(environment, make_client=no_client).checks) == HEALTH_CHECKS
 
 
 def test_a_p99_over_200_ms_of_the_lease_look_up_raises_an_alarm() -> None:
@@ -121,17 +215,20 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
         if each.inputs["namespace"] == "AWS/DynamoDB"
     }
     table = "aws:dynamodb/table:Table"
-    leases, operations = (graph.one(table, name).outputs["name"] for name in ("LeaseTable", "JiraOperations"))
+    names = ("LeaseTable", "JiraIssues", "JiraOperations")
+    leases, issues, operations = (graph.one(table, name).outputs["name"] for name in names)
 
     assert watched == {
         (leases, "ReadThrottleEvents"),
+        (issues, "ReadThrottleEvents"),
+        (issues, "WriteThrottleEvents"),
         (operations, "ReadThrottleEvents"),
         (operations, "WriteThrottleEvents"),
     }
 
 
 def test_a_failed_notification_raises_an_alarm_for_each_channel_that_is_on() -> None:
-    graph = declare(*EVERY_CHANNEL)
+    graph = declare(*EVERYTHING)
     failing = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "NotificationFailed"]
 
     assert sorted(each["dimensions"]["channel"] for each in failing) == sorted(CHANNELS)
@@ -161,7 +258,7 @@ def dashboard_widgets(graph: Graph) -> list[dict[str, Any]]:
 
 
 def test_the_dashboard_shows_metrics_that_are_written_of_things_that_exist() -> None:
-    graph = declare(*EVERY_CHANNEL)
+    graph = declare(*EVERYTHING)
     lines = [
         line for widget in dashboard_widgets(graph) if widget["type"] == "metric" for line in widget["properties"]["metrics"]
     ]
@@ -170,15 +267,44 @@ def test_the_dashboard_shows_metrics_that_are_written_of_things_that_exist() -> 
         if "expression" not in line[0]:
             namespace, name, *dimensions, _ = line
             check_metric(graph, namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-    searched = {line[0]["label"] for line in lines if "expression" in line[0]}
-    assert searched == {"EnrichmentSkipped", "EnrichmentFailure"}
-    assert all({frozenset({"reason"})} == emitted_metrics()[name] for name in searched)
+    searches = [line[0] for line in lines if "expression" in line[0]]
+    for search in searches:
+        name, written = searched(search["expression"])
+        assert emitted_metrics()[name] == {written}, name
+        assert search["label"] == name
+    assert len(searches) > 10
 
 
-def test_the_dashboard_shows_every_metric_that_the_notification_code_writes() -> None:
-    body = declare().one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"]
+def searched(expression: str) -> tuple[str, Written]:
+    """The metric that a search finds, and who writes it with which dimensions."""
+    form = r"SEARCH\('\{Switchboard,([\w,]+)\} MetricName=\"(\w+)\" service=\"(\w+)\"', 'Sum', 300\)"
+    match = re.fullmatch(form, expression)
+    assert match, expression
+    dimensions = match[1].split(",")
+    assert "service" in dimensions
+    return match[2], (match[3], frozenset(dimensions) - {"service"})
 
-    assert [name for name in emitted_metrics() if name not in body] == []
+
+def test_the_dashboard_shows_every_metric_that_the_code_writes_by_every_function_that_writes_it() -> None:
+    shown = set()
+    for widget in dashboard_widgets(declare(*EVERYTHING)):
+        for line in widget["properties"].get("metrics", []):
+            if "expression" in line[0]:
+                name, (service, _) = searched(line[0]["expression"])
+                shown.add((name, service))
+            elif line[0] == "Switchboard":
+                shown.add((line[1], dict(zip(line[2:-1:2], line[3:-1:2], strict=True))["service"]))
+
+    written = {(name, service) for name, ways in emitted_metrics().items() for service, _ in ways}
+    assert written - shown == set()
+
+
+def test_the_ids_of_the_searches_in_a_graph_are_distinct_as_cloudwatch_demands() -> None:
+    for widget in dashboard_widgets(declare(*EVERYTHING)):
+        ids = [line[0]["id"] for line in widget["properties"].get("metrics", []) if "expression" in line[0]]
+
+        assert len(ids) == len(set(ids))
+        assert all(re.fullmatch(r"[a-z]\w*", each) for each in ids)
 
 
 def test_the_dashboard_shows_every_alarm_and_the_log_of_every_function() -> None:
@@ -186,7 +312,7 @@ def test_the_dashboard_shows_every_alarm_and_the_log_of_every_function() -> None
     by_type = {widget["type"]: widget["properties"] for widget in dashboard_widgets(graph)}
 
     assert sorted(by_type["alarm"]["alarms"]) == sorted(each.outputs["arn"] for each in graph.all(ALARM))
-    for function in graph.all("aws:lambda/function:Function"):
+    for function in graph.all(FUNCTION):
         assert f"SOURCE '{function.inputs['loggingConfig']['logGroup']}'" in by_type["log"]["query"]
 
 

@@ -9,10 +9,14 @@ def test_these_are_the_outputs() -> None:
         "event_bus_name",
         "lease_table_name",
         "lease_table_arn",
+        "jira_issues_table_name",
+        "jira_issues_table_arn",
         "jira_operations_table_name",
         "jira_operations_table_arn",
+        "artifact_bucket_name",
         "notification_topic_arn",
         "dashboard_url",
+        "dead_letter_queues",
         "functions",
     }
 
@@ -20,10 +24,15 @@ def test_these_are_the_outputs() -> None:
 def test_every_output_is_the_resources_own() -> None:
     graph = declare()
 
-    for output, table in (("lease_table", "LeaseTable"), ("jira_operations_table", "JiraOperations")):
+    for output, table in (
+        ("lease_table", "LeaseTable"),
+        ("jira_issues_table", "JiraIssues"),
+        ("jira_operations_table", "JiraOperations"),
+    ):
         resource = graph.one("aws:dynamodb/table:Table", table).outputs
         assert graph.outputs[f"{output}_name"] == resource["name"]
         assert graph.outputs[f"{output}_arn"] == resource["arn"]
+    assert graph.outputs["artifact_bucket_name"] == graph.one("aws:s3/bucket:Bucket", "artifacts").outputs["bucket"]
     assert graph.outputs["notification_topic_arn"] == graph.arn("aws:sns/topic:Topic", "notifications")
     assert graph.outputs["functions"] == {
         function.name: function.outputs["name"] for function in graph.all("aws:lambda/function:Function")

@@ -4,7 +4,9 @@ Needs the package registry. It is built once for this file, and once more to com
 """
 
 import ast
+import json
 import re
+import subprocess
 import sys
 import zipfile
 from pathlib import Path
@@ -59,10 +61,13 @@ def test_the_archive_is_within_lambdas_limits(folder: Path, tmp_path: Path) -> N
 def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path) -> None:
     there = set(names(folder))
 
-    for source in [*(package.ROOT / "lib").rglob("*.py"), *(package.ROOT / "handlers").rglob("*.py")]:
+    tops = (package.ROOT / "lib", package.ROOT / "handlers")
+    for source in (file for top in tops for ending in ("py", "json") for file in top.rglob(f"*.{ending}")):
         name = source.relative_to(package.ROOT).as_posix()
-        assert (name in there) is (name not in package.NOT_FOR_LAMBDA), name
+        assert (name in there) is not name.startswith(package.NOT_FOR_LAMBDA), name
+    assert all((package.ROOT / name).exists() for name in package.NOT_FOR_LAMBDA)
     assert "handlers/requirements.txt" not in there
+    assert "lib/jira/run.schema.json" in there
 
 
 def test_no_tests_caches_scripts_or_tools_are_in_the_archive(folder: Path) -> None:
@@ -124,6 +129,74 @@ def test_a_package_that_looks_up_a_version_finds_it_and_no_other_metadata_is_the
     assert looked_up <= package.VERSION_READERS
     assert {name.partition("-")[0] for name in kept} == package.VERSION_READERS
     assert {Path(name).name for name in kept} == {"METADATA"}
+
+
+# Run by an interpreter that has nothing but its standard library and the archive. The archive's compiled modules are for
+# another processor; each of the packages that have some does without them. Port 9 answers nobody.
+FROM_THE_ARCHIVE = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import fastjsonschema, flask, jira, notifications_python_client, slack_sdk, tenacity
+from pathlib import Path
+from lib import errors
+from lib.jira.client import JiraClient
+
+fits = fastjsonschema.compile(json.loads(Path(sys.argv[1], "lib/jira/run.schema.json").read_text()))
+record = dict(run_id="r", git_sha="s", generated_at="2026-01-01T00:00:00.000-07:00", timezone="America/Phoenix", issues=[])
+fits(record)
+try:
+    fits({**record, "timezone": "UTC"})
+    refused = False
+except fastjsonschema.JsonSchemaValueException:
+    refused = True
+client = JiraClient("http://127.0.0.1:9", "switchboard@example.com", "hush", seconds_left=lambda: 0.1)
+try:
+    client.check_credentials()
+except errors.SwitchboardError as error:
+    said = type(error).__name__
+print(json.dumps({"jira": jira.__version__, "refused": refused, "said": said, "path": sys.path[1:]}))
+"""
+
+
+def test_what_asks_jira_and_checks_run_records_works_with_nothing_but_the_archive(folder: Path, tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-I", "-S", "-B", "-c", FROM_THE_ARCHIVE, str(folder)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert result.returncode == 0, result.stderr
+    told = json.loads(result.stdout)
+    pins = (package.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert f"jira=={told['jira']}" in pins
+    assert told["refused"] is True
+    assert told["said"] == "UnavailableError"
+    assert not [entry for entry in told["path"] if "site-packages" in entry], "it was more than the archive"
+
+
+def test_the_revision_is_that_of_the_checkout_and_unknown_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
+    checkout.mkdir()
+    elsewhere.mkdir()
+    as_somebody = ["git", "-c", "user.name=A", "-c", "user.email=a@example.com"]
+    subprocess.run([*as_somebody, "init", "--quiet"], cwd=checkout, check=True)
+    subprocess.run([*as_somebody, "commit", "--quiet", "--allow-empty", "--message", "first"], cwd=checkout, check=True)
+
+    monkeypatch.setattr(package, "ROOT", checkout)
+    assert package.git_sha() == (checkout / ".git/refs/heads" / branch_of(checkout)).read_text().strip()
+    monkeypatch.setattr(package, "ROOT", elsewhere)
+    assert package.git_sha() == "unknown"
+    monkeypatch.setenv("PATH", str(elsewhere))  # no git at all
+    assert package.git_sha() == "unknown"
+
+
+def branch_of(checkout: Path) -> str:
+    return (checkout / ".git/HEAD").read_text().strip().removeprefix("ref: refs/heads/")
 
 
 def test_make_package_shows_what_it_made(

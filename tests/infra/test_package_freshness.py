@@ -40,7 +40,10 @@ def root(tmp_path: Path) -> Path:
         "handlers/requirements.txt": "flask==3.1.3",
         "handlers/health.py": "HEALTH = 1",
         "handlers/cli.py": "CLI = 1",
+        "handlers/commands/prune.py": "PRUNE = 1",
         "lib/clock.py": "CLOCK = 1",
+        "lib/jira/run.schema.json": "{}",
+        "lib/jira/notes.txt": "for people",
         "lib/__pycache__/clock.pyc": "compiled",
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -58,7 +61,7 @@ def test_the_folder_holds_wheels_and_sources_and_nothing_of_an_earlier_build(roo
     built(root)
     (root / "lib/clock.py").rename(root / "lib/watch.py")
 
-    assert built(root).keys() == {"installed.py", "handlers/health.py", "lib/watch.py"}
+    assert built(root).keys() == {"installed.py", "handlers/health.py", "lib/watch.py", "lib/jira/run.schema.json"}
 
 
 def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
@@ -67,7 +70,10 @@ def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
     assert pip.calls == 1
 
 
-@pytest.mark.parametrize("changed", ["handlers/requirements.txt", "handlers/health.py", "lib/clock.py", "lib/new.py"])
+@pytest.mark.parametrize(
+    "changed",
+    ["handlers/requirements.txt", "handlers/health.py", "lib/clock.py", "lib/new.py", "lib/jira/run.schema.json"],
+)
 def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> None:
     built(root)
     (root / changed).write_text("changed = 2")
@@ -79,6 +85,8 @@ def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> No
 def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
     built(root)
     (root / "handlers/cli.py").write_text("CLI = 2")
+    (root / "handlers/commands/prune.py").write_text("PRUNE = 2")
+    (root / "lib/jira/notes.txt").write_text("for people, anew")
     (root / "lib/__pycache__/clock.pyc").write_text("compiled anew")
 
     built(root)

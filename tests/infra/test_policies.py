@@ -8,26 +8,29 @@ import pytest
 from stack import iam
 from stack.iam import Grant
 from stack.queues import queue_policy
+from stack.settings import secret_keys
 from stack.topics import topic_policy
-from tests.support.pulumi_graph import Graph, declare, statements
+from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
+ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 TABLE, QUEUE, GROUP = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"
+BUCKET, FUNCTION, SECRET = "aws:s3/bucket:Bucket", "aws:lambda/function:Function", "aws:secretsmanager/secret:Secret"
 LOGGING = ["logs:CreateLogStream", "logs:PutLogEvents"]
 EVERY_CHANNEL = {
     "notifyChannels": "sns,slack,govuk_notify",
     "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
 }
-EVERY_SECRET = dict.fromkeys(
-    ["eventWebhookSecret", "slackWebhookUrl", "slackBotToken", "govukNotifyApiKey", "jiraApiToken", "slackSigningSecret"],
-    "hush",
-)
+EVERY_SECRET = dict.fromkeys(secret_keys(), "hush")
 
 
 def grants_of(graph: Graph, entry_point: str) -> dict[tuple[str, ...], list[str]]:
     """The resources by actions of the one policy that the function's role has."""
-    policy = graph.one("aws:iam/rolePolicy:RolePolicy", entry_point)
-    assert policy.inputs["role"] == graph.one("aws:iam/role:Role", entry_point).outputs["name"]
-    return {tuple(each["Action"]): each["Resource"] for each in statements(policy.inputs["policy"])}
+    policy = graph.one(ROLE_POLICY, entry_point)
+    assert policy.inputs["role"] == graph.one(ROLE, entry_point).outputs["name"]
+    grants: dict[tuple[str, ...], list[str]] = {}
+    for each in statements(policy.inputs["policy"]):
+        grants.setdefault(tuple(each["Action"]), []).extend(each["Resource"])
+    return grants
 
 
 def test_the_notification_role_has_exactly_these_grants() -> None:
@@ -55,8 +58,7 @@ def test_the_notification_role_may_read_the_secrets_of_its_channels_and_no_other
     graph = declare(EVERY_CHANNEL, EVERY_SECRET)
 
     assert sorted(grants_of(graph, "notification")["secretsmanager:GetSecretValue",]) == sorted(
-        graph.arn("aws:secretsmanager/secret:Secret", name)
-        for name in ("event-webhook-secret", "slack-webhook-url", "govuk-notify-api-key")
+        graph.arn(SECRET, name) for name in ("event-webhook-secret", "slack-webhook-url", "govuk-notify-api-key")
     )
 
 
@@ -72,9 +74,7 @@ def test_of_a_bot_token_and_a_webhook_the_notification_role_may_read_the_one_tha
 ) -> None:
     graph = declare({"notifyChannels": "slack", **config}, {"slackBotToken": "hush", "slackWebhookUrl": "hush"})
 
-    assert grants_of(graph, "notification")["secretsmanager:GetSecretValue",] == [
-        graph.arn("aws:secretsmanager/secret:Secret", secret)
-    ]
+    assert grants_of(graph, "notification")["secretsmanager:GetSecretValue",] == [graph.arn(SECRET, secret)]
 
 
 def test_without_the_channel_sns_the_notification_role_may_not_publish() -> None:
@@ -89,37 +89,113 @@ def test_an_existing_lease_table_is_granted_by_its_own_arn() -> None:
     assert grants_of(declare({"leaseTableArn": arn}), "notification")["dynamodb:GetItem",] == [arn]
 
 
-def test_the_health_role_may_write_its_log_and_its_failures() -> None:
-    graph = declare()
+def test_the_webhooks_role_has_exactly_these_grants() -> None:
+    graph = declare(JIRA_CONFIG, JIRA_SECRETS)
+    issues = graph.arn(TABLE, "JiraIssues")
 
-    assert grants_of(graph, "health") == {
-        tuple(LOGGING): [graph.arn(GROUP, "health") + ":*"],
-        ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
+    assert grants_of(graph, "webhooks") == {
+        tuple(LOGGING): [graph.arn(GROUP, "webhooks") + ":*"],
+        ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"): [issues],
+        ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
+        ("s3:PutObject",): [graph.arn(BUCKET, "artifacts") + "/snapshots/*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "jira-work")],
+        ("secretsmanager:GetSecretValue",): [
+            graph.arn(SECRET, "jira-webhook-secret"),
+            graph.arn(SECRET, "commit-webhook-secret"),
+        ],
     }
 
 
-def test_no_role_has_a_policy_beside_its_own() -> None:
-    graph = declare()
+def test_the_jira_workers_role_has_exactly_these_grants() -> None:
+    graph = declare(JIRA_CONFIG, JIRA_SECRETS)
+    bucket = graph.arn(BUCKET, "artifacts")
 
-    for role in graph.all("aws:iam/role:Role"):
+    assert grants_of(graph, "jira_worker") == {
+        tuple(LOGGING): [graph.arn(GROUP, "jira_worker") + ":*"],
+        ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"): [graph.arn(TABLE, "JiraIssues")],
+        ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "jira-work")],
+        ("secretsmanager:GetSecretValue",): [graph.arn(SECRET, "jira-api-token")],
+    }
+
+
+def test_the_reconciliation_role_has_exactly_these_grants() -> None:
+    graph = declare(JIRA_CONFIG, JIRA_SECRETS)
+    issues, bucket = graph.arn(TABLE, "JiraIssues"), graph.arn(BUCKET, "artifacts")
+
+    assert grants_of(graph, "reconciliation") == {
+        tuple(LOGGING): [graph.arn(GROUP, "reconciliation") + ":*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "reconciliation-failures"), graph.arn(QUEUE, "jira-work")],
+        ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"): [issues],
+        ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
+        ("dynamodb:GetItem", "dynamodb:PutItem"): [graph.arn(TABLE, "JiraOperations")],
+        ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
+        ("secretsmanager:GetSecretValue",): [graph.arn(SECRET, "jira-api-token")],
+    }
+
+
+def test_the_reconciliation_function_may_invoke_itself_and_no_other() -> None:
+    graph = declare()
+    policy = graph.one(ROLE_POLICY, "reconciliation-itself").inputs
+
+    assert policy["role"] == graph.one(ROLE, "reconciliation").outputs["name"]
+    assert [(each["Action"], each["Resource"]) for each in statements(policy["policy"])] == [
+        (["lambda:InvokeFunction"], [graph.arn(FUNCTION, "reconciliation")])
+    ]
+
+
+def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tables_only() -> None:
+    graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
+    own = [graph.arn(TABLE, "JiraIssues"), graph.arn(TABLE, "JiraOperations")]
+    grants = grants_of(graph, "health")
+
+    secrets = grants.pop(("secretsmanager:GetSecretValue",))
+    assert sorted(secrets) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))
+    assert grants == {
+        tuple(LOGGING): [graph.arn(GROUP, "health") + ":*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
+        ("dynamodb:DescribeTable", "dynamodb:GetItem"): [graph.arn(TABLE, "LeaseTable"), *own],
+        ("dynamodb:PutItem", "dynamodb:DeleteItem"): own,
+    }
+
+
+@pytest.mark.parametrize("entry_point", ["webhooks", "jira_worker", "reconciliation", "health"])
+def test_without_a_configured_secret_a_role_may_read_none(entry_point: str) -> None:
+    assert ("secretsmanager:GetSecretValue",) not in grants_of(declare(), entry_point)
+
+
+def test_a_role_has_its_own_policy_and_no_other_but_the_one_to_invoke_itself() -> None:
+    graph = declare()
+    policies: dict[str, list[str]] = {}
+    for policy in graph.all(ROLE_POLICY):
+        policies.setdefault(policy.inputs["role"], []).append(policy.name)
+
+    for role in graph.all(ROLE):
         assert not role.inputs.keys() & {"managedPolicyArns", "inlinePolicies"}
-        assert graph.one("aws:iam/rolePolicy:RolePolicy", role.name)
+        more = ["reconciliation-itself"] if role.name == "reconciliation" else []
+        assert sorted(policies.pop(role.outputs["name"])) == [role.name, *more]
+    assert not policies
     assert not graph.all("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
 
-def test_only_lambda_may_take_on_a_role() -> None:
-    for role in declare().all("aws:iam/role:Role"):
+def test_only_lambda_may_take_on_a_functions_role_and_only_the_scheduler_its_own() -> None:
+    for role in declare().all(ROLE):
+        service = "scheduler" if role.name == "scheduler" else "lambda"
+
         assert [each["Principal"] for each in statements(role.inputs["assumeRolePolicy"])] == [
-            {"Service": "lambda.amazonaws.com"}
+            {"Service": f"{service}.amazonaws.com"}
         ]
 
 
-def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group() -> None:
-    graph = declare(EVERY_CHANNEL, EVERY_SECRET)
-    for policy in graph.all("aws:iam/rolePolicy:RolePolicy"):
+def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group_and_the_objects_of_a_folder() -> None:
+    graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
+    folders = {f"{graph.arn(BUCKET, 'artifacts')}/{folder}/" for folder in ("runs", "snapshots")}
+    for policy in graph.all(ROLE_POLICY):
         for each in statements(policy.inputs["policy"]):
             assert "*" not in "".join(each["Action"])
-            if each["Action"] != LOGGING:
+            if each["Action"] == ["s3:PutObject"]:
+                assert {resource.removesuffix("*") for resource in each["Resource"]} <= folders
+            elif each["Action"] != LOGGING:
                 assert "*" not in "".join(each["Resource"])
 
 

@@ -76,10 +76,14 @@ def test_the_program_finds_its_modules_and_exports_its_outputs(started: dict[str
             "event_bus_name",
             "lease_table_name",
             "lease_table_arn",
+            "jira_issues_table_name",
+            "jira_issues_table_arn",
             "jira_operations_table_name",
             "jira_operations_table_arn",
+            "artifact_bucket_name",
             "notification_topic_arn",
             "dashboard_url",
+            "dead_letter_queues",
             "functions",
         ]
     )

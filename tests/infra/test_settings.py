@@ -5,8 +5,9 @@ from typing import cast
 import pulumi
 import pytest
 
+from lib.jira.progress import DeleteLimit
 from stack.settings import Settings, SettingsError
-from tests.support.pulumi_graph import declare
+from tests.support.pulumi_graph import JIRA_CONFIG, declare
 
 # Never opened here. A real output outside a run would wait for ever for an event loop of its own.
 SECRET = cast("pulumi.Output[str]", object())
@@ -32,7 +33,11 @@ WRONG_VALUES = [
     ("logRetentionDays", "a month", "must be a whole number"),
     ("historyDays", "0", "must be above zero"),
     ("historyDays", True, "must be a whole number"),
-    ("reconcileMaxDeletes", "-5", "must be above zero"),
+    ("reconcileMaxDeletes", "-5", "must be a number of issues, like 50, or a share of them, like 5%"),
+    ("reconcileMaxDeletes", "some", "must be a number of issues"),
+    ("reconcileMaxDeletes", "5.5%", "must be a number of issues"),
+    ("reconcileMaxDeletes", "101%", "must be a number of issues"),
+    ("reconcileMaxDeletes", 50, "must be text"),
     ("protect", "maybe", "must be true or false"),
     ("jiraDryRun", "1", "must be true or false"),
     ("jiraProjects", "tes", "must be project keys"),
@@ -102,6 +107,48 @@ def test_a_channel_with_what_it_needs_is_accepted(channel: str, values: dict[str
     settings = Settings.from_mapping({"notifyChannels": channel, **values}, dict.fromkeys(secrets, SECRET))
 
     assert settings.notify_channels == (channel,)
+
+
+@pytest.mark.parametrize("missing", ["jiraBaseUrl", "jiraEmail", "jiraApiToken"])
+def test_projects_to_reconcile_need_a_site_and_an_account(missing: str) -> None:
+    config = {key: value for key, value in JIRA_CONFIG.items() if key != missing}
+    secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
+
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and switchboard:jiraProjects ") as refused:
+        Settings.from_mapping(config, secrets)
+
+    assert str(refused.value).count(".") == 1
+
+
+@pytest.mark.parametrize("missing", ["jiraEmail", "jiraApiToken"])
+def test_a_site_without_projects_needs_an_account_too_since_events_that_tell_little_are_fetched(missing: str) -> None:
+    config = {"jiraBaseUrl": JIRA_CONFIG["jiraBaseUrl"]} | ({} if missing == "jiraEmail" else {"jiraEmail": "a@example.com"})
+    secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
+
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and .* or switchboard:jiraBaseUrl needs it"):
+        Settings.from_mapping(config, secrets)
+
+
+def test_webhooks_need_no_site_and_an_account_alone_asks_for_none() -> None:
+    secrets = {"jiraWebhookSecret": SECRET, "commitWebhookSecret": SECRET, "jiraApiToken": SECRET}
+
+    assert Settings.from_mapping({"jiraEmail": "switchboard@example.com"}, secrets).jira_projects == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "means"),
+    [
+        ("", DeleteLimit(50, 0.05)),
+        ("0", DeleteLimit(0, 0.0)),
+        ("50", DeleteLimit(50, 0.0)),
+        (" 5% ", DeleteLimit(0, 0.05)),
+        ("100%", DeleteLimit(0, 1.0)),
+    ],
+)
+def test_a_limit_of_deletions_that_is_accepted_means_what_reconciliation_reads_from_it(
+    written: str, means: DeleteLimit
+) -> None:
+    assert DeleteLimit.parse(Settings.from_mapping({"reconcileMaxDeletes": written}, {}).reconcile_max_deletes) == means
 
 
 @pytest.mark.parametrize("written", [["sns", "slack"], '["sns", "slack"]', "sns,slack", " sns , slack ", "sns,slack,sns"])

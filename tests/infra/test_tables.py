@@ -1,5 +1,7 @@
 """The tables: keys, billing, protection, and the lease system's own table in place of ours."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.pulumi_graph import declare
@@ -12,6 +14,7 @@ EXISTING = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
     ("table", "hash_key", "range_key", "ttl"),
     [
         ("LeaseTable", "userEmail", "uuid", "ttl"),
+        ("JiraIssues", "issue_key", "updated_at", "expires_at"),
         ("JiraOperations", "session_id", "operation_key", "expires_at"),
     ],
 )
@@ -19,8 +22,59 @@ def test_a_table_has_its_keys_and_expires_rows(table: str, hash_key: str, range_
     inputs = declare().one(TABLE, table).inputs
 
     assert (inputs["hashKey"], inputs["rangeKey"]) == (hash_key, range_key)
-    assert inputs["attributes"] == [{"name": hash_key, "type": "S"}, {"name": range_key, "type": "S"}]
+    assert {key: types_of(inputs)[key] for key in (hash_key, range_key)} == {hash_key: "S", range_key: "S"}
     assert inputs["ttl"] == {"attributeName": ttl, "enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("index", "hash_key", "range_key"),
+    [
+        ("ProjectIndex", ("project_key", "S"), ("issue_number", "N")),  # a number, so that TES-9 comes before TES-10
+        ("StatusIndex", ("status", "S"), ("version_at", "S")),
+        ("AssigneeIndex", ("assignee", "S"), ("version_at", "S")),
+        ("FixVersionIndex", ("fix_version", "S"), ("version_at", "S")),
+    ],
+)
+def test_issues_are_found_by_an_index_that_holds_whole_rows(
+    index: str, hash_key: tuple[str, str], range_key: tuple[str, str]
+) -> None:
+    inputs = declare().one(TABLE, "JiraIssues").inputs
+    [found] = [each for each in inputs["globalSecondaryIndexes"] if each["name"] == index]
+
+    assert found == {
+        "name": index,
+        "keySchemas": [
+            {"attributeName": hash_key[0], "keyType": "HASH"},
+            {"attributeName": range_key[0], "keyType": "RANGE"},
+        ],
+        "projectionType": "ALL",
+    }
+    assert [(key, types_of(inputs)[key]) for key, _ in (hash_key, range_key)] == [hash_key, range_key]
+
+
+def test_only_issues_have_indexes_and_there_is_none_but_these() -> None:
+    indexes = {
+        table.name: [each["name"] for each in table.inputs.get("globalSecondaryIndexes", [])] for table in declare().all(TABLE)
+    }
+
+    assert indexes == {
+        "LeaseTable": [],
+        "JiraIssues": ["ProjectIndex", "StatusIndex", "AssigneeIndex", "FixVersionIndex"],
+        "JiraOperations": [],
+    }
+
+
+def test_a_table_declares_exactly_the_attributes_that_are_keys_since_dynamodb_refuses_any_other() -> None:
+    for table in declare().all(TABLE):
+        schemas = [each["keySchemas"] for each in table.inputs.get("globalSecondaryIndexes", [])]
+        keys = {table.inputs["hashKey"], table.inputs["rangeKey"]}
+        keys |= {key["attributeName"] for schema in schemas for key in schema}
+
+        assert sorted(each["name"] for each in table.inputs["attributes"]) == sorted(keys)
+
+
+def types_of(table: dict[str, Any]) -> dict[str, str]:
+    return {each["name"]: each["type"] for each in table["attributes"]}
 
 
 @pytest.mark.parametrize("stack", ["prod", "dev"])
@@ -60,7 +114,7 @@ def test_no_table_is_named_by_the_program() -> None:
 def test_the_lease_systems_own_table_is_used_and_none_created_if_its_arn_is_given() -> None:
     graph = declare({"leaseTableArn": EXISTING})
 
-    assert [table.name for table in graph.all(TABLE)] == ["JiraOperations"]
+    assert {table.name for table in graph.all(TABLE)} == {"JiraIssues", "JiraOperations"}
     assert graph.outputs["lease_table_name"] == "SandboxLeases"
     assert graph.outputs["lease_table_arn"] == EXISTING
     variables = graph.one("aws:lambda/function:Function", "notification").inputs["environment"]["variables"]

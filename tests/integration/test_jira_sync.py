@@ -262,6 +262,8 @@ def test_a_message_that_no_one_can_read_ends_in_the_dead_letter_queue(cloud: Clo
 
     def letter() -> bool:
         messages = sqs.receive_message(QueueUrl=dead).get("Messages", [])
+        for message in messages:  # other tests count what is in there
+            sqs.delete_message(QueueUrl=dead, ReceiptHandle=message["ReceiptHandle"])
         return any(message["Body"] == "not a task" for message in messages)
 
     until(letter, 30)

@@ -17,10 +17,14 @@ OUTPUTS = {
     "event_bus_name",
     "lease_table_name",
     "lease_table_arn",
+    "jira_issues_table_name",
+    "jira_issues_table_arn",
+    "artifact_bucket_name",
     "jira_operations_table_name",
     "jira_operations_table_arn",
     "notification_topic_arn",
     "dashboard_url",
+    "dead_letter_queues",
     "functions",
 }
 
@@ -87,7 +91,7 @@ def test_the_ready_line_tells_urls_region_and_every_output() -> None:
         assert set(cloud.outputs) == OUTPUTS
         assert cloud.outputs["http_api_url"] == cloud.http_url
         assert ":eu-west-2:" in cloud.outputs["lease_table_arn"]
-        assert set(cloud.outputs["functions"]) == {"notification", "health"}
+        assert set(cloud.outputs["functions"]) == {"notification", "webhooks", "jira_worker", "reconciliation", "health"}
         with urllib.request.urlopen(f"{cloud.http_url}/health") as response:
             assert json.load(response)["status"] == "ok"
     finally:
@@ -127,6 +131,7 @@ def test_a_taken_port_is_one_clear_sentence(option: str) -> None:
         ("notifyChannels=govuk_notify", "switchboard:govukNotifyApiKey"),
         ("logRetentionDays=soon", "switchboard:logRetentionDays"),
         ("notifyChanels=sns", "switchboard:notifyChanels"),
+        ("aws:region=nowhere", "aws:region"),
     ],
 )
 def test_wrong_config_is_one_sentence_that_names_the_key(pair: str, key: str) -> None:

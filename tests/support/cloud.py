@@ -41,7 +41,7 @@ class Cloud:
             region_name=self.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=60),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=300),
         )
 
     def put_lease(self, lease: Mapping[str, Any]) -> None:

@@ -14,3 +14,8 @@ class LambdaContext:
     function_name: str = "notification"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-west-2:123456789012:function:notification"
+    remaining_ms: int = 300_000
+
+    def get_remaining_time_in_millis(self) -> int:
+        """How long the invocation may still take; a test's clock stands still."""
+        return self.remaining_ms

@@ -19,6 +19,14 @@ from pulumi.runtime.stack import run_pulumi_func
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
+# A Jira site, for the tests that need one: config and secrets.
+JIRA_CONFIG = {
+    "jiraBaseUrl": "https://example.atlassian.net",
+    "jiraEmail": "switchboard@example.com",
+    "jiraProjects": "TES,OPS",
+}
+JIRA_SECRETS = {"jiraApiToken": "hush", "jiraWebhookSecret": "hush", "commitWebhookSecret": "hush"}
+
 # How a secret looks where the program hands it to the engine.
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"
 
@@ -151,6 +159,8 @@ def _arn(type_: str, name: str) -> str:
         "aws:cloudwatch/eventRule:EventRule": f"arn:aws:events:{at}:rule/{name}",
         "aws:cloudwatch/eventBus:EventBus": f"arn:aws:events:{at}:event-bus/{name}",
         "aws:cloudwatch/metricAlarm:MetricAlarm": f"arn:aws:cloudwatch:{at}:alarm:{name}",
+        "aws:s3/bucket:Bucket": f"arn:aws:s3:::{name}",
+        "aws:scheduler/schedule:Schedule": f"arn:aws:scheduler:{at}:schedule/default/{name}",
         "aws:secretsmanager/secret:Secret": f"arn:aws:secretsmanager:{at}:secret:{name}-AbCdEf",
     }
     service = type_.split(":")[1].split("/", maxsplit=1)[0]
@@ -165,6 +175,8 @@ def _computed(type_: str, name: str) -> dict[str, str]:
         }
     if type_ == "aws:s3/bucket:Bucket":
         return {"bucket": name}
+    if type_ == "aws:sqs/queue:Queue":
+        return {"url": _identifier(type_, name)}
     return {}
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
-from lib import aws, clock, errors
+from lib import aws, clock, errors, health
 from lib.environment import HealthEnvironment
-from lib.health import SENTINEL_PREFIX, Report, Status, run_checks
+from lib.health import SENTINEL_PREFIX, Report, Status
 from lib.jira.reading import IssueStore
 from stack.local.standins.faults import Fault
 from stack.local.standins.jira import Jira
@@ -47,6 +47,10 @@ def environment(**changes: Any) -> HealthEnvironment:
         "shuttle_table_name": SHOPS,
     }
     return HealthEnvironment(**{**tables, "version": "1.4.0", **changes})
+
+
+def run_checks(of: HealthEnvironment, **options: Any) -> Report:
+    return health.run_checks(of, **{"make_client": aws.make_client, **options})
 
 
 class Meddled:
@@ -298,6 +302,16 @@ def test_an_expired_token_is_a_failed_check_that_names_no_account(jira: tuple[Ji
     assert [check.name for check in report.failed] == ["jira"]
     assert "401" in detail(report, "jira")
     assert EMAIL not in detail(report, "jira")
+
+
+def test_an_address_in_jiras_own_words_is_not_told(jira: tuple[Jira, HealthEnvironment]) -> None:
+    site, configured = jira
+    body = '{"errorMessages": ["ada@sandbox.example is no user of this site"]}'
+    site.faults.add(Fault(path="/rest/api/3/myself", status=400, body=body))
+    told = detail(run_checks(configured), "jira")
+
+    assert "is no user of this site" in told
+    assert "ada@" not in told
 
 
 def test_a_jira_that_hangs_fails_in_time_and_holds_up_nothing_else(jira: tuple[Jira, HealthEnvironment]) -> None:

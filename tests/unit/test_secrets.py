@@ -45,7 +45,6 @@ def test_a_refresh_finds_a_rotation_at_once(stopwatch: Stopwatch) -> None:
     secret = Secret(manager, "arn", stopwatch)
     secret.values()
     manager.rotate("two")
-    stopwatch.seconds += 30
 
     assert secret.refresh() is True
     assert secret.values() == ("two", "one")
@@ -65,7 +64,7 @@ def test_refreshing_reads_at_most_every_thirty_seconds(stopwatch: Stopwatch) -> 
     for _ in range(600):  # a minute of bad signatures, ten a second
         stopwatch.seconds += 0.1
         secret.refresh()
-    assert manager.reads <= 3
+    assert manager.reads == 1 + 2
 
 
 def test_a_service_that_is_down_leaves_the_old_value_standing(stopwatch: Stopwatch) -> None:

@@ -23,6 +23,8 @@ def table(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     }
     if indexes:
         definition["GlobalSecondaryIndexes"] = indexes
+    if (inputs.get("serverSideEncryption") or {}).get("enabled"):
+        definition["SSESpecification"] = {"Enabled": True}
     arn = dynamodb.create_table(**definition)["TableDescription"]["TableArn"]
     if (inputs.get("ttl") or {}).get("enabled"):
         dynamodb.update_time_to_live(

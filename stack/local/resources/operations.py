@@ -22,8 +22,26 @@ def log_metric_filter(_: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
 def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An alarm: noted by Pulumi, not evaluated on a laptop."""
+    """An alarm, in moto for a look at it: nothing evaluates it on a laptop."""
     name = physical_name(logical, inputs)
+    statistic = (
+        {"Statistic": inputs["statistic"]} if inputs.get("statistic") else {"ExtendedStatistic": inputs["extendedStatistic"]}
+    )
+    cloud.client("cloudwatch").put_metric_alarm(
+        AlarmName=name,
+        AlarmDescription=inputs.get("alarmDescription") or "",
+        Namespace=inputs["namespace"],
+        MetricName=inputs["metricName"],
+        Dimensions=[{"Name": key, "Value": value} for key, value in (inputs.get("dimensions") or {}).items()],
+        ComparisonOperator=inputs["comparisonOperator"],
+        Threshold=float(inputs["threshold"]),
+        Period=int(inputs["period"]),
+        EvaluationPeriods=int(inputs["evaluationPeriods"]),
+        TreatMissingData=inputs.get("treatMissingData") or "missing",
+        AlarmActions=inputs.get("alarmActions") or [],
+        OKActions=inputs.get("okActions") or [],
+        **statistic,
+    )
     return name, {"name": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
 
 

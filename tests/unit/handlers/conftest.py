@@ -1,4 +1,6 @@
-"""The notification function in a process of its own, as far as one process can: loaded anew against a moto server."""
+"""The functions in a process of their own, as far as one process can: each loaded anew, the notification function against
+a moto server, webhooks and the Jira worker on services inside this process.
+"""
 
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -7,6 +9,7 @@ import pytest
 
 from tests.support.aws_environment import point_at
 from tests.support.functions import load
+from tests.support.jira_cloud import JiraCloud, jira_cloud_inside
 from tests.support.log_lines import LogLines
 from tests.support.moto_cloud import MotoCloud, fresh_cloud, moto_server
 
@@ -39,3 +42,31 @@ def notification(load_notification: Callable[..., ModuleType]) -> ModuleType:
 @pytest.fixture
 def lines(notification: ModuleType) -> LogLines:
     return LogLines("notification")
+
+
+@pytest.fixture
+def jira_cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[JiraCloud]:
+    with jira_cloud_inside(monkeypatch) as cloud:
+        yield cloud
+
+
+@pytest.fixture
+def load_webhooks(jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Loads the function; keywords are environment variables that differ."""
+    return lambda **changes: load(monkeypatch, "webhooks", jira_cloud.webhooks_variables(**changes))
+
+
+@pytest.fixture
+def webhooks(load_webhooks: Callable[..., ModuleType]) -> ModuleType:
+    return load_webhooks()
+
+
+@pytest.fixture
+def load_jira_worker(jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Loads the function; keywords are environment variables that differ."""
+    return lambda **changes: load(monkeypatch, "jira_worker", jira_cloud.worker_variables(**changes))
+
+
+@pytest.fixture
+def jira_worker(load_jira_worker: Callable[..., ModuleType]) -> ModuleType:
+    return load_jira_worker()

@@ -183,7 +183,7 @@ def test_an_expiry_that_is_no_time_is_not_told(wrong: Any) -> None:
         ({"type": "BudgetExceeded", "budget": 100, "totalSpend": 105}, "spending passed the budget"),
         ({"type": "BudgetExceeded", "triggeredBudgetThreshold": 90}, "spending reached the threshold of $90.00"),
         ({"type": "BudgetExceeded", "triggeredBudgetThreshold": 0.95}, "spending reached the threshold of 95 % of the budget"),
-        ({"type": "BudgetExceeded", "triggeredBudgetThreshold": "high"}, "spending passed the budget"),
+        ({"type": "BudgetExceeded", "triggeredBudgetThreshold": "high"}, "spending reached a threshold of the budget"),
         ({"type": "Expired", "leaseDurationInHours": 168}, "the lease ran out after 7 days"),
         (
             {"type": "Expired", "triggeredDurationThreshold": 2, "leaseDurationInHours": 24},
@@ -217,7 +217,7 @@ def test_a_reason_is_told_in_words(reason: Any, words: str | None) -> None:
         (1, "spending reached the threshold of 100 % of the budget"),
         (0.125, "spending reached the threshold of 12.5 % of the budget"),
         ("75", "spending reached the threshold of $75.00"),
-        ({"at": 75}, "spending passed the budget"),
+        ({"at": 75}, "spending reached a threshold of the budget"),
     ],
 )
 def test_a_budget_threshold_is_dollars_above_one_and_a_fraction_up_to_it(threshold: Any, words: str) -> None:
@@ -240,7 +240,7 @@ def test_a_threshold_that_the_record_knows_in_dollars_is_dollars() -> None:
         (Enrichment(Status.NOT_FOUND), "not found"),
         (Enrichment(Status.SKIPPED, Reason.NO_UUID), "not read: the event does not say which it is"),
         (Enrichment(Status.FAILED, Reason.DEADLINE), "not read: the lease table did not answer in time"),
-        (Enrichment(Status.FAILED, Reason.DEFECT), "not read: see the log"),
+        (Enrichment(Status.FAILED, Reason.DEFECT), "not read: something went wrong on our side"),
     ],
 )
 def test_a_record_that_is_not_in_the_message_is_accounted_for(enrichment: Enrichment, line: str | None) -> None:
@@ -294,3 +294,9 @@ def test_long_values_are_cut() -> None:
 def test_control_characters_do_not_reach_people() -> None:
     composed = message("LeaseFrozen", lease(reason="a\x00b\u202ec\nd"))
     assert facts(composed)["Reason"] == "a b c d"
+
+
+def test_a_key_without_a_usable_uuid_still_names_the_owner() -> None:
+    told = message("LeaseFrozen", {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": 17}, "accountId": "210987654321"})
+    assert facts(told)["Who"] == "ada@sandbox.example"
+    assert told.recipient == "ada@sandbox.example"

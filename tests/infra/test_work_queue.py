@@ -1,0 +1,48 @@
+"""The work queue of the Jira sync: how its messages reach the worker, and what becomes of one that the worker fails on."""
+
+import json
+
+from tests.support.pulumi_graph import declare
+
+QUEUE, FUNCTION = "aws:sqs/queue:Queue", "aws:lambda/function:Function"
+MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
+
+
+def test_a_message_stays_invisible_for_six_times_as_long_as_the_worker_may_take() -> None:
+    graph = declare()
+
+    visibility = graph.one(QUEUE, "jira-work").inputs["visibilityTimeoutSeconds"]
+
+    assert visibility == 6 * graph.one(FUNCTION, "jira_worker").inputs["timeout"]
+    assert visibility <= 12 * 3600  # what SQS allows
+
+
+def test_a_message_that_failed_five_times_is_a_dead_letter() -> None:
+    graph = declare()
+
+    assert json.loads(graph.one(QUEUE, "jira-work").inputs["redrivePolicy"]) == {
+        "deadLetterTargetArn": graph.arn(QUEUE, "jira-work-dead-letters"),
+        "maxReceiveCount": 5,
+    }
+
+
+def test_no_queue_but_the_work_queue_gives_up_on_its_messages() -> None:
+    assert [queue.name for queue in declare().all(QUEUE) if "redrivePolicy" in queue.inputs] == ["jira-work"]
+
+
+def test_the_worker_gets_batches_that_collect_for_a_second_and_says_which_messages_it_failed_on() -> None:
+    graph = declare()
+
+    assert graph.one(MAPPING).inputs == {
+        "eventSourceArn": graph.arn(QUEUE, "jira-work"),
+        "functionName": graph.one(FUNCTION, "jira_worker").outputs["name"],
+        "batchSize": 10,
+        "maximumBatchingWindowInSeconds": 1,
+        "functionResponseTypes": ["ReportBatchItemFailures"],
+    }
+
+
+def test_the_queue_lets_in_no_other_service_of_aws() -> None:
+    [statement] = json.loads(declare().one("aws:sqs/queuePolicy:QueuePolicy", "jira-work").inputs["policy"])["Statement"]
+
+    assert statement["Effect"] == "Deny"

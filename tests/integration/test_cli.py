@@ -1,0 +1,214 @@
+"""``python -m handlers.cli`` as a person runs it, against the local cloud: each command once, through every layer."""
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.cloud import ROOT, Cloud, Inbox, until
+
+LEGACY = "legacy-of-the-command-line"
+
+
+def run(cloud: Cloud, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on the local cloud, whose ready line it reads from standard input."""
+    ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "handlers.cli", "--outputs", "-", *arguments],
+        cwd=ROOT,
+        # A profile that is not there: what the local cloud says is all that counts.
+        env=environment | {"AWS_PROFILE": "none-such"},
+        input=json.dumps(ready) + "\n",
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def put_issue(jira: str, project: str, summary: str) -> str:
+    answer = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": summary}, timeout=60)
+    answer.raise_for_status()
+    return str(answer.json()["key"])
+
+
+def put_legacy(cloud: Cloud, items: list[Mapping[str, str]]) -> None:
+    dynamodb = cloud.client("dynamodb")
+    dynamodb.create_table(
+        TableName=LEGACY,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[
+            {"AttributeName": "issue_key", "KeyType": "HASH"},
+            {"AttributeName": "updated_at", "KeyType": "RANGE"},
+        ],
+        AttributeDefinitions=[
+            {"AttributeName": "issue_key", "AttributeType": "S"},
+            {"AttributeName": "updated_at", "AttributeType": "S"},
+        ],
+    )
+    for item in items:
+        dynamodb.put_item(TableName=LEGACY, Item={name: {"S": value} for name, value in item.items()})
+
+
+def put_dead_letter(cloud: Cloud, entry_point: str, body: Mapping[str, Any]) -> str:
+    """A message as Lambda or SQS would leave it; the queue's URL."""
+    sqs = cloud.client("sqs")
+    url: str = sqs.get_queue_url(QueueName=cloud.outputs["dead_letter_queues"][entry_point][0])["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody=json.dumps(body))
+    return url
+
+
+def is_empty(cloud: Cloud, url: str) -> bool:
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    attributes = cloud.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return {attributes[name] for name in names} == {"0"}
+
+
+def test_health_tries_what_the_health_function_tries(cloud: Cloud) -> None:
+    done = run(cloud, "health", "--json")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)
+    assert {check["name"]: check["status"] for check in report["checks"]} == {
+        "lease_table": "ok",
+        "jira_issues_table": "ok",
+        "operations_table": "ok",
+        "secrets": "ok",
+        "jira": "ok",
+    }
+
+
+def test_reconcile_brings_in_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: str) -> None:
+    key = put_issue(jira, "CLIR", "Rack seven wants power")
+
+    dry = run(cloud, "reconcile", "--project", "CLIR", "--full", "--dry-run")
+    before = run(cloud, "issues", "get", key)
+    real = run(cloud, "reconcile", "--project", "CLIR", "--full")
+    after = run(cloud, "issues", "get", key, "--json")
+    listed = run(cloud, "issues", "list", "--project", "CLIR")
+    history = run(cloud, "issues", "history", key, "--json")
+
+    assert (dry.returncode, real.returncode) == (0, 0), dry.stderr + real.stderr
+    assert "nothing was written" in dry.stdout
+    assert (before.returncode, before.stderr) == (1, f"Error: {key} is not stored\n")
+    assert "complete" in real.stdout
+    assert json.loads(after.stdout)["summary"] == "Rack seven wants power"
+    assert key in listed.stdout
+    assert [json.loads(line)["issue_key"] for line in history.stdout.splitlines()] == [key]
+
+
+def test_reconcile_of_a_project_that_is_not_there_is_refused(cloud: Cloud) -> None:
+    done = run(cloud, "reconcile", "--project", "NONESUCH", "--full")
+
+    assert done.returncode == 1
+    assert "Refused: NONESUCH: " in done.stdout
+
+
+def test_backfill_takes_over_a_legacy_table_and_prune_finds_what_it_superseded(cloud: Cloud, tmp_path: Any) -> None:
+    days = ("2025-01-01T10:00:00Z", "2025-01-02T03:00:00-07:00", "2025-01-03T10:00:00.5Z")
+    put_legacy(cloud, [{"issue_key": f"CLIB-{number}", "updated_at": day} for number in range(1, 41) for day in days])
+    options = ("--from-table", LEGACY, "--segments", "3", "--checkpoint", str(tmp_path / "checkpoint.json"))
+
+    done = run(cloud, "backfill", *options)
+    resumed = run(cloud, "backfill", *options, "--resume")
+    again = run(cloud, "backfill", *options)
+    pruned = run(cloud, "prune", "--older-than", "0d", "--dry-run")  # other tests' history stays
+    history = run(cloud, "issues", "history", "CLIB-7", "--json")
+
+    assert done.returncode == 0, done.stderr
+    assert "Compared 120 rows with the issues stored: 0 are behind." in done.stdout
+    assert resumed.returncode == 0, "with nothing left to do it still compares"
+    assert again.returncode == 0
+    assert "│ duplicate  │   120 │" in again.stdout
+    assert pruned.returncode == 0, pruned.stderr
+    assert int(pruned.stdout.split(" ", 1)[0]) >= 80
+    days = [json.loads(line)["updated_at"] for line in history.stdout.splitlines()]
+    assert days == ["2025-01-03T03:00:00.500-07:00", "2025-01-02T03:00:00.000-07:00", "2025-01-01T03:00:00.000-07:00"]
+
+
+def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox) -> None:
+    event_id = str(uuid.uuid4())
+    event = {
+        "id": event_id,
+        "source": "InnovationSandbox-test",
+        "detail-type": "LeaseApproved",
+        "time": "2026-01-22T12:00:00Z",
+        "detail": {"leaseId": event_id, "userEmail": "grace@sandbox.example"},
+    }
+    error = {"errorType": "UnavailableError", "errorMessage": "not told on sns"}
+    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    url = put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
+
+    look = run(cloud, "redrive", "--function", "notification", "--look")
+    sent = run(cloud, "redrive", "--function", "notification", "--yes")
+
+    assert look.returncode == 0
+    assert "UnavailableError: not told on sns" in look.stdout
+    assert "grace" not in look.stdout
+    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), sent.stderr
+    inbox.wait_for(lambda message: message.get("event_id") == event_id)
+    assert is_empty(cloud, url)
+
+
+def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: str) -> None:
+    key = put_issue(jira, "CLIW", "Correlate me")
+    url = put_dead_letter(cloud, "jira_worker", {"kind": "jira", "touched": [key], "fetch": None})
+
+    done = run(cloud, "redrive", "--function", "jira_worker", "--yes")
+
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), done.stderr
+    row = {"issue_key": {"S": key}, "updated_at": {"S": "CORRELATION"}}
+    table = cloud.outputs["jira_issues_table_name"]
+    until(lambda: cloud.client("dynamodb").get_item(TableName=table, Key=row, ConsistentRead=True).get("Item"))
+    assert is_empty(cloud, url)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "sentence"),
+    [
+        (("issues", "get", "nothing"), 2, "Invalid value for 'KEY': 'nothing' is not an issue key."),
+        (("backfill", "--from-table", "none-such"), 1, "could not look at the table none-such: ResourceNotFoundException"),
+    ],
+)
+def test_what_goes_wrong_is_a_sentence_and_an_exit_code(
+    cloud: Cloud, arguments: tuple[str, ...], code: int, sentence: str
+) -> None:
+    done = run(cloud, *arguments)
+
+    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"Error: {sentence}\n")
+
+
+def test_a_reader_that_has_left_is_no_stack_trace(cloud: Cloud) -> None:
+    command = [sys.executable, "-m", "handlers.cli", "issues", "list", "--status", "nobody has this one"]
+    variables = {
+        "AWS_ENDPOINT_URL": cloud.aws_url,
+        "AWS_DEFAULT_REGION": cloud.region,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "JIRA_ISSUES_TABLE_NAME": cloud.outputs["jira_issues_table_name"],
+    }
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        told = process.stderr.read()
+        assert (process.wait(timeout=30), told) == (1, b"")
+
+
+def test_a_cloud_that_has_stopped_is_told(cloud: Cloud) -> None:
+    gone = Cloud(cloud.process, cloud.http_url, "http://127.0.0.1:9", cloud.region, cloud.outputs, [])
+
+    done = run(gone, "issues", "list", "--project", "OPS")
+
+    assert (done.returncode, done.stderr) == (1, "Error: could not list issues: no connection (EndpointConnectionError)\n")

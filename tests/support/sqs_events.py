@@ -1,0 +1,24 @@
+"""Batches of messages as the SQS event source hands them to a function, and which of them it failed."""
+
+from types import ModuleType
+from typing import Any
+
+from lib.jira.tasks import Task
+from tests.support.lambda_context import LambdaContext
+
+
+def sqs_event(*bodies: str) -> dict[str, Any]:
+    """An event with a message a body, their ids ``m-1``, ``m-2`` and so on."""
+    records = [
+        {"messageId": f"m-{number}", "receiptHandle": "r", "body": body, "attributes": {}, "eventSource": "aws:sqs"}
+        for number, body in enumerate(bodies, 1)
+    ]
+    return {"Records": records}
+
+
+def work(worker: ModuleType, *messages: Task | str, context: LambdaContext | None = None) -> list[str]:
+    """Have a worker do a batch of messages; the ids of those that failed."""
+    bodies = [message.to_body() if isinstance(message, Task) else message for message in messages]
+    answer = worker.lambda_handler(sqs_event(*bodies), context or LambdaContext())
+    assert answer.keys() == {"batchItemFailures"}
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

@@ -1,0 +1,155 @@
+"""Whatever goes wrong is told in one sentence, with exit code 1 for what failed and 2 for what was asked wrongly."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
+from click.testing import Result
+
+from handlers.cli import _COMMANDS, cli
+from handlers.commands import deployment
+from lib import aws, errors
+
+ROOT = Path(__file__).resolve().parents[3]
+Run = Callable[..., Result]
+
+
+def raise_from_everywhere(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(deployment, "find", fail)
+
+
+def translated(error: ClientError | NoCredentialsError) -> errors.SwitchboardError:
+    try:
+        try:
+            raise error
+        except (ClientError, NoCredentialsError) as cause:
+            raise aws.translate(cause, "list issues") from None
+    except errors.SwitchboardError as told:
+        return told
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ada@example.com may not"}}, "Query")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (errors.NotFoundError("OPS-1 is not stored"), "OPS-1 is not stored"),
+        (errors.NotFoundError("two\nlines"), "two lines"),
+        (translated(DENIED), "could not list issues: AccessDeniedException"),
+        (DENIED, "could not do that: AccessDeniedException"),
+        (NoCredentialsError(), "there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
+        (translated(NoCredentialsError()), "there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
+        (ProfileNotFound(profile="prod"), "The config profile (prod) could not be found"),
+        (PermissionError(13, "Permission denied", "out.json"), "out.json: Permission denied"),
+        (click.Abort(), "stopped."),
+    ],
+)
+def test_an_error_is_one_sentence_and_exit_code_1(
+    run: Run, monkeypatch: pytest.MonkeyPatch, error: BaseException, sentence: str
+) -> None:
+    raise_from_everywhere(monkeypatch, error)
+
+    result = run("issues", "get", "OPS-1")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
+
+
+def test_ctrl_c_is_no_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    raise_from_everywhere(monkeypatch, KeyboardInterrupt())
+
+    result = run("issues", "get", "OPS-1")
+
+    assert (result.exit_code, result.stderr.strip()) == (1, "Error: stopped.")
+
+
+def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    raise_from_everywhere(monkeypatch, KeyError("ada@example.com"))
+
+    result = run("issues", "get", "OPS-1")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: a defect of this program, KeyError at handlers/cli.py:")
+    assert "ada" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("launch",), "No such command 'launch'."),
+        (("--output", "x", "health"), "No such option '--output'. Did you mean '--outputs'?"),
+        (("--outputs", "x", "--stack", "y", "health"), "--outputs and --stack exclude each other."),
+        (("issues", "get", "ops-1"), "Invalid value for 'KEY': 'ops-1' is not an issue key."),
+        (("issues", "list"), "Give at least one of --project, --status, --assignee and --fix-version."),
+        (("issues", "list", "--project", "o"), "Invalid value for '--project': 'o' is not a project key."),
+        (("issues", "list", "--status", "Done", "--limit", "0"), "Invalid value for '--limit': 0 is not in the range x>=1."),
+        (("reconcile", "--project", "OPS-1"), "Invalid value for '--project': 'OPS-1' is not a project key."),
+        (("prune", "--older-than", "soon"), "Invalid value for '--older-than': 'soon' is no age: write 12h, 90d or 4w."),
+        (("backfill",), "Missing option '--from-table'."),
+        (
+            ("backfill", "--from-table", "t", "--segments", "11"),
+            "Invalid value for '--segments': 11 is not in the range 1<=x<=10.",
+        ),
+        (("redrive",), None),
+        (("redrive", "--function", "cook"), None),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_sentence_and_exit_code_2(
+    run: Run, arguments: tuple[str, ...], sentence: str | None
+) -> None:
+    result = run(*arguments)
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.count("Error: ") == 1
+    assert len(result.stderr.splitlines()) == 1
+    if sentence:
+        assert result.stderr == f"Error: {sentence}\n"
+
+
+def test_without_arguments_it_tells_what_it_can_do(run: Run) -> None:
+    result = run()
+
+    assert result.exit_code == 2
+    assert all(name in result.stderr for name in _COMMANDS)
+
+
+def test_the_list_of_commands_says_of_each_what_its_own_help_says(run: Run) -> None:
+    context = click.Context(cli)
+    for name, (_, summary) in _COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.name == name
+        assert (command.help or "").split("\n\n")[0] == summary
+        assert run(name, "--help").exit_code == 0
+
+
+def test_help_does_not_wait_for_the_aws_sdk() -> None:
+    program = (
+        "import sys, handlers.cli as c\n"
+        "try: c.cli(['--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print([name for name in ('botocore', 'rich', 'lib.aws', 'aws_lambda_powertools') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_reader_that_has_left_is_no_stack_trace() -> None:
+    program = "import time, handlers.cli as c; time.sleep(0.2); c.cli(['--help'])"
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+
+    told = process.stderr.read()
+
+    assert process.wait(timeout=30) == 1
+    assert told == b""

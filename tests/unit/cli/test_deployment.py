@@ -1,0 +1,162 @@
+"""What a command works on is found in one place, the first that there is, and the AWS SDK is pointed at it."""
+
+import io
+import json
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from handlers.commands.deployment import find
+from lib import errors
+
+OUTPUTS = {
+    "jira_issues_table_name": "issues-1",
+    "jira_operations_table_arn": "arn:aws:dynamodb:eu-west-2:123456789012:table/operations-1",
+    "functions": {"reconciliation": "reconciliation-1"},
+    "dead_letter_queues": {"reconciliation": ["failures-1"], "webhooks": []},
+}
+READY = {"http_url": "http://127.0.0.1:1", "aws_url": "http://127.0.0.1:2", "region": "us-west-2", "outputs": OUTPUTS}
+
+
+def written(path: Path, value: object, **options: int) -> str:
+    path.write_text(value if isinstance(value, str) else json.dumps(value, **options), encoding="utf-8")
+    return str(path)
+
+
+def install_pulumi(folder: Path, script: str) -> dict[str, str]:
+    """A Pulumi CLI on PATH that does what ``script`` says."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "pulumi"
+    program.write_text(f"#!{sys.executable}\nimport sys\n{script}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return {"PATH": str(folder / "bin")}
+
+
+def test_outputs_of_the_pulumi_cli_name_it_and_its_region(tmp_path: Path) -> None:
+    environ = {"AWS_PROFILE": "prod", "AWS_DEFAULT_REGION": "us-east-1"}
+
+    found = find(written(tmp_path / "outputs.json", OUTPUTS, indent=2), None, environ)
+
+    assert found.jira_issues_table_name == "issues-1"
+    assert found.function_name("reconciliation") == "reconciliation-1"
+    assert found.dead_letter_queues("reconciliation") == ("failures-1",)
+    assert environ == {"AWS_PROFILE": "prod", "AWS_DEFAULT_REGION": "eu-west-2"}
+
+
+def test_the_local_clouds_line_points_the_sdk_there_and_nowhere_else(tmp_path: Path) -> None:
+    environ = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "t", "AWS_ENDPOINT_URL_S3": "https://s3", "NO_PROXY": "intranet"}
+
+    found = find(written(tmp_path / "ready.json", READY), None, environ)
+
+    assert found.jira_issues_table_name == "issues-1"
+    assert environ == {
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:2",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "NO_PROXY": "intranet",
+        "no_proxy": "intranet,127.0.0.1",
+    }
+
+
+class OpenEnded(io.StringIO):
+    """Standard input from a program that goes on: reading on behind its line would wait for ever."""
+
+    def __next__(self) -> str:
+        line = super().__next__()
+        assert line != "more\n", "read too far"
+        return line
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_standard_input_is_read_as_far_as_the_json_goes(monkeypatch: pytest.MonkeyPatch, indent: int | None) -> None:
+    monkeypatch.setattr(sys, "stdin", OpenEnded(json.dumps(READY, indent=indent) + "\nmore\n"))
+
+    assert find("-", None, {}).function_name("reconciliation") == "reconciliation-1"
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("{broken", "it is not JSON"),
+        ("", "it is not JSON"),
+        ("[]", "it is no JSON object"),
+        (None, "No such file or directory"),
+    ],
+)
+def test_outputs_that_cannot_be_read_are_told(tmp_path: Path, content: str | None, reason: str) -> None:
+    path = tmp_path / "outputs.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(errors.ConfigurationError, match=f"the outputs can't be read from {path}: {reason}"):
+        find(str(path), None, {})
+
+
+def test_environment_variables_name_it() -> None:
+    environ = {
+        "JIRA_ISSUES_TABLE_NAME": "issues-2",
+        "HEALTH_FUNCTION_NAME": "health-2",
+        "JIRA_WORKER_DEAD_LETTER_QUEUES": "one-2, two-2",
+        "AWS_LAMBDA_FUNCTION_NAME": "not ours",
+    }
+    before = dict(environ)
+
+    found = find(None, None, environ)
+
+    assert found.jira_issues_table_name == "issues-2"
+    assert found.function_name("health") == "health-2"
+    assert found.dead_letter_queues("jira_worker") == ("one-2", "two-2")
+    assert environ == before
+
+
+def test_environment_variables_go_before_the_pulumi_cli_and_a_named_stack_before_them(tmp_path: Path) -> None:
+    script = f"""print({json.dumps(OUTPUTS)!r}) if sys.argv[1:] in (
+        ['stack', 'output', '--json', '--non-interactive'],
+        ['stack', 'output', '--json', '--non-interactive', '--stack', 'prod'],
+    ) else sys.exit(9)"""
+    pulumi = install_pulumi(tmp_path, script)
+    variables = {"JIRA_ISSUES_TABLE_NAME": "issues-2"}
+
+    assert find(None, None, pulumi | variables).jira_issues_table_name == "issues-2"
+    assert find(None, "prod", pulumi | variables).jira_issues_table_name == "issues-1"
+    assert find(None, None, pulumi).jira_issues_table_name == "issues-1"
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("print('warning: x\\nerror: no stack named prod found', file=sys.stderr); sys.exit(255)", "no stack named prod found"),
+        ("sys.exit(3)", "exit code 3"),
+        ("print('not JSON')", "JSONDecodeError"),
+        ("print('[]')", "no JSON object"),
+    ],
+)
+def test_a_pulumi_cli_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str) -> None:
+    pulumi = install_pulumi(tmp_path, script)
+    monkeypatch.setenv("PATH", pulumi["PATH"])
+    with pytest.raises(errors.ConfigurationError, match=f"the Pulumi CLI gave no outputs: {reason}"):
+        find(None, "prod", pulumi)
+
+
+def test_nothing_found_says_what_to_do(tmp_path: Path) -> None:
+    nowhere = {"PATH": str(tmp_path)}
+    with pytest.raises(errors.ConfigurationError, match="give --outputs, set JIRA_ISSUES_TABLE_NAME"):
+        find(None, None, nowhere)
+    with pytest.raises(errors.ConfigurationError, match="--stack needs the Pulumi CLI"):
+        find(None, "prod", nowhere)
+
+
+def test_what_the_outputs_lack_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path / "outputs.json", {"functions": {}, "dead_letter_queues": OUTPUTS["dead_letter_queues"]})
+    found = find(path, None, {})
+
+    with pytest.raises(errors.ConfigurationError, match="there is no jira_issues_table_name in "):
+        _ = found.jira_issues_table_name
+    with pytest.raises(errors.ConfigurationError, match=r"there is no functions\.health in "):
+        found.function_name("health")
+    with pytest.raises(
+        errors.ConfigurationError, match=r"webhooks has no dead-letter queue .* \(those that have: reconciliation\)"
+    ):
+        found.dead_letter_queues("webhooks")

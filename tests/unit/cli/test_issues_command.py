@@ -1,0 +1,184 @@
+"""``issues`` shows what the store holds, in Phoenix time, as tables and as JSON lines."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from lib import aws
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.store import JiraStore
+from tests.support.jira import Snapshots
+from tests.support.moto_inside import ISSUES
+
+Run = Callable[..., Result]
+Record = Callable[..., None]
+
+RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def record(deployed: None) -> Record:
+    """Stores a delivery."""
+    client = aws.make_client("dynamodb")
+    store = JiraStore(client, ISSUES, history=timedelta(days=30), snapshots=Snapshots(), now=lambda: RECEIVED)
+
+    def record_it(key: str, minute: int = 0, *, deleted: bool = False, moved_to: str | None = None, **fields: Any) -> None:
+        stamp = Stamp(f"2026-03-01T12:{minute:02d}:00.000000Z", 1_772_366_400_000 + minute * 60_000, f"{key}@{minute}")
+        told = IssueFields(**{"summary": f"{key} at {minute}", "status": "Done", **fields})
+        store.record(Delivery(key, "1", stamp, "jira:issue_updated", told, deleted=deleted, moved_to=moved_to))
+
+    return record_it
+
+
+def lines(result: Result) -> list[dict[str, Any]]:
+    assert result.exit_code == 0, result.stderr
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_get_shows_the_current_state(run: Run, record: Record) -> None:
+    record("OPS-1", 1, status="To Do")
+    record("OPS-1", 2, assignee="557058:ada", assignee_name="Ada", fix_versions=("1", "2"))
+
+    result = run("issues", "get", "OPS-1")
+
+    rows = dict([cell.strip() for cell in line.split("│")[1:3]] for line in result.stdout.splitlines() if line.startswith("│"))
+    assert rows == {
+        "summary": "OPS-1 at 2",
+        "status": "Done",
+        "assignee": "Ada",
+        "fix versions": "1, 2",
+        "state": "live",
+        "as of": "2026-03-01T05:02:00.000-07:00",
+        "told": "2026-03-01T05:02:00.000-07:00",
+        "id in Jira": "1",
+        "delivery": "OPS-1@2",
+    }
+
+
+def test_get_as_json_is_one_line(run: Run, record: Record) -> None:
+    record("OPS-1", 2, assignee="557058:ada", fix_versions=("1",))
+
+    assert lines(run("issues", "get", "OPS-1", "--json")) == [
+        {
+            "issue_key": "OPS-1",
+            "issue_id": "1",
+            "summary": "OPS-1 at 2",
+            "status": "Done",
+            "assignee": "557058:ada",
+            "assignee_name": None,
+            "fix_versions": ["1"],
+            "deleted": False,
+            "moved_to": None,
+            "updated_at": "2026-03-01T05:02:00.000-07:00",
+            "event_at": "2026-03-01T05:02:00.000-07:00",
+            "timezone": "America/Phoenix",
+            "idempotency_key": "OPS-1@2",
+        }
+    ]
+
+
+@pytest.mark.parametrize(("moved_to", "state"), [(None, "deleted"), ("WEB-4", "moved to WEB-4")])
+def test_get_shows_an_issue_that_is_gone(run: Run, record: Record, moved_to: str | None, state: str) -> None:
+    record("OPS-1", 1, deleted=True, moved_to=moved_to)
+
+    assert state in run("issues", "get", "OPS-1").stdout
+
+
+def test_an_issue_that_is_not_stored_is_exit_code_1(run: Run, record: Record) -> None:
+    result = run("issues", "get", "OPS-1")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: OPS-1 is not stored\n")
+
+
+def test_a_summary_can_neither_command_the_terminal_nor_style_the_table(run: Run, record: Record) -> None:
+    record("OPS-1", summary="\x1b]0;owned\x07 [bold red]not[/] \x9b31m")
+
+    shown = run("issues", "get", "OPS-1").stdout
+
+    assert "·]0;owned· [bold red]not[/] ·31m" in shown
+
+
+def test_history_is_every_delivery_the_newest_first(run: Run, record: Record) -> None:
+    for minute in (1, 3, 2):
+        record("OPS-1", minute)
+    record("OPS-1", 4, deleted=True)
+
+    found = lines(run("issues", "history", "OPS-1", "--json"))
+    table = run("issues", "history", "OPS-1")
+
+    assert [(version["updated_at"][14:16], version["deleted"]) for version in found] == [
+        ("04", True),
+        ("03", False),
+        ("02", False),
+        ("01", False),
+    ]
+    assert {version["received_at"] for version in found} == {"2026-03-01T05:00:00.000-07:00"}
+    assert {version["event_type"] for version in found} == {"jira:issue_updated"}
+    assert table.stdout.count("jira:issue_updated") == 4
+    assert table.stderr == "4 deliveries.\n"
+
+
+def test_history_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
+    for minute in range(3):
+        record("OPS-1", minute)
+
+    table = run("issues", "history", "OPS-1", "--limit", "2")
+
+    assert table.stdout.count("jira:issue_updated") == 2
+    assert table.stderr == "The first 2 deliveries; there are more: raise --limit.\n"
+    assert len(lines(run("issues", "history", "OPS-1", "--limit", "2", "--json"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "keys"),
+    [
+        (("--project", "OPS"), ["OPS-1", "OPS-2", "OPS-10"]),
+        (("--status", "To Do"), ["WEB-1", "OPS-2"]),
+        (("--assignee", "ada"), ["OPS-10", "OPS-1"]),
+        (("--fix-version", "2"), ["OPS-10", "OPS-2"]),
+        (("--status", "To Do", "--project", "OPS"), ["OPS-2"]),
+        (("--assignee", "ada", "--status", "Done"), ["OPS-10"]),
+        (("--fix-version", "2", "--assignee", "ada", "--project", "OPS"), ["OPS-10"]),
+        (("--fix-version", "3"), []),
+    ],
+)
+def test_list_finds_the_live_issues_for_which_everything_given_holds(
+    run: Run, record: Record, options: tuple[str, ...], keys: list[str]
+) -> None:
+    record("OPS-1", 1, assignee="ada", status="Open")
+    record("OPS-2", 2, status="To Do", fix_versions=("2",))
+    record("OPS-3", 3, status="To Do", fix_versions=("2",))
+    record("OPS-3", 4, deleted=True)
+    record("OPS-10", 5, assignee="ada", fix_versions=("1", "2"))
+    record("WEB-1", 6, status="To Do")
+
+    found = [issue["issue_key"] for issue in lines(run("issues", "list", *options, "--json"))]
+    table = run("issues", "list", *options)
+
+    assert found == keys
+    assert [line.split("│")[1].strip() for line in table.stdout.splitlines() if line.startswith("│")] == keys
+    assert table.stderr == f"{len(keys)} issues.\n"
+
+
+def test_list_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
+    for number in range(1, 6):
+        record(f"OPS-{number}", number)
+
+    result = run("issues", "list", "--project", "OPS", "--limit", "3")
+
+    assert result.stderr == "The first 3 issues; there are more: raise --limit.\n"
+    assert "OPS-3" in result.stdout
+    assert "OPS-4" not in result.stdout
+
+
+def test_a_table_that_is_not_there_is_told(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
+
+    result = run("issues", "list", "--project", "OPS")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: could not list issues: ResourceNotFoundException\n")

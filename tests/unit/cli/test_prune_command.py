@@ -1,0 +1,97 @@
+"""``prune`` looks first, asks, and deletes what it said."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from lib import aws, clock
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.store import JiraStore
+from tests.support.jira import Snapshots
+from tests.support.moto_inside import ISSUES
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture(autouse=True)
+def stored(deployed: None) -> None:
+    """Of OPS-1 three versions that came in 100 days ago and one that did yesterday."""
+    for minute, days in ((1, 100), (2, 100), (3, 100), (4, 1)):
+        store = JiraStore(
+            aws.make_client("dynamodb"),
+            ISSUES,
+            history=timedelta(days=365),
+            snapshots=Snapshots(),
+            now=lambda days=days: clock.utc_now() - timedelta(days=days),  # type: ignore[misc]
+        )
+        stamp = Stamp(f"2026-03-01T12:{minute:02d}:00.000000Z", minute, f"d-{minute}")
+        store.record(Delivery("OPS-1", "1", stamp, "jira:issue_updated", IssueFields("s")))
+
+
+@pytest.fixture
+def rows(dynamodb: Any) -> Callable[[], list[str]]:
+    """The sort keys that are there."""
+    return lambda: sorted(item["updated_at"]["S"] for item in dynamodb.scan(TableName=ISSUES)["Items"])
+
+
+EVERYTHING = [f"2026-03-01T12:{minute:02d}:00.000000Z" for minute in (1, 2, 3, 4)] + ["HEAD"]
+
+
+def test_what_is_superseded_and_old_enough_goes_after_a_yes(run: Run, rows: Callable[[], list[str]]) -> None:
+    result = run("prune", input="y\n")
+
+    assert result.exit_code == 0
+    assert result.stdout.startswith("3 of 4 versions are superseded and came in before ")
+    assert result.stdout.endswith("3 of 4 versions were deleted.\n")
+    assert "-07:00" in result.stdout
+    assert f"Delete 3 versions of {ISSUES}? [y/N]" in result.stderr
+    assert rows() == EVERYTHING[3:]
+
+
+@pytest.mark.parametrize("said", ["n\n", "\n", ""])
+def test_nothing_goes_without_a_yes(run: Run, rows: Callable[[], list[str]], said: str) -> None:
+    result = run("prune", input=said)
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("Error: stopped.\n")
+    assert rows() == EVERYTHING
+
+
+def test_a_dry_run_counts_asks_nothing_and_deletes_nothing(run: Run, rows: Callable[[], list[str]]) -> None:
+    result = run("prune", "--dry-run", "--yes")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "3 of 4 versions are superseded" in result.stdout
+    assert result.stdout.endswith("Nothing was deleted.\n")
+    assert rows() == EVERYTHING
+
+
+def test_yes_asks_nothing(run: Run, rows: Callable[[], list[str]]) -> None:
+    result = run("prune", "--older-than", "0d", "--yes")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "3 of 4 versions were deleted.\n", "")
+    assert rows() == EVERYTHING[3:]
+
+
+@pytest.mark.parametrize(("age", "deleted"), [("2399h", 3), ("99d", 3), ("14w", 3), ("2401h", 0), ("101d", 0), ("15w", 0)])
+def test_the_age_counts_from_when_a_version_came_in(run: Run, age: str, deleted: int) -> None:
+    assert run("prune", "--older-than", age, "--dry-run").stdout.startswith(f"{deleted} of 4 versions")
+
+
+def test_when_there_is_nothing_to_delete_nobody_is_asked(run: Run) -> None:
+    result = run("prune", "--older-than", "52w")
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith("Nothing was deleted.\n")
+
+
+def test_a_table_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
+
+    result = run("prune", "--yes")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: could not scan the issues: ResourceNotFoundException\n")

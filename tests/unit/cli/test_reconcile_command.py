@@ -1,0 +1,158 @@
+"""``reconcile`` calls the function with what was asked for, and shows its answer without making it look better."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from tests.support.lambda_service import LambdaService
+
+Run = Callable[..., Result]
+
+pytestmark = pytest.mark.usefixtures("deployed")
+
+
+def turn(project: str = "OPS", **changes: Any) -> dict[str, Any]:
+    counts = {"fetched": 12, "created": 1, "updated": 2, "deleted": 3, "unchanged": 6, "failed": 0}
+    return {
+        "project": project,
+        "counts": counts | changes.pop("counts", {}),
+        "refused": [],
+        "complete": True,
+        "continued": False,
+        "changes": [],
+        **changes,
+    }
+
+
+def answer(*turns: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {
+        "run_id": "r-1",
+        "mode": "changes",
+        "dry_run": False,
+        "projects": list(turns),
+        "refused": [reason for each in turns for reason in each["refused"]],
+        "record": "runs/reconciliation/x.json",
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "event"),
+    [
+        ((), {"full": False, "dry_run": False}),
+        (("--full",), {"full": True, "dry_run": False}),
+        (("--project", "OPS", "--dry-run"), {"full": False, "dry_run": True, "project": "OPS"}),
+    ],
+)
+def test_the_function_is_called_with_what_was_asked_for(
+    run: Run, functions: LambdaService, arguments: tuple[str, ...], event: dict[str, Any]
+) -> None:
+    functions.answer = answer(turn())
+
+    assert run("reconcile", *arguments).exit_code == 0
+
+    assert functions.invocations == [("reconciliation-5f", "RequestResponse", event)]
+
+
+def test_each_project_is_a_row_with_its_counts(run: Run, functions: LambdaService) -> None:
+    functions.answer = answer(turn("OPS"), turn("WEB", counts={"fetched": 7}))
+
+    result = run("reconcile")
+
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if line.startswith("│")]
+    assert rows == [["OPS", "12", "1", "2", "3", "6", "0", "complete"], ["WEB", "7", "1", "2", "3", "6", "0", "complete"]]
+    assert result.stdout.startswith("Reconciled what changed\n")
+    assert "Run record: runs/reconciliation/x.json" in result.stdout
+
+
+def test_what_was_refused_is_told_with_exit_code_1(run: Run, functions: LambdaService) -> None:
+    refused = turn(complete=False, refused=["OPS: 60 issues are missing, more than 50 may be deleted"])
+    functions.answer = answer(refused, mode="full")
+
+    result = run("reconcile", "--full")
+
+    assert result.exit_code == 1
+    assert "Refused: OPS: 60 issues are missing, more than 50 may be deleted" in result.stdout
+    assert "incomplete" in result.stdout
+    assert result.stdout.startswith("Reconciled everything\n")
+
+
+def test_a_failed_issue_is_exit_code_1_with_its_reason(run: Run, functions: LambdaService) -> None:
+    change = {"issue_key": "OPS-7", "action": "failed", "reason": "no \x1b[31mkey"}
+    functions.answer = answer(turn(counts={"failed": 1}, complete=False, changes=[change]))
+
+    result = run("reconcile")
+
+    assert result.exit_code == 1
+    assert "no ·[31mkey" in result.stdout, "nothing that a terminal would obey"
+
+
+def test_a_sweep_that_goes_on_is_no_failure_and_says_where_to_look(run: Run, functions: LambdaService) -> None:
+    functions.answer = answer(turn(complete=False, continued=True))
+
+    result = run("reconcile", "--full")
+
+    assert result.exit_code == 0
+    assert "goes on" in result.stdout
+    assert "correlation_id r-1" in result.stdout
+
+
+def test_a_dry_run_says_that_nothing_was_written(run: Run, functions: LambdaService) -> None:
+    changes = [{"issue_key": f"OPS-{number}", "action": "deleted"} for number in range(1, 31)]
+    functions.answer = answer(turn(changes=changes), dry_run=True, record=None)
+
+    result = run("reconcile", "--dry-run")
+
+    assert "nothing was written" in result.stdout
+    assert "would be" in result.stdout
+    assert "OPS-20 " in result.stdout
+    assert "OPS-21 " not in result.stdout
+    assert "… and more" in result.stdout
+
+
+def test_as_json_it_is_the_functions_own_answer(run: Run, functions: LambdaService) -> None:
+    functions.answer = answer(turn())
+
+    assert json.loads(run("reconcile", "--json").stdout) == functions.answer
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        ({"errorType": "InvalidInputError", "errorMessage": "no project"}, "InvalidInputError: no project"),
+        ({"errorType": "Sandbox.Timedout"}, "Sandbox.Timedout"),
+        (None, "Unhandled"),
+    ],
+)
+def test_a_function_that_fails_is_told(run: Run, functions: LambdaService, payload: object, told: str) -> None:
+    functions.answer, functions.function_error = payload, "Unhandled"
+
+    result = run("reconcile")
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: the reconciliation function failed: {told}\n"
+
+
+def test_a_call_that_is_refused_is_told(run: Run, functions: LambdaService) -> None:
+    functions.refusal = (429, "TooManyRequestsException")
+
+    result = run("reconcile")
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: could not call the reconciliation function: TooManyRequestsException\n"
+
+
+@pytest.mark.parametrize("payload", [None, [], {"projects": 1}, {"refused": [], "projects": [{}]}])
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_answer_of_another_version_is_told(
+    run: Run, functions: LambdaService, payload: object, options: tuple[str, ...]
+) -> None:
+    functions.answer = payload
+
+    result = run("reconcile", *options)
+
+    assert result.exit_code == 1
+    assert result.stderr == "Error: the reconciliation function is of another version: its answer can't be read\n"

@@ -1,0 +1,236 @@
+"""The Jira worker on a batch: each touched issue recomputed once, one record, and exactly the failed messages named."""
+
+import json
+import re
+from datetime import UTC, datetime
+from importlib import resources
+from types import ModuleType
+
+import fastjsonschema
+import pytest
+
+from lib import aws
+from lib.jira.commits import Commit
+from lib.jira.recompute import CorrelationStore
+from lib.jira.tasks import Task
+from tests.support.aws_wire import aws_error
+from tests.support.emf import metrics_in, names_in
+from tests.support.jira_bodies import deliver, github_push, issue_event, push, sha
+from tests.support.jira_cloud import JiraCloud
+from tests.support.lambda_context import LambdaContext
+from tests.support.log_lines import LogLines
+from tests.support.sqs_events import work
+
+PUT, QUERY, PUT_OBJECT = "dynamodb.PutItem", "dynamodb.Query", "s3.PutObject"
+RECORDS = "runs/correlation/"
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits so short that nobody sees them."""
+    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)
+
+
+@pytest.fixture
+def broken(jira_worker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> dict[str, Exception]:
+    """What recomputing an issue raises, by its key."""
+    errors_by_key: dict[str, Exception] = {}
+    recompute = CorrelationStore.recompute
+
+    def recompute_or_fail(self: CorrelationStore, issue_key: str) -> object:
+        if issue_key in errors_by_key:
+            raise errors_by_key[issue_key]
+        return recompute(self, issue_key)
+
+    monkeypatch.setattr(CorrelationStore, "recompute", recompute_or_fail)
+    return errors_by_key
+
+
+def state(cloud: JiraCloud, issue_key: str) -> str | None:
+    """The stored correlation state of an issue."""
+    row = cloud.rows(issue_key).get("CORRELATION")
+    return row["state"]["S"] if row else None
+
+
+# The results
+
+
+def test_an_issue_and_its_commits_end_as_matched_in_phoenix_time(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event())
+    push(webhooks, github_push("OPS-7 mend", "OPS-7 again"))
+
+    assert work(jira_worker, *jira_cloud.tasks()) == []
+
+    row = jira_cloud.rows("OPS-7")["CORRELATION"]
+    assert (row["state"], row["commits"]) == ({"S": "matched"}, {"L": [{"S": sha(0)}, {"S": sha(1)}]})
+    assert row["timezone"] == {"S": "America/Phoenix"}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}-07:00", row["generated_at"]["S"])
+
+
+def test_an_issue_without_commits_and_commits_without_an_issue_say_so(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event("OPS-7"))
+    push(webhooks, github_push("OPS-8 mend"))
+
+    assert work(jira_worker, *jira_cloud.tasks()) == []
+
+    assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "OPS-8")) == ("without_commits", "unknown")
+
+
+def test_a_batch_recomputes_each_touched_issue_once(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+    tasks = [Task(("OPS-7", "OPS-8")), Task(("OPS-8",)), Task(("OPS-7",)), Task(("OPS-7", "OPS-9"))]
+
+    assert work(jira_worker, *tasks) == []
+
+    asked = [call.parameters["ExpressionAttributeValues"][":issue"]["S"] for call in jira_cloud.wire.named(QUERY)]
+    assert sorted(asked) == ["OPS-7", "OPS-8", "OPS-9"]
+    assert len(jira_cloud.wire.named(PUT)) == 3
+
+
+def test_a_recompute_is_one_query_and_one_write_whatever_the_history(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    for minute in range(30):
+        deliver(webhooks, issue_event(minute=minute), f"d-{minute}")
+    jira_cloud.wire.forget()
+
+    work(jira_worker, Task(("OPS-7",)))
+
+    assert jira_cloud.wire.operations == [QUERY, PUT, PUT_OBJECT]
+
+
+def test_doing_a_message_twice_changes_nothing_but_the_time(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event())
+    push(webhooks, github_push("OPS-7 mend"))
+    for _ in range(2):
+        assert work(jira_worker, Task(("OPS-7",))) == []
+
+    assert jira_cloud.rows("OPS-7").keys() == {"2026-03-01T12:00:00.000000Z", "HEAD", f"COMMIT#{sha(0)}", "CORRELATION"}
+    assert state(jira_cloud, "OPS-7") == "matched"
+
+
+# The record
+
+
+def test_a_batch_leaves_one_record_of_the_schema(webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+    push(webhooks, github_push("OPS-8 mend"))
+
+    work(jira_worker, Task(("OPS-7",)), Task(("OPS-8",)), context=LambdaContext("run-1"))
+
+    (record,) = jira_cloud.objects(RECORDS).values()
+    schema = json.loads(resources.files("lib.jira").joinpath("run.schema.json").read_text())
+    fastjsonschema.validate(schema, record)
+    assert record.keys() == {"run_id", "git_sha", "generated_at", "timezone", "issues"}
+    assert (record["run_id"], record["git_sha"], record["timezone"]) == ("run-1", "4f2a9c1", "America/Phoenix")
+    assert record["generated_at"].endswith("-07:00")
+    assert sorted(record["issues"], key=lambda issue: issue["issue_key"]) == [
+        {"issue_key": "OPS-7", "state": "unknown", "commits": []},
+        {"issue_key": "OPS-8", "state": "unknown", "commits": [sha(0)]},
+    ]
+
+
+def test_attempts_at_one_batch_leave_records_of_different_names_even_in_one_millisecond(
+    jira_worker: ModuleType, jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jira_worker._records, "_now", lambda: datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
+    for _ in range(2):
+        work(jira_worker, Task(("OPS-7",)), context=LambdaContext("run-1"))
+
+    names = list(jira_cloud.objects(RECORDS))
+    assert len(names) == 2
+    assert all(name.startswith("runs/correlation/2026-03-01/") and "run-1" in name for name in names)
+
+
+def test_a_record_that_could_not_be_written_fails_every_message_and_the_next_attempt_writes_it(
+    jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    tasks = [Task(("OPS-7",)), Task(("OPS-8",))]
+    jira_cloud.wire.fail(PUT_OBJECT, aws_error("SlowDown", 503))
+    assert work(jira_worker, *tasks) == ["m-1", "m-2"]
+
+    jira_cloud.wire.mend()
+    assert work(jira_worker, *tasks) == []
+    assert len(jira_cloud.objects(RECORDS)) == 1
+
+
+# Failures
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not JSON", "[]", '{"kind": "approval"}', '{"kind": "jira", "touched": ["no key"]}', "\ud800", "[" * 100_000],
+    ids=["empty", "text", "list", "another kind", "no key", "surrogate", "brackets"],
+)
+def test_a_message_that_no_one_can_read_fails_alone(jira_worker: ModuleType, jira_cloud: JiraCloud, body: str) -> None:
+    assert work(jira_worker, Task(("OPS-7",)), body, Task(("OPS-8",))) == ["m-2"]
+    assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "OPS-8")) == ("unknown", "unknown")
+
+
+@pytest.mark.parametrize("error", [aws_error("ThrottlingException"), ZeroDivisionError("a defect")], ids=["AWS", "defect"])
+def test_an_issue_that_fails_fails_the_messages_that_touched_it_and_no_other(
+    jira_worker: ModuleType, jira_cloud: JiraCloud, broken: dict[str, Exception], error: Exception
+) -> None:
+    broken["OPS-8"] = error
+    tasks = [Task(("OPS-7",)), Task(("OPS-8",)), Task(("OPS-9", "OPS-8")), Task(("OPS-9",))]
+
+    assert work(jira_worker, *tasks) == ["m-2", "m-3"]
+
+    assert [state(jira_cloud, key) for key in ("OPS-7", "OPS-8", "OPS-9")] == ["unknown", None, "unknown"]
+    (record,) = jira_cloud.objects(RECORDS).values()
+    assert {issue["issue_key"] for issue in record["issues"]} == {"OPS-7", "OPS-9"}
+
+
+def test_a_batch_of_which_nothing_came_fails_whole_and_leaves_no_record(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+    jira_cloud.wire.fail(QUERY, aws_error("ProvisionedThroughputExceededException"))
+
+    assert work(jira_worker, Task(("OPS-7",)), "not JSON", Task(("OPS-8",))) == ["m-1", "m-2", "m-3"]
+    assert jira_cloud.objects(RECORDS) == {}
+
+
+def test_an_issue_touched_only_by_a_message_that_failed_is_left_to_its_next_attempt(
+    jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    assert work(jira_worker, '{"kind": "jira", "touched": ["OPS-7"], "fetch": {"issues": 5}}') == ["m-1"]
+    assert state(jira_cloud, "OPS-7") is None
+
+
+def test_each_failure_is_a_line_that_names_its_messages_and_a_metric_of_its_kind(
+    jira_worker: ModuleType, broken: dict[str, Exception], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = LogLines("jira_worker")
+    broken["OPS-8"] = ZeroDivisionError("a defect")
+
+    work(jira_worker, "not JSON", Task(("OPS-8",)), Task(("OPS-7",)), context=LambdaContext("run-1"))
+
+    assert lines.only("task_failed")["messages"] == ["m-1"]
+    failed = lines.only("recompute_failed")
+    assert (failed["messages"], failed["issue_key"], failed["run_id"]) == (["m-2"], "OPS-8", "run-1")
+    assert "Traceback" in failed["exception"]
+    done = lines.only("batch_done")
+    assert (done["messages"], done["failed"], done["issues"]) == (3, 2, 1)
+    output = capsys.readouterr().out
+    kinds = [metric.dimensions["kind"] for metric in metrics_in(output) if metric.name == "WorkerFailure"]
+    assert kinds == ["task_failed", "recompute_failed"]
+    assert names_in(output).count("CorrelationRecomputed") == 1
+
+
+def test_after_a_bad_batch_the_same_process_does_the_next(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+    assert work(jira_worker, "not JSON") == ["m-1"]
+    assert work(jira_worker, Task(("OPS-7",))) == []
+
+
+def test_commits_of_an_issue_are_told_once_each_however_often_they_were_pushed(
+    jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    commits = [Commit(sha(1), repository, "t", "2026-03-01T12:00:00.000000Z", ("OPS-7",)) for repository in ("a/b", "c/d")]
+    CorrelationStore(jira_worker._dynamodb, jira_cloud.webhooks_variables()["JIRA_ISSUES_TABLE_NAME"]).record_commits(commits)
+
+    work(jira_worker, Task(("OPS-7",)))
+
+    (record,) = jira_cloud.objects(RECORDS).values()
+    assert record["issues"][0]["commits"] == [sha(1)]

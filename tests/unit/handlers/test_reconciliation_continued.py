@@ -1,0 +1,194 @@
+"""A reconciliation that outlasts one invocation: it goes on in the next, every project has its turn, nothing counts twice."""
+
+from collections.abc import Iterator
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lib.jira.reconciliation_requests import MAX_PARTS, read_request
+from tests.support.emf import metrics_in
+from tests.support.log_lines import LogLines
+from tests.support.reconciliation import Reconciliation, counts, of, reconciliation
+
+SOON_OVER = 5.0
+"""Seconds: each invocation does one page, or one small project, and hands over."""
+
+
+@pytest.fixture
+def ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
+    with reconciliation(monkeypatch) as function:
+        yield function
+
+
+@pytest.fixture
+def in_step(ops: Reconciliation) -> Reconciliation:
+    """Three pages of OPS and three issues of WEB, that the store has."""
+    ops.jira.seed("OPS", 210)
+    ops.jira.seed("WEB", 3)
+    ops.load(JIRA_PROJECTS="OPS,WEB")
+    assert ops.run()["refused"] == []
+    return ops
+
+
+def totals(capsys: pytest.CaptureFixture[str], project: str) -> dict[str, float]:
+    total: dict[str, float] = {}
+    for metric in metrics_in(capsys.readouterr().out):
+        if metric.dimensions.get("project") == project and metric.value:
+            total[metric.name] = total.get(metric.name, 0) + metric.value
+    return total
+
+
+def test_a_sweep_goes_on_to_its_end_and_the_next_project_has_its_turn(in_step: Reconciliation) -> None:
+    for number in (20, 120, 205):
+        in_step.jira.delete(f"OPS-{number}")
+    in_step.jira.delete("WEB-2")
+    results = in_step.run_to_the_end(seconds=SOON_OVER)
+
+    told = [[(e["project"], e["complete"], e["continued"]) for e in result["projects"]] for result in results]
+    assert told == [
+        *([[("OPS", False, True), ("WEB", False, True)]] * 4),  # three pages, and a confirmation each from the third on
+        [("OPS", True, False), ("WEB", False, True)],
+        [("WEB", True, False)],
+    ]
+    assert counts(results[4], "OPS") == {"fetched": 207, "deleted": 3, "unchanged": 207}
+    assert counts(results[5], "WEB") == {"fetched": 2, "deleted": 1, "unchanged": 2}
+    assert len(in_step.stored("OPS")) == 207
+    assert in_step.stored("WEB") == ["WEB-1", "WEB-3"]
+
+
+def test_nothing_is_deleted_before_the_last_page(in_step: Reconciliation) -> None:
+    in_step.jira.delete("OPS-20")
+    in_step.run(seconds=SOON_OVER)
+
+    assert len(in_step.stored("OPS")) == 210
+
+
+def test_over_all_invocations_each_issue_is_one_in_the_metrics(
+    in_step: Reconciliation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    in_step.jira.edit("OPS-7", status="Done")
+    in_step.jira.edit("OPS-150", status="Done")
+    in_step.jira.delete("OPS-20")
+    capsys.readouterr()
+    results = in_step.run_to_the_end(seconds=SOON_OVER)
+
+    assert len(results) == 4
+    assert totals(capsys, "OPS") == {
+        "ReconciliationFetched": 209,
+        "ReconciliationUpdated": 2,
+        "ReconciliationDeleted": 1,
+        "ReconciliationUnchanged": 207,
+    }
+
+
+def test_each_invocation_leaves_a_record_of_its_own_changes(in_step: Reconciliation) -> None:
+    in_step.jira.edit("OPS-7", status="Done")
+    in_step.jira.edit("OPS-150", status="Done")
+    results = in_step.run_to_the_end(seconds=SOON_OVER)
+
+    changed = [[issue["issue_key"] for issue in in_step.record(result)["issues"]] for result in results]
+    assert changed == [["OPS-7"], ["OPS-150"], [], []]
+    assert len({result["record"] for result in results}) == 4
+
+
+def test_a_dry_run_stays_one_in_every_part(in_step: Reconciliation) -> None:
+    in_step.jira.delete("OPS-20")
+    before = in_step.everything()
+    results = in_step.run_to_the_end({"full": True, "dry_run": True}, seconds=SOON_OVER)
+
+    assert all(result["dry_run"] for result in results)
+    assert counts(results[2])["deleted"] == 1
+    assert in_step.everything() == before
+
+
+def test_a_look_at_changes_hands_the_other_projects_over(in_step: Reconciliation) -> None:
+    results = in_step.run_to_the_end({"mode": "changes"}, seconds=SOON_OVER)
+
+    # OPS has more changes than one page, and a look at changes does not resume: it says so, and begins anew next time.
+    assert "there was no time to look at all changes" in results[0]["refused"][0]
+    assert (of(results[0], "WEB")["continued"], of(results[1], "WEB")["complete"]) == (True, True)
+    assert in_step.watermark("OPS") is None
+    assert in_step.watermark("WEB") is not None
+
+
+def test_the_lines_of_all_parts_carry_the_run_that_began_it(in_step: Reconciliation) -> None:
+    in_step.load(JIRA_PROJECTS="OPS,WEB")
+    lines = LogLines("reconciliation")
+    in_step.run_to_the_end(seconds=SOON_OVER)
+
+    done = lines.named("reconciliation_done")
+    assert [(line["run_id"], line["correlation_id"], line["part"]) for line in done] == [
+        (f"run-{part}", "run-1", part) for part in (1, 2, 3, 4)
+    ]
+
+
+REFUSALS: list[tuple[ClientError, str]] = [
+    (ClientError({"Error": {"Code": "AccessDeniedException"}}, "Invoke"), "AccessDeniedException"),
+    (ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke"), "TooManyRequestsException"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), REFUSALS, ids=["denied", "throttled"])
+def test_a_call_of_itself_that_fails_is_refused_and_counted_for_each_project_left(
+    in_step: Reconciliation, capsys: pytest.CaptureFixture[str], error: ClientError, code: str
+) -> None:
+    in_step.lambda_.error = error
+    capsys.readouterr()
+    result = in_step.run(seconds=SOON_OVER)
+
+    assert [(e["project"], e["complete"], e["continued"]) for e in result["projects"]] == [
+        ("OPS", False, False),
+        ("WEB", False, False),
+    ]
+    assert all("the rest was not done" in reason and code in reason for reason in result["refused"])
+    refused = [m for m in metrics_in(capsys.readouterr().out) if m.name == "ReconciliationRefused"]
+    assert [(m.dimensions["project"], m.value) for m in refused] == [("OPS", 1), ("WEB", 1)]
+
+
+def test_a_checkpoint_too_large_for_a_call_is_refused(in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.jira.reconciliation_requests.MAX_EVENT_BYTES", 100)
+    result = in_step.run(seconds=SOON_OVER)
+
+    assert "too many for a call" in result["refused"][0]
+    assert in_step.lambda_.events == []
+
+
+def test_a_run_that_never_ends_is_stopped(in_step: Reconciliation) -> None:
+    in_step.run(seconds=SOON_OVER)
+    event = in_step.lambda_.events.pop()
+    event["checkpoint"]["part"] = MAX_PARTS
+    result = in_step.run(event, seconds=SOON_OVER)
+
+    assert f"not over after {MAX_PARTS} invocations" in result["refused"][0]
+    assert in_step.lambda_.events == []
+
+
+def test_what_was_found_missing_travels_with_it(in_step: Reconciliation) -> None:
+    in_step.jira.delete("OPS-20")
+    in_step.run(seconds=SOON_OVER)
+    request = read_request(in_step.lambda_.events[0])
+
+    assert (request.projects, request.run_id, request.part) == (("OPS", "WEB"), "run-1", 2)
+    assert request.sweep is not None
+    assert (request.sweep.position, [candidate.issue_key for candidate in request.sweep.candidates]) == (101, ["OPS-20"])
+
+
+def test_a_whole_sweep_leaves_every_issue_of_its_range_to_be_correlated_once(in_step: Reconciliation) -> None:
+    in_step.recomputes()
+    in_step.jira.delete("WEB-2")
+    in_step.jira.edit("WEB-1", status="Done")
+
+    in_step.run({"project": "WEB", "full": True})
+
+    assert sorted(in_step.recomputes()) == ["WEB-1", "WEB-2", "WEB-3"]
+
+
+def test_a_look_at_changes_leaves_what_changed_and_a_dry_run_leaves_nothing(in_step: Reconciliation) -> None:
+    in_step.run({})
+    in_step.recomputes()
+    in_step.jira.edit("WEB-1", status="Done")
+
+    in_step.run({"project": "WEB", "dry_run": True})
+    assert in_step.recomputes() == []
+    in_step.run({"project": "WEB"})
+    assert in_step.recomputes() == ["WEB-1"]

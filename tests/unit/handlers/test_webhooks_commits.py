@@ -1,0 +1,224 @@
+"""POST /webhooks/commits: commits become rows of the issues they name, of projects that are configured or known."""
+
+import json
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from lib import aws
+from lib.jira.tasks import Task
+from tests.support.aws_wire import aws_error
+from tests.support.emf import names_in
+from tests.support.http_events import signature
+from tests.support.jira_bodies import bitbucket_push, deliver, github_pull_request, github_push, issue_event, push, sha
+from tests.support.jira_cloud import COMMIT_SECRET, JiraCloud
+
+BATCH, QUERY, SEND = "dynamodb.BatchWriteItem", "dynamodb.Query", "sqs.SendMessage"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waits so short that nobody sees them."""
+    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)
+
+
+def linked(cloud: JiraCloud, issue_key: str) -> list[str]:
+    """The hashes of the commits that an issue has."""
+    return [name.removeprefix("COMMIT#") for name in cloud.rows(issue_key) if name.startswith("COMMIT#")]
+
+
+def test_a_push_links_its_commits_and_leaves_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    body = github_push("OPS-7 mend the disk", "no issue", "OPS-7 and OPS-8: again")
+
+    assert push(webhooks, body) == (
+        202,
+        {"status": "stored", "commits": 2, "issue_keys": ["OPS-7", "OPS-8"], "correlation_queued": True},
+    )
+    assert linked(jira_cloud, "OPS-7") == [sha(0), sha(2)]
+    assert linked(jira_cloud, "OPS-8") == [sha(2)]
+    assert jira_cloud.tasks() == [Task(("OPS-7", "OPS-8"))]
+
+
+def test_a_commits_row_says_what_it_was_and_not_who(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    body = github_push("OPS-7 mend\n\nCo-authored-by: Grace <grace@example.com>")
+    body["commits"][0]["author"] = {"email": "grace@example.com"}
+    push(webhooks, body)
+
+    assert jira_cloud.rows("OPS-7") == {
+        f"COMMIT#{sha(0)}": {
+            "issue_key": {"S": "OPS-7"},
+            "updated_at": {"S": f"COMMIT#{sha(0)}"},
+            "sha": {"S": sha(0)},
+            "repository": {"S": "acme/site"},
+            "title": {"S": "OPS-7 mend"},
+            "committed_at": {"S": "2026-03-01T11:59:00.000000Z"},
+        }
+    }
+
+
+def test_the_same_push_again_changes_nothing(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    push(webhooks, github_push("OPS-7 mend"))
+    rows = jira_cloud.rows("OPS-7")
+
+    assert push(webhooks, github_push("OPS-7 mend"))[0] == 202
+    assert jira_cloud.rows("OPS-7") == rows
+
+
+@pytest.mark.parametrize(
+    ("body", "keys"),
+    [
+        (github_push("mend", branch="feature/OPS-9-login"), ["OPS-9"]),
+        (github_pull_request("OPS-7: mend", "OPS-9-login"), ["OPS-7", "OPS-9"]),
+        (bitbucket_push("OPS-7 mend", branch="OPS-9"), ["OPS-7", "OPS-9"]),
+    ],
+    ids=["branch", "pull request", "Bitbucket"],
+)
+def test_branch_and_title_name_issues_as_a_message_does(webhooks: ModuleType, body: dict[str, Any], keys: list[str]) -> None:
+    assert push(webhooks, body)[1]["issue_keys"] == keys
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "read UTF-8",
+        "SHA-256 sums",
+        "mends CVE-2024-3094",
+        "ISO-8859",
+        "XOPS-7",
+        "xOPS-7",
+        "_OPS-7",
+        "1OPS-7",
+        "OPS-7x",
+        "OPS-7_",
+        "ops-7",
+        "OPS-0",
+        "OPS-",
+    ],
+)
+def test_what_only_looks_like_a_key_is_no_key(webhooks: ModuleType, jira_cloud: JiraCloud, message: str) -> None:
+    assert push(webhooks, github_push(message)) == (
+        202,
+        {"status": "ignored", "reason": "no commit names an issue of a known project"},
+    )
+    assert (jira_cloud.row_count(), jira_cloud.tasks()) == (0, [])
+
+
+def test_among_many_words_only_the_keys_of_known_projects_count(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    body = push(webhooks, github_push("OPS-7: read UTF-8, check SHA-256 (CVE-2024-3094), see NOBODY-1"))[1]
+
+    assert body["issue_keys"] == ["OPS-7"]
+    assert jira_cloud.row_count() == 1
+
+
+def test_a_project_is_known_once_one_of_its_issues_is_stored(webhooks: ModuleType) -> None:
+    assert push(webhooks, github_push("GOLD-2 mend"))[1]["status"] == "ignored"
+    deliver(webhooks, issue_event("GOLD-1"))
+
+    assert push(webhooks, github_push("GOLD-2 mend"))[1]["issue_keys"] == ["GOLD-2"]
+
+
+def test_with_no_project_configured_the_stored_ones_count(load_webhooks: Callable[..., ModuleType]) -> None:
+    webhooks = load_webhooks(JIRA_PROJECTS="")
+    assert push(webhooks, github_push("OPS-7 mend"))[1]["status"] == "ignored"
+    deliver(webhooks, issue_event("OPS-1"))
+
+    assert push(webhooks, github_push("OPS-7 mend"))[1]["issue_keys"] == ["OPS-7"]
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ({"zen": "Keep it logically awesome."}, "the event has no commits"),
+        (github_push(), "no commit names an issue of a known project"),
+        ({"push": {"changes": [{"new": None}]}}, "no commit names an issue of a known project"),
+    ],
+    ids=["ping", "a deleted branch of GitHub", "a deleted branch of Bitbucket"],
+)
+def test_what_has_no_commits_is_ignored_with_the_reason(webhooks: ModuleType, body: dict[str, Any], reason: str) -> None:
+    assert push(webhooks, body) == (202, {"status": "ignored", "reason": reason})
+
+
+# How it comes
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/x-www-form-urlencoded", "application/x-www-form-urlencoded; charset=utf-8"]
+)
+def test_github_may_send_a_form(webhooks: ModuleType, jira_cloud: JiraCloud, content_type: str) -> None:
+    body = urlencode({"payload": json.dumps(github_push("OPS-7 mend & façade + 100 %"), ensure_ascii=False)})
+
+    assert push(webhooks, body, **{"Content-Type": content_type})[1]["status"] == "stored"
+    assert jira_cloud.rows("OPS-7")[f"COMMIT#{sha(0)}"]["title"] == {"S": "OPS-7 mend & façade + 100 %"}
+
+
+def test_a_form_is_signed_as_it_came_and_not_as_its_payload(webhooks: ModuleType) -> None:
+    payload = json.dumps(github_push("OPS-7"))
+    body = urlencode({"payload": payload})
+
+    assert push(webhooks, body, **FORM, **signature(COMMIT_SECRET, payload))[0] == 401
+
+
+@pytest.mark.parametrize("body", ["", "payload=", "other=1", "payload=%7B", "payload=%ff", "\x00"])
+def test_a_form_without_a_payload_is_400(webhooks: ModuleType, body: str) -> None:
+    assert push(webhooks, body, **FORM)[0] == 400
+
+
+@pytest.mark.parametrize("commit", [{}, {"id": "no hash"}, {"id": sha(1), "timestamp": "yesterday"}])
+def test_a_commit_that_breaks_its_shape_is_400_and_nothing_of_the_push_is_stored(
+    webhooks: ModuleType, jira_cloud: JiraCloud, commit: dict[str, Any]
+) -> None:
+    body = github_push("OPS-7 mend")
+    body["commits"].append(commit)
+
+    assert push(webhooks, body)[0] == 400
+    assert jira_cloud.row_count() == 0
+
+
+@pytest.mark.parametrize("as_form", [False, True], ids=["JSON", "form"])
+def test_the_largest_push_of_github_is_stored_whole(webhooks: ModuleType, jira_cloud: JiraCloud, as_form: bool) -> None:
+    """2,048 commits: https://docs.github.com/webhooks/webhook-events-and-payloads#push"""
+    text = json.dumps(github_push(*[f"OPS-{number % 100 + 1} mend {'x' * 500}" for number in range(2048)]))
+    body, headers = (urlencode({"payload": text}), FORM) if as_form else (text, {})
+
+    answer = push(webhooks, body, **headers)[1]
+
+    assert (answer["status"], answer["commits"], len(answer["issue_keys"])) == ("stored", 2048, 100)
+    assert jira_cloud.row_count() == 2048
+    (task,) = jira_cloud.tasks()
+    assert len(task.touched) == 100
+
+
+# When something is down
+
+
+def test_a_throttled_store_is_503_and_the_push_sent_again_is_stored_whole(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    body = github_push(*[f"OPS-{number} mend" for number in range(1, 61)])
+    jira_cloud.wire.fail(BATCH, aws_error("ProvisionedThroughputExceededException"), skip=1)
+    assert push(webhooks, body)[0] == 503
+    assert jira_cloud.tasks() == []
+
+    jira_cloud.wire.mend()
+    assert push(webhooks, body)[1]["commits"] == 60
+    assert jira_cloud.row_count() == 60
+
+
+def test_a_project_that_could_not_be_looked_up_is_503_and_not_unknown(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    jira_cloud.wire.fail(QUERY, aws_error("ProvisionedThroughputExceededException"))
+
+    assert push(webhooks, github_push("GOLD-2 mend"))[0] == 503
+
+
+def test_with_the_queue_down_the_commits_are_stored_and_the_lost_recompute_counted(
+    webhooks: ModuleType, jira_cloud: JiraCloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jira_cloud.wire.fail(SEND, aws_error("AccessDenied", 403))
+
+    body = push(webhooks, github_push("OPS-7 mend"))[1]
+
+    assert (body["status"], body["correlation_queued"]) == ("stored", False)
+    assert linked(jira_cloud, "OPS-7") == [sha(0)]
+    assert names_in(capsys.readouterr().out).count("CorrelationNotQueued") == 1

@@ -1,0 +1,198 @@
+"""POST /webhooks/jira: the answer says what became of the delivery, and the table agrees."""
+
+import json
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from lib.jira.deliveries import NeedsFetch
+from lib.jira.tasks import Task
+from tests.support.emf import metrics_in
+from tests.support.http_events import http_event, signature, status_and_body
+from tests.support.jira_bodies import SENT, UPDATED_AT, comment_event, deliver, issue_event, move_event
+from tests.support.jira_cloud import JIRA_SECRET, JiraCloud
+from tests.support.lambda_context import LambdaContext
+from tests.support.log_lines import LogLines
+
+LATER_AT = "2026-03-01T12:05:00.000000Z"
+
+
+def test_a_stored_delivery_is_history_and_current_state_and_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    assert deliver(webhooks, issue_event()) == (
+        202,
+        {
+            "status": "stored",
+            "event_type": "jira:issue_updated",
+            "issue_key": "OPS-7",
+            "issue_keys": ["OPS-7"],
+            "updated_at": UPDATED_AT,
+            "correlation_queued": True,
+        },
+    )
+    rows = jira_cloud.rows("OPS-7")
+    assert rows.keys() == {UPDATED_AT, "HEAD"}
+    assert rows["HEAD"]["version_at"] == {"S": UPDATED_AT}
+    assert rows[UPDATED_AT]["idempotency_key"] == {"S": "d-1"}
+    assert json.loads(rows[UPDATED_AT]["raw"]["S"]) == issue_event()
+    assert jira_cloud.tasks() == [Task(("OPS-7",))]
+
+
+def test_the_same_delivery_again_is_a_duplicate_and_changes_no_row(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    deliver(webhooks, issue_event())
+    rows = jira_cloud.rows("OPS-7")
+
+    status, body = deliver(webhooks, issue_event())
+
+    assert (status, body["status"]) == (202, "duplicate")
+    assert jira_cloud.rows("OPS-7") == rows
+
+
+def test_without_an_identifier_the_body_tells_a_duplicate(webhooks: ModuleType) -> None:
+    outcomes = [deliver(webhooks, body, "")[1]["status"] for body in (issue_event(), issue_event(), issue_event(summary="s"))]
+
+    assert outcomes[:2] == ["stored", "duplicate"]
+    assert outcomes[2] != "duplicate"
+
+
+def test_another_delivery_of_the_same_moment_is_no_duplicate_and_not_lost(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    deliver(webhooks, issue_event(summary="first"), "d-1")
+    event = {**issue_event(summary="second"), "timestamp": SENT + 1}
+
+    assert deliver(webhooks, event, "d-2")[1]["status"] == "stored"
+    assert jira_cloud.rows("OPS-7")["HEAD"]["summary"] == {"S": "second"}
+
+
+def test_an_older_delivery_is_superseded_kept_as_history_and_not_shown(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    deliver(webhooks, issue_event(minute=5, summary="newer"), "d-2")
+
+    status, body = deliver(webhooks, issue_event(summary="older"), "d-1")
+
+    assert (status, body["status"], body["updated_at"]) == (202, "superseded", UPDATED_AT)
+    rows = jira_cloud.rows("OPS-7")
+    assert rows.keys() == {UPDATED_AT, LATER_AT, "HEAD"}
+    assert rows["HEAD"]["summary"] == {"S": "newer"}
+
+
+def test_a_superseded_delivery_again_is_a_duplicate(webhooks: ModuleType) -> None:
+    deliver(webhooks, issue_event(minute=5), "d-2")
+    deliver(webhooks, issue_event(), "d-1")
+
+    assert deliver(webhooks, issue_event(), "d-1")[1]["status"] == "duplicate"
+
+
+def test_a_deletion_is_a_tombstone_that_a_late_update_does_not_lift(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    deliver(webhooks, issue_event(event="jira:issue_deleted"), "d-1")
+    late = issue_event(summary="late", updated="2026-03-01T12:00:00.200+0000")
+
+    assert deliver(webhooks, late, "d-2")[1]["status"] == "superseded"
+    assert jira_cloud.rows("OPS-7")["HEAD"]["deleted"] == {"BOOL": True}
+
+
+def test_a_move_touches_both_keys(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    deliver(webhooks, issue_event("OPS-7"), "d-1")
+    jira_cloud.tasks()
+
+    body = deliver(webhooks, move_event("OPS-7", "GOLD-2", minute=5), "d-2")[1]
+
+    assert (body["status"], body["issue_key"], body["issue_keys"]) == ("stored", "GOLD-2", ["GOLD-2", "OPS-7"])
+    assert jira_cloud.rows("OPS-7")["HEAD"]["moved_to"] == {"S": "GOLD-2"}
+    assert jira_cloud.rows("GOLD-2")["HEAD"]["deleted"] == {"BOOL": False}
+    assert jira_cloud.tasks() == [Task(("GOLD-2", "OPS-7"))]
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        ({"timestamp": SENT}, "the event names no type"),
+        ({"timestamp": SENT, "webhookEvent": "sprint_started", "sprint": {"id": 1}}, "the event sprint_started names no issue"),
+    ],
+    ids=["no type", "no issue"],
+)
+def test_what_tells_of_no_issue_is_ignored_with_the_reason(
+    webhooks: ModuleType, jira_cloud: JiraCloud, event: dict[str, Any], reason: str
+) -> None:
+    assert deliver(webhooks, event) == (202, {"status": "ignored", "reason": reason})
+    assert (jira_cloud.row_count(), jira_cloud.tasks()) == (0, [])
+
+
+def test_an_event_without_the_issues_state_is_accepted_and_left_to_the_worker(
+    webhooks: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    assert deliver(webhooks, comment_event()) == (
+        202,
+        {"status": "accepted", "event_type": "comment_created", "fetching": ["OPS-7"]},
+    )
+    assert jira_cloud.row_count() == 0
+    assert jira_cloud.tasks() == [Task(fetch=NeedsFetch(("OPS-7",), "comment_created", SENT, "d-1"))]
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("", "the body is not JSON"),
+        ("[]", "the body is not a JSON object"),
+        ("[" * 100_000, "the body is nested too deeply"),
+        ('{"webhookEvent": 7}', "webhookEvent is not a text"),
+        (json.dumps(issue_event("no key")), "'no key' is not an issue key"),
+        (json.dumps(issue_event(updated="yesterday")), "fields.updated is not a time with an offset"),
+    ],
+    ids=["empty", "list", "brackets", "type", "key", "time"],
+)
+def test_a_delivery_that_breaks_its_shape_is_400_with_a_sentence(webhooks: ModuleType, body: str, sentence: str) -> None:
+    assert deliver(webhooks, body) == (400, {"error": "malformed", "message": sentence})
+
+
+def test_a_project_that_is_not_configured_is_stored_too(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    assert deliver(webhooks, issue_event("ELSE-1"))[1]["status"] == "stored"
+    assert "HEAD" in jira_cloud.rows("ELSE-1")
+
+
+# Large bodies
+
+
+def test_six_megabytes_of_issue_are_stored_the_snapshot_in_the_bucket(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    event = issue_event(description="x" * 6_000_000)
+
+    assert deliver(webhooks, event)[1]["status"] == "stored"
+
+    version = jira_cloud.rows("OPS-7")[UPDATED_AT]
+    assert "raw" not in version
+    assert jira_cloud.objects("snapshots/OPS-7/") == {version["raw_object"]["S"]: event}
+
+
+def test_many_long_fix_versions_beside_a_large_snapshot_are_stored(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+    versions = [{"name": f"{number:03}" + "リ" * 250} for number in range(200)]
+    event = issue_event(fixVersions=versions, description="x" * 190_000)
+
+    assert deliver(webhooks, json.dumps(event, ensure_ascii=False))[0] == 202
+    assert len(jira_cloud.rows("OPS-7")["HEAD"]["fix_versions"]["L"]) == 200
+
+
+@pytest.mark.parametrize("path", ["/webhooks/jira", "/webhooks/commits"])
+def test_a_body_above_the_limit_is_413_and_not_read(webhooks: ModuleType, jira_cloud: JiraCloud, path: str) -> None:
+    body = "x" * (webhooks.MAX_BODY_BYTES + 1)
+    event = http_event("POST", path, body, signature(JIRA_SECRET, body))
+
+    status, answer = status_and_body(webhooks.lambda_handler(event, LambdaContext()))
+
+    assert (status, answer["error"]) == (413, "too_large")
+    assert jira_cloud.wire.operations == []
+
+
+# What it leaves behind
+
+
+def test_each_delivery_is_a_line_and_a_metric_by_outcome(webhooks: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = LogLines("webhooks")
+    for _ in range(2):
+        deliver(webhooks, issue_event())
+    deliver(webhooks, comment_event())
+
+    assert [line["status"] for line in lines.named("webhook_delivery")] == ["stored", "duplicate", "accepted"]
+    line = lines.named("webhook_delivery")[0]
+    assert (line["issue_key"], line["event_type"], line["correlation_id"]) == ("OPS-7", "jira:issue_updated", "gateway-1")
+    counted = [metric for metric in metrics_in(capsys.readouterr().out) if metric.name == "WebhookDelivery"]
+    assert [metric.dimensions for metric in counted] == [
+        {"service": "webhooks", "source": "jira", "outcome": outcome} for outcome in ("stored", "duplicate", "accepted")
+    ]
