@@ -85,6 +85,9 @@ def make_client(
             connect_timeout=connect_timeout_seconds,
             read_timeout=read_timeout_seconds,
             tcp_keepalive=True,
+            # For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4,
+            # and the bucket's own host in its region. An endpoint that is an IP address keeps the bucket in the path.
+            **({"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}),
         ),
     )
 

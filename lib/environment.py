@@ -144,12 +144,21 @@ class ReconciliationEnvironment(Environment):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ShuttleEnvironment(Environment):
+    """handlers/shuttle.py"""
+
+    shuttle_table_name: str
+    import_bucket_name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEnvironment(Environment):
     """handlers/health.py"""
 
     lease_table_name: str
     jira_issues_table_name: str
     operations_table_name: str
+    shuttle_table_name: str
     secret_arns: tuple[str, ...] = ()
     jira_base_url: str = ""
     jira_email: str = ""

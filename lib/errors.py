@@ -7,7 +7,7 @@
 A message says what was wrong and with which value, and never holds a secret or an e-mail address.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class SwitchboardError(Exception):
@@ -27,7 +27,19 @@ class AmbiguousError(SwitchboardError):
 
 
 class InvalidInputError(PermanentError):
-    """The caller sent something that can't be read or breaks the contract."""
+    """The caller sent something that can't be read or breaks the contract.
+
+    Attributes:
+        code: what a caller over HTTP is told; a subclass whose cause a caller handles by itself has one of its own.
+    """
+
+    code = "malformed"
+
+
+class LimitReachedError(InvalidInputError):
+    """The caller has used up what it may."""
+
+    code = "limit_reached"
 
 
 class PayloadTooLargeError(PermanentError):
@@ -85,7 +97,8 @@ _HTTP: tuple[tuple[type[SwitchboardError], HttpAnswer], ...] = (
     (PayloadTooLargeError, HttpAnswer(413, "too_large")),
     (ResourceMissingError, HttpAnswer(503, "misconfigured", retry_after_seconds=60)),
     (NotFoundError, HttpAnswer(404, "not_found")),
-    (InvalidInputError, HttpAnswer(400, "malformed")),
+    (LimitReachedError, HttpAnswer(429, LimitReachedError.code)),
+    (InvalidInputError, HttpAnswer(400, InvalidInputError.code)),
     (ThrottledError, HttpAnswer(503, "throttled", retry_after_seconds=1)),
     (RetryableError, HttpAnswer(503, "unavailable", retry_after_seconds=5)),
     (AmbiguousError, HttpAnswer(503, "unavailable", retry_after_seconds=5)),
@@ -100,4 +113,5 @@ def http_answer(error: BaseException) -> HttpAnswer:
     A cause on our side (a missing grant, a wrong environment, a defect) is 503 with Retry-After: senders retry 5xx and
     lose an event on 4xx.
     """
-    return next((answer for kind, answer in _HTTP if isinstance(error, kind)), _UNKNOWN)
+    answer = next((answer for kind, answer in _HTTP if isinstance(error, kind)), _UNKNOWN)
+    return replace(answer, code=error.code) if isinstance(error, InvalidInputError) else answer

@@ -9,7 +9,7 @@ A table that Switchboard writes to is written to::
                                                                        └ always, since a put that failed may have been done
 
 A sentinel that stays behind is a failed check, and expires within the hour. It is in the way of nobody: its key is none of
-an issue, an event or a session, and it has no attribute that an index is keyed by.
+an issue, an event, a session or a shop, and it has no attribute that an index is keyed by.
 """
 
 import enum
@@ -54,8 +54,8 @@ class Check:
     """One check.
 
     Attributes:
-        name: ``lease_table``, ``jira_issues_table``, ``operations_table``, ``secrets`` or ``jira``: always the same ones, so
-            that an alarm can watch each.
+        name: ``lease_table``, ``jira_issues_table``, ``operations_table``, ``shuttle_table``, ``secrets`` or ``jira``: always
+            the same ones, so that an alarm can watch each.
         status: what it came to.
         detail: what was found, or what is wrong; no secret.
         latency_ms: how long it took.
@@ -121,6 +121,7 @@ class TableLayout:
 LEASE_TABLE = TableLayout("userEmail", "uuid")
 JIRA_ISSUES = TableLayout("issue_key", "updated_at", ttl="expires_at")
 OPERATIONS = TableLayout("session_id", "operation_key", ttl="expires_at")
+SHUTTLE = TableLayout("PK", "SK", ttl="ExpiresAt")
 
 
 def run_checks(
@@ -145,6 +146,7 @@ def run_checks(
             clients("dynamodb"), environment.jira_issues_table_name, JIRA_ISSUES, now()
         ),
         "operations_table": lambda: _check_writable(clients("dynamodb"), environment.operations_table_name, OPERATIONS, now()),
+        "shuttle_table": lambda: _check_writable(clients("dynamodb"), environment.shuttle_table_name, SHUTTLE, now()),
         "secrets": lambda: _check_secrets(clients, environment.secret_arns),
         "jira": lambda: _check_jira(clients, environment, seconds),
     }

@@ -48,6 +48,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         The outputs by name.
     """
     protect = settings.protects(stack)
+    imports = storage.create_import_bucket(cors_origins=settings.cors_origins, protect=protect)
     parts = Parts(
         settings=settings,
         code=code,
@@ -61,6 +62,14 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         approval_work=queues.create_work_queue(
             "approval-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS
         ),
+        shuttle=tables.create(tables.SHUTTLE, protect=protect),
+        imports=imports,
+        shuttle_jobs=queues.create_work_queue(
+            "shuttle-jobs",
+            function_timeout_seconds=entry_points.SHUTTLE_TIMEOUT_SECONDS,
+            visibility_timeout_seconds=entry_points.SHUTTLE_VISIBILITY_SECONDS,
+            sending_bucket_arn=imports.arn,
+        ),
         topic_arn=topics.create_notification_topic().arn,
         secret_arns=secrets.create(settings, protect=protect),
     )
@@ -70,12 +79,14 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         entry_points.approvals,
         entry_points.jira_worker,
         entry_points.reconciliation,
+        entry_points.shuttle,
         entry_points.health,
     )
     functions = {each.entry_point: each for each in (make(parts) for make in makers)}
 
     bus_name = event_bus.lease_bus(settings)
     dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, functions["notification"])
+    storage.tell_queue(parts.imports, parts.shuttle_jobs, "uploads")
     due = (*schedules.ALWAYS, *(schedules.WITH_PROJECTS if settings.jira_projects else ()))
     schedules.create(due, functions)
     api = http_api.create(http_api.ROUTES, functions, log_retention_days=settings.log_retention_days)
@@ -86,9 +97,19 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
             "lease-events-dead-letters": dead_letters,
             "jira-work-dead-letters": parts.jira_work.dead_letters,
             "approval-work-dead-letters": parts.approval_work.dead_letters,
+            "shuttle-jobs-dead-letters": parts.shuttle_jobs.dead_letters,
         },
-        work_queues={"jira-work": parts.jira_work, "approval-work": parts.approval_work},
-        tables={"LeaseTable": parts.lease_table, "JiraIssues": parts.jira_issues, "JiraOperations": parts.operations},
+        work_queues={
+            "jira-work": parts.jira_work,
+            "approval-work": parts.approval_work,
+            "shuttle-jobs": parts.shuttle_jobs,
+        },
+        tables={
+            "LeaseTable": parts.lease_table,
+            "JiraIssues": parts.jira_issues,
+            "JiraOperations": parts.operations,
+            "Shuttle": parts.shuttle,
+        },
         http_api=api,
         channels=settings.notify_channels,
         projects=settings.jira_projects,
@@ -104,6 +125,8 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         "jira_issues_table_arn": parts.jira_issues.arn,
         "jira_operations_table_name": parts.operations.name,
         "jira_operations_table_arn": parts.operations.arn,
+        "shuttle_table_name": parts.shuttle.name,
+        "shuttle_table_arn": parts.shuttle.arn,
         "artifact_bucket_name": parts.artifacts.name,
         "notification_topic_arn": parts.topic_arn,
         "dashboard_url": dashboard.create(f"switchboard-{stack}", watched, alarm_arns),
@@ -113,6 +136,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
             {
                 "notification": [dead_letters],
                 "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
+                "shuttle": [parts.shuttle_jobs.dead_letters],
             },
         ),
     }

@@ -36,8 +36,10 @@ def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]
     region = any_arn.apply(lambda arn: arn.split(":")[3])
     widgets = [
         *_lease_graphs(watched, region),
-        *_jira_graphs(watched, region),
+        *_jira_graphs(region),
         *_approval_graphs(region),
+        *_shuttle_graphs(region),
+        *_work_graphs(watched, region),
         _health_graph(region),
         *_aws_graphs(watched, region),
     ]
@@ -99,7 +101,7 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
     ]
 
 
-def _jira_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
     storing = ("webhooks", "jira_worker", "reconciliation", "approvals")
     return [
         _graph(
@@ -117,17 +119,6 @@ def _jira_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
                 for entry_point in ("webhooks", "reconciliation")
             ),
             _each("jira_worker", "WorkerFailure", "kind"),
-        ),
-        _graph(
-            "Jira work: messages that wait",
-            region,
-            *(_line(queue_depth(queue), name) for name, queue in watched.work_queues.items()),
-        ),
-        _graph(
-            f"Jira work: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
-            region,
-            *(_line(queue_age(queue), name) for name, queue in watched.work_queues.items()),
-            limit=OLDEST_WORK_LIMIT_SECONDS,
         ),
         _graph(
             "Reconciliation: issues looked at, by project",
@@ -157,6 +148,40 @@ def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
         _graph("Drafts, by the state of their session", region, _each("approvals", "DraftSubmitted", "state")),
         _graph("Clicks, by what they came to", region, _each("approvals", "ApprovalClick", "verdict")),
         _graph("Issues of approved drafts, by outcome", region, _each("jira_worker", "IssueCreation", "outcome")),
+    ]
+
+
+def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Imports: jobs made, runs by the status they end in, runs to be repeated",
+            region,
+            _line(own_metric("shuttle", "JobCreated"), "made"),
+            _each("shuttle", "ImportRun", "status"),
+            _line(own_metric("shuttle", "ImportFailed"), "to be repeated"),
+        ),
+        _graph(
+            "Imports: duration (ms)",
+            region,
+            *(_line(own_metric("shuttle", "ImportDurationMs", statistic), statistic) for statistic in ("p50", "p99")),
+        ),
+        _graph("Jobs given up by the sweep, by reason", region, _each("shuttle", "JobGivenUp", "failure")),
+    ]
+
+
+def _work_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Work: messages that wait",
+            region,
+            *(_line(queue_depth(queue), name) for name, queue in watched.work_queues.items()),
+        ),
+        _graph(
+            f"Work: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
+            region,
+            *(_line(queue_age(queue), name) for name, queue in watched.work_queues.items()),
+            limit=OLDEST_WORK_LIMIT_SECONDS,
+        ),
     ]
 
 

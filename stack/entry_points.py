@@ -11,6 +11,7 @@ from lib.environment import (
     JiraWorkerEnvironment,
     NotificationEnvironment,
     ReconciliationEnvironment,
+    ShuttleEnvironment,
     WebhooksEnvironment,
 )
 from stack import function, queues
@@ -23,6 +24,11 @@ from stack.tables import Table
 
 JIRA_WORKER_TIMEOUT_SECONDS = 300
 """Jira may ask to wait for half a minute, five times over; a batch has ten messages."""
+
+SHUTTLE_TIMEOUT_SECONDS = 900
+SHUTTLE_VISIBILITY_SECONDS = 17 * 60
+"""A minute more than a worker may hold a job (lib/shuttle/jobs.py: LEASE), so that the next delivery after a lost worker may
+take it over. Three times that is still less than the hour after which the sweep gives a job up."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +47,9 @@ class Parts:
         jira_work: what the webhooks leave for the worker.
         approval_work: what drafts and clicks leave for it. A queue of its own, so that people need not wait for Jira's slow
             answers to something else.
+        shuttle: the shops and their jobs.
+        imports: uploads and error reports.
+        shuttle_jobs: what the import bucket tells of.
         topic_arn: the topic of the channel ``sns``.
         secret_arns: the ARN of every configured secret, by its field in ``settings``.
     """
@@ -55,6 +64,9 @@ class Parts:
     artifacts: Bucket
     jira_work: WorkQueue
     approval_work: WorkQueue
+    shuttle: Table
+    imports: Bucket
+    shuttle_jobs: WorkQueue
     topic_arn: pulumi.Output[str]
     secret_arns: Mapping[str, pulumi.Output[str]]
 
@@ -254,6 +266,37 @@ def reconciliation(parts: Parts) -> Function:
     return reconciler
 
 
+def shuttle(parts: Parts) -> Function:
+    """The function that serves shops, runs their imports, and sweeps."""
+    worker = function.create(
+        "shuttle",
+        code=parts.code,
+        sizing=Sizing(memory_mb=512, timeout_seconds=SHUTTLE_TIMEOUT_SECONDS),
+        variables=ShuttleEnvironment.variables(shuttle_table_name=parts.shuttle.name, import_bucket_name=parts.imports.name),
+        grants=[
+            Grant(
+                actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
+                resources=(parts.shuttle.arn,),
+            ),
+            Grant(actions=("dynamodb:ConditionCheckItem",), resources=(parts.shuttle.arn,)),  # in transactions
+            Grant(
+                actions=("dynamodb:Query",),
+                resources=(parts.shuttle.arn, parts.shuttle.index_arn("GSI1"), parts.shuttle.index_arn("StatusIndex")),
+            ),
+            # The links that shops get are good for what this role may do, and for no more than their object.
+            _storing(parts.imports, "uploads/", "reports/"),
+            _fetching(parts.imports, "uploads/", "reports/"),
+            # Without it, S3 answers 403 for an object that is not there, and a missing upload would look like a missing grant.
+            Grant(actions=("s3:ListBucket",), resources=(parts.imports.arn,)),
+            function.receiving(parts.shuttle_jobs),
+        ],
+        log_retention_days=parts.settings.log_retention_days,
+        failures=queues.create_dead_letter_queue("shuttle-failures"),
+    )
+    function.feed("shuttle", worker, parts.shuttle_jobs, batch_size=1, window_seconds=0)
+    return worker
+
+
 def health(parts: Parts) -> Function:
     """The function that says whether Switchboard works: it tries every table, secret and service that the others need."""
     settings = parts.settings
@@ -262,13 +305,14 @@ def health(parts: Parts) -> Function:
         "lease_table_name": parts.lease_table.name,
         "jira_issues_table_name": parts.jira_issues.name,
         "operations_table_name": parts.operations.name,
+        "shuttle_table_name": parts.shuttle.name,
         "secret_arns": pulumi.Output.all(*every_secret).apply(",".join) if every_secret else "",
         "jira_base_url": settings.jira_base_url,
         "jira_email": settings.jira_email,
         "version": parts.version,
         **parts.secrets("jira_api_token"),
     }
-    own_tables = (parts.jira_issues.arn, parts.operations.arn)
+    own_tables = (parts.jira_issues.arn, parts.operations.arn, parts.shuttle.arn)
     return function.create(
         "health",
         code=parts.code,
@@ -295,6 +339,10 @@ def _storing(bucket: Bucket, *prefixes: str) -> Grant:
         resources=tuple(bucket.objects(prefix) for prefix in prefixes),
         wildcard_reason="objects are named as they come; the bucket and the folder are exact",
     )
+
+
+def _fetching(bucket: Bucket, *prefixes: str) -> Grant:
+    return dataclasses.replace(_storing(bucket, *prefixes), actions=("s3:GetObject",))
 
 
 def _notification_secrets(settings: Settings) -> list[str]:

@@ -61,6 +61,7 @@ ROUTES = (
     Route("POST", "/webhooks/commits", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature(-256)
     Route("POST", "/drafts", "approvals", Authorization.AWS_IAM),
     Route("POST", "/slack/interactions", "approvals", Authorization.NONE),  # signed: X-Slack-Signature
+    Route("ANY", "/shuttle/{proxy+}", "shuttle", Authorization.AWS_IAM),  # the function itself answers 404 and 405
     Route("GET", "/health", "health", Authorization.NONE),
 )
 

@@ -16,7 +16,7 @@ PERIOD_SECONDS = 300
 OLDEST_WORK_LIMIT_SECONDS = 900
 """A message is done within seconds, and one that failed comes back after half an hour: one this old has failed or waits."""
 
-HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "secrets", "jira")
+HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "shuttle_table", "secrets", "jira")
 """The checks of lib/health.py, which the stack may not import; a test holds the two together."""
 
 
@@ -94,6 +94,11 @@ def alarms(watched: Watched) -> list[Alarm]:
             name="issue-creation-failed",
             meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
             metric=own_metric("jira_worker", "IssueCreation", outcome="failed"),
+        ),
+        Alarm(
+            name="import-worker-lost",
+            meaning="An import was given up because its worker died: docs/runbooks/jobs.md",
+            metric=own_metric("shuttle", "JobGivenUp", failure="WORKER_LOST"),
         ),
         Alarm(
             name="http-server-errors",

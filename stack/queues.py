@@ -54,31 +54,46 @@ MAX_RECEIVES = 5
 """How often a message is tried before it is a dead letter."""
 
 
-def create_work_queue(name: str, *, function_timeout_seconds: int) -> WorkQueue:
+def create_work_queue(
+    name: str,
+    *,
+    function_timeout_seconds: int,
+    visibility_timeout_seconds: int | None = None,
+    sending_bucket_arn: pulumi.Input[str] | None = None,
+) -> WorkQueue:
     """Create a queue for a function with this timeout, and its dead-letter queue.
 
     A message stays invisible for six times the timeout, as Lambda asks for
     (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html): shorter, and one that waits for its batch is
-    handed out twice.
+    handed out twice. ``visibility_timeout_seconds`` says otherwise for a queue whose batches are of one message.
+
+    ``sending_bucket_arn`` is the bucket that may send to it. Such a queue's ``arn`` is known once it may: S3 tries.
     """
+    if visibility_timeout_seconds is not None and visibility_timeout_seconds < function_timeout_seconds:
+        raise ValueError(f"{name}: a message would come back while the function still has it")
     dead_letters = create_dead_letter_queue(f"{name}-dead-letters")
     queue = aws.sqs.Queue(
         name,
-        visibility_timeout_seconds=6 * function_timeout_seconds,
+        visibility_timeout_seconds=visibility_timeout_seconds or 6 * function_timeout_seconds,
         message_retention_seconds=WORK_RETENTION_SECONDS,
         sqs_managed_sse_enabled=True,
         redrive_policy=dead_letters.arn.apply(
             lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
         ),
     )
-    aws.sqs.QueuePolicy(
-        name, queue_url=queue.id, policy=queue.arn.apply(lambda arn: json.dumps(queue_policy(arn, sending_rule_arn=None)))
+    policy = aws.sqs.QueuePolicy(
+        name,
+        queue_url=queue.id,
+        policy=pulumi.Output.all(queue.arn, sending_bucket_arn).apply(
+            lambda arns: json.dumps(queue_policy(arns[0], None, sending_bucket_arn=arns[1]))
+        ),
     )
-    return WorkQueue(name=queue.name, arn=queue.arn, url=queue.url, dead_letters=dead_letters)
+    arn = pulumi.Output.all(queue.arn, policy.id).apply(lambda known: str(known[0]))
+    return WorkQueue(name=queue.name, arn=arn, url=queue.url, dead_letters=dead_letters)
 
 
-def queue_policy(queue_arn: str, sending_rule_arn: str | None) -> dict[str, Any]:
-    """The policy document of a queue: TLS only, and the rule that may send to it."""
+def queue_policy(queue_arn: str, sending_rule_arn: str | None, *, sending_bucket_arn: str | None = None) -> dict[str, Any]:
+    """The policy document of a queue: TLS only, and the rule or the bucket of this account that may send to it."""
     statements = [iam.refuse_plain_http(queue_arn, "sqs:*")]
     if sending_rule_arn:
         statements.append(
@@ -89,6 +104,22 @@ def queue_policy(queue_arn: str, sending_rule_arn: str | None) -> dict[str, Any]
                 "Action": "sqs:SendMessage",
                 "Resource": queue_arn,
                 "Condition": {"ArnEquals": {"aws:SourceArn": sending_rule_arn}},
+            }
+        )
+    if sending_bucket_arn:
+        # The ARN of a bucket names no account, and a deleted bucket's name can be taken by anybody.
+        account = queue_arn.split(":")[4]
+        statements.append(
+            {
+                "Sid": "EventsOfTheBucket",
+                "Effect": "Allow",
+                "Principal": {"Service": "s3.amazonaws.com"},
+                "Action": "sqs:SendMessage",
+                "Resource": queue_arn,
+                "Condition": {
+                    "ArnEquals": {"aws:SourceArn": sending_bucket_arn},
+                    "StringEquals": {"aws:SourceAccount": account},
+                },
             }
         )
     return {"Version": iam.POLICY_VERSION, "Statement": statements}

@@ -34,7 +34,10 @@ class Schedule:
     payload: Mapping[str, Any]
 
 
-ALWAYS = (Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),)
+ALWAYS = (
+    Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
+    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
+)
 WITH_PROJECTS = (
     Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),
     Schedule(name="sweep", when="cron(0 2 * * ? *)", entry_point="reconciliation", payload={"mode": "full"}),

@@ -2,14 +2,21 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import pulumi
 import pulumi_aws as aws
 
 from stack import iam
+from stack.queues import WorkQueue
 
 RUN_RECORD_DAYS = 400
 """How long a run record is kept: a year and a month, so that one year can be held against the next."""
+
+ARCHIVE_AFTER_DAYS = 90
+UPLOAD_DAYS = 365
+REPORT_DAYS = 91
+"""A job's row is kept for 90 days (lib/shuttle/job.py), and its report as long."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +37,48 @@ def create_artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
     A snapshot outlives the version row that points at it by a day. With ``protect``, Pulumi refuses to delete the bucket;
     without, what is in it goes with it.
     """
-    bucket = aws.s3.Bucket("artifacts", force_destroy=not protect, opts=pulumi.ResourceOptions(protect=protect))
+    return _create("artifacts", [_expiry("runs", RUN_RECORD_DAYS), _expiry("snapshots", history_days + 1)], protect=protect)
+
+
+def create_import_bucket(*, cors_origins: Sequence[str], protect: bool) -> Bucket:
+    """The bucket of the files that shops import (``uploads/``) and of the error reports on them (``reports/``).
+
+    An upload is in the archive after 90 days, when its job's row goes, and is deleted after a year; a report goes with the row.
+    Pages of ``cors_origins`` may send and fetch by link.
+    """
+    uploads = _expiry("uploads", UPLOAD_DAYS)
+    uploads["transitions"] = [{"days": ARCHIVE_AFTER_DAYS, "storage_class": "GLACIER"}]
+    bucket = _create("imports", [uploads, _expiry("reports", REPORT_DAYS)], protect=protect)
+    if cors_origins:
+        aws.s3.BucketCorsConfiguration(
+            "imports",
+            bucket=bucket.name,
+            cors_rules=[
+                {
+                    "allowed_methods": ["GET", "PUT"],
+                    "allowed_origins": list(cors_origins),
+                    "allowed_headers": ["content-type"],
+                    "expose_headers": ["ETag"],  # a page needs it to complete a multipart upload
+                    "max_age_seconds": 3600,
+                }
+            ],
+        )
+    return bucket
+
+
+def tell_queue(bucket: Bucket, queue: WorkQueue, folder: str) -> None:
+    """Have ``bucket`` tell ``queue`` of every object that comes to be in ``folder``, which the queue must allow."""
+    aws.s3.BucketNotification(
+        "imports",
+        bucket=bucket.name,
+        queues=[{"queue_arn": queue.arn, "events": ["s3:ObjectCreated:*"], "filter_prefix": f"{folder}/"}],
+    )
+
+
+def _create(name: str, lifecycle: Sequence[aws.s3.BucketLifecycleConfigurationRuleArgsDict], *, protect: bool) -> Bucket:
+    bucket = aws.s3.Bucket(name, force_destroy=not protect, opts=pulumi.ResourceOptions(protect=protect))
     aws.s3.BucketPublicAccessBlock(
-        "artifacts",
+        name,
         bucket=bucket.bucket,
         block_public_acls=True,
         block_public_policy=True,
@@ -40,16 +86,12 @@ def create_artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
         restrict_public_buckets=True,
     )
     aws.s3.BucketServerSideEncryptionConfiguration(
-        "artifacts",
+        name,
         bucket=bucket.bucket,
         rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
     )
-    aws.s3.BucketLifecycleConfiguration(
-        "artifacts",
-        bucket=bucket.bucket,
-        rules=[_expiry("runs", RUN_RECORD_DAYS), _expiry("snapshots", history_days + 1)],
-    )
-    aws.s3.BucketPolicy("artifacts", bucket=bucket.bucket, policy=bucket.arn.apply(_tls_only))
+    aws.s3.BucketLifecycleConfiguration(name, bucket=bucket.bucket, rules=lifecycle)
+    aws.s3.BucketPolicy(name, bucket=bucket.bucket, policy=bucket.arn.apply(_tls_only))
     return Bucket(name=bucket.bucket, arn=bucket.arn)
 
 

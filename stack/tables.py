@@ -23,11 +23,15 @@ class Table:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
-    """A global secondary index; docs/database-schema.md says which question it answers and what its rows are."""
+    """A global secondary index; docs/database-schema.md says which question it answers and what its rows are.
+
+    ``includes`` names the attributes that it holds beside the keys; empty: whole rows, so that no reader has to go back.
+    """
 
     name: str
     hash_key: str
     range_key: str
+    includes: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +43,7 @@ class Layout:
         hash_key: the partition key.
         range_key: the sort key.
         ttl: the attribute with the epoch second at which a row expires.
-        indexes: the ways to find rows other than by key. Each holds whole rows: no reader has to go back for the rest.
+        indexes: the ways to find rows other than by key.
         numbers: the key attributes that are numbers; the others are texts.
     """
 
@@ -71,6 +75,82 @@ JIRA_ISSUES = Layout(
     numbers=frozenset({"issue_number"}),
 )
 JIRA_OPERATIONS = Layout(name="JiraOperations", hash_key="session_id", range_key="operation_key", ttl="expires_at")
+# What the indexes include is what lib/shuttle reads of them (lib/shuttle/table.py, which the stack may not import).
+SHUTTLE = Layout(
+    name="Shuttle",
+    hash_key="PK",
+    range_key="SK",
+    ttl="ExpiresAt",
+    indexes=(
+        Index(
+            name="GSI1",
+            hash_key="GSI1PK",
+            range_key="GSI1SK",
+            includes=(
+                "BillingState",
+                "CreatedAt",
+                "ExpiresAt",
+                "Failure",
+                "InstalledAt",
+                "JobId",
+                "Kind",
+                "Mode",
+                "Plan",
+                "ShopDomain",
+                "Status",
+                "StatusSince",
+            ),
+        ),
+        Index(
+            name="GSI2",
+            hash_key="GSI2PK",
+            range_key="GSI2SK",
+            includes=(
+                "BillingState",
+                "BytesRead",
+                "Day",
+                "ExpiresAt",
+                "Exports",
+                "Imports",
+                "InstalledAt",
+                "JobsCancelled",
+                "JobsCompleted",
+                "JobsFailed",
+                "Month",
+                "Plan",
+                "RowsFailed",
+                "RowsRead",
+                "ShopDomain",
+            ),
+        ),
+        Index(
+            name="GSI3",
+            hash_key="GSI3PK",
+            range_key="GSI3SK",
+            includes=(
+                "CreatedAt",
+                "ExpiresAt",
+                "Kind",
+                "SessionId",
+                "ShopDomain",
+            ),
+        ),
+        Index(
+            name="StatusIndex",
+            hash_key="ShopDomain",
+            range_key="Status",
+            includes=(
+                "CreatedAt",
+                "ExpiresAt",
+                "Failure",
+                "JobId",
+                "Kind",
+                "Mode",
+                "StatusSince",
+            ),
+        ),
+    ),
+)
 
 
 def lease_table(settings: Settings, stack: str) -> Table:
@@ -92,17 +172,7 @@ def create(layout: Layout, *, protect: bool) -> Table:
         attributes=[{"name": key, "type": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()],
         hash_key=layout.hash_key,
         range_key=layout.range_key,
-        global_secondary_indexes=[
-            {
-                "name": index.name,
-                "key_schemas": [
-                    {"attribute_name": index.hash_key, "key_type": "HASH"},
-                    {"attribute_name": index.range_key, "key_type": "RANGE"},
-                ],
-                "projection_type": "ALL",
-            }
-            for index in layout.indexes
-        ],
+        global_secondary_indexes=[_secondary_index(index) for index in layout.indexes],
         billing_mode="PAY_PER_REQUEST",
         ttl={"attribute_name": layout.ttl, "enabled": True},
         server_side_encryption={"enabled": True},
@@ -111,3 +181,17 @@ def create(layout: Layout, *, protect: bool) -> Table:
         opts=pulumi.ResourceOptions(protect=protect),
     )
     return Table(name=table.name, arn=table.arn)
+
+
+def _secondary_index(index: Index) -> aws.dynamodb.TableGlobalSecondaryIndexArgsDict:
+    declared: aws.dynamodb.TableGlobalSecondaryIndexArgsDict = {
+        "name": index.name,
+        "key_schemas": [
+            {"attribute_name": index.hash_key, "key_type": "HASH"},
+            {"attribute_name": index.range_key, "key_type": "RANGE"},
+        ],
+        "projection_type": "INCLUDE" if index.includes else "ALL",
+    }
+    if index.includes:
+        declared["non_key_attributes"] = list(index.includes)
+    return declared

@@ -2,6 +2,7 @@
 
 * ``lambda invoke`` runs the function; moto would answer with a canned text.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
+* A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 """
 
@@ -22,6 +23,7 @@ from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLa
 HANDLER = MotoRequestHandler
 """The request handler that the server of this application needs: it keeps S3's metadata headers as they are."""
 
+_FORM = "application/x-www-form-urlencoded"
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
 
@@ -42,6 +44,8 @@ class AwsEndpoint:
         invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))
         if invocation and environ["REQUEST_METHOD"] == "POST" and self.invoker is not None:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
+        if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
+            environ["CONTENT_TYPE"] = "application/octet-stream"
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         if target == "AWSEvents.PutEvents" and (complaint := _complaint_about_events(_read_ahead(environ))):
             body = json.dumps({"__type": "ValidationException", "message": complaint})

@@ -63,7 +63,7 @@ def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
 def test_the_api_may_invoke_a_function_by_its_route_only(route: Route) -> None:
     graph = declare()
     function = graph.one("aws:lambda/function:Function", route.entry_point).outputs["name"]
-    expected = f"{graph.one(API).outputs['executionArn']}/*/{route.method}{route.path}"
+    expected = invocation_source(graph.one(API).outputs["executionArn"], route)
 
     [permission] = [each.inputs for each in graph.all(PERMISSION) if each.inputs["sourceArn"] == expected]
     assert permission["principal"] == "apigateway.amazonaws.com"

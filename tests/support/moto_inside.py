@@ -11,10 +11,11 @@ from moto import mock_aws
 from moto.core import patch_client
 
 from lib import aws
-from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, Layout
+from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
 from tests.support.aws_environment import REGION, set_all
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
+SHOPS = "shuttle-5e6d"
 
 
 @contextmanager
@@ -36,10 +37,11 @@ def moto_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def create_tables() -> None:
-    """The lease, the issues and the operations table."""
+    """The lease, the issues, the operations and the Shuttle table."""
     create_table(LEASES, LEASE_TABLE)
     create_table(ISSUES, JIRA_ISSUES)
     create_table(OPERATIONS, JIRA_OPERATIONS)
+    create_table(SHOPS, SHUTTLE)
 
 
 def create_table(name: str, layout: Layout) -> None:

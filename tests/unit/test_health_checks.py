@@ -20,6 +20,7 @@ from tests.support.moto_inside import (
     ISSUES,
     LEASES,
     OPERATIONS,
+    SHOPS,
     create_secret,
     create_table,
     create_tables,
@@ -28,7 +29,7 @@ from tests.support.moto_inside import (
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
-CHECKS = ["lease_table", "jira_issues_table", "operations_table", "secrets", "jira"]
+CHECKS = ["lease_table", "jira_issues_table", "operations_table", "shuttle_table", "secrets", "jira"]
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +40,12 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def environment(**changes: Any) -> HealthEnvironment:
-    tables = {"lease_table_name": LEASES, "jira_issues_table_name": ISSUES, "operations_table_name": OPERATIONS}
+    tables = {
+        "lease_table_name": LEASES,
+        "jira_issues_table_name": ISSUES,
+        "operations_table_name": OPERATIONS,
+        "shuttle_table_name": SHOPS,
+    }
     return HealthEnvironment(**{**tables, "version": "1.4.0", **changes})
 
 
@@ -154,9 +160,9 @@ def test_a_table_that_is_gone_fails_its_own_check_only(name: str) -> None:
         ("delete_item", "could not delete the sentinel: AccessDeniedException"),
     ],
 )
-@pytest.mark.parametrize("table", ["jira_issues_table", "operations_table"])
+@pytest.mark.parametrize("table", ["jira_issues_table", "operations_table", "shuttle_table"])
 def test_each_step_that_is_refused_is_named(table: str, operation: str, sentence: str) -> None:
-    name = {"jira_issues_table": ISSUES, "operations_table": OPERATIONS}[table]
+    name = {"jira_issues_table": ISSUES, "operations_table": OPERATIONS, "shuttle_table": SHOPS}[table]
     report = run_checks(environment(), make_client=meddling(operation, refusing(), name))
 
     assert [check.name for check in report.failed] == [table]
@@ -238,7 +244,7 @@ def test_the_lease_table_is_only_read() -> None:
         assert run_checks(environment(), make_client=meddling(operation, note)).ok
 
     assert LEASES not in written
-    assert set(written) == {ISSUES, OPERATIONS}
+    assert set(written) == {ISSUES, OPERATIONS, SHOPS}
 
 
 def test_a_secret_that_is_gone_is_named_and_the_others_are_still_tried() -> None:
@@ -348,7 +354,7 @@ def test_a_client_that_can_not_be_made_fails_what_needs_it() -> None:
 
     report = run_checks(environment(), make_client=refuse)
 
-    assert {check.name for check in report.failed} == {"lease_table", "jira_issues_table", "operations_table"}
+    assert {check.name for check in report.failed} == {name for name in CHECKS if name.endswith("_table")}
     assert all("NoRegionError" in check.detail for check in report.failed)
 
 

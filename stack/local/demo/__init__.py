@@ -9,7 +9,7 @@ import time
 from rich.console import Console
 
 from stack.local.cloud import LocalCloud, StartError
-from stack.local.demo import approvals, jira, leases
+from stack.local.demo import approvals, jira, leases, shuttle
 from stack.local.demo.stage import Stage
 
 CONFIG = {**leases.CONFIG, **jira.CONFIG, **approvals.CONFIG}
@@ -34,4 +34,5 @@ def run() -> int:
         leases.tell(cloud, stage)
         jira.tell(cloud, stage)
         approvals.tell(cloud, stage)
+        shuttle.tell(cloud, stage)
     return stage.close()

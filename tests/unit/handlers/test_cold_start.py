@@ -25,6 +25,8 @@ VARIABLES = {
     "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
     "JIRA_ISSUES_TABLE_NAME": "issues",
     "OPERATIONS_TABLE_NAME": "operations",
+    "SHUTTLE_TABLE_NAME": "shuttle",
+    "IMPORT_BUCKET_NAME": "imports",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
 }
 
@@ -47,3 +49,7 @@ def test_the_notification_function_imports_the_sdks_of_its_channels_only(channel
 
 def test_the_health_function_imports_flask_only() -> None:
     assert heavy_imports_of("health") == {"flask", "jinja2", "werkzeug"}
+
+
+def test_the_shuttle_function_imports_flask_only() -> None:
+    assert heavy_imports_of("shuttle") == {"flask", "jinja2", "werkzeug"}

@@ -10,7 +10,12 @@ from tests.support.http_events import http_event, status_and_body
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
 
-TABLES = {"LEASE_TABLE_NAME": "leases", "JIRA_ISSUES_TABLE_NAME": "issues", "OPERATIONS_TABLE_NAME": "operations"}
+TABLES = {
+    "LEASE_TABLE_NAME": "leases",
+    "JIRA_ISSUES_TABLE_NAME": "issues",
+    "OPERATIONS_TABLE_NAME": "operations",
+    "SHUTTLE_TABLE_NAME": "shuttle",
+}
 
 
 @pytest.fixture

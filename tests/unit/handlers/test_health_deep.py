@@ -11,7 +11,7 @@ from tests.support.functions import load
 from tests.support.http_events import http_event, status_and_body
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
-from tests.support.moto_inside import ISSUES, LEASES, OPERATIONS, create_secret, create_tables, moto_inside
+from tests.support.moto_inside import ISSUES, LEASES, OPERATIONS, SHOPS, create_secret, create_tables, moto_inside
 
 SECRET = "it opens doors"
 SCHEDULED = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
@@ -30,6 +30,7 @@ def variables() -> dict[str, str]:
         "LEASE_TABLE_NAME": LEASES,
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "SHUTTLE_TABLE_NAME": SHOPS,
         "SECRET_ARNS": create_secret("webhook", SECRET),
         "VERSION": "1.4.0",
     }
@@ -55,6 +56,7 @@ def test_an_invocation_without_a_request_checks_everything(health: ModuleType, e
         "lease_table": "ok",
         "jira_issues_table": "ok",
         "operations_table": "ok",
+        "shuttle_table": "ok",
         "secrets": "ok",
         "jira": "skipped",
     }
@@ -76,6 +78,7 @@ def test_each_check_that_was_made_is_one_metric(ailing: ModuleType, capsys: pyte
         ("HealthCheckPassed", "jira_issues_table", 1),
         ("HealthCheckPassed", "lease_table", 1),
         ("HealthCheckPassed", "secrets", 1),
+        ("HealthCheckPassed", "shuttle_table", 1),
     ]
 
 

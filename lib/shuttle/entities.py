@@ -1,0 +1,297 @@
+"""What the Shuttle table holds, as types: Shop, UsageDaily, UsageMonthly, Schema, Session, AppConfig. Job is next door.
+
+An entity checks its own values when it is made, so that neither a caller nor a stored row can bring in a wrong one. Each
+knows its key and its index keys; :func:`to_item` and :func:`from_item` are the way to DynamoDB and back. The summaries
+are what an index holds of an entity.
+"""
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Protocol, Self, TypeVar
+
+from lib.shuttle import items, keys
+from lib.shuttle.job import JobMode
+from lib.shuttle.plans import Plan, PlanLimits
+from lib.shuttle.rules import require, require_instants, whole_second
+
+USAGE_DAILY_KEPT = timedelta(days=400)
+ONLINE_SESSION_LASTS = timedelta(hours=24)
+OFFLINE_SESSION_LASTS = timedelta(days=365)
+MAX_COLUMNS = 200
+MAX_COLUMN_NAME = 100
+
+
+class BillingState(enum.StrEnum):
+    """Whether a shop pays."""
+
+    ACTIVE = "ACTIVE"
+    SUSPENDED = "SUSPENDED"
+    CANCELLED = "CANCELLED"
+
+
+class ColumnType(enum.StrEnum):
+    """What the cells of a column hold."""
+
+    STRING = "STRING"
+    INTEGER = "INTEGER"
+    DECIMAL = "DECIMAL"
+    BOOLEAN = "BOOLEAN"
+    DATE = "DATE"
+    DATETIME = "DATETIME"
+
+
+class SessionKind(enum.StrEnum):
+    """ONLINE: a person at a browser. OFFLINE: the app itself, acting for the shop."""
+
+    ONLINE = "ONLINE"
+    OFFLINE = "OFFLINE"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopSettings:
+    """What a shop chose."""
+
+    csv_delimiter: str = ","
+    default_mode: JobMode = JobMode.NEW_ONLY
+
+    def __post_init__(self) -> None:
+        require(self.csv_delimiter in {",", ";", "\t", "|"}, "the CSV delimiter is none of comma, semicolon, tab and bar")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop:
+    """A tenant. ``feature_limits`` stands in for its plan's limits where an agreement says so."""
+
+    shop_domain: str
+    plan: Plan
+    billing_state: BillingState
+    installed_at: datetime
+    settings: ShopSettings = ShopSettings()
+    feature_limits: PlanLimits | None = None
+
+    def __post_init__(self) -> None:
+        keys.shop_domain(self.shop_domain)
+        require_instants(self.installed_at)
+
+    @property
+    def limits(self) -> PlanLimits:
+        """The limits that hold for this shop."""
+        return self.feature_limits or self.plan.limits
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.shop(self.shop_domain)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return (
+            keys.shops_by_install(self.shop_domain, self.installed_at),
+            keys.shops_by_plan(self.shop_domain, self.plan, self.billing_state),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopSummary:
+    """What GSI1 and GSI2 hold of a Shop."""
+
+    shop_domain: str
+    plan: Plan
+    billing_state: BillingState
+    installed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageCounters:
+    """What is metered. ``imports`` and ``exports`` count when a job is made, the rest when it ends."""
+
+    imports: int = 0
+    exports: int = 0
+    jobs_completed: int = 0
+    jobs_failed: int = 0
+    jobs_cancelled: int = 0
+    rows_read: int = 0
+    rows_failed: int = 0
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageDaily(UsageCounters):
+    """A shop's usage on one day, in UTC."""
+
+    shop_domain: str
+    day: date
+    expires_at: datetime
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.usage_daily(self.shop_domain, self.day)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return (keys.usage_of_day(self.shop_domain, self.day),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UsageMonthly(UsageCounters):
+    """A shop's usage in one month (``2026-01``), in UTC. Kept for good: twelve small rows a year."""
+
+    shop_domain: str
+    month: str
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.usage_monthly(self.shop_domain, self.month)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return (keys.usage_of_month(self.shop_domain, self.month),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One column of a schema. ``max_length`` counts characters and is for STRING alone."""
+
+    name: str
+    type: ColumnType = ColumnType.STRING
+    required: bool = False
+    max_length: int | None = None
+
+    def __post_init__(self) -> None:
+        require(0 < len(self.name) <= MAX_COLUMN_NAME, f"a column's name has 1 to {MAX_COLUMN_NAME} characters")
+        require(
+            self.name == self.name.strip() and self.name.isprintable(),
+            "a column's name has space around it or is not printable",
+        )
+        require(self.max_length is None or self.type is ColumnType.STRING, "only a STRING column has a maximal length")
+        require(self.max_length is None or self.max_length > 0, "a maximal length is above zero")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """One version of what a shop's files must look like. The newest one also stands under the current key."""
+
+    shop_domain: str
+    version: int
+    columns: tuple[Column, ...]
+    created_at: datetime
+
+    def __post_init__(self) -> None:
+        keys.schema_version(self.shop_domain, self.version)
+        require_instants(self.created_at)
+        require(0 < len(self.columns) <= MAX_COLUMNS, f"a schema has 1 to {MAX_COLUMNS} columns")
+        require(len({column.name for column in self.columns}) == len(self.columns), "two columns have the same name")
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.schema_version(self.shop_domain, self.version)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Somebody signed in to a shop. It holds no token: a stolen row signs nobody in."""
+
+    session_id: str
+    shop_domain: str
+    kind: SessionKind
+    created_at: datetime
+    expires_at: datetime
+    user_id: str | None = None
+    scopes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        keys.session(self.session_id)
+        keys.shop_domain(self.shop_domain)
+        require_instants(self.created_at, self.expires_at)
+
+    @classmethod
+    def open(
+        cls,
+        session_id: str,
+        shop_domain: str,
+        kind: SessionKind,
+        now: datetime,
+        *,
+        user_id: str | None = None,
+        scopes: Iterable[str] = (),
+    ) -> Self:
+        """A session that begins now and lasts 24 hours (ONLINE) or a year (OFFLINE)."""
+        lasts = ONLINE_SESSION_LASTS if kind is SessionKind.ONLINE else OFFLINE_SESSION_LASTS
+        return cls(
+            session_id=session_id,
+            shop_domain=shop_domain,
+            kind=kind,
+            created_at=now,
+            expires_at=whole_second(now + lasts),
+            user_id=user_id,
+            scopes=tuple(scopes),
+        )
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.session(self.session_id)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return (keys.sessions_of_shop(self.shop_domain, self.session_id, self.expires_at),)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionSummary:
+    """What GSI3 holds of a Session."""
+
+    session_id: str
+    shop_domain: str
+    kind: SessionKind
+    created_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppConfig:
+    """Settings of the whole app, under a name."""
+
+    name: str
+    values: Mapping[str, str]
+    updated_at: datetime
+
+    def __post_init__(self) -> None:
+        keys.app_config(self.name)
+        require_instants(self.updated_at)
+
+    def key(self) -> keys.Key:  # noqa: D102
+        return keys.app_config(self.name)
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+        return ()
+
+
+class Entity(Protocol):
+    """What every entity can tell."""
+
+    def key(self) -> keys.Key:
+        """Its primary key."""
+
+    def index_keys(self) -> tuple[keys.IndexKey, ...]:
+        """Its keys in the indexes."""
+
+
+Stored = TypeVar("Stored", bound=Entity)
+
+
+def to_item(entity: Entity, key: keys.Key | None = None) -> items.Attributes:
+    """The row of ``entity``: its key (or ``key`` in its place), its index keys, its type and its fields."""
+    row = (key or entity.key()).attributes() | {"EntityType": {"S": type(entity).__name__}}
+    for index_key in entity.index_keys():
+        row |= index_key.attributes()
+    return row | items.to_attributes(entity)
+
+
+def from_item(kind: type[Stored], item: Mapping[str, Any]) -> Stored:
+    """The entity in a row.
+
+    Raises:
+        CorruptItemError: the row is of another type, lacks a field, breaks a rule, or stands under a key that is not its own.
+    """
+    if item.get("EntityType") != {"S": kind.__name__}:
+        raise items.CorruptItemError(f"a stored row is no {kind.__name__}")
+    entity = items.from_attributes(kind, item)
+    own = {entity.key()} | ({keys.schema_current(entity.shop_domain)} if isinstance(entity, Schema) else set())
+    if keys.parse(item) not in own:
+        raise items.CorruptItemError(f"a stored {kind.__name__} stands under another's key")
+    return entity

@@ -1,0 +1,290 @@
+"""Every key of the Shuttle table, built and read in one place.
+
+======================  ==========================  =====================================
+row                     PK                          SK
+======================  ==========================  =====================================
+Shop                    ``SHOP#<domain>``           ``SHOP``
+Job                     ``SHOP#<domain>``           ``JOB#<ulid>``
+create request          ``SHOP#<domain>``           ``REQUEST#<client token>``
+job slots               ``SHOP#<domain>``           ``SLOTS``
+UsageDaily              ``SHOP#<domain>``           ``USAGE#DAY#2026-01-22``
+UsageMonthly            ``SHOP#<domain>``           ``USAGE#MONTH#2026-01``
+Schema, current         ``SHOP#<domain>``           ``SCHEMA#CURRENT``
+Schema, versions        ``SHOP#<domain>``           ``SCHEMA#VERSION#000007``
+Session                 ``SESSION#<id>``            ``SESSION``
+AppConfig               ``APP``                     ``CONFIG#<name>``
+======================  ==========================  =====================================
+
+Everything of a shop but its sessions stands under one partition key, so that tenants can be told apart by it
+(:mod:`lib.shuttle.tenancy`). Every part of a key is checked before it goes in: none can hold the separator ``#``, so
+no id can forge another row's key. What this module does not do: hold attributes (:mod:`lib.shuttle.entities`).
+"""
+
+import re
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from lib import clock, errors
+from lib.shuttle import ulids
+
+#: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0501). Only ever raise it: readers ask
+#: every shard.
+STATUS_SHARDS = 8
+
+# RFC 1035 labels in lower case; at least two, so that no single word passes.
+_SHOP_DOMAIN = re.compile(r"(?=.{4,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_WORD = re.compile(r"[A-Z][A-Z_]{0,31}")
+_MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The primary key of a row."""
+
+    pk: str
+    sk: str
+
+    def attributes(self) -> dict[str, Any]:
+        """The key as DynamoDB takes it."""
+        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
+
+
+@dataclass(frozen=True, slots=True)
+class IndexKey:
+    """The key of a row in one of the indexes GSI1 to GSI3."""
+
+    index: str
+    pk: str
+    sk: str
+
+    def attributes(self) -> dict[str, Any]:
+        """The key as DynamoDB takes it."""
+        return {f"{self.index}PK": {"S": self.pk}, f"{self.index}SK": {"S": self.sk}}
+
+
+def shop_domain(text: str) -> str:
+    """``text``, if it is a domain name in lower case.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    return _checked(_SHOP_DOMAIN, text, "shop domain")
+
+
+def job_id(text: str) -> str:
+    """``text``, if it is a ULID.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if not ulids.is_ulid(text):
+        raise errors.InvalidInputError(f"{text[:40]!r} is no job id")
+    return text
+
+
+def opaque_id(text: str, what: str) -> str:
+    """``text``, if it is an id of letters, digits, ``.``, ``_``, ``:`` and ``-``, at most 128 characters.
+
+    Raises:
+        InvalidInputError: it is not; ``what`` (``session id``, …) names it.
+    """
+    return _checked(_ID, text, what)
+
+
+def month(text: str) -> str:
+    """``text``, if it is a month as ``2026-01``.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    return _checked(_MONTH, text, "month")
+
+
+# Partitions
+
+
+def shop_partition(domain: str) -> str:
+    """The partition key of everything of a shop but its sessions."""
+    return f"SHOP#{shop_domain(domain)}"
+
+
+def tenant_partitions(domain: str) -> frozenset[str]:
+    """Every partition key, in the table and its indexes, that holds rows of this shop and of no other."""
+    return frozenset({shop_partition(domain), shop_domain(domain), sessions_partition(domain)})
+
+
+# Rows
+
+
+def shop(domain: str) -> Key:
+    """The key of a Shop."""
+    return Key(shop_partition(domain), "SHOP")
+
+
+def job(domain: str, identifier: str) -> Key:
+    """The key of a Job."""
+    return Key(shop_partition(domain), f"JOB#{job_id(identifier)}")
+
+
+def request(domain: str, client_token: str) -> Key:
+    """The key of the row that remembers which job a client token made."""
+    return Key(shop_partition(domain), f"REQUEST#{opaque_id(client_token, 'client token')}")
+
+
+def slots(domain: str) -> Key:
+    """The key of the row that holds the ids of a shop's unfinished jobs."""
+    return Key(shop_partition(domain), "SLOTS")
+
+
+def usage_daily(domain: str, day: date) -> Key:
+    """The key of a shop's usage on a day (UTC)."""
+    return Key(shop_partition(domain), f"USAGE#DAY#{day:%Y-%m-%d}")
+
+
+def usage_monthly(domain: str, of: str) -> Key:
+    """The key of a shop's usage in a month (UTC), as ``2026-01``."""
+    return Key(shop_partition(domain), f"USAGE#MONTH#{month(of)}")
+
+
+def schema_current(domain: str) -> Key:
+    """The key of a shop's current schema."""
+    return Key(shop_partition(domain), "SCHEMA#CURRENT")
+
+
+def schema_version(domain: str, version: int) -> Key:
+    """The key of one version of a shop's schema. Six digits, so that text order is version order.
+
+    Raises:
+        InvalidInputError: the version is not from 1 to 999999.
+    """
+    if not 1 <= version <= 999_999:
+        raise errors.InvalidInputError(f"schema version {version} is not from 1 to 999999")
+    return Key(shop_partition(domain), f"SCHEMA#VERSION#{version:06d}")
+
+
+def session(identifier: str) -> Key:
+    """The key of a Session."""
+    return Key(f"SESSION#{opaque_id(identifier, 'session id')}", "SESSION")
+
+
+def app_config(name: str) -> Key:
+    """The key of an AppConfig."""
+    return Key("APP", f"CONFIG#{opaque_id(name, 'config name')}")
+
+
+# Index keys
+
+
+def shops_by_install(domain: str, installed_at: datetime) -> IndexKey:
+    """GSI1: all shops in the order of their installation. One partition: a shop is installed once."""
+    return IndexKey("GSI1", "SHOPS", f"{clock.canonical(installed_at)}#{shop_domain(domain)}")
+
+
+def shops_by_plan(domain: str, plan: str, billing_state: str) -> IndexKey:
+    """GSI2: the shops of a plan, by billing state."""
+    return IndexKey("GSI2", plan_partition(plan), billing_prefix(billing_state) + shop_domain(domain))
+
+
+def plan_partition(plan: str) -> str:
+    """GSI2's partition of a plan."""
+    return f"PLAN#{_checked(_WORD, plan, 'plan')}"
+
+
+def billing_prefix(billing_state: str) -> str:
+    """What the GSI2 sort keys of the shops in a billing state begin with."""
+    return f"BILLING#{_checked(_WORD, billing_state, 'billing state')}#"
+
+
+def jobs_by_status(identifier: str, status: str, since: datetime) -> IndexKey:
+    """GSI1: the jobs of a status over all shops, by the time they entered it, spread over shards by job id."""
+    return IndexKey(
+        "GSI1", status_partition(status, status_shard(identifier)), f"{clock.canonical(since)}#{job_id(identifier)}"
+    )
+
+
+def status_partition(status: str, shard: int) -> str:
+    """GSI1's partition of one shard of a status."""
+    return f"JOBS#{_checked(_WORD, status, 'status')}#{shard:02d}"
+
+
+def status_shard(identifier: str) -> int:
+    """The shard of a job: a hash of its id, the same for the whole life of the job."""
+    return zlib.crc32(job_id(identifier).encode()) % STATUS_SHARDS
+
+
+def usage_of_day(domain: str, day: date) -> IndexKey:
+    """GSI2: the usage of all shops on a day."""
+    return IndexKey("GSI2", usage_day_partition(day), shop_domain(domain))
+
+
+def usage_day_partition(day: date) -> str:
+    """GSI2's partition of a day."""
+    return f"USAGE#DAY#{day:%Y-%m-%d}"
+
+
+def usage_of_month(domain: str, of: str) -> IndexKey:
+    """GSI2: the usage of all shops in a month."""
+    return IndexKey("GSI2", usage_month_partition(of), shop_domain(domain))
+
+
+def usage_month_partition(of: str) -> str:
+    """GSI2's partition of a month, as ``2026-01``."""
+    return f"USAGE#MONTH#{month(of)}"
+
+
+def sessions_of_shop(domain: str, identifier: str, expires_at: datetime) -> IndexKey:
+    """GSI3: the sessions of a shop, by the time they end, so that a range leaves the ended ones out."""
+    sort = f"{clock.canonical(expires_at)}#{opaque_id(identifier, 'session id')}"
+    return IndexKey("GSI3", sessions_partition(domain), sort)
+
+
+def sessions_partition(domain: str) -> str:
+    """GSI3's partition of a shop's sessions."""
+    return f"SESSIONS#{shop_domain(domain)}"
+
+
+# Objects in the import bucket. Uploads and reports have prefixes of their own, so that a report starts no job.
+
+
+def upload_object(domain: str, identifier: str) -> str:
+    """The bucket key of the file that a job imports."""
+    return f"uploads/{shop_domain(domain)}/{job_id(identifier)}"
+
+
+def report_object(domain: str, identifier: str) -> str:
+    """The bucket key of a job's error report."""
+    return f"reports/{shop_domain(domain)}/{job_id(identifier)}.csv"
+
+
+def parse_upload_object(object_key: str) -> tuple[str, str]:
+    """The shop domain and job id in the bucket key of an upload.
+
+    Raises:
+        InvalidInputError: the key is not of an upload.
+    """
+    parts = object_key.split("/")
+    if len(parts) != 3 or parts[0] != "uploads":
+        raise errors.InvalidInputError(f"{object_key[:80]!r} is not the key of an upload")
+    return shop_domain(parts[1]), job_id(parts[2])
+
+
+def parse(item: Mapping[str, Any]) -> Key:
+    """The primary key of an item as DynamoDB gives it.
+
+    Raises:
+        InvalidInputError: it has none.
+    """
+    try:
+        return Key(str(item["PK"]["S"]), str(item["SK"]["S"]))
+    except (KeyError, TypeError) as error:
+        raise errors.InvalidInputError("the item has no primary key") from error
+
+
+def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
+    if pattern.fullmatch(text) is None:
+        raise errors.InvalidInputError(f"{text[:40]!r} is no {what}")
+    return text

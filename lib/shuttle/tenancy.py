@@ -1,0 +1,77 @@
+"""A DynamoDB client that can reach one shop's rows and no others.
+
+AWS could enforce the same with ``dynamodb:LeadingKeys``, but on the credentials of a role, and one role serves all shops;
+a role assumed per request would cost a call to STS each time. So the check stands in front of the client: every request
+that names a partition must name the tenant's own (:func:`lib.shuttle.keys.tenant_partitions`), and a request that names
+none, or of a kind not known here, is refused. It does not look at who is asking: the handler does.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lib import errors
+from lib.shuttle import keys, table
+
+
+class TenantViolationError(errors.PermanentError):
+    """A request reached for rows that are not the tenant's. It was not sent: a defect on our side."""
+
+
+class TenantClient:
+    """Passes requests on to ``client`` if they stay with the shop ``domain``.
+
+    Raises:
+        InvalidInputError: ``domain`` is no shop domain.
+    """
+
+    def __init__(self, client: Any, table_name: str, domain: str) -> None:
+        self._client = client
+        self._table_name = table_name
+        self._partitions = keys.tenant_partitions(domain)
+
+    def get_item(self, **request: Any) -> Any:
+        """GetItem, of a row of the tenant's."""
+        return self._client.get_item(**self._own(request, _key(request)))
+
+    def put_item(self, **request: Any) -> Any:
+        """PutItem, of a row of the tenant's."""
+        return self._client.put_item(**self._own(request, _key(request)))
+
+    def update_item(self, **request: Any) -> Any:
+        """UpdateItem, of a row of the tenant's."""
+        return self._client.update_item(**self._own(request, _key(request)))
+
+    def query(self, **request: Any) -> Any:
+        """Query, of a partition of the tenant's."""
+        return self._client.query(**self._own(request, _queried(request)))
+
+    def transact_write_items(self, **request: Any) -> Any:
+        """TransactWriteItems, of rows of the tenant's alone."""
+        for statement in _statements(request):
+            self._own(statement, _key(statement))
+        return self._client.transact_write_items(**request)
+
+    def _own(self, request: dict[str, Any], partition: str) -> dict[str, Any]:
+        if request.get("TableName") != self._table_name or partition not in self._partitions:
+            raise TenantViolationError("a request reached for rows of another shop")
+        return request
+
+
+def _key(request: Mapping[str, Any]) -> str:
+    row: Mapping[str, Any] = request.get("Key") or request.get("Item") or {}
+    return str(row.get("PK", {}).get("S", ""))
+
+
+def _queried(request: Mapping[str, Any]) -> str:
+    """The partition that a query asks for, if it asks for one in the only way that this code writes."""
+    hash_name = table.INDEX_KEYS[request["IndexName"]][0] if "IndexName" in request else "PK"
+    condition = str(request.get("KeyConditionExpression", ""))
+    names = request.get("ExpressionAttributeNames", {})
+    if names.get("#pk") != hash_name or not (condition == "#pk = :pk" or condition.startswith("#pk = :pk AND ")):
+        return ""
+    return str(request.get("ExpressionAttributeValues", {}).get(":pk", {}).get("S", ""))
+
+
+def _statements(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for operation in request.get("TransactItems", []):
+        yield from operation.values()

@@ -1,0 +1,161 @@
+"""How a file gets into the import bucket, and an error report out of it: by links that a shop uses without credentials.
+
+::
+
+    up to 5 MiB: one link ──────────────► PUT the file ────────────────────────────┐
+    above:       an upload and its links ─► PUT each part ─► complete with the ETags ┴─► the bucket tells the job queue
+
+A link is good for one object of one shop, for an hour, and for exactly as many bytes as were announced: the length is
+signed too. What this module does not do: decide who may ask.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib import aws, errors
+from lib.shuttle import keys
+from lib.shuttle.rules import require
+
+LINK_SECONDS = 3600
+#: A larger file comes in parts. S3 takes up to 5 GB in one piece, but a broken connection would mean all of it again.
+MAX_SINGLE_BYTES = 5 * 1024**2
+#: S3 takes parts of 5 MiB and more, and up to 10,000 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
+MIN_PART_BYTES = 8 * 1024**2
+#: A link is half a kB and more, and Lambda answers 6 MB at most.
+MAX_PARTS = 1000
+
+# What S3 says of parts that are not those of the upload.
+_CALLERS_FAULTS = frozenset(
+    {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest", "InvalidArgument"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SingleUpload:
+    """PUT the file to ``url``."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class MultipartUpload:
+    """PUT each ``part_bytes`` of the file, the last part being shorter, to its place in ``part_urls``; then complete it."""
+
+    upload_id: str
+    part_bytes: int
+    part_urls: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part that was uploaded, counted from 1, and the ETag that S3 answered."""
+
+    number: int
+    etag: str
+
+    def __post_init__(self) -> None:
+        require(1 <= self.number <= MAX_PARTS, f"a part's number is from 1 to {MAX_PARTS}")
+        require(0 < len(self.etag) <= 200, "a part's etag is what S3 answered to it")
+
+
+class Uploads:
+    """Links into and out of the import bucket.
+
+    Args:
+        client: an S3 client (:func:`lib.aws.make_client`), whose role may read and write the objects.
+        bucket: the import bucket.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def begin(self, domain: str, job_id: str, file_bytes: int) -> SingleUpload | MultipartUpload:
+        """Links for a file of ``file_bytes``. Begun again, the earlier links go on working.
+
+        Raises:
+            SwitchboardError: S3 can't be reached or refuses.
+        """
+        key = keys.upload_object(domain, job_id)
+        if file_bytes <= MAX_SINGLE_BYTES:
+            return SingleUpload(self._link("put_object", key, ContentLength=file_bytes))
+        sizes = part_sizes(file_bytes)
+        answer = self._call("begin the upload", self._client.create_multipart_upload, key)
+        upload_id = str(answer["UploadId"])
+        links = (
+            self._link("upload_part", key, UploadId=upload_id, PartNumber=number, ContentLength=size)
+            for number, size in enumerate(sizes, 1)
+        )
+        return MultipartUpload(upload_id, sizes[0], tuple(links))
+
+    def complete(self, domain: str, job_id: str, upload_id: str, parts: Iterable[Part]) -> None:
+        """Make the parts one object. Completing twice is the same as once.
+
+        Raises:
+            InvalidInputError: the parts are not those that were uploaded, or there is no such upload.
+            SwitchboardError: S3 can't be reached or refuses.
+        """
+        key = keys.upload_object(domain, job_id)
+        listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda part: part.number)]
+        complete = self._client.complete_multipart_upload
+        try:
+            self._call("complete the upload", complete, key, UploadId=upload_id, MultipartUpload={"Parts": listed})
+        except _NoSuchUploadError:
+            if not self._is_there(key):
+                raise
+
+    def report_link(self, domain: str, job_id: str) -> str:
+        """A link to the error report of a job. It says nothing of whether there is one."""
+        name = f"{job_id}-errors.csv"
+        return self._link(
+            "get_object",
+            keys.report_object(domain, job_id),
+            ResponseContentDisposition=f'attachment; filename="{name}"',
+        )
+
+    def _link(self, operation: str, key: str, **parameters: Any) -> str:
+        try:
+            return str(
+                self._client.generate_presigned_url(
+                    operation, Params={"Bucket": self._bucket, "Key": key, **parameters}, ExpiresIn=LINK_SECONDS
+                )
+            )
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, "make a link") from error
+
+    def _call(self, doing: str, operation: Any, key: str, **parameters: Any) -> Any:
+        try:
+            return operation(Bucket=self._bucket, Key=key, **parameters)
+        except (ClientError, BotoCoreError) as error:
+            code = aws.error_code(error)
+            if code == "NoSuchUpload":
+                raise _NoSuchUploadError("there is no such upload: it was completed, or given up after a day") from error
+            if code in _CALLERS_FAULTS:
+                raise errors.InvalidInputError(f"the parts are not those of the upload: {code}") from error
+            raise aws.translate(error, doing) from error
+
+    def _is_there(self, key: str) -> bool:
+        try:
+            self._call("look for the upload", self._client.head_object, key)
+        except errors.NotFoundError:
+            return False
+        return True
+
+
+class _NoSuchUploadError(errors.InvalidInputError):
+    pass
+
+
+def part_sizes(file_bytes: int) -> tuple[int, ...]:
+    """The bytes of each part of a file: all alike but the last, and no more than :data:`MAX_PARTS` of them.
+
+    Raises:
+        InvalidInputError: the file has no byte.
+    """
+    require(file_bytes > 0, "a file has at least one byte")
+    size = max(MIN_PART_BYTES, -(-file_bytes // MAX_PARTS))
+    whole, rest = divmod(file_bytes, size)
+    return (size,) * whole + ((rest,) if rest else ())

@@ -1,0 +1,255 @@
+"""What Shuttle stands on: its table, bucket, queue, function, route and schedule, and what each may do."""
+
+import json
+from typing import Any
+
+import pytest
+
+from lib.costs import pricing
+from lib.environment import ShuttleEnvironment
+from lib.shuttle import jobs, table
+from lib.shuttle.job import JOB_KEPT
+from stack import queues
+from tests.support.pulumi_graph import Graph, declare, statements
+
+TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
+BUCKET = "aws:s3/bucket:Bucket"
+CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
+
+
+def bucket_part(graph: Graph, kind: str) -> dict[str, Any]:
+    return graph.one(f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}", "imports").inputs
+
+
+def test_the_table_has_the_keys_that_the_code_builds_and_expires_rows() -> None:
+    inputs = declare().one(TABLE, "Shuttle").inputs
+
+    assert (inputs["hashKey"], inputs["rangeKey"]) == ("PK", "SK")
+    assert inputs["ttl"] == {"attributeName": "ExpiresAt", "enabled": True}
+    assert {attribute["type"] for attribute in inputs["attributes"]} == {"S"}
+
+
+def test_every_index_is_keyed_and_includes_what_the_code_reads_of_it() -> None:
+    indexes = declare().one(TABLE, "Shuttle").inputs["globalSecondaryIndexes"]
+    declared = {index["name"]: index for index in indexes}
+
+    assert declared.keys() == table.INDEX_KEYS.keys()
+    for name, index in declared.items():
+        hash_key, range_key = table.INDEX_KEYS[name]
+        assert index["keySchemas"] == [
+            {"attributeName": hash_key, "keyType": "HASH"},
+            {"attributeName": range_key, "keyType": "RANGE"},
+        ]
+        assert index["projectionType"] == "INCLUDE"
+        assert tuple(index["nonKeyAttributes"]) == table.PROJECTIONS[name]
+
+
+def test_the_indexes_together_include_no_more_than_dynamodb_takes() -> None:
+    indexes = declare().one(TABLE, "Shuttle").inputs["globalSecondaryIndexes"]
+
+    assert all(len(index["nonKeyAttributes"]) <= 20 for index in indexes)
+    assert sum(len(index["nonKeyAttributes"]) for index in indexes) <= 100
+
+
+def test_the_outputs_name_the_table_and_the_function() -> None:
+    graph = declare()
+    resource = graph.one(TABLE, "Shuttle").outputs
+
+    assert graph.outputs["shuttle_table_name"] == resource["name"]
+    assert graph.outputs["shuttle_table_arn"] == resource["arn"]
+    assert graph.outputs["functions"]["shuttle"] == graph.one(FUNCTION, "shuttle").outputs["name"]
+
+
+def test_an_upload_is_archived_after_90_days_and_then_deleted_and_a_report_goes_with_its_job() -> None:
+    rules = {rule["id"]: rule for rule in bucket_part(declare(), "BucketLifecycleConfiguration")["rules"]}
+
+    assert rules["uploads"]["filter"] == {"prefix": "uploads/"}
+    assert rules["uploads"]["transitions"] == [{"days": 90, "storageClass": "GLACIER"}]
+    assert rules["uploads"]["expiration"] == {"days": 365}
+    assert rules["reports"]["expiration"]["days"] > JOB_KEPT.days
+    assert all(rule["status"] == "Enabled" for rule in rules.values())
+    assert all(rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1} for rule in rules.values())
+
+
+def test_the_import_bucket_is_private_encrypted_and_by_tls_only() -> None:
+    graph = declare()
+    block = bucket_part(graph, "BucketPublicAccessBlock")
+    [refusal] = statements(bucket_part(graph, "BucketPolicy")["policy"])
+    [rule] = bucket_part(graph, "BucketServerSideEncryptionConfiguration")["rules"]
+    arn = graph.arn(BUCKET, "imports")
+
+    assert [block[name] for name in block if name != "bucket"] == [True] * 4
+    assert (refusal["Effect"], refusal["Principal"], refusal["Action"]) == ("Deny", "*", "s3:*")
+    assert refusal["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert refusal["Resource"] == [arn, f"{arn}/*"]
+    assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
+
+
+@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("dev", False), ("local", False)])
+def test_the_import_bucket_is_kept_outside_dev(stack: str, protected: bool) -> None:
+    graph = declare(stack=stack)
+
+    assert graph.one(BUCKET, "imports").inputs["forceDestroy"] is not protected
+    assert bool(graph.options[BUCKET, "imports"].protect) is protected
+
+
+def test_pages_of_the_origins_in_the_config_may_upload_and_no_others() -> None:
+    graph = declare({"corsOrigins": "https://shop.example.com,https://admin.example.com"})
+    [rule] = graph.one(CORS, "imports").inputs["corsRules"]
+
+    assert rule["allowedOrigins"] == ["https://shop.example.com", "https://admin.example.com"]
+    assert sorted(rule["allowedMethods"]) == ["GET", "PUT"]
+    assert rule["exposeHeaders"] == ["ETag"]
+    assert not declare().all(CORS)
+
+
+def test_the_bucket_tells_the_queue_of_uploads_and_of_nothing_else() -> None:
+    graph = declare()
+    [told] = bucket_part(graph, "BucketNotification")["queues"]
+
+    assert told == {
+        "queueArn": graph.arn(QUEUE, "shuttle-jobs"),
+        "events": ["s3:ObjectCreated:*"],
+        "filterPrefix": "uploads/",
+    }
+
+
+def test_the_queue_lets_in_that_bucket_of_this_account_and_nobody_else() -> None:
+    graph = declare()
+    queue = graph.arn(QUEUE, "shuttle-jobs")
+    allowed = [
+        each
+        for each in statements(graph.one("aws:sqs/queuePolicy:QueuePolicy", "shuttle-jobs").inputs["policy"])
+        if each["Effect"] == "Allow"
+    ]
+
+    assert allowed == [
+        {
+            "Sid": "EventsOfTheBucket",
+            "Effect": "Allow",
+            "Principal": {"Service": "s3.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": queue,
+            "Condition": {
+                "ArnEquals": {"aws:SourceArn": graph.arn(BUCKET, "imports")},
+                "StringEquals": {"aws:SourceAccount": queue.split(":")[4]},
+            },
+        }
+    ]
+
+
+def test_no_other_queue_lets_in_a_bucket() -> None:
+    for policy in declare().all("aws:sqs/queuePolicy:QueuePolicy"):
+        if policy.name != "shuttle-jobs":
+            assert "s3.amazonaws.com" not in policy.inputs["policy"]
+
+
+def test_a_message_comes_back_when_its_worker_is_lost_and_not_before() -> None:
+    graph = declare()
+    visible_after = graph.one(QUEUE, "shuttle-jobs").inputs["visibilityTimeoutSeconds"]
+
+    assert visible_after > graph.one(FUNCTION, "shuttle").inputs["timeout"]
+    assert visible_after > jobs.LEASE.total_seconds(), "the next worker would find the job held, and wait again"
+    assert 3 * visible_after < jobs.LOST_AFTER.total_seconds(), "the sweep would be first"
+
+
+def test_a_message_that_fails_five_times_is_a_dead_letter() -> None:
+    graph = declare()
+    redrive = json.loads(graph.one(QUEUE, "shuttle-jobs").inputs["redrivePolicy"])
+
+    assert redrive == {
+        "deadLetterTargetArn": graph.arn(QUEUE, "shuttle-jobs-dead-letters"),
+        "maxReceiveCount": queues.MAX_RECEIVES,
+    }
+
+
+def test_a_queue_whose_messages_come_back_too_soon_is_refused() -> None:
+    with pytest.raises(ValueError, match="would come back while the function still has it"):
+        queues.create_work_queue("too-soon", function_timeout_seconds=900, visibility_timeout_seconds=899)
+
+
+def test_the_function_gets_one_upload_at_a_time() -> None:
+    graph = declare()
+    mapping = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "shuttle").inputs
+
+    assert mapping["eventSourceArn"] == graph.arn(QUEUE, "shuttle-jobs")
+    assert mapping["batchSize"] == 1
+    assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_the_function_has_its_size_and_knows_its_table_and_bucket() -> None:
+    graph = declare()
+    inputs = graph.one(FUNCTION, "shuttle").inputs
+
+    assert (inputs["memorySize"], inputs["timeout"]) == (512, 900)
+    assert ShuttleEnvironment.read(inputs["environment"]["variables"]) == ShuttleEnvironment(
+        shuttle_table_name=graph.one(TABLE, "Shuttle").outputs["name"],
+        import_bucket_name=graph.one(BUCKET, "imports").outputs["bucket"],
+    )
+
+
+def test_the_function_has_exactly_these_grants() -> None:
+    graph = declare()
+    shops, imports = graph.arn(TABLE, "Shuttle"), graph.arn(BUCKET, "imports")
+    policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", "shuttle").inputs["policy"])
+
+    assert {tuple(each["Action"]): each["Resource"] for each in policy} == {
+        ("logs:CreateLogStream", "logs:PutLogEvents"): [graph.arn("aws:cloudwatch/logGroup:LogGroup", "shuttle") + ":*"],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-failures")],
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [shops],
+        ("dynamodb:ConditionCheckItem",): [shops],
+        ("dynamodb:Query",): [shops, f"{shops}/index/GSI1", f"{shops}/index/StatusIndex"],
+        ("s3:PutObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
+        ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
+        ("s3:ListBucket",): [imports],
+        ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
+    }
+
+
+def test_costs_are_counted_at_the_memory_that_functions_have() -> None:
+    for function in declare().all(FUNCTION):
+        assert pricing.MEMORY_MB[function.name] == function.inputs["memorySize"]
+
+
+def test_every_path_of_shuttle_wants_a_signature() -> None:
+    graph = declare()
+    routes = {route.inputs["routeKey"]: route.inputs for route in graph.all("aws:apigatewayv2/route:Route")}
+
+    [(key, route)] = [(key, route) for key, route in routes.items() if "/shuttle" in key]
+    assert key == "ANY /shuttle/{proxy+}"
+    assert route["authorizationType"] == "AWS_IAM"
+
+
+def test_the_sweep_runs_every_quarter_of_an_hour() -> None:
+    graph = declare()
+    schedule = graph.one("aws:scheduler/schedule:Schedule", "shuttle-sweep").inputs
+
+    assert schedule["scheduleExpression"] == "rate(15 minutes)"
+    assert schedule["target"]["arn"] == graph.arn(FUNCTION, "shuttle")
+    assert json.loads(schedule["target"]["input"]) == {"mode": "sweep"}
+
+
+@pytest.mark.parametrize(
+    "alarm",
+    [
+        "shuttle-errors",
+        "shuttle-throttles",
+        "shuttle-failures-depth",
+        "shuttle-jobs-dead-letters-depth",
+        "shuttle-jobs-age",
+        "Shuttle-read-throttles",
+        "Shuttle-write-throttles",
+        "health-shuttle-table",
+        "import-worker-lost",
+    ],
+)
+def test_what_goes_wrong_raises_an_alarm(alarm: str) -> None:
+    assert declare().one("aws:cloudwatch/metricAlarm:MetricAlarm", alarm)
+
+
+def test_the_health_function_may_try_the_table() -> None:
+    graph = declare()
+    policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", "health").inputs["policy"])
+    touching = {action for each in policy if graph.arn(TABLE, "Shuttle") in each["Resource"] for action in each["Action"]}
+
+    assert touching == {"dynamodb:DescribeTable", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}

@@ -1,0 +1,15 @@
+"""The fixtures that Shuttle's tests share."""
+
+import pytest
+
+from tests.support.cloud import Cloud
+from tests.support.shuttle import shuttle_table
+from tests.support.shuttle_api import ShuttleApi
+
+__all__ = ["shuttle_table"]
+
+
+@pytest.fixture(scope="session")
+def api(cloud: Cloud) -> ShuttleApi:
+    """Shuttle's HTTP API in the local cloud."""
+    return ShuttleApi(cloud)

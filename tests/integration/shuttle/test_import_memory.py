@@ -1,0 +1,71 @@
+"""The import worker's memory does not grow with the file: 60 MB made on the fly, checked to the end."""
+
+import json
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from lib.shuttle.checking import RowChecker
+from lib.shuttle.entities import Column, Schema
+from lib.shuttle.files import UploadText
+from lib.shuttle.job import FileFormat
+from lib.shuttle.rows import read_rows
+from tests.support.shuttle import DOMAIN, NOON
+
+SCHEMA = Schema(
+    shop_domain=DOMAIN, version=1, columns=(Column(name="sku", required=True), Column(name="text")), created_at=NOON
+)
+ROWS = 60_000
+TEXT = "lorem ipsum " * 83  # a row of about 1 kB: 60 MB in all
+
+
+class Generated:
+    """A stream of bytes that are made as they are read."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._rest = b""
+        self.total = 0
+
+    def read(self, amount: int, /) -> bytes:
+        while len(self._rest) < amount and (piece := next(self._pieces, b"")):
+            self._rest += piece
+        taken, self._rest = self._rest[:amount], self._rest[amount:]
+        self.total += len(taken)
+        return taken
+
+
+def csv_file() -> Iterator[bytes]:
+    yield b"sku,text\n"
+    for number in range(ROWS):
+        yield f"A{number},{TEXT}\n".encode()
+
+
+def json_file() -> Iterator[bytes]:
+    for number in range(ROWS):
+        yield ("," if number else "[").encode() + json.dumps({"sku": f"A{number}", "text": TEXT}).encode()
+    yield b"]"
+
+
+def jsonl_file() -> Iterator[bytes]:
+    for number in range(ROWS):
+        yield json.dumps({"sku": f"A{number}", "text": TEXT}).encode() + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("file_format", "pieces"),
+    [(FileFormat.CSV, csv_file), (FileFormat.JSON, json_file), (FileFormat.JSONL, jsonl_file)],
+)
+def test_sixty_megabytes_take_less_than_four(file_format: FileFormat, pieces: "type[Iterator[bytes]]") -> None:
+    source = Generated(pieces())
+    checker = RowChecker(SCHEMA)
+    tracemalloc.start()
+    try:
+        rows = sum(1 for row in read_rows(UploadText(source), file_format) if not checker.check(row))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert rows == ROWS
+    assert source.total > 55_000_000
+    assert peak < 4_000_000

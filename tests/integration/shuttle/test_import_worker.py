@@ -1,0 +1,386 @@
+"""The import worker over a real table: every file, good or bad, leads its job to an end."""
+
+import csv
+import gzip
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import pytest
+
+from lib import errors
+from lib.shuttle import keys
+from lib.shuttle.entities import Column, ColumnType, ShopSettings
+from lib.shuttle.files import ByteStream
+from lib.shuttle.importing import Importer
+from lib.shuttle.job import ErrorSummary, FileFormat, Job, JobStatus
+from lib.shuttle.jobs import JobBusyError
+from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
+
+COLUMNS = (
+    Column(name="sku", required=True, max_length=8),
+    Column(name="price", type=ColumnType.DECIMAL),
+    Column(name="stock", type=ColumnType.INTEGER),
+)
+GOOD_CSV = b"sku,price,stock\nA1,9.50,3\nA2,,\n"
+
+
+@dataclass
+class MemoryObjects:
+    """The import bucket, in memory."""
+
+    stored: dict[str, bytes] = field(default_factory=dict)
+    during_read: Callable[[], None] = lambda: None
+
+    def open(self, key: str) -> ByteStream:
+        if key not in self.stored:
+            raise errors.NotFoundError("could not open the upload: NoSuchKey")
+        return Hooked(io.BytesIO(self.stored[key]), self)
+
+    def put(self, key: str, body: BinaryIO, content_type: str) -> None:
+        self.stored[key] = body.read()
+
+
+@dataclass
+class Hooked:
+    """A stream that does something before every read."""
+
+    stream: BinaryIO
+    objects: MemoryObjects
+
+    def read(self, amount: int, /) -> bytes:
+        self.objects.during_read()
+        return self.stream.read(amount)
+
+
+@dataclass
+class Ticking:
+    """Monotonic seconds; each look takes ``step``."""
+
+    step: float = 0.0
+    at: float = 0.0
+
+    def __call__(self) -> float:
+        self.at += self.step
+        return self.at
+
+
+@dataclass
+class World:
+    """A shop with a schema, a bucket and a worker."""
+
+    table: ShuttleTable
+    objects: MemoryObjects = field(default_factory=MemoryObjects)
+    seconds_left: float = 900.0
+    ticking: Ticking = field(default_factory=Ticking)
+
+    def upload(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> str:
+        job_id = self.table.jobs.create(DOMAIN, an_order(file_format=file_format)).job_id
+        self.objects.stored[keys.upload_object(DOMAIN, job_id)] = content
+        return job_id
+
+    def run(self, job_id: str) -> JobStatus:
+        importer = Importer(self.table.repository, self.table.jobs, self.objects, self.ticking)
+        return importer.run(DOMAIN, job_id, lambda: self.seconds_left)
+
+    def job(self, job_id: str) -> Job:
+        return self.table.repository.job(DOMAIN, job_id)
+
+    def imported(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> Job:
+        job_id = self.upload(content, file_format)
+        self.run(job_id)
+        return self.job(job_id)
+
+    def report(self, job: Job) -> list[list[str]]:
+        return list(csv.reader(io.StringIO(self.objects.stored[keys.report_object(DOMAIN, job.job_id)].decode())))
+
+
+@pytest.fixture
+def world(shuttle_table: ShuttleTable) -> World:
+    shuttle_table.registry.install(a_shop(feature_limits=limits(max_rows=100_000, max_file_bytes=50_000_000)))
+    shuttle_table.registry.save_schema(DOMAIN, COLUMNS, replaces=0)
+    return World(shuttle_table)
+
+
+# Files that are as they should be
+
+ROWS = [{"sku": "A1", "price": 9.5, "stock": 3}, {"sku": "A2"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "file_format"),
+    [
+        pytest.param(GOOD_CSV, FileFormat.CSV, id="csv"),
+        pytest.param(b"\xef\xbb\xbf" + GOOD_CSV, FileFormat.CSV, id="csv with a byte order mark"),
+        pytest.param(GOOD_CSV.replace(b"\n", b"\r\n"), FileFormat.CSV, id="csv with windows line ends"),
+        pytest.param(GOOD_CSV.replace(b"\n", b"\r"), FileFormat.CSV, id="csv with old mac line ends"),
+        pytest.param(GOOD_CSV.rstrip(), FileFormat.CSV, id="csv without a last line end"),
+        pytest.param(b"\n\n" + GOOD_CSV.replace(b"A2", b"\n\nA2"), FileFormat.CSV, id="csv with blank lines"),
+        pytest.param(b'sku,price\n"A\n1",2\n"A""2",1e3\n', FileFormat.CSV, id="csv with quoted line ends and quotes"),
+        pytest.param(gzip.compress(GOOD_CSV), FileFormat.CSV, id="gzipped csv"),
+        pytest.param(json.dumps(ROWS).encode(), FileFormat.JSON, id="json array"),
+        pytest.param(json.dumps(ROWS, indent=4).encode(), FileFormat.JSON, id="indented json array"),
+        pytest.param(json.dumps({"products": ROWS}).encode(), FileFormat.JSON, id="json object around an array"),
+        pytest.param(b"\xef\xbb\xbf" + json.dumps(ROWS).encode(), FileFormat.JSON, id="json with a byte order mark"),
+        pytest.param("\n".join(map(json.dumps, ROWS)).encode(), FileFormat.JSONL, id="json lines"),
+        pytest.param(gzip.compress("\n\n".join(map(json.dumps, ROWS)).encode()), FileFormat.JSONL, id="gzipped json lines"),
+    ],
+)
+def test_a_good_file_completes_its_job(world: World, content: bytes, file_format: FileFormat) -> None:
+    job = world.imported(content, file_format)
+    assert (job.status, job.rows_read, job.rows_failed) == (JobStatus.COMPLETED, 2, 0)
+    assert (job.bytes_read, job.schema_version) == (len(content), 1)
+    assert not job.has_report
+
+
+def test_a_json_object_is_one_row(world: World) -> None:
+    job = world.imported(json.dumps(ROWS[0]).encode(), FileFormat.JSON)
+    assert (job.status, job.rows_read) == (JobStatus.COMPLETED, 1)
+
+
+def test_the_shops_own_delimiter_counts(world: World) -> None:
+    world.table.put_raw(
+        world.table.get_raw(f"SHOP#{DOMAIN}", "SHOP")
+        | {"Settings": {"M": {"CsvDelimiter": {"S": ";"}, "DefaultMode": {"S": "NEW_ONLY"}}}}
+    )
+    assert world.table.repository.shop(DOMAIN).settings == ShopSettings(csv_delimiter=";")
+    assert world.imported(GOOD_CSV.replace(b",", b";")).status is JobStatus.COMPLETED
+
+
+@pytest.mark.parametrize("size", [100, 64 * 1024 - 7, 64 * 1024, 300_000])
+def test_json_elements_are_found_wherever_the_window_cuts_them(world: World, size: int) -> None:
+    padding = " " * size
+    text = (
+        f'{padding}[{padding}{{"sku": "A1", "stock": 12{padding}}}{padding},\n{{"sku": "\\u00e9\\\\", "stock": 345}}]{padding}'
+    )
+    job = world.imported(text.encode(), FileFormat.JSON)
+    assert (job.status, job.rows_read, job.failure) == (JobStatus.COMPLETED, 2, None)
+
+
+# Files with wrong rows
+
+
+def test_wrong_rows_are_counted_summarised_and_reported(world: World) -> None:
+    lines = ["sku,price,stock", "A1,9,3", ",1,1", "A3,cheap,1", "A4,1,1.5", "A5-is-too-long,1,1", ",x,1"]
+    job = world.imported("\n".join(lines).encode())
+    assert (job.status, job.rows_read, job.rows_failed, job.rows_valid) == (JobStatus.COMPLETED, 6, 5, 1)
+    assert job.errors == (
+        ErrorSummary(code="WRONG_TYPE", count=3, first_rows=(3, 4, 6)),
+        ErrorSummary(code="MISSING_VALUE", count=2, first_rows=(2, 6)),
+        ErrorSummary(code="TOO_LONG", count=1, first_rows=(5,)),
+    )
+    assert world.report(job) == [
+        ["row", "column", "code", "message"],
+        ["2", "sku", "MISSING_VALUE", "a value is required"],
+        ["3", "price", "WRONG_TYPE", "the value is no DECIMAL"],
+        ["4", "stock", "WRONG_TYPE", "the value is no INTEGER"],
+        ["5", "sku", "TOO_LONG", "the value has more than 8 characters"],
+        ["6", "sku", "MISSING_VALUE", "a value is required"],
+        ["6", "price", "WRONG_TYPE", "the value is no DECIMAL"],
+    ]
+
+
+def test_an_unknown_column_of_a_json_row_is_that_rows_error_and_no_spreadsheet_formula(world: World) -> None:
+    rows = [{"sku": "A1"}, {"sku": "A2", "=HYPERLINK(1)": 1}]
+    job = world.imported(json.dumps(rows).encode(), FileFormat.JSON)
+    assert (job.status, job.rows_failed) == (JobStatus.COMPLETED, 1)
+    assert world.report(job)[1] == ["2", "'=HYPERLINK(1)", "UNKNOWN_COLUMN", "the schema has no such column"]
+
+
+def test_a_report_is_bounded_and_says_so(world: World) -> None:
+    job = world.imported(b"sku,stock\nA1,1\n" + b"A2,x\n" * 10_050)
+    assert job.errors == (ErrorSummary(code="WRONG_TYPE", count=10_050, first_rows=(2, 3, 4, 5, 6)),)
+    report = world.report(job)
+    assert len(report) == 1 + 10_000 + 1
+    assert report[-1] == ["", "", "LEFT_OUT", "50 more errors"]
+
+
+# Files that can't be imported
+
+
+def a_zip() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.csv", GOOD_CSV)
+    return made.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "file_format", "failure"),
+    [
+        pytest.param(b"", FileFormat.CSV, "EMPTY_FILE", id="empty"),
+        pytest.param(b"\xef\xbb\xbf", FileFormat.CSV, "EMPTY_FILE", id="a byte order mark alone"),
+        pytest.param(b"  \n\n", FileFormat.CSV, "EMPTY_FILE", id="blank lines alone"),
+        pytest.param(b"sku,price\n", FileFormat.CSV, "EMPTY_FILE", id="a header alone"),
+        pytest.param(b" ", FileFormat.JSON, "EMPTY_FILE", id="empty json"),
+        pytest.param(b"[]", FileFormat.JSON, "EMPTY_FILE", id="an empty array"),
+        pytest.param(b"\n", FileFormat.JSONL, "EMPTY_FILE", id="empty json lines"),
+        pytest.param(gzip.compress(b""), FileFormat.CSV, "EMPTY_FILE", id="an empty gzip"),
+        pytest.param("sku\nCaf\xe9\n".encode("latin-1"), FileFormat.CSV, "BAD_ENCODING", id="latin-1"),
+        pytest.param("sku\nA1\n".encode("utf-16"), FileFormat.CSV, "BAD_ENCODING", id="utf-16"),
+        pytest.param(b"sku\nA\0\n", FileFormat.CSV, "NUL_BYTE", id="a NUL"),
+        pytest.param(b"sku,price\nA1,1\nA2\n", FileFormat.CSV, "RAGGED_ROW", id="a row too short"),
+        pytest.param(b"sku,price\nA1,1,2\n", FileFormat.CSV, "RAGGED_ROW", id="a row too long"),
+        pytest.param(b"sku,price,sku\nA1,1,2\n", FileFormat.CSV, "DUPLICATE_COLUMN", id="a column twice"),
+        pytest.param(b"name,colour\nA1,red\n", FileFormat.CSV, "WRONG_SCHEMA", id="another schema"),
+        pytest.param(b"sku,colour\nA1,red\n", FileFormat.CSV, "WRONG_SCHEMA", id="an unknown column"),
+        pytest.param(b"price\n1\n", FileFormat.CSV, "WRONG_SCHEMA", id="a required column missing"),
+        pytest.param(b'[{"name": 1}, {"name": 2}]', FileFormat.JSON, "NO_VALID_ROW", id="json of another schema"),
+        pytest.param(b'sku\n"A1\n', FileFormat.CSV, "MALFORMED", id="an open quote"),
+        pytest.param(b'sku\n"A1"x\n', FileFormat.CSV, "MALFORMED", id="text behind a quote"),
+        pytest.param(b'sku\n"' + b"x\n" * 600_000 + b'"\n', FileFormat.CSV, "MALFORMED", id="a quote round the whole file"),
+        pytest.param(b"sku\n" + b"x" * 10_000_000, FileFormat.CSV, "ROW_TOO_LONG", id="a 10 MB line"),
+        pytest.param(b'{"sku": "' + b"x" * 10_000_000 + b'"}', FileFormat.JSONL, "ROW_TOO_LONG", id="a 10 MB json line"),
+        pytest.param(b'[{"sku": "' + b"x" * 10_000_000 + b'"}]', FileFormat.JSON, "ROW_TOO_LONG", id="a 10 MB json row"),
+        pytest.param(b'"a",' * 400_000, FileFormat.CSV, "ROW_TOO_LONG", id="a header without end"),
+        pytest.param(b'[{"sku": "A1"}, {"sku": ', FileFormat.JSON, "MALFORMED", id="json cut off"),
+        pytest.param(b'[{"sku": "A1"}', FileFormat.JSON, "MALFORMED", id="an array without end"),
+        pytest.param(b'[{"sku": "A1"} {"sku": "A2"}]', FileFormat.JSON, "MALFORMED", id="no comma"),
+        pytest.param(b'[{"sku": "A1"}] [', FileFormat.JSON, "MALFORMED", id="more behind the array"),
+        pytest.param(b'{"a": [{"sku": "A1"}], "b": 1}', FileFormat.JSON, "MALFORMED", id="more behind the wrapped array"),
+        pytest.param(b'[{"sku": nope}' + b" " * 3_000_000, FileFormat.JSON, "MALFORMED", id="no json, long before the end"),
+        pytest.param(b"[1, 2]", FileFormat.JSON, "MALFORMED", id="rows that are numbers"),
+        pytest.param(b'[{"price": NaN}]', FileFormat.JSON, "MALFORMED", id="not a number"),
+        pytest.param(b"[" * 100_000, FileFormat.JSON, "MALFORMED", id="brackets without end"),
+        pytest.param(b'{"sku": ' + b"[" * 100_000, FileFormat.JSONL, "MALFORMED", id="brackets without end in a line"),
+        pytest.param(b'[{"stock": ' + b"9" * 10_000 + b"}]", FileFormat.JSON, "MALFORMED", id="a number without end"),
+        pytest.param(b'{"sku": "A1"}\nnope\n', FileFormat.JSONL, "MALFORMED", id="a line that is no json"),
+        pytest.param(GOOD_CSV, FileFormat.JSON, "MALFORMED", id="csv called json"),
+        pytest.param(a_zip(), FileFormat.CSV, "UNSUPPORTED_FORMAT", id="a zip archive"),
+        pytest.param(gzip.compress(GOOD_CSV)[:-9], FileFormat.CSV, "CANNOT_DECOMPRESS", id="a gzip cut off"),
+        pytest.param(b"\x1f\x8bnot a gzip", FileFormat.CSV, "CANNOT_DECOMPRESS", id="no gzip"),
+        pytest.param(gzip.compress(gzip.compress(GOOD_CSV)), FileFormat.CSV, "NUL_BYTE", id="a gzip in a gzip"),
+        pytest.param(gzip.compress(b"sku\n" + (b"x" * 100_000 + b"\n") * 300), FileFormat.CSV, "ZIP_BOMB", id="a zip bomb"),
+        pytest.param(b"sku\n" + b"A1\n" * 100_001, FileFormat.CSV, "TOO_MANY_ROWS", id="more rows than the plan takes"),
+    ],
+)
+def test_a_file_that_cannot_be_imported_fails_with_its_reason(
+    world: World, content: bytes, file_format: FileFormat, failure: str
+) -> None:
+    job = world.imported(content, file_format)
+    assert (job.status, job.failure) == (JobStatus.FAILED, failure)
+    assert job.failure_detail
+    assert world.table.active_jobs() == set()
+
+
+def test_a_failed_file_says_how_far_it_was_read(world: World) -> None:
+    job = world.imported(b"sku,stock\nA1,1\nA2,x\nA3\n")
+    assert (job.failure, job.failure_detail) == ("RAGGED_ROW", "Row 3 has 1 cells and the header 2.")
+    assert (job.rows_read, job.rows_failed) == (2, 1)
+    assert world.report(job)[1][:3] == ["2", "stock", "WRONG_TYPE"]
+
+
+def test_a_file_larger_than_the_plan_takes_fails(world: World) -> None:
+    world.table.put_raw(
+        world.table.get_raw(f"SHOP#{DOMAIN}", "SHOP") | {"FeatureLimits": {"M": {name: {"N": "10"} for name in LIMIT_NAMES}}}
+    )
+    job = world.imported(b"sku\n" + b"A1\n" * 5)
+    assert job.failure == "FILE_TOO_LARGE"
+
+
+LIMIT_NAMES = ("ConcurrentJobs", "DailyImports", "MonthlyImports", "MaxFileBytes", "MaxRows")
+
+
+def test_a_shop_without_a_schema_fails(shuttle_table: ShuttleTable) -> None:
+    shuttle_table.registry.install(a_shop())
+    assert World(shuttle_table).imported(GOOD_CSV).failure == "NO_SCHEMA"
+
+
+def test_an_upload_that_is_not_there_fails(world: World) -> None:
+    job_id = world.upload(GOOD_CSV)
+    world.objects.stored.clear()
+    world.run(job_id)
+    assert world.job(job_id).failure == "UPLOAD_MISSING"
+
+
+# What happens meanwhile
+
+
+def test_usage_is_metered_once(world: World) -> None:
+    job_id = world.upload(GOOD_CSV)
+    world.run(job_id)
+    assert world.run(job_id) is JobStatus.COMPLETED  # a duplicate delivery
+    today = world.table.clock().date()
+    (usage,) = world.table.repository.daily_usage(DOMAIN, today, today)
+    assert (usage.imports, usage.jobs_completed, usage.rows_read, usage.bytes_read) == (1, 1, 2, len(GOOD_CSV))
+
+
+def test_progress_is_written_every_few_seconds(world: World) -> None:
+    world.ticking.step = 3.0
+    seen: list[int] = []
+    job_id = world.upload(b"sku\n" + b"A1\n" * 3_000)
+    world.table.client.forget()
+    world.run(job_id)
+    for name, request in world.table.calls:
+        if name == "update_item" and ":RowsRead" in request["ExpressionAttributeValues"]:
+            seen.append(int(request["ExpressionAttributeValues"][":RowsRead"]["N"]))
+    assert seen == [0, 1000, 2000, 3000]  # the first takes the job up
+
+
+def test_a_cancelled_import_stops_at_its_next_report(world: World) -> None:
+    world.ticking.step = 10.0
+    job_id = world.upload(b"sku\n" + b"A1\n" * 50_000)
+    world.objects.during_read = lambda: world.table.jobs.cancel(DOMAIN, job_id)
+    assert world.run(job_id) is JobStatus.CANCELLED
+    job = world.job(job_id)
+    assert (job.status, job.rows_read, job.has_report) == (JobStatus.CANCELLED, 0, False)
+
+
+def test_an_import_that_runs_out_of_time_fails(world: World) -> None:
+    world.seconds_left = 19.0
+    job = world.imported(b"sku\n" + b"A1\n" * 600)
+    assert (job.status, job.failure, job.rows_read) == (JobStatus.FAILED, "DEADLINE_EXCEEDED", 500)
+
+
+def test_after_a_passing_error_the_next_delivery_takes_over_at_once(world: World) -> None:
+    def broken() -> None:
+        raise errors.ConnectionLostError("could not read the upload: the connection broke")
+
+    job_id = world.upload(GOOD_CSV)
+    world.objects.during_read = broken
+    with pytest.raises(errors.ConnectionLostError):
+        world.run(job_id)
+    world.objects.during_read = lambda: None
+    assert world.run(job_id) is JobStatus.COMPLETED
+    assert world.job(job_id).attempt == 2
+
+
+def test_a_second_delivery_waits_while_a_worker_has_the_job(world: World) -> None:
+    job_id = world.upload(GOOD_CSV)
+    world.table.jobs.start(DOMAIN, job_id)
+    with pytest.raises(JobBusyError):
+        world.run(job_id)
+
+
+def test_a_job_whose_workers_die_again_and_again_fails(world: World) -> None:
+    job_id = world.upload(GOOD_CSV)
+    for _ in range(3):
+        world.table.jobs.start(DOMAIN, job_id)
+        world.table.clock.advance(minutes=17)
+    assert world.run(job_id) is JobStatus.FAILED
+    assert world.job(job_id).failure == "WORKER_LOST"
+    assert world.table.active_jobs() == set()
+
+
+def test_a_worker_that_wakes_up_late_writes_nothing(world: World) -> None:
+    world.ticking.step = 10.0
+    job_id = world.upload(b"sku\n" + b"A1\n" * 5_000)
+
+    def another_takes_over() -> None:
+        world.table.clock.advance(minutes=17)
+        world.objects.during_read = lambda: None
+        world.table.jobs.start(DOMAIN, job_id)
+
+    world.objects.during_read = another_takes_over
+    assert world.run(job_id) is JobStatus.PROCESSING
+    assert (world.job(job_id).attempt, world.job(job_id).rows_read) == (2, 0)
+
+
+def test_nothing_of_a_cell_is_in_a_report_or_a_detail(world: World) -> None:
+    secret: Any = "someone@example.com"
+    job = world.imported(f"sku,stock\nA1,1\n{secret},{secret}\n".encode())
+    assert secret.encode() not in world.objects.stored[keys.report_object(DOMAIN, job.job_id)]
+    assert secret not in str(job)

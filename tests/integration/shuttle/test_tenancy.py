@@ -1,0 +1,99 @@
+"""A tenant's client reaches the tenant's rows and nobody else's."""
+
+from typing import Any
+
+import pytest
+
+from lib.shuttle.entities import AppConfig, BillingState, Column
+from lib.shuttle.job import JobStatus, Outcome
+from lib.shuttle.jobs import Jobs
+from lib.shuttle.plans import Plan
+from lib.shuttle.registry import Registry
+from lib.shuttle.repository import Repository
+from lib.shuttle.tenancy import TenantClient, TenantViolationError
+from tests.support.shuttle import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
+
+
+@pytest.fixture
+def tenant(shuttle_table: ShuttleTable) -> TenantClient:
+    shuttle_table.registry.install(a_shop())
+    shuttle_table.registry.install(a_shop(OTHER))
+    return TenantClient(shuttle_table.client, shuttle_table.name, DOMAIN)
+
+
+def test_everything_that_a_shop_does_stays_within_its_partitions(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
+    jobs, repository = (kind(tenant, shuttle_table.name, shuttle_table.clock) for kind in (Jobs, Repository))
+    job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
+    jobs.progress(job, rows_read=1, rows_failed=0, bytes_read=1)
+    jobs.finish(job, Outcome())
+    jobs.cancel(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
+    assert repository.job(DOMAIN, job.job_id).status is JobStatus.COMPLETED
+    assert len(list(repository.jobs(DOMAIN))) == 2
+    assert len(list(repository.jobs_by_status(DOMAIN, JobStatus.CANCELLED))) == 1
+    assert list(repository.sessions(DOMAIN)) == []
+    assert list(repository.schema_history(DOMAIN)) == []
+    assert len(list(repository.daily_usage(DOMAIN, NOON.date(), NOON.date()))) == 1
+
+
+def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
+    theirs = shuttle_table.jobs.create(OTHER, an_order()).job_id
+    jobs, repository = (kind(tenant, shuttle_table.name, shuttle_table.clock) for kind in (Jobs, Repository))
+    registry = Registry(tenant, shuttle_table.name, shuttle_table.clock)
+    shuttle_table.client.forget()
+    for attempt in (
+        lambda: repository.shop(OTHER),
+        lambda: repository.job(OTHER, theirs),
+        lambda: list(repository.jobs(OTHER)),
+        lambda: list(repository.jobs_by_status(OTHER, JobStatus.QUEUED)),
+        lambda: list(repository.sessions(OTHER)),
+        lambda: list(repository.all_jobs_by_status(JobStatus.QUEUED)),
+        lambda: list(repository.shops_by_install_date()),
+        lambda: list(repository.shops_by_plan(Plan.LARGE, BillingState.ACTIVE)),
+        lambda: list(repository.all_usage_of_month("2026-01")),
+        lambda: repository.session("s1"),
+        lambda: repository.app_config("imports"),
+        lambda: jobs.create(OTHER, an_order()),
+        lambda: jobs.start(OTHER, theirs),
+        lambda: jobs.cancel(OTHER, theirs),
+        jobs.sweep,
+        lambda: registry.install(a_shop(OTHER)),
+        lambda: registry.reconfigure(a_shop(OTHER)),
+        lambda: registry.save_schema(OTHER, (Column(name="sku"),), 0),
+        lambda: registry.save_app_config(AppConfig(name="imports", values={}, updated_at=NOON)),
+    ):
+        with pytest.raises(TenantViolationError):
+            attempt()
+    assert shuttle_table.calls == []
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"KeyConditionExpression": "#other = :pk", "ExpressionAttributeNames": {"#other": "PK"}},
+        {"KeyConditionExpression": "#pk = :pk", "ExpressionAttributeNames": {"#pk": "SK"}},
+        {"KeyConditionExpression": "#pk = :pkk AND #pk = :pk", "ExpressionAttributeNames": {"#pk": "PK"}},
+        {"KeyConditionExpression": "#pk = :pk", "ExpressionAttributeNames": {"#pk": "PK"}, "TableName": "another"},
+        {"KeyConditionExpression": "#pk = :pk", "ExpressionAttributeNames": {"#pk": "PK"}, "IndexName": "GSI3"},
+    ],
+)
+def test_a_query_that_does_not_plainly_name_the_tenant_is_refused(
+    shuttle_table: ShuttleTable, tenant: TenantClient, request_: dict[str, Any]
+) -> None:
+    values = {":pk": {"S": f"SHOP#{DOMAIN}"}, ":pkk": {"S": f"SHOP#{OTHER}"}}
+    with pytest.raises(TenantViolationError):
+        tenant.query(**{"TableName": shuttle_table.name, "ExpressionAttributeValues": values} | request_)
+
+
+def test_a_transaction_with_one_row_of_another_shop_is_refused_whole(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
+    puts = [
+        {"Put": {"TableName": shuttle_table.name, "Item": {"PK": {"S": f"SHOP#{domain}"}, "SK": {"S": "X"}}}}
+        for domain in (DOMAIN, OTHER)
+    ]
+    with pytest.raises(TenantViolationError):
+        tenant.transact_write_items(TransactItems=puts)
+    assert shuttle_table.get_raw(f"SHOP#{DOMAIN}", "X") == {}
+
+
+@pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_item", "batch_write_item"])
+def test_what_the_check_does_not_know_is_not_there(tenant: TenantClient, method: str) -> None:
+    assert not hasattr(tenant, method)

@@ -1,0 +1,200 @@
+"""Every entity comes back from its row as it went in, and a row that was tampered with does not come back at all."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib.errors import InvalidInputError
+from lib.shuttle import entities, items, keys, ulids
+from lib.shuttle.entities import (
+    AppConfig,
+    BillingState,
+    Column,
+    ColumnType,
+    Schema,
+    Session,
+    SessionKind,
+    Shop,
+    ShopSettings,
+    UsageDaily,
+    UsageMonthly,
+)
+from lib.shuttle.job import ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
+from lib.shuttle.plans import Plan, PlanLimits
+
+domains = st.sampled_from(["teapots.example.com", "a-1.myshop.example"])
+instants = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+seconds = instants.map(entities.whole_second)
+counts = st.integers(0, 10**12)
+texts = st.text(min_size=1, max_size=20)
+limits = st.builds(
+    PlanLimits,
+    concurrent_jobs=st.integers(0, 100),
+    daily_imports=counts,
+    monthly_imports=counts,
+    max_file_bytes=counts,
+    max_rows=counts,
+)
+shops = st.builds(
+    Shop,
+    shop_domain=domains,
+    plan=st.sampled_from(Plan),
+    billing_state=st.sampled_from(BillingState),
+    installed_at=instants,
+    settings=st.builds(
+        ShopSettings, csv_delimiter=st.sampled_from([",", ";", "\t", "|"]), default_mode=st.sampled_from(JobMode)
+    ),
+    feature_limits=st.none() | limits,
+)
+summaries = st.lists(
+    st.builds(ErrorSummary, code=texts, count=counts, first_rows=st.lists(counts, max_size=5).map(tuple)), max_size=3
+).map(tuple)
+counters = st.fixed_dictionaries({}, optional=dict.fromkeys(("imports", "exports", "rows_read", "bytes_read"), counts))
+columns = st.lists(
+    st.builds(
+        Column, name=st.text("abcdé ", min_size=1, max_size=9).map(lambda name: f"c{name}c"), type=st.sampled_from(ColumnType)
+    ),
+    min_size=1,
+    max_size=6,
+    unique_by=lambda column: column.name,
+).map(tuple)
+
+
+@st.composite
+def jobs(draw: st.DrawFn) -> Job:
+    status = draw(st.sampled_from(JobStatus))
+    kind = draw(st.sampled_from(JobKind))
+    rows_read = draw(counts)
+    made = draw(instants)
+    return Job(
+        shop_domain=draw(domains),
+        job_id=ulids.new(made),
+        kind=kind,
+        mode=draw(st.sampled_from(JobMode)) if kind is JobKind.IMPORT else None,
+        file_format=draw(st.sampled_from(FileFormat)),
+        status=status,
+        status_since=draw(instants),
+        created_at=made,
+        expires_at=draw(seconds),
+        file_bytes=draw(st.none() | counts),
+        attempt=draw(st.integers(0, 3)),
+        lease_until=draw(instants) if status is JobStatus.PROCESSING else None,
+        rows_read=rows_read,
+        rows_failed=draw(st.integers(0, rows_read)),
+        failure=draw(texts) if status is JobStatus.FAILED else None,
+        errors=draw(summaries),
+        has_report=draw(st.booleans()),
+    )
+
+
+stored: st.SearchStrategy[Any] = st.one_of(
+    shops,
+    jobs(),
+    st.builds(lambda rest, **own: UsageDaily(**own, **rest), counters, shop_domain=domains, day=st.dates(), expires_at=seconds),
+    st.builds(
+        lambda rest, **own: UsageMonthly(**own, **rest),
+        counters,
+        shop_domain=domains,
+        month=st.dates().map(lambda day: day.isoformat()[:7]),
+    ),
+    st.builds(Schema, shop_domain=domains, version=st.integers(1, 999_999), columns=columns, created_at=instants),
+    st.builds(
+        Session,
+        session_id=st.just("s-1"),
+        shop_domain=domains,
+        kind=st.sampled_from(SessionKind),
+        created_at=instants,
+        expires_at=seconds,
+        user_id=st.none() | texts,
+        scopes=st.lists(texts, max_size=3).map(tuple),
+    ),
+    st.builds(AppConfig, name=st.just("imports"), values=st.dictionaries(texts, texts, max_size=3), updated_at=instants),
+)
+
+
+@given(stored)
+def test_an_entity_comes_back_from_its_row_as_it_went_in(entity: Any) -> None:
+    assert entities.from_item(type(entity), entities.to_item(entity)) == entity
+
+
+@given(stored)
+def test_a_row_that_lost_an_attribute_or_changed_its_type_is_an_error(entity: Any) -> None:
+    item = entities.to_item(entity)
+    for name in ("EntityType", "PK", "SK"):
+        with pytest.raises((items.CorruptItemError, InvalidInputError)):
+            entities.from_item(type(entity), {key: value for key, value in item.items() if key != name})
+    for name in items.attribute_names(type(entity)):
+        if name in item:
+            with pytest.raises(items.CorruptItemError):
+                entities.from_item(type(entity), item | {name: {"NULL": True}})
+
+
+@given(jobs(), domains)
+def test_a_row_under_another_shops_key_is_an_error(job: Job, domain: str) -> None:
+    item = entities.to_item(job) | keys.job("intruder.example.com", job.job_id).attributes()
+    with pytest.raises(items.CorruptItemError, match="another's key"):
+        entities.from_item(Job, item)
+
+
+@given(jobs())
+def test_the_time_to_live_is_in_epoch_seconds(job: Job) -> None:
+    assert entities.to_item(job)["ExpiresAt"] == {"N": str(int(job.expires_at.timestamp()))}
+
+
+NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)
+VALID_JOB: dict[str, Any] = {
+    "shop_domain": "teapots.example.com",
+    "job_id": ulids.new(NOON),
+    "kind": JobKind.IMPORT,
+    "mode": JobMode.NEW_ONLY,
+    "file_format": FileFormat.CSV,
+    "status": JobStatus.QUEUED,
+    "status_since": NOON,
+    "created_at": NOON,
+    "expires_at": NOON + timedelta(days=90),
+}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"shop_domain": "a#b"},
+        {"job_id": "7"},
+        {"mode": None},
+        {"kind": JobKind.EXPORT},
+        {"failure": "X"},
+        {"status": JobStatus.FAILED},
+        {"status": JobStatus.PROCESSING},
+        {"rows_read": -1},
+        {"rows_read": 1, "rows_failed": 2},
+        {"created_at": NOON.replace(tzinfo=None)},
+    ],
+)
+def test_a_job_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    Job(**VALID_JOB)
+    with pytest.raises(InvalidInputError):
+        Job(**VALID_JOB | wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (),
+        (Column(name="a"), Column(name="a")),
+        tuple(Column(name=f"c{number}") for number in range(201)),
+    ],
+)
+def test_a_schema_that_makes_no_sense_is_refused(wrong: tuple[Column, ...]) -> None:
+    with pytest.raises(InvalidInputError):
+        Schema(shop_domain="teapots.example.com", version=1, columns=wrong, created_at=NOON)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"name": ""}, {"name": " a"}, {"name": "a\n"}, {"max_length": 0}, {"type": ColumnType.DATE, "max_length": 3}]
+)
+def test_a_column_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInputError):
+        Column(**{"name": "a"} | wrong)

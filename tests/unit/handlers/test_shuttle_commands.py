@@ -1,0 +1,131 @@
+"""``shuttle`` and ``costs`` on the command line."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from handlers.commands.costs import costs
+from handlers.commands.shuttle import shuttle
+from lib import aws, errors
+from lib.environment import ShuttleEnvironment
+from lib.shuttle.entities import BillingState
+from lib.shuttle.jobs import Jobs
+from lib.shuttle.plans import Plan
+from lib.shuttle.registry import Registry
+from tests.support.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.shuttle import DOMAIN, OTHER, a_shop, an_order
+
+
+class Deployed:
+    """A deployment whose tables are moto's."""
+
+    def environment(self, entry_point: str, kind: type[ShuttleEnvironment]) -> ShuttleEnvironment:
+        assert entry_point == "shuttle"
+        return kind(shuttle_table_name=SHOPS, import_bucket_name="imports")
+
+    def client(self, service: str) -> Any:
+        return aws.make_client(service)
+
+
+@pytest.fixture(autouse=True)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("COLUMNS", "200")
+    with moto_inside(monkeypatch):
+        create_tables()
+        for domain, plan in ((DOMAIN, Plan.LARGE), (OTHER, Plan.FREE)):
+            Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(domain, plan=plan))
+        yield
+
+
+def run(*arguments: str, command: click.Command = shuttle) -> Result:
+    return CliRunner().invoke(command, arguments, obj=Deployed, standalone_mode=False)
+
+
+def lines(*arguments: str) -> list[dict[str, Any]]:
+    done = run(*arguments, "--json")
+    assert done.exception is None, done.exception
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def a_job(domain: str = DOMAIN) -> str:
+    return Jobs(aws.make_client("dynamodb"), SHOPS).create(domain, an_order()).job_id
+
+
+def test_shops_are_listed_all_or_by_plan_or_alone() -> None:
+    assert {shop["shop_domain"] for shop in lines("shops")} == {DOMAIN, OTHER}
+    assert [shop["shop_domain"] for shop in lines("shops", "--plan", "FREE")] == [OTHER]
+    assert [shop["plan"] for shop in lines("shops", DOMAIN)] == ["LARGE"]
+    assert DOMAIN in run("shops").stdout
+
+
+def test_a_shop_is_installed_and_then_moved_to_another_plan() -> None:
+    new = "new.example.com"
+    assert lines("shops", new, "--install", "--plan", "SMALL")[0]["plan"] == "SMALL"
+    moved = lines("shops", new, "--install", "--plan", "MEDIUM", "--billing", BillingState.SUSPENDED.value)
+    assert [(shop["plan"], shop["billing_state"]) for shop in moved] == [("MEDIUM", "SUSPENDED")]
+
+
+def test_jobs_are_found_by_shop_by_status_and_by_id() -> None:
+    mine, theirs = a_job(), a_job(OTHER)
+    assert [job["job_id"] for job in lines("jobs", "list", DOMAIN)] == [mine]
+    assert {job["job_id"] for job in lines("jobs", "--status", "QUEUED")} == {mine, theirs}
+    assert lines("jobs", "list", DOMAIN, "--status", "FAILED") == []
+    assert lines("jobs", "get", DOMAIN, mine)[0]["status"] == "QUEUED"
+    assert "QUEUED since" in run("jobs", "get", DOMAIN, mine).stdout
+
+
+def test_a_job_is_cancelled() -> None:
+    job_id = a_job()
+    assert run("jobs", "cancel", DOMAIN, job_id).stdout == f"{job_id} is CANCELLED.\n"
+    assert lines("jobs", "get", DOMAIN, job_id)[0]["status"] == "CANCELLED"
+
+
+def test_a_sweep_tells_what_it_gave_up() -> None:
+    assert run("jobs", "sweep").stdout == "WORKER_LOST: 0\nUPLOAD_MISSING: 0\n"
+
+
+def test_usage_is_told_of_a_shop_and_of_all() -> None:
+    a_job()
+    a_job(OTHER)
+    [mine] = lines("usage", DOMAIN)
+    assert (mine["shop_domain"], mine["imports"]) == (DOMAIN, 1)
+    assert {row["shop_domain"] for row in lines("usage")} == {DOMAIN, OTHER}
+    assert {row["shop_domain"] for row in lines("usage", "--month", mine["day"][:7])} == {DOMAIN, OTHER}
+
+
+@pytest.mark.parametrize("arguments", [("jobs",), ("shops", "--install"), ("shops", DOMAIN, "--install")])
+def test_what_is_asked_wrongly_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+    assert isinstance(run(*arguments).exception, click.UsageError)
+
+
+def test_a_shop_that_is_not_there_is_said_in_a_sentence() -> None:
+    assert isinstance(run("shops", "nobody.example.com").exception, errors.NotFoundError)
+
+
+def test_costs_are_told_of_a_workload_file_as_a_table_and_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "workload.json"
+    file.write_text('{"events_per_day": 1000, "notify_channels": 3}')
+
+    told = json.loads(run(str(file), "--json", command=costs).stdout)
+    assert told["workload"]["notify_channels"] == 3
+    assert f"{told['dollars']:,.2f}" in run(str(file), command=costs).stdout.splitlines()[-1]
+    assert json.loads(run("--events", "1000", "--json", command=costs).stdout)["dollars"] > 0
+
+
+@pytest.mark.parametrize("text", ["[]", "{", '{"events_per_day": "many"}', '{"events": 1}'])
+def test_a_workload_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "workload.json"
+    file.write_text(text)
+
+    assert isinstance(run(str(file), command=costs).exception, errors.InvalidInputError)
+
+
+def test_the_document_is_printed_as_it_stands() -> None:
+    document = (Path(__file__).resolve().parents[3] / "docs" / "costs.md").read_text(encoding="utf-8")
+
+    assert run("--document", command=costs).stdout == document
