@@ -46,6 +46,7 @@ lock: setup ## pin pyproject's dependency groups anew
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group lambda --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
 	$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
 	{ echo "# Everything to deploy and test. 'make lock' writes this file and handlers/requirements.txt."; echo "-r handlers/requirements.txt"; grep --invert-match --line-regexp --fixed-strings --file=handlers/requirements.txt build/all.txt; } > requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --constraint build/all.txt --group bench --output-file tests/bench/requirements.txt pyproject.toml
 
 clean: ## remove what the other targets made
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
