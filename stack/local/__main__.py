@@ -17,6 +17,8 @@ import click
 if TYPE_CHECKING:
     from stack.local.cloud import LocalCloud
 
+_LOOK_UP_SECONDS = 0.2
+
 
 @click.group()
 def main() -> None:
@@ -84,8 +86,13 @@ class _Signals:
         self._starting = False
 
     def wait(self) -> None:
-        """Wait for a signal."""
-        self._stop.wait()
+        """Wait for a signal.
+
+        The system may hand one to any thread, and Python runs its handler in this thread, as soon as it runs at all: a wait
+        without an end would not see it.
+        """
+        while not self._stop.wait(_LOOK_UP_SECONDS):
+            pass
 
     def _on_signal(self, *_: object) -> None:
         interrupt = self._starting and not self._stop.is_set()

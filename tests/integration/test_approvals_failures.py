@@ -84,8 +84,7 @@ def test_a_failure_of_slack_repeats_no_issue(desk: Desk, fault: dict[str, Any], 
 
 
 def test_a_preview_that_slack_refuses_ends_in_the_dead_letter_queue(desk: Desk) -> None:
-    draft = desk.draft()
-    desk.slack.fail("/api/chat.postMessage", times=5, error="channel_not_found")
+    draft = desk.draft(channel="there-is-no-such-channel")
     assert desk.submit(draft).status_code == 200
 
     sqs = desk.cloud.client("sqs")

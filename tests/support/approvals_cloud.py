@@ -170,7 +170,7 @@ class Desk:
 @contextlib.contextmanager
 def running_desk(**config: str) -> Iterator[Desk]:
     """A local cloud for approvals, with config keys set, and stopped at the end."""
-    with served(Slack()) as slack, served(Jira()) as jira:
+    with served(Slack(channels=[CHANNEL])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         with running(slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:

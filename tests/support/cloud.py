@@ -157,6 +157,7 @@ def children_of(pid: int) -> set[int]:
 def launch(*arguments: str) -> subprocess.Popen[str]:
     """Start ``python -m stack.local up`` with arguments."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
+    environment["PYTHONFAULTHANDLER"] = "1"  # see _end
     return subprocess.Popen(
         [sys.executable, "-m", "stack.local", "up", *arguments],
         cwd=ROOT,
@@ -172,15 +173,26 @@ def running(**config: str) -> Iterator[Cloud]:
     """A local cloud with config keys set, stopped at the end."""
     process = launch(*(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
-        yield wait_ready(process)
+        cloud = wait_ready(process)
+    except BaseException:
+        process.kill()
+        raise
+    try:
+        yield cloud
     finally:
         if process.poll() is None:
             process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+            _end(process, cloud.errors)
+
+
+def _end(process: subprocess.Popen[str], errors: list[str]) -> None:
+    """Wait for the end. A cloud that does not stop shows what its threads are at."""
+    try:
+        process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGABRT)
+        process.wait(timeout=10)
+        raise AssertionError(f"the local cloud did not stop: {''.join(errors)}") from None
 
 
 def wait_ready(process: subprocess.Popen[str]) -> Cloud:
