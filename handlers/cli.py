@@ -19,8 +19,8 @@ _COMMANDS = {
     "drafts": ("approvals", "Submit a draft for approval in Slack."),
     "prune": ("prune", "Delete superseded versions ahead of their time."),
     "backfill": ("backfill", "Take over the issues of a legacy table."),
-    "shuttle": ("shuttle", "Look at shops, jobs and usage: shops, jobs, usage."),
-    "costs": ("costs", "Estimate a month's costs of a workload."),
+    "shuttle": ("shuttle", "Look at shops, jobs and usage, and change them."),
+    "costs": ("costs", "Estimate a month's costs of every table and function."),
     "redrive": ("redrive", "Look at dead letters, and send them back to their function."),
 }
 """The module in handlers/commands/, whose function has the command's name, and what it does."""

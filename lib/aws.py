@@ -61,7 +61,8 @@ _DENIALS = frozenset(
 )
 # What the stack should have made, against what a caller named.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
-_ABSENCES = frozenset({"NoSuchKey"})
+# The answer to a HEAD has no body, and so no code: botocore puts the status in its place.
+_ABSENCES = frozenset({"NoSuchKey", "404"})
 _SERVER_FAULTS = frozenset(
     {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
 )

@@ -13,15 +13,15 @@ from lib.environment import (
 from stack import package
 from stack.function import METRICS_NAMESPACE
 from stack.settings import secret_keys
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
 BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 
-GIVEN_EVENTS = ["notification", "reconciliation", "health"]
+GIVEN_EVENTS = ["notification", "reconciliation", "shuttle", "health"]
 """The functions that a rule, a schedule or they themselves invoke asynchronously."""
-ENTRY_POINTS = [*GIVEN_EVENTS, "webhooks", "approvals", "jira_worker"]
 
 
 def variables_of(graph: Graph, entry_point: str) -> dict[str, str]:
@@ -84,6 +84,8 @@ def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> Non
         "jira-work-dead-letters",
         "approval-work",
         "approval-work-dead-letters",
+        "shuttle-jobs",
+        "shuttle-jobs-dead-letters",
     }
 
 
@@ -223,6 +225,7 @@ def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
         lease_table_name=graph.one(TABLE, "LeaseTable").outputs["name"],
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
+        shuttle_table_name=graph.one(TABLE, "Shuttle").outputs["name"],
         secret_arns=environment.secret_arns,
         jira_base_url="https://example.atlassian.net",
         jira_email="switchboard@example.com",

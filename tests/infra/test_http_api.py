@@ -22,6 +22,7 @@ def test_these_are_the_routes() -> None:
         ("POST /webhooks/commits", "webhooks", Authorization.NONE),
         ("POST /drafts", "approvals", Authorization.AWS_IAM),
         ("POST /slack/interactions", "approvals", Authorization.NONE),
+        ("ANY /shuttle/{proxy+}", "shuttle", Authorization.AWS_IAM),
         ("GET /health", "health", Authorization.NONE),
     ]
 

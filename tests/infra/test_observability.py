@@ -13,6 +13,7 @@ from lib.environment import CHANNELS, HealthEnvironment
 from lib.health import run_checks
 from lib.jira.progress import Counts
 from stack.observability import HEALTH_CHECKS
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -120,7 +121,7 @@ def test_every_alarm_tells_the_alarm_topic_both_ways_and_takes_silence_for_healt
         assert each.inputs["alarmDescription"]
 
 
-@pytest.mark.parametrize("entry_point", ["notification", "webhooks", "jira_worker", "reconciliation", "health"])
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 @pytest.mark.parametrize(("kind", "metric"), [("errors", "Errors"), ("throttles", "Throttles")])
 def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind: str, metric: str) -> None:
     graph = declare()
@@ -133,7 +134,8 @@ def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind:
 def test_every_queue_that_should_be_empty_raises_an_alarm_when_it_is_not() -> None:
     graph = declare()
     depths = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "ApproximateNumberOfMessagesVisible"]
-    should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name not in {"jira-work", "approval-work"}]
+    work = {"jira-work", "approval-work", "shuttle-jobs"}
+    should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name not in work]
 
     assert {each["dimensions"]["QueueName"] for each in depths} == {queue.outputs["name"] for queue in should_be_empty}
     assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in depths} == {("Maximum", 0, 1)}
@@ -191,7 +193,10 @@ def test_the_health_checks_that_are_watched_are_those_that_are_done() -> None:
         raise AssertionError(service)
 
     environment = HealthEnvironment(
-        lease_table_name="leases", jira_issues_table_name="issues", operations_table_name="operations"
+        lease_table_name="leases",
+        jira_issues_table_name="issues",
+        operations_table_name="operations",
+        shuttle_table_name="shops",
     )
 
     assert tuple(check.name for check in run_checks(environment, make_client=no_client).checks) == HEALTH_CHECKS
@@ -219,8 +224,8 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
         if each.inputs["namespace"] == "AWS/DynamoDB"
     }
     table = "aws:dynamodb/table:Table"
-    names = ("LeaseTable", "JiraIssues", "JiraOperations")
-    leases, issues, operations = (graph.one(table, name).outputs["name"] for name in names)
+    names = ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle")
+    leases, issues, operations, shops = (graph.one(table, name).outputs["name"] for name in names)
 
     assert watched == {
         (leases, "ReadThrottleEvents"),
@@ -228,6 +233,8 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
         (issues, "WriteThrottleEvents"),
         (operations, "ReadThrottleEvents"),
         (operations, "WriteThrottleEvents"),
+        (shops, "ReadThrottleEvents"),
+        (shops, "WriteThrottleEvents"),
     }
 
 

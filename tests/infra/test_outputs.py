@@ -1,24 +1,11 @@
 """The outputs of the stack: others rely on these names."""
 
+from tests.support.outputs import OUTPUTS
 from tests.support.pulumi_graph import declare
 
 
 def test_these_are_the_outputs() -> None:
-    assert declare().outputs.keys() == {
-        "http_api_url",
-        "event_bus_name",
-        "lease_table_name",
-        "lease_table_arn",
-        "jira_issues_table_name",
-        "jira_issues_table_arn",
-        "jira_operations_table_name",
-        "jira_operations_table_arn",
-        "artifact_bucket_name",
-        "notification_topic_arn",
-        "dashboard_url",
-        "dead_letter_queues",
-        "functions",
-    }
+    assert declare().outputs.keys() == OUTPUTS
 
 
 def test_every_output_is_the_resources_own() -> None:
@@ -28,6 +15,7 @@ def test_every_output_is_the_resources_own() -> None:
         ("lease_table", "LeaseTable"),
         ("jira_issues_table", "JiraIssues"),
         ("jira_operations_table", "JiraOperations"),
+        ("shuttle_table", "Shuttle"),
     ):
         resource = graph.one("aws:dynamodb/table:Table", table).outputs
         assert graph.outputs[f"{output}_name"] == resource["name"]

@@ -151,7 +151,7 @@ def test_the_reconciliation_function_may_invoke_itself_and_no_other() -> None:
 
 def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tables_only() -> None:
     graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
-    own = [graph.arn(TABLE, "JiraIssues"), graph.arn(TABLE, "JiraOperations")]
+    own = [graph.arn(TABLE, name) for name in ("JiraIssues", "JiraOperations", "Shuttle")]
     grants = grants_of(graph, "health")
 
     secrets = grants.pop(("secretsmanager:GetSecretValue",))
@@ -194,12 +194,17 @@ def test_only_lambda_may_take_on_a_functions_role_and_only_the_scheduler_its_own
 
 def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group_and_the_objects_of_a_folder() -> None:
     graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
-    folders = {f"{graph.arn(BUCKET, 'artifacts')}/{folder}/" for folder in ("runs", "snapshots")}
+    artifacts, imports = graph.arn(BUCKET, "artifacts"), graph.arn(BUCKET, "imports")
+    folders = {
+        "s3:PutObject": {f"{artifacts}/runs/", f"{artifacts}/snapshots/", f"{imports}/uploads/", f"{imports}/reports/"},
+        "s3:GetObject": {f"{imports}/uploads/", f"{imports}/reports/"},
+    }
     for policy in graph.all(ROLE_POLICY):
         for each in statements(policy.inputs["policy"]):
             assert "*" not in "".join(each["Action"])
-            if each["Action"] == ["s3:PutObject"]:
-                assert {resource.removesuffix("*") for resource in each["Resource"]} <= folders
+            if each["Action"][0] in folders:
+                assert len(each["Action"]) == 1
+                assert {resource.removesuffix("*") for resource in each["Resource"]} <= folders[each["Action"][0]]
             elif each["Action"] != LOGGING:
                 assert "*" not in "".join(each["Resource"])
 

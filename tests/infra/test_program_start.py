@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.outputs import OUTPUTS
+
 ROOT = Path(__file__).resolve().parents[2]
 
 # What pulumi-language-python-exec does, with mocks in place of an engine and without building an archive.
@@ -70,23 +72,7 @@ def started() -> dict[str, object]:
 
 
 def test_the_program_finds_its_modules_and_exports_its_outputs(started: dict[str, object]) -> None:
-    assert started["exports"] == sorted(
-        [
-            "http_api_url",
-            "event_bus_name",
-            "lease_table_name",
-            "lease_table_arn",
-            "jira_issues_table_name",
-            "jira_issues_table_arn",
-            "jira_operations_table_name",
-            "jira_operations_table_arn",
-            "artifact_bucket_name",
-            "notification_topic_arn",
-            "dashboard_url",
-            "dead_letter_queues",
-            "functions",
-        ]
-    )
+    assert started["exports"] == sorted(OUTPUTS)
 
 
 def test_a_module_of_the_stack_hides_none_of_the_standard_librarys(started: dict[str, object]) -> None:

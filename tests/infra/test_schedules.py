@@ -23,6 +23,7 @@ def input_of(graph: Graph, schedule: str) -> Any:
         ("changes", "rate(15 minutes)", "reconciliation", {"mode": "changes"}),
         ("sweep", "cron(0 2 * * ? *)", "reconciliation", {"mode": "full"}),
         ("health", "rate(5 minutes)", "health", {"mode": "deep"}),
+        ("shuttle-sweep", "rate(15 minutes)", "shuttle", {"mode": "sweep"}),
     ],
 )
 def test_a_schedule_hands_its_function_this_event_at_this_time(
@@ -40,12 +41,13 @@ def test_these_are_the_schedules() -> None:
     assert sorted(schedule.name for schedule in declare(JIRA_CONFIG, JIRA_SECRETS).all(SCHEDULE)) == [
         "changes",
         "health",
+        "shuttle-sweep",
         "sweep",
     ]
 
 
 def test_without_a_project_nothing_is_reconciled_by_the_clock() -> None:
-    assert [schedule.name for schedule in declare().all(SCHEDULE)] == ["health"]
+    assert sorted(schedule.name for schedule in declare().all(SCHEDULE)) == ["health", "shuttle-sweep"]
 
 
 def test_every_schedule_keeps_phoenix_time_to_the_minute() -> None:
@@ -68,7 +70,12 @@ def test_the_reconciliation_function_understands_its_schedules() -> None:
 
 
 def test_the_health_function_takes_its_schedule_for_a_deep_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    tables = {"LEASE_TABLE_NAME": "leases", "JIRA_ISSUES_TABLE_NAME": "issues", "OPERATIONS_TABLE_NAME": "operations"}
+    tables = {
+        "LEASE_TABLE_NAME": "leases",
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "SHUTTLE_TABLE_NAME": "shops",
+    }
     health = load(monkeypatch, "health", tables)
 
     assert health._asks_for_deep_check(input_of(declare(JIRA_CONFIG, JIRA_SECRETS), "health")) is True
@@ -81,7 +88,8 @@ def test_the_scheduler_may_start_exactly_the_functions_of_the_schedules() -> Non
     assert policy["role"] == graph.one("aws:iam/role:Role", "scheduler").outputs["name"]
     [statement] = statements(policy["policy"])
     assert statement["Action"] == ["lambda:InvokeFunction"]
-    assert sorted(statement["Resource"]) == sorted(graph.arn(FUNCTION, name) for name in ("health", "reconciliation"))
+    started = ("health", "reconciliation", "shuttle")
+    assert sorted(statement["Resource"]) == sorted(graph.arn(FUNCTION, name) for name in started)
 
 
 def test_a_schedule_acts_by_the_schedulers_role_once_that_may_start_its_function() -> None:

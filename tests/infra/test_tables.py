@@ -16,6 +16,7 @@ EXISTING = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
         ("LeaseTable", "userEmail", "uuid", "ttl"),
         ("JiraIssues", "issue_key", "updated_at", "expires_at"),
         ("JiraOperations", "session_id", "operation_key", "expires_at"),
+        ("Shuttle", "PK", "SK", "ExpiresAt"),
     ],
 )
 def test_a_table_has_its_keys_and_expires_rows(table: str, hash_key: str, range_key: str, ttl: str) -> None:
@@ -52,7 +53,7 @@ def test_issues_are_found_by_an_index_that_holds_whole_rows(
     assert [(key, types_of(inputs)[key]) for key, _ in (hash_key, range_key)] == [hash_key, range_key]
 
 
-def test_only_issues_have_indexes_and_there_is_none_but_these() -> None:
+def test_only_issues_and_shops_have_indexes_and_there_are_none_but_these() -> None:
     indexes = {
         table.name: [each["name"] for each in table.inputs.get("globalSecondaryIndexes", [])] for table in declare().all(TABLE)
     }
@@ -61,6 +62,7 @@ def test_only_issues_have_indexes_and_there_is_none_but_these() -> None:
         "LeaseTable": [],
         "JiraIssues": ["ProjectIndex", "StatusIndex", "AssigneeIndex", "FixVersionIndex"],
         "JiraOperations": [],
+        "Shuttle": ["GSI1", "GSI2", "GSI3", "StatusIndex"],
     }
 
 
@@ -114,7 +116,7 @@ def test_no_table_is_named_by_the_program() -> None:
 def test_the_lease_systems_own_table_is_used_and_none_created_if_its_arn_is_given() -> None:
     graph = declare({"leaseTableArn": EXISTING})
 
-    assert {table.name for table in graph.all(TABLE)} == {"JiraIssues", "JiraOperations"}
+    assert {table.name for table in graph.all(TABLE)} == {"JiraIssues", "JiraOperations", "Shuttle"}
     assert graph.outputs["lease_table_name"] == "SandboxLeases"
     assert graph.outputs["lease_table_arn"] == EXISTING
     variables = graph.one("aws:lambda/function:Function", "notification").inputs["environment"]["variables"]

@@ -29,7 +29,7 @@ def test_a_message_that_failed_five_times_is_a_dead_letter() -> None:
 def test_no_queues_but_the_work_queues_give_up_on_their_messages() -> None:
     giving_up = {queue.name for queue in declare().all(QUEUE) if "redrivePolicy" in queue.inputs}
 
-    assert giving_up == {"jira-work", "approval-work"}
+    assert giving_up == {"jira-work", "approval-work", "shuttle-jobs"}
 
 
 def test_the_worker_gets_batches_that_collect_for_a_second_and_says_which_messages_it_failed_on() -> None:

@@ -11,22 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud import children_of, launch, until, wait_ready
-
-OUTPUTS = {
-    "http_api_url",
-    "event_bus_name",
-    "lease_table_name",
-    "lease_table_arn",
-    "jira_issues_table_name",
-    "jira_issues_table_arn",
-    "artifact_bucket_name",
-    "jira_operations_table_name",
-    "jira_operations_table_arn",
-    "notification_topic_arn",
-    "dashboard_url",
-    "dead_letter_queues",
-    "functions",
-}
+from tests.support.outputs import ENTRY_POINTS, OUTPUTS
 
 
 def is_alive(pid: int) -> bool:
@@ -91,14 +76,7 @@ def test_the_ready_line_tells_urls_region_and_every_output() -> None:
         assert set(cloud.outputs) == OUTPUTS
         assert cloud.outputs["http_api_url"] == cloud.http_url
         assert ":eu-west-2:" in cloud.outputs["lease_table_arn"]
-        assert set(cloud.outputs["functions"]) == {
-            "notification",
-            "webhooks",
-            "approvals",
-            "jira_worker",
-            "reconciliation",
-            "health",
-        }
+        assert set(cloud.outputs["functions"]) == set(ENTRY_POINTS)
         with urllib.request.urlopen(f"{cloud.http_url}/health") as response:
             assert json.load(response)["status"] == "ok"
     finally:

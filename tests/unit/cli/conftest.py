@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from handlers.cli import cli
 from lib import aws
 from tests.support.lambda_service import LambdaService, lambda_service
-from tests.support.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, create_bucket, create_tables, moto_inside
+from tests.support.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_tables, moto_inside
 
 Run = Callable[..., Result]
 
@@ -19,6 +19,7 @@ VARIABLES = {
         "LEASE_TABLE_NAME": LEASES,
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "SHUTTLE_TABLE_NAME": SHOPS,
         "VERSION": "1.2.3",
     },
     "reconciliation": {

@@ -22,6 +22,7 @@ def test_all_well_is_a_table_and_exit_code_0(run: Run, deployed: None) -> None:
         "lease_table": "ok",
         "jira_issues_table": "ok",
         "operations_table": "ok",
+        "shuttle_table": "ok",
         "secrets": "skipped",
         "jira": "skipped",
     }
@@ -44,7 +45,7 @@ def test_in_the_table_a_failed_check_says_why(run: Run, dynamodb: Any) -> None:
 
     result = run("health")
 
-    assert (result.exit_code, result.stderr) == (1, "1 of 5 checks failed.\n")
+    assert (result.exit_code, result.stderr) == (1, "1 of 6 checks failed.\n")
     assert "could not describe the table: ResourceNotFoundException" in result.stdout
 
 

@@ -1,0 +1,23 @@
+"""What the stack tells others: the names of its outputs, and of the functions among them. Others rely on these."""
+
+OUTPUTS = frozenset(
+    {
+        "http_api_url",
+        "event_bus_name",
+        "lease_table_name",
+        "lease_table_arn",
+        "jira_issues_table_name",
+        "jira_issues_table_arn",
+        "jira_operations_table_name",
+        "jira_operations_table_arn",
+        "shuttle_table_name",
+        "shuttle_table_arn",
+        "artifact_bucket_name",
+        "notification_topic_arn",
+        "dashboard_url",
+        "dead_letter_queues",
+        "functions",
+    }
+)
+
+ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
