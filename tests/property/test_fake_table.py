@@ -1,20 +1,22 @@
-"""The fake table does what moto's DynamoDB does, for the requests that the store makes: same answers, same rows."""
+"""The fake table does what DynamoDB does, for the requests that the store makes: same answers, same rows.
+
+DynamoDB is moto's here, and a real engine in tests/dynamodb_local.
+"""
 
 import json
-import os
 
-import boto3
 import hypothesis.strategies as st
-import moto
-import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 
 from lib.jira.deliveries import Delivery
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.reading import IssueStore
-from tests.support.fake_table import INDEXES, FakeTable
+from stack.tables import JIRA_ISSUES
+from tests.support.engine_table import EngineTable
+from tests.support.fake_table import FakeTable
 from tests.support.jira import TABLE, make_store
+from tests.support.tables import a_table
 
 delivery = st.builds(
     Delivery,
@@ -61,42 +63,11 @@ class Recorder:
         return call
 
 
-@pytest.fixture(scope="module")
-def dynamodb():
-    names = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-west-2"}
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(names)
-    with moto.mock_aws():
-        yield boto3.client("dynamodb")
-    for name, value in before.items():
-        os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-
-def make_table(client):
-    attributes = {name for keys in INDEXES.values() for name in keys} | {"issue_key", "updated_at"}
-    kinds = {name: "N" if name == "issue_number" else "S" for name in attributes}
-    client.create_table(
-        TableName=TABLE,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=schema("issue_key", "updated_at"),
-        AttributeDefinitions=[{"AttributeName": name, "AttributeType": kind} for name, kind in kinds.items()],
-        GlobalSecondaryIndexes=[
-            {"IndexName": name, "KeySchema": schema(*keys), "Projection": {"ProjectionType": "ALL"}}
-            for name, keys in INDEXES.items()
-        ],
-    )
-
-
-def schema(hash_key, range_key):
-    return [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]
-
-
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture])
 @given(deliveries=st.lists(delivery, min_size=1, max_size=12))
-def test_the_fake_answers_as_moto_does(dynamodb, deliveries):
-    make_table(dynamodb)
-    fake, real = Recorder(FakeTable()), Recorder(dynamodb)
-    try:
+def test_the_fake_answers_as_dynamodb_does(dynamodb, deliveries):
+    with a_table(dynamodb, JIRA_ISSUES) as name:
+        fake, real = Recorder(FakeTable()), Recorder(EngineTable(dynamodb, name))
         for each in deliveries:
             assert make_store(fake).record(each) == make_store(real).record(each)
         for client in (fake, real):
@@ -108,5 +79,3 @@ def test_the_fake_answers_as_moto_does(dynamodb, deliveries):
             [list(reader.by_fix_version(version)) for version in "123"]
             reader.latest("OPS-1")
         assert json.dumps(fake.answers, sort_keys=True) == json.dumps(real.answers, sort_keys=True)
-    finally:
-        dynamodb.delete_table(TableName=TABLE)

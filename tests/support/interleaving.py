@@ -2,7 +2,7 @@
 
 Each work runs in a thread of its own and stops before every call it makes; the schedule says whose call is next. So two
 requests meet in every way that an atomic store allows, and a failing order can be run again. What this does not show is
-whether the store itself is atomic: that needs a real engine (``DYNAMODB_ENDPOINT``).
+whether the store itself is atomic: that needs a real engine (tests/dynamodb_local).
 """
 
 import threading

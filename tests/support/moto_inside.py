@@ -12,6 +12,7 @@ from moto.core import patch_client
 
 from lib import aws
 from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
+from tests.support import tables
 from tests.support.aws_environment import REGION, set_all
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
@@ -46,23 +47,7 @@ def create_tables() -> None:
 
 def create_table(name: str, layout: Layout) -> None:
     """A table keyed and indexed as ``layout`` says."""
-    indexes = [
-        {
-            "IndexName": index.name,
-            "KeySchema": _keys(index.hash_key, index.range_key),
-            "Projection": {"ProjectionType": "ALL"},
-        }
-        for index in layout.indexes
-    ]
-    aws.make_client("dynamodb").create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=_keys(layout.hash_key, layout.range_key),
-        AttributeDefinitions=[
-            {"AttributeName": key, "AttributeType": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()
-        ],
-        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
-    )
+    tables.create_table(aws.make_client("dynamodb"), name, layout)
 
 
 def create_bucket() -> None:
@@ -73,7 +58,3 @@ def create_bucket() -> None:
 def create_secret(name: str, value: str) -> str:
     """A secret; its ARN."""
     return str(aws.make_client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"])
-
-
-def _keys(hash_key: str, range_key: str) -> list[dict[str, str]]:
-    return [{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}]

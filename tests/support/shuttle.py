@@ -1,10 +1,5 @@
-"""What Shuttle's tests share: a table on moto or on a real engine, a client that records, a clock that stands, builders.
+"""What Shuttle's tests share: a table of each test's own, a client that records, a clock that stands, builders."""
 
-With ``DYNAMODB_ENDPOINT`` set (``http://127.0.0.1:8000`` of a DynamoDB Local), every test that asks for ``shuttle_table``
-runs there; otherwise in moto, in the process. Each test has a table of its own.
-"""
-
-import os
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,10 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from moto import mock_aws
 
-from lib import aws
-from lib.shuttle import table
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.job import FileFormat, JobKind, JobMode
 from lib.shuttle.jobs import Jobs
@@ -24,6 +16,8 @@ from lib.shuttle.limits import JobOrder
 from lib.shuttle.plans import Plan, PlanLimits
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
+from stack.tables import SHUTTLE
+from tests.support import tables
 
 NOON = datetime(2026, 1, 22, 12, 0, 0, tzinfo=UTC)
 DOMAIN = "teapots.example.com"
@@ -97,73 +91,17 @@ class ShuttleTable:
 
 
 @pytest.fixture
-def shuttle_table(monkeypatch: pytest.MonkeyPatch) -> Iterator[ShuttleTable]:
+def shuttle_table(dynamodb: Any) -> Iterator[ShuttleTable]:
     """An empty Shuttle table, as the stack makes it."""
-    with engine(monkeypatch) as client, a_table(client) as made:
+    with a_table(dynamodb) as made:
         yield made
-
-
-class engine:  # noqa: N801 - read as a word in a with statement
-    """A DynamoDB client on the engine that the environment names."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }.items():
-            monkeypatch.setenv(name, value)
-        self._endpoint = os.environ.get("DYNAMODB_ENDPOINT")
-        if self._endpoint:
-            monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", self._endpoint)
-        self._moto = None if self._endpoint else mock_aws()
-
-    def __enter__(self) -> Any:
-        if self._moto is not None:
-            self._moto.start()
-        return aws.make_client("dynamodb", read_timeout_seconds=10)
-
-    def __exit__(self, *_: object) -> None:
-        if self._moto is not None:
-            self._moto.stop()
 
 
 @contextmanager
 def a_table(client: Any) -> Iterator[ShuttleTable]:
     """An empty table, gone afterwards: moto copies every table it has on each transaction."""
-    made = new_table(client)
-    try:
-        yield made
-    finally:
-        client.delete_table(TableName=made.name)
-
-
-def new_table(client: Any) -> ShuttleTable:
-    """Make an empty table with the keys and projections of :mod:`lib.shuttle.table`."""
-    name = f"shuttle-{uuid.uuid4().hex[:12]}"
-    hashes_and_ranges = {"PK", "SK"} | {attribute for pair in table.INDEX_KEYS.values() for attribute in pair}
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in sorted(hashes_and_ranges)],
-        KeySchema=_key_schema("PK", "SK"),
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": index,
-                "KeySchema": _key_schema(*pair),
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(table.PROJECTIONS[index])},
-            }
-            for index, pair in table.INDEX_KEYS.items()
-        ],
-    )
-    return ShuttleTable(RecordingClient(client), name, StandingClock())
-
-
-def _key_schema(hash_name: str, range_name: str) -> list[dict[str, str]]:
-    return [
-        {"AttributeName": hash_name, "KeyType": "HASH"},
-        {"AttributeName": range_name, "KeyType": "RANGE"},
-    ]
+    with tables.a_table(client, SHUTTLE) as name:
+        yield ShuttleTable(RecordingClient(client), name, StandingClock())
 
 
 def a_shop(domain: str = DOMAIN, **changes: Any) -> Shop:

@@ -9,7 +9,9 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from lib import aws, errors
 from lib.claims import Claims, Verdict
-from tests.support.moto_clients import Unreliable, moto_client, throttled
+from stack.tables import JIRA_OPERATIONS
+from tests.support.moto_clients import Unreliable, throttled
+from tests.support.tables import a_table
 
 LEASE = timedelta(seconds=50)
 LOST_ANSWER = (ReadTimeoutError(endpoint_url="dynamodb"), "after")
@@ -20,36 +22,24 @@ UNREACHABLE = EndpointConnectionError(endpoint_url="dynamodb")
 class Table:
     """The operations table at a time that the test sets."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, name: str) -> None:
         self.client = client
+        self.name = name
         self.now = datetime(2026, 1, 22, 12, 0, tzinfo=UTC)
-        client.create_table(
-            TableName="operations",
-            KeySchema=[
-                {"AttributeName": "session_id", "KeyType": "HASH"},
-                {"AttributeName": "operation_key", "KeyType": "RANGE"},
-            ],
-            AttributeDefinitions=[
-                {"AttributeName": "session_id", "AttributeType": "S"},
-                {"AttributeName": "operation_key", "AttributeType": "S"},
-            ],
-            BillingMode="PAY_PER_REQUEST",
-        )
 
     def claims(self, client: Any = None) -> Claims:
-        return Claims(client or self.client, "operations", lease=LEASE, now=lambda: self.now)
+        return Claims(client or self.client, self.name, lease=LEASE, now=lambda: self.now)
 
     def row(self, operation_key: str = "sns") -> dict[str, Any]:
         key = {"session_id": {"S": "event#1"}, "operation_key": {"S": operation_key}}
-        item = self.client.get_item(TableName="operations", Key=key, ConsistentRead=True)["Item"]
+        item = self.client.get_item(TableName=self.name, Key=key, ConsistentRead=True)["Item"]
         return {name: next(iter(value.values())) for name, value in item.items()}
 
 
 @pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
-    with moto_client("dynamodb") as client:
-        yield Table(client)
+def table(dynamodb: Any) -> Iterator[Table]:
+    with a_table(dynamodb, JIRA_OPERATIONS) as name:
+        yield Table(dynamodb, name)
 
 
 @pytest.fixture(autouse=True)
@@ -169,11 +159,11 @@ def test_settling_leaves_no_row_where_there_was_none(table: Table) -> None:
     claims = table.claims()
     claim = claims.claim("event#1", "sns", "first")
     key = {"session_id": {"S": "event#1"}, "operation_key": {"S": "sns"}}
-    table.client.delete_item(TableName="operations", Key=key)
+    table.client.delete_item(TableName=table.name, Key=key)
 
     with pytest.raises(errors.PermanentError):
         claims.complete(claim)
-    assert "Item" not in table.client.get_item(TableName="operations", Key=key)
+    assert "Item" not in table.client.get_item(TableName=table.name, Key=key)
 
 
 def test_a_long_reason_is_cut(table: Table) -> None:

@@ -8,8 +8,13 @@ from lib.jira import commits
 from lib.jira.deliveries import Delivery
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.recompute import CorrelationStore
-from tests.support.fake_table import FakeTable, item_bytes
+from tests.support.fake_table import item_bytes
 from tests.support.jira import TABLE, make_reader, make_store
+
+
+@pytest.fixture
+def table(jira_issues):
+    return jira_issues
 
 
 def stamp(number):
@@ -29,8 +34,7 @@ def cost(table, act):
 
 @pytest.mark.parametrize("versions", [(), ("1.0",)])
 @pytest.mark.parametrize("snapshot", [2_000, 10_000, 100_000])
-def test_a_delivery_costs_two_writes_of_the_rows_sizes_and_no_read(versions, snapshot):
-    table = FakeTable()
+def test_a_delivery_costs_two_writes_of_the_rows_sizes_and_no_read(table, versions, snapshot):
     calls = cost(table, lambda: make_store(table).record(delivery(versions=versions, snapshot=snapshot)))
     sizes = {name: item_bytes(item) for (_, name), item in table.items.items()}
     assert [call for call, _ in calls] == ["put_item", "put_item"]
@@ -38,28 +42,24 @@ def test_a_delivery_costs_two_writes_of_the_rows_sizes_and_no_read(versions, sna
     assert sizes["HEAD"] < 1024
 
 
-def test_history_does_not_make_a_delivery_dearer():
-    table = FakeTable()
+def test_history_does_not_make_a_delivery_dearer(table):
     store = make_store(table)
     costs = [cost(table, lambda number=number: store.record(delivery(number))) for number in range(1, 100)]
     assert costs[50] == costs[98] == [("put_item", 11), ("put_item", 1)]
 
 
-def test_a_move_costs_two_small_writes_more():
-    table = FakeTable()
+def test_a_move_costs_two_small_writes_more(table):
     calls = cost(table, lambda: make_store(table).record(delivery(moved_from="WEB-1")))
     assert calls == [("put_item", 11), ("put_item", 1), ("put_item", 1), ("put_item", 1)]
 
 
-def test_each_further_fix_version_costs_one_small_write():
-    table = FakeTable()
+def test_each_further_fix_version_costs_one_small_write(table):
     calls = cost(table, lambda: make_store(table).record(delivery(versions=("1", "2", "3"))))
     assert sorted(calls) == [("put_item", 1), ("put_item", 1), ("put_item", 1), ("put_item", 11)]
 
 
 @pytest.mark.parametrize("versions", [1, 100])
-def test_reading_the_current_state_costs_the_same_whatever_the_history(versions):
-    table = FakeTable()
+def test_reading_the_current_state_costs_the_same_whatever_the_history(table, versions):
     for number in range(versions):
         make_store(table).record(delivery(number))
     reader = make_reader(table)
@@ -73,16 +73,14 @@ def test_reading_the_current_state_costs_the_same_whatever_the_history(versions)
         assert cost(table, lambda read=read: list(read())) == [("query", 0.5)]
 
 
-def test_hints_are_checked_a_page_at_a_time():
-    table = FakeTable()
+def test_hints_are_checked_a_page_at_a_time(table):
     for number in range(1, 61):
         make_store(table).record(delivery(number, key=f"OPS-{number}", versions=("1", "2")))
     calls = cost(table, lambda: list(make_reader(table).by_fix_version("2")))
     assert [call for call, _ in calls] == ["query", "batch_get_item"]
 
 
-def test_pages_are_fetched_as_they_are_asked_for():
-    table = FakeTable()
+def test_pages_are_fetched_as_they_are_asked_for(table):
     for number in range(1, 301):
         make_store(table).record(delivery(number, key=f"OPS-{number}", snapshot=0))
     issues = make_reader(table).by_project("OPS")
@@ -90,8 +88,7 @@ def test_pages_are_fetched_as_they_are_asked_for():
     assert [call for call, _ in cost(table, lambda: list(issues))] == ["query", "query"]
 
 
-def test_a_recompute_costs_one_query_and_one_write_whatever_the_history():
-    table = FakeTable()
+def test_a_recompute_costs_one_query_and_one_write_whatever_the_history(table):
     for number in range(200):
         make_store(table).record(delivery(number))
     links = CorrelationStore(table, TABLE)
@@ -99,8 +96,7 @@ def test_a_recompute_costs_one_query_and_one_write_whatever_the_history():
     assert cost(table, lambda: links.recompute("OPS-7")) == [("query", 1), ("put_item", 1)]
 
 
-def test_knowing_a_project_costs_one_row():
-    table = FakeTable()
+def test_knowing_a_project_costs_one_row(table):
     for number in range(1, 200):
         make_store(table).record(delivery(number, key=f"OPS-{number}"))
     assert cost(table, lambda: make_reader(table).project_is_known("OPS")) == [("query", 0.5)]

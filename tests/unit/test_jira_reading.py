@@ -17,8 +17,8 @@ def record(table, key="OPS-7", second=1, *, deleted=False, **fields):
 
 
 @pytest.fixture
-def table():
-    return FakeTable()
+def table(jira_issues):
+    return jira_issues
 
 
 def keys(issues):

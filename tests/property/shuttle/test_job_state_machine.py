@@ -1,8 +1,8 @@
 """Whatever is asked of a job, in whatever order, it goes only along the legal arrows, and its shop's books stay right."""
 
+from contextlib import ExitStack
 from typing import Any
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
@@ -11,7 +11,7 @@ from lib.shuttle.job import Job, JobStatus, Outcome
 from lib.shuttle.jobs import JobBusyError
 from lib.shuttle.limits import LimitExceededError
 from lib.shuttle.transitions import LEGAL, MAX_ATTEMPTS, IllegalTransitionError, TakenOverError
-from tests.support.shuttle import DOMAIN, NOON, a_shop, an_order, engine, limits, new_table
+from tests.support.shuttle import DOMAIN, NOON, a_shop, a_table, an_order, limits
 
 ALLOWED = 3
 
@@ -25,7 +25,8 @@ def machine(client: Any) -> type[RuleBasedStateMachine]:
 
         def __init__(self) -> None:
             super().__init__()
-            self.table = new_table(client)
+            self.closing = ExitStack()
+            self.table = self.closing.enter_context(a_table(client))
             self.table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
             self.status: dict[str, JobStatus] = {}
             self.rows: dict[str, tuple[int, int]] = {}
@@ -115,7 +116,7 @@ def machine(client: Any) -> type[RuleBasedStateMachine]:
             assert sum(usage.jobs_completed for usage in usages) == ended.count(JobStatus.COMPLETED)
             assert sum(usage.jobs_failed for usage in usages) == ended.count(JobStatus.FAILED)
             assert sum(usage.jobs_cancelled for usage in usages) == ended.count(JobStatus.CANCELLED)
-            client.delete_table(TableName=self.table.name)
+            self.closing.close()
 
         def unfinished(self) -> set[str]:
             return {job_id for job_id, status in self.status.items() if not status.is_final}
@@ -128,6 +129,5 @@ def machine(client: Any) -> type[RuleBasedStateMachine]:
     return Life
 
 
-def test_a_job_goes_only_along_the_legal_arrows(monkeypatch: pytest.MonkeyPatch) -> None:
-    with engine(monkeypatch) as client:
-        run_state_machine_as_test(machine(client), settings=settings(max_examples=20, stateful_step_count=20, deadline=None))
+def test_a_job_goes_only_along_the_legal_arrows(dynamodb: Any) -> None:
+    run_state_machine_as_test(machine(dynamodb), settings=settings(max_examples=20, stateful_step_count=20, deadline=None))

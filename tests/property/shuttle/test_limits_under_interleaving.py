@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -15,16 +14,10 @@ from lib.shuttle.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.transitions import IllegalTransitionError
 from tests.support.interleaving import interleave
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, a_table, an_order, engine, limits
+from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, a_table, an_order, limits
 
 SCHEDULES = st.lists(st.integers(0, 5), max_size=30)
 QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-@pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Any:
-    with engine(monkeypatch) as client:
-        yield client
 
 
 def jobs_of(table: ShuttleTable, client: Any) -> Jobs:
@@ -42,11 +35,11 @@ def usage(table: ShuttleTable) -> UsageDaily:
     which=st.sampled_from(["concurrent_jobs", "daily_imports", "monthly_imports"]),
     schedule=SCHEDULES,
 )
-def test_requests_at_once_never_pass_a_limit(client: Any, allowed: int, which: str, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_requests_at_once_never_pass_a_limit(dynamodb: Any, allowed: int, which: str, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop(feature_limits=limits(**{which: allowed})))
 
-        results = interleave(client, [lambda own: jobs_of(table, own).create(DOMAIN, an_order())] * 5, schedule)
+        results = interleave(dynamodb, [lambda own: jobs_of(table, own).create(DOMAIN, an_order())] * 5, schedule)
 
         made = [result for result in results if isinstance(result, Job)]
         refused = [result for result in results if isinstance(result, LimitExceededError)]
@@ -59,12 +52,12 @@ def test_requests_at_once_never_pass_a_limit(client: Any, allowed: int, which: s
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_the_same_order_at_once_is_one_job(client: Any, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_the_same_order_at_once_is_one_job(dynamodb: Any, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
         order = an_order()
 
-        results = interleave(client, [lambda own: jobs_of(table, own).create(DOMAIN, order)] * 4, schedule)
+        results = interleave(dynamodb, [lambda own: jobs_of(table, own).create(DOMAIN, order)] * 4, schedule)
 
         assert len({job.job_id for job in results}) == 1
         assert usage(table).imports == 1
@@ -72,14 +65,14 @@ def test_the_same_order_at_once_is_one_job(client: Any, schedule: list[int]) -> 
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(client: Any, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(dynamodb: Any, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop())
         job = table.jobs.start(DOMAIN, table.jobs.create(DOMAIN, an_order()).job_id)
         table.clock.advance(hours=2)
 
         results = interleave(
-            client,
+            dynamodb,
             [
                 lambda own: jobs_of(table, own).finish(job, Outcome(rows_read=10, rows_failed=2)),
                 lambda own: jobs_of(table, own).cancel(DOMAIN, job.job_id),
@@ -102,8 +95,8 @@ def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(client:
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(client: Any, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(dynamodb: Any, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop())
         job_id = table.jobs.create(DOMAIN, an_order()).job_id
 
@@ -113,7 +106,7 @@ def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(client:
             jobs.progress(job, rows_read=5, rows_failed=0, bytes_read=50)
             jobs.finish(job, Outcome(rows_read=9, rows_failed=0, bytes_read=90))
 
-        results = interleave(client, [deliver] * 3, schedule)
+        results = interleave(dynamodb, [deliver] * 3, schedule)
 
         assert results.count(None) == 1
         assert (usage(table).jobs_completed, usage(table).rows_read) == (1, 9)
@@ -122,13 +115,13 @@ def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(client:
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_a_slot_that_one_request_frees_another_may_take_and_no_third(client: Any, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_a_slot_that_one_request_frees_another_may_take_and_no_third(dynamodb: Any, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
         first = table.jobs.create(DOMAIN, an_order())
 
         results = interleave(
-            client,
+            dynamodb,
             [
                 lambda own: jobs_of(table, own).cancel(DOMAIN, first.job_id),
                 lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
@@ -144,12 +137,12 @@ def test_a_slot_that_one_request_frees_another_may_take_and_no_third(client: Any
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_a_downgrade_at_the_same_time_is_never_slipped_past(client: Any, schedule: list[int]) -> None:
-    with a_table(client) as table:
+def test_a_downgrade_at_the_same_time_is_never_slipped_past(dynamodb: Any, schedule: list[int]) -> None:
+    with a_table(dynamodb) as table:
         table.registry.install(a_shop())
 
         created, _ = interleave(
-            client,
+            dynamodb,
             [
                 lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
                 lambda own: Registry(own, table.name).change_plan(DOMAIN, Plan.FREE, BillingState.SUSPENDED),

@@ -9,7 +9,6 @@ from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
 from lib.claims import Claims
 from tests.support.approvals import NOON
-from tests.support.moto_operations import TABLE
 
 
 def state(desk) -> str:
@@ -138,7 +137,7 @@ def test_success_is_recorded_even_if_the_claim_has_gone_to_another_and_then_nobo
 def test_success_is_recorded_even_if_the_session_is_gone(desk) -> None:
     operation = desk.approved()
     desk.start(operation)
-    desk.client.delete_item(TableName=TABLE, Key={"session_id": {"S": "sess-1"}, "operation_key": {"S": "SESSION"}})
+    desk.client.delete_item(TableName=desk.table_name, Key={"session_id": {"S": "sess-1"}, "operation_key": {"S": "SESSION"}})
 
     desk.operations.mark_success(operation, "PROJ-1")
 
@@ -234,7 +233,7 @@ def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_ot
     desk.approved(session_id="sess-10")
     desk.advance(seconds=1)
     desk.start(operation)
-    claims = Claims(desk.client, TABLE, lease=timedelta(seconds=90), now=lambda: NOON)
+    claims = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), now=lambda: NOON)
     claims.complete(claims.claim("sess-1", f"OPERATION#{operation.draft_hash}#post_preview", "w"))
 
     trail = desk.operations.get_session_operations("sess-1")
@@ -257,7 +256,7 @@ def test_a_plain_claim_reads_an_operation_that_is_done_as_done(desk) -> None:
     """lib/claims.py and this store agree on what a row means."""
     operation = desk.approved()
     desk.start(operation)
-    plain = Claims(desk.client, TABLE, lease=timedelta(seconds=90), now=lambda: NOON)
+    plain = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), now=lambda: NOON)
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "held"
     desk.operations.mark_success(operation, "PROJ-1")
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "done"

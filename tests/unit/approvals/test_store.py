@@ -9,7 +9,6 @@ from lib.approvals.records import SessionState
 from lib.approvals.store import KEEP, ApprovalStore
 from lib.approvals.table import ContendedError, OperationsTable
 from tests.support.approvals import NOON, make_draft
-from tests.support.moto_operations import TABLE
 
 
 def test_a_submitted_draft_is_its_sessions_current_one_and_waits_in_preview(desk) -> None:
@@ -175,7 +174,7 @@ def canceled(*codes: str) -> ClientError:
 )
 def test_why_a_transaction_failed_is_told_apart(error, means) -> None:
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
-    store = ApprovalStore(OperationsTable(Refusing(error), TABLE), now=lambda: NOON)
+    store = ApprovalStore(OperationsTable(Refusing(error), "operations"), now=lambda: NOON)
     if means is ContendedError:
         assert not store.record_decision("sess-1", approval)
         return
@@ -185,6 +184,6 @@ def test_why_a_transaction_failed_is_told_apart(error, means) -> None:
 
 
 def test_a_transaction_that_met_another_one_counts_as_not_recorded() -> None:
-    store = ApprovalStore(OperationsTable(Refusing(canceled("TransactionConflict", "None")), TABLE), now=lambda: NOON)
+    store = ApprovalStore(OperationsTable(Refusing(canceled("TransactionConflict", "None")), "operations"), now=lambda: NOON)
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
     assert not store.record_decision("sess-1", approval)

@@ -1,0 +1,64 @@
+"""One real engine for all tests here: that of ``DYNAMODB_ENDPOINT``, or a DynamoDB Local that is started for them.
+
+Without either the tests are skipped and say why; where ``CI`` is set they fail instead, unless there is no Java.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lib import aws
+from stack.tables import JIRA_ISSUES
+from tests.support import dynamodb_local
+from tests.support.approvals_desk import desk
+from tests.support.aws_environment import REGION
+from tests.support.engine_table import EngineTable
+from tests.support.shuttle import shuttle_table
+from tests.support.tables import a_table
+
+__all__ = ["desk", "shuttle_table"]
+
+
+@pytest.fixture(scope="session")
+def engine() -> Iterator[Any]:
+    """A DynamoDB client of ``lib.aws`` on the engine. Tables made by it are the test's to delete."""
+    endpoint = os.environ.get("DYNAMODB_ENDPOINT")
+    if endpoint:
+        yield client_of(endpoint)
+        return
+    missing = dynamodb_local.why_not()
+    if missing is not None:
+        must_run = os.environ.get("CI") and shutil.which("java")
+        (pytest.fail if must_run else pytest.skip)(f"no real DynamoDB engine: {missing}")
+    with dynamodb_local.running() as url:
+        yield client_of(url)
+
+
+def client_of(endpoint: str) -> Any:
+    """A client that outlives a slow moment of a machine that also runs the engine."""
+    given = {
+        "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
+        "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
+        "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
+        "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", REGION),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in given.items():
+            patch.setenv(name, value)
+        return aws.make_client("dynamodb", read_timeout_seconds=30)
+
+
+@pytest.fixture
+def dynamodb(engine: Any) -> Any:
+    """In the place of moto's client (tests/conftest.py)."""
+    return engine
+
+
+@pytest.fixture
+def jira_issues(engine: Any) -> Iterator[EngineTable]:
+    """In the place of the fake (tests/conftest.py)."""
+    with a_table(engine, JIRA_ISSUES) as name:
+        yield EngineTable(engine, name)
