@@ -2,6 +2,8 @@
 PYTHON ?= python3
 HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
+# More than cores: most tests of the local cloud wait.
+TEST_WORKERS ?= 3
 BIN := .venv/bin
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ dev: setup ## the local cloud on fixed ports, until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
 
 test: setup ## the whole test suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
 
 check: setup ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .
