@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from moto import mock_aws
+from moto.core import patch_client
 
 from lib import aws
 from lib.shuttle import table
@@ -121,7 +122,10 @@ class engine:  # noqa: N801 - read as a word in a with statement
     def __enter__(self) -> Any:
         if self._moto is not None:
             self._moto.start()
-        return aws.make_client("dynamodb", read_timeout_seconds=10)
+        client = aws.make_client("dynamodb", read_timeout_seconds=10)
+        if self._moto is not None:
+            patch_client(client)  # moto reaches clients of sessions by itself only if it was imported before them
+        return client
 
     def __exit__(self, *_: object) -> None:
         if self._moto is not None:
