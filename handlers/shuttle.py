@@ -5,7 +5,7 @@
     POST …/jobs ─► job QUEUED, links ─► the shop uploads ─► bucket ─► queue ─► here again: the import runs to its end
     schedule    ─► sweep: jobs that lost their worker or never got their file are given up
 
-Who may call for which shop is decided by IAM on the path (docs/security-shuttle.md). Each request then works through a
+Who may call for which shop is decided by IAM on the path (docs/security.md, "Shuttle"). Each request then works through a
 client that reaches no other shop's rows than that of its path.
 """
 

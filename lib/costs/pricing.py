@@ -20,6 +20,12 @@ GB = 1024**3
 MEMORY_MB = dict.fromkeys(("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"), 512)
 #: What the import worker gets through a second, with 512 MB of memory.
 IMPORT_BYTES_A_SECOND = 8 * 1024**2
+#: What a draft of up to 1 kB takes on its straight way to an issue (tests/unit/approvals/test_costs.py counts it).
+DRAFT_READS, DRAFT_WRITES, DRAFT_MESSAGES = 36, 23, 5
+DRAFT_WRITES_A_FURTHER_KB = 3
+#: The alarms of a stack with one channel and no project; a test holds it to the stack's.
+ALARMS = 45
+WORK_QUEUES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +43,12 @@ class Workload:
     jira_version_bytes: int = 6_000
     jira_head_bytes: int = 1_000
     operation_bytes: int = 800
+    draft_bytes: int = 2_000
     job_bytes: int = 900
     import_file_bytes: int = 2_000_000
     history_days: int = 365
-    operations_days: int = 14
+    claim_days: int = 14
+    approval_days: int = 400
     log_bytes_per_invocation: int = 1_500
     log_retention_days: int = 30
     upload_days_total: int = 365
@@ -137,6 +145,10 @@ _CHANGE_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _HEALTH_CHECKS = 12 * 24 * DAYS  # every five minutes
 _SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _SWEEP_QUERIES = 16  # two statuses, eight shards
+# Lambda asks an idle queue too: five pollers, each waiting up to 20 s
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+_EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
+_SECRETS = 7  # all that there are, but that Slack's bot token and its webhook are not used together
 
 
 def _import_seconds(workload: Workload) -> float:
@@ -156,12 +168,17 @@ def _lease_table(workload: Workload) -> Iterator[Line]:
 
 
 def _jira_issues(workload: Workload) -> Iterator[Line]:
-    """A delivery puts a version and HEAD, which moves in about two of four indexes, and its correlation is read and put."""
+    """A delivery puts a version and HEAD, which moves in about two of four indexes, and its correlation is read and put.
+
+    An issue that an approval created is stored like one that was delivered, and correlated with its webhook.
+    """
     version, head = _write_units(workload.jira_version_bytes), _write_units(workload.jira_head_bytes)
-    writes = _jira(workload) * (version + head + 4 * head + 1) + _commits(workload) * 2
+    stored = _jira(workload) + _drafts(workload)
+    writes = stored * (version + head + 4 * head) + _jira(workload) + _commits(workload) * 2
     reads = _jira(workload) * 2 * _read_units(workload.jira_head_bytes) + _commits(workload)
     daily = workload.events_per_day * (
-        workload.jira_share * workload.jira_version_bytes + workload.commit_share * workload.operation_bytes
+        (workload.jira_share + workload.draft_share) * workload.jira_version_bytes
+        + workload.commit_share * workload.operation_bytes
     )
     yield Line("JiraIssues", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
     yield Line("JiraIssues", Meter.DYNAMODB_READ, reads + _HEALTH_CHECKS)
@@ -169,13 +186,21 @@ def _jira_issues(workload: Workload) -> Iterator[Line]:
 
 
 def _jira_operations(workload: Workload) -> Iterator[Line]:
-    """A claim is taken and completed for each notification and channel; a draft has a row, an approval and an operation."""
+    """A claim is taken and completed for each notification, by channel, and for each of a draft's two messages in Slack.
+
+    A draft's own rows, the approval's, the operation's and the session's stay longer than claims do.
+    """
     unit = _write_units(workload.operation_bytes)
-    writes = _leases(workload) * 2 * workload.notify_channels * unit + _drafts(workload) * 6 * unit
-    rows_a_day = workload.events_per_day * (workload.lease_share * workload.notify_channels + workload.draft_share * 4)
+    a_draft = DRAFT_WRITES + DRAFT_WRITES_A_FURTHER_KB * (_write_units(workload.draft_bytes) - 1)
+    writes = _leases(workload) * 2 * workload.notify_channels * unit + _drafts(workload) * a_draft
+    claims = workload.lease_share * workload.notify_channels + workload.draft_share * 2
+    stored = workload.events_per_day * (
+        claims * workload.operation_bytes * workload.claim_days
+        + workload.draft_share * (workload.draft_bytes + 3 * workload.operation_bytes) * workload.approval_days
+    )
     yield Line("JiraOperations", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
-    yield Line("JiraOperations", Meter.DYNAMODB_READ, _drafts(workload) * 3 + _HEALTH_CHECKS)
-    yield from _stored("JiraOperations", rows_a_day * workload.operation_bytes * workload.operations_days)
+    yield Line("JiraOperations", Meter.DYNAMODB_READ, _drafts(workload) * DRAFT_READS + _HEALTH_CHECKS)
+    yield from _stored("JiraOperations", stored)
 
 
 def _shuttle(workload: Workload) -> Iterator[Line]:
@@ -203,7 +228,7 @@ def _functions(workload: Workload) -> Iterator[Line]:
         ("notification", _leases(workload), 0.12),
         ("webhooks", deliveries, 0.08),
         ("approvals", _drafts(workload) * 2, 0.15),
-        ("jira_worker", deliveries / _DELIVERIES_A_BATCH + _drafts(workload), 0.6),
+        ("jira_worker", deliveries / _DELIVERIES_A_BATCH + _drafts(workload) * DRAFT_MESSAGES, 0.6),
         ("reconciliation", DAYS, 120.0),
         ("reconciliation", _CHANGE_SWEEPS, 3.0),
         ("shuttle", imports * (1 + _POLLS_AN_IMPORT), 0.05),
@@ -227,14 +252,15 @@ def _the_rest(workload: Workload) -> Iterator[Line]:
     yield Line("HTTP API", Meter.API_REQUEST, requests)
     yield Line("event bus", Meter.EVENT, _leases(workload))
     yield Line("notification topic", Meter.SNS_PUBLISH, _leases(workload))
-    yield Line(
-        "queues", Meter.SQS_REQUEST, (_jira(workload) + _commits(workload) + _drafts(workload) + imports) * 3
-    )  # send, receive, delete
+    messages = _jira(workload) + _commits(workload) + _drafts(workload) * DRAFT_MESSAGES + imports
+    yield Line("queues", Meter.SQS_REQUEST, messages * 3 + _EMPTY_RECEIVES)  # send, receive, delete
     yield Line("import bucket", Meter.S3_WRITE, imports * 1.2)
     yield Line("import bucket", Meter.S3_READ, imports)
     yield Line("import bucket", Meter.S3_STORAGE, uploaded_a_day * min(90, workload.upload_days_total))
     yield Line("import bucket", Meter.S3_GLACIER, uploaded_a_day * max(0, workload.upload_days_total - 90))
-    yield Line("secrets", Meter.SECRET, 7)
+    yield Line("import bucket", Meter.S3_TRANSITION, imports)
+    yield Line("secrets", Meter.SECRET, _SECRETS)
+    yield Line("alarms", Meter.ALARM, ALARMS)
 
 
 def _write_units(size: int) -> int:

@@ -10,6 +10,21 @@ from lib.costs.pricing import Breakdown, Workload, monthly_costs
 #: The sizes that docs/costs.md shows.
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
 
+_INTRODUCTION = f"""\
+Written by `python -m handlers.cli costs --document`; a test fails when it is not current. Dollars a month of 30 days,
+{prices.REGION}, without free tier, discounts and data transfer out. Other sizes: `python -m handlers.cli costs <file>`,
+as a table or with `--json`.
+
+An estimate, not a bill. Left out: retries, cold starts, what reconciliation reads, custom metrics and the dashboard
+([deployment](deployment.md#what-it-costs)), and what Slack, Jira and GOV.UK Notify charge."""
+
+_ABOUT_THE_PRICES = f"""\
+**Not fetched from AWS**: written down from knowledge of the list prices of {prices.REGION} as of
+{prices.AS_OF.isoformat()}. AWS's pages fill in
+their numbers by script and could not be read when this table was made. *Decides* names the page to check before you rely
+on a number. *Also stated by* is a page that was found to say the same, most of them other people's guides of 2024 to 2026;
+a price with a dash there was held against nothing."""
+
 
 def as_table(breakdown: Breakdown) -> str:
     """Plain text: a line a resource and meter, and the sum."""
@@ -56,9 +71,7 @@ def as_document() -> str:
         [
             "# What it costs",
             "",
-            "Written by `python -m handlers.cli costs --document`; a test fails when it is not current. Dollars a month of 30",
-            f"days, {prices.REGION}, prices as of {prices.AS_OF.isoformat()}, without free tier, discounts, data transfer out.",
-            "Other sizes: `python -m handlers.cli costs <workload file>`, as a table or with `--json`.",
+            _INTRODUCTION,
             "",
             "## By resource and events a day",
             "",
@@ -73,6 +86,8 @@ def as_document() -> str:
             *_assumptions(Workload(events_per_day=1)),
             "",
             "## The prices",
+            "",
+            _ABOUT_THE_PRICES,
             "",
             *_prices(),
             "",
@@ -107,10 +122,12 @@ def _assumptions(workload: Workload) -> Iterable[str]:
 
 
 def _prices() -> Iterable[str]:
-    yield _row("charged", "dollars", "for", "source")
-    yield _row("---", "---:", "---", "---")
+    yield _row("charged", "dollars", "for", "decides", "also stated by")
+    yield _row("---", "---:", "---", "---", "---")
     for meter, price in prices.PRICES.items():
-        yield _row(meter.value, f"{price.dollars:.10f}".rstrip("0"), f"{price.per:,} {price.unit}", f"<{price.source}>")
+        dollars = f"{price.dollars:.10f}".rstrip("0").rstrip(".")
+        seen = f"<{price.seen}>" if price.seen else "–"
+        yield _row(meter.value, dollars, f"{price.per:,} {price.unit}", f"<{price.source}>", seen)
 
 
 def _row(*cells: str) -> str:

@@ -8,7 +8,7 @@ How each thing that can go wrong ends:
 
 * the file can't be read or checked: FAILED with a code (:class:`~lib.shuttle.files.Failure`);
 * time runs out: FAILED, DEADLINE_EXCEEDED. A file is not resumed: a gzip can't be entered in the middle, and the plans'
-  sizes take a fraction of the time allowed (docs/adr/0504);
+  sizes take a fraction of the time allowed (docs/adr/0063);
 * somebody cancels: the next progress report is refused, and the worker stops;
 * the store is out of reach for a moment: the job is released and the error raised, so that the queue delivers again;
 * the worker dies: the next delivery takes over when the lease is over, three times at most; then the sweep.

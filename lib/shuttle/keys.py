@@ -30,7 +30,7 @@ from typing import Any
 from lib import clock, errors
 from lib.shuttle import ulids
 
-#: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0501). Only ever raise it: readers ask
+#: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0060). Only ever raise it: readers ask
 #: every shard.
 STATUS_SHARDS = 8
 

@@ -1,4 +1,4 @@
-"""Whether a job may begin: the plan's limits, checked and used up in one transaction (docs/adr/0502).
+"""Whether a job may begin: the plan's limits, checked and used up in one transaction (docs/adr/0061).
 
 ::
 

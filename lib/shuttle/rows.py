@@ -2,7 +2,7 @@
 
 A JSON file is an array of objects, an object with such an array as its first member (``{"products": […]}``), or one
 object, which is one row. Arrays are read element by element with the standard library's decoder on a window of text
-(docs/adr/0504 says why not with a library). What can't be read on raises :class:`~lib.shuttle.files.UnreadableFileError`:
+(docs/adr/0063 says why not with a library). What can't be read on raises :class:`~lib.shuttle.files.UnreadableFileError`:
 after it there is no telling rows from garbage. What a row holds is checked in :mod:`lib.shuttle.checking`.
 """
 

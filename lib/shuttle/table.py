@@ -1,4 +1,4 @@
-"""The Shuttle table's indexes as the code reads them: the names and what each must project (docs/adr/0503).
+"""The Shuttle table's indexes as the code reads them: the names and what each must project (docs/adr/0062).
 
 The stack declares the same; a test holds the two together. Keys of the table and of the index itself are always
 projected and are not named.

@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from lib.costs import pricing
+from lib.costs.prices import Meter
 from lib.environment import ShuttleEnvironment
 from lib.shuttle import jobs, table
 from lib.shuttle.job import JOB_KEPT
 from stack import queues
+from stack.settings import secret_keys
 from tests.support.pulumi_graph import Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
@@ -209,6 +211,16 @@ def test_the_function_has_exactly_these_grants() -> None:
 def test_costs_are_counted_at_the_memory_that_functions_have() -> None:
     for function in declare().all(FUNCTION):
         assert pricing.MEMORY_MB[function.name] == function.inputs["memorySize"]
+
+
+def test_costs_are_counted_with_the_alarms_queues_and_secrets_that_there_are() -> None:
+    graph = declare()
+    month = pricing.monthly_costs(pricing.Workload(events_per_day=0))
+
+    assert len(graph.all("aws:cloudwatch/metricAlarm:MetricAlarm")) == pricing.ALARMS
+    assert len([queue for queue in graph.all(QUEUE) if "redrivePolicy" in queue.inputs]) == pricing.WORK_QUEUES
+    [secrets] = [line.quantity for line in month.lines if line.meter is Meter.SECRET]
+    assert secrets == len(secret_keys()) - 1, "Slack's bot token and its webhook are not used together"
 
 
 def test_every_path_of_shuttle_wants_a_signature() -> None:

@@ -18,7 +18,7 @@ BAD_FILES = {
     "latin-1": (HEADER + "Ä,1,1\n".encode("latin-1"), "CSV", "BAD_ENCODING"),
     "utf-16": ((HEADER + ROW).decode().encode("utf-16"), "CSV", "BAD_ENCODING"),
     "bytes": (HEADER + b"A\x00,1,1\n", "CSV", "NUL_BYTE"),
-    "10 MB line": (HEADER + b"A" * 3_000_000, "CSV", "ROW_TOO_LONG"),
+    "long line": (HEADER + b"A" * 3_000_000, "CSV", "ROW_TOO_LONG"),
     "no json": (b'[{"sku": "A1"},', "JSON", "MALFORMED"),
     "no json lines": (b'{"sku": "A1"}\nnothing\n', "JSONL", "MALFORMED"),
     "zip bomb": (BOMB, "CSV", "ZIP_BOMB"),

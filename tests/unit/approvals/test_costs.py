@@ -1,6 +1,7 @@
 """What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema.md says."""
 
 from lib.approvals.interactions import Decision, Verb
+from lib.costs import pricing
 from tests.support.approvals import make_draft
 from tests.support.approvals_world import World
 
@@ -22,6 +23,9 @@ def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> No
     count("update_item", "write", lambda request: 1)
     count("transact_write_items", "write", lambda request: 2 * len(request["TransactItems"]))
 
+    handle, messages = world.worker.handle, []
+    world.worker.handle = lambda message: (messages.append(message), handle(message))
+
     of_hash = world.desk.submit(make_draft()).draft_hash
     world.settle()
     world.desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=of_hash, user="U0ANN", channel="C1"))
@@ -29,3 +33,5 @@ def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> No
 
     assert len(world.issues) == len(world.threads) == len(world.answers) == 1
     assert units == {"read": 36, "write": 23}
+    assert units == {"read": pricing.DRAFT_READS, "write": pricing.DRAFT_WRITES}
+    assert len(messages) == pricing.DRAFT_MESSAGES
