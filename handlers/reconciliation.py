@@ -284,7 +284,7 @@ def _report(run: _Run) -> None:
     if not run.request.dry_run:
         _store_record(run)
         for turn in run.turns:
-            _measure(turn)
+            _measure(turn, run.request)
     about = {"mode": run.request.mode.value, "dry_run": run.request.dry_run, "part": run.request.part}
     for turn in run.turns:
         changes = [f"{change.action} {change.issue_key}" for change in turn.changes[:_SHOWN_CHANGES]]
@@ -312,12 +312,14 @@ def _store_record(run: _Run) -> None:
         run.refused += [] if run.turns else [reason]
 
 
-def _measure(turn: Turn) -> None:
+def _measure(turn: Turn, request: Request) -> None:
     """Count what this invocation did: what those before it did, they have counted."""
     for name, number in asdict(turn.own_counts).items():
         metrics.count(f"Reconciliation{name.capitalize()}", number, project=turn.project)
     if turn.refused:
         metrics.count("ReconciliationRefused", len(turn.refused), project=turn.project)
+    if request.is_whole and not turn.continued:
+        metrics.count("ReconciliationRun", project=turn.project, mode=request.mode.value)
 
 
 def _entry(change: Change) -> dict[str, str]:
