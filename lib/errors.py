@@ -54,6 +54,10 @@ class AccessDeniedError(PermanentError):
     """The function's own role does not grant the AWS call."""
 
 
+class CredentialRefusedError(PermanentError):
+    """A service does not take the secret that it was given: it is wrong, revoked or rotated. Nothing happened."""
+
+
 class NotFoundError(PermanentError):
     """The thing named is not there."""
 
