@@ -60,6 +60,7 @@ def _check_deeply() -> dict[str, Any]:
             _logger.error("health_check_failed", check=check.name, detail=check.detail, latency_ms=round(check.latency_ms, 1))
         elif check.status is checks.Status.OK:
             metrics.count("HealthCheckPassed", check=check.name)
+    metrics.count("HealthReport")
     statuses = {check.name: check.status.value for check in report.checks}
     _logger.info("health_report", status="ok" if report.ok else "failed", checks=statuses)
     return report.as_json()

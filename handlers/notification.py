@@ -28,12 +28,21 @@ if TYPE_CHECKING:
 # waits before it tries a failed event again, so that the retry of a crashed attempt finds the claim free.
 CLAIM_LEASE = timedelta(seconds=50)
 
+
+@functools.cache
+def _secrets_manager() -> Any:
+    """The client, once something needs it: with ``sns`` alone and no request over HTTP nothing does."""
+    return aws.make_client("secretsmanager")
+
+
 _environment = NotificationEnvironment.read()
 _logger = Logger("notification")
 _dynamodb = aws.make_client("dynamodb")
 _enricher = Enricher(_dynamodb, _environment.lease_table_name, _logger)
 _delivery = Delivery(
-    make_channels(_environment), Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE), _logger
+    make_channels(_environment, _secrets_manager),
+    Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE),
+    _logger,
 )
 
 
@@ -110,5 +119,5 @@ def _http_app() -> "flask.Flask":
     from handlers import notification_http  # noqa: PLC0415 - Flask is for the few that come over HTTP
     from lib.secrets import Secret  # noqa: PLC0415
 
-    secret = Secret(aws.make_client("secretsmanager"), _environment.event_webhook_secret_arn)
+    secret = Secret(_secrets_manager(), _environment.event_webhook_secret_arn)
     return notification_http.make_app(process, secret, _logger)

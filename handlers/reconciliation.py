@@ -13,6 +13,7 @@ Two runs at a time (the schedule's and a person's) do no harm: every write goes 
 two states whoever writes it, a watermark only goes forward, and what one run has deleted the other finds deleted.
 """
 
+import functools
 import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -47,24 +48,28 @@ _MAX_TEXT = 500  # characters, in a run record
 _SHOWN_CHANGES = 100
 _NONE = Counts()
 
+
+class _Snapshots:
+    """Snapshots in the artifact bucket. Most runs have none to write."""
+
+    def write(self, name: str, data: bytes) -> None:
+        BucketSnapshots(_s3(), _environment.artifact_bucket_name).write(name, data)
+
+
 _environment = ReconciliationEnvironment.read()
 _logger = Logger("reconciliation")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
-_s3 = aws.make_client("s3", read_timeout_seconds=10)
-_lambda = aws.make_client("lambda", read_timeout_seconds=10)
-_work = WorkQueue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url)
 _api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
 _reader = IssueStore(_dynamodb, _environment.jira_issues_table_name)
 _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
-    snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
+    snapshots=_Snapshots(),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
-_records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +238,7 @@ def _leave_recomputes(turn: Turn, request: Request) -> None:
         stored = _reader.by_project(turn.project, after=key_range.after, through=key_range.through)
         swept = (key for key in _correlations.not_current(stored) if key not in already)
     try:
-        left = _work.send_recomputes(itertools.chain(changed, swept))
+        left = _work().send_recomputes(itertools.chain(changed, swept))
     except errors.SwitchboardError as error:
         metrics.count("CorrelationNotQueued")
         _logger.error("correlation_not_queued", error, project=turn.project)
@@ -274,7 +279,7 @@ def _hand_over(run: _Run, turns: Sequence[Turn]) -> None:
 def _invoke(function: str, request: Request) -> None:
     payload = request.to_payload()
     try:
-        _lambda.invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+        _lambda().invoke(FunctionName=function, InvocationType="Event", Payload=payload)
     except (ClientError, BotoCoreError) as error:
         raise aws.translate(error, "call the function again") from None
 
@@ -284,7 +289,7 @@ def _report(run: _Run) -> None:
     if not run.request.dry_run:
         _store_record(run)
         for turn in run.turns:
-            _measure(turn)
+            _measure(turn, run.request)
     about = {"mode": run.request.mode.value, "dry_run": run.request.dry_run, "part": run.request.part}
     for turn in run.turns:
         changes = [f"{change.action} {change.issue_key}" for change in turn.changes[:_SHOWN_CHANGES]]
@@ -305,19 +310,21 @@ def _store_record(run: _Run) -> None:
         for turn in run.turns
     ]
     try:
-        run.record = _records.write("reconciliation", run.id, issues, projects=projects, refused=run.reasons())
+        run.record = _records().write("reconciliation", run.id, issues, projects=projects, refused=run.reasons())
     except errors.SwitchboardError as error:
         reason = f"what was done is not on record: {error}"
         run.turns = [turn.refuse(f"{turn.project}: {reason}") for turn in run.turns]
         run.refused += [] if run.turns else [reason]
 
 
-def _measure(turn: Turn) -> None:
+def _measure(turn: Turn, request: Request) -> None:
     """Count what this invocation did: what those before it did, they have counted."""
     for name, number in asdict(turn.own_counts).items():
         metrics.count(f"Reconciliation{name.capitalize()}", number, project=turn.project)
     if turn.refused:
         metrics.count("ReconciliationRefused", len(turn.refused), project=turn.project)
+    if request.is_whole and not turn.continued:
+        metrics.count("ReconciliationRun", project=turn.project, mode=request.mode.value)
 
 
 def _entry(change: Change) -> dict[str, str]:
@@ -328,3 +335,26 @@ def _entry(change: Change) -> dict[str, str]:
 def _told(reason: str) -> str:
     """A reason as it leaves the function. Jira's own text may be in it, and who knows what in that."""
     return scrub(reason)[:_MAX_TEXT]
+
+
+# Clients that a run without changes, which is most of them, does without, made when they are first needed.
+
+
+@functools.cache
+def _s3() -> Any:
+    return aws.make_client("s3", read_timeout_seconds=10)
+
+
+@functools.cache
+def _lambda() -> Any:
+    return aws.make_client("lambda", read_timeout_seconds=10)
+
+
+@functools.cache
+def _work() -> WorkQueue:
+    return WorkQueue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url)
+
+
+@functools.cache
+def _records() -> RunRecords:
+    return RunRecords(_s3(), _environment.artifact_bucket_name, git_sha=_environment.git_sha)

@@ -271,5 +271,6 @@ def _sweep() -> dict[str, Any]:
     for failure, count in given_up.items():
         if count:
             metrics.count("JobGivenUp", count, failure=failure)
+    metrics.count("JobSweep")
     _logger.info("jobs_swept", given_up=given_up)
     return {"given_up": given_up}

@@ -15,6 +15,9 @@ _PHOENIX = ZoneInfo(TIMEZONE)
 _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
+LAST_EPOCH_MS = int((_LAST - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
+"""The last instant that every time zone can tell, in milliseconds since the Unix epoch: the end of 9999-12-30."""
+
 #: Tells the current instant, in UTC.
 Clock = Callable[[], datetime]
 

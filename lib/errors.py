@@ -54,6 +54,10 @@ class AccessDeniedError(PermanentError):
     """The function's own role does not grant the AWS call."""
 
 
+class CredentialRefusedError(PermanentError):
+    """A service does not take the secret that it was given: it is wrong, revoked or rotated. Nothing happened."""
+
+
 class NotFoundError(PermanentError):
     """The thing named is not there."""
 
@@ -91,7 +95,7 @@ class HttpAnswer:
     retry_after_seconds: int | None = None
 
 
-# First match wins, so that a subclass stands before its parent. 409 is never used: Jira retries it (DESIGN: HTTP answers).
+# First match wins, so that a subclass stands before its parent. 409 is never used: Jira would send the delivery again.
 _HTTP: tuple[tuple[type[SwitchboardError], HttpAnswer], ...] = (
     (UnauthenticatedError, HttpAnswer(401, "unauthenticated")),
     (PayloadTooLargeError, HttpAnswer(413, "too_large")),

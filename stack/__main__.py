@@ -17,6 +17,7 @@ sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve(
 import pulumi  # noqa: E402
 
 from stack import (  # noqa: E402
+    alarms,
     dashboard,
     entry_points,
     event_bus,
@@ -114,7 +115,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         channels=settings.notify_channels,
         projects=settings.jira_projects,
     )
-    alarm_arns = observability.create_alarms(watched, topics.create_alarm_topic(settings.alarm_email).arn)
+    alarm_arns = alarms.create(watched, topics.create_alarm_topic(settings.alarm_email).arn)
 
     return {
         "http_api_url": api.url,

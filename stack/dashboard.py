@@ -136,6 +136,11 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Failed", "Refused")),
         ),
         _graph(
+            "Reconciliation: runs that ended, by project",
+            region,
+            _each("reconciliation", "ReconciliationRun", "project", "mode"),
+        ),
+        _graph(
             "Our tables throttled, tried again",
             region,
             *(_line(own_metric(entry_point, "StoreThrottleRetry"), entry_point) for entry_point in storing),
@@ -165,7 +170,12 @@ def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
             region,
             *(_line(own_metric("shuttle", "ImportDurationMs", statistic), statistic) for statistic in ("p50", "p99")),
         ),
-        _graph("Jobs given up by the sweep, by reason", region, _each("shuttle", "JobGivenUp", "failure")),
+        _graph(
+            "Sweeps, and jobs given up by them, by reason",
+            region,
+            _line(own_metric("shuttle", "JobSweep"), "sweeps"),
+            _each("shuttle", "JobGivenUp", "failure"),
+        ),
     ]
 
 
@@ -187,12 +197,14 @@ def _work_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
 
 def _health_graph(region: pulumi.Output[str]) -> Json:
     return _graph(
-        "Health checks, by check", region, *(_each("health", f"HealthCheck{what}", "check") for what in ("Failed", "Passed"))
+        "Health reports, and checks by what they came to",
+        region,
+        _line(own_metric("health", "HealthReport"), "reports"),
+        *(_each("health", f"HealthCheck{what}", "check") for what in ("Failed", "Passed")),
     )
 
 
 def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
-    queues = {f"{function.entry_point} failures": function.failures for function in watched.functions if function.failures}
     return [
         _graph(
             "Functions: invocations, errors, throttles",
@@ -215,7 +227,12 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
         _graph(
             "Events that wait for a person",
             region,
-            *(_line(queue_depth(queue), name) for name, queue in {**queues, **watched.dead_letters}.items()),
+            *(_line(queue_depth(queue), name) for name, queue in {**watched.failure_queues, **watched.dead_letters}.items()),
+            *(
+                _line(function_metric(function, "DestinationDeliveryFailures"), f"{function.entry_point} lost")
+                for function in watched.functions
+                if function.failures
+            ),
         ),
         _graph(
             "HTTP API: requests and errors",

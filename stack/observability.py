@@ -1,10 +1,9 @@
-"""What is watched, and the alarms. docs/observability.md explains each metric, docs/runbooks/ what to do about an alarm."""
+"""What is watched, and by which metrics: what alarms and dashboard are made of. docs/observability.md explains each metric."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
 
 import pulumi
-import pulumi_aws as aws
 
 from stack.function import METRICS_NAMESPACE, Function
 from stack.http_api import HttpApi
@@ -38,17 +37,6 @@ class Metric:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Alarm:
-    """When a metric is a case for a person: above ``limit`` in ``periods`` periods of 5 minutes on end."""
-
-    name: str
-    meaning: str
-    metric: Metric
-    limit: float = 0
-    periods: int = 1
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """What the stack consists of, as far as it is watched.
 
@@ -70,51 +58,10 @@ class Watched:
     channels: Sequence[str]
     projects: Sequence[str]
 
-
-def alarms(watched: Watched) -> list[Alarm]:
-    """Every alarm there is to be."""
-    queues = {f"{function.entry_point}-failures": function.failures for function in watched.functions if function.failures}
-    return [
-        *(alarm for function in watched.functions for alarm in _function_alarms(function)),
-        *(_depth_alarm(name, queue) for name, queue in {**queues, **watched.dead_letters}.items()),
-        *(_age_alarm(name, queue) for name, queue in watched.work_queues.items()),
-        *(alarm for name, table in watched.tables.items() for alarm in _table_alarms(name, table)),
-        *(_channel_alarm(channel) for channel in watched.channels),
-        *(alarm for project in watched.projects for alarm in _project_alarms(project)),
-        *(_health_alarm(check) for check in HEALTH_CHECKS),
-        Alarm(
-            name="enrichment-latency",
-            meaning=f"The slowest 1 % of lease look-ups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
-            metric=ENRICHMENT_LATENCY,
-            limit=ENRICHMENT_P99_LIMIT_MS,
-            periods=3,
-        ),
-        *(_not_queued_alarm(entry_point) for entry_point in ("webhooks", "reconciliation")),
-        Alarm(
-            name="issue-creation-failed",
-            meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
-            metric=own_metric("jira_worker", "IssueCreation", outcome="failed"),
-        ),
-        Alarm(
-            name="import-worker-lost",
-            meaning="An import was given up because its worker died: docs/runbooks/jobs.md",
-            metric=own_metric("shuttle", "JobGivenUp", failure="WORKER_LOST"),
-        ),
-        Alarm(
-            name="http-server-errors",
-            meaning="The HTTP API answered with server errors: senders retry, and lose the event if it goes on",
-            metric=http_metric(watched.http_api, "5xx"),
-        ),
-    ]
-
-
-def create_alarms(watched: Watched, topic_arn: pulumi.Input[str]) -> list[pulumi.Output[str]]:
-    """Create the alarms of ``watched``; each tells ``topic_arn`` when it goes off and when it is over.
-
-    Returns:
-        Their ARNs.
-    """
-    return [_create_alarm(alarm, topic_arn).arn for alarm in alarms(watched)]
+    @property
+    def failure_queues(self) -> dict[str, Queue]:
+        """The queues of what functions failed on, by their logical names."""
+        return {f"{function.entry_point}-failures": function.failures for function in self.functions if function.failures}
 
 
 def own_metric(entry_point: str, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
@@ -151,110 +98,3 @@ def http_metric(api: HttpApi, name: str, statistic: str = "Sum") -> Metric:
 
 def _queue_metric(queue: Queue | WorkQueue, name: str) -> Metric:
     return Metric(namespace="AWS/SQS", name=name, dimensions={"QueueName": queue.name}, statistic="Maximum")
-
-
-def _create_alarm(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.MetricAlarm:
-    metric = alarm.metric
-    is_percentile = metric.statistic.startswith("p")
-    return aws.cloudwatch.MetricAlarm(
-        alarm.name,
-        alarm_description=alarm.meaning,
-        namespace=metric.namespace,
-        metric_name=metric.name,
-        dimensions=metric.dimensions,
-        statistic=None if is_percentile else metric.statistic,
-        extended_statistic=metric.statistic if is_percentile else None,
-        comparison_operator="GreaterThanThreshold",
-        threshold=alarm.limit,
-        period=PERIOD_SECONDS,
-        evaluation_periods=alarm.periods,
-        treat_missing_data="notBreaching",  # nothing happened is no fault
-        alarm_actions=[topic_arn],
-        ok_actions=[topic_arn],
-    )
-
-
-ENRICHMENT_LATENCY = own_metric("notification", "EnrichmentQueryLatencyMs", "p99")
-
-
-def _function_alarms(function: Function) -> list[Alarm]:
-    return [
-        Alarm(
-            name=f"{function.entry_point}-errors",
-            meaning=f"The function {function.entry_point} failed: its log says why",
-            metric=function_metric(function, "Errors"),
-        ),
-        Alarm(
-            name=f"{function.entry_point}-throttles",
-            meaning=f"The function {function.entry_point} was refused for want of concurrency in this account",
-            metric=function_metric(function, "Throttles"),
-        ),
-    ]
-
-
-def _depth_alarm(name: str, queue: Queue) -> Alarm:
-    return Alarm(
-        name=f"{name}-depth",
-        meaning=f"Events lie in the queue {name}: nobody else will handle them",
-        metric=queue_depth(queue),
-    )
-
-
-def _age_alarm(name: str, queue: WorkQueue) -> Alarm:
-    return Alarm(
-        name=f"{name}-age",
-        meaning=f"Work lies in the queue {name} for more than {OLDEST_WORK_LIMIT_SECONDS // 60} minutes: it fails, or piles up",
-        metric=queue_age(queue),
-        limit=OLDEST_WORK_LIMIT_SECONDS,
-    )
-
-
-def _table_alarms(name: str, table: Table) -> list[Alarm]:
-    kinds = ["Read"] if table.read_only else ["Read", "Write"]
-    return [
-        Alarm(
-            name=f"{name}-{kind.lower()}-throttles",
-            meaning=f"DynamoDB throttled {kind.lower()}s of the table {name}",
-            metric=table_metric(table, f"{kind}ThrottleEvents"),
-        )
-        for kind in kinds
-    ]
-
-
-def _channel_alarm(channel: str) -> Alarm:
-    return Alarm(
-        name=f"{channel}-notifications-failed",
-        meaning=f"Notifications could not be sent by the channel {channel}",
-        metric=own_metric("notification", "NotificationFailed", channel=channel),
-    )
-
-
-def _project_alarms(project: str) -> list[Alarm]:
-    return [
-        Alarm(
-            name=f"{project}-reconciliation-refused",
-            meaning=f"The reconciliation of the project {project} did less than it should: its log says why",
-            metric=own_metric("reconciliation", "ReconciliationRefused", project=project),
-        ),
-        Alarm(
-            name=f"{project}-reconciliation-failed",
-            meaning=f"Issues of the project {project} could not be reconciled",
-            metric=own_metric("reconciliation", "ReconciliationFailed", project=project),
-        ),
-    ]
-
-
-def _health_alarm(check: str) -> Alarm:
-    return Alarm(
-        name=f"health-{check.replace('_', '-')}",
-        meaning=f"The health check {check} failed: the log of the function health says what is wrong",
-        metric=own_metric("health", "HealthCheckFailed", check=check),
-    )
-
-
-def _not_queued_alarm(entry_point: str) -> Alarm:
-    return Alarm(
-        name=f"{entry_point}-correlation-not-queued",
-        meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep ends well",
-        metric=own_metric(entry_point, "CorrelationNotQueued"),
-    )

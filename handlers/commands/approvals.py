@@ -4,17 +4,14 @@ What people read goes to standard output as a table, or as JSON lines with ``--j
 """
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from handlers.commands import console
 from lib import clock, errors
 from lib.approvals import drafts as draft_rules
 from lib.approvals.operations import JiraOperationStore
@@ -30,8 +27,6 @@ Kind = TypeVar("Kind", bound=Environment)
 
 TIMEOUT_SECONDS = 30.0
 _NO_LEASE = timedelta(0)  # nothing is claimed from here
-_WIDTH_OF_A_FILE = 160
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Deployment(Protocol):
@@ -198,7 +193,7 @@ def as_plain_json(operation: Operation) -> dict[str, Any]:
 def _show(found: Iterable[Operation], as_json: bool) -> None:
     if as_json:
         for operation in found:
-            click.echo(json.dumps(as_plain_json(operation)))
+            console.print_json(as_plain_json(operation))
         return
     columns = (
         "session_id",
@@ -211,16 +206,15 @@ def _show(found: Iterable[Operation], as_json: bool) -> None:
         "updated_at",
         "error_message",
     )
-    table = Table("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
+    table = console.table("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
     for operation in found:
         row = as_plain_json(operation) | {"draft_hash": operation.draft_hash[:8]}
-        table.add_row(*(Text(_plain(str(row[name] or ""))) for name in columns))
-    console = Console(highlight=False)
-    (console if console.is_terminal else Console(highlight=False, width=_WIDTH_OF_A_FILE)).print(table)
+        table.add_row(*(console.plain(row[name] or "") for name in columns))
+    console.out().print(table)
 
 
 def _tell(name: str, value: str) -> None:
-    click.echo(f"{name:<10}{_plain(value)}")
+    click.echo(f"{name:<10}{console.plain(value)}")
 
 
 def _start_of(day: str | None) -> datetime:
@@ -241,8 +235,3 @@ def _table(deployment: Deployment) -> OperationsTable:
 
 def _operations(deployment: Deployment) -> JiraOperationStore:
     return JiraOperationStore(_table(deployment), lease=_NO_LEASE)
-
-
-def _plain(text: str) -> str:
-    """Text from outside, with nothing in it that a terminal would obey."""
-    return _UNPRINTABLE.sub("·", text)

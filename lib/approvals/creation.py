@@ -44,10 +44,14 @@ class Outcome(enum.Enum):
 
     CREATED = "created"
     FOUND = "found"
+    SECOND = "second"
+    """There is an issue more than there should be: a person has to close it."""
     DUPLICATE = "duplicate"
     REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    STUCK = "stuck"
+    """Jira's search failed so often that nobody looks any more: a person has to ask for it."""
     WAITING = "waiting"
 
 
@@ -181,7 +185,8 @@ class IssueCreator:
             pause = self._policy.retry_delays[min(tries, len(self._policy.retry_delays) - 1)]
             again = LookForMarker(session_id=operation.session_id, draft_hash=operation.draft_hash, tries=tries + 1)
             self._send(again, _seconds(pause))
-        return Outcome.UNKNOWN
+            return Outcome.UNKNOWN
+        return Outcome.STUCK
 
     def _give_up(self, operation: OperationId) -> Outcome:
         self._operations.give_up(
@@ -263,6 +268,7 @@ class IssueCreator:
             self._logger.error(
                 "second_issue_created", None, session_id=operation.session_id, issue_key=jira_key, stands=standing
             )
+            outcome = Outcome.SECOND
         self._spread(operation, standing)
         return outcome
 

@@ -178,15 +178,8 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        return self._settle(
-            operation,
-            "SET #status = :failed, error_message = :error, updated_at = :now, settled_at = :now, expires_at = :ttl "
-            "REMOVE posted_at",
-            "#status = :pending AND claim_owner = :owner",
-            {**_statuses("pending", "failed"), ":owner": {"S": owner}, ":error": _error(error)},
-            state=SessionState.FAILED,
-            now=self._now(),
-        )
+        condition = "#status = :pending AND claim_owner = :owner"
+        return self._fail(operation, error, condition, {**_statuses("pending"), ":owner": {"S": owner}}, done_with="posted_at")
 
     def give_up(self, operation: OperationId, error: str, *, looks_needed: int) -> bool:
         """Record that an operation of unknown outcome was looked for in vain, and is left to a person.
@@ -194,15 +187,9 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        return self._settle(
-            operation,
-            "SET #status = :failed, error_message = :error, updated_at = :now, settled_at = :now, expires_at = :ttl "
-            "REMOVE next_look_at",
-            "#status = :unknown AND looks >= :looks_needed",
-            {**_statuses("failed", "unknown"), ":looks_needed": {"N": str(looks_needed)}, ":error": _error(error)},
-            state=SessionState.FAILED,
-            now=self._now(),
-        )
+        condition = "#status = :unknown AND looks >= :looks_needed"
+        values = {**_statuses("unknown"), ":looks_needed": {"N": str(looks_needed)}}
+        return self._fail(operation, error, condition, values, done_with="next_look_at")
 
     def mark_unknown(self, operation: OperationId, error: str, *, owner: str | None, next_look_at: datetime) -> bool:
         """Record that the issue may exist. Without an ``owner``: of a claim whose lease ended after the request went out.
@@ -327,6 +314,17 @@ class JiraOperationStore:
                     ":end": {"S": clock.canonical(end)},
                 },
             )
+        )
+
+    def _fail(self, operation: OperationId, error: str, condition: str, values: Item, *, done_with: str) -> bool:
+        return self._settle(
+            operation,
+            "SET #status = :failed, error_message = :error, updated_at = :now, settled_at = :now, expires_at = :ttl "
+            f"REMOVE {done_with}",
+            condition,
+            {**values, **_statuses("failed"), ":error": _error(error)},
+            state=SessionState.FAILED,
+            now=self._now(),
         )
 
     def _settle(

@@ -15,7 +15,8 @@ from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
 from lib.approvals.tracker import is_dry
-from lib.approvals.wording import escape, issue_link, mention
+from lib.approvals.wording import issue_link, mention
+from lib.slack import escape
 
 Block = dict[str, Any]
 

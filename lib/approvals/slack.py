@@ -5,11 +5,10 @@ Used by the worker only: the SDK is imported when the first call is made.
 
 import http.client
 import logging
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from lib import errors
+from lib import errors, slack
 from lib.approvals.posting import Posted
 from lib.approvals.preview import Block, Preview
 from lib.secrets import Secret
@@ -20,16 +19,6 @@ TIMEOUT_SECONDS = 5
 _SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
 
 Result = TypeVar("Result")
-
-_CODE = re.compile(r"[a-z_]{1,60}")
-_GONE = frozenset({"message_not_found", "cant_update_message", "expired_url", "used_url", "no_active_hooks"})
-_TRANSIENT = frozenset({"ratelimited", "rate_limited", "service_unavailable", "team_added_to_org"})
-_UNCLEAR = frozenset({"internal_error", "fatal_error", "request_timeout"})
-_BAD_CREDENTIALS = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"})
-
-
-class _CredentialRefusedError(errors.PermanentError):
-    """Slack does not take the token: nothing happened."""
 
 
 class SlackChat:
@@ -105,12 +94,12 @@ class SlackChat:
         if answer.status_code in {404, 410}:
             raise errors.NotFoundError("could not answer a click: the URL is used up or too old")
         if answer.status_code >= 400:
-            raise _of_status(answer.status_code, "answer a click")
+            raise slack.refusal("answer a click", answer.status_code)
 
     def _call(self, doing: str, call: Callable[[Any], Any]) -> Any:
         try:
             return self._call_once(doing, call)
-        except _CredentialRefusedError:
+        except errors.CredentialRefusedError:
             if not self._token.refresh():
                 raise
         return self._call_once(doing, call)
@@ -134,32 +123,10 @@ def _translated(doing: str, call: Callable[[], Result]) -> Result:
     try:
         return call()
     except SlackApiError as error:
-        raise _of_answer(error.response, doing) from None
+        response = error.response
+        code = response.get("error") if hasattr(response, "get") else None
+        raise slack.refusal(doing, int(getattr(response, "status_code", 0) or 0), code) from None
     except TimeoutError:
         raise errors.DeadlineExceededError(f"could not {doing}: Slack did not answer in time") from None
     except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
         raise errors.ConnectionLostError(f"could not {doing}: {type(error).__name__}") from None
-
-
-def _of_answer(response: Any, doing: str) -> errors.SwitchboardError:
-    given = response.get("error") if hasattr(response, "get") else None
-    # The SDK puts a body that is no JSON where the error's name is.
-    code = given if isinstance(given, str) and _CODE.fullmatch(given) else ""
-    status = int(getattr(response, "status_code", 0) or 0)
-    text = f"could not {doing}: Slack says {code or status}"
-    if code in _BAD_CREDENTIALS:
-        return _CredentialRefusedError(text)
-    if code in _GONE:
-        return errors.NotFoundError(text)
-    if code in _TRANSIENT or status == 429:
-        return errors.ThrottledError(text)
-    if not code or code in _UNCLEAR or status >= 500:
-        return errors.ConnectionLostError(text)
-    return errors.PermanentError(text)
-
-
-def _of_status(status: int, doing: str) -> errors.SwitchboardError:
-    text = f"could not {doing}: Slack answered {status}"
-    if status == 429:
-        return errors.ThrottledError(text)
-    return errors.ConnectionLostError(text) if status >= 500 else errors.PermanentError(text)

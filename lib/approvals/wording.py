@@ -11,6 +11,7 @@ from lib import clock
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.records import Approval, Operation, OperationStatus, View
 from lib.approvals.tracker import is_dry
+from lib.slack import escape
 
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 
@@ -50,15 +51,6 @@ def answer(  # noqa: PLR0911 - one a verdict
 def mention(user: str) -> str:
     """A person as Slack shows them: a mention of a user ID, and any other name as text."""
     return f"<@{user}>" if _SLACK_USER.fullmatch(user) else f"@{escape(user.lstrip('@'))}"
-
-
-def escape(text: str) -> str:
-    """``text`` so that nothing in it is a link or a mention
-    (https://docs.slack.dev/messaging/formatting-message-text#escaping).
-
-    What remains is Slack's own marks, such as ``*bold*``, which can do no more than look odd.
-    """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def issue_url(jira_base_url: str, jira_key: str) -> str:

@@ -9,11 +9,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from lib import errors
-
-# The latest instant of year 9999, the last that an ISO date can tell.
-_MAX_EPOCH_MS = 253_402_214_399_999
-"""The end of 9999-12-30: the last day of the calendar can't be told in every time zone (lib/clock.py)."""
+from lib import clock, errors
 
 
 def read_object(body: bytes) -> dict[str, Any]:
@@ -101,7 +97,7 @@ def epoch_ms(parent: Mapping[str, Any], name: str) -> int | None:
     value = parent.get(name)
     if value is None:
         return None
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_EPOCH_MS:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= clock.LAST_EPOCH_MS:
         raise errors.InvalidInputError(f"{name} is not a time in milliseconds")
     return value
 

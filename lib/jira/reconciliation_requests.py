@@ -58,6 +58,11 @@ class Request:
     run_id: str = ""
     part: int = 1
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is about whole projects, and not about a range of one."""
+        return self.sweep is None or self.sweep.key_range == KeyRange(self.sweep.key_range.project)
+
     def continued(self, run_id: str, projects: tuple[str, ...], sweep: Checkpoint | None) -> "Request":
         """The request that goes on with ``projects``, the first of which stands at ``sweep``.
 

@@ -5,7 +5,7 @@ configuration it says when it sends: a channel that is set up wrong must not kee
 """
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from lib import aws, errors
 from lib.environment import CHANNELS, NotificationEnvironment
@@ -15,10 +15,6 @@ from lib.secrets import Secret
 
 class NoRecipientError(errors.PermanentError):
     """The channel writes to the lease's owner, and the event names none."""
-
-
-class CredentialRefusedError(errors.PermanentError):
-    """The service does not take the secret: it is wrong, revoked or rotated."""
 
 
 class Channel(Protocol):
@@ -35,15 +31,19 @@ class Channel(Protocol):
         """
 
 
-def make_channels(environment: NotificationEnvironment) -> dict[str, Channel]:
+def make_channels(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> dict[str, Channel]:
     """The channels of ``NOTIFY_CHANNELS`` by name, in that order, each with the clients it needs.
 
     With a bot token and an incoming webhook both configured, Slack is told by the bot: only its messages can be edited.
 
+    Args:
+        environment: of the function.
+        secrets_manager: makes the Secrets Manager client, or hands over the one there is; asked for by channels with a secret.
+
     Raises:
         ConfigurationError: a name is none of ``CHANNELS``.
     """
-    makers: dict[str, Callable[[NotificationEnvironment], Channel]] = {
+    makers: dict[str, Callable[[NotificationEnvironment, Callable[[], Any]], Channel]] = {
         "sns": _sns,
         "slack": _slack,
         "govuk_notify": _govuk_notify,
@@ -52,7 +52,7 @@ def make_channels(environment: NotificationEnvironment) -> dict[str, Channel]:
         if name not in makers:
             known = ", ".join(CHANNELS)
             raise errors.ConfigurationError(f"NOTIFY_CHANNELS names {name[:40]!r}, which is no channel; there are {known}")
-    return {name: makers[name](environment) for name in environment.notify_channels}
+    return {name: makers[name](environment, secrets_manager) for name in environment.notify_channels}
 
 
 def send_with(secret: Secret, send: Callable[[str], None]) -> None:
@@ -64,33 +64,29 @@ def send_with(secret: Secret, send: Callable[[str], None]) -> None:
     """
     try:
         send(secret.current().strip())  # a line end gets into a secret easily and belongs to none
-    except CredentialRefusedError:
+    except errors.CredentialRefusedError:
         if not secret.refresh():
             raise
         send(secret.current().strip())
 
 
-def _sns(environment: NotificationEnvironment) -> Channel:
+def _sns(environment: NotificationEnvironment, _: Callable[[], Any]) -> Channel:
     from lib.notify.sns import Sns  # noqa: PLC0415 - only the channels in use
 
     return Sns(aws.make_client("sns"), environment.notification_topic_arn)
 
 
-def _slack(environment: NotificationEnvironment) -> Channel:
+def _slack(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:
     from lib.notify.slack import SlackBot, SlackWebhook  # noqa: PLC0415 - only the channels in use
 
     if environment.slack_bot_token_arn:
-        token = _secret(environment.slack_bot_token_arn)
+        token = Secret(secrets_manager(), environment.slack_bot_token_arn)
         return SlackBot(token, environment.slack_channel, environment.slack_api_url)
-    return SlackWebhook(_secret(environment.slack_webhook_url_arn))
+    return SlackWebhook(Secret(secrets_manager(), environment.slack_webhook_url_arn))
 
 
-def _govuk_notify(environment: NotificationEnvironment) -> Channel:
+def _govuk_notify(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:
     from lib.notify.govuk import GovukNotify  # noqa: PLC0415 - only the channels in use
 
-    key = _secret(environment.govuk_notify_api_key_arn)
+    key = Secret(secrets_manager(), environment.govuk_notify_api_key_arn)
     return GovukNotify(key, environment.govuk_notify_template_id, environment.govuk_notify_url)
-
-
-def _secret(arn: str) -> Secret:
-    return Secret(aws.make_client("secretsmanager"), arn)

@@ -15,7 +15,7 @@ from notifications_python_client.notifications import NotificationsAPIClient
 from urllib3.exceptions import NewConnectionError
 
 from lib import errors, log
-from lib.notify.channels import CredentialRefusedError, NoRecipientError, send_with
+from lib.notify.channels import NoRecipientError, send_with
 from lib.notify.message import Message
 from lib.secrets import Secret
 
@@ -104,7 +104,7 @@ def _refuse(error: HTTPError) -> NoReturn:
     if status >= 500:
         raise errors.ConnectionLostError(text) from None
     if status in {401, 403}:
-        raise CredentialRefusedError(text) from None
+        raise errors.CredentialRefusedError(text) from None
     raise errors.PermanentError(text) from None
 
 

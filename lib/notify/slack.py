@@ -19,10 +19,11 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
-from lib import errors
-from lib.notify.channels import CredentialRefusedError, send_with
+from lib import errors, slack
+from lib.notify.channels import send_with
 from lib.notify.message import Message
 from lib.secrets import Secret
+from lib.slack import escape
 
 TIMEOUT_SECONDS = 5
 MAX_HEADER_CHARACTERS = 150
@@ -33,14 +34,6 @@ MAX_FIELDS = 10
 
 # The SDK logs what it sends, the webhook's URL included, and logs as text; what matters is in the errors raised here.
 _SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
-
-_CODE = re.compile(r"[a-z_]{1,60}")
-_THROTTLES = {"ratelimited", "rate_limited", "message_limit_exceeded"}
-_BAD_CREDENTIALS = {"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"}
-_BAD_WEBHOOKS = {"no_service", "no_active_hooks", "no_team", "invalid_token"}
-_AWAY = {"service_unavailable", "request_timeout", "team_added_to_org"}
-# "It's possible some aspect of the operation succeeded before the error was raised."
-_HALF_WAY = {"internal_error", "fatal_error", "rollup_error"}
 
 
 class SlackBot:
@@ -75,7 +68,8 @@ class SlackBot:
             )
         except SlackApiError as error:
             data = error.response.data
-            _refuse(error.response.status_code, data.get("error") if isinstance(data, dict) else None)
+            code = data.get("error") if isinstance(data, dict) else None
+            raise slack.refusal("send the message", error.response.status_code, code) from None
         except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
             _no_answer(error)
 
@@ -101,14 +95,9 @@ class SlackWebhook:
         except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
             _no_answer(error)
         if answer.status_code != 200:
-            _refuse(answer.status_code, answer.body.strip())
+            raise slack.refusal("send the message", answer.status_code, answer.body.strip())
         if not _says_ok(answer.body):
             raise errors.PermanentError("what answers at the webhook's URL is not Slack")
-
-
-def escape(text: str) -> str:
-    """``text`` without Slack's control characters. Everything that Slack reads as more than text begins with ``<``."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def fallback(message: Message) -> str:
@@ -152,21 +141,6 @@ def _says_ok(body: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(answer, dict) and answer.get("ok") is True
-
-
-def _refuse(status: int, code: object) -> NoReturn:
-    """Raise what an answer of Slack other than ok means."""
-    known = code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-    text = f"Slack refused the message: {known or f'HTTP {status}'}"
-    if status == 429 or known in _THROTTLES:
-        raise errors.ThrottledError(text) from None
-    if known in _AWAY or status == 503:
-        raise errors.UnavailableError(text) from None
-    if known in _HALF_WAY or status >= 500:
-        raise errors.ConnectionLostError(text) from None
-    if known in _BAD_CREDENTIALS | _BAD_WEBHOOKS:
-        raise CredentialRefusedError(text) from None
-    raise errors.PermanentError(text) from None
 
 
 def _no_answer(error: Exception) -> NoReturn:

@@ -8,7 +8,7 @@ import pytest
 
 from lib import errors
 from lib.notify import govuk
-from lib.notify.channels import CredentialRefusedError, NoRecipientError
+from lib.notify.channels import NoRecipientError
 from lib.notify.govuk import GovukNotify as Channel
 from lib.secrets import Secret
 from stack.local.standins.govuk_notify import GovukNotify, Template
@@ -97,8 +97,8 @@ def test_one_connection_and_client_serve_many_messages(standin: Served[GovukNoti
     ("status", "meaning"),
     [
         (400, errors.PermanentError),
-        (401, CredentialRefusedError),
-        (403, CredentialRefusedError),
+        (401, errors.CredentialRefusedError),
+        (403, errors.CredentialRefusedError),
         (404, errors.PermanentError),
         (429, errors.ThrottledError),
         (500, errors.ConnectionLostError),
@@ -157,7 +157,7 @@ def test_an_answer_that_cannot_be_read_is_ambiguous(standin: Served[GovukNotify]
 
 def test_a_key_of_another_service_or_with_another_secret_is_refused(standin: Served[GovukNotify]) -> None:
     for key in (f"x-{SECRET}-{SECRET}", f"x-{SERVICE}-{SERVICE}"):
-        with pytest.raises(CredentialRefusedError, match="AuthError: Invalid token"):
+        with pytest.raises(errors.CredentialRefusedError, match="AuthError: Invalid token"):
             channel(standin.url, key).send(message())
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from lib import errors
 from lib.notify import slack as slack_module
-from lib.notify.channels import CredentialRefusedError
 from lib.notify.slack import SlackBot, SlackWebhook
 from lib.secrets import Secret
 from stack.local.standins.slack import Slack
@@ -116,9 +115,9 @@ def _strings(value: Any) -> list[str]:
         ("not_in_channel", errors.PermanentError),
         ("is_archived", errors.PermanentError),
         ("missing_scope", errors.PermanentError),
-        ("invalid_auth", CredentialRefusedError),
-        ("token_revoked", CredentialRefusedError),
-        ("account_inactive", CredentialRefusedError),
+        ("invalid_auth", errors.CredentialRefusedError),
+        ("token_revoked", errors.CredentialRefusedError),
+        ("account_inactive", errors.CredentialRefusedError),
         ("ratelimited", errors.ThrottledError),
         ("service_unavailable", errors.UnavailableError),
         ("internal_error", errors.ConnectionLostError),
@@ -136,7 +135,7 @@ def test_each_error_of_the_web_api_has_its_meaning(standin: Served[Slack], code:
 @pytest.mark.parametrize(
     ("code", "meaning"),
     [
-        ("no_service", CredentialRefusedError),
+        ("no_service", errors.CredentialRefusedError),
         ("channel_is_archived", errors.PermanentError),
         ("action_prohibited", errors.PermanentError),
         ("invalid_payload", errors.PermanentError),
@@ -172,7 +171,7 @@ def test_each_http_status_has_its_meaning(standin: Served[Slack], channel: str, 
 
 
 def test_a_wrong_token_is_refused_and_a_wrong_channel_too(standin: Served[Slack]) -> None:
-    with pytest.raises(CredentialRefusedError, match="invalid_auth"):
+    with pytest.raises(errors.CredentialRefusedError, match="invalid_auth"):
         bot(standin.url, token="xoxb-another").send(message())
     with pytest.raises(errors.PermanentError, match="channel_not_found"):
         bot(standin.url, channel="#elsewhere").send(message())

@@ -95,7 +95,7 @@ def test_an_answer_by_the_api_names_the_person(slack) -> None:
         ((200, {"ok": False, "error": "message_not_found"}, {}), errors.NotFoundError),
         ((429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "1"}), errors.ThrottledError),
         ((200, {"ok": False, "error": "internal_error"}, {}), errors.AmbiguousError),
-        ((503, b"upstream", {"Content-Type": "text/html"}), errors.AmbiguousError),
+        ((502, b"upstream", {"Content-Type": "text/html"}), errors.AmbiguousError),
         ((200, b"{cut", {}), errors.AmbiguousError),
         (None, errors.AmbiguousError),
     ],

@@ -1,47 +1,34 @@
 """Alarms and dashboard: each watches something that exists, by a metric that somebody writes."""
 
-import ast
-import dataclasses
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from handlers.commands.deployment import ENTRY_POINTS
+from lib.approvals.creation import Outcome
 from lib.environment import CHANNELS, HealthEnvironment
 from lib.health import run_checks
-from lib.jira.progress import Counts
+from lib.leases.enrichment import Reason
+from lib.shuttle.jobs import WORKER_LOST
+from stack.alarms import LASTING_FAILURES
 from stack.observability import HEALTH_CHECKS
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare
+from tests.support.emitted_metrics import Written, emitted_metrics
+from tests.support.pulumi_graph import EVERYTHING, Graph, declare
 
-ROOT = Path(__file__).resolve().parents[2]
 ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
-EVERYTHING = (
-    {
-        **JIRA_CONFIG,
-        "notifyChannels": ",".join(CHANNELS),
-        "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
-    },
-    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
-)
-
-# Whose metrics the modules write that are no entry point and write any. A handler writes its own.
-WRITERS = {
-    "lib/leases/enrichment.py": "notification",
-    "lib/notify/delivery.py": "notification",
-    "handlers/approval_work.py": "jira_worker",
-}
-# What the names of metrics that are put together in the code end in.
-ENDINGS = {"Reconciliation": [field.name.capitalize() for field in dataclasses.fields(Counts)]}
-
-Written = tuple[str, frozenset[str]]
-"""A way to write a metric: the function that does, and its dimensions beside ``service``."""
-
-# Metrics that AWS writes, by namespace, and the type of resource that their dimension names.
+# Metrics that AWS writes, by namespace, and the type of resource that their dimension names. Sources:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
 AWS_METRICS = {
-    "AWS/Lambda": ("FunctionName", "aws:lambda/function:Function", {"Invocations", "Errors", "Throttles", "Duration"}),
+    "AWS/Lambda": (
+        "FunctionName",
+        "aws:lambda/function:Function",
+        {"Invocations", "Errors", "Throttles", "Duration", "DestinationDeliveryFailures"},
+    ),
     "AWS/SQS": ("QueueName", "aws:sqs/queue:Queue", {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}),
     "AWS/DynamoDB": (
         "TableName",
@@ -49,39 +36,6 @@ AWS_METRICS = {
         {"ReadThrottleEvents", "WriteThrottleEvents", "ConsumedReadCapacityUnits", "ConsumedWriteCapacityUnits"},
     ),
 }
-
-
-def emitted_metrics() -> dict[str, set[Written]]:
-    """Who writes each metric with which dimensions, by the metric's name, read from the code itself."""
-    found: dict[str, set[Written]] = {}
-    for file in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]:
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if (
-                isinstance(node, ast.Call)
-                and isinstance(node.func, ast.Attribute)
-                and node.func.attr in {"count", "milliseconds"}
-                and isinstance(node.func.value, ast.Name)
-                and node.func.value.id == "metrics"
-            ):
-                dimensions = frozenset(each.arg or "" for each in node.keywords)
-                for name in names_of(node.args[0]):
-                    found.setdefault(name, set()).add((writer(file), dimensions))
-    return found
-
-
-def names_of(argument: ast.expr) -> list[str]:
-    """The names that a metric's first argument can come to: a text, or a text with one of the known endings."""
-    if isinstance(argument, ast.JoinedStr):
-        [beginning, _] = argument.values
-        assert isinstance(beginning, ast.Constant)
-        return [f"{beginning.value}{ending}" for ending in ENDINGS[str(beginning.value)]]
-    assert isinstance(argument, ast.Constant)
-    return [str(argument.value)]
-
-
-def writer(file: Path) -> str:
-    name = file.relative_to(ROOT).as_posix()
-    return WRITERS.get(name) or (file.stem if name.startswith("handlers/") else WRITERS[name])
 
 
 def alarm(graph: Graph, name: str) -> dict[str, Any]:
@@ -111,14 +65,61 @@ def test_every_alarm_watches_a_metric_that_is_written_of_something_that_exists()
         check_metric(graph, each.inputs["namespace"], each.inputs["metricName"], each.inputs["dimensions"])
 
 
-def test_every_alarm_tells_the_alarm_topic_both_ways_and_takes_silence_for_health() -> None:
-    graph = declare()
+def test_every_alarm_tells_the_alarm_topic_both_ways() -> None:
+    graph = declare(*EVERYTHING)
     topic = graph.arn("aws:sns/topic:Topic", "alarms")
 
     for each in graph.all(ALARM):
         assert each.inputs["alarmActions"] == each.inputs["okActions"] == [topic]
-        assert each.inputs["treatMissingData"] == "notBreaching"
-        assert each.inputs["alarmDescription"]
+
+
+def test_silence_is_a_fault_of_what_runs_by_the_clock_and_of_nothing_else() -> None:
+    alarms = declare(*EVERYTHING).all(ALARM)
+    silent = {each.name for each in alarms if each.inputs["treatMissingData"] == "breaching"}
+
+    assert silent == {
+        "health-stopped",
+        "shuttle-sweep-stopped",
+        *(f"{project}-{what}-stopped" for project in ("TES", "OPS") for what in ("changes", "sweep")),
+    }
+    for each in alarms:
+        is_silence = each.name in silent
+        assert each.inputs["treatMissingData"] == ("breaching" if is_silence else "notBreaching")
+        assert each.inputs["comparisonOperator"] == ("LessThanOrEqualToThreshold" if is_silence else "GreaterThanThreshold")
+        assert each.inputs["threshold"] == 0 or not is_silence
+
+
+@pytest.mark.parametrize(
+    ("name", "every_seconds"),
+    [("health-stopped", 300), ("shuttle-sweep-stopped", 900), ("OPS-changes-stopped", 900), ("OPS-sweep-stopped", 24 * 3600)],
+)
+def test_silence_is_noticed_after_more_than_one_run_was_missed_or_late_and_within_what_cloudwatch_looks_back(
+    name: str, every_seconds: int
+) -> None:
+    inputs = alarm(declare(*EVERYTHING), name)
+    looked_back = inputs["period"] * inputs["evaluationPeriods"]
+
+    assert every_seconds < looked_back <= 4 * every_seconds
+    assert looked_back <= (24 * 3600 if inputs["period"] < 3600 else 7 * 24 * 3600)
+
+
+def test_every_reason_that_is_watched_is_a_reason_of_the_code() -> None:
+    watched = {each.inputs["dimensions"]["reason"] for each in declare().all(ALARM) if "reason" in each.inputs["dimensions"]}
+
+    assert watched == {*LASTING_FAILURES, "circuit_open"}
+    assert watched <= set(Reason)
+
+
+def test_every_outcome_of_an_approval_that_is_watched_is_an_outcome_of_the_code() -> None:
+    watched = {each.inputs["dimensions"]["outcome"] for each in declare().all(ALARM) if "outcome" in each.inputs["dimensions"]}
+
+    assert watched == {Outcome.FAILED.value, Outcome.SECOND.value, Outcome.STUCK.value}
+
+
+def test_every_failure_of_a_job_that_is_watched_is_a_failure_of_the_code() -> None:
+    failures = [each.inputs["dimensions"]["failure"] for each in declare().all(ALARM) if "failure" in each.inputs["dimensions"]]
+
+    assert failures == [WORKER_LOST]
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -134,8 +135,7 @@ def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind:
 def test_every_queue_that_should_be_empty_raises_an_alarm_when_it_is_not() -> None:
     graph = declare()
     depths = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "ApproximateNumberOfMessagesVisible"]
-    work = {"jira-work", "approval-work", "shuttle-jobs"}
-    should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name not in work]
+    should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name not in {"jira-work", "approval-work", "shuttle-jobs"}]
 
     assert {each["dimensions"]["QueueName"] for each in depths} == {queue.outputs["name"] for queue in should_be_empty}
     assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in depths} == {("Maximum", 0, 1)}
@@ -169,6 +169,7 @@ def test_without_a_project_there_is_no_alarm_on_reconciliation_but_those_of_its_
         "reconciliation-correlation-not-queued",
         "reconciliation-errors",
         "reconciliation-failures-depth",
+        "reconciliation-failures-lost",
         "reconciliation-throttles",
     ]
 
@@ -196,7 +197,7 @@ def test_the_health_checks_that_are_watched_are_those_that_are_done() -> None:
         lease_table_name="leases",
         jira_issues_table_name="issues",
         operations_table_name="operations",
-        shuttle_table_name="shops",
+        shuttle_table_name="shuttle",
     )
 
     assert tuple(check.name for check in run_checks(environment, make_client=no_client).checks) == HEALTH_CHECKS
@@ -225,7 +226,7 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
     }
     table = "aws:dynamodb/table:Table"
     names = ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle")
-    leases, issues, operations, shops = (graph.one(table, name).outputs["name"] for name in names)
+    leases, issues, operations, shuttle = (graph.one(table, name).outputs["name"] for name in names)
 
     assert watched == {
         (leases, "ReadThrottleEvents"),
@@ -233,8 +234,8 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
         (issues, "WriteThrottleEvents"),
         (operations, "ReadThrottleEvents"),
         (operations, "WriteThrottleEvents"),
-        (shops, "ReadThrottleEvents"),
-        (shops, "WriteThrottleEvents"),
+        (shuttle, "ReadThrottleEvents"),
+        (shuttle, "WriteThrottleEvents"),
     }
 
 

@@ -17,6 +17,8 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
+from lib.environment import CHANNELS
+
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
 # A Jira site, for the tests that need one: config and secrets.
@@ -26,6 +28,16 @@ JIRA_CONFIG = {
     "jiraProjects": "TES,OPS",
 }
 JIRA_SECRETS = {"jiraApiToken": "hush", "jiraWebhookSecret": "hush", "commitWebhookSecret": "hush"}
+
+# Config and secrets with which the program declares all that it can: every channel, and projects.
+EVERYTHING = (
+    {
+        **JIRA_CONFIG,
+        "notifyChannels": ",".join(CHANNELS),
+        "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
+    },
+    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
+)
 
 # How a secret looks where the program hands it to the engine.
 _SIGNATURE, _SECRET = "4dabf18193072939515e22adb298388d", "1b47061264138c4ac30d75fd1eb44270"

@@ -67,7 +67,7 @@ class Reconciliation:
     def load(self, **changes: str) -> ModuleType:
         """Load the function anew, in an environment with ``changes``."""
         self.module = load(self.monkeypatch, "reconciliation", {**self.variables, **changes})
-        self.monkeypatch.setattr(self.module, "_lambda", self.lambda_)
+        self.monkeypatch.setattr(self.module, "_lambda", lambda: self.lambda_)
         patient = functools.partial(JiraClient, sleep=lambda _: None, timeout=(2.0, 2.0))
         self.monkeypatch.setattr(self.module, "JiraClient", patient)
         return self.module

@@ -278,7 +278,7 @@ def test_searches_that_fail_for_a_day_end_and_the_outcome_stays_unknown() -> Non
     scene.advance(timedelta(days=1))
     jira.found = errors.UnavailableError("Jira answered 503")
     scene.sent()
-    assert scene.advance_message(LookForMarker(session_id="sess-1", draft_hash=HASH, tries=96)) is Outcome.UNKNOWN
+    assert scene.advance_message(LookForMarker(session_id="sess-1", draft_hash=HASH, tries=96)) is Outcome.STUCK
     assert scene.sent() == []
     assert scene.state is SessionState.UNKNOWN
 
@@ -341,7 +341,7 @@ def test_a_second_issue_is_an_error_in_the_log() -> None:
         return answer
 
     scene.operations.begin_post = stalled
-    scene.advance_message()
+    assert scene.advance_message() is Outcome.SECOND
 
     assert scene.operation.other_keys == ("PROJ-2",)
     assert "second_issue_created" in scene.logger.messages()

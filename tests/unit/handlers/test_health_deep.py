@@ -72,7 +72,11 @@ def test_what_fails_is_in_the_report_and_the_invocation_does_not_fail(ailing: Mo
 def test_each_check_that_was_made_is_one_metric(ailing: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     ailing.lambda_handler({}, LambdaContext())
 
-    metrics = [(metric.name, metric.dimensions["check"], metric.value) for metric in metrics_in(capsys.readouterr().out)]
+    metrics = [
+        (metric.name, metric.dimensions["check"], metric.value)
+        for metric in metrics_in(capsys.readouterr().out)
+        if "check" in metric.dimensions
+    ]
     assert sorted(metrics) == [
         ("HealthCheckFailed", "operations_table", 1),
         ("HealthCheckPassed", "jira_issues_table", 1),
@@ -80,6 +84,14 @@ def test_each_check_that_was_made_is_one_metric(ailing: ModuleType, capsys: pyte
         ("HealthCheckPassed", "secrets", 1),
         ("HealthCheckPassed", "shuttle_table", 1),
     ]
+
+
+def test_a_report_is_counted_whatever_it_says_so_that_its_absence_is_noticed(
+    ailing: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ailing.lambda_handler({}, LambdaContext())
+
+    assert [metric.value for metric in metrics_in(capsys.readouterr().out) if metric.name == "HealthReport"] == [1]
 
 
 def test_the_log_names_what_failed(ailing: ModuleType) -> None:

@@ -165,7 +165,23 @@ def test_more_deletions_than_allowed_are_refused_and_said(in_step: Reconciliatio
         "ReconciliationFetched": 9,
         "ReconciliationUnchanged": 9,
         "ReconciliationRefused": 1,
+        "ReconciliationRun": 1,
     }
+
+
+@pytest.mark.parametrize(
+    ("event", "modes"),
+    [({}, ["changes"]), ({"full": True}, ["full"]), ({"key_range": {"project": "OPS", "after": 3}}, [])],
+    ids=["changes", "sweep", "a range"],
+)
+def test_a_run_that_ended_is_counted_by_its_mode_and_a_range_is_no_run(
+    in_step: Reconciliation, capsys: pytest.CaptureFixture[str], event: dict[str, Any], modes: list[str]
+) -> None:
+    capsys.readouterr()
+    in_step.run(event)
+
+    runs = [metric.dimensions for metric in metrics_in(capsys.readouterr().out) if metric.name == "ReconciliationRun"]
+    assert [(run["project"], run["mode"]) for run in runs] == [("OPS", mode) for mode in modes]
 
 
 FAULTS: list[dict[str, Any]] = [
@@ -382,7 +398,7 @@ def test_a_record_that_can_not_be_stored_is_said(in_step: Reconciliation, monkey
         raise ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "PutObject")
 
     module = in_step.load()
-    monkeypatch.setattr(module._s3, "put_object", refuse)
+    monkeypatch.setattr(module._s3(), "put_object", refuse)
     result = in_step.run()
 
     assert result["record"] is None
@@ -411,7 +427,7 @@ def test_what_the_function_does_when_it_is_broken_itself_is_to_fail_without_a_te
         raise KeyError(EMAIL)
 
     module = in_step.load()
-    monkeypatch.setattr(module._records, "write", break_down)
+    monkeypatch.setattr(module._records(), "write", break_down)
     with pytest.raises(errors.SwitchboardError) as failure:
         in_step.run()
 

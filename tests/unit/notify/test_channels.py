@@ -8,7 +8,7 @@ import pytest
 
 from lib import aws, errors
 from lib.environment import CHANNELS, NotificationEnvironment
-from lib.notify.channels import CredentialRefusedError, make_channels, send_with
+from lib.notify.channels import make_channels, send_with
 from lib.secrets import Secret
 from tests.support.messages import message
 from tests.support.secrets import SecretsManager, Stopwatch
@@ -28,21 +28,38 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+def secrets_manager() -> SecretsManager:
+    return SecretsManager()
+
+
 # Making
 
 
 def test_the_channels_of_the_environment_are_made_in_its_order() -> None:
-    assert list(make_channels(environment("slack", "sns"))) == ["slack", "sns"]
-    assert list(make_channels(environment(*CHANNELS))) == list(CHANNELS)
+    assert list(make_channels(environment("slack", "sns"), secrets_manager)) == ["slack", "sns"]
+    assert list(make_channels(environment(*CHANNELS), secrets_manager)) == list(CHANNELS)
 
 
 def test_an_unknown_channel_is_named_beside_the_known_ones() -> None:
     with pytest.raises(errors.ConfigurationError, match=r"'pigeon'.*sns, slack, govuk_notify"):
-        make_channels(environment("sns", "pigeon"))
+        make_channels(environment("sns", "pigeon"), secrets_manager)
+
+
+def test_all_channels_with_a_secret_share_the_client_that_they_are_handed(clients: list[str]) -> None:
+    handed: list[SecretsManager] = []
+    the_one = SecretsManager()
+    made = make_channels(
+        environment("slack", "govuk_notify", slack_webhook_url_arn="w", govuk_notify_api_key_arn="k"),
+        lambda: handed.append(the_one) or the_one,
+    )
+
+    assert list(made) == ["slack", "govuk_notify"]
+    assert handed == [the_one, the_one]
+    assert clients == []
 
 
 def test_a_client_is_made_with_the_channel_and_not_at_each_message(clients: list[str]) -> None:
-    made = make_channels(environment("sns", notification_topic_arn="arn"))
+    made = make_channels(environment("sns", notification_topic_arn="arn"), secrets_manager)
     for _ in range(3):
         with pytest.raises(AttributeError, match="publish"):  # these clients can only read secrets
             made["sns"].send(message())
@@ -58,7 +75,7 @@ def test_a_client_is_made_with_the_channel_and_not_at_each_message(clients: list
     ],
 )
 def test_the_bot_token_wins_over_the_webhook(fields: dict[str, str], kind: str) -> None:
-    assert type(make_channels(environment("slack", **fields))["slack"]).__name__ == kind
+    assert type(make_channels(environment("slack", **fields), secrets_manager)["slack"]).__name__ == kind
 
 
 @pytest.mark.parametrize(
@@ -72,7 +89,7 @@ def test_the_bot_token_wins_over_the_webhook(fields: dict[str, str], kind: str) 
 )
 def test_a_channel_that_is_not_configured_says_so_when_it_sends(channel: str, fields: dict[str, str]) -> None:
     with pytest.raises(errors.ConfigurationError):
-        make_channels(environment(channel, **fields))[channel].send(message())
+        make_channels(environment(channel, **fields), secrets_manager)[channel].send(message())
 
 
 @pytest.mark.parametrize(
@@ -86,7 +103,7 @@ def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -
         "from lib.notify.channels import make_channels\n"
         "from lib.environment import NotificationEnvironment\n"
         "make_channels(NotificationEnvironment(lease_table_name='l', lease_table_arn='a', operations_table_name='o',"
-        f" notify_channels=({channel!r},)))\n"
+        f" notify_channels=({channel!r},)), lambda: None)\n"
         f"print(*sorted({heavy!r} & sys.modules.keys()))\n"
     )
     environ = {"AWS_DEFAULT_REGION": "us-west-2", "PATH": ""}
@@ -101,7 +118,7 @@ def accepts_only(good: str, sent: list[str]) -> Any:
     def send(value: str) -> None:
         sent.append(value)
         if value != good:
-            raise CredentialRefusedError("refused")
+            raise errors.CredentialRefusedError("refused")
 
     return send
 
@@ -123,7 +140,7 @@ def test_a_secret_that_is_simply_wrong_is_tried_once() -> None:
     secret.current()
     stopwatch.seconds += 31
 
-    with pytest.raises(CredentialRefusedError):
+    with pytest.raises(errors.CredentialRefusedError):
         send_with(secret, accepts_only("right", sent))
     assert sent == ["wrong"]
 

@@ -1,0 +1,35 @@
+"""Every link from one page to another place of the repository leads somewhere, and every page can be reached."""
+
+import pytest
+
+from tests.support.documentation import ROOT, Link, anchors_of, links_of, pages
+
+LINKS = [link for page in pages() for link in links_of(page)]
+
+
+@pytest.mark.parametrize("link", LINKS, ids=str)
+def test_a_link_leads_to_a_file_and_a_section_that_are_there(link: Link) -> None:
+    assert link.file.exists()
+    if link.anchor:
+        assert link.anchor in anchors_of(link.file)
+
+
+def test_every_page_of_the_documentation_is_reached_from_the_index() -> None:
+    index = ROOT / "docs" / "index.md"
+    reached, waiting = {index}, [index]
+    while waiting:
+        page = waiting.pop()
+        found = {link.file for link in links_of(page) if link.file.suffix == ".md"} - reached
+        reached |= found
+        waiting += found
+
+    decisions = set((ROOT / "docs" / "adr").glob("*.md"))  # by their folder
+    assert set((ROOT / "docs").rglob("*.md")) - decisions - reached == set()
+
+
+@pytest.mark.parametrize("reader", ["new here", "an operator", "a contributor", "a caller"])
+def test_the_index_has_a_row_for_each_reader(reader: str) -> None:
+    rows = [line for line in (ROOT / "docs" / "index.md").read_text(encoding="utf-8").splitlines() if f"| {reader} |" in line]
+
+    assert len(rows) == 1
+    assert "](" in rows[0]

@@ -1,0 +1,101 @@
+"""docs/failures.md, the alarms of the stack and the runbooks say the same: failure, metric, alarm, runbook step."""
+
+import re
+
+import pytest
+
+from handlers.commands.deployment import ENTRY_POINTS
+from lib.environment import CHANNELS
+from stack.alarms import LASTING_FAILURES
+from stack.observability import HEALTH_CHECKS
+from tests.support.documentation import ROOT, anchors_of, links_of, tables_of
+from tests.support.emitted_metrics import emitted_metrics
+from tests.support.pulumi_graph import EVERYTHING, Resource, declare
+
+PAGE = ROOT / "docs" / "failures.md"
+RUNBOOKS = ROOT / "docs" / "runbooks"
+ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+ALARMS = declare(*EVERYTHING).all(ALARM)
+ROWS, ROWS_WITHOUT = (table[1:] for table in tables_of(PAGE))
+
+# What stands for the placeholders of the table.
+VALUES = {
+    "<function>": ENTRY_POINTS,
+    "<channel>": CHANNELS,
+    "<project>": ("TES", "OPS"),
+    "<table>": ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"),
+    "<check>": tuple(check.replace("_", "-") for check in HEALTH_CHECKS),
+    "<reason>": tuple(reason.replace("_", "-") for reason in LASTING_FAILURES),
+    "<queue>": (r"[a-z-]+(?:-failures|-dead-letters)",),
+    "<work queue>": ("jira-work", "approval-work", "shuttle-jobs"),
+}
+
+
+def pattern_of(row: list[str]) -> re.Pattern[str]:
+    """The names of alarms that a row speaks of. The alarm stands first in its cell, as code; a remark may follow."""
+    name = re.match(r"`([^`]+)`", row[2])
+    assert name, row
+    pattern = re.escape(name[1]).replace(r"\ ", " ")
+    for placeholder, values in VALUES.items():
+        pattern = pattern.replace(placeholder, f"(?:{'|'.join(values)})")
+    return re.compile(pattern)
+
+
+def rows_of(alarm: Resource) -> list[list[str]]:
+    return [row for row in ROWS if pattern_of(row).fullmatch(alarm.name)]
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_an_alarm_has_one_row_with_its_metric_and_its_runbook(alarm: Resource) -> None:
+    [(_, metric, _, runbook)] = rows_of(alarm)
+    own = alarm.inputs["namespace"] == "Switchboard"
+
+    told = f"`{alarm.inputs['metricName']}`" if own else f"`{alarm.inputs['namespace']}` `{alarm.inputs['metricName']}`"
+    assert metric == told
+    [section] = re.findall(r"\(runbooks/([^)]+)\)", runbook)
+    assert alarm.inputs["alarmDescription"].endswith(f". Runbook: docs/runbooks/{section}")
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[2])
+def test_a_row_names_an_alarm_that_is_there(row: list[str]) -> None:
+    assert any(pattern_of(row).fullmatch(alarm.name) for alarm in ALARMS)
+
+
+@pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
+def test_the_runbook_that_an_alarm_names_has_that_section(alarm: Resource) -> None:
+    page, _, section = alarm.inputs["alarmDescription"].partition(" Runbook: docs/runbooks/")[2].partition("#")
+
+    assert section in anchors_of(RUNBOOKS / page)
+
+
+@pytest.mark.parametrize("runbook", sorted(RUNBOOKS.glob("*.md")), ids=lambda path: path.name)
+def test_every_runbook_is_where_some_failure_leads(runbook: object) -> None:
+    assert runbook in {link.file for link in links_of(PAGE)}
+
+
+@pytest.mark.parametrize("row", ROWS_WITHOUT, ids=lambda row: row[0][:60])
+def test_a_failure_without_an_alarm_says_why_and_names_metrics_and_log_lines_that_are_there(row: list[str]) -> None:
+    _, shown_by, reason = row
+    sources = "\n".join(path.read_text(encoding="utf-8") for top in ("lib", "handlers") for path in (ROOT / top).rglob("*.py"))
+
+    assert reason
+    for name in re.findall(r"`(\w+)`", shown_by):
+        written = name in emitted_metrics() or f'"{name}"' in sources
+        assert written or name == "MatchedEvents", name  # EventBridge's own
+
+
+def test_an_alarm_that_a_page_names_is_there() -> None:
+    """Runbooks say "the alarm `…`", "alarms `…` and `…`"."""
+    for page in RUNBOOKS.glob("*.md"):
+        text = page.read_text(encoding="utf-8").replace("\n", " ")
+        for several in re.findall(r"alarms? ((?:`[^`]+`(?:,? and |, )?)+)", text):
+            for name in re.findall(r"`([^`]+)`", several):
+                assert any(pattern_of(["", "", f"`{name}`"]).fullmatch(alarm.name) for alarm in ALARMS), f"{page.name}: {name}"
+
+
+def test_the_cost_of_the_alarms_is_reckoned_with_as_many_as_there_are() -> None:
+    plain, with_projects = len(declare().all(ALARM)), len(declare(*EVERYTHING).all(ALARM))
+    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").replace("\n", " ")
+
+    each_project = (with_projects - plain - len(CHANNELS) + 1) // 2
+    assert f"each alarm ($0.10; {plain} with one channel, and {each_project} for each project of `jiraProjects`)" in text

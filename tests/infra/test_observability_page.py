@@ -1,0 +1,62 @@
+"""docs/observability.md names every metric and every log line that the code writes, and nothing else."""
+
+import ast
+import re
+
+from tests.support.documentation import ROOT, tables_of
+from tests.support.emitted_metrics import emitted_metrics
+
+PAGE = ROOT / "docs" / "observability.md"
+LOGGERS = {"_logger", "logger"}
+LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "defect": "ERROR"}
+
+# Messages that come to the logger by a variable: where they stand, and what they can be.
+NAMED_ELSEWHERE = {
+    "lib/notify/delivery.py": {"notification_unclaimed", "notification_unrecorded", "notification_unreleased"},
+    "handlers/jira_worker.py": {"task_failed", "recompute_failed", "run_record_failed"},
+    "lib/leases/enrichment.py": {"enrichment_failed"},
+}
+
+
+def table(heading: str) -> list[list[list[str]]]:
+    """The tables whose first column has this heading, without their headings."""
+    return [rows[1:] for rows in tables_of(PAGE) if rows[0][0] == heading]
+
+
+def documented_metrics() -> dict[str, frozenset[str]]:
+    [rows] = table("metric")
+    return {
+        name: frozenset(re.findall(r"`(\w+)`(?: of the session)?(?::|$|;)", re.sub(r": [^;]*", ":", row[2])))
+        for row in rows
+        for name in re.findall(r"`(\w+)`", row[0])
+    }
+
+
+def test_the_page_names_every_metric_of_the_code_with_its_dimensions_and_no_other() -> None:
+    written = {name: frozenset(*{dimensions for _, dimensions in ways}) for name, ways in emitted_metrics().items()}
+
+    assert documented_metrics() == written
+
+
+def logged() -> set[str]:
+    """The messages of all log lines, as far as they stand where they are logged."""
+    found: set[str] = set()
+    for path in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]:
+        name = path.relative_to(ROOT).as_posix()
+        if name == "lib/log.py":
+            continue  # the logger itself
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            match node:
+                case ast.Call(
+                    func=ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner), attr=level),
+                    args=[ast.Constant(value=str(message)), *_],
+                ) if owner in LOGGERS and level in LEVELS:
+                    found.add(message)
+        found |= NAMED_ELSEWHERE.get(name, set())
+    return found
+
+
+def test_the_page_names_every_log_line_of_the_code_and_no_other() -> None:
+    documented = {name for rows in table("`message`") for row in rows for name in re.findall(r"`(\w+)`", row[0])}
+
+    assert documented == logged()
