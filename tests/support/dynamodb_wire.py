@@ -39,7 +39,9 @@ class WireClient:
         if answer.status == 200:
             return content
         code = content.pop("__type").rpartition("#")[2]
-        raise ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status}, **content}, "UpdateItem")
+        raise ClientError(
+            {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status}, **content}, "UpdateItem"
+        )
 
     def _connection(self) -> HTTPConnection:
         connection: HTTPConnection | None = getattr(self._of_thread, "connection", None)
