@@ -1,4 +1,8 @@
-"""Plan limits, transitions and progress when requests really meet: DynamoDB's own transactions, conflicts and all."""
+"""Plan limits, transitions and progress when requests really meet, by DynamoDB's own transactions.
+
+Each test runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has it, which
+refuses those that meet.
+"""
 
 import random
 import threading
@@ -15,14 +19,19 @@ from lib.shuttle.limits import LimitExceededError
 from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
 from tests.support.at_once import at_once
 from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
+from tests.support.transaction_conflicts import ConflictingClient
 
 THREADS = 24
 ALLOWED = 5
 
 
-def real_jobs(table: ShuttleTable) -> Jobs:
+@pytest.fixture(params=["transactions wait", "transactions conflict"])
+def jobs(request: pytest.FixtureRequest, shuttle_table: ShuttleTable) -> Jobs:
     """Jobs that really wait between the tries of a transaction."""
-    return Jobs(table.client.client, table.name, table.clock)
+    client = shuttle_table.client.client
+    if request.param == "transactions conflict":
+        client = ConflictingClient(client, ("PK", "SK"))
+    return Jobs(client, shuttle_table.name, shuttle_table.clock)
 
 
 def until_answered(act: Callable[[], Any]) -> Any:
@@ -40,9 +49,8 @@ def usage(table: ShuttleTable) -> UsageDaily:
 
 
 @pytest.mark.parametrize("which", ["concurrent_jobs", "daily_imports", "monthly_imports"])
-def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: ShuttleTable, which: str) -> None:
+def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: ShuttleTable, jobs: Jobs, which: str) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(**{which: ALLOWED})))
-    jobs = real_jobs(shuttle_table)
 
     results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, an_order()))] * THREADS)
 
@@ -55,9 +63,10 @@ def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: Shuttl
     assert {job.job_id for job in shuttle_table.repository.jobs(DOMAIN)} == {job.job_id for job in made}
 
 
-def test_a_crowd_is_answered_with_a_job_a_limit_or_come_again_and_counts_only_jobs(shuttle_table: ShuttleTable) -> None:
+def test_a_crowd_is_answered_with_a_job_a_limit_or_come_again_and_counts_only_jobs(
+    shuttle_table: ShuttleTable, jobs: Jobs
+) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
-    jobs = real_jobs(shuttle_table)
 
     results = at_once([lambda: jobs.create(DOMAIN, an_order())] * THREADS)
 
@@ -68,9 +77,9 @@ def test_a_crowd_is_answered_with_a_job_a_limit_or_come_again_and_counts_only_jo
     assert usage(shuttle_table).imports == len(made)
 
 
-def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTable) -> None:
+def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
-    jobs, order = real_jobs(shuttle_table), an_order()
+    order = an_order()
 
     results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, order))] * THREADS)
 
@@ -78,9 +87,8 @@ def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTabl
     assert usage(shuttle_table).imports == 1
 
 
-def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttle_table: ShuttleTable) -> None:
+def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
-    jobs = real_jobs(shuttle_table)
     first = [jobs.create(DOMAIN, an_order()) for _ in range(ALLOWED)]
 
     results = at_once(
@@ -97,9 +105,8 @@ def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttl
     assert usage(shuttle_table).jobs_cancelled == ALLOWED
 
 
-def test_of_many_workers_one_takes_a_job_up(shuttle_table: ShuttleTable) -> None:
+def test_of_many_workers_one_takes_a_job_up(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop())
-    jobs = real_jobs(shuttle_table)
     job_id = jobs.create(DOMAIN, an_order()).job_id
 
     results = at_once([lambda: until_answered(lambda: jobs.start(DOMAIN, job_id))] * THREADS)
@@ -110,9 +117,8 @@ def test_of_many_workers_one_takes_a_job_up(shuttle_table: ShuttleTable) -> None
 
 
 @pytest.mark.parametrize("race", range(4))
-def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: ShuttleTable, race: int) -> None:
+def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: ShuttleTable, jobs: Jobs, race: int) -> None:
     shuttle_table.registry.install(a_shop())
-    jobs = real_jobs(shuttle_table)
     job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     ends: list[Callable[[], Any]] = [
         lambda: jobs.finish(job, Outcome(rows_read=10, rows_failed=2)),
@@ -132,9 +138,8 @@ def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: Shu
         assert not isinstance(result, Exception) or isinstance(result, IllegalTransitionError), result
 
 
-def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table: ShuttleTable) -> None:
+def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop())
-    jobs = real_jobs(shuttle_table)
     job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     reports = random.Random(6).sample(range(1, 121), 120)
     reported = threading.Event()
@@ -164,9 +169,10 @@ def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table
     assert shuttle_table.repository.job(DOMAIN, job.job_id).rows_read == 120
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing_more_while_the_next_one_works(shuttle_table: ShuttleTable) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing_more_while_the_next_one_works(
+    shuttle_table: ShuttleTable, jobs: Jobs
+) -> None:
     shuttle_table.registry.install(a_shop())
-    jobs = real_jobs(shuttle_table)
     lost = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     shuttle_table.clock.advance(minutes=17)
     [held] = [
@@ -179,7 +185,7 @@ def test_a_worker_that_lost_its_lease_writes_nothing_more_while_the_next_one_wor
         [
             lambda: until_answered(lambda: jobs.finish(lost, Outcome(rows_read=1))),
             lambda: until_answered(lambda: jobs.finish(held, Outcome(rows_read=2))),
-            *[lambda: jobs.progress(lost, rows_read=9, rows_failed=0, bytes_read=9)] * 4,
+            *[lambda: until_answered(lambda: jobs.progress(lost, rows_read=9, rows_failed=0, bytes_read=9))] * 4,
         ]
     )
 
