@@ -5,13 +5,14 @@ AWS_PORT ?= 4566
 # More than cores: most tests of the local cloud wait.
 TEST_WORKERS ?= 3
 BIN := .venv/bin
+DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test check format package lock clean
+.PHONY: help setup demo dev test test-dynamodb-local check format package lock clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/installed ## make .venv and install everything pinned
 
@@ -28,7 +29,18 @@ dev: setup ## the local cloud on fixed ports, until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
 
 test: setup ## the whole test suite
+	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
 	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
+
+test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## stores and claims on a real DynamoDB engine
+	@$(BIN)/python -m pytest tests/dynamodb_local
+
+$(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
+	@command -v java >/dev/null || { echo "DynamoDB Local needs Java 17 or newer. Install it, or set DYNAMODB_ENDPOINT to an engine that runs." >&2; exit 1; }
+	@command -v mvn >/dev/null || { echo "DynamoDB Local is fetched by Maven (mvn). Install it, or set DYNAMODB_ENDPOINT to an engine that runs." >&2; exit 1; }
+	@rm -rf $(@D)
+	mvn --batch-mode --quiet --strict-checksums --file $< dependency:copy-dependencies
+	@touch $@
 
 check: setup ## formatting, lint, types and layers
 	$(BIN)/ruff format --check .

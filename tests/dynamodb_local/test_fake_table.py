@@ -1,3 +1,89 @@
-"""The fake that the other tests of Jira run on answers as the engine does: the tests of tests/property/test_fake_table.py, on the real engine."""
+"""The fake that Jira's tests run on does what DynamoDB does, for the requests that the store makes: same answers, same rows."""
 
-from tests.property.test_fake_table import *  # noqa: F403
+import json
+
+import hypothesis.strategies as st
+from botocore.exceptions import ClientError
+from hypothesis import HealthCheck, Phase, given, settings
+
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.reading import IssueStore
+from stack.tables import JIRA_ISSUES
+from tests.support.engine_table import EngineTable
+from tests.support.fake_table import FakeTable
+from tests.support.jira import TABLE, make_store
+from tests.support.tables import a_table
+
+delivery = st.builds(
+    Delivery,
+    issue_key=st.sampled_from(("OPS-1", "OPS-2", "WEB-1")),
+    issue_id=st.just("1"),
+    stamp=st.builds(
+        Stamp,
+        version_at=st.sampled_from([f"2026-03-01T12:00:0{second}.000000Z" for second in range(4)]),
+        event_at=st.integers(1, 3),
+        idempotency_key=st.sampled_from("abc"),
+    ),
+    event_type=st.just("jira:issue_updated"),
+    fields=st.builds(
+        IssueFields,
+        summary=st.just("s"),
+        status=st.sampled_from(("To Do", "Done")),
+        assignee=st.sampled_from((None, "ada")),
+        fix_versions=st.lists(st.sampled_from(("1", "2", "3")), unique=True, max_size=3).map(tuple),
+    ),
+    deleted=st.booleans(),
+    moved_from=st.sampled_from((None, None, "OLD-1")),
+    snapshot=st.just("{}"),
+)
+
+
+class Recorder:
+    """Passes requests on and notes the answers, without what only a server adds."""
+
+    def __init__(self, client):
+        self._client = client
+        self.answers = []
+
+    def __getattr__(self, operation):
+        def call(**request):
+            try:
+                answer = getattr(self._client, operation)(**request)
+            except ClientError as error:
+                self.answers.append((operation, error.response["Error"]["Code"], error.response.get("Item")))
+                raise
+            relevant = {name: answer.get(name) for name in ("Attributes", "Item", "Items", "LastEvaluatedKey")}
+            self.answers.append((operation, relevant))
+            return answer
+
+        return call
+
+
+@settings(
+    max_examples=25,
+    deadline=None,
+    phases=[Phase.generate],  # a dozen deliveries can be read as they are, and shrinking takes minutes
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(deliveries=st.lists(delivery, min_size=1, max_size=12))
+def test_the_fake_answers_as_dynamodb_does(dynamodb, deliveries):
+    with a_table(dynamodb, JIRA_ISSUES) as name:
+        fake, real = Recorder(FakeTable()), Recorder(EngineTable(dynamodb, name))
+        for each in deliveries:
+            assert make_store(fake).record(each) == make_store(real).record(each)
+        for client in (fake, real):
+            reader = IssueStore(client, TABLE, page_size=2)
+            list(reader.by_project("OPS", after=1))
+            list(reader.history("OPS-1"))
+            reader.latest("OPS-1")
+        assert json.dumps(fake.answers, sort_keys=True) == json.dumps(real.answers, sort_keys=True)
+        assert listed(fake) == listed(real)
+
+
+def listed(client):
+    """What the lists hold whose order DynamoDB leaves open: rows with the same sort key in an index come as they like."""
+    reader = IssueStore(client, TABLE, page_size=2)
+    lists = [reader.by_status("To Do"), reader.by_status("Done"), reader.by_assignee("ada")]
+    lists += [reader.by_fix_version(version) for version in "123"]
+    return [sorted(issue.issue_key for issue in found) for found in lists]

@@ -8,24 +8,21 @@ writes, until Jira's retry gets through. In the end each key that ever was must 
 2,000 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, in 10 to 20 minutes.
 """
 
-import json
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from lib import clock, errors
+from lib import errors
 from lib.jira import deliveries, rows
 from lib.jira.reading import IssueStore
 from lib.jira.store import JiraStore, Outcome
 from tests.support.fake_table import FakeTable
+from tests.support.jira_model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
 
-START = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-VERSIONS = ("1.0", "2.0", "3.0")
-STATUSES = ("To Do", "In Progress", "Done")
 EXAMPLES = {"quick": 200, "default": 2_000, "thorough": 20_000}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
 
 fields = st.fixed_dictionaries(
@@ -44,61 +41,6 @@ class Crash(errors.ConnectionLostError):
 class NoSnapshots:
     def write(self, name, data):
         raise AssertionError("these snapshots fit their rows")
-
-
-class Site:
-    """A Jira of two projects: a clock, the issues that live, and the webhooks it has sent."""
-
-    def __init__(self):
-        self.time = START
-        self.numbers = {"OPS": 0, "WEB": 0}
-        self.live = {}
-        self.keys_ever = set()
-        self.ids = 0
-
-    def tick(self, milliseconds):
-        self.time += timedelta(milliseconds=milliseconds)
-
-    def create(self, key, values):
-        self.ids += 1
-        self.live[key] = {"id": str(self.ids), "homes": {}, "updated": self.time, **values}
-        self.keys_ever.add(key)
-        return self.webhook("jira:issue_created", key)
-
-    def move(self, key, project):
-        issue = self.live.pop(key)
-        issue["homes"][key.split("-")[0]] = key
-        target = issue["homes"].get(project) or self.next_key(project)  # Jira gives an issue its old key back
-        issue["updated"] = self.time
-        self.live[target] = issue
-        self.keys_ever.add(target)
-        item = {"field": "Key", "fieldtype": "jira", "fromString": key, "toString": target}
-        return self.webhook("jira:issue_updated", target, changelog={"id": "1", "items": [item]})
-
-    def next_key(self, project):
-        self.numbers[project] += 1
-        return f"{project}-{self.numbers[project]}"
-
-    def webhook(self, event, key, issue=None, **more):
-        issue = issue or self.live[key]
-        self.tick(1)
-        body = {
-            "timestamp": clock.epoch_ms(self.time),
-            "webhookEvent": event,
-            "issue": {
-                "id": issue["id"],
-                "key": key,
-                "fields": {
-                    "summary": f"issue {issue['id']}",
-                    "updated": issue["updated"].astimezone(clock._PHOENIX).strftime("%Y-%m-%dT%H:%M:%S.%f%z"),
-                    "status": {"name": issue["status"]},
-                    "assignee": issue["assignee"] and {"accountId": issue["assignee"]},
-                    "fixVersions": [{"name": name} for name in issue["versions"]],
-                },
-            },
-            **more,
-        }
-        return json.dumps(body).encode()
 
 
 class Convergence(RuleBasedStateMachine):
@@ -153,7 +95,7 @@ class Convergence(RuleBasedStateMachine):
 
     @rule(target=waiting, data=st.data(), values=fields, wait=st.integers(2, 5))
     def create_again(self, data, values, wait):
-        dead = sorted(self.site.keys_ever - self.site.live.keys() - self.former_keys())
+        dead = self.site.dead_keys()
         if not dead:
             return self.create(values, "WEB", wait)
         self.site.tick(wait)
@@ -169,9 +111,6 @@ class Convergence(RuleBasedStateMachine):
 
     def some_live_key(self, data):
         return data.draw(st.sampled_from(sorted(self.site.live))) if self.site.live else None
-
-    def former_keys(self):
-        return {key for issue in self.site.live.values() for key in issue["homes"].values()}
 
     # --- what happens on the way ---
 
@@ -254,35 +193,7 @@ class Convergence(RuleBasedStateMachine):
         for number in range(len(self.sent)):
             if number not in self.arrived:
                 self.deliver(number)
-        self.check_that_the_table_is_as_jira_is()
-
-    def check_that_the_table_is_as_jira_is(self):
-        live = self.site.live
-        for key in self.site.keys_ever:
-            head = self.reader.latest(key)
-            assert head is not None, key
-            assert head.deleted == (key not in live), key
-            if key in live:
-                assert self.as_stored(head) == self.as_in_jira(live[key]), key
-        assert self.found(self.reader.by_project, ("OPS", "WEB")) == sorted(live)
-        for status in STATUSES:
-            assert self.found(self.reader.by_status, (status,)) == sorted(k for k in live if live[k]["status"] == status)
-        for name in VERSIONS:
-            assert self.found(self.reader.by_fix_version, (name,)) == sorted(k for k in live if name in live[k]["versions"])
-        owned = sorted(k for k in live if live[k]["assignee"])
-        assert self.found(self.reader.by_assignee, ("account-1", "account-2")) == owned
-
-    @staticmethod
-    def found(read, names):
-        return sorted(issue.issue_key for name in names for issue in read(name))
-
-    @staticmethod
-    def as_stored(head):
-        return (head.issue_id, head.fields.status, head.fields.assignee, head.fields.fix_versions)
-
-    @staticmethod
-    def as_in_jira(issue):
-        return (issue["id"], issue["status"], issue["assignee"], tuple(issue["versions"]))
+        assert_as_in_jira(self.site, self.reader)
 
 
 TestConvergence = pytest.mark.timeout(300 * max(1, EXAMPLES // 2_000))(Convergence.TestCase)

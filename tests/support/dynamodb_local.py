@@ -14,7 +14,7 @@ from pathlib import Path
 
 JARS = Path(__file__).parents[2] / "build" / "dynamodb-local"
 _MAIN = "software.amazon.dynamodb.services.local.main.ServerRunner"
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 
 def why_not() -> str | None:

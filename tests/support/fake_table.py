@@ -2,7 +2,7 @@
 
 It evaluates the very condition expressions it is given, checks what DynamoDB checks of keys, counts calls and capacity
 units, and can fail before or after a write takes effect. It is a hundred times faster than moto, which thousands of
-generated histories need; tests/property/test_fake_table.py holds it to moto's behaviour. Not thread-safe.
+generated histories need; tests/dynamodb_local/test_fake_table.py holds it to a real engine's behaviour. Not thread-safe.
 """
 
 import copy
@@ -80,7 +80,7 @@ class FakeTable:
         page = rows[:Limit]
         self._count("query", _read_units(page, options.get("ConsistentRead", False)))
         answer: dict[str, Any] = {"Items": copy.deepcopy(page), "Count": len(page)}
-        if len(rows) > Limit:
+        if len(page) == Limit:  # though nothing may follow: DynamoDB does not look
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in {"issue_key", "updated_at", hash_key, range_key}}
         return answer
 

@@ -81,7 +81,7 @@ def test_hints_are_checked_a_page_at_a_time(table):
 
 
 def test_pages_are_fetched_as_they_are_asked_for(table):
-    for number in range(1, 301):
+    for number in range(1, 251):
         make_store(table).record(delivery(number, key=f"OPS-{number}", snapshot=0))
     issues = make_reader(table).by_project("OPS")
     assert len(cost(table, lambda: next(issues))) == 1

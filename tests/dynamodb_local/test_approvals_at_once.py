@@ -1,0 +1,106 @@
+"""Many workers and many clicks at the same moment: one worker creates the issue, one click decides.
+
+Each test runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has it, which
+refuses those that meet.
+"""
+
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.approvals.records import OperationStatus
+from tests.support.approvals_desk import Desk
+from tests.support.at_once import at_once
+from tests.support.transaction_conflicts import ConflictingClient
+
+THREADS = 64
+ROUNDS = range(3)
+
+
+@pytest.fixture(params=["transactions wait", "transactions conflict"])
+def crowded(request: pytest.FixtureRequest, desk: Desk) -> Desk:
+    if request.param == "transactions wait":
+        return desk
+    return Desk(ConflictingClient(desk.client, ("session_id", "operation_key")), desk.table_name)
+
+
+def starts(desk: Desk, operation: Any) -> list[Any]:
+    """What came of ``THREADS`` starts at the same moment, each its own attempt."""
+    return at_once([lambda number=number: desk.start(operation, f"worker-{number}") for number in range(THREADS)])
+
+
+@pytest.mark.parametrize("race", ROUNDS)
+def test_of_64_starts_exactly_one_is_true(crowded: Desk, race: int) -> None:
+    operation = crowded.approved()
+
+    results = starts(crowded, operation)
+
+    assert (results.count(True), results.count(False)) == (1, THREADS - 1)
+    standing = crowded.operations.get_operation(operation)
+    assert standing is not None
+    assert (standing.claim_owner, standing.attempts) == (f"worker-{results.index(True)}", 1)
+    assert crowded.row("SESSION")["state"] == "creating"
+
+
+def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowded: Desk) -> None:
+    operation = crowded.approved()
+    assert crowded.start(operation, "crashed")
+    crowded.advance(seconds=90)
+
+    assert starts(crowded, operation).count(True) == 1
+
+
+def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crowded: Desk) -> None:
+    operation = crowded.approved()
+    crowded.start(operation, "one")
+    crowded.operations.mark_failed(operation, "Jira answered 400", owner="one")
+    assert crowded.operations.request_retry(operation, "ops")
+
+    assert starts(crowded, operation).count(True) == 1
+
+
+@pytest.mark.parametrize("race", ROUNDS)
+def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(crowded: Desk, race: int) -> None:
+    _, of_hash = crowded.submitted()
+
+    results = at_once(
+        [lambda number=number: crowded.decide(of_hash, approved=number % 2 == 0, by=f"U{number}") for number in range(32)]
+    )
+
+    assert (results.count(True), results.count(False)) == (1, 31)
+    first = results.index(True)
+    view = crowded.store.read("sess-1", of_hash)
+    assert view.approval is not None
+    assert view.session is not None
+    assert (view.approval.approved, view.approval.decided_by) == (first % 2 == 0, f"U{first}")
+    assert view.session.state.value == ("approved" if view.approval.approved else "rejected")
+
+
+@pytest.mark.parametrize("race", ROUNDS)
+def test_an_outcome_and_the_end_of_a_claim_at_once_leave_operation_and_session_of_one_mind(crowded: Desk, race: int) -> None:
+    """The worker records its issue while the sweep takes it for lost: the issue is never forgotten."""
+    operation = crowded.approved()
+    crowded.start(operation, "one")
+    crowded.post(operation, "one")
+    crowded.advance(seconds=90)
+
+    def record() -> str:
+        while True:  # as the queue delivers again
+            try:
+                return crowded.operations.mark_success(operation, "PROJ-1")
+            except errors.RetryableError:
+                continue
+
+    def sweep() -> bool:
+        try:
+            return crowded.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=crowded.time)
+        except errors.RetryableError:
+            return False
+
+    at_once([record, *[sweep] * 8])
+
+    standing = crowded.operations.get_operation(operation)
+    assert standing is not None
+    assert (standing.status, standing.jira_key) == (OperationStatus.DONE, "PROJ-1")
+    assert crowded.row("SESSION")["state"] == "created"

@@ -1,0 +1,79 @@
+"""A requirement, and so a timed test (with tests/integration/test_enrichment_latency.py, the only ones): enrichment's p99
+stays under 200 ms while many enrich at once and others write to the same table.
+"""
+
+import itertools
+import math
+import threading
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from lib.leases.enrichment import Enricher, Enrichment, Status
+from lib.leases.events import LeaseEvent
+from lib.log import Logger
+from stack.tables import LEASE_TABLE
+from tests.support.at_once import at_once
+from tests.support.leases import lease_item
+from tests.support.tables import a_table
+
+RUNS = 1_000
+READERS = 16
+WRITERS = 2
+LEASES = 100
+BOUND_MS = 200.0
+
+
+@pytest.fixture
+def table(engine: Any) -> Iterator[str]:
+    with a_table(engine, LEASE_TABLE) as name:
+        yield name
+
+
+def test_the_p99_of_a_thousand_enrichments_under_load_is_under_200_ms(
+    engine: Any, table: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keys = [{"userEmail": f"user-{number}@sandbox.example", "uuid": str(uuid.uuid4())} for number in range(LEASES)]
+
+    def write(key: dict[str, str], cost: int = 0) -> None:
+        own = {name: {"S": value} for name, value in key.items()}
+        engine.put_item(TableName=table, Item=lease_item(**own, totalCostAccrued={"N": str(cost)}))
+
+    for key in keys:
+        write(key)
+    enricher, done = Enricher(engine, table, Logger("latency")), threading.Event()
+    events = [LeaseEvent("e", "LeaseExpired", "s", datetime.now(UTC), "", "", dict(key)) for key in keys]
+
+    def enrich(reader: int) -> list[Enrichment]:
+        return [enricher.enrich(events[(reader + run) % LEASES]) for run in range(math.ceil(RUNS / READERS))]
+
+    def write_on(writer: int) -> int:
+        for written in itertools.count():
+            if done.is_set():
+                return written
+            write(keys[(writer + written) % LEASES], written)
+        raise AssertionError("count ends")
+
+    def read_all() -> list[Any]:
+        try:
+            return at_once([lambda reader=reader: enrich(reader) for reader in range(READERS)])
+        finally:
+            done.set()
+
+    read, *written = at_once([read_all, *(lambda writer=writer: write_on(writer) for writer in range(WRITERS))])
+
+    capfd.readouterr()
+    enrichments = [enrichment for part in read for enrichment in part]
+    assert {enrichment.status for enrichment in enrichments} == {Status.ENRICHED}
+    latencies = sorted(enrichment.latency_ms for enrichment in enrichments)
+    p50, p99 = (latencies[math.ceil(len(latencies) * share) - 1] for share in (0.5, 0.99))
+    with capfd.disabled():
+        print(
+            f"\n{len(latencies)} enrichments by {READERS} threads beside {sum(written)} writes: "
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (bound: p99 < {BOUND_MS:.0f} ms)"
+        )
+    assert min(written) > 0
+    assert p99 < BOUND_MS

@@ -1,0 +1,194 @@
+"""Plan limits, transitions and progress when requests really meet, by DynamoDB's own transactions.
+
+Each test runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has it, which
+refuses those that meet.
+"""
+
+import random
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from lib import errors
+from lib.shuttle.entities import UsageDaily
+from lib.shuttle.job import Job, JobStatus, Outcome
+from lib.shuttle.jobs import JobBusyError, Jobs
+from lib.shuttle.limits import LimitExceededError
+from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
+from tests.support.at_once import at_once
+from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
+from tests.support.transaction_conflicts import ConflictingClient
+
+THREADS = 24
+ALLOWED = 5
+
+
+@pytest.fixture(params=["transactions wait", "transactions conflict"])
+def jobs(request: pytest.FixtureRequest, shuttle_table: ShuttleTable) -> Jobs:
+    """Jobs that really wait between the tries of a transaction."""
+    client = shuttle_table.client.client
+    if request.param == "transactions conflict":
+        client = ConflictingClient(client, ("PK", "SK"))
+    return Jobs(client, shuttle_table.name, shuttle_table.clock)
+
+
+def until_answered(act: Callable[[], Any]) -> Any:
+    """What the caller of a crowded shop gets in the end, coming back as often as it is told to."""
+    while True:
+        try:
+            return act()
+        except errors.ThrottledError:
+            continue
+
+
+def usage(table: ShuttleTable) -> UsageDaily:
+    [found] = table.repository.daily_usage(DOMAIN, table.clock().date(), table.clock().date())
+    return found
+
+
+@pytest.mark.parametrize("which", ["concurrent_jobs", "daily_imports", "monthly_imports"])
+def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: ShuttleTable, jobs: Jobs, which: str) -> None:
+    shuttle_table.registry.install(a_shop(feature_limits=limits(**{which: ALLOWED})))
+
+    results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, an_order()))] * THREADS)
+
+    made = [result for result in results if isinstance(result, Job)]
+    refused = [result for result in results if isinstance(result, LimitExceededError)]
+    assert (len(made), len(refused)) == (ALLOWED, THREADS - ALLOWED)
+    assert {error.limit for error in refused} == {which}
+    assert shuttle_table.active_jobs() == {job.job_id for job in made}
+    assert usage(shuttle_table).imports == ALLOWED
+    assert {job.job_id for job in shuttle_table.repository.jobs(DOMAIN)} == {job.job_id for job in made}
+
+
+def test_a_crowd_is_answered_with_a_job_a_limit_or_come_again_and_counts_only_jobs(
+    shuttle_table: ShuttleTable, jobs: Jobs
+) -> None:
+    shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
+
+    results = at_once([lambda: jobs.create(DOMAIN, an_order())] * THREADS)
+
+    made = [result for result in results if isinstance(result, Job)]
+    assert {type(result) for result in results} <= {Job, LimitExceededError, errors.ThrottledError}
+    assert 1 <= len(made) <= ALLOWED
+    assert shuttle_table.active_jobs() == {job.job_id for job in made}
+    assert usage(shuttle_table).imports == len(made)
+
+
+def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+    shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
+    order = an_order()
+
+    results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, order))] * THREADS)
+
+    assert len({job.job_id for job in results}) == 1
+    assert usage(shuttle_table).imports == 1
+
+
+def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+    shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
+    first = [jobs.create(DOMAIN, an_order()) for _ in range(ALLOWED)]
+
+    results = at_once(
+        [
+            *(lambda job=job: until_answered(lambda: jobs.cancel(DOMAIN, job.job_id)) for job in first),
+            *[lambda: until_answered(lambda: jobs.create(DOMAIN, an_order()))] * THREADS,
+        ]
+    )
+
+    made = [result for result in results[ALLOWED:] if isinstance(result, Job)]
+    assert [job.status for job in results[:ALLOWED]] == [JobStatus.CANCELLED] * ALLOWED
+    assert len(made) <= ALLOWED
+    assert shuttle_table.active_jobs() == {job.job_id for job in made}
+    assert usage(shuttle_table).jobs_cancelled == ALLOWED
+
+
+def test_of_many_workers_one_takes_a_job_up(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+    shuttle_table.registry.install(a_shop())
+    job_id = jobs.create(DOMAIN, an_order()).job_id
+
+    results = at_once([lambda: until_answered(lambda: jobs.start(DOMAIN, job_id))] * THREADS)
+
+    [taken] = [result for result in results if isinstance(result, Job)]
+    assert taken.attempt == 1
+    assert sum(isinstance(result, JobBusyError) for result in results) == THREADS - 1
+
+
+@pytest.mark.parametrize("race", range(4))
+def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: ShuttleTable, jobs: Jobs, race: int) -> None:
+    shuttle_table.registry.install(a_shop())
+    job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
+    ends: list[Callable[[], Any]] = [
+        lambda: jobs.finish(job, Outcome(rows_read=10, rows_failed=2)),
+        lambda: jobs.finish(job, Outcome(rows_read=4, failure="MALFORMED")),
+        lambda: jobs.cancel(DOMAIN, job.job_id),
+        lambda: jobs.give_up(job, "WORKER_LOST", "lost"),
+    ] * 3
+
+    results = at_once([lambda end=end: until_answered(end) for end in ends])
+
+    stands, counted = shuttle_table.repository.job(DOMAIN, job.job_id), usage(shuttle_table)
+    assert stands.status.is_final
+    assert counted.jobs_completed + counted.jobs_failed + counted.jobs_cancelled == 1
+    assert counted.rows_read == stands.rows_read
+    assert shuttle_table.active_jobs() == set()
+    for result in results:
+        assert not isinstance(result, Exception) or isinstance(result, IllegalTransitionError), result
+
+
+def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+    shuttle_table.registry.install(a_shop())
+    job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
+    reports = random.Random(6).sample(range(1, 121), 120)
+    reported = threading.Event()
+
+    def report(rows: list[int]) -> None:
+        for count in rows:
+            jobs.progress(job, rows_read=count, rows_failed=count // 2, bytes_read=count * 10)
+
+    def watch() -> list[tuple[int, int, int]]:
+        seen = []
+        while not reported.is_set():
+            stands = shuttle_table.repository.job(DOMAIN, job.job_id)
+            seen.append((stands.rows_read, stands.rows_failed, stands.bytes_read))
+        return seen
+
+    def work() -> list[Any]:
+        try:
+            return at_once([lambda part=part: report(reports[part::8]) for part in range(8)])
+        finally:
+            reported.set()
+
+    seen, done = at_once([watch, work])
+
+    assert done == [None] * 8
+    assert seen == sorted(seen)
+    assert all(row == (row[0], row[0] // 2, row[0] * 10) for row in seen), "counts of one report, never of two"
+    assert shuttle_table.repository.job(DOMAIN, job.job_id).rows_read == 120
+
+
+def test_a_worker_that_lost_its_lease_writes_nothing_more_while_the_next_one_works(
+    shuttle_table: ShuttleTable, jobs: Jobs
+) -> None:
+    shuttle_table.registry.install(a_shop())
+    lost = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
+    shuttle_table.clock.advance(minutes=17)
+    [held] = [
+        result
+        for result in at_once([lambda: until_answered(lambda: jobs.start(DOMAIN, lost.job_id))] * 8)
+        if isinstance(result, Job)
+    ]
+
+    results = at_once(
+        [
+            lambda: until_answered(lambda: jobs.finish(lost, Outcome(rows_read=1))),
+            lambda: until_answered(lambda: jobs.finish(held, Outcome(rows_read=2))),
+            *[lambda: until_answered(lambda: jobs.progress(lost, rows_read=9, rows_failed=0, bytes_read=9))] * 4,
+        ]
+    )
+
+    assert results[1] is None
+    assert all(isinstance(result, TakenOverError | IllegalTransitionError) for result in (results[0], *results[2:]))
+    assert shuttle_table.repository.job(DOMAIN, lost.job_id).rows_read == 2
