@@ -1,19 +1,11 @@
 """For every test: the session ends with the report on grants."""
 
-from tests.support.grant_plugin import (
-    pytest_configure,
-    pytest_deselected,
-    pytest_fixture_setup,
-    pytest_runtest_protocol,
-    pytest_sessionfinish,
-    pytest_terminal_summary,
-)
+import pytest
 
-__all__ = [
-    "pytest_configure",
-    "pytest_deselected",
-    "pytest_fixture_setup",
-    "pytest_runtest_protocol",
-    "pytest_sessionfinish",
-    "pytest_terminal_summary",
-]
+from tests.support import grant_plugin
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
+    # fixtures of the whole session.
+    config.pluginmanager.register(grant_plugin, "grants")

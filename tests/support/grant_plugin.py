@@ -1,4 +1,4 @@
-"""Watches the grants through a session of pytest, and ends it with the report (tests/conftest.py takes these hooks in).
+"""Watches the grants through a session of pytest, and ends it with the report. tests/conftest.py registers these hooks.
 
 Each process keeps its own book. Under pytest-xdist the workers leave theirs in a folder of the session, and the controller
 merges them.
