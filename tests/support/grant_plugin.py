@@ -101,10 +101,10 @@ def _leave_book(folder: Path, name: str, deselected: int) -> None:
 
 def _asks_for_everything(config: pytest.Config) -> bool:
     """Whether the command line leaves no test out."""
-    tests = config.rootpath / "tests"
-    everything = {(config.invocation_params.dir / argument).resolve() for argument in config.args} & {tests, config.rootpath}
+    asked = {(config.invocation_params.dir / argument).resolve() for argument in config.args}
+    everything = config.rootpath in asked or asked >= {config.rootpath / folder for folder in config.getini("testpaths")}
     narrowed = ("keyword", "markexpr", "ignore", "ignore_glob", "deselect", "lf", "collectonly", "stepwise")
-    return bool(everything) and not any(config.getoption(name, None) for name in narrowed)
+    return everything and not any(config.getoption(name, None) for name in narrowed)
 
 
 def _came_to_an_end(session: pytest.Session) -> bool:

@@ -71,10 +71,10 @@ class Services:
             "aws:securetransport": "true",  # AWS's services come by TLS; the local cloud has none
         }
         access = Access(action, resource_arn, context)
-        for statement in self._statements.get(resource_arn, ()):
-            if statement.allows and (used := statement.matching(access, service)):
-                self._ledger.note_use(_by(service, statement), used)
-        if decide(self._statements.get(resource_arn, ()), access, service).is_allowed:
+        statements = self._statements.get(resource_arn, [])
+        if decide(statements, access, service).is_allowed:
+            for statement in statements:
+                self._ledger.note_use(_by(service, statement), statement.matching(access, service))
             return True
         self._ledger.note_refusal(service, access)
         print(f"local cloud: {service} may not {action} on {resource_arn} for {source_arn}", file=sys.stderr)
