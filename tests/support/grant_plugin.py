@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support import grant_report
-from tests.support.grants import EXPECTING, WATCH
+from tests.support.grants import BY_HAND, WATCH
 
-MARKER = "refusals_expected"
+MARKER = "rights_by_hand"
 FOLDER = "PYTEST_GRANTS_FOLDER"
 _REPORT = pytest.StashKey[grant_report.Report]()
 _DESELECTED = pytest.StashKey[int]()
@@ -25,7 +25,7 @@ _cloud_fixtures: set[str] = set()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", f"{MARKER}: the test calls AWS with rights that it knows to be missing.")
+    config.addinivalue_line("markers", f"{MARKER}: the test itself calls AWS with a role's rights, and expects refusals.")
     config.stash[_DESELECTED] = 0
     if not _is_worker(config):
         folder = config.rootpath / "build" / "iam" / str(os.getpid())
@@ -49,15 +49,15 @@ def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    expected = item.get_closest_marker(MARKER) is not None
-    if expected:
-        os.environ[EXPECTING] = "1"
+    by_hand = item.get_closest_marker(MARKER) is not None
+    if by_hand:
+        os.environ[BY_HAND] = "1"
     try:
         result = yield
         if _cloud_fixtures.intersection(getattr(item, "fixturenames", ())):
-            WATCH.look(item.nodeid, refusals_expected=expected)
+            WATCH.look(item.nodeid, by_hand=by_hand)
     finally:
-        os.environ.pop(EXPECTING, None)
+        os.environ.pop(BY_HAND, None)
     return result
 
 

@@ -50,11 +50,15 @@ class Watch:
     def leave(self, aws_url: str) -> None:
         """A cloud is about to stop: a last look."""
         if aws_url in self._seen:
-            self.look(_current_test(), refusals_expected=_expecting_refusals(), only=aws_url)
+            self.look(_current_test(), by_hand=_is_by_hand(), only=aws_url)
             self._seen.pop(aws_url, None)
 
-    def look(self, test: str, *, refusals_expected: bool = False, only: str = "") -> None:
-        """Put down to ``test`` what has happened since the last look."""
+    def look(self, test: str, *, by_hand: bool = False, only: str = "") -> None:
+        """Put down to ``test`` what has happened since the last look.
+
+        ``by_hand`` is for a test that itself calls AWS with a role's rights, to see what is refused: its refusals are
+        expected, and what it is allowed shows nothing of what the functions need.
+        """
         for url in [only] if only else list(self._seen):
             try:
                 with urllib.request.urlopen(f"{url}/_local/iam", timeout=10) as answer:
@@ -62,22 +66,22 @@ class Watch:
             except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError):
                 self._seen.pop(url, None)  # killed, as some tests do
                 continue
-            self.enter(url, book, test, refusals_expected=refusals_expected)
+            self.enter(url, book, test, by_hand=by_hand)
 
-    def enter(self, url: str, book: dict[str, Any], test: str, *, refusals_expected: bool = False) -> None:
+    def enter(self, url: str, book: dict[str, Any], test: str, *, by_hand: bool = False) -> None:
         """Take what a cloud's ledger has more than when it was last looked at."""
         seen = self._seen.setdefault(url, Counter())
         for grant in book["grants"]:
             key = key_of(grant)
             tally = self.grants.setdefault(key, Tally(reason=grant["reason"]))
-            _add(tally, test, grant["uses"] - seen["use", key])
+            _add(tally, test, 0 if by_hand else grant["uses"] - seen["use", key])
             seen["use", key] = grant["uses"]
         for refusal in book["refusals"]:
             key = key_of(refusal)
             if more := refusal["times"] - seen["refusal", key]:
                 tally = self.refusals.setdefault(key, Tally())
                 _add(tally, test, more)
-                tally.expected = tally.expected and refusals_expected
+                tally.expected = tally.expected and by_hand
                 seen["refusal", key] = refusal["times"]
 
     def as_json(self) -> dict[str, Any]:
@@ -86,8 +90,8 @@ class Watch:
 
 
 WATCH = Watch()
-EXPECTING = "PYTEST_REFUSALS_EXPECTED"
-"""Set in the environment while a test runs that is marked ``refusals_expected``."""
+BY_HAND = "PYTEST_RIGHTS_BY_HAND"
+"""Set in the environment while a test runs that is marked ``rights_by_hand``."""
 
 
 def key_of(row: dict[str, Any]) -> Key:
@@ -129,5 +133,5 @@ def _current_test() -> str:
     return os.environ.get("PYTEST_CURRENT_TEST", "between tests").rpartition(" (")[0] or "between tests"
 
 
-def _expecting_refusals() -> bool:
-    return bool(os.environ.get(EXPECTING))
+def _is_by_hand() -> bool:
+    return bool(os.environ.get(BY_HAND))

@@ -103,6 +103,14 @@ def test_each_test_gets_what_was_used_since_the_last_look() -> None:
     assert (tally.times, tally.tests) == (2, ["test_b"])
 
 
+def test_what_a_test_does_by_hand_is_no_use_of_a_grant() -> None:
+    watch = Watch()
+    watch.enter("http://a", ledger(2), "test_a", by_hand=True)
+    watch.enter("http://a", ledger(3), "test_b")
+
+    assert [(tally.times, tally.tests) for tally in watch.grants.values()] == [(1, ["test_b"])]
+
+
 def test_the_same_grant_in_two_clouds_is_one() -> None:
     watch = Watch()
     watch.enter("http://a", ledger(1), "test_a")
@@ -114,10 +122,10 @@ def test_the_same_grant_in_two_clouds_is_one() -> None:
 
 def test_a_refusal_stays_unexpected_once_one_test_did_not_expect_it() -> None:
     watch = Watch()
-    watch.enter("http://a", ledger(0, refused=1), "test_a", refusals_expected=True)
+    watch.enter("http://a", ledger(0, refused=1), "test_a", by_hand=True)
     assert [tally.expected for tally in watch.refusals.values()] == [True]
     watch.enter("http://a", ledger(0, refused=2), "test_b")
-    watch.enter("http://a", ledger(0, refused=3), "test_c", refusals_expected=True)
+    watch.enter("http://a", ledger(0, refused=3), "test_c", by_hand=True)
 
     assert [tally.expected for tally in watch.refusals.values()] == [False]
 

@@ -118,7 +118,7 @@ def test_workers_together_are_one_run(project: Path) -> None:
 def test_a_refusal_fails_the_run_unless_the_test_expects_it(project: Path) -> None:
     rest = {"test_reads": READS, "test_writes": WRITES}
     surprised = run(project, test_overreaches=OVERREACHES, **rest)
-    prepared = run(project, test_overreaches=f"import pytest\n@pytest.mark.refusals_expected\n{OVERREACHES}", **rest)
+    prepared = run(project, test_overreaches=f"import pytest\n@pytest.mark.rights_by_hand\n{OVERREACHES}", **rest)
 
     assert surprised.returncode == 1
     assert "refused: role/web  s3:DeleteObject  s3:b/k (suite/test_overreaches.py::test_overreaches)" in surprised.stdout
