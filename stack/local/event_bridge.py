@@ -49,6 +49,7 @@ def disconnect() -> None:
 def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any], event: Any) -> None:
     payload = target.get("Input") or json.dumps(_as_sent(event))
     try:
+        invoker.host(target["Arn"])
         if not may(_SERVICE, "lambda:InvokeFunction", target["Arn"], rule_arn):
             raise PermissionError("the function's policy does not let the rule invoke it")
         invoker.invoke_later(target["Arn"], payload.encode())
