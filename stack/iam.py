@@ -4,6 +4,7 @@ function is described (``entry_points.py``).
 
 import dataclasses
 import json
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -19,7 +20,8 @@ class Grant:
     Attributes:
         actions: exact IAM actions.
         resources: ARNs, plain or outputs of the resources they name.
-        wildcard_reason: why a ``*`` in a resource can't be avoided; needed where there is one.
+        wildcard_reason: why a ``*`` in a resource can't be avoided; needed where there is one. It goes into the policy as
+            the statement's Sid, so that whoever reads the policy reads the reason.
     """
 
     actions: tuple[str, ...]
@@ -33,7 +35,21 @@ def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
     Raises:
         ValueError: a grant is empty, an action has a ``*``, a resource has one without a reason, or no ARN.
     """
-    return {"Version": POLICY_VERSION, "Statement": [_statement(grant) for grant in grants]}
+    statements = [_statement(grant) for grant in grants]
+    for number, statement in enumerate(statements):
+        same = [
+            each
+            for each in statements[:number]
+            if "Sid" in statement and each.get("Sid", "").rstrip("0123456789") == statement["Sid"]
+        ]
+        if same:
+            statement["Sid"] += str(len(same) + 1)  # a Sid is unique in its policy
+    return {"Version": POLICY_VERSION, "Statement": statements}
+
+
+def reason_in(sid: str) -> str:
+    """The reason that :func:`policy_document` put into a Sid, in words again; empty for an empty Sid."""
+    return " ".join(re.findall(r"[A-Z][a-z]*", sid)).capitalize()
 
 
 def policy(grants: Sequence[Grant]) -> pulumi.Output[str]:
@@ -77,7 +93,13 @@ def _statement(grant: Grant) -> dict[str, Any]:
             raise ValueError(f"{resource!r} is no ARN")
     if not grant.wildcard_reason:
         _refuse_wildcards(grant.resources, "resources are exact, unless wildcard_reason says why not")
-    return {"Effect": "Allow", "Action": list(grant.actions), "Resource": list(grant.resources)}
+    sid = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+", grant.wildcard_reason))
+    return {
+        **({"Sid": sid} if sid else {}),
+        "Effect": "Allow",
+        "Action": list(grant.actions),
+        "Resource": list(grant.resources),
+    }
 
 
 def _refuse_wildcards(names: Iterable[pulumi.Input[str]], rule: str) -> None:

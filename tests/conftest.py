@@ -1,18 +1,25 @@
-"""The DynamoDB of tests that run on more than one: here in this process, in tests/dynamodb_local on a real engine."""
+"""For every test: the DynamoDB of those that run on more than one engine, and the report on grants that ends the session."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support import grant_plugin
 from tests.support.aws_environment import REGION, set_all
 from tests.support.fake_table import FakeTable
 from tests.support.moto_clients import moto_client
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
+    # fixtures of the whole session.
+    config.pluginmanager.register(grant_plugin, "grants")
+
+
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A DynamoDB client of ``lib.aws``, without tables: moto's."""
+    """A DynamoDB client of ``lib.aws``, without tables: moto's. tests/dynamodb_local has a real engine's."""
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     set_all(monkeypatch, {"AWS_DEFAULT_REGION": REGION, **credentials})
     with moto_client("dynamodb") as client:

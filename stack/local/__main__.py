@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -29,11 +29,14 @@ def main() -> None:
 @click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="Port of the HTTP API; 0 for any free one.")
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key over Pulumi.local.yaml's.")
+@click.option("--enforce-iam", is_flag=True, help="Refuse every AWS call that the function's role does not grant, as AWS does.")
 @click.option("--logs", is_flag=True, help="Show the functions' output on standard error.")
-def up(http_port: int, aws_port: int, pairs: tuple[str, ...], logs: bool) -> None:
+def up(http_port: int, aws_port: int, pairs: tuple[str, ...], enforce_iam: bool, logs: bool) -> None:
     """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
     signals = _Signals()
-    with _start(http_port, aws_port, _config(pairs), logs) as cloud:
+    with _start(
+        http_port=http_port, aws_port=aws_port, config=_config(pairs), enforce_iam=enforce_iam, echo_logs=logs
+    ) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
         signals.end_the_wait()
@@ -60,11 +63,11 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
     return config
 
 
-def _start(http_port: int, aws_port: int, config: dict[str, str], logs: bool) -> "LocalCloud":
+def _start(**options: Any) -> "LocalCloud":
     from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
 
     try:
-        return LocalCloud(http_port=http_port, aws_port=aws_port, config=config, echo_logs=logs)
+        return LocalCloud(**options)
     except StartError as error:
         raise click.ClickException(str(error)) from error
 

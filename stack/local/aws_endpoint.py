@@ -4,6 +4,7 @@
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
+* With a guard, a call that the caller's role does not grant is refused (``iam/``), and ``GET /_local/iam`` shows the grants.
 """
 
 import contextlib
@@ -18,6 +19,7 @@ from urllib.parse import unquote
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
+from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
 HANDLER = MotoRequestHandler
@@ -27,13 +29,23 @@ _FORM = "application/x-www-form-urlencoded"
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
 
+IAM_PATH = "/_local/iam"
+"""Where the ledger of grants can be read."""
+
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 
 
 class AwsEndpoint:
-    """The WSGI application. Give it an :class:`Invoker` once there are functions."""
+    """The WSGI application. Give it an :class:`Invoker` once there are functions.
 
-    def __init__(self) -> None:
+    Args:
+        guard: who decides what callers may do; without one they may do everything.
+        ledger: the guard's.
+    """
+
+    def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
+        self._guard = guard
+        self._ledger = ledger
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
@@ -41,6 +53,20 @@ class AwsEndpoint:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
+        if self._ledger is not None and environ.get("PATH_INFO") == IAM_PATH:
+            return Response(json.dumps(self._ledger.as_json()), content_type="application/json")(environ, start_response)
+        if self._guard is None:
+            return self._serve(environ, start_response)
+        admission = self._guard.admit(environ)
+        if admission.refusal is not None:
+            return admission.refusal(environ, start_response)
+        if admission.on_absence is None:
+            return self._serve(environ, start_response)
+        answer = Response.from_app(self._serve, environ)
+        hidden = admission.on_absence() if answer.status_code == 404 else None
+        return (hidden or answer)(environ, start_response)
+
+    def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))
         if invocation and environ["REQUEST_METHOD"] == "POST" and self.invoker is not None:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)

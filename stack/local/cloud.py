@@ -16,10 +16,13 @@ import botocore.session
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
-from stack.local import aws_endpoint, event_bridge
+from stack.iam import reason_in
+from stack.local import aws_endpoint, bucket_events, event_bridge
 from stack.local.errors import StartError
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec
 from stack.local.http_gateway import HttpApi, HttpGateway
+from stack.local.iam import Guard, Ledger, PolicyError, Services
+from stack.local.iam.services import MayDo
 from stack.local.invocations import Invoker
 from stack.local.logs import LogShipper
 from stack.local.program import PROJECT, read_config, run_program
@@ -36,6 +39,7 @@ __all__ = ["LocalCloud", "Ready", "StartError"]
 
 DEFAULT_REGION = "us-west-2"
 ACCOUNT_ID = "123456789012"
+_OPERATOR = Credentials(access_key_id="test", secret_access_key="test", session_token="")  # noqa: S106 (every local cloud's)
 START_SECONDS = 60.0
 """How long the functions together may take to import their handlers."""
 
@@ -58,25 +62,34 @@ class LocalCloud:
         aws_port: of the AWS API, 0 for any free one.
         config: config keys and values over Pulumi.local.yaml's.
         echo_logs: show the functions' output on standard error too.
+        enforce_iam: refuse every AWS call that the caller's role does not grant.
 
     Raises:
-        StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), or a
-            function failed to start.
+        StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), a policy
+            can't be enforced, or a function failed to start.
     """
 
     def __init__(
-        self, *, http_port: int = 0, aws_port: int = 0, config: Mapping[str, str] | None = None, echo_logs: bool = False
+        self,
+        *,
+        http_port: int = 0,
+        aws_port: int = 0,
+        config: Mapping[str, str] | None = None,
+        echo_logs: bool = False,
+        enforce_iam: bool = False,
     ) -> None:
         self._exit = contextlib.ExitStack()
-        self._clients: dict[str, Any] = {}
+        self._clients: dict[tuple[str, str], Any] = {}
         self._client_lock = threading.Lock()
+        self._session = boto3.Session(botocore_session=_plain_session())
+        self._credentials: dict[str, Credentials] = {}
         self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
         """The URL of each stand-in, by the config key that could point elsewhere."""
         with contextlib.ExitStack() as undo:
             undo.callback(self._exit.close)
-            self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs)
+            self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs, enforce_iam)
             undo.pop_all()
         # moto's, botocore's and Pulumi's models are a million objects for good, and what moto stores adds to them. A full
         # collection looks at all of them and holds up every request for half a second, every few seconds.
@@ -94,26 +107,30 @@ class LocalCloud:
         """Stop everything and give every port back."""
         self._exit.close()
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this cloud's AWS API."""
+    def client(self, service: str, function: str = "") -> Any:
+        """A boto3 client of this cloud's AWS API: an operator's, or that of a function's role, by the function's name."""
         with self._client_lock:
-            if service not in self._clients:
-                self._clients[service] = boto3.Session(botocore_session=_plain_session()).client(
+            if (service, function) not in self._clients:
+                credentials = self._credentials[function] if function else _OPERATOR
+                self._clients[service, function] = self._session.client(
                     service,
                     endpoint_url=self._aws.url,
                     region_name=self._region,
-                    aws_access_key_id="test",
-                    aws_secret_access_key="test",  # noqa: S106 (the key that every local cloud knows)
+                    aws_access_key_id=credentials.access_key_id,
+                    aws_secret_access_key=credentials.secret_access_key,
+                    aws_session_token=credentials.session_token or None,
                     config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
                 )
-            return self._clients[service]
+            return self._clients[service, function]
 
-    def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool) -> Ready:
+    def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool, enforce_iam: bool) -> Ready:
         config = read_config(given)
         self._region = config.setdefault("aws:region", DEFAULT_REGION)
         if self._region not in _plain_session().get_available_regions("dynamodb"):
             raise StartError(f"aws:region is {self._region[:40]!r}, which is no AWS region.")
-        endpoint = aws_endpoint.AwsEndpoint()
+        ledger = Ledger(reason_in) if enforce_iam else None
+        guard = Guard(ACCOUNT_ID, ledger) if ledger else None
+        endpoint = aws_endpoint.AwsEndpoint(guard, ledger)
         self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
         gateway = _Placeholder()
         http = self._serve(gateway, http_port, "the HTTP API (--http-port)")
@@ -121,26 +138,32 @@ class LocalCloud:
 
         blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url)
         outputs = run_program(blueprint, config)
+        may = _enforced(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _anything
 
-        logs = LogShipper(self.client("logs"), echo=echo_logs)
+        writers = {spec.log_group: spec.name for spec in blueprint.functions}
+        logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), echo=echo_logs)
         self._exit.callback(logs.close)
         self._start_functions(blueprint, logs)
-        invoker = Invoker(self.hosts, blueprint.async_configs, self.client("sqs"))
+        sqs = self.client("sqs")
+        invoker = Invoker(self.hosts, blueprint.async_configs, sqs, lambda function: self.client("sqs", function))
         self._exit.callback(invoker.close)
         self._exit.callback(self._stop_functions)
         endpoint.invoker = invoker
-        event_bridge.connect(invoker)
+        event_bridge.connect(invoker, may)
         self._exit.callback(event_bridge.disconnect)
+        bucket_events.connect(may)
+        self._exit.callback(bucket_events.disconnect)
         for source in blueprint.event_sources:
-            self._exit.callback(QueueBridge(source, invoker, self.client("sqs"), self._region).close)
+            self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function), self._region).close)
         api = HttpApi(
             api_id=blueprint.api_id,
             account_id=ACCOUNT_ID,
+            execution_arn=blueprint.arn("execute-api", blueprint.api_id),
             routes=tuple(blueprint.routes),
             access_log_group=blueprint.access_log_group,
             access_log_format=blueprint.access_log_format,
         )
-        gateway.app = HttpGateway(api, invoker, self._keys.get, logs.write)
+        gateway.app = HttpGateway(api, invoker, self._keys.get, logs.write, may)
         return Ready(http.url, self._aws.url, self._region, outputs)
 
     def _serve(self, app: Any, port: int, purpose: str, handler: Any = None) -> Server:
@@ -189,11 +212,27 @@ class LocalCloud:
             host.stop()
 
     def _credentials_of(self, spec: FunctionSpec) -> Credentials:
-        answer = self.client("sts").assume_role(RoleArn=spec.role_arn, RoleSessionName=spec.entry_point)
+        answer = self.client("sts").assume_role(RoleArn=spec.role_arn, RoleSessionName=spec.name)
         issued, principal = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
         key = AccessKey(issued["SecretAccessKey"], issued["SessionToken"], principal)
         self._keys[issued["AccessKeyId"]] = key
-        return Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
+        credentials = Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
+        self._credentials[spec.name] = credentials
+        return credentials
+
+
+def _enforced(guard: Guard, services: Services, blueprint: Blueprint) -> MayDo:
+    try:
+        guard.write_down_roles()
+        for resource_arn, document in blueprint.resource_policies:
+            services.learn(resource_arn, document)
+    except PolicyError as error:
+        raise StartError(f"--enforce-iam can't enforce a policy of the program: {error}.") from error
+    return services.may
+
+
+def _anything(*_: str) -> bool:
+    return True
 
 
 def _plain_session() -> botocore.session.Session:

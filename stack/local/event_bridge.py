@@ -13,13 +13,17 @@ from typing import Any
 
 from moto.events.models import Rule
 
+from stack.local.iam.services import MayDo
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
 _moto_send_to_targets: Callable[..., None] = Rule.send_to_targets
 
 
-def connect(invoker: Invoker) -> None:
-    """From now on, rules with Lambda targets invoke the functions of ``invoker``."""
+_SERVICE = "events.amazonaws.com"
+
+
+def connect(invoker: Invoker, may: MayDo) -> None:
+    """From now on, rules with Lambda targets invoke the functions of ``invoker``, where those' policies let them."""
 
     def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
         functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
@@ -27,7 +31,7 @@ def connect(invoker: Invoker) -> None:
             return
         if functions and rule.event_pattern.matches_event(original_event):
             for target in functions:
-                _deliver(invoker, target, original_event)
+                _deliver(invoker, may, rule.arn, target, original_event)
         others = [target for target in rule.targets if ":lambda:" not in target["Arn"]]
         if others:
             rest = copy.copy(rule)
@@ -42,13 +46,17 @@ def disconnect() -> None:
     setattr(Rule, "send_to_targets", _moto_send_to_targets)  # noqa: B010
 
 
-def _deliver(invoker: Invoker, target: dict[str, Any], event: Any) -> None:
+def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any], event: Any) -> None:
     payload = target.get("Input") or json.dumps(_as_sent(event))
     try:
+        invoker.host(target["Arn"])
+        if not may(_SERVICE, "lambda:InvokeFunction", target["Arn"], rule_arn):
+            raise PermissionError("the function's policy does not let the rule invoke it")
         invoker.invoke_later(target["Arn"], payload.encode())
-    except (FunctionNotFoundError, PayloadTooLargeError) as error:
+    except (FunctionNotFoundError, PayloadTooLargeError, PermissionError) as error:
         print(f"local cloud: EventBridge could not deliver {event.get('id')}: {error}", file=sys.stderr)
-        if dead_letters := (target.get("DeadLetterConfig") or {}).get("Arn"):
+        dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if dead_letters and may(_SERVICE, "sqs:SendMessage", dead_letters, rule_arn):
             invoker.dead_letter(dead_letters, payload)
 
 

@@ -21,6 +21,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.wrappers import Request, Response
 
 from stack.local import sigv4
+from stack.local.iam.services import MayDo
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -64,6 +65,7 @@ class HttpApi:
 
     api_id: str
     account_id: str
+    execution_arn: str
     routes: tuple[Route, ...]
     access_log_group: str = ""
     access_log_format: str = ""
@@ -90,6 +92,7 @@ class HttpGateway:
         invoker: of the functions.
         find_key: finds a known access key.
         write_log: takes (log group, log stream, line).
+        may: whether a service may do something, by the policy of the resource.
     """
 
     def __init__(
@@ -98,8 +101,10 @@ class HttpGateway:
         invoker: Invoker,
         find_key: Callable[[str], sigv4.AccessKey | None],
         write_log: Callable[[str, str, str], None],
+        may: MayDo,
     ) -> None:
         self._api = api
+        self._may = may
         self._routes = sorted(api.routes, key=lambda route: route.precedence)
         self._invoker = invoker
         self._find_key = find_key
@@ -135,6 +140,10 @@ class HttpGateway:
 
     def _invoke(self, exchange: _Exchange, route: Route, path: str) -> Response:
         event = _event(self._api, exchange, route, path)
+        source = f"{self._api.execution_arn}/$default/{exchange.request.method}{route.path}"
+        if not self._may("apigateway.amazonaws.com", "lambda:InvokeFunction", route.function, source):
+            exchange.integration_error = "The function's policy does not let this route invoke it"
+            return _message(500, "Internal Server Error")
         try:
             result = self._invoker.invoke(route.function, json.dumps(event).encode())
         except PayloadTooLargeError:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -62,14 +62,22 @@ class Invoker:
     Args:
         hosts: the functions by name.
         async_configs: by function name.
-        sqs: a client to put failed events to queues with.
+        sqs: a client to put to queues what no function's role puts there.
+        sqs_of: the client of a function's role, by the function's name: Lambda sends failed events in its name.
     """
 
-    def __init__(self, hosts: Mapping[str, FunctionHost], async_configs: Mapping[str, AsyncConfig], sqs: Any) -> None:
+    def __init__(
+        self,
+        hosts: Mapping[str, FunctionHost],
+        async_configs: Mapping[str, AsyncConfig],
+        sqs: Any,
+        sqs_of: Callable[[str], Any],
+    ) -> None:
         self._hosts = dict(hosts)
         self._by_arn = {host.spec.arn: host for host in hosts.values()}
         self._async_configs = dict(async_configs)
         self._sqs = sqs
+        self._sqs_of = sqs_of
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._queues: dict[str, list[_Pending]] = {name: [] for name in hosts}
@@ -118,12 +126,13 @@ class Invoker:
         self._push(pending)
         return pending.request_id
 
-    def dead_letter(self, queue_arn: str, body: str) -> None:
-        """Put what nobody could handle into a queue."""
+    def dead_letter(self, queue_arn: str, body: str, function: str = "") -> None:
+        """Put what nobody could handle into a queue, in the name of ``function``'s role if one is named."""
         queue_name = queue_arn.rsplit(":", 1)[-1]
         try:
             url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
-            self._sqs.send_message(QueueUrl=url, MessageBody=body)
+            sender = self._sqs_of(function) if function else self._sqs
+            sender.send_message(QueueUrl=url, MessageBody=body)
         except Exception as error:  # the caller must go on to the next event
             print(f"local cloud: could not dead-letter to {queue_name}: {error}", file=sys.stderr)
 
@@ -164,7 +173,7 @@ class Invoker:
             pending.attempt += 1
             self._push(pending)
         elif config.on_failure_arn:
-            self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, result)))
+            self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, result)), pending.host.spec.name)
         else:
             print(f"local cloud: {pending.host.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
 

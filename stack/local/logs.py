@@ -4,6 +4,7 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 _FLUSH_SECONDS = 0.1
@@ -16,12 +17,12 @@ class LogShipper:
     """One thread that ships lines to CloudWatch Logs.
 
     Args:
-        client: a ``logs`` client.
+        client_of: the ``logs`` client of a log group: Lambda writes in the name of the function's role.
         echo: also show each line on standard error.
     """
 
-    def __init__(self, client: Any, *, echo: bool) -> None:
-        self._client = client
+    def __init__(self, client_of: Callable[[str], Any], *, echo: bool) -> None:
+        self._client_of = client_of
         self._echo = echo
         self._lines: queue.Queue[tuple[str, str, int, str] | None] = queue.Queue()
         self._streams: set[tuple[str, str]] = set()
@@ -66,9 +67,10 @@ class LogShipper:
             by_stream.setdefault((group, stream), []).append({"timestamp": timestamp, "message": cut or " "})
         for (group, stream), events in by_stream.items():
             try:
+                client = self._client_of(group)
                 if (group, stream) not in self._streams:
-                    self._client.create_log_stream(logGroupName=group, logStreamName=stream)
+                    client.create_log_stream(logGroupName=group, logStreamName=stream)
                     self._streams.add((group, stream))
-                self._client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
+                client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
             except Exception as error:  # a lost log line must not stop the ones after it
                 print(f"local cloud: {len(events)} log lines of {group} were lost: {error}", file=sys.stderr)

@@ -36,14 +36,16 @@ class QueueBridge:
     Args:
         source: what feeds what.
         invoker: of the functions.
-        sqs: a client.
+        sqs: a client of the local cloud's own, for what no poller does on AWS.
+        sqs_of_role: the client of the function's role, in whose name Lambda polls.
         region: of the queue, for the records.
     """
 
-    def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, region: str) -> None:
+    def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, sqs_of_role: Any, region: str) -> None:
         self._source = source
         self._invoker = invoker
         self._sqs = sqs
+        self._sqs_of_role = sqs_of_role
         self._region = region
         self._url: str = sqs.get_queue_url(QueueName=source.queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
         self._stopping = threading.Event()
@@ -79,7 +81,11 @@ class QueueBridge:
         return messages
 
     def _receive(self, limit: int) -> list[dict[str, Any]]:
-        answer = self._sqs.receive_message(
+        # A poller watches the backlog, and receives where there is one: a grant to receive counts as used by messages only.
+        backlog = self._sqs_of_role.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
+        if int(backlog["Attributes"]["ApproximateNumberOfMessages"]) == 0:
+            return []
+        answer = self._sqs_of_role.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(limit, _RECEIVE_LIMIT),
             MessageSystemAttributeNames=["All"],
@@ -100,7 +106,7 @@ class QueueBridge:
                     QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_COME_BACK_SECONDS
                 )
             else:
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                self._sqs_of_role.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
 
     def _failures(self, payload: bytes, messages: list[dict[str, Any]]) -> set[str]:
         if not self._source.reports_item_failures:

@@ -116,3 +116,10 @@ def test_no_secret_is_in_the_log(cloud: Cloud, slack: str) -> None:
     text = "\n".join(cloud.log_lines("notification"))
     for secret in ("XXXXYYYYZZZZ", "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
         assert secret not in text
+
+
+def test_the_deep_health_check_reads_the_secrets_of_every_channel(cloud: Cloud) -> None:
+    answer = cloud.invoke("health", {"mode": "deep"})
+
+    assert answer["error"] is None, answer
+    assert answer["payload"]["status"] == "ok", answer["payload"]

@@ -173,6 +173,7 @@ def running_desk(**config: str) -> Iterator[Desk]:
     with served(Slack(channels=[CHANNEL])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
+        given |= {"notifyChannels": "sns,slack", "slackChannel": "leases"}
         with running(slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:
             yield Desk(cloud, slack, jira)
 

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
+from tests.support.grants import WATCH
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
@@ -102,6 +104,7 @@ class Cloud:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; the exit code."""
+        WATCH.leave(self.aws_url)
         self.process.send_signal(number)
         return self.process.wait(timeout=30)
 
@@ -155,11 +158,11 @@ def children_of(pid: int) -> set[int]:
 
 
 def launch(*arguments: str) -> subprocess.Popen[str]:
-    """Start ``python -m stack.local up`` with arguments."""
+    """Start ``python -m stack.local up`` with arguments. Every cloud of the suite refuses what is not granted."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     environment["PYTHONFAULTHANDLER"] = "1"  # see _end
     return subprocess.Popen(
-        [sys.executable, "-m", "stack.local", "up", *arguments],
+        [sys.executable, "-m", "stack.local", "up", "--enforce-iam", *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -179,6 +182,7 @@ def running(**config: str) -> Iterator[Cloud]:
         raise
     try:
         yield cloud
+        WATCH.leave(cloud.aws_url)
     finally:
         if process.poll() is None:
             process.terminate()
@@ -210,4 +214,6 @@ def wait_ready(process: subprocess.Popen[str]) -> Cloud:
         process.wait(timeout=10)
         drain.join(timeout=5)
         raise AssertionError(f"the local cloud ended with {process.returncode}: {''.join(errors)}")
-    return Cloud(process, **json.loads(line), errors=errors)
+    cloud = Cloud(process, **json.loads(line), errors=errors)
+    WATCH.join(cloud.aws_url)
+    return cloud

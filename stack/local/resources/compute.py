@@ -4,6 +4,7 @@ import io
 import zipfile
 
 from stack.local.functions import FunctionSpec
+from stack.local.iam.services import InvokePermission
 from stack.local.invocations import AsyncConfig
 from stack.local.queues import EventSource
 from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
@@ -55,8 +56,9 @@ def _empty_archive() -> bytes:
 def permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """Who may invoke a function."""
     statement_id = physical_name(logical, inputs, "statementId")
+    name = str(inputs["function"]).rsplit(":", 1)[-1]
     arguments = {
-        "FunctionName": str(inputs["function"]).rsplit(":", 1)[-1],
+        "FunctionName": name,
         "StatementId": statement_id,
         "Action": inputs["action"],
         "Principal": inputs["principal"],
@@ -64,6 +66,13 @@ def permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     if inputs.get("sourceArn"):
         arguments["SourceArn"] = inputs["sourceArn"]
     cloud.client("lambda").add_permission(**arguments)
+    statement = InvokePermission(
+        function_arn=cloud.arn("lambda", f"function:{name}"),
+        principal=inputs["principal"],
+        action=inputs["action"],
+        source_arn=inputs.get("sourceArn") or "",
+    )
+    cloud.resource_policies.append((statement.function_arn, statement.document()))
     return statement_id, {"statementId": statement_id}
 
 

@@ -8,7 +8,6 @@ def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """A role that a service may take on."""
     name = physical_name(logical, inputs)
     arn = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"])["Role"]["Arn"]
-    cloud.role_policies.setdefault(arn, [])
     return name, {"name": name, "arn": arn}
 
 
@@ -16,8 +15,5 @@ def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 def role_policy(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """What a role may do."""
     name = physical_name(logical, inputs)
-    iam = cloud.client("iam")
-    iam.put_role_policy(RoleName=inputs["role"], PolicyName=name, PolicyDocument=inputs["policy"])
-    arn = iam.get_role(RoleName=inputs["role"])["Role"]["Arn"]
-    cloud.role_policies.setdefault(arn, []).append(inputs["policy"])
+    cloud.client("iam").put_role_policy(RoleName=inputs["role"], PolicyName=name, PolicyDocument=inputs["policy"])
     return f"{inputs['role']}:{name}", {"name": name}

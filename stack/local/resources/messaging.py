@@ -32,6 +32,8 @@ def _text(value: Any) -> str:
 def queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     """Who may send to a queue."""
     cloud.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes={"Policy": inputs["policy"]})
+    arn = cloud.arn("sqs", str(inputs["queueUrl"]).rpartition("/")[2])
+    cloud.resource_policies.append((arn, inputs["policy"]))
     return str(inputs["queueUrl"]), {}
 
 

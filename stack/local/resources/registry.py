@@ -38,8 +38,8 @@ class Blueprint:
     api_id: str = ""
     access_log_group: str = ""
     access_log_format: str = ""
-    role_policies: dict[str, list[str]] = field(default_factory=dict)
-    """Policy documents by role ARN."""
+    resource_policies: list[tuple[str, str]] = field(default_factory=list)
+    """The ARN of a resource and a policy document that lets AWS services in."""
 
     def arn(self, service: str, resource: str, *, with_region: bool = True) -> str:
         """An ARN in this account."""

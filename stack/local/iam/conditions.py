@@ -1,0 +1,137 @@
+"""The ``Condition`` element of a policy statement.
+
+An operator or a context key that this module does not know is an error, never a match and never a miss: a condition that
+is not understood must not decide anything.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Context = Mapping[str, str]
+
+KNOWN_KEYS = frozenset(
+    key.lower()
+    for key in (
+        "aws:PrincipalArn",
+        "aws:RequestedRegion",
+        "aws:SecureTransport",
+        "aws:SourceAccount",
+        "aws:SourceArn",
+        "s3:delimiter",
+        "s3:max-keys",
+        "s3:prefix",
+    )
+)
+"""The context keys that the local cloud fills in where AWS would."""
+
+
+class PolicyError(ValueError):
+    """A policy that is wrong, or that uses what this evaluator does not know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One operator on one context key.
+
+    Attributes:
+        operator: as the policy has it, without ``IfExists``.
+        if_exists: whether an absent key is a match.
+        key: in lower case: context keys know no case.
+        values: any of which is enough.
+    """
+
+    operator: str
+    if_exists: bool
+    key: str
+    values: tuple[str, ...]
+
+    def holds(self, context: Context) -> bool:
+        """Whether a request with this context (keys in lower case) meets the condition."""
+        actual = context.get(self.key)
+        if self.operator == "Null":
+            return any((actual is None) == (value.lower() == "true") for value in self.values)
+        negated = "Not" in self.operator
+        if actual is None:
+            return self.if_exists or negated
+        matches = _OPERATORS[self.operator.replace("Not", "")]
+        return any(matches(value, actual) for value in self.values) != negated
+
+
+def parse_conditions(element: Any) -> tuple[Condition, ...]:
+    """The conditions of a statement's ``Condition``, all of which must hold.
+
+    Raises:
+        PolicyError: it is malformed, or an operator or a key is not known here.
+    """
+    if not isinstance(element, Mapping):
+        raise PolicyError("a Condition must be an object")
+    found = []
+    for operator, keys in element.items():
+        plain = str(operator).removesuffix("IfExists")
+        if plain != "Null" and (plain.replace("Not", "") not in _OPERATORS or plain in _NEVER_NEGATED):
+            raise PolicyError(f"the condition operator {operator!r} is not known here")
+        if not isinstance(keys, Mapping):
+            raise PolicyError(f"the condition {operator} must be an object")
+        for key, values in keys.items():
+            if str(key).lower() not in KNOWN_KEYS:
+                raise PolicyError(f"the condition key {key!r} is not known here")
+            found.append(Condition(plain, plain != operator, str(key).lower(), texts(values)))
+    return tuple(found)
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """One value or a list of them, as policies allow both, as texts.
+
+    Raises:
+        PolicyError: something else, or a policy variable (``${aws:username}``), which is not known here.
+    """
+    values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
+    if not values or not all(isinstance(each, str | int | float | bool) for each in values):
+        raise PolicyError("an element of a policy must be a text or a list of texts")
+    found = tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in values)
+    if any("${" in each for each in found):
+        raise PolicyError("policy variables are not known here")
+    return found
+
+
+def like(pattern: str, text: str) -> bool:
+    """Whether ``text`` fits a pattern in which ``*`` is any text and ``?`` any one character."""
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+
+
+def arn_like(pattern: str, arn: str) -> bool:
+    """Whether an ARN fits a pattern. A wildcard matches within one of the six parts between colons, and beyond in the last."""
+    if pattern == "*":
+        return True
+    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    return len(patterns) == len(parts) and all(like(*pair) for pair in zip(patterns, parts, strict=True))
+
+
+def _number(compare: Callable[[float, float], bool]) -> Callable[[str, str], bool]:
+    def matches(value: str, actual: str) -> bool:
+        try:
+            return compare(float(actual), float(value))
+        except ValueError:
+            return False
+
+    return matches
+
+
+_OPERATORS: dict[str, Callable[[str, str], bool]] = {
+    "StringEquals": lambda value, actual: value == actual,
+    "StringEqualsIgnoreCase": lambda value, actual: value.lower() == actual.lower(),
+    "StringLike": like,
+    "ArnEquals": arn_like,  # AWS: ArnEquals and ArnLike behave identically
+    "ArnLike": arn_like,
+    "Bool": lambda value, actual: value.lower() == actual.lower(),
+    "NumericEquals": _number(lambda actual, value: actual == value),
+    "NumericLessThan": _number(lambda actual, value: actual < value),
+    "NumericLessThanEquals": _number(lambda actual, value: actual <= value),
+    "NumericGreaterThan": _number(lambda actual, value: actual > value),
+    "NumericGreaterThanEquals": _number(lambda actual, value: actual >= value),
+}
+_NEVER_NEGATED = {"BoolNot", "NotBool", "NumericNotLessThan", "NumericNotGreaterThan"}

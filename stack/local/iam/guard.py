@@ -1,0 +1,135 @@
+"""Decides on each request of the AWS API whether its caller may make it, and notes in the ledger what was used and refused.
+
+A request that carries no credential at all is refused, as AWS does; one that can't be judged is refused loudly.
+"""
+
+import io
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.wrappers import Response
+
+from stack.local.iam import refusals
+from stack.local.iam.callers import Caller, Callers
+from stack.local.iam.conditions import PolicyError
+from stack.local.iam.ledger import Ledger
+from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError, needs_of
+from stack.local.iam.needs_s3 import needs_to_see_absence
+from stack.local.iam.policy import Access, Decision, Verdict, decide
+
+_CREDENTIAL = re.compile(r"(?:AWS4-HMAC-SHA256\s+Credential=)?([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the guard says of a request.
+
+    Attributes:
+        refusal: the answer instead of the service's; None if the request may go on.
+        on_absence: what to answer instead where the service says 404; None if it may say so.
+    """
+
+    refusal: Response | None = None
+    on_absence: Callable[[], Response | None] | None = None
+
+
+_FREE = Admission()
+
+
+class Guard:
+    """The guard of one local cloud's AWS API.
+
+    Args:
+        account_id: of everything in it.
+        ledger: where uses and refusals are noted.
+    """
+
+    def __init__(self, account_id: str, ledger: Ledger) -> None:
+        self._account_id = account_id
+        self._ledger = ledger
+        self._callers = Callers(account_id)
+
+    def write_down_roles(self) -> None:
+        """Enter every role's grants into the ledger.
+
+        Raises:
+            PolicyError: a role has a policy that can't be evaluated here.
+        """
+        for role, statements in self._callers.every_role():
+            for statement in statements:
+                self._ledger.write_down(_principal(role), statement.grants(), statement.sid)
+
+    def admit(self, environ: dict[str, Any]) -> Admission:
+        """Judge a request (WSGI). A body that had to be read is put back."""
+        if environ["REQUEST_METHOD"] == "OPTIONS":
+            return _FREE  # a browser asks by CORS without credentials, and learns nothing
+        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+        header, link = environ.get("HTTP_AUTHORIZATION", ""), query.get("X-Amz-Credential", "")
+        match = _CREDENTIAL.match(header or link)
+        if match is None or (header and link):
+            message = "Request is missing Authentication Token"
+            return Admission(
+                refusals.refuse("s3" if "HTTP_X_AMZ_TARGET" not in environ else "", environ["REQUEST_METHOD"], message)
+            )
+        key, region, service = match.groups()
+        caller = self._callers.find(key)
+        if caller is None:
+            return _FREE
+        return self._judge(caller, self._call(environ, query, region, service))
+
+    def _judge(self, caller: Caller, call: Call) -> Admission:
+        try:
+            statements = self._callers.statements_of(caller)
+            for access in needs_of(call):
+                refusal = self._decide(caller, call, access, decide(statements, access))
+                if refusal is not None:
+                    return Admission(refusal)
+            absence = needs_to_see_absence(call)
+        except (UnknownOperationError, MalformedRequestError, PolicyError) as error:
+            self._ledger.note_refusal(_principal(caller.role), Access(f"{call.service}:?", str(error)))
+            message = refusals.unknown(caller.arn, str(error))
+            print(f"local cloud: refused: {message}", file=sys.stderr)
+            return Admission(refusals.refuse(call.service, call.method, message))
+        if absence is None:
+            return _FREE
+        return Admission(on_absence=lambda: self._decide(caller, call, absence, decide(statements, absence)))
+
+    def _decide(self, caller: Caller, call: Call, access: Access, decision: Decision) -> Response | None:
+        principal = _principal(caller.role)
+        if decision.is_allowed:
+            self._ledger.note_use(principal, decision.used)
+            return None
+        self._ledger.note_refusal(principal, access)
+        message = refusals.sentence(caller.arn, access, decision.verdict)
+        return refusals.refuse(call.service, call.method, message)
+
+    def _call(self, environ: dict[str, Any], query: dict[str, str], region: str, service: str) -> Call:
+        def read_body() -> bytes:
+            body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            environ["wsgi.input"] = io.BytesIO(body)
+            return body
+
+        headers = {
+            name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
+        }
+        return Call(
+            service=service,
+            region=region,
+            account_id=self._account_id,
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace"),
+            query=query,
+            headers=headers,
+            read_body=read_body,
+        )
+
+
+def _principal(role: str) -> str:
+    return f"role/{role}"
+
+
+__all__ = ["Admission", "Guard", "Verdict"]

@@ -1,0 +1,189 @@
+"""The rarer paths that grants are there for: schedules, failures that end in a queue, clearing up, large snapshots.
+
+Together with the other tests they use every grant; the report at the end of a whole run says so (docs/security.md).
+"""
+
+import json
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+
+from tests.integration.conftest import JIRA_SECRET
+from tests.support.approvals_cloud import Desk
+from tests.support.cloud import Cloud, until
+from tests.support.http_events import signature
+from tests.support.jira_bodies import SENT
+from tests.support.role_session import RoleSession
+from tests.support.shuttle_api import ShuttleApi
+
+
+def dead_letters(cloud: Cloud, queue: str) -> list[dict[str, Any]]:
+    sqs = cloud.client("sqs")
+    url = next(url for url in sqs.list_queues()["QueueUrls"] if f"/{queue}-" in url)
+    found = []
+    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+        found += [json.loads(message["Body"]) for message in batch]
+        for message in batch:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def deliver(cloud: Cloud, key: str, moment: datetime, **fields: Any) -> str:
+    """Send the issue as of ``moment`` as Jira's webhook does; what became of it."""
+    base = {"summary": "s", "status": {"name": "Done"}, "updated": moment.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
+    issue = {"id": str(10_000 + int(key.rpartition("-")[2])), "key": key, "fields": base | fields}
+    body = {"timestamp": int(moment.timestamp() * 1000), "webhookEvent": "jira:issue_updated", "issue": issue}
+    raw = json.dumps(body)
+    headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": str(uuid.uuid4())}
+    answer = requests.post(
+        f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers | signature(JIRA_SECRET, raw), timeout=60
+    )
+    assert answer.status_code == 202, answer.text
+    return str(answer.json()["status"])
+
+
+def tell_of_a_comment(cloud: Cloud, key: str) -> None:
+    """A webhook that names an issue without its state, so that the worker asks Jira."""
+    issue = {"id": "1", "key": key, "fields": {"summary": "few"}}
+    raw = json.dumps({"timestamp": SENT, "webhookEvent": "comment_created", "issue": issue})
+    headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": str(uuid.uuid4())}
+    requests.post(f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers | signature(JIRA_SECRET, raw), timeout=60)
+
+
+def rows(cloud: Cloud, key: str) -> dict[str, dict[str, Any]]:
+    answer = cloud.client("dynamodb").query(
+        TableName=cloud.outputs["jira_issues_table_name"],
+        KeyConditionExpression="issue_key = :key",
+        ExpressionAttributeValues={":key": {"S": key}},
+        ConsistentRead=True,
+    )
+    return {item["updated_at"]["S"]: item for item in answer["Items"]}
+
+
+def hints(cloud: Cloud, key: str) -> list[str]:
+    """The rows by which an issue is found under its fix versions but the first."""
+    return [name.partition("#")[2] for name, item in rows(cloud, key).items() if "fix_version" in item and name != "HEAD"]
+
+
+def in_jira(jira: str, project: str, **fields: Any) -> str:
+    made = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": "s", **fields}, timeout=30)
+    made.raise_for_status()
+    return str(made.json()["key"])
+
+
+def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud) -> None:
+    """The local cloud runs no schedule: this is what EventBridge Scheduler would do."""
+    scheduler = cloud.client("scheduler")
+    names = [each["Name"] for each in scheduler.list_schedules()["Schedules"]]
+    assert len(names) == 4
+
+    for name in names:
+        target = scheduler.get_schedule(Name=name)["Target"]
+        invoke = RoleSession(cloud, target["RoleArn"]).client("lambda").invoke
+        answer = invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=target["Input"].encode())
+        assert answer["StatusCode"] == 202
+
+    [report] = until(lambda: [each for each in cloud.log_records("health") if each.get("message") == "health_report"], 60)
+    assert report["status"] == "ok", report
+    done = until(lambda: [e for e in cloud.log_records("reconciliation") if e.get("message") == "reconciliation_done"][1:], 60)
+    assert done
+
+
+def test_an_event_that_a_function_can_not_read_ends_in_its_own_queue(cloud: Cloud) -> None:
+    marker = str(uuid.uuid4())
+    functions = ("reconciliation", "shuttle", "health")
+    for function in functions:
+        cloud.invoke(function, {"what": "nobody knows", "marker": marker}, kind="Event")
+
+    for function in functions:
+        letter = until(lambda name=function: dead_letters(cloud, f"{name}-failures"), 30)[0]
+        assert letter["requestPayload"]["marker"] == marker
+        assert letter["requestContext"]["condition"] == "RetriesExhausted"
+
+
+def test_an_event_whose_function_is_not_there_is_a_dead_letter_of_the_rule(cloud: Cloud) -> None:
+    events, bus = cloud.client("events"), cloud.outputs["event_bus_name"]
+    [rule] = [each["Name"] for each in events.list_rules(EventBusName=bus)["Rules"]]
+    [target] = events.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]
+    gone = {**target, "Id": "gone", "Arn": f"{target['Arn']}-gone"}
+
+    events.put_targets(Rule=rule, EventBusName=bus, Targets=[gone])
+    try:
+        sent = cloud.put_event("LeaseExpired", {})
+    finally:
+        events.remove_targets(Rule=rule, EventBusName=bus, Ids=["gone"])
+
+    [letter] = until(lambda: dead_letters(cloud, "lease-events-dead-letters"))
+    assert letter["id"] == sent
+
+
+def test_an_issue_that_leaves_a_fix_version_is_no_longer_found_under_it(cloud: Cloud) -> None:
+    key, noon = "LEAVES-1", datetime(2026, 3, 1, 12, tzinfo=UTC)
+    deliver(cloud, key, noon, fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
+    assert hints(cloud, key) == ["2.0"]
+
+    deliver(cloud, key, noon + timedelta(minutes=1), fixVersions=[])
+
+    assert hints(cloud, key) == []
+
+
+def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
+    key = in_jira(jira, "LEFT")
+    deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
+    assert hints(cloud, key) == ["2.0"]
+
+    tell_of_a_comment(cloud, key)
+
+    until(lambda: not hints(cloud, key), 30)
+
+
+def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
+    key = in_jira(jira, "GONE")
+    deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
+    assert hints(cloud, key) == ["2.0"]
+
+    answer = cloud.invoke("reconciliation", {"project": "GONE", "full": True})
+
+    assert answer["error"] is None, answer
+    assert hints(cloud, key) == []
+
+
+def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_the_bucket(cloud: Cloud, jira: str) -> None:
+    """Of what is asked of Jira, only the fix versions can be many."""
+    versions = [f"{number:03}".ljust(990, "x") for number in range(200)]
+    fetched, swept = in_jira(jira, "LARGE", fix_versions=versions), in_jira(jira, "HUGE", fix_versions=versions)
+
+    def has_snapshot(key: str) -> bool:
+        bucket = cloud.outputs["artifact_bucket_name"]
+        return cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"snapshots/{key}/")["KeyCount"] == 1
+
+    tell_of_a_comment(cloud, fetched)
+    answer = cloud.invoke("reconciliation", {"project": "HUGE", "full": True})
+
+    assert answer["error"] is None, answer
+    assert has_snapshot(swept)
+    until(lambda: has_snapshot(fetched), 60)
+
+
+def test_an_upload_that_nobody_began_can_not_be_completed(cloud: Cloud) -> None:
+    """S3 says 404 to the question whether the object is there after all, since the role may list the bucket."""
+    shop = ShuttleApi(cloud).shop()
+    job_id = shop.order(9 * 1024**2)["job"]["job_id"]
+    parts = [{"part_number": number, "etag": "e" * 32} for number in (1, 2)]
+
+    answer = shop.call("POST", f"jobs/{job_id}/upload", {"upload_id": "nobody-began-it", "parts": parts})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed"), answer.text
+
+
+def test_the_bot_that_posts_previews_tells_of_leases_too(desk: Desk) -> None:
+    detail = {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}}
+    event = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": detail}
+
+    before = len(desk.posts())
+    answer = desk.cloud.invoke("notification", event)
+
+    assert answer["payload"]["channels"]["slack"] == "sent", answer
+    assert len(desk.posts()) == before + 1

@@ -1,0 +1,221 @@
+"""A role may do what its function does and nothing else; a right that is taken away is missed."""
+
+import itertools
+import json
+import uuid
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError
+
+from tests.integration.conftest import JIRA_SECRET
+from tests.support.cloud import Cloud, until
+from tests.support.http_events import signature
+from tests.support.jira_bodies import issue_event
+from tests.support.role_session import RoleSession
+
+pytestmark = pytest.mark.rights_by_hand
+
+TABLES = {
+    "lease_table_name": ("userEmail", "uuid"),
+    "jira_issues_table_name": ("issue_key", "updated_at"),
+    "jira_operations_table_name": ("session_id", "operation_key"),
+    "shuttle_table_name": ("PK", "SK"),
+}
+GRANTED = {
+    ("notification", "lease_table_name"): {"GetItem"},
+    ("notification", "jira_operations_table_name"): {"UpdateItem"},
+    ("webhooks", "jira_issues_table_name"): {"PutItem", "DeleteItem", "BatchWriteItem", "Query ProjectIndex"},
+    ("approvals", "jira_operations_table_name"): {"BatchGetItem", "PutItem", "UpdateItem"},
+    ("jira_worker", "jira_issues_table_name"): {"PutItem", "DeleteItem", "Query"},
+    ("jira_worker", "jira_operations_table_name"): {"BatchGetItem", "UpdateItem"},
+    ("reconciliation", "jira_issues_table_name"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
+    ("reconciliation", "jira_operations_table_name"): {"GetItem", "PutItem"},
+    ("shuttle", "shuttle_table_name"): {
+        *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
+        *("Query", "Query GSI1", "Query StatusIndex"),
+    },
+    ("health", "lease_table_name"): {"DescribeTable", "GetItem"},
+    ("health", "jira_issues_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
+    ("health", "jira_operations_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
+    ("health", "shuttle_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
+}
+"""Written by hand: what each function needs of each table. A pair that is not here is a neighbour's table."""
+
+FUNCTIONS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
+
+
+def attempts(client: Any, table: str, keys: tuple[str, str]) -> dict[str, Any]:
+    """Every way to touch a table, by the action that it needs."""
+    key = {name: {"S": f"least-privilege-{uuid.uuid4()}"} for name in keys}
+    by_hash = {
+        "KeyConditionExpression": "#hash = :hash",
+        "ExpressionAttributeNames": {"#hash": keys[0]},
+        "ExpressionAttributeValues": {":hash": {"S": "least-privilege"}},
+    }
+    exists = {"ConditionExpression": "attribute_exists(#hash)", "ExpressionAttributeNames": {"#hash": keys[0]}}
+    check = {"ConditionCheck": {"TableName": table, "Key": key, **exists}}
+    return {
+        "GetItem": lambda: client.get_item(TableName=table, Key=key),
+        "PutItem": lambda: client.put_item(TableName=table, Item=key, **exists),
+        "UpdateItem": lambda: client.update_item(TableName=table, Key=key, **exists),
+        "DeleteItem": lambda: client.delete_item(TableName=table, Key=key),
+        "Query": lambda: client.query(TableName=table, **by_hash),
+        "Query ProjectIndex": lambda: client.query(TableName=table, IndexName="ProjectIndex", **by_hash),
+        "Query GSI1": lambda: client.query(TableName=table, IndexName="GSI1", **by_hash),
+        "Query StatusIndex": lambda: client.query(TableName=table, IndexName="StatusIndex", **by_hash),
+        "Scan": lambda: client.scan(TableName=table, Limit=1),
+        "BatchGetItem": lambda: client.batch_get_item(RequestItems={table: {"Keys": [key]}}),
+        "BatchWriteItem": lambda: client.batch_write_item(RequestItems={table: [{"DeleteRequest": {"Key": key}}]}),
+        "ConditionCheckItem": lambda: client.transact_write_items(TransactItems=[check]),
+        "DescribeTable": lambda: client.describe_table(TableName=table),
+        "DeleteTable": lambda: client.delete_table(TableName=table),
+    }
+
+
+def is_refused(attempt: Any) -> bool:
+    try:
+        attempt()
+    except ClientError as error:
+        return bool(error.response["Error"]["Code"] == "AccessDeniedException")
+    return False
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_may_touch_its_tables_as_it_does_and_is_refused_the_neighbours(cloud: Cloud, function: str) -> None:
+    client = RoleSession.of_function(cloud, function).client("dynamodb")
+    allowed = {
+        output: {name for name, attempt in attempts(client, cloud.outputs[output], keys).items() if not is_refused(attempt)}
+        for output, keys in TABLES.items()
+    }
+
+    assert allowed == {output: GRANTED.get((function, output), set()) for output in TABLES}
+
+
+def test_a_transaction_may_not_reach_into_a_table_of_the_neighbours(cloud: Cloud) -> None:
+    own, neighbours = cloud.outputs["shuttle_table_name"], cloud.outputs["jira_issues_table_name"]
+    client = RoleSession.of_function(cloud, "shuttle").client("dynamodb")
+    put = {"Put": {"TableName": own, "Item": {"PK": {"S": "least"}, "SK": {"S": "privilege"}}}}
+    delete = {"Delete": {"TableName": neighbours, "Key": {"issue_key": {"S": "A-1"}, "updated_at": {"S": "HEAD"}}}}
+
+    with pytest.raises(ClientError) as refused:
+        client.transact_write_items(TransactItems=[put, delete])
+
+    assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
+    assert "dynamodb:DeleteItem" in refused.value.response["Error"]["Message"]
+    left = cloud.client("dynamodb").get_item(TableName=own, Key=put["Put"]["Item"])  # type: ignore[index]
+    assert "Item" not in left
+
+
+def test_a_refusal_reads_as_aws_words_it(cloud: Cloud) -> None:
+    session = RoleSession.of_function(cloud, "notification")
+    arn = cloud.outputs["jira_issues_table_arn"]
+
+    with pytest.raises(ClientError) as refused:
+        session.client("dynamodb").scan(TableName=cloud.outputs["jira_issues_table_name"])
+
+    account = arn.split(":")[4]
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+    assert refused.value.response["Error"] == {
+        "Code": "AccessDeniedException",
+        "Message": f"User: arn:aws:sts::{account}:assumed-role/{session.role}/tests is not authorized to perform: "
+        f"dynamodb:Scan on resource: {arn} because no identity-based policy allows the dynamodb:Scan action",
+    }
+
+
+def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None:
+    arns = [each["ARN"] for each in cloud.client("secretsmanager").list_secrets()["SecretList"]]
+    readable = {}
+    for function in FUNCTIONS:
+        client = RoleSession.of_function(cloud, function).client("secretsmanager")
+        granted = [arn for arn in arns if not is_refused(lambda c=client, a=arn: c.get_secret_value(SecretId=a))]
+        readable[function] = {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in granted}
+
+    assert readable == {
+        "notification": {"event-webhook-secret"},
+        "webhooks": {"jira-webhook-secret", "commit-webhook-secret"},
+        "approvals": {"slack-signing-secret"},
+        "jira_worker": {"jira-api-token", "slack-bot-token"},
+        "reconciliation": {"jira-api-token"},
+        "shuttle": set(),
+        "health": {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in arns},
+    }
+
+
+@pytest.mark.parametrize(("function", "other"), list(itertools.permutations(("notification", "reconciliation", "health"), 2)))
+def test_no_function_may_invoke_another(cloud: Cloud, function: str, other: str) -> None:
+    client = RoleSession.of_function(cloud, function).client("lambda")
+
+    assert is_refused(lambda: client.invoke(FunctionName=cloud.outputs["functions"][other], InvocationType="DryRun"))
+
+
+def test_a_function_may_not_give_itself_more(cloud: Cloud) -> None:
+    session = RoleSession.of_function(cloud, "webhooks")
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+
+    with pytest.raises(ClientError, match="AccessDenied"):
+        session.client("iam").put_role_policy(RoleName=session.role, PolicyName="more", PolicyDocument=json.dumps(everything))
+
+
+def test_a_link_is_worth_no_more_than_the_role_that_signed_it(cloud: Cloud) -> None:
+    client = RoleSession.of_function(cloud, "webhooks").client("s3")
+    bucket = cloud.outputs["artifact_bucket_name"]
+
+    def put(key: str) -> int:
+        link = client.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": key})
+        return requests.put(link, data=b"{}", timeout=30).status_code
+
+    assert (put("snapshots/least-privilege.json"), put("runs/least-privilege.json")) == (200, 403)
+
+
+def test_a_request_without_credentials_is_refused(cloud: Cloud) -> None:
+    answer = requests.get(f"{cloud.aws_url}/{cloud.outputs['artifact_bucket_name']}", timeout=30)
+
+    assert (answer.status_code, "AccessDenied" in answer.text) == (403, True)
+
+
+def deliver(cloud: Cloud, key: str) -> requests.Response:
+    raw = json.dumps(issue_event(key)).encode()
+    headers = {
+        "Content-Type": "application/json",
+        **signature(JIRA_SECRET, raw.decode()),
+        "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
+    }
+    return requests.post(f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers, timeout=60)
+
+
+def test_without_its_grant_to_write_a_webhook_is_not_acknowledged_and_with_it_again_it_is(cloud: Cloud) -> None:
+    with RoleSession.of_function(cloud, "webhooks").without("dynamodb:PutItem"):
+        assert deliver(cloud, "LEAST-1").status_code >= 500
+
+    answer = deliver(cloud, "LEAST-1")
+    assert (answer.status_code, answer.json()["status"]) == (202, "stored")
+
+
+def test_without_its_grant_to_publish_nobody_is_told(cloud: Cloud) -> None:
+    event = {"detail-type": "LeaseExpired", "source": "x", "detail": {}}
+
+    with RoleSession.of_function(cloud, "notification").without("sns:Publish"):
+        refused = cloud.invoke("notification", {**event, "id": str(uuid.uuid4())})
+    told = cloud.invoke("notification", {**event, "id": str(uuid.uuid4())})
+
+    assert refused["error"] is not None
+    assert told["payload"]["channels"] == {"sns": "sent"}
+
+
+def test_without_the_grant_to_receive_lambda_feeds_the_function_nothing(cloud: Cloud) -> None:
+    """The pollers of an event source use the function's role."""
+    sqs = cloud.client("sqs")
+    queue = next(url for url in sqs.list_queues()["QueueUrls"] if "shuttle-jobs-" in url and "dead" not in url)
+    name = "ApproximateNumberOfMessages"
+
+    def backlog() -> int:
+        return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
+
+    with RoleSession.of_function(cloud, "shuttle").without("sqs:ReceiveMessage"):
+        sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
+        until(lambda: "shuttle" in "".join(cloud.errors) and "sqs:receivemessage" in "".join(cloud.errors))
+        assert backlog() == 1
+
+    until(lambda: backlog() == 0)
