@@ -28,10 +28,18 @@ def main() -> None:
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key over Pulumi.local.yaml's.")
 @click.option("--logs", is_flag=True, help="Show the functions' output on standard error.")
-def up(http_port: int, aws_port: int, pairs: tuple[str, ...], logs: bool) -> None:
+@click.option(
+    "--packaged",
+    "python",
+    is_flag=False,
+    flag_value=sys.executable,
+    metavar="[PYTHON]",
+    help="Run the functions from the built archive, apart from all else that is installed; by this Python, or the one named.",
+)
+def up(http_port: int, aws_port: int, pairs: tuple[str, ...], logs: bool, python: str | None) -> None:
     """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
     signals = _Signals()
-    with _start(http_port, aws_port, _config(pairs), logs) as cloud:
+    with _start(http_port, aws_port, _config(pairs), logs, python) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
         signals.end_the_wait()
@@ -58,12 +66,15 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
     return config
 
 
-def _start(http_port: int, aws_port: int, config: dict[str, str], logs: bool) -> "LocalCloud":
+def _start(http_port: int, aws_port: int, config: dict[str, str], logs: bool, python: str | None) -> "LocalCloud":
+    from stack.local import sandbox  # noqa: PLC0415 (see the module's first lines)
     from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
+    from stack.package import PackageError  # noqa: PLC0415 (see the module's first lines)
 
     try:
-        return LocalCloud(http_port=http_port, aws_port=aws_port, config=config, echo_logs=logs)
-    except StartError as error:
+        runs = sandbox.packaged(python=python) if python else sandbox.CHECKOUT
+        return LocalCloud(http_port=http_port, aws_port=aws_port, config=config, echo_logs=logs, sandbox=runs)
+    except (StartError, PackageError) as error:
         raise click.ClickException(str(error)) from error
 
 

@@ -25,6 +25,7 @@ from stack.local.logs import LogShipper
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
+from stack.local.sandbox import CHECKOUT, Sandbox
 from stack.local.serving import Server
 from stack.local.sigv4 import AccessKey
 from stack.local.standins.base import StandIn
@@ -58,6 +59,7 @@ class LocalCloud:
         aws_port: of the AWS API, 0 for any free one.
         config: config keys and values over Pulumi.local.yaml's.
         echo_logs: show the functions' output on standard error too.
+        sandbox: what the functions run: this checkout, or the built archive.
 
     Raises:
         StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), or a
@@ -65,8 +67,15 @@ class LocalCloud:
     """
 
     def __init__(
-        self, *, http_port: int = 0, aws_port: int = 0, config: Mapping[str, str] | None = None, echo_logs: bool = False
+        self,
+        *,
+        http_port: int = 0,
+        aws_port: int = 0,
+        config: Mapping[str, str] | None = None,
+        echo_logs: bool = False,
+        sandbox: Sandbox = CHECKOUT,
     ) -> None:
+        self._sandbox = sandbox
         self._exit = contextlib.ExitStack()
         self._clients: dict[str, Any] = {}
         self._client_lock = threading.Lock()
@@ -173,6 +182,7 @@ class LocalCloud:
                 region=self._region,
                 credentials=self._credentials_of(spec),
                 write_log=logs.write,
+                sandbox=self._sandbox,
             )
             self.hosts[spec.name] = host
         try:

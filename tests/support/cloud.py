@@ -168,9 +168,9 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def running(**config: str) -> Iterator[Cloud]:
-    """A local cloud with config keys set, stopped at the end."""
-    process = launch(*(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
+def running(*arguments: str, **config: str) -> Iterator[Cloud]:
+    """A local cloud with arguments given and config keys set, stopped at the end."""
+    process = launch(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
         yield wait_ready(process)
     finally:
