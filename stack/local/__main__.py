@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,10 +36,16 @@ def main() -> None:
     metavar="[PYTHON]",
     help="Run the functions from the built archive, apart from all else that is installed; by this Python, or the one named.",
 )
-def up(http_port: int, aws_port: int, pairs: tuple[str, ...], logs: bool, python: str | None) -> None:
+@click.option(
+    "--functions-aws-url",
+    default="",
+    metavar="URL",
+    help="Where the functions' AWS calls go instead: a proxy before --aws-port.",
+)
+def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
     """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
     signals = _Signals()
-    with _start(http_port, aws_port, _config(pairs), logs, python) as cloud:
+    with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
         signals.end_the_wait()
@@ -66,14 +72,13 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
     return config
 
 
-def _start(http_port: int, aws_port: int, config: dict[str, str], logs: bool, python: str | None) -> "LocalCloud":
+def _start(python: str | None, **options: Any) -> "LocalCloud":
     from stack.local import sandbox  # noqa: PLC0415 (see the module's first lines)
     from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
     from stack.package import PackageError  # noqa: PLC0415 (see the module's first lines)
 
     try:
-        runs = sandbox.packaged(python=python) if python else sandbox.CHECKOUT
-        return LocalCloud(http_port=http_port, aws_port=aws_port, config=config, echo_logs=logs, sandbox=runs)
+        return LocalCloud(sandbox=sandbox.packaged(python=python) if python else sandbox.CHECKOUT, **options)
     except (StartError, PackageError) as error:
         raise click.ClickException(str(error)) from error
 

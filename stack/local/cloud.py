@@ -60,6 +60,7 @@ class LocalCloud:
         config: config keys and values over Pulumi.local.yaml's.
         echo_logs: show the functions' output on standard error too.
         sandbox: what the functions run: this checkout, or the built archive.
+        functions_aws_url: where the functions send their AWS calls, if not straight to the AWS API: a proxy before it.
 
     Raises:
         StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), or a
@@ -74,8 +75,10 @@ class LocalCloud:
         config: Mapping[str, str] | None = None,
         echo_logs: bool = False,
         sandbox: Sandbox = CHECKOUT,
+        functions_aws_url: str = "",
     ) -> None:
         self._sandbox = sandbox
+        self._functions_aws_url = functions_aws_url
         self._exit = contextlib.ExitStack()
         self._clients: dict[str, Any] = {}
         self._client_lock = threading.Lock()
@@ -178,7 +181,7 @@ class LocalCloud:
         for spec in blueprint.functions:
             host = FunctionHost(
                 spec,
-                aws_url=self._aws.url,
+                aws_url=self._functions_aws_url or self._aws.url,
                 region=self._region,
                 credentials=self._credentials_of(spec),
                 write_log=logs.write,

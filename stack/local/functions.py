@@ -90,7 +90,7 @@ class FunctionHost:
         sandbox: Sandbox = CHECKOUT,
     ) -> None:
         self.spec = spec
-        self.mailbox = Mailbox(spec.timeout_seconds, spec.arn)
+        self.mailbox = Mailbox(spec.timeout_seconds, spec.arn, self._is_alive)
         self._runtime_api = Server(RuntimeApi(self.mailbox), purpose="the Runtime API")
         self._sandbox = sandbox
         platform = {"LAMBDA_TASK_ROOT": str(sandbox.folder), "PYTHONPATH": str(sandbox.folder)}
@@ -142,6 +142,9 @@ class FunctionHost:
             _end(self._process)
         self.mailbox.fail_all("the local cloud has stopped")
         self._runtime_api.close()
+
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def _spawn(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter on our own handler)

@@ -154,6 +154,14 @@ def children_of(pid: int) -> set[int]:
     return children
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that is dead and not reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def launch(*arguments: str) -> subprocess.Popen[str]:
     """Start ``python -m stack.local up`` with arguments."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
