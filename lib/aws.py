@@ -79,7 +79,7 @@ def make_client(
     Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it. The command line
     allows longer timeouts: a person's machine is farther away than a function.
     """
-    return _session.create_client(
+    client = _session.create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
@@ -91,6 +91,24 @@ def make_client(
             **({"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}),
         ),
     )
+    client.meta.events.register("before-parse", _require_whole)
+    return client
+
+
+def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Refuse an answer whose body is shorter than announced.
+
+    botocore does not look: it takes what came before the connection broke for the answer, and half of a JSON object for an
+    empty one. A row that is there would not be found, and a secret would be empty.
+
+    Raises:
+        IncompleteReadError: it is.
+    """
+    body, announced = response_dict["body"], response_dict["headers"].get("content-length")
+    if not isinstance(body, bytes) or announced is None or operation_model.http.get("method") == "HEAD":
+        return  # a stream looks by itself, and the answer to HEAD has no body
+    if len(body) < int(announced):
+        raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 def error_code(error: BaseException) -> str:

@@ -31,12 +31,24 @@ def main() -> None:
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key over Pulumi.local.yaml's.")
 @click.option("--enforce-iam", is_flag=True, help="Refuse every AWS call that the function's role does not grant, as AWS does.")
 @click.option("--logs", is_flag=True, help="Show the functions' output on standard error.")
-def up(http_port: int, aws_port: int, pairs: tuple[str, ...], enforce_iam: bool, logs: bool) -> None:
+@click.option(
+    "--packaged",
+    "python",
+    is_flag=False,
+    flag_value=sys.executable,
+    metavar="[PYTHON]",
+    help="Run the functions from the built archive, apart from all else that is installed; by this Python, or the one named.",
+)
+@click.option(
+    "--functions-aws-url",
+    default="",
+    metavar="URL",
+    help="Where the functions' AWS calls go instead: a proxy before --aws-port.",
+)
+def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
     """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
     signals = _Signals()
-    with _start(
-        http_port=http_port, aws_port=aws_port, config=_config(pairs), enforce_iam=enforce_iam, echo_logs=logs
-    ) as cloud:
+    with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
         signals.end_the_wait()
@@ -63,12 +75,14 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
     return config
 
 
-def _start(**options: Any) -> "LocalCloud":
+def _start(python: str | None, **options: Any) -> "LocalCloud":
+    from stack.local import sandbox  # noqa: PLC0415 (see the module's first lines)
     from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
+    from stack.package import PackageError  # noqa: PLC0415 (see the module's first lines)
 
     try:
-        return LocalCloud(**options)
-    except StartError as error:
+        return LocalCloud(sandbox=sandbox.packaged(python=python) if python else sandbox.CHECKOUT, **options)
+    except (StartError, PackageError) as error:
         raise click.ClickException(str(error)) from error
 
 

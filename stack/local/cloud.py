@@ -28,6 +28,7 @@ from stack.local.logs import LogShipper
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
+from stack.local.sandbox import CHECKOUT, Sandbox
 from stack.local.serving import Server
 from stack.local.sigv4 import AccessKey
 from stack.local.standins.base import StandIn
@@ -63,6 +64,8 @@ class LocalCloud:
         config: config keys and values over Pulumi.local.yaml's.
         echo_logs: show the functions' output on standard error too.
         enforce_iam: refuse every AWS call that the caller's role does not grant.
+        sandbox: what the functions run: this checkout, or the built archive.
+        functions_aws_url: where the functions send their AWS calls, if not straight to the AWS API: a proxy before it.
 
     Raises:
         StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), a policy
@@ -77,7 +80,11 @@ class LocalCloud:
         config: Mapping[str, str] | None = None,
         echo_logs: bool = False,
         enforce_iam: bool = False,
+        sandbox: Sandbox = CHECKOUT,
+        functions_aws_url: str = "",
     ) -> None:
+        self._sandbox = sandbox
+        self._functions_aws_url = functions_aws_url
         self._exit = contextlib.ExitStack()
         self._clients: dict[tuple[str, str], Any] = {}
         self._client_lock = threading.Lock()
@@ -192,10 +199,11 @@ class LocalCloud:
         for spec in blueprint.functions:
             host = FunctionHost(
                 spec,
-                aws_url=self._aws.url,
+                aws_url=self._functions_aws_url or self._aws.url,
                 region=self._region,
                 credentials=self._credentials_of(spec),
                 write_log=logs.write,
+                sandbox=self._sandbox,
             )
             self.hosts[spec.name] = host
         try:

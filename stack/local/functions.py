@@ -7,18 +7,16 @@ timeout is replaced, and what it was doing fails as on Lambda.
 
 import json
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from stack.local.errors import StartError
 from stack.local.runtime_api import Invocation, Mailbox, Result, RuntimeApi
+from stack.local.sandbox import CHECKOUT, Sandbox
 from stack.local.serving import LOOPBACK, Server
 
-ROOT = Path(__file__).resolve().parents[2]
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = (0.0, 0.2, 1.0, 5.0)
 """How long to wait before a process is started again, by how many ended without having served anything."""
@@ -78,6 +76,7 @@ class FunctionHost:
         region: the AWS region it is told.
         credentials: of its role.
         write_log: takes (log group, log stream, line).
+        sandbox: what the process runs.
     """
 
     def __init__(
@@ -88,11 +87,14 @@ class FunctionHost:
         region: str,
         credentials: Credentials,
         write_log: Callable[[str, str, str], None],
+        sandbox: Sandbox = CHECKOUT,
     ) -> None:
         self.spec = spec
-        self.mailbox = Mailbox(spec.timeout_seconds, spec.arn)
+        self.mailbox = Mailbox(spec.timeout_seconds, spec.arn, self._is_alive)
         self._runtime_api = Server(RuntimeApi(self.mailbox), purpose="the Runtime API")
-        self._environment = _environment(spec, self._runtime_api.port, aws_url, region, credentials)
+        self._sandbox = sandbox
+        platform = {"LAMBDA_TASK_ROOT": str(sandbox.folder), "PYTHONPATH": str(sandbox.folder)}
+        self._environment = platform | _environment(spec, self._runtime_api.port, aws_url, region, credentials)
         self._write_log = write_log
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -141,10 +143,13 @@ class FunctionHost:
         self.mailbox.fail_all("the local cloud has stopped")
         self._runtime_api.close()
 
+    def _is_alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def _spawn(self) -> subprocess.Popen[str]:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter on our own handler)
-            [sys.executable, "-m", "awslambdaric", self.spec.handler],
-            cwd=ROOT,
+            [*self._sandbox.command, self.spec.handler],
+            cwd=self._sandbox.folder,
             env=dict(self._environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -209,10 +214,8 @@ def _environment(spec: FunctionSpec, runtime_port: int, aws_url: str, region: st
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "LAMBDA_TASK_ROOT": str(ROOT),
         "_HANDLER": spec.handler,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",

@@ -9,7 +9,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,10 +56,17 @@ class Invocation:
 
 
 class Mailbox:
-    """The invocations of one function: those waiting, and the one under way."""
+    """The invocations of one function: those waiting, and the one under way.
 
-    def __init__(self, timeout_seconds: float, function_arn: str) -> None:
+    Args:
+        timeout_seconds: how long one invocation may take.
+        function_arn: the function's.
+        is_alive: tells whether the process that asks for work is still there.
+    """
+
+    def __init__(self, timeout_seconds: float, function_arn: str, is_alive: Callable[[], bool] = lambda: True) -> None:
         self.function_arn = function_arn
+        self._is_alive = is_alive
         self._timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._lock = threading.Lock()
@@ -73,14 +80,18 @@ class Mailbox:
         self._waiting.put(invocation)
 
     def take(self) -> Invocation | None:
-        """What the runtime asks for as ``next``: waits for an invocation. None if its process was replaced meanwhile."""
+        """What the runtime asks for as ``next``: waits for an invocation. None if its process died or was replaced meanwhile.
+
+        A process that dies while it waits has not begun anything: what comes for it is left to the next one, as Lambda
+        gives it to a fresh sandbox.
+        """
         with self._lock:
             generation = self._generation
         self.initialised.set()
         while True:
             invocation = self._waiting.get()
             with self._lock:
-                if generation != self._generation:
+                if generation != self._generation or (invocation is not None and not self._is_alive()):
                     if invocation is not None:
                         self._waiting.put(invocation)  # for the new process
                     return None

@@ -58,6 +58,15 @@ def test_the_archive_is_within_lambdas_limits(folder: Path, tmp_path: Path) -> N
     assert summary.unpacked_size < 250_000_000
 
 
+def test_the_archive_is_within_the_budget_that_it_has_without_boto3(folder: Path, tmp_path: Path) -> None:
+    summary = package.write_zip(folder, tmp_path / "archive.zip")
+
+    print(f"the archive: {summary.unpacked_size / 1e6:.2f} MB unzipped, {summary.size / 1e6:.2f} MB zipped")
+    assert package.MAX_UNPACKED_BYTES == 15_000_000
+    assert summary.unpacked_size < package.MAX_UNPACKED_BYTES
+    assert not OF_THE_RUNTIME & {path.name for path in folder.iterdir()}
+
+
 def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path) -> None:
     there = set(names(folder))
 

@@ -19,7 +19,7 @@ class Pip:
         self.calls = 0
         self.error: BaseException | None = None
 
-    def __call__(self, requirements: Path, target: Path) -> None:
+    def __call__(self, requirements: Path, target: Path, python: str) -> None:
         self.calls += 1
         (target / "installed.py").write_text(requirements.read_text())
         if self.error is not None:
@@ -92,6 +92,13 @@ def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
     built(root)
 
     assert pip.calls == 1
+
+
+def test_the_archive_for_another_interpreter_is_built_anew(root: Path, pip: Pip) -> None:
+    for python in ("", "python3.12", "python3.13", "python3.13"):
+        package.build(root / "build", root=root, python=python)
+
+    assert pip.calls == 3
 
 
 def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:

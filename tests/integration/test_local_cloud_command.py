@@ -1,7 +1,6 @@
 """``python -m stack.local up`` as a user meets it: one line when ready, clear sentences when not, nothing left behind."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -10,16 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cloud import children_of, launch, until, wait_ready
+from tests.support.cloud import children_of, is_alive, launch, until, wait_ready
 from tests.support.outputs import ENTRY_POINTS, OUTPUTS
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def can_bind(url: str) -> bool:

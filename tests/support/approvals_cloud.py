@@ -168,13 +168,13 @@ class Desk:
 
 
 @contextlib.contextmanager
-def running_desk(**config: str) -> Iterator[Desk]:
-    """A local cloud for approvals, with config keys set, and stopped at the end."""
-    with served(Slack(channels=[CHANNEL])) as slack, served(Jira()) as jira:
+def running_desk(*arguments: str, **config: str) -> Iterator[Desk]:
+    """A local cloud for approvals, with arguments given and config keys set, and stopped at the end."""
+    with served(Slack(channels=[CHANNEL, "leases"])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         given |= {"notifyChannels": "sns,slack", "slackChannel": "leases"}
-        with running(slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:
+        with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:
             yield Desk(cloud, slack, jira)
 
 

@@ -157,6 +157,14 @@ def children_of(pid: int) -> set[int]:
     return children
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process still runs; one that is dead and not reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def launch(*arguments: str) -> subprocess.Popen[str]:
     """Start ``python -m stack.local up`` with arguments. Every cloud of the suite refuses what is not granted."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
@@ -172,9 +180,9 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def running(**config: str) -> Iterator[Cloud]:
-    """A local cloud with config keys set, stopped at the end."""
-    process = launch(*(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
+def running(*arguments: str, **config: str) -> Iterator[Cloud]:
+    """A local cloud with arguments given and config keys set, stopped at the end."""
+    process = launch(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
         cloud = wait_ready(process)
     except BaseException:

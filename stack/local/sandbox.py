@@ -1,0 +1,77 @@
+"""What the process of a function runs: this checkout in this environment, or the built archive and nothing else of ours.
+
+The second is what Lambda has: the archive's own packages, and those that Lambda's Python runtime brings. An import of anything
+else fails there, however well it works here.
+"""
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from stack import package
+
+OF_THE_RUNTIME = frozenset(
+    {"awslambdaric", "boto3", "botocore", "python-dateutil", "s3transfer", "simplejson", "six", "snapshot-restore-py"}
+)
+"""What the runtime brings and the archive does not: its client, the AWS SDK, and what these need. (It has urllib3 and jmespath
+too, in versions of its own; the archive's come first.)"""
+
+# Isolated, and without the site module: no site-packages, no .pth file, no variable of Python's own. The archive comes before
+# the runtime, and the image has no time zones.
+_IN_ISOLATION = """
+import sys
+archive, runtime, handler = sys.argv[1:]
+sys.path[:0] = [archive]
+sys.path.append(runtime)
+import zoneinfo
+zoneinfo.reset_tzpath(())
+from awslambdaric.__main__ import main
+main([sys.argv[0], handler])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """How a function's process is started.
+
+    Attributes:
+        command: the interpreter and its arguments, but for the last: the handler.
+        folder: where it runs, and what it is told as ``LAMBDA_TASK_ROOT``.
+    """
+
+    command: tuple[str, ...]
+    folder: Path
+
+
+CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), package.ROOT)
+
+
+def packaged(into: Path = package.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
+    """The archive, built for an interpreter of this machine, with what Lambda's runtime brings in a folder beside it.
+
+    Raises:
+        PackageError: pip failed.
+    """
+    archive = package.build(into, python=python)
+    return isolated(archive, _runtime(into, python), python)
+
+
+def isolated(archive: Path, runtime: Path, python: str) -> Sandbox:
+    """The folder ``archive`` under ``python``, with ``runtime`` behind it and nothing else."""
+    command = (python, "-I", "-S", "-B", "-u", "-c", _IN_ISOLATION, str(archive), str(runtime))
+    return Sandbox(command, archive)
+
+
+def _runtime(into: Path, python: str) -> Path:
+    lines = (package.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if package.name_of(line) in OF_THE_RUNTIME]
+    folder, stamp = into / "runtime", into / "runtime.inputs"
+    inputs = "\n".join([python, *pins])
+    with package.alone(into):
+        if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs):
+            stamp.unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
+            package.install(pins, folder, python)
+            stamp.write_text(inputs, encoding="utf-8")
+    return folder

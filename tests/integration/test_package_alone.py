@@ -1,0 +1,253 @@
+"""The archive has all that the functions import: an isolated interpreter with nothing but the archive, what Lambda's runtime
+brings, and the standard library imports every name that they import anywhere, and starts no function whose archive lacks one.
+"""
+
+import ast
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack import package
+from stack.local import sandbox
+from stack.local.functions import Credentials, FunctionHost, FunctionSpec, FunctionStartError
+from stack.local.sandbox import Sandbox
+from tests.support.packaged import the_archive
+
+BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
+USED_IF_THERE = {"simplejson"}
+"""requests takes it in place of json where it finds it."""
+IMPORTED_LATE = (
+    "fastjsonschema",
+    "jira",
+    "notifications_python_client",
+    "requests",
+    "slack_sdk",
+    "tenacity",
+    "tzdata",
+    "urllib3",
+)
+
+# In the place of the runtime client: tells what of a list of imports fails, and what came from the runtime's folder.
+PROBE = """
+import importlib, json, sys
+archive, runtime, imports = sys.argv[1:]
+sys.path[:0] = [archive]
+sys.path.append(runtime)
+import zoneinfo
+zoneinfo.reset_tzpath(())
+failed = []
+for module, name in json.loads(imports):
+    try:
+        found = importlib.import_module(module)
+        if name and not hasattr(found, name):
+            importlib.import_module(f"{module}.{name}")
+    except Exception as error:
+        failed.append(f"{module} {name}: {error!r}")
+own = [name for name in sys.modules if (getattr(sys.modules[name], "__file__", None) or "").startswith(runtime)]
+try:
+    phoenix = str(zoneinfo.ZoneInfo("America/Phoenix"))
+except zoneinfo.ZoneInfoNotFoundError:
+    phoenix = ""
+print(json.dumps({"failed": failed, "of_runtime": sorted({name.partition(".")[0] for name in own}), "path": sys.path,
+                  "phoenix": phoenix, "modules": len(sys.modules)}))
+"""
+
+VARIABLES = {
+    "LEASE_TABLE_NAME": "leases",
+    "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
+    "JIRA_ISSUES_TABLE_NAME": "issues",
+    "OPERATIONS_TABLE_NAME": "operations",
+    "SHUTTLE_TABLE_NAME": "shuttle",
+    "IMPORT_BUCKET_NAME": "imports",
+    "ARTIFACT_BUCKET_NAME": "artifacts",
+    "NOTIFY_CHANNELS": "sns,slack,govuk_notify",
+    "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
+    "SLACK_WEBHOOK_URL_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:slack",
+    "GOVUK_NOTIFY_API_KEY_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:govuk",
+    "GOVUK_NOTIFY_TEMPLATE_ID": "template",
+    "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
+    "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+    "HISTORY_DAYS": "90",
+    "POWERTOOLS_SERVICE_NAME": "a-function",
+    "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
+}
+ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
+
+
+@pytest.fixture(scope="module")
+def archive() -> Sandbox:
+    return the_archive()
+
+
+@pytest.fixture
+def copy(archive: Sandbox, tmp_path: Path) -> Sandbox:
+    """A copy of the archive, to be spoilt. Its files are links: replace them, and write into none."""
+    folder = tmp_path / "lambda"
+    shutil.copytree(archive.folder, folder, copy_function=os.link)
+    *options, _, runtime = archive.command
+    return sandbox.isolated(folder, Path(runtime), options[0])
+
+
+@pytest.fixture(scope="module")
+def told(archive: Sandbox) -> dict[str, Any]:
+    """What the probe tells of the whole archive."""
+    return probe(archive)
+
+
+def every_import(folder: Path) -> list[tuple[str, str]]:
+    """Each (module, name) that lib and handlers import, at whatever depth of their code, and each of their own modules."""
+    found = {("tzdata.zoneinfo.America", "")}  # by zoneinfo, for lib.clock
+    for file in [*(folder / "lib").rglob("*.py"), *(folder / "handlers").rglob("*.py")]:
+        parts = file.relative_to(folder).with_suffix("").parts
+        found.add((".".join(parts[:-1] if parts[-1] == "__init__" else parts), ""))
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                found |= {(alias.name, "") for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                found |= {(node.module, alias.name) for alias in node.names}
+    return sorted(found)
+
+
+def probe(box: Sandbox) -> dict[str, Any]:
+    *start, _, folder, runtime = box.command
+    done = subprocess.run(
+        [*start, PROBE, folder, runtime, json.dumps(every_import(box.folder))],
+        env={"AWS_DEFAULT_REGION": "us-west-2", **VARIABLES},
+        cwd=box.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+def plant(box: Sandbox, entry_point: str, statement: str) -> None:
+    """Put a statement before an entry point's own."""
+    file = box.folder / "handlers" / f"{entry_point}.py"
+    text = file.read_text()
+    file.unlink()
+    file.write_text(f"{statement}\n{text}")
+
+
+class Started:
+    """A function's process, started cold."""
+
+    def __init__(self) -> None:
+        self.hosts: list[FunctionHost] = []
+        self.lines: list[str] = []
+
+    def __call__(self, box: Sandbox, entry_point: str, **variables: str) -> FunctionHost:
+        spec = FunctionSpec(
+            name=entry_point,
+            arn=f"arn:aws:lambda:us-west-2:123456789012:function:{entry_point}",
+            handler=f"handlers.{entry_point}.lambda_handler",
+            timeout_seconds=30,
+            memory_mb=256,
+            environment={**VARIABLES, **variables},
+            log_group=entry_point,
+            log_format="JSON",
+            role_arn="arn:aws:iam::123456789012:role/a-role",
+        )
+        host = FunctionHost(
+            spec,
+            aws_url="http://127.0.0.1:9",  # nobody answers there, and nobody is asked
+            region="us-west-2",
+            credentials=Credentials(access_key_id="test", secret_access_key="test", session_token="test"),
+            write_log=lambda group, stream, line: self.lines.append(line),
+            sandbox=box,
+        )
+        self.hosts.append(host)
+        host.start()
+        host.wait_ready(30)
+        return host
+
+
+@pytest.fixture
+def start() -> Iterator[Started]:
+    started = Started()
+    yield started
+    for host in started.hosts:
+        host.stop()
+
+
+def test_every_import_of_the_code_is_met_by_the_archive_the_runtime_or_the_standard_library(told: dict[str, Any]) -> None:
+    assert told["failed"] == []
+    assert told["modules"] > 500, "it did import them"
+    assert told["phoenix"] == "America/Phoenix"
+
+
+def test_nothing_of_the_runtime_is_used_but_botocore_and_what_that_needs(told: dict[str, Any]) -> None:
+    assert set(told["of_runtime"]) - USED_IF_THERE == BOTOCORE_AND_ITS_OWN
+
+
+def test_the_interpreter_sees_no_package_of_this_machine(archive: Sandbox, told: dict[str, Any]) -> None:
+    folder, runtime = archive.command[-2:]
+    first, *standard_library, last = told["path"]
+
+    assert (first, last) == (folder, runtime)
+    assert [entry for entry in standard_library if "site-packages" in entry or "dist-packages" in entry] == []
+    assert not any(os.path.samefile(entry, package.ROOT) for entry in standard_library if os.path.isdir(entry))
+
+
+def test_an_archive_without_the_packages_that_are_imported_late_is_found_out(copy: Sandbox) -> None:
+    for name in IMPORTED_LATE:
+        shutil.rmtree(copy.folder / name)
+
+    failed = "\n".join(probe(copy)["failed"])
+
+    assert [name for name in IMPORTED_LATE if f"No module named '{name}" not in failed] == []
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_module_that_is_installed_here_and_not_in_the_archive_fails_the_cold_start(
+    copy: Sandbox, start: Started, entry_point: str
+) -> None:
+    assert importlib.util.find_spec("hypothesis"), "this machine has it"
+    plant(copy, entry_point, "import hypothesis")
+
+    with pytest.raises(FunctionStartError, match="No module named 'hypothesis'"):
+        start(copy, entry_point)
+
+
+@pytest.mark.parametrize(
+    ("gone", "entry_point"), [("flask", "webhooks"), ("jira", "reconciliation"), ("aws_lambda_powertools", "notification")]
+)
+def test_an_archive_without_a_package_that_is_imported_at_once_fails_the_cold_start(
+    copy: Sandbox, start: Started, gone: str, entry_point: str
+) -> None:
+    shutil.rmtree(copy.folder / gone)
+
+    with pytest.raises(FunctionStartError, match=f"No module named '{gone}'"):
+        start(copy, entry_point)
+
+
+def test_what_a_handler_finds_is_the_runtime_clients_own_environment(copy: Sandbox, start: Started) -> None:
+    (copy.folder / "handlers" / "told.py").write_text(
+        "import os, sys\n"
+        "def lambda_handler(event, context):\n"
+        "    return {'event': event, 'isolated': sys.flags.isolated, 'no_site': sys.flags.no_site, 'here': os.getcwd(),\n"
+        "            'root': os.environ['LAMBDA_TASK_ROOT'], 'run_id': context.aws_request_id}\n"
+    )
+
+    result = start(copy, "told").invoke(b'{"asked": 1}', "run-7")
+
+    folder = str(copy.folder)
+    assert not result.error
+    assert json.loads(result.payload) == {
+        "event": {"asked": 1},
+        "isolated": 1,
+        "no_site": 1,
+        "here": folder,
+        "root": folder,
+        "run_id": "run-7",
+    }

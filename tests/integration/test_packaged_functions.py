@@ -1,0 +1,177 @@
+"""Every function from the built archive, alone under an isolated interpreter as on Lambda: each starts cold and does its work.
+
+The local cloud runs with ``--packaged``, with every channel and every outside service, so that what a function imports only
+when it needs it is imported too. tests/integration/test_package_alone.py shows that nothing else is within their reach.
+"""
+
+import hmac
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+from stack.local.standins.govuk_notify import GovukNotify
+from tests.support.approvals_cloud import Desk, header_of, running_desk
+from tests.support.cloud import Cloud, Inbox, until
+from tests.support.packaged import lambdas_python, the_archive
+from tests.support.shuttle_api import ShuttleApi
+from tests.support.standins import Served, served
+
+API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
+SECRET = "what the senders sign with"
+ENTRY_POINTS = {"notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"}
+
+
+@pytest.fixture(scope="module")
+def notify() -> Iterator[Served[GovukNotify]]:
+    with served(GovukNotify(API_KEY)) as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def desk(notify: Served[GovukNotify]) -> Iterator[Desk]:
+    the_archive()
+    with running_desk(
+        f"--packaged={lambdas_python()}",
+        notifyChannels="sns,slack,govuk_notify",
+        slackChannel="leases",
+        govukNotifyApiKey=API_KEY,
+        govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
+        govukNotifyUrl=notify.url,
+        eventWebhookSecret=SECRET,
+        jiraWebhookSecret=SECRET,
+        commitWebhookSecret=SECRET,
+        jiraProjects="PROJ",
+    ) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cloud(desk: Desk) -> Cloud:
+    return desk.cloud
+
+
+def sign_and_post(cloud: Cloud, path: str, sent: object) -> requests.Response:
+    body = json.dumps(sent).encode()
+    signature = "sha256=" + hmac.new(SECRET.encode(), body, "sha256").hexdigest()
+    headers = {"Content-Type": "application/json", "X-Hub-Signature": signature}
+    return requests.post(cloud.http_url + path, data=body, headers=headers, timeout=60)
+
+
+def row(cloud: Cloud, key: str, sort_key: str) -> dict[str, Any] | None:
+    answer = cloud.client("dynamodb").get_item(
+        TableName=cloud.outputs["jira_issues_table_name"], Key={"issue_key": {"S": key}, "updated_at": {"S": sort_key}}
+    )
+    item: dict[str, Any] | None = answer.get("Item")
+    return item
+
+
+def test_all_entry_points_have_started(cloud: Cloud) -> None:
+    assert cloud.outputs["functions"].keys() == ENTRY_POINTS
+
+
+def test_notification_tells_every_channel_of_an_enriched_event(desk: Desk, notify: Served[GovukNotify]) -> None:
+    cloud, lease = desk.cloud, {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
+    inbox = Inbox(cloud, cloud.outputs["notification_topic_arn"])
+    cloud.put_lease(lease | {"status": "Active", "maxSpend": 500})
+
+    event_id = cloud.put_event("LeaseApproved", {"leaseId": lease})
+
+    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    assert message["enriched"] is True
+    until(lambda: event_id in json.dumps(desk.posts()))
+    until(lambda: requests.get(f"{notify.url}/_standin/notifications", timeout=10).json()["notifications"])
+
+
+def test_notification_answers_over_http(cloud: Cloud) -> None:
+    sent = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "elsewhere", "detail": {"accountId": "1"}}
+
+    answer = sign_and_post(cloud, "/events", sent)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
+
+
+def test_webhooks_stores_a_delivery_and_the_worker_correlates_it(cloud: Cloud) -> None:
+    fields = {"summary": "One", "updated": "2026-03-01T12:00:00.000+0000", "project": {"key": "OPS"}}
+    issue = {"id": "10001", "key": "OPS-1", "fields": fields}
+
+    answer = sign_and_post(
+        cloud, "/webhooks/jira", {"timestamp": 1772366400000, "webhookEvent": "jira:issue_updated", "issue": issue}
+    )
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "stored")
+    until(lambda: row(cloud, "OPS-1", "CORRELATION"))
+
+
+def test_webhooks_links_commits(cloud: Cloud) -> None:
+    commit = {
+        "id": "4f2a9c1",
+        "message": "PROJ-1: mend it",
+        "timestamp": "2026-03-01T12:00:00Z",
+        "url": "https://git.example/1",
+    }
+    push = {
+        "ref": "refs/heads/main",
+        "repository": {"full_name": "a/b", "html_url": "https://git.example"},
+        "commits": [commit],
+    }
+
+    answer = sign_and_post(cloud, "/webhooks/commits", push)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "stored"), answer.text
+
+
+def test_webhooks_leaves_a_comment_to_the_worker_which_asks_jira(desk: Desk) -> None:
+    comment = {"timestamp": 1772366400000, "webhookEvent": "comment_created", "issue": {"id": "10000", "key": "PROJ-1"}}
+
+    assert sign_and_post(desk.cloud, "/webhooks/jira", comment).json()["status"] == "accepted"
+
+    until(lambda: row(desk.cloud, "PROJ-1", "HEAD"))
+
+
+def test_approvals_and_the_worker_make_an_issue_of_an_approved_draft(desk: Desk) -> None:
+    draft = desk.draft()
+    preview = desk.preview_of(draft)
+
+    desk.press(preview)
+
+    done = desk.header_becomes(preview, "Ticket Created: ")
+    [issue] = desk.issues(draft["title"])
+    assert header_of(done).endswith(issue.key)
+
+
+def test_reconciliation_sweeps_a_project(cloud: Cloud) -> None:
+    result = cloud.invoke("reconciliation", {"mode": "full", "project": "PROJ"})
+
+    assert result["error"] is None
+    assert result["payload"]["refused"] == []
+    assert result["payload"]["record"]
+
+
+def test_shuttle_imports_a_file(cloud: Cloud) -> None:
+    ended = ShuttleApi(cloud).shop().run(b"sku,price,stock\nA1,1.50,3\n")
+
+    assert ended["status"] == "COMPLETED"
+
+
+def test_shuttle_sweeps(cloud: Cloud) -> None:
+    assert "given_up" in cloud.invoke("shuttle", {"mode": "sweep"})["payload"]
+
+
+def test_health_answers_and_checks_deeply(cloud: Cloud) -> None:
+    assert requests.get(f"{cloud.http_url}/health", timeout=10).json()["status"] == "ok"
+
+    report = cloud.invoke("health", {"mode": "deep"})
+
+    assert report["error"] is None
+    assert report["payload"]["status"] == "ok", report["payload"]
+
+
+def test_no_function_ever_missed_an_import(cloud: Cloud) -> None:
+    for entry_point in ENTRY_POINTS:
+        assert [
+            line for line in cloud.log_lines(entry_point) if "ModuleNotFoundError" in line or "No module named" in line
+        ] == []

@@ -1,0 +1,68 @@
+"""Every flow that is broken, by the name that docs/faults.md has for it, and the faults that it is broken by."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.support import fault_flows_approvals as approvals
+from tests.support import fault_flows_jira as jira
+from tests.support import fault_flows_shuttle as shuttle
+from tests.support.fault_proxy import Fault
+from tests.support.fault_runs import Run
+from tests.support.fault_world import World
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
+
+Begin = Callable[[World], Run]
+
+MAIN: dict[str, Begin] = {
+    "lease event": jira.LeaseEvent,
+    "Jira webhook": jira.Webhook,
+    "Jira webhook, comment": jira.Comment,
+    "Shuttle order": shuttle.NewJob,
+    "Shuttle import": shuttle.Import,
+}
+"""A way in of each kind, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
+
+OTHERS: dict[str, Begin] = {
+    "Jira webhook, deletion": jira.Deletion,
+    "Jira webhook, move": jira.Move,
+    "Jira webhook, large issue": jira.LargeDelivery,
+    "commits webhook": jira.Push,
+    "Jira worker, batch": jira.Batch,
+    "reconciliation, full": jira.Sweep,
+    "reconciliation, changes": jira.CatchUp,
+    "draft": approvals.Draft,
+    "approval click": approvals.Click,
+    "approval worker, preview": approvals.Preview,
+    "approval worker, issue": approvals.Creation,
+    "Shuttle upload": shuttle.CompletedUpload,
+    "Shuttle sweep": shuttle.StuckJob,
+}
+"""They go the same ways with other calls. Broken in one way of each kind that a function can tell apart."""
+
+FLOWS = MAIN | OTHERS
+
+EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (Fault.ERROR, Fault.RESET_AFTER, Fault.THROTTLE)]
+"""Each fault, for once; and for as long as the platform tries again, and a while longer."""
+ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
+"""An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
+
+CASES = [
+    (flow, fault, lasting)
+    for flows, ways in ((MAIN, EVERY_WAY), (OTHERS, ONE_OF_EACH_KIND))
+    for flow in flows
+    for fault, lasting in ways
+]
+
+
+def documented() -> dict[tuple[str, str], set[str]]:
+    """What docs/faults.md says that a fault of a call leads to at first, by flow and call."""
+    found: dict[tuple[str, str], set[str]] = {}
+    flow = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("### "):
+            flow = line.removeprefix("### ")
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 2:
+            found[flow, cells[0].strip("`")] = {"killed"} | {told.strip() for told in cells[1].split(";")}
+    return found
