@@ -61,7 +61,7 @@ _DENIALS = frozenset(
 )
 # What the stack should have made, against what a caller named.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
-_ABSENCES = frozenset({"NoSuchKey"})
+_ABSENCES = frozenset({"NoSuchKey", "404"})  # 404: the answer to a HEAD has no body, and so no code
 _SERVER_FAULTS = frozenset(
     {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
 )

@@ -3,6 +3,7 @@
 * ``lambda invoke`` runs the function; moto would answer with a canned text.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
+* Completing an upload that is not there is NoSuchUpload; moto fails with 500.
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 """
 
@@ -11,11 +12,13 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.exceptions import NoSuchUpload
+from moto.s3.models import S3Backend
 from werkzeug.wrappers import Request, Response
 
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
@@ -34,6 +37,7 @@ class AwsEndpoint:
     """The WSGI application. Give it an :class:`Invoker` once there are functions."""
 
     def __init__(self) -> None:
+        setattr(S3Backend, "complete_multipart_upload", _complete_multipart_upload)  # noqa: B010 (a method, for the type checker)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
@@ -62,6 +66,15 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+_moto_complete_multipart_upload: Callable[..., Any] = S3Backend.complete_multipart_upload
+
+
+def _complete_multipart_upload(backend: S3Backend, bucket_name: str, multipart_id: str, body: Any) -> Any:
+    if multipart_id not in backend.get_bucket(bucket_name).multiparts:
+        raise NoSuchUpload(upload_id=multipart_id)
+    return _moto_complete_multipart_upload(backend, bucket_name, multipart_id, body)
 
 
 def _read_ahead(environ: dict[str, Any]) -> bytes:

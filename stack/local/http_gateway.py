@@ -49,7 +49,7 @@ class Route:
         pattern = re.sub(
             r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.+' if part[2] else '[^/]+'})", re.escape(self.path)
         )
-        match = re.fullmatch(pattern, path)
+        match = re.fullmatch(pattern, path, re.DOTALL)
         return match.groupdict() if match else None
 
     @property
