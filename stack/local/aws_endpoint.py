@@ -13,7 +13,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -102,7 +102,7 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
     payload = request.get_data() or b"{}"
     kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     try:
-        json.loads(payload)
+        json.loads(payload, parse_constant=_refuse_constant)
         return _invocations[kind](invoker, function, payload)
     except PayloadTooLargeError as error:
         return _error(413, "RequestTooLargeException", str(error))
@@ -112,6 +112,10 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
         return _error(404, "ResourceNotFoundException", str(error))
     except KeyError:
         return _error(400, "InvalidParameterValueException", f"Unknown invocation type {kind[:40]}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _request_response(invoker: Invoker, function: str, payload: bytes) -> Response:
