@@ -9,7 +9,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test test-dynamodb-local check format package lock clean
+.PHONY: help setup demo dev test test-dynamodb-local check format package load lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,15 @@ format: setup ## format and mend what can be mended
 
 package: setup ## the Lambda archive, in build/
 	@$(BIN)/python -m stack.package
+
+load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/load.md (LOAD=--quick for a short one)
+	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
+
+# What users would pick instead, a load tool and plots: in an environment of its own.
+build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/bench/requirements.txt
+	@test -x build/bench-venv/bin/python || $(PYTHON) -m venv build/bench-venv
+	build/bench-venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt --requirement tests/bench/requirements.txt
+	@touch $@
 
 lock: setup ## pin pyproject's dependency groups anew
 	@mkdir -p build

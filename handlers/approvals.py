@@ -108,13 +108,20 @@ def _iam_principal() -> str:
     Raises:
         UnauthenticatedError: no authorizer has seen the request.
     """
-    about = (flask.request.environ.get("awsgi.event") or {}).get("requestContext") or {}
-    in_format_1 = (about.get("identity") or {}).get("userArn")
-    in_format_2 = ((about.get("authorizer") or {}).get("iam") or {}).get("userArn")
+    event = flask.request.environ.get("awsgi.event")
+    in_format_1 = _at(event, "requestContext", "identity", "userArn")
+    in_format_2 = _at(event, "requestContext", "authorizer", "iam", "userArn")
     principal = in_format_1 or in_format_2
     if not principal:
         raise errors.UnauthenticatedError("the request is not signed by an IAM principal")
     return str(principal)
+
+
+def _at(value: object, *path: str) -> object:
+    """What stands in nested objects under ``path``; None if anything on the way is missing or no object."""
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def _not_set_up(missing: tuple[str, ...]) -> tuple[flask.Response, int]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib import aws, clock, errors, metrics
 from lib.approvals import messages as approvals
+from lib.batches import Record, read_batch
 from lib.environment import JiraWorkerEnvironment
 from lib.jira.correlation import IssueResult
 from lib.jira.deliveries import NeedsFetch
@@ -58,29 +59,30 @@ class _Message:
     """One message of the batch, and what has come of it.
 
     Attributes:
-        id: by which SQS is told of a failure.
-        body: the message.
-        queue: the name of the queue that it came by.
-        receipt_handle: by which SQS knows this receipt of it.
-        receives: how often it came.
+        record: the message as it came.
         touched: the issues whose correlation is to be recomputed.
         failed: whether it has to come again.
     """
 
-    id: str
-    body: str
-    queue: str
-    receipt_handle: str
-    receives: int
+    record: Record
     touched: set[str] = field(default_factory=set)
     failed: bool = False
 
+    @property
+    def id(self) -> str:
+        """By which SQS is told of a failure."""
+        return self.record.id
 
-def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Work through a batch of SQS messages; the answer names those that failed (``batchItemFailures``)."""
+
+def lambda_handler(event: object, context: Any) -> dict[str, Any]:
+    """Work through a batch of SQS messages; the answer names those that failed (``batchItemFailures``).
+
+    Raises:
+        InvalidInputError: the event is no such batch.
+    """
     run_id = str(context.aws_request_id)
     _logger.start_run(run_id)
-    messages = [_read(record) for record in event["Records"]]
+    messages = [_Message(record) for record in read_batch(event)]
     for message in messages:
         _attempt([message], "task_failed", lambda message=message: _do(message, _seconds_left(context)))
     results = _recompute(messages)
@@ -93,25 +95,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failures]}
 
 
-def _read(record: dict[str, Any]) -> _Message:
-    return _Message(
-        id=record["messageId"],
-        body=record["body"],
-        queue=record["eventSourceARN"].rsplit(":", 1)[-1],
-        receipt_handle=record["receiptHandle"],
-        receives=int(record["attributes"]["ApproximateReceiveCount"]),
-    )
-
-
 def _seconds_left(context: Any) -> Callable[[], float]:
     return lambda: context.get_remaining_time_in_millis() / 1000
 
 
 def _do(message: _Message, seconds_left: Callable[[], float]) -> None:
-    if approvals.kind_of(message.body) in approvals.KINDS:
+    if approvals.kind_of(message.record.body) in approvals.KINDS:
         _approve(message, seconds_left)
         return
-    task = read_task(message.body)
+    task = read_task(message.record.body)
     message.touched.update(task.touched)
     if task.fetch is not None:
         message.touched.update(_fetch(task.fetch, seconds_left))
@@ -127,7 +119,7 @@ def _approve(message: _Message, seconds_left: Callable[[], float]) -> None:
         message.touched.update(_fetch(fetch, seconds_left))
 
     approval_work.handle(
-        message.body,
+        message.record.body,
         _approval_parts(),
         seconds_left=seconds_left(),
         connect=lambda: _tracker(seconds_left),
@@ -177,10 +169,12 @@ def _hasten(failures: list[_Message]) -> None:
     """Have what failed of the approvals come again soon: people wait for it."""
     name = _environment.approval_queue_url.rsplit("/", 1)[-1]
     for message in failures:
-        if message.queue == name:
+        if message.record.queue == name:
             from handlers import approval_work  # noqa: PLC0415 - see above
 
-            approval_work.come_back_soon(_sqs, _environment.approval_queue_url, message.receipt_handle, message.receives)
+            approval_work.come_back_soon(
+                _sqs, _environment.approval_queue_url, message.record.receipt_handle, message.record.receives
+            )
 
 
 def _recompute(messages: list[_Message]) -> list[IssueResult]:

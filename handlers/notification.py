@@ -16,7 +16,7 @@ from lib.claims import Claims
 from lib.environment import NotificationEnvironment
 from lib.leases.enrichment import Enricher, Enrichment
 from lib.leases.events import LeaseEvent, read_event
-from lib.log import Logger
+from lib.log import Logger, scrub
 from lib.notify.channels import make_channels
 from lib.notify.delivery import Delivery, Outcome
 from lib.notify.message import compose
@@ -60,10 +60,10 @@ class Notification:
         return bool(self.channels) and all(outcome is Outcome.DUPLICATE for outcome in self.channels.values())
 
     def as_json(self) -> dict[str, Any]:
-        """What the caller is told, and the log."""
+        """What the caller is told, and the log. An address that stands for an id or a type is hashed."""
         return {
-            "event_id": self.event.id,
-            "detail_type": self.event.detail_type,
+            "event_id": scrub(self.event.id),
+            "detail_type": scrub(self.event.detail_type),
             "enrichment": {"status": self.enrichment.status, "reason": self.enrichment.reason},
             "channels": dict(self.channels),
         }

@@ -151,7 +151,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         request = read_request(event)
     except errors.InvalidInputError as error:
         _logger.error("event_failed", error)
-        raise
+        raise errors.InvalidInputError(scrub(str(error))) from None  # the runtime prints it as it is
     _logger.start_run(run_id, correlation_id=request.run_id or run_id)
     function = str(getattr(context, "invoked_function_arn", "") or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     run = _Run(run_id, request, function, lambda: context.get_remaining_time_in_millis() / 1000)

@@ -20,6 +20,7 @@ import flask
 from flask import request
 
 from lib import aws, clock, errors, http, metrics, wsgi
+from lib.batches import Record, read_batch
 from lib.environment import ShuttleEnvironment
 from lib.log import Logger
 from lib.shuttle import api, keys
@@ -61,7 +62,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and event.get("mode") == "sweep":
         return _sweep()
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
-        return _work(event["Records"], context)
+        return _work(read_batch(event), context)
     raise errors.InvalidInputError("the event is no HTTP request, no batch of the job queue and no sweep")
 
 
@@ -219,15 +220,15 @@ def _body() -> Any:
 # The queue
 
 
-def _work(messages: list[dict[str, Any]], context: Any) -> dict[str, Any]:
+def _work(messages: list[Record], context: Any) -> dict[str, Any]:
     """Run the imports that messages tell of; the answer names the messages that must come again."""
-    failed = [message["messageId"] for message in messages if not _done(message, context)]
+    failed = [message.id for message in messages if not _done(message, context)]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
 
-def _done(message: dict[str, Any], context: Any) -> bool:
+def _done(message: Record, context: Any) -> bool:
     try:
-        for domain, job_id in _uploaded(message["body"]):
+        for domain, job_id in _uploaded(message.body):
             _import(domain, job_id, context)
     except JobBusyError as error:
         _logger.warning("import_busy", reason=str(error))
@@ -249,7 +250,7 @@ def _uploaded(body: str) -> list[tuple[str, str]]:
         return []
     try:
         names = [unquote_plus(record["s3"]["object"]["key"]) for record in told["Records"]]
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError):  # AttributeError: a key that is no text
         raise errors.InvalidInputError("the message is no event of the import bucket") from None
     return [keys.parse_upload_object(name) for name in names]
 

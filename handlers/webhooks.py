@@ -21,7 +21,7 @@ from lib.jira.snapshots import BucketSnapshots
 from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
 from lib.jira.work_queue import WorkQueue
-from lib.log import Logger
+from lib.log import Logger, scrub
 from lib.secrets import Secret
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
@@ -114,7 +114,9 @@ def _record(delivery: Delivery) -> tuple[flask.Response, int]:
 def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, int]:
     metrics.count("WebhookDelivery", source=source, outcome=status)
     _logger.info("webhook_delivery", source=source, status=status, **fields)
-    return flask.jsonify(status=status, **fields), 202
+    # A sender may have put anything into its event's type.
+    told = {name: scrub(value) if isinstance(value, str) else value for name, value in fields.items()}
+    return flask.jsonify(status=status, **told), 202
 
 
 def _queue_if_possible(task: Task) -> bool:

@@ -30,7 +30,9 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
     """
     app = flask.Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = max_body_bytes  # Flask's own limit is 500 kB, and a large push may come as a form
     app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect, and a signed POST does not follow
 
     @app.before_request
     def start_run() -> None:
@@ -53,7 +55,9 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
     @app.errorhandler(HTTPException)
     def http_exception(error: HTTPException) -> flask.Response:
         status = error.code or 500
-        response = flask.jsonify(error=_CODES.get(status, error.name.lower().replace(" ", "_")), message=error.description)
+        # Werkzeug says "the data value transmitted exceeds the capacity limit", and not which.
+        message = f"the body is larger than {max_body_bytes} bytes" if status == 413 else error.description
+        response = flask.jsonify(error=_CODES.get(status, error.name.lower().replace(" ", "_")), message=message)
         response.status_code = status
         for header, value in error.get_headers():
             if header not in {"Content-Type", "Content-Length"}:  # Allow, Retry-After, …

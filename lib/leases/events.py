@@ -8,7 +8,7 @@ of each event type means to people is lib/notify's business.
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -127,27 +127,37 @@ def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
 def find_lease_key(detail: object) -> LeaseKey | MissingKey:
     """Find the key of the lease that an event's ``detail`` is about. Never raises.
 
-    It stands there in one of three forms, and the first that applies counts, whole::
+    It stands there in one of three forms, and the first that is whole counts::
 
         {"leaseId": {"userEmail": …, "uuid": …}}      most events
         {"leaseId": uuid, "userEmail": …}             LeaseApproved, LeaseDenied, BlueprintDeploymentRequest
         {"uuid": uuid, "userEmail": …}
 
-    A part is right if it is text, not blank, and fits a DynamoDB key.
+    A part is right if it is text, not blank, and fits a DynamoDB key. A part of one form never makes up for one that
+    another form lacks: together they might be the key of somebody else's lease. If no form is whole, what is wrong is
+    told of the first that the event shows.
     """
     if not isinstance(detail, Mapping):
         return MissingKey("is missing", "is missing")
+    found = [_read_key(form) for form in _forms(detail)]
+    return next((key for key in found if isinstance(key, LeaseKey)), found[0])
+
+
+def _forms(detail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The objects of ``detail`` that may hold a key, as ``userEmail`` and ``uuid``, those that count first."""
     lease_id = detail.get("leaseId")
     if isinstance(lease_id, Mapping):
-        parts = {name: lease_id[name] for name in ("userEmail", "uuid") if name in lease_id}
-    else:
-        parts = {name: detail[name] for name in ("userEmail", "uuid") if name in detail}
-        if lease_id is not None:
-            parts["uuid"] = lease_id
-    email_problem = _problem(parts, "userEmail", MAX_USER_EMAIL_BYTES)
-    uuid_problem = _problem(parts, "uuid", MAX_UUID_BYTES)
+        yield lease_id
+    elif lease_id is not None:
+        yield {**detail, "uuid": lease_id}
+    yield detail
+
+
+def _read_key(form: Mapping[str, Any]) -> LeaseKey | MissingKey:
+    email_problem = _problem(form, "userEmail", MAX_USER_EMAIL_BYTES)
+    uuid_problem = _problem(form, "uuid", MAX_UUID_BYTES)
     if email_problem is None and uuid_problem is None:
-        return LeaseKey(user_email=parts["userEmail"], uuid=parts["uuid"])
+        return LeaseKey(user_email=form["userEmail"], uuid=form["uuid"])
     return MissingKey(email_problem, uuid_problem)
 
 
@@ -184,7 +194,7 @@ def _canonical(obj: dict[str, Any]) -> bytes:
         raise errors.InvalidInputError("the event holds something that JSON can't") from error
     encoded = text.encode("utf-8", "surrogatepass")
     if len(encoded) > MAX_EVENT_BYTES:
-        raise errors.PayloadTooLargeError(f"the event is {len(encoded)} bytes long; the limit is {MAX_EVENT_BYTES}")
+        raise errors.PayloadTooLargeError(f"the event is larger than {MAX_EVENT_BYTES} bytes")
     return encoded
 
 
@@ -203,7 +213,7 @@ def _check_depth(obj: dict[str, Any]) -> None:
             return
         seen += len(inner)
         if seen > MAX_EVENT_BYTES // 2:  # each takes a character and a comma at least
-            raise errors.PayloadTooLargeError(f"the event is longer than {MAX_EVENT_BYTES} bytes")
+            raise errors.PayloadTooLargeError(f"the event is larger than {MAX_EVENT_BYTES} bytes")
         level = inner
     raise errors.InvalidInputError(f"the event nests deeper than {MAX_DEPTH} levels")
 

@@ -58,7 +58,8 @@ class Part:
 
     def __post_init__(self) -> None:
         require(1 <= self.number <= MAX_PARTS, f"a part's number is from 1 to {MAX_PARTS}")
-        require(0 < len(self.etag) <= 200, "a part's etag is what S3 answered to it")
+        answered = 0 < len(self.etag) <= 200 and self.etag.isascii() and self.etag.isprintable()
+        require(answered, "a part's etag is what S3 answered to it")
 
 
 class Uploads:

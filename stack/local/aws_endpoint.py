@@ -3,6 +3,7 @@
 * ``lambda invoke`` runs the function; moto would answer with a canned text.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
+* Completing an upload that is not there is NoSuchUpload; moto fails with 500.
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 * With a guard, a call that the caller's role does not grant is refused (``iam/``), and ``GET /_local/iam`` shows the grants.
 """
@@ -12,11 +13,13 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.s3.exceptions import NoSuchUpload
+from moto.s3.models import S3Backend
 from werkzeug.wrappers import Request, Response
 
 from stack.local.iam import Guard, Ledger
@@ -46,6 +49,7 @@ class AwsEndpoint:
     def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
         self._guard = guard
         self._ledger = ledger
+        setattr(S3Backend, "complete_multipart_upload", _complete_multipart_upload)  # noqa: B010 (a method, for the type checker)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
@@ -90,6 +94,15 @@ class AwsEndpoint:
         return answer
 
 
+_moto_complete_multipart_upload: Callable[..., Any] = S3Backend.complete_multipart_upload
+
+
+def _complete_multipart_upload(backend: S3Backend, bucket_name: str, multipart_id: str, body: Any) -> Any:
+    if multipart_id not in backend.get_bucket(bucket_name).multiparts:
+        raise NoSuchUpload(upload_id=multipart_id)
+    return _moto_complete_multipart_upload(backend, bucket_name, multipart_id, body)
+
+
 def _read_ahead(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
@@ -115,7 +128,7 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
     payload = request.get_data() or b"{}"
     kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     try:
-        json.loads(payload)
+        json.loads(payload, parse_constant=_refuse_constant)
         return _invocations[kind](invoker, function, payload)
     except PayloadTooLargeError as error:
         return _error(413, "RequestTooLargeException", str(error))
@@ -125,6 +138,10 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
         return _error(404, "ResourceNotFoundException", str(error))
     except KeyError:
         return _error(400, "InvalidParameterValueException", f"Unknown invocation type {kind[:40]}")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _request_response(invoker: Invoker, function: str, payload: bytes) -> Response:

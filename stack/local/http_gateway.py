@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from stack.local import sigv4
@@ -50,7 +51,7 @@ class Route:
         pattern = re.sub(
             r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.+' if part[2] else '[^/]+'})", re.escape(self.path)
         )
-        match = re.fullmatch(pattern, path)
+        match = re.fullmatch(pattern, path, re.DOTALL)
         return match.groupdict() if match else None
 
     @property
@@ -131,6 +132,12 @@ class HttpGateway:
         else:
             return _message(404, "Not Found")
         if (request.content_length or 0) > MAX_BODY_BYTES:
+            return _message(413, "Request Entity Too Large")
+        try:
+            body = request.get_data()  # kept by the request
+        except (HTTPException, OSError):  # the caller hung up, or its chunks are none
+            return _message(400, "Bad Request")
+        if len(body) > MAX_BODY_BYTES:  # in chunks, so that no header told
             return _message(413, "Request Entity Too Large")
         if exchange.route.wants_signature:
             exchange.key = sigv4.authenticate(request, self._find_key)

@@ -23,6 +23,16 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # head and body are two writes, and the second must not wait for the first's ACK
 
+    def parse_request(self) -> bool:
+        """Refuse what is framed in two ways (RFC 9112 section 6.3), as AWS does: servers may differ on where it ends."""
+        if not super().parse_request():
+            return False
+        lengths = self.headers.get_all("Content-Length", [])
+        if len(lengths) > 1 or (lengths and "Transfer-Encoding" in self.headers):
+            self.send_error(400)
+            return False
+        return True
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the access log is the HTTP API's own."""
 

@@ -9,18 +9,19 @@ from tests.support.lambda_context import LambdaContext
 
 def sqs_event(*bodies: str) -> dict[str, Any]:
     """An event with a message a body, their ids ``m-1``, ``m-2`` and so on."""
-    records = [
-        {
-            "messageId": f"m-{number}",
-            "receiptHandle": "r",
-            "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
-            "eventSource": "aws:sqs",
-            "eventSourceARN": "arn:aws:sqs:us-west-2:123456789012:jira-work-3c1d",
-        }
-        for number, body in enumerate(bodies, 1)
-    ]
-    return {"Records": records}
+    return {"Records": [sqs_record(f"m-{number}", body) for number, body in enumerate(bodies, 1)]}
+
+
+def sqs_record(identifier: str, body: str) -> dict[str, Any]:
+    """One message of such an event."""
+    return {
+        "messageId": identifier,
+        "receiptHandle": "r",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-west-2:123456789012:jira-work-3c1d",
+    }
 
 
 def work(worker: ModuleType, *messages: Task | str, context: LambdaContext | None = None) -> list[str]:

@@ -68,7 +68,20 @@ def test_a_wrong_method_is_told_the_right_ones(app: flask.Flask) -> None:
 def test_a_body_over_the_limit_is_too_large(app: flask.Flask) -> None:
     answer = app.test_client().post("/echo", data=b'"' + b"x" * 99 + b'"')
 
-    assert (answer.status_code, answer.json["error"]) == (413, "too_large")
+    assert (answer.status_code, answer.json) == (413, {"error": "too_large", "message": "the body is larger than 100 bytes"})
+
+
+def test_a_form_may_be_as_large_as_any_body(logger: Logger) -> None:
+    app = http.make_app(FUNCTION, logger, max_body_bytes=2_000_000)
+    app.post("/form")(lambda: str(len(flask.request.form["payload"])))
+
+    answer = app.test_client().post("/form", data={"payload": "x" * 1_000_000})
+
+    assert (answer.status_code, answer.text) == (200, "1000000")
+
+
+def test_a_path_with_empty_parts_leads_nowhere_and_not_elsewhere(app: flask.Flask) -> None:
+    assert app.test_client().post("//echo", data=b"{}").status_code == 404
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"NaN", b'{"a": Infinity}', b"[" * 99, b"1" * 99 + b"x"], ids=repr)

@@ -10,6 +10,7 @@ import requests
 
 from tests.support.cloud import Cloud, until
 from tests.support.shuttle_api import ShuttleApi, new_domain
+from tests.support.sqs_events import sqs_record
 
 GOOD_CSV = b"sku,price,stock\nA1,9.50,3\nA2,,\n"
 MIXED_CSV = b"sku,price,stock\nA1,9.50,3\n,1,1\nA3,cheap,1\nA4,1,many\n"
@@ -290,6 +291,6 @@ def test_a_message_that_tells_of_no_upload_is_a_dead_letter_and_stops_nothing(cl
 def test_s3s_own_test_message_is_nobodys_upload(cloud: Cloud) -> None:
     body = json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": "imports"})
 
-    answer = cloud.invoke("shuttle", {"Records": [{"messageId": "1", "body": body}]})
+    answer = cloud.invoke("shuttle", {"Records": [sqs_record("1", body)]})
 
     assert (answer["error"], answer["payload"]) == (None, {"batchItemFailures": []})

@@ -159,7 +159,7 @@ NO_EVENTS: list[tuple[Any, type[errors.SwitchboardError], str]] = [
     ("LeaseExpired", errors.InvalidInputError, "the event is text, not a JSON object"),
     ({}, errors.InvalidInputError, "the event has no detail-type"),
     ({"detail-type": "LeaseExpired"}, errors.InvalidInputError, "the event has no detail object"),
-    (lease_event(detail={"comment": "x" * 5_000_000}), errors.PayloadTooLargeError, "the event is 5"),
+    (lease_event(detail={"comment": "x" * 5_000_000}), errors.PayloadTooLargeError, "the event is larger than 1048576 bytes"),
     (lease_event(detail=json.loads("[" * 500 + "]" * 500)), errors.InvalidInputError, "nests deeper"),
 ]
 

@@ -17,6 +17,7 @@ from tests.support.functions import load
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
 from tests.support.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.sqs_events import sqs_record
 
 
 class Context(LambdaContext):
@@ -36,8 +37,8 @@ def shuttle(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
         yield load(monkeypatch, "shuttle", {"SHUTTLE_TABLE_NAME": SHOPS, "IMPORT_BUCKET_NAME": "imports"})
 
 
-def message(identifier: str, key: str = f"uploads/{DOMAIN}/{JOB}") -> dict[str, str]:
-    return {"messageId": identifier, "body": json.dumps({"Records": [{"s3": {"object": {"key": key}}}]})}
+def message(identifier: str, key: str = f"uploads/{DOMAIN}/{JOB}") -> dict[str, Any]:
+    return sqs_record(identifier, json.dumps({"Records": [{"s3": {"object": {"key": key}}}]}))
 
 
 def failed(answer: dict[str, Any]) -> list[str]:
@@ -89,9 +90,15 @@ def test_a_run_that_breaks_off_comes_again(
 @pytest.mark.parametrize("body", ["", "no JSON", "{}", "[]", "null", '{"Records": [{}]}', '{"Records": 1}'])
 def test_a_message_that_no_one_can_read_fails_alone(shuttle: ModuleType, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
     monkeypatch.setattr(shuttle, "_importer", Worker())
-    records = [{"messageId": "bad", "body": body}, message("good")]
+    records = [sqs_record("bad", body), message("good")]
 
     assert failed(shuttle.lambda_handler({"Records": records}, Context())) == ["bad"]
+
+
+@pytest.mark.parametrize("records", [[7], [{}], [{"messageId": "1", "body": 7}]], ids=repr)
+def test_a_batch_that_is_none_of_sqs_is_refused_whole(shuttle: ModuleType, records: list[Any]) -> None:
+    with pytest.raises(errors.InvalidInputError, match="a record"):
+        shuttle.lambda_handler({"Records": records}, Context())
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"mode": "deep"}, {"Records": None}])

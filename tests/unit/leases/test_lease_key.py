@@ -19,8 +19,25 @@ KEY = LeaseKey(USER_EMAIL, UUID)
         {"uuid": UUID, "userEmail": USER_EMAIL, "leaseId": None},
         {"leaseId": LEASE_ID, "userEmail": "another@example.gov.uk", "uuid": "another"},
         {"leaseId": UUID, "userEmail": USER_EMAIL, "uuid": "another"},
+        {"leaseId": {}, "userEmail": USER_EMAIL, "uuid": UUID},
+        {"leaseId": {"userEmail": "another@example.gov.uk"}, "userEmail": USER_EMAIL, "uuid": UUID},
+        {"leaseId": {"userEmail": 7, "uuid": "another"}, "userEmail": USER_EMAIL, "uuid": UUID},
+        {"leaseId": 7, "userEmail": USER_EMAIL, "uuid": UUID},
+        {"leaseId": " ", "userEmail": USER_EMAIL, "uuid": UUID},
     ],
-    ids=["object", "text", "top level", "null counts as absent", "the object counts first", "then the text"],
+    ids=[
+        "object",
+        "text",
+        "top level",
+        "null counts as absent",
+        "the object counts first",
+        "then the text",
+        "top level beside an empty object",
+        "top level beside half an object",
+        "top level beside a malformed object",
+        "top level beside a number",
+        "top level beside a blank",
+    ],
 )
 def test_the_key_is_found_in_each_of_its_forms(detail: dict[str, Any]) -> None:
     assert find_lease_key(detail) == KEY
@@ -82,6 +99,13 @@ def test_a_part_may_be_as_long_as_a_dynamodb_key_and_no_longer() -> None:
     assert find_lease_key({"userEmail": "é" * 1025, "uuid": "u" * 1025}) == MissingKey(
         "is longer than 2048 bytes", "is longer than 1024 bytes"
     )
+
+
+def test_parts_of_different_forms_never_make_a_key_together() -> None:
+    detail = {"leaseId": {"uuid": UUID}, "userEmail": USER_EMAIL}
+
+    assert find_lease_key(detail) == MissingKey("is missing", None)
+    assert find_lease_key({**detail, "uuid": 7}) == MissingKey("is missing", None), "told of the form that counts first"
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", 7, True], ids=repr)

@@ -1,0 +1,196 @@
+"""Small events for each function, each unlike the last: what a function kept of one would add up."""
+
+import hashlib
+import hmac
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from lib.jira.tasks import Task
+from tests.bench.load.aws_stub import SECRET
+from tests.support.http_events import http_event
+from tests.support.sqs_events import sqs_event
+
+_ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
+ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
+    "notification": {
+        "LEASE_TABLE_NAME": "leases",
+        "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "NOTIFY_CHANNELS": "sns",
+        "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
+        "EVENT_WEBHOOK_SECRET_ARN": _ARN,
+    },
+    "webhooks": {
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
+        "HISTORY_DAYS": "90",
+        "JIRA_PROJECTS": "OPS",
+        "JIRA_WEBHOOK_SECRET_ARN": _ARN,
+        "COMMIT_WEBHOOK_SECRET_ARN": _ARN,
+    },
+    "approvals": {
+        "OPERATIONS_TABLE_NAME": "operations",
+        "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+        "SLACK_SIGNING_SECRET_ARN": _ARN,
+        "HAS_CHANNEL": "true",
+    },
+    "jira_worker": {
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+        "HISTORY_DAYS": "90",
+    },
+    "reconciliation": {
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
+        "HISTORY_DAYS": "90",
+    },
+    "shuttle": {"SHUTTLE_TABLE_NAME": "shuttle", "IMPORT_BUCKET_NAME": "imports"},
+    "health": {
+        "LEASE_TABLE_NAME": "leases",
+        "JIRA_ISSUES_TABLE_NAME": "issues",
+        "OPERATIONS_TABLE_NAME": "operations",
+        "SHUTTLE_TABLE_NAME": "shuttle",
+    },
+}
+DEEP_CHECK_EVERY = 500
+"""The health function's deep check starts six threads and takes tens of milliseconds; the other events are GET /health."""
+
+
+def lease_event(number: int) -> dict[str, Any]:
+    """An event of EventBridge about a lease of its own."""
+    return {
+        "id": f"load-{number}",
+        "source": "InnovationSandbox-load",
+        "detail-type": "LeaseBudgetThresholdAlert",
+        "time": "2026-11-20T15:00:00Z",
+        "detail": {"leaseId": {"userEmail": f"person-{number}@sandbox.example", "uuid": f"lease-{number}"}, "budget": 200},
+    }
+
+
+def jira_delivery(number: int, issues: int) -> str:
+    """An update of one of so many issues, later than every one before it."""
+    seconds, milliseconds = divmod(1_772_366_400_000 + number, 1000)
+    updated = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+    key = number % issues + 1
+    event = {
+        "timestamp": 1_772_366_400_000 + number,
+        "webhookEvent": "jira:issue_updated",
+        "issue": {
+            "id": str(10_000 + key),
+            "key": f"OPS-{key}",
+            "fields": {
+                "summary": f"Change {number}",
+                "updated": f"{updated}.{milliseconds:03}+0000",
+                "status": {"name": "In Progress"},
+                "fixVersions": [{"name": "1.0"}],
+            },
+        },
+        "changelog": {"id": str(number), "items": []},
+    }
+    return json.dumps(event)
+
+
+def push(number: int, issues: int) -> str:
+    """A push of one commit that names one of so many issues."""
+    commit = {
+        "id": hashlib.sha1(str(number).encode()).hexdigest(),
+        "message": f"OPS-{number % issues + 1}: change {number}",
+        "timestamp": "2026-11-20T15:00:00-07:00",
+    }
+    return json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/site"}, "commits": [commit]})
+
+
+def signature(secret: str, body: str) -> str:
+    """The value of X-Hub-Signature-256."""
+    return "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
+
+
+def _signed(path: str, body: str) -> dict[str, Any]:
+    return http_event("POST", path, body, {"Content-Type": "application/json", "X-Hub-Signature-256": signature(SECRET, body)})
+
+
+def _notification(number: int) -> dict[str, Any]:
+    event = lease_event(number)
+    return _signed("/events", json.dumps(event)) if number % 2 else event
+
+
+def _webhooks(number: int) -> dict[str, Any]:
+    if number % 4 == 0:
+        return _signed("/webhooks/commits", push(number, 10**6))
+    return _signed("/webhooks/jira", jira_delivery(number, 10**6))
+
+
+def _approvals(number: int) -> dict[str, Any]:
+    if number % 4 == 0:
+        body = urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": f"U{number}"}})})
+        now = str(int(time.time()))
+        digest = hmac.new(SECRET.encode(), f"v0:{now}:{body}".encode(), hashlib.sha256).hexdigest()
+        headers = {
+            "Content-Type": "application/x-www-form-urlencoded",
+            "X-Slack-Request-Timestamp": now,
+            "X-Slack-Signature": f"v0={digest}",
+        }
+        return http_event("POST", "/slack/interactions", body, headers)
+    draft = {
+        "session_id": f"load-{number}",
+        "title": f"Draft {number}",
+        "problem": "An upload of 2 GB filled the importer's disk.",
+        "project": "OPS",
+        "requested_by": "U0REQUEST",
+    }
+    event = http_event("POST", "/drafts", json.dumps(draft), {"Content-Type": "application/json"})
+    event["requestContext"]["identity"] = {"userArn": "arn:aws:iam::123456789012:user/load"}
+    return event
+
+
+def _jira_worker(number: int) -> dict[str, Any]:
+    return sqs_event(Task(touched=(f"OPS-{number + 1}",)).to_body())
+
+
+def _reconciliation(number: int) -> dict[str, Any]:
+    return {"mode": "full" if number % 2 else "changes"}
+
+
+def _shuttle(number: int) -> dict[str, Any]:
+    shop = f"/shuttle/shops/shop-{number}.example.com"
+    if number % 2:
+        return http_event("GET", f"{shop}/jobs")
+    return http_event("PUT", shop, json.dumps({"plan": "SMALL"}), {"Content-Type": "application/json"})
+
+
+def _health(number: int) -> dict[str, Any]:
+    return {"mode": "deep"} if number % DEEP_CHECK_EVERY == 0 else http_event("GET", "/health")
+
+
+_MAKERS: Mapping[str, Callable[[int], dict[str, Any]]] = {
+    "notification": _notification,
+    "webhooks": _webhooks,
+    "approvals": _approvals,
+    "jira_worker": _jira_worker,
+    "reconciliation": _reconciliation,
+    "shuttle": _shuttle,
+    "health": _health,
+}
+
+
+def payloads(entry_point: str) -> "itertools.chain[bytes]":
+    """Events for a function, without end."""
+    make = _MAKERS[entry_point]
+    return itertools.chain.from_iterable((json.dumps(make(number)).encode(),) for number in itertools.count())
+
+
+def complaint(entry_point: str, answer: bytes) -> str:
+    """What is wrong with a function's answer; empty if it did what it should."""
+    told = json.loads(answer)
+    if "statusCode" in told:
+        return "" if told["statusCode"] < 300 else f"{entry_point} answered {told['statusCode']}: {told['body'][:200]}"
+    return f"{entry_point} failed messages" if told.get("batchItemFailures") else ""

@@ -1,0 +1,155 @@
+"""The results as a table and a plot in the terminal, and as docs/load.md with its SVG."""
+
+import os
+import platform
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import matplotlib
+
+matplotlib.use("svg")
+
+from matplotlib import pyplot
+from rich.console import Console
+from rich.table import Table
+
+from lib import clock
+from tests.bench.load.http_load import ISSUES, SENDERS, Load
+from tests.bench.load.memory import ALLOWED_MB, WARM_UP, Memory
+
+_DOCS = Path(__file__).resolve().parents[3] / "docs"
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 40
+
+
+def show(console: Console, load: Load | None, memory: Sequence[Memory]) -> None:
+    """Print what there is."""
+    if load is not None:
+        table = Table("request", "count", "failed", "p50 ms", "p99 ms", title=f"{load.per_second:.0f} requests a second")
+        for each in load.requests:
+            table.add_row(each.name, f"{each.count:,}", str(each.failures), f"{each.p50_ms:.0f}", f"{each.p99_ms:.0f}")
+        console.print(table)
+        for name, samples in load.memory.items():
+            values = [mb for _, mb in samples]
+            console.print(f"{name:>14} {_spark(values)} {values[0]:.1f} → {values[-1]:.1f} MB under load")
+        for problem in load.problems:
+            console.print(f"[red]{problem}[/red]")
+    if memory:
+        table = Table("function", "invocations", "warm MB", "last MB", "growth MB", "flat", "ms each", title="memory")
+        for each in memory:
+            table.add_row(
+                each.entry_point,
+                f"{each.invocations:,}",
+                f"{each.settled_mb:.1f}",
+                f"{each.last_mb:.1f}",
+                f"{each.growth_mb:+.2f}",
+                "yes" if each.is_flat else "[red]no[/red]",
+                f"{each.seconds * 1000 / each.invocations:.1f}",
+            )
+        console.print(table)
+        for each in memory:
+            console.print(f"{each.entry_point:>14} {_spark([mb for _, mb in each.samples])}")
+
+
+def write(load: Load | None, memory: Sequence[Memory], command: str) -> Path:
+    """Write docs/load.md and docs/load.svg; the path of the first."""
+    _draw(memory)
+    page = _DOCS / "load.md"
+    page.write_text("\n".join(_page(load, memory, command)) + "\n", encoding="utf-8")
+    return page
+
+
+def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable[str]:
+    yield "# Load"
+    yield ""
+    yield f"`{command}` wrote this page on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE}), on {_machine()}."
+    yield ""
+    if load is not None:
+        yield "## The local cloud under load"
+        yield ""
+        yield (
+            f"{SENDERS} senders, each waiting for its answer, for {load.seconds:.0f} s: signed Jira deliveries of {ISSUES} issues,"
+            " pushes, and lease events by `POST /events` and by PutEvents. Everything runs on this one machine: the senders,"
+            " the HTTP API, a process a function, and moto, whose calls to DynamoDB run one at a time. So the figures"
+            " bound what the code takes from below, and say nothing of what AWS takes."
+        )
+        yield ""
+        yield f"**{load.per_second:.0f} requests a second; {load.failures} failed; {_arrived(load)}.**"
+        yield ""
+        yield "| request | count | failed | p50 | p99 |"
+        yield "|---|---:|---:|---:|---:|"
+        for each in load.requests:
+            yield f"| {each.name} | {each.count:,} | {each.failures} | {each.p50_ms:.0f} ms | {each.p99_ms:.0f} ms |"
+        yield ""
+        yield "| function | MB before | MB after |"
+        yield "|---|---:|---:|"
+        for name, samples in load.memory.items():
+            yield f"| {name} | {samples[0][1]:.1f} | {samples[-1][1]:.1f} |"
+        yield ""
+    if memory:
+        yield "## Memory over many invocations"
+        yield ""
+        yield (
+            "Each function's process alone, under `awslambdaric`, fed by the Runtime API, on an AWS that answers at once and"
+            f" keeps nothing. Every event is another. *Warm* is the median of the five samples from invocation {WARM_UP:,} on"
+            " (from a third on, in a shorter run), *last* of the last five; a function is flat if it grew by at most"
+            f" {ALLOWED_MB:g} MB between them."
+        )
+        yield ""
+        yield "| function | invocations | warm | last | growth | flat |"
+        yield "|---|---:|---:|---:|---:|---|"
+        for each in memory:
+            flat = "yes" if each.is_flat else "**no**"
+            yield (
+                f"| {each.entry_point} | {each.invocations:,} | {each.settled_mb:.1f} MB | {each.last_mb:.1f} MB |"
+                f" {each.growth_mb:+.2f} MB | {flat} |"
+            )
+        yield ""
+        yield "![Resident memory of each function's process over its invocations](load.svg)"
+        yield ""
+    yield "## Run it"
+    yield ""
+    yield "```sh"
+    yield "make load                    # two minutes of load, then 50,000 invocations of each function: half an hour"
+    yield "make load LOAD=--quick       # 15 seconds and 2,000 invocations; leaves this page as it is"
+    yield "make load LOAD='--only webhooks --seconds 0'   # one function's memory; likewise"
+    yield "```"
+    yield ""
+    yield "It fails if a request failed, if what was acknowledged is not there afterwards, or if a function is not flat."
+
+
+def _arrived(load: Load) -> str:
+    return "; ".join(load.problems) if load.problems else "every lease event was told, every commit linked, no dead letter"
+
+
+def _machine() -> str:
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    return (
+        f"{os.cpu_count()} cores (load average {os.getloadavg()[2]:.1f}), {pages * size / 2**30:.0f} GB, {platform.system()}"
+        f" {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+def _draw(memory: Sequence[Memory]) -> None:
+    if not memory:
+        return
+    matplotlib.rcParams["svg.hashsalt"] = "load"  # the same file for the same figures
+    figure, axes = pyplot.subplots(figsize=(8, 4))
+    for each in memory:
+        axes.plot([count for count, _ in each.samples], [mb for _, mb in each.samples], label=each.entry_point, linewidth=1.2)
+    axes.set_xlabel("invocations")
+    axes.set_ylabel("resident MB")
+    axes.set_ylim(bottom=0)
+    axes.legend(loc="lower right", fontsize="small", ncols=2)
+    axes.grid(alpha=0.3)
+    figure.tight_layout()
+    figure.savefig(_DOCS / "load.svg", metadata={"Date": None})
+
+
+def _spark(values: Sequence[float]) -> str:
+    """The values as bars, from 0 to the greatest."""
+    if not values:
+        return ""
+    step = max(1, len(values) // _WIDTH)
+    most = max(*values, 1.0)
+    return "".join(_BARS[min(7, int(value / most * 7.99))] for value in values[::step])

@@ -1,0 +1,63 @@
+"""One local cloud to knock at, with every secret set, so that no way in is closed for want of one."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+
+from tests.support.cloud import Cloud, running
+from tests.support.door import SECRETS, Signer, all_logs, defects, leaks
+from tests.support.shuttle_api import ShopApi, ShuttleApi
+
+SHOP = "teapots.example.com"
+THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
+
+
+def bounded(examples: int) -> settings:
+    """So many examples, the same each time; 40 times as many, and other ones, in the profile ``thorough``."""
+    return settings(
+        max_examples=examples * 40 if THOROUGH else examples,
+        derandomize=not THOROUGH,
+        database=None,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.fixture(scope="session")
+def knocks() -> set[str]:
+    """Every signature that was sent."""
+    return set()
+
+
+@pytest.fixture(scope="session")
+def house(knocks: set[str]) -> Iterator[Cloud]:
+    """The local cloud. When everything was tried on it, none of its logs gives anything away, and no function has failed in a
+    way that it does not know.
+    """
+    with running(**SECRETS, jiraProjects="OPS", approvalsChannel="approvals") as started:
+        yield started
+        logs = all_logs(started)
+        assert logs
+        assert leaks(logs, knocks) == []
+        assert defects(logs) == []
+
+
+@pytest.fixture(scope="session")
+def shop(house: Cloud) -> ShopApi:
+    """The one shop that there is."""
+    return ShuttleApi(house).shop(SHOP)
+
+
+@pytest.fixture(scope="session")
+def job_id(shop: ShopApi) -> str:
+    """The one job that there is before the tests make others. Its file never comes."""
+    return str(shop.order(1)["job"]["job_id"])
+
+
+@pytest.fixture(scope="session")
+def signer(house: Cloud, knocks: set[str]) -> Signer:
+    """Signs for every route."""
+    return Signer(house, knocks)

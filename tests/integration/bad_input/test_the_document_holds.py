@@ -1,0 +1,75 @@
+"""What docs/openapi.yaml promises, the running HTTP API keeps, whatever is sent: its statuses, content types, headers and
+schemas and no others, and never a 5xx.
+
+The same inputs each time; with ``HYPOTHESIS_PROFILE=thorough`` there are many more, and others.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+import schemathesis
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.integration.bad_input.conftest import SHOP, bounded
+from tests.support.cloud import Cloud
+from tests.support.door import Signer, leaks, traces
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+api = schemathesis.openapi.from_path(Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml")
+guarded = api.exclude(path="/health")
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as opened:
+        opened.trust_env = False
+        yield opened
+
+
+@api.parametrize()
+@bounded(15)
+def test_signed_requests_are_answered_as_documented(
+    case: schemathesis.Case, house: Cloud, job_id: str, signer: Signer, session: requests.Session
+) -> None:
+    _lead_to_what_is_there(case, job_id)
+
+    answer = case.call(base_url=house.http_url, session=session, auth=signer, timeout=30)
+
+    case.validate_response(answer, checks=CHECKS)
+    assert answer.status_code not in {401, 403}, "the signature, which is right, was not taken"
+    assert leaks(answer.text, signer.sent) == []
+    assert traces(answer.text) == []
+
+
+@guarded.parametrize()
+@bounded(3)
+def test_unsigned_requests_are_refused_as_documented(case: schemathesis.Case, house: Cloud, session: requests.Session) -> None:
+    answer = case.call(base_url=house.http_url, session=session, timeout=30)
+
+    case.validate_response(answer, checks=CHECKS)
+    documented = case.method == case.operation.method.upper()  # a method that is not gets the gateway's 404
+    assert answer.status_code in ({400, 401, 403} if documented else {401, 403, 404})
+    assert traces(answer.text) == []
+
+
+def _lead_to_what_is_there(case: schemathesis.Case, job_id: str) -> None:
+    """Half of the made-up shops and jobs become the one that there is: the rest of the request is looked at then."""
+    there = {"domain": SHOP, "job_id": job_id}
+    for name, value in (case.path_parameters or {}).items():
+        if name in there and len(str(value)) % 2:
+            case.path_parameters[name] = there[name]
