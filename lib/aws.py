@@ -6,10 +6,13 @@ from botocore, boto3's core: the hot path needs neither boto3's resource layer n
 import is a tenth of a cold start.
 """
 
+import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
@@ -31,7 +34,8 @@ THROTTLE_RETRY_DELAY_SECONDS = 0.5
 
 Result = TypeVar("Result")
 
-_session = botocore.session.get_session()
+MODELS = Path(__file__).with_name("aws_models")
+"""botocore's models of our services, slimmed. In the archive only (stack/aws_models.py); elsewhere botocore's own serve."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the other services' own names.
 _THROTTLES = frozenset(
@@ -79,7 +83,7 @@ def make_client(
     Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it. The command line
     allows longer timeouts: a person's machine is farther away than a function.
     """
-    return _session.create_client(
+    return _session((MODELS / service).is_dir()).create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
@@ -91,6 +95,22 @@ def make_client(
             **({"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}),
         ),
     )
+
+
+class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc]
+    """Reads what is in :data:`MODELS` from there and all else where botocore keeps it, and does not list all of AWS's services
+    to learn whether it knows one of those."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's own signature)
+        return [folder.name for folder in MODELS.iterdir() if folder.is_dir()]
+
+
+@functools.cache
+def _session(slim: bool) -> Any:
+    session = botocore.session.get_session()
+    if slim:
+        session.register_component("data_loader", _SlimLoader(extra_search_paths=[str(MODELS)]))
+    return session
 
 
 def error_code(error: BaseException) -> str:

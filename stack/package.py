@@ -1,5 +1,6 @@
 """The archive that every function runs from: the wheels of handlers/requirements.txt for Lambda's arm64 Python 3.13, with
-lib/ and handlers/, and nothing else. Built when its inputs changed, and byte for byte the same from the same inputs.
+lib/ and handlers/, their bytecode, and what botocore reads of AWS. Built when its inputs changed, and byte for byte the same
+from the same inputs and by the same Python.
 
 ``pulumi up`` calls :func:`archive`; ``make package`` runs this module and writes a zip beside the folder.
 """
@@ -16,10 +17,13 @@ import sys
 import tempfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import botocore
 import pulumi
+
+from stack import aws_models, bytecode
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILD = ROOT / "build"
@@ -28,9 +32,26 @@ PYTHON_VERSION = "3.13"
 # Newest first; Amazon Linux 2023 has glibc 2.34, so all of them run.
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
+MAX_UNPACKED_BYTES = 15_000_000
+"""The archive's own budget, far below Lambda's limit: what is unpacked is part of every cold start (docs/adr/0004)."""
+
 NOT_SHIPPED = frozenset({"docopt"})
 """Pinned, and left out: notifications-python-client names docopt for a script of its own and never imports it; docopt has
 no wheel."""
+
+UNUSED = (
+    "aws_lambda_powertools/event_handler",
+    *(
+        f"aws_lambda_powertools/utilities/{name}"
+        for name in (
+            *("auth_alpha", "batch", "circuit_breaker", "data_classes", "data_masking", "feature_flags", "idempotency"),
+            *("kafka", "metadata", "parameters", "parser", "serialization.py", "streaming", "validation"),
+        )
+    ),
+    "slack",
+    *(f"slack_sdk/{name}" for name in ("audit_logs", "oauth", "rtm_v2", "scim", "socket_mode")),
+)
+"""Parts of packages that nothing here imports: a fifth of the archive."""
 
 NOT_FOR_LAMBDA = ("handlers/cli.py", "handlers/commands/")
 """Source files, and folders of them, that only people run."""
@@ -40,6 +61,10 @@ VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsa
 
 _SOURCES = ("handlers", "lib")
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
+
+NO_BYTECODE = (
+    f"No Python {PYTHON_VERSION} is on PATH: the archive has no bytecode, works the same, and starts at half the speed (docs/adr/0008)."
+)
 
 Tell = Callable[[str], None]
 
@@ -83,31 +108,38 @@ def git_sha() -> str:
     return done.stdout.strip()
 
 
-def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None) -> Path:
+def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None, python: str = "") -> Path:
     """Build the folder ``into``/lambda from the sources in ``root``, unless it stands there with the same inputs.
 
     It is built aside and moved into place whole; its stamp is written last and taken away first, so that what an
-    interrupted build leaves is never taken for a finished one. ``tell`` hears of a build that begins.
+    interrupted build leaves is never taken for a finished one. ``tell`` hears of a build that begins, and of one that has to
+    do without bytecode. ``python`` is an interpreter of this machine to run it with; without one it is for Lambda.
 
     Raises:
         PackageError: pip failed.
     """
     folder, stamp = into / "lambda", into / "lambda.inputs"
     into.mkdir(parents=True, exist_ok=True)
-    with _alone(into):
-        inputs = _inputs(root)
+    compiler = bytecode.find_compiler(PYTHON_VERSION, python)
+    with alone(into):
+        inputs = " ".join((_inputs(root), python, compiler.build if compiler else "no bytecode"))
         if folder.is_dir() and stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs:
             return folder
         tell("Building the Lambda archive")
         with tempfile.TemporaryDirectory(prefix="lambda-", dir=into) as scratch:
             fresh = Path(scratch) / "lambda"
             fresh.mkdir()
-            _install(root / "handlers" / "requirements.txt", fresh)
+            _install(root / "handlers" / "requirements.txt", fresh, python)
             _prune(fresh)
             for source in _source_files(root):
                 target = fresh / source.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
+            aws_models.write(fresh)
+            if compiler is None:
+                tell(NO_BYTECODE)
+            else:
+                compiler.compile(fresh)
             _set_permissions(fresh)
             stamp.unlink(missing_ok=True)
             if folder.exists():
@@ -137,7 +169,7 @@ def write_zip(folder: Path, path: Path) -> Summary:
 
 
 @contextlib.contextmanager
-def _alone(into: Path) -> Iterator[None]:
+def alone(into: Path) -> Iterator[None]:
     """Hold the lock of ``into``, so that two builds at once wait for each other."""
     with (into / "lambda.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -151,25 +183,46 @@ def _source_files(root: Path) -> list[Path]:
 
 def _inputs(root: Path) -> str:
     """A hash over all that decides the archive's content, this recipe among it."""
-    digest = hashlib.sha256()
-    for file in [Path(__file__), root / "handlers" / "requirements.txt", *_source_files(root)]:
+    digest = hashlib.sha256(botocore.__version__.encode())
+    recipe = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__)]
+    for file in [*recipe, root / "handlers" / "requirements.txt", *_source_files(root)]:
         name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
         content = file.read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
     return digest.hexdigest()
 
 
-def _install(requirements: Path, target: Path) -> None:
-    lines = requirements.read_text(encoding="utf-8").splitlines()
-    shipped = [line for line in lines if re.split(r"[=\s;]", line, maxsplit=1)[0] not in NOT_SHIPPED]
+def _install(requirements: Path, target: Path, python: str) -> None:
+    install(
+        [line for line in requirements.read_text(encoding="utf-8").splitlines() if name_of(line) not in NOT_SHIPPED],
+        target,
+        python,
+    )
+
+
+def name_of(pin: str) -> str:
+    """The package that a line of a requirements file pins."""
+    return re.split(r"[=\s;]", pin, maxsplit=1)[0]
+
+
+def install(pinned: Iterable[str], target: Path, python: str = "") -> None:
+    """Unpack the wheels of ``pinned`` into the folder ``target``: Lambda's, or those that the interpreter ``python`` can use.
+
+    Raises:
+        PackageError: pip failed.
+    """
     pins = target.with_suffix(".txt")
-    pins.write_text("\n".join(shipped), encoding="utf-8")
-    command = [
-        *(sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"),
-        *("--requirement", str(pins), "--target", str(target), "--no-compile"),
-        "--no-deps",  # everything is pinned, what the packages themselves need included
-        *("--implementation", "cp", "--python-version", PYTHON_VERSION, "--only-binary", ":all:"),
+    pins.write_text("\n".join(pinned), encoding="utf-8")
+    of_lambda = [
+        *("--implementation", "cp", "--python-version", PYTHON_VERSION),
         *(option for platform in PLATFORMS for option in ("--platform", platform)),
+    ]
+    command = [
+        *(sys.executable, "-m", "pip", *(("--python", python) if python else ())),
+        *("install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--requirement", str(pins), "--target", str(target), "--no-compile", "--only-binary", ":all:"),
+        "--no-deps",  # everything is pinned, what the packages themselves need included
+        *(() if python else of_lambda),
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own interpreter)
     if result.returncode != 0:
@@ -198,6 +251,12 @@ def _prune(folder: Path) -> None:
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and path.name in {"__pycache__", "tests"}:
             shutil.rmtree(path)
+    for name in UNUSED:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
     for metadata in folder.glob("*.dist-info"):
         keep = metadata.name.partition("-")[0].lower() in VERSION_READERS
         for path in metadata.iterdir():
@@ -230,7 +289,9 @@ def main() -> int:
     table = Table(title="Lambda archive", show_header=False)
     table.add_row("file", os.path.relpath(made.path))
     table.add_row("zipped", f"{made.size / 1e6:.2f} MB (Lambda's limit: 50 MB)")
-    table.add_row("unzipped", f"{made.unpacked_size / 1e6:.2f} MB (Lambda's limit: 250 MB)")
+    table.add_row(
+        "unzipped", f"{made.unpacked_size / 1e6:.2f} MB (budget: {MAX_UNPACKED_BYTES / 1e6:.0f} MB, Lambda's limit: 250 MB)"
+    )
     table.add_row("files", str(made.files))
     table.add_row("SHA-256", made.sha256)
     console.print(table)

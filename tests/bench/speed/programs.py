@@ -2,12 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from stack import package
 from tests.bench.speed import archives, samples
 from tests.bench.speed.runtime import Process
 
@@ -80,11 +82,9 @@ class Workshop:
         self._aws_url = aws_url
         tell("the runtime's packages")
         self._runtime = archives.build(folder / "runtime", archives.closure(archives.RUNTIME))
-        shipped = [line.partition("==")[0] for line in _lines(archives.ROOT / "handlers" / "requirements.txt")]
-        sources = (archives.ROOT / "lib", archives.ROOT / "handlers")
-        for name, bytecode in (("ours", True), ("ours-bare", False)):
-            tell(f"Switchboard's archive, {'with' if bytecode else 'without'} bytecode")
-            archives.build(folder / name, [name for name in shipped if name != "docopt"], sources, bytecode=bytecode)
+        tell("Switchboard's archive, with bytecode and without")
+        shutil.copytree(package.build(folder / "build", python=sys.executable), folder / "ours")
+        shutil.copytree(folder / "ours", folder / "ours-bare", ignore=shutil.ignore_patterns("__pycache__"))
         peers = Path(__file__).parents[1] / "peers"
         for name, packages in _PACKAGES.items():
             tell(f"the archive of {name}")
@@ -127,6 +127,3 @@ class Workshop:
         assert all(json.loads(done.stdout)), "the function made no AWS call"
         return calls
 
-
-def _lines(path: Path) -> list[str]:
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -24,7 +24,7 @@ def main(module: str, *events: str) -> None:
 
         rounds[-1].append((model.service_model.service_name, xform_name(model.name), copy.deepcopy(params)))
 
-    aws._session.register("before-parameter-build", remember)
+    aws._session(False).register("before-parameter-build", remember)
     with contextlib.redirect_stdout(sys.stderr):
         handler = importlib.import_module(module).lambda_handler
         for event in events:
