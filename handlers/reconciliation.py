@@ -22,7 +22,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws, clock, errors, metrics
+from lib import aws, clock, errors, metrics, startup
 from lib.environment import ReconciliationEnvironment
 from lib.jira.client import JiraClient
 from lib.jira.issues import project_key
@@ -328,3 +328,6 @@ def _entry(change: Change) -> dict[str, str]:
 def _told(reason: str) -> str:
     """A reason as it leaves the function. Jira's own text may be in it, and who knows what in that."""
     return scrub(reason)[:_MAX_TEXT]
+
+
+startup.end()

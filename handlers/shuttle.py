@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 import flask
 from flask import request
 
-from lib import aws, clock, errors, http, metrics, wsgi
+from lib import aws, clock, errors, http, metrics, startup, wsgi
 from lib.environment import ShuttleEnvironment
 from lib.log import Logger
 from lib.shuttle import api, keys
@@ -273,3 +273,6 @@ def _sweep() -> dict[str, Any]:
             metrics.count("JobGivenUp", count, failure=failure)
     _logger.info("jobs_swept", given_up=given_up)
     return {"given_up": given_up}
+
+
+startup.end()

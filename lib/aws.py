@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import botocore.loaders
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -110,6 +111,10 @@ def _session(slim: bool) -> Any:
     session = botocore.session.get_session()
     if slim:
         session.register_component("data_loader", _SlimLoader(extra_search_paths=[str(MODELS)]))
+        from_environment = EnvProvider()
+        if from_environment.load() is not None:
+            # Where Lambda puts them, and where botocore looks first: none of its eight other ways needs to be made ready.
+            session.register_component("credential_provider", CredentialResolver([from_environment]))
     return session
 
 
