@@ -1,1 +1,5 @@
 """The ways in: Lambda entry points and the command line. Each parses, calls ``lib`` and answers."""
+
+from lib import startup
+
+startup.begin()

@@ -9,7 +9,7 @@ from typing import Any
 
 import flask
 
-from lib import aws, clock, errors, http, metrics, signatures, wsgi
+from lib import aws, clock, errors, http, metrics, signatures, startup, wsgi
 from lib.approvals import drafts, interactions
 from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Ignored
@@ -131,3 +131,6 @@ def _not_set_up(missing: tuple[str, ...]) -> tuple[flask.Response, int]:
     response = flask.jsonify(error="misconfigured", message=message)
     response.headers["Retry-After"] = "60"
     return response, 503
+
+
+startup.end()

@@ -10,7 +10,7 @@ from typing import Any
 
 import flask
 
-from lib import clock, errors, http, wsgi
+from lib import clock, errors, http, startup, wsgi
 from lib.environment import HealthEnvironment
 from lib.log import Logger
 
@@ -71,3 +71,6 @@ def _make_client(service: str) -> Any:
     from lib import aws  # noqa: PLC0415 - see above
 
     return aws.make_client(service)
+
+
+startup.end()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib import aws, clock, errors, metrics
+from lib import aws, clock, errors, metrics, startup
 from lib.approvals import messages as approvals
 from lib.batches import Record, read_batch
 from lib.environment import JiraWorkerEnvironment
@@ -201,3 +201,6 @@ def _attempt(messages: list[_Message], failure: str, act: Any, **fields: Any) ->
     metrics.count("WorkerFailure", kind=failure)
     for message in messages:
         message.failed = True
+
+
+startup.end()

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib import aws, clock, errors, wsgi
+from lib import aws, clock, errors, startup, wsgi
 from lib.claims import Claims
 from lib.environment import NotificationEnvironment
 from lib.leases.enrichment import Enricher, Enrichment
@@ -121,3 +121,6 @@ def _http_app() -> "flask.Flask":
 
     secret = Secret(_secrets_manager(), _environment.event_webhook_secret_arn)
     return notification_http.make_app(process, secret, _logger)
+
+
+startup.end()

@@ -23,7 +23,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws, clock, errors, metrics
+from lib import aws, clock, errors, metrics, startup
 from lib.environment import ReconciliationEnvironment
 from lib.jira.client import JiraClient
 from lib.jira.issues import project_key
@@ -358,3 +358,6 @@ def _work() -> WorkQueue:
 @functools.cache
 def _records() -> RunRecords:
     return RunRecords(_s3(), _environment.artifact_bucket_name, git_sha=_environment.git_sha)
+
+
+startup.end()

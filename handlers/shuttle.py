@@ -19,7 +19,7 @@ from urllib.parse import unquote_plus
 import flask
 from flask import request
 
-from lib import aws, clock, errors, http, metrics, wsgi
+from lib import aws, clock, errors, http, metrics, startup, wsgi
 from lib.batches import Record, read_batch
 from lib.environment import ShuttleEnvironment
 from lib.log import Logger
@@ -275,3 +275,6 @@ def _sweep() -> dict[str, Any]:
     metrics.count("JobSweep")
     _logger.info("jobs_swept", given_up=given_up)
     return {"given_up": given_up}
+
+
+startup.end()

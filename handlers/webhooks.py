@@ -11,7 +11,7 @@ from typing import Any
 
 import flask
 
-from lib import aws, clock, errors, http, metrics, signatures, wsgi
+from lib import aws, clock, errors, http, metrics, signatures, startup, wsgi
 from lib.environment import WebhooksEnvironment
 from lib.jira import commits, deliveries
 from lib.jira.deliveries import Delivery, Ignored, NeedsFetch
@@ -143,3 +143,6 @@ def _json_of_form(body: bytes) -> bytes:
 @functools.cache
 def _bucket_snapshots() -> BucketSnapshots:
     return BucketSnapshots(aws.make_client("s3", read_timeout_seconds=5), _environment.artifact_bucket_name)
+
+
+startup.end()

@@ -6,12 +6,16 @@ from botocore, boto3's core: the hot path needs neither boto3's resource layer n
 import is a tenth of a cold start.
 """
 
+import functools
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
+import botocore.loaders
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -31,7 +35,8 @@ THROTTLE_RETRY_DELAY_SECONDS = 0.5
 
 Result = TypeVar("Result")
 
-_session = botocore.session.get_session()
+MODELS = Path(__file__).with_name("aws_models")
+"""botocore's models of our services, slimmed. In the archive only (stack/aws_models.py); elsewhere botocore's own serve."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the other services' own names.
 _THROTTLES = frozenset(
@@ -79,7 +84,7 @@ def make_client(
     Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it. The command line
     allows longer timeouts: a person's machine is farther away than a function.
     """
-    client = _session.create_client(
+    client = _session((MODELS / service).is_dir()).create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
@@ -109,6 +114,26 @@ def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any
         return  # a stream looks by itself, and the answer to HEAD has no body
     if len(body) < int(announced):
         raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
+
+
+class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc]
+    """Reads what is in :data:`MODELS` from there and all else where botocore keeps it, and does not list all of AWS's services
+    to learn whether it knows one of those."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's own signature)
+        return [folder.name for folder in MODELS.iterdir() if folder.is_dir()]
+
+
+@functools.cache
+def _session(slim: bool) -> Any:
+    session = botocore.session.get_session()
+    if slim:
+        session.register_component("data_loader", _SlimLoader(extra_search_paths=[str(MODELS)]))
+        from_environment = EnvProvider()
+        if from_environment.load() is not None:
+            # Where Lambda puts them, and where botocore looks first: none of its eight other ways needs to be made ready.
+            session.register_component("credential_provider", CredentialResolver([from_environment]))
+    return session
 
 
 def error_code(error: BaseException) -> str:

@@ -1,0 +1,83 @@
+"""Bytecode for the archive. Lambda's file system can't be written to, so that without any each cold start compiles anew what
+it imports, which takes longer than all the rest of it (docs/adr/0008).
+
+It must be of the very Python that runs it, so that a Python of Lambda's version is needed to build; what a build does without
+one is its caller's business.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGES = (
+    "aws_lambda_powertools",
+    "awsgi",
+    "blinker",
+    "certifi",
+    "click",
+    "flask",
+    "handlers",
+    "itsdangerous",
+    "jinja2",
+    "jmespath",
+    "lib",
+    "markupsafe",
+    "typing_extensions.py",
+    "urllib3",
+    "werkzeug",
+)
+"""What a function imports before its first answer. The SDKs that only a message to Jira, Slack or GOV.UK Notify brings in stay
+as they are: their bytecode would be a third of the archive, and nobody waits for the functions that use them."""
+
+_RUNS_IN = "/var/task"  # where Lambda unpacks an archive; tracebacks name files by it
+
+
+@dataclass(frozen=True, slots=True)
+class Compiler:
+    """A Python that compiles. ``build`` tells it from others whose bytecode may differ."""
+
+    executable: str
+    build: str
+
+    def compile(self, folder: Path) -> None:
+        """Compile :data:`PACKAGES` in ``folder``, those that are there.
+
+        The bytecode is never checked against its source: an archive's dates are fixed ones. One process and one seed, since
+        sets of constants are written in the order of their hashes: the same sources give the same bytes.
+
+        Raises:
+            CalledProcessError: it can't be compiled.
+        """
+        present = [str(folder / name) for name in PACKAGES if (folder / name).exists()]
+        subprocess.run(  # noqa: S603 (a Python that was found before)
+            [
+                *(self.executable, "-P", "-m", "compileall", "-q", "-j", "1"),
+                *("--invalidation-mode", "unchecked-hash", "-s", str(folder), "-p", _RUNS_IN, *present),
+            ],
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+            check=True,
+            capture_output=True,
+        )
+
+
+def find_compiler(version: str, python: str = "") -> Compiler | None:
+    """A Python of ``version`` (``3.13``): this one, or what PATH has by that name. With ``python``, that one and no other."""
+    candidates = [python] if python else [sys.executable, shutil.which(f"python{version}")]
+    for candidate in candidates:
+        build = _build_of(candidate) if candidate else None
+        if candidate and build and (python or build.startswith(f"{version}.")):
+            return Compiler(candidate, build)
+    return None
+
+
+def _build_of(python: str) -> str | None:
+    """The version of an interpreter, to the letter; None if it does not run, as a shim without anything behind it."""
+    command = [python, "-I", "-c", "import platform; print(platform.python_version(), platform.python_implementation())"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,56 @@
+"""Both functions with Chalice, which has a decorator for either."""
+
+import functools
+import json
+import os
+
+import boto3
+from chalice import Chalice, Response, UnauthorizedError
+
+import work
+
+app = Chalice(app_name="bench")
+app.log.setLevel("INFO")
+dynamodb = boto3.client("dynamodb")
+messages = boto3.client(os.environ["PEER_MESSAGES"])
+
+
+@functools.cache
+def secret() -> str:
+    """The webhook's secret."""
+    return boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["JIRA_WEBHOOK_SECRET_ARN"])["SecretString"]
+
+
+@app.route("/webhooks/jira", methods=["POST"], content_types=["application/json"])
+def jira():
+    """Store what Jira tells."""
+    request = app.current_request
+    try:
+        work.check(request.raw_body, request.headers.get("x-hub-signature"), secret())
+    except work.BadSignature:
+        raise UnauthorizedError("unauthenticated") from None
+    delivery = request.headers["x-atlassian-webhook-identifier"]
+    key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], request.raw_body, delivery)
+    messages.send_message(QueueUrl=os.environ["JIRA_QUEUE_URL"], MessageBody=json.dumps({"touched": [key]}))
+    app.log.info("webhook_delivery %s", key)
+    return Response({"status": "stored", "issue_key": key}, status_code=202)
+
+
+def enrich(event: dict) -> dict:
+    """Read the lease, and say so."""
+    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_NAME"], event)
+    app.log.info("lease_read %s", lease.get("status"))
+    return lease
+
+
+@app.on_cw_event({"source": ["InnovationSandbox-test"]})
+def notify(event):
+    """Tell of one event, once."""
+    told = event.to_dict()
+    lease = enrich(told)
+    table = os.environ["OPERATIONS_TABLE_NAME"]
+    if not work.claim(dynamodb, table, told["id"]):
+        return {"status": "duplicate"}
+    messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **work.notice(told, lease))
+    work.complete(dynamodb, table, told["id"])
+    return {"status": "sent"}

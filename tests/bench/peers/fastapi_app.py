@@ -1,0 +1,66 @@
+"""Both functions with FastAPI and Mangum. One module, as Mangum's documentation shows: what is no HTTP request is handled
+before it."""
+
+import functools
+import json
+import logging
+import os
+
+import boto3
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse
+from mangum import Mangum
+
+import work
+
+logging.getLogger().setLevel(logging.INFO)
+app = FastAPI()
+dynamodb = boto3.client("dynamodb")
+messages = boto3.client(os.environ["PEER_MESSAGES"])
+
+
+@functools.cache
+def secret() -> str:
+    """The webhook's secret."""
+    return boto3.client("secretsmanager").get_secret_value(SecretId=os.environ["JIRA_WEBHOOK_SECRET_ARN"])["SecretString"]
+
+
+@app.post("/webhooks/jira")
+async def jira(request: Request) -> JSONResponse:
+    """Store what Jira tells."""
+    body = await request.body()
+    try:
+        work.check(body, request.headers.get("X-Hub-Signature"), secret())
+    except work.BadSignature:
+        raise HTTPException(401, "unauthenticated") from None
+    delivery = request.headers["X-Atlassian-Webhook-Identifier"]
+    key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)
+    messages.send_message(QueueUrl=os.environ["JIRA_QUEUE_URL"], MessageBody=json.dumps({"touched": [key]}))
+    logging.info("webhook_delivery %s", key)
+    return JSONResponse({"status": "stored", "issue_key": key}, status_code=202)
+
+
+def enrich(event: dict) -> dict:
+    """Read the lease, and say so."""
+    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_NAME"], event)
+    logging.info("lease_read %s", lease.get("status"))
+    return lease
+
+
+def notify(event: dict) -> dict:
+    """Tell of one event, once."""
+    lease = enrich(event)
+    table = os.environ["OPERATIONS_TABLE_NAME"]
+    if not work.claim(dynamodb, table, event["id"]):
+        return {"status": "duplicate"}
+    messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **work.notice(event, lease))
+    work.complete(dynamodb, table, event["id"])
+    return {"status": "sent"}
+
+
+mangum = Mangum(app, lifespan="off")
+
+
+def lambda_handler(event, context):
+    """Answer a request or an event."""
+    return notify(event) if "detail-type" in event else mangum(event, context)

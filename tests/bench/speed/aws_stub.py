@@ -1,0 +1,111 @@
+"""An AWS endpoint that answers at once and always the same, in a process of its own.
+
+An engine would add its own time, and more of it the more it holds; here only the caller's is left. It knows the few calls
+that the measured programs make, counts them, and refuses others. Nothing is stored: every conditional write wins.
+"""
+
+import asyncio
+import json
+import multiprocessing
+from collections import Counter
+from multiprocessing.connection import Connection
+from typing import Any
+
+from tests.bench.speed.samples import JIRA_SECRET, LEASE_ITEM
+
+_SNS = (
+    b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult><MessageId>m-1</MessageId>'
+    b"</PublishResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></PublishResponse>"
+)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
+
+
+_ANSWERS = {
+    "DynamoDB_20120810.GetItem": _json({"Item": LEASE_ITEM}),
+    "DynamoDB_20120810.PutItem": b"{}",
+    "DynamoDB_20120810.UpdateItem": b"{}",
+    "DynamoDB_20120810.TransactWriteItems": b"{}",
+    "DynamoDB_20120810.Query": _json({"Items": [], "Count": 0, "ScannedCount": 0}),
+    "AmazonSQS.SendMessage": _json({"MessageId": "m-1"}),
+    "secretsmanager.GetSecretValue": _json({"ARN": "a", "Name": "n", "SecretString": JIRA_SECRET}),
+}
+
+
+class _Answers(asyncio.Protocol):
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+        self._pending = b""
+        self._transport: Any = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._pending += data
+        while (end := self._pending.find(b"\r\n\r\n")) >= 0:
+            head = self._pending[:end].decode("latin-1")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head.split("\r\n"))}
+            stop = end + 4 + int(headers.get("content-length", 0))
+            if len(self._pending) < stop:
+                return
+            body, self._pending = self._pending[end + 4 : stop], self._pending[stop:]
+            self._answer(headers.get("x-amz-target", ""), body)
+
+    def _answer(self, target: str, body: bytes) -> None:
+        if not target and b"Action=Publish" in body:
+            target, content, kind = "SNS.Publish", _SNS, "text/xml"
+        else:
+            content, kind = _ANSWERS.get(target, b""), "application/x-amz-json-1.0"
+        self._counts[target] += 1
+        status = b"200 OK" if content else b"501 Not Implemented"
+        self._transport.write(
+            b"HTTP/1.1 %s\r\nContent-Type: %s\r\nx-amzn-RequestId: r-1\r\nContent-Length: %d\r\n\r\n%s"
+            % (status, kind.encode(), len(content), content)
+        )
+
+
+def _serve(pipe: Connection) -> None:
+    counts: Counter[str] = Counter()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Answers(counts), "127.0.0.1", 0)
+        stop = loop.create_future()
+
+        def told() -> None:
+            if pipe.recv() == "stop":
+                stop.set_result(None)
+                return
+            pipe.send(dict(counts))
+            counts.clear()
+
+        loop.add_reader(pipe.fileno(), told)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await stop
+
+    asyncio.run(run())
+
+
+class AwsStub:
+    """The endpoint, for as long as the ``with`` block runs."""
+
+    def __enter__(self) -> "AwsStub":
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process.start()
+        theirs.close()  # so that a process that failed to start is an end of file, and not a wait for ever
+        self.url = f"http://127.0.0.1:{self._pipe.recv()}"
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.send("stop")
+        self._process.join()
+
+    def calls(self) -> Counter[str]:
+        """How often each call was made since this was last asked."""
+        self._pipe.send("calls")
+        return Counter(self._pipe.recv())

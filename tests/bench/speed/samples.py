@@ -1,0 +1,135 @@
+"""The events that the measured programs get, and the environment that Switchboard's functions find.
+
+The webhook is an issue as Jira Cloud sends it, some 4 kB with a description and custom fields; the lease and its event are
+those of Innovation Sandbox on AWS.
+"""
+
+import json
+from typing import Any
+
+from tests.support.http_events import signature
+from tests.support.leases import lease_event, lease_item
+
+JIRA_SECRET = "a secret of thirty-two characters"
+LEASE_ITEM = lease_item("Active")
+
+_TEXT = "The disk of the build machine is full again and builds fail at the step that packs the image. " * 12
+ISSUE = {
+    "timestamp": 1_772_366_400_250,
+    "webhookEvent": "jira:issue_updated",
+    "issue_event_type_name": "issue_generic",
+    "user": {
+        "accountId": "5b10a2844c20165700ede21g",
+        "displayName": "Rosa Field",
+        "active": True,
+        "timeZone": "America/Phoenix",
+    },
+    "issue": {
+        "id": "10007",
+        "key": "OPS-7",
+        "self": "https://example.atlassian.net/rest/api/2/10007",
+        "fields": {
+            "summary": "Disk full",
+            "description": _TEXT,
+            "status": {"name": "Done", "id": "10001", "statusCategory": {"id": 3, "key": "done", "name": "Done"}},
+            "assignee": {"accountId": "5b10a2844c20165700ede21g", "displayName": "Rosa Field"},
+            "fixVersions": [{"id": "1", "name": "2026.3"}],
+            "project": {"id": "10000", "key": "OPS", "name": "Operations"},
+            "issuetype": {"id": "10002", "name": "Task", "subtask": False},
+            "labels": ["infrastructure", "builds"],
+            "created": "2026-02-01T12:00:00.000+0000",
+            "updated": "2026-03-01T12:00:00.000+0000",
+            **{f"customfield_{number}": None for number in range(10020, 10060)},
+        },
+    },
+    "changelog": {
+        "id": "10124",
+        "items": [{"field": "status", "fieldtype": "jira", "fromString": "To Do", "toString": "Done"}],
+    },
+}
+
+
+def webhook(number: int = 1, *, issue: int = 7, version: int = 0) -> bytes:
+    """The event of delivery ``number``: the issue of that number, at its ``version``."""
+    body = json.loads(json.dumps(ISSUE))
+    body["issue"]["key"] = f"OPS-{issue}"
+    body["timestamp"] += version * 1000
+    minutes, seconds = divmod(version, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    body["issue"]["fields"]["updated"] = f"2026-03-{days + 1:02}T{hours:02}:{minutes:02}:{seconds:02}.000+0000"
+    text = json.dumps(body)
+    headers = {
+        "Content-Type": "application/json",
+        "Host": "abcdef1234.execute-api.us-west-2.amazonaws.com",
+        "User-Agent": "Atlassian Webhook HTTP Client",
+        "X-Atlassian-Webhook-Identifier": f"delivery-{number}",
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+        **signature(JIRA_SECRET, text),
+    }
+    return json.dumps(_request("/webhooks/jira", text, headers)).encode()
+
+
+def _request(path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:
+    """A POST as API Gateway hands it over, payload format 1.0, with a route of its own: some frameworks look for that."""
+    return {
+        "version": "1.0",
+        "resource": path,
+        "path": path,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "requestContext": {
+            "accountId": "123456789012",
+            "apiId": "abcdef1234",
+            "domainName": "abcdef1234.execute-api.us-west-2.amazonaws.com",
+            "httpMethod": "POST",
+            "identity": {"sourceIp": "192.0.2.1", "userAgent": "Atlassian Webhook HTTP Client"},
+            "path": path,
+            "protocol": "HTTP/1.1",
+            "requestId": "gateway-1",
+            "resourcePath": path,
+            "stage": "$default",
+        },
+        "body": body,
+        "isBase64Encoded": False,
+    }
+
+
+def lease(number: int = 1) -> bytes:
+    """The lease event of that number."""
+    return json.dumps(
+        lease_event("LeaseBudgetThresholdAlert", id=f"0b6c6f0e-3a1f-4f5e-8d7d-{number:012}", detail=_alert())
+    ).encode()
+
+
+def _alert() -> dict[str, Any]:
+    event: dict[str, Any] = lease_event()["detail"]
+    return {**event, "budget": 250, "totalSpend": 200, "budgetThresholdTriggered": 187.5, "actionRequested": "ALERT"}
+
+
+_ACCOUNT = "us-west-2:123456789012"
+ENVIRONMENT = {
+    "LEASE_TABLE_NAME": "leases",
+    "LEASE_TABLE_ARN": f"arn:aws:dynamodb:{_ACCOUNT}:table/leases",
+    "OPERATIONS_TABLE_NAME": "operations",
+    "IDEMPOTENCY_TABLE_NAME": "idempotency",
+    "NOTIFY_CHANNELS": "sns",
+    "NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:{_ACCOUNT}:notifications",
+    "JIRA_ISSUES_TABLE_NAME": "issues",
+    "ARTIFACT_BUCKET_NAME": "artifacts",
+    "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/work",
+    "HISTORY_DAYS": "365",
+    "JIRA_PROJECTS": "OPS",
+    "JIRA_WEBHOOK_SECRET_ARN": f"arn:aws:secretsmanager:{_ACCOUNT}:secret:jira",
+    "POWERTOOLS_SERVICE_NAME": "bench",
+    "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
+    "POWERTOOLS_LOG_LEVEL": "INFO",
+}
+"""One for all programs, so that none has less to read."""
