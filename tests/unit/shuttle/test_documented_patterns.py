@@ -1,0 +1,28 @@
+"""docs/database-schema.md lists every access pattern of Shuttle, by its method and index, and none that is not there."""
+
+import inspect
+import re
+from pathlib import Path
+
+from lib.shuttle import table
+from lib.shuttle.repository import Repository
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "database-schema.md"
+ROW = re.compile(
+    r"^\| [^|]+ \| `(?P<method>\w+)` \| (?P<index>\w+) \| (?P<condition>`[^|]+`[^|]*) \| (?P<cost>\d[^|]*) \|$", re.M
+)
+
+
+def documented() -> dict[str, str]:
+    """The index of each method in the document's table, which also states a condition and a cost."""
+    return {row["method"]: row["index"] for row in ROW.finditer(DOCUMENT.read_text(encoding="utf-8"))}
+
+
+def test_every_method_that_reads_is_in_the_document_and_no_other() -> None:
+    methods = {name for name, _ in inspect.getmembers(Repository, inspect.isfunction) if not name.startswith("_")}
+
+    assert documented().keys() == methods
+
+
+def test_every_index_is_there_for_a_pattern() -> None:
+    assert set(documented().values()) == {"table", *table.INDEX_KEYS}
