@@ -5,7 +5,7 @@ re-created under the same key, moved away and moved back, by Jira's own clock; e
 real webhook body. Deliveries arrive in any order, several times, and the store crashes before or after any of its
 writes, until Jira's retry gets through. In the end each key that ever was must be as it is in Jira.
 
-2,000 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, in 10 to 20 minutes.
+2,000 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, ten times as long.
 """
 
 import os

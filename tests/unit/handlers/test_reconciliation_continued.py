@@ -78,6 +78,7 @@ def test_over_all_invocations_each_issue_is_one_in_the_metrics(
         "ReconciliationUpdated": 2,
         "ReconciliationDeleted": 1,
         "ReconciliationUnchanged": 207,
+        "ReconciliationRun": 1,
     }
 
 
