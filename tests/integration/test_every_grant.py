@@ -167,15 +167,17 @@ def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_t
     until(lambda: has_snapshot(fetched), 60)
 
 
-def test_an_upload_that_nobody_began_can_not_be_completed(cloud: Cloud) -> None:
-    """S3 says 404 to the question whether the object is there after all, since the role may list the bucket."""
+def test_a_file_that_is_not_there_is_told_from_one_that_may_not_be_read(cloud: Cloud) -> None:
+    """S3 says 404 only to a role that may list the bucket, and 403 to any other."""
     shop = ShuttleApi(cloud).shop()
-    job_id = shop.order(9 * 1024**2)["job"]["job_id"]
-    parts = [{"part_number": number, "etag": "e" * 32} for number in (1, 2)]
+    job_id = shop.order(100)["job"]["job_id"]
+    body = json.dumps({"Records": [{"s3": {"object": {"key": f"uploads/{shop.domain}/{job_id}"}}}]})
 
-    answer = shop.call("POST", f"jobs/{job_id}/upload", {"upload_id": "nobody-began-it", "parts": parts})
+    answer = cloud.invoke("shuttle", {"Records": [{"messageId": "1", "body": body}]})
 
-    assert (answer.status_code, answer.json()["error"]) == (400, "malformed"), answer.text
+    assert answer["payload"] == {"batchItemFailures": []}
+    job = shop.job(job_id)
+    assert (job["status"], job["failure"]) == ("FAILED", "UPLOAD_MISSING"), job
 
 
 def test_the_bot_that_posts_previews_tells_of_leases_too(desk: Desk) -> None:

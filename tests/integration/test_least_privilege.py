@@ -169,6 +169,20 @@ def test_a_link_is_worth_no_more_than_the_role_that_signed_it(cloud: Cloud) -> N
     assert (put("snapshots/least-privilege.json"), put("runs/least-privilege.json")) == (200, 403)
 
 
+def test_who_may_not_list_a_bucket_is_not_told_that_an_object_is_not_there(cloud: Cloud) -> None:
+    session = RoleSession.of_function(cloud, "shuttle")
+    bucket = next(each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"] if each["Name"].startswith("imports-"))
+
+    def code() -> str:
+        with pytest.raises(ClientError) as raised:
+            session.client("s3").get_object(Bucket=bucket, Key="uploads/nobody/nothing")
+        return str(raised.value.response["Error"]["Code"])
+
+    assert code() == "NoSuchKey"
+    with session.without("s3:ListBucket"):
+        assert code() == "AccessDenied"
+
+
 def test_a_request_without_credentials_is_refused(cloud: Cloud) -> None:
     answer = requests.get(f"{cloud.aws_url}/{cloud.outputs['artifact_bucket_name']}", timeout=30)
 

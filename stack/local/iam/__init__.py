@@ -10,7 +10,7 @@
     services.py    the AWS services that act for themselves: may EventBridge, API Gateway and S3 do what they are about to?
     ledger.py      every grant, how often it was used, and what was refused
 
-The decision why none of this is a library's is docs/adr/0008.
+The decision why none of this is a library's is docs/adr/0009.
 """
 
 from stack.local.iam.conditions import PolicyError
