@@ -168,13 +168,15 @@ def _lease_table(workload: Workload) -> Iterator[Line]:
 
 
 def _jira_issues(workload: Workload) -> Iterator[Line]:
-    """A delivery puts a version and HEAD, which moves in about two of four indexes, and its correlation is read and put.
+    """A delivery puts a version and HEAD, which stays in one index and moves in the three that are sorted by time (two units
+    each), and its correlation is read and put.
 
-    An issue that an approval created is stored like one that was delivered, and correlated with its webhook.
+    An issue that an approval created is stored like one that was delivered, enters the indexes, and is correlated with its
+    webhook.
     """
     version, head = _write_units(workload.jira_version_bytes), _write_units(workload.jira_head_bytes)
-    stored = _jira(workload) + _drafts(workload)
-    writes = stored * (version + head + 4 * head) + _jira(workload) + _commits(workload) * 2
+    writes = _jira(workload) * (version + head + 7 * head + 1) + _drafts(workload) * (version + head + 4 * head)
+    writes += _commits(workload) * 2
     reads = _jira(workload) * 2 * _read_units(workload.jira_head_bytes) + _commits(workload)
     daily = workload.events_per_day * (
         (workload.jira_share + workload.draft_share) * workload.jira_version_bytes

@@ -50,7 +50,7 @@ def engine() -> Iterator[Any]:
 
 
 def client_of(endpoint: str) -> Any:
-    """A client that outlives a slow moment of a machine that also runs the engine."""
+    """A client that waits: the engine runs on this machine, and takes 50 connections at a time."""
     given = {
         "AWS_ENDPOINT_URL_DYNAMODB": endpoint,
         "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "test"),
@@ -60,7 +60,7 @@ def client_of(endpoint: str) -> Any:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in given.items():
             patch.setenv(name, value)
-        return aws.make_client("dynamodb", read_timeout_seconds=30)
+        return aws.make_client("dynamodb", read_timeout_seconds=30, connect_timeout_seconds=30)
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""What the indexes add to a write, as the engine bills it: docs/database-schema.md and lib/costs/pricing.py say the same."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from lib.jira.deliveries import Delivery
+from lib.jira.issues import IssueFields, Stamp
+from stack.tables import JIRA_ISSUES
+from tests.support.jira import make_store
+from tests.support.tables import a_table
+
+
+class Billed:
+    """Passes puts on to one table and adds up the write units that its indexes took."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._client = client
+        self._name = name
+        self.units = 0.0
+
+    def put_item(self, **request: Any) -> Any:
+        answer = self._client.put_item(**request | {"TableName": self._name, "ReturnConsumedCapacity": "INDEXES"})
+        indexes = answer["ConsumedCapacity"].get("GlobalSecondaryIndexes", {})
+        self.units += sum(index["CapacityUnits"] for index in indexes.values())
+        return answer
+
+
+@pytest.fixture
+def billed(engine: Any) -> Iterator[Billed]:
+    with a_table(engine, JIRA_ISSUES) as name:
+        yield Billed(engine, name)
+
+
+def units(billed: Billed, second: int, *, status: str = "Done", deleted: bool = False) -> float:
+    billed.units = 0.0
+    stamp = Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, f"d-{second}")
+    fields = IssueFields("s", status, "ada", "Ada", ("1.0",))
+    make_store(billed).record(Delivery("OPS-7", "1", stamp, "jira:issue_updated", fields, deleted=deleted))
+    return billed.units
+
+
+def test_a_delivery_costs_an_index_one_unit_to_enter_or_leave_and_two_to_move_in_it(billed: Billed) -> None:
+    assert units(billed, 1) == 4, "HEAD enters all four"
+    assert units(billed, 2, status="To Do") == 7, "it stays in ProjectIndex, and moves in the three that are sorted by time"
+    assert units(billed, 3, status="To Do") == 7, "whatever changed: the time did"
+    assert units(billed, 4, deleted=True) == 4, "it leaves all four"
