@@ -116,7 +116,9 @@ class World:
         self.offset += by
 
     def clear(self) -> None:
-        """Empty tables, queues and bucket: moto copies its tables for each transaction."""
+        """Forget what other runs have left: moto copies its tables for each transaction, and the tests look through the rest."""
+        self.jira.reset()
+        self.slack.reset()
         for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
             table.items.clear()
         for queue in sqs_backends[ACCOUNT][REGION].queues.values():
