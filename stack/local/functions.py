@@ -190,13 +190,14 @@ class FunctionHost:
                 self._process = self._spawn()
 
     def _replaced(self, message: str) -> bool:
+        has_served = self.mailbox.has_served
         failed = self.mailbox.replace(message)
         if failed is not None:
             line = f"RequestId: {failed.request_id} Error: {message}"
             if self.spec.log_format == "JSON":
                 line = json.dumps({"type": "platform.report", "level": "ERROR", "message": line})
             self._write_log(self.spec.log_group, "platform", line)
-        return failed is not None
+        return has_served or failed is not None
 
 
 def _environment(spec: FunctionSpec, runtime_port: int, aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:

@@ -72,6 +72,8 @@ class Mailbox:
         self._lock = threading.Lock()
         self._current: Invocation | None = None
         self._generation = 0
+        self.has_served = False
+        """Whether the process that serves now has answered anything."""
         self.initialised = threading.Event()
         self.init_error: dict[str, Any] | None = None
 
@@ -107,6 +109,7 @@ class Mailbox:
             if current is None or current.request_id != request_id:
                 return False
             self._current = None
+            self.has_served = True
         current.settle(payload, error)
         return True
 
@@ -120,6 +123,7 @@ class Mailbox:
         with self._lock:
             self._generation += 1
             current, self._current = self._current, None
+            self.has_served = False
         self.initialised.clear()
         self._waiting.put(None)  # wakes the old waiter, if there is one; a new one skips it
         if current is not None:

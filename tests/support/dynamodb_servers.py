@@ -87,6 +87,16 @@ def resetting() -> contextlib.AbstractContextManager[str]:
     return _raw_server(reset)
 
 
+def cut_off(content: bytes, share: float = 0.5) -> contextlib.AbstractContextManager[str]:
+    """Announces ``content``, sends the first ``share`` of it, and hangs up."""
+
+    def answer(connection: socket.socket, _stopped: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content))
+        connection.sendall(content[: int(len(content) * share)])
+
+    return _raw_server(answer)
+
+
 @contextlib.contextmanager
 def refusing() -> Iterator[str]:
     """Nobody listens."""

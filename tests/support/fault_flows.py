@@ -42,7 +42,7 @@ OTHERS: dict[str, Begin] = {
 
 FLOWS = MAIN | OTHERS
 
-EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (Fault.ERROR, Fault.RESET_AFTER, Fault.THROTTLE)]
+EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (Fault.ERROR, Fault.HALF, Fault.THROTTLE)]
 """Each fault, for once; and for as long as the platform tries again, and a while longer."""
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""

@@ -90,7 +90,8 @@ def break_at(world: World, begin: Callable[[World], Run], position: int, call: s
 
 
 def _break_at(world: World, begin: Callable[[World], Run], position: int, call: str, fault: Fault, *, lasting: bool) -> Outcome:
-    run = begin(world)
+    with world.past_the_proxy():
+        run = begin(world)
     world.proxy.break_call(from_nth(position, call) if lasting else nth(position), fault)
     with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER}):
         tried = _attempt(run)
@@ -112,7 +113,8 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
             tried = _attempt(run)
     if not tried.acknowledged:
         outcome.complaints.append(f"it is never acknowledged: {tried.told}")
-    run.settle()
+    with world.past_the_proxy():
+        run.settle()
     outcome.complaints += run.never() + run.ended()
     return outcome
 

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from lib import aws, errors
 from tests.support.aws_environment import point_at
-from tests.support.dynamodb_servers import THROTTLED, AnsweringServer, refusal
+from tests.support.dynamodb_servers import THROTTLED, AnsweringServer, cut_off, refusal
 
 GET = {"TableName": "leases", "Key": {"userEmail": {"S": "a"}, "uuid": {"S": "b"}}}
 
@@ -37,6 +37,21 @@ def test_a_client_does_not_wait_long() -> None:
 
 def test_a_client_that_reads_longer_says_so() -> None:
     assert aws.make_client("s3", read_timeout_seconds=5).meta.config.read_timeout == 5
+
+
+def test_half_of_an_answer_is_a_broken_connection_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cut_off(b'{"Item": {"userEmail": {"S": "a"}}}') as url:
+        point_at(monkeypatch, url)
+        with pytest.raises(exceptions.IncompleteReadError) as raised:
+            aws.make_client("dynamodb").get_item(**GET)
+
+    assert isinstance(aws.translate(raised.value, "read the lease"), errors.ConnectionLostError)
+
+
+def test_an_answer_without_a_body_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cut_off(b"x" * 20, share=0.0) as url:
+        point_at(monkeypatch, url)
+        assert aws.make_client("s3").head_object(Bucket="bucket", Key="key")["ContentLength"] == 20
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from lib import errors
+from lib import aws, errors
 from lib.secrets import Secret
+from tests.support.aws_environment import point_at
+from tests.support.dynamodb_servers import cut_off
 from tests.support.secrets import SecretsManager, Stopwatch
 
 DOWN = EndpointConnectionError(endpoint_url="secretsmanager")
@@ -149,3 +151,12 @@ def test_no_error_tells_the_value_or_what_the_service_said(stopwatch: Stopwatch)
         Secret(manager, "arn", stopwatch).values()
     assert "hunter2" not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+def test_half_of_an_answer_is_no_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cut_off(b'{"Name": "webhook", "SecretString": "what the sender signs with"}') as url:
+        point_at(monkeypatch, url)
+        secret = Secret(aws.make_client("secretsmanager"), "arn")
+
+        with pytest.raises(errors.ConnectionLostError):
+            secret.values()
