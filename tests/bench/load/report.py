@@ -68,9 +68,9 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
         yield "## The local cloud under load"
         yield ""
         yield (
-            f"{SENDERS} senders, each waiting for its answer, for {load.seconds:.0f} s: signed Jira deliveries of {ISSUES} issues,"
-            " pushes, and lease events by `POST /events` and by PutEvents. Everything runs on this one machine: the senders,"
-            " the HTTP API, a process a function, and moto, whose calls to DynamoDB run one at a time. So the figures"
+            f"{SENDERS} senders, each waiting for its answer, for {load.seconds:.0f} s: signed Jira deliveries of {ISSUES}"
+            " issues, pushes, and lease events by `POST /events` and by PutEvents. Everything runs on this one machine: the"
+            " senders, the HTTP API, a process a function, and moto, whose calls to DynamoDB run one at a time. So the figures"
             " bound what the code takes from below, and say nothing of what AWS takes."
         )
         yield ""

@@ -30,8 +30,11 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-api = schemathesis.openapi.from_path(Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml")
-guarded = api.exclude(path="/health")
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml"
+
+api = schemathesis.openapi.from_path(DOCUMENT)
+guarded = schemathesis.openapi.from_path(DOCUMENT).exclude(path="/health")
+guarded.config.phases.coverage.enabled = False  # each bound of each field: none is looked at without a signature
 
 
 @pytest.fixture(scope="module")
@@ -62,8 +65,7 @@ def test_unsigned_requests_are_refused_as_documented(case: schemathesis.Case, ho
     answer = case.call(base_url=house.http_url, session=session, timeout=30)
 
     case.validate_response(answer, checks=CHECKS)
-    documented = case.method == case.operation.method.upper()  # a method that is not gets the gateway's 404
-    assert answer.status_code in ({400, 401, 403} if documented else {401, 403, 404})
+    assert answer.status_code in {400, 401, 403}
     assert traces(answer.text) == []
 
 
