@@ -150,6 +150,21 @@ def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud,
     assert hints(cloud, key) == []
 
 
+def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cloud, jira: str) -> None:
+    """With a minute in all, what is left after the first page is too little for a second one."""
+    requests.post(f"{jira}/_standin/seed", json={"project": "LONG", "count": 150}, timeout=60).raise_for_status()
+    function = cloud.outputs["functions"]["reconciliation"]
+    client = cloud.client("lambda")
+    client.update_function_configuration(FunctionName=function, Timeout=60)
+    try:
+        answer = cloud.invoke("reconciliation", {"project": "LONG", "full": True})
+        assert [project["continued"] for project in answer["payload"]["projects"]] == [True], answer
+
+        until(lambda: rows(cloud, "LONG-150"), 60)
+    finally:
+        client.update_function_configuration(FunctionName=function, Timeout=900)
+
+
 def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_the_bucket(cloud: Cloud, jira: str) -> None:
     """Of what is asked of Jira, only the fix versions can be many."""
     versions = [f"{number:03}".ljust(990, "x") for number in range(200)]
