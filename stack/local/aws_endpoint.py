@@ -1,6 +1,6 @@
 """The AWS API of the local cloud: moto behind one URL, with what moto does not do put in.
 
-* ``lambda invoke`` runs the function; moto would answer with a canned text.
+* ``lambda invoke`` runs the function, where moto would answer with a canned text, and a changed timeout counts from then on.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
 * Completing an upload that is not there is NoSuchUpload; moto fails with 500.
@@ -36,6 +36,8 @@ IAM_PATH = "/_local/iam"
 """Where the ledger of grants can be read."""
 
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
+
+_CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/?$")
 
 
 class AwsEndpoint:
@@ -76,6 +78,9 @@ class AwsEndpoint:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
             environ["CONTENT_TYPE"] = "application/octet-stream"
+        configuration = _CONFIGURATION_PATH.match(environ.get("PATH_INFO", ""))
+        if configuration and environ["REQUEST_METHOD"] == "PUT" and self.invoker is not None:
+            _change_timeout(self.invoker, unquote(configuration[1]), _read_ahead(environ))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         if target == "AWSEvents.PutEvents" and (complaint := _complaint_about_events(_read_ahead(environ))):
             body = json.dumps({"__type": "ValidationException", "message": complaint})
@@ -121,6 +126,14 @@ def _complaint_about_events(body: bytes) -> str:
     except (ValueError, AttributeError, TypeError):
         return ""  # moto says what is wrong with the entry
     return ""
+
+
+def _change_timeout(invoker: Invoker, function: str, body: bytes) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html; moto answers, and judges the rest."""
+    with contextlib.suppress(ValueError, AttributeError, TypeError, FunctionNotFoundError):
+        timeout = json.loads(body).get("Timeout")
+        if timeout is not None and 1 <= int(timeout) <= 900:
+            invoker.host(function).mailbox.timeout_seconds = int(timeout)
 
 
 def _invoke(invoker: Invoker, function: str, request: Request) -> Response:

@@ -177,7 +177,7 @@ class FunctionHost:
             assert process is not None  # noqa: S101 (started before this thread)
             if self.mailbox.overdue():
                 _kill(process)
-                self._replaced(f"Task timed out after {self.spec.timeout_seconds:.2f} seconds")
+                self._replaced(f"Task timed out after {self.mailbox.timeout_seconds:.2f} seconds")
                 idle_ends = 0
             elif process.poll() is not None:
                 served = self._replaced(f"Runtime exited with exit status {process.returncode}")

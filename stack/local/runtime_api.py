@@ -59,7 +59,7 @@ class Mailbox:
     """The invocations of one function: those waiting, and the one under way.
 
     Args:
-        timeout_seconds: how long one invocation may take.
+        timeout_seconds: how long one invocation may take; a change counts from the next one on.
         function_arn: the function's.
         is_alive: tells whether the process that asks for work is still there.
     """
@@ -67,7 +67,7 @@ class Mailbox:
     def __init__(self, timeout_seconds: float, function_arn: str, is_alive: Callable[[], bool] = lambda: True) -> None:
         self.function_arn = function_arn
         self._is_alive = is_alive
-        self._timeout_seconds = timeout_seconds
+        self.timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
         self._lock = threading.Lock()
         self._current: Invocation | None = None
@@ -98,7 +98,7 @@ class Mailbox:
                         self._waiting.put(invocation)  # for the new process
                     return None
                 if invocation is not None:
-                    invocation.deadline = time.monotonic() + self._timeout_seconds
+                    invocation.deadline = time.monotonic() + self.timeout_seconds
                     self._current = invocation
                     return invocation
 
