@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -61,3 +62,11 @@ def job_id(shop: ShopApi) -> str:
 def signer(house: Cloud, knocks: set[str]) -> Signer:
     """Signs for every route."""
     return Signer(house, knocks)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each operation's test an id of its own: schemathesis names them alike, and pytest-xdist would run one of them."""
+    for item in items:
+        _, bracket, label = item.name.partition("[")
+        if bracket and item.id.params is None and item.path.parent == Path(__file__).parent:
+            item._id = item.id.with_params(label.removesuffix("]"))
