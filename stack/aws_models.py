@@ -2,7 +2,7 @@
 
 botocore reads a service's whole model with the manual in it, the regions of all of AWS's services, and lists the folders of
 all of them, 400 or so; most of the time that making a client takes. lib/aws.py looks into this folder first and finds all
-else where botocore keeps it (docs/adr/0008).
+else where botocore keeps it (docs/adr/0010).
 """
 
 import json

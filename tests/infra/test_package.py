@@ -89,7 +89,7 @@ def test_no_tests_caches_scripts_or_tools_are_in_the_archive(folder: Path) -> No
 
 
 def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folder: Path) -> None:
-    """None at all where no Python of Lambda's version is on PATH (docs/adr/0008)."""
+    """None at all where no Python of Lambda's version is on PATH (docs/adr/0010)."""
     there = [path.relative_to(folder) for path in folder.rglob("*.pyc")]
 
     assert bool(there) is (bytecode.find_compiler(package.PYTHON_VERSION) is not None)

@@ -27,7 +27,7 @@ FLAT = 1.10
 REASONS = {
     "cold": (
         "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before a route can be declared; all that comes "
-        "after them was made lazy or slim (docs/adr/0008)."
+        "after them was made lazy or slim (docs/adr/0010)."
     ),
     "warm": (
         "Beyond the calls there are what the peers leave out: every log line is scrubbed of e-mail addresses and secrets and told "
