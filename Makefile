@@ -1,5 +1,7 @@
 # `make demo` and `make test` need nothing but Python 3.11 or newer and the package registry.
 PYTHON ?= python3
+# Lambda's own version where there is one: its start-up time is what is compared.
+BENCH_PYTHON ?= $(shell python3.13 -c '' 2>/dev/null && echo python3.13 || echo $(PYTHON))
 HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
 # More than cores: most tests of the local cloud wait.
@@ -9,7 +11,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test test-dynamodb-local check format package load lock clean
+.PHONY: help setup demo dev test test-dynamodb-local check format package load bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,8 +61,12 @@ load: build/bench-venv/installed ## load on the local cloud, and every function'
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
 # What users would pick instead, a load tool and plots: in an environment of its own.
+bench: build/bench-venv/installed ## beside a bare client and other libraries: tables, docs/benchmarks.md (QUICK=1 for a look)
+	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
+	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
+
 build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/bench/requirements.txt
-	@test -x build/bench-venv/bin/python || $(PYTHON) -m venv build/bench-venv
+	@test -x build/bench-venv/bin/python || $(BENCH_PYTHON) -m venv build/bench-venv
 	build/bench-venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt --requirement tests/bench/requirements.txt
 	@touch $@
 

@@ -1,7 +1,7 @@
 """The garbage collector at a function's start: off while modules load and clients are made, on before the first event.
 
 What an import makes stays, so that the collector finds nothing, again and again, in a heap that grows: a sixth of a cold
-start (docs/adr/0008). Afterwards that heap is frozen: it is not looked through again at every full collection.
+start (docs/adr/0010). Afterwards that heap is frozen: it is not looked through again at every full collection.
 """
 
 import gc

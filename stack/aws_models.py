@@ -2,7 +2,7 @@
 
 botocore reads a service's whole model with the manual in it, the regions of all of AWS's services, and lists the folders of
 all of them, 400 or so; most of the time that making a client takes. lib/aws.py looks into this folder first and finds all
-else where botocore keeps it (docs/adr/0008).
+else where botocore keeps it (docs/adr/0010).
 """
 
 import json
@@ -35,12 +35,12 @@ def write(archive: Path) -> None:
 
 
 def without_documentation(model: Any) -> Any:
-    """``model`` without the texts that are for people. A member that happens to be called documentation is no text."""
+    """``model`` with every text that is for people empty: gone, one that botocore looks up would be missed. A member that
+    happens to be called documentation is no text."""
     if isinstance(model, dict):
         return {
-            name: without_documentation(value)
+            name: "" if name == "documentation" and isinstance(value, str) else without_documentation(value)
             for name, value in model.items()
-            if name != "documentation" or not isinstance(value, str)
         }
     if isinstance(model, list):
         return [without_documentation(value) for value in model]

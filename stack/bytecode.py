@@ -1,5 +1,5 @@
 """Bytecode for the archive. Lambda's file system can't be written to, so that without any each cold start compiles anew what
-it imports, which takes longer than all the rest of it (docs/adr/0008).
+it imports, which takes longer than all the rest of it (docs/adr/0010).
 
 It must be of the very Python that runs it, so that a Python of Lambda's version is needed to build; what a build does without
 one is its caller's business.

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stack import package
+from stack import bytecode, package
 
 # Lambda's Python runtime brings boto3 and what that needs.
 OF_THE_RUNTIME = {"boto3", "botocore"}
@@ -82,10 +82,28 @@ def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path
 def test_no_tests_caches_scripts_or_tools_are_in_the_archive(folder: Path) -> None:
     parts = {part for name in names(folder) for part in Path(name).parts}
 
-    assert not parts & {"tests", "__pycache__", "bin", "stack", ".pytest_cache"}
-    assert not {part for part in parts if part.endswith((".pyc", ".pth"))}
+    assert not parts & {"tests", "bin", "stack", ".pytest_cache"}
+    assert not {part for part in parts if part.endswith(".pth")}
     top = {Path(name).parts[0] for name in names(folder)}
     assert not top & {"pulumi", "pulumi_aws", "moto", "pytest", "mypy", "rich", "hypothesis", "boto3", "botocore", "pip"}
+
+
+def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folder: Path) -> None:
+    """None at all where no Python of Lambda's version is on PATH (docs/adr/0010)."""
+    there = [path.relative_to(folder) for path in folder.rglob("*.pyc")]
+
+    assert bool(there) is (bytecode.find_compiler(package.PYTHON_VERSION) is not None)
+    assert all(path.name.endswith(".cpython-313.pyc") for path in there)
+    tops = {name.removesuffix(".py") for name in bytecode.PACKAGES}
+    assert all(path.parts[0] in tops or path.name.partition(".")[0] in tops for path in there)
+
+
+def test_what_is_left_out_as_unused_was_there_to_be_left_out(tmp_path: Path) -> None:
+    pins = (package.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "all").mkdir()
+    package.install([pin for pin in pins if package.name_of(pin) in {"aws-lambda-powertools", "slack-sdk"}], tmp_path / "all")
+
+    assert [name for name in package.UNUSED if not (tmp_path / "all" / name).exists()] == []
 
 
 def test_compiled_modules_are_for_lambdas_python_and_processor(folder: Path) -> None:

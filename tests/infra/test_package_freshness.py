@@ -1,6 +1,7 @@
 """When the archive is built and when it is reused, what an interrupted build leaves, and what a failed one says.
 
-pip is replaced, but where its failure is the point.
+pip is replaced, but where its failure is the point, and so is what else is made and not copied (their own tests:
+test_bytecode.py and test_aws_models.py).
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -26,10 +27,24 @@ class Pip:
             raise self.error
 
 
+class Compiler:
+    """Stands for a Python that compiles: leaves one file."""
+
+    build = "3.13.1 CPython"
+
+    def compile(self, folder: Path) -> None:
+        (folder / "bytecode.pyc").write_text(self.build)
+
+
+COMPILER = Compiler()
+
+
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     pip = Pip()
     monkeypatch.setattr(package, "_install", pip)
+    monkeypatch.setattr(package.aws_models, "write", lambda folder: None)
+    monkeypatch.setattr(package.bytecode, "find_compiler", lambda version, python="": COMPILER)
     return pip
 
 
@@ -51,6 +66,9 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+SOURCES = {"handlers/health.py", "lib/watch.py", "lib/jira/run.schema.json"}
+
+
 def built(root: Path) -> dict[str, str]:
     folder = package.build(root / "build", root=root)
     assert folder == root / "build" / "lambda"
@@ -61,7 +79,7 @@ def test_the_folder_holds_wheels_and_sources_and_nothing_of_an_earlier_build(roo
     built(root)
     (root / "lib/clock.py").rename(root / "lib/watch.py")
 
-    assert built(root).keys() == {"installed.py", "handlers/health.py", "lib/watch.py", "lib/jira/run.schema.json"}
+    assert built(root).keys() == {"installed.py", "bytecode.pyc", *SOURCES}
 
 
 def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
@@ -99,6 +117,26 @@ def test_the_archive_for_another_interpreter_is_built_anew(root: Path, pip: Pip)
         package.build(root / "build", root=root, python=python)
 
     assert pip.calls == 3
+
+
+def test_bytecode_of_another_python_is_made_anew(root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+    built(root)
+    monkeypatch.setattr(COMPILER, "build", "3.13.2 CPython", raising=False)
+
+    assert built(root)["bytecode.pyc"] == "3.13.2 CPython"
+    assert pip.calls == 2
+
+
+def test_without_lambdas_python_the_archive_has_no_bytecode_and_the_build_says_so(
+    root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(package.bytecode, "find_compiler", lambda version, python="": None)
+    heard: list[str] = []
+
+    folder = package.build(root / "build", root=root, tell=heard.append)
+
+    assert not list(folder.rglob("*.pyc"))
+    assert heard == ["Building the Lambda archive", package.NO_BYTECODE]
 
 
 def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:

@@ -34,6 +34,13 @@ _ANSWERS = {
 }
 
 
+def answer(target: str, body: bytes) -> tuple[str, bytes, str]:
+    """The name of a call, its answer (empty if it is not known) and the answer's content type."""
+    if not target and b"Action=Publish" in body:
+        return "SNS.Publish", _SNS, "text/xml"
+    return target, _ANSWERS.get(target, b""), "application/x-amz-json-1.0"
+
+
 class _Answers(asyncio.Protocol):
     def __init__(self, counts: Counter[str]) -> None:
         self._counts = counts
@@ -55,10 +62,7 @@ class _Answers(asyncio.Protocol):
             self._answer(headers.get("x-amz-target", ""), body)
 
     def _answer(self, target: str, body: bytes) -> None:
-        if not target and b"Action=Publish" in body:
-            target, content, kind = "SNS.Publish", _SNS, "text/xml"
-        else:
-            content, kind = _ANSWERS.get(target, b""), "application/x-amz-json-1.0"
+        target, content, kind = answer(target, body)
         self._counts[target] += 1
         status = b"200 OK" if content else b"501 Not Implemented"
         self._transport.write(

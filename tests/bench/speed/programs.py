@@ -38,7 +38,8 @@ class Job:
     messages: str
 
 
-JOBS = (Job("webhooks", samples.webhook, "sqs"), Job("notification", samples.lease, "sns"))
+WEBHOOKS = Job("webhooks", samples.webhook, "sqs")
+NOTIFICATION = Job("notification", samples.lease, "sns")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +105,23 @@ class Workshop:
         for label, (folder, handler) in _HANDLERS.items():
             handler = handler.format(job=job.name, entry=_CHALICE_ENTRIES[job.name])
             programs.append(Program(label, handler, (self._folder / folder, self._runtime), {"PEER_MESSAGES": job.messages}))
+        return programs
+
+    def enrichers(self) -> list[Program]:
+        """The programs of the notification, reduced to the enrichment."""
+        calls = self._folder / "enrichment-calls.json"
+        rounds = json.loads(self._record(NOTIFICATION).read_bytes())
+        calls.write_text(json.dumps([[call for call in calls if call[1] == "get_item"] for calls in rounds]))
+        handler = "enrichment_alone.lambda_handler"
+        peers = Path(__file__).parents[1] / "peers"
+        ours = (self._folder / "ours", self._runtime, peers)
+        programs = [
+            Program(OURS, handler, ours, {"ENRICHER": "switchboard"}),
+            Program(FLOOR, "floor.lambda_handler", (self._folder / "floor", self._runtime), {"FLOOR_CALLS": str(calls)}),
+        ]
+        for label, (folder, peer) in _HANDLERS.items():
+            variables = {"PEER_MESSAGES": "sns", "ENRICHER": peer.format(job="notification", entry="").partition(".")[0]}
+            programs.append(Program(label, handler, (self._folder / folder, self._runtime), variables))
         return programs
 
     def _record(self, job: Job) -> Path:

@@ -5,6 +5,7 @@ those of Innovation Sandbox on AWS.
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.http_events import signature
@@ -14,7 +15,7 @@ JIRA_SECRET = "a secret of thirty-two characters"
 LEASE_ITEM = lease_item("Active")
 
 _TEXT = "The disk of the build machine is full again and builds fail at the step that packs the image. " * 12
-ISSUE = {
+ISSUE: dict[str, Any] = {
     "timestamp": 1_772_366_400_250,
     "webhookEvent": "jira:issue_updated",
     "issue_event_type_name": "issue_generic",
@@ -49,16 +50,12 @@ ISSUE = {
 }
 
 
-def webhook(number: int = 1, *, issue: int = 7, version: int = 0) -> bytes:
-    """The event of delivery ``number``: the issue of that number, at its ``version``."""
-    body = json.loads(json.dumps(ISSUE))
-    body["issue"]["key"] = f"OPS-{issue}"
-    body["timestamp"] += version * 1000
-    minutes, seconds = divmod(version, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    body["issue"]["fields"]["updated"] = f"2026-03-{days + 1:02}T{hours:02}:{minutes:02}:{seconds:02}.000+0000"
-    text = json.dumps(body)
+_FIRST = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def webhook(number: int = 1) -> bytes:
+    """The event of delivery ``number``: the same issue, updated a second later than by the one before."""
+    text = webhook_body(issue=7, updated=_FIRST + timedelta(seconds=number))
     headers = {
         "Content-Type": "application/json",
         "Host": "abcdef1234.execute-api.us-west-2.amazonaws.com",
@@ -70,6 +67,13 @@ def webhook(number: int = 1, *, issue: int = 7, version: int = 0) -> bytes:
         **signature(JIRA_SECRET, text),
     }
     return json.dumps(_request("/webhooks/jira", text, headers)).encode()
+
+
+def webhook_body(*, issue: int, updated: datetime) -> str:
+    """What Jira sends of the issue of that number."""
+    fields = {**ISSUE["issue"]["fields"], "updated": updated.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
+    changed = {**ISSUE["issue"], "key": f"OPS-{issue}", "fields": fields}
+    return json.dumps({**ISSUE, "timestamp": int(updated.timestamp() * 1000) + 250, "issue": changed})
 
 
 def _request(path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:

@@ -1,0 +1,126 @@
+"""Measures, shows the tables and writes docs/benchmarks.md with its plot.
+
+    python -m tests.bench.speed [--quick] [--rounds N] [--into FOLDER]
+
+``--quick`` is for a look: fewer rounds, smaller tables, and by default nothing written to docs/.
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from tests.bench.speed import archives, cold, growth, metering, plot, report, warm
+from tests.bench.speed.aws_stub import AwsStub
+from tests.bench.speed.programs import FLOOR, NOTIFICATION, OURS_BARE, WEBHOOKS, Job, Program, Workshop
+from tests.support import dynamodb_local
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How much is measured."""
+
+    cold_rounds: int
+    warm_rounds: int
+    batch: int
+    version_sizes: tuple[int, ...]
+    issue_sizes: tuple[int, ...]
+    repeat: int
+
+
+FULL = Plan(15, 15, 40, (10, 1_000, 100_000), (1_000, 10_000, 100_000), 21)
+QUICK = Plan(5, 5, 20, (10, 1_000), (1_000, 4_000), 7)
+
+
+def main() -> int:
+    """Run it. The exit code says whether it ran, not whether the figures are good."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.speed")
+    parser.add_argument("--quick", action="store_true", help="a look in two minutes")
+    parser.add_argument("--into", type=Path, help="where benchmarks.md and its plot go (docs; with --quick build)")
+    arguments = parser.parse_args()
+    into = arguments.into or archives.ROOT / ("build" if arguments.quick else "docs")
+    console = Console()
+    results = measure(QUICK if arguments.quick else FULL, console)
+    for table in report.tables(results):
+        console.print(table.for_terminal())
+    into.mkdir(parents=True, exist_ok=True)
+    plot.write(results, into / "benchmarks.svg")
+    (into / "benchmarks.md").write_text(report.page(results, quick=arguments.quick), encoding="utf-8")
+    console.print(f"Written: {into / 'benchmarks.md'}")
+    return 0
+
+
+def measure(plan: Plan, console: Console) -> report.Results:
+    """Measure everything that ``plan`` says."""
+    results = report.Results(machine=report.machine())
+    columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with (
+        tempfile.TemporaryDirectory(prefix="switchboard-bench-") as folder,
+        AwsStub() as stub,
+        Progress(*columns, console=console) as progress,
+    ):
+        task = progress.add_task("building", total=7)
+
+        def tell(what: str) -> None:
+            progress.update(task, description=f"building {what}", advance=1)
+
+        shop = Workshop(Path(folder) / "programs", stub.url, tell)
+        programs = {job: shop.programs(job) for job in (WEBHOOKS, NOTIFICATION)}
+        for job, some in programs.items():
+            with _bar(progress, f"cold start: {job.name}", len(some) * (plan.cold_rounds + 1)) as done:
+                results.cold[job.name] = cold.measure(some, job, stub.url, plan.cold_rounds, done)
+        for name, job, some in (
+            ("webhook delivery", WEBHOOKS, programs[WEBHOOKS]),
+            ("enrichment", NOTIFICATION, shop.enrichers()),
+            ("notification", NOTIFICATION, programs[NOTIFICATION]),
+        ):
+            compared = [program for program in some if program.label != OURS_BARE]
+            with _bar(progress, f"warm: {name}", len(compared) * plan.warm_rounds) as done:
+                results.warm[name] = warm.measure(compared, job, stub.url, plan.warm_rounds, plan.batch, done)
+        results.no_engine = dynamodb_local.why_not()
+        if results.no_engine is None:
+            with dynamodb_local.running() as engine:
+                _on_an_engine(plan, engine, programs, results, progress)
+    return results
+
+
+def _on_an_engine(
+    plan: Plan, engine: str, programs: dict[Job, list[Program]], results: report.Results, progress: Progress
+) -> None:
+    metering.make_tables(metering.client_of(engine))
+    first = 0
+    for job, some in programs.items():
+        # The floor makes Switchboard's calls, always the same ones: on an engine their conditions would fail.
+        compared = [program for program in some if program.label not in {OURS_BARE, FLOOR}]
+        with _bar(progress, f"calls and units: {job.name}", len(compared)) as done:
+            for program in compared:
+                first += 100  # events that no other program has had
+                results.consumed.setdefault(job.name, {})[program.label] = metering.of_an_event(program, job, engine, first)
+                done()
+    for name, measured, sizes in (
+        ("versions of one issue", growth.of_versions, plan.version_sizes),
+        ("issues of a project", growth.of_issues, plan.issue_sizes),
+    ):
+        with _bar(progress, f"growth: {name}", max(sizes)) as done:
+            table = growth.Engine(engine, name.replace(" ", "-"))
+            results.growth[name] = list(measured(table, sizes, plan.repeat, done))
+
+
+@contextmanager
+def _bar(progress: Progress, description: str, total: int) -> "Iterator[report.Done]":
+    task = progress.add_task(description, total=total)
+
+    def done(steps: int = 1) -> None:
+        progress.advance(task, steps)
+
+    yield done
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""The figures as tables, for the terminal and for docs/benchmarks.md, and whether each target is met."""
+
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from rich.table import Table as RichTable
+
+from stack import package
+from tests.bench.speed.growth import Cost
+from tests.bench.speed.metering import Meter
+from tests.bench.speed.programs import FLOOR, OURS, PEERS
+from tests.bench.speed.runtime import Took
+
+COLD_TARGETS = {"webhooks": 1.04, "notification": 0.90}
+WARM_TARGET = 1.30
+WARM_TARGETS = {"webhook delivery": WARM_TARGET, "enrichment": WARM_TARGET}
+FLAT = 1.10
+"""Units and calls must be the same at all sizes but for this: a page of larger rows rounds up."""
+
+REASONS = {
+    "cold": (
+        "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before a route can be declared; all that comes "
+        "after them was made lazy or slim (docs/adr/0010)."
+    ),
+    "warm": (
+        "Beyond the calls there are what the peers leave out: every log line is scrubbed of e-mail addresses and secrets and told "
+        "in Phoenix time, every metric is a record of its own, and an enrichment runs on a thread of its own so that it "
+        "ends after two seconds whatever the network does (docs/adr/0005)."
+    ),
+}
+
+
+class Done(Protocol):
+    """Tells a progress bar of steps done."""
+
+    def __call__(self, steps: int = 1) -> None:
+        """So many more."""
+
+
+@dataclass(slots=True)
+class Results:
+    """All that was measured: by job, then by program."""
+
+    machine: Mapping[str, str]
+    cold: dict[str, dict[str, list[Took]]] = field(default_factory=dict)
+    warm: dict[str, dict[str, list[Took]]] = field(default_factory=dict)
+    consumed: dict[str, dict[str, Meter]] = field(default_factory=dict)
+    growth: dict[str, list[Cost]] = field(default_factory=dict)
+    no_engine: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table, and what it says of its targets."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    verdicts: list[str]
+
+    def for_terminal(self) -> RichTable:
+        """The table for a terminal."""
+        table = RichTable(*self.columns, title=self.title, caption="\n".join(self.verdicts), title_justify="left", caption_justify="left")
+        for column in table.columns[1:]:
+            column.justify = "right"
+        for row in self.rows:
+            table.add_row(*row, style="bold" if row[0] == OURS else None)
+        return table
+
+    def for_page(self) -> str:
+        """The table as Markdown."""
+        lines = [f"## {self.title}", "", _line(self.columns), _line(["---", *["---:"] * (len(self.columns) - 1)])]
+        lines += [_line([f"**{cell}**" if row[0] == OURS else cell for cell in row]) for row in self.rows]
+        return "\n".join([*lines, "", *(f"- {verdict}" for verdict in self.verdicts), ""])
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Every table, in the page's order."""
+    for job, took in results.cold.items():
+        yield _times(f"Cold start to first answer: {job}", took, COLD_TARGETS[job], "wall", REASONS["cold"])
+    for name, took in results.warm.items():
+        yield _times(f"Warm, one {name}", took, WARM_TARGETS.get(name), "CPU", REASONS["warm"])
+    for job, consumed in results.consumed.items():
+        yield _consumed(job, consumed)
+    for name, costs in results.growth.items():
+        yield _growth(name, costs)
+
+
+def page(results: Results, *, quick: bool) -> str:
+    """docs/benchmarks.md."""
+    text = [_HEAD.format(command="make bench QUICK=1" if quick else "make bench", **results.machine)]
+    if results.no_engine is not None:
+        text.append(f"Calls, units and growth were not measured on this machine: {results.no_engine}\n")
+    text += [table.for_page() for table in tables(results)]
+    return "\n".join([*text, _TAIL])
+
+
+def ratio(took: Mapping[str, list[Took]], label: str, measure: str) -> float:
+    """The median of a program by the floor's."""
+    return _median(took[label], measure) / _median(took[FLOOR], measure)
+
+
+def machine() -> dict[str, str]:
+    """Where and of what the figures are."""
+    model = next((line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")), platform.machine())
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "machine": f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}",
+        "load": f"{os.getloadavg()[0]:.1f}",
+        "python": platform.python_version(),
+        "commit": package.git_sha()[:12] + ("" if _is_clean() else ", with changes"),
+    }
+
+
+def _times(title: str, took: Mapping[str, list[Took]], target: float | None, judged: str, reason: str) -> Table:
+    columns = ("", "CPU ms", "× floor", "min to max", "wall ms", "× floor", "min to max")
+    rows = []
+    for label in sorted(took, key=lambda label: _median(took[label], "CPU")):
+        cells = [label]
+        for measure in ("CPU", "wall"):
+            values = [_value(one, measure) for one in took[label]]
+            cells += [_ms(statistics.median(values)), f"{ratio(took, label, measure):.2f}", f"{_ms(min(values))} to {_ms(max(values))}"]
+        rows.append(tuple(cells))
+    verdicts = []
+    if target is not None:
+        verdicts = [verdict for measure in (judged, *({"wall", "CPU"} - {judged})) for verdict in _judge(took, target, measure)]
+        if any("missed" in verdict for verdict in verdicts):
+            verdicts.append(f"Why: {reason}")
+    return Table(title, columns, rows, verdicts)
+
+
+def _judge(took: Mapping[str, list[Took]], target: float, measure: str) -> Iterator[str]:
+    ours = ratio(took, OURS, measure)
+    yield f"{measure}: at most {target:.2f}× the floor: {'met' if ours <= target else 'missed'}, {ours:.2f}×"
+    best = min(PEERS, key=lambda label: ratio(took, label, measure))
+    theirs = ratio(took, best, measure)
+    yield f"{measure}: below every peer: {'met' if ours < theirs else 'missed'}, the best is {best} at {theirs:.2f}×"
+
+
+def _consumed(job: str, consumed: Mapping[str, Meter]) -> Table:
+    rows = [(label, f"{meter.calls:.1f}", f"{meter.units:.1f}") for label, meter in consumed.items()]
+    ours, peers = consumed[OURS], [consumed[label] for label in PEERS]
+    met = all(ours.calls <= peer.calls and ours.units <= peer.units for peer in peers)
+    return Table(
+        f"DynamoDB per event: {job}",
+        ("", "calls", "capacity units"),
+        rows,
+        [f"calls and units at or below every peer: {'met' if met else 'missed'}"],
+    )
+
+
+def _growth(name: str, costs: list[Cost]) -> Table:
+    rows, worst = [], 1.0
+    for operation in dict.fromkeys(cost.operation for cost in costs):
+        of_it = [cost for cost in costs if cost.operation == operation]
+        smallest, largest = of_it[0], of_it[-1]
+        worst = max(worst, *(cost.units / smallest.units for cost in of_it), *(cost.calls / smallest.calls for cost in of_it))
+        rows += [
+            (operation, f"{cost.size:,}", f"{cost.calls:g}", f"{cost.units:g}", _ms(cost.cpu_ms), _ms(cost.wall_ms)) for cost in of_it
+        ]
+        times = f"{largest.cpu_ms / smallest.cpu_ms:.2f}×", f"{largest.wall_ms / smallest.wall_ms:.2f}×"
+        rows.append((operation, "largest by smallest", f"{largest.calls / smallest.calls:.2f}×", f"{largest.units / smallest.units:.2f}×", *times))
+    columns = ("", "size", "calls", "capacity units", "CPU ms", "wall ms, engine included")
+    verdict = f"calls and units flat: {'met' if worst <= FLAT else 'missed'}, the worst grows {worst:.2f}×"
+    return Table(f"Growth: {name}", columns, rows, [verdict])
+
+
+def _value(one: Took, measure: str) -> float:
+    return one.cpu_ms if measure == "CPU" else one.wall_ms
+
+
+def _median(took: list[Took], measure: str) -> float:
+    return statistics.median(_value(one, measure) for one in took)
+
+
+def _ms(value: float) -> str:
+    return f"{value:.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _line(cells: "list[str] | tuple[str, ...]") -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cpuinfo() -> list[str]:
+    try:
+        return Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return []
+
+
+def _is_clean() -> bool:
+    command = ["git", "status", "--porcelain", "--untracked-files=no"]
+    done = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
+    return not done.stdout.strip()
+
+
+_HEAD = """\
+# Benchmarks
+
+`{command}` wrote this page on {date}: commit {commit}, Python {python}, {machine}, load {load} at the start.
+
+![The ratios to the floor](benchmarks.svg)
+
+Every figure is a median, and every ratio is of two medians of the same run. In each round every program runs once, in an order
+of its own, so that what else the machine does hits all alike. CPU is the processor time of the program's process, which others
+disturb little; wall is the time until the answer.
+
+- **The floor** is a bare boto3 client that makes the very AWS calls that Switchboard's function makes for the event, recorded
+  before, and does nothing else: no signature, no decision, no log line.
+- **The peers** (tests/bench/peers) do the same job with the libraries that people use: the signature over the raw body, the version
+  and HEAD each under its condition, a message on the queue; the lease, a claim, the publication. Each as its library's documentation has it.
+- Every program runs under Lambda's own runtime client, sees its own packages and the runtime's and no others, and has
+  bytecode (Switchboard once more without). AWS is a stub that answers at once and always the same, without TLS: an engine would add its own time.
+- Cold start is from the start of the process until the answer is posted to the Runtime API.
+- Calls, units and growth are told by DynamoDB Local (`ConsumedCapacity`, indexes included).
+"""
+
+_TAIL = """\
+## Again
+
+    make bench            # all of it, and this page
+    make bench QUICK=1    # a look: fewer rounds, smaller tables, written to build/
+
+Calls, units and growth need DynamoDB Local, which `make test-dynamodb-local` fetches, and Java.
+"""
