@@ -63,7 +63,9 @@ def test_a_member_that_is_called_documentation_stays() -> None:
 
 
 @pytest.mark.usefixtures("slim")
-def test_a_client_of_our_services_opens_the_slim_models_and_nothing_large(models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_of_our_services_opens_the_slim_models_and_nothing_large(
+    models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     opened = []
     read = JSONFileLoader._load_file
 
@@ -116,7 +118,9 @@ def request_of(service: str, operation: str, parameters: dict[str, Any]) -> tupl
 STEADY = {"X-Amz-Target", "Content-Type", "X-Amz-Invocation-Type"}
 
 
-@pytest.mark.parametrize(("service", "operation", "parameters"), REQUESTS, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters"), REQUESTS, ids=lambda value: value if isinstance(value, str) else ""
+)
 @pytest.mark.usefixtures("slim")
 def test_the_requests_are_those_of_the_whole_models(
     service: str, operation: str, parameters: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path

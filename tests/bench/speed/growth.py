@@ -98,7 +98,10 @@ def of_versions(engine: Engine, sizes: tuple[int, ...], repeat: int, done: Calla
         yield engine.cost("current state", size, lambda: engine.issues.latest("OPS-7"), repeat)
         yield engine.cost("recompute its correlation", size, lambda: engine.correlations.recompute("OPS-7"), repeat)
         yield engine.cost(
-            "its latest version", size, lambda: next(IssueStore(engine.client, engine.table, page_size=1).history("OPS-7")), repeat
+            "its latest version",
+            size,
+            lambda: next(IssueStore(engine.client, engine.table, page_size=1).history("OPS-7")),
+            repeat,
         )
 
 

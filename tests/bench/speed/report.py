@@ -67,7 +67,9 @@ class Table:
 
     def for_terminal(self) -> RichTable:
         """The table for a terminal."""
-        table = RichTable(*self.columns, title=self.title, caption="\n".join(self.verdicts), title_justify="left", caption_justify="left")
+        table = RichTable(
+            *self.columns, title=self.title, caption="\n".join(self.verdicts), title_justify="left", caption_justify="left"
+        )
         for column in table.columns[1:]:
             column.justify = "right"
         for row in self.rows:
@@ -127,7 +129,11 @@ def _times(title: str, took: Mapping[str, list[Took]], target: float | None, jud
         cells = [label]
         for measure in ("CPU", "wall"):
             values = [_value(one, measure) for one in took[label]]
-            cells += [_ms(statistics.median(values)), f"{ratio(took, label, measure):.2f}", f"{_ms(min(values))} to {_ms(max(values))}"]
+            cells += [
+                _ms(statistics.median(values)),
+                f"{ratio(took, label, measure):.2f}",
+                f"{_ms(min(values))} to {_ms(max(values))}",
+            ]
         rows.append(tuple(cells))
     verdicts = []
     if target is not None:
@@ -164,10 +170,19 @@ def _growth(name: str, costs: list[Cost]) -> Table:
         smallest, largest = of_it[0], of_it[-1]
         worst = max(worst, *(cost.units / smallest.units for cost in of_it), *(cost.calls / smallest.calls for cost in of_it))
         rows += [
-            (operation, f"{cost.size:,}", f"{cost.calls:g}", f"{cost.units:g}", _ms(cost.cpu_ms), _ms(cost.wall_ms)) for cost in of_it
+            (operation, f"{cost.size:,}", f"{cost.calls:g}", f"{cost.units:g}", _ms(cost.cpu_ms), _ms(cost.wall_ms))
+            for cost in of_it
         ]
         times = f"{largest.cpu_ms / smallest.cpu_ms:.2f}×", f"{largest.wall_ms / smallest.wall_ms:.2f}×"
-        rows.append((operation, "largest by smallest", f"{largest.calls / smallest.calls:.2f}×", f"{largest.units / smallest.units:.2f}×", *times))
+        rows.append(
+            (
+                operation,
+                "largest by smallest",
+                f"{largest.calls / smallest.calls:.2f}×",
+                f"{largest.units / smallest.units:.2f}×",
+                *times,
+            )
+        )
     columns = ("", "size", "calls", "capacity units", "CPU ms", "wall ms, engine included")
     verdict = f"calls and units flat: {'met' if worst <= FLAT else 'missed'}, the worst grows {worst:.2f}×"
     return Table(f"Growth: {name}", columns, rows, [verdict])
