@@ -35,10 +35,13 @@ def write(archive: Path) -> None:
 
 
 def without_documentation(model: Any) -> Any:
-    """``model`` without the texts that are for people. A member that happens to be called documentation is no text."""
+    """``model`` without the texts that are for people. A member that happens to be called documentation is no text.
+
+    Those of ``clientContextParams`` stay: botocore reads them by name, and S3's every call ends in a KeyError without.
+    """
     if isinstance(model, dict):
         return {
-            name: without_documentation(value)
+            name: value if name == "clientContextParams" else without_documentation(value)
             for name, value in model.items()
             if name != "documentation" or not isinstance(value, str)
         }
