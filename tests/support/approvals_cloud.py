@@ -173,7 +173,7 @@ def running_desk(*arguments: str, **config: str) -> Iterator[Desk]:
     with served(Slack(channels=[CHANNEL, "leases"])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
-        given |= {"notifyChannels": "sns,slack", "slackChannel": "leases"}
+        given = {"notifyChannels": "sns,slack", "slackChannel": "leases"} | given
         with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:
             yield Desk(cloud, slack, jira)
 
