@@ -5,9 +5,8 @@ import json
 import os
 
 import boto3
-from chalice import Chalice, Response, UnauthorizedError
-
 import work
+from chalice import Chalice, Response, UnauthorizedError
 
 app = Chalice(app_name="bench")
 app.log.setLevel("INFO")

@@ -7,11 +7,10 @@ import logging
 import os
 
 import boto3
+import work
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
-
-import work
 
 logging.getLogger().setLevel(logging.INFO)
 app = FastAPI()

@@ -6,10 +6,9 @@ import logging
 import os
 
 import boto3
+import work
 from apig_wsgi import make_lambda_handler
 from flask import Flask, jsonify, request
-
-import work
 
 logging.getLogger().setLevel(logging.INFO)
 app = Flask(__name__)
