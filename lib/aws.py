@@ -94,7 +94,7 @@ def make_client(
             connect_timeout=connect_timeout_seconds,
             read_timeout=read_timeout_seconds,
             tcp_keepalive=True,
-            # Both are worked out for every call otherwise, a tenth of its time. What a wrong parameter is, the service says too.
+            # Both cost every call a twentieth of its time. The service says what a wrong parameter is, too.
             parameter_validation=False,
             user_agent=USER_AGENT,
             # For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4,

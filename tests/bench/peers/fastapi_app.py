@@ -30,7 +30,7 @@ async def jira(request: Request) -> JSONResponse:
     body = await request.body()
     try:
         work.check(body, request.headers.get("X-Hub-Signature"), secret())
-    except work.BadSignature:
+    except work.BadSignatureError:
         raise HTTPException(401, "unauthenticated") from None
     delivery = request.headers["X-Atlassian-Webhook-Identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)

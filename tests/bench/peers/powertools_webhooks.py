@@ -29,7 +29,7 @@ def jira() -> Response:
     try:
         secret = parameters.get_secret(os.environ["JIRA_WEBHOOK_SECRET_ARN"], max_age=300)
         work.check(body, headers.get("X-Hub-Signature"), secret)
-    except work.BadSignature:
+    except work.BadSignatureError:
         raise UnauthorizedError("unauthenticated") from None
     key = record(delivery={"id": headers["X-Atlassian-Webhook-Identifier"], "body": body.decode()})["key"]
     metrics.add_metric(name="WebhookDelivery", unit=MetricUnit.Count, value=1)
