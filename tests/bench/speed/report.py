@@ -30,7 +30,7 @@ REASONS = {
         "comes after them was made lazy or slim (docs/adr/0010)."
     ),
     "warm": (
-        "Beyond the calls there is what the peers leave out: a log line is scrubbed of e-mail addresses and secrets and told in "
+        "Beyond the calls there is what the peers leave out: a log line is scrubbed of addresses and secrets and told in "
         "Phoenix time, each metric is a record of its own, the record's schema is checked for drift, and the query runs on a "
         "thread beside, so that an enrichment ends after two seconds whatever the network does (docs/adr/0005)."
     ),
