@@ -60,11 +60,11 @@ package: setup ## the Lambda archive, in build/
 load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
-# What users would pick instead, a load tool and plots: in an environment of its own.
 bench: build/bench-venv/installed ## beside a bare client and other libraries: tables, docs/benchmarks.md (QUICK=1 for a look)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
 
+# What users would pick instead, a load tool and plots: in an environment of its own.
 build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/bench/requirements.txt
 	@test -x build/bench-venv/bin/python || $(BENCH_PYTHON) -m venv build/bench-venv
 	build/bench-venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt --requirement tests/bench/requirements.txt

@@ -7,22 +7,23 @@ recompute good. An event that only the queue would keep is refused with 503 then
 
 import functools
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flask
 
 from lib import aws, clock, errors, http, metrics, signatures, startup, wsgi
 from lib.environment import WebhooksEnvironment
-from lib.jira import commits, deliveries
+from lib.jira import deliveries
 from lib.jira.deliveries import Delivery, Ignored, NeedsFetch
-from lib.jira.reading import IssueStore
-from lib.jira.recompute import CorrelationStore
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
 from lib.jira.work_queue import WorkQueue
 from lib.log import Logger, scrub
 from lib.secrets import Secret
+
+if TYPE_CHECKING:
+    from lib.jira.recompute import CorrelationStore
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes at most. Lambda takes 6 MB of event, so that nothing of more arrives on AWS."""
@@ -42,8 +43,6 @@ _work = WorkQueue(aws.make_client("sqs"), _environment.jira_queue_url)
 _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
 _commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
-_issues = IssueStore(_dynamodb, _environment.jira_issues_table_name)
-_commits = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
@@ -83,6 +82,8 @@ def jira() -> tuple[flask.Response, int]:
 @app.post("/webhooks/commits")
 def pushes() -> tuple[flask.Response, int]:
     """Link the commits of a push or a pull request to the issues that they name."""
+    from lib.jira import commits  # noqa: PLC0415 - Jira's deliveries, which are most of all, wait for none of this
+
     body = flask.request.get_data()
     signatures.verify_webhook(dict(flask.request.headers), body, _commit_secret)
     told = commits.normalise(_json_of_form(body))
@@ -91,7 +92,7 @@ def pushes() -> tuple[flask.Response, int]:
     linked = commits.keep_known(told, _project_is_known)
     if not linked:
         return _answer("commits", "ignored", reason="no commit names an issue of a known project")
-    touched = _commits.record_commits(linked)
+    touched = _commit_links().record_commits(linked)
     queued = _queue_if_possible(Task(touched=touched))
     return _answer("commits", "stored", commits=len(linked), issue_keys=list(touched), correlation_queued=queued)
 
@@ -130,7 +131,18 @@ def _queue_if_possible(task: Task) -> bool:
 
 
 def _project_is_known(project_key: str) -> bool:
-    return project_key in _environment.jira_projects or _issues.project_is_known(project_key)
+    if project_key in _environment.jira_projects:
+        return True
+    from lib.jira.reading import IssueStore  # noqa: PLC0415 - as above
+
+    return IssueStore(_dynamodb, _environment.jira_issues_table_name).project_is_known(project_key)
+
+
+@functools.cache
+def _commit_links() -> "CorrelationStore":
+    from lib.jira.recompute import CorrelationStore  # noqa: PLC0415 - as above
+
+    return CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 
 
 def _json_of_form(body: bytes) -> bytes:

@@ -62,8 +62,10 @@ VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsa
 _SOURCES = ("handlers", "lib")
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 
-NO_BYTECODE = f"No Python {PYTHON_VERSION} is on PATH: the archive has no bytecode, works the same, and starts at half the speed (docs/adr/0010)."
-
+NO_BYTECODE = (
+    f"No Python {PYTHON_VERSION} is on PATH: the archive has no bytecode, works the same, and starts at half the speed "
+    "(docs/adr/0010)."
+)
 Tell = Callable[[str], None]
 
 

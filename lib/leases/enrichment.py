@@ -4,8 +4,8 @@ One strongly consistent GetItem; on ``ProvisionedThroughputExceededException`` o
 tried again. Every way it can end is an :class:`Enrichment` for the message to be made from, with its log line and its
 metric. The rules of the key, the record, drift and the breaker are in their own modules.
 
-The deadline holds because nothing waits for the network without it: each GetItem runs on a thread of its own, and what
-has not answered in time is left behind. The socket timeouts alone would not do: they start anew at every byte, and name
+The deadline holds because nothing waits for the network without it: each GetItem runs on a thread beside, and what has not
+answered in time is left behind. The socket timeouts alone would not do: they start anew at every byte, and name
 resolution has none::
 
     0 s ─ GetItem ─ throttled ─ 500 ms ─ GetItem …………………… 2 s: FAILED, deadline; the thread ends when it ends
@@ -27,6 +27,8 @@ from lib.leases.breaker import Breaker
 from lib.leases.events import LeaseEvent, LeaseKey, MissingKey, find_lease_key
 from lib.leases.fingerprint import drift_of, fingerprint
 from lib.leases.records import Lease, read_lease
+
+Call = Callable[[], dict[str, Any] | None]
 
 DEADLINE_SECONDS = 2.0
 """All enrichment of one event ends within this."""
@@ -101,6 +103,7 @@ class Enricher:
         self._breaker = breaker or Breaker(monotonic)
         self._monotonic = monotonic
         self._sleep = sleep
+        self._callers = _Callers()
 
     def enrich(self, event: LeaseEvent) -> Enrichment:
         """Read the lease that ``event`` is about. Ends within ``DEADLINE_SECONDS`` and never raises."""
@@ -109,7 +112,7 @@ class Enricher:
             return self._skipped(_reason_of(key), problems=key.problems)
         if not self._breaker.allows():
             return self._skipped(Reason.CIRCUIT_OPEN)
-        query = _Query(self._get_item(key), self._monotonic, self._monotonic() + DEADLINE_SECONDS)
+        query = _Query(self._get_item(key), self._callers, self._monotonic, self._monotonic() + DEADLINE_SECONDS)
         try:
             item = aws.retry_throttled_once(query.run, sleep=self._sleep, on_retry=query.allow_retry)
         except Exception as error:  # the notification goes out whatever happened here
@@ -118,7 +121,7 @@ class Enricher:
         self._breaker.succeeded()
         return self._found(key, item, query) if item else self._not_found(key, query)
 
-    def _get_item(self, key: LeaseKey) -> Callable[[], dict[str, Any] | None]:
+    def _get_item(self, key: LeaseKey) -> Call:
         def get_item() -> dict[str, Any] | None:
             answer = self._client.get_item(
                 TableName=self._table_name,
@@ -180,8 +183,9 @@ class Enricher:
 class _Query:
     """The GetItem of one event, sent once or twice before one deadline."""
 
-    def __init__(self, call: Callable[[], dict[str, Any] | None], monotonic: clock.Monotonic, deadline: float) -> None:
+    def __init__(self, call: Call, callers: "_Callers", monotonic: clock.Monotonic, deadline: float) -> None:
         self._call = call
+        self._callers = callers
         self._monotonic = monotonic
         self._deadline = deadline
         self.latency_ms: float | None = None
@@ -197,7 +201,7 @@ class _Query:
         """
         started = self._monotonic()
         try:
-            return _call_within(self._deadline - started, self._call)
+            return self._callers.call_within(self._deadline - started, self._call)
         finally:
             self.latency_ms = round((self._monotonic() - started) * 1000, 3)
             metrics.milliseconds("EnrichmentQueryLatencyMs", self.latency_ms)
@@ -214,27 +218,51 @@ class _Query:
         metrics.count("EnrichmentThrottleRetry")
 
 
-def _call_within(seconds: float, call: Callable[[], dict[str, Any] | None]) -> dict[str, Any] | None:
-    """The result of ``call``, or DeadlineExceededError after ``seconds``.
+class _Callers:
+    """Threads that make calls which nobody waits for longer than allowed. One that is done serves the next call."""
 
-    The thread touches nothing but the client: one that is left behind must not log or count under the next event's name.
-    """
-    outcome: queue.SimpleQueue[tuple[dict[str, Any] | None, BaseException | None]] = queue.SimpleQueue()
+    def __init__(self) -> None:
+        self._idle: list[_Caller] = []
 
-    def run() -> None:
+    def __del__(self) -> None:
+        for caller in self._idle:
+            caller.calls.put(None)
+
+    def call_within(self, seconds: float, call: Call) -> dict[str, Any] | None:
+        """The result of ``call``, or DeadlineExceededError after ``seconds``.
+
+        The thread touches nothing but the client: one that is left behind must not log or count under the next event's name.
+        """
         try:
-            outcome.put((call(), None))
-        except BaseException as error:
-            outcome.put((None, error))
+            caller = self._idle.pop()
+        except IndexError:
+            caller = _Caller()
+        caller.calls.put(call)
+        try:
+            result, error = caller.outcomes.get(timeout=max(seconds, 0.0))
+        except queue.Empty:
+            caller.calls.put(None)  # left behind: it ends when its call does
+            raise errors.DeadlineExceededError("could not read the lease: no answer within the deadline") from None
+        self._idle.append(caller)
+        if error is not None:
+            raise error
+        return result
 
-    threading.Thread(target=run, name="lease-query", daemon=True).start()
-    try:
-        result, error = outcome.get(timeout=max(seconds, 0.0))
-    except queue.Empty:
-        raise errors.DeadlineExceededError("could not read the lease: no answer within the deadline") from None
-    if error is not None:
-        raise error
-    return result
+
+class _Caller:
+    """One thread. It ends when it is given None for a call."""
+
+    def __init__(self) -> None:
+        self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
+        self.outcomes: queue.SimpleQueue[tuple[dict[str, Any] | None, BaseException | None]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="lease-query", daemon=True).start()
+
+    def _run(self) -> None:
+        while (call := self.calls.get()) is not None:
+            try:
+                self.outcomes.put((call(), None))
+            except BaseException as error:
+                self.outcomes.put((None, error))
 
 
 def _reason_of(key: MissingKey) -> Reason:

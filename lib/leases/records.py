@@ -6,6 +6,7 @@ in ``mistyped``; an unknown status has an unknown shape. Nothing here reads the 
 Source: Innovation Sandbox on AWS 1.2, its schemas of the lease record, versions 1 to 3.
 """
 
+import functools
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -246,5 +247,6 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
 }
 
 
+@functools.cache
 def _snake(name: str) -> str:
     return re.sub(r"[A-Z]", lambda match: "_" + match.group().lower(), name)

@@ -95,7 +95,7 @@ REQUESTS = [
 ]
 
 
-class Seen(Exception):
+class RequestSeenError(Exception):
     """The request was made; it goes no further."""
 
 
@@ -107,10 +107,10 @@ def request_of(service: str, operation: str, parameters: dict[str, Any]) -> tupl
         headers = {name: value for name, value in request.headers.items() if name in STEADY}
         data = request.data.read() if hasattr(request.data, "read") else request.data
         seen.append((request.url, headers, data))
-        raise Seen
+        raise RequestSeenError
 
     client.meta.events.register("before-sign", catch)
-    with pytest.raises(Seen):
+    with pytest.raises(RequestSeenError):
         getattr(client, operation)(**parameters)
     return seen[0]
 

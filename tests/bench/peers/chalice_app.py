@@ -5,9 +5,8 @@ import json
 import os
 
 import boto3
-from chalice import Chalice, Response, UnauthorizedError
-
 import work
+from chalice import Chalice, Response, UnauthorizedError
 
 app = Chalice(app_name="bench")
 app.log.setLevel("INFO")
@@ -27,7 +26,7 @@ def jira():
     request = app.current_request
     try:
         work.check(request.raw_body, request.headers.get("x-hub-signature"), secret())
-    except work.BadSignature:
+    except work.BadSignatureError:
         raise UnauthorizedError("unauthenticated") from None
     delivery = request.headers["x-atlassian-webhook-identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], request.raw_body, delivery)

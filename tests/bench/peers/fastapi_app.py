@@ -7,11 +7,10 @@ import logging
 import os
 
 import boto3
+import work
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
 from mangum import Mangum
-
-import work
 
 logging.getLogger().setLevel(logging.INFO)
 app = FastAPI()
@@ -31,7 +30,7 @@ async def jira(request: Request) -> JSONResponse:
     body = await request.body()
     try:
         work.check(body, request.headers.get("X-Hub-Signature"), secret())
-    except work.BadSignature:
+    except work.BadSignatureError:
         raise HTTPException(401, "unauthenticated") from None
     delivery = request.headers["X-Atlassian-Webhook-Identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)

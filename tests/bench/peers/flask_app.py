@@ -6,10 +6,9 @@ import logging
 import os
 
 import boto3
+import work
 from apig_wsgi import make_lambda_handler
 from flask import Flask, jsonify, request
-
-import work
 
 logging.getLogger().setLevel(logging.INFO)
 app = Flask(__name__)
@@ -29,7 +28,7 @@ def jira():
     body = request.get_data()
     try:
         work.check(body, request.headers.get("X-Hub-Signature"), secret())
-    except work.BadSignature:
+    except work.BadSignatureError:
         return jsonify(error="unauthenticated"), 401
     delivery = request.headers["X-Atlassian-Webhook-Identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)

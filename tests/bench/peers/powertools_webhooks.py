@@ -4,14 +4,13 @@ import json
 import os
 
 import boto3
+import work
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import UnauthorizedError
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities import parameters
 from aws_lambda_powertools.utilities.idempotency import DynamoDBPersistenceLayer, IdempotencyConfig, idempotent_function
-
-import work
 
 logger = Logger()
 metrics = Metrics()
@@ -30,7 +29,7 @@ def jira() -> Response:
     try:
         secret = parameters.get_secret(os.environ["JIRA_WEBHOOK_SECRET_ARN"], max_age=300)
         work.check(body, headers.get("X-Hub-Signature"), secret)
-    except work.BadSignature:
+    except work.BadSignatureError:
         raise UnauthorizedError("unauthenticated") from None
     key = record(delivery={"id": headers["X-Atlassian-Webhook-Identifier"], "body": body.decode()})["key"]
     metrics.add_metric(name="WebhookDelivery", unit=MetricUnit.Count, value=1)

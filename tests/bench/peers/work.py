@@ -13,7 +13,7 @@ NO_NEWER_STAMP = (
 )
 
 
-class BadSignature(Exception):
+class BadSignatureError(Exception):
     """The signature is missing or wrong."""
 
 
@@ -21,7 +21,7 @@ def check(body: bytes, signature: str | None, secret: str) -> None:
     """Check an ``X-Hub-Signature``."""
     expected = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, signature or ""):
-        raise BadSignature
+        raise BadSignatureError
 
 
 def store(client, table: str, body: bytes, delivery: str) -> str:

@@ -102,8 +102,8 @@ class Workshop:
             Program(OURS_BARE, ours, (self._folder / "ours-bare", self._runtime)),
             Program(FLOOR, "floor.lambda_handler", (self._folder / "floor", self._runtime), {"FLOOR_CALLS": str(calls)}),
         ]
-        for label, (folder, handler) in _HANDLERS.items():
-            handler = handler.format(job=job.name, entry=_CHALICE_ENTRIES[job.name])
+        for label, (folder, pattern) in _HANDLERS.items():
+            handler = pattern.format(job=job.name, entry=_CHALICE_ENTRIES[job.name])
             programs.append(Program(label, handler, (self._folder / folder, self._runtime), {"PEER_MESSAGES": job.messages}))
         return programs
 

@@ -26,13 +26,13 @@ FLAT = 1.10
 
 REASONS = {
     "cold": (
-        "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before a route can be declared; all that comes "
-        "after them was made lazy or slim (docs/adr/0010)."
+        "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before a route can be declared; all that "
+        "comes after them was made lazy or slim (docs/adr/0010)."
     ),
     "warm": (
-        "Beyond the calls there are what the peers leave out: every log line is scrubbed of e-mail addresses and secrets and told "
-        "in Phoenix time, every metric is a record of its own, and an enrichment runs on a thread of its own so that it "
-        "ends after two seconds whatever the network does (docs/adr/0005)."
+        "Beyond the calls there is what the peers leave out: a log line is scrubbed of addresses and secrets and told in "
+        "Phoenix time, each metric is a record of its own, the record's schema is checked for drift, and the query runs on a "
+        "thread beside, so that an enrichment ends after two seconds whatever the network does (docs/adr/0005)."
     ),
 }
 
@@ -228,12 +228,14 @@ Every figure is a median, and every ratio is of two medians of the same run. In 
 of its own, so that what else the machine does hits all alike. CPU is the processor time of the program's process, which others
 disturb little; wall is the time until the answer.
 
-- **The floor** is a bare boto3 client that makes the very AWS calls that Switchboard's function makes for the event, recorded
-  before, and does nothing else: no signature, no decision, no log line.
-- **The peers** (tests/bench/peers) do the same job with the libraries that people use: the signature over the raw body, the version
-  and HEAD each under its condition, a message on the queue; the lease, a claim, the publication. Each as its library's documentation has it.
+- **The floor** is a bare boto3 client that makes the very AWS calls that Switchboard's function makes for the event,
+  recorded before, and does nothing else: no signature, no decision, no log line.
+- **The peers** (tests/bench/peers) do the same job with the libraries that people use, each as its documentation has it: the
+  signature over the raw body, the version and HEAD each under its condition, a message on the queue; the lease, a claim,
+  the publication.
 - Every program runs under Lambda's own runtime client, sees its own packages and the runtime's and no others, and has
-  bytecode (Switchboard once more without). AWS is a stub that answers at once and always the same, without TLS: an engine would add its own time.
+  bytecode (Switchboard once more without). AWS is a stub that answers at once and always the same, without TLS: an
+  engine would add its own time.
 - Cold start is from the start of the process until the answer is posted to the Runtime API.
 - Calls, units and growth are told by DynamoDB Local (`ConsumedCapacity`, indexes included).
 """

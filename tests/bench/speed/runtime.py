@@ -72,15 +72,14 @@ class Process:
             "LANG": "en_US.UTF-8",
             "TZ": ":UTC",
         }
-        self._output = open(os.devnull, "wb") if "BENCH_OUTPUT" not in os.environ else open(os.environ["BENCH_OUTPUT"], "ab")
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
             archives.command(handler),
             cwd=path[0],
             env={**variables, **environment},
             stdin=subprocess.DEVNULL,
-            stdout=self._output,
-            stderr=self._output,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
 
     def invoke(self, event: bytes) -> Took:
@@ -116,7 +115,6 @@ class Process:
         if self._connection is not None:
             self._connection.close()
         self._listener.close()
-        self._output.close()
 
     def _cpu_ns(self) -> int:
         """Processor time of all threads, ended ones too: clock_getcpuclockid(3)."""

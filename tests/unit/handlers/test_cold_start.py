@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -33,10 +34,15 @@ VARIABLES = {
 
 def heavy_imports_of(entry_point: str, **variables: str) -> set[str]:
     """Which of the heavy packages a new process has loaded once the entry point is imported."""
-    script = f"import json, sys; import handlers.{entry_point}; print(json.dumps(sorted(sys.modules)))"
+    return HEAVY & set(told_after(f"import handlers.{entry_point}", "sorted(sys.modules)", **variables))
+
+
+def told_after(statement: str, expression: str, **variables: str) -> Any:
+    """What an expression comes to in a new process after a statement."""
+    script = f"import json, sys; {statement}; print(json.dumps({expression}))"
     environment = {**os.environ, **VARIABLES, **variables}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=True)
-    return HEAVY & set(json.loads(done.stdout))
+    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -53,3 +59,32 @@ def test_the_health_function_imports_flask_only() -> None:
 
 def test_the_shuttle_function_imports_flask_only() -> None:
     assert heavy_imports_of("shuttle") == {"flask", "jinja2", "werkzeug"}
+
+
+def test_the_webhooks_function_imports_for_a_delivery_nothing_that_only_a_push_needs() -> None:
+    variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
+    loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
+    assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.reading", "lib.jira.recompute"} & set(loaded)
+
+
+ENTRY_POINTS = ["notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"]
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_the_garbage_collector_is_on_once_an_entry_point_is_imported_and_passes_over_what_that_loaded(entry_point: str) -> None:
+    variables = {
+        "AWS_LAMBDA_FUNCTION_NAME": "function",
+        "ARTIFACT_BUCKET_NAME": "artifacts",
+        "JIRA_QUEUE_URL": "https://sqs.test/work",
+        "APPROVAL_QUEUE_URL": "https://sqs.test/approvals",
+        "HISTORY_DAYS": "365",
+    }
+    collects, frozen = told_after(
+        f"import gc, handlers.{entry_point}", "[gc.isenabled(), gc.get_freeze_count()]", NOTIFY_CHANNELS="sns", **variables
+    )
+    assert collects
+    assert frozen > 10_000
+
+
+def test_the_garbage_collector_stays_on_where_no_function_runs() -> None:
+    assert told_after("import gc, handlers.commands", "gc.isenabled()") is True

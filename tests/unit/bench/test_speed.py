@@ -1,0 +1,111 @@
+"""The benchmark's own parts: what it says of figures, and that a program is started, asked and timed. Nothing is timed here."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.bench.speed import archives, report, samples
+from tests.bench.speed.aws_stub import AwsStub
+from tests.bench.speed.growth import Cost
+from tests.bench.speed.metering import Meter
+from tests.bench.speed.programs import FLOOR, OURS, PEERS
+from tests.bench.speed.runtime import Process, ProgramError, Took
+
+
+def took(milliseconds: float) -> list[Took]:
+    return [Took(wall_ms=milliseconds + more, cpu_ms=milliseconds + more, answer=b"") for more in (-1, 0, 1)]
+
+
+def results(ours: float, peer: float = 150, growth: float = 12) -> report.Results:
+    times = {OURS: took(ours), FLOOR: took(100), **{label: took(peer) for label in PEERS}}
+    return report.Results(
+        machine=dict.fromkeys(("date", "machine", "load", "python", "commit"), "-"),
+        cold={"webhooks": times},
+        warm={"webhook delivery": times},
+        consumed={"webhooks": {OURS: Meter(2, 12), **{label: Meter(2, 12) for label in PEERS}}},
+        growth={"issues": [Cost("record", 10, 2, 12, 4, 9), Cost("record", 1000, 2, growth, 4, 9)]},
+    )
+
+
+def verdicts(measured: report.Results) -> list[str]:
+    return [verdict for table in report.tables(measured) for verdict in table.verdicts]
+
+
+def test_what_is_fast_and_flat_enough_is_said_to_be_and_needs_no_reason() -> None:
+    said = verdicts(results(ours=103))
+
+    assert not [verdict for verdict in said if "missed" in verdict or verdict.startswith("Why")]
+    assert len([verdict for verdict in said if "met" in verdict]) == 10
+
+
+def test_what_is_missed_is_said_with_its_figure_and_the_reason() -> None:
+    said = verdicts(results(ours=160))
+
+    assert "wall: at most 1.04× the floor: missed, 1.60×" in said
+    assert "wall: below every peer: missed, the best is Chalice at 1.50×" in said
+    assert f"Why: {report.REASONS['cold']}" in said
+
+
+def test_units_that_grow_are_missed() -> None:
+    assert "calls and units flat: missed, the worst grows 2.00×" in verdicts(results(ours=100, growth=24))
+
+
+def test_the_page_has_every_table_with_ours_in_bold() -> None:
+    page = report.page(results(ours=103), quick=False)
+
+    assert page.count("\n## ") == 5  # four tables, and how to do it again
+    assert f"| **{OURS}** | **103** | **1.03** | **102 to 104** |" in page
+    assert "`make bench` wrote this page" in page
+
+
+PROGRAM = """
+import json, urllib.request, os
+def lambda_handler(event, context):
+    if event.get("fail"):
+        raise ValueError("as asked")
+    request = urllib.request.Request(os.environ["AWS_URL"], b"{}", {"X-Amz-Target": "DynamoDB_20120810.GetItem"})
+    return {"item": json.load(urllib.request.urlopen(request))["Item"]["uuid"]}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> list[Path]:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    return [tmp_path, *(Path(entry) for entry in sys.path if entry.endswith("site-packages"))]
+
+
+def test_a_program_answers_its_events_and_the_stub_tells_what_it_called(path: list[Path]) -> None:
+    with AwsStub() as stub:
+        process = Process("program.lambda_handler", path, {"AWS_URL": stub.url})
+        try:
+            first, second = process.first_answer(b"{}"), process.invoke(b"{}")
+        finally:
+            process.end()
+        calls = stub.calls()
+
+    assert samples.LEASE_ITEM["uuid"]["S"].encode() in first.answer
+    assert second.answer == first.answer
+    assert first.cpu_ms > second.cpu_ms > 0
+    assert calls == {"DynamoDB_20120810.GetItem": 2}
+
+
+def test_a_program_that_fails_is_no_figure(path: list[Path]) -> None:
+    process = Process("program.lambda_handler", path, {"AWS_URL": "http://127.0.0.1:9"})
+    try:
+        with pytest.raises(ProgramError, match="as asked"):
+            process.invoke(b'{"fail": true}')
+    finally:
+        process.end()
+
+
+def test_an_archive_has_what_a_package_needs_and_bytecode_if_asked_for(tmp_path: Path) -> None:
+    needed = archives.closure(["jinja2"])
+    assert set(needed) == {"jinja2", "markupsafe"}
+
+    archives.build(tmp_path / "with", needed)
+    archives.build(tmp_path / "without", needed, bytecode=False)
+
+    assert list((tmp_path / "with").rglob("*.pyc"))
+    assert not list((tmp_path / "without").rglob("*.pyc"))
+    assert (tmp_path / "without" / "jinja2" / "environment.py").exists()
