@@ -32,7 +32,7 @@ dev: setup ## the local cloud on fixed ports, until Ctrl-C
 
 test: setup ## the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## stores and claims on a real DynamoDB engine
 	@$(BIN)/python -m pytest tests/dynamodb_local

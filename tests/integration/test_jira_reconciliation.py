@@ -14,6 +14,8 @@ PROJECT, ISSUES = "SWEEP", 5000
 FAULTY, FEW = "FAULT", 300
 """Three pages: enough to fail half-way, and quick to sweep again and again."""
 
+pytestmark = pytest.mark.timeout(900)  # moto stores thousands of issues for minutes, more beside other tests
+
 
 @pytest.fixture(scope="module")
 def jira() -> Iterator[str]:

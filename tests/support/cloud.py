@@ -43,7 +43,7 @@ class Cloud:
             region_name=self.region,
             aws_access_key_id="test",
             aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=300),
+            config=Config(retries={"total_max_attempts": 1}, read_timeout=900),
         )
 
     def put_lease(self, lease: Mapping[str, Any]) -> None:
