@@ -34,7 +34,7 @@ def claims(client: Any, table: str, now: datetime = NOW) -> Claims:
 
 def storm(client: Any, table: str, event: str, now: datetime = NOW) -> list[Claim]:
     """What ``THREADS`` claims on one key at the same moment come to."""
-    contender = claims(client, table, now)
+    contender = claims(WireClient(client), table, now)
     found = at_once([lambda: contender.claim(event, "sns", uuid.uuid4().hex)] * THREADS)
     assert all(isinstance(claim, Claim) for claim in found), found
     return found
@@ -89,7 +89,7 @@ def test_of_those_who_find_a_failed_claim_one_tries_again(engine: Any, table: st
 def test_what_is_done_while_others_claim_is_never_won_again(engine: Any, table: str) -> None:
     [holder] = winners(storm(engine, table, "event#1"))
     own = claims(engine, table)
-    late = claims(engine, table, NOW + LEASE)
+    late = claims(WireClient(engine), table, NOW + LEASE)
 
     def take_over(number: int) -> Verdict:
         return late.claim("event#1", "sns", f"late-{number}").verdict

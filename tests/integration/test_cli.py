@@ -82,6 +82,7 @@ def test_health_tries_what_the_health_function_tries(cloud: Cloud) -> None:
         "lease_table": "ok",
         "jira_issues_table": "ok",
         "operations_table": "ok",
+        "shuttle_table": "ok",
         "secrets": "ok",
         "jira": "ok",
     }

@@ -1,4 +1,4 @@
-"""One world for each process that runs these tests: a flow's every run has keys of its own."""
+"""One world for each file of these tests: a flow's every run has keys of its own. What it patches must not outlast it."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.fault_world import World, fault_world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     with fault_world() as made:
         yield made
