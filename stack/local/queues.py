@@ -15,6 +15,9 @@ from typing import Any
 from stack.local.invocations import Invoker
 
 _POLL_SECONDS = 0.1
+_IDLE_POLL_SECONDS = 0.5
+"""After :data:`_BUSY_SECONDS` without a message: a cloud that nobody uses should cost its machine little."""
+_BUSY_SECONDS = 3.0
 _COME_BACK_SECONDS = 1
 _RECEIVE_LIMIT = 10
 
@@ -58,13 +61,16 @@ class QueueBridge:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        last_message = time.monotonic()
         while not self._stopping.is_set():
             try:
                 messages = self._collect()
                 if messages:
                     self._process(messages)
+                    last_message = time.monotonic()
                 else:
-                    self._stopping.wait(_POLL_SECONDS)
+                    is_busy = time.monotonic() - last_message < _BUSY_SECONDS
+                    self._stopping.wait(_POLL_SECONDS if is_busy else _IDLE_POLL_SECONDS)
             except Exception as error:  # a bridge must outlive one bad poll
                 if not self._stopping.is_set():
                     print(f"local cloud: polling for {self._source.function} failed: {error}", file=sys.stderr)

@@ -115,7 +115,7 @@ def machine() -> dict[str, str]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "machine": f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()} {platform.release()}",
+        "machine": f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}",
         "load": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
         "commit": package.git_sha()[:12] + ("" if _is_clean() else ", with changes"),
