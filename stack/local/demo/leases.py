@@ -86,8 +86,14 @@ def _show_notifications(stage: Stage, sent: dict[str, str], told: dict[str, dict
     stage.console.print(table)
 
 
-def _show_measures(cloud: LocalCloud, stage: Stage, events: int) -> None:
+def _logged(cloud: LocalCloud, events: int) -> list[dict[str, Any]] | None:
+    """The function's log lines once the last line of each event is there: it is written after the notification went out."""
     records = log_records(cloud, "notification")
+    return records if sum(record.get("message") == "lease_event" for record in records) >= events else None
+
+
+def _show_measures(cloud: LocalCloud, stage: Stage, events: int) -> None:
+    records = until(lambda: _logged(cloud, events), 10) or log_records(cloud, "notification")
     latencies = [float(value) for record in records for value in record.get("EnrichmentQueryLatencyMs", ())]
     stage.heading(f"EnrichmentQueryLatencyMs, {len(latencies)} queries")
     stage.console.print(
