@@ -118,21 +118,16 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        now = self._now()
-        return self._table.update(
-            Update(
-                operation.session_id,
-                operation.key,
-                "SET posted_at = :now, updated_at = :now, expires_at = :ttl ADD posts :one",
-                "#status = :pending AND claim_owner = :owner AND claim_expires_at > :until",
-                {
-                    **_statuses("pending"),
-                    ":owner": {"S": owner},
-                    ":until": {"S": clock.canonical(until)},
-                    ":one": {"N": "1"},
-                    **self._times(now),
-                },
-            )
+        return self._change(
+            operation,
+            "SET posted_at = :now, updated_at = :now, expires_at = :ttl ADD posts :one",
+            "#status = :pending AND claim_owner = :owner AND claim_expires_at > :until",
+            {
+                **_statuses("pending"),
+                ":owner": {"S": owner},
+                ":until": {"S": clock.canonical(until)},
+                ":one": {"N": "1"},
+            },
         )
 
     def mark_success(self, operation: OperationId, jira_key: str) -> str:
@@ -223,20 +218,16 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        return self._table.update(
-            Update(
-                operation.session_id,
-                operation.key,
-                "SET next_look_at = :look_at, updated_at = :now, expires_at = :ttl ADD looks :one",
-                "#status = :unknown AND looks = :looks",
-                {
-                    **_statuses("unknown"),
-                    ":looks": {"N": str(looks)},
-                    ":one": {"N": "1"},
-                    ":look_at": {"S": clock.canonical(next_look_at)},
-                    **self._times(self._now()),
-                },
-            )
+        return self._change(
+            operation,
+            "SET next_look_at = :look_at, updated_at = :now, expires_at = :ttl ADD looks :one",
+            "#status = :unknown AND looks = :looks",
+            {
+                **_statuses("unknown"),
+                ":looks": {"N": str(looks)},
+                ":one": {"N": "1"},
+                ":look_at": {"S": clock.canonical(next_look_at)},
+            },
         )
 
     def release(self, operation: OperationId, error: str, *, owner: str) -> bool:
@@ -245,14 +236,11 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        return self._table.update(
-            Update(
-                operation.session_id,
-                operation.key,
-                "SET claim_expires_at = :now, error_message = :error, updated_at = :now, expires_at = :ttl REMOVE posted_at",
-                "#status = :pending AND claim_owner = :owner",
-                {**_statuses("pending"), ":owner": {"S": owner}, ":error": _error(error), **self._times(self._now())},
-            )
+        return self._change(
+            operation,
+            "SET claim_expires_at = :now, error_message = :error, updated_at = :now, expires_at = :ttl REMOVE posted_at",
+            "#status = :pending AND claim_owner = :owner",
+            {**_statuses("pending"), ":owner": {"S": owner}, ":error": _error(error)},
         )
 
     def request_retry(self, operation: OperationId, by: str) -> bool:
@@ -261,14 +249,11 @@ class JiraOperationStore:
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        return self._table.update(
-            Update(
-                operation.session_id,
-                operation.key,
-                "SET retry_by = :by, updated_at = :now, expires_at = :ttl",
-                "#status = :failed",
-                {**_statuses("failed"), ":by": {"S": by}, **self._times(self._now())},
-            )
+        return self._change(
+            operation,
+            "SET retry_by = :by, updated_at = :now, expires_at = :ttl",
+            "#status = :failed",
+            {**_statuses("failed"), ":by": {"S": by}},
         )
 
     def get_operation(self, operation: OperationId) -> Operation | None:
@@ -326,6 +311,11 @@ class JiraOperationStore:
             state=SessionState.FAILED,
             now=self._now(),
         )
+
+    def _change(self, operation: OperationId, expression: str, condition: str, values: Item) -> bool:
+        """Change the operation alone, and its times with it; False if ``condition`` does not hold."""
+        values = {**values, **self._times(self._now())}
+        return self._table.update(Update(operation.session_id, operation.key, expression, condition, values))
 
     def _settle(
         self, operation: OperationId, update: str, condition: str, values: Item, *, state: SessionState, now: datetime
