@@ -1,0 +1,16 @@
+"""Whatever has the shape of a secret is blanked: the look for marks before it lets none through."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lib import log
+
+SHAPES = [shape for _, shape in log._SHAPES] + [log._TWO_UUIDS]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(data=st.data())
+def test_no_secret_of_any_shape_is_left_in_a_line(shape: str, data: st.DataObject) -> None:
+    secret = data.draw(st.from_regex(shape, fullmatch=True))
+    assert log.scrub(f"before {secret} after").startswith("before [redacted]")
