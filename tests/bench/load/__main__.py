@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tests.bench.load import events, http_load, memory, report
-from tests.bench.load.aws_stub import AwsStub
+from tests.bench import events
+from tests.bench.aws_stub import AwsStub
+from tests.bench.load import http_load, memory, report
 
 SECONDS, INVOCATIONS = 120, 50_000
 QUICK_SECONDS, QUICK_INVOCATIONS = 15, 2_000
@@ -37,7 +38,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help=f"{QUICK_SECONDS} s and {QUICK_INVOCATIONS:,} invocations")
     parser.add_argument("--seconds", type=int, help=f"of load on the local cloud; 0 for none (default {SECONDS})")
     parser.add_argument("--invocations", type=int, help=f"of each function; 0 for none (default {INVOCATIONS:,})")
-    parser.add_argument("--only", nargs="+", choices=events.ENVIRONMENTS, default=list(events.ENVIRONMENTS), help="functions")
+    parser.add_argument("--only", nargs="+", choices=events.ENTRY_POINTS, default=events.ENTRY_POINTS, help="functions")
     parser.add_argument("--write", action="store_true", help="write docs/load.md, as a run without options does")
     asked = parser.parse_args(arguments)
     asked.write = asked.write or not (sys.argv[1:] if arguments is None else arguments)

@@ -8,7 +8,8 @@ import os
 
 from locust import FastHttpUser, constant, task
 
-from tests.bench.load import events
+from tests.bench import events
+from tests.support.http_events import signature
 
 SECRET = os.environ["LOAD_SECRET"]
 AWS_URL = os.environ["LOAD_AWS_URL"]
@@ -61,7 +62,7 @@ class Senders(FastHttpUser):
                 answer.failure(f"{answer.status_code}: {answer.text[:200]}")
 
     def _post(self, path: str, body: str) -> None:
-        headers = {"Content-Type": "application/json", "X-Hub-Signature-256": events.signature(SECRET, body)}
+        headers = {"Content-Type": "application/json", **signature(SECRET, body)}
         with self.client.post(path, data=body, headers=headers, name=f"POST {path}", catch_response=True) as answer:
             if answer.status_code != 202 or answer.json()["status"] not in {"stored", "accepted", "superseded"}:
                 answer.failure(f"{answer.status_code}: {(answer.text or '')[:200]}")

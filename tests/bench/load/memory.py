@@ -1,6 +1,6 @@
 """One function's process, under Lambda's own runtime client, through tens of thousands of invocations, its memory sampled.
 
-No HTTP API and no engine stand in between: events come by the Runtime API and AWS is :mod:`tests.bench.load.aws_stub`, so that
+No HTTP API and no engine stand in between: events come by the Runtime API and AWS is :mod:`tests.bench.aws_stub`, so that
 nothing grows but the function itself.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec
-from tests.bench.load import events
+from tests.bench import events
 
 SAMPLE_EVERY = 1_000
 WARM_UP = 5_000
@@ -79,7 +79,7 @@ def measure(entry_point: str, invocations: int, aws_url: str, on_progress: Calla
             handler=f"handlers.{entry_point}.lambda_handler",
             timeout_seconds=60,
             memory_mb=512,
-            environment={"POWERTOOLS_SERVICE_NAME": entry_point, **events.ENVIRONMENTS[entry_point]},
+            environment=events.environment(entry_point, aws_url),
             log_group=entry_point,
             log_format="JSON",
             role_arn="arn:aws:iam::123456789012:role/load",

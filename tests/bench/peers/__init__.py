@@ -1,6 +1,7 @@
-"""What somebody else would build: the webhook and the notification, small and with other libraries.
+"""What somebody else would build with other libraries, each module written as its library's documentation writes it.
 
-Each is a module of its own, written as its library's documentation writes it, and does the same job: check the signature
-over the raw body, store the version and HEAD each under its condition, leave a message on the queue; read the lease, claim
-the event, publish. What is no library's business is in ``work.py``, the same for all.
+The webhook and the notification are built whole: check the signature over the raw body, store the version and HEAD each under
+its condition, leave a message on the queue; read the lease, claim the event, publish. What is no library's business is in
+``work.py``, the same for all. Of the other functions there is ``least_*.py``: what starts with the library, makes the AWS
+calls that Switchboard's own function makes, and decides nothing. A peer that did the job would take longer.
 """

@@ -37,19 +37,10 @@ def jira():
 
 def enrich(event: dict) -> dict:
     """Read the lease, and say so."""
-    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_NAME"], event)
-    app.log.info("lease_read %s", lease.get("status"))
-    return lease
+    return work.enrich(dynamodb, event, app.log.info)
 
 
 @app.on_cw_event({"source": ["InnovationSandbox-test"]})
 def notify(event):
     """Tell of one event, once."""
-    told = event.to_dict()
-    lease = enrich(told)
-    table = os.environ["OPERATIONS_TABLE_NAME"]
-    if not work.claim(dynamodb, table, told["id"]):
-        return {"status": "duplicate"}
-    messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **work.notice(told, lease))
-    work.complete(dynamodb, table, told["id"])
-    return {"status": "sent"}
+    return work.notify(dynamodb, messages, event.to_dict(), app.log.info)

@@ -41,20 +41,7 @@ async def jira(request: Request) -> JSONResponse:
 
 def enrich(event: dict) -> dict:
     """Read the lease, and say so."""
-    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_NAME"], event)
-    logging.info("lease_read %s", lease.get("status"))
-    return lease
-
-
-def notify(event: dict) -> dict:
-    """Tell of one event, once."""
-    lease = enrich(event)
-    table = os.environ["OPERATIONS_TABLE_NAME"]
-    if not work.claim(dynamodb, table, event["id"]):
-        return {"status": "duplicate"}
-    messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **work.notice(event, lease))
-    work.complete(dynamodb, table, event["id"])
-    return {"status": "sent"}
+    return work.enrich(dynamodb, event, logging.info)
 
 
 mangum = Mangum(app, lifespan="off")
@@ -62,4 +49,4 @@ mangum = Mangum(app, lifespan="off")
 
 def lambda_handler(event, context):
     """Answer a request or an event."""
-    return notify(event) if "detail-type" in event else mangum(event, context)
+    return work.notify(dynamodb, messages, event, logging.info) if "detail-type" in event else mangum(event, context)

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -90,6 +91,24 @@ def lease_of(client, table: str, event: dict) -> dict:
     item = client.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
     read = TypeDeserializer().deserialize
     return {name: read(value) for name, value in item.items()}
+
+
+def enrich(client, event: dict, log) -> dict:
+    """Read the lease, and say so."""
+    lease = lease_of(client, os.environ["LEASE_TABLE_NAME"], event)
+    log("lease_read %s", lease.get("status"))
+    return lease
+
+
+def notify(client, messages, event: dict, log) -> dict:
+    """Tell of one event, once."""
+    lease = enrich(client, event, log)
+    table = os.environ["OPERATIONS_TABLE_NAME"]
+    if not claim(client, table, event["id"]):
+        return {"status": "duplicate"}
+    messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **notice(event, lease))
+    complete(client, table, event["id"])
+    return {"status": "sent"}
 
 
 def claim(client, table: str, event_id: str) -> bool:

@@ -16,9 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tests.bench.aws_stub import AwsStub
 from tests.bench.speed import archives, cold, growth, metering, plot, report, warm
-from tests.bench.speed.aws_stub import AwsStub
-from tests.bench.speed.programs import FLOOR, NOTIFICATION, OURS_BARE, WEBHOOKS, Job, Program, Workshop
+from tests.bench.speed.programs import FLOOR, NOTIFICATION, OTHERS, OURS_BARE, WEBHOOKS, Job, Program, Workshop
 from tests.support import dynamodb_local
 
 
@@ -72,7 +72,7 @@ def measure(plan: Plan, console: Console) -> report.Results:
 
         shop = Workshop(Path(folder) / "programs", stub.url, tell)
         programs = {job: shop.programs(job) for job in (WEBHOOKS, NOTIFICATION)}
-        for job, some in programs.items():
+        for job, some in (programs | {job: shop.programs(job) for job in OTHERS}).items():
             with _bar(progress, f"cold start: {job.name}", len(some) * (plan.cold_rounds + 1)) as done:
                 results.cold[job.name] = cold.measure(some, job, stub.url, plan.cold_rounds, done)
         for name, job, some in (

@@ -14,7 +14,7 @@ from typing import Any
 import botocore.session
 
 from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE
-from tests.bench.speed import aws_stub, samples
+from tests.bench import aws_stub
 from tests.bench.speed.programs import Job, Program
 from tests.support.tables import create_table
 
@@ -52,7 +52,7 @@ def make_tables(client: Any) -> None:
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
     )
-    client.put_item(TableName="leases", Item=samples.LEASE_ITEM)
+    client.put_item(TableName="leases", Item=aws_stub.LEASE_ITEM)
 
 
 def of_an_event(program: Program, job: Job, engine: str, first: int, events: int = 5) -> Meter:
@@ -82,7 +82,7 @@ def _forwarder(engine: str, meter: Meter) -> type[BaseHTTPRequestHandler]:
             target = self.headers.get("x-amz-target", "")
             if not target.startswith("DynamoDB"):
                 _, content, kind = aws_stub.answer(target, body)
-                self._tell(200, kind, content)
+                self._tell(200, kind, content or b"")
                 return
             asked = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "INDEXES"}).encode()
             headers = {name: self.headers[name] for name in ("Authorization", "X-Amz-Date", "X-Amz-Target", "Content-Type")}

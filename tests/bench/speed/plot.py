@@ -16,7 +16,7 @@ def write(results: Results, path: Path) -> None:
     mpl.rcParams["svg.hashsalt"] = "switchboard"  # the same figures give the same file
     from matplotlib import pyplot
 
-    panels = [(f"cold start: {name}", took, COLD_TARGETS[name], "wall") for name, took in results.cold.items()]
+    panels = [(f"cold start: {name}", took, COLD_TARGETS.get(name), "wall") for name, took in results.cold.items()]
     panels += [(f"warm: {name}", took, WARM_TARGETS.get(name), "CPU") for name, took in results.warm.items()]
     figure, axes = pyplot.subplots(len(panels), 1, figsize=(9, 2.4 * len(panels)), constrained_layout=True)
     for axis, (title, took, target, measure) in zip(axes, panels, strict=True):

@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from stack import package
+from tests.bench import events
 from tests.bench.speed import archives, samples
 from tests.bench.speed.runtime import Process
 
@@ -25,21 +26,88 @@ PEERS = (CHALICE, POWERTOOLS, FLASK, FASTAPI)
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One job that all programs do.
+    """One job that several programs do.
 
     Attributes:
         name: the function's name.
         event: makes the event of a number.
-        messages: the service that the message goes out by.
+        peers: the handlers of the peers, ``folder/module.function``, by label.
+        variables: what the peers' environment has for this job.
     """
 
     name: str
     event: Callable[[int], bytes]
-    messages: str
+    peers: Mapping[str, str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, aws_url: str) -> dict[str, str]:
+        """The variables that all programs of the job get, so that none has less to read."""
+        return {
+            **events.environment(self.name, aws_url),
+            "IDEMPOTENCY_TABLE_NAME": "idempotency",
+            "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
+            "POWERTOOLS_LOG_LEVEL": "INFO",
+            "AWS_ENDPOINT_URL": aws_url,
+        }
 
 
-WEBHOOKS = Job("webhooks", samples.webhook, "sqs")
-NOTIFICATION = Job("notification", samples.lease, "sns")
+WEBHOOKS = Job(
+    "webhooks",
+    samples.webhook,
+    {
+        POWERTOOLS: "powertools/powertools_webhooks.lambda_handler",
+        FASTAPI: "fastapi/fastapi_app.lambda_handler",
+        FLASK: "flask/flask_app.lambda_handler",
+        CHALICE: "chalice/chalice_app.app",
+    },
+    {"PEER_MESSAGES": "sqs"},
+)
+NOTIFICATION = Job(
+    "notification",
+    samples.lease,
+    {
+        POWERTOOLS: "powertools/powertools_notification.lambda_handler",
+        FASTAPI: "fastapi/fastapi_app.lambda_handler",
+        FLASK: "flask/flask_app.lambda_handler",
+        CHALICE: "chalice/chalice_app.notify",
+    },
+    {"PEER_MESSAGES": "sns"},
+)
+_HTTP_PEERS = {
+    POWERTOOLS: "powertools/least_powertools_http.lambda_handler",
+    FASTAPI: "fastapi/least_fastapi.lambda_handler",
+    FLASK: "flask/least_flask.lambda_handler",
+    CHALICE: "chalice/least_chalice.app",
+}
+
+
+def _other(name: str, number: int, peers: Mapping[str, str]) -> Job:
+    """A job whose peers do the least; its events are of the kind that the event of ``number`` is."""
+    return Job(name, lambda each: events.payload(name, number + each * events.PERIOD), peers)
+
+
+def _http(name: str, number: int, resource: str) -> Job:
+    job = _other(name, number, _HTTP_PEERS)
+    return replace(job, event=lambda each: json.dumps(samples.whole(json.loads(job.event(each)), resource)).encode())
+
+
+OTHERS = (
+    _http("approvals", 1, "/drafts"),
+    _http("shuttle", 1, "/shuttle/shops/{domain}/jobs"),
+    _http("health", 1, "/health"),
+    # The frameworks for HTTP alone have nothing for a queue or a schedule.
+    _other(
+        "jira_worker",
+        1,  # an issue that was touched
+        {POWERTOOLS: "powertools/least_powertools_sqs.lambda_handler", CHALICE: "chalice/least_chalice.messages"},
+    ),
+    _other(
+        "reconciliation",
+        0,  # what Jira has changed
+        {POWERTOOLS: "powertools/least_powertools.lambda_handler", CHALICE: "chalice/least_chalice.plain"},
+    ),
+)
+"""The other functions: only their cold start is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +115,14 @@ class Program:
     """One way to do a job: where it lies and how it is started."""
 
     label: str
+    job: Job
     handler: str
     path: tuple[Path, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict)
 
     def start(self, aws_url: str) -> Process:
         """Start it, with its AWS calls going to ``aws_url``."""
-        environment = {**samples.ENVIRONMENT, **self.environment, "AWS_ENDPOINT_URL": aws_url}
-        return Process(self.handler, list(self.path), environment)
+        return Process(self.handler, list(self.path), {**self.job.environment(aws_url), **self.variables})
 
 
 # The packages of each peer; everything that a package needs comes with it. Chalice deploys itself without what its command
@@ -66,13 +134,7 @@ _PACKAGES = {
     "flask": ("flask", "apig-wsgi"),
     "chalice": ("chalice",),
 }
-_HANDLERS = {
-    POWERTOOLS: ("powertools", "powertools_{job}.lambda_handler"),
-    FASTAPI: ("fastapi", "fastapi_app.lambda_handler"),
-    FLASK: ("flask", "flask_app.lambda_handler"),
-    CHALICE: ("chalice", "chalice_app.{entry}"),
-}
-_CHALICE_ENTRIES = {"webhooks": "app", "notification": "notify"}
+_PEERS = Path(__file__).parents[1] / "peers"
 
 
 class Workshop:
@@ -86,61 +148,60 @@ class Workshop:
         tell("Switchboard's archive, with bytecode and without")
         shutil.copytree(package.build(folder / "build", python=sys.executable), folder / "ours")
         shutil.copytree(folder / "ours", folder / "ours-bare", ignore=shutil.ignore_patterns("__pycache__"))
-        peers = Path(__file__).parents[1] / "peers"
         for name, packages in _PACKAGES.items():
             tell(f"the archive of {name}")
             needed = packages if name == "chalice" else archives.closure(packages)
             own = [name for name in needed if name not in archives.closure(archives.RUNTIME)]
-            archives.build(folder / name, own, sorted(peers.glob("*.py")))
+            archives.build(folder / name, own, sorted(_PEERS.glob("*.py")))
 
     def programs(self, job: Job) -> list[Program]:
-        """All programs that do ``job``."""
-        calls = self._record(job)
+        """All programs that do ``job``, Switchboard's also without bytecode."""
         ours = f"handlers.{job.name}.lambda_handler"
-        programs = [
-            Program(OURS, ours, (self._folder / "ours", self._runtime)),
-            Program(OURS_BARE, ours, (self._folder / "ours-bare", self._runtime)),
-            Program(FLOOR, "floor.lambda_handler", (self._folder / "floor", self._runtime), {"FLOOR_CALLS": str(calls)}),
+        return [
+            Program(OURS, job, ours, (self._folder / "ours", self._runtime)),
+            Program(OURS_BARE, job, ours, (self._folder / "ours-bare", self._runtime)),
+            *self._others(job, self._record(job)),
         ]
-        for label, (folder, pattern) in _HANDLERS.items():
-            handler = pattern.format(job=job.name, entry=_CHALICE_ENTRIES[job.name])
-            programs.append(Program(label, handler, (self._folder / folder, self._runtime), {"PEER_MESSAGES": job.messages}))
-        return programs
 
     def enrichers(self) -> list[Program]:
         """The programs of the notification, reduced to the enrichment."""
         calls = self._folder / "enrichment-calls.json"
         rounds = json.loads(self._record(NOTIFICATION).read_bytes())
         calls.write_text(json.dumps([[call for call in calls if call[1] == "get_item"] for calls in rounds]))
-        handler = "enrichment_alone.lambda_handler"
-        peers = Path(__file__).parents[1] / "peers"
-        ours = (self._folder / "ours", self._runtime, peers)
-        programs = [
-            Program(OURS, handler, ours, {"ENRICHER": "switchboard"}),
-            Program(FLOOR, "floor.lambda_handler", (self._folder / "floor", self._runtime), {"FLOOR_CALLS": str(calls)}),
+        alone = "enrichment_alone.lambda_handler"
+        ours = Program(OURS, NOTIFICATION, alone, (self._folder / "ours", self._runtime, _PEERS), {"ENRICHER": "switchboard"})
+        floor, *peers = self._others(NOTIFICATION, calls)
+        reduced = [
+            replace(peer, handler=alone, variables={**peer.variables, "ENRICHER": peer.handler.partition(".")[0]})
+            for peer in peers
         ]
-        for label, (folder, peer) in _HANDLERS.items():
-            variables = {"PEER_MESSAGES": "sns", "ENRICHER": peer.format(job="notification", entry="").partition(".")[0]}
-            programs.append(Program(label, handler, (self._folder / folder, self._runtime), variables))
-        return programs
+        return [ours, floor, *reduced]
+
+    def _others(self, job: Job, calls: Path) -> list[Program]:
+        """The floor, and then the peers."""
+        variables = {**job.variables, "RECORDED_CALLS": str(calls)}
+        handlers = {FLOOR: "floor/floor.lambda_handler"} | dict(job.peers)
+        return [
+            Program(label, job, handler, (self._folder / folder, self._runtime), variables)
+            for label, (folder, _, handler) in ((label, path.partition("/")) for label, path in handlers.items())
+        ]
 
     def _record(self, job: Job) -> Path:
-        events = []
+        """The calls of Switchboard's own function, for a first event and for a later one."""
+        paths = []
         for number in (1, 2):
             path = self._folder / f"{job.name}-{number}.json"
             path.write_bytes(job.event(number))
-            events.append(str(path))
+            paths.append(str(path))
         environment = {
             **os.environ,
-            **samples.ENVIRONMENT,
-            "AWS_ENDPOINT_URL": self._aws_url,
+            **job.environment(self._aws_url),
             "AWS_DEFAULT_REGION": "us-west-2",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
         }
-        command = [sys.executable, "-m", "tests.bench.speed.record", f"handlers.{job.name}", *events]
-        done = subprocess.run(command, cwd=archives.ROOT, env=environment, capture_output=True, check=True)
+        command = [sys.executable, "-m", "tests.bench.speed.record", f"handlers.{job.name}", *paths]
+        done = subprocess.run(command, cwd=archives.ROOT, env=environment, stdout=subprocess.PIPE, check=True)
         calls = self._folder / f"{job.name}-calls.json"
         calls.write_bytes(done.stdout)
-        assert all(json.loads(done.stdout)), "the function made no AWS call"
         return calls

@@ -30,7 +30,7 @@ def main(module: str, *events: str) -> None:
         for event in events:
             rounds.append([])
             handler(json.loads(Path(event).read_bytes()), LambdaContext())
-    print(json.dumps(rounds))
+    print(json.dumps(rounds, default=lambda body: body.read().decode()))  # what goes to S3, which botocore makes a file of
 
 
 if __name__ == "__main__":

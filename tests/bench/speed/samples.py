@@ -1,4 +1,4 @@
-"""The events that the measured programs get, and the environment that Switchboard's functions find.
+"""The events that the measured programs get.
 
 The webhook is an issue as Jira Cloud sends it, some 4 kB with a description and custom fields; the lease and its event are
 those of Innovation Sandbox on AWS.
@@ -8,11 +8,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from tests.support.http_events import signature
-from tests.support.leases import lease_event, lease_item
-
-JIRA_SECRET = "a secret of thirty-two characters"
-LEASE_ITEM = lease_item("Active")
+from tests.bench.aws_stub import SECRET
+from tests.support.http_events import http_event, signature
+from tests.support.leases import lease_event
 
 _TEXT = "The disk of the build machine is full again and builds fail at the step that packs the image. " * 12
 ISSUE: dict[str, Any] = {
@@ -64,9 +62,9 @@ def webhook(number: int = 1) -> bytes:
         "X-Forwarded-For": "192.0.2.1",
         "X-Forwarded-Port": "443",
         "X-Forwarded-Proto": "https",
-        **signature(JIRA_SECRET, text),
+        **signature(SECRET, text),
     }
-    return json.dumps(_request("/webhooks/jira", text, headers)).encode()
+    return json.dumps(whole(http_event("POST", "/webhooks/jira", text, headers), "/webhooks/jira")).encode()
 
 
 def webhook_body(*, issue: int, updated: datetime) -> str:
@@ -76,33 +74,26 @@ def webhook_body(*, issue: int, updated: datetime) -> str:
     return json.dumps({**ISSUE, "timestamp": int(updated.timestamp() * 1000) + 250, "issue": changed})
 
 
-def _request(path: str, body: str, headers: dict[str, str]) -> dict[str, Any]:
-    """A POST as API Gateway hands it over, payload format 1.0, with a route of its own: some frameworks look for that."""
+def whole(event: dict[str, Any], resource: str) -> dict[str, Any]:
+    """A request as API Gateway hands it over, payload format 1.0, under a route of its own: some frameworks look for that."""
+    context = event["requestContext"]
+    named = zip(resource.split("/"), event["path"].split("/"), strict=True)
+    identity = {"sourceIp": "192.0.2.1", "userAgent": "Atlassian Webhook HTTP Client", **context.get("identity", {})}
     return {
-        "version": "1.0",
-        "resource": path,
-        "path": path,
-        "httpMethod": "POST",
-        "headers": headers,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        **event,
+        "resource": resource,
+        "multiValueHeaders": {name: [value] for name, value in event["headers"].items()},
+        "pathParameters": {name[1:-1]: value for name, value in named if name.startswith("{")} or None,
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "abcdef1234",
             "domainName": "abcdef1234.execute-api.us-west-2.amazonaws.com",
-            "httpMethod": "POST",
-            "identity": {"sourceIp": "192.0.2.1", "userAgent": "Atlassian Webhook HTTP Client"},
-            "path": path,
             "protocol": "HTTP/1.1",
-            "requestId": "gateway-1",
-            "resourcePath": path,
-            "stage": "$default",
+            "resourcePath": resource,
+            **context,
+            "identity": identity,
         },
-        "body": body,
-        "isBase64Encoded": False,
     }
 
 
@@ -116,24 +107,3 @@ def lease(number: int = 1) -> bytes:
 def _alert() -> dict[str, Any]:
     event: dict[str, Any] = lease_event()["detail"]
     return {**event, "budget": 250, "totalSpend": 200, "budgetThresholdTriggered": 187.5, "actionRequested": "ALERT"}
-
-
-_ACCOUNT = "us-west-2:123456789012"
-ENVIRONMENT = {
-    "LEASE_TABLE_NAME": "leases",
-    "LEASE_TABLE_ARN": f"arn:aws:dynamodb:{_ACCOUNT}:table/leases",
-    "OPERATIONS_TABLE_NAME": "operations",
-    "IDEMPOTENCY_TABLE_NAME": "idempotency",
-    "NOTIFY_CHANNELS": "sns",
-    "NOTIFICATION_TOPIC_ARN": f"arn:aws:sns:{_ACCOUNT}:notifications",
-    "JIRA_ISSUES_TABLE_NAME": "issues",
-    "ARTIFACT_BUCKET_NAME": "artifacts",
-    "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/work",
-    "HISTORY_DAYS": "365",
-    "JIRA_PROJECTS": "OPS",
-    "JIRA_WEBHOOK_SECRET_ARN": f"arn:aws:secretsmanager:{_ACCOUNT}:secret:jira",
-    "POWERTOOLS_SERVICE_NAME": "bench",
-    "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
-    "POWERTOOLS_LOG_LEVEL": "INFO",
-}
-"""One for all programs, so that none has less to read."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.speed import archives, report, samples
-from tests.bench.speed.aws_stub import AwsStub
+from tests.bench.aws_stub import LEASE_ITEM, AwsStub
+from tests.bench.speed import archives, report
 from tests.bench.speed.growth import Cost
 from tests.bench.speed.metering import Meter
 from tests.bench.speed.programs import FLOOR, OURS, PEERS
@@ -64,7 +64,8 @@ import json, urllib.request, os
 def lambda_handler(event, context):
     if event.get("fail"):
         raise ValueError("as asked")
-    request = urllib.request.Request(os.environ["AWS_URL"], b"{}", {"X-Amz-Target": "DynamoDB_20120810.GetItem"})
+    headers = {"X-Amz-Target": "DynamoDB_20120810.GetItem"}
+    request = urllib.request.Request(os.environ["AWS_URL"], b'{"Key": {"userEmail": {}}}', headers)
     return {"item": json.load(urllib.request.urlopen(request))["Item"]["uuid"]}
 """
 
@@ -84,7 +85,7 @@ def test_a_program_answers_its_events_and_the_stub_tells_what_it_called(path: li
             process.end()
         calls = stub.calls()
 
-    assert samples.LEASE_ITEM["uuid"]["S"].encode() in first.answer
+    assert LEASE_ITEM["uuid"]["S"].encode() in first.answer
     assert second.answer == first.answer
     assert first.cpu_ms > second.cpu_ms > 0
     assert calls == {"DynamoDB_20120810.GetItem": 2}

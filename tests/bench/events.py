@@ -1,21 +1,22 @@
-"""Small events for each function, each unlike the last: what a function kept of one would add up."""
+"""Small events for each function, each unlike the last (what a function kept of one would add up), and the environment that
+the functions find."""
 
 import hashlib
 import hmac
 import itertools
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
 from lib.jira.tasks import Task
-from tests.bench.load.aws_stub import SECRET
-from tests.support.http_events import http_event
+from tests.bench.aws_stub import SECRET
+from tests.support.http_events import http_event, signature
 from tests.support.sqs_events import sqs_event
 
 _ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
-ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
+_ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "notification": {
         "LEASE_TABLE_NAME": "leases",
         "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
@@ -52,6 +53,9 @@ ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
         "ARTIFACT_BUCKET_NAME": "artifacts",
         "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
         "HISTORY_DAYS": "90",
+        "JIRA_PROJECTS": "OPS",
+        "JIRA_EMAIL": "switchboard@sandbox.example",
+        "JIRA_API_TOKEN_ARN": _ARN,
     },
     "shuttle": {"SHUTTLE_TABLE_NAME": "shuttle", "IMPORT_BUCKET_NAME": "imports"},
     "health": {
@@ -61,8 +65,16 @@ ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
         "SHUTTLE_TABLE_NAME": "shuttle",
     },
 }
+ENTRY_POINTS = tuple(_ENVIRONMENTS)
 DEEP_CHECK_EVERY = 500
 """The health function's deep check starts six threads and takes tens of milliseconds; the other events are GET /health."""
+PERIOD = 1000
+"""After so many, the kinds of events come again in the same order."""
+
+
+def environment(entry_point: str, aws_url: str) -> dict[str, str]:
+    """The variables of a function, with Jira at the same address as AWS."""
+    return {"POWERTOOLS_SERVICE_NAME": entry_point, "JIRA_BASE_URL": aws_url, **_ENVIRONMENTS[entry_point]}
 
 
 def lease_event(number: int) -> dict[str, Any]:
@@ -109,13 +121,8 @@ def push(number: int, issues: int) -> str:
     return json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/site"}, "commits": [commit]})
 
 
-def signature(secret: str, body: str) -> str:
-    """The value of X-Hub-Signature-256."""
-    return "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()
-
-
 def _signed(path: str, body: str) -> dict[str, Any]:
-    return http_event("POST", path, body, {"Content-Type": "application/json", "X-Hub-Signature-256": signature(SECRET, body)})
+    return http_event("POST", path, body, {"Content-Type": "application/json", **signature(SECRET, body)})
 
 
 def _notification(number: int) -> dict[str, Any]:
@@ -182,10 +189,14 @@ _MAKERS: Mapping[str, Callable[[int], dict[str, Any]]] = {
 }
 
 
-def payloads(entry_point: str) -> "itertools.chain[bytes]":
+def payload(entry_point: str, number: int) -> bytes:
+    """The event of that number for a function."""
+    return json.dumps(_MAKERS[entry_point](number)).encode()
+
+
+def payloads(entry_point: str) -> Iterator[bytes]:
     """Events for a function, without end."""
-    make = _MAKERS[entry_point]
-    return itertools.chain.from_iterable((json.dumps(make(number)).encode(),) for number in itertools.count())
+    return (payload(entry_point, number) for number in itertools.count())
 
 
 def complaint(entry_point: str, answer: bytes) -> str:
