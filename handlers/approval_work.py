@@ -1,7 +1,7 @@
 """The approvals' part of the Jira worker: the one place that talks to Slack about drafts, and creates issues in Jira.
 
 Put together anew for each invocation, since a claim must outlast the invocation that made it: its lease is the time that
-the invocation has left, and half a minute. Imported by the worker only once a message of the approvals comes; Jira's SDK is
+the invocation has left, and a minute. Imported by the worker only once a message of the approvals comes; Jira's SDK is
 imported only for one that is about an issue.
 """
 
@@ -19,7 +19,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.posting import PreviewPoster
 from lib.approvals.queue import Queue
 from lib.approvals.slack import SlackChat
-from lib.approvals.store import ApprovalStore
+from lib.approvals.store import KEEP, ApprovalStore
 from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import DryRun, FoundIssue, IssueTracker, Marker
 from lib.approvals.worker import ApprovalWorker
@@ -90,7 +90,7 @@ def _worker(parts: Parts, lease: timedelta, connect: Callable[[], IssueTracker],
     )
     poster = PreviewPoster(
         store=store,
-        claims=Claims(parts.dynamodb, environment.operations_table_name, lease=lease),
+        claims=Claims(parts.dynamodb, environment.operations_table_name, lease=lease, keep=KEEP),
         chat=SlackChat(environment.slack_api_url, parts.bot_token),
         channel=environment.approvals_channel,
         jira_base_url=environment.jira_base_url,

@@ -2,7 +2,8 @@
 
 A click's message goes into the queue before the decision is recorded. The other way round, a crash between the two would
 leave an approval that nobody ever acts on; this way it leaves a message that finds no approval and does nothing. The
-worker waits for an approval longer than this function can take to write it.
+worker waits for an approval longer than this function can take to write it. A rejection it does not wait for, so that a
+second message follows the write: the first may have been done before it.
 """
 
 from dataclasses import dataclass
@@ -62,7 +63,8 @@ def is_own(draft: Draft, decision: Decision) -> bool:
     ``requested_by`` is a Slack user ID. Should a drafter put a name or an e-mail address there, the person's names in
     Slack are held against it too, so that a difference of notation does not let everybody through.
     """
-    requested_by = draft.requested_by.strip().removeprefix("<@").removesuffix(">").removeprefix("@").lower()
+    # Slack's own mention is <@U123> or <@U123|ada>.
+    requested_by = draft.requested_by.strip().removeprefix("<@").removesuffix(">").partition("|")[0].removeprefix("@").lower()
     names = {name.lower() for name in (decision.user, *decision.user_names)}
     return requested_by in names or requested_by.partition("@")[0] in names
 
@@ -119,6 +121,8 @@ class ApprovalDesk:
             SwitchboardError: the table or the queue can't be reached. Nothing may be recorded: the person must click again.
         """
         verdict, view = self._decide(decision)
+        if verdict is Verdict.RECORDED and decision.verb is Verb.REJECT:
+            self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
         self._answer(decision, verdict, view)
         return verdict
 

@@ -88,10 +88,12 @@ class PreviewPoster:
         shown = preview.render(view, self._jira_base_url)
         if view.draft is None or shown is None:
             return
+        posted_now = False
         if not view.draft.preview_ts and view.is_current:
             channel = view.draft.draft.channel or self._channel
-            self._once(view, records.POST_PREVIEW, lambda: self._post_and_remember(view, channel, shown))
-        view = self._keep_true(message.session_id, message.draft_hash, shown)
+            posted_now = self._once(view, records.POST_PREVIEW, lambda: self._post_and_remember(view, channel, shown))
+        # What one of before shows is not known: a draft that is submitted again heals it.
+        view = self._keep_true(message.session_id, message.draft_hash, shown if posted_now else None)
         if message.again:
             self._point_out_duplicate(view)
 
@@ -168,10 +170,11 @@ class PreviewPoster:
         if view.draft is not None:
             self._chat.post(view.draft.preview_channel, text, thread_ts=view.draft.preview_ts)
 
-    def _once(self, view: View, operation: str, do: Callable[[], None]) -> None:
+    def _once(self, view: View, operation: str, do: Callable[[], None]) -> bool:
+        """Do it, unless it was done before; whether it was done now."""
         claim = self._claims.claim(view.session_id, records.operation_key(view.draft_hash, operation), self._new_owner())
         if claim.verdict is Verdict.DONE:
-            return
+            return False
         if claim.verdict is Verdict.HELD:
             raise errors.UnavailableError(f"another attempt is at {operation} of session {view.session_id}")
         try:
@@ -180,3 +183,4 @@ class PreviewPoster:
             self._claims.release(claim, type(error).__name__)
             raise
         self._claims.complete(claim)
+        return True

@@ -190,15 +190,15 @@ def _jira_issues(workload: Workload) -> Iterator[Line]:
 def _jira_operations(workload: Workload) -> Iterator[Line]:
     """A claim is taken and completed for each notification, by channel, and for each of a draft's two messages in Slack.
 
-    A draft's own rows, the approval's, the operation's and the session's stay longer than claims do.
+    A draft's own rows, the approval's, the operation's, the session's and those of its messages stay longer than the claims
+    of notifications do.
     """
     unit = _write_units(workload.operation_bytes)
     a_draft = DRAFT_WRITES + DRAFT_WRITES_A_FURTHER_KB * (_write_units(workload.draft_bytes) - 1)
     writes = _leases(workload) * 2 * workload.notify_channels * unit + _drafts(workload) * a_draft
-    claims = workload.lease_share * workload.notify_channels + workload.draft_share * 2
     stored = workload.events_per_day * (
-        claims * workload.operation_bytes * workload.claim_days
-        + workload.draft_share * (workload.draft_bytes + 3 * workload.operation_bytes) * workload.approval_days
+        workload.lease_share * workload.notify_channels * workload.operation_bytes * workload.claim_days
+        + workload.draft_share * (workload.draft_bytes + 5 * workload.operation_bytes) * workload.approval_days
     )
     yield Line("JiraOperations", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
     yield Line("JiraOperations", Meter.DYNAMODB_READ, _drafts(workload) * DRAFT_READS + _HEALTH_CHECKS)

@@ -11,6 +11,7 @@ from lib.approvals.operations import OperationId
 from lib.approvals.wording import Verdict
 from tests.support.approvals import make_draft
 from tests.support.approvals_world import World
+from tests.support.slack_limits import shown
 
 DRAFT = make_draft(title="Fix <this> & that")
 HASH = drafts.draft_hash(DRAFT)
@@ -75,8 +76,30 @@ def test_an_approval_is_queued_recorded_and_answered() -> None:
 def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     world = scene()
     verdict, text = press(world, Verb.REJECT)
-    assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview])
+    # The second one is sent after the decision was written: the worker may have done the first before it.
+    assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview, UpdatePreview])
     assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
+
+
+def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -> None:
+    world = scene()
+    world.worker.handle(PostPreview(session_id="sess-1", draft_hash=HASH))
+    record = world.store.record_decision
+
+    def record_late(*given):
+        for entry in world.queue:  # held back 1 s, and the write takes longer
+            world.worker.handle(entry.message)
+        world.queue.clear()
+        return record(*given)
+
+    world.store.record_decision = record_late
+    press(world, Verb.REJECT)
+    for entry in world.queue:
+        if not isinstance(entry.message, AnswerClick):
+            world.worker.handle(entry.message)
+
+    (posted,) = world.slack.values()
+    assert "Draft rejected" in shown(posted.blocks)
 
 
 def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
@@ -183,6 +206,7 @@ def test_without_a_list_of_approvers_everybody_who_sees_the_preview_may_decide()
     [
         ("U0ANN", ()),
         ("<@U0ANN>", ()),
+        ("<@U0ANN|ann>", ()),
         ("u0ann", ()),
         ("ann", ("ann", "ann.lee")),
         ("@Ann.Lee", ("ann", "ann.lee")),

@@ -113,6 +113,13 @@ def test_a_preview_that_was_decided_on_while_it_was_being_posted_ends_up_true(wo
     assert "Draft approved" in only(world)
 
 
+def test_a_draft_that_is_submitted_again_heals_a_preview_that_shows_an_earlier_state(world) -> None:
+    world.worker.handle(POST)
+    decide(world, approved=False)  # and nobody updated the preview
+    world.worker.handle(POST)
+    assert "Draft rejected" in only(world)
+
+
 def test_an_update_shows_what_is_true_when_it_comes(world) -> None:
     world.worker.handle(POST)
     decide(world, approved=False)

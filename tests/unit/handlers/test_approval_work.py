@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from handlers import approval_work
 from handlers.approval_work import _PatientTracker
 from lib import aws, clock, errors
 from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Decision, Verb
+from lib.approvals.posting import Posted
 from lib.approvals.records import OperationStatus
 from lib.approvals.steps import Policy
 from lib.approvals.store import ApprovalStore
@@ -124,6 +126,21 @@ def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_na
     assert operation.claim_expires_at > ends_at + Policy().post_timeout
     assert operation.status is OperationStatus.FAILED
     assert "jiraBaseUrl, jiraEmail and jiraApiToken must all be set" in (operation.error_message or "")
+
+
+def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
+    worker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = aws.make_client("dynamodb")
+    desk = ApprovalDesk(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
+    draft_hash = desk.submit(make_draft()).draft_hash
+    monkeypatch.setattr(approval_work.SlackChat, "post", lambda *_, **__: Posted("C1", "1.0"))
+
+    answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, Context())
+
+    rows = {row["operation_key"]["S"]: int(row["expires_at"]["N"]) for row in table.scan(TableName=OPERATIONS)["Items"]}
+    assert answer == {"batchItemFailures": []}
+    assert rows[f"OPERATION#{draft_hash}#post_preview"] >= rows["SESSION"]
 
 
 class Token:
