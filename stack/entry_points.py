@@ -82,6 +82,7 @@ def notification(parts: Parts) -> Function:
     secrets = parts.secrets(*_notification_secrets(settings))
     grants = [
         Grant(actions=("dynamodb:GetItem",), resources=(parts.lease_table.arn,)),
+        *_decrypting_leases(settings),
         Grant(actions=("dynamodb:UpdateItem",), resources=(parts.operations.arn,)),
         *([Grant(actions=("sns:Publish",), resources=(parts.topic_arn,))] if uses_sns else []),
         *_reading(secrets.values()),
@@ -321,6 +322,7 @@ def health(parts: Parts) -> Function:
         grants=[
             Grant(actions=("dynamodb:DescribeTable", "dynamodb:GetItem"), resources=(parts.lease_table.arn, *own_tables)),
             Grant(actions=("dynamodb:PutItem", "dynamodb:DeleteItem"), resources=own_tables),
+            *_decrypting_leases(settings),
             *_reading(every_secret),
         ],
         log_retention_days=settings.log_retention_days,
@@ -331,6 +333,15 @@ def health(parts: Parts) -> Function:
 def _reading(secret_arns: Iterable[pulumi.Output[str]]) -> list[Grant]:
     arns = tuple(secret_arns)
     return [Grant(actions=("secretsmanager:GetSecretValue",), resources=arns)] if arns else []
+
+
+def _decrypting_leases(settings: Settings) -> list[Grant]:
+    """DynamoDB decrypts by a customer-managed key on behalf of whoever reads, who must have the right to it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    """
+    key = settings.lease_table_key_arn
+    return [Grant(actions=("kms:Decrypt",), resources=(key,))] if key else []
 
 
 def _storing(bucket: Bucket, *prefixes: str) -> Grant:

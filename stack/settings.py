@@ -42,6 +42,7 @@ class Settings:
     """
 
     lease_table_arn: str = ""
+    lease_table_key_arn: str = ""
     event_bus_name: str = ""
     lease_event_sources: tuple[str, ...] = ("InnovationSandbox-*", "innovation-sandbox")
     console_url: str = ""
@@ -141,6 +142,8 @@ class Settings:
                 complaint = rule(item) if item != "" else None
                 if complaint:
                     raise _wrong(key_of(name), complaint)
+        if self.lease_table_key_arn and not self.lease_table_arn:
+            raise _wrong("leaseTableArn", f"is not set, and {NAMESPACE}:leaseTableKeyArn is of no use without it")
         for name in _REQUIRED:
             if not getattr(self, name):
                 raise _wrong(key_of(name), "must not be empty")
@@ -155,12 +158,12 @@ class Settings:
                 raise _wrong(key, f"is not set, and the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
 
     def _refuse_other_region(self, region: str) -> None:
-        """A function reaches the tables of its own region only."""
-        table_region = self.lease_table_arn.split(":")[3] if self.lease_table_arn else region
-        if region and table_region != region:
-            raise _wrong(
-                "leaseTableArn", f"is of a table in {table_region}, and this stack is in {region}: the two must be one"
-            )
+        """A function reaches the tables of its own region only, and a table's key is in the table's region."""
+        for name, thing in (("lease_table_arn", "table"), ("lease_table_key_arn", "key")):
+            arn = getattr(self, name)
+            own = arn.split(":")[3] if arn else region
+            if region and own != region:
+                raise _wrong(key_of(name), f"is of a {thing} in {own}, and this stack is in {region}: the two must be one")
 
 
 def key_of(field: str) -> str:
@@ -275,6 +278,10 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "lease_table_arn": _matches(
         r"arn:aws[a-z-]*:dynamodb:[a-z]{2}[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}",
         "the ARN of a DynamoDB table, like arn:aws:dynamodb:us-west-2:123456789012:table/LeaseTable",
+    ),
+    "lease_table_key_arn": _matches(
+        r"arn:aws[a-z-]*:kms:[a-z]{2}[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
+        "the ARN of a KMS key (not of an alias), like arn:aws:kms:us-west-2:123456789012:key/<its UUID>",
     ),
     "event_bus_name": _matches(r"[A-Za-z0-9/._-]{1,256}", "the name of an event bus (not its ARN)"),
     "lease_event_sources": _matches(

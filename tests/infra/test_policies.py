@@ -89,6 +89,25 @@ def test_an_existing_lease_table_is_granted_by_its_own_arn() -> None:
     assert grants_of(declare({"leaseTableArn": arn}), "notification")["dynamodb:GetItem",] == [arn]
 
 
+@pytest.mark.parametrize("entry_point", ["notification", "health"])
+def test_who_reads_leases_may_decrypt_by_the_key_of_an_existing_lease_table(entry_point: str) -> None:
+    arn = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
+    key = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
+
+    with_key = grants_of(declare({"leaseTableArn": arn, "leaseTableKeyArn": key}), entry_point)
+
+    assert with_key.pop(("kms:Decrypt",)) == [key]
+    assert with_key == grants_of(declare({"leaseTableArn": arn}), entry_point)
+
+
+def test_nobody_else_may_decrypt_by_the_key_of_the_lease_table() -> None:
+    arn = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
+    key = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
+    graph = declare({"leaseTableArn": arn, "leaseTableKeyArn": key})
+
+    assert {role.name for role in graph.all(ROLE_POLICY) if key in role.inputs["policy"]} == {"notification", "health"}
+
+
 def test_the_webhooks_role_has_exactly_these_grants() -> None:
     graph = declare(JIRA_CONFIG, JIRA_SECRETS)
     issues = graph.arn(TABLE, "JiraIssues")

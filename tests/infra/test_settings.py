@@ -16,6 +16,9 @@ WRONG_VALUES = [
     ("leaseTableArn", "LeaseTable", "must be the ARN of a DynamoDB table"),
     ("leaseTableArn", "arn:aws:s3:us-west-2:123456789012:table/LeaseTable", "must be the ARN of a DynamoDB table"),
     ("leaseTableArn", "arn:aws:dynamodb:us-west-2:1234:table/LeaseTable", "must be the ARN of a DynamoDB table"),
+    ("leaseTableKeyArn", "alias/leases", "must be the ARN of a KMS key"),
+    ("leaseTableKeyArn", "arn:aws:kms:us-west-2:123456789012:alias/leases", "must be the ARN of a KMS key (not of an alias)"),
+    ("leaseTableKeyArn", "arn:aws:dynamodb:us-west-2:123456789012:table/Leases", "must be the ARN of a KMS key"),
     ("eventBusName", "arn:aws:events:us-west-2:123456789012:event-bus/isb", "must be the name of an event bus"),
     ("leaseEventSources", "", "must not be empty"),
     ("leaseEventSources", "*", "must be event sources"),
@@ -217,3 +220,28 @@ def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.M
         SettingsError, match=r"^switchboard:leaseTableArn is of a table in eu-west-2, and this stack is in us-west-2"
     ):
         declare({"leaseTableArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/Leases"})
+
+
+KEY = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
+
+
+@pytest.mark.parametrize("key", [KEY, "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"])
+def test_the_key_of_the_lease_table_may_be_of_one_region_or_of_several(key: str) -> None:
+    table = "arn:aws:dynamodb:us-west-2:123456789012:table/Leases"
+
+    assert Settings.from_mapping({"leaseTableArn": table, "leaseTableKeyArn": key}, {}).lease_table_key_arn == key
+
+
+def test_a_key_of_a_lease_table_that_is_not_named_is_refused_since_nothing_would_be_read_by_it() -> None:
+    with pytest.raises(SettingsError, match=r"^switchboard:leaseTableArn is not set, and switchboard:leaseTableKeyArn "):
+        Settings.from_mapping({"leaseTableKeyArn": KEY}, {})
+
+
+def test_a_key_of_another_region_stops_the_program_since_dynamodb_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    table = "arn:aws:dynamodb:us-west-2:123456789012:table/Leases"
+
+    with pytest.raises(
+        SettingsError, match=r"^switchboard:leaseTableKeyArn is of a key in eu-west-2, and this stack is in us-"
+    ):
+        declare({"leaseTableArn": table, "leaseTableKeyArn": KEY.replace("us-west-2", "eu-west-2")})
