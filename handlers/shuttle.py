@@ -85,13 +85,17 @@ def _shop(domain: str) -> _Shop:
     return _Shop(domain, Repository(client, table), Jobs(client, table), Registry(client, table))
 
 
-@_shop_routes.get("")
+# The two routes of the shop itself are no shop's own: what a shop is granted begins with the slash behind its domain. So they
+# answer to their very path, and with a slash behind it to nobody (docs/security.md, "The path of a shop").
+
+
+@_shop_routes.get("", strict_slashes=True)
 def show_shop(domain: str) -> flask.Response:
     """The shop."""
     return flask.jsonify(shop=api.to_json(_shop(domain).repository.shop(domain)))
 
 
-@_shop_routes.put("")
+@_shop_routes.put("", strict_slashes=True)
 def put_shop(domain: str) -> tuple[flask.Response, int]:
     """Install a shop, or change its plan, billing state, settings and feature limits. For operators, not for shops."""
     shop = api.shop(domain, _body(), clock.utc_now())

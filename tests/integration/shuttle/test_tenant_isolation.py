@@ -18,6 +18,10 @@ NOWHERE = (404, 404, 404)
 # What IAM lets through for a caller of shop A begins with A's path; the rest is the caller's. ``{b}`` is another shop's domain,
 # ``{job}`` a job of its. With the answers to GET, PUT and POST: nothing is there, or it is A's own, whatever the query says.
 TRICKS = {
+    "": NOWHERE,  # IAM's * is the empty text too, and the shop itself is the operators'
+    "/": NOWHERE,
+    "%2F": NOWHERE,
+    "?plan=LARGE": NOWHERE,
     "../{b}/jobs": NOWHERE,
     "../{b}": NOWHERE,
     "..%2F{b}%2Fjobs": NOWHERE,
@@ -75,6 +79,16 @@ def send_as_written(api: ShuttleApi, method: str, path: str, body: Any) -> tuple
         connection.request(method, path, body=data, headers=dict(signed.headers))
         answer = connection.getresponse()
         return answer.status, answer.read().decode()
+
+
+@pytest.mark.parametrize("rest", ["", "/", "//", "%2F", "/."])
+def test_no_path_below_a_shop_sets_its_plan(api: ShuttleApi, rest: str) -> None:
+    shop = api.shop(plan="FREE", columns=None)
+
+    status, text = send_as_written(api, "PUT", f"/shuttle/shops/{shop.domain}/{rest}", {"plan": "LARGE"})
+
+    assert status == 404, text
+    assert api.call("GET", f"/shuttle/shops/{shop.domain}").json()["shop"]["plan"] == "FREE"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""For any path that IAM would let a caller of one shop use, the function works for that shop or refuses."""
+"""For any path that IAM would let a caller of one shop use, the function works for that shop or refuses; none sets a plan."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -7,15 +7,22 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from lib import aws
+from lib.shuttle.plans import Plan
+from lib.shuttle.registry import Registry
+from lib.shuttle.repository import Repository
 from tests.support.functions import load
 from tests.support.http_events import http_event
 from tests.support.lambda_context import LambdaContext
 from tests.support.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.shuttle import a_shop
 
 MINE, THEIRS = "mine.example.com", "theirs.example.com"
 SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", "#", "%00", "%23"]
 WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage"]
 PIECES = st.sampled_from([*SIGNS, *WORDS, MINE, THEIRS, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
+BODIES = ["{}", '{"plan": "LARGE"}', '{"columns": [{"name": "sku"}]}', '{"file_bytes": 1}']
+"""Bodies that each route would take."""
 RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=40))
 
 
@@ -25,6 +32,7 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
     worked_for: list[str] = []
     with pytest.MonkeyPatch.context() as patch, moto_inside(patch):
         create_tables()
+        Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(MINE, plan=Plan.FREE))
         module = load(patch, "shuttle", {"SHUTTLE_TABLE_NAME": SHOPS, "IMPORT_BUCKET_NAME": "imports"})
         make = module._shop
 
@@ -38,16 +46,23 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(method=st.sampled_from(["GET", "PUT", "POST"]), rest=RESTS)
-@example(method="GET", rest="jobs")
-@example(method="GET", rest=f"../{THEIRS}/jobs")
-@example(method="GET", rest=f"..%2F{THEIRS}%2Fjobs")
-def test_a_path_below_a_shop_is_never_another_shops(shuttle: tuple[ModuleType, list[str]], method: str, rest: str) -> None:
+@given(method=st.sampled_from(["GET", "PUT", "POST"]), rest=RESTS, body=st.sampled_from(BODIES))
+@example(method="GET", rest="jobs", body="{}")
+@example(method="GET", rest=f"../{THEIRS}/jobs", body="{}")
+@example(method="GET", rest=f"..%2F{THEIRS}%2Fjobs", body="{}")
+@example(method="PUT", rest="", body=BODIES[1])  # IAM's * is the empty text too
+@example(method="PUT", rest="/", body=BODIES[1])
+@example(method="PUT", rest="%2F", body=BODIES[1])
+def test_a_path_below_a_shop_is_never_another_shops_nor_the_operators(
+    shuttle: tuple[ModuleType, list[str]], method: str, rest: str, body: str
+) -> None:
     module, worked_for = shuttle
     worked_for.clear()
 
-    answer = module.lambda_handler(http_event(method, f"/shuttle/shops/{MINE}/{rest}", body="{}"), LambdaContext())
+    answer = module.lambda_handler(http_event(method, f"/shuttle/shops/{MINE}/{rest}", body=body), LambdaContext())
 
     assert set(worked_for) <= {MINE}
     assert answer["statusCode"] < 500
+    assert not 300 <= answer["statusCode"] < 400, "a signed request does not follow"
     assert answer["statusCode"] >= 300 or worked_for == [MINE]
+    assert Repository(module._dynamodb, SHOPS).shop(MINE).plan is Plan.FREE
