@@ -83,7 +83,7 @@ class Turn:
         refused: what was not done, and why.
         changes: of this invocation, the first 1,000.
         checkpoint: where its sweep stands, if there was no time for the rest.
-        complete: whether everything was looked at, and nothing refused or failed.
+        complete: whether everything was looked at, and nothing refused or failed that another look may bring in.
         continued: whether another invocation goes on with it.
     """
 

@@ -10,7 +10,7 @@ from lib.jira.issues import Stamp
 from lib.jira.merge import KeyRange
 
 MAX_CANDIDATES = 1_000
-"""No run deletes more, whatever is configured: they travel in the checkpoint, and a call of oneself holds 256 kB."""
+"""No run deletes more, whatever is configured: they travel in the checkpoint, and a call of oneself holds 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,7 @@ class Checkpoint:
         missing: how many the listing lacked. The first 1,000 of them are in ``candidates``; more are never deleted.
         candidates: to be confirmed when the listing is complete.
         listed: whether it is complete: only candidates are left.
+        unreadable: how many of the failed issues no store can hold as Jira tells them: to look again is of no use.
     """
 
     key_range: KeyRange
@@ -87,6 +88,7 @@ class Checkpoint:
     missing: int = 0
     candidates: tuple[Candidate, ...] = ()
     listed: bool = False
+    unreadable: int = 0
 
     @property
     def reached(self) -> int:
@@ -133,6 +135,7 @@ class Result:
         refused: what was not done, and why. Empty if all is well.
         changes: the first 1,000 changes of this run.
         checkpoint: where to go on; None if it is over.
+        unreadable: how many of the failed ones can't be read, whoever looks again.
     """
 
     project: str
@@ -140,8 +143,9 @@ class Result:
     refused: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     checkpoint: Checkpoint | None = None
+    unreadable: int = 0
 
     @property
     def complete(self) -> bool:
-        """Whether everything was looked at and nothing refused or failed."""
-        return self.checkpoint is None and not self.refused and not self.counts.failed
+        """Whether everything was looked at, and nothing refused or failed that another look may bring in."""
+        return self.checkpoint is None and not self.refused and self.counts.failed == self.unreadable

@@ -193,6 +193,7 @@ class Reconciler:
                 run.add_candidate(stored)
             case Unreadable(key, reason):
                 run.fail(key, reason)
+                run.state = replace(run.state, unreadable=run.state.unreadable + 1)
             case Create(delivery) | Update(delivery):
                 run.attempt(delivery.issue_key, lambda: self._upsert(delivery, decision))
 
@@ -344,6 +345,7 @@ class _Run:
             counts=self.state.counts,
             changes=tuple(self._changes),
             checkpoint=self.state if handed_over else None,
+            unreadable=self.state.unreadable,
         )
 
     def _note(self, change: Change) -> None:

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lib import clock, errors
+from lib.jira.issues import MAX_FIX_VERSIONS
 from stack.local.standins.faults import Fault
 from tests.support.emf import metrics_in
 from tests.support.log_lines import LogLines
@@ -242,6 +243,37 @@ def test_a_row_that_failed_is_in_result_metric_and_record(
     assert failed["issue_key"] == "OPS-3"
     assert "could not store" in failed["reason"]
     assert "ada@" not in str(in_step.record(result)) + str(result)
+
+
+# An issue that can't be read: no store holds what Jira tells of it, today or tomorrow
+
+
+@pytest.fixture
+def one_unreadable(in_step: Reconciliation) -> Reconciliation:
+    in_step.jira.edit("OPS-3", fix_versions=[f"version {number}" for number in range(MAX_FIX_VERSIONS + 1)])
+    in_step.jira.edit("OPS-4", status="Done")
+    return in_step
+
+
+def test_an_issue_that_can_not_be_read_is_told_and_does_not_hold_the_watermark_for_ever(
+    one_unreadable: Reconciliation, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = one_unreadable.run({})
+
+    assert counts(result)["failed"] == 1
+    assert metrics(capsys)["ReconciliationFailed"] == 1
+    assert one_unreadable.watermark() is not None
+
+
+def test_an_issue_that_can_not_be_read_keeps_no_other_from_being_correlated(one_unreadable: Reconciliation) -> None:
+    one_unreadable.recomputes()
+    one_unreadable.jira.edit("OPS-4", status="To Do")
+    result = one_unreadable.run()
+
+    assert counts(result)["failed"] == 1
+    assert of(result)["complete"]
+    # None of them has been correlated yet: the sweep makes good what a lost message has cost.
+    assert {"OPS-1", "OPS-2", "OPS-4"} <= set(one_unreadable.recomputes())
 
 
 # Watermarks
