@@ -298,14 +298,17 @@ def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
-    versions = row.get("fix_versions", row.get("fixVersions")) or []
-    named = [{"name": version} if isinstance(version, str) else version for version in versions]
+    versions = row.get("fix_versions", row.get("fixVersions")) or None
+    if isinstance(versions, str):
+        versions = [versions]
+    if isinstance(versions, list):
+        versions = [_as_object(version, "name") for version in versions]
     return read_fields(
         {
             "summary": row.get("summary"),
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
-            "fixVersions": named,
+            "fixVersions": versions,
         }
     )
 

@@ -67,8 +67,12 @@ def test_a_flat_row():
     assert (delivery.issue_id, delivery.deleted) == ("10001", False)
 
 
-def test_versions_may_be_a_set():
-    assert read_legacy(legacy(fixVersions={"SS": ["2", "1"]})).fields.fix_versions == ("1", "2")
+@pytest.mark.parametrize(
+    ("stored", "versions"),
+    [({"SS": ["2", "1"]}, ("1", "2")), ({"S": "1.2.3"}, ("1.2.3",)), ({"S": ""}, ()), ({"NULL": True}, ())],
+)
+def test_versions_may_be_a_set_or_a_single_one(stored, versions):
+    assert read_legacy(legacy(fixVersions=stored)).fields.fix_versions == versions
 
 
 ISSUE = {
@@ -105,6 +109,10 @@ def test_a_deleted_row_is_a_tombstone():
         text(issue_key="OPS-1", updated_at="2025-01-01T10:00:00"),
         text(issue_key="health#1", updated_at="2025-01-01T10:00:00Z"),
         {**legacy(), "raw": {"S": "{broken"}},
+        legacy(fix_versions={"M": {"1.0": {"BOOL": True}}}),
+        legacy(fix_versions={"N": "1"}),
+        legacy(fix_versions={"L": [{"N": "1"}]}),
+        legacy(fix_versions={"BOOL": True}),
     ],
 )
 def test_what_is_no_issue_is_skipped_with_its_reason(row):
