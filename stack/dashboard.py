@@ -22,6 +22,9 @@ from stack.observability import (
 )
 
 _WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
+_STRIP_HEIGHT = 4
+_ALARMS_IN_A_WIDGET = 100
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
 
 Json = dict[str, Any]
 
@@ -43,12 +46,13 @@ def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]
         _health_graph(region),
         *_aws_graphs(watched, region),
     ]
-    alarm_strip = {"type": "alarm", "width": _WIDTH * _COLUMNS, "height": 4, "x": 0, "y": 0}
+    strips = _alarm_strips(alarm_arns)
+    top = len(strips) * _STRIP_HEIGHT
     body = {
         "widgets": [
-            {**alarm_strip, "properties": {"title": "Alarms", "alarms": list(alarm_arns), "sortBy": "stateUpdatedTimestamp"}},
-            *(_place(widget, index) for index, widget in enumerate(widgets)),
-            _log_table(watched, region, below=len(widgets)),
+            *strips,
+            *(_place(widget, index, top=top) for index, widget in enumerate(widgets)),
+            _log_table(watched, region, top=top, below=len(widgets)),
         ]
     }
     dashboard = aws.cloudwatch.Dashboard("switchboard", dashboard_name=name, dashboard_body=pulumi.Output.json_dumps(body))
@@ -61,6 +65,25 @@ def url(any_arn: str, name: str) -> str:
     hosts = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
     host = hosts.get(partition, "console.aws.amazon.com")
     return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def _alarm_strips(alarm_arns: Sequence[pulumi.Output[str]]) -> list[Json]:
+    """The state of every alarm, in as many widgets as CloudWatch needs for them."""
+    return [
+        {
+            "type": "alarm",
+            "width": _WIDTH * _COLUMNS,
+            "height": _STRIP_HEIGHT,
+            "x": 0,
+            "y": _STRIP_HEIGHT * (first // _ALARMS_IN_A_WIDGET),
+            "properties": {
+                "title": "Alarms",
+                "alarms": list(alarm_arns[first : first + _ALARMS_IN_A_WIDGET]),
+                "sortBy": "stateUpdatedTimestamp",
+            },
+        }
+        for first in range(0, len(alarm_arns), _ALARMS_IN_A_WIDGET)
+    ]
 
 
 def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
@@ -284,7 +307,7 @@ def _each(entry_point: str, name: str, *dimensions: str) -> list[Any]:
     return [{"expression": search, "label": name, "id": name.lower()}]
 
 
-def _log_table(watched: Watched, region: pulumi.Output[str], *, below: int) -> Json:
+def _log_table(watched: Watched, region: pulumi.Output[str], *, top: int, below: int) -> Json:
     sources = pulumi.Output.all(*(function.log_group_name for function in watched.functions)).apply(
         lambda names: " | ".join(f"SOURCE '{name}'" for name in names)
     )
@@ -295,12 +318,12 @@ def _log_table(watched: Watched, region: pulumi.Output[str], *, below: int) -> J
         )
     )
     return {
-        **_place({"type": "log"}, -(-below // _COLUMNS) * _COLUMNS),
+        **_place({"type": "log"}, -(-below // _COLUMNS) * _COLUMNS, top=top),
         "width": _WIDTH * _COLUMNS,
         "properties": {"title": "Latest warnings and errors", "region": region, "view": "table", "query": query},
     }
 
 
-def _place(widget: Json, index: int) -> Json:
+def _place(widget: Json, index: int, *, top: int) -> Json:
     row, column = divmod(index, _COLUMNS)
-    return {**widget, "width": _WIDTH, "height": _HEIGHT, "x": column * _WIDTH, "y": 4 + row * _HEIGHT}
+    return {**widget, "width": _WIDTH, "height": _HEIGHT, "x": column * _WIDTH, "y": top + row * _HEIGHT}

@@ -15,7 +15,7 @@ from lib.shuttle.jobs import WORKER_LOST
 from stack.alarms import LASTING_FAILURES
 from stack.observability import HEALTH_CHECKS
 from tests.support.emitted_metrics import Written, emitted_metrics
-from tests.support.pulumi_graph import EVERYTHING, Graph, declare
+from tests.support.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, declare
 
 ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 # Metrics that AWS writes, by namespace, and the type of resource that their dimension names. Sources:
@@ -328,9 +328,22 @@ def test_the_dashboard_shows_every_alarm_and_the_log_of_every_function() -> None
         assert f"SOURCE '{function.inputs['loggingConfig']['logGroup']}'" in by_type["log"]["query"]
 
 
-def test_the_widgets_of_the_dashboard_do_not_overlap() -> None:
+MANY_PROJECTS = ({**JIRA_CONFIG, "jiraProjects": ",".join(f"P{number}" for number in range(40))}, JIRA_SECRETS)
+
+
+def test_the_alarms_of_many_projects_are_shown_in_widgets_of_as_many_as_cloudwatch_takes_in_one() -> None:
+    graph = declare(*MANY_PROJECTS)
+    shown = [each["properties"]["alarms"] for each in dashboard_widgets(graph) if each["type"] == "alarm"]
+
+    assert sorted(arn for arns in shown for arn in arns) == sorted(each.outputs["arn"] for each in graph.all(ALARM))
+    assert len(shown) == 3
+    assert all(1 <= len(arns) <= 100 for arns in shown)
+
+
+@pytest.mark.parametrize("config", [({}, {}), MANY_PROJECTS], ids=["no project", "many projects"])
+def test_the_widgets_of_the_dashboard_do_not_overlap(config: tuple[dict[str, str], dict[str, str]]) -> None:
     taken: set[tuple[int, int]] = set()
-    for widget in dashboard_widgets(declare()):
+    for widget in dashboard_widgets(declare(*config)):
         cells = {
             (x, y)
             for x in range(widget["x"], widget["x"] + widget["width"])
