@@ -338,7 +338,7 @@ def _reading(secret_arns: Iterable[pulumi.Output[str]]) -> list[Grant]:
 def _decrypting_leases(settings: Settings) -> list[Grant]:
     """DynamoDB decrypts by a customer-managed key on behalf of whoever reads, who must have the right to it.
 
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.usagenotes.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
     """
     key = settings.lease_table_key_arn
     return [Grant(actions=("kms:Decrypt",), resources=(key,))] if key else []
