@@ -57,7 +57,8 @@ class ErrorReport:
         writer.writerows((row, _harmless(column), code, message) for row, column, code, message in self._lines)
         if self.left_out:
             writer.writerow(("", "", "LEFT_OUT", f"{self.left_out} more errors"))
-        return io.BytesIO(text.getvalue().encode())
+        # A column of a JSON file may have a name that is no text: half of a surrogate pair, which UTF-8 has no bytes for.
+        return io.BytesIO(text.getvalue().encode(errors="replace"))
 
 
 def _harmless(name: str) -> str:

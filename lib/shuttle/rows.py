@@ -19,6 +19,9 @@ from lib.shuttle.job import FileFormat
 
 #: No row is longer, in characters.
 MAX_ROW = 1024 * 1024
+# The csv module refuses a cell of more than 131,072 characters unless told otherwise, and is told for the whole process:
+# nothing else in it reads CSV. What bounds a cell is the bound of its row, as in JSON.
+csv.field_size_limit(MAX_ROW)
 #: How much of a JSON text is read at a time.
 WINDOW = 64 * 1024
 
@@ -114,7 +117,7 @@ def _jsonl_rows(text: UploadText) -> Iterator[Row]:
         number += 1
         try:
             value = _DECODER.decode(line)
-        except (ValueError, RecursionError) as error:
+        except _NO_JSON as error:
             raise _malformed(f"Line {number} is no JSON") from error
         yield _as_row(value, number)
 
@@ -172,7 +175,7 @@ class _JsonRows:
         while True:
             try:
                 value, self._at = _DECODER.raw_decode(self._window, self._at)
-            except (ValueError, RecursionError) as error:
+            except _NO_JSON as error:
                 if not (_may_be_cut_off(error, self._window) and self._grow()):
                     raise _malformed(f"Row {number} is no JSON") from error
             else:
@@ -208,7 +211,7 @@ class _JsonRows:
         return not self._ended
 
 
-def _may_be_cut_off(error: ValueError | RecursionError, window: str) -> bool:
+def _may_be_cut_off(error: Exception, window: str) -> bool:
     """Whether more text could mend the error: a string without its end, or something wrong at the window's very end."""
     if not isinstance(error, json.JSONDecodeError):
         return False
@@ -220,6 +223,8 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
+# What the decoder raises: ArithmeticError is of a number whose exponent is beyond Decimal's.
+_NO_JSON = (ValueError, ArithmeticError, RecursionError)
 
 
 def _as_row(value: Any, number: int) -> Row:

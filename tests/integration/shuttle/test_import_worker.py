@@ -160,6 +160,15 @@ def test_json_elements_are_found_wherever_the_window_cuts_them(world: World, siz
     assert (job.status, job.rows_read, job.failure) == (JobStatus.COMPLETED, 2, None)
 
 
+@pytest.mark.parametrize("file_format", FileFormat)
+def test_a_cell_may_be_as_long_as_its_column_says(world: World, file_format: FileFormat) -> None:
+    world.table.registry.save_schema(DOMAIN, (Column(name="text", max_length=1_000_000),), replaces=1)
+    cell = "x" * 1_000_000
+    content = f"text\n{cell}\n" if file_format is FileFormat.CSV else json.dumps({"text": cell})
+    job = world.imported(content.encode(), file_format)
+    assert (job.status, job.rows_read, job.failure) == (JobStatus.COMPLETED, 1, None)
+
+
 # Files with wrong rows
 
 
@@ -190,6 +199,12 @@ def test_an_unknown_column_of_a_json_row_is_that_rows_error_and_no_spreadsheet_f
     assert world.report(job)[1] == ["2", "'=HYPERLINK(1)", "UNKNOWN_COLUMN", "the schema has no such column"]
 
 
+def test_an_unknown_column_whose_name_is_no_text_is_reported_all_the_same(world: World) -> None:
+    job = world.imported(b'[{"sku": "A1"}, {"sku": "A2", "\\ud800": 1}]', FileFormat.JSON)
+    assert (job.status, job.rows_failed) == (JobStatus.COMPLETED, 1)
+    assert world.report(job)[1] == ["2", "?", "UNKNOWN_COLUMN", "the schema has no such column"]
+
+
 def test_a_report_is_bounded_and_says_so(world: World) -> None:
     job = world.imported(b"sku,stock\nA1,1\n" + b"A2,x\n" * 10_050)
     assert job.errors == (ErrorSummary(code="WRONG_TYPE", count=10_050, first_rows=(2, 3, 4, 5, 6)),)
@@ -206,6 +221,9 @@ def a_zip() -> bytes:
     with zipfile.ZipFile(made, "w") as archive:
         archive.writestr("a.csv", GOOD_CSV)
     return made.getvalue()
+
+
+VAST = b"1e9999999999999999999999"
 
 
 @pytest.mark.parametrize(
@@ -231,7 +249,7 @@ def a_zip() -> bytes:
         pytest.param(b'[{"name": 1}, {"name": 2}]', FileFormat.JSON, "NO_VALID_ROW", id="json of another schema"),
         pytest.param(b'sku\n"A1\n', FileFormat.CSV, "MALFORMED", id="an open quote"),
         pytest.param(b'sku\n"A1"x\n', FileFormat.CSV, "MALFORMED", id="text behind a quote"),
-        pytest.param(b'sku\n"' + b"x\n" * 600_000 + b'"\n', FileFormat.CSV, "MALFORMED", id="a quote round the whole file"),
+        pytest.param(b'sku\n"' + b"x\n" * 600_000 + b'"\n', FileFormat.CSV, "ROW_TOO_LONG", id="a quote round the whole file"),
         pytest.param(b"sku\n" + b"x" * 10_000_000, FileFormat.CSV, "ROW_TOO_LONG", id="a 10 MB line"),
         pytest.param(b'{"sku": "' + b"x" * 10_000_000 + b'"}', FileFormat.JSONL, "ROW_TOO_LONG", id="a 10 MB json line"),
         pytest.param(b'[{"sku": "' + b"x" * 10_000_000 + b'"}]', FileFormat.JSON, "ROW_TOO_LONG", id="a 10 MB json row"),
@@ -247,6 +265,8 @@ def a_zip() -> bytes:
         pytest.param(b"[" * 100_000, FileFormat.JSON, "MALFORMED", id="brackets without end"),
         pytest.param(b'{"sku": ' + b"[" * 100_000, FileFormat.JSONL, "MALFORMED", id="brackets without end in a line"),
         pytest.param(b'[{"stock": ' + b"9" * 10_000 + b"}]", FileFormat.JSON, "MALFORMED", id="a number without end"),
+        pytest.param(b'[{"price": %s}]' % VAST, FileFormat.JSON, "MALFORMED", id="an exponent beyond any number's"),
+        pytest.param(b'{"price": %s}' % VAST, FileFormat.JSONL, "MALFORMED", id="an exponent beyond any number's in a line"),
         pytest.param(b'{"sku": "A1"}\nnope\n', FileFormat.JSONL, "MALFORMED", id="a line that is no json"),
         pytest.param(GOOD_CSV, FileFormat.JSON, "MALFORMED", id="csv called json"),
         pytest.param(a_zip(), FileFormat.CSV, "UNSUPPORTED_FORMAT", id="a zip archive"),
