@@ -168,8 +168,8 @@ def _failed(draft: Draft, approval: Approval, operation: Operation) -> Preview:
         draft,
         _by("Approved", approval),
         f"What failed: {error}",
-        f"What to do: mend the cause, then have it tried again (`operations retry {escape(draft.session_id)}`), or submit a "
-        "changed draft. The approval stands.",
+        f"What to do: mend the cause, then have it tried again (`operations retry {escape(draft.session_id)} "
+        f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval stands.",
     )
 
 

@@ -94,7 +94,12 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
             YES,
             replace(CREATED, status=OperationStatus.FAILED, error_message="Jira answered 400: <b>"),
             True,
-            ["Ticket not created", "What failed: Jira answered 400: &lt;b&gt;", "operations retry sess-1", "approval stands"],
+            [
+                "Ticket not created",
+                "What failed: Jira answered 400: &lt;b&gt;",
+                "`operations retry sess-1 --by &lt;your Slack ID&gt;`",
+                "approval stands",
+            ],
         ),
         (None, None, False, ["Draft changed", "can't be approved any more"]),
         (NO, None, False, ["Draft rejected"]),
