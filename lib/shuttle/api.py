@@ -16,7 +16,7 @@ from lib.shuttle.job import FileFormat, Job, JobKind, JobMode, JobSummary
 from lib.shuttle.limits import JobOrder
 from lib.shuttle.plans import Plan, PlanLimits
 from lib.shuttle.rules import require
-from lib.shuttle.uploads import MultipartUpload, Part, SingleUpload
+from lib.shuttle.uploads import MAX_PARTS, MultipartUpload, Part, SingleUpload
 
 Json = dict[str, Any]
 Choice = TypeVar("Choice", bound=enum.StrEnum)
@@ -71,10 +71,11 @@ def completed_upload(body: Any) -> tuple[str, tuple[Part, ...]]:
     """
     given = _object(body, {"upload_id", "parts"})
     upload_id = _text(given, "upload_id")
-    require(0 < len(upload_id) <= 1024, "upload_id is what the job was answered with")
+    given_by_s3 = 0 < len(upload_id) <= 1024 and upload_id.isascii() and upload_id.isprintable()
+    require(given_by_s3, "upload_id is what the job was answered with")
     parts = [_object(part, {"part_number", "etag"}) for part in _list(given, "parts")]
     require(bool(parts), "parts is empty")
-    return upload_id, tuple(Part(_number(part, "part_number", 1, 10_000), _text(part, "etag")) for part in parts)
+    return upload_id, tuple(Part(_number(part, "part_number", 1, MAX_PARTS), _text(part, "etag")) for part in parts)
 
 
 def shop(domain: str, body: Any, now: datetime) -> Shop:
@@ -118,11 +119,15 @@ def schema_to_json(schema: Schema) -> Json:
 def span(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:
     """From the begin of ``first`` to the end of ``last``, each an instant or a UTC day; all the time until now if not told.
 
+    Both are the epoch at the earliest: a job's id can tell no time before it, and no job is older.
+
     Raises:
-        InvalidInputError: one is neither.
+        InvalidInputError: one is neither, or the span ends before it begins.
     """
-    begin = _instant(first, "from", _DAY_BEGINS) if first else datetime(1970, 1, 1, tzinfo=UTC)
-    return begin, _instant(last, "to", _DAY_ENDS) if last else now
+    begin = max(_instant(first, "from", _DAY_BEGINS), _EPOCH) if first else _EPOCH
+    end = max(_instant(last, "to", _DAY_ENDS), _EPOCH) if last else max(now, begin)
+    require(begin <= end, "the range ends before it begins")
+    return begin, end
 
 
 def days(first: str | None, last: str | None, today: date) -> tuple[date, date]:
@@ -147,8 +152,12 @@ def page_size(text: str | None, default: int = 20, most: int = 100) -> int:
     Raises:
         InvalidInputError: ``text`` is no number from 1 to ``most``.
     """
-    require(text is None or (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= most), f"limit is from 1 to {most}")
-    return default if text is None else int(text)
+    if text is None:
+        return default
+    # Length first: Python reads no number of more than 4,300 digits.
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 9
+    require(is_number and 1 <= int(text) <= most, f"limit is from 1 to {most}")
+    return int(text)
 
 
 def one_of(kind: type[Choice], text: str, what: str) -> Choice:
@@ -163,6 +172,7 @@ def one_of(kind: type[Choice], text: str, what: str) -> Choice:
         raise errors.InvalidInputError(f"{what} is none of {', '.join(kind)}") from None
 
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_BEGINS = timedelta(0)
 _DAY_ENDS = timedelta(days=1, microseconds=-1)
 

@@ -96,6 +96,15 @@ def test_an_upload_of_other_parts_is_refused(api: ShuttleApi) -> None:
     assert (answer.status_code, answer.json()["error"]) == (400, "malformed"), answer.text
 
 
+def test_an_upload_id_that_is_no_text_is_the_callers_mistake(api: ShuttleApi) -> None:
+    shop = api.shop()
+    path = f"jobs/{shop.order(6 * 1024**2)['job']['job_id']}/upload"
+
+    answer = shop.call("POST", path, {"upload_id": "\ud800", "parts": [{"part_number": 1, "etag": "x"}]})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed"), answer.text
+
+
 def test_a_cancelled_job_is_not_imported_when_its_file_comes(api: ShuttleApi) -> None:
     shop = api.shop()
     made = shop.order(len(GOOD_CSV))
@@ -190,12 +199,25 @@ def test_jobs_are_listed_a_page_at_a_time_by_status_and_by_date(api: ShuttleApi)
     assert set(ids("status=QUEUED")) == set(made[1:])
     assert ids("status=CANCELLED") == made[:1]
     assert ids("from=2020-01-01") == made[::-1]
+    assert ids("from=1969-12-31") == made[::-1]
     assert ids("to=2020-01-01") == []
+    assert ids("to=1969-12-31") == []
     assert shop.call("GET", "jobs?limit=3").json()["next"] is None
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=many", "limit=101", "status=LOST", "from=yesterday", "status=QUEUED&from=2026-01-01", "after=x"]
+    "query",
+    [
+        "limit=0",
+        "limit=many",
+        "limit=101",
+        "limit=0000001009999999",
+        "from=2026-01-02&to=2026-01-01",
+        "status=LOST",
+        "from=yesterday",
+        "status=QUEUED&from=2026-01-01",
+        "after=x",
+    ],
 )
 def test_a_question_that_cannot_be_answered_is_400(api: ShuttleApi, query: str) -> None:
     answer = api.shop(columns=None).call("GET", f"jobs?{query}")
