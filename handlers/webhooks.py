@@ -94,6 +94,8 @@ def pushes() -> tuple[flask.Response, int]:
         return _answer("commits", "ignored", reason="no commit names an issue of a known project")
     touched = _commit_links().record_commits(linked)
     queued = _queue_if_possible(Task(touched=touched))
+    if not queued:
+        _leave_to_the_sweep(touched)
     return _answer("commits", "stored", commits=len(linked), issue_keys=list(touched), correlation_queued=queued)
 
 
@@ -128,6 +130,14 @@ def _queue_if_possible(task: Task) -> bool:
         _logger.error("correlation_not_queued", error, issue_keys=task.touched)
         return False
     return True
+
+
+def _leave_to_the_sweep(touched: tuple[str, ...]) -> None:
+    """A push changes no issue, so that the sweep would take the results of before it for current."""
+    try:
+        _commit_links().forget(touched)
+    except errors.SwitchboardError as error:
+        _logger.error("correlation_not_forgotten", error, issue_keys=touched)
 
 
 def _project_is_known(project_key: str) -> bool:

@@ -2,6 +2,12 @@
 
 The query reads an issue's own rows other than its history, so that its cost does not grow with the number of versions:
 times sort before all names (lib/jira/rows.py). On the way it clears fix-version hints that a crash left behind.
+
+Two recomputes of one issue may overtake each other. Each writes only over the result that it has read, and looks again if
+that is no longer the one::
+
+    A reads (no commit) ── stalls ──────────────────────── writes over revision 1: refused, reads again
+            commit C is stored ── B reads (C) ── writes revision 2
 """
 
 import time
@@ -20,6 +26,7 @@ from lib.jira.rows import Issue, Item
 
 _BATCH_WRITE = 25
 _BATCH_GET = 100
+_TRIES = 5
 
 
 class CorrelationStore:
@@ -48,14 +55,25 @@ class CorrelationStore:
         does not send a push again and waits 10 s for the answer.
         """
         items = {(item["issue_key"]["S"], item["updated_at"]["S"]): item for c in commits for item in commit_items(c)}
-        pending = list(items.values())
-        for start in range(0, len(pending), _BATCH_WRITE):
-            self._write(pending[start : start + _BATCH_WRITE])
+        self._write([{"PutRequest": {"Item": item}} for item in items.values()])
         return tuple(dict.fromkeys(key for key, _ in items))
+
+    def forget(self, issue_keys: Iterable[str]) -> None:
+        """Delete the results of these issues, so that the next sweep finds that they have none and has them recomputed."""
+        self._write([{"DeleteRequest": {"Key": rows.key(issue_key, rows.CORRELATION)}} for issue_key in issue_keys])
 
     def recompute(self, issue_key: str) -> IssueResult:
         """Recompute and store the correlation of one issue from its own rows."""
+        for _ in range(_TRIES):
+            result = self._try_to_recompute(issue_key)
+            if result is not None:
+                return result
+        raise errors.UnavailableError(f"the correlation of {issue_key} was stored by others, {_TRIES} times in between")
+
+    def _try_to_recompute(self, issue_key: str) -> IssueResult | None:
+        """The stored result; None if another one was stored since the rows were read."""
         head: Issue | None = None
+        revision = 0
         commits: list[Commit] = []
         hints: list[Item] = []
         for item in self._own_rows(checked_key(issue_key)):
@@ -66,11 +84,14 @@ class CorrelationStore:
                 commits.append(read_commit(item))
             elif name.startswith(rows.FIX_VERSION_PREFIX):
                 hints.append(item)
+            elif name == rows.CORRELATION:
+                revision = int(item.get("revision", {}).get("N", 0))
         result = correlate_issue(issue_key, head, commits)
-        item = self._item(result)
+        item = self._item(result, revision + 1)
         if head is not None:
             item["computed_of"] = {"S": head.stamp.idempotency_key}
-        self._call(lambda: self._client.put_item(TableName=self._table_name, Item=item), "store the correlation")
+        if not self._replace(item, revision):
+            return None
         if head is not None:
             self._clear_leftovers(head, hints)
         return result
@@ -94,19 +115,18 @@ class CorrelationStore:
         found = answer.get("Responses", {}).get(self._table_name, [])
         return {item["issue_key"]["S"]: item["computed_of"]["S"] for item in found if "computed_of" in item}
 
-    def _write(self, items: list[Item]) -> None:
-        requests = [{"PutRequest": {"Item": item}} for item in items]
-        left = self._write_some(requests)
-        if left:
-            self._sleep(aws.THROTTLE_RETRY_DELAY_SECONDS)
-            left = self._write_some(left)
-        if left:
-            raise errors.ThrottledError(f"could not store the commits: {len(left)} of {len(items)} rows were throttled")
+    def _write(self, requests: list[dict[str, Any]]) -> None:
+        for start in range(0, len(requests), _BATCH_WRITE):
+            some = requests[start : start + _BATCH_WRITE]
+            left = self._write_some(some)
+            if left:
+                self._sleep(aws.THROTTLE_RETRY_DELAY_SECONDS)
+                left = self._write_some(left)
+            if left:
+                raise errors.ThrottledError(f"could not write the rows: {len(left)} of {len(some)} were throttled")
 
     def _write_some(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answer = self._call(
-            lambda: self._client.batch_write_item(RequestItems={self._table_name: requests}), "store the commits"
-        )
+        answer = self._call(lambda: self._client.batch_write_item(RequestItems={self._table_name: requests}), "write the rows")
         left: list[dict[str, Any]] = answer.get("UnprocessedItems", {}).get(self._table_name, [])
         return left
 
@@ -125,13 +145,32 @@ class CorrelationStore:
                 return
             request["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
-    def _item(self, result: IssueResult) -> Item:
+    def _replace(self, item: Item, revision: int) -> bool:
+        """Put a result in the place of that of ``revision``, 0 for none or one without; False if another one stands there."""
+        standing = {"ConditionExpression": "attribute_not_exists(revision)"}
+        if revision:
+            standing = {
+                "ConditionExpression": "revision = :revision",
+                "ExpressionAttributeValues": {":revision": {"N": str(revision)}},
+            }
+        try:
+            aws.retry_throttled_once(
+                lambda: self._client.put_item(TableName=self._table_name, Item=item, **standing), sleep=self._sleep
+            )
+        except (ClientError, BotoCoreError) as error:
+            if not aws.is_condition_failure(error):
+                raise aws.translate(error, "store the correlation") from error
+            return False
+        return True
+
+    def _item(self, result: IssueResult, revision: int) -> Item:
         return {
             **rows.key(result.issue_key, rows.CORRELATION),
             "state": {"S": result.state},
             "commits": {"L": [{"S": sha} for sha in result.commits]},
             "generated_at": {"S": clock.phoenix(self._now())},
             "timezone": {"S": clock.TIMEZONE},
+            "revision": {"N": str(revision)},
         }
 
     def _clear_leftovers(self, head: Issue, hints: list[Item]) -> None:

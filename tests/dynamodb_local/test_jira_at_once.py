@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from lib import clock
+from lib import clock, errors
 from lib.jira import deliveries, rows
 from lib.jira.commits import Commit
 from lib.jira.reading import IssueStore
@@ -89,6 +89,26 @@ def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[deliveries.Deli
     for hand in hands:
         draw.shuffle(hand)
     return hands
+
+
+def test_pushes_of_one_issue_at_once_are_all_in_its_correlation(engine: Any, table: str) -> None:
+    links = CorrelationStore(engine, table)
+    commits = [Commit(f"{number:040x}", "o/r", "OPS-1 mend", clock.canonical(START), ("OPS-1",)) for number in range(WRITERS)]
+
+    def push(commit: Commit) -> None:
+        links.record_commits([commit])
+        while True:
+            try:
+                links.recompute("OPS-1")
+            except errors.UnavailableError:
+                continue  # its message comes again
+            return
+
+    results = at_once([lambda commit=commit: push(commit) for commit in commits])
+
+    assert results == [None] * WRITERS
+    correlation = rows_of(engine, table)["OPS-1", rows.CORRELATION]
+    assert [sha["S"] for sha in correlation["commits"]["L"]] == [commit.sha for commit in commits]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

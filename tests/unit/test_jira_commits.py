@@ -169,6 +169,43 @@ def test_a_recompute_clears_hints_that_a_crash_left():
     assert sorted(name for _, name in table.items if "#" in name) == ["FIXVERSION#2", "FIXVERSION#on its way"]
 
 
+def test_a_recompute_that_was_overtaken_reads_again_and_writes_over_nothing_newer():
+    table = FakeTable()
+    slow, quick = (CorrelationStore(table, TABLE, now=lambda: NOW) for _ in range(2))
+    overtaken = []
+
+    def overtake():
+        if not overtaken:
+            overtaken.append(True)
+            quick.record_commits(normalise(github("OPS-7 mend")))
+            quick.recompute("OPS-7")
+
+    table.before_write = overtake  # the slow one has read that there is no commit, and is about to write so
+    assert len(slow.recompute("OPS-7").commits) == 1
+    assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
+
+
+def test_a_recompute_that_is_overtaken_again_and_again_is_left_to_the_next_delivery_of_its_message():
+    table = FakeTable()
+    slow, quick = CorrelationStore(table, TABLE), CorrelationStore(table, TABLE)
+
+    def overtake():
+        table.before_write = lambda: None
+        quick.recompute("OPS-7")
+        table.before_write = overtake
+
+    table.before_write = overtake
+    with pytest.raises(errors.UnavailableError, match="5 times"):
+        slow.recompute("OPS-7")
+
+
+def test_a_result_of_before_revisions_is_written_over():
+    table = FakeTable()
+    table.put_item(TableName=TABLE, Item={"issue_key": {"S": "OPS-7"}, "updated_at": {"S": "CORRELATION"}})
+    CorrelationStore(table, TABLE).recompute("OPS-7")
+    assert table.items["OPS-7", "CORRELATION"]["revision"] == {"N": "1"}
+
+
 def test_a_deleted_issue_is_unknown():
     head = head_item(Observation("OPS-7", "1", Stamp("2026-03-02", 1, "d"), "e", IssueFields("s"), deleted=True))
     table = FakeTable()

@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 import pytest
 
 from lib import aws
+from lib.jira.recompute import CorrelationStore
 from lib.jira.tasks import Task
 from tests.support.aws_wire import aws_error
 from tests.support.emf import names_in
 from tests.support.http_events import signature
 from tests.support.jira_bodies import bitbucket_push, deliver, github_pull_request, github_push, issue_event, push, sha
 from tests.support.jira_cloud import COMMIT_SECRET, JiraCloud
+from tests.support.moto_inside import ISSUES
 
 BATCH, QUERY, SEND = "dynamodb.BatchWriteItem", "dynamodb.Query", "sqs.SendMessage"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -215,10 +217,13 @@ def test_a_project_that_could_not_be_looked_up_is_503_and_not_unknown(webhooks: 
 def test_with_the_queue_down_the_commits_are_stored_and_the_lost_recompute_counted(
     webhooks: ModuleType, jira_cloud: JiraCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    CorrelationStore(aws.make_client("dynamodb"), ISSUES).recompute("OPS-7")
     jira_cloud.wire.fail(SEND, aws_error("AccessDenied", 403))
 
     body = push(webhooks, github_push("OPS-7 mend"))[1]
 
     assert (body["status"], body["correlation_queued"]) == ("stored", False)
     assert linked(jira_cloud, "OPS-7") == [sha(0)]
+    # The sweep finds by the result that is not there what the queue has lost.
+    assert "CORRELATION" not in jira_cloud.rows("OPS-7")
     assert names_in(capsys.readouterr().out).count("CorrelationNotQueued") == 1
