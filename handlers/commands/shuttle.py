@@ -51,33 +51,41 @@ def shuttle() -> None:
 @shuttle.command()
 @click.argument("domain", required=False, metavar="[SHOP]")
 @click.option("--plan", type=_PLANS, help="Those of this plan; with --install, the plan of SHOP.")
-@click.option("--billing", type=_STATES, default=BillingState.ACTIVE.value, show_default=True, help="In this billing state.")
+@click.option("--billing", type=_STATES, help="Those in this billing state; with --plan or --install, ACTIVE if not given.")
 @click.option("--install", is_flag=True, help="Install SHOP, or move it to --plan and --billing.")
 @_limit
 @_json
 @click.pass_obj
-def shops(find: Find, *, domain: str | None, plan: str | None, billing: str, install: bool, limit: int, as_json: bool) -> int:
+def shops(
+    find: Find, *, domain: str | None, plan: str | None, billing: str | None, install: bool, limit: int, as_json: bool
+) -> int:
     """List the shops, the latest installed first; show one; or install one."""
     if install and not (domain and plan):
         raise click.UsageError("--install needs SHOP and --plan.")
+    if domain and (plan or billing) and not install:
+        raise click.UsageError("--plan and --billing choose from all shops, or say with --install what SHOP becomes.")
     deployment = find()
+    state = BillingState(billing) if billing else None
     if install and domain and plan:
-        _install(deployment, domain, Plan(plan), BillingState(billing))
+        _install(deployment, domain, Plan(plan), state or BillingState.ACTIVE)
     table = console.table("shop", "plan", "billing", "installed")
 
     def add(shop: Shop | ShopSummary) -> None:
         installed = clock.phoenix(shop.installed_at)
         table.add_row(console.plain(shop.shop_domain), shop.plan.value, shop.billing_state.value, installed)
 
-    return _show(_shops(_repository(deployment), domain, plan, billing), limit, add, None if as_json else table, "shops")
+    return _show(_shops(_repository(deployment), domain, plan, state), limit, add, None if as_json else table, "shops")
 
 
-def _shops(repository: Repository, domain: str | None, plan: str | None, billing: str) -> Iterator[Shop | ShopSummary]:
+def _shops(
+    repository: Repository, domain: str | None, plan: str | None, state: BillingState | None
+) -> Iterator[Shop | ShopSummary]:
     if domain:
         return iter([repository.shop(domain)])
     if plan:
-        return repository.shops_by_plan(Plan(plan), BillingState(billing))
-    return repository.shops_by_install_date()
+        return repository.shops_by_plan(Plan(plan), state or BillingState.ACTIVE)
+    # No index tells the billing state without the plan: those in another are read and left out.
+    return (shop for shop in repository.shops_by_install_date() if state is None or shop.billing_state is state)
 
 
 @shuttle.group(invoke_without_command=True)

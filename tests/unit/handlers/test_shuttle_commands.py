@@ -63,6 +63,22 @@ def test_shops_are_listed_all_or_by_plan_or_alone() -> None:
     assert DOMAIN in run("shops").stdout
 
 
+def test_shops_are_listed_by_their_billing_state_with_a_plan_and_without() -> None:
+    suspended, gone = "suspended.example.com", "gone.example.com"
+    for domain, state in ((suspended, BillingState.SUSPENDED), (gone, BillingState.CANCELLED)):
+        Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(domain, plan=Plan.FREE, billing_state=state))
+
+    def found(*options: str) -> set[str]:
+        return {shop["shop_domain"] for shop in lines("shops", *options)}
+
+    assert found() == {DOMAIN, OTHER, suspended, gone}
+    assert found("--billing", "SUSPENDED") == {suspended}
+    assert found("--billing", "ACTIVE") == {DOMAIN, OTHER}
+    assert found("--plan", "FREE") == {OTHER}
+    assert found("--plan", "FREE", "--billing", "SUSPENDED") == {suspended}
+    assert found("--billing", "ACTIVE", "--limit", "1") < {DOMAIN, OTHER}
+
+
 def test_a_shop_is_installed_and_then_moved_to_another_plan() -> None:
     new = "new.example.com"
     assert lines("shops", new, "--install", "--plan", "SMALL")[0]["plan"] == "SMALL"
@@ -98,7 +114,16 @@ def test_usage_is_told_of_a_shop_and_of_all() -> None:
     assert {row["shop_domain"] for row in lines("usage", "--month", mine["day"][:7])} == {DOMAIN, OTHER}
 
 
-@pytest.mark.parametrize("arguments", [("jobs",), ("shops", "--install"), ("shops", DOMAIN, "--install")])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("jobs",),
+        ("shops", "--install"),
+        ("shops", DOMAIN, "--install"),
+        ("shops", DOMAIN, "--plan", "FREE"),
+        ("shops", DOMAIN, "--billing", "SUSPENDED"),
+    ],
+)
 def test_what_is_asked_wrongly_is_a_usage_error(arguments: tuple[str, ...]) -> None:
     assert isinstance(run(*arguments).exception, click.UsageError)
 
