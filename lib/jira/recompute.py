@@ -147,7 +147,7 @@ class CorrelationStore:
 
     def _replace(self, item: Item, revision: int) -> bool:
         """Put a result in the place of that of ``revision``, 0 for none or one without; False if another one stands there."""
-        standing = {"ConditionExpression": "attribute_not_exists(revision)"}
+        standing: dict[str, Any] = {"ConditionExpression": "attribute_not_exists(revision)"}
         if revision:
             standing = {
                 "ConditionExpression": "revision = :revision",

@@ -4,6 +4,7 @@ The histories are those of tests/support/jira_model.py, drawn from a seed that t
 disordered, up to three times, some late, through eight threads, while others recompute correlations.
 """
 
+import contextlib
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -91,24 +92,24 @@ def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[deliveries.Deli
     return hands
 
 
-def test_pushes_of_one_issue_at_once_are_all_in_its_correlation(engine: Any, table: str) -> None:
-    links = CorrelationStore(engine, table)
-    commits = [Commit(f"{number:040x}", "o/r", "OPS-1 mend", clock.canonical(START), ("OPS-1",)) for number in range(WRITERS)]
+def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any, table: str) -> None:
+    links, keys = CorrelationStore(engine, table), [f"OPS-{number}" for number in range(1, 61)]
+    shas = [f"{number:040x}" for number in range(WRITERS)]
 
-    def push(commit: Commit) -> None:
-        links.record_commits([commit])
-        while True:
-            try:
-                links.recompute("OPS-1")
-            except errors.UnavailableError:
-                continue  # its message comes again
-            return
+    def push(sha: str) -> None:
+        for key in keys:  # all writers at the same issue at about the same time
+            links.record_commits([Commit(sha, "o/r", f"{key} mend", clock.canonical(START), (key,))])
+            while True:
+                with contextlib.suppress(errors.UnavailableError):  # its message comes again
+                    links.recompute(key)
+                    break
 
-    results = at_once([lambda commit=commit: push(commit) for commit in commits])
+    results = at_once([lambda sha=sha: push(sha) for sha in shas])
 
     assert results == [None] * WRITERS
-    correlation = rows_of(engine, table)["OPS-1", rows.CORRELATION]
-    assert [sha["S"] for sha in correlation["commits"]["L"]] == [commit.sha for commit in commits]
+    by_key = rows_of(engine, table)
+    found = {key: [sha["S"] for sha in by_key[key, rows.CORRELATION]["commits"]["L"]] for key in keys}
+    assert {key: commits for key, commits in found.items() if commits != shas} == {}
 
 
 @pytest.mark.parametrize("seed", SEEDS)
