@@ -11,7 +11,7 @@ import requests
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.serving import serve
 from stack.local.standins.slack import Slack
-from tests.support.cloud import Cloud, Inbox, running, until
+from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running, until
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
@@ -112,7 +112,7 @@ def test_no_secret_is_in_the_log(cloud: Cloud, slack: str) -> None:
         records = cloud.log_records("notification")
         return any(record.get("event_id") == sent["id"] and record["level"] == "ERROR" for record in records)
 
-    until(failed)
+    until(failed, every=LOG_LOOKS)
     text = "\n".join(cloud.log_lines("notification"))
     for secret in ("XXXXYYYYZZZZ", "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
         assert secret not in text

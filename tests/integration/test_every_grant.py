@@ -12,7 +12,7 @@ import requests
 
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.approvals_cloud import Desk
-from tests.support.cloud import Cloud, until
+from tests.support.cloud import LOG_LOOKS, Cloud, until
 from tests.support.http_events import signature
 from tests.support.jira_bodies import SENT
 from tests.support.role_session import RoleSession
@@ -28,6 +28,10 @@ def dead_letters(cloud: Cloud, queue: str) -> list[dict[str, Any]]:
         for message in batch:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
     return found
+
+
+def health_reports(cloud: Cloud) -> list[dict[str, Any]]:
+    return [record for record in cloud.log_records("health") if record.get("message") == "health_report"]
 
 
 def deliver(cloud: Cloud, key: str, moment: datetime, **fields: Any) -> str:
@@ -86,7 +90,7 @@ def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud,
         answer = invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=target["Input"].encode())
         assert answer["StatusCode"] == 202
 
-    report = until(lambda: [each for each in cloud.log_records("health") if each.get("message") == "health_report"], 60)[-1]
+    report = until(lambda: health_reports(cloud), 60, every=LOG_LOOKS)[-1]
     assert report["status"] == "ok", report
     until(lambda: rows(cloud, key), 60)
 

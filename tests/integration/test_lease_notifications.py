@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.cloud import Cloud, Inbox, until
+from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, until
 
 EMAIL = "linus@sandbox.example"
 
@@ -91,7 +91,7 @@ def test_without_a_usable_key_people_are_told_all_the_same_and_one_warning_says_
         records = [record for record in cloud.log_records("notification") if record.get("event_id") == event_id]
         return [record for record in records if record["level"] == "WARNING"] if len(records) > 1 else []
 
-    warned = until(warnings)
+    warned = until(warnings, every=LOG_LOOKS)
     assert len(warned) == 1
     assert set(warned[0]["problems"]) == problems
 
@@ -122,7 +122,7 @@ def test_drift_is_logged_with_names_and_optional_fields_are_no_drift(cloud: Clou
         seen = {record.get("event_id") for record in records if record.get("message") == "lease_event"}
         return [record for record in records if record.get("message") == "schema_drift"] if set(ids.values()) <= seen else []
 
-    found = until(drifts)
+    found = until(drifts, every=LOG_LOOKS)
     assert [(record["event_id"], record["unknown"]) for record in found if record["event_id"] in ids.values()] == [
         (ids["odd"], ["shoeSize"])
     ]
@@ -184,7 +184,7 @@ def test_nothing_personal_is_in_the_log(cloud: Cloud, inbox: Inbox) -> None:
     cloud.put_lease(lease(key))
     event_id = cloud.put_event("LeaseRequested", {**with_id_object(key), "comments": f"call me: {EMAIL}"})
     inbox.wait_for(lambda message: message["event_id"] == event_id)
-    until(lambda: any(record.get("event_id") == event_id for record in cloud.log_records("notification")))
+    until(lambda: any(each.get("event_id") == event_id for each in cloud.log_records("notification")), every=LOG_LOOKS)
     lines = cloud.log_lines("notification")
     assert [line for line in lines if "@" in line] == []
     assert any('"lease_user":"email:' in line for line in lines)
@@ -218,5 +218,5 @@ def test_metrics_carry_only_their_own_dimensions(cloud: Cloud) -> None:
                         found.setdefault(metric["Name"], set()).update(dimensions)
         return found if {"EnrichmentSkipped", "NotificationSent", "LeaseNotFound"} <= found.keys() else {}
 
-    for name, dimensions in until(metrics).items():
+    for name, dimensions in until(metrics, every=LOG_LOOKS).items():
         assert dimensions == own[name], name

@@ -34,17 +34,21 @@ class Cloud:
     region: str
     outputs: dict[str, Any]
     errors: list[str]
+    _clients: dict[str, Any] = dataclasses.field(default_factory=dict)
+    _log_groups: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client of its AWS API."""
-        return boto3.client(
-            service,
-            endpoint_url=self.aws_url,
-            region_name=self.region,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-            config=Config(retries={"total_max_attempts": 1}, read_timeout=900),
-        )
+        """A client of its AWS API: one a service, since making one takes as long as fifty calls."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self.aws_url,
+                region_name=self.region,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+                config=Config(retries={"total_max_attempts": 1}, read_timeout=900, max_pool_connections=50),
+            )
+        return self._clients[service]
 
     def put_lease(self, lease: Mapping[str, Any]) -> None:
         """Put a record into LeaseTable, as the lease system would."""
@@ -83,14 +87,19 @@ class Cloud:
     def log_lines(self, entry_point: str) -> list[str]:
         """Everything a function has printed."""
         logs = self.client("logs")
-        function = self.client("lambda").get_function_configuration(FunctionName=self.outputs["functions"][entry_point])
-        group = next(
-            group["logGroupName"]
-            for group in logs.describe_log_groups()["logGroups"]
-            if group["logGroupName"].startswith(entry_point) or group["logGroupName"].endswith(function["FunctionName"])
-        )
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=self._log_group(entry_point))
         return [event["message"] for page in pages for event in page["events"]]
+
+    def _log_group(self, entry_point: str) -> str:
+        if entry_point not in self._log_groups:
+            logs = self.client("logs")
+            function = self.client("lambda").get_function_configuration(FunctionName=self.outputs["functions"][entry_point])
+            self._log_groups[entry_point] = next(
+                group["logGroupName"]
+                for group in logs.describe_log_groups()["logGroups"]
+                if group["logGroupName"].startswith(entry_point) or group["logGroupName"].endswith(function["FunctionName"])
+            )
+        return self._log_groups[entry_point]
 
     def log_records(self, entry_point: str) -> list[dict[str, Any]]:
         """A function's log lines that are JSON objects, metrics among them."""
@@ -137,14 +146,18 @@ class Inbox:
         return until(lambda: next((message for message in self.read() if wanted(message)), None), seconds)
 
 
-def until(look: Callable[[], Result | None], seconds: float = 15) -> Result:
-    """Look again until there is something, and fail when it does not come."""
+LOG_LOOKS = 0.2
+"""Seconds between two looks into a log: each reads and parses all of it."""
+
+
+def until(look: Callable[[], Result | None], seconds: float = 15, *, every: float = 0.05) -> Result:
+    """Look again until there is something, ``every`` so many seconds, and fail when it does not come."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = look()
         if found:
             return found
-        time.sleep(0.05)
+        time.sleep(every)
     raise AssertionError(f"nothing came within {seconds} s of {look}")
 
 

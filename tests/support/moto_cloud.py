@@ -1,6 +1,7 @@
 """The AWS services that the functions use, by a moto server on the loopback interface, and what a test looks at in them."""
 
 import dataclasses
+import functools
 import json
 import urllib.request
 from collections.abc import Iterator
@@ -112,5 +113,6 @@ def _table(url: str, name: str, hash_key: str, range_key: str) -> dict[str, Any]
     return table
 
 
+@functools.cache
 def _client(url: str, service: str) -> Any:
     return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")
