@@ -150,18 +150,6 @@ def put(client: Any, table_name: str, row: Put, doing: str, *, sleep: Callable[[
     return True
 
 
-def delete(client: Any, table_name: str, key: keys.Key, doing: str) -> None:
-    """Delete one row. No error if there is none.
-
-    Raises:
-        SwitchboardError: the table can't be reached or refuses.
-    """
-    try:
-        aws.retry_throttled_once(lambda: client.delete_item(TableName=table_name, Key=key.attributes()))
-    except (ClientError, BotoCoreError) as error:
-        raise _translate(error, doing) from error
-
-
 def transact(
     client: Any,
     table_name: str,
@@ -172,10 +160,12 @@ def transact(
 ) -> tuple[Refusal, ...]:
     """Run all ``statements`` or none. Empty: they stand. Otherwise: nothing was written, for these refusals.
 
-    The token makes a repeat of a lost answer harmless.
+    Only throttles and conflicts are tried again, under the same token. A lost answer is not: the statements may stand, and
+    it is their conditions that make a repeat by the caller harmless.
 
     Raises:
         ThrottledError: other transactions on the rows did not end, or the table is throttled.
+        AmbiguousError: the answer was lost.
         SwitchboardError: the table can't be reached or refuses.
     """
     request = {
