@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from lib import clock, errors
-from lib.shuttle.entities import BillingState, Column, ColumnType, Schema, Shop, ShopSettings
+from lib.shuttle.entities import BillingState, Column, ColumnType, Shop, ShopSettings
 from lib.shuttle.job import FileFormat, Job, JobKind, JobMode, JobSummary
 from lib.shuttle.limits import JobOrder
 from lib.shuttle.plans import Plan, PlanLimits
@@ -109,11 +109,6 @@ def schema_columns(body: Any) -> tuple[tuple[Column, ...], int | None]:
     given = _object(body, {"columns"}, {"replaces"})
     replaces = None if given.get("replaces") is None else _number(given, "replaces", 0, 999_998)
     return tuple(_column(each) for each in _list(given, "columns")), replaces
-
-
-def schema_to_json(schema: Schema) -> Json:
-    """A version of a schema as a JSON object."""
-    return to_json(schema)
 
 
 def span(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:

@@ -94,10 +94,6 @@ class Registry:
         """Put a session, in place of an earlier one with its id."""
         self._put(Put(item=entities.to_item(session)), "save the session")
 
-    def end_session(self, session_id: str) -> None:
-        """Delete a session. No error if there is none."""
-        writing.delete(self._client, self._table_name, keys.session(session_id), "end the session")
-
     def save_app_config(self, config: AppConfig) -> None:
         """Put settings of the app, in place of earlier ones under their name."""
         self._put(Put(item=entities.to_item(config)), "save the app config")
