@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from lib import clock, errors
 from lib.shuttle import limits, metering, transitions, ulids, writing
 from lib.shuttle.entities import UsageCounters, from_item
+from lib.shuttle.files import Failure
 from lib.shuttle.job import JOB_KEPT, Job, JobStatus, JobSummary, Outcome
 from lib.shuttle.limits import JobOrder
 from lib.shuttle.repository import Repository
@@ -32,7 +33,6 @@ LOST_AFTER = timedelta(hours=1)
 UNUSED_AFTER = timedelta(hours=24)
 
 WORKER_LOST = "WORKER_LOST"
-UPLOAD_MISSING = "UPLOAD_MISSING"
 _LOST_TOO_OFTEN = "The import was begun too often and never ended. Look at the file, or make it smaller."
 
 
@@ -181,7 +181,7 @@ class Jobs:
         now = self._now()
         rules = (
             (JobStatus.PROCESSING, LOST_AFTER, WORKER_LOST, "The import stopped without an end. Start it again."),
-            (JobStatus.QUEUED, UNUSED_AFTER, UPLOAD_MISSING, "No file was uploaded within a day. Start it again."),
+            (JobStatus.QUEUED, UNUSED_AFTER, Failure.UPLOAD_MISSING, "No file was uploaded within a day. Start it again."),
         )
         return {
             failure: sum(self.give_up(stale, failure, detail) for stale in self._repository.stale_jobs(status, now - after))
