@@ -51,7 +51,7 @@ class UnauthenticatedError(PermanentError):
 
 
 class AccessDeniedError(PermanentError):
-    """The function's own role does not grant the AWS call."""
+    """The function's own role does not grant the AWS call, or Jira does not let the token's account do it."""
 
 
 class CredentialRefusedError(PermanentError):
@@ -75,7 +75,7 @@ class ThrottledError(RetryableError):
 
 
 class UnavailableError(RetryableError):
-    """The service refused the connection or answered with a server error."""
+    """The service refused the connection, or said that it is not there for now: nothing happened."""
 
 
 class DeadlineExceededError(AmbiguousError):

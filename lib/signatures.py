@@ -33,17 +33,17 @@ _EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")  # as many digits as the year 5000 n
 _METHODS = {"sha256": hashlib.sha256, "sha384": hashlib.sha384, "sha512": hashlib.sha512}
 
 
-def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret, names: Iterable[str] = WEBHOOK_HEADERS) -> None:
+def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
     """Check the signature of a raw ``body`` by any of the secret's values, refreshing a stale cache once.
 
-    ``headers`` must look names up whatever their case, as Flask's do.
+    ``headers`` has its names in title case, as Flask writes every header's.
 
     Raises:
         UnauthenticatedError: the header is missing or malformed, its method unknown, the signature wrong, or no secret is
             set.
         SwitchboardError: the secret can't be read.
     """
-    signature = next((headers[name] for name in names if name in headers), None)
+    signature = next((headers[name] for name in WEBHOOK_HEADERS if name in headers), None)
     if signature is None:
         raise errors.UnauthenticatedError("the signature header is missing")
     method, separator, digest = signature.strip().partition("=")

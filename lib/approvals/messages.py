@@ -1,8 +1,8 @@
 """What goes through the worker's queue: one dataclass a kind, and their JSON.
 
 A message is ``{"version": 1, "kind": …, …}``. It names rows and holds nothing that they do: the worker reads what is true
-when it gets there, so a message that comes late, twice or out of order does no harm. Other domains have kinds of their own
-in the same queue; :func:`kind_of` tells whose a message is.
+when it gets there, so a message that comes late, twice or out of order does no harm. The worker has another queue, of Jira's
+tasks; :func:`kind_of` tells whose a message is.
 """
 
 import dataclasses

@@ -53,7 +53,6 @@ class JiraOperationStore:
         table: the operations table.
         lease: how long a claim holds. It must be longer than the function that claims can run.
         now: the clock.
-        keep: how long a row stays after its last change.
     """
 
     def __init__(
@@ -62,12 +61,10 @@ class JiraOperationStore:
         *,
         lease: timedelta,
         now: clock.Clock = clock.utc_now,
-        keep: timedelta = KEEP,
     ) -> None:
         self._table = table
         self._lease = lease
         self._now = now
-        self._keep = keep
 
     def record_operation_start(
         self, operation: OperationId, *, owner: str, created_by: str, approved_by: str, looks_needed: int
@@ -347,7 +344,7 @@ class JiraOperationStore:
         )
 
     def _times(self, now: datetime) -> Item:
-        return {":now": {"S": clock.canonical(now)}, ":ttl": {"N": str(clock.epoch_s(now + self._keep))}}
+        return {":now": {"S": clock.canonical(now)}, ":ttl": {"N": str(clock.epoch_s(now + KEEP))}}
 
 
 _START_FROM = (SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN, SessionState.FAILED)

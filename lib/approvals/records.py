@@ -80,7 +80,6 @@ class StoredDraft:
 
     draft: Draft
     draft_hash: str
-    submitted_at: datetime
     preview_channel: str = ""
     preview_ts: str = ""
 
@@ -229,7 +228,6 @@ def read_draft(item: Mapping[str, Any]) -> StoredDraft:
     return StoredDraft(
         draft=drafts.read_draft(json.loads(item["draft"]["S"])),
         draft_hash=item["draft_hash"]["S"],
-        submitted_at=clock.parse(item["created_at"]["S"]),
         preview_channel=_text(item, "preview_channel") or "",
         preview_ts=_text(item, "preview_ts") or "",
     )

@@ -41,13 +41,11 @@ class ApprovalStore:
     Args:
         table: the operations table.
         now: the clock.
-        keep: how long a row stays after its last change.
     """
 
-    def __init__(self, table: OperationsTable, *, now: clock.Clock = clock.utc_now, keep: timedelta = KEEP) -> None:
+    def __init__(self, table: OperationsTable, *, now: clock.Clock = clock.utc_now) -> None:
         self._table = table
         self._now = now
-        self._keep = keep
 
     def read(self, session_id: str, draft_hash: str) -> View:
         """What the table knows about one draft, strongly consistent; parts that are not there are None.
@@ -116,7 +114,7 @@ class ApprovalStore:
             SwitchboardError: the table can't be reached or refuses. If the error is ambiguous, the decision may stand.
         """
         state = SessionState.APPROVED if approval.approved else SessionState.REJECTED
-        row = records.approval_item(session_id, approval, self._now() + self._keep)
+        row = records.approval_item(session_id, approval, self._now() + KEEP)
         try:
             refused = self._table.transact(
                 Insert(row),
@@ -162,7 +160,7 @@ class ApprovalStore:
             ":hash": {"S": of_hash},
             ":state": {"S": state.value},
             ":now": {"S": clock.canonical(now)},
-            ":ttl": {"N": str(clock.epoch_s(now + self._keep))},
+            ":ttl": {"N": str(clock.epoch_s(now + KEEP))},
         }
         condition = "attribute_not_exists(session_id)"
         if view.session is not None:
@@ -180,7 +178,7 @@ class ApprovalStore:
             values[":key"] = {"S": key}
         writes: list[Update | Insert] = [Update(draft.session_id, SESSION_KEY, update, condition, values)]
         if view.draft is None:
-            writes.append(Insert(records.draft_item(draft, of_hash, now, now + self._keep)))
+            writes.append(Insert(records.draft_item(draft, of_hash, now, now + KEEP)))
         try:
             return not self._table.transact(*writes)
         except ContendedError:

@@ -8,7 +8,7 @@ Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import quote
@@ -132,15 +132,6 @@ class JiraClient:
         if next_token is None and answer.get("isLast") is False:
             raise errors.PermanentError("Jira's search says that there is more, and not where")
         return Page(tuple(issues), None if answer.get("isLast") is True else next_token)
-
-    def search_all(self, jql: str, *, token: str | None = None, fields: Sequence[str] = REST_FIELDS) -> Iterator[Page]:
-        """The pages of a search, each fetched when it is asked for. Raises as :meth:`search`."""
-        while True:
-            page = self.search(jql, fields=fields, token=token)
-            yield page
-            if page.next_token is None:
-                return
-            token = page.next_token
 
     def sees_project(self, project_key: str) -> bool:
         """Whether the project is there and this account may browse it. Raises as :meth:`search`."""

@@ -11,9 +11,8 @@ Pure, and flat in memory: both sides come in the order of issue numbers, and nei
              └ Unchanged
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 from lib import errors
@@ -100,12 +99,6 @@ class KeyRange:
     def bounds(self) -> tuple[str, ...]:
         """The keys that the JQL is bounded by."""
         return tuple(f"{self.project}-{number}" for number in (self.after, self.through) if number)
-
-
-def split_at(project: str, numbers: Sequence[int]) -> tuple[KeyRange, ...]:
-    """The ranges that the given issue numbers cut a project into, each number the last of its range."""
-    edges = [0, *sorted(set(numbers)), None]
-    return tuple(KeyRange(project, after or 0, through) for after, through in pairwise(edges))
 
 
 def read_listing(

@@ -4,7 +4,7 @@ A message names issues to fetch from Jira first (their event told too little) an
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -75,12 +75,6 @@ def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Re
         )
         recorded.append(store.record(delivery))
     return recorded
-
-
-def touched_issues(tasks: Iterable[Task], recorded: Iterable[Recorded]) -> tuple[str, ...]:
-    """The issues to recompute after a batch of tasks, each once."""
-    keys = [key for task in tasks for key in task.touched] + [key for result in recorded for key in result.issue_keys]
-    return tuple(dict.fromkeys(keys))
 
 
 def _read_fetch(value: Mapping[str, Any]) -> NeedsFetch:

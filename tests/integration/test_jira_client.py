@@ -56,9 +56,12 @@ def test_what_is_not_there_and_what_is_hidden_look_the_same(jira):
 
 def test_a_search_is_paged_by_token(jira):
     _, client = jira
-    pages = list(client.search_all('project = "OPS" ORDER BY key ASC'))
-    assert [len(page.issues) for page in pages] == [100, 20]
-    assert [issue["key"] for page in pages for issue in page.issues] == [f"OPS-{number}" for number in range(1, 121)]
+    jql = 'project = "OPS" ORDER BY key ASC'
+    first = client.search(jql)
+    second = client.search(jql, token=first.next_token)
+    assert [len(page.issues) for page in (first, second)] == [100, 20]
+    assert second.next_token is None
+    assert [issue["key"] for issue in (*first.issues, *second.issues)] == [f"OPS-{number}" for number in range(1, 121)]
 
 
 def test_search_lags_and_reconciling_an_id_does_not(jira):

@@ -21,7 +21,6 @@ from lib.jira.merge import (
     decide,
     merge,
     read_listing,
-    split_at,
 )
 from lib.jira.progress import MAX_CANDIDATES, Candidate, Checkpoint, Counts, DeleteLimit
 from lib.jira.rows import Issue
@@ -91,10 +90,6 @@ def test_a_range_as_jql():
     assert KeyRange("OPS").jql() == 'project = "OPS" ORDER BY key ASC'
     assert KeyRange("OPS", 5, 9).jql() == 'project = "OPS" AND key > OPS-5 AND key <= OPS-9 ORDER BY key ASC'
     assert KeyRange("OPS", 5, 9).bounds() == ("OPS-5", "OPS-9")
-
-
-def test_a_project_is_cut_into_ranges_without_gap_or_overlap():
-    assert split_at("OPS", [20, 10, 10]) == (KeyRange("OPS", 0, 10), KeyRange("OPS", 10, 20), KeyRange("OPS", 20, None))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from lib import errors
 from lib.jira.deliveries import NeedsFetch
 from lib.jira.store import Outcome
-from lib.jira.tasks import Task, fetch_and_record, read_task, touched_issues
+from lib.jira.tasks import Task, fetch_and_record, read_task
 from tests.support.fake_table import FakeTable
 from tests.support.jira import make_reader, make_store
 
@@ -70,8 +70,3 @@ def test_an_issue_that_moved_meanwhile_ends_under_its_old_key():
 def test_an_issue_that_is_gone_is_passed_over():
     link = NeedsFetch(("10001", "10002"), "issuelink_created", 1, "d-1")
     assert len(fetch_and_record(link, Jira(**{"10002": "OPS-2"}), make_store(FakeTable()))) == 1
-
-
-def test_each_issue_of_a_batch_is_recomputed_once():
-    recorded = fetch_and_record(COMMENT, Jira(OPS_7="OPS-7"), make_store(FakeTable()))
-    assert touched_issues([Task(("OPS-7", "OPS-1")), Task(("OPS-1",))], recorded) == ("OPS-7", "OPS-1")

@@ -34,7 +34,7 @@ def view(approval=None, operation=None, *, current: bool = True, **given) -> Vie
     session = Session(
         session_id="sess-1", draft_hash=of_hash if current else "b" * 64, state=SessionState.PREVIEW, updated_at=NOON
     )
-    stored = StoredDraft(draft=draft, draft_hash=of_hash, submitted_at=NOON)
+    stored = StoredDraft(draft=draft, draft_hash=of_hash)
     return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
 
 

@@ -40,7 +40,7 @@ def view(operation: Operation | None = None, *, approved: bool | None = True, cu
         session_id="sess-1",
         draft_hash=HASH,
         session=Session(session_id="sess-1", draft_hash=current, state=SessionState.APPROVED, updated_at=NOON),
-        draft=StoredDraft(draft=make_draft(), draft_hash=HASH, submitted_at=NOON),
+        draft=StoredDraft(draft=make_draft(), draft_hash=HASH),
         approval=approval,
         operation=operation,
     )
