@@ -3,24 +3,29 @@
 import dataclasses
 import enum
 from collections.abc import Iterator
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
 
 from stack.function import Function
 from stack.observability import (
+    CORRELATING,
     ENRICHMENT_P99_LIMIT_MS,
     HEALTH_CHECKS,
     OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
     Metric,
+    Total,
     Watched,
+    failure_queue,
     function_metric,
     http_metric,
     own_metric,
     queue_age,
     queue_depth,
     table_metric,
+    total_of,
 )
 from stack.queues import Queue, WorkQueue
 from stack.tables import Table
@@ -54,7 +59,7 @@ class Alarm:
         name: the alarm's logical name.
         meaning: what has happened, as a sentence.
         runbook: where it says what to do: a section, from docs/runbooks/.
-        metric: what is looked at.
+        metric: what is looked at; for a total, CloudWatch bills each of its parts as an alarm.
         fault: whether too much of it or none is the fault.
         limit: more than this is too much; of silence, no more than this.
         periods: how many periods on end.
@@ -65,7 +70,7 @@ class Alarm:
     name: str
     meaning: str
     runbook: str
-    metric: Metric
+    metric: Metric | Total
     fault: Fault = Fault.TOO_MUCH
     limit: float = 0
     periods: int = 1
@@ -92,7 +97,7 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     yield from _enrichment_alarms()
     for project in watched.projects:
         yield from _project_alarms(project)
-    yield from (_not_queued_alarm(entry_point) for entry_point in ("webhooks", "reconciliation"))
+    yield from (_not_queued_alarm(entry_point) for entry_point in CORRELATING)
     yield from _approval_alarms(watched)
     yield from _job_alarms()
     yield from _health_alarms()
@@ -109,25 +114,48 @@ def create(watched: Watched, topic_arn: pulumi.Input[str]) -> list[pulumi.Output
 
 
 def _create(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.MetricAlarm:
-    metric = alarm.metric
-    is_percentile = metric.statistic.startswith("p")
+    metric, period = alarm.metric, alarm.period_seconds
     comparison, missing = alarm.fault.value
     return aws.cloudwatch.MetricAlarm(
         alarm.name,
         alarm_description=alarm.description,
-        namespace=metric.namespace,
-        metric_name=metric.name,
-        dimensions=metric.dimensions,
-        statistic=None if is_percentile else metric.statistic,
-        extended_statistic=metric.statistic if is_percentile else None,
+        **(_total_inputs(metric, period) if isinstance(metric, Total) else _metric_inputs(metric, period)),
         comparison_operator=comparison,
         threshold=alarm.limit,
-        period=alarm.period_seconds,
         evaluation_periods=alarm.periods,
         treat_missing_data=missing,
         alarm_actions=[topic_arn],
         ok_actions=[topic_arn],
     )
+
+
+def _metric_inputs(metric: Metric, period_seconds: int) -> dict[str, Any]:
+    is_percentile = metric.statistic.startswith("p")
+    return {
+        "namespace": metric.namespace,
+        "metric_name": metric.name,
+        "dimensions": metric.dimensions,
+        "extended_statistic" if is_percentile else "statistic": metric.statistic,
+        "period": period_seconds,
+    }
+
+
+def _total_inputs(total: Total, period_seconds: int) -> dict[str, Any]:
+    parts = [
+        {
+            "id": f"m{number}",
+            "metric": {
+                "namespace": part.namespace,
+                "metric_name": part.name,
+                "dimensions": part.dimensions,
+                "stat": part.statistic,
+                "period": period_seconds,
+            },
+        }
+        for number, part in enumerate(total.parts)
+    ]
+    expression = total_of([str(part["id"]) for part in parts])
+    return {"metric_queries": [*parts, {"id": "total", "expression": expression, "label": "total", "return_data": True}]}
 
 
 def _function_alarms(function: Function) -> Iterator[Alarm]:
@@ -144,10 +172,10 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
         runbook="functions.md#functions-are-throttled",
         metric=function_metric(function, "Throttles"),
     )
-    if function.failures is not None:
-        yield _depth_alarm(f"{name}-failures", function.failures)
+    for queue_name, failures in failure_queue(function).items():
+        yield _depth_alarm(queue_name, failures)
         yield Alarm(
-            name=f"{name}-failures-lost",
+            name=f"{queue_name}-lost",
             meaning=f"Lambda could not put an event that {name} failed on into its failure queue, and the event is gone",
             runbook="functions.md#an-event-was-lost",
             metric=function_metric(function, "DestinationDeliveryFailures"),
@@ -177,7 +205,7 @@ def _table_alarms(name: str, table: Table) -> Iterator[Alarm]:
     for kind in ["Read"] if table.read_only else ["Read", "Write"]:
         yield Alarm(
             name=f"{name}-{kind.lower()}-throttles",
-            meaning=f"DynamoDB throttled {kind.lower()}s of the table {name}",
+            meaning=f"DynamoDB throttled {kind.lower()}s of the table {name}{' or its indexes' if table.indexes else ''}",
             runbook="functions.md#a-table-is-throttled",
             metric=table_metric(table, f"{kind}ThrottleEvents"),
         )
@@ -286,7 +314,10 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     [function] = [each for each in watched.functions if each.entry_point == "approvals"]
     yield Alarm(
         name="approvals-slow",
-        meaning=f"Clicks were answered after more than {SLACK_WAITS_MS // 1000} s, when Slack had given up and shown a warning",
+        meaning=(
+            f"The function approvals took over {SLACK_WAITS_MS // 1000} s for a click or a draft, a cold start not counted; "
+            "Slack warns of such a click"
+        ),
         runbook="approvals.md#what-people-see",
         metric=function_metric(function, "Duration", "p99"),
         limit=SLACK_WAITS_MS,

@@ -8,10 +8,12 @@ import pulumi_aws as aws
 
 from stack.function import METRICS_NAMESPACE
 from stack.observability import (
+    CORRELATING,
     ENRICHMENT_P99_LIMIT_MS,
     OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
     Metric,
+    Total,
     Watched,
     function_metric,
     http_metric,
@@ -19,6 +21,7 @@ from stack.observability import (
     queue_age,
     queue_depth,
     table_metric,
+    total_of,
 )
 
 _WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
@@ -139,7 +142,7 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             _line(own_metric("jira_worker", "CorrelationRecomputed"), "correlations recomputed"),
             *(
                 _line(own_metric(entry_point, "CorrelationNotQueued"), f"correlations not queued by {entry_point}")
-                for entry_point in ("webhooks", "reconciliation")
+                for entry_point in CORRELATING
             ),
             _each("jira_worker", "WorkerFailure", "kind"),
         ),
@@ -266,7 +269,7 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             "Tables: units used, requests throttled",
             region,
             *(
-                _line(table_metric(table, f"{kind}{what}"), f"{name} {kind.lower()} {word}")
+                line
                 for name, table in watched.tables.items()
                 for kind, what, word in (
                     ("Consumed", "ReadCapacityUnits", "reads"),
@@ -274,6 +277,7 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
                     ("Read", "ThrottleEvents", "throttles"),
                     ("Write", "ThrottleEvents", "throttles"),
                 )
+                for line in _lines(table_metric(table, f"{kind}{what}"), f"{name} {kind.lower()} {word}")
             ),
         ),
     ]
@@ -298,6 +302,18 @@ def _graph(title: str, region: pulumi.Output[str], *lines: list[Any], limit: flo
 def _line(metric: Metric, label: str) -> list[Any]:
     dimensions = [part for dimension in metric.dimensions.items() for part in dimension]
     return [metric.namespace, metric.name, *dimensions, {"stat": metric.statistic, "label": label}]
+
+
+def _lines(metric: Metric | Total, label: str) -> list[list[Any]]:
+    """One line to see. What it is added up from is in the graph as well, hidden."""
+    if isinstance(metric, Metric):
+        return [_line(metric, label)]
+    prefix = label.lower().replace(" ", "_")
+    ids = [f"{prefix}_{number}" for number in range(len(metric.parts))]
+    hidden = [_line(part, label) for part in metric.parts]
+    for line, each in zip(hidden, ids, strict=True):
+        line[-1] |= {"id": each, "visible": False}
+    return [*hidden, [{"expression": total_of(ids), "label": label, "id": prefix}]]
 
 
 def _each(entry_point: str, name: str, *dimensions: str) -> list[Any]:

@@ -13,7 +13,11 @@ from stack.tables import Table
 ENRICHMENT_P99_LIMIT_MS = 200
 PERIOD_SECONDS = 300
 OLDEST_WORK_LIMIT_SECONDS = 900
-"""A message is done within seconds, and one that failed comes back after half an hour: one this old has failed or waits."""
+"""A message is done within seconds. One this old has failed and comes back (half an hour later in ``jira-work``, 17 minutes in
+``shuttle-jobs``), waits behind others, or is a look for an unclear issue, up to 15 minutes after the one before."""
+
+CORRELATING = ("webhooks", "reconciliation")
+"""The entry points that queue correlations for the worker."""
 
 HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "shuttle_table", "secrets", "jira")
 """The checks of lib/health.py, which the stack may not import; a test holds the two together."""
@@ -34,6 +38,22 @@ class Metric:
     name: str
     dimensions: Mapping[str, pulumi.Input[str]]
     statistic: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Total:
+    """Metrics added up; one that has no value counts as nothing."""
+
+    parts: tuple[Metric, ...]
+
+
+def total_of(ids: Sequence[str]) -> str:
+    """The metric math of a :class:`Total`, whose parts have these ids.
+
+    Most have never had a value: SUM leaves out what is not there at all, and FILL makes up for a gap.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    return f"SUM([{','.join(f'FILL({each},0)' for each in ids)}])"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +81,12 @@ class Watched:
     @property
     def failure_queues(self) -> dict[str, Queue]:
         """The queues of what functions failed on, by their logical names."""
-        return {f"{function.entry_point}-failures": function.failures for function in self.functions if function.failures}
+        return {name: queue for function in self.functions for name, queue in failure_queue(function).items()}
+
+
+def failure_queue(function: Function) -> dict[str, Queue]:
+    """The queue of what ``function`` failed on, by its logical name; nothing if it has none."""
+    return {f"{function.entry_point}-failures": function.failures} if function.failures else {}
 
 
 def own_metric(entry_point: str, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
@@ -86,9 +111,17 @@ def queue_age(queue: WorkQueue) -> Metric:
     return _queue_metric(queue, "ApproximateAgeOfOldestMessage")
 
 
-def table_metric(table: Table, name: str) -> Metric:
-    """A metric that DynamoDB writes of ``table``."""
-    return Metric(namespace="AWS/DynamoDB", name=name, dimensions={"TableName": table.name}, statistic="Sum")
+def table_metric(table: Table, name: str) -> Metric | Total:
+    """A metric that DynamoDB writes of ``table``, and of each of its indexes apart: all of it.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+    """
+    of_table = Metric(namespace="AWS/DynamoDB", name=name, dimensions={"TableName": table.name}, statistic="Sum")
+    of_indexes = (
+        dataclasses.replace(of_table, dimensions={**of_table.dimensions, "GlobalSecondaryIndexName": index})
+        for index in table.indexes
+    )
+    return Total(parts=(of_table, *of_indexes)) if table.indexes else of_table
 
 
 def http_metric(api: HttpApi, name: str, statistic: str = "Sum") -> Metric:

@@ -10,10 +10,11 @@ from stack.settings import Settings
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A table as its users need it. ``read_only``: Switchboard never writes to it."""
+    """A table as its users need it, with the names of its indexes. ``read_only``: Switchboard never writes to it."""
 
     name: pulumi.Output[str]
     arn: pulumi.Output[str]
+    indexes: tuple[str, ...] = ()
     read_only: bool = False
 
     def index_arn(self, index: str) -> pulumi.Output[str]:
@@ -180,7 +181,7 @@ def create(layout: Layout, *, protect: bool) -> Table:
         deletion_protection_enabled=protect,
         opts=pulumi.ResourceOptions(protect=protect),
     )
-    return Table(name=table.name, arn=table.arn)
+    return Table(name=table.name, arn=table.arn, indexes=tuple(index.name for index in layout.indexes))
 
 
 def _secondary_index(index: Index) -> aws.dynamodb.TableGlobalSecondaryIndexArgsDict:

@@ -48,9 +48,10 @@ def rows_of(alarm: Resource) -> list[list[str]]:
 @pytest.mark.parametrize("alarm", ALARMS, ids=lambda alarm: alarm.name)
 def test_an_alarm_has_one_row_with_its_metric_and_its_runbook(alarm: Resource) -> None:
     [(_, metric, _, runbook)] = rows_of(alarm)
-    own = alarm.inputs["namespace"] == "Switchboard"
+    looked_at = alarm.inputs["metricQueries"][0]["metric"] if "metricQueries" in alarm.inputs else alarm.inputs
+    own = looked_at["namespace"] == "Switchboard"
 
-    told = f"`{alarm.inputs['metricName']}`" if own else f"`{alarm.inputs['namespace']}` `{alarm.inputs['metricName']}`"
+    told = f"`{looked_at['metricName']}`" if own else f"`{looked_at['namespace']}` `{looked_at['metricName']}`"
     assert metric == told
     [section] = re.findall(r"\(runbooks/([^)]+)\)", runbook)
     assert alarm.inputs["alarmDescription"].endswith(f". Runbook: docs/runbooks/{section}")
@@ -99,3 +100,6 @@ def test_the_cost_of_the_alarms_is_reckoned_with_as_many_as_there_are() -> None:
 
     each_project = (with_projects - plain - len(CHANNELS) + 1) // 2
     assert f"each alarm ($0.10; {plain} with one channel, and {each_project} for each project of `jiraProjects`)" in text
+    totals = [alarm.inputs["metricQueries"][:-1] for alarm in declare().all(ALARM) if "metricQueries" in alarm.inputs]
+    assert f"where the {len(totals)} that add up" in text
+    assert f"are billed as {sum(len(parts) for parts in totals)}," in text

@@ -15,7 +15,7 @@ from lib.shuttle.jobs import WORKER_LOST
 from stack.alarms import LASTING_FAILURES
 from stack.observability import HEALTH_CHECKS
 from tests.support.emitted_metrics import Written, emitted_metrics
-from tests.support.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, declare
+from tests.support.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 # Metrics that AWS writes, by namespace, and the type of resource that their dimension names. Sources:
@@ -42,6 +42,22 @@ def alarm(graph: Graph, name: str) -> dict[str, Any]:
     return graph.one(ALARM, name).inputs
 
 
+def metrics_of(alarm: Resource) -> list[tuple[str, str, dict[str, str]]]:
+    """Namespace, name and dimensions of what an alarm looks at: of each metric that its total adds up."""
+    named = [query["metric"] for query in alarm.inputs.get("metricQueries", []) if "metric" in query] or [alarm.inputs]
+    return [(each["namespace"], each["metricName"], each["dimensions"]) for each in named]
+
+
+def alarms_on(graph: Graph, metric: str) -> list[dict[str, Any]]:
+    """The alarms that look at this one metric."""
+    return [each.inputs for each in graph.all(ALARM) if each.inputs.get("metricName") == metric]
+
+
+def dimension_of_alarms(graph: Graph, dimension: str) -> list[str]:
+    """The values of a dimension that alarms look at."""
+    return [each.inputs["dimensions"][dimension] for each in graph.all(ALARM) if dimension in each.inputs.get("dimensions", {})]
+
+
 def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, str]) -> None:
     """Fail unless something in the graph, or the code, writes this metric with these dimensions."""
     if namespace == "Switchboard":
@@ -54,6 +70,10 @@ def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, 
     else:
         dimension, type_, names = AWS_METRICS[namespace]
         assert name in names
+        if (index := dimensions.get("GlobalSecondaryIndexName")) is not None:
+            dimensions = {name: value for name, value in dimensions.items() if name != "GlobalSecondaryIndexName"}
+            table = next(each for each in graph.all(type_) if each.outputs["name"] == dimensions["TableName"])
+            assert index in {each["name"] for each in table.inputs["globalSecondaryIndexes"]}
         assert dimensions.keys() == {dimension}
         assert dimensions[dimension] in {resource.outputs["name"] for resource in graph.all(type_)}
 
@@ -62,7 +82,8 @@ def test_every_alarm_watches_a_metric_that_is_written_of_something_that_exists()
     graph = declare(*EVERYTHING)
 
     for each in graph.all(ALARM):
-        check_metric(graph, each.inputs["namespace"], each.inputs["metricName"], each.inputs["dimensions"])
+        for metric in metrics_of(each):
+            check_metric(graph, *metric)
 
 
 def test_every_alarm_tells_the_alarm_topic_both_ways() -> None:
@@ -104,22 +125,20 @@ def test_silence_is_noticed_after_more_than_one_run_was_missed_or_late_and_withi
 
 
 def test_every_reason_that_is_watched_is_a_reason_of_the_code() -> None:
-    watched = {each.inputs["dimensions"]["reason"] for each in declare().all(ALARM) if "reason" in each.inputs["dimensions"]}
+    watched = set(dimension_of_alarms(declare(), "reason"))
 
     assert watched == {*LASTING_FAILURES, "circuit_open"}
     assert watched <= set(Reason)
 
 
 def test_every_outcome_of_an_approval_that_is_watched_is_an_outcome_of_the_code() -> None:
-    watched = {each.inputs["dimensions"]["outcome"] for each in declare().all(ALARM) if "outcome" in each.inputs["dimensions"]}
+    watched = set(dimension_of_alarms(declare(), "outcome"))
 
     assert watched == {Outcome.FAILED.value, Outcome.SECOND.value, Outcome.STUCK.value}
 
 
 def test_every_failure_of_a_job_that_is_watched_is_a_failure_of_the_code() -> None:
-    failures = [each.inputs["dimensions"]["failure"] for each in declare().all(ALARM) if "failure" in each.inputs["dimensions"]]
-
-    assert failures == [WORKER_LOST]
+    assert dimension_of_alarms(declare(), "failure") == [WORKER_LOST]
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -134,7 +153,7 @@ def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind:
 
 def test_every_queue_that_should_be_empty_raises_an_alarm_when_it_is_not() -> None:
     graph = declare()
-    depths = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "ApproximateNumberOfMessagesVisible"]
+    depths = alarms_on(graph, "ApproximateNumberOfMessagesVisible")
     should_be_empty = [queue for queue in graph.all(QUEUE) if queue.name not in {"jira-work", "approval-work", "shuttle-jobs"}]
 
     assert {each["dimensions"]["QueueName"] for each in depths} == {queue.outputs["name"] for queue in should_be_empty}
@@ -153,7 +172,7 @@ def test_work_that_lies_for_more_than_15_minutes_raises_an_alarm() -> None:
 @pytest.mark.parametrize(("kind", "metric"), [("refused", "ReconciliationRefused"), ("failed", "ReconciliationFailed")])
 def test_a_reconciliation_that_refused_or_failed_raises_an_alarm_for_each_project_of_the_config(kind: str, metric: str) -> None:
     graph = declare(*EVERYTHING)
-    found = {each.name: each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == metric}
+    found = {each.name: each.inputs for each in graph.all(ALARM) if each.inputs.get("metricName") == metric}
 
     assert found.keys() == {f"TES-reconciliation-{kind}", f"OPS-reconciliation-{kind}"}
     for project in ("TES", "OPS"):
@@ -183,7 +202,7 @@ def test_a_correlation_that_could_not_be_queued_raises_an_alarm(entry_point: str
 
 
 def test_each_health_check_that_fails_raises_an_alarm() -> None:
-    failing = [each.inputs for each in declare().all(ALARM) if each.inputs["metricName"] == "HealthCheckFailed"]
+    failing = alarms_on(declare(), "HealthCheckFailed")
 
     assert sorted(each["dimensions"]["check"] for each in failing) == sorted(HEALTH_CHECKS)
     assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in failing} == {("Sum", 0, 1)}
@@ -220,9 +239,10 @@ def test_a_p99_over_200_ms_of_the_lease_look_up_raises_an_alarm() -> None:
 def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None:
     graph = declare()
     watched = {
-        (each.inputs["dimensions"]["TableName"], each.inputs["metricName"])
+        (dimensions["TableName"], name)
         for each in graph.all(ALARM)
-        if each.inputs["namespace"] == "AWS/DynamoDB"
+        for namespace, name, dimensions in metrics_of(each)
+        if namespace == "AWS/DynamoDB"
     }
     table = "aws:dynamodb/table:Table"
     names = ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle")
@@ -239,9 +259,42 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
     }
 
 
+@pytest.mark.parametrize("table", ["JiraIssues", "Shuttle"])
+@pytest.mark.parametrize("kind", ["Read", "Write"])
+def test_throttles_of_a_tables_indexes_count_too_since_dynamodb_does_not_count_them_as_the_tables(
+    table: str, kind: str
+) -> None:
+    graph = declare()
+    declared = graph.one("aws:dynamodb/table:Table", table)
+    of_table = {"TableName": declared.outputs["name"]}
+    of_indexes = [{**of_table, "GlobalSecondaryIndexName": each["name"]} for each in declared.inputs["globalSecondaryIndexes"]]
+    inputs = alarm(graph, f"{table}-{kind.lower()}-throttles")
+    *parts, total = inputs["metricQueries"]
+
+    assert [part["metric"] for part in parts] == [
+        {
+            "namespace": "AWS/DynamoDB",
+            "metricName": f"{kind}ThrottleEvents",
+            "dimensions": dimensions,
+            "stat": "Sum",
+            "period": 300,
+        }
+        for dimensions in (of_table, *of_indexes)
+    ]
+    assert not any(part.get("returnData") for part in parts)
+    assert total == {
+        "id": "total",
+        "expression": "SUM([" + ",".join(f"FILL({part['id']},0)" for part in parts) + "])",
+        "label": "total",
+        "returnData": True,
+    }
+    # CloudWatch refuses an alarm that names both queries and a metric of its own.
+    assert not inputs.keys() & {"namespace", "metricName", "dimensions", "statistic", "extendedStatistic", "period"}
+
+
 def test_a_failed_notification_raises_an_alarm_for_each_channel_that_is_on() -> None:
     graph = declare(*EVERYTHING)
-    failing = [each.inputs for each in graph.all(ALARM) if each.inputs["metricName"] == "NotificationFailed"]
+    failing = alarms_on(graph, "NotificationFailed")
 
     assert sorted(each["dimensions"]["channel"] for each in failing) == sorted(CHANNELS)
 
@@ -279,7 +332,7 @@ def test_the_dashboard_shows_metrics_that_are_written_of_things_that_exist() -> 
         if "expression" not in line[0]:
             namespace, name, *dimensions, _ = line
             check_metric(graph, namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-    searches = [line[0] for line in lines if "expression" in line[0]]
+    searches = [line[0] for line in lines if "expression" in line[0] and not line[0]["expression"].startswith("SUM(")]
     for search in searches:
         name, written = searched(search["expression"])
         assert emitted_metrics()[name] == {written}, name
@@ -301,7 +354,7 @@ def test_the_dashboard_shows_every_metric_that_the_code_writes_by_every_function
     shown = set()
     for widget in dashboard_widgets(declare(*EVERYTHING)):
         for line in widget["properties"].get("metrics", []):
-            if "expression" in line[0]:
+            if "expression" in line[0] and not line[0]["expression"].startswith("SUM("):
                 name, (service, _) = searched(line[0]["expression"])
                 shown.add((name, service))
             elif line[0] == "Switchboard":
@@ -311,9 +364,26 @@ def test_the_dashboard_shows_every_metric_that_the_code_writes_by_every_function
     assert written - shown == set()
 
 
-def test_the_ids_of_the_searches_in_a_graph_are_distinct_as_cloudwatch_demands() -> None:
+def test_what_is_used_and_throttled_of_a_table_is_shown_with_its_indexes_as_one_line() -> None:
+    [widget] = [each for each in dashboard_widgets(declare()) if each["properties"]["title"].startswith("Tables: ")]
+    lines = widget["properties"]["metrics"]
+    hidden = {line[-1]["id"]: line for line in lines if line[-1].get("visible") is False}
+    totals = {line[0]["label"]: re.findall(r"FILL\((\w+),0\)", line[0]["expression"]) for line in lines if len(line) == 1}
+
+    assert len(lines) - len(hidden) == 4 * 4  # tables, and what is shown of each
+    assert sorted(each for ids in totals.values() for each in ids) == sorted(hidden)
+    assert [hidden[each][1] for each in totals["JiraIssues write throttles"]] == ["WriteThrottleEvents"] * 5
+    assert [hidden[each][5] for each in totals["JiraIssues write throttles"][1:]] == [
+        "ProjectIndex",
+        "StatusIndex",
+        "AssigneeIndex",
+        "FixVersionIndex",
+    ]
+
+
+def test_the_ids_in_a_graph_are_distinct_as_cloudwatch_demands() -> None:
     for widget in dashboard_widgets(declare(*EVERYTHING)):
-        ids = [line[0]["id"] for line in widget["properties"].get("metrics", []) if "expression" in line[0]]
+        ids = [line[-1]["id"] for line in widget["properties"].get("metrics", []) if "id" in line[-1]]
 
         assert len(ids) == len(set(ids))
         assert all(re.fullmatch(r"[a-z]\w*", each) for each in ids)

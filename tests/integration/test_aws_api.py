@@ -26,7 +26,7 @@ def test_an_alarm_on_a_total_has_a_query_for_each_part_and_one_that_adds_them_up
     *parts, total = alarm["Metrics"]
 
     table = {"Name": "TableName", "Value": cloud.outputs["jira_issues_table_name"]}
-    assert all(part["MetricStat"]["Metric"]["Dimensions"][0] == table for part in parts)
+    assert all(table in part["MetricStat"]["Metric"]["Dimensions"] for part in parts)
     assert [part["MetricStat"]["Metric"]["MetricName"] for part in parts] == ["WriteThrottleEvents"] * 5
     assert all(part["Id"] in total["Expression"] for part in parts)
     assert [query["ReturnData"] for query in alarm["Metrics"]] == [False] * 5 + [True]

@@ -1,5 +1,7 @@
 """Log groups, alarms and dashboards."""
 
+from typing import Any
+
 from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
 
 
@@ -24,25 +26,41 @@ def log_metric_filter(_: Blueprint, logical: str, inputs: Inputs) -> Created:
 def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An alarm, in moto for a look at it: nothing evaluates it on a laptop."""
     name = physical_name(logical, inputs)
-    statistic = (
-        {"Statistic": inputs["statistic"]} if inputs.get("statistic") else {"ExtendedStatistic": inputs["extendedStatistic"]}
-    )
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         AlarmDescription=inputs.get("alarmDescription") or "",
-        Namespace=inputs["namespace"],
-        MetricName=inputs["metricName"],
-        Dimensions=[{"Name": key, "Value": value} for key, value in (inputs.get("dimensions") or {}).items()],
         ComparisonOperator=inputs["comparisonOperator"],
         Threshold=float(inputs["threshold"]),
-        Period=int(inputs["period"]),
         EvaluationPeriods=int(inputs["evaluationPeriods"]),
         TreatMissingData=inputs.get("treatMissingData") or "missing",
         AlarmActions=inputs.get("alarmActions") or [],
         OKActions=inputs.get("okActions") or [],
-        **statistic,
+        **(_queries(inputs["metricQueries"]) if inputs.get("metricQueries") else _metric(inputs)),
     )
     return name, {"name": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
+
+
+def _metric(inputs: Inputs) -> dict[str, Any]:
+    kind = "statistic" if inputs.get("statistic") else "extendedStatistic"
+    statistic = {kind[0].upper() + kind[1:]: inputs[kind]}
+    return {**_name_of(inputs), "Period": int(inputs["period"]), **statistic}
+
+
+def _queries(queries: list[Inputs]) -> dict[str, Any]:
+    return {"Metrics": [_query(each) for each in queries]}
+
+
+def _query(query: Inputs) -> dict[str, Any]:
+    if "metric" not in query:
+        return {"Id": query["id"], "Expression": query["expression"], "ReturnData": bool(query.get("returnData"))}
+    metric = query["metric"]
+    stat = {"Metric": _name_of(metric), "Period": int(metric["period"]), "Stat": metric["stat"]}
+    return {"Id": query["id"], "MetricStat": stat, "ReturnData": bool(query.get("returnData"))}
+
+
+def _name_of(metric: Inputs) -> dict[str, Any]:
+    dimensions = [{"Name": key, "Value": value} for key, value in (metric.get("dimensions") or {}).items()]
+    return {"Namespace": metric["namespace"], "MetricName": metric["metricName"], "Dimensions": dimensions}
 
 
 @creates("aws:cloudwatch/compositeAlarm:CompositeAlarm")
