@@ -174,6 +174,24 @@ def retry_throttled_once(
     return call()
 
 
+def call(
+    doing: str,
+    send: Callable[[], Result],
+    *,
+    sleep: Callable[[float], None] = time.sleep,
+    on_retry: Callable[[], None] = lambda: None,
+) -> Result:
+    """Run ``send``, as :func:`retry_throttled_once` does. For calls without a condition, whose failure would be an answer.
+
+    Raises:
+        SwitchboardError: it failed; ``doing`` ("read the lease") is in its text.
+    """
+    try:
+        return retry_throttled_once(send, sleep=sleep, on_retry=on_retry)
+    except (ClientError, BotoCoreError) as error:
+        raise translate(error, doing) from error
+
+
 def translate(error: BotoCoreError | ClientError, doing: str) -> errors.SwitchboardError:
     """The error of :mod:`lib.errors` that an AWS call's error means, with ``doing`` ("read the lease") in its text."""
     if isinstance(error, ClientError):

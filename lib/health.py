@@ -20,8 +20,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lib import aws, clock, errors
 from lib.environment import HealthEnvironment
 from lib.log import scrub
@@ -222,9 +220,9 @@ def _check_writable(client: Any, table_name: str, layout: TableLayout, now: date
     sentinel = {**key, layout.ttl: {"N": str(clock.epoch_s(now + _SENTINEL_LIFE))}}
     problems = _Problems()
     problems.attempt(lambda: _check_schema(client, table_name, layout))
-    if problems.attempt(lambda: _call("put a sentinel", client.put_item, TableName=table_name, Item=sentinel)):
+    if problems.attempt(lambda: aws.call("put a sentinel", lambda: client.put_item(TableName=table_name, Item=sentinel))):
         problems.attempt(lambda: _expect(client, table_name, key, sentinel))
-    if problems.attempt(lambda: _call("delete the sentinel", client.delete_item, TableName=table_name, Key=key)):
+    if problems.attempt(lambda: aws.call("delete the sentinel", lambda: client.delete_item(TableName=table_name, Key=key))):
         problems.attempt(lambda: _expect(client, table_name, key, None))
     return problems.finding("key schema as expected, a sentinel put, read back and deleted")
 
@@ -249,7 +247,7 @@ class _Problems:
 
 
 def _check_schema(client: Any, table_name: str, layout: TableLayout) -> None:
-    table = _call("describe the table", client.describe_table, TableName=table_name)["Table"]
+    table = aws.call("describe the table", lambda: client.describe_table(TableName=table_name))["Table"]
     kinds = {entry["AttributeName"]: entry["AttributeType"] for entry in table["AttributeDefinitions"]}
     keys = [(entry["KeyType"], entry["AttributeName"], kinds[entry["AttributeName"]]) for entry in table["KeySchema"]]
     expected = [("HASH", layout.hash_key, "S"), ("RANGE", layout.range_key, "S")]
@@ -262,7 +260,7 @@ def _schema(keys: list[tuple[str, str, str]]) -> str:
 
 
 def _expect(client: Any, table_name: str, key: Mapping[str, Any], expected: Mapping[str, Any] | None) -> None:
-    answer = _call("read the sentinel", client.get_item, TableName=table_name, Key=key, ConsistentRead=True)
+    answer = aws.call("read the sentinel", lambda: client.get_item(TableName=table_name, Key=key, ConsistentRead=True))
     found = answer.get("Item")
     if found != expected:
         text = (
@@ -271,13 +269,6 @@ def _expect(client: Any, table_name: str, key: Mapping[str, Any], expected: Mapp
             else "the sentinel read back is not the one put"
         )
         raise errors.UnavailableError(text)
-
-
-def _call(doing: str, call: Callable[..., Any], **arguments: Any) -> Any:
-    try:
-        return aws.retry_throttled_once(lambda: call(**arguments))
-    except (ClientError, BotoCoreError) as error:
-        raise aws.translate(error, doing) from None
 
 
 def _check_secrets(clients: _Clients, arns: tuple[str, ...]) -> _Finding:

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock
 from lib.jira import rows
@@ -85,7 +84,7 @@ class Pruner:
             "Limit": _PAGE,
         }
         while True:
-            answer = self._call(lambda: self._client.scan(**request), "scan the issues")
+            answer = self._call("scan the issues", lambda: self._client.scan(**request))
             yield [
                 item
                 for item in answer["Items"]
@@ -99,15 +98,11 @@ class Pruner:
         requests: list[dict[str, Any]] = [{"DeleteRequest": {"Key": key}} for key in keys]
         while requests:
             answer = self._call(
-                lambda requests=requests: self._client.batch_write_item(RequestItems={self._table_name: requests}),  # type: ignore[misc]
-                "delete versions",
+                "delete versions", partial(self._client.batch_write_item, RequestItems={self._table_name: requests})
             )
             requests = answer.get("UnprocessedItems", {}).get(self._table_name, [])
             if requests:
                 self._sleep(aws.THROTTLE_RETRY_DELAY_SECONDS)
 
-    def _call(self, call: Callable[[], Any], doing: str) -> Any:
-        try:
-            return aws.retry_throttled_once(call, sleep=self._sleep)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, doing) from error
+    def _call(self, doing: str, call: Callable[[], Any]) -> Any:
+        return aws.call(doing, call, sleep=self._sleep)

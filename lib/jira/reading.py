@@ -4,11 +4,10 @@ Reads of one issue are consistent: what a webhook was told is stored is seen. Re
 behind. Rows that are no issue (health sentinels) have no key of an issue and no index attribute, so no read shows them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, errors
 from lib.jira import issues, rows
@@ -37,8 +36,8 @@ class IssueStore:
     def latest(self, issue_key: str) -> Issue | None:
         """The current state of an issue, deleted ones too; None if it was never heard of. One read of one small row."""
         key = rows.key(issues.issue_key(issue_key), rows.HEAD)
-        answer = self._call(
-            lambda: self._client.get_item(TableName=self._table_name, Key=key, ConsistentRead=True), "read the issue"
+        answer = aws.call(
+            "read the issue", lambda: self._client.get_item(TableName=self._table_name, Key=key, ConsistentRead=True)
         )
         item = answer.get("Item")
         return rows.read_head(item) if item else None
@@ -114,7 +113,7 @@ class IssueStore:
         start: dict[str, Any] = {}
         while True:
             request = {"TableName": self._table_name, "Limit": self._page_size, **query, **start}
-            answer = self._call(lambda request=request: self._client.query(**request), "list issues")  # type: ignore[misc]
+            answer: dict[str, Any] = aws.call("list issues", partial(self._client.query, **request))
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
@@ -124,21 +123,12 @@ class IssueStore:
         """The rows of up to 100 keys. What DynamoDB leaves unprocessed is asked for again, as long as it answers some."""
         while keys:
             request = {self._table_name: {"Keys": keys, "ConsistentRead": True}}
-            answer = self._call(
-                lambda request=request: self._client.batch_get_item(RequestItems=request),  # type: ignore[misc]
-                "read issues",
-            )
+            answer: dict[str, Any] = aws.call("read issues", partial(self._client.batch_get_item, RequestItems=request))
             yield from answer["Responses"].get(self._table_name, [])
             left = answer.get("UnprocessedKeys", {}).get(self._table_name, {}).get("Keys", [])
             if len(left) == len(keys):
                 raise errors.ThrottledError("could not read issues: none was processed")
             keys = left
-
-    def _call(self, call: Callable[[], Any], doing: str) -> Any:
-        try:
-            return aws.retry_throttled_once(call)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, doing) from error
 
 
 def _project_query(project_key: str, first: int, last: int) -> dict[str, Any]:

@@ -110,7 +110,7 @@ class CorrelationStore:
             "ProjectionExpression": "issue_key, computed_of",
         }
         answer = self._call(
-            lambda: self._client.batch_get_item(RequestItems={self._table_name: names}), "read the correlations"
+            "read the correlations", lambda: self._client.batch_get_item(RequestItems={self._table_name: names})
         )
         found = answer.get("Responses", {}).get(self._table_name, [])
         return {item["issue_key"]["S"]: item["computed_of"]["S"] for item in found if "computed_of" in item}
@@ -126,7 +126,7 @@ class CorrelationStore:
                 raise errors.ThrottledError(f"could not write the rows: {len(left)} of {len(some)} were throttled")
 
     def _write_some(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        answer = self._call(lambda: self._client.batch_write_item(RequestItems={self._table_name: requests}), "write the rows")
+        answer = self._call("write the rows", lambda: self._client.batch_write_item(RequestItems={self._table_name: requests}))
         left: list[dict[str, Any]] = answer.get("UnprocessedItems", {}).get(self._table_name, [])
         return left
 
@@ -139,7 +139,7 @@ class CorrelationStore:
             "Limit": 1000,
         }
         while True:
-            answer = self._call(lambda: self._client.query(**request), "read the issue's rows")
+            answer = self._call("read the issue's rows", lambda: self._client.query(**request))
             yield from answer["Items"]
             if "LastEvaluatedKey" not in answer:
                 return
@@ -191,8 +191,5 @@ class CorrelationStore:
             if not aws.is_condition_failure(error):  # refused: a newer delivery has put it again meanwhile
                 raise aws.translate(error, "clear a former fix version") from error
 
-    def _call(self, call: Callable[[], Any], doing: str) -> Any:
-        try:
-            return aws.retry_throttled_once(call, sleep=self._sleep)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, doing) from error
+    def _call(self, doing: str, call: Callable[[], Any]) -> Any:
+        return aws.call(doing, call, sleep=self._sleep)

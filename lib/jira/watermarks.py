@@ -23,12 +23,10 @@ class Watermarks:
 
     def read(self, project: str) -> datetime | None:
         """What Jira changed before this instant has been looked at; None if nothing ever was."""
-        try:
-            answer = aws.retry_throttled_once(
-                lambda: self._client.get_item(TableName=self._table_name, Key=_key(project), ConsistentRead=True)
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"read the watermark of {project}") from error
+        answer = aws.call(
+            f"read the watermark of {project}",
+            lambda: self._client.get_item(TableName=self._table_name, Key=_key(project), ConsistentRead=True),
+        )
         item = answer.get("Item")
         return clock.parse(item["reached"]["S"]) if item else None
 
