@@ -4,7 +4,9 @@ No SDK and no connection: those are in lib/notify/slack.py and lib/approvals/sla
 Sources: https://docs.slack.dev/messaging/formatting-message-text#escaping, https://docs.slack.dev/reference/methods/chat.postMessage
 """
 
+import http.client
 import re
+from urllib.error import URLError
 
 from lib import errors
 
@@ -26,6 +28,41 @@ def escape(text: str) -> str:
     What remains is Slack's own marks, such as ``*bold*``, which can do no more than look odd.
     """
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def clip(text: str, most: int) -> str:
+    """``text`` escaped and cut to ``most`` characters, never in the middle of an escape."""
+    text = text.strip()
+    escaped = escape(text)
+    if len(escaped) <= most:
+        return escaped
+    pieces: list[str] = []
+    length = 1  # the ellipsis
+    for character in text:
+        piece = escape(character)
+        length += len(piece)
+        if length > most:
+            break
+        pieces.append(piece)
+    return "".join(pieces).rstrip() + "…"
+
+
+def no_answer(doing: str, error: Exception) -> errors.SwitchboardError:
+    """The error that it means that no answer came. The SDK's texts hold URLs and bodies, so that none of them is passed on.
+
+    Args:
+        doing: what was tried, after "could not".
+        error: what the SDK raised: an OSError, an HTTPException, a ValueError or an error of its own.
+    """
+    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
+    name = type(cause).__name__
+    if isinstance(cause, TimeoutError):
+        return errors.DeadlineExceededError(f"could not {doing}: Slack did not answer in time")
+    if isinstance(error, URLError) and not isinstance(cause, ConnectionResetError | BrokenPipeError):
+        return errors.UnavailableError(f"could not {doing}: Slack can't be reached ({name})")
+    if isinstance(cause, OSError | http.client.HTTPException) and not isinstance(cause, http.client.InvalidURL):
+        return errors.ConnectionLostError(f"could not {doing}: the connection to Slack broke ({name})")
+    return errors.PermanentError(f"could not {doing}: not as configured ({name})")
 
 
 def refusal(doing: str, status: int, code: object = None) -> errors.SwitchboardError:

@@ -16,7 +16,7 @@ from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
 from lib.approvals.tracker import is_dry
 from lib.approvals.wording import issue_link, mention
-from lib.slack import escape
+from lib.slack import clip, escape
 
 Block = dict[str, Any]
 
@@ -124,23 +124,6 @@ def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> Preview
     key = operation.jira_key or ""
     text = f"This draft has its ticket already: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. None was created."
     return Preview(text, (text_block(text),))
-
-
-def clip(text: str, most: int) -> str:
-    """``text`` escaped and cut to ``most`` characters, never in the middle of an escape."""
-    text = text.strip()
-    escaped = escape(text)
-    if len(escaped) <= most:
-        return escaped
-    pieces: list[str] = []
-    length = 1  # the ellipsis
-    for character in text:
-        piece = escape(character)
-        length += len(piece)
-        if length > most:
-            break
-        pieces.append(piece)
-    return "".join(pieces).rstrip() + "…"
 
 
 def _approved(draft: Draft, approval: Approval) -> Preview:

@@ -4,6 +4,7 @@ Used by the worker only: the SDK is imported when the first call is made.
 """
 
 import http.client
+import json
 import logging
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -126,7 +127,7 @@ def _translated(doing: str, call: Callable[[], Result]) -> Result:
         response = error.response
         code = response.get("error") if hasattr(response, "get") else None
         raise slack.refusal(doing, int(getattr(response, "status_code", 0) or 0), code) from None
-    except TimeoutError:
-        raise errors.DeadlineExceededError(f"could not {doing}: Slack did not answer in time") from None
-    except (OSError, http.client.HTTPException, SlackClientError, ValueError) as error:
-        raise errors.ConnectionLostError(f"could not {doing}: {type(error).__name__}") from None
+    except (SlackClientError, json.JSONDecodeError) as error:
+        raise errors.ConnectionLostError(f"could not {doing}: Slack's answer can't be read ({type(error).__name__})") from None
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise slack.no_answer(doing, error) from None

@@ -11,9 +11,7 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 import http.client
 import json
 import logging
-import re
-from typing import Any, NoReturn
-from urllib.error import URLError
+from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
@@ -23,7 +21,7 @@ from lib import errors, slack
 from lib.notify.channels import send_with
 from lib.notify.message import Message
 from lib.secrets import Secret
-from lib.slack import escape
+from lib.slack import clip, escape
 
 TIMEOUT_SECONDS = 5
 MAX_HEADER_CHARACTERS = 150
@@ -71,7 +69,7 @@ class SlackBot:
             code = data.get("error") if isinstance(data, dict) else None
             raise slack.refusal("send the message", error.response.status_code, code) from None
         except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
-            _no_answer(error)
+            raise slack.no_answer("send the message", error) from None
 
 
 class SlackWebhook:
@@ -93,7 +91,7 @@ class SlackWebhook:
             client = WebhookClient(url, TIMEOUT_SECONDS, retry_handlers=[], logger=_SILENT)
             answer = client.send(text=fallback(message), blocks=blocks(message), unfurl_links=False, unfurl_media=False)
         except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
-            _no_answer(error)
+            raise slack.no_answer("send the message", error) from None
         if answer.status_code != 200:
             raise slack.refusal("send the message", answer.status_code, answer.body.strip())
         if not _says_ok(answer.body):
@@ -108,29 +106,21 @@ def fallback(message: Message) -> str:
 def blocks(message: Message) -> list[dict[str, Any]]:
     """The message in Block Kit."""
     made: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": _cut(message.title, MAX_HEADER_CHARACTERS), "emoji": False}},
-        {"type": "section", "text": _mrkdwn(_cut(message.lead, MAX_SECTION_CHARACTERS))},
+        {"type": "header", "text": {"type": "plain_text", "text": clip(message.title, MAX_HEADER_CHARACTERS), "emoji": False}},
+        {"type": "section", "text": _mrkdwn(clip(message.lead, MAX_SECTION_CHARACTERS))},
     ]
-    fields = [_mrkdwn(_cut(value, MAX_FIELD_CHARACTERS - 100), label) for label, value in message.facts]
+    fields = [_mrkdwn(clip(value, MAX_FIELD_CHARACTERS - 100), label) for label, value in message.facts]
     made += [{"type": "section", "fields": fields[n : n + MAX_FIELDS]} for n in range(0, len(fields), MAX_FIELDS)]
     if message.link:
         link = {"type": "mrkdwn", "text": f"<{escape(message.link)}|Open the sandbox console>"}
         made.append({"type": "section", "text": link})
-    made.append({"type": "context", "elements": [_mrkdwn(_cut(message.footer, MAX_FIELD_CHARACTERS))]})
+    made.append({"type": "context", "elements": [_mrkdwn(clip(message.footer, MAX_FIELD_CHARACTERS))]})
     return made
 
 
 def _mrkdwn(escaped: str, label: str = "") -> dict[str, Any]:
-    text = f"*{_cut(label, 90)}*\n{escaped}" if label else escaped
+    text = f"*{clip(label, 90)}*\n{escaped}" if label else escaped
     return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _cut(text: str, limit: int) -> str:
-    """``text`` escaped, and not longer than ``limit`` then; an entity is not cut in two."""
-    escaped = escape(text)
-    if len(escaped) <= limit:
-        return escaped
-    return re.sub(r"&[a-z]{0,3}$", "", escaped[: limit - 1]) + "…"
 
 
 def _says_ok(body: str) -> bool:
@@ -141,16 +131,3 @@ def _says_ok(body: str) -> bool:
     except (ValueError, RecursionError):
         return False
     return isinstance(answer, dict) and answer.get("ok") is True
-
-
-def _no_answer(error: Exception) -> NoReturn:
-    """Raise what it means that no answer came. The SDK's texts hold the URL, so that none of them is passed on."""
-    cause = error.reason if isinstance(error, URLError) and isinstance(error.reason, Exception) else error
-    name = type(cause).__name__
-    if isinstance(cause, TimeoutError):
-        raise errors.DeadlineExceededError(f"Slack did not answer within {TIMEOUT_SECONDS} s") from None
-    if isinstance(error, URLError) and not isinstance(cause, ConnectionResetError | BrokenPipeError):
-        raise errors.UnavailableError(f"Slack can't be reached: {name}") from None
-    if isinstance(cause, OSError | http.client.HTTPException) and not isinstance(cause, http.client.InvalidURL):
-        raise errors.ConnectionLostError(f"the connection to Slack broke: {name}") from None
-    raise errors.PermanentError(f"the message can't be sent to Slack as configured: {name}") from None

@@ -118,10 +118,10 @@ def test_each_way_an_answer_fails_is_told_apart(slack, status, means) -> None:
     assert len(slack.asked) == 1
 
 
-def test_a_server_that_is_not_there_is_no_success() -> None:
+def test_a_server_that_is_not_there_was_told_nothing() -> None:
     with http_server() as gone:
         pass
-    with pytest.raises(errors.SwitchboardError):
+    with pytest.raises(errors.UnavailableError):
         chat(gone).post("C0ID", MESSAGE)
 
 
