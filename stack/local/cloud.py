@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 from stack.iam import reason_in
 from stack.local import aws_endpoint, bucket_events, event_bridge
 from stack.local.errors import StartError
-from stack.local.functions import Credentials, FunctionHost, FunctionSpec
+from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready
 from stack.local.http_gateway import HttpApi, HttpGateway
 from stack.local.iam import Guard, Ledger, PolicyError, Services
 from stack.local.iam.services import MayDo
@@ -209,8 +209,7 @@ class LocalCloud:
         try:
             for host in self.hosts.values():
                 host.start()
-            for host in self.hosts.values():
-                host.wait_ready(START_SECONDS)
+            wait_ready(self.hosts.values(), START_SECONDS)
         except BaseException:
             self._stop_functions()
             raise

@@ -2,14 +2,14 @@
 
 A process gets exactly the environment that the program declares, the variables that Lambda itself sets, and the
 credentials of its function's role: nothing of this process's environment reaches it. One that exits or overruns its
-timeout is replaced, and what it was doing fails as on Lambda.
+timeout is replaced, and what it was doing fails as on Lambda; so does what waits for one that can't import its handler.
 """
 
 import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from stack.local.errors import StartError
@@ -123,7 +123,7 @@ class FunctionHost:
                 f"The function {self.spec.entry_point} failed to start: {error.get('errorType')}: {error.get('errorMessage')}"
             )
         if not ready:
-            raise FunctionStartError(f"The function {self.spec.entry_point} did not start within {timeout_seconds:.0f} s.")
+            raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
 
     def invoke(self, payload: bytes, request_id: str | None = None) -> Result:
         """Run the function on one event and wait for its end. A retry keeps its first ``request_id``, as on Lambda."""
@@ -198,6 +198,13 @@ class FunctionHost:
                 line = json.dumps({"type": "platform.report", "level": "ERROR", "message": line})
             self._write_log(self.spec.log_group, "platform", line)
         return has_served or failed is not None
+
+
+def wait_ready(hosts: Iterable[FunctionHost], timeout_seconds: float) -> None:
+    """Wait until all of them are ready; the time is for all together. Raises as :meth:`FunctionHost.wait_ready` does."""
+    deadline = time.monotonic() + timeout_seconds
+    for host in hosts:
+        host.wait_ready(max(0.0, deadline - time.monotonic()))
 
 
 def _environment(spec: FunctionSpec, runtime_port: int, aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:

@@ -49,7 +49,11 @@ class Invocation:
             self._settled.set()
 
     def wait(self) -> Result:
-        """Wait for the result; the function's timeout bounds it."""
+        """Wait for the result.
+
+        Once a process has taken the event, the function's timeout bounds the wait. Before that, the end of a process that
+        never asked for work does; only an import that neither ends nor fails holds it up for good.
+        """
         self._settled.wait()
         assert self._result is not None  # noqa: S101 (set before the event)
         return self._result
@@ -72,10 +76,12 @@ class Mailbox:
         self._lock = threading.Lock()
         self._current: Invocation | None = None
         self._generation = 0
+        self._has_asked = False
         self.has_served = False
         """Whether the process that serves now has answered anything."""
         self.initialised = threading.Event()
         self.init_error: dict[str, Any] | None = None
+        """Why the last process that tried could not import its handler; None once one has asked for work."""
 
     def put(self, invocation: Invocation) -> None:
         """Line an invocation up."""
@@ -89,6 +95,8 @@ class Mailbox:
         """
         with self._lock:
             generation = self._generation
+            self._has_asked = True
+            self.init_error = None
         self.initialised.set()
         while True:
             invocation = self._waiting.get()
@@ -113,15 +121,25 @@ class Mailbox:
         current.settle(payload, error)
         return True
 
+    def fail_init(self, error: dict[str, Any]) -> None:
+        """The process could not import its handler, and will end."""
+        self.init_error = error
+        self.initialised.set()
+
     def overdue(self) -> bool:
         """Whether the invocation under way is past the function's timeout."""
         current = self._current
         return current is not None and time.monotonic() > current.deadline
 
     def replace(self, message: str) -> Invocation | None:
-        """The process is gone: fail what was under way, and send away a ``next`` that still waits for it."""
+        """The process is gone: fail what was under way, and send away a ``next`` that still waits for it.
+
+        One that never asked for work fails all that waits, as Lambda fails an invocation whose sandbox can't be initialised:
+        the next process is likely to fare no better.
+        """
         with self._lock:
             self._generation += 1
+            has_asked, self._has_asked = self._has_asked, False
             current, self._current = self._current, None
             self.has_served = False
         self.initialised.clear()
@@ -130,18 +148,23 @@ class Mailbox:
             text = f"RequestId: {current.request_id} Error: {message}"
             kind = "Sandbox.Timedout" if "timed out" in message else "Runtime.ExitError"
             current.settle(json.dumps({"errorType": kind, "errorMessage": text}).encode(), "Unhandled")
+        if not has_asked:
+            self._settle_waiting(self.init_error or _exit_error(message))
         return current
 
     def fail_all(self, message: str) -> None:
         """The cloud stops: fail everything that waits."""
         self.replace(message)
+        self._settle_waiting(_exit_error(message))
+
+    def _settle_waiting(self, error: dict[str, Any]) -> None:
         while True:
             try:
                 invocation = self._waiting.get_nowait()
             except queue.Empty:
                 return
             if invocation is not None:
-                invocation.settle(json.dumps({"errorType": "Runtime.ExitError", "errorMessage": message}).encode(), "Unhandled")
+                invocation.settle(json.dumps(error).encode(), "Unhandled")
 
 
 class RuntimeApi:
@@ -159,8 +182,7 @@ class RuntimeApi:
         if path == "invocation/next" and request.method == "GET":
             return _next(self._mailbox)
         if path == "init/error" and request.method == "POST":
-            self._mailbox.init_error = _error_of(request)
-            self._mailbox.initialised.set()
+            self._mailbox.fail_init(_error_of(request))
             return Response('{"status":"OK"}', 202, content_type="application/json")
         parts = path.split("/")
         if len(parts) == 3 and parts[0] == "invocation" and request.method == "POST" and parts[2] in {"response", "error"}:
@@ -186,6 +208,10 @@ def _next(mailbox: Mailbox) -> Response:
         },
         content_type="application/json",
     )
+
+
+def _exit_error(message: str) -> dict[str, Any]:
+    return {"errorType": "Runtime.ExitError", "errorMessage": message}
 
 
 def _error_of(request: Request) -> dict[str, Any]:
