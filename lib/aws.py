@@ -42,8 +42,11 @@ MODELS = Path(__file__).with_name("aws_models")
 """botocore's models of our services, slimmed. In the archive only (stack/aws_models.py); elsewhere botocore's own serve."""
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the other services' own names.
+# Those of a cancelled transaction's reasons have no "Exception" at their end.
 _THROTTLES = frozenset(
     {
+        "ProvisionedThroughputExceeded",
+        "ThrottlingError",
         "ProvisionedThroughputExceededException",
         "ThrottlingException",
         "Throttling",
@@ -71,6 +74,7 @@ _DENIALS = frozenset(
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
 # The answer to a HEAD has no body, and so no code: botocore puts the status in its place.
 _ABSENCES = frozenset({"NoSuchKey", "404"})
+_CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
 _SERVER_FAULTS = frozenset(
     {"InternalServerError", "InternalFailure", "InternalError", "ServiceUnavailable", "InternalServiceError"}
 )
@@ -154,6 +158,32 @@ def is_condition_failure(error: BaseException) -> bool:
     return error_code(error) == "ConditionalCheckFailedException"
 
 
+def is_conflict(error: BaseException) -> bool:
+    """Whether another transaction was at one of the rows at that moment. Nothing was written, and it may go through now."""
+    return error_code(error) in _CONFLICTS or any(code in _CONFLICTS for code in _cancellation_codes(error))
+
+
+def refusals(error: BaseException) -> dict[int, dict[str, Any] | None]:
+    """The writes of a cancelled transaction whose condition refused: their positions, and what stood there if that was asked
+    for. Empty for other errors."""
+    return {
+        position: reason.get("Item")
+        for position, reason in enumerate(_cancellation_reasons(error))
+        if reason.get("Code") == "ConditionalCheckFailed"
+    }
+
+
+def _cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one reason a write, in their
+    # order, "None" for a write that would have gone through.
+    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", []) if isinstance(error, ClientError) else []
+    return reasons
+
+
+def _cancellation_codes(error: BaseException) -> set[str]:
+    return {str(reason.get("Code")) for reason in _cancellation_reasons(error)} - {"None"}
+
+
 def retry_throttled_once(
     call: Callable[[], Result],
     *,
@@ -209,8 +239,9 @@ def translate(error: BotoCoreError | ClientError, doing: str) -> errors.Switchbo
 def _translate_answer(error: ClientError, doing: str) -> errors.SwitchboardError:
     code = error_code(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    text = f"could not {doing}: {code or status}"
-    if code in _THROTTLES:
+    reasons = _cancellation_codes(error)
+    text = f"could not {doing}: {', '.join(sorted(reasons)) or code or status}"
+    if code in _THROTTLES or reasons & _THROTTLES:
         return errors.ThrottledError(text)
     if code in _DENIALS:
         return errors.AccessDeniedError(text)

@@ -147,9 +147,10 @@ class OperationsTable:
         try:
             aws.retry_throttled_once(lambda: self._client.transact_write_items(TransactItems=items), on_retry=self._on_throttle)
         except (ClientError, BotoCoreError) as error:
-            if not isinstance(error, ClientError) or aws.error_code(error) != "TransactionCanceledException":
+            refused = aws.refusals(error)
+            if aws.is_conflict(error) or not refused:
                 raise _translate(error, "write the session") from error
-            return _refused(error)
+            return frozenset(refused)
         return frozenset()
 
     def _call(self, doing: str, call: Callable[[], Result]) -> Result:
@@ -173,21 +174,7 @@ def key(session_id: str, operation_key: str) -> Item:
     return {"session_id": {"S": session_id}, "operation_key": {"S": operation_key}}
 
 
-def _refused(error: ClientError) -> frozenset[int]:
-    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one reason a write, in
-    # their order, "None" for a write that would have gone through.
-    codes = [str(reason.get("Code")) for reason in error.response.get("CancellationReasons", [])]
-    others = {code for code in codes if code not in {"None", "ConditionalCheckFailed"}}
-    if others & {"ProvisionedThroughputExceeded", "ThrottlingError", "RequestLimitExceeded"}:
-        raise errors.ThrottledError("could not write the session: throttled") from error
-    if others == {"TransactionConflict"}:
-        raise ContendedError("could not write the session: another write was at it") from error
-    if others or "ConditionalCheckFailed" not in codes:
-        raise errors.PermanentError(f"could not write the session: {', '.join(sorted(others)) or 'no reason'}") from error
-    return frozenset(position for position, code in enumerate(codes) if code == "ConditionalCheckFailed")
-
-
 def _translate(error: ClientError | BotoCoreError, doing: str) -> errors.SwitchboardError:
-    if aws.error_code(error) in {"TransactionConflictException", "TransactionInProgressException"}:
+    if aws.is_conflict(error):
         return ContendedError(f"could not {doing}: another write was at it")
     return aws.translate(error, doing)

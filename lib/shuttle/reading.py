@@ -4,12 +4,11 @@ What a request looks like is decided by pure functions; :class:`Reader` sends th
 deletes days late (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/howitworks-ttl.html).
 """
 
+import functools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock, errors
 from lib.shuttle import items, keys
@@ -116,12 +115,10 @@ class Reader:
             NotFoundError: it is not there, or has expired.
             SwitchboardError: the table can't be reached or refuses.
         """
-        try:
-            answer = aws.retry_throttled_once(
-                lambda: self._client.get_item(TableName=self._table_name, Key=key.attributes(), ConsistentRead=consistent)
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"read {what}") from error
+        answer = aws.call(
+            f"read {what}",
+            lambda: self._client.get_item(TableName=self._table_name, Key=key.attributes(), ConsistentRead=consistent),
+        )
         item: Item | None = answer.get("Item")
         if item is None or _has_expired(item, self.now()):
             raise errors.NotFoundError(f"{what} is not there")
@@ -135,18 +132,11 @@ class Reader:
         """
         request = query.request(self._table_name, self.now())
         while True:
-            page = self._page(request, what)
+            page: Item = aws.call(f"read {what}", functools.partial(self._client.query, **request))
             yield from page["Items"]
             if "LastEvaluatedKey" not in page:
                 return
             request = request | {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-
-    def _page(self, request: dict[str, Any], what: str) -> Item:
-        try:
-            page: Item = aws.retry_throttled_once(lambda: self._client.query(**request))
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"read {what}") from error
-        return page
 
 
 def _has_expired(item: Item, now: datetime) -> bool:

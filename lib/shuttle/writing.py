@@ -22,8 +22,6 @@ CONFLICT_TRIES = 4
 CONFLICT_WAIT_SECONDS = 0.05
 
 _NAME = re.compile(r"#(\w+)")
-_CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
-_THROTTLES = frozenset({"ThrottlingError", "ProvisionedThroughputExceeded", "RequestLimitExceeded"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,9 +126,9 @@ def apply(client: Any, table_name: str, update: Update, doing: str, *, sleep: Ca
     except ClientError as error:
         if aws.is_condition_failure(error):
             return Applied(False, error.response.get("Item"))
-        raise _translate(error, doing) from error
+        raise aws.translate(error, doing) from error
     except BotoCoreError as error:
-        raise _translate(error, doing) from error
+        raise aws.translate(error, doing) from error
     return Applied(True, answer["Attributes"])
 
 
@@ -146,7 +144,7 @@ def put(client: Any, table_name: str, row: Put, doing: str, *, sleep: Callable[[
     except (ClientError, BotoCoreError) as error:
         if aws.is_condition_failure(error):
             return False
-        raise _translate(error, doing) from error
+        raise aws.translate(error, doing) from error
     return True
 
 
@@ -175,10 +173,10 @@ def transact(
     try:
         _past_conflicts(lambda: client.transact_write_items(**request), doing, sleep)
     except (ClientError, BotoCoreError) as error:
-        refusals = _refusals(error)
-        if not refusals:
-            raise _translate(error, doing) from error
-        return refusals
+        refused = aws.refusals(error)
+        if not refused:
+            raise aws.translate(error, doing) from error
+        return tuple(Refusal(position, standing) for position, standing in refused.items())
     return ()
 
 
@@ -192,43 +190,11 @@ def _past_conflicts(call: Callable[[], Any], doing: str, sleep: Callable[[float]
         try:
             return aws.retry_throttled_once(call, sleep=sleep)
         except ClientError as error:
-            if not _is_conflict(error) or _refusals(error):
+            if not aws.is_conflict(error) or aws.refusals(error):
                 raise
         if tried < CONFLICT_TRIES:
             sleep(CONFLICT_WAIT_SECONDS * 2**tried * random.uniform(0.5, 1))  # noqa: S311 - spreads, hides nothing
     raise errors.ThrottledError(f"could not {doing}: other requests changed the same rows")
-
-
-def _is_conflict(error: ClientError) -> bool:
-    return aws.error_code(error) in _CONFLICTS or "TransactionConflict" in _reason_codes(error)
-
-
-def _refusals(error: ClientError | BotoCoreError) -> tuple[Refusal, ...]:
-    return tuple(
-        Refusal(position, reason.get("Item"))
-        for position, reason in enumerate(_reasons(error))
-        if reason.get("Code") == "ConditionalCheckFailed"
-    )
-
-
-def _translate(error: ClientError | BotoCoreError, doing: str) -> errors.SwitchboardError:
-    codes = _reason_codes(error)
-    if codes & _THROTTLES:
-        return errors.ThrottledError(f"could not {doing}: {', '.join(sorted(codes & _THROTTLES))}")
-    if codes:
-        return errors.PermanentError(f"could not {doing}: {', '.join(sorted(codes))}")
-    return aws.translate(error, doing)
-
-
-def _reason_codes(error: BaseException) -> set[str]:
-    return {str(reason.get("Code")) for reason in _reasons(error)} - {"None"}
-
-
-def _reasons(error: BaseException) -> list[dict[str, Any]]:
-    if not isinstance(error, ClientError):
-        return []
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", [])
-    return reasons
 
 
 def _with_condition(

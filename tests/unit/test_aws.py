@@ -179,3 +179,47 @@ def test_a_missing_resource_is_not_answered_404() -> None:
     absent = aws.translate(answer("NoSuchKey", 404), "read the report")
     assert errors.http_answer(missing).status == 503
     assert errors.http_answer(absent).status == 404
+
+
+# Cancelled transactions
+
+
+def cancelled(*codes: str) -> ClientError:
+    reasons = [{"Code": code, **({"Item": {"n": {"N": "1"}}} if code == "ConditionalCheckFailed" else {})} for code in codes]
+    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
+    return ClientError(response, "TransactWriteItems")
+
+
+def test_the_writes_whose_condition_refused_are_told_by_their_positions() -> None:
+    error = cancelled("None", "ConditionalCheckFailed", "None", "ConditionalCheckFailed")
+    assert aws.refusals(error) == {1: {"n": {"N": "1"}}, 3: {"n": {"N": "1"}}}
+    assert aws.refusals(cancelled("None", "TransactionConflict")) == {}
+    assert aws.refusals(answer("ConditionalCheckFailedException")) == {}
+
+
+@pytest.mark.parametrize(
+    ("error", "conflict"),
+    [
+        (cancelled("None", "TransactionConflict"), True),
+        (answer("TransactionConflictException"), True),
+        (answer("TransactionInProgressException"), True),
+        (cancelled("None", "ConditionalCheckFailed"), False),
+        (ValueError("TransactionConflict"), False),
+    ],
+)
+def test_another_transaction_at_a_row_is_told_from_other_errors(error: Exception, conflict: bool) -> None:
+    assert aws.is_conflict(error) is conflict
+
+
+@pytest.mark.parametrize(
+    ("codes", "meaning"),
+    [
+        (("None", "ProvisionedThroughputExceeded"), errors.ThrottledError),
+        (("ThrottlingError", "ConditionalCheckFailed"), errors.ThrottledError),
+        (("ValidationError", "None"), errors.PermanentError),
+    ],
+)
+def test_a_cancelled_transaction_means_what_its_reasons_say(codes: Any, meaning: type[errors.SwitchboardError]) -> None:
+    told = aws.translate(cancelled(*codes), "write")
+    assert type(told) is meaning
+    assert set(codes) - {"None"} <= set(str(told).removeprefix("could not write: ").split(", "))
