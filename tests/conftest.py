@@ -7,6 +7,7 @@ import pytest
 
 from tests.support import grant_plugin
 from tests.support.aws_environment import REGION, set_all
+from tests.support.examples import THOROUGH, examples
 from tests.support.fake_table import FakeTable
 from tests.support.moto_clients import moto_client
 
@@ -15,6 +16,17 @@ def pytest_configure(config: pytest.Config) -> None:
     # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
     # fixtures of the whole session.
     config.pluginmanager.register(grant_plugin, "grants")
+    if THOROUGH:
+        from hypothesis import settings
+
+        settings.register_profile("thorough", max_examples=examples(settings.default.max_examples))
+        settings.load_profile("thorough")  # for properties that ask for no number of their own
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if THOROUGH:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(3600))
 
 
 @pytest.fixture

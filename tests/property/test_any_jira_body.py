@@ -1,7 +1,6 @@
 """Whatever the body, it ends as a typed value that can be stored, or as InvalidInputError."""
 
 import json
-import os
 from datetime import UTC, datetime
 
 import hypothesis.strategies as st
@@ -10,12 +9,13 @@ from hypothesis import HealthCheck, example, given, settings
 from lib import errors
 from lib.jira import commits
 from lib.jira.deliveries import Delivery, Ignored, NeedsFetch, normalise
+from tests.support.examples import examples
 from tests.support.fake_table import FakeTable
 from tests.support.jira import make_store
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MANY = settings(
-    max_examples=20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 1_000,
+    max_examples=examples(1_000, thorough=20_000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -22,6 +22,7 @@ from lib.approvals.steps import Policy
 from lib.approvals.wording import Verdict
 from tests.support.approvals import make_draft
 from tests.support.approvals_world import DESK_TIMEOUT, FAULTS, JIRA_URL, LONGEST_LAG, WORKER_TIMEOUT, World
+from tests.support.examples import examples
 from tests.support.stage import Actor
 
 MOST_ACTORS = 4
@@ -43,7 +44,7 @@ def test_the_looks_reach_further_than_the_lag_they_allow_for() -> None:
     assert sum(Policy().look_delays, timedelta(0)) > LONGEST_LAG
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(lags, lates, clicks, st.booleans(), choices)
 def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks, changes, choices) -> None:
     world = World(lags=lags, lates=lates)

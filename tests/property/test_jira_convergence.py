@@ -5,14 +5,12 @@ re-created under the same key, moved away and moved back, by Jira's own clock; e
 real webhook body. Deliveries arrive in any order, several times, and the store crashes before or after any of its
 writes, until Jira's retry gets through. In the end each key that ever was must be as it is in Jira.
 
-2,000 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, ten times as long.
+400 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, fifty times as long.
 """
 
-import os
 from datetime import timedelta
 
 import hypothesis.strategies as st
-import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -20,10 +18,9 @@ from lib import errors
 from lib.jira import deliveries, rows
 from lib.jira.reading import IssueStore
 from lib.jira.store import JiraStore, Outcome
+from tests.support.examples import examples
 from tests.support.fake_table import FakeTable
 from tests.support.jira_model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
-
-EXAMPLES = {"quick": 200, "default": 2_000, "thorough": 20_000}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
 
 fields = st.fixed_dictionaries(
     {
@@ -196,9 +193,9 @@ class Convergence(RuleBasedStateMachine):
         assert_as_in_jira(self.site, self.reader)
 
 
-TestConvergence = pytest.mark.timeout(300 * max(1, EXAMPLES // 2_000))(Convergence.TestCase)
+TestConvergence = Convergence.TestCase
 TestConvergence.settings = settings(
-    max_examples=EXAMPLES,
+    max_examples=examples(400, thorough=20_000),
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

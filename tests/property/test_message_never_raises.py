@@ -17,6 +17,7 @@ from lib.notify import slack, sns
 from lib.notify.govuk import personalisation
 from lib.notify.message import Message, compose
 from stack.local.standins.slack_blocks import block_errors
+from tests.support.examples import examples
 from tests.support.leases import lease_item
 
 SCALARS = (
@@ -115,7 +116,7 @@ def composed(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str 
     return compose(event, enrichment, url, now)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES, url=st.text())
 def test_a_message_comes_of_every_event(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str) -> None:
     message = composed(event, enrichment, now, url)
@@ -129,7 +130,7 @@ def test_a_message_comes_of_every_event(event: LeaseEvent, enrichment: Enrichmen
     assert json.loads(json.dumps(message.structured, allow_nan=False)) == message.structured
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES)
 def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, now: datetime) -> None:
     message = composed(event, enrichment, now)
@@ -146,7 +147,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
     assert all(isinstance(value, str) for value in personalisation(message).values())
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(amount=st.decimals(allow_nan=False, allow_infinity=False))
 def test_any_amount_on_record_can_be_told(amount: Decimal) -> None:
     lease = read_lease({**lease_item("Active"), "maxSpend": {"N": f"{amount:f}"}, "totalCostAccrued": {"N": f"{amount:f}"}})

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
@@ -16,6 +15,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from lib import aws
 from tests.property.test_any_jira_body import anything, encode, events, pushes, text
+from tests.support.examples import examples
 from tests.support.fake_table import FakeTable
 from tests.support.functions import load
 from tests.support.http_events import http_event
@@ -33,7 +33,7 @@ VARIABLES = {
     "COMMIT_WEBHOOK_SECRET_ARN": "arn:commits",
 }
 MANY = settings(
-    max_examples=20_000 if os.environ.get("HYPOTHESIS_PROFILE") == "thorough" else 500,
+    max_examples=examples(500, thorough=20_000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -1,6 +1,5 @@
 """One local cloud to knock at, with every secret set, so that no way in is closed for want of one."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,16 +8,16 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.support.cloud import Cloud, running
 from tests.support.door import SECRETS, Signer, all_logs, defects, leaks
+from tests.support.examples import THOROUGH, examples
 from tests.support.shuttle_api import ShopApi, ShuttleApi
 
 SHOP = "teapots.example.com"
-THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 
 
-def bounded(examples: int) -> settings:
+def bounded(number: int) -> settings:
     """So many examples, the same each time; 40 times as many, and other ones, in the profile ``thorough``."""
     return settings(
-        max_examples=examples * 40 if THOROUGH else examples,
+        max_examples=examples(number, thorough=40 * number),
         derandomize=not THOROUGH,
         database=None,
         deadline=None,

@@ -11,6 +11,7 @@ from lib.shuttle.job import Job, JobStatus, Outcome
 from lib.shuttle.jobs import JobBusyError
 from lib.shuttle.limits import LimitExceededError
 from lib.shuttle.transitions import LEGAL, MAX_ATTEMPTS, IllegalTransitionError, TakenOverError
+from tests.support.examples import examples
 from tests.support.shuttle import DOMAIN, NOON, a_shop, a_table, an_order, limits
 
 ALLOWED = 3
@@ -130,4 +131,6 @@ def machine(client: Any) -> type[RuleBasedStateMachine]:
 
 
 def test_a_job_goes_only_along_the_legal_arrows(dynamodb: Any) -> None:
-    run_state_machine_as_test(machine(dynamodb), settings=settings(max_examples=20, stateful_step_count=20, deadline=None))
+    run_state_machine_as_test(
+        machine(dynamodb), settings=settings(max_examples=examples(20), stateful_step_count=20, deadline=None)
+    )

@@ -13,11 +13,12 @@ from lib.shuttle.limits import BillingInactiveError, LimitExceededError
 from lib.shuttle.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.transitions import IllegalTransitionError
+from tests.support.examples import examples
 from tests.support.interleaving import interleave
 from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, a_table, an_order, limits
 
 SCHEDULES = st.lists(st.integers(0, 5), max_size=30)
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def jobs_of(table: ShuttleTable, client: Any) -> Jobs:

@@ -11,6 +11,7 @@ from lib import aws
 from lib.shuttle.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
+from tests.support.examples import examples
 from tests.support.functions import load
 from tests.support.http_events import http_event
 from tests.support.lambda_context import LambdaContext
@@ -45,7 +46,7 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
         yield module, worked_for
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(method=st.sampled_from(["GET", "PUT", "POST"]), rest=RESTS, body=st.sampled_from(BODIES))
 @example(method="GET", rest="jobs", body="{}")
 @example(method="GET", rest=f"../{THEIRS}/jobs", body="{}")
