@@ -33,6 +33,10 @@ class _Handler(WSGIRequestHandler):
             return False
         return True
 
+    def connection_dropped(self, error: BaseException, environ: object = None) -> None:  # noqa: ARG002 (the base class's)
+        """Ask for no further request: after a reset that a stand-in injects there is no connection to read one from."""
+        self.close_connection = True
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Say nothing: the access log is the HTTP API's own."""
 

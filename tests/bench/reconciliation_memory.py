@@ -19,8 +19,8 @@ from lib.jira.progress import Checkpoint
 from lib.jira.reconciliation import Reconciler
 from lib.jira.rows import Issue
 from lib.jira.store import Outcome, Recorded
+from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 
 SIZES = (1_000, 100_000)
 ALLOWED_MB = 30
@@ -47,7 +47,7 @@ class Forgetful:
 def run_site(count, url):
     jira = Jira()
     jira.seed("OPS", count)
-    url.send(serve(jira).url)
+    url.send(Server(jira).url)
     url.recv()
 
 

@@ -60,6 +60,17 @@ def test_a_reset_breaks_the_connection(standin: Served[Slack], after: bool) -> N
     assert post(standin).status_code == 200
 
 
+def test_a_reset_is_no_error_of_the_server_that_would_print_a_stack_trace(
+    standin: Served[Slack], capfd: pytest.CaptureFixture[str]
+) -> None:
+    inject(standin, {"path": HOOK, "reset": True})
+    with pytest.raises(requests.ConnectionError):
+        post(standin)
+
+    assert post(standin).status_code == 200
+    assert capfd.readouterr().err == ""
+
+
 def test_a_hang_keeps_the_caller_waiting_and_others_are_served(standin: Served[Slack]) -> None:
     inject(standin, {"path": HOOK, "hang": 60})
     with pytest.raises(requests.ReadTimeout):

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 from tests.support.approvals_cloud import Desk, running_desk
 from tests.support.cloud import Cloud, Inbox, running
 
@@ -17,7 +17,7 @@ COMMIT_SECRET = "what the tests' Git host signs with"
 @pytest.fixture(scope="session")
 def jira() -> Iterator[str]:
     """A Jira stand-in, by its URL."""
-    server = serve(Jira())
+    server = Server(Jira())
     yield server.url
     server.close()
 

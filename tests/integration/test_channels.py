@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
+from stack.local.serving import Server
 from stack.local.standins.govuk_notify import GovukNotify
-from stack.local.standins.serving import serve
 from stack.local.standins.slack import Slack
 from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running, until
 
@@ -19,14 +19,14 @@ TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 
 @pytest.fixture(scope="module")
 def slack() -> Iterator[str]:
-    server = serve(Slack())
+    server = Server(Slack())
     yield server.url
     server.close()
 
 
 @pytest.fixture(scope="module")
 def notify() -> Iterator[str]:
-    server = serve(GovukNotify(API_KEY))
+    server = Server(GovukNotify(API_KEY))
     yield server.url
     server.close()
 

@@ -7,8 +7,8 @@ import pytest
 import requests
 
 from lib.jira.progress import DeleteLimit
+from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 from tests.support.cloud import Cloud, running
 
 PROJECT, ISSUES = "SWEEP", 600
@@ -20,7 +20,7 @@ FAULTY, FEW = "FAULT", 300
 @pytest.fixture(scope="module")
 def jira() -> Iterator[str]:
     """A Jira site of these tests' own."""
-    server = serve(Jira())
+    server = Server(Jira())
     yield server.url
     server.close()
 

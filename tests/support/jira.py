@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from lib.jira.client import JiraClient
 from lib.jira.reading import IssueStore
 from lib.jira.store import JiraStore
+from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 from tests.support.fake_table import FakeTable
 
 TABLE = "jira-issues"
@@ -39,7 +39,7 @@ def make_reader(table: FakeTable) -> IssueStore:
 def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
     """A running stand-in, and a client of it that never really waits."""
     site = Jira(accounts={EMAIL: TOKEN})
-    server = serve(site)
+    server = Server(site)
     try:
         yield site, JiraClient(server.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))
     finally:

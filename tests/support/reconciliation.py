@@ -15,8 +15,8 @@ from lib.jira.client import JiraClient
 from lib.jira.reading import IssueStore
 from lib.jira.recompute import CorrelationStore
 from lib.jira.tasks import read_task
+from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 from tests.support.functions import load
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_tables, moto_inside
 
@@ -138,7 +138,7 @@ class Reconciliation:
 def reconciliation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
     """The function of a stack that sweeps OPS, on empty tables and an empty Jira."""
     site = Jira(accounts={EMAIL: TOKEN})
-    server = serve(site)
+    server = Server(site)
     try:
         with moto_inside(monkeypatch):
             create_tables()

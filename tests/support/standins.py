@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from stack.local.serving import Server
 from stack.local.standins.base import StandIn
 from stack.local.standins.faults import Fault
-from stack.local.standins.serving import serve
 
 Kind = TypeVar("Kind", bound=StandIn)
 
@@ -26,7 +26,7 @@ class Served(Generic[Kind]):
 @contextlib.contextmanager
 def served(app: Kind) -> Iterator[Served[Kind]]:
     """Serve ``app`` on loopback; hanging requests are let go at the end."""
-    server = serve(app)
+    server = Server(app)
     try:
         yield Served(app, server.url)
     finally:

@@ -12,9 +12,9 @@ from lib import aws, clock, errors, health
 from lib.environment import HealthEnvironment
 from lib.health import SENTINEL_PREFIX, Report, Status
 from lib.jira.reading import IssueStore
+from stack.local.serving import Server
 from stack.local.standins.faults import Fault
 from stack.local.standins.jira import Jira
-from stack.local.standins.serving import serve
 from stack.tables import JIRA_ISSUES, Layout
 from tests.support.moto_inside import (
     ISSUES,
@@ -272,7 +272,7 @@ def test_without_secrets_that_check_is_skipped() -> None:
 @pytest.fixture
 def jira() -> Iterator[tuple[Jira, HealthEnvironment]]:
     site = Jira(accounts={EMAIL: TOKEN})
-    server = serve(site)
+    server = Server(site)
     arn = create_secret("jira-api-token", TOKEN)
     try:
         yield site, environment(jira_base_url=server.url, jira_email=EMAIL, jira_api_token_arn=arn)
