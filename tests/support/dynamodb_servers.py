@@ -112,7 +112,7 @@ def _raw_server(behave: Callable[[socket.socket, threading.Event], object]) -> I
 
     def serve_one(connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            connection.recv(65536)
+            _take_request(connection)
             behave(connection, stopped)
 
     def accept() -> None:
@@ -132,3 +132,11 @@ def _raw_server(behave: Callable[[socket.socket, threading.Event], object]) -> I
             listener.shutdown(socket.SHUT_RDWR)
             for thread in [acceptor, *threads]:
                 thread.join(timeout=5)
+
+
+def _take_request(connection: socket.socket) -> None:
+    """Read the request to its end: to hang up on what was not read would reset the connection."""
+    with connection.makefile("rb") as request:
+        lines = iter(request.readline, b"\r\n")
+        length = max((int(line.split(b":")[1]) for line in lines if line.lower().startswith(b"content-length:")), default=0)
+        request.read(length)
