@@ -58,18 +58,21 @@ class Callers:
         """
         if caller.session_policy:
             raise PolicyError("policies of a session are not known here")
-        role = self._roles().get_role(caller.role)
-        if role.permissions_boundary:
-            raise PolicyError("permissions boundaries are not known here")
-        return tuple(statement for document in _documents(role) for statement in read_role_policy(document))
+        return _statements_of(self._roles().get_role(caller.role))
 
     def every_role(self) -> Iterator[tuple[str, tuple[Statement, ...]]]:
         """Each role's name and statements. Raises as :meth:`statements_of` does."""
         for role in self._roles().get_roles():
-            yield role.name, tuple(statement for document in _documents(role) for statement in read_role_policy(document))
+            yield role.name, _statements_of(role)
 
     def _roles(self) -> Any:
         return iam_backends[self._account_id][_PARTITION]
+
+
+def _statements_of(role: Any) -> tuple[Statement, ...]:
+    if role.permissions_boundary:
+        raise PolicyError("permissions boundaries are not known here")
+    return tuple(statement for document in _documents(role) for statement in read_role_policy(document))
 
 
 def _documents(role: Any) -> list[str]:

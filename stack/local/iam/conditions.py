@@ -53,10 +53,10 @@ class Condition:
         actual = context.get(self.key)
         if self.operator == "Null":
             return any((actual is None) == (value.lower() == "true") for value in self.values)
-        negated = "Not" in self.operator
+        negated = self.operator in _NEGATIONS
         if actual is None:
             return self.if_exists or negated
-        matches = _OPERATORS[self.operator.replace("Not", "")]
+        matches = _OPERATORS[_NEGATIONS.get(self.operator, self.operator)]
         return any(matches(value, actual) for value in self.values) != negated
 
 
@@ -71,7 +71,7 @@ def parse_conditions(element: Any) -> tuple[Condition, ...]:
     found = []
     for operator, keys in element.items():
         plain = str(operator).removesuffix("IfExists")
-        if plain != "Null" and (plain.replace("Not", "") not in _OPERATORS or plain in _NEVER_NEGATED):
+        if operator != "Null" and plain not in _OPERATORS.keys() | _NEGATIONS.keys():
             raise PolicyError(f"the condition operator {operator!r} is not known here")
         if not isinstance(keys, Mapping):
             raise PolicyError(f"the condition {operator} must be an object")
@@ -134,4 +134,11 @@ _OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "NumericGreaterThan": _number(lambda actual, value: actual > value),
     "NumericGreaterThanEquals": _number(lambda actual, value: actual >= value),
 }
-_NEVER_NEGATED = {"BoolNot", "NotBool", "NumericNotLessThan", "NumericNotGreaterThan"}
+_NEGATIONS = {
+    "StringNotEquals": "StringEquals",
+    "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+    "StringNotLike": "StringLike",
+    "ArnNotEquals": "ArnEquals",
+    "ArnNotLike": "ArnLike",
+    "NumericNotEquals": "NumericEquals",
+}

@@ -19,7 +19,7 @@ from stack.local.iam.conditions import PolicyError
 from stack.local.iam.ledger import Ledger
 from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError, needs_of
 from stack.local.iam.needs_s3 import needs_to_see_absence
-from stack.local.iam.policy import Access, Decision, Verdict, decide
+from stack.local.iam.policy import Access, Decision, decide
 
 _CREDENTIAL = re.compile(r"(?:AWS4-HMAC-SHA256\s+Credential=)?([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
@@ -130,6 +130,3 @@ class Guard:
 
 def _principal(role: str) -> str:
     return f"role/{role}"
-
-
-__all__ = ["Admission", "Guard", "Verdict"]

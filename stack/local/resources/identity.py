@@ -7,7 +7,9 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """A role that a service may take on."""
     name = physical_name(logical, inputs)
-    arn = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"])["Role"]["Arn"]
+    boundary = {"PermissionsBoundary": inputs["permissionsBoundary"]} if inputs.get("permissionsBoundary") else {}
+    created = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"], **boundary)
+    arn = created["Role"]["Arn"]
     return name, {"name": name, "arn": arn}
 
 

@@ -89,7 +89,12 @@ def test_all_conditions_must_hold() -> None:
 
 
 @pytest.mark.parametrize(
-    "operator", ["StringMatches", "BoolNot", "NotBool", "IpAddress", "ForAnyValue:StringLike", "DateEquals"]
+    "operator",
+    [
+        *("StringMatches", "IpAddress", "ForAnyValue:StringLike", "DateEquals"),
+        *("BoolNot", "NotBool", "NumericNotLessThan", "NumericNotGreaterThanEquals", "NotStringEquals", "StringEqualsNot"),
+        *("StringNotNotEquals", "NullIfExists", "NotNull"),
+    ],
 )
 def test_an_unknown_operator_is_an_error(operator: str) -> None:
     with pytest.raises(PolicyError, match=operator):

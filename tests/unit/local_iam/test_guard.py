@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from stack.local.iam import Guard, Ledger, PolicyError
+from stack.local.resources import Blueprint, creator_of
 
 ACCOUNT = "123456789012"
 TABLE = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Leases"
@@ -214,6 +215,27 @@ def test_a_policy_that_is_not_understood_grants_nothing_and_stops_the_start(acco
 
     assert account.guard.admit(request(account.key())).refusal is not None
     with pytest.raises(PolicyError, match="IpAddress"):
+        account.guard.write_down_roles()
+
+
+def test_a_role_with_a_permissions_boundary_is_refused_and_stops_the_start(account: Account) -> None:
+    account.grant(("dynamodb:GetItem", TABLE))
+    account.iam.put_role_permissions_boundary(
+        RoleName="webhooks", PermissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/boundary"
+    )
+
+    assert account.guard.admit(request(account.key())).refusal is not None
+    with pytest.raises(PolicyError, match="permissions boundaries"):
+        account.guard.write_down_roles()
+
+
+def test_a_boundary_that_the_program_declares_reaches_the_role(account: Account) -> None:
+    blueprint = Blueprint(lambda _: account.iam, "us-west-2", ACCOUNT, "http://127.0.0.1:1")
+    inputs = {"assumeRolePolicy": "{}", "permissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/boundary"}
+
+    creator_of("aws:iam/role:Role")(blueprint, "bounded", inputs)
+
+    with pytest.raises(PolicyError, match="permissions boundaries"):
         account.guard.write_down_roles()
 
 
