@@ -44,20 +44,7 @@ class _MotoMocks(Mocks):
         return identifier, {**inputs, **outputs}
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
-        account, region = self._blueprint.account_id, self._blueprint.region
-        answers: dict[str, dict[str, Any]] = {
-            "aws:index/getCallerIdentity:getCallerIdentity": {
-                "accountId": account,
-                "arn": f"arn:aws:iam::{account}:user/local",
-                "userId": "LOCAL",
-                "id": account,
-            },
-            "aws:index/getRegion:getRegion": {"name": region, "region": region, "id": region},
-            "aws:index/getPartition:getPartition": {"partition": "aws", "dnsSuffix": "amazonaws.com", "id": "aws"},
-        }
-        if args.token not in answers:
-            raise NotImplementedError(f"the local cloud can't answer {args.token} yet: add it to stack/local/program.py")
-        return answers[args.token], None
+        raise NotImplementedError(f"the local cloud can't answer {args.token} yet: add it to stack/local/program.py")
 
 
 def read_config(given: Mapping[str, str], path: Path = CONFIG_FILE) -> dict[str, str]:

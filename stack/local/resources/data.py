@@ -46,10 +46,7 @@ def _index(index: Inputs) -> dict[str, Any]:
     projection: dict[str, Any] = {"ProjectionType": index.get("projectionType", "ALL")}
     if index.get("nonKeyAttributes"):
         projection["NonKeyAttributes"] = index["nonKeyAttributes"]
-    if index.get("keySchemas"):
-        keys = [{"AttributeName": key["attributeName"], "KeyType": key["keyType"]} for key in index["keySchemas"]]
-    else:
-        keys = _key_schema(index.get("hashKey"), index.get("rangeKey"))
+    keys = [{"AttributeName": key["attributeName"], "KeyType": key["keyType"]} for key in index["keySchemas"]]
     return {"IndexName": index["name"], "KeySchema": keys, "Projection": projection}
 
 
@@ -108,10 +105,8 @@ def bucket_notification(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock")
 @creates("aws:s3/bucketPolicy:BucketPolicy")
-@creates("aws:s3/bucketVersioning:BucketVersioning")
 @creates("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")
 @creates("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
-@creates("aws:s3/bucketOwnershipControls:BucketOwnershipControls")
 def bucket_setting(_: Blueprint, __: str, inputs: Inputs) -> Created:
     """A bucket's setting that changes nothing a laptop sees: noted by Pulumi, not made in moto."""
     return str(inputs["bucket"]), {}

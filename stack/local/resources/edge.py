@@ -30,8 +30,7 @@ def integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
         IntegrationUri=inputs["integrationUri"],
         PayloadFormatVersion="1.0",
     )["IntegrationId"]
-    uri = str(inputs["integrationUri"])
-    cloud.integrations[integration_id] = uri.partition("/functions/")[2].removesuffix("/invocations") or uri
+    cloud.integrations[integration_id] = str(inputs["integrationUri"])
     return integration_id, {}
 
 

@@ -9,15 +9,11 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 @creates("aws:sqs/queue:Queue")
 def queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An SQS queue."""
-    is_fifo = bool(inputs.get("fifoQueue"))
-    name = physical_name(logical, inputs, suffix=".fifo" if is_fifo else "")
+    name = physical_name(logical, inputs)
     values = {
         "VisibilityTimeout": inputs.get("visibilityTimeoutSeconds"),
         "MessageRetentionPeriod": inputs.get("messageRetentionSeconds"),
-        "DelaySeconds": inputs.get("delaySeconds"),
         "RedrivePolicy": inputs.get("redrivePolicy"),
-        "FifoQueue": "true" if is_fifo else None,
-        "ContentBasedDeduplication": "true" if inputs.get("contentBasedDeduplication") else None,
     }
     attributes = {key: _text(value) for key, value in values.items() if value is not None}
     url = cloud.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
@@ -34,17 +30,6 @@ def queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     cloud.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes={"Policy": inputs["policy"]})
     arn = cloud.arn("sqs", str(inputs["queueUrl"]).rpartition("/")[2])
     cloud.resource_policies.append((arn, inputs["policy"]))
-    return str(inputs["queueUrl"]), {}
-
-
-@creates("aws:sqs/redriveAllowPolicy:RedriveAllowPolicy")
-@creates("aws:sqs/redrivePolicy:RedrivePolicy")
-def redrive_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Where a queue's failed messages go, or whose a dead-letter queue takes."""
-    if "redrivePolicy" in inputs:
-        cloud.client("sqs").set_queue_attributes(
-            QueueUrl=inputs["queueUrl"], Attributes={"RedrivePolicy": inputs["redrivePolicy"]}
-        )
     return str(inputs["queueUrl"]), {}
 
 
@@ -89,12 +74,7 @@ def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     events = cloud.client("events")
     if bus not in {existing["Name"] for existing in events.list_event_buses()["EventBuses"]}:
         events.create_event_bus(Name=bus)
-    arguments = {"Name": name, "EventBusName": bus, "State": inputs.get("state", "ENABLED")}
-    if inputs.get("eventPattern"):
-        arguments["EventPattern"] = inputs["eventPattern"]
-    if inputs.get("scheduleExpression"):
-        arguments["ScheduleExpression"] = inputs["scheduleExpression"]
-    arn = events.put_rule(**arguments)["RuleArn"]
+    arn = events.put_rule(Name=name, EventBusName=bus, EventPattern=inputs["eventPattern"])["RuleArn"]
     return f"{bus}/{name}", {"name": name, "arn": arn}
 
 
@@ -102,8 +82,6 @@ def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """What a rule delivers to."""
     target: dict[str, Any] = {"Id": inputs.get("targetId") or logical, "Arn": inputs["arn"]}
-    if inputs.get("input"):
-        target["Input"] = inputs["input"]
     if retry := inputs.get("retryPolicy"):
         target["RetryPolicy"] = {
             "MaximumRetryAttempts": int(retry["maximumRetryAttempts"]),
@@ -131,11 +109,3 @@ def schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Target={"Arn": target["arn"], "RoleArn": target["roleArn"], "Input": target.get("input") or json.dumps({})},
     )["ScheduleArn"]
     return f"default/{name}", {"name": name, "arn": arn}
-
-
-@creates("aws:scheduler/scheduleGroup:ScheduleGroup")
-def schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A group of schedules."""
-    name = physical_name(logical, inputs)
-    arn = cloud.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
-    return name, {"name": name, "arn": arn}

@@ -16,12 +16,6 @@ def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     return name, {"name": name, "arn": cloud.arn("logs", f"log-group:{name}")}
 
 
-@creates("aws:cloudwatch/logMetricFilter:LogMetricFilter")
-def log_metric_filter(_: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A metric made of log lines: noted by Pulumi, not made in moto."""
-    return physical_name(logical, inputs), {}
-
-
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
 def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An alarm, in moto for a look at it: nothing evaluates it on a laptop."""
@@ -61,13 +55,6 @@ def _query(query: Inputs) -> dict[str, Any]:
 def _name_of(metric: Inputs) -> dict[str, Any]:
     dimensions = [{"Name": key, "Value": value} for key, value in (metric.get("dimensions") or {}).items()]
     return {"Namespace": metric["namespace"], "MetricName": metric["metricName"], "Dimensions": dimensions}
-
-
-@creates("aws:cloudwatch/compositeAlarm:CompositeAlarm")
-def composite_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An alarm over alarms: noted by Pulumi, not evaluated on a laptop."""
-    name = physical_name(logical, inputs, "alarmName")
-    return name, {"alarmName": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
 
 
 @creates("aws:cloudwatch/dashboard:Dashboard")

@@ -41,9 +41,9 @@ class Blueprint:
     resource_policies: list[tuple[str, str]] = field(default_factory=list)
     """The ARN of a resource and a policy document that lets AWS services in."""
 
-    def arn(self, service: str, resource: str, *, with_region: bool = True) -> str:
+    def arn(self, service: str, resource: str) -> str:
         """An ARN in this account."""
-        return f"arn:aws:{service}:{self.region if with_region else ''}:{self.account_id}:{resource}"
+        return f"arn:aws:{service}:{self.region}:{self.account_id}:{resource}"
 
 
 Creator = Callable[[Blueprint, str, Inputs], Created]
@@ -72,7 +72,7 @@ def creator_of(token: str) -> Creator:
         raise NotImplementedError(f"the local cloud can't create a {token} yet: add it to stack/local/resources") from None
 
 
-def physical_name(logical: str, inputs: Inputs, key: str = "name", suffix: str = "") -> str:
+def physical_name(logical: str, inputs: Inputs, key: str = "name") -> str:
     """The resource's name: the one that the program gives, else the logical name and seven hex digits, as Pulumi does."""
     given = inputs.get(key)
-    return str(given) if given else f"{logical}-{secrets.token_hex(4)[:7]}{suffix}"
+    return str(given) if given else f"{logical}-{secrets.token_hex(4)[:7]}"
