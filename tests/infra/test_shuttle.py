@@ -217,7 +217,11 @@ def test_costs_are_counted_with_the_alarms_queues_and_secrets_that_there_are() -
     graph = declare()
     month = pricing.monthly_costs(pricing.Workload(events_per_day=0))
 
-    assert len(graph.all("aws:cloudwatch/metricAlarm:MetricAlarm")) == pricing.ALARMS
+    alarms = [
+        alarm.inputs.get("metricQueries", [{"metric": alarm.name}])
+        for alarm in graph.all("aws:cloudwatch/metricAlarm:MetricAlarm")
+    ]
+    assert len([query for queries in alarms for query in queries if "metric" in query]) == pricing.ALARM_METRICS
     assert len([queue for queue in graph.all(QUEUE) if "redrivePolicy" in queue.inputs]) == pricing.WORK_QUEUES
     [secrets] = [line.quantity for line in month.lines if line.meter is Meter.SECRET]
     assert secrets == len(secret_keys()) - 1, "Slack's bot token and its webhook are not used together"
