@@ -59,7 +59,6 @@ class NotificationEnvironment(Environment):
     """handlers/notification.py"""
 
     lease_table_name: str
-    lease_table_arn: str
     operations_table_name: str
     notify_channels: tuple[str, ...]
     console_url: str = ""

@@ -89,7 +89,6 @@ def notification(parts: Parts) -> Function:
     ]
     values: dict[str, pulumi.Input[str]] = {
         "lease_table_name": parts.lease_table.name,
-        "lease_table_arn": parts.lease_table.arn,
         "operations_table_name": parts.operations.name,
         "notify_channels": ",".join(settings.notify_channels),
         "console_url": settings.console_url,

@@ -19,7 +19,6 @@ _ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
 _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "notification": {
         "LEASE_TABLE_NAME": "leases",
-        "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
         "OPERATIONS_TABLE_NAME": "operations",
         "NOTIFY_CHANNELS": "sns",
         "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",

@@ -120,7 +120,6 @@ def test_the_notification_function_knows_tables_and_topic_by_the_outputs_of_the_
 
     assert environment == NotificationEnvironment(
         lease_table_name=lease_table["name"],
-        lease_table_arn=lease_table["arn"],
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         notify_channels=("sns",),
         notification_topic_arn=graph.arn("aws:sns/topic:Topic", "notifications"),

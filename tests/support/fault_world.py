@@ -251,7 +251,6 @@ def _variables(jira_url: str, slack_url: str) -> dict[str, str]:
     webhook, token = create_secret("webhook", SECRET), create_secret("jira-api-token", TOKEN)
     return {
         "LEASE_TABLE_NAME": LEASES,
-        "LEASE_TABLE_ARN": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{LEASES}",
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
         "SHUTTLE_TABLE_NAME": SHOPS,

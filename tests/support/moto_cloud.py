@@ -32,7 +32,6 @@ class MotoCloud:
 
     url: str
     lease_table_name: str
-    lease_table_arn: str
     operations_table_name: str
     topic_arn: str
     queue_url: str
@@ -66,7 +65,6 @@ class MotoCloud:
         """The environment of the notification function, with SNS as its channel."""
         return {
             "LEASE_TABLE_NAME": self.lease_table_name,
-            "LEASE_TABLE_ARN": self.lease_table_arn,
             "OPERATIONS_TABLE_NAME": self.operations_table_name,
             "NOTIFY_CHANNELS": "sns",
             "NOTIFICATION_TOPIC_ARN": self.topic_arn,
@@ -92,7 +90,6 @@ def fresh_cloud(url: str, webhook_secret: str) -> MotoCloud:
     return MotoCloud(
         url=url,
         lease_table_name=leases["TableName"],
-        lease_table_arn=leases["TableArn"],
         operations_table_name=operations["TableName"],
         topic_arn=topic_arn,
         queue_url=queue_url,

@@ -23,7 +23,6 @@ HEAVY = {
 VARIABLES = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "LEASE_TABLE_NAME": "leases",
-    "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
     "JIRA_ISSUES_TABLE_NAME": "issues",
     "OPERATIONS_TABLE_NAME": "operations",
     "SHUTTLE_TABLE_NAME": "shuttle",

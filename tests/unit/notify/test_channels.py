@@ -16,7 +16,7 @@ from tests.support.secrets import SecretsManager, Stopwatch
 
 def environment(*channels: str, **fields: str) -> NotificationEnvironment:
     return NotificationEnvironment(
-        lease_table_name="leases", lease_table_arn="arn", operations_table_name="operations", notify_channels=channels, **fields
+        lease_table_name="leases", operations_table_name="operations", notify_channels=channels, **fields
     )
 
 
@@ -102,7 +102,7 @@ def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -
         "import sys\n"
         "from lib.notify.channels import make_channels\n"
         "from lib.environment import NotificationEnvironment\n"
-        "make_channels(NotificationEnvironment(lease_table_name='l', lease_table_arn='a', operations_table_name='o',"
+        "make_channels(NotificationEnvironment(lease_table_name='l', operations_table_name='o',"
         f" notify_channels=({channel!r},)), lambda: None)\n"
         f"print(*sorted({heavy!r} & sys.modules.keys()))\n"
     )
