@@ -2,9 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from types import ModuleType
 from typing import Any
@@ -14,9 +15,11 @@ import pytest
 from handlers import approval_work
 from handlers.approval_work import _PatientTracker
 from lib import aws, clock, errors
+from lib.approvals import messages
 from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.posting import Posted
+from lib.approvals.preview import Preview
 from lib.approvals.records import OperationStatus
 from lib.approvals.steps import Policy
 from lib.approvals.store import ApprovalStore
@@ -46,7 +49,8 @@ def queue_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.fixture
-def worker(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def load_worker(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
+    """Loads the function; keywords are environment variables that differ."""
     variables = {
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
@@ -54,7 +58,12 @@ def worker(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
         "APPROVAL_QUEUE_URL": queue_url,
         "HISTORY_DAYS": "90",
     }
-    return load(monkeypatch, "jira_worker", variables)
+    return lambda **changes: load(monkeypatch, "jira_worker", variables | changes)
+
+
+@pytest.fixture
+def worker(load_worker: Callable[..., ModuleType]) -> ModuleType:
+    return load_worker()
 
 
 def record(
@@ -141,6 +150,54 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     rows = {row["operation_key"]["S"]: int(row["expires_at"]["N"]) for row in table.scan(TableName=OPERATIONS)["Items"]}
     assert answer == {"batchItemFailures": []}
     assert rows[f"OPERATION#{draft_hash}#post_preview"] >= rows["SESSION"]
+
+
+class NoIssues:
+    """A Jira that has no issue and must not get one."""
+
+    def find_by_marker(self, marker: object) -> list[FoundIssue]:
+        return []
+
+    def create_issue(self, fields: object, marker: object) -> str:
+        raise AssertionError("a dry run creates nothing")
+
+
+def test_a_dry_run_goes_all_the_way_but_creates_nothing(
+    load_worker: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = load_worker(JIRA_DRY_RUN="true")
+    posts: list[tuple[str, dict[str, str]]] = []
+    updates: list[str] = []
+    sent: list[messages.Message] = []
+
+    def post(_: object, channel: str, shown: Preview, **where: str) -> Posted:
+        posts.append((shown.text, where))
+        return Posted("C1", "1.0")
+
+    def work_off() -> None:
+        while sent:
+            answer = worker.lambda_handler({"Records": [record("1", messages.encode(sent.pop(0)))]}, Context())
+            assert answer == {"batchItemFailures": []}
+
+    monkeypatch.setattr(worker, "_tracker", lambda seconds_left: NoIssues())
+    monkeypatch.setattr(approval_work, "Queue", lambda *_: lambda message, *_: sent.append(message))
+    monkeypatch.setattr(approval_work.SlackChat, "post", post)
+    monkeypatch.setattr(approval_work.SlackChat, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
+    store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
+    desk = ApprovalDesk(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
+    draft_hash = desk.submit(make_draft()).draft_hash
+    work_off()
+    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
+
+    work_off()
+
+    operation = store.read("sess-1", draft_hash).operation
+    assert operation is not None
+    assert operation.status is OperationStatus.DONE
+    assert re.fullmatch(r"PROJ-DRY\d+", operation.jira_key or "")
+    assert f"Ticket Created: {operation.jira_key}" in updates[-1]
+    assert "Dry run: there is no such issue in Jira" in updates[-1]
+    assert posts[-1] == (f"Dry run: {operation.jira_key} would have been created for <@U0REQUEST>.", {"thread_ts": "1.0"})
 
 
 class Token:
