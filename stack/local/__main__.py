@@ -47,7 +47,7 @@ def main() -> None:
 )
 def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
     """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
-    signals = _Signals()
+    signals = _Signals("Stopped while starting.")
     with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
@@ -59,7 +59,7 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any)
 @main.command()
 def demo() -> None:
     """Every flow on sample events, narrated."""
-    _Signals()
+    _Signals("The demo was stopped.")
     from stack.local.demo import run  # noqa: PLC0415 (see the module's first lines)
 
     sys.exit(run())
@@ -89,18 +89,20 @@ def _start(python: str | None, **options: Any) -> "LocalCloud":
 class _Signals:
     """Turns Ctrl-C, a polite kill and a closed terminal into an orderly stop.
 
-    While the cloud starts, a signal interrupts the start; once it runs, it ends the wait; while it stops, it is ignored.
+    A signal interrupts what goes on, the start of the cloud or the demo, and says ``interrupted``; where there is a wait
+    (:meth:`end_the_wait`), it ends that instead; while the cloud stops, it is ignored.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interrupted: str) -> None:
+        self._interrupted = interrupted
         self._stop = threading.Event()
-        self._starting = True
+        self._waits = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
     def end_the_wait(self) -> None:
         """From now on a signal ends :meth:`wait`."""
-        self._starting = False
+        self._waits = True
 
     def wait(self) -> None:
         """Wait for a signal.
@@ -112,11 +114,11 @@ class _Signals:
             pass
 
     def _on_signal(self, *_: object) -> None:
-        interrupt = self._starting and not self._stop.is_set()
+        interrupt = not self._waits and not self._stop.is_set()
         self._stop.set()
         if interrupt:
             # What is torn down half-way complains from several threads: none of it is news to who pressed Ctrl-C.
-            click.echo("Stopped while starting.", err=True)
+            click.echo(self._interrupted, err=True)
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
             raise KeyboardInterrupt
 

@@ -31,8 +31,8 @@ def run() -> int:
         ready = cloud.ready
         console.print(f"The local cloud is ready after {time.monotonic() - started:.1f} s.")
         console.print(f"  AWS API  {ready.aws_url}   HTTP API  {ready.http_url}   region {ready.region}")
-        leases.tell(cloud, stage)
-        jira.tell(cloud, stage)
-        approvals.tell(cloud, stage)
-        shuttle.tell(cloud, stage)
+        stage.play(cloud, "Leases", leases.tell)
+        stage.play(cloud, "Jira", jira.tell)
+        stage.play(cloud, "Approvals", approvals.tell)
+        stage.play(cloud, "Shuttle", shuttle.tell)
     return stage.close()

@@ -10,16 +10,13 @@ from typing import Any
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from rich.console import Group
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
-from stack.local.demo.stage import Stage, send, until
+from stack.local.demo.stage import Stage, send, send_signed, until
 
 SIGNING_SECRET = "the demo's Slack signs with this"  # noqa: S105 (the local cloud's own)
 CONFIG = {"slackSigningSecret": SIGNING_SECRET, "approvalsChannel": "approvals"}
@@ -129,10 +126,7 @@ class _Desk:
         self.drafts_url = f"{cloud.ready.http_url}/drafts"
 
     def submit(self, draft: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        body = json.dumps(draft).encode()
-        request = AWSRequest("POST", self.drafts_url, data=body, headers={"Content-Type": "application/json"})
-        SigV4Auth(Credentials("test", "test"), "execute-api", self._cloud.ready.region).add_auth(request)
-        status, text = send("POST", self.drafts_url, body, dict(request.headers))
+        status, text = send_signed(self._cloud, "POST", self.drafts_url, json.dumps(draft).encode())
         return status, dict(json.loads(text))
 
     def messages(self) -> list[dict[str, Any]]:
@@ -145,7 +139,8 @@ class _Desk:
         return [each["text"] for each in self.messages() if each.get("thread_ts") == preview["ts"]]
 
     def now(self, preview: dict[str, Any]) -> dict[str, Any]:
-        return next(each for each in self.messages() if each["ts"] == preview["ts"])
+        """The preview as it stands now; as it is given if Slack has none such."""
+        return next((each for each in self.messages() if each["ts"] == preview["ts"]), preview)
 
     def preview(self, session_id: str) -> dict[str, Any]:
         def posted() -> dict[str, Any] | None:

@@ -1,7 +1,5 @@
 """The second flow: a Jira site's webhooks arrive in disorder and doubled, some never do, and the table ends as Jira is."""
 
-import hashlib
-import hmac
 import json
 import random
 from typing import Any
@@ -11,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
-from stack.local.demo.stage import Stage, send, until
+from stack.local.demo.stage import Stage, basic_auth, hub_signature, send, until
+from stack.local.program import PROJECT, read_config
 
 SECRET = "the demo's Jira signs with this"  # noqa: S105 (the local cloud's own)
 COMMIT_SECRET = "the demo's Git host signs with this"  # noqa: S105
@@ -37,7 +36,9 @@ class _JiraSite:
     """The Jira stand-in as its users see it."""
 
     def __init__(self, url: str) -> None:
-        self._url = f"{url}/_standin"
+        config = read_config({})
+        self._site, self._url = url, f"{url}/_standin"
+        self._account = basic_auth(config[f"{PROJECT}:jiraEmail"], config[f"{PROJECT}:jiraApiToken"])
 
     def create(self, summary: str, project: str = "OPS") -> str:
         return str(self._do("POST", "issues", {"project": project, "summary": summary})["key"])
@@ -53,8 +54,7 @@ class _JiraSite:
 
     def state(self, key: str) -> str:
         """What a user who looks at the issue sees, in a word or two."""
-        # The control surface edits nothing when asked to change nothing.
-        status, body = send("GET", f"{self._url.removesuffix('/_standin')}/rest/api/3/issue/{key}", None, _ACCOUNT)
+        status, body = send("GET", f"{self._site}/rest/api/3/issue/{key}", None, self._account)
         if status == 404:
             return "deleted"
         issue = json.loads(body)
@@ -65,10 +65,6 @@ class _JiraSite:
         if status >= 400:
             raise RuntimeError(f"the Jira stand-in answered {status} to {method} {path}: {text}")
         return dict(json.loads(text))
-
-
-# switchboard@example.com with the token of Pulumi.local.yaml
-_ACCOUNT = {"Authorization": "Basic c3dpdGNoYm9hcmRAZXhhbXBsZS5jb206bG9jYWwtamlyYS1hcGktdG9rZW4="}
 
 
 def _work_in_jira(jira: _JiraSite) -> list[str]:
@@ -94,7 +90,7 @@ def _deliver_in_disorder(cloud: LocalCloud, stage: Stage, jira: _JiraSite) -> No
     answers = []
     for place, (number, webhook) in enumerate(track(deliveries, "deliver", console=stage.console), 1):
         body = webhook["body"].encode()
-        headers = {"X-Hub-Signature": _sign(body, SECRET), "X-Atlassian-Webhook-Identifier": webhook["identifier"]}
+        headers = {"X-Hub-Signature": hub_signature(body, SECRET), "X-Atlassian-Webhook-Identifier": webhook["identifier"]}
         status, text = send("POST", f"{cloud.ready.http_url}/webhooks/jira", body, headers)
         answer = json.loads(text).get("status", text)
         answers.append((status, answer))
@@ -140,7 +136,7 @@ def _push_commits(cloud: LocalCloud, stage: Stage, key: str) -> None:
         },
     ]
     body = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/site"}, "commits": commits}).encode()
-    headers = {"X-Hub-Signature-256": _sign(body, COMMIT_SECRET)}
+    headers = {"X-Hub-Signature-256": hub_signature(body, COMMIT_SECRET)}
     _, text = send("POST", f"{cloud.ready.http_url}/webhooks/commits", body, headers)
     stage.console.print(f"  {text.strip()}")
     matched = until(lambda: _rows(cloud, key).get("CORRELATION", {}).get("state", {}).get("S") == "matched", _WAIT_SECONDS)
@@ -200,7 +196,3 @@ def _state(head: dict[str, Any]) -> str:
     if head["deleted"]["BOOL"]:
         return f"moved to {head['moved_to']['S']}" if "moved_to" in head else "deleted"
     return str(head["status"]["S"])
-
-
-def _sign(body: bytes, secret: str) -> str:
-    return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()

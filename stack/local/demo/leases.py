@@ -1,7 +1,5 @@
 """The first flow: a lease event goes in by EventBridge or HTTP, and an enriched notification comes out."""
 
-import hashlib
-import hmac
 import json
 from collections import Counter
 from typing import Any
@@ -14,7 +12,7 @@ from rich.text import Text
 
 from stack.local.cloud import LocalCloud
 from stack.local.demo.lease_samples import EVENTS, LEASES, ODD_EVENTS, SOURCE
-from stack.local.demo.stage import Stage, log_records, percentile, plot, send, until
+from stack.local.demo.stage import Stage, hub_signature, log_records, percentile, plot, send, until
 
 SECRET = "the demo's webhook secret"  # noqa: S105 (the local cloud's own)
 CONFIG = {"eventWebhookSecret": SECRET, "consoleUrl": "https://sandbox.example.com"}
@@ -144,7 +142,7 @@ def _post_over_http(cloud: LocalCloud, stage: Stage, inbox: "_Inbox") -> None:
             "detail": EVENTS[3][1],
         }
     ).encode()
-    good = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    good = hub_signature(body, SECRET)
     table = Table("request", "status", "answer", show_lines=True)
     tries = [
         ("signed", body, {"X-Hub-Signature": good}, 202, "accepted"),

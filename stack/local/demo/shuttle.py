@@ -4,14 +4,11 @@ import json
 import urllib.request
 from typing import Any
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from rich.table import Table
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
-from stack.local.demo.stage import Stage, send, until
+from stack.local.demo.stage import Stage, send, send_signed, until
 
 SHOP = "teapots.example.com"
 COLUMNS = [
@@ -46,8 +43,8 @@ class _ShopOwner:
     """The shop, calling the API with the local cloud's key."""
 
     def __init__(self, cloud: LocalCloud) -> None:
+        self._cloud = cloud
         self._url = f"{cloud.ready.http_url}/shuttle/shops/{SHOP}"
-        self._region = cloud.ready.region
 
     def install(self) -> None:
         self.call("PUT", "", {"plan": "SMALL"})
@@ -59,9 +56,7 @@ class _ShopOwner:
 
     def call(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
         data = b"" if body is None else json.dumps(body).encode()
-        signed = AWSRequest(method, self._url + path, data=data, headers={"Content-Type": "application/json"})
-        SigV4Auth(Credentials("test", "test"), "execute-api", self._region).add_auth(signed)
-        _, text = send(method, self._url + path, data or None, dict(signed.headers))
+        _, text = send_signed(self._cloud, method, self._url + path, data)
         return dict(json.loads(text))
 
 

@@ -1,6 +1,8 @@
 """What the flows of the demo share: headings, checks, and reading back what the functions logged."""
 
+import base64
 import contextlib
+import hmac
 import json
 import math
 import time
@@ -9,6 +11,9 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from rich.console import Console
 
 from stack.local.cloud import LocalCloud
@@ -22,6 +27,14 @@ class Stage:
     def __init__(self, console: Console) -> None:
         self.console = console
         self._checks: list[tuple[bool, str]] = []
+
+    def play(self, cloud: LocalCloud, name: str, tell: "Callable[[LocalCloud, Stage], None]") -> None:
+        """Tell a part of the story. One that breaks off has failed, and the next begins all the same."""
+        try:
+            tell(cloud, self)
+        except Exception:
+            self.console.print_exception(max_frames=4)
+            self.check(False, f"{name}: told to the end")
 
     def heading(self, text: str) -> None:
         """Begin a part of the story."""
@@ -64,6 +77,23 @@ def send(method: str, url: str, body: bytes | None = None, headers: Mapping[str,
         return error.code, error.read().decode()
 
 
+def send_signed(cloud: LocalCloud, method: str, url: str, body: bytes = b"") -> tuple[int, str]:
+    """The same with the AWS signature of the local cloud's operator, as an AWS_IAM route wants it."""
+    request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(Credentials("test", "test"), "execute-api", cloud.ready.region).add_auth(request)
+    return send(method, url, body or None, dict(request.headers))
+
+
+def hub_signature(body: bytes, secret: str) -> str:
+    """What ``X-Hub-Signature`` says of a body: WebSub's, which Jira and Git hosts sign by too."""
+    return "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
+
+
+def basic_auth(user: str, password: str) -> dict[str, str]:
+    """The header of HTTP's basic authentication."""
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+
+
 def log_records(cloud: LocalCloud, entry_point: str) -> list[dict[str, Any]]:
     """The JSON lines of a function's log group, metrics among them."""
     host = next(host for host in cloud.hosts.values() if host.spec.entry_point == entry_point)
@@ -77,12 +107,16 @@ def log_records(cloud: LocalCloud, entry_point: str) -> list[dict[str, Any]]:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that ``share`` of the values do not exceed (nearest rank)."""
+    """The value that ``share`` of the values do not exceed (nearest rank). Of none it is NaN, which keeps no limit."""
+    if not values:
+        return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
 
 
 def plot(values: list[float], buckets: int = 8, width: int = 40) -> list[str]:
-    """A histogram in text, one line a bucket."""
+    """A histogram in text, one line a bucket; no line of no values."""
+    if not values:
+        return []
     low, high = min(values), max(values)
     step = (high - low) / buckets or 1.0
     counts = [0] * buckets
