@@ -49,7 +49,7 @@ _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
-    snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
+    snapshots=BucketSnapshots(lambda: _s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
 

@@ -49,11 +49,10 @@ _SHOWN_CHANGES = 100
 _NONE = Counts()
 
 
-class _Snapshots:
-    """Snapshots in the artifact bucket. Most runs have none to write."""
-
-    def write(self, name: str, data: bytes) -> None:
-        BucketSnapshots(_s3(), _environment.artifact_bucket_name).write(name, data)
+@functools.cache
+def _s3() -> Any:
+    """The client, once something needs it: a run without changes, which is most of them, does without."""
+    return aws.make_client("s3", read_timeout_seconds=10)
 
 
 _environment = ReconciliationEnvironment.read()
@@ -65,7 +64,7 @@ _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
-    snapshots=_Snapshots(),
+    snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
@@ -338,11 +337,6 @@ def _told(reason: str) -> str:
 
 
 # Clients that a run without changes, which is most of them, does without, made when they are first needed.
-
-
-@functools.cache
-def _s3() -> Any:
-    return aws.make_client("s3", read_timeout_seconds=10)
 
 
 @functools.cache

@@ -29,11 +29,9 @@ MAX_BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes at most. Lambda takes 6 MB of event, so that nothing of more arrives on AWS."""
 
 
-class _Snapshots:
-    """Snapshots in the artifact bucket. The client is made for the first large one: most processes never see any."""
-
-    def write(self, name: str, data: bytes) -> None:
-        _bucket_snapshots().write(name, data)
+@functools.cache
+def _s3() -> Any:
+    return aws.make_client("s3", read_timeout_seconds=5)
 
 
 _environment = WebhooksEnvironment.read()
@@ -47,7 +45,7 @@ _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
-    snapshots=_Snapshots(),
+    snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
 app = http.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
@@ -160,11 +158,6 @@ def _json_of_form(body: bytes) -> bytes:
     if flask.request.mimetype != "application/x-www-form-urlencoded":
         return body
     return flask.request.form.get("payload", "").encode()
-
-
-@functools.cache
-def _bucket_snapshots() -> BucketSnapshots:
-    return BucketSnapshots(aws.make_client("s3", read_timeout_seconds=5), _environment.artifact_bucket_name)
 
 
 startup.end()

@@ -122,7 +122,7 @@ def _store(deployment: Deployment, client: Any) -> JiraStore:
         client,
         environment.jira_issues_table_name,
         history=timedelta(days=environment.history_days),
-        snapshots=BucketSnapshots(deployment.client("s3"), environment.artifact_bucket_name),
+        snapshots=BucketSnapshots(lambda: deployment.client("s3"), environment.artifact_bucket_name),
     )
 
 

@@ -1,5 +1,6 @@
 """Snapshots of issues that are too large for a row: gzip objects in the artifact bucket."""
 
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -8,10 +9,15 @@ from lib import aws
 
 
 class BucketSnapshots:
-    """Snapshots in one bucket. ``client`` is an S3 client of :mod:`lib.aws`."""
+    """Snapshots in one bucket.
 
-    def __init__(self, client: Any, bucket: str) -> None:
-        self._client = client
+    Args:
+        get_client: gives an S3 client of :mod:`lib.aws`. Called for each snapshot and not before: most processes never see any.
+        bucket: the bucket's name.
+    """
+
+    def __init__(self, get_client: Callable[[], Any], bucket: str) -> None:
+        self._get_client = get_client
         self._bucket = bucket
 
     def write(self, name: str, data: bytes) -> None:
@@ -21,7 +27,7 @@ class BucketSnapshots:
             SwitchboardError: the bucket can't be reached or refuses.
         """
         try:
-            self._client.put_object(
+            self._get_client().put_object(
                 Bucket=self._bucket, Key=name, Body=data, ContentType="application/json", ContentEncoding="gzip"
             )
         except (ClientError, BotoCoreError) as error:

@@ -259,7 +259,9 @@ class Sweep(Run):
         world.jira.seed(self.project, 4)
         self.same, self.changed, self.new, self.gone = (f"{self.project}-{number}" for number in range(1, 5))
         self.event = {"mode": "full", "project": self.project}
-        store = JiraStore(world.client("dynamodb"), ISSUES, history=timedelta(days=90), snapshots=BucketSnapshots(None, ""))
+        store = JiraStore(
+            world.client("dynamodb"), ISSUES, history=timedelta(days=90), snapshots=BucketSnapshots(lambda: None, "")
+        )
         for issue in list(world.jira.site.by_id.values()):
             if issue.key in {self.same, self.changed, self.gone}:
                 store.record(from_rest(issue.render(), event_type="before", event_at=1_000, idempotency_key=f"of-{issue.key}"))
