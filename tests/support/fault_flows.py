@@ -1,18 +1,23 @@
 """Every flow that is broken, by the name that docs/faults.md has for it, and the faults that it is broken by."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.support import fault_flows_approvals as approvals
 from tests.support import fault_flows_jira as jira
 from tests.support import fault_flows_shuttle as shuttle
 from tests.support.fault_proxy import Fault
-from tests.support.fault_runs import Run
+from tests.support.fault_runs import Run, break_all, calls_of, complaints_of
 from tests.support.fault_world import World
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "faults.md"
 
 Begin = Callable[[World], Run]
+Way = tuple[Fault, bool]
+"""A fault, and whether it lasts."""
 
 MAIN: dict[str, Begin] = {
     "lease event": jira.LeaseEvent,
@@ -47,12 +52,29 @@ EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (F
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
 
-CASES = [
-    (flow, fault, lasting)
-    for flows, ways in ((MAIN, EVERY_WAY), (OTHERS, ONE_OF_EACH_KIND))
-    for flow in flows
-    for fault, lasting in ways
-]
+
+def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
+    """Parameters of a test: each flow with each way to break it."""
+    return [
+        pytest.param(flow, fault, lasting, id=f"{flow}: a call {fault}{', and stays so' if lasting else ''}")
+        for flow in flows
+        for fault, lasting in ways
+    ]
+
+
+def assert_holds(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    """The flow holds whatever call is broken so, and docs/faults.md says what the first try comes to."""
+    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting)
+
+    assert complaints_of(outcomes) == []
+    told = {(flow, outcome.call, outcome.told) for outcome in outcomes}
+    says = documented()
+    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), "docs/faults.md says otherwise"
+
+
+def assert_page_names_calls(world: World, flow: str) -> None:
+    """docs/faults.md names the calls that the flow makes, and no others."""
+    assert {call for name, call in documented() if name == flow} == set(calls_of(world, FLOWS[flow]))
 
 
 def documented() -> dict[tuple[str, str], set[str]]:

@@ -1,36 +1,28 @@
-"""Every flow, broken at every call it makes, in every way a call can break: nothing that was acknowledged is lost, nothing is
-told to nobody, deleted wrongly or done twice, and when the line is mended the next try ends where it should.
+"""A flow of each kind, broken at every call it makes, in every way a call can break: nothing that was acknowledged is lost,
+nothing is told to nobody, deleted wrongly or done twice, and when the line is mended the next try ends where it should.
 
 Given a flow's calls, recorded once; when one of them hangs, is cut, refused, throttled, half answered or finds its process
 killed, and whoever sent it tries again as they would; then what each flow says in ``never``, ``kept`` and ``ended`` holds, and
-what came of the first try is what docs/faults.md says.
+what came of the first try is what docs/faults.md says. The other flows are in test_other_flows_broken_at_every_call.py.
 """
 
 import pytest
 
-from tests.support.fault_flows import CASES, FLOWS, documented
+from tests.support.fault_flows import EVERY_WAY, MAIN, assert_holds, assert_page_names_calls, cases
 from tests.support.fault_flows_shuttle import DeepCheck
 from tests.support.fault_proxy import Fault
-from tests.support.fault_runs import break_all, calls_of, complaints_of
+from tests.support.fault_runs import break_all, complaints_of
 from tests.support.fault_world import World
 
 
-@pytest.mark.parametrize(
-    ("flow", "fault", "lasting"),
-    [pytest.param(*case, id=f"{case[0]}: a call {case[1]}{', and stays so' if case[2] else ''}") for case in CASES],
-)
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(MAIN, EVERY_WAY))
 def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
-    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting)
-
-    assert complaints_of(outcomes) == []
-    told = {(flow, outcome.call, outcome.told) for outcome in outcomes}
-    says = documented()
-    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), "docs/faults.md says otherwise"
+    assert_holds(world, flow, fault, lasting)
 
 
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", MAIN)
 def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, flow: str) -> None:
-    assert {call for name, call in documented() if name == flow} == set(calls_of(world, FLOWS[flow]))
+    assert_page_names_calls(world, flow)
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.ERROR, Fault.THROTTLE, Fault.HALF])

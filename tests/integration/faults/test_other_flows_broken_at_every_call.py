@@ -1,0 +1,19 @@
+"""The flows that go the same ways as those of test_every_flow_broken_at_every_call.py with other calls, broken at each of them
+in one way of each kind that a function can tell apart. A file of its own, so that another process can run it meanwhile.
+"""
+
+import pytest
+
+from tests.support.fault_flows import ONE_OF_EACH_KIND, OTHERS, assert_holds, assert_page_names_calls, cases
+from tests.support.fault_proxy import Fault
+from tests.support.fault_world import World
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHERS, ONE_OF_EACH_KIND))
+def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting)
+
+
+@pytest.mark.parametrize("flow", OTHERS)
+def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, flow: str) -> None:
+    assert_page_names_calls(world, flow)
