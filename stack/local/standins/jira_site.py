@@ -109,7 +109,7 @@ class Site:
 
     def edit(self, issue: Issue, **fields: Any) -> Issue:
         """Change fields of an issue; its ``updated`` is now, or what is given."""
-        changed = replace(issue, **{"updated": self.now(), **fields})
+        changed = replace(issue, **{"updated": self._now_after(issue), **fields})
         self._put(changed, before=issue)
         return changed
 
@@ -125,7 +125,7 @@ class Site:
         back = next((n for (p, n), known in self.former.items() if p == project and known == issue.id), None)
         if back is None:
             self._last[project] += 1
-        moved = replace(issue, project=project, number=back or self._last[project], updated=self.now())
+        moved = replace(issue, project=project, number=back or self._last[project], updated=self._now_after(issue))
         self._remove(issue)
         self.former[issue.project, issue.number] = issue.id
         self.former.pop((moved.project, moved.number), None)
@@ -223,6 +223,10 @@ class Site:
     def _remove(self, issue: Issue) -> None:
         del self.by_id[issue.id], self.ids[issue.project, issue.number]
         self._numbers[issue.project].remove(issue.number)
+
+    def _now_after(self, issue: Issue) -> datetime:
+        """Now, or a millisecond after the last change: Jira tells no finer, and of two in one none would be the later."""
+        return max(self.now(), issue.updated + timedelta(milliseconds=1))
 
     def _lag(self, issue_id: int, before: Issue | None) -> None:
         if self.lag:
