@@ -1,34 +1,16 @@
-"""What a channel is, and how the configured ones are made.
+"""How the configured channels are made.
 
 A channel's module brings its SDK with it, so it is imported only when that channel is used. What a channel lacks in its
 configuration it says when it sends: a channel that is set up wrong must not keep the others from being made.
 """
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from lib import aws, errors
 from lib.environment import CHANNELS, NotificationEnvironment
-from lib.notify.message import Message
+from lib.notify.channel import Channel
 from lib.secrets import Secret
-
-
-class NoRecipientError(errors.PermanentError):
-    """The channel writes to the lease's owner, and the event names none."""
-
-
-class Channel(Protocol):
-    """A way to tell people. May be used again and again, by one thread at a time."""
-
-    def send(self, message: Message) -> None:
-        """Tell it. Returns once the service has taken the message.
-
-        Raises:
-            RetryableError: nothing was sent; the service is busy or away.
-            AmbiguousError: it may have been sent; no answer came.
-            PermanentError: nothing was sent, and the same call will fail again. A NoRecipientError is of this kind.
-            SwitchboardError: the channel's secret can't be read.
-        """
 
 
 def make_channels(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> dict[str, Channel]:
@@ -53,21 +35,6 @@ def make_channels(environment: NotificationEnvironment, secrets_manager: Callabl
             known = ", ".join(CHANNELS)
             raise errors.ConfigurationError(f"NOTIFY_CHANNELS names {name[:40]!r}, which is no channel; there are {known}")
     return {name: makers[name](environment, secrets_manager) for name in environment.notify_channels}
-
-
-def send_with(secret: Secret, send: Callable[[str], None]) -> None:
-    """Send with the current value of ``secret``, and once more if it was refused and has been rotated meanwhile.
-
-    Raises:
-        ConfigurationError: the secret is not set.
-        SwitchboardError: whatever ``send`` raises, or the secret can't be read.
-    """
-    try:
-        send(secret.current().strip())  # a line end gets into a secret easily and belongs to none
-    except errors.CredentialRefusedError:
-        if not secret.refresh():
-            raise
-        send(secret.current().strip())
 
 
 def _sns(environment: NotificationEnvironment, _: Callable[[], Any]) -> Channel:

@@ -17,7 +17,7 @@ from enum import StrEnum
 from lib import errors, metrics
 from lib.claims import Claim, Claims, Verdict
 from lib.log import Logger
-from lib.notify.channels import Channel, NoRecipientError
+from lib.notify.channel import Channel, NoRecipientError
 from lib.notify.message import Message
 
 

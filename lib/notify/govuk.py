@@ -15,7 +15,7 @@ from notifications_python_client.notifications import NotificationsAPIClient
 from urllib3.exceptions import NewConnectionError
 
 from lib import errors, log
-from lib.notify.channels import NoRecipientError, send_with
+from lib.notify.channel import NoRecipientError, send_with
 from lib.notify.message import Message
 from lib.secrets import Secret
 

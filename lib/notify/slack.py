@@ -18,7 +18,7 @@ from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
 from lib import errors, slack
-from lib.notify.channels import send_with
+from lib.notify.channel import send_with
 from lib.notify.message import Message
 from lib.secrets import Secret
 from lib.slack import clip, escape

@@ -8,7 +8,7 @@ import pytest
 
 from lib import errors
 from lib.notify import govuk
-from lib.notify.channels import NoRecipientError
+from lib.notify.channel import NoRecipientError
 from lib.notify.govuk import GovukNotify as Channel
 from lib.secrets import Secret
 from stack.local.standins.govuk_notify import GovukNotify, Template

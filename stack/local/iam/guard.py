@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl
 from werkzeug.wrappers import Response
 
 from stack.local.iam import refusals
+from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError
 from stack.local.iam.callers import Caller, Callers
 from stack.local.iam.conditions import PolicyError
 from stack.local.iam.ledger import Ledger
-from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError, needs_of
+from stack.local.iam.needs import needs_of
 from stack.local.iam.needs_s3 import needs_to_see_absence
 from stack.local.iam.policy import Access, Decision, decide
 

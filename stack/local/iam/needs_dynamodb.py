@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-api
 from collections.abc import Iterable
 from typing import Any
 
-from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError, text_of
+from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError, text_of
 from stack.local.iam.policy import Access
 
 _ON_ONE_TABLE = frozenset(

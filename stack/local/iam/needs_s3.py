@@ -7,7 +7,7 @@ import re
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError
+from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError
 from stack.local.iam.policy import Access
 
 _SAYS_NOTHING = re.compile(

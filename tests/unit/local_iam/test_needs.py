@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stack.local.iam.needs import Call, MalformedRequestError, UnknownOperationError, needs_of
+from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError
+from stack.local.iam.needs import needs_of
 from stack.local.iam.needs_s3 import needs_to_see_absence
 
 ACCOUNT = "123456789012"

@@ -8,7 +8,8 @@ import pytest
 
 from lib import aws, errors
 from lib.environment import CHANNELS, NotificationEnvironment
-from lib.notify.channels import make_channels, send_with
+from lib.notify.channel import send_with
+from lib.notify.channels import make_channels
 from lib.secrets import Secret
 from tests.support.messages import message
 from tests.support.secrets import SecretsManager, Stopwatch

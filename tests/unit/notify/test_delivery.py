@@ -7,7 +7,7 @@ import pytest
 
 from lib import errors, log
 from lib.claims import Claim, Verdict
-from lib.notify.channels import NoRecipientError
+from lib.notify.channel import NoRecipientError
 from lib.notify.delivery import Delivery, Outcome
 from lib.notify.message import Message
 from tests.support.emf import metrics_in

@@ -1,0 +1,83 @@
+"""A signed request of the AWS API, as far as what it needs depends on it."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+_TARGETS = {
+    "dynamodb": "DynamoDB_20120810",
+    "sqs": "AmazonSQS",
+    "secretsmanager": "secretsmanager",
+    "logs": "Logs_20140328",
+    "events": "AWSEvents",
+}
+
+
+class UnknownOperationError(LookupError):
+    """The request is of an operation whose needs are not known here. The text names it."""
+
+
+class MalformedRequestError(ValueError):
+    """The request can't be read, so that nobody can say what it needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A signed request as far as its needs depend on it.
+
+    Attributes:
+        service: the service that the signature is for, by its signing name.
+        region: the same.
+        account_id: the account that everything is in.
+        method: of HTTP.
+        path: decoded.
+        query: decoded; the last of repeated names.
+        headers: names in lower case.
+        read_body: reads the body, which stays there to be read again.
+    """
+
+    service: str
+    region: str
+    account_id: str
+    method: str
+    path: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    read_body: Callable[[], bytes]
+
+    def arn(self, resource: str, service: str = "") -> str:
+        """An ARN of this account and region."""
+        return f"arn:aws:{service or self.service}:{self.region}:{self.account_id}:{resource}"
+
+    def operation(self) -> str:
+        """The name that ``X-Amz-Target`` (JSON protocols) has after its point."""
+        prefix, _, name = self.headers.get("x-amz-target", "").partition(".")
+        if self.method != "POST" or self.path != "/" or prefix != _TARGETS.get(self.service):
+            raise UnknownOperationError(f"{self.service}: {self.method} {self.path} ({prefix or 'no target'})")
+        return name
+
+    def parameters(self) -> dict[str, Any]:
+        """The JSON object of the body."""
+        try:
+            parameters = json.loads(self.read_body() or b"{}")
+        except (ValueError, RecursionError):
+            parameters = None
+        if not isinstance(parameters, dict):
+            raise MalformedRequestError("the body is no JSON object")
+        return parameters
+
+    def form(self) -> dict[str, str]:
+        """The fields of a form body (Query protocol)."""
+        if self.method != "POST" or self.path != "/" or self.query or "x-amz-target" in self.headers:
+            raise UnknownOperationError(f"{self.service}: {self.method} {self.path}")
+        return dict(parse_qsl(self.read_body().decode("utf-8", "replace"), keep_blank_values=True))
+
+
+def text_of(parameters: Mapping[str, Any], name: str) -> str:
+    """A parameter that must be there."""
+    value = parameters.get(name)
+    if not isinstance(value, str) or not value:
+        raise MalformedRequestError(f"{name} is missing")
+    return value
