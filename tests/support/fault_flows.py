@@ -51,6 +51,9 @@ EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (F
 """Each fault, for once; and for as long as the platform tries again, and a while longer."""
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
+AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
+"""What the rest are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and when it
+gives up are the clients' doing, and the same wherever a call of that kind stands."""
 
 
 def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
@@ -62,9 +65,9 @@ def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
     ]
 
 
-def assert_holds(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_only: bool = False) -> None:
     """The flow holds whatever call is broken so, and docs/faults.md says what the first try comes to."""
-    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting)
+    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
 
     assert complaints_of(outcomes) == []
     told = {(flow, outcome.call, outcome.told) for outcome in outcomes}

@@ -7,18 +7,19 @@ bytes that do not come, a connection that is cut, half of an answer. It names ev
 import contextlib
 import enum
 import http.client
-import itertools
 import json
 import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-LATE_SECONDS = 0.05
+LATE_SECONDS, TOO_LATE_SECONDS = 0.1, 0.45
+"""Within what a hasty caller waits for (tests/support/fault_world.py), and beyond it: by then it has hung up or tried again."""
 HELD_SECONDS = 60.0
 
 
@@ -26,6 +27,7 @@ class Fault(enum.StrEnum):
     """What can become of a call."""
 
     LATE = "comes late"
+    TOO_LATE = "takes effect and comes too late"
     HANG = "hangs"
     HANG_AFTER = "takes effect and hangs"
     RESET = "is reset"
@@ -118,8 +120,8 @@ class FaultProxy:
             return
         answer = _forward(asked, upstream) if fault.has_effect else None
         match fault:
-            case Fault.LATE:
-                self._mended.wait(LATE_SECONDS)
+            case Fault.LATE | Fault.TOO_LATE:
+                time.sleep(LATE_SECONDS if fault is Fault.LATE else TOO_LATE_SECONDS)
                 assert answer is not None
                 line.answer(*answer)
             case Fault.HANG | Fault.HANG_AFTER:
@@ -296,12 +298,6 @@ def nth(wanted: int) -> Callable[[int, str], bool]:
 def from_nth(wanted: int, operation: str) -> Callable[[int, str], bool]:
     """Chooses every call of an operation from a position on: the fault lasts."""
     return lambda position, name: position >= wanted and name == operation
-
-
-def first(operation: str) -> Callable[[int, str], bool]:
-    """Chooses the first call of an operation."""
-    count = itertools.count()
-    return lambda position, name: name == operation and next(count) == 0
 
 
 @contextlib.contextmanager

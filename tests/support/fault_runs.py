@@ -81,11 +81,14 @@ def _record_calls(world: World, begin: Callable[[World], Run]) -> list[str]:
 
 def break_at(world: World, begin: Callable[[World], Run], position: int, call: str, fault: Fault, *, lasting: bool) -> Outcome:
     """Break the call at ``position``, for once or until all hope is gone, and then mend the line."""
+    before: list[str] = []
     for _ in range(3):  # a busy machine may be late by itself, and the flow never come to this call
         outcome = _break_at(world, begin, position, call, fault, lasting=lasting)
+        outcome.complaints += before
         if world.proxy.fired:
-            break
-        outcome.complaints.append("nothing was broken")
+            return outcome
+        before = list(outcome.complaints)  # whatever was wrong is wrong, though nothing was broken on purpose
+    outcome.complaints.append("nothing was broken")
     return outcome
 
 
@@ -93,7 +96,7 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
     with world.past_the_proxy():
         run = begin(world)
     world.proxy.break_call(from_nth(position, call) if lasting else nth(position), fault)
-    with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER}):
+    with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER, Fault.LATE, Fault.TOO_LATE}):
         tried = _attempt(run)
     outcome = Outcome(call, tried.told)
     if not lasting:
@@ -132,11 +135,19 @@ def _revive(proxy: FaultProxy) -> None:
     proxy.killed.clear()
 
 
-def break_all(world: World, begin: Callable[[World], Run], fault: Fault, *, lasting: bool) -> list[Outcome]:
-    """Break each call in turn; of several alike in a row the first and the last."""
+def break_all(
+    world: World, begin: Callable[[World], Run], fault: Fault, *, lasting: bool, first_only: bool = False
+) -> list[Outcome]:
+    """Break each call in turn; of several alike in a row the first and the last, or of each kind just the ``first_only``."""
     calls = calls_of(world, begin)
     world.clear()
-    return [break_at(world, begin, position, calls[position], fault, lasting=lasting) for position in telling(calls)]
+    positions = firsts(calls) if first_only else telling(calls)
+    return [break_at(world, begin, position, calls[position], fault, lasting=lasting) for position in positions]
+
+
+def firsts(calls: list[str]) -> list[int]:
+    """The positions of the first call of each kind."""
+    return sorted(calls.index(call) for call in set(calls))
 
 
 def telling(calls: list[str]) -> list[int]:

@@ -1,10 +1,12 @@
 """The flows that go the same ways as those of test_every_flow_broken_at_every_call.py with other calls, broken at each of them
-in one way of each kind that a function can tell apart. A file of its own, so that another process can run it meanwhile.
+in one way of each kind that a function can tell apart, and at the first call of each kind in three ways more.
+
+A file of its own, so that another process can run it meanwhile.
 """
 
 import pytest
 
-from tests.support.fault_flows import ONE_OF_EACH_KIND, OTHERS, assert_holds, assert_page_names_calls, cases
+from tests.support.fault_flows import AT_FIRST_CALLS, ONE_OF_EACH_KIND, OTHERS, assert_holds, assert_page_names_calls, cases
 from tests.support.fault_proxy import Fault
 from tests.support.fault_world import World
 
@@ -12,6 +14,11 @@ from tests.support.fault_world import World
 @pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHERS, ONE_OF_EACH_KIND))
 def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
     assert_holds(world, flow, fault, lasting)
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHERS, AT_FIRST_CALLS))
+def test_a_flow_holds_whatever_kind_of_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting, first_only=True)
 
 
 @pytest.mark.parametrize("flow", OTHERS)
