@@ -4,6 +4,7 @@ Each test runs twice: as DynamoDB Local has it, which lets transactions wait for
 refuses those that meet.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -19,10 +20,13 @@ ROUNDS = range(3)
 
 
 @pytest.fixture(params=["transactions wait", "transactions conflict"])
-def crowded(request: pytest.FixtureRequest, desk: Desk) -> Desk:
+def crowded(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Desk]:
     if request.param == "transactions wait":
-        return desk
-    return Desk(ConflictingClient(desk.client, ("session_id", "operation_key")), desk.table_name)
+        yield desk
+        return
+    client = ConflictingClient(desk.client, ("session_id", "operation_key"))
+    yield Desk(client, desk.table_name)
+    assert client.conflicts > 0, "no two transactions met: nothing was shown"
 
 
 def starts(desk: Desk, operation: Any) -> list[Any]:
