@@ -203,8 +203,8 @@ def running(*arguments: str, **config: str) -> Iterator[Cloud]:
         raise
     try:
         yield cloud
-        WATCH.leave(cloud.aws_url)
     finally:
+        WATCH.leave(cloud.aws_url)
         if process.poll() is None:
             process.terminate()
             _end(process, cloud.errors)

@@ -5,7 +5,7 @@ most grants unused.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,19 +42,23 @@ class Report:
         whole: whether every test was run.
         grants: every grant that a local cloud of the suite had.
         refusals: every call that was refused.
+        lost: the tests after which a cloud did not tell any more, though nobody had stopped it.
     """
 
     whole: bool
     grants: tuple[Row, ...]
     refusals: tuple[Row, ...] = field(default=())
+    lost: tuple[str, ...] = field(default=())
 
     def problems(self) -> list[str]:
-        """What is wrong; for a part of the suite, nothing can be said."""
+        """What is wrong; for a part of the suite, nothing can be said but that a cloud was lost."""
+        lost = [f"a local cloud did not tell of its grants after {test}: what was used since is not here" for test in self.lost]
         if not self.whole:
-            return []
+            return lost
         if not self.grants:
-            return ["no local cloud told of its grants: nothing was checked"]
+            return [*lost, "no local cloud told of its grants: nothing was checked"]
         return [
+            *lost,
             *(f"unused: {row}" for row in self.grants if not row.times),
             *(f"wildcard without a written reason: {row}" for row in self.grants if row.has_wildcard and not row.reason),
             *(f"refused: {row} ({', '.join(row.tests)})" for row in self.refusals if not row.expected),
@@ -90,7 +94,7 @@ class Report:
         return {"whole": self.whole, "problems": self.problems(), **rows}
 
 
-def merge(books: Iterable[dict[str, Any]], *, whole: bool) -> Report:
+def merge(books: Sequence[dict[str, Any]], *, whole: bool) -> Report:
     """The report of what several processes saw (:meth:`tests.support.grants.Watch.as_json`)."""
     merged: dict[str, dict[tuple[str, str, str], Row]] = {"grants": {}, "refusals": {}}
     for book in books:
@@ -106,7 +110,8 @@ def merge(books: Iterable[dict[str, Any]], *, whole: bool) -> Report:
                     expected=before.expected and each["expected"],
                 )
     found = {name: tuple(rows[key] for key in sorted(rows)) for name, rows in merged.items()}
-    return Report(whole, found["grants"], found["refusals"])
+    lost = tuple(test for book in books for test in book.get("lost", []))
+    return Report(whole, found["grants"], found["refusals"], lost)
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -36,6 +36,8 @@ class Watch:
     def __init__(self) -> None:
         self.grants: dict[Key, Tally] = {}
         self.refusals: dict[Key, Tally] = {}
+        self.lost: list[str] = []
+        """The clouds that did not tell and were not stopped on purpose, by the test after which they were asked."""
         self._seen: dict[str, Counter[tuple[str, Key]]] = {}
 
     @property
@@ -48,7 +50,7 @@ class Watch:
         self._seen[aws_url] = Counter()
 
     def leave(self, aws_url: str) -> None:
-        """A cloud is about to stop: a last look."""
+        """A cloud is about to stop, or to be killed: a last look."""
         if aws_url in self._seen:
             self.look(_current_test(), by_hand=_is_by_hand(), only=aws_url)
             self._seen.pop(aws_url, None)
@@ -63,8 +65,9 @@ class Watch:
             try:
                 with urllib.request.urlopen(f"{url}/_local/iam", timeout=10) as answer:
                     book = json.load(answer)
-            except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError):
-                self._seen.pop(url, None)  # killed, as some tests do
+            except (urllib.error.URLError, ConnectionError, TimeoutError, ValueError) as error:
+                self._seen.pop(url, None)
+                self.lost.append(f"{test} ({type(error).__name__})")
                 continue
             self.enter(url, book, test, by_hand=by_hand)
 
@@ -86,7 +89,7 @@ class Watch:
 
     def as_json(self) -> dict[str, Any]:
         """The book, for a file."""
-        return {"grants": _rows(self.grants), "refusals": _rows(self.refusals)}
+        return {"grants": _rows(self.grants), "refusals": _rows(self.refusals), "lost": self.lost}
 
 
 WATCH = Watch()

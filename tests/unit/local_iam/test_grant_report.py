@@ -67,6 +67,18 @@ def test_a_whole_run_in_which_no_cloud_was_watched_proves_nothing() -> None:
     assert merge([book()], whole=True).problems() == ["no local cloud told of its grants: nothing was checked"]
 
 
+def test_a_cloud_that_no_longer_tells_is_a_problem_even_of_a_part_of_the_suite() -> None:
+    nobody = "http://127.0.0.1:1"
+    watch = Watch()
+    watch.join(nobody)
+
+    watch.look("test_a")
+    watch.look("test_b")
+
+    [problem] = merge([book(row()), {"deselected": 0, **watch.as_json()}], whole=False).problems()
+    assert problem.startswith("a local cloud did not tell of its grants after test_a (URLError)")
+
+
 def test_the_report_names_every_grant_with_its_tests_and_the_problems(tmp_path: Path) -> None:
     many = row(tests=["test_a", "test_b", "test_c", "test_d"], resource="s3:b/*", reason="objects are named as they come")
     report = merge([book(many, row("dynamodb:Scan", times=0, tests=[]))], whole=True)
