@@ -75,7 +75,7 @@ def test_the_p99_of_a_thousand_enrichments_under_load_is_measured_and_bounded(
     with capfd.disabled():
         print(
             f"\n{len(latencies)} enrichments by {READERS} threads beside {sum(written)} writes: "
-            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (bound: p99 < {BOUND_MS:.0f} ms)"
+            f"p50 {p50:.1f} ms, p99 {p99:.1f} ms (wanted: p99 < {BOUND_MS:.0f} ms; this test fails at {PATIENT_MS:.0f} ms)"
         )
     assert min(written) > 0
     assert p99 < PATIENT_MS

@@ -56,7 +56,8 @@ def test_the_p99_of_a_thousand_enrichments_is_under_200_ms(
     enrichments = [enricher.enrich(event) for _ in range(RUNS)]
 
     capfd.readouterr()
-    assert {enrichment.status for enrichment in enrichments} <= {Status.ENRICHED, Status.NOT_FOUND}
+    possible = {Status.ENRICHED, Status.NOT_FOUND} if os.environ.get("LEASE_TABLE_NAME") else {Status.ENRICHED}
+    assert {enrichment.status for enrichment in enrichments} <= possible
     latencies = sorted(enrichment.latency_ms for enrichment in enrichments if enrichment.latency_ms is not None)
     assert len(latencies) == RUNS
     p50, p95, p99 = (percentile(latencies, share) for share in (0.5, 0.95, 0.99))
