@@ -8,6 +8,7 @@ import hmac
 import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,14 @@ import requests
 
 from stack.local.standins.govuk_notify import GovukNotify
 from tests.support.approvals_cloud import Desk, header_of, running_desk
-from tests.support.cloud import Cloud, Inbox, until
+from tests.support.cloud import Cloud, Inbox, children_of, until
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.packaged import lambdas_python, the_archive
 from tests.support.shuttle_api import ShuttleApi
 from tests.support.standins import Served, served
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 SECRET = "what the senders sign with"
-ENTRY_POINTS = {"notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"}
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +70,17 @@ def row(cloud: Cloud, key: str, sort_key: str) -> dict[str, Any] | None:
     return item
 
 
-def test_all_entry_points_have_started(cloud: Cloud) -> None:
-    assert cloud.outputs["functions"].keys() == ENTRY_POINTS
+def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
+    archive = the_archive()
+    commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
+
+    assert cloud.outputs["functions"].keys() == set(ENTRY_POINTS)
+    handlers = {command[len(archive.command)] for command in commands}
+    assert handlers == {f"handlers.{name}.lambda_handler" for name in ENTRY_POINTS}
+    assert {tuple(command[: len(archive.command)]) for command in commands} == {archive.command}
+    assert len(commands) == len(ENTRY_POINTS)
+    assert "-I" in archive.command
+    assert str(archive.folder) in archive.command
 
 
 def test_notification_tells_every_channel_of_an_enriched_event(desk: Desk, notify: Served[GovukNotify]) -> None:
@@ -172,6 +182,6 @@ def test_health_answers_and_checks_deeply(cloud: Cloud) -> None:
 
 def test_no_function_ever_missed_an_import(cloud: Cloud) -> None:
     for entry_point in ENTRY_POINTS:
-        assert [
-            line for line in cloud.log_lines(entry_point) if "ModuleNotFoundError" in line or "No module named" in line
-        ] == []
+        lines = cloud.log_lines(entry_point)
+        assert lines, f"{entry_point} has done something, and said so"
+        assert [line for line in lines if "ModuleNotFoundError" in line or "No module named" in line] == []
