@@ -1,6 +1,5 @@
 """A role may do what its function does and nothing else; a right that is taken away is missed."""
 
-import itertools
 import json
 import uuid
 from typing import Any
@@ -78,7 +77,7 @@ def is_refused(attempt: Any) -> bool:
     try:
         attempt()
     except ClientError as error:
-        return bool(error.response["Error"]["Code"] == "AccessDeniedException")
+        return error.response["Error"]["Code"] in {"AccessDeniedException", "AccessDenied", "AuthorizationError"}
     return False
 
 
@@ -143,11 +142,45 @@ def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None
     }
 
 
-@pytest.mark.parametrize(("function", "other"), list(itertools.permutations(("notification", "reconciliation", "health"), 2)))
-def test_no_function_may_invoke_another(cloud: Cloud, function: str, other: str) -> None:
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_no_function_may_invoke_another(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("lambda")
+    others = {other: name for other, name in cloud.outputs["functions"].items() if other != function}
 
-    assert is_refused(lambda: client.invoke(FunctionName=cloud.outputs["functions"][other], InvocationType="DryRun"))
+    allowed = [
+        other
+        for other, name in others.items()
+        if not is_refused(lambda n=name: client.invoke(FunctionName=n, InvocationType="DryRun"))
+    ]
+
+    assert allowed == []
+
+
+def test_functions_send_to_their_own_queues_and_topic_and_no_neighbours(cloud: Cloud) -> None:
+    queues = {url.rsplit("/", 1)[-1].rsplit("-", 1)[0]: url for url in cloud.client("sqs").list_queues()["QueueUrls"]}
+    topic = cloud.outputs["notification_topic_arn"]
+    sends: dict[str, set[str]] = {}
+    for function in FUNCTIONS:
+        session = RoleSession.of_function(cloud, function)
+        sqs, sns = session.client("sqs"), session.client("sns")
+        sends[function] = {
+            name
+            for name, url in queues.items()
+            # Held back for longer than the tests take: no worker is to meet it.
+            if not is_refused(lambda s=sqs, u=url: s.send_message(QueueUrl=u, MessageBody="{}", DelaySeconds=900))
+        }
+        if not is_refused(lambda s=sns: s.publish(TopicArn=topic, Message='{"event_id": "least-privilege"}')):
+            sends[function].add("topic")
+
+    assert sends == {
+        "notification": {"topic", "notification-failures"},
+        "webhooks": {"jira-work"},
+        "approvals": {"approval-work"},
+        "jira_worker": {"approval-work"},
+        "reconciliation": {"jira-work", "reconciliation-failures"},
+        "shuttle": {"shuttle-failures"},
+        "health": {"health-failures"},
+    }
 
 
 def test_a_function_may_not_give_itself_more(cloud: Cloud) -> None:
