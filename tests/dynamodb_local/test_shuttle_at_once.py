@@ -1,7 +1,7 @@
 """Plan limits, transitions and progress when requests really meet, by DynamoDB's own transactions.
 
-Each test of transactions runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has it, which
-refuses those that meet.
+Each test of transactions runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has
+it, which refuses those that meet.
 """
 
 import random

@@ -143,11 +143,15 @@ def test_help_does_not_wait_for_the_aws_sdk() -> None:
 
 
 def test_a_reader_that_has_left_is_no_stack_trace() -> None:
-    program = "import time, handlers.cli as c; time.sleep(0.2); c.cli(['--help'])"
-    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    program = "import handlers.cli as c; input(); c.cli(['--help'])"
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None
     process.stdout.close()
+    process.stdin.write(b"the reader has left\n")
+    process.stdin.close()
 
     told = process.stderr.read()
 
