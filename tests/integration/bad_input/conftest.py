@@ -1,4 +1,4 @@
-"""One local cloud to knock at, with every secret set, so that no way in is closed for want of one."""
+"""One local cloud to knock at, with every secret set and every channel on, so that no way is closed for want of one."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
+from stack.local.standins.slack import Slack
+from stack.settings import secret_keys
 from tests.support.cloud import Cloud, running
-from tests.support.door import SECRETS, Signer, all_logs, defects, leaks
+from tests.support.door import SECRETS, SLACK_WEBHOOK_PATH, Signer, all_logs, defects, leaks
 from tests.support.examples import THOROUGH, examples
 from tests.support.shuttle_api import ShopApi, ShuttleApi
+from tests.support.standins import served
 
 SHOP = "teapots.example.com"
 
@@ -37,7 +40,19 @@ def house(knocks: set[str]) -> Iterator[Cloud]:
     """The local cloud. When everything was tried on it, none of its logs gives anything away, and no function has failed in a
     way that it does not know.
     """
-    with running(**SECRETS, jiraProjects="OPS", approvalsChannel="approvals") as started:
+    assert {*SECRETS, "slackWebhookUrl"} == set(secret_keys())
+    channels = {"notifyChannels": "sns,slack,govuk_notify", "govukNotifyTemplateId": "f33517ff-2a88-4f6e-b855-c550268ce08a"}
+    with (
+        served(Slack(channels=["approvals"])) as slack,
+        running(
+            **SECRETS,
+            **channels,
+            slackWebhookUrl=slack.url + SLACK_WEBHOOK_PATH,
+            slackApiUrl=f"{slack.url}/api/",
+            jiraProjects="OPS",
+            approvalsChannel="approvals",
+        ) as started,
+    ):
         yield started
         logs = all_logs(started)
         assert logs
