@@ -1,5 +1,6 @@
 """For every test: the DynamoDB of those that run on more than one engine, and the report on grants that ends the session."""
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,6 +28,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if THOROUGH:
         for item in items:
             item.add_marker(pytest.mark.timeout(3600))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say loudly, where it matters, that what rests on a real engine was not shown."""
+    skipped = terminalreporter.stats.get("skipped", [])
+    if os.environ.get("CI") and any("no real DynamoDB engine" in str(report.longrepr) for report in skipped):
+        terminalreporter.section("NO REAL DYNAMODB ENGINE")
+        terminalreporter.line("CI is set and there is no Java: nothing that rests on DynamoDB's atomicity was shown.", red=True)
 
 
 @pytest.fixture
