@@ -6,6 +6,7 @@ What AWS's own front end does with them before they reach a function is AWS's bu
 
 import json
 import socket
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -121,6 +122,41 @@ TAKEN = {
     "a compression that it has not": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Encoding: gzip"),
     "a caller that waits to be told to go on": post("/events", f"X-Hub-Signature: {GOOD}", "Expect: 100-continue"),
 }
+
+
+def doubled(now: str) -> dict[str, bytes]:
+    """Requests with a header twice, the same or another; signed at ``now``, in seconds."""
+    click = b"payload=%7B%7D"
+    of_slack = f"X-Slack-Signature: v0={sign(SECRETS['slackSigningSecret'], b'v0:' + now.encode() + b':' + click)}"
+    at = f"X-Slack-Request-Timestamp: {now}"
+    wrong, long_ago = f"X-Slack-Signature: v0={'0' * 64}", "X-Slack-Request-Timestamp: 1"
+    scope = "Credential=test/20260301/us-west-2/execute-api/aws4_request, SignedHeaders=host"
+    of_aws = f"Authorization: AWS4-HMAC-SHA256 {scope}, Signature={'0' * 64}"
+    date = "X-Amz-Date: 20260301T000000Z"
+    delivered = b'{"timestamp": 1, "webhookEvent": "sprint_created"}'
+    of_jira = f"X-Hub-Signature: sha256={sign(SECRETS['jiraWebhookSecret'], delivered)}"
+    one, two = (f"X-Atlassian-Webhook-Identifier: {name}" for name in ("one", "two"))
+    return {
+        "Slack's signature": post("/slack/interactions", at, of_slack, of_slack, body=click),
+        "Slack's signature, and a wrong one": post("/slack/interactions", at, of_slack, wrong, body=click),
+        "Slack's time": post("/slack/interactions", at, at, of_slack, body=click),
+        "Slack's time, and another": post("/slack/interactions", at, long_ago, of_slack, body=click),
+        "AWS's authorization": post("/drafts", of_aws, of_aws),
+        "AWS's authorization, and another kind": post("/drafts", of_aws, "Authorization: Basic dGVzdDp0ZXN0"),
+        "AWS's date": post("/drafts", of_aws, date, date),
+        "AWS's date, and another": post("/drafts", of_aws, date, "X-Amz-Date: soon"),
+        "Jira's identifier": post("/webhooks/jira", of_jira, one, one, body=delivered),
+        "Jira's identifier, and another": post("/webhooks/jira", of_jira, one, two, body=delivered),
+    }
+
+
+@pytest.mark.parametrize("what", doubled("0"))
+def test_a_header_that_comes_twice_is_answered_and_never_a_failure(house: Cloud, signer: Signer, what: str) -> None:
+    status, answer = exchange(house, doubled(str(int(time.time())))[what])
+
+    assert 200 <= status < 500, answer
+    assert leaks(answer, signer.sent) == []
+    assert traces(answer) == []
 
 
 @pytest.mark.parametrize("what", REFUSED)
