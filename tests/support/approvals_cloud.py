@@ -8,7 +8,7 @@ import itertools
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlencode
 
@@ -147,15 +147,6 @@ class Desk:
         found = [row for key, row in self.rows(session_id).items() if key.endswith("#create_issue")]
         return found[0] if found else {}
 
-    def status_becomes(self, session_id: str, status: str, *, seconds: float = 30) -> dict[str, Any]:
-        """The session's creation, once it has this status."""
-
-        def row() -> dict[str, Any] | None:
-            found = self.creation(session_id)
-            return found if found.get("status") == {"S": status} else None
-
-        return until(row, seconds)
-
     def head(self, issue_key: str) -> dict[str, Any] | None:
         """The issue's current state in JiraIssues."""
         answer = self.cloud.client("dynamodb").get_item(
@@ -168,13 +159,16 @@ class Desk:
 
 
 @contextlib.contextmanager
-def running_desk(*arguments: str, **config: str) -> Iterator[Desk]:
-    """A local cloud for approvals, with arguments given and config keys set, and stopped at the end."""
+def running_desk(*arguments: str, to_jira: Callable[[str], str] = str, **config: str) -> Iterator[Desk]:
+    """A local cloud for approvals, with arguments given and config keys set, and stopped at the end.
+
+    ``to_jira`` makes the URL by which the functions call Jira of the one that it is served at.
+    """
     with served(Slack(channels=[CHANNEL, "leases"])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         given = {"notifyChannels": "sns,slack", "slackChannel": "leases"} | given
-        with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=jira.url, **given) as cloud:
+        with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=to_jira(jira.url), **given) as cloud:
             yield Desk(cloud, slack, jira)
 
 

@@ -1,8 +1,8 @@
 """``kill -9`` of a function's process in the middle of an invocation, and while it waits: the local cloud puts another in its
 place, whoever sent the event tries again, and nothing is lost or done twice.
 
-The AWS calls of the functions go through a proxy that holds one of them; while it is held, the process is killed. What Lambda
-tries again by itself comes after nearly a minute, so that those two are killed first and looked after last.
+The calls of the functions to AWS and Jira go through a proxy that holds one of them; while it is held, the process is killed.
+What Lambda tries again by itself comes after nearly a minute, so that those two are killed first and looked after last.
 """
 
 import hmac
@@ -21,9 +21,9 @@ import pytest
 import requests
 
 from tests.support import jira_bodies
-from tests.support.approvals_cloud import Desk, running_desk
+from tests.support.approvals_cloud import ADA, Desk, header_of, running_desk
 from tests.support.cloud import Cloud, Inbox, children_of, is_alive, until
-from tests.support.fault_proxy import Fault, FaultProxy, aws_name, fault_proxy
+from tests.support.fault_proxy import Fault, FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.shuttle_api import ShuttleApi
 
 SECRET = "what the senders sign with"
@@ -44,7 +44,12 @@ def desk(proxy: FaultProxy) -> Iterator[Desk]:
         aws_port = free.getsockname()[1]
     through = proxy.serve(f"http://127.0.0.1:{aws_port}", aws_name)
     arguments = (f"--aws-port={aws_port}", f"--functions-aws-url={through}")
-    with running_desk(*arguments, jiraWebhookSecret=SECRET, jiraProjects=SWEPT) as started:
+    with running_desk(
+        *arguments,
+        to_jira=lambda url: proxy.serve(url, path_name("jira")),
+        jiraWebhookSecret=SECRET,
+        jiraProjects=SWEPT,
+    ) as started:
         started.jira.app.seed(SWEPT, 3)
         yield started
 
@@ -191,6 +196,48 @@ def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(des
 
     desk.header_becomes(preview, "Ticket Created: ", seconds=60)
     assert len(desk.issues(draft["title"])) == 1
+
+
+def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in_one_issue(
+    desk: Desk, proxy: FaultProxy
+) -> None:
+    draft = desk.draft(project=SWEPT)
+    preview = desk.preview_of(draft)
+
+    kill_at(
+        desk.cloud,
+        proxy,
+        "jira_worker",
+        "jira.POST issue",
+        Fault.HANG_AFTER,
+        lambda: (desk.press(preview), proxy.holding.wait(HELD_SECONDS)),
+    )
+    claim = desk.creation(draft["session_id"])
+    assert (claim["status"], claim["posts"]) == ({"S": "pending"}, {"N": "1"})
+    assert len(desk.issues(draft["title"])) == 1
+    key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
+    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+
+    [issue] = desk.issues(draft["title"])
+    assert header_of(desk.header_becomes(preview, "Ticket Created: ", seconds=90)) == f"Ticket Created: {issue.key}"
+    assert len(desk.issues(draft["title"])) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
+def test_a_click_whose_function_is_killed_is_answered_5xx_and_pressed_again_makes_one_issue(
+    desk: Desk, proxy: FaultProxy, fault: Fault
+) -> None:
+    draft = desk.draft(project=SWEPT)
+    preview = desk.preview_of(draft)
+    click = desk.payload(preview, ADA)
+
+    sent = kill_at(desk.cloud, proxy, "approvals", "dynamodb.TransactWriteItems", fault, lambda: desk.interact(click))
+
+    assert sent.result().status_code >= 500
+    desk.press(preview)
+    desk.header_becomes(preview, "Ticket Created: ", seconds=60)
+    assert len(desk.issues(draft["title"])) == 1
+    assert desk.creation(draft["session_id"])["approved_by"] == {"S": ADA}
 
 
 def test_an_import_whose_worker_is_killed_is_taken_over_and_counted_once(cloud: Cloud, proxy: FaultProxy) -> None:
