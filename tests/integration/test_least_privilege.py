@@ -12,6 +12,7 @@ from tests.integration.conftest import JIRA_SECRET
 from tests.support.cloud import Cloud, until
 from tests.support.http_events import signature
 from tests.support.jira_bodies import issue_event
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.role_session import RoleSession
 
 pytestmark = pytest.mark.rights_by_hand
@@ -41,8 +42,6 @@ GRANTED = {
     ("health", "shuttle_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
 }
 """Written by hand: what each function needs of each table. A pair that is not here is a neighbour's table."""
-
-FUNCTIONS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
 
 
 def attempts(client: Any, table: str, keys: tuple[str, str]) -> dict[str, Any]:
@@ -81,7 +80,7 @@ def is_refused(attempt: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ENTRY_POINTS)
 def test_a_function_may_touch_its_tables_as_it_does_and_is_refused_the_neighbours(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("dynamodb")
     allowed = {
@@ -126,7 +125,7 @@ def test_a_refusal_reads_as_aws_words_it(cloud: Cloud) -> None:
 def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None:
     arns = [each["ARN"] for each in cloud.client("secretsmanager").list_secrets()["SecretList"]]
     readable = {}
-    for function in FUNCTIONS:
+    for function in ENTRY_POINTS:
         client = RoleSession.of_function(cloud, function).client("secretsmanager")
         granted = [arn for arn in arns if not is_refused(lambda c=client, a=arn: c.get_secret_value(SecretId=a))]
         readable[function] = {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in granted}
@@ -142,7 +141,7 @@ def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None
     }
 
 
-@pytest.mark.parametrize("function", FUNCTIONS)
+@pytest.mark.parametrize("function", ENTRY_POINTS)
 def test_no_function_may_invoke_another(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("lambda")
     others = {other: name for other, name in cloud.outputs["functions"].items() if other != function}
@@ -160,7 +159,7 @@ def test_functions_send_to_their_own_queues_and_topic_and_no_neighbours(cloud: C
     queues = {url.rsplit("/", 1)[-1].rsplit("-", 1)[0]: url for url in cloud.client("sqs").list_queues()["QueueUrls"]}
     topic = cloud.outputs["notification_topic_arn"]
     sends: dict[str, set[str]] = {}
-    for function in FUNCTIONS:
+    for function in ENTRY_POINTS:
         session = RoleSession.of_function(cloud, function)
         sqs, sns = session.client("sqs"), session.client("sns")
         sends[function] = {

@@ -18,6 +18,7 @@ from stack import package
 from stack.local import sandbox
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, FunctionStartError
 from stack.local.sandbox import Sandbox
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.packaged import the_archive
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
@@ -77,7 +78,6 @@ VARIABLES = {
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
 }
-ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,6 @@ class World:
     proxy: FaultProxy
     jira: Jira
     slack: Slack
-    slack_url: str
     moto_url: str
     variables: dict[str, str]
     monkeypatch: pytest.MonkeyPatch
@@ -228,7 +227,7 @@ def fault_world() -> Iterator[World]:
     ):
         urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST"), timeout=10).close()
         point_at(patch, moto_url)
-        world = World(proxy, jira, slack, slack_served.url, moto_url, {}, patch)
+        world = World(proxy, jira, slack, moto_url, {}, patch)
         _make_cheap(patch, world)
         create_tables()
         create_bucket()

@@ -78,10 +78,6 @@ class JiraCloud:
         """How many rows the table has."""
         return int(self._dynamodb.scan(TableName=ISSUES, Select="COUNT")["Count"])
 
-    def put_row(self, item: Item) -> None:
-        """Put a row, whatever stands there."""
-        self._dynamodb.put_item(TableName=ISSUES, Item=item)
-
     def tasks(self) -> list[Task]:
         """What was queued since last asked."""
         tasks: list[Task] = []

@@ -16,9 +16,9 @@ from tests.integration.bad_input.test_any_bytes import named
 from tests.property.test_any_jira_body import anything, encode, text
 from tests.support.cloud import Cloud
 from tests.support.door import PERSON, leaks
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.sqs_events import sqs_event, sqs_record
 
-ENTRY_POINTS = ["notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"]
 OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.SwitchboardError)}
 
 

@@ -10,9 +10,9 @@ import requests
 
 from lib.log import hash_email
 from tests.integration.bad_input.conftest import SHOP
-from tests.integration.bad_input.test_any_event import ENTRY_POINTS
 from tests.support.cloud import Cloud, until
 from tests.support.door import PERSON, Signer, all_logs, leaks, sign
+from tests.support.outputs import ENTRY_POINTS
 from tests.support.shuttle_api import ShopApi
 
 REQUESTS = [

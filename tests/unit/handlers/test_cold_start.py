@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.outputs import ENTRY_POINTS
+
 HEAVY = {
     "boto3",
     "flask",
@@ -64,9 +66,6 @@ def test_the_webhooks_function_imports_for_a_delivery_nothing_that_only_a_push_n
     variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
     loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
     assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.reading", "lib.jira.recompute"} & set(loaded)
-
-
-ENTRY_POINTS = ["notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"]
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
