@@ -145,7 +145,7 @@ def _judge(took: Mapping[str, list[Took]], target: float | None, measure: str) -
     ours = ratio(took, OURS, measure)
     if target is not None:
         yield f"{measure}: at most {target:.2f}× the floor: {'met' if ours <= target else 'missed'}, {ours:.2f}×"
-    best = min(took.keys() & set(PEERS), key=lambda label: ratio(took, label, measure))
+    best = min((label for label in PEERS if label in took), key=lambda label: ratio(took, label, measure))
     theirs = ratio(took, best, measure)
     yield f"{measure}: below every peer: {'met' if ours < theirs else 'missed'}, the best is {best} at {theirs:.2f}×"
 
