@@ -24,7 +24,7 @@ CHALICE = "Chalice"
 PEERS = (CHALICE, POWERTOOLS, FLASK, FASTAPI)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Job:
     """One job that several programs do.
 
