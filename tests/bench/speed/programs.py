@@ -201,7 +201,9 @@ class Workshop:
             "AWS_SECRET_ACCESS_KEY": "test",
         }
         command = [sys.executable, "-m", "tests.bench.speed.record", f"handlers.{job.name}", *paths]
-        done = subprocess.run(command, cwd=archives.ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        done = subprocess.run(command, cwd=archives.ROOT, env=environment, capture_output=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"the calls of {job.name} could not be recorded:\n{done.stderr.decode()}")
         calls = self._folder / f"{job.name}-calls.json"
         calls.write_bytes(done.stdout)
         return calls
