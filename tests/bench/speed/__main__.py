@@ -31,10 +31,10 @@ class Plan:
     batch: int
     version_sizes: tuple[int, ...]
     issue_sizes: tuple[int, ...]
-    repeat: int
+    growth_rounds: int
 
 
-FULL = Plan(15, 15, 40, (10, 1_000, 100_000), (1_000, 10_000, 100_000), 21)
+FULL = Plan(15, 15, 40, (10, 1_000, 100_000), (1_000, 10_000, 100_000), 31)
 QUICK = Plan(5, 5, 20, (10, 1_000), (1_000, 4_000), 7)
 
 
@@ -107,9 +107,8 @@ def _on_an_engine(
         ("versions of one issue", growth.of_versions, plan.version_sizes),
         ("issues of a project", growth.of_issues, plan.issue_sizes),
     ):
-        with _bar(progress, f"growth: {name}", max(sizes)) as done:
-            table = growth.Engine(engine, name.replace(" ", "-"))
-            results.growth[name] = list(measured(table, sizes, plan.repeat, done))
+        with _bar(progress, f"growth: {name}", sum(sizes)) as done:
+            results.growth[name] = measured(engine, sizes, plan.growth_rounds, done)
 
 
 @contextmanager

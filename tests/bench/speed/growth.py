@@ -1,11 +1,14 @@
 """What one operation costs as an issue gathers versions, and as a project gathers issues: calls, units and time.
 
-Calls and units are told by the engine and must not grow. Time is told twice: the processor time of this process, which is
-the client's and ours, and the time until the answer, which has the engine's own in it: DynamoDB Local keeps its rows in
-SQLite, whose trees get deeper, and is no measure of AWS; DynamoDB's own time does not depend on a table's size.
+Every size has a table of its own, and in each round every operation runs once on each of them, in an order of its own: what
+the machine does meanwhile hits all sizes alike. Calls and units are told by the engine and must not grow. Time is told twice:
+the processor time of this process, which is the client's and ours, and the time until the answer, which has the engine's own
+in it: DynamoDB Local keeps its rows in SQLite, whose trees get deeper, and is no measure of AWS; DynamoDB's own time does not
+depend on a table's size.
 """
 
 import itertools
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -42,6 +45,9 @@ class _NoSnapshots:
         raise AssertionError("no snapshot here is large")
 
 
+Operation = Callable[["Engine"], object]
+
+
 class Engine:
     """The stores on one table of the engine, and what their calls consume."""
 
@@ -65,17 +71,13 @@ class Engine:
     def _hear(self, parsed: dict[str, Any], **_: Any) -> None:
         self.meter.add(parsed)
 
-    def cost(self, operation: str, size: int, run: Callable[[], object], repeat: int) -> Cost:
-        """The cost of ``run``, by the median of ``repeat`` runs after one that is not counted."""
-        run()
-        taken = []
-        for _ in range(repeat):
-            self.meter.calls, self.meter.units = 0, 0.0
-            cpu, wall = time.process_time(), time.perf_counter()
-            run()
-            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            taken.append((self.meter.calls, self.meter.units, cpu * 1000, wall * 1000))
-        return Cost(operation, size, *(statistics.median(column) for column in zip(*taken, strict=True)))
+    def run(self, operation: Operation) -> tuple[float, float, float, float]:
+        """What one run takes: calls, units, processor time and time, in milliseconds."""
+        self.meter.calls, self.meter.units = 0, 0.0
+        cpu, wall = time.process_time(), time.perf_counter()
+        operation(self)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        return self.meter.calls, self.meter.units, cpu * 1000, wall * 1000
 
     def load(self, items: Iterator[dict[str, Any]], done: Callable[[int], None]) -> None:
         """Put many rows."""
@@ -87,38 +89,51 @@ class Engine:
             done(len(batch))
 
 
-def of_versions(engine: Engine, sizes: tuple[int, ...], repeat: int, done: Callable[[int], None]) -> Iterator[Cost]:
-    """One issue that gathers versions."""
+def of_versions(url: str, sizes: tuple[int, ...], rounds: int, done: Callable[[int], None]) -> list[Cost]:
+    """One issue that has gathered versions."""
     numbers = itertools.count(10**6)  # later than every version loaded
-    loaded = 0
-    for size in sizes:
-        engine.load((_version("OPS-7", number) for number in range(loaded, size)), done)
-        loaded = size
-        yield engine.cost("record a delivery", size, lambda: engine.store.record(_delivery(next(numbers), 7)), repeat)
-        yield engine.cost("current state", size, lambda: engine.issues.latest("OPS-7"), repeat)
-        yield engine.cost("recompute its correlation", size, lambda: engine.correlations.recompute("OPS-7"), repeat)
-        yield engine.cost(
-            "its latest version",
-            size,
-            lambda: next(IssueStore(engine.client, engine.table, page_size=1).history("OPS-7")),
-            repeat,
-        )
+    operations: dict[str, Operation] = {
+        "record a delivery": lambda engine: engine.store.record(_delivery(next(numbers), 7)),
+        "current state": lambda engine: engine.issues.latest("OPS-7"),
+        "recompute its correlation": lambda engine: engine.correlations.recompute("OPS-7"),
+        "its latest version": lambda engine: next(IssueStore(engine.client, engine.table, page_size=1).history("OPS-7")),
+    }
+    engines = {size: Engine(url, f"versions-{size}") for size in sizes}
+    for size, engine in engines.items():
+        engine.load((_version("OPS-7", number) for number in range(size)), done)
+    return _costs(engines, operations, rounds)
 
 
-def of_issues(engine: Engine, sizes: tuple[int, ...], repeat: int, done: Callable[[int], None]) -> Iterator[Cost]:
-    """One project that gathers issues."""
+def of_issues(url: str, sizes: tuple[int, ...], rounds: int, done: Callable[[int], None]) -> list[Cost]:
+    """One project that has gathered issues."""
     numbers = itertools.count(10**6)
-    loaded = 0
-    for size in sizes:
-        engine.load((rows.head_item(_observation(f"OPS-{number + 1}", number)) for number in range(loaded, size)), done)
-        loaded = size
-        yield engine.cost("record a delivery", size, lambda: engine.store.record(_delivery(next(numbers), 7)), repeat)
-        yield engine.cost("current state", size, lambda: engine.issues.latest("OPS-7"), repeat)
-        yield engine.cost(
-            "100 issues of a project", size, lambda: list(engine.issues.by_project("OPS", after=200, through=300)), repeat
-        )
-        yield engine.cost("the latest in a status", size, lambda: next(_few(engine).by_status("Done")), repeat)
-        yield engine.cost("an assignee's latest", size, lambda: next(_few(engine).by_assignee("person-7")), repeat)
+    operations: dict[str, Operation] = {
+        "record a delivery": lambda engine: engine.store.record(_delivery(next(numbers), 7)),
+        "current state": lambda engine: engine.issues.latest("OPS-7"),
+        "100 issues of a project": lambda engine: list(engine.issues.by_project("OPS", after=200, through=300)),
+        "the latest in a status": lambda engine: next(_few(engine).by_status("Done")),
+        "an assignee's latest": lambda engine: next(_few(engine).by_assignee("person-7")),
+    }
+    engines = {size: Engine(url, f"issues-{size}") for size in sizes}
+    for size, engine in engines.items():
+        engine.load((rows.head_item(_observation(f"OPS-{number + 1}", number)) for number in range(size)), done)
+    return _costs(engines, operations, rounds)
+
+
+def _costs(engines: dict[int, Engine], operations: dict[str, Operation], rounds: int) -> list[Cost]:
+    """The medians, after a round that is not counted."""
+    taken: dict[tuple[str, int], list[tuple[float, float, float, float]]] = {}
+    for counted in [False, *[True] * rounds]:
+        for name, operation in operations.items():
+            for size, engine in random.sample(list(engines.items()), len(engines)):
+                took = engine.run(operation)
+                if counted:
+                    taken.setdefault((name, size), []).append(took)
+    return [
+        Cost(name, size, *(statistics.median(column) for column in zip(*taken[name, size], strict=True)))
+        for name in operations
+        for size in engines
+    ]
 
 
 def _few(engine: Engine) -> IssueStore:

@@ -36,7 +36,7 @@ def test_what_is_fast_and_flat_enough_is_said_to_be_and_needs_no_reason() -> Non
     said = verdicts(results(ours=103))
 
     assert not [verdict for verdict in said if "missed" in verdict or verdict.startswith("Why")]
-    assert len([verdict for verdict in said if "met" in verdict]) == 10
+    assert len([verdict for verdict in said if "met" in verdict]) == 11
 
 
 def test_what_is_missed_is_said_with_its_figure_and_the_reason() -> None:
@@ -44,11 +44,21 @@ def test_what_is_missed_is_said_with_its_figure_and_the_reason() -> None:
 
     assert "wall: at most 1.04× the floor: missed, 1.60×" in said
     assert "wall: below every peer: missed, the best is Chalice at 1.50×" in said
-    assert f"Why: {report.REASONS['cold']}" in said
+    assert f"Why: {report.WARM_REASONS['webhook delivery']}" in said
+    assert len([verdict for verdict in said if verdict.startswith("Why: Flask")]) == 1
 
 
 def test_units_that_grow_are_missed() -> None:
     assert "calls and units flat: missed, the worst grows 2.00×" in verdicts(results(ours=100, growth=24))
+
+
+def test_time_that_grows_is_missed_and_said_apart() -> None:
+    costs = [Cost("record", 10, 2, 12, 4, 9), Cost("record", 1000, 2, 12, 6, 9)]
+    measured = results(ours=100)
+    measured.growth = {"issues": costs}
+
+    assert "calls and units flat: met, the worst grows 1.00×" in verdicts(measured)
+    assert "CPU flat: missed, the worst grows 1.50×" in verdicts(measured)
 
 
 def test_the_page_has_every_table_with_ours_in_bold() -> None:
