@@ -9,11 +9,12 @@ Who may call for which shop is decided by IAM on the path (docs/security.md, "Sh
 client that reaches no other shop's rows than that of its path.
 """
 
+import functools
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_plus
 
 import flask
@@ -24,8 +25,6 @@ from lib.batches import Record, read_batch
 from lib.environment import ShuttleEnvironment
 from lib.log import Logger
 from lib.shuttle import api, keys
-from lib.shuttle.files import S3Objects
-from lib.shuttle.importing import Importer
 from lib.shuttle.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs import JobBusyError, Jobs
 from lib.shuttle.registry import Registry
@@ -34,18 +33,16 @@ from lib.shuttle.tenancy import TenantClient
 from lib.shuttle.transitions import IllegalTransitionError
 from lib.shuttle.uploads import LINK_SECONDS, Uploads
 
+if TYPE_CHECKING:
+    from lib.shuttle.importing import Importer
+
 MAX_VERSIONS = 100
 """How many versions of a schema are shown at most, the newest first."""
 
 _environment = ShuttleEnvironment.read()
 _logger = Logger("shuttle")
 _dynamodb = aws.make_client("dynamodb")
-_s3 = aws.make_client("s3", read_timeout_seconds=10)
-_uploads = Uploads(_s3, _environment.import_bucket_name)
 _all_jobs = Jobs(_dynamodb, _environment.shuttle_table_name)
-_importer = Importer(
-    Repository(_dynamodb, _environment.shuttle_table_name), _all_jobs, S3Objects(_s3, _environment.import_bucket_name)
-)
 app = http.make_app("shuttle", _logger)
 _shop_routes = flask.Blueprint("shop", __name__, url_prefix="/shuttle/shops/<domain>")
 
@@ -114,7 +111,7 @@ def create_job(domain: str) -> tuple[flask.Response, int]:
     job = shop.jobs.create(domain, order)
     metrics.count("JobCreated")
     _logger.info("job_created", shop_domain=domain, job_id=job.job_id, file_bytes=order.file_bytes)
-    upload = _uploads.begin(domain, job.job_id, order.file_bytes or 0) if job.status is JobStatus.QUEUED else None
+    upload = _uploads().begin(domain, job.job_id, order.file_bytes or 0) if job.status is JobStatus.QUEUED else None
     return flask.jsonify(job=api.job_to_json(job), upload=api.upload_to_json(upload)), 202
 
 
@@ -126,7 +123,7 @@ def complete_upload(domain: str, job_id: str) -> tuple[flask.Response, int]:
     job = repository.job(domain, job_id)
     if job.status.is_final:
         raise IllegalTransitionError(job.status, JobStatus.PROCESSING)
-    _uploads.complete(domain, job_id, upload_id, parts)
+    _uploads().complete(domain, job_id, upload_id, parts)
     return flask.jsonify(job=api.job_to_json(job)), 202
 
 
@@ -170,7 +167,7 @@ def show_report(domain: str, job_id: str) -> flask.Response:
     job = _shop(domain).repository.job(domain, job_id)
     if not job.has_report:
         raise errors.NotFoundError("the job has no error report")
-    return flask.jsonify(url=_uploads.report_link(domain, job_id), expires_in_seconds=LINK_SECONDS)
+    return flask.jsonify(url=_uploads().report_link(domain, job_id), expires_in_seconds=LINK_SECONDS)
 
 
 @_shop_routes.get("/usage")
@@ -261,7 +258,7 @@ def _uploaded(body: str) -> list[tuple[str, str]]:
 
 def _import(domain: str, job_id: str, context: Any) -> None:
     started = clock.monotonic()
-    status = _importer.run(domain, job_id, lambda: context.get_remaining_time_in_millis() / 1000)
+    status = _importer().run(domain, job_id, lambda: context.get_remaining_time_in_millis() / 1000)
     seconds = clock.monotonic() - started
     metrics.count("ImportRun", status=status.value)
     metrics.milliseconds("ImportDurationMs", seconds * 1000)
@@ -279,6 +276,28 @@ def _sweep() -> dict[str, Any]:
     metrics.count("JobSweep")
     _logger.info("jobs_swept", given_up=given_up)
     return {"given_up": given_up}
+
+
+# What most requests do without, made when it is first needed: S3's client is half of what there is to make.
+
+
+@functools.cache
+def _s3() -> Any:
+    return aws.make_client("s3", read_timeout_seconds=10)
+
+
+@functools.cache
+def _uploads() -> Uploads:
+    return Uploads(_s3(), _environment.import_bucket_name)
+
+
+@functools.cache
+def _importer() -> "Importer":
+    from lib.shuttle.files import S3Objects  # noqa: PLC0415 - see above
+    from lib.shuttle.importing import Importer  # noqa: PLC0415
+
+    repository = Repository(_dynamodb, _environment.shuttle_table_name)
+    return Importer(repository, _all_jobs, S3Objects(_s3(), _environment.import_bucket_name))
 
 
 startup.end()

@@ -62,7 +62,7 @@ class Worker:
 
 def test_an_upload_is_run_whatever_way_s3_writes_its_key(shuttle: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = Worker()
-    monkeypatch.setattr(shuttle, "_importer", worker)
+    monkeypatch.setattr(shuttle, "_importer", lambda: worker)
     records = [message("1"), message("2", f"uploads%2F{DOMAIN}%2F{JOB}")]
 
     assert failed(shuttle.lambda_handler({"Records": records}, Context())) == []
@@ -80,7 +80,7 @@ def test_an_upload_is_run_whatever_way_s3_writes_its_key(shuttle: ModuleType, mo
 def test_a_run_that_breaks_off_comes_again(
     shuttle: ModuleType, monkeypatch: pytest.MonkeyPatch, error: Exception, level: str, line: str
 ) -> None:
-    monkeypatch.setattr(shuttle, "_importer", Worker(error))
+    monkeypatch.setattr(shuttle, "_importer", lambda: Worker(error))
     lines = LogLines("shuttle")
 
     assert failed(shuttle.lambda_handler({"Records": [message("1")]}, Context())) == ["1"]
@@ -89,7 +89,7 @@ def test_a_run_that_breaks_off_comes_again(
 
 @pytest.mark.parametrize("body", ["", "no JSON", "{}", "[]", "null", '{"Records": [{}]}', '{"Records": 1}'])
 def test_a_message_that_no_one_can_read_fails_alone(shuttle: ModuleType, monkeypatch: pytest.MonkeyPatch, body: str) -> None:
-    monkeypatch.setattr(shuttle, "_importer", Worker())
+    monkeypatch.setattr(shuttle, "_importer", Worker)
     records = [sqs_record("bad", body), message("good")]
 
     assert failed(shuttle.lambda_handler({"Records": records}, Context())) == ["bad"]
