@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 from lib import clock
 from tests.support.approvals import draft_json
 from tests.support.fault_runs import Run, Tried, http
-from tests.support.fault_world import APPROVER, OPERATIONS, SIGNING_SECRET, Context, Message, World, body_of
+from tests.support.fault_world import APPROVER, OPERATIONS, SIGNING_SECRET, Message, World, body_of
+from tests.support.lambda_context import LambdaContext
 
 CALLER = "arn:aws:sts::123456789012:assumed-role/drafts/bot"
 PROJECT = "PROJ"
@@ -42,7 +43,7 @@ class Draft(Run):
         """``POST /drafts``."""
         draft = draft_json(session_id=self.session, title=self.title, project=PROJECT)
         event = http("POST", "/drafts", json.dumps(draft), {}, identity={"userArn": CALLER, "sourceIp": "127.0.0.1"})
-        answer = self.world.function("approvals").lambda_handler(event, Context(10))
+        answer = self.world.function("approvals").lambda_handler(event, LambdaContext(remaining_ms=10_000))
         assert answer["statusCode"] in {200, 503}, answer
         self.hash = body_of(answer).get("draft_hash", self.hash)
         return Tried(answer["statusCode"] == 200, str(answer["statusCode"]))
@@ -135,7 +136,9 @@ class Click(Draft):
             "X-Slack-Signature": f"v0={digest}",
         }
         event = http("POST", "/slack/interactions", base64.b64encode(text.encode()).decode(), headers)
-        answer = self.world.function("approvals").lambda_handler({**event, "isBase64Encoded": True}, Context(10))
+        answer = self.world.function("approvals").lambda_handler(
+            {**event, "isBase64Encoded": True}, LambdaContext(remaining_ms=10_000)
+        )
         assert answer["statusCode"] in {200, 503}, answer
         return Tried(answer["statusCode"] == 200, str(answer["statusCode"]))
 

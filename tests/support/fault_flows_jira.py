@@ -11,7 +11,8 @@ from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
 from tests.support import jira_bodies
 from tests.support.fault_runs import Run, Tried, http
-from tests.support.fault_world import BUCKET, ISSUES, LEASES, OPERATIONS, SECRET, Context, Message, World, body_of
+from tests.support.fault_world import BUCKET, ISSUES, LEASES, OPERATIONS, SECRET, Message, World, body_of
+from tests.support.lambda_context import LambdaContext
 
 
 class LeaseEvent(Run):
@@ -32,7 +33,7 @@ class LeaseEvent(Run):
         self.tries += 1
         event = {"id": self.id, "detail-type": "LeaseApproved", "source": "x", "detail": {"leaseId": self.lease}}
         try:
-            answer = self.world.function("notification").lambda_handler(event, Context(30))
+            answer = self.world.function("notification").lambda_handler(event, LambdaContext(remaining_ms=30_000))
         except Exception:
             return Tried(False, "comes again")
         return Tried(True, f"told, {answer['enrichment']['status']}")
@@ -77,7 +78,9 @@ class Webhook(Run):
         text = json.dumps(body)
         signed = "sha256=" + hmac.new(SECRET.encode(), text.encode(), "sha256").hexdigest()
         headers = {"Content-Type": "application/json", "X-Hub-Signature": signed, "X-Atlassian-Webhook-Identifier": identifier}
-        answer = self.world.function("webhooks").lambda_handler(http("POST", self.path, text, headers), Context(10))
+        answer = self.world.function("webhooks").lambda_handler(
+            http("POST", self.path, text, headers), LambdaContext(remaining_ms=10_000)
+        )
         return answer["statusCode"], body_of(answer)
 
     def attempt(self) -> Tried:
@@ -224,7 +227,7 @@ class Batch(Run):
     def attempt(self) -> Tried:
         event = {"Records": [message.record() | {"messageId": key} for message, key in self.left]}
         try:
-            answer = self.world.function("jira_worker").lambda_handler(event, Context())
+            answer = self.world.function("jira_worker").lambda_handler(event, LambdaContext())
         except Exception:
             return Tried(False, "comes again")
         failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
@@ -269,7 +272,7 @@ class Sweep(Run):
 
     def attempt(self) -> Tried:
         try:
-            result = self.world.function("reconciliation").lambda_handler(self.event, Context(900))
+            result = self.world.function("reconciliation").lambda_handler(self.event, LambdaContext(remaining_ms=900_000))
         except Exception as error:
             return Tried(False, f"comes again: {error}")
         [turn] = result["projects"]

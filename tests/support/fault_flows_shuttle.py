@@ -10,7 +10,8 @@ from lib.shuttle.job import Job
 from lib.shuttle.repository import Repository
 from lib.shuttle.transitions import MAX_ATTEMPTS
 from tests.support.fault_runs import Run, Tried, http
-from tests.support.fault_world import BUCKET, SHOPS, Context, Message, World, body_of
+from tests.support.fault_world import BUCKET, SHOPS, Message, World, body_of
+from tests.support.lambda_context import LambdaContext
 
 CONTENT = b"sku,price\nA1,1.50\nA2,much\n"
 COLUMNS = [{"name": "sku", "required": True}, {"name": "price", "type": "DECIMAL"}]
@@ -35,7 +36,7 @@ class NewJob(Run):
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """A request of the shop's; the status and the JSON of the answer."""
         event = http(method, f"/shuttle/shops/{self.domain}{path}", None if body is None else json.dumps(body), {})
-        answer = self.world.function("shuttle").lambda_handler(event, Context(30))
+        answer = self.world.function("shuttle").lambda_handler(event, LambdaContext(remaining_ms=30_000))
         return answer["statusCode"], body_of(answer)
 
     def order(self) -> Tried:
@@ -120,7 +121,9 @@ class Import(NewJob):
         self.message = Message(json.dumps({"Records": [{"s3": {"object": {"key": self.name}}}]}), "shuttle-jobs", receives=1)
 
     def attempt(self) -> Tried:
-        answer = self.world.function("shuttle").lambda_handler({"Records": [self.message.record()]}, Context(900))
+        answer = self.world.function("shuttle").lambda_handler(
+            {"Records": [self.message.record()]}, LambdaContext(remaining_ms=900_000)
+        )
         failed = bool(answer["batchItemFailures"])
         return Tried(not failed, "comes again" if failed else "done")
 
@@ -145,13 +148,17 @@ class StuckJob(NewJob):
 
     def prepare(self) -> None:
         self.world.pass_time(timedelta(hours=25))
-        self.world.function("shuttle").lambda_handler({"mode": "sweep"}, Context(60))  # what other runs have left
+        self.sweep()  # what other runs have left
         assert self.order().acknowledged
         self.world.pass_time(timedelta(hours=25))
 
+    def sweep(self) -> None:
+        """What the schedule starts."""
+        self.world.function("shuttle").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
+
     def attempt(self) -> Tried:
         try:
-            self.world.function("shuttle").lambda_handler({"mode": "sweep"}, Context(60))
+            self.sweep()
         except Exception:
             return Tried(False, "comes again")
         return Tried(True, "swept")
@@ -170,7 +177,7 @@ class DeepCheck(Run):
     """The deep health check: it never fails, and says which check failed. It comes again by the clock."""
 
     def attempt(self) -> Tried:
-        report = self.world.function("health").lambda_handler({"mode": "deep"}, Context(60))
+        report = self.world.function("health").lambda_handler({"mode": "deep"}, LambdaContext(remaining_ms=60_000))
         failed = [check["name"] for check in report["checks"] if check["status"] == "failed"]
         assert report["status"] == ("failed" if failed else "ok")
         return Tried(not failed, "1 check failed" if len(failed) == 1 else f"{len(failed)} checks failed" if failed else "ok")

@@ -37,6 +37,7 @@ from stack.local.standins.slack import Slack
 from tests.support.aws_environment import REGION, point_at
 from tests.support.fault_proxy import FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.functions import load
+from tests.support.lambda_context import LambdaContext
 from tests.support.moto_cloud import moto_server
 from tests.support.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_secret, create_tables
 from tests.support.standins import served
@@ -46,25 +47,12 @@ ACCOUNT = "123456789012"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
 SECRET, SIGNING_SECRET, BOT_TOKEN = "what the senders sign with", "what Slack signs with", "xoxb-of-the-tests"
 APPROVER = "U0ADA"
-FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:reconciliation-5d1c"
 
 _numbers = itertools.count(1)
 
 
 class Killed(BaseException):
     """The process is gone: nothing after this call is done, whatever the code would do on an error."""
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """An invocation with ``seconds`` left."""
-
-    seconds: float = 300.0
-    aws_request_id: str = field(default_factory=lambda: f"run-{next(_numbers)}")
-    invoked_function_arn: str = FUNCTION
-
-    def get_remaining_time_in_millis(self) -> int:
-        return int(self.seconds * 1000)
 
 
 @dataclass(slots=True)
@@ -182,7 +170,7 @@ class World:
 
     def work_on(self, *messages: "Message") -> bool:
         """Have the worker do messages as one batch; whether none failed."""
-        answer = self.function("jira_worker").lambda_handler({"Records": [each.record() for each in messages]}, Context())
+        answer = self.function("jira_worker").lambda_handler({"Records": [each.record() for each in messages]}, LambdaContext())
         return not answer["batchItemFailures"]
 
 

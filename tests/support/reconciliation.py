@@ -18,24 +18,12 @@ from lib.jira.tasks import read_task
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.functions import load
+from tests.support.lambda_context import LambdaContext
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_tables, moto_inside
 
 QUEUE = "jira-work-3c1d"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
 ARN = "arn:aws:lambda:us-west-2:123456789012:function:reconciliation-5d1c"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Context:
-    """An invocation that always has ``seconds`` left."""
-
-    seconds: float = 900.0
-    aws_request_id: str = "run-1"
-    invoked_function_arn: str = ARN
-
-    def get_remaining_time_in_millis(self) -> int:
-        """What Lambda's own context tells."""
-        return int(self.seconds * 1000)
 
 
 class Lambda:
@@ -72,20 +60,21 @@ class Reconciliation:
         self.monkeypatch.setattr(self.module, "JiraClient", patient)
         return self.module
 
-    def run(self, event: object = None, **context: Any) -> dict[str, Any]:
-        """One invocation; by default a full sweep of every project."""
+    def run(self, event: object = None, *, seconds: float = 900.0, run_id: str = "run-1") -> dict[str, Any]:
+        """One invocation that always has ``seconds`` left; by default a full sweep of every project."""
         module = self.module or self.load()
         event = {"mode": "full"} if event is None else event
-        result: dict[str, Any] = module.lambda_handler(event, Context(**context))
+        context = LambdaContext(run_id, invoked_function_arn=ARN, remaining_ms=int(seconds * 1000))
+        result: dict[str, Any] = module.lambda_handler(event, context)
         json.dumps(result)
         return result
 
-    def run_to_the_end(self, event: object = None, **context: Any) -> list[dict[str, Any]]:
+    def run_to_the_end(self, event: object = None, *, seconds: float = 900.0) -> list[dict[str, Any]]:
         """An invocation and all those that the function makes of itself, in order."""
-        results = [self.run(event, **context)]
+        results = [self.run(event, seconds=seconds)]
         while self.lambda_.events:
             number = len(results) + 1
-            results.append(self.run(self.lambda_.events.pop(0), **{**context, "aws_request_id": f"run-{number}"}))
+            results.append(self.run(self.lambda_.events.pop(0), seconds=seconds, run_id=f"run-{number}"))
             assert number < 50, "it never ends"
         return results
 

@@ -27,17 +27,11 @@ from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import FoundIssue, marker_of
 from tests.support.approvals import make_draft
 from tests.support.functions import load
+from tests.support.lambda_context import LambdaContext
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
 
 MARKER = marker_of("sess-1", "0" * 64)
 HASH = "0" * 64
-
-
-class Context:
-    aws_request_id = "run-1"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 300_000
 
 
 @pytest.fixture
@@ -91,7 +85,7 @@ def test_each_message_fails_alone_whosever_it_is(worker: ModuleType) -> None:
         record("a task of Jira's", '{"kind": "jira", "touched": ["OPS-1"]}', queue="jira-work"),
         record("not approved", message("create_issue")),  # sends itself on, for a while
     ]
-    answer = worker.lambda_handler({"Records": records}, Context())
+    answer = worker.lambda_handler({"Records": records}, LambdaContext())
 
     failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
     assert failed == {"unknown kind", "no JSON", "wrong version"}
@@ -107,13 +101,13 @@ def test_a_message_that_failed_comes_again_after_ten_seconds_and_not_after_half_
         lambda **given: shown.append((given["ReceiptHandle"], given["VisibilityTimeout"])),
     )
     records = [record(str(n), "{", receipt=f"receipt {n}", receives=n) for n in (1, 2, 3, 4, 9)]
-    worker.lambda_handler({"Records": [*records, record("jira's", "{", queue="jira-work")]}, Context())
+    worker.lambda_handler({"Records": [*records, record("jira's", "{", queue="jira-work")]}, LambdaContext())
 
     assert shown == [(f"receipt {n}", pause) for n, pause in ((1, 10), (2, 60), (3, 300), (4, 900), (9, 900))]
 
 
 def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType) -> None:
-    answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, Context())
+    answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, LambdaContext())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
 
@@ -126,7 +120,7 @@ def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_na
     desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
     ends_at = clock.utc_now() + timedelta(seconds=300)
 
-    answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, Context())
+    answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, LambdaContext())
 
     operation = store.read("sess-1", draft_hash).operation
     assert answer == {"batchItemFailures": []}
@@ -145,7 +139,7 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     draft_hash = desk.submit(make_draft()).draft_hash
     monkeypatch.setattr(approval_work.SlackChat, "post", lambda *_, **__: Posted("C1", "1.0"))
 
-    answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, Context())
+    answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
     rows = {row["operation_key"]["S"]: int(row["expires_at"]["N"]) for row in table.scan(TableName=OPERATIONS)["Items"]}
     assert answer == {"batchItemFailures": []}
@@ -176,7 +170,7 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
 
     def work_off() -> None:
         while sent:
-            answer = worker.lambda_handler({"Records": [record("1", messages.encode(sent.pop(0)))]}, Context())
+            answer = worker.lambda_handler({"Records": [record("1", messages.encode(sent.pop(0)))]}, LambdaContext())
             assert answer == {"batchItemFailures": []}
 
     monkeypatch.setattr(worker, "_tracker", lambda seconds_left: NoIssues())

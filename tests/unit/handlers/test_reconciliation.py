@@ -11,8 +11,9 @@ from lib import clock, errors
 from lib.jira.issues import MAX_FIX_VERSIONS
 from stack.local.standins.faults import Fault
 from tests.support.emf import metrics_in
+from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
-from tests.support.reconciliation import EMAIL, TOKEN, Context, Reconciliation, counts, of, reconciliation
+from tests.support.reconciliation import EMAIL, TOKEN, Reconciliation, counts, of, reconciliation
 
 SEARCH = "/rest/api/3/search/jql"
 
@@ -118,7 +119,7 @@ def test_an_event_that_can_not_be_read_fails_with_one_line_and_asks_jira_nothing
     module = ops.load()
     lines = LogLines("reconciliation")
     with pytest.raises(errors.InvalidInputError, match="mode is one of changes, full"):
-        module.lambda_handler({"mode": "all"}, Context())
+        module.lambda_handler({"mode": "all"}, LambdaContext())
 
     assert "mode is one of" in lines.only("event_failed")["error_text"]
     assert ops.jira.requests == []
@@ -441,7 +442,7 @@ def test_each_line_carries_the_run_and_none_the_token(in_step: Reconciliation) -
     in_step.load()
     lines = LogLines("reconciliation")
     in_step.jira.faults.add(Fault(path=SEARCH, error="expired_token", times=9))
-    in_step.run(aws_request_id="run-7")
+    in_step.run(run_id="run-7")
 
     told = {"correlation_queued", "project_reconciled", "reconciliation_refused", "reconciliation_done"}
     assert {line["message"] for line in lines.all()} == told

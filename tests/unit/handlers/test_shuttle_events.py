@@ -19,14 +19,6 @@ from tests.support.log_lines import LogLines
 from tests.support.moto_inside import SHOPS, create_tables, moto_inside
 from tests.support.sqs_events import sqs_record
 
-
-class Context(LambdaContext):
-    """A context with a minute left."""
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 60_000
-
-
 DOMAIN, JOB = "teapots.example.com", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 
 
@@ -65,7 +57,7 @@ def test_an_upload_is_run_whatever_way_s3_writes_its_key(shuttle: ModuleType, mo
     monkeypatch.setattr(shuttle, "_importer", lambda: worker)
     records = [message("1"), message("2", f"uploads%2F{DOMAIN}%2F{JOB}")]
 
-    assert failed(shuttle.lambda_handler({"Records": records}, Context())) == []
+    assert failed(shuttle.lambda_handler({"Records": records}, LambdaContext(remaining_ms=60_000))) == []
     assert worker.ran == [(DOMAIN, JOB)] * 2
 
 
@@ -83,7 +75,7 @@ def test_a_run_that_breaks_off_comes_again(
     monkeypatch.setattr(shuttle, "_importer", lambda: Worker(error))
     lines = LogLines("shuttle")
 
-    assert failed(shuttle.lambda_handler({"Records": [message("1")]}, Context())) == ["1"]
+    assert failed(shuttle.lambda_handler({"Records": [message("1")]}, LambdaContext(remaining_ms=60_000))) == ["1"]
     assert lines.only(line)["level"] == level
 
 
@@ -92,23 +84,23 @@ def test_a_message_that_no_one_can_read_fails_alone(shuttle: ModuleType, monkeyp
     monkeypatch.setattr(shuttle, "_importer", Worker)
     records = [sqs_record("bad", body), message("good")]
 
-    assert failed(shuttle.lambda_handler({"Records": records}, Context())) == ["bad"]
+    assert failed(shuttle.lambda_handler({"Records": records}, LambdaContext(remaining_ms=60_000))) == ["bad"]
 
 
 @pytest.mark.parametrize("records", [[7], [{}], [{"messageId": "1", "body": 7}]], ids=repr)
 def test_a_batch_that_is_none_of_sqs_is_refused_whole(shuttle: ModuleType, records: list[Any]) -> None:
     with pytest.raises(errors.InvalidInputError, match="a record"):
-        shuttle.lambda_handler({"Records": records}, Context())
+        shuttle.lambda_handler({"Records": records}, LambdaContext(remaining_ms=60_000))
 
 
 @pytest.mark.parametrize("event", [None, [], {}, {"mode": "deep"}, {"Records": None}])
 def test_another_event_is_refused(shuttle: ModuleType, event: Any) -> None:
     with pytest.raises(errors.InvalidInputError, match="no HTTP request"):
-        shuttle.lambda_handler(event, Context())
+        shuttle.lambda_handler(event, LambdaContext(remaining_ms=60_000))
 
 
 def test_a_sweep_of_nothing_gives_up_nothing(shuttle: ModuleType) -> None:
-    answer = shuttle.lambda_handler({"mode": "sweep"}, Context())
+    answer = shuttle.lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
 
     assert answer == {"given_up": {"WORKER_LOST": 0, "UPLOAD_MISSING": 0}}
 
