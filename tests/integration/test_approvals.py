@@ -101,7 +101,7 @@ def test_the_issue_is_in_jira_issues_without_its_webhook(desk: Desk) -> None:
     draft = desk.draft()
     _, key = created(desk, draft)
 
-    head = until(lambda: desk.head(key))
+    head = until(lambda: desk.cloud.jira_row(key))
     assert (head["summary"], head["project_key"]) == ({"S": draft["title"]}, {"S": PROJECT})
 
 

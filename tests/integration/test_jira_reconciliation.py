@@ -79,12 +79,7 @@ def counts(**named: int) -> dict[str, int]:
 
 
 def head(cloud: Cloud, key: str) -> dict[str, Any]:
-    answer = cloud.client("dynamodb").get_item(
-        TableName=cloud.outputs["jira_issues_table_name"],
-        Key={"issue_key": {"S": key}, "updated_at": {"S": "HEAD"}},
-        ConsistentRead=True,
-    )
-    return dict(answer.get("Item", {}))
+    return cloud.jira_row(key) or {}
 
 
 def test_a_sweep_brings_in_what_changed_and_marks_what_is_gone(cloud: Cloud, site: str) -> None:

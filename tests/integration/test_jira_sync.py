@@ -61,16 +61,6 @@ def post(
     return requests.post(cloud.http_url + path, data=raw, headers=headers, timeout=60)
 
 
-def row(cloud: Cloud, key: str, updated_at: str = "HEAD") -> dict[str, Any] | None:
-    answer = cloud.client("dynamodb").get_item(
-        TableName=cloud.outputs["jira_issues_table_name"],
-        Key={"issue_key": {"S": key}, "updated_at": {"S": updated_at}},
-        ConsistentRead=True,
-    )
-    item: dict[str, Any] | None = answer.get("Item")
-    return item
-
-
 def keys_in(cloud: Cloud, index: str, name: str, value: str) -> set[str]:
     answer = cloud.client("dynamodb").query(
         TableName=cloud.outputs["jira_issues_table_name"],
@@ -89,17 +79,17 @@ def test_the_answers_are_stored_duplicate_and_superseded(cloud: Cloud) -> None:
     assert post(cloud, new, "a").json()["status"] == "duplicate"
     answer = post(cloud, old, "b")
     assert (answer.status_code, answer.json()["status"]) == (202, "superseded")
-    head = row(cloud, key)
+    head = cloud.jira_row(key)
     assert head is not None
     assert head["version_at"] == {"S": "2026-03-01T12:10:00.000000Z"}
     assert head["summary"] == {"S": f"{key} at 10"}
-    assert row(cloud, key, "2026-03-01T12:05:00.000000Z") is not None, "the older delivery is kept as history"
+    assert cloud.jira_row(key, "2026-03-01T12:05:00.000000Z") is not None, "the older delivery is kept as history"
 
 
 def test_head_has_the_attributes_that_are_promised(cloud: Cloud) -> None:
     key = issue_key()
     post(cloud, delivery(key, 1, assignee={"accountId": "abc"}, fixVersions=[{"name": "1.0"}, {"name": "2.0"}]), "id-1")
-    head = row(cloud, key)
+    head = cloud.jira_row(key)
     assert head is not None
     assert head["event_at"] == {"N": str(int(at(1).timestamp() * 1000))}
     assert head["idempotency_key"] == {"S": "id-1"}
@@ -116,11 +106,11 @@ def test_a_late_update_does_not_bring_a_deleted_issue_back_and_a_re_creation_doe
     post(cloud, delivery(key, 1))
     post(cloud, delivery(key, 2, event="jira:issue_deleted", sent=3))
     assert post(cloud, delivery(key, 2.5)).json()["status"] == "superseded"
-    head = row(cloud, key)
+    head = cloud.jira_row(key)
     assert head is not None
     assert head["deleted"] == {"BOOL": True}
     assert key not in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
-    assert row(cloud, key, "2026-03-01T12:03:00.000000Z") is not None, "the tombstone stands at the deletion's own time"
+    assert cloud.jira_row(key, "2026-03-01T12:03:00.000000Z") is not None, "the tombstone stands at the deletion's own time"
 
     assert post(cloud, delivery(key, 4, event="jira:issue_created")).json()["status"] == "stored"
     assert key in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
@@ -133,7 +123,7 @@ def test_a_moved_issue_is_found_under_its_new_key_and_the_old_one_says_where_it_
     moved["issue_event_type_name"] = "issue_moved"
     moved["changelog"] = {"items": [{"field": "Key", "fromString": old, "toString": new}]}
     assert post(cloud, moved).json()["issue_keys"] == [new, old]
-    head = row(cloud, old)
+    head = cloud.jira_row(old)
     assert head is not None
     assert (head["deleted"], head["moved_to"]) == ({"BOOL": True}, {"S": new})
     assert new in keys_in(cloud, "ProjectIndex", "project_key", "GOLD")
@@ -151,7 +141,7 @@ def test_any_order_with_duplicates_ends_in_the_state_that_jira_is_in(cloud: Clou
     chance.shuffle(sent)
     for body, identifier in sent:
         assert post(cloud, body, identifier).status_code == 202
-    head = row(cloud, key)
+    head = cloud.jira_row(key)
     assert head is not None
     assert head["status"] == {"S": "S7"}
     assert key in keys_in(cloud, "FixVersionIndex", "fix_version", "v7")
@@ -167,7 +157,7 @@ def test_an_event_without_the_issues_state_is_fetched_from_jira(cloud: Cloud, ji
     answer = post(cloud, body)
     assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
 
-    head = until(lambda: row(cloud, key), 20)
+    head = until(lambda: cloud.jira_row(key), 20)
     assert head["summary"] == {"S": "as Jira has it"}
 
 
@@ -181,7 +171,7 @@ def test_six_megabytes_of_issue_still_sync(cloud: Cloud) -> None:
     key = issue_key()
     body = delivery(key, 1, description="x" * 6_000_000)
     assert post(cloud, body).json()["status"] == "stored"
-    version = row(cloud, key, "2026-03-01T12:01:00.000000Z")
+    version = cloud.jira_row(key, "2026-03-01T12:01:00.000000Z")
     assert version is not None
     stored = cloud.client("s3").get_object(Bucket=cloud.outputs["artifact_bucket_name"], Key=version["raw_object"]["S"])
     assert stored["ContentEncoding"] == "gzip"
@@ -219,7 +209,7 @@ def test_commits_that_name_an_issue_are_linked_and_correlated(cloud: Cloud) -> N
     assert answer.json()["issue_keys"] == [key]
 
     def matched() -> dict[str, Any] | None:
-        correlation = row(cloud, key, "CORRELATION")
+        correlation = cloud.jira_row(key, "CORRELATION")
         return correlation if correlation and correlation["state"] == {"S": "matched"} else None
 
     correlation = until(matched, 20)
@@ -270,7 +260,7 @@ def test_no_secret_and_no_address_is_in_the_logs(cloud: Cloud) -> None:
     key = issue_key()
     person = {"accountId": "abc", "emailAddress": "grace@sandbox.example", "displayName": "Grace"}
     post(cloud, delivery(key, 1, assignee=person, description="write to grace@sandbox.example"))
-    until(lambda: row(cloud, key, "CORRELATION"), 20)
+    until(lambda: cloud.jira_row(key, "CORRELATION"), 20)
     text = "\n".join([*cloud.log_lines("webhooks"), *cloud.log_lines("jira_worker")])
     assert "@" not in text
     assert JIRA_SECRET not in text

@@ -9,7 +9,6 @@ import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
@@ -62,14 +61,6 @@ def sign_and_post(cloud: Cloud, path: str, sent: object) -> requests.Response:
     return requests.post(cloud.http_url + path, data=body, headers=headers, timeout=60)
 
 
-def row(cloud: Cloud, key: str, sort_key: str) -> dict[str, Any] | None:
-    answer = cloud.client("dynamodb").get_item(
-        TableName=cloud.outputs["jira_issues_table_name"], Key={"issue_key": {"S": key}, "updated_at": {"S": sort_key}}
-    )
-    item: dict[str, Any] | None = answer.get("Item")
-    return item
-
-
 def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
     archive = the_archive()
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
@@ -113,7 +104,7 @@ def test_webhooks_stores_a_delivery_and_the_worker_correlates_it(cloud: Cloud) -
     )
 
     assert (answer.status_code, answer.json()["status"]) == (202, "stored")
-    until(lambda: row(cloud, "OPS-1", "CORRELATION"))
+    until(lambda: cloud.jira_row("OPS-1", "CORRELATION"))
 
 
 def test_webhooks_links_commits(cloud: Cloud) -> None:
@@ -139,7 +130,7 @@ def test_webhooks_leaves_a_comment_to_the_worker_which_asks_jira(desk: Desk) -> 
 
     assert sign_and_post(desk.cloud, "/webhooks/jira", comment).json()["status"] == "accepted"
 
-    until(lambda: row(desk.cloud, "PROJ-1", "HEAD"))
+    until(lambda: desk.cloud.jira_row("PROJ-1"))
 
 
 def test_approvals_and_the_worker_make_an_issue_of_an_approved_draft(desk: Desk) -> None:

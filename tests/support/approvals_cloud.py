@@ -147,16 +147,6 @@ class Desk:
         found = [row for key, row in self.rows(session_id).items() if key.endswith("#create_issue")]
         return found[0] if found else {}
 
-    def head(self, issue_key: str) -> dict[str, Any] | None:
-        """The issue's current state in JiraIssues."""
-        answer = self.cloud.client("dynamodb").get_item(
-            TableName=self.cloud.outputs["jira_issues_table_name"],
-            Key={"issue_key": {"S": issue_key}, "updated_at": {"S": "HEAD"}},
-            ConsistentRead=True,
-        )
-        item: dict[str, Any] | None = answer.get("Item")
-        return item
-
 
 @contextlib.contextmanager
 def running_desk(*arguments: str, to_jira: Callable[[str], str] = str, **config: str) -> Iterator[Desk]:

@@ -57,6 +57,16 @@ class Cloud:
         item = {name: TypeSerializer().serialize(value) for name, value in lease.items()}
         self.client("dynamodb").put_item(TableName=self.outputs["lease_table_name"], Item=item)
 
+    def jira_row(self, issue_key: str, sort_key: str = "HEAD") -> dict[str, Any] | None:
+        """A row of an issue in JiraIssues: by default its current state."""
+        answer = self.client("dynamodb").get_item(
+            TableName=self.outputs["jira_issues_table_name"],
+            Key={"issue_key": {"S": issue_key}, "updated_at": {"S": sort_key}},
+            ConsistentRead=True,
+        )
+        item: dict[str, Any] | None = answer.get("Item")
+        return item
+
     def put_event(self, detail_type: str, detail: Mapping[str, Any], source: str = "InnovationSandbox-test") -> str:
         """Put a lease event on the bus; its id."""
         answer = self.client("events").put_events(

@@ -107,14 +107,6 @@ def deliver(cloud: Cloud, key: str, identifier: str) -> requests.Response:
     return requests.post(f"{cloud.http_url}/webhooks/jira", data=body, headers=headers, timeout=60)
 
 
-def row(cloud: Cloud, key: str, sort_key: str) -> dict[str, Any] | None:
-    answer = cloud.client("dynamodb").get_item(
-        TableName=cloud.outputs["jira_issues_table_name"], Key={"issue_key": {"S": key}, "updated_at": {"S": sort_key}}
-    )
-    item: dict[str, Any] | None = answer.get("Item")
-    return item
-
-
 def let_lease_pass(cloud: Cloud, table: str, key: dict[str, Any], attribute: str) -> None:
     """As if the minutes were over for which a dead worker's claim holds."""
     cloud.client("dynamodb").update_item(
@@ -159,11 +151,11 @@ def test_a_webhook_whose_function_is_killed_is_answered_5xx_and_stored_by_the_se
     assert sent.result().status_code >= 500
     again = deliver(cloud, key, identifier)
     assert again.status_code == 202
-    head = row(cloud, key, "HEAD")
+    head = cloud.jira_row(key)
     assert head is not None
     assert head["idempotency_key"] == {"S": identifier}
-    assert row(cloud, key, jira_bodies.UPDATED_AT)
-    until(lambda: row(cloud, key, "CORRELATION"))
+    assert cloud.jira_row(key, jira_bodies.UPDATED_AT)
+    until(lambda: cloud.jira_row(key, "CORRELATION"))
 
 
 def test_a_message_whose_worker_is_killed_is_done_by_the_next(cloud: Cloud, proxy: FaultProxy) -> None:
@@ -172,7 +164,7 @@ def test_a_message_whose_worker_is_killed_is_done_by_the_next(cloud: Cloud, prox
     sent = kill_at(cloud, proxy, "jira_worker", "dynamodb.Query", Fault.HANG, lambda: deliver(cloud, key, str(uuid.uuid4())))
 
     assert sent.result().status_code == 202
-    until(lambda: row(cloud, key, "CORRELATION"))
+    until(lambda: cloud.jira_row(key, "CORRELATION"))
 
 
 def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(desk: Desk, proxy: FaultProxy) -> None:
@@ -266,7 +258,7 @@ def test_a_function_that_is_killed_while_it_waits_loses_nobodys_request(cloud: C
         key = f"OPS-{time.time_ns() % 10**9}"
         kill(cloud, "webhooks")
         assert deliver(cloud, key, str(uuid.uuid4())).status_code == 202
-        assert row(cloud, key, "HEAD")
+        assert cloud.jira_row(key)
 
 
 def test_the_lease_event_whose_function_was_killed_was_told_by_lambdas_retry(
@@ -280,7 +272,7 @@ def test_the_lease_event_whose_function_was_killed_was_told_by_lambdas_retry(
 def test_the_reconciliation_that_was_killed_was_done_by_lambdas_retry_and_deleted_nothing(cloud: Cloud) -> None:
     keys = [f"{SWEPT}-{number}" for number in (1, 2, 3)]
 
-    heads = until(lambda: [head for key in keys if (head := row(cloud, key, "HEAD"))][2:] and True, seconds=90)
+    heads = until(lambda: [head for key in keys if (head := cloud.jira_row(key))][2:] and True, seconds=90)
 
     assert heads
-    assert all((row(cloud, key, "HEAD") or {})["deleted"] == {"BOOL": False} for key in keys)
+    assert all((cloud.jira_row(key) or {})["deleted"] == {"BOOL": False} for key in keys)
