@@ -65,24 +65,12 @@ def test_a_payload_over_the_limit_of_its_kind_is_refused(cloud: Cloud, kind: str
     assert code_of(raised.value) == ("RequestTooLargeException", 413)
 
 
-def dead_letters(cloud: Cloud, queue_word: str) -> list[dict[str, Any]]:
-    sqs = cloud.client("sqs")
-    urls = [url for url in sqs.list_queues()["QueueUrls"] if queue_word in url]
-    found = []
-    for url in urls:
-        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-            found += [json.loads(message["Body"]) for message in batch]
-            for message in batch:  # other tests count what is in there
-                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
-
-
 def test_an_event_that_can_not_be_read_is_tried_three_times_and_dead_lettered_with_its_error(cloud: Cloud) -> None:
     answer = cloud.invoke("notification", {"no": "detail", "marker": "dead-letter-me"}, kind="Event")
     assert answer["status"] == 202
 
     def find() -> dict[str, Any] | None:
-        letters = dead_letters(cloud, "notification-failures")
+        letters = cloud.take_dead_letters("notification-failures")
         return next((letter for letter in letters if letter["requestPayload"].get("marker") == "dead-letter-me"), None)
 
     letter = until(find, 20)

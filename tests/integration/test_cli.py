@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-import requests
 
 from tests.support.cloud import ROOT, Cloud, Inbox, until
+from tests.support.standins import put_issue
 
 LEGACY = "legacy-of-the-command-line"
 
@@ -33,12 +33,6 @@ def run(cloud: Cloud, *arguments: str) -> "subprocess.CompletedProcess[str]":
     )
     assert "Traceback" not in done.stderr
     return done
-
-
-def put_issue(jira: str, project: str, summary: str) -> str:
-    answer = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": summary}, timeout=60)
-    answer.raise_for_status()
-    return str(answer.json()["key"])
 
 
 def put_legacy(cloud: Cloud, items: list[Mapping[str, str]]) -> None:
@@ -89,7 +83,7 @@ def test_health_tries_what_the_health_function_tries(cloud: Cloud) -> None:
 
 
 def test_reconcile_brings_in_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: str) -> None:
-    key = put_issue(jira, "CLIR", "Rack seven wants power")
+    key = put_issue(jira, "CLIR", summary="Rack seven wants power")
 
     dry = run(cloud, "reconcile", "--project", "CLIR", "--full", "--dry-run")
     before = run(cloud, "issues", "get", key)
@@ -161,7 +155,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
 
 
 def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: str) -> None:
-    key = put_issue(jira, "CLIW", "Correlate me")
+    key = put_issue(jira, "CLIW", summary="Correlate me")
     url = put_dead_letter(cloud, "jira_worker", {"kind": "jira", "touched": [key], "fetch": None})
 
     done = run(cloud, "redrive", "--function", "jira_worker", "--yes")

@@ -17,17 +17,7 @@ from tests.support.http_events import signature
 from tests.support.jira_bodies import SENT
 from tests.support.role_session import RoleSession
 from tests.support.shuttle_api import ShuttleApi
-
-
-def dead_letters(cloud: Cloud, queue: str) -> list[dict[str, Any]]:
-    sqs = cloud.client("sqs")
-    url = next(url for url in sqs.list_queues()["QueueUrls"] if f"/{queue}-" in url)
-    found = []
-    while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
-        found += [json.loads(message["Body"]) for message in batch]
-        for message in batch:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
+from tests.support.standins import put_issue
 
 
 def health_reports(cloud: Cloud) -> list[dict[str, Any]]:
@@ -71,15 +61,9 @@ def hints(cloud: Cloud, key: str) -> list[str]:
     return [name.partition("#")[2] for name, item in rows(cloud, key).items() if "fix_version" in item and name != "HEAD"]
 
 
-def in_jira(jira: str, project: str, **fields: Any) -> str:
-    made = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": "s", **fields}, timeout=30)
-    made.raise_for_status()
-    return str(made.json()["key"])
-
-
 def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud, jira: str) -> None:
     """The local cloud runs no schedule: this is what EventBridge Scheduler would do."""
-    key = in_jira(jira, "SWEEP")
+    key = put_issue(jira, "SWEEP")
     scheduler = cloud.client("scheduler")
     names = [each["Name"] for each in scheduler.list_schedules()["Schedules"]]
     assert len(names) == 4
@@ -102,7 +86,7 @@ def test_an_event_that_a_function_can_not_read_ends_in_its_own_queue(cloud: Clou
         cloud.invoke(function, {"what": "nobody knows", "marker": marker}, kind="Event")
 
     for function in functions:
-        letter = until(lambda name=function: dead_letters(cloud, f"{name}-failures"), 30)[0]
+        letter = until(lambda name=function: cloud.take_dead_letters(f"{name}-failures"), 30)[0]
         assert letter["requestPayload"]["marker"] == marker
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
 
@@ -119,7 +103,7 @@ def test_an_event_whose_function_is_not_there_is_a_dead_letter_of_the_rule(cloud
     finally:
         events.remove_targets(Rule=rule, EventBusName=bus, Ids=["gone"])
 
-    [letter] = until(lambda: dead_letters(cloud, "lease-events-dead-letters"))
+    [letter] = until(lambda: cloud.take_dead_letters("lease-events-dead-letters"))
     assert letter["id"] == sent
 
 
@@ -134,7 +118,7 @@ def test_an_issue_that_leaves_a_fix_version_is_no_longer_found_under_it(cloud: C
 
 
 def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
-    key = in_jira(jira, "LEFT")
+    key = put_issue(jira, "LEFT")
     deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
     assert hints(cloud, key) == ["2.0"]
 
@@ -144,7 +128,7 @@ def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cl
 
 
 def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
-    key = in_jira(jira, "GONE")
+    key = put_issue(jira, "GONE")
     deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
     assert hints(cloud, key) == ["2.0"]
 
@@ -172,7 +156,7 @@ def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cl
 def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_the_bucket(cloud: Cloud, jira: str) -> None:
     """Of what is asked of Jira, only the fix versions can be many."""
     versions = [f"{number:03}".ljust(990, "x") for number in range(200)]
-    fetched, swept = in_jira(jira, "LARGE", fix_versions=versions), in_jira(jira, "HUGE", fix_versions=versions)
+    fetched, swept = put_issue(jira, "LARGE", fix_versions=versions), put_issue(jira, "HUGE", fix_versions=versions)
 
     def has_snapshot(key: str) -> bool:
         bucket = cloud.outputs["artifact_bucket_name"]

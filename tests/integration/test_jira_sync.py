@@ -13,6 +13,7 @@ import requests
 
 from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
 from tests.support.cloud import Cloud, until
+from tests.support.standins import put_issue
 
 _numbers = itertools.count(1)
 
@@ -151,8 +152,7 @@ def test_any_order_with_duplicates_ends_in_the_state_that_jira_is_in(cloud: Clou
 
 
 def test_an_event_without_the_issues_state_is_fetched_from_jira(cloud: Cloud, jira: str) -> None:
-    made = requests.post(f"{jira}/_standin/issues", json={"project": "FETCH", "summary": "as Jira has it"}, timeout=10)
-    key = made.json()["key"]
+    key = put_issue(jira, "FETCH", summary="as Jira has it")
     body = {"timestamp": 1, "webhookEvent": "comment_created", "issue": {"id": "1", "key": key, "fields": {"summary": "few"}}}
     answer = post(cloud, body)
     assert (answer.status_code, answer.json()["status"]) == (202, "accepted")

@@ -82,6 +82,17 @@ class Cloud:
         assert answer["FailedEntryCount"] == 0, answer
         return str(answer["Entries"][0]["EventId"])
 
+    def take_dead_letters(self, queue: str) -> list[dict[str, Any]]:
+        """Everything in a dead-letter queue. It is the caller's now: other tests count what is in there."""
+        sqs = self.client("sqs")
+        url = next(url for url in sqs.list_queues()["QueueUrls"] if f"/{queue}-" in url)
+        found = []
+        while batch := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", []):
+            found += [json.loads(message["Body"]) for message in batch]
+            for message in batch:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
     def invoke(self, entry_point: str, payload: object, *, kind: str = "RequestResponse") -> dict[str, Any]:
         """Invoke a function as the AWS API does; status, error and payload."""
         answer = self.client("lambda").invoke(

@@ -1,8 +1,10 @@
-"""The stand-ins of Slack and GOV.UK Notify, served over HTTP for a test."""
+"""The stand-ins of Slack, Jira and GOV.UK Notify, served over HTTP for a test."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Generic, TypeVar
+
+import requests
 
 from stack.local.serving import Server
 from stack.local.standins.base import StandIn
@@ -32,3 +34,10 @@ def served(app: Kind) -> Iterator[Served[Kind]]:
     finally:
         app.faults.clear()
         server.close()
+
+
+def put_issue(jira: str, project: str, **fields: object) -> str:
+    """Create an issue in the Jira stand-in that is served at ``jira``; its key."""
+    made = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": "s", **fields}, timeout=60)
+    made.raise_for_status()
+    return str(made.json()["key"])
