@@ -3,7 +3,6 @@ what came of it in Slack, Jira and the tables.
 """
 
 import contextlib
-import hmac
 import itertools
 import json
 import time
@@ -21,6 +20,7 @@ from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 from tests.support.approvals import draft_json
 from tests.support.cloud import Cloud, running, until
+from tests.support.http_events import slack_signature
 from tests.support.standins import Served, served
 
 SIGNING_SECRET = "what the tests' Slack signs with"
@@ -97,13 +97,8 @@ class Desk:
     def interact(self, payload: object, *, secret: str = SIGNING_SECRET, timestamp: str = "") -> requests.Response:
         """``POST /slack/interactions`` as Slack sends it: a form, signed with the time."""
         body = urlencode({"payload": json.dumps(payload)})
-        timestamp = timestamp or str(int(time.time()))
-        signature = hmac.new(secret.encode(), f"v0:{timestamp}:{body}".encode(), "sha256").hexdigest()
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Slack-Request-Timestamp": timestamp,
-            "X-Slack-Signature": f"v0={signature}",
-        }
+        signed = slack_signature(secret, body, timestamp or str(int(time.time())))
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
         return requests.post(f"{self.cloud.http_url}/slack/interactions", data=body, headers=headers, timeout=30)
 
     def press(self, preview: dict[str, Any], user: str = ADA, action: str = "approve_draft") -> None:

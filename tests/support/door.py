@@ -3,8 +3,6 @@ answer and no log line may show.
 """
 
 import dataclasses
-import hashlib
-import hmac
 import re
 import time
 from urllib.parse import urlsplit
@@ -16,6 +14,7 @@ from requests import PreparedRequest
 from requests.auth import AuthBase
 
 from tests.support.cloud import Cloud
+from tests.support.http_events import sign, slack_signature
 
 PERSON = "rosa.field@planted.example"
 """An address that the tests put wherever they can. It is in no log line and in no answer."""
@@ -64,10 +63,9 @@ class Signer(AuthBase):
             request.headers["X-Hub-Signature-256"] = f"sha256={digest}"
             request.headers.pop("X-Hub-Signature", None)
         elif path == "/slack/interactions":
-            now = str(int(time.time()))
-            digest = sign(SECRETS["slackSigningSecret"], b"v0:" + now.encode() + b":" + body)
-            request.headers["X-Slack-Request-Timestamp"] = now
-            request.headers["X-Slack-Signature"] = f"v0={digest}"
+            signed = slack_signature(SECRETS["slackSigningSecret"], body, str(int(time.time())))
+            request.headers.update(signed)
+            digest = signed["X-Slack-Signature"].removeprefix("v0=")
         else:
             digest = self._sign_for_aws(request, body)
         self.sent.add(digest)
@@ -81,11 +79,6 @@ class Signer(AuthBase):
         for name in ("Authorization", "X-Amz-Date"):
             request.headers[name] = signed.headers[name]
         return str(signed.headers["Authorization"]).rsplit("=", 1)[1]
-
-
-def sign(secret: str, body: bytes) -> str:
-    """The HMAC-SHA256 of ``body`` in hex."""
-    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
 def leaks(text: str, signatures: set[str]) -> list[str]:

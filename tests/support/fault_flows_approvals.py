@@ -1,7 +1,6 @@
 """The flows of the approvals, to be broken: what each sends, and what must be true of it."""
 
 import base64
-import hmac
 import json
 from datetime import timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from lib import clock
 from tests.support.approvals import draft_json
 from tests.support.fault_runs import Run, Tried, http
 from tests.support.fault_world import APPROVER, OPERATIONS, SIGNING_SECRET, Message, World, body_of
+from tests.support.http_events import slack_signature
 from tests.support.lambda_context import LambdaContext
 
 CALLER = "arn:aws:sts::123456789012:assumed-role/drafts/bot"
@@ -128,13 +128,8 @@ class Click(Draft):
             "actions": [{"action_id": "approve_draft", "value": f"{self.session}:{self.hash}"}],
         }
         text = urlencode({"payload": json.dumps(payload)})
-        timestamp = str(int(clock.utc_now().timestamp()))
-        digest = hmac.new(SIGNING_SECRET.encode(), f"v0:{timestamp}:{text}".encode(), "sha256").hexdigest()
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Slack-Request-Timestamp": timestamp,
-            "X-Slack-Signature": f"v0={digest}",
-        }
+        signed = slack_signature(SIGNING_SECRET, text, str(int(clock.utc_now().timestamp())))
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
         event = http("POST", "/slack/interactions", base64.b64encode(text.encode()).decode(), headers)
         answer = self.world.function("approvals").lambda_handler(
             {**event, "isBase64Encoded": True}, LambdaContext(remaining_ms=10_000)

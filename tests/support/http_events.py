@@ -23,9 +23,23 @@ def http_event(method: str, path: str, body: str | None = None, headers: dict[st
     }
 
 
-def signature(secret: str, body: str) -> dict[str, str]:
+def sign(secret: str, body: str | bytes) -> str:
+    """The HMAC-SHA256 of ``body`` in hex."""
+    return hmac.new(secret.encode(), body.encode() if isinstance(body, str) else body, hashlib.sha256).hexdigest()
+
+
+def signature(secret: str, body: str | bytes) -> dict[str, str]:
     """The header that a sender who knows ``secret`` puts on ``body``."""
-    return {"X-Hub-Signature": "sha256=" + hmac.new(secret.encode(), body.encode(), hashlib.sha256).hexdigest()}
+    return {"X-Hub-Signature": f"sha256={sign(secret, body)}"}
+
+
+def slack_signature(secret: str, body: str | bytes, timestamp: str) -> dict[str, str]:
+    """The headers that Slack puts on ``body``: with the time, in seconds, it is signed too."""
+    text = body.encode() if isinstance(body, str) else body
+    return {
+        "X-Slack-Request-Timestamp": timestamp,
+        "X-Slack-Signature": f"v0={sign(secret, f'v0:{timestamp}:'.encode() + text)}",
+    }
 
 
 def status_and_body(answer: dict[str, Any]) -> tuple[int, Any]:

@@ -14,7 +14,8 @@ import requests
 
 from tests.integration.bad_input.conftest import SHOP
 from tests.support.cloud import Cloud
-from tests.support.door import PERSON, SECRETS, Signer, leaks, sign, traces
+from tests.support.door import PERSON, SECRETS, Signer, leaks, traces
+from tests.support.http_events import sign, slack_signature
 from tests.support.shuttle_api import ShopApi
 
 EVENT = json.dumps({"id": "odd-1", "detail-type": "LeaseExpired", "detail": {"accountId": "1"}}).encode()
@@ -127,8 +128,7 @@ TAKEN = {
 def doubled(now: str) -> dict[str, bytes]:
     """Requests with a header twice, the same or another; signed at ``now``, in seconds."""
     click = b"payload=%7B%7D"
-    of_slack = f"X-Slack-Signature: v0={sign(SECRETS['slackSigningSecret'], b'v0:' + now.encode() + b':' + click)}"
-    at = f"X-Slack-Request-Timestamp: {now}"
+    at, of_slack = (f"{name}: {value}" for name, value in slack_signature(SECRETS["slackSigningSecret"], click, now).items())
     wrong, long_ago = f"X-Slack-Signature: v0={'0' * 64}", "X-Slack-Request-Timestamp: 1"
     scope = "Credential=test/20260301/us-west-2/execute-api/aws4_request, SignedHeaders=host"
     of_aws = f"Authorization: AWS4-HMAC-SHA256 {scope}, Signature={'0' * 64}"

@@ -11,7 +11,8 @@ import requests
 from lib.log import hash_email
 from tests.integration.bad_input.conftest import SHOP
 from tests.support.cloud import Cloud, until
-from tests.support.door import PERSON, Signer, all_logs, leaks, sign
+from tests.support.door import PERSON, Signer, all_logs, leaks
+from tests.support.http_events import sign
 from tests.support.outputs import ENTRY_POINTS
 from tests.support.shuttle_api import ShopApi
 

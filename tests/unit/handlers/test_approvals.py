@@ -1,7 +1,6 @@
 """The approvals function: who gets in, what is answered, what is queued, and what it is too busy to import."""
 
 import base64
-import hmac
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ from lib.approvals.messages import AnswerClick, CreateIssue
 from lib.approvals.queue import Queue
 from tests.support.approvals import draft_json
 from tests.support.functions import load
-from tests.support.http_events import http_event, status_and_body
+from tests.support.http_events import http_event, slack_signature, status_and_body
 from tests.support.lambda_context import LambdaContext
 from tests.support.moto_inside import OPERATIONS, create_secret, create_tables, moto_inside
 
@@ -70,13 +69,8 @@ def click(draft_hash: str, user: str = "U0ADA", action: str = "approve_draft") -
 
 
 def interact(approvals: ModuleType, body: str, *, secret: str = SECRET, at: float | None = None) -> dict[str, Any]:
-    timestamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(secret.encode(), f"v0:{timestamp}:{body}".encode(), "sha256").hexdigest()
-    headers = {
-        "Content-Type": "application/x-www-form-urlencoded",
-        "X-Slack-Request-Timestamp": timestamp,
-        "X-Slack-Signature": f"v0={digest}",
-    }
+    signed = slack_signature(secret, body, str(int(time.time() if at is None else at)))
+    headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
     # The HTTP API hands over forms in base64.
     event = http_event("POST", "/slack/interactions", base64.b64encode(body.encode()).decode(), headers)
     answer: dict[str, Any] = approvals.lambda_handler({**event, "isBase64Encoded": True}, LambdaContext())
