@@ -13,7 +13,6 @@ import requests
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.approvals_cloud import Desk
 from tests.support.cloud import LOG_LOOKS, Cloud, until
-from tests.support.http_events import signature
 from tests.support.jira_bodies import SENT
 from tests.support.role_session import RoleSession
 from tests.support.shuttle_api import ShuttleApi
@@ -29,11 +28,7 @@ def deliver(cloud: Cloud, key: str, moment: datetime, **fields: Any) -> str:
     base = {"summary": "s", "status": {"name": "Done"}, "updated": moment.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}
     issue = {"id": str(10_000 + int(key.rpartition("-")[2])), "key": key, "fields": base | fields}
     body = {"timestamp": int(moment.timestamp() * 1000), "webhookEvent": "jira:issue_updated", "issue": issue}
-    raw = json.dumps(body)
-    headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": str(uuid.uuid4())}
-    answer = requests.post(
-        f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers | signature(JIRA_SECRET, raw), timeout=60
-    )
+    answer = cloud.post_signed("/webhooks/jira", body, JIRA_SECRET, str(uuid.uuid4()))
     assert answer.status_code == 202, answer.text
     return str(answer.json()["status"])
 
@@ -41,9 +36,8 @@ def deliver(cloud: Cloud, key: str, moment: datetime, **fields: Any) -> str:
 def tell_of_a_comment(cloud: Cloud, key: str) -> None:
     """A webhook that names an issue without its state, so that the worker asks Jira."""
     issue = {"id": "1", "key": key, "fields": {"summary": "few"}}
-    raw = json.dumps({"timestamp": SENT, "webhookEvent": "comment_created", "issue": issue})
-    headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": str(uuid.uuid4())}
-    requests.post(f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers | signature(JIRA_SECRET, raw), timeout=60)
+    comment = {"timestamp": SENT, "webhookEvent": "comment_created", "issue": issue}
+    cloud.post_signed("/webhooks/jira", comment, JIRA_SECRET, str(uuid.uuid4()))
 
 
 def rows(cloud: Cloud, key: str) -> dict[str, dict[str, Any]]:

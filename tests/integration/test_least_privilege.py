@@ -10,7 +10,6 @@ from botocore.exceptions import ClientError
 
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.cloud import Cloud, until
-from tests.support.http_events import signature
 from tests.support.jira_bodies import issue_event
 from tests.support.outputs import ENTRY_POINTS
 from tests.support.role_session import RoleSession
@@ -222,13 +221,7 @@ def test_a_request_without_credentials_is_refused(cloud: Cloud) -> None:
 
 
 def deliver(cloud: Cloud, key: str) -> requests.Response:
-    raw = json.dumps(issue_event(key)).encode()
-    headers = {
-        "Content-Type": "application/json",
-        **signature(JIRA_SECRET, raw.decode()),
-        "X-Atlassian-Webhook-Identifier": str(uuid.uuid4()),
-    }
-    return requests.post(f"{cloud.http_url}/webhooks/jira", data=raw, headers=headers, timeout=60)
+    return cloud.post_signed("/webhooks/jira", issue_event(key), JIRA_SECRET, str(uuid.uuid4()))
 
 
 def test_without_its_grant_to_write_a_webhook_is_not_acknowledged_and_with_it_again_it_is(cloud: Cloud) -> None:

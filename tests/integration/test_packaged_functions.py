@@ -4,7 +4,6 @@ The local cloud runs with ``--packaged``, with every channel and every outside s
 when it needs it is imported too. tests/integration/test_package_alone.py shows that nothing else is within their reach.
 """
 
-import hmac
 import json
 import uuid
 from collections.abc import Iterator
@@ -54,13 +53,6 @@ def cloud(desk: Desk) -> Cloud:
     return desk.cloud
 
 
-def sign_and_post(cloud: Cloud, path: str, sent: object) -> requests.Response:
-    body = json.dumps(sent).encode()
-    signature = "sha256=" + hmac.new(SECRET.encode(), body, "sha256").hexdigest()
-    headers = {"Content-Type": "application/json", "X-Hub-Signature": signature}
-    return requests.post(cloud.http_url + path, data=body, headers=headers, timeout=60)
-
-
 def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
     archive = the_archive()
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
@@ -90,7 +82,7 @@ def test_notification_tells_every_channel_of_an_enriched_event(desk: Desk, notif
 def test_notification_answers_over_http(cloud: Cloud) -> None:
     sent = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "elsewhere", "detail": {"accountId": "1"}}
 
-    answer = sign_and_post(cloud, "/events", sent)
+    answer = cloud.post_signed("/events", sent, SECRET)
 
     assert (answer.status_code, answer.json()["status"]) == (202, "accepted")
 
@@ -99,9 +91,8 @@ def test_webhooks_stores_a_delivery_and_the_worker_correlates_it(cloud: Cloud) -
     fields = {"summary": "One", "updated": "2026-03-01T12:00:00.000+0000", "project": {"key": "OPS"}}
     issue = {"id": "10001", "key": "OPS-1", "fields": fields}
 
-    answer = sign_and_post(
-        cloud, "/webhooks/jira", {"timestamp": 1772366400000, "webhookEvent": "jira:issue_updated", "issue": issue}
-    )
+    delivery = {"timestamp": 1772366400000, "webhookEvent": "jira:issue_updated", "issue": issue}
+    answer = cloud.post_signed("/webhooks/jira", delivery, SECRET)
 
     assert (answer.status_code, answer.json()["status"]) == (202, "stored")
     until(lambda: cloud.jira_row("OPS-1", "CORRELATION"))
@@ -120,7 +111,7 @@ def test_webhooks_links_commits(cloud: Cloud) -> None:
         "commits": [commit],
     }
 
-    answer = sign_and_post(cloud, "/webhooks/commits", push)
+    answer = cloud.post_signed("/webhooks/commits", push, SECRET)
 
     assert (answer.status_code, answer.json()["status"]) == (202, "stored"), answer.text
 
@@ -128,7 +119,7 @@ def test_webhooks_links_commits(cloud: Cloud) -> None:
 def test_webhooks_leaves_a_comment_to_the_worker_which_asks_jira(desk: Desk) -> None:
     comment = {"timestamp": 1772366400000, "webhookEvent": "comment_created", "issue": {"id": "10000", "key": "PROJ-1"}}
 
-    assert sign_and_post(desk.cloud, "/webhooks/jira", comment).json()["status"] == "accepted"
+    assert desk.cloud.post_signed("/webhooks/jira", comment, SECRET).json()["status"] == "accepted"
 
     until(lambda: desk.cloud.jira_row("PROJ-1"))
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import boto3
+import requests
 from botocore.config import Config
 
 from tests.support.grants import WATCH
+from tests.support.http_events import signature
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
@@ -81,6 +83,14 @@ class Cloud:
         )
         assert answer["FailedEntryCount"] == 0, answer
         return str(answer["Entries"][0]["EventId"])
+
+    def post_signed(self, path: str, body: object, secret: str, identifier: str | None = None) -> requests.Response:
+        """Post as a sender does who knows ``secret``: bytes as they are, else JSON. Jira's deliveries have an identifier."""
+        raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+        headers = {"Content-Type": "application/json", **signature(secret, raw)}
+        if identifier is not None:
+            headers["X-Atlassian-Webhook-Identifier"] = identifier
+        return requests.post(self.http_url + path, data=raw, headers=headers, timeout=60)
 
     def take_dead_letters(self, queue: str) -> list[dict[str, Any]]:
         """Everything in a dead-letter queue. It is the caller's now: other tests count what is in there."""
