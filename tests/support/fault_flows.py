@@ -29,6 +29,7 @@ MAIN: dict[str, Begin] = {
 """A way in of each kind, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
 
 OTHERS: dict[str, Begin] = {
+    "posted lease event": jira.PostedEvent,
     "Jira webhook, deletion": jira.Deletion,
     "Jira webhook, move": jira.Move,
     "Jira webhook, large issue": jira.LargeDelivery,
@@ -38,6 +39,7 @@ OTHERS: dict[str, Begin] = {
     "reconciliation, changes": jira.CatchUp,
     "draft": approvals.Draft,
     "approval click": approvals.Click,
+    "rejection click": approvals.Reject,
     "approval worker, preview": approvals.Preview,
     "approval worker, issue": approvals.Creation,
     "Shuttle upload": shuttle.CompletedUpload,

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from lib import clock
 from tests.support.approvals import draft_json
+from tests.support.approvals_cloud import buttons_of, header_of
 from tests.support.fault_runs import Run, Tried, http
 from tests.support.fault_world import APPROVER, OPERATIONS, SIGNING_SECRET, Message, World, body_of
 from tests.support.http_events import slack_signature
@@ -108,6 +109,8 @@ class Preview(Draft):
 class Click(Draft):
     """A person presses Approve, and again if Slack shows an error."""
 
+    action = "approve_draft"
+
     def prepare(self) -> None:
         assert self.submit().acknowledged
         assert self.world.work("APPROVAL_QUEUE_URL") == []
@@ -125,7 +128,7 @@ class Click(Draft):
             "user": {"id": APPROVER, "username": "ada"},
             "container": {"message_ts": ts, "channel_id": channel},
             "response_url": "",
-            "actions": [{"action_id": "approve_draft", "value": f"{self.session}:{self.hash}"}],
+            "actions": [{"action_id": self.action, "value": f"{self.session}:{self.hash}"}],
         }
         text = urlencode({"payload": json.dumps(payload)})
         signed = slack_signature(SIGNING_SECRET, text, str(int(clock.utc_now().timestamp())))
@@ -159,6 +162,34 @@ class Click(Draft):
             wrong.append(f"the session is {rows['SESSION']['state']}")
         if not any("Ticket Created" in json.dumps(each) for each in self.previews()):
             wrong.append("the preview does not tell of the issue")
+        return wrong
+
+
+class Reject(Click):
+    """A person presses Reject, and again if Slack shows an error."""
+
+    action = "reject_draft"
+
+    def kept(self) -> list[str]:
+        self.messages = self.world.take("APPROVAL_QUEUE_URL")
+        kinds = [json.loads(message.body)["kind"] for message in self.messages]
+        decision = self.rows().get(f"APPROVAL#{self.hash}", {})
+        wrong = [] if decision.get("status") == {"S": "rejected"} else ["the rejection is not stored"]
+        return wrong + ([] if "update_preview" in kinds else ["nobody will take the buttons away"])
+
+    def never(self) -> list[str]:
+        return [f"{len(self.issues())} issues of a rejected draft"] if self.issues() else []
+
+    def ended(self) -> list[str]:
+        wrong = [f"dead: {body}" for body in self.dead]
+        rows = self.rows()
+        if rows["SESSION"]["state"] != {"S": "rejected"}:
+            wrong.append(f"the session is {rows['SESSION']['state']}")
+        if any(name.endswith("#create_issue") for name in rows):
+            wrong.append("somebody set out to create the issue")
+        [preview] = self.previews()
+        if header_of(preview) != "Draft rejected" or buttons_of(preview):
+            wrong.append(f"the preview says {header_of(preview)}, with the buttons {sorted(buttons_of(preview))}")
         return wrong
 
 

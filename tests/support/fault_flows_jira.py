@@ -1,6 +1,5 @@
 """The flows of the lease events and of the Jira sync, to be broken: what each sends, and what must be true of it."""
 
-import hmac
 import json
 from datetime import timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from lib.jira.tasks import Task
 from tests.support import jira_bodies
 from tests.support.fault_runs import Run, Tried, http
 from tests.support.fault_world import BUCKET, ISSUES, LEASES, OPERATIONS, SECRET, Message, World, body_of
+from tests.support.http_events import signature
 from tests.support.lambda_context import LambdaContext
 
 
@@ -29,11 +29,14 @@ class LeaseEvent(Run):
         self.heard: list[dict[str, Any]] = []
         self.tries = 0
 
+    def event(self) -> dict[str, Any]:
+        """What is sent."""
+        return {"id": self.id, "detail-type": "LeaseApproved", "source": "x", "detail": {"leaseId": self.lease}}
+
     def attempt(self) -> Tried:
         self.tries += 1
-        event = {"id": self.id, "detail-type": "LeaseApproved", "source": "x", "detail": {"leaseId": self.lease}}
         try:
-            answer = self.world.function("notification").lambda_handler(event, LambdaContext(remaining_ms=30_000))
+            answer = self.world.function("notification").lambda_handler(self.event(), LambdaContext(remaining_ms=30_000))
         except Exception:
             return Tried(False, "comes again")
         return Tried(True, f"told, {answer['enrichment']['status']}")
@@ -52,6 +55,19 @@ class LeaseEvent(Run):
     def _told(self) -> list[dict[str, Any]]:
         self.heard += [json.loads(message.body) for message in self.world.take("HEARD")]
         return [message for message in self.heard if message["event_id"] == self.id]
+
+
+class PostedEvent(LeaseEvent):
+    """The same event over HTTP, signed: whoever sends it sends it again after a 5xx."""
+
+    def attempt(self) -> Tried:
+        self.tries += 1
+        text = json.dumps(self.event())
+        event = http("POST", "/events", text, {"Content-Type": "application/json", **signature(SECRET, text)})
+        answer = self.world.function("notification").lambda_handler(event, LambdaContext(remaining_ms=30_000))
+        status, body = answer["statusCode"], body_of(answer)
+        assert status in {202, 503}, (status, body)
+        return Tried(status == 202, f"202, {body['enrichment']['status']}" if status == 202 else str(status))
 
 
 class Webhook(Run):
@@ -76,11 +92,9 @@ class Webhook(Run):
     def send(self, body: dict[str, Any], identifier: str) -> tuple[int, Any]:
         """Post a signed body; the status and the JSON of the answer."""
         text = json.dumps(body)
-        signed = "sha256=" + hmac.new(SECRET.encode(), text.encode(), "sha256").hexdigest()
-        headers = {"Content-Type": "application/json", "X-Hub-Signature": signed, "X-Atlassian-Webhook-Identifier": identifier}
-        answer = self.world.function("webhooks").lambda_handler(
-            http("POST", self.path, text, headers), LambdaContext(remaining_ms=10_000)
-        )
+        headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": identifier, **signature(SECRET, text)}
+        event = http("POST", self.path, text, headers)
+        answer = self.world.function("webhooks").lambda_handler(event, LambdaContext(remaining_ms=10_000))
         return answer["statusCode"], body_of(answer)
 
     def attempt(self) -> Tried:
