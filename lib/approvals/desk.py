@@ -121,7 +121,8 @@ class ApprovalDesk:
             SwitchboardError: the table or the queue can't be reached. Nothing may be recorded: the person must click again.
         """
         verdict, view = self._decide(decision)
-        if verdict is Verdict.RECORDED and decision.verb is Verb.REJECT:
+        # Whoever presses a button of a decided draft sees a preview that no update has reached.
+        if verdict is Verdict.DECIDED or (verdict is Verdict.RECORDED and decision.verb is Verb.REJECT):
             self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
         self._answer(decision, verdict, view)
         return verdict

@@ -130,10 +130,10 @@ def after(world: World, *presses) -> tuple[Verdict, str]:
         ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
     ],
 )
-def test_a_second_press_is_told_what_the_first_one_was_and_queues_no_work(presses, said) -> None:
+def test_a_second_press_is_told_what_the_first_one_was_and_has_the_preview_mended_and_nothing_else(presses, said) -> None:
     world = scene()
     verdict, text = after(world, *presses)
-    assert (verdict, queued(world)) == (Verdict.DECIDED, [])
+    assert (verdict, queued(world)) == (Verdict.DECIDED, [UpdatePreview])
     assert said in text
 
 
