@@ -25,6 +25,7 @@ def _json(value: Any) -> bytes:
 _AWS = {
     "DynamoDB_20120810.GetItem": b"{}",
     "DynamoDB_20120810.BatchGetItem": _json({"Responses": {}, "UnprocessedKeys": {}}),
+    "DynamoDB_20120810.BatchWriteItem": _json({"UnprocessedItems": {}}),
     "DynamoDB_20120810.PutItem": b"{}",
     "DynamoDB_20120810.UpdateItem": b"{}",
     "DynamoDB_20120810.DeleteItem": b"{}",
