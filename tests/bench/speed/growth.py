@@ -145,7 +145,7 @@ def _at(number: int) -> datetime:
 
 
 def _observation(key: str, number: int) -> Observation:
-    fields = IssueFields(summary="Disk full", status="Done", assignee=f"person-{number % 1000}", fix_versions=("2026.3",))
+    fields = IssueFields(summary="Disk full", status="Done", assignee=f"person-{number % 100}", fix_versions=("2026.3",))
     stamp = Stamp(clock.canonical(_at(number)), clock.epoch_ms(_at(number)), f"loaded-{number}")
     return Observation(
         issue_key=key, issue_id=str(number), stamp=stamp, event_type="jira:issue_updated", fields=fields, snapshot="{}"
