@@ -2,11 +2,13 @@
 a moto server, webhooks and the Jira worker on services inside this process.
 """
 
+import functools
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
 import pytest
 
+from lib import aws
 from tests.support.aws_environment import point_at
 from tests.support.functions import load
 from tests.support.jira_cloud import JiraCloud, jira_cloud_inside
@@ -30,7 +32,9 @@ def cloud(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> MotoCloud:
 
 @pytest.fixture
 def load_notification(cloud: MotoCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Loads the function; keywords are environment variables that differ."""
+    """Loads the function; keywords are environment variables that differ. Its clients are patient: nothing hangs here, and moto
+    may have to wait for its turn on a busy machine."""
+    monkeypatch.setattr(aws, "make_client", functools.partial(aws.make_client, read_timeout_seconds=30.0))
     return lambda **changes: load(monkeypatch, "notification", cloud.variables(**changes))
 
 
