@@ -25,6 +25,7 @@ from lib.batches import Record, read_batch
 from lib.environment import ShuttleEnvironment
 from lib.log import Logger
 from lib.shuttle import api, keys
+from lib.shuttle.files import S3Objects
 from lib.shuttle.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs import JobBusyError, Jobs
 from lib.shuttle.registry import Registry
@@ -293,8 +294,7 @@ def _uploads() -> Uploads:
 
 @functools.cache
 def _importer() -> "Importer":
-    from lib.shuttle.files import S3Objects  # noqa: PLC0415 - see above
-    from lib.shuttle.importing import Importer  # noqa: PLC0415
+    from lib.shuttle.importing import Importer  # noqa: PLC0415 - see above
 
     repository = Repository(_dynamodb, _environment.shuttle_table_name)
     return Importer(repository, _all_jobs, S3Objects(_s3(), _environment.import_bucket_name))

@@ -154,10 +154,7 @@ class OperationsTable:
         return frozenset()
 
     def _call(self, doing: str, call: Callable[[], Result]) -> Result:
-        try:
-            return aws.retry_throttled_once(call, on_retry=self._on_throttle)
-        except (ClientError, BotoCoreError) as error:
-            raise _translate(error, doing) from error
+        return aws.call(doing, call, on_retry=self._on_throttle)
 
     def _pages(self, doing: str, call: Callable[..., Any], request: dict[str, Any]) -> Iterator[Item]:
         start: dict[str, Any] = {}
