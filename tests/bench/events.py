@@ -2,7 +2,6 @@
 the functions find."""
 
 import hashlib
-import hmac
 import itertools
 import json
 import time
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 
 from lib.jira.tasks import Task
 from tests.bench.aws_stub import SECRET
-from tests.support.http_events import http_event, signature
+from tests.support.http_events import http_event, signature, slack_signature
 from tests.support.sqs_events import sqs_event
 
 _ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
@@ -138,13 +137,8 @@ def _webhooks(number: int) -> dict[str, Any]:
 def _approvals(number: int) -> dict[str, Any]:
     if number % 4 == 0:
         body = urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": f"U{number}"}})})
-        now = str(int(time.time()))
-        digest = hmac.new(SECRET.encode(), f"v0:{now}:{body}".encode(), hashlib.sha256).hexdigest()
-        headers = {
-            "Content-Type": "application/x-www-form-urlencoded",
-            "X-Slack-Request-Timestamp": now,
-            "X-Slack-Signature": f"v0={digest}",
-        }
+        signed = slack_signature(SECRET, body, str(int(time.time())))
+        headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
         return http_event("POST", "/slack/interactions", body, headers)
     draft = {
         "session_id": f"load-{number}",

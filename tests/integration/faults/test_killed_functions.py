@@ -110,6 +110,22 @@ def let_lease_pass(cloud: Cloud, table: str, key: dict[str, Any], attribute: str
     )
 
 
+def press_and_kill_worker(desk: Desk, proxy: FaultProxy, preview: dict[str, Any], operation: str, nth: int = 1) -> None:
+    """Approve a draft, and have the worker killed when its call has taken effect."""
+
+    def press() -> None:
+        desk.press(preview)
+        proxy.holding.wait(HELD_SECONDS)
+
+    kill_at(desk.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
+
+
+def let_claim_pass(desk: Desk, claim: dict[str, Any]) -> None:
+    """As if the lease of an operation's claim were over."""
+    key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
+    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+
+
 @pytest.fixture(scope="module")
 def inbox(cloud: Cloud) -> Inbox:
     return Inbox(cloud, cloud.outputs["notification_topic_arn"])
@@ -164,19 +180,10 @@ def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(des
     preview = desk.preview_of(draft)
 
     # The first transaction is the decision's, in the approvals function; the second is the worker's claim.
-    kill_at(
-        desk.cloud,
-        proxy,
-        "jira_worker",
-        "dynamodb.TransactWriteItems",
-        Fault.HANG_AFTER,
-        lambda: (desk.press(preview), proxy.holding.wait(HELD_SECONDS)),
-        nth=2,
-    )
+    press_and_kill_worker(desk, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
     claim = desk.creation(draft["session_id"])
     assert claim["status"] == {"S": "pending"}
-    key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
-    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+    let_claim_pass(desk, claim)
 
     desk.header_becomes(preview, "Ticket Created: ", seconds=60)
     assert len(desk.issues(draft["title"])) == 1
@@ -188,19 +195,11 @@ def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in
     draft = desk.draft(project=SWEPT)
     preview = desk.preview_of(draft)
 
-    kill_at(
-        desk.cloud,
-        proxy,
-        "jira_worker",
-        "jira.POST issue",
-        Fault.HANG_AFTER,
-        lambda: (desk.press(preview), proxy.holding.wait(HELD_SECONDS)),
-    )
+    press_and_kill_worker(desk, proxy, preview, "jira.POST issue")
     claim = desk.creation(draft["session_id"])
     assert (claim["status"], claim["posts"]) == ({"S": "pending"}, {"N": "1"})
     assert len(desk.issues(draft["title"])) == 1
-    key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
-    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+    let_claim_pass(desk, claim)
 
     [issue] = desk.issues(draft["title"])
     assert header_of(desk.header_becomes(preview, "Ticket Created: ", seconds=90)) == f"Ticket Created: {issue.key}"
