@@ -82,11 +82,12 @@ def personalisation(message: Message) -> dict[str, str]:
     """The fields a template may use. All are text: the service fails on anything else (alphagov/notifications-api#4971)."""
     facts = "\n".join(f"{label}: {value}" for label, value in message.facts)
     structured = message.structured
-    names = ("event_type", "who", "account", "time_left", "reason", "lease_status")
+    names = ("event_type", "who", "account", "time_left", "reason")
     return {
         "title": message.title,
         "text": "\n\n".join(filter(None, (message.lead, facts, message.footer))),
         "link": message.link,
+        "lease_status": dict(message.facts).get("Lease status", ""),
         **{name: str(structured.get(name) or "") for name in names},
     }
 

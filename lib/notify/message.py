@@ -23,6 +23,8 @@ MAX_COMMENT_CHARACTERS = 500
 MAX_DETAILS = 10
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
+# Fields that hold a name or an id: blueprintName, actualOu, stackSetId, a unit's Arn.
+_IDENTIFIER = re.compile(r"(?:^|[a-z_-])(?:[Nn]ame|[Ii]d|ID|[Oo]u|OU|[Aa]rn|ARN)s?$")
 _PLAIN_NAME = re.compile(r"[\w .:/-]+", re.ASCII)
 _HTTP_URL = re.compile(r"https?://[^\s<>|\"]{1,500}")
 
@@ -225,15 +227,15 @@ class _Known:
             return kind, self._duration_reached()
         if kind in REASONS:
             return kind, REASONS[kind]
-        # A type that nobody has worded is a name; a reason that is text by itself was written for people.
-        return kind, (values.words(kind) if self._cause else kind) or self._reason_from_fields()
+        # A type without words here is a name. A reason that is text is a constant, or was written for people.
+        return kind, (values.words(kind) if self._cause else values.readable(kind)) or self._reason_from_fields()
 
     def _reason_from_fields(self) -> str:
         if self._detail.get("budgetThresholdTriggered") is not None:
             return self._spending_reached(self._detail["budgetThresholdTriggered"])
         if self._threshold_hours() is not None:
             return self._duration_reached()
-        failure = ": ".join(filter(None, (values.text(self._detail.get(name)) for name in ("errorType", "errorMessage"))))
+        failure = ": ".join(filter(None, (self._named(name) for name in ("errorType", "errorMessage"))))
         if failure:
             return failure
         on = f" on {clock.for_people(self.expires_at)}" if self.expires_at and self._detail.get("leaseExpirationDate") else ""
@@ -263,8 +265,12 @@ class _Known:
     def _named(self, name: str) -> str:
         value = self._detail.get(name)
         if isinstance(value, list):
-            return ", ".join(filter(None, (values.text(item, 40) for item in value[:MAX_DETAILS])))
-        return VALUES.get(values.text(value)) or values.text(value)
+            return ", ".join(filter(None, (self._worded(name, values.text(item, 40)) for item in value[:MAX_DETAILS])))
+        return self._worded(name, values.text(value))
+
+    def _worded(self, name: str, text: str) -> str:
+        """A constant in words. What people look for elsewhere by its name or id stays as it is written there."""
+        return text if _IDENTIFIER.search(name) else VALUES.get(text) or values.readable(text)
 
 
 # Fields of an unknown event type that a message shows elsewhere, or that mean nothing to people.

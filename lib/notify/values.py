@@ -18,6 +18,7 @@ _INVISIBLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
 )
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,10})?", re.ASCII)
+_CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.)+[A-Za-z0-9-]{2,63}")
 
 
@@ -78,6 +79,11 @@ def email(value: object) -> str:
     if isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value):
         return value
     return ""
+
+
+def readable(line: str) -> str:
+    """``line``, with a constant (``SOME_NEW_REASON``) as words. Text that is not one constant as a whole stays as it is."""
+    return words(line) if _CONSTANT.fullmatch(line) else line
 
 
 def words(name: str) -> str:

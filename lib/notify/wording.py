@@ -156,7 +156,11 @@ REASONS: Mapping[str, str] = {
     "AccountQuarantined": "the account was quarantined",
     "Ejected": "the account was ejected from the pool",
     "ProvisioningFailed": "the account could not be set up",
+    # CleanAccountRequest, and the clean-up events that answer it
     "LEASE_TERMINATION": "the lease ended",
+    "LEASE_RESET": "the account was reset during its lease",
+    "ACCOUNT_REGISTRATION": "the account is new to the pool",
+    "RETRY_FAILED_CLEANUP": "an earlier clean-up failed",
 }
 
 #: Values of other fields in words.

@@ -65,6 +65,13 @@ def test_a_template_may_use_any_field() -> None:
         assert len(standin.app.notifications) == 2, "fields that are not known are there, and empty"
 
 
+def test_the_status_of_the_lease_is_written_in_words(standin: Served[GovukNotify]) -> None:
+    channel(standin.url).send(message("LeaseRequested", enrichment=enriched("PendingApproval")))
+
+    [taken] = standin.app.notifications
+    assert taken["personalisation"]["lease_status"] == "pending approval"
+
+
 def test_links_and_markdown_of_strangers_stay_text(standin: Served[GovukNotify]) -> None:
     comment = "please [pay here](https://evil.example/pay) # now"
     channel(standin.url).send(message("LeaseFrozen", {"leaseId": LEASE_ID, "reason": {"type": "x", "comment": comment}}))

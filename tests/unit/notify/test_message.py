@@ -199,6 +199,12 @@ def test_an_expiry_that_is_no_time_is_not_told(wrong: Any) -> None:
         ({"type": "SomethingQuiteNew"}, "something quite new"),
         ("Manually unfrozen", "Manually unfrozen"),
         ("LEASE_TERMINATION", "the lease ended"),
+        ("LEASE_RESET", "the account was reset during its lease"),
+        ("ACCOUNT_REGISTRATION", "the account is new to the pool"),
+        ("RETRY_FAILED_CLEANUP", "an earlier clean-up failed"),
+        ("OPERATOR_REQUEST_2", "operator request 2"),
+        ("URGENT", "URGENT"),
+        ("see RUNBOOK_7 first", "see RUNBOOK_7 first"),
         ({"type": ["Expired"]}, None),
         ({}, None),
         (5, "5"),
@@ -207,6 +213,25 @@ def test_an_expiry_that_is_no_time_is_not_told(wrong: Any) -> None:
 )
 def test_a_reason_is_told_in_words(reason: Any, words: str | None) -> None:
     assert facts(message("LeaseFrozen", lease(reason=reason))).get("Reason") == words
+
+
+@pytest.mark.parametrize(
+    ("detail_type", "field", "value", "label", "shown"),
+    [
+        ("LeaseBudgetThresholdAlert", "actionRequested", "NOTIFY_OWNER", "What happens now", "notify owner"),
+        ("LeaseApproved", "approvedBy", "POLICY_ENGINE", "Approved by", "policy engine"),
+        ("BlueprintDeploymentFailed", "errorType", "STACK_SET_FAILED", "Reason", "stack set failed"),
+        ("AccountParked", "newState", "WAITS_FOR_REVIEW", "newState", "waits for review"),
+        ("BlueprintDeploymentRequest", "regions", ["WAVE_ONE", "eu-west-2"], "Regions", "wave one, eu-west-2"),
+        ("LeaseProvisioningFailed", "blueprintName", "DATA_LAKE", "Blueprint", "DATA_LAKE"),
+        ("AccountDriftDetected", "actualOu", "OLD_POOL", "Found in", "OLD_POOL"),
+        ("AccountParked", "stackId", "STACK_7", "stackId", "STACK_7"),
+    ],
+)
+def test_a_constant_is_shown_in_words_and_a_name_as_it_is(
+    detail_type: str, field: str, value: Any, label: str, shown: str
+) -> None:
+    assert facts(message(detail_type, {field: value}))[label] == shown
 
 
 @pytest.mark.parametrize(
