@@ -4,8 +4,10 @@
 
     S3 body ─► counted ─► gunzip, if it is gzip ─► checked (size, expansion, NUL) ─► UTF-8 text
 
-What breaks a bound raises :class:`UnreadableFileError` with the code that the job fails with. Reading rows out of the text
-is :mod:`lib.shuttle.rows`' work. The effects, S3 in life and anything else in tests, stand behind :class:`Objects`.
+What breaks a bound raises :class:`UnreadableFileError` with the code that the job fails with. Each read, of the upload and
+of the text in it, first calls the reader's ``on_read``, which may stop it: so no file can keep a reader busy unobserved, not
+even one that has no rows (docs/adr/0065). Reading rows out of the text is :mod:`lib.shuttle.rows`' work. The effects, S3 in
+life and anything else in tests, stand behind :class:`Objects`.
 """
 
 import codecs
@@ -13,12 +15,14 @@ import enum
 import gzip
 import io
 import zlib
+from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws
 
+#: No more of the upload, and no more of the text in it, is read between two calls of ``on_read``.
 READ_BYTES = 64 * 1024
 #: A gzip may expand this many times: text that repeats itself comes to 20, DEFLATE ends at 1032.
 MAX_EXPANSION = 200
@@ -57,6 +61,10 @@ class UnreadableFileError(Exception):
         super().__init__(f"{failure}: {detail}")
         self.failure = failure
         self.detail = detail
+
+
+#: Called with the bytes of the upload read so far; raises to stop the reading.
+OnRead = Callable[[int], None]
 
 
 class ByteStream(Protocol):
@@ -129,10 +137,15 @@ class UploadText:
 
     ``bytes_read`` is how many bytes of the upload were taken so far, compressed ones if it is a gzip: what progress and
     usage count.
+
+    Args:
+        source: the upload.
+        on_read: called before each read.
+        max_text_bytes: how long the text may be.
     """
 
-    def __init__(self, source: ByteStream, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
-        self._counted = _Counted(source)
+    def __init__(self, source: ByteStream, on_read: OnRead, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
+        self._counted = _Counted(source, on_read)
         checked = _Checked(_decompressed(self._counted), self._counted, max_text_bytes)
         self.stream = io.TextIOWrapper(io.BufferedReader(checked, READ_BYTES), encoding="utf-8-sig", newline="")
 
@@ -159,9 +172,10 @@ class UploadText:
 class _Counted(io.RawIOBase):
     """Counts what is read, and gives back what was only looked at."""
 
-    def __init__(self, source: ByteStream) -> None:
+    def __init__(self, source: ByteStream, on_read: OnRead) -> None:
         super().__init__()
         self._source = source
+        self._on_read = on_read
         self._ahead = b""
         self.total = 0
 
@@ -174,8 +188,13 @@ class _Counted(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def check(self) -> None:
+        """Let the reader's owner stop it."""
+        self._on_read(self.total)
+
     def read(self, size: int = -1, /) -> bytes:
-        amount = READ_BYTES if size < 0 else size
+        self.check()
+        amount = READ_BYTES if size < 0 else min(size, READ_BYTES)
         taken, self._ahead = self._ahead[:amount], self._ahead[amount:]
         taken = taken or self._source.read(amount)
         self.total += len(taken)
@@ -196,6 +215,7 @@ class _Checked(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        self._counted.check()
         try:
             piece: bytes = self._source.read(min(len(buffer), READ_BYTES))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -4,6 +4,9 @@
 
     start ─► schema ─► open ─► rows … progress every few seconds … ─► report ─► finish
 
+The time and the progress are checked at every read of the file and every 500 rows: a file may hold no rows for a long time
+(blank lines, empty gzip members), and a row of three bytes may take as long as a schema has columns.
+
 How each thing that can go wrong ends:
 
 * the file can't be read or checked: FAILED with a code (:class:`~lib.shuttle.files.Failure`);
@@ -23,7 +26,7 @@ from lib import clock, errors
 from lib.shuttle import keys, reports
 from lib.shuttle.checking import RowChecker
 from lib.shuttle.entities import Schema, Shop
-from lib.shuttle.files import MAX_TEXT_BYTES, Failure, Objects, UnreadableFileError, UploadText
+from lib.shuttle.files import MAX_TEXT_BYTES, Failure, Objects, OnRead, UnreadableFileError, UploadText
 from lib.shuttle.job import FileFormat, Job, JobStatus, Outcome
 from lib.shuttle.jobs import Jobs
 from lib.shuttle.reports import ErrorReport
@@ -33,8 +36,8 @@ from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
 
 #: How often progress is written, and with it whether the job was cancelled is learned.
 REPORT_EVERY_SECONDS = 5.0
-#: How often, in rows, the time is looked at.
-LOOK_EVERY_ROWS = 500
+#: How often, in rows, the time is checked; it is checked at every read of the file as well.
+CHECK_EVERY_ROWS = 500
 #: What must be left of the function's time to write the report and the end.
 RESERVE_SECONDS = 20.0
 
@@ -46,10 +49,6 @@ class Tally:
     rows_read: int = 0
     rows_failed: int = 0
     bytes_read: int = 0
-
-
-#: Told how far reading got; raises to stop it.
-OnProgress = Callable[[Tally], None]
 
 
 class Importer:
@@ -108,9 +107,9 @@ class Importer:
         failure: UnreadableFileError | None = None
         try:
             shop, schema = self._repository.shop(job.shop_domain), self._schema(job)
-            text = self._open(job, shop)
-            checker = _Check(schema, shop, job.file_format, tally, report)
-            checker.check(text, self._watch(job, seconds_left))
+            on_read = self._watch(job, tally, seconds_left)
+            text = self._open(job, shop, on_read)
+            _Check(schema, shop, job.file_format, tally, report).check(text, on_read)
         except UnreadableFileError as error:
             failure = error
         if report:
@@ -132,27 +131,29 @@ class Importer:
         except errors.NotFoundError as error:
             raise UnreadableFileError(Failure.NO_SCHEMA, "The shop has no schema yet. Save one first.") from error
 
-    def _open(self, job: Job, shop: Shop) -> UploadText:
+    def _open(self, job: Job, shop: Shop, on_read: OnRead) -> UploadText:
         try:
             source = self._objects.open(keys.upload_object(job.shop_domain, job.job_id))
         except errors.NotFoundError as error:
             raise UnreadableFileError(Failure.UPLOAD_MISSING, "The file is not there. Upload it again.") from error
-        return UploadText(source, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
+        return UploadText(source, on_read, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
 
-    def _watch(self, job: Job, seconds_left: Callable[[], float]) -> OnProgress:
+    def _watch(self, job: Job, tally: Tally, seconds_left: Callable[[], float]) -> OnRead:
+        """What stops reading when the time is over or the job is no longer this worker's; it reports progress on the way."""
         reported_at = self._monotonic()
 
-        def on_progress(tally: Tally) -> None:
+        def on_read(bytes_read: int) -> None:
             nonlocal reported_at
+            tally.bytes_read = bytes_read
             if seconds_left() < RESERVE_SECONDS:
                 raise UnreadableFileError(
                     Failure.DEADLINE_EXCEEDED, f"There was no time for more than {tally.rows_read} rows. Split the file."
                 )
             if self._monotonic() - reported_at >= REPORT_EVERY_SECONDS:
                 reported_at = self._monotonic()
-                self._jobs.progress(job, rows_read=tally.rows_read, rows_failed=tally.rows_failed, bytes_read=tally.bytes_read)
+                self._jobs.progress(job, rows_read=tally.rows_read, rows_failed=tally.rows_failed, bytes_read=bytes_read)
 
-        return on_progress
+        return on_read
 
 
 class _Check:
@@ -165,7 +166,7 @@ class _Check:
         self._tally = tally
         self._report = report
 
-    def check(self, text: UploadText, on_progress: OnProgress) -> None:
+    def check(self, text: UploadText, on_read: OnRead) -> None:
         """Read ``text`` to its end.
 
         Raises:
@@ -174,9 +175,8 @@ class _Check:
         try:
             for row in read_rows(text, self._format, self._shop.settings.csv_delimiter):
                 self._count(row)
-                if self._tally.rows_read % LOOK_EVERY_ROWS == 0:
-                    self._tally.bytes_read = text.bytes_read
-                    on_progress(self._tally)
+                if self._tally.rows_read % CHECK_EVERY_ROWS == 0:
+                    on_read(text.bytes_read)
         finally:
             self._tally.bytes_read = text.bytes_read
         if text.bytes_read > self._shop.limits.max_file_bytes:
