@@ -4,6 +4,7 @@
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
 * Completing an upload that is not there is NoSuchUpload; moto fails with 500.
+* What the AWS provider of Pulumi needs and moto lacks (``moto_gaps.py``).
 * ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
 * With a guard, a call that the caller's role does not grant is refused (``iam/``), and ``GET /_local/iam`` shows the grants.
 """
@@ -22,6 +23,7 @@ from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
 from werkzeug.wrappers import Request, Response
 
+from stack.local import moto_gaps
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
@@ -51,6 +53,7 @@ class AwsEndpoint:
     def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
         self._guard = guard
         self._ledger = ledger
+        moto_gaps.fill()
         setattr(S3Backend, "complete_multipart_upload", _complete_multipart_upload)  # noqa: B010 (a method, for the type checker)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()

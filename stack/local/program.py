@@ -37,7 +37,7 @@ class _MotoMocks(Mocks):
         self._blueprint = blueprint
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        inputs = _reveal(args.inputs)
+        inputs = as_plain(args.inputs)
         if args.typ.startswith("pulumi:") or not args.custom:
             return f"{args.name}-id", inputs
         identifier, outputs = creator_of(args.typ)(self._blueprint, args.name, inputs)
@@ -51,11 +51,28 @@ def read_config(given: Mapping[str, str], path: Path = CONFIG_FILE) -> dict[str,
     """The stack's config as the engine would hand it over: Pulumi.local.yaml, and over it the keys ``given``.
 
     Keys of ``given`` are in the namespace ``switchboard`` unless they name another (``aws:region``).
+
+    Raises:
+        ProgramError: the file holds an encrypted value that ``given`` does not replace.
     """
     document = yaml.safe_load(path.read_text()) or {}
-    config = {key: _as_text(value) for key, value in (document.get("config") or {}).items()}
+    config = dict(document.get("config") or {})
     config.update({key if ":" in key else f"{PROJECT}:{key}": value for key, value in given.items()})
-    return config
+    for key, value in config.items():
+        if _holds_encrypted(value):
+            option = f"--config {key.removeprefix(f'{PROJECT}:')}=<value>"
+            raise ProgramError(
+                f"{key} in {path.name} is encrypted, and the local cloud cannot decrypt it: set it with {option}, "
+                "or remove it from the file."
+            )
+    return {key: _as_text(value) for key, value in config.items()}
+
+
+def _holds_encrypted(value: Any) -> bool:
+    """Whether the Pulumi CLI encrypted ``value`` or a part of it: ``{"secure": <text>}`` in the stack file."""
+    if isinstance(value, Mapping):
+        return "secure" in value or any(_holds_encrypted(item) for item in value.values())
+    return isinstance(value, list) and any(_holds_encrypted(item) for item in value)
 
 
 def _as_text(value: Any) -> str:
@@ -98,12 +115,16 @@ def _sentence(error: BaseException) -> str:
     return f"The program failed: {type(cause).__name__}: {cause}"
 
 
-def _reveal(value: Any) -> Any:
-    """``value`` with secrets as plain values: a secret in an environment wraps the whole of it in a signature dict."""
+def as_plain(value: Any) -> Any:
+    """Convert a resource's inputs from the SDK's wire format to what boto3 takes.
+
+    A secret is a plain value: on the wire, a secret in an environment wraps the whole of it in a signature dict. A whole number
+    is an ``int``: the wire format has floats only, and boto3 and moto refuse ``3600.0`` where AWS expects an integer.
+    """
     if isinstance(value, Mapping):
         if value.get(_SIGNATURE) == _SECRET:
-            return _reveal(value["value"])
-        return {key: _reveal(item) for key, item in value.items()}
+            return as_plain(value["value"])
+        return {key: as_plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_reveal(item) for item in value]
-    return value
+        return [as_plain(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -22,19 +22,20 @@ def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Role=inputs["role"],
         Handler=inputs["handler"],
         Code={"ZipFile": _empty_archive()},
-        Timeout=int(inputs.get("timeout") or 3),
-        MemorySize=int(inputs.get("memorySize") or 128),
+        Timeout=inputs.get("timeout") or 3,
+        MemorySize=inputs.get("memorySize") or 128,
         Architectures=inputs.get("architectures") or ["x86_64"],
         Environment={"Variables": variables},
         Description=inputs.get("description") or "",
+        LoggingConfig={key[0].upper() + key[1:]: value for key, value in logging.items()},
     )["FunctionArn"]
     cloud.functions.append(
         FunctionSpec(
             name=name,
             arn=arn,
             handler=inputs["handler"],
-            timeout_seconds=int(inputs.get("timeout") or 3),
-            memory_mb=int(inputs.get("memorySize") or 128),
+            timeout_seconds=inputs.get("timeout") or 3,
+            memory_mb=inputs.get("memorySize") or 128,
             environment=variables,
             log_group=logging.get("logGroup") or f"/aws/lambda/{name}",
             log_format=logging.get("logFormat") or "Text",
@@ -82,7 +83,13 @@ def event_invoke_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     name = str(inputs["functionName"]).rsplit(":", 1)[-1]
     on_failure = ((inputs.get("destinationConfig") or {}).get("onFailure") or {}).get("destination") or ""
     retries = inputs.get("maximumRetryAttempts")
-    cloud.async_configs[name] = AsyncConfig(2 if retries is None else int(retries), on_failure)
+    cloud.client("lambda").put_function_event_invoke_config(
+        FunctionName=name,
+        MaximumRetryAttempts=2 if retries is None else retries,
+        MaximumEventAgeInSeconds=inputs.get("maximumEventAgeInSeconds") or 21600,
+        DestinationConfig={"OnFailure": {"Destination": on_failure}} if on_failure else {},
+    )
+    cloud.async_configs[name] = AsyncConfig(2 if retries is None else retries, on_failure)
     return name, {}
 
 
@@ -94,7 +101,7 @@ def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Crea
         EventSource(
             queue_arn=inputs["eventSourceArn"],
             function=function_name,
-            batch_size=int(inputs.get("batchSize") or 10),
+            batch_size=inputs.get("batchSize") or 10,
             window_seconds=float(inputs.get("maximumBatchingWindowInSeconds") or 0),
             reports_item_failures="ReportBatchItemFailures" in (inputs.get("functionResponseTypes") or []),
         )
@@ -103,6 +110,9 @@ def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Crea
 
 
 @creates("aws:lambda/functionRecursionConfig:FunctionRecursionConfig")
-def recursion_config(_: Blueprint, __: str, inputs: Inputs) -> Created:
-    """Whether a function may call itself in a chain: noted by Pulumi, not enforced on a laptop."""
+def recursion_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+    """Whether a function may call itself in a chain: kept, not enforced on a laptop."""
+    cloud.client("lambda").put_function_recursion_config(
+        FunctionName=inputs["functionName"], RecursiveLoop=inputs["recursiveLoop"]
+    )
     return str(inputs["functionName"]), {}

@@ -15,13 +15,9 @@ def queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         "MessageRetentionPeriod": inputs.get("messageRetentionSeconds"),
         "RedrivePolicy": inputs.get("redrivePolicy"),
     }
-    attributes = {key: _text(value) for key, value in values.items() if value is not None}
+    attributes = {key: str(value) for key, value in values.items() if value is not None}
     url = cloud.client("sqs").create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
     return url, {"name": name, "arn": cloud.arn("sqs", name), "url": url}
-
-
-def _text(value: Any) -> str:
-    return str(int(value)) if isinstance(value, int | float) else str(value)
 
 
 @creates("aws:sqs/queuePolicy:QueuePolicy")
@@ -84,8 +80,8 @@ def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     target: dict[str, Any] = {"Id": inputs.get("targetId") or logical, "Arn": inputs["arn"]}
     if retry := inputs.get("retryPolicy"):
         target["RetryPolicy"] = {
-            "MaximumRetryAttempts": int(retry["maximumRetryAttempts"]),
-            "MaximumEventAgeInSeconds": int(retry["maximumEventAgeInSeconds"]),
+            "MaximumRetryAttempts": retry["maximumRetryAttempts"],
+            "MaximumEventAgeInSeconds": retry["maximumEventAgeInSeconds"],
         }
     if dead_letter := inputs.get("deadLetterConfig"):
         target["DeadLetterConfig"] = {"Arn": dead_letter["arn"]}

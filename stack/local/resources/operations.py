@@ -12,7 +12,7 @@ def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     if inputs.get("retentionInDays"):
-        logs.put_retention_policy(logGroupName=name, retentionInDays=int(inputs["retentionInDays"]))
+        logs.put_retention_policy(logGroupName=name, retentionInDays=inputs["retentionInDays"])
     return name, {"name": name, "arn": cloud.arn("logs", f"log-group:{name}")}
 
 
@@ -25,7 +25,7 @@ def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         AlarmDescription=inputs.get("alarmDescription") or "",
         ComparisonOperator=inputs["comparisonOperator"],
         Threshold=float(inputs["threshold"]),
-        EvaluationPeriods=int(inputs["evaluationPeriods"]),
+        EvaluationPeriods=inputs["evaluationPeriods"],
         TreatMissingData=inputs.get("treatMissingData") or "missing",
         AlarmActions=inputs.get("alarmActions") or [],
         OKActions=inputs.get("okActions") or [],
@@ -37,7 +37,7 @@ def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 def _metric(inputs: Inputs) -> dict[str, Any]:
     kind = "statistic" if inputs.get("statistic") else "extendedStatistic"
     statistic = {kind[0].upper() + kind[1:]: inputs[kind]}
-    return {**_name_of(inputs), "Period": int(inputs["period"]), **statistic}
+    return {**_name_of(inputs), "Period": inputs["period"], **statistic}
 
 
 def _queries(queries: list[Inputs]) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _query(query: Inputs) -> dict[str, Any]:
     if "metric" not in query:
         return {"Id": query["id"], "Expression": query["expression"], "ReturnData": bool(query.get("returnData"))}
     metric = query["metric"]
-    stat = {"Metric": _name_of(metric), "Period": int(metric["period"]), "Stat": metric["stat"]}
+    stat = {"Metric": _name_of(metric), "Period": metric["period"], "Stat": metric["stat"]}
     return {"Id": query["id"], "MetricStat": stat, "ReturnData": bool(query.get("returnData"))}
 
 

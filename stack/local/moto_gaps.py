@@ -1,0 +1,128 @@
+"""What the AWS provider of Pulumi needs and moto 5.2.5 lacks or returns differently.
+
+Without the first two, ``pulumi up`` fails; without the others, a second ``pulumi up`` reports changes that nobody made, or a
+change of config is accepted and has no effect.
+
+* Lambda: ``GetFunctionRecursionConfig`` and ``PutFunctionRecursionConfig``.
+* API Gateway: ``UpdateStage``.
+* Lambda: a function's ``LoggingConfig`` in every answer about it.
+* Lambda: ``PutFunctionEventInvokeConfig`` replaces the configuration that was there.
+* SQS: ``RedrivePolicy`` as compact JSON, as AWS returns it.
+
+moto itself never runs a function: it would start Docker, for example when a bucket sends its test message to a queue that feeds
+a function.
+"""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+from moto.apigatewayv2.responses import ApiGatewayV2Response
+from moto.awslambda import urls as lambda_urls
+from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.responses import LambdaResponse
+from moto.core.responses import ActionResult
+from moto.sqs.models import Queue
+
+_RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"
+
+
+def fill() -> None:
+    """Add all of it to moto. Call it before the first request; calling it again changes nothing."""
+    lambda_urls.url_paths[_RECURSION_PATH] = LambdaResponse.dispatch
+    for owner, name, replacement in (
+        (LambdaResponse, "get_function_recursion_config", _get_recursion_config),
+        (LambdaResponse, "put_function_recursion_config", _put_recursion_config),
+        (ApiGatewayV2Response, "update_stage", _update_stage),
+        (LambdaFunction, "__init__", _new_function),
+        (LambdaFunction, "get_configuration", _get_configuration),
+        (LambdaFunction, "update_configuration", _update_configuration),
+        (LambdaFunction, "_invoke_lambda", _refuse_to_run),
+        (LambdaBackend, "put_function_event_invoke_config", _put_event_invoke_config),
+        (Queue, "attributes", property(_queue_attributes)),
+    ):
+        setattr(owner, name, replacement)
+
+
+def _function_of(response: LambdaResponse) -> Any:
+    return response.backend.get_function(unquote(response.path.rstrip("/").split("/")[-2]))
+
+
+def _get_recursion_config(response: LambdaResponse) -> ActionResult:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_GetFunctionRecursionConfig.html"""
+    return ActionResult({"RecursiveLoop": getattr(_function_of(response), "recursive_loop", "Terminate")})
+
+
+def _put_recursion_config(response: LambdaResponse) -> ActionResult:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_PutFunctionRecursionConfig.html"""
+    function = _function_of(response)
+    function.recursive_loop = response.json_body["RecursiveLoop"]
+    return ActionResult({"RecursiveLoop": function.recursive_loop})
+
+
+def _update_stage(response: ApiGatewayV2Response) -> tuple[int, dict[str, str], str]:
+    """https://docs.aws.amazon.com/apigatewayv2/latest/api-reference/apis-apiid-stages-stagename.html"""
+    *_, api_id, _, stage_name = response.path.rstrip("/").split("/")
+    stage = response.apigatewayv2_backend.get_stage(api_id, unquote(stage_name))
+    attributes = {
+        "accessLogSettings": "access_log_settings",
+        "autoDeploy": "auto_deploy",
+        "defaultRouteSettings": "default_route_settings",
+        "description": "description",
+        "routeSettings": "route_settings",
+        "stageVariables": "stage_variables",
+    }
+    for key, value in json.loads(response.body).items():
+        if key in attributes:
+            setattr(stage, attributes[key], value)
+    return 200, {}, json.dumps(stage.to_json())
+
+
+_moto_new_function: Callable[..., None] = LambdaFunction.__init__
+_moto_get_configuration: Callable[..., dict[str, Any]] = LambdaFunction.get_configuration
+_moto_update_configuration: Callable[..., dict[str, Any]] = LambdaFunction.update_configuration
+
+
+def _new_function(function: Any, account_id: str, spec: dict[str, Any], *rest: Any, **options: Any) -> None:
+    _moto_new_function(function, account_id, spec, *rest, **options)
+    function.logging_config = _logging(function.function_name, spec.get("LoggingConfig"))
+
+
+def _get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
+    return {**_moto_get_configuration(function, on_create), "LoggingConfig": function.logging_config}
+
+
+def _update_configuration(function: Any, updates: dict[str, Any]) -> dict[str, Any]:
+    if "LoggingConfig" in updates:
+        function.logging_config = _logging(function.function_name, updates["LoggingConfig"])
+    return _moto_update_configuration(function, updates)
+
+
+def _logging(function_name: str, given: dict[str, Any] | None) -> dict[str, Any]:
+    return {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{function_name}", **(given or {})}
+
+
+def _refuse_to_run(*_: Any, **__: Any) -> tuple[str, bool, str]:
+    message = "This endpoint stores functions and does not run them: start `python -m stack.local up`."
+    return json.dumps({"errorMessage": message}), True, message
+
+
+_moto_put_event_invoke_config: Callable[..., Any] = LambdaBackend.put_function_event_invoke_config
+
+
+def _put_event_invoke_config(backend: Any, function_name: str, config: dict[str, Any]) -> Any:
+    """Moto appends to a list and reads its first entry."""
+    answer = _moto_put_event_invoke_config(backend, function_name, config)
+    del backend.get_function(function_name).event_invoke_config[:-1]
+    return answer
+
+
+_moto_queue_attributes: Any = Queue.attributes
+
+
+def _queue_attributes(queue: Any) -> dict[str, Any]:
+    attributes: dict[str, Any] = _moto_queue_attributes.fget(queue)
+    if "RedrivePolicy" in attributes:
+        attributes["RedrivePolicy"] = json.dumps(queue.redrive_policy, separators=(",", ":"))
+    return attributes

@@ -1,0 +1,68 @@
+"""The program with everything that config can switch on, created in moto by the local cloud's own creators."""
+
+import boto3
+import pytest
+
+from stack.local import program
+from stack.local.aws_endpoint import HANDLER, AwsEndpoint
+from stack.local.resources import Blueprint, creator_of
+from stack.local.resources.registry import Creator
+from stack.local.serving import Server
+from tests.support.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
+
+CONFIG, SECRETS = EVERYTHING
+EVERY_KEY = {**CONFIG, "corsOrigins": "https://shop.example.com", "alarmEmail": "operations@example.com"}
+
+
+@pytest.fixture(scope="module")
+def created() -> dict[str, list[object]]:
+    """The inputs that each kind of resource was created from, in an AWS endpoint that accepted all of them."""
+    seen: dict[str, list[object]] = {}
+
+    def recording(token: str) -> Creator:
+        def create(cloud: Blueprint, logical: str, inputs: dict[str, object]) -> tuple[str, dict[str, object]]:
+            seen.setdefault(token, []).append(inputs)
+            return creator_of(token)(cloud, logical, inputs)
+
+        return create
+
+    server = Server(AwsEndpoint(), handler=HANDLER)
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
+    blueprint = Blueprint(lambda service: boto3.client(service, endpoint_url=server.url, **keys), REGION, ACCOUNT, server.url)
+    config = {f"switchboard:{key}": value for key, value in {**EVERY_KEY, **SECRETS}.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(program, "creator_of", recording)
+        program.run_program(blueprint, config)
+    cors = blueprint.client("s3").get_bucket_cors(
+        Bucket=next(name for name in buckets(blueprint) if name.startswith("imports"))
+    )
+    seen["cors in moto"] = cors["CORSRules"]
+    server.close()
+    return seen
+
+
+def test_every_kind_of_resource_is_created(created: dict[str, list[object]]) -> None:
+    assert created.keys() - {"cors in moto"} == {resource.type for resource in declare(EVERY_KEY, SECRETS, "local").resources}
+
+
+def test_no_creator_gets_a_whole_number_as_a_float_since_aws_refuses_one(created: dict[str, list[object]]) -> None:
+    assert {kind: found for kind, inputs in created.items() if (found := whole_floats(inputs))} == {}
+
+
+def test_browsers_may_cache_the_bucket_s_answer_for_an_hour(created: dict[str, list[object]]) -> None:
+    [rule] = created["cors in moto"]
+
+    assert isinstance(rule, dict)
+    assert rule["MaxAgeSeconds"] == 3600
+
+
+def whole_floats(value: object) -> list[float]:
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in whole_floats(item)]
+    if isinstance(value, list):
+        return [found for item in value for found in whole_floats(item)]
+    return [value] if isinstance(value, float) and value.is_integer() else []
+
+
+def buckets(blueprint: Blueprint) -> list[str]:
+    return [bucket["Name"] for bucket in blueprint.client("s3").list_buckets()["Buckets"]]
