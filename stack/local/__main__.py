@@ -1,4 +1,4 @@
-"""``python -m stack.local up`` and ``python -m stack.local demo``.
+"""``python -m stack.local up``, ``python -m stack.local aws`` and ``python -m stack.local demo``.
 
 The cloud is imported by the commands, after the signal handlers stand: the Pulumi SDK and moto take a second to import, and
 Ctrl-C must end that too without a stack trace.
@@ -54,6 +54,29 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
         signals.wait()
+
+
+@main.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="Port to serve; 0 for any free one."
+)
+def aws(port: int) -> None:
+    """Serve the AWS API alone, empty, for `pulumi up -s local`.
+
+    Print one JSON line when it is ready and run until Ctrl-C. Functions, events and schedules are stored and do nothing.
+    """
+    signals = _Signals("Stopped while starting.")
+    from stack.local import aws_endpoint  # noqa: PLC0415 (see the module's first lines)
+    from stack.local.serving import PortTakenError, Server  # noqa: PLC0415 (see the module's first lines)
+
+    try:
+        server = Server(aws_endpoint.AwsEndpoint(), port, purpose="the AWS API (--port)", handler=aws_endpoint.HANDLER)
+    except PortTakenError as error:
+        raise click.ClickException(str(error)) from error
+    signals.end_the_wait()
+    print(json.dumps({"aws_url": server.url}), flush=True)
+    signals.wait()
+    server.close()
 
 
 @main.command()
