@@ -1,43 +1,31 @@
-"""The health function: whether the way in is up, for anybody; and whether everything works, on a schedule.
+"""The health function: the deep check of everything that the other functions need, on a schedule.
 
-``GET /health`` is public and cheap: it makes no AWS call and tells no secret. An invocation without a request is the deep
-check (lib/health.py). It reports what failed by its result, its log and a metric for each check, and does not fail itself
-for it: Lambda would only try again and say the same, and whoever invoked it would get an error in place of the report.
+No HTTP route leads here: the role may read every secret. The webhooks function answers ``GET /health``.
+
+The check reports what failed by its result, its log and a metric for each check, and does not fail itself for it: Lambda
+would only retry and report the same, and the caller would get an error in place of the report.
 """
 
 import functools
 from typing import Any
 
-import flask
-
-from lib import clock, errors, http, startup, wsgi
+from lib import aws, errors, health, metrics, startup
 from lib.environment import HealthEnvironment
 from lib.log import Logger
 
 _environment = HealthEnvironment.read()
 _logger = Logger("health")
-app = http.make_app("health", _logger)
-
-
-@app.get("/health")
-def health() -> flask.Response:
-    """Answer that the function runs, which version it is, and the time in Phoenix."""
-    return flask.jsonify(
-        status="ok", version=_environment.version, time=clock.phoenix(clock.utc_now()), timezone=clock.TIMEZONE
-    )
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
-    """Answer an HTTP request, or run the deep check: ``{}``, ``{"mode": "deep"}`` or a schedule's own event.
+    """Run the deep check, for ``{}``, ``{"mode": "deep"}`` or a schedule's own event.
 
     Raises:
         InvalidInputError: the event is none of these.
     """
-    if isinstance(event, dict) and wsgi.form_of(event) is not None:
-        return wsgi.respond(app, event, context)
     _logger.start_run(str(context.aws_request_id))
     if not _asks_for_deep_check(event):
-        error = errors.InvalidInputError('the event is neither an HTTP request nor {"mode": "deep"}')
+        error = errors.InvalidInputError('the event is not {"mode": "deep"}')
         _logger.error("event_failed", error)
         raise error
     return _check_deeply()
@@ -50,15 +38,12 @@ def _asks_for_deep_check(event: object) -> bool:
 
 
 def _check_deeply() -> dict[str, Any]:
-    from lib import health as checks  # noqa: PLC0415 - GET /health needs neither AWS clients nor metrics
-    from lib import metrics  # noqa: PLC0415
-
-    report = checks.run_checks(_environment, make_client=_make_client)
+    report = health.run_checks(_environment, make_client=_make_client)
     for check in report.checks:
-        if check.status is checks.Status.FAILED:
+        if check.status is health.Status.FAILED:
             metrics.count("HealthCheckFailed", check=check.name)
             _logger.error("health_check_failed", check=check.name, detail=check.detail, latency_ms=round(check.latency_ms, 1))
-        elif check.status is checks.Status.OK:
+        elif check.status is health.Status.OK:
             metrics.count("HealthCheckPassed", check=check.name)
     metrics.count("HealthReport")
     statuses = {check.name: check.status.value for check in report.checks}
@@ -66,11 +51,6 @@ def _check_deeply() -> dict[str, Any]:
     return report.as_json()
 
 
-@functools.cache
-def _make_client(service: str) -> Any:
-    from lib import aws  # noqa: PLC0415 - see above
-
-    return aws.make_client(service)
-
+_make_client = functools.cache(aws.make_client)
 
 startup.end()

@@ -1,4 +1,5 @@
-"""The webhooks function: what Jira and the Git hosts send, checked, stored, and handed on.
+"""The webhooks function: what Jira and the Git hosts send, checked, stored, and handed on. It also answers ``GET /health``,
+since that is public too, and needs none of the permissions of the deep check (handlers/health.py).
 
 A delivery is acknowledged once it is stored; what may take longer (asking Jira, correlating) is one message on the work
 queue. If the queue is down, a stored delivery is acknowledged all the same, since the next one or the sweep makes the
@@ -58,6 +59,14 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         InvalidInputError: the event is no HTTP request.
     """
     return wsgi.respond(app, event, context)
+
+
+@app.get("/health")
+def health() -> flask.Response:
+    """Answer that the API reaches a function, its version, and the time in Phoenix. Makes no AWS call."""
+    return flask.jsonify(
+        status="ok", version=_environment.version, time=clock.phoenix(clock.utc_now()), timezone=clock.TIMEZONE
+    )
 
 
 @app.post("/webhooks/jira")

@@ -88,7 +88,7 @@ def notification(parts: Parts) -> Function:
         *_reading(secrets.values()),
     ]
     values: dict[str, pulumi.Input[str]] = {
-        "lease_table_name": parts.lease_table.name,
+        "lease_table_arn": parts.lease_table.arn,
         "operations_table_name": parts.operations.name,
         "notify_channels": ",".join(settings.notify_channels),
         "console_url": settings.console_url,
@@ -113,7 +113,10 @@ def notification(parts: Parts) -> Function:
 
 
 def webhooks(parts: Parts) -> Function:
-    """The function that takes Jira's and Git's webhooks. Called by HTTP only, so that no event can get lost on it."""
+    """The function that takes Jira's and Git's webhooks, and answers ``GET /health``.
+
+    Called by HTTP only, so that no event can get lost on it.
+    """
     settings = parts.settings
     secrets = parts.secrets("jira_webhook_secret", "commit_webhook_secret")
     values: dict[str, pulumi.Input[str]] = {
@@ -122,6 +125,7 @@ def webhooks(parts: Parts) -> Function:
         "jira_queue_url": parts.jira_work.url,
         "history_days": str(settings.history_days),
         "jira_projects": ",".join(settings.jira_projects),
+        "version": parts.version,
         **secrets,
     }
     return function.create(
@@ -302,7 +306,7 @@ def health(parts: Parts) -> Function:
     settings = parts.settings
     every_secret = tuple(parts.secret_arns.values())
     values: dict[str, pulumi.Input[str]] = {
-        "lease_table_name": parts.lease_table.name,
+        "lease_table_arn": parts.lease_table.arn,
         "jira_issues_table_name": parts.jira_issues.name,
         "operations_table_name": parts.operations.name,
         "shuttle_table_name": parts.shuttle.name,

@@ -23,7 +23,7 @@ def test_these_are_the_routes() -> None:
         ("POST /drafts", "approvals", Authorization.AWS_IAM),
         ("POST /slack/interactions", "approvals", Authorization.NONE),
         ("ANY /shuttle/{proxy+}", "shuttle", Authorization.AWS_IAM),
-        ("GET /health", "health", Authorization.NONE),
+        ("GET /health", "webhooks", Authorization.NONE),
     ]
 
 

@@ -57,7 +57,8 @@ def _load(seconds: int, progress: Progress) -> http_load.Load:
 
 
 def _measure(entry_points: Sequence[str], invocations: int, progress: Progress) -> list[memory.Memory]:
-    tasks = {name: progress.add_task(name, total=invocations) for name in entry_points}
+    counts = {name: invocations // events.SLOWER.get(name, 1) for name in entry_points}
+    tasks = {name: progress.add_task(name, total=counts[name]) for name in entry_points}
     with AwsStub() as aws, ThreadPoolExecutor(AT_ONCE) as threads:
         for name in entry_points:
             memory.measure(name, FIRST, aws.url, lambda _: None)
@@ -65,7 +66,7 @@ def _measure(entry_points: Sequence[str], invocations: int, progress: Progress) 
             threads.submit(
                 memory.measure,
                 name,
-                invocations,
+                counts[name],
                 aws.url,
                 lambda count, name=name: progress.update(tasks[name], completed=count),
             )

@@ -94,7 +94,6 @@ def _http(name: str, number: int, resource: str) -> Job:
 OTHERS = (
     _http("approvals", 1, "/drafts"),
     _http("shuttle", 1, "/shuttle/shops/{domain}/jobs"),
-    _http("health", 1, "/health"),
     # The frameworks for HTTP alone have nothing for a queue or a schedule.
     _other(
         "jira_worker",

@@ -31,7 +31,6 @@ _FLASK = (
     "comes after them was made lazy or slim (docs/adr/0010)."
 )
 COLD_REASONS = {
-    "health": f"GET /health makes no AWS call: the floor is an empty function, and beside it stands Flask alone. {_FLASK}",
     "reconciliation": (
         "Every run asks Jira, and imports the SDK for it, pycontribs jira with requests: a tenth of a second that the peers, "
         "which ask AWS alone, do not have. Nobody waits for a sweep."
