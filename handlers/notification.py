@@ -38,7 +38,7 @@ def _secrets_manager() -> Any:
 _environment = NotificationEnvironment.read()
 _logger = Logger("notification")
 _dynamodb = aws.make_client("dynamodb")
-_enricher = Enricher(_dynamodb, _environment.lease_table_name, _logger)
+_enricher = Enricher(_dynamodb, _environment.lease_table_arn, _logger)
 _delivery = Delivery(
     make_channels(_environment, _secrets_manager),
     Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE),

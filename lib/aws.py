@@ -101,6 +101,8 @@ def make_client(
             # Both cost every call a twentieth of its time. The service says what a wrong parameter is, too.
             parameter_validation=False,
             user_agent=USER_AGENT,
+            # A table named by its ARN would get a host of its account's own, and a cold start a second TLS handshake.
+            account_id_endpoint_mode="disabled",
             # For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4,
             # and the bucket's own host in its region. An endpoint that is an IP address keeps the bucket in the path.
             **({"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}),

@@ -58,7 +58,7 @@ class Environment:
 class NotificationEnvironment(Environment):
     """handlers/notification.py"""
 
-    lease_table_name: str
+    lease_table_arn: str
     operations_table_name: str
     notify_channels: tuple[str, ...]
     console_url: str = ""
@@ -84,6 +84,7 @@ class WebhooksEnvironment(Environment):
     jira_projects: tuple[str, ...] = ()
     jira_webhook_secret_arn: str = ""
     commit_webhook_secret_arn: str = ""
+    version: str = "unknown"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +155,7 @@ class ShuttleEnvironment(Environment):
 class HealthEnvironment(Environment):
     """handlers/health.py"""
 
-    lease_table_name: str
+    lease_table_arn: str
     jira_issues_table_name: str
     operations_table_name: str
     shuttle_table_name: str

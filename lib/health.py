@@ -139,7 +139,7 @@ def run_checks(
     """
     clients = _Clients(make_client)
     probes: dict[str, _Probe] = {
-        "lease_table": lambda: _check_readable(clients("dynamodb"), environment.lease_table_name, LEASE_TABLE),
+        "lease_table": lambda: _check_readable(clients("dynamodb"), environment.lease_table_arn, LEASE_TABLE),
         "jira_issues_table": lambda: _check_writable(
             clients("dynamodb"), environment.jira_issues_table_name, JIRA_ISSUES, now()
         ),

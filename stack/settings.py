@@ -30,6 +30,18 @@ LOG_RETENTION_DAYS = (
 )
 
 
+_PARTITIONS = {
+    "cn": "aws-cn",
+    "us-gov": "aws-us-gov",
+    "eusc-de": "aws-eusc",
+    "us-iso": "aws-iso",
+    "us-isob": "aws-iso-b",
+    "eu-isoe": "aws-iso-e",
+    "us-isof": "aws-iso-f",
+}
+"""The partition of a region by how the region's name begins; any other is in ``aws``."""
+
+
 class SettingsError(pulumi.RunError):
     """The config is wrong. The text is one sentence that names the key; the CLI prints it without a stack trace."""
 
@@ -142,8 +154,7 @@ class Settings:
                 complaint = rule(item) if item != "" else None
                 if complaint:
                     raise _wrong(key_of(name), complaint)
-        if self.lease_table_key_arn and not self.lease_table_arn:
-            raise _wrong("leaseTableArn", f"is not set, and {NAMESPACE}:leaseTableKeyArn is of no use without it")
+        self._check_lease_table()
         for name in _REQUIRED:
             if not getattr(self, name):
                 raise _wrong(key_of(name), "must not be empty")
@@ -157,13 +168,29 @@ class Settings:
             if channel in self.notify_channels:
                 raise _wrong(key, f"is not set, and the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
 
+    def _check_lease_table(self) -> None:
+        """The account is not checked: another account's table works once that account grants access to it."""
+        regions = {}
+        for name in ("lease_table_arn", "lease_table_key_arn"):
+            if arn := getattr(self, name):
+                _, partition, _, regions[name], *_ = arn.split(":")
+                if partition != _partition_of(regions[name]):
+                    right = _partition_of(regions[name])
+                    raise _wrong(key_of(name), f"names the partition {partition}, and {regions[name]} is in {right}")
+        if self.lease_table_key_arn and not self.lease_table_arn:
+            raise _wrong("leaseTableArn", f"is not set, and {NAMESPACE}:leaseTableKeyArn is of no use without it")
+        if len(set(regions.values())) > 1:
+            key, table = regions["lease_table_key_arn"], regions["lease_table_arn"]
+            raise _wrong("leaseTableKeyArn", f"is of a key in {key}, and the table is in {table}: the two must be one")
+
     def _refuse_other_region(self, region: str) -> None:
-        """A function reaches the tables of its own region only, and a table's key is in the table's region."""
-        for name, thing in (("lease_table_arn", "table"), ("lease_table_key_arn", "key")):
-            arn = getattr(self, name)
-            own = arn.split(":")[3] if arn else region
-            if region and own != region:
-                raise _wrong(key_of(name), f"is of a {thing} in {own}, and this stack is in {region}: the two must be one")
+        """A function reads tables of its own region only, whichever account they are in."""
+        own = self.lease_table_arn.split(":")[3] if self.lease_table_arn else region
+        if region and own != region:
+            raise _wrong(
+                "leaseTableArn",
+                f"is of a table in {own}, and this stack is in {region}: deploy to {own}, or name a replica of the table here",
+            )
 
 
 def key_of(field: str) -> str:
@@ -271,14 +298,25 @@ def _origin(value: str) -> str | None:
     return None
 
 
+def _table_arn(value: str) -> str | None:
+    if re.search(r":table/[^/]+/", value):
+        return "is the ARN of an index, a stream or a backup: give the table's own, which ends with the table's name"
+    return _matches(
+        r"arn:aws[a-z-]*:dynamodb:[a-z]{2}[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}",
+        "the ARN of a DynamoDB table, like arn:aws:dynamodb:us-west-2:123456789012:table/LeaseTable",
+    )(value)
+
+
+def _partition_of(region: str) -> str:
+    """https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html"""
+    return _PARTITIONS.get(region.rsplit("-", 2)[0], "aws")
+
+
 # An address is not shown back: error texts hold nothing personal.
 _email = _matches(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address")
 
 _RULES: dict[str, Callable[[Any], str | None]] = {
-    "lease_table_arn": _matches(
-        r"arn:aws[a-z-]*:dynamodb:[a-z]{2}[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}",
-        "the ARN of a DynamoDB table, like arn:aws:dynamodb:us-west-2:123456789012:table/LeaseTable",
-    ),
+    "lease_table_arn": _table_arn,
     "lease_table_key_arn": _matches(
         r"arn:aws[a-z-]*:kms:[a-z]{2}[a-z0-9-]+:\d{12}:key/(mrk-[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})",
         "the ARN of a KMS key (not of an alias), like arn:aws:kms:us-west-2:123456789012:key/<its UUID>",

@@ -80,7 +80,7 @@ class Enricher:
 
     Args:
         client: a DynamoDB client of ``lib.aws.make_client``.
-        table_name: LeaseTable.
+        table: LeaseTable's name or ARN. A table of another account is found by its ARN only.
         logger: of the function that it runs in.
         breaker: before the table; one of its own unless given.
         monotonic: tells the time for latency and deadline.
@@ -90,7 +90,7 @@ class Enricher:
     def __init__(
         self,
         client: Any,
-        table_name: str,
+        table: str,
         logger: log.Logger,
         *,
         breaker: Breaker | None = None,
@@ -98,7 +98,7 @@ class Enricher:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._table_name = table_name
+        self._table = table
         self._logger = logger
         self._breaker = breaker or Breaker(monotonic)
         self._monotonic = monotonic
@@ -124,7 +124,7 @@ class Enricher:
     def _get_item(self, key: LeaseKey) -> Call:
         def get_item() -> dict[str, Any] | None:
             answer = self._client.get_item(
-                TableName=self._table_name,
+                TableName=self._table,
                 Key={"userEmail": {"S": key.user_email}, "uuid": {"S": key.uuid}},
                 ConsistentRead=True,
             )

@@ -17,7 +17,7 @@ from tests.support.functions import load
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
 OPERATIONS = {(path, method): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()}
 VARIABLES = {
-    "LEASE_TABLE_NAME": "leases",
+    "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
     "JIRA_ISSUES_TABLE_NAME": "issues",
     "OPERATIONS_TABLE_NAME": "operations",
     "SHUTTLE_TABLE_NAME": "shuttle",

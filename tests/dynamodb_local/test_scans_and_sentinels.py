@@ -24,7 +24,7 @@ def test_the_health_check_finds_the_four_tables_well_and_leaves_nothing_in_them(
             stack.enter_context(a_table(engine, layout)) for layout in (LEASE_TABLE, JIRA_ISSUES, JIRA_OPERATIONS, SHUTTLE)
         )
         environment = HealthEnvironment(
-            lease_table_name=leases,
+            lease_table_arn=engine.describe_table(TableName=leases)["Table"]["TableArn"],
             jira_issues_table_name=issues,
             operations_table_name=operations,
             shuttle_table_name=shops,

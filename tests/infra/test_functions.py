@@ -119,7 +119,7 @@ def test_the_notification_function_knows_tables_and_topic_by_the_outputs_of_the_
     environment = NotificationEnvironment.read(variables_of(graph, "notification"))
 
     assert environment == NotificationEnvironment(
-        lease_table_name=lease_table["name"],
+        lease_table_arn=lease_table["arn"],
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         notify_channels=("sns",),
         notification_topic_arn=graph.arn("aws:sns/topic:Topic", "notifications"),
@@ -178,6 +178,7 @@ def test_the_webhooks_function_knows_table_bucket_queue_projects_and_the_secrets
         jira_projects=("TES", "OPS"),
         jira_webhook_secret_arn=graph.arn(SECRET, "jira-webhook-secret"),
         commit_webhook_secret_arn=graph.arn(SECRET, "commit-webhook-secret"),
+        version=package.version(),
     )
 
 
@@ -221,7 +222,7 @@ def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
 
     assert sorted(environment.secret_arns) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))
     assert environment == HealthEnvironment(
-        lease_table_name=graph.one(TABLE, "LeaseTable").outputs["name"],
+        lease_table_arn=graph.arn(TABLE, "LeaseTable"),
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         shuttle_table_name=graph.one(TABLE, "Shuttle").outputs["name"],

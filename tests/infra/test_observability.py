@@ -213,7 +213,7 @@ def test_the_health_checks_that_are_watched_are_those_that_are_done() -> None:
         raise AssertionError(service)
 
     environment = HealthEnvironment(
-        lease_table_name="leases",
+        lease_table_arn="leases",
         jira_issues_table_name="issues",
         operations_table_name="operations",
         shuttle_table_name="shuttle",

@@ -71,7 +71,7 @@ def test_the_reconciliation_function_understands_its_schedules() -> None:
 
 def test_the_health_function_takes_its_schedule_for_a_deep_check(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {
-        "LEASE_TABLE_NAME": "leases",
+        "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
         "JIRA_ISSUES_TABLE_NAME": "issues",
         "OPERATIONS_TABLE_NAME": "operations",
         "SHUTTLE_TABLE_NAME": "shops",

@@ -16,6 +16,10 @@ WRONG_VALUES = [
     ("leaseTableArn", "LeaseTable", "must be the ARN of a DynamoDB table"),
     ("leaseTableArn", "arn:aws:s3:us-west-2:123456789012:table/LeaseTable", "must be the ARN of a DynamoDB table"),
     ("leaseTableArn", "arn:aws:dynamodb:us-west-2:1234:table/LeaseTable", "must be the ARN of a DynamoDB table"),
+    ("leaseTableArn", "arn:aws:dynamodb:us-west-2:123456789012:table/Leases/index/ByUser", "is the ARN of an index"),
+    ("leaseTableArn", "arn:aws:dynamodb:us-west-2:123456789012:table/Leases/stream/2026-01-01", "a stream or a backup"),
+    ("leaseTableArn", "arn:aws:dynamodb:us-gov-west-1:123456789012:table/Leases", "us-gov-west-1 is in aws-us-gov"),
+    ("leaseTableArn", "arn:aws-cn:dynamodb:us-west-2:123456789012:table/Leases", "us-west-2 is in aws"),
     ("leaseTableKeyArn", "alias/leases", "must be the ARN of a KMS key"),
     ("leaseTableKeyArn", "arn:aws:kms:us-west-2:123456789012:alias/leases", "must be the ARN of a KMS key (not of an alias)"),
     ("leaseTableKeyArn", "arn:aws:dynamodb:us-west-2:123456789012:table/Leases", "must be the ARN of a KMS key"),
@@ -217,7 +221,7 @@ def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_REGION", "us-west-2")
 
     with pytest.raises(
-        SettingsError, match=r"^switchboard:leaseTableArn is of a table in eu-west-2, and this stack is in us-west-2"
+        SettingsError, match=r"^switchboard:leaseTableArn is of a table in eu-west-2, and this stack is in us-west-2: deploy to"
     ):
         declare({"leaseTableArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/Leases"})
 
@@ -225,10 +229,19 @@ def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.M
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
 
 
-@pytest.mark.parametrize("key", [KEY, "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d"])
-def test_the_key_of_the_lease_table_may_be_of_one_region_or_of_several(key: str) -> None:
-    table = "arn:aws:dynamodb:us-west-2:123456789012:table/Leases"
-
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ("arn:aws:dynamodb:us-west-2:123456789012:table/Leases", KEY),
+        ("arn:aws:dynamodb:us-west-2:210987654321:table/Leases", KEY.replace("123456789012", "210987654321")),
+        (
+            "arn:aws-us-gov:dynamodb:us-gov-west-1:123456789012:table/Leases",
+            "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/mrk-1a2b3c4d1a2b3c4d1a2b3c4d1a2b3c4d",
+        ),
+    ],
+    ids=["own account", "another account", "another partition, a key of several regions"],
+)
+def test_the_lease_table_and_its_key_may_be_of_any_account_and_partition(table: str, key: str) -> None:
     assert Settings.from_mapping({"leaseTableArn": table, "leaseTableKeyArn": key}, {}).lease_table_key_arn == key
 
 
@@ -237,11 +250,10 @@ def test_a_key_of_a_lease_table_that_is_not_named_is_refused_since_nothing_would
         Settings.from_mapping({"leaseTableKeyArn": KEY}, {})
 
 
-def test_a_key_of_another_region_stops_the_program_since_dynamodb_takes_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_REGION", "us-west-2")
+def test_a_key_of_another_region_than_the_table_is_refused() -> None:
     table = "arn:aws:dynamodb:us-west-2:123456789012:table/Leases"
 
     with pytest.raises(
-        SettingsError, match=r"^switchboard:leaseTableKeyArn is of a key in eu-west-2, and this stack is in us-"
+        SettingsError, match=r"^switchboard:leaseTableKeyArn is of a key in eu-west-2, and the table is in us-west-2"
     ):
-        declare({"leaseTableArn": table, "leaseTableKeyArn": KEY.replace("us-west-2", "eu-west-2")})
+        Settings.from_mapping({"leaseTableArn": table, "leaseTableKeyArn": KEY.replace("us-west-2", "eu-west-2")}, {})

@@ -119,5 +119,13 @@ def test_the_lease_systems_own_table_is_used_and_none_created_if_its_arn_is_give
     assert {table.name for table in graph.all(TABLE)} == {"JiraIssues", "JiraOperations", "Shuttle"}
     assert graph.outputs["lease_table_name"] == "SandboxLeases"
     assert graph.outputs["lease_table_arn"] == EXISTING
-    variables = graph.one("aws:lambda/function:Function", "notification").inputs["environment"]["variables"]
-    assert variables["LEASE_TABLE_NAME"] == "SandboxLeases"
+
+
+@pytest.mark.parametrize("entry_point", ["notification", "health"])
+@pytest.mark.parametrize("existing", [EXISTING, None])
+def test_the_readers_of_leases_know_the_table_by_its_arn(entry_point: str, existing: str | None) -> None:
+    graph = declare({"leaseTableArn": existing} if existing else {})
+
+    variables = graph.one("aws:lambda/function:Function", entry_point).inputs["environment"]["variables"]
+    assert variables["LEASE_TABLE_ARN"] == (existing or graph.arn(TABLE, "LeaseTable"))
+    assert "LEASE_TABLE_NAME" not in variables

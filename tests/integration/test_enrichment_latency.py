@@ -1,6 +1,6 @@
 """A requirement, and so the one timed test: the p99 of the enrichment query is under 200 ms.
 
-It runs against the local cloud's DynamoDB over HTTP. With ``LEASE_TABLE_NAME`` set, and region and credentials as the AWS
+It runs against the local cloud's DynamoDB over HTTP. With ``LEASE_TABLE_ARN`` set, and region and credentials as the AWS
 SDKs take them, it runs against that table instead, reading only; ``LEASE_USER_EMAIL`` and ``LEASE_UUID`` may name a lease
 that is there.
 """
@@ -25,7 +25,7 @@ BOUND_MS = 200.0
 @pytest.fixture
 def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tuple[str, str, str]:
     """The table's name, and the key of a lease; the environment leads to it."""
-    name = os.environ.get("LEASE_TABLE_NAME")
+    name = os.environ.get("LEASE_TABLE_ARN")
     if name:
         return name, os.environ.get("LEASE_USER_EMAIL", "nobody@example.com"), os.environ.get("LEASE_UUID", str(uuid.uuid4()))
     cloud: Cloud = request.getfixturevalue("cloud")
@@ -39,7 +39,7 @@ def table(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> tu
         monkeypatch.setenv(variable, value)
     lease = {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4()), "status": "Active", "awsAccountId": "999988887777"}
     cloud.put_lease(lease)
-    return cloud.outputs["lease_table_name"], lease["userEmail"], lease["uuid"]
+    return cloud.outputs["lease_table_arn"], lease["userEmail"], lease["uuid"]
 
 
 def percentile(ordered: list[float], share: float) -> float:
@@ -56,7 +56,7 @@ def test_the_p99_of_a_thousand_enrichments_is_under_200_ms(
     enrichments = [enricher.enrich(event) for _ in range(RUNS)]
 
     capfd.readouterr()
-    possible = {Status.ENRICHED, Status.NOT_FOUND} if os.environ.get("LEASE_TABLE_NAME") else {Status.ENRICHED}
+    possible = {Status.ENRICHED, Status.NOT_FOUND} if os.environ.get("LEASE_TABLE_ARN") else {Status.ENRICHED}
     assert {enrichment.status for enrichment in enrichments} <= possible
     latencies = sorted(enrichment.latency_ms for enrichment in enrichments if enrichment.latency_ms is not None)
     assert len(latencies) == RUNS

@@ -61,7 +61,7 @@ print(json.dumps({"failed": failed, "of_runtime": sorted({name.partition(".")[0]
 """
 
 VARIABLES = {
-    "LEASE_TABLE_NAME": "leases",
+    "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
     "JIRA_ISSUES_TABLE_NAME": "issues",
     "OPERATIONS_TABLE_NAME": "operations",
     "SHUTTLE_TABLE_NAME": "shuttle",

@@ -10,9 +10,10 @@ from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
 from tests.support import jira_bodies
 from tests.support.fault_runs import Run, Tried, http
-from tests.support.fault_world import BUCKET, ISSUES, LEASES, OPERATIONS, SECRET, Message, World, body_of
+from tests.support.fault_world import BUCKET, ISSUES, OPERATIONS, SECRET, Message, World, body_of
 from tests.support.http_events import signature
 from tests.support.lambda_context import LambdaContext
+from tests.support.moto_inside import LEASES
 
 
 class LeaseEvent(Run):

@@ -39,7 +39,16 @@ from tests.support.fault_proxy import FaultProxy, aws_name, fault_proxy, path_na
 from tests.support.functions import load
 from tests.support.lambda_context import LambdaContext
 from tests.support.moto_cloud import moto_server
-from tests.support.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_secret, create_tables
+from tests.support.moto_inside import (
+    BUCKET,
+    ISSUES,
+    LEASES_ARN,
+    OPERATIONS,
+    SHOPS,
+    create_bucket,
+    create_secret,
+    create_tables,
+)
 from tests.support.standins import served
 
 HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
@@ -237,7 +246,7 @@ def _variables(jira_url: str, slack_url: str) -> dict[str, str]:
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
     webhook, token = create_secret("webhook", SECRET), create_secret("jira-api-token", TOKEN)
     return {
-        "LEASE_TABLE_NAME": LEASES,
+        "LEASE_TABLE_ARN": LEASES_ARN,
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
         "SHUTTLE_TABLE_NAME": SHOPS,

@@ -31,7 +31,7 @@ class MotoCloud:
     """Tables, a topic with a queue behind it, and a secret, as the stack makes them."""
 
     url: str
-    lease_table_name: str
+    lease_table_arn: str
     operations_table_name: str
     topic_arn: str
     queue_url: str
@@ -43,7 +43,7 @@ class MotoCloud:
 
     def put_lease(self, item: dict[str, Any]) -> None:
         """Put a record into LeaseTable."""
-        self.client("dynamodb").put_item(TableName=self.lease_table_name, Item=item)
+        self.client("dynamodb").put_item(TableName=self.lease_table_arn, Item=item)
 
     def published(self) -> list[dict[str, Any]]:
         """The structured messages published on the topic since last asked."""
@@ -64,7 +64,7 @@ class MotoCloud:
     def variables(self, **changes: str) -> dict[str, str]:
         """The environment of the notification function, with SNS as its channel."""
         return {
-            "LEASE_TABLE_NAME": self.lease_table_name,
+            "LEASE_TABLE_ARN": self.lease_table_arn,
             "OPERATIONS_TABLE_NAME": self.operations_table_name,
             "NOTIFY_CHANNELS": "sns",
             "NOTIFICATION_TOPIC_ARN": self.topic_arn,
@@ -89,7 +89,7 @@ def fresh_cloud(url: str, webhook_secret: str) -> MotoCloud:
     secret = _client(url, "secretsmanager").create_secret(Name="event-webhook", SecretString=webhook_secret)
     return MotoCloud(
         url=url,
-        lease_table_name=leases["TableName"],
+        lease_table_arn=leases["TableArn"],
         operations_table_name=operations["TableName"],
         topic_arn=topic_arn,
         queue_url=queue_url,

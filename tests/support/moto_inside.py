@@ -17,6 +17,7 @@ from tests.support.aws_environment import REGION, set_all
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
 SHOPS = "shuttle-5e6d"
+LEASES_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/{LEASES}"
 
 
 @contextmanager

@@ -39,6 +39,21 @@ def test_a_client_that_reads_longer_says_so() -> None:
     assert aws.make_client("s3", read_timeout_seconds=5).meta.config.read_timeout == 5
 
 
+@pytest.mark.parametrize("table", ["leases", "arn:aws:dynamodb:us-west-2:210987654321:table/leases"])
+def test_a_table_is_reached_at_the_regional_host_by_name_and_by_arn(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
+    """A host of its own for the lease table's account would cost a cold start a second TLS handshake."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    client = aws.make_client("dynamodb")
+
+    def stop(request: Any, **_: Any) -> None:
+        raise InterruptedError(request.url)
+
+    client.meta.events.register("before-send.dynamodb", stop)
+    with pytest.raises(InterruptedError, match=r"^https://dynamodb\.us-west-2\.amazonaws\.com/$"):
+        client.get_item(**{**GET, "TableName": table})
+
+
 def test_half_of_an_answer_is_a_broken_connection_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_off(b'{"Item": {"userEmail": {"S": "a"}}}') as url:
         point_at(monkeypatch, url)

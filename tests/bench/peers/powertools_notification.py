@@ -19,7 +19,7 @@ config = IdempotencyConfig(event_key_jmespath="id", expires_after_seconds=3600)
 
 def enrich(event: dict) -> dict:
     """Read the lease, and say so."""
-    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_NAME"], event)
+    lease = work.lease_of(dynamodb, os.environ["LEASE_TABLE_ARN"], event)
     metrics.add_metric(name="EnrichmentSuccess", unit=MetricUnit.Count, value=1)
     logger.info("lease_read", lease_status=lease.get("status"))
     return lease

@@ -95,7 +95,7 @@ def lease_of(client, table: str, event: dict) -> dict:
 
 def enrich(client, event: dict, log) -> dict:
     """Read the lease, and say so."""
-    lease = lease_of(client, os.environ["LEASE_TABLE_NAME"], event)
+    lease = lease_of(client, os.environ["LEASE_TABLE_ARN"], event)
     log("lease_read %s", lease.get("status"))
     return lease
 

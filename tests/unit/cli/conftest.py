@@ -10,13 +10,13 @@ from click.testing import CliRunner, Result
 from handlers.cli import cli
 from lib import aws
 from tests.support.lambda_service import LambdaService, lambda_service
-from tests.support.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_tables, moto_inside
+from tests.support.moto_inside import BUCKET, ISSUES, LEASES_ARN, OPERATIONS, SHOPS, create_bucket, create_tables, moto_inside
 
 Run = Callable[..., Result]
 
 VARIABLES = {
     "health": {
-        "LEASE_TABLE_NAME": LEASES,
+        "LEASE_TABLE_ARN": LEASES_ARN,
         "JIRA_ISSUES_TABLE_NAME": ISSUES,
         "OPERATIONS_TABLE_NAME": OPERATIONS,
         "SHUTTLE_TABLE_NAME": SHOPS,

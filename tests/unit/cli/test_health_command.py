@@ -64,7 +64,7 @@ def test_a_function_of_another_version_is_told(run: Run, deployed: None, functio
     result = run("health")
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: the environment variable LEASE_TABLE_NAME is not set\n"
+    assert result.stderr == "Error: the environment variable LEASE_TABLE_ARN is not set\n"
 
 
 def test_a_deployment_that_names_no_function_is_told(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,7 +59,7 @@ def test_without_a_usable_key_the_notification_still_goes_out(
 def test_with_the_table_gone_the_notification_still_goes_out(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud
 ) -> None:
-    answer = load_notification(LEASE_TABLE_NAME="gone").lambda_handler(lease_event(), LambdaContext())
+    answer = load_notification(LEASE_TABLE_ARN=f"{cloud.lease_table_arn}-gone").lambda_handler(lease_event(), LambdaContext())
 
     assert answer["enrichment"] == {"status": "failed", "reason": "no_table"}
     assert len(cloud.published()) == 1

@@ -17,7 +17,7 @@ from tests.support.secrets import SecretsManager, Stopwatch
 
 def environment(*channels: str, **fields: str) -> NotificationEnvironment:
     return NotificationEnvironment(
-        lease_table_name="leases", operations_table_name="operations", notify_channels=channels, **fields
+        lease_table_arn="leases", operations_table_name="operations", notify_channels=channels, **fields
     )
 
 
@@ -103,7 +103,7 @@ def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -
         "import sys\n"
         "from lib.notify.channels import make_channels\n"
         "from lib.environment import NotificationEnvironment\n"
-        "make_channels(NotificationEnvironment(lease_table_name='l', operations_table_name='o',"
+        "make_channels(NotificationEnvironment(lease_table_arn='l', operations_table_name='o',"
         f" notify_channels=({channel!r},)), lambda: None)\n"
         f"print(*sorted({heavy!r} & sys.modules.keys()))\n"
     )
