@@ -17,11 +17,11 @@ def pytest_configure(config: pytest.Config) -> None:
     # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
     # fixtures of the whole session.
     config.pluginmanager.register(grant_plugin, "grants")
-    if THOROUGH:
-        from hypothesis import settings
+    from hypothesis import settings
 
-        settings.register_profile("thorough", max_examples=examples(settings.default.max_examples))
-        settings.load_profile("thorough")  # for properties that ask for no number of their own
+    # How long an example takes says how busy the machine is. For properties that ask for no number of examples of their own.
+    settings.register_profile("switchboard", max_examples=examples(settings.default.max_examples), deadline=None)
+    settings.load_profile("switchboard")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
