@@ -31,6 +31,11 @@ def test_a_fault_is_played_as_often_as_it_says_and_then_no_more(standin: Served[
     assert [post(standin).status_code for _ in range(3)] == [503, 503, 200]
 
 
+def test_a_fault_can_let_requests_pass_before_it_begins(standin: Served[Slack]) -> None:
+    inject(standin, {"path": HOOK, "status": 503, "skip": 2, "times": 2})
+    assert [post(standin).status_code for _ in range(5)] == [200, 200, 503, 503, 200]
+
+
 def test_faults_are_played_in_order(standin: Served[Slack]) -> None:
     inject(standin, {"path": HOOK, "status": 500}, {"path": "/services/*", "status": 429, "headers": {"Retry-After": "7"}})
     first, second, third = post(standin), post(standin), post(standin)

@@ -179,3 +179,22 @@ def test_webhooks_are_signed_and_sent_again_after_a_5xx(site):
     assert isinstance(delivery, Delivery)
     assert delivery.fields.status == "Done"
     assert json.loads(body)["webhookEvent"] == "jira:issue_updated"
+
+
+def test_an_expired_token_is_answered_as_an_anonymous_caller(http_client):
+    http_client.post("/_standin/settings", json={"restricted": ["OPS-2", "OPS-3"]})
+    http_client.post("/_standin/faults", json={"path": "*", "error": "anonymous", "skip": 1, "times": 99})
+    assert len(keys(search(http_client, "project = OPS", fields="summary"))) == 5
+
+    answers = {
+        "listing": search(http_client, "project = OPS", fields="summary"),
+        "project": http_client.get("/rest/api/3/project/OPS", headers=AUTH),
+        "restricted": http_client.get("/rest/api/3/issue/OPS-2", headers=AUTH),
+        "account": http_client.get("/rest/api/3/myself", headers=AUTH),
+        "creation": http_client.post("/rest/api/3/issue", json={}, headers=AUTH),
+    }
+
+    assert keys(answers["listing"]) == ["OPS-1", "OPS-4", "OPS-5"]
+    statuses = {name: answer.status_code for name, answer in answers.items()}
+    assert statuses == {"listing": 200, "project": 200, "restricted": 404, "account": 401, "creation": 401}
+    assert {answer.headers["X-Seraph-LoginReason"] for answer in answers.values()} == {"AUTHENTICATED_FAILED"}

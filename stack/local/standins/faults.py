@@ -26,6 +26,7 @@ class Fault:
         path: the path, or a pattern of it with ``*``.
         method: the HTTP method; empty for any.
         times: how many requests it befalls.
+        skip: how many matching requests pass before it begins.
         hang: seconds to wait first; 0 for none. A reset of the stand-in ends the wait.
         status: answer with this HTTP status, ``headers`` and ``body``.
         headers: of the answer with ``status``.
@@ -38,6 +39,7 @@ class Fault:
     path: str
     method: str = ""
     times: int = 1
+    skip: int = 0
     hang: float = 0
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
@@ -60,6 +62,7 @@ class Fault:
             "path": (str,),
             "method": (str,),
             "times": (int,),
+            "skip": (int,),
             "hang": (int, float),
             "status": (int,),
             "headers": (dict,),
@@ -76,18 +79,27 @@ class Fault:
         return cls(**value)
 
 
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """A fault that is still to be played ``times`` times, after ``skip`` requests."""
+
+    fault: Fault
+    skip: int
+    times: int
+
+
 class Faults:
     """The faults still to be played, first come, first served."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._waiting: list[tuple[Fault, int]] = []
+        self._waiting: list[_Waiting] = []
         self._released = threading.Event()
 
     def add(self, fault: Fault) -> None:
         """Play ``fault`` on the next requests that it matches."""
         with self._lock:
-            self._waiting.append((fault, fault.times))
+            self._waiting.append(_Waiting(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
         """Forget all faults and let hanging requests go on."""
@@ -99,10 +111,17 @@ class Faults:
     def take(self, request: Request) -> Fault | None:
         """The fault of this request, if there is one; it is used up once."""
         with self._lock:
-            for index, (fault, left) in enumerate(self._waiting):
-                if fnmatchcase(request.path, fault.path) and fault.method in {"", request.method}:
-                    self._waiting[index : index + 1] = [(fault, left - 1)] if left > 1 else []
-                    return fault
+            for waiting in self._waiting:
+                fault = waiting.fault
+                if not fnmatchcase(request.path, fault.path) or fault.method not in {"", request.method}:
+                    continue
+                if waiting.skip:
+                    waiting.skip -= 1
+                    continue
+                waiting.times -= 1
+                if waiting.times < 1:
+                    self._waiting.remove(waiting)
+                return fault
         return None
 
     def wait(self, fault: Fault) -> None:

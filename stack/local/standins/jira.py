@@ -8,12 +8,17 @@ there; workflows, screens and permissions are not. Of its own, under ``/_standin
 ``POST issues``                     ``{project, summary, …fields}``: create one, as a user would
 ``PATCH issues/<key>``              fields to change; ``{"project": …}`` moves it
 ``DELETE issues/<key>``             delete it
-``POST settings``                   ``{lag_seconds, hidden, webhook_url, webhook_secret}``, those that are given
+``POST settings``                   ``{lag_seconds, hidden, restricted, webhook_url, webhook_secret}``, those that are given
 ``GET requests``                    what arrived: method, path, query, body
 ``GET webhooks``                    what was sent: identifier, event, body, the status of the answer (0: none)
 ==================================  =====================================================================
 
-Errors by name, for faults: ``rate_limited`` (429 with Retry-After), ``half_page`` (half of the answer), ``expired_token``.
+Errors by name, for faults: ``rate_limited`` (429 with Retry-After), ``half_page`` (half of the answer), ``expired_token``
+(401), and ``anonymous``: Jira Cloud's answer to an expired token where anonymous callers are allowed. Searches and issues
+lack what is ``restricted`` (keys of issues or projects), ``myself`` and writes are 401, and each answer has the header
+``X-Seraph-LoginReason: AUTHENTICATED_FAILED``. To let a token expire after 5 requests::
+
+    {"path": "*", "error": "anonymous", "skip": 5, "times": 1000000}
 """
 
 import base64
@@ -60,7 +65,7 @@ class Jira(StandIn):
             if not request.path.startswith(API):
                 return _errors(404, "No such path.")
             if request.path != f"{API}serverInfo" and not self._knows(request):
-                return Response("Client must be authenticated to access this resource.", 401, content_type="text/plain")
+                return _unauthenticated()
             try:
                 return self._route(request, request.path.removeprefix(API).split("/"))
             except _BadRequestError as error:
@@ -73,9 +78,24 @@ class Jira(StandIn):
         if name == "rate_limited":
             return as_json({"errorMessages": ["Rate limit exceeded."]}, 429, {"Retry-After": "1"})
         if name == "expired_token":
-            return Response("Client must be authenticated to access this resource.", 401, content_type="text/plain")
+            return _unauthenticated()
+        if name == "anonymous":
+            return self._answer_anonymously(request)
         whole = self.answer(request).get_data()
         return Response(whole[: len(whole) // 2], content_type="application/json; charset=utf-8")
+
+    def _answer_anonymously(self, request: Request) -> Response:
+        with self.lock:
+            hidden = self.site.hidden
+            self.site.hidden = hidden | self.site.restricted
+            try:
+                path = request.path.removeprefix(API)
+                is_public = path != "myself" and (request.method == "GET" or path == "search/jql")
+                response = self.answer(request) if is_public else _unauthenticated()
+            finally:
+                self.site.hidden = hidden
+        response.headers["X-Seraph-LoginReason"] = "AUTHENTICATED_FAILED"
+        return response
 
     def control(self, request: Request, name: str) -> Response | None:
         """The controls of the table above."""
@@ -153,6 +173,7 @@ class Jira(StandIn):
         *,
         lag_seconds: float | None = None,
         hidden: list[str] | None = None,
+        restricted: list[str] | None = None,
         webhook_url: str | None = None,
         webhook_secret: str | None = None,
     ) -> None:
@@ -160,6 +181,8 @@ class Jira(StandIn):
             self.site.lag = timedelta(seconds=lag_seconds)
         if hidden is not None:
             self.site.hidden = set(hidden)
+        if restricted is not None:
+            self.site.restricted = set(restricted)
         if webhook_url is not None:
             self.webhooks.url = webhook_url
         if webhook_secret is not None:
@@ -270,6 +293,10 @@ class Jira(StandIn):
         if name not in properties:
             return _errors(404, f"The property with key '{name}' does not exist.")
         return as_json({"key": name, "value": properties[name]})
+
+
+def _unauthenticated() -> Response:
+    return Response("Client must be authenticated to access this resource.", 401, content_type="text/plain")
 
 
 class _BadRequestError(Exception):

@@ -73,11 +73,13 @@ class Site:
         now: the clock.
         lag: how long search takes to see a change.
         hidden: keys of issues, and keys of projects, that the account may not see.
+        restricted: keys of those that only an account may see, and not an anonymous caller.
     """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     lag: timedelta = timedelta(0)
     hidden: set[str] = field(default_factory=set)
+    restricted: set[str] = field(default_factory=set)
     by_id: dict[int, Issue] = field(default_factory=dict)
     ids: dict[tuple[str, int], int] = field(default_factory=dict)
     former: dict[tuple[str, int], int] = field(default_factory=dict)
