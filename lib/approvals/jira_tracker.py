@@ -1,6 +1,6 @@
 """Jira as an :class:`lib.approvals.tracker.IssueTracker`, on the client of lib/jira/client.py.
 
-The client is given, not imported: this module needs two of its calls and one of its promises, that a create is sent once.
+The client is given, not imported: this module needs a few of its calls and one of its promises, that a create is sent once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,22 +10,17 @@ from lib import errors
 from lib.approvals.tracker import PROPERTY_KEY, FoundIssue, Marker
 
 
-class SearchPage(Protocol):
-    """One page of a search."""
-
-    @property
-    def issues(self) -> Sequence[Mapping[str, Any]]:
-        """The issues, as Jira's REST API returns them."""
-
-
 class JiraCalls(Protocol):
     """What is needed of Jira's client."""
 
     def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
         """Create an issue, sending the request once; its key."""
 
-    def search(self, jql: str, *, fields: Sequence[str]) -> SearchPage:
-        """The first page of a search."""
+    def search_all(self, jql: str, *, fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """All issues of a search, each with its ``key``."""
+
+    def check_credentials(self) -> None:
+        """Raise AccessDeniedError if Jira does not accept the token."""
 
     def property_of(self, key_or_id: str, name: str) -> Any:
         """The value of an issue's property; None if it has none."""
@@ -64,12 +59,15 @@ class JiraTracker:
         """The issues that bear the marker's label, as far as Jira's search knows by now.
 
         Raises:
-            SwitchboardError: the search failed.
+            SwitchboardError: the search failed, or it found nothing and Jira does not accept the credentials: an issue may
+                be there all the same.
         """
         # The label is ours, of letters, digits and a hyphen: nothing in it needs quoting. It finds the issue in whatever
         # project somebody has moved it to.
-        page = self._client.search(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
-        keys = [str(issue["key"]) for issue in page.issues]
+        found = self._client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
+        keys = [str(issue["key"]) for issue in found]
+        if not keys:
+            self._client.check_credentials()  # "there is none" leads to a second request to create
         return [FoundIssue(key, has_property=self._bears(key, marker)) for key in keys]
 
     def _bears(self, key: str, marker: Marker) -> bool:

@@ -3,13 +3,15 @@
 On pycontribs ``jira``, whose own retries are off: it would send a create twice. Reads are tried up to five times, with
 exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Imported by the worker, the sweep and
 the command line only: the SDK's import is a tenth of a second.
+
+Jira answers a wrong or expired token as it answers an anonymous caller, with 200 or 404, where anonymous callers are
+allowed. The header ``X-Seraph-LoginReason`` tells: an answer that has it is an AccessDeniedError, whatever its status.
 Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 """
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -19,6 +21,7 @@ from jira import JIRA, JIRAError
 
 from lib import clock, errors
 from lib.jira.deliveries import REST_FIELDS
+from lib.jira.paging import Page, issues_of, read_pages
 
 MAX_PAGE = 100
 """Issues a page, at most, if fields are asked for."""
@@ -31,6 +34,8 @@ _CONNECT_TIMEOUT_SECONDS = 3.0
 _READ_TIMEOUT_SECONDS = 20.0
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 30.0
+_LOGIN_HEADER = "X-Seraph-LoginReason"
+_REFUSED_LOGINS = frozenset({"AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED"})
 
 Result = TypeVar("Result")
 Json = dict[str, Any]
@@ -44,12 +49,12 @@ class RateLimitedError(errors.ThrottledError):
         self.retry_after_seconds = retry_after_seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """One page of a search. ``next_token`` is None on the last one."""
+class RefusedLoginError(errors.AccessDeniedError):
+    """Jira did not accept the credentials and answered as it answers an anonymous caller. ``status`` is of that answer."""
 
-    issues: tuple[Json, ...]
-    next_token: str | None
+    def __init__(self, text: str, status: int) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class JiraClient:
@@ -111,11 +116,15 @@ class JiraClient:
             fields: the fields wanted of each issue.
             token: of the page before; None for the first. It holds for 7 days.
             reconcile: ids of at most 50 issues to be exact about; others may lag.
-            page_size: at most 100. A page may be shorter without being the last.
+            page_size: at most 100. A page may be shorter, or empty, without being the last.
+
+        The last page is the one with ``isLast: true``, even beside a token, and the one without a token, or with an empty
+        one, unless it says ``isLast: false``.
 
         Raises:
             InvalidInputError: Jira refuses the JQL (an unknown project is one reason).
-            AccessDeniedError: 401 or 403: the token is wrong, expired or lacks a permission.
+            AccessDeniedError: 401 or 403, or an answer for an anonymous caller: the token is wrong, expired or lacks a
+                permission.
             RateLimitedError: 429, five times or for longer than there is time.
             UnavailableError, AmbiguousError: 5xx, no connection or a broken one, five times.
             PermanentError: the answer is not what the API promises.
@@ -126,12 +135,40 @@ class JiraClient:
         if reconcile:
             body["reconcileIssues"] = [int(issue_id) for issue_id in reconcile]
         answer = self._again_and_again(lambda: self._ask("search issues", "POST", "search/jql", json=body))
-        issues, next_token = answer.get("issues"), answer.get("nextPageToken")
-        if not isinstance(issues, list) or not (next_token is None or isinstance(next_token, str)):
-            raise errors.PermanentError("Jira's search answered without a list of issues")
-        if next_token is None and answer.get("isLast") is False:
+        issues, next_token, is_last = answer.get("issues"), answer.get("nextPageToken"), answer.get("isLast")
+        if not isinstance(issues, list) or not isinstance(next_token, str | None) or not isinstance(is_last, bool | None):
+            raise errors.PermanentError("Jira's search answered without a list of issues, or not with a page of one")
+        if is_last is False and not next_token:
             raise errors.PermanentError("Jira's search says that there is more, and not where")
-        return Page(tuple(issues), None if answer.get("isLast") is True else next_token)
+        return Page(tuple(issues), None if is_last else next_token or None)
+
+    def pages(
+        self,
+        jql: str,
+        *,
+        fields: Sequence[str] = REST_FIELDS,
+        token: str | None = None,
+        has_time: Callable[[], bool] = lambda: True,
+        pages_before: int = 0,
+    ) -> Iterator[Page]:
+        """The pages of a search, to its end: see :meth:`search`, and :func:`lib.jira.paging.read_pages` for the limits."""
+        return read_pages(
+            lambda next_token: self.search(jql, fields=fields, token=next_token),
+            token,
+            sleep=self._sleep,
+            has_time=has_time,
+            pages_before=pages_before,
+        )
+
+    def search_all(self, jql: str, *, fields: Sequence[str] = REST_FIELDS, reconcile: Sequence[str] = ()) -> list[Json]:
+        """All issues of a search that finds few, each with its ``key``. Raises as :meth:`search`, and PermanentError if an
+        entry is not an issue."""
+        return issues_of(
+            read_pages(
+                lambda token: self.search(jql, fields=fields, token=token, reconcile=reconcile),
+                sleep=self._sleep,
+            )
+        )
 
     def sees_project(self, project_key: str) -> bool:
         """Whether the project is there and this account may browse it. Raises as :meth:`search`."""
@@ -156,12 +193,17 @@ class JiraClient:
             InvalidInputError: Jira refuses a field, and says which.
             AccessDeniedError, NotFoundError, RateLimitedError, UnavailableError: nothing was created.
             AmbiguousError: no answer, one that can't be read, 408 or a 5xx: it may have been created. Look before doing it
-                again.
+                again. An answer that takes the account for an anonymous caller is one too, unless its status refuses.
         """
         body: Json = {"fields": dict(fields)}
         if properties:
             body["properties"] = [{"key": key, "value": value} for key, value in properties.items()]
-        answer = self._call("create an issue", "POST", "issue", json=body)
+        try:
+            answer = self._call("create an issue", "POST", "issue", json=body)
+        except RefusedLoginError as error:
+            if _may_have_happened(error.status):
+                raise errors.ConnectionLostError(str(error)) from None
+            raise
         key = answer.get("key") if isinstance(answer, dict) else None
         if not isinstance(key, str) or not key:
             raise errors.ConnectionLostError("could not create an issue: Jira's answer names no key")
@@ -203,8 +245,10 @@ class JiraClient:
         url = f"{self.base_url}/rest/api/3/{path}"
         try:
             response = self._jira._session.request(method, url, **arguments)
+            _check_login(response, doing)
             answer = response.json()
         except JIRAError as error:
+            _check_login(error.response, doing)
             raise _translate(error, doing) from None  # its text holds headers and body
         except requests.exceptions.JSONDecodeError:
             raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is cut short or no JSON") from None
@@ -218,6 +262,23 @@ class JiraClient:
                 raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
             raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None
         return answer
+
+
+def _check_login(response: requests.Response | None, doing: str) -> None:
+    """Raise RefusedLoginError if Jira says that it did not accept the credentials. A repeated header is one list here."""
+    if response is None:
+        return
+    reasons = {reason.strip().upper() for reason in response.headers.get(_LOGIN_HEADER, "").split(",")}
+    if reasons & _REFUSED_LOGINS:
+        raise RefusedLoginError(
+            f"could not {doing}: Jira did not accept the credentials (status {response.status_code}): the API token is "
+            "wrong, expired or revoked",
+            response.status_code,
+        )
+
+
+def _may_have_happened(status: int) -> bool:
+    return status < 400 or status == 408 or status >= 500
 
 
 def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:

@@ -36,6 +36,14 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """One page of a listing. ``unidentified`` counts the entries that name no issue: any issue may be one of them."""
+
+    issues: tuple[Listed, ...]
+    unidentified: int
+
+
+@dataclass(frozen=True, slots=True)
 class Create:
     """Jira has it and the store has not."""
 
@@ -101,43 +109,40 @@ class KeyRange:
         return tuple(f"{self.project}-{number}" for number in (self.after, self.through) if number)
 
 
-def read_listing(
-    issues: Iterable[Mapping[str, Any]], key_range: KeyRange, read: Callable[[Mapping[str, Any]], Delivery]
-) -> list[Listed]:
-    """One page of a listing.
+def read_listing(issues: Iterable[Any], read: Callable[[Mapping[str, Any]], Delivery]) -> Listing:
+    """One page of a listing. An entry that is not an object, or has no issue key, is counted as unidentified."""
+    listed: list[Listed] = []
+    unidentified = 0
+    for issue in issues:
+        try:
+            key = issue_key(payload.text(issue, "key", max_bytes=256)) if isinstance(issue, Mapping) else None
+        except errors.InvalidInputError:
+            key = None
+        if key is None:
+            unidentified += 1
+            continue
+        try:
+            listed.append(Listed(key, read(issue)))
+        except errors.InvalidInputError as error:
+            listed.append(Listed(key, error))
+    return Listing(tuple(listed), unidentified)
+
+
+def check_order(listed: Iterable[Listed], key_range: KeyRange) -> None:
+    """Check that a page is of the listing that was asked for: of this range, in the order of numbers.
 
     Raises:
-        PermanentError: it is not the listing that was asked for: an issue without a key, of another project (the project
-            was renamed), outside of the range or out of order. To go on would be to take issues for missing.
+        PermanentError: an issue is of another project (the project was renamed), outside of the range or out of order. To
+            go on would be to take issues for missing.
     """
-    page: list[Listed] = []
     last = key_range.after
-    for issue in issues:
-        listed = read_listed(issue, read)
-        project, number = split_key(listed.issue_key)
+    for entry in listed:
+        project, number = split_key(entry.issue_key)
         if project != key_range.project or number <= last or (key_range.through and number > key_range.through):
             raise errors.PermanentError(
-                f"Jira's listing can't be trusted: {listed.issue_key} comes after {key_range.project}-{last}"
+                f"Jira's listing can't be trusted: {entry.issue_key} comes after {key_range.project}-{last}"
             )
         last = number
-        page.append(listed)
-    return page
-
-
-def read_listed(issue: Mapping[str, Any], read: Callable[[Mapping[str, Any]], Delivery]) -> Listed:
-    """One issue of a listing.
-
-    Raises:
-        PermanentError: it has no key.
-    """
-    try:
-        key = issue_key(payload.text(issue, "key", max_bytes=256))
-    except errors.InvalidInputError as error:
-        raise errors.PermanentError(f"Jira's listing can't be trusted: {error}") from None
-    try:
-        return Listed(key, read(issue))
-    except errors.InvalidInputError as error:
-        return Listed(key, error)
 
 
 def merge(listed: Iterable[Listed], stored: Iterable[Issue]) -> Iterator[Decision]:

@@ -65,8 +65,23 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """A candidate that Jira, asked for this very issue, does not have under its key.
+
+    Attributes:
+        candidate: the stored issue.
+        seen_at: when Jira was asked, epoch milliseconds.
+        moved_to: its key now, if it moved.
+    """
+
+    candidate: Candidate
+    seen_at: int
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a sweep stopped for lack of time. JSON in and out, to travel in the function's call of itself.
+    """Where a sweep stopped because its time was up. JSON in and out, to travel in the function's call of itself.
 
     Attributes:
         key_range: the range that is swept.
@@ -77,7 +92,10 @@ class Checkpoint:
         missing: how many the listing lacked. The first 1,000 of them are in ``candidates``; more are never deleted.
         candidates: to be confirmed when the listing is complete.
         listed: whether it is complete: only candidates are left.
-        unreadable: how many of the failed issues no store can hold as Jira tells them: to look again is of no use.
+        unreadable: how many of the failed issues no store can hold as Jira sends them: to look again is of no use.
+        unidentified: how many of those name no issue. Any missing issue may be one of them, so none is deleted.
+        pages: how many pages of the listing were read.
+        gone: the candidates that were confirmed. They are deleted when all are, and the credentials have been checked.
     """
 
     key_range: KeyRange
@@ -89,6 +107,9 @@ class Checkpoint:
     candidates: tuple[Candidate, ...] = ()
     listed: bool = False
     unreadable: int = 0
+    unidentified: int = 0
+    pages: int = 0
+    gone: tuple[Gone, ...] = ()
 
     @property
     def reached(self) -> int:
@@ -107,13 +128,22 @@ class Checkpoint:
             InvalidInputError: it is none.
         """
         try:
-            candidates = tuple(
-                Candidate(entry["issue_key"], entry["issue_id"], Stamp(**entry["stamp"])) for entry in value["candidates"]
-            )
-            nested = {"key_range": KeyRange(**value["key_range"]), "counts": Counts(**value["counts"])}
-            return cls(**{**value, **nested, "candidates": candidates})
+            nested = {
+                "key_range": KeyRange(**value["key_range"]),
+                "counts": Counts(**value["counts"]),
+                "candidates": tuple(_read_candidate(entry) for entry in value["candidates"]),
+                "gone": tuple(
+                    Gone(_read_candidate(entry["candidate"]), entry["seen_at"], entry["moved_to"])
+                    for entry in value.get("gone", ())
+                ),
+            }
+            return cls(**{**value, **nested})
         except (KeyError, TypeError) as error:
             raise errors.InvalidInputError(f"the checkpoint can't be read: {error}") from None
+
+
+def _read_candidate(value: Mapping[str, Any]) -> Candidate:
+    return Candidate(value["issue_key"], value["issue_id"], Stamp(**value["stamp"]))
 
 
 @dataclass(frozen=True, slots=True)

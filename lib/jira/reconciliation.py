@@ -3,11 +3,11 @@
 A sweep streams one key range of a project (lib/jira/merge.py decides); a catch-up looks at what changed lately. A sweep
 may delete, under guards, since a listing that lacks an issue proves little::
 
-    listing complete? ──► as many missing as allowed? ──► each: search made exact for it, and GET by id ──► tombstone
-         no │                     no │                            either finds it │
-            └──────── nothing is deleted, and the result says why ────────────────┴── kept
+    credentials good? ─► listing complete? ─► not too many missing? ─► each confirmed ─► credentials still good? ─► tombstones
+         │ no               │ no                  │ no               (deletions.py)          │ no
+         └──────────────────┴──── nothing is deleted, and the result says why ───────────────┘
 
-A failed page, a storm of 429, an expired token: each ends the sweep as incomplete, with nothing deleted.
+A failed page, a storm of 429, a token that expires on the way: each ends the run as incomplete, with nothing deleted.
 """
 
 import math
@@ -18,23 +18,25 @@ from functools import partial
 from typing import Any, Protocol
 
 from lib import clock, errors
-from lib.jira import deliveries
+from lib.jira import deletions, deliveries
+from lib.jira.deletions import Deletions
 from lib.jira.deliveries import REST_FIELDS, Delivery
-from lib.jira.issues import split_key
 from lib.jira.merge import (
     Create,
     Decision,
     KeyRange,
+    Listing,
     Missing,
     Unchanged,
     Unreadable,
     Update,
+    check_order,
     decide,
     merge,
-    read_listed,
     read_listing,
 )
-from lib.jira.progress import MAX_CANDIDATES, Candidate, Change, Checkpoint, DeleteLimit, Result
+from lib.jira.paging import Page
+from lib.jira.progress import MAX_CANDIDATES, Candidate, Change, Checkpoint, DeleteLimit, Gone, Result
 from lib.jira.rows import Issue
 from lib.jira.store import JiraStore, Outcome, Recorded
 
@@ -47,21 +49,36 @@ OVERLAP = timedelta(minutes=5)
 FIRST_LOOK_BACK = timedelta(days=1)
 """How far back the first catch-up looks. The nightly sweep finds the rest."""
 
+CONFIRMATION_HOLDS = timedelta(hours=6)
+"""A confirmation that is older, as after a redrive from the dead-letter queue, is made again. Lambda keeps an asynchronous
+call no longer."""
+
+_DELETIONS_PER_TIME_CHECK = 25
+"""A second's worth: deletions ask Jira nothing."""
+
 _MAX_CHANGES = 1_000
 _FAILURES_IN_A_ROW = 10
 
 
-class Jira(Protocol):
+class Jira(deletions.Jira, Protocol):
     """What reconciliation asks of Jira: see :class:`lib.jira.client.JiraClient`."""
 
-    def fetch(self, key_or_id: str, fields: Any = ...) -> dict[str, Any]:
-        """One issue, consistently."""
-
-    def search(self, jql: str, *, fields: Any = ..., token: str | None = ..., reconcile: Any = ...) -> Any:
-        """One page of a search."""
+    def pages(
+        self,
+        jql: str,
+        *,
+        fields: Any = ...,
+        token: str | None = ...,
+        has_time: Callable[[], bool] = ...,
+        pages_before: int = ...,
+    ) -> Iterator[Page]:
+        """The pages of a search."""
 
     def sees_project(self, project_key: str) -> bool:
         """Whether the project is there and may be browsed."""
+
+    def check_credentials(self) -> None:
+        """Raise AccessDeniedError if Jira does not accept the token."""
 
 
 class Reader(Protocol):
@@ -105,6 +122,7 @@ class Reconciler:
         self._dry_run = dry_run
         self._seconds_left = seconds_left
         self._now = now
+        self._deletions = Deletions(jira, store, read=self._read, dry_run=dry_run, now=now)
 
     def sweep(self, start: Checkpoint) -> Result:
         """Reconcile a key range from ``start`` (``Checkpoint(KeyRange("OPS"))`` for a whole project) to its end.
@@ -114,12 +132,17 @@ class Reconciler:
         run = _Run(start)
         project = start.key_range.project
         try:
-            self._check_that_the_listing_means_something(start.key_range)
-            if not start.listed and not self._list(run):
-                return run.result(handed_over=True)
-            self._check_that_the_listing_means_something(start.key_range)
+            self._check_access(start.key_range)
+            if not start.listed:
+                self._list(run)
+                if run.state.token is not None:
+                    return run.hand_over(start)
+            self._check_access(start.key_range)
         except errors.SwitchboardError as error:
             return run.refuse(f"{project}: the listing is incomplete, nothing was deleted: {error}")
+        too_many = self._limit_deletions(run.state)
+        if too_many:
+            return run.refuse(f"{project}: {too_many}: nothing was deleted")
         try:
             return self._delete(run)
         except errors.SwitchboardError as error:
@@ -132,51 +155,60 @@ class Reconciler:
         # Relative: an absolute time would be read in the time zone of the token's account.
         jql = f'project = "{project}" AND updated >= "-{math.ceil(back / timedelta(minutes=1))}m" ORDER BY updated ASC'
         try:
-            token = None
-            while True:
-                asked_at = self._now()
-                page = self._jira.search(jql, fields=REST_FIELDS, token=token)
+            self._jira.check_credentials()
+            asked_at = self._now()
+            for page in self._jira.pages(jql, fields=REST_FIELDS, has_time=self._has_time):
                 self._catch_up_page(run, page.issues, asked_at)
-                token = page.next_token
-                if token is None:
-                    return run.result()
-                if self._seconds_left() < RESERVE_SECONDS:
-                    return run.refuse(f"{project}: there was no time to look at all changes")
+                run.move_on(page.next_token, 0)
+                asked_at = self._now()
+            if run.state.token is not None:
+                return run.refuse(f"{project}: there was no time to look at all changes")
+            self._jira.check_credentials()  # an anonymous caller would have seen no change, or few
         except errors.SwitchboardError as error:
             return run.refuse(f"{project}: the look at changes is incomplete: {error}")
+        return run.result()
 
-    def _check_that_the_listing_means_something(self, key_range: KeyRange) -> None:
-        """An unseen project, or a bound that is no issue, would list as empty: everything would seem missing."""
+    def _has_time(self) -> bool:
+        return self._seconds_left() >= RESERVE_SECONDS
+
+    def _check_access(self, key_range: KeyRange) -> None:
+        """Check that a listing means something. With a refused token, an unseen project, or a bound that is no issue, Jira
+        lists nothing or little, without an error: everything would seem missing."""
+        self._jira.check_credentials()
         if not self._jira.sees_project(key_range.project):
             raise errors.NotFoundError(f"the project {key_range.project} is not there, or the account may not see it")
         for bound in key_range.bounds():
             if self._jira.fetch(bound, ("updated",)).get("key") != bound:
                 raise errors.NotFoundError(f"the bound {bound} has moved")
 
-    def _list(self, run: "_Run") -> bool:
-        """Work through the listing. False if time ran out and the rest is for the next invocation."""
-        key_range = run.state.key_range
-        stored = _Ahead(self._reader.by_project(key_range.project, after=run.state.reached, through=key_range.through))
-        while True:
-            asked_at = self._now()
-            page = self._jira.search(key_range.jql(), fields=REST_FIELDS, token=run.state.token)
-            rest = replace(key_range, after=run.state.reached)
-            listed = read_listing(page.issues, rest, partial(self._read, asked_at=asked_at))
-            position = listed[-1].number if listed else run.state.reached
-            run.count("fetched", len(listed))
-            for decision in merge(listed, run.counted(stored.through(None if page.next_token is None else position))):
+    def _list(self, run: "_Run") -> None:
+        """Work through the listing. Afterwards the run has a token if time was up, and the rest is for the next invocation."""
+        key_range, start = run.state.key_range, run.state
+        stored = _Ahead(self._reader.by_project(key_range.project, after=start.reached, through=key_range.through))
+        pages = self._jira.pages(
+            key_range.jql(),
+            fields=REST_FIELDS,
+            token=start.token,
+            has_time=self._has_time,
+            pages_before=start.pages,
+        )
+        asked_at = self._now()
+        for page in pages:
+            listing = read_listing(page.issues, partial(self._read, asked_at=asked_at))
+            check_order(listing.issues, replace(key_range, after=run.state.reached))
+            position = listing.issues[-1].number if listing.issues else run.state.reached
+            run.count_listed(listing)
+            rows = stored.through(None if page.next_token is None else position)
+            for decision in merge(listing.issues, run.counted(rows)):
                 self._apply(run, decision)
             run.move_on(page.next_token, position)
-            if page.next_token is None:
-                return True
-            if self._seconds_left() < RESERVE_SECONDS:
-                return False
+            asked_at = self._now()
 
-    def _catch_up_page(self, run: "_Run", issues: Iterable[Mapping[str, Any]], asked_at: datetime) -> None:
-        listed = [read_listed(issue, partial(self._read, asked_at=asked_at)) for issue in issues]
-        heads = self._reader.heads([entry.issue_key for entry in listed])
-        run.count("fetched", len(listed))
-        for entry in listed:
+    def _catch_up_page(self, run: "_Run", issues: Iterable[Any], asked_at: datetime) -> None:
+        listing = read_listing(issues, partial(self._read, asked_at=asked_at))
+        heads = self._reader.heads([entry.issue_key for entry in listing.issues])
+        run.count_listed(listing)
+        for entry in listing.issues:
             self._apply(run, decide(entry, heads.get(entry.issue_key)))
 
     def _read(self, issue: Mapping[str, Any], asked_at: datetime) -> Delivery:
@@ -193,7 +225,7 @@ class Reconciler:
                 run.add_candidate(stored)
             case Unreadable(key, reason):
                 run.fail(key, reason)
-                run.state = replace(run.state, unreadable=run.state.unreadable + 1)
+                run.add_unreadable(1)
             case Create(delivery) | Update(delivery):
                 run.attempt(delivery.issue_key, lambda: self._upsert(delivery, decision))
 
@@ -217,60 +249,43 @@ class Reconciler:
             return None
         return self._store.record(deliveries.restored(self._read(issue, self._now()), tombstone.stamp))
 
-    def _delete(self, run: "_Run") -> Result:
-        state = run.state
+    def _limit_deletions(self, state: Checkpoint) -> str:
+        """Why the missing issues may not be deleted; empty if they may."""
+        if state.unidentified and state.missing:
+            return (
+                f"{state.unidentified} entries of Jira's listing name no issue, and any of the {state.missing} missing issues "
+                "may be one of them"
+            )
         allowed = self._limit.allowed(state.stored)
         if state.missing > allowed:
-            return run.refuse(
-                f"{state.key_range.project}: {state.missing} of {state.stored} issues are missing in Jira and {allowed} may be "
-                "deleted in a run (reconcileMaxDeletes): nothing was deleted"
+            return (
+                f"{state.missing} of {state.stored} issues are missing in Jira and {allowed} may be deleted in a run "
+                "(reconcileMaxDeletes)"
             )
-        for number, candidate in enumerate(state.candidates):
-            if number and self._seconds_left() < RESERVE_SECONDS:  # one at least, so that a chain of invocations ends
-                run.leave(state.candidates[number:])
-                return run.result(handed_over=True)
-            run.attempt(candidate.issue_key, lambda candidate=candidate: self._delete_one(candidate))  # type: ignore[misc]
+        return ""
+
+    def _delete(self, run: "_Run") -> Result:
+        """Confirm all candidates, check the credentials, and delete what was confirmed. The rest of either may be left to
+        the next invocation, but some of it is always done, so that a chain of invocations ends."""
+        run.drop_confirmations(before=clock.epoch_ms(self._now() - CONFIRMATION_HOLDS))
+        for number, candidate in enumerate(run.state.candidates):
+            if number and not self._has_time():
+                return run.hand_over_candidates(run.state.candidates[number:])
+            run.attempt(candidate.issue_key, lambda candidate=candidate: self._confirm(run, candidate))  # type: ignore[misc]
+        run.confirmed_all()
+        self._check_access(run.state.key_range)
+        for number, gone in enumerate(run.state.gone):
+            if number and number % _DELETIONS_PER_TIME_CHECK == 0 and not self._has_time():
+                return run.hand_over_gone(run.state.gone[number:])
+            run.attempt(gone.candidate.issue_key, lambda gone=gone: self._deletions.delete(gone))  # type: ignore[misc]
         return run.result()
 
-    def _delete_one(self, candidate: Candidate) -> str:
-        asked_at = self._now()
-        if self._search_shows(candidate):
+    def _confirm(self, run: "_Run", candidate: Candidate) -> str | None:
+        gone = self._deletions.confirm(candidate)
+        if gone is None:
             return "unchanged"
-        moved_to = None
-        try:
-            # By key, since a moved issue answers to its former one: this tells gone, moved and still there apart.
-            issue = self._jira.fetch(candidate.issue_key)
-        except errors.NotFoundError:
-            pass
-        else:
-            current = self._read(issue, asked_at)
-            if current.issue_key == candidate.issue_key:
-                return "unchanged"
-            moved_to = current.issue_key
-            if not self._dry_run:
-                self._store.record(current)
-        if self._dry_run:
-            return "deleted"
-        tombstone = deliveries.gone(
-            candidate.issue_key,
-            candidate.issue_id,
-            seen_at=asked_at,
-            after=candidate.stamp,
-            reason="reconciled",
-            moved_to=moved_to,
-        )
-        return "deleted" if self._store.record(tombstone).outcome is Outcome.STORED else "unchanged"
-
-    def _search_shows(self, candidate: Candidate) -> bool:
-        if candidate.issue_id is None:
-            return False
-        project = split_key(candidate.issue_key)[0]
-        jql = f'project = "{project}" AND id = {candidate.issue_id}'
-        try:
-            page = self._jira.search(jql, fields=("updated",), reconcile=(candidate.issue_id,))
-        except errors.InvalidInputError:
-            return False  # Jira refuses an id that is not there; the GET decides
-        return any(issue.get("key") == candidate.issue_key for issue in page.issues)
+        run.add_gone(gone)
+        return None
 
 
 class _Ahead:
@@ -298,6 +313,18 @@ class _Run:
     def count(self, name: str, number: int = 1) -> None:
         self.state = replace(self.state, counts=self.state.counts.plus(name, number))
 
+    def count_listed(self, listing: Listing) -> None:
+        """Count a page. An entry that names no issue is a failed one that no other look would make readable."""
+        self.count("fetched", len(listing.issues))
+        self.count("failed", listing.unidentified)
+        self.add_unreadable(listing.unidentified)
+        self.state = replace(
+            self.state, unidentified=self.state.unidentified + listing.unidentified, pages=self.state.pages + 1
+        )
+
+    def add_unreadable(self, number: int) -> None:
+        self.state = replace(self.state, unreadable=self.state.unreadable + number)
+
     def counted(self, rows: Iterator[Issue]) -> Iterator[Issue]:
         for row in rows:
             self.state = replace(self.state, stored=self.state.stored + 1)
@@ -310,15 +337,40 @@ class _Run:
             state = replace(state, candidates=(*state.candidates, candidate))
         self.state = state
 
-    def leave(self, candidates: tuple[Candidate, ...]) -> None:
-        """Leave the confirmation of ``candidates`` to the next invocation. ``missing`` stays: the limit is a whole run's."""
+    def add_gone(self, gone: Gone) -> None:
+        self.state = replace(self.state, gone=(*self.state.gone, gone))
+
+    def drop_confirmations(self, before: int) -> None:
+        """Make candidates again of those that were confirmed ``before`` (epoch milliseconds)."""
+        old = tuple(gone.candidate for gone in self.state.gone if gone.seen_at < before)
+        kept = tuple(gone for gone in self.state.gone if gone.seen_at >= before)
+        self.state = replace(self.state, candidates=(*self.state.candidates, *old), gone=kept)
+
+    def confirmed_all(self) -> None:
+        self.state = replace(self.state, candidates=(), listed=True)
+
+    def hand_over(self, start: Checkpoint) -> Result:
+        """Leave the rest of the listing to the next invocation, unless this one came no farther than where it began."""
+        if self.state.reached == start.reached:
+            raise errors.PermanentError("Jira's pages name no new issue")
+        return self.result(handed_over=True)
+
+    def hand_over_candidates(self, candidates: tuple[Candidate, ...]) -> Result:
+        """Leave the rest of the confirmations. ``missing`` stays: the limit is a whole run's."""
         self.state = replace(self.state, candidates=candidates, listed=True)
+        return self.result(handed_over=True)
+
+    def hand_over_gone(self, gone: tuple[Gone, ...]) -> Result:
+        """Leave the rest of the deletions to the next invocation."""
+        self.state = replace(self.state, gone=gone)
+        return self.result(handed_over=True)
 
     def move_on(self, token: str | None, position: int) -> None:
         self.state = replace(self.state, token=token, position=position)
 
-    def attempt(self, issue_key: str, act: Callable[[], str]) -> None:
-        """Act on one issue and count what came of it. An error fails this issue; ten in a row stop the run."""
+    def attempt(self, issue_key: str, act: Callable[[], str | None]) -> None:
+        """Act on one issue and count what came of it, unless that is None. An error fails this issue; ten in a row stop
+        the run."""
         try:
             action = act()
         except errors.SwitchboardError as error:
@@ -328,6 +380,8 @@ class _Run:
                 raise
             return
         self._failures_in_a_row = 0
+        if action is None:
+            return
         self.count(action)
         if action != "unchanged":
             self._note(Change(issue_key, action))

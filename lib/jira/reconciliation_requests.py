@@ -24,7 +24,9 @@ MAX_PARTS = 1_000
 
 MAX_EVENT_BYTES = 1_000_000
 """Lambda takes 1 MB in an asynchronous call (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html). A
-checkpoint with 1,000 candidates has about 200 kB, and at the most half of this."""
+checkpoint with 1,000 candidates has about 250 kB, and at the most half of this."""
+
+_MAX_RUN_ID = 100
 
 _PERSONS = frozenset({"mode", "project", "full", "dry_run"})
 _RANGES = frozenset({"key_range", "dry_run"})
@@ -124,7 +126,7 @@ def _read_own(value: Mapping[str, Any]) -> Request:
     projects, run_id, part = value["projects"], value["run_id"], value["part"]
     if not isinstance(projects, list) or not projects:
         raise errors.InvalidInputError("projects of the checkpoint is a list of project keys")
-    if not isinstance(run_id, str) or not _is_count(part):
+    if not isinstance(run_id, str) or len(run_id) > _MAX_RUN_ID or not _is_count(part):
         raise errors.InvalidInputError("run_id or part of the checkpoint has another type")
     keys = tuple(_project(key) for key in projects)
     sweep = None if value["sweep"] is None else _read_sweep(_object(value["sweep"], "sweep"))
@@ -136,14 +138,17 @@ def _read_own(value: Mapping[str, Any]) -> Request:
 def _read_sweep(value: Mapping[str, Any]) -> Checkpoint:
     sweep = Checkpoint.from_json(value)
     key_range = _read_range(asdict(sweep.key_range))
-    numbers = (sweep.position, sweep.stored, sweep.missing, *asdict(sweep.counts).values())
-    stamps = [candidate.stamp for candidate in sweep.candidates]
+    numbers = (sweep.position, sweep.stored, sweep.missing, sweep.unreadable, sweep.unidentified, sweep.pages)
+    candidates = (*sweep.candidates, *(gone.candidate for gone in sweep.gone))
+    stamps = [candidate.stamp for candidate in candidates]
     texts = [text for stamp in stamps for text in (stamp.version_at, stamp.idempotency_key)]
     if not (
-        all(_is_count(number) for number in (*numbers, *(stamp.event_at for stamp in stamps)))
+        all(_is_count(number) for number in (*numbers, *asdict(sweep.counts).values()))
+        and all(_is_count(number) for number in (*(stamp.event_at for stamp in stamps), *(gone.seen_at for gone in sweep.gone)))
         and all(isinstance(text, str) for text in texts)
-        and all(isinstance(candidate.issue_id, str | None) for candidate in sweep.candidates)
-        and all(is_issue_key(candidate.issue_key) for candidate in sweep.candidates)
+        and all(isinstance(candidate.issue_id, str | None) for candidate in candidates)
+        and all(is_issue_key(candidate.issue_key) for candidate in candidates)
+        and all(gone.moved_to is None or is_issue_key(gone.moved_to) for gone in sweep.gone)
         and isinstance(sweep.token, str | None)
         and isinstance(sweep.listed, bool)
     ):

@@ -23,6 +23,9 @@ class Jira(Protocol):
     def fetch(self, key_or_id: str) -> dict[str, Any]:
         """One issue, consistently."""
 
+    def check_credentials(self) -> None:
+        """Raise AccessDeniedError if Jira does not accept the token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -55,7 +58,7 @@ def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Re
     """Fetch the issues that an event named and store each as that event's delivery.
 
     An issue that Jira does not have (any more, or for this account) is passed over: its deletion comes as an event of its
-    own, or the sweep finds it.
+    own, or the sweep finds it. Jira may answer a refused token in the same way, so the credentials are checked first.
 
     Raises:
         SwitchboardError: Jira or the table failed. Do the whole task again: what was stored is not doubled.
@@ -65,6 +68,7 @@ def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Re
         try:
             issue = jira.fetch(key_or_id)
         except errors.NotFoundError:
+            jira.check_credentials()
             continue
         delivery = from_rest(
             issue,

@@ -4,6 +4,7 @@ import json
 
 import pytest
 import requests
+from werkzeug.wrappers import Response
 
 from lib import errors
 from lib.jira.client import JiraClient, RateLimitedError
@@ -103,6 +104,114 @@ def test_an_expired_token_is_not_tried_again(jira):
         client.check_credentials()
     assert TOKEN not in str(denied.value)
     client.check_credentials()
+
+
+REFUSED_LOGINS = ["AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "OK, AUTHENTICATED_FAILED", "authenticated_failed"]
+
+
+@pytest.mark.parametrize("reason", REFUSED_LOGINS)
+@pytest.mark.parametrize("header", ["X-Seraph-LoginReason", "x-seraph-loginreason"])
+@pytest.mark.parametrize("status", [200, 400, 403, 404, 410, 429, 500, 503])
+def test_an_answer_for_an_anonymous_caller_is_access_denied(jira, status, header, reason):
+    site, client = jira
+    for ask in (client.check_credentials, lambda: client.fetch("OPS-7"), lambda: client.search("project = OPS")):
+        site.faults.add(Fault(path="*", status=status, headers={header: reason}, body='{"issues": [], "isLast": true}'))
+        with pytest.raises(errors.AccessDeniedError, match="did not accept the credentials") as denied:
+            ask()
+        assert TOKEN not in str(denied.value)
+        assert EMAIL not in str(denied.value)
+
+
+def test_a_login_header_that_is_sent_twice_is_read_whole(jira, monkeypatch):
+    site, client = jira
+    twice = [("X-Seraph-LoginReason", "OK"), ("X-Seraph-LoginReason", "AUTHENTICATED_FAILED")]
+    monkeypatch.setattr(site, "failure", lambda request, name: Response("{}", headers=twice))
+    site.faults.add(Fault(path="*", error="two headers"))
+    with pytest.raises(errors.AccessDeniedError):
+        client.fetch("OPS-7")
+
+
+@pytest.mark.parametrize("reason", ["OK", "OUT", "AUTHENTICATED_FAILED_BEFORE", ""])
+def test_another_login_reason_is_no_refusal(jira, reason):
+    site, client = jira
+    site.faults.add(Fault(path="*", status=200, headers={"X-Seraph-LoginReason": reason}, body="{}"))
+    client.check_credentials()
+
+
+def test_an_unseen_project_and_a_refused_token_are_told_apart(jira):
+    site, client = jira
+    site.site.restricted = {"OPS"}
+    assert client.sees_project("NONE") is False
+    site.faults.add(Fault(path="*", error="anonymous", times=9))
+    with pytest.raises(errors.AccessDeniedError):
+        client.sees_project("OPS")
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        (200, errors.AmbiguousError),
+        (201, errors.AmbiguousError),
+        (408, errors.AmbiguousError),
+        (500, errors.AmbiguousError),
+        (401, errors.AccessDeniedError),
+        (404, errors.AccessDeniedError),
+        (429, errors.AccessDeniedError),
+    ],
+)
+def test_a_creation_by_an_anonymous_caller_is_refused_or_unclear(jira, status, error):
+    site, client = jira
+    headers = {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}
+    site.faults.add(Fault(path=ISSUE, status=status, headers=headers, body='{"key": "OPS-121"}'))
+    with pytest.raises(error, match="did not accept the credentials"):
+        client.create(NEW)
+
+
+@pytest.mark.parametrize(
+    ("body", "next_token"),
+    [
+        ({"nextPageToken": ""}, None),
+        ({"nextPageToken": None}, None),
+        ({}, None),
+        ({"isLast": True}, None),
+        ({"isLast": True, "nextPageToken": "a"}, None),
+        ({"isLast": False, "nextPageToken": "a"}, "a"),
+        ({"isLast": None, "nextPageToken": "a"}, "a"),
+        ({"nextPageToken": "a"}, "a"),
+    ],
+    ids=str,
+)
+def test_where_a_listing_ends(jira, body, next_token):
+    site, client = jira
+    site.faults.add(Fault(path="*", status=200, body=json.dumps({"issues": [], **body})))
+    assert client.search("project = OPS").next_token == next_token
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"isLast": False},
+        {"isLast": False, "nextPageToken": ""},
+        {"isLast": False, "nextPageToken": None},
+        {"nextPageToken": 5},
+        {"isLast": "false", "nextPageToken": "a"},
+        {"issues": None},
+        {"issues": {}},
+    ],
+    ids=str,
+)
+def test_a_page_that_does_not_say_where_it_ends_is_refused(jira, body):
+    site, client = jira
+    site.faults.add(Fault(path="*", status=200, body=json.dumps({"issues": [], **body})))
+    with pytest.raises(errors.PermanentError):
+        client.search("project = OPS")
+
+
+def test_a_short_search_reads_all_its_pages(jira):
+    site, client = jira
+    site.faults.add(Fault(path="*", status=200, body='{"issues": [], "nextPageToken": "a"}'))
+    site.faults.add(Fault(path="*", status=200, body='{"issues": [{"key": "OPS-7"}]}'))
+    assert [issue["key"] for issue in client.search_all("labels = marker", fields=["labels"])] == ["OPS-7"]
 
 
 @pytest.mark.parametrize(

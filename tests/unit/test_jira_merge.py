@@ -18,11 +18,12 @@ from lib.jira.merge import (
     Unchanged,
     Unreadable,
     Update,
+    check_order,
     decide,
     merge,
     read_listing,
 )
-from lib.jira.progress import MAX_CANDIDATES, Candidate, Checkpoint, Counts, DeleteLimit
+from lib.jira.progress import MAX_CANDIDATES, Candidate, Checkpoint, Counts, DeleteLimit, Gone
 from lib.jira.rows import Issue
 from lib.jira.watermarks import Watermarks
 from tests.support.jira import NOW
@@ -79,11 +80,18 @@ def test_an_issue_that_can_not_be_read_is_not_missing():
 
 @pytest.mark.parametrize(
     "keys",
-    [["OPS-2", "OPS-1"], ["OPS-1", "OPS-1"], ["OPS-1", "WEB-2"], ["OPS-1", None], ["OPS-1", "nonsense"], ["OPS-11"]],
+    [["OPS-2", "OPS-1"], ["OPS-1", "OPS-1"], ["OPS-1", "WEB-2"], ["OPS-11"]],
 )
 def test_a_listing_that_is_not_what_was_asked_for_is_refused(keys):
+    listing = read_listing([{"key": key} for key in keys], lambda issue: listed(1).delivery)
     with pytest.raises(errors.PermanentError):
-        read_listing([{"key": key} for key in keys], KeyRange("OPS", 0, 10), lambda issue: listed(1).delivery)
+        check_order(listing.issues, KeyRange("OPS", 0, 10))
+
+
+@pytest.mark.parametrize("entry", [None, 5, "OPS-2", [], {}, {"key": None}, {"key": "nonsense"}, {"key": "\ud800-1"}])
+def test_an_entry_of_a_listing_that_names_no_issue_is_counted(entry):
+    listing = read_listing([{"key": "OPS-1"}, entry, {"key": "OPS-3"}], lambda issue: listed(1).delivery)
+    assert ([issue.issue_key for issue in listing.issues], listing.unidentified) == (["OPS-1", "OPS-3"], 1)
 
 
 def test_a_range_as_jql():
@@ -115,14 +123,19 @@ def test_a_limit_that_is_none_is_a_configuration_error(text):
 
 
 def test_a_checkpoint_survives_json():
-    checkpoint = Checkpoint(KeyRange("OPS", 5, 9), "token", 7, Counts(fetched=3), 12, 1, (Candidate("OPS-6", None, stamp()),))
+    candidate = Candidate("OPS-6", None, stamp())
+    gone = (Gone(candidate, 1, "WEB-1"), Gone(candidate, 2))
+    checkpoint = Checkpoint(
+        KeyRange("OPS", 5, 9), "token", 7, Counts(fetched=3), 12, 1, (candidate,), unidentified=1, pages=2, gone=gone
+    )
     assert Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json()))) == checkpoint
 
 
 def test_a_full_checkpoint_fits_an_asynchronous_call():
     candidates = tuple(Candidate(f"OPERATIONS-{10**6 + n}", "1000000", stamp()) for n in range(MAX_CANDIDATES))
-    full = Checkpoint(KeyRange("OPERATIONS"), "t" * 500, 10**6, Counts(), 10**6, MAX_CANDIDATES, candidates)
-    assert len(json.dumps(full.to_json())) < 256 * 1000
+    gone = tuple(Gone(candidate, 1_772_366_400_250, candidate.issue_key) for candidate in candidates)
+    full = Checkpoint(KeyRange("OPERATIONS"), "t" * 500, 10**6, Counts(), 10**6, MAX_CANDIDATES, gone=gone)
+    assert len(json.dumps(full.to_json())) < 300 * 1000
 
 
 @pytest.mark.parametrize("broken", [{}, {"candidates": [{}]}, {"candidates": [], "key_range": {}, "counts": {}}])

@@ -54,6 +54,7 @@ MALFORMED: list[tuple[object, str]] = [
     ({"checkpoint": {}, "dry_run": True}, "'dry_run' is not understood here"),
 ]
 
+GONE = {"issue_key": "OPS-20", "issue_id": "1", "stamp": asdict(STAMP)}
 TAMPERED: list[tuple[tuple[str, ...], object]] = [
     (("mode",), "all"),
     (("projects",), []),
@@ -61,6 +62,7 @@ TAMPERED: list[tuple[tuple[str, ...], object]] = [
     (("projects",), ["ops"]),
     (("projects",), ["WEB"]),
     (("run_id",), 1),
+    (("run_id",), "r" * 101),
     (("part",), "2"),
     (("part",), -1),
     (("sweep",), []),
@@ -71,6 +73,12 @@ TAMPERED: list[tuple[tuple[str, ...], object]] = [
     (("sweep", "token"), 1),
     (("sweep", "stored"), None),
     (("sweep", "missing"), 1.5),
+    (("sweep", "unidentified"), -1),
+    (("sweep", "pages"), None),
+    (("sweep", "gone"), [{"candidate": {}, "seen_at": 1, "moved_to": None}]),
+    (("sweep", "gone"), [{"candidate": GONE, "seen_at": "1", "moved_to": None}]),
+    (("sweep", "gone"), [{"candidate": GONE, "seen_at": 1, "moved_to": "x"}]),
+    (("sweep", "gone"), [{"candidate": {**GONE, "issue_key": "x"}, "seen_at": 1, "moved_to": None}]),
     (("sweep", "counts"), {"fetched": -1}),
     (("sweep", "counts"), {"lost": 1}),
     (("sweep", "key_range"), {"project": 'OPS" OR project = "WEB'}),

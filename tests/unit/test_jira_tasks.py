@@ -13,8 +13,13 @@ COMMENT = NeedsFetch(("OPS-7",), "comment_created", 1_772_366_400_250, "d-1")
 
 
 class Jira:
-    def __init__(self, **issues):
+    def __init__(self, *, accepts_token=True, **issues):
+        self.accepts_token = accepts_token
         self.issues = issues
+
+    def check_credentials(self):
+        if not self.accepts_token:
+            raise errors.AccessDeniedError("could not check the account")
 
     def fetch(self, key_or_id):
         key = self.issues.get(key_or_id.replace("-", "_"))
@@ -70,3 +75,8 @@ def test_an_issue_that_moved_meanwhile_ends_under_its_old_key():
 def test_an_issue_that_is_gone_is_passed_over():
     link = NeedsFetch(("10001", "10002"), "issuelink_created", 1, "d-1")
     assert len(fetch_and_record(link, Jira(**{"10002": "OPS-2"}), make_store(FakeTable()))) == 1
+
+
+def test_an_issue_that_a_refused_token_can_not_see_is_not_passed_over():
+    with pytest.raises(errors.AccessDeniedError):
+        fetch_and_record(COMMENT, Jira(accepts_token=False), make_store(FakeTable()))

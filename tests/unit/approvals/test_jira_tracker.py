@@ -13,14 +13,10 @@ MARKER = marker_of("sess-1", "a" * 64)
 
 
 @dataclass
-class Page:
-    issues: list[dict[str, Any]]
-
-
-@dataclass
 class Client:
     error: Exception | None = None
     issues: list[dict[str, Any]] = field(default_factory=list)
+    accepts_token: bool = True
     properties: dict[str, Any] = field(default_factory=dict)
     asked: list[Any] = field(default_factory=list)
 
@@ -30,9 +26,13 @@ class Client:
             raise self.error
         return "PROJ-1"
 
-    def search(self, jql, *, fields) -> Page:
+    def search_all(self, jql, *, fields) -> list[dict[str, Any]]:
         self.asked.append((jql, fields))
-        return Page(self.issues)
+        return self.issues
+
+    def check_credentials(self) -> None:
+        if not self.accepts_token:
+            raise errors.AccessDeniedError("could not check the account")
 
     def property_of(self, key_or_id, name):
         assert name == PROPERTY_KEY
@@ -68,3 +68,9 @@ def test_the_marker_is_searched_by_its_label_and_told_from_copies_by_its_propert
 
     assert found == [FoundIssue("PROJ-2", True), FoundIssue("PROJ-3", False), FoundIssue("PROJ-4", False)]
     assert client.asked == [(f'labels = "{MARKER.label}" ORDER BY created ASC', ["labels"])]
+
+
+def test_no_issue_is_found_only_while_jira_accepts_the_token() -> None:
+    assert JiraTracker(Client()).find_by_marker(MARKER) == []
+    with pytest.raises(errors.AccessDeniedError):
+        JiraTracker(Client(accepts_token=False)).find_by_marker(MARKER)

@@ -308,6 +308,25 @@ def test_a_look_that_failed_leaves_the_watermark_where_it_was(in_step: Reconcili
     assert in_step.watermark() == before
 
 
+@pytest.mark.parametrize("requests_before", [0, 1, 2])
+def test_an_expired_token_leaves_the_watermark_and_the_next_good_run_brings_all_in(
+    in_step: Reconciliation, requests_before: int
+) -> None:
+    """Before the run, in its listing, and after it: Jira answers as if nothing had changed."""
+    in_step.run({})
+    before = in_step.watermark()
+    in_step.jira.edit("OPS-3", status="Done")
+    in_step.jira.site.restricted = {f"OPS-{number}" for number in range(1, 13)}
+    in_step.jira.faults.add(Fault(path="*", error="anonymous", skip=requests_before, times=99))
+    result = in_step.run({})
+    assert "did not accept the credentials" in result["refused"][0]
+    assert in_step.watermark() == before
+
+    in_step.jira.faults.clear()
+    assert counts(in_step.run({})).get("updated", 0) + counts(result).get("updated", 0) == 1
+    assert in_step.reader.latest("OPS-3").fields.status == "Done"
+
+
 def test_a_full_sweep_and_a_dry_run_leave_the_watermark_alone(in_step: Reconciliation) -> None:
     in_step.run({"mode": "full"})
     in_step.run({"dry_run": True})

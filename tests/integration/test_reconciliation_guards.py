@@ -1,0 +1,287 @@
+"""Reconciliation when Jira misleads it: refused credentials that look like an empty project, and listings without an end."""
+
+import itertools
+import json
+from datetime import timedelta
+
+import pytest
+
+from lib import clock
+from lib.jira.merge import KeyRange
+from lib.jira.paging import MAX_IDLE_PAGES, Page
+from lib.jira.progress import Checkpoint
+from lib.jira.reconciliation import Reconciler
+from stack.local.standins.faults import Fault
+from tests.support.fake_table import FakeTable
+from tests.support.jira import jira_site, make_reader, make_store
+
+SEARCH, MYSELF = "/rest/api/3/search/jql", "/rest/api/3/myself"
+WHOLE = Checkpoint(KeyRange("OPS"))
+FOR_GOOD = 10**6
+PUBLIC = 1
+"""The number of the only issue that anonymous callers see."""
+
+
+@pytest.fixture
+def jira():
+    with jira_site() as (site, client):
+        yield site, client
+
+
+@pytest.fixture
+def table():
+    return FakeTable()
+
+
+def reconciler(client, table, **options):
+    return Reconciler(client, make_store(table), make_reader(table), **options)
+
+
+def stored_keys(table):
+    return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
+
+
+@pytest.fixture
+def in_step(jira, table):
+    """110 issues, two pages, of which all but one are hidden from anonymous callers, and a store that has them."""
+    site, client = jira
+    site.seed("OPS", 110)
+    site.site.restricted = {f"OPS-{number}" for number in range(1, 111) if number != PUBLIC}
+    assert reconciler(client, table).sweep(WHOLE).complete
+    site.requests.clear()
+    return site, client
+
+
+def expire_token(site, *, after=0):
+    site.faults.add(Fault(path="*", error="anonymous", skip=after, times=FOR_GOOD))
+
+
+def sweep_in_parts(client, table, *, between=lambda part: None):
+    """A sweep whose invocations are always out of time, each from its checkpoint; the last result."""
+    checkpoint, parts = WHOLE, 0
+    while checkpoint is not None:
+        restored = Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json())))
+        result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
+        checkpoint, parts = result.checkpoint, parts + 1
+        between(parts)
+        assert parts < 20, "it never ends"
+    return result
+
+
+# Refused credentials
+
+
+def test_a_sweep_with_an_expired_token_deletes_nothing_and_is_refused(in_step, table):
+    site, client = in_step
+    expire_token(site)
+    result = reconciler(client, table).sweep(WHOLE)
+    assert "did not accept the credentials" in result.refused[0]
+    assert (result.complete, result.counts.deleted, len(stored_keys(table))) == (False, 0, 110)
+
+
+def test_a_token_that_expires_anywhere_in_a_sweep_deletes_nothing(in_step, table):
+    site, client = in_step
+    for number in (20, 60, 105):
+        site.delete(f"OPS-{number}")
+    for requests_before in itertools.count():
+        expire_token(site, after=requests_before)
+        result = reconciler(client, table).sweep(WHOLE)
+        site.faults.clear()
+        if result.complete:
+            break
+        assert "did not accept the credentials" in result.refused[0]
+        assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
+    assert requests_before > 10, "it expired before, while and after the listing and the confirmations"
+    assert result.counts.deleted == 3
+
+
+def test_a_token_that_expires_between_two_parts_deletes_nothing(in_step, table):
+    site, client = in_step
+    for number in (20, 60, 105):
+        site.delete(f"OPS-{number}")
+    for last_good in (1, 2, 3):
+        result = sweep_in_parts(client, table, between=lambda part, at=last_good: expire_token(site) if part == at else None)
+        site.faults.clear()
+        assert "did not accept the credentials" in result.refused[0]
+        assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
+    assert sweep_in_parts(client, table).counts.deleted == 3
+
+
+@pytest.mark.parametrize("checks", [0, 1, 2])
+def test_a_sweep_checks_the_account_even_where_no_header_tells(in_step, table, checks):
+    """At the start, after the listing, and after the confirmations."""
+    site, client = in_step
+    site.delete("OPS-20")
+    site.faults.add(Fault(path=MYSELF, skip=checks, error="expired_token", times=FOR_GOOD))
+    result = reconciler(client, table).sweep(WHOLE)
+    assert "401" in result.refused[0]
+    assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
+
+
+@pytest.mark.parametrize("requests_before", [0, 1, 2])
+def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_before):
+    """At the start, in the listing, and at its end."""
+    site, client = in_step
+    site.seed("FEW", 3)
+    expire_token(site, after=requests_before)
+    result = reconciler(client, table).catch_up("FEW", None)
+    assert "did not accept the credentials" in result.refused[0]
+    assert not result.complete
+
+
+def test_an_old_confirmation_is_made_again(in_step, table):
+    """A dead letter that is sent again days later: the issue can be seen again."""
+    site, client = in_step
+    site.site.hidden = {"OPS-20", "OPS-60"}
+    part = WHOLE
+    while not part.gone:
+        part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part).checkpoint
+    site.site.hidden = {"OPS-60"}
+    days_later = clock.utc_now() + timedelta(days=3)
+    result = reconciler(client, table, now=lambda: days_later).sweep(part)
+    assert (result.complete, result.counts.deleted) == (True, 1)
+    assert "OPS-20" in stored_keys(table)
+
+
+# Listings that mislead
+
+
+def answer(site, *pages):
+    """Answer the searches with these bodies, and the last of them for good."""
+    for body in pages[:-1]:
+        site.faults.add(Fault(path=SEARCH, status=200, body=json.dumps(body)))
+    site.faults.add(Fault(path=SEARCH, status=200, body=json.dumps(pages[-1]), times=FOR_GOOD))
+
+
+@pytest.fixture
+def tokens_asked(in_step, monkeypatch):
+    """The token of each search that is sent."""
+    _, client = in_step
+    asked, search = [], client.search
+
+    def note(jql, **options):
+        asked.append(options.get("token"))
+        return search(jql, **options)
+
+    monkeypatch.setattr(client, "search", note)
+    return asked
+
+
+def listed(client, number):
+    return client.fetch(f"OPS-{number}")
+
+
+EMPTY = {"issues": []}
+ENDLESS = {
+    "the same token": ([{**EMPTY, "nextPageToken": "same"}], "Jira repeats a page"),
+    "the same token, said not to be the last": (
+        [{**EMPTY, "nextPageToken": "same", "isLast": False}],
+        "Jira repeats a page",
+    ),
+    "alternating tokens": (
+        [{**EMPTY, "nextPageToken": "a"}, {**EMPTY, "nextPageToken": "b"}, {**EMPTY, "nextPageToken": "a"}],
+        "Jira repeats a page",
+    ),
+    "an empty token and more": ([{**EMPTY, "nextPageToken": "", "isLast": False}], "not where"),
+    "no token and more": ([{**EMPTY, "isLast": False}], "not where"),
+}
+
+
+@pytest.mark.parametrize(("pages", "reason"), ENDLESS.values(), ids=ENDLESS)
+def test_a_listing_without_an_end_is_incomplete_after_a_few_requests(in_step, table, tokens_asked, pages, reason):
+    site, client = in_step
+    for look in (lambda r: r.sweep(WHOLE), lambda r: r.catch_up("OPS", None)):
+        tokens_asked.clear()
+        answer(site, *pages)
+        result = look(reconciler(client, table))
+        site.faults.clear()
+        assert reason in result.refused[0]
+        assert (result.complete, result.checkpoint, result.counts.deleted) == (False, None, 0)
+        assert len(tokens_asked) == len(set(tokens_asked)) <= 3
+    assert len(stored_keys(table)) == 110
+
+
+def test_a_listing_that_repeats_an_issue_under_new_tokens_is_bounded(in_step, table, monkeypatch):
+    _, client = in_step
+    issue, tokens, asked = listed(client, 7), itertools.count(), []
+    monkeypatch.setattr(client, "search", lambda *_, **__: asked.append(1) or Page((issue,), f"token-{next(tokens)}"))
+    result = reconciler(client, table).catch_up("OPS", None)
+    assert "without a new issue" in result.refused[0]
+    assert len(asked) <= MAX_IDLE_PAGES + 1
+
+
+def page_of(issue, token):
+    from lib.jira.paging import Page
+
+    return Page((issue,), token)
+
+
+def test_an_empty_token_is_the_end(in_step, table, tokens_asked):
+    site, client = in_step
+    answer(site, {"issues": [listed(client, 7)], "nextPageToken": ""})
+    result = reconciler(client, table).catch_up("OPS", None)
+    assert (result.complete, result.counts.fetched, tokens_asked) == (True, 1, [None])
+
+
+def test_the_last_page_is_the_end_even_beside_a_token(in_step, table, tokens_asked):
+    site, client = in_step
+    answer(site, {"issues": [listed(client, 7)], "nextPageToken": "more", "isLast": True})
+    result = reconciler(client, table).catch_up("OPS", None)
+    assert (result.complete, result.counts.fetched, tokens_asked) == (True, 1, [None])
+
+
+def test_a_part_without_progress_is_not_handed_over(in_step, table):
+    """Jira sends empty pages under ever new tokens: the next part would begin where this one began."""
+    site, client = in_step
+    answer(site, {**EMPTY, "nextPageToken": "new"})
+    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
+    assert result.checkpoint is None
+    assert "no new issue" in result.refused[0]
+
+
+def test_a_page_that_repeats_is_not_handed_over(in_step, table, tokens_asked):
+    site, client = in_step
+    answer(site, {"issues": [listed(client, 7)], "nextPageToken": "same"})
+    part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    assert part.token == "same"
+    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
+    assert (result.checkpoint, tokens_asked) == (None, [None, "same"])
+    assert result.refused
+
+
+@pytest.mark.parametrize("entry", [None, "OPS-2", 5, [], {}, {"id": "1"}, {"key": None}, {"key": "no key"}])
+def test_an_entry_that_is_not_an_issue_is_counted_and_nothing_is_deleted(in_step, table, entry):
+    site, client = in_step
+    site.delete("OPS-20")
+    answer(site, {"issues": [listed(client, 1), entry, listed(client, 3)], "isLast": True})
+    result = reconciler(client, table).sweep(WHOLE)
+    assert (result.counts.fetched, result.counts.failed, result.counts.deleted) == (2, 1, 0)
+    assert "name no issue" in result.refused[0]
+    assert len(stored_keys(table)) == 110
+
+
+def test_an_entry_that_is_not_an_issue_is_remembered_by_the_next_part(in_step, table):
+    site, client = in_step
+    site.delete("OPS-20")
+    site.faults.add(
+        Fault(path=SEARCH, status=200, body=json.dumps({"issues": [None, listed(client, 1)], "nextPageToken": "token"}))
+    )
+    answer(site, {"issues": [listed(client, 3)], "nextPageToken": "token", "isLast": True})
+    result = sweep_in_parts(client, table)
+    assert "name no issue" in result.refused[0]
+    assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
+
+
+def test_catching_up_passes_over_an_entry_that_is_not_an_issue(in_step, table):
+    site, client = in_step
+    answer(site, {"issues": [None, listed(client, 7)], "isLast": True})
+    result = reconciler(client, table).catch_up("OPS", None)
+    assert (result.counts.fetched, result.counts.failed, result.complete) == (1, 1, True)
+
+
+def test_a_confirmation_with_an_unreadable_answer_deletes_nothing(in_step, table):
+    site, client = in_step
+    site.delete("OPS-20")
+    site.faults.add(Fault(path=SEARCH, skip=2, status=200, body='{"issues": [null], "isLast": true}'))
+    result = reconciler(client, table).sweep(WHOLE)
+    assert (result.counts.failed, result.counts.deleted, len(stored_keys(table))) == (1, 0, 110)
