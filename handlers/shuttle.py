@@ -105,14 +105,14 @@ def put_shop(domain: str) -> tuple[flask.Response, int]:
 
 @_shop_routes.post("/jobs")
 def create_job(domain: str) -> tuple[flask.Response, int]:
-    """Begin an import. The same ``client_token`` again, within a day, is the same job, with links anew while it waits."""
+    """Begin an import. The same ``client_token`` within a day is the same job and upload, with new links while it waits."""
     shop = _shop(domain)
     body = _body()
     order = api.job_order(body, shop.repository.shop(domain).settings.default_mode, lambda: uuid.uuid4().hex)
     job = shop.jobs.create(domain, order)
     metrics.count("JobCreated")
     _logger.info("job_created", shop_domain=domain, job_id=job.job_id, file_bytes=order.file_bytes)
-    upload = _uploads().begin(domain, job.job_id, order.file_bytes or 0) if job.status is JobStatus.QUEUED else None
+    upload = _uploads().begin(job, shop.jobs) if job.status is JobStatus.QUEUED else None
     return flask.jsonify(job=api.job_to_json(job), upload=api.upload_to_json(upload)), 202
 
 
@@ -124,7 +124,7 @@ def complete_upload(domain: str, job_id: str) -> tuple[flask.Response, int]:
     job = repository.job(domain, job_id)
     if job.status.is_final:
         raise IllegalTransitionError(job.status, JobStatus.PROCESSING)
-    _uploads().complete(domain, job_id, upload_id, parts)
+    _uploads().complete(job, upload_id, parts)
     return flask.jsonify(job=api.job_to_json(job)), 202
 
 
@@ -159,6 +159,8 @@ def show_job(domain: str, job_id: str) -> flask.Response:
 def cancel_job(domain: str, job_id: str) -> flask.Response:
     """Call a job off. Its worker, if it has one, stops within seconds."""
     job = _shop(domain).jobs.cancel(domain, job_id)
+    if job.upload_id is not None:
+        _uploads().abort(job)
     return flask.jsonify(job=api.job_to_json(job))
 
 
@@ -289,7 +291,7 @@ def _s3() -> Any:
 
 @functools.cache
 def _uploads() -> Uploads:
-    return Uploads(_s3(), _environment.import_bucket_name)
+    return Uploads(_s3(), _environment.import_bucket_name, _logger)
 
 
 @functools.cache

@@ -290,6 +290,10 @@ def shuttle(parts: Parts) -> Function:
             # The links that shops get are good for what this role may do, and for no more than their object.
             _storing(parts.imports, "uploads/", "reports/"),
             _fetching(parts.imports, "uploads/", "reports/"),
+            # A multipart upload that a job has is looked for, and one that no job has, or a cancelled one, is aborted.
+            dataclasses.replace(
+                _storing(parts.imports, "uploads/"), actions=("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload")
+            ),
             # Without it, S3 answers 403 for an object that is not there, and a missing upload would look like a missing grant.
             Grant(actions=("s3:ListBucket",), resources=(parts.imports.arn,)),
             function.receiving(parts.shuttle_jobs),

@@ -19,6 +19,9 @@ from lib.shuttle.rules import require
 from lib.shuttle.uploads import MAX_PARTS, MultipartUpload, Part, SingleUpload
 
 Json = dict[str, Any]
+
+#: Fields of a job that only workers need. The id of an upload is part of the upload.
+_INTERNAL = frozenset({"attempt", "expires_at", "lease_until", "upload_id"})
 Choice = TypeVar("Choice", bound=enum.StrEnum)
 
 #: The longest range of days that usage is shown for at once.
@@ -34,7 +37,7 @@ def to_json(entity: Any) -> Json:
 
 def job_to_json(job: Job | JobSummary) -> Json:
     """A job as a JSON object; what only workers need to know is left out."""
-    shown = {name: value for name, value in to_json(job).items() if name not in {"attempt", "lease_until", "expires_at"}}
+    shown = {name: value for name, value in to_json(job).items() if name not in _INTERNAL}
     return shown | ({"rows_valid": job.rows_valid} if isinstance(job, Job) else {})
 
 

@@ -68,8 +68,8 @@ class Job:
     """One import or export.
 
     ``attempt`` counts the workers that took it up; only the latest may write to it. ``lease_until`` is when the next may
-    take it over. Counters belong to the latest attempt. ``failure`` is a code (docs/runbooks/jobs.md lists them) and
-    ``failure_detail`` a sentence for the shop.
+    take it over. Counters belong to the latest attempt. ``upload_id`` is the one multipart upload of its file. ``failure``
+    is a code (docs/runbooks/jobs.md lists them) and ``failure_detail`` a sentence for the shop.
     """
 
     shop_domain: str
@@ -82,6 +82,7 @@ class Job:
     created_at: datetime
     expires_at: datetime
     file_bytes: int | None = None
+    upload_id: str | None = None
     attempt: int = 0
     lease_until: datetime | None = None
     schema_version: int | None = None

@@ -97,6 +97,16 @@ class Jobs:
             return self._made_before(domain, order, by_position[limits.TOKEN_POSITION] or {})
         raise limits.refusal(shop, by_position.keys())
 
+    def keep_upload(self, job: Job, upload_id: str) -> Job:
+        """Record the multipart upload of a queued job. Of several at once the first stands.
+
+        The job returned is as it stands: with another upload, or in another status, ``upload_id`` was not recorded.
+
+        Raises:
+            NotFoundError: there is no such job.
+        """
+        return _standing(self._apply(transitions.keep_upload(job, upload_id), "record the upload").item)
+
     def start(self, domain: str, job_id: str) -> Job:
         """Take a job up, or over from a worker whose lease is over. The job returned is what its worker may write to.
 

@@ -76,6 +76,19 @@ def start(domain: str, job_id: str, now: datetime, lease_until: datetime) -> Upd
     )
 
 
+def keep_upload(job: Job, upload_id: str) -> Update:
+    """The job's file comes by this multipart upload: it waits for one, and has no other than ``job`` shows."""
+    is_unchanged = "attribute_not_exists(#UploadId)" if job.upload_id is None else "#UploadId = :former"
+    former: dict[str, items.Attributes] = {} if job.upload_id is None else {":former": {"S": job.upload_id}}
+    return Update(
+        key=job.key(),
+        sets={"UploadId": {"S": upload_id}},
+        condition=Condition(
+            expression=f"#Status = :queued AND {is_unchanged}", values={":queued": {"S": JobStatus.QUEUED.value}} | former
+        ),
+    )
+
+
 def progress(job: Job, rows_read: int, rows_failed: int, bytes_read: int) -> Update:
     """The worker got further. Never back: a late or repeated report of fewer rows is refused."""
     return Update(

@@ -6,7 +6,14 @@
     above:       an upload and its links ─► PUT each part ─► complete with the ETags ┴─► the bucket tells the job queue
 
 A link is good for one object of one shop, for an hour, and for exactly as many bytes as were announced: the length is
-signed too. What this module does not do: decide who may ask.
+signed too.
+
+A job has one multipart upload, recorded on its row by a conditional write (docs/adr/0066)::
+
+    request A ─► create u1 ─► record u1 ─────────────────► links of u1
+    request B ─► create u2 ─► record u2: refused ─► abort u2, links of u1
+
+What this module does not do: decide who may ask.
 """
 
 from collections.abc import Iterable
@@ -16,7 +23,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, errors
+from lib.log import Logger
 from lib.shuttle import keys
+from lib.shuttle.job import Job, JobStatus
+from lib.shuttle.jobs import Jobs
 from lib.shuttle.rules import require
 
 LINK_SECONDS = 3600
@@ -68,38 +78,43 @@ class Uploads:
     Args:
         client: an S3 client (:func:`lib.aws.make_client`), whose role may read and write the objects.
         bucket: the import bucket.
+        logger: of the function.
     """
 
-    def __init__(self, client: Any, bucket: str) -> None:
+    def __init__(self, client: Any, bucket: str, logger: Logger) -> None:
         self._client = client
         self._bucket = bucket
+        self._logger = logger
 
-    def begin(self, domain: str, job_id: str, file_bytes: int) -> SingleUpload | MultipartUpload:
-        """Links for a file of ``file_bytes``. Begun again, the earlier links go on working.
+    def begin(self, job: Job, jobs: Jobs) -> SingleUpload | MultipartUpload | None:
+        """Links for the file of a queued job; None if it waits for none any more. Begun again, the earlier links still work.
 
         Raises:
-            SwitchboardError: S3 can't be reached or refuses.
+            SwitchboardError: S3 or the table can't be reached or refuses.
         """
-        key = keys.upload_object(domain, job_id)
+        key, file_bytes = keys.upload_object(job.shop_domain, job.job_id), job.file_bytes or 0
         if file_bytes <= MAX_SINGLE_BYTES:
             return SingleUpload(self._link("put_object", key, ContentLength=file_bytes))
         sizes = part_sizes(file_bytes)
-        answer = self._call("begin the upload", self._client.create_multipart_upload, key)
-        upload_id = str(answer["UploadId"])
+        upload_id = self._upload_of(job, jobs, key)
+        if upload_id is None:
+            return None
         links = (
             self._link("upload_part", key, UploadId=upload_id, PartNumber=number, ContentLength=size)
             for number, size in enumerate(sizes, 1)
         )
         return MultipartUpload(upload_id, sizes[0], tuple(links))
 
-    def complete(self, domain: str, job_id: str, upload_id: str, parts: Iterable[Part]) -> None:
+    def complete(self, job: Job, upload_id: str, parts: Iterable[Part]) -> None:
         """Make the parts one object. Completing twice is the same as once.
 
         Raises:
-            InvalidInputError: the parts are not those that were uploaded, or there is no such upload.
+            InvalidInputError: the parts are not those that were uploaded, or the job has no such upload.
             SwitchboardError: S3 can't be reached or refuses.
         """
-        key = keys.upload_object(domain, job_id)
+        if upload_id != job.upload_id:
+            raise errors.InvalidInputError("the job has no such upload: use the upload_id that the job was answered with")
+        key = keys.upload_object(job.shop_domain, job.job_id)
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda part: part.number)]
         complete = self._client.complete_multipart_upload
         try:
@@ -107,6 +122,14 @@ class Uploads:
         except _NoSuchUploadError:
             if not self._is_there(key):
                 raise
+
+    def abort(self, job: Job) -> None:
+        """Give up the job's multipart upload, if it has one, and the storage of its parts. Aborting twice is the same as once.
+
+        Never raises: a failure is logged, and the bucket gives up an unfinished upload after a day.
+        """
+        if job.upload_id is not None:
+            self._abort(job, job.upload_id)
 
     def report_link(self, domain: str, job_id: str) -> str:
         """A link to the error report of a job. It says nothing of whether there is one."""
@@ -116,6 +139,41 @@ class Uploads:
             keys.report_object(domain, job_id),
             ResponseContentDisposition=f'attachment; filename="{name}"',
         )
+
+    def _upload_of(self, job: Job, jobs: Jobs, key: str) -> str | None:
+        """The one multipart upload of the job, begun if there is none; None if the job waits for no file any more."""
+        if job.upload_id is not None:
+            if self._is_open(key, job.upload_id):
+                return job.upload_id
+            if self._is_there(key):
+                return None  # completed: the import is about to start
+        made = str(self._call("begin the upload", self._client.create_multipart_upload, key)["UploadId"])
+        try:
+            standing = jobs.keep_upload(job, made)
+        except errors.AmbiguousError:
+            raise  # it may be recorded, so it must stay
+        except errors.SwitchboardError:
+            self._abort(job, made)
+            raise
+        if standing.upload_id != made:
+            self._abort(job, made)
+        return standing.upload_id if standing.status is JobStatus.QUEUED else None
+
+    def _abort(self, job: Job, upload_id: str) -> None:
+        key = keys.upload_object(job.shop_domain, job.job_id)
+        try:
+            self._call("abort the upload", self._client.abort_multipart_upload, key, UploadId=upload_id)
+        except _NoSuchUploadError:
+            pass  # completed or aborted before
+        except errors.SwitchboardError as error:
+            self._logger.error("upload_not_aborted", error, shop_domain=job.shop_domain, job_id=job.job_id)
+
+    def _is_open(self, key: str, upload_id: str) -> bool:
+        try:
+            self._call("look for the upload", self._client.list_parts, key, UploadId=upload_id, MaxParts=1)
+        except _NoSuchUploadError:
+            return False
+        return True
 
     def _link(self, operation: str, key: str, **parameters: Any) -> str:
         try:

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 
 from lib import errors
+from lib.log import Logger
 from lib.shuttle.entities import UsageDaily
 from lib.shuttle.job import Job, JobStatus, Outcome
 from lib.shuttle.jobs import JobBusyError, Jobs
 from lib.shuttle.limits import LimitExceededError
 from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
+from lib.shuttle.uploads import Uploads
 from tests.support.at_once import at_once
+from tests.support.multipart_s3 import MultipartS3
 from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
 from tests.support.transaction_conflicts import ConflictingClient
 
@@ -92,6 +95,21 @@ def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTabl
 
     assert len({job.job_id for job in results}) == 1
     assert usage(shuttle_table).imports == 1
+
+
+def test_the_same_order_many_times_at_once_has_one_upload(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+    shuttle_table.registry.install(a_shop())
+    order, s3 = an_order(file_bytes=20_000_000), MultipartS3()
+    uploads = Uploads(s3, "imports", Logger("shuttle"))
+
+    def begin() -> Any:
+        return uploads.begin(until_answered(lambda: jobs.create(DOMAIN, order)), jobs)
+
+    results = at_once([lambda: until_answered(begin)] * THREADS)
+
+    [upload_id] = {upload.upload_id for upload in results}
+    [job] = shuttle_table.repository.jobs(DOMAIN)
+    assert list(s3.open) == [job.upload_id] == [upload_id]
 
 
 def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttle_table: ShuttleTable, jobs: Jobs) -> None:

@@ -203,6 +203,7 @@ def test_the_function_has_exactly_these_grants() -> None:
         ("dynamodb:Query",): [shops, f"{shops}/index/GSI1", f"{shops}/index/StatusIndex"],
         ("s3:PutObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
         ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
+        ("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"): [f"{imports}/uploads/*"],
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }

@@ -42,6 +42,7 @@ OTHERS: dict[str, Begin] = {
     "rejection click": approvals.Reject,
     "approval worker, preview": approvals.Preview,
     "approval worker, issue": approvals.Creation,
+    "Shuttle order, large file": shuttle.NewUpload,
     "Shuttle upload": shuttle.CompletedUpload,
     "Shuttle sweep": shuttle.StuckJob,
 }

@@ -85,14 +85,32 @@ class NewJob(Run):
         return wrong
 
 
+class NewUpload(NewJob):
+    """A shop orders an import of a large file, and again, with its token, if it is answered 503."""
+
+    def attempt(self) -> Tried:
+        status, answer = self.call("POST", "/jobs", {"file_bytes": 6 * 1024**2, "client_token": "once"})
+        assert status in {202, 503}, (status, answer)
+        if status == 202:
+            self.job_id, self.upload = answer["job"]["job_id"], answer["upload"]["upload_id"]
+        return Tried(status == 202, str(status))
+
+    def kept(self) -> list[str]:
+        listed = self.world.client("s3").list_multipart_uploads(Bucket=BUCKET).get("Uploads", [])
+        is_open = any(each["UploadId"] == self.upload for each in listed)
+        wrong = [] if self.job().upload_id == self.upload else ["the job has another upload than its shop was answered with"]
+        return wrong + ([] if is_open else ["the upload that the shop was answered with is not open"])
+
+
 class CompletedUpload(NewJob):
     """A shop completes an upload of parts, and again if it is answered 503."""
 
     def prepare(self) -> None:
-        assert self.order().acknowledged
+        status, answer = self.call("POST", "/jobs", {"file_bytes": 6 * 1024**2})
+        assert status == 202, answer
+        self.job_id, self.upload = answer["job"]["job_id"], answer["upload"]["upload_id"]
         self.s3 = self.world.client("s3")
         where = {"Bucket": BUCKET, "Key": keys.upload_object(self.domain, self.job_id)}
-        self.upload = self.s3.create_multipart_upload(**where)["UploadId"]
         part = self.s3.upload_part(**where, UploadId=self.upload, PartNumber=1, Body=CONTENT)
         self.parts = [{"part_number": 1, "etag": part["ETag"]}]
 

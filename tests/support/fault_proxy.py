@@ -177,6 +177,8 @@ def _s3_operation(asked: Asked) -> str:
         return "CreateMultipartUpload" if "uploads" in query else "CompleteMultipartUpload"
     if asked.method == "PUT":
         return "UploadPart" if "partNumber" in query else "PutObject"
+    if "uploadId" in query:
+        return {"GET": "ListParts", "DELETE": "AbortMultipartUpload"}.get(asked.method, asked.method)
     return {"GET": "GetObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}.get(asked.method, asked.method)
 
 

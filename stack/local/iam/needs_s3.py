@@ -11,7 +11,7 @@ from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationEr
 from stack.local.iam.policy import Access
 
 _SAYS_NOTHING = re.compile(
-    r"(?i)x-amz-(algorithm|credential|date|expires|signedheaders|signature|security-token|checksum-.*)|x-id"
+    r"(?i)x-amz-(algorithm|credential|date|expires|signedheaders|signature|security-token|checksum-.*)|x-id|max-parts|part-number-marker"
 )
 _LISTING = {"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "encoding-type", "fetch-owner"}
 _READING = {"response-content-type", "response-content-disposition", "response-cache-control", "partNumber", "versionId"}

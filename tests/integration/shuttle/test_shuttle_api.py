@@ -4,6 +4,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -86,6 +87,25 @@ def test_a_file_above_5_mib_comes_in_parts(api: ShuttleApi) -> None:
 
     job = shop.ended(made["job"]["job_id"])
     assert (job["status"], job["bytes_read"]) == ("COMPLETED", len(content))
+
+
+def open_uploads(api: ShuttleApi, part_url: str) -> list[str]:
+    """The multipart uploads that the bucket holds for the object of a link."""
+    bucket, _, key = urlsplit(part_url).path.strip("/").partition("/")
+    uploads = api.cloud.client("s3").list_multipart_uploads(Bucket=bucket).get("Uploads", [])
+    return [each["UploadId"] for each in uploads if each["Key"] == key]
+
+
+def test_the_same_order_again_has_the_same_upload_and_cancelling_aborts_it(api: ShuttleApi) -> None:
+    shop = api.shop()
+    first, again = (shop.order(6 * 1024**2, client_token="once") for _ in range(2))
+    part_url = first["upload"]["part_urls"][0]
+    assert first["upload"]["upload_id"] == again["upload"]["upload_id"]
+    assert open_uploads(api, part_url) == [first["upload"]["upload_id"]]
+
+    assert shop.call("POST", f"jobs/{first['job']['job_id']}/cancel").status_code == 200
+
+    assert open_uploads(api, part_url) == []
 
 
 def test_an_upload_of_other_parts_is_refused(api: ShuttleApi) -> None:

@@ -80,6 +80,7 @@ def jobs(draw: st.DrawFn) -> Job:
         created_at=made,
         expires_at=draw(seconds),
         file_bytes=draw(st.none() | counts),
+        upload_id=draw(st.none() | texts),
         attempt=draw(st.integers(0, 3)),
         lease_until=draw(instants) if status is JobStatus.PROCESSING else None,
         rows_read=rows_read,

@@ -94,6 +94,13 @@ def test_a_reading_transaction_needs_get_item() -> None:
 @pytest.mark.parametrize(
     ("method", "path", "query", "headers", "expected"),
     [
+        (
+            "GET",
+            "/b/k/1",
+            {"uploadId": "u", "max-parts": "1", "x-id": "ListParts"},
+            {},
+            [("ListMultipartUploadParts", "b/k/1")],
+        ),
         ("GET", "/b/k/1", {"x-id": "GetObject"}, {}, [("GetObject", "b/k/1")]),
         ("HEAD", "/b/k", {}, {}, [("GetObject", "b/k")]),
         ("GET", "/b/k", {"versionId": "1"}, {}, [("GetObjectVersion", "b/k")]),
