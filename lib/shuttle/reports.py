@@ -2,10 +2,15 @@
 
 Both are bounded: a summary shows the first rows of each code, a report its first 10,000 lines, so that a file in which
 every row is wrong costs no more memory than another.
+
+Neither holds a cell of the upload: a cell may be personal. What comes from the upload are the names of unknown columns of a
+JSON file, and a spreadsheet must take none of them for a formula. There are no numbers to spare: a column named ``-5`` is a
+name, and is written ``'-5``.
 """
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 from typing import BinaryIO
 
@@ -15,6 +20,13 @@ from lib.shuttle.job import ErrorSummary
 FIRST_ROWS = 5
 MAX_REPORT_LINES = 10_000
 CONTENT_TYPE = "text/csv; charset=utf-8"
+
+# What a spreadsheet takes for the start of a formula (https://owasp.org/www-community/attacks/CSV_Injection): the signs and
+# their full-width forms, behind blanks, quotes and invisible characters, which spreadsheets trim; a tab, CR or LF by itself.
+# Not only at the start: a spreadsheet that splits at another separator begins a cell in the middle of a name.
+_FORMULA_START = re.compile(
+    r"""(?:^|(?<=[,;|\t\r\n]))(?=[\s"'`\x00-\x1f\u00ad\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])"""
+)
 
 
 class ErrorReport:
@@ -62,5 +74,5 @@ class ErrorReport:
 
 
 def _harmless(name: str) -> str:
-    """A column name from an upload, such that a spreadsheet takes it for text (https://owasp.org/www-community/attacks/CSV_Injection)."""
-    return f"'{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+    """A column name such that a spreadsheet takes it, and each piece of it, for text."""
+    return _FORMULA_START.sub("'", name)
