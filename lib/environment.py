@@ -17,6 +17,14 @@ Value = TypeVar("Value")
 CHANNELS = ("sns", "slack", "govuk_notify")
 """The notification channels, as ``NOTIFY_CHANNELS`` names them."""
 
+# How the partition keys begin, or are, of rows that only one function may write. The stack grants by them (docs/adr/0013).
+EVENT_PARTITIONS = "event#"
+"""In JiraOperations: what the notification function claims, one partition per event."""
+SENTINEL_PARTITIONS = "health#"
+"""In every table: what the health check writes, reads and deletes."""
+RECONCILIATION_PARTITION = "reconciliation"
+"""In JiraOperations: how far reconciliation has come."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:

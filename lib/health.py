@@ -21,15 +21,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lib import aws, clock, errors
-from lib.environment import HealthEnvironment
+from lib.environment import SENTINEL_PARTITIONS, HealthEnvironment
 from lib.log import scrub
 from lib.secrets import Secret
 
 CHECK_SECONDS = 10.0
 """A check that takes longer has failed."""
-
-SENTINEL_PREFIX = "health#"
-"""Begins the HASH key of every sentinel. No issue key, event or session begins so."""
 
 _SENTINEL_RANGE = "SENTINEL"
 _SENTINEL_LIFE = timedelta(hours=1)
@@ -305,4 +302,4 @@ def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: floa
 
 
 def _sentinel_name() -> str:
-    return SENTINEL_PREFIX + uuid.uuid4().hex
+    return SENTINEL_PARTITIONS + uuid.uuid4().hex

@@ -6,6 +6,9 @@ from collections.abc import Iterable, Mapping
 import pulumi
 
 from lib.environment import (
+    EVENT_PARTITIONS,
+    RECONCILIATION_PARTITION,
+    SENTINEL_PARTITIONS,
     ApprovalsEnvironment,
     HealthEnvironment,
     JiraWorkerEnvironment,
@@ -14,7 +17,7 @@ from lib.environment import (
     ShuttleEnvironment,
     WebhooksEnvironment,
 )
-from stack import function, queues
+from stack import function, iam, queues
 from stack.function import Function, Sizing
 from stack.iam import Grant
 from stack.queues import WorkQueue
@@ -24,6 +27,9 @@ from stack.tables import Table
 
 JIRA_WORKER_TIMEOUT_SECONDS = 300
 """Jira may ask to wait for half a minute, five times over; a batch has ten messages."""
+
+_SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
+"""The partitions of drafts and decisions: session ids are the drafters' own, have no ``#``, and are no reserved word."""
 
 SHUTTLE_TIMEOUT_SECONDS = 900
 SHUTTLE_VISIBILITY_SECONDS = 17 * 60
@@ -83,7 +89,11 @@ def notification(parts: Parts) -> Function:
     grants = [
         Grant(actions=("dynamodb:GetItem",), resources=(parts.lease_table.arn,)),
         *_decrypting_leases(settings),
-        Grant(actions=("dynamodb:UpdateItem",), resources=(parts.operations.arn,)),
+        Grant(
+            actions=("dynamodb:UpdateItem",),
+            resources=(parts.operations.arn,),
+            conditions=iam.in_partitions(f"{EVENT_PARTITIONS}*"),
+        ),
         *([Grant(actions=("sns:Publish",), resources=(parts.topic_arn,))] if uses_sns else []),
         *_reading(secrets.values()),
     ]
@@ -176,6 +186,7 @@ def approvals(parts: Parts) -> Function:
                 # A transaction is granted by the actions that it consists of.
                 actions=("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),
+                conditions=_SESSIONS,
             ),
             Grant(actions=("sqs:SendMessage",), resources=(parts.approval_work.arn,)),
             *_reading(secrets.values()),
@@ -215,6 +226,7 @@ def jira_worker(parts: Parts) -> Function:
             Grant(
                 actions=("dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),
+                conditions=_SESSIONS,
             ),
             _storing(parts.artifacts, "snapshots/", "runs/"),
             function.receiving(parts.jira_work, parts.approval_work),
@@ -258,7 +270,11 @@ def reconciliation(parts: Parts) -> Function:
                 resources=(parts.jira_issues.arn,),
             ),
             Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
-            Grant(actions=("dynamodb:GetItem", "dynamodb:PutItem"), resources=(parts.operations.arn,)),
+            Grant(
+                actions=("dynamodb:GetItem", "dynamodb:PutItem"),
+                resources=(parts.operations.arn,),
+                conditions=iam.in_partitions(RECONCILIATION_PARTITION),
+            ),
             _storing(parts.artifacts, "snapshots/", "runs/"),
             Grant(actions=("sqs:SendMessage",), resources=(parts.jira_work.arn,)),
             *_reading(secrets.values()),
@@ -321,14 +337,16 @@ def health(parts: Parts) -> Function:
         **parts.secrets("jira_api_token"),
     }
     own_tables = (parts.jira_issues.arn, parts.operations.arn, parts.shuttle.arn)
+    sentinels = iam.in_partitions(f"{SENTINEL_PARTITIONS}*")
     return function.create(
         "health",
         code=parts.code,
         sizing=Sizing(memory_mb=512, timeout_seconds=60),
         variables=HealthEnvironment.variables(**_set_ones(values)),
         grants=[
-            Grant(actions=("dynamodb:DescribeTable", "dynamodb:GetItem"), resources=(parts.lease_table.arn, *own_tables)),
-            Grant(actions=("dynamodb:PutItem", "dynamodb:DeleteItem"), resources=own_tables),
+            Grant(actions=("dynamodb:DescribeTable",), resources=(parts.lease_table.arn, *own_tables)),
+            Grant(actions=("dynamodb:GetItem",), resources=(parts.lease_table.arn, *own_tables), conditions=sentinels),
+            Grant(actions=("dynamodb:PutItem", "dynamodb:DeleteItem"), resources=own_tables, conditions=sentinels),
             *_decrypting_leases(settings),
             *_reading(every_secret),
         ],
@@ -348,7 +366,7 @@ def _decrypting_leases(settings: Settings) -> list[Grant]:
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/encryption.howitworks.html
     """
     key = settings.lease_table_key_arn
-    return [Grant(actions=("kms:Decrypt",), resources=(key,))] if key else []
+    return [Grant(actions=("kms:Decrypt",), resources=(key,), conditions=iam.via_dynamodb(key))] if key else []
 
 
 def _storing(bucket: Bucket, *prefixes: str) -> Grant:

@@ -5,12 +5,15 @@ function is described (``entry_points.py``).
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pulumi
 
 POLICY_VERSION = "2012-10-17"
+_LEADING_KEYS = "dynamodb:LeadingKeys"
+
+Conditions = Mapping[str, Mapping[str, str | Sequence[str]]]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,11 +25,37 @@ class Grant:
         resources: ARNs, plain or outputs of the resources they name.
         wildcard_reason: why a ``*`` in a resource can't be avoided; needed where there is one. It goes into the policy as
             the statement's Sid, so that whoever reads the policy reads the reason.
+        conditions: when the grant holds, as IAM writes it: values by context key by operator.
     """
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     wildcard_reason: str = ""
+    conditions: Conditions = dataclasses.field(default_factory=dict)
+
+
+def in_partitions(*patterns: str) -> Conditions:
+    """The conditions of a grant on the rows of a DynamoDB table whose partition keys all fit one of ``patterns``.
+
+    ``ForAllValues`` holds where a request names no partition key, so the second condition asks for one.
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    return {"ForAllValues:StringLike": {_LEADING_KEYS: list(patterns)}, "Null": {_LEADING_KEYS: "false"}}
+
+
+def outside_partitions(*patterns: str) -> Conditions:
+    """The conditions of a grant on the rows of a DynamoDB table whose partition keys fit none of ``patterns``."""
+    return {"ForAllValues:StringNotLike": {_LEADING_KEYS: list(patterns)}, "Null": {_LEADING_KEYS: "false"}}
+
+
+def via_dynamodb(key_arn: str) -> Conditions:
+    """The conditions of a grant on a KMS key that DynamoDB uses, in the key's region, on behalf of the caller.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    _, partition, _, region, *_ = key_arn.split(":")
+    domain = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    return {"StringEquals": {"kms:ViaService": f"dynamodb.{region}.{domain}"}}
 
 
 def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
@@ -62,14 +91,20 @@ def policy(grants: Sequence[Grant]) -> pulumi.Output[str]:
     )
 
 
-def trust_policy(service: str) -> str:
-    """The JSON text of the policy that lets an AWS service (``lambda.amazonaws.com``) take on a role."""
-    return json.dumps(
-        {
-            "Version": POLICY_VERSION,
-            "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
+def trust_policy(service: str, source_arn: str = "") -> str:
+    """The JSON text of the policy that lets an AWS service (``lambda.amazonaws.com``) assume a role.
+
+    ``source_arn`` is the resource that the service must act for: in its name alone, and in its account, may it do so.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    if source_arn:
+        account = source_arn.split(":")[4]
+        statement["Condition"] = {
+            "ArnEquals": {"aws:SourceArn": source_arn},
+            "StringEquals": {"aws:SourceAccount": account},
         }
-    )
+    return json.dumps({"Version": POLICY_VERSION, "Statement": [statement]})
 
 
 def refuse_plain_http(resource_arn: str, actions: str) -> dict[str, Any]:
@@ -99,6 +134,7 @@ def _statement(grant: Grant) -> dict[str, Any]:
         "Effect": "Allow",
         "Action": list(grant.actions),
         "Resource": list(grant.resources),
+        **({"Condition": grant.conditions} if grant.conditions else {}),
     }
 
 

@@ -46,8 +46,15 @@ WITH_PROJECTS = (
 
 
 def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:
-    """Create the schedules, and the role that may start their functions and nothing else."""
-    role = aws.iam.Role("scheduler", assume_role_policy=iam.trust_policy("scheduler.amazonaws.com"))
+    """Create the schedules in a group of their own, and the role that may start their functions and nothing else.
+
+    The role's trust names the group, as EventBridge Scheduler asks for: a schedule's own ARN is known only after its role's.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    group = aws.scheduler.ScheduleGroup("switchboard")
+    role = aws.iam.Role(
+        "scheduler", assume_role_policy=group.arn.apply(lambda arn: iam.trust_policy("scheduler.amazonaws.com", arn))
+    )
     targets = {schedule.entry_point: functions[schedule.entry_point].arn for schedule in schedules}
     policy = aws.iam.RolePolicy(
         "scheduler",
@@ -57,6 +64,7 @@ def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> 
     for schedule in schedules:
         aws.scheduler.Schedule(
             schedule.name,
+            group_name=group.name,
             schedule_expression=schedule.when,
             schedule_expression_timezone=TIMEZONE,
             flexible_time_window={"mode": "OFF"},

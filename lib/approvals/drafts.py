@@ -13,6 +13,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from lib import errors
+from lib.environment import RECONCILIATION_PARTITION
 
 MAX_TITLE_CHARACTERS = 255
 """Jira's own limit of a summary."""
@@ -25,8 +26,8 @@ MAX_DESCRIPTION_CHARACTERS = 30_000
 """All texts together. Jira takes 32,767 in a description; headings and the footer need some of them."""
 
 # session_id is a DynamoDB hash key (2048 bytes at most), stands in a button's value before ":", and shares its table with
-# the claims of notifications, whose ids begin with "event#". So neither ":" nor "#" can be in it, and only characters that
-# need no escape anywhere.
+# rows of other functions, whose ids begin with "event#" or "health#". So neither ":" nor "#" can be in it, and only
+# characters that need no escape anywhere.
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~/+=-]{0,199}")
 _DRAFT_HASH = re.compile(r"[0-9a-f]{64}")
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
@@ -140,6 +141,8 @@ def check_session_id(value: str) -> str:
         raise errors.InvalidInputError(
             "session_id must be 1 to 200 letters, digits and ._~/+=- and begin with a letter or a digit"
         )
+    if value == RECONCILIATION_PARTITION:
+        raise errors.InvalidInputError(f"session_id must not be {RECONCILIATION_PARTITION!r}, which is reserved")
     return value
 
 

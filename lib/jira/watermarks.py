@@ -6,8 +6,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock
+from lib.environment import RECONCILIATION_PARTITION
 
-_SESSION = "reconciliation"
 _PREFIX = "WATERMARK#"
 
 
@@ -47,4 +47,4 @@ class Watermarks:
 
 
 def _key(project: str) -> dict[str, dict[str, str]]:
-    return {"session_id": {"S": _SESSION}, "operation_key": {"S": _PREFIX + project}}
+    return {"session_id": {"S": RECONCILIATION_PARTITION}, "operation_key": {"S": _PREFIX + project}}

@@ -16,6 +16,7 @@ from enum import StrEnum
 
 from lib import errors, metrics
 from lib.claims import Claim, Claims, Verdict
+from lib.environment import EVENT_PARTITIONS
 from lib.log import Logger
 from lib.notify.channel import Channel, NoRecipientError
 from lib.notify.message import Message
@@ -96,7 +97,7 @@ class Delivery:
     def _claim(self, name: str, event_id: str, owner: str) -> Claim | None:
         """The claim, or None if the table does not answer: a notification goes out all the same."""
         try:
-            return self._claims.claim(f"event#{event_id}", name, owner)
+            return self._claims.claim(f"{EVENT_PARTITIONS}{event_id}", name, owner)
         except Exception as error:
             self._unsettled("notification_unclaimed", error, name)
             return None

@@ -33,6 +33,16 @@ def grants_of(graph: Graph, entry_point: str) -> dict[tuple[str, ...], list[str]
     return grants
 
 
+def conditions_of(graph: Graph, entry_point: str) -> dict[tuple[str, str], Any]:
+    """The conditions of what the function's role may do, by action and resource."""
+    return {
+        (action, resource): each.get("Condition")
+        for each in statements(graph.one(ROLE_POLICY, entry_point).inputs["policy"])
+        for action in each["Action"]
+        for resource in each["Resource"]
+    }
+
+
 def test_the_notification_role_has_exactly_these_grants() -> None:
     graph = declare()
 
@@ -98,6 +108,22 @@ def test_who_reads_leases_may_decrypt_by_the_key_of_an_existing_lease_table(entr
 
     assert with_key.pop(("kms:Decrypt",)) == [key]
     assert with_key == grants_of(declare({"leaseTableArn": arn}), entry_point)
+
+
+@pytest.mark.parametrize(
+    ("partition", "region", "service"),
+    [
+        ("aws", "us-west-2", "dynamodb.us-west-2.amazonaws.com"),
+        ("aws-cn", "cn-north-1", "dynamodb.cn-north-1.amazonaws.com.cn"),
+    ],
+)
+def test_the_key_of_the_lease_table_serves_dynamodb_in_its_region_only(partition: str, region: str, service: str) -> None:
+    arn = f"arn:{partition}:dynamodb:{region}:210987654321:table/SandboxLeases"
+    key = f"arn:{partition}:kms:{region}:210987654321:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
+    graph = declare({"leaseTableArn": arn, "leaseTableKeyArn": key})
+
+    for entry_point in ("notification", "health"):
+        assert conditions_of(graph, entry_point)["kms:Decrypt", key] == {"StringEquals": {"kms:ViaService": service}}
 
 
 def test_nobody_else_may_decrypt_by_the_key_of_the_lease_table() -> None:
@@ -178,9 +204,45 @@ def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tab
     assert grants == {
         tuple(LOGGING): [graph.arn(GROUP, "health") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
-        ("dynamodb:DescribeTable", "dynamodb:GetItem"): [graph.arn(TABLE, "LeaseTable"), *own],
+        ("dynamodb:DescribeTable",): [graph.arn(TABLE, "LeaseTable"), *own],
+        ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable"), *own],
         ("dynamodb:PutItem", "dynamodb:DeleteItem"): own,
     }
+
+
+NAMED = {"Null": {"dynamodb:LeadingKeys": "false"}}
+"""``ForAllValues`` alone would hold for a request that names no partition key."""
+
+
+@pytest.mark.parametrize(
+    ("entry_point", "operator", "partitions"),
+    [
+        ("notification", "StringLike", ["event#*"]),
+        ("reconciliation", "StringLike", ["reconciliation"]),
+        ("health", "StringLike", ["health#*"]),
+        ("approvals", "StringNotLike", ["*#*", "reconciliation"]),
+        ("jira_worker", "StringNotLike", ["*#*", "reconciliation"]),
+    ],
+)
+def test_each_role_has_its_own_partitions_of_the_operations_table(
+    entry_point: str, operator: str, partitions: list[str]
+) -> None:
+    graph = declare(JIRA_CONFIG, JIRA_SECRETS)
+    conditions = {
+        action: condition
+        for (action, resource), condition in conditions_of(graph, entry_point).items()
+        if resource == graph.arn(TABLE, "JiraOperations") and action != "dynamodb:DescribeTable"
+    }
+
+    assert conditions
+    for condition in conditions.values():
+        assert condition == {f"ForAllValues:{operator}": {"dynamodb:LeadingKeys": partitions}, **NAMED}
+
+
+def test_the_health_role_touches_rows_of_its_own_only_in_every_table() -> None:
+    for (action, _), condition in conditions_of(declare(), "health").items():
+        if action in {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"}:
+            assert condition == {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["health#*"]}, **NAMED}
 
 
 @pytest.mark.parametrize("entry_point", ["webhooks", "jira_worker", "reconciliation", "health"])
@@ -209,6 +271,19 @@ def test_only_lambda_may_take_on_a_functions_role_and_only_the_scheduler_its_own
         assert [each["Principal"] for each in statements(role.inputs["assumeRolePolicy"])] == [
             {"Service": f"{service}.amazonaws.com"}
         ]
+
+
+def test_the_scheduler_assumes_its_role_for_the_schedules_of_this_stack_only() -> None:
+    graph = declare()
+    group = graph.one("aws:scheduler/scheduleGroup:ScheduleGroup").outputs
+    [statement] = statements(graph.one(ROLE, "scheduler").inputs["assumeRolePolicy"])
+
+    assert statement["Condition"] == {
+        "ArnEquals": {"aws:SourceArn": group["arn"]},
+        "StringEquals": {"aws:SourceAccount": "123456789012"},
+    }
+    for schedule in graph.all("aws:scheduler/schedule:Schedule"):
+        assert schedule.inputs["groupName"] == group["name"]
 
 
 def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group_and_the_objects_of_a_folder() -> None:

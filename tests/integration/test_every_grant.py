@@ -59,11 +59,11 @@ def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud,
     """The local cloud runs no schedule: this is what EventBridge Scheduler would do."""
     key = put_issue(jira, "SWEEP")
     scheduler = cloud.client("scheduler")
-    names = [each["Name"] for each in scheduler.list_schedules()["Schedules"]]
-    assert len(names) == 4
+    schedules = scheduler.list_schedules()["Schedules"]
+    assert len(schedules) == 4
 
-    for name in names:
-        target = scheduler.get_schedule(Name=name)["Target"]
+    for each in schedules:
+        target = scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])["Target"]
         invoke = RoleSession(cloud, target["RoleArn"]).client("lambda").invoke
         answer = invoke(FunctionName=target["Arn"], InvocationType="Event", Payload=target["Input"].encode())
         assert answer["StatusCode"] == 202

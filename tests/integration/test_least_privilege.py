@@ -22,35 +22,45 @@ TABLES = {
     "jira_operations_table_name": ("session_id", "operation_key"),
     "shuttle_table_name": ("PK", "SK"),
 }
+PARTITIONS = {
+    "lease_table_name": ("ada@sandbox.example", "health#1"),
+    "jira_issues_table_name": ("LEAST-1", "health#1"),
+    "jira_operations_table_name": ("a-session", "event#1", "reconciliation", "health#1"),
+    "shuttle_table_name": ("SHOP#least.example", "health#1"),
+}
+"""A partition of each kind that a table has."""
+
+SENTINELS = {"GetItem", "PutItem", "DeleteItem"}
 GRANTED = {
-    ("notification", "lease_table_name"): {"GetItem"},
-    ("notification", "jira_operations_table_name"): {"UpdateItem"},
-    ("webhooks", "jira_issues_table_name"): {"PutItem", "DeleteItem", "BatchWriteItem", "Query ProjectIndex"},
-    ("approvals", "jira_operations_table_name"): {"BatchGetItem", "PutItem", "UpdateItem"},
-    ("jira_worker", "jira_issues_table_name"): {"PutItem", "DeleteItem", "Query"},
-    ("jira_worker", "jira_operations_table_name"): {"BatchGetItem", "UpdateItem"},
-    ("reconciliation", "jira_issues_table_name"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
-    ("reconciliation", "jira_operations_table_name"): {"GetItem", "PutItem"},
-    ("shuttle", "shuttle_table_name"): {
+    ("notification", "lease_table_name", "*"): {"GetItem"},
+    ("notification", "jira_operations_table_name", "event#1"): {"UpdateItem"},
+    ("webhooks", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchWriteItem", "Query ProjectIndex"},
+    ("approvals", "jira_operations_table_name", "a-session"): {"BatchGetItem", "PutItem", "UpdateItem"},
+    ("jira_worker", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "Query"},
+    ("jira_worker", "jira_operations_table_name", "a-session"): {"BatchGetItem", "UpdateItem"},
+    ("reconciliation", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
+    ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem"},
+    ("shuttle", "shuttle_table_name", "*"): {
         *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
         *("Query", "Query GSI1", "Query StatusIndex"),
     },
-    ("health", "lease_table_name"): {"DescribeTable", "GetItem"},
-    ("health", "jira_issues_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
-    ("health", "jira_operations_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
-    ("health", "shuttle_table_name"): {"DescribeTable", "GetItem", "PutItem", "DeleteItem"},
+    ("health", "lease_table_name", "*"): {"DescribeTable"},
+    ("health", "lease_table_name", "health#1"): {"GetItem"},
+    ("health", "jira_issues_table_name", "*"): {"DescribeTable"},
+    ("health", "jira_issues_table_name", "health#1"): SENTINELS,
+    ("health", "jira_operations_table_name", "*"): {"DescribeTable"},
+    ("health", "jira_operations_table_name", "health#1"): SENTINELS,
+    ("health", "shuttle_table_name", "*"): {"DescribeTable"},
+    ("health", "shuttle_table_name", "health#1"): SENTINELS,
 }
-"""Written by hand: what each function needs of each table. A pair that is not here is a neighbour's table."""
+"""Written by hand: what each function needs of each table, in each partition or in all (``*``). All else is refused."""
 
 
-def attempts(client: Any, table: str, keys: tuple[str, str]) -> dict[str, Any]:
-    """Every way to touch a table, by the action that it needs."""
-    key = {name: {"S": f"least-privilege-{uuid.uuid4()}"} for name in keys}
-    by_hash = {
-        "KeyConditionExpression": "#hash = :hash",
-        "ExpressionAttributeNames": {"#hash": keys[0]},
-        "ExpressionAttributeValues": {":hash": {"S": "least-privilege"}},
-    }
+def attempts(client: Any, table: str, keys: tuple[str, str], partition: str) -> dict[str, Any]:
+    """Every way to touch a partition of a table, by the action that it needs."""
+    key = {keys[0]: {"S": partition}, keys[1]: {"S": f"least-privilege-{uuid.uuid4()}"}}
+    values = {"ExpressionAttributeValues": {":hash": {"S": partition}}}
+    by_hash = {"KeyConditionExpression": "#hash = :hash", "ExpressionAttributeNames": {"#hash": keys[0]}, **values}
     exists = {"ConditionExpression": "attribute_exists(#hash)", "ExpressionAttributeNames": {"#hash": keys[0]}}
     check = {"ConditionCheck": {"TableName": table, "Key": key, **exists}}
     return {
@@ -80,14 +90,66 @@ def is_refused(attempt: Any) -> bool:
 
 
 @pytest.mark.parametrize("function", ENTRY_POINTS)
-def test_a_function_may_touch_its_tables_as_it_does_and_is_refused_the_neighbours(cloud: Cloud, function: str) -> None:
+def test_a_function_touches_its_own_partitions_of_its_own_tables_only(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("dynamodb")
-    allowed = {
-        output: {name for name, attempt in attempts(client, cloud.outputs[output], keys).items() if not is_refused(attempt)}
-        for output, keys in TABLES.items()
-    }
 
-    assert allowed == {output: GRANTED.get((function, output), set()) for output in TABLES}
+    for output, partitions in PARTITIONS.items():
+        for partition in partitions:
+            possible = attempts(client, cloud.outputs[output], TABLES[output], partition)
+            allowed = {name for name, attempt in possible.items() if not is_refused(attempt)}
+            granted = (GRANTED.get((function, output, each), set()) for each in ("*", partition))
+            assert allowed == set().union(*granted), (output, partition)
+
+
+WRITERS = {
+    ("jira_operations_table_name", "APPROVAL#1"): {"approvals", "jira_worker"},
+    ("jira_operations_table_name", "SESSION"): {"approvals", "jira_worker"},
+    ("shuttle_table_name", "SHOP"): {"shuttle"},
+}
+"""Which functions may change a row of the kind that a sort key names: the worker settles sessions, and puts no row."""
+
+
+@pytest.mark.parametrize(("output", "sort_key"), WRITERS)
+def test_no_other_role_writes_an_approval_a_session_or_a_shop(cloud: Cloud, output: str, sort_key: str) -> None:
+    table, (hash_key, range_key) = cloud.outputs[output], TABLES[output]
+    key = {hash_key: {"S": PARTITIONS[output][0]}, range_key: {"S": sort_key}}
+    exists = {"ConditionExpression": "attribute_exists(#key)", "ExpressionAttributeNames": {"#key": hash_key}}
+    writes = [
+        ("put_item", {"TableName": table, "Item": key, **exists}),
+        ("update_item", {"TableName": table, "Key": key, **exists}),
+        ("delete_item", {"TableName": table, "Key": key, **exists}),
+        ("batch_write_item", {"RequestItems": {table: [{"PutRequest": {"Item": key}}]}}),
+        ("transact_write_items", {"TransactItems": [{"Put": {"TableName": table, "Item": key, **exists}}]}),
+        ("transact_write_items", {"TransactItems": [{"Delete": {"TableName": table, "Key": key, **exists}}]}),
+    ]
+
+    writers = set()
+    for function in ENTRY_POINTS:
+        client = RoleSession.of_function(cloud, function).client("dynamodb")
+        if not all(is_refused(lambda c=client, n=name, p=parameters: getattr(c, n)(**p)) for name, parameters in writes):
+            writers.add(function)
+
+    assert writers == WRITERS[output, sort_key]
+
+
+def test_a_batch_or_transaction_with_one_row_of_another_partition_is_refused_whole(cloud: Cloud) -> None:
+    table = cloud.outputs["jira_operations_table_name"]
+    approvals = RoleSession.of_function(cloud, "approvals").client("dynamodb")
+    own, foreign = ({"session_id": {"S": name}, "operation_key": {"S": "least"}} for name in ("a-session", "event#1"))
+    puts = [{"Put": {"TableName": table, "Item": item}} for item in (own, foreign)]
+
+    assert is_refused(lambda: approvals.batch_get_item(RequestItems={table: {"Keys": [own, foreign]}}))
+    assert is_refused(lambda: approvals.transact_write_items(TransactItems=puts))
+    assert not is_refused(lambda: approvals.batch_get_item(RequestItems={table: {"Keys": [own]}}))
+
+
+@pytest.mark.parametrize("by", ["lease_table_name", "lease_table_arn"])
+def test_a_table_named_by_its_arn_is_the_table(cloud: Cloud, by: str) -> None:
+    client = RoleSession.of_function(cloud, "health").client("dynamodb")
+    sentinel, lease = ({"userEmail": {"S": email}, "uuid": {"S": "1"}} for email in ("health#1", "ada@sandbox.example"))
+
+    assert not is_refused(lambda: client.get_item(TableName=cloud.outputs[by], Key=sentinel))
+    assert is_refused(lambda: client.get_item(TableName=cloud.outputs[by], Key=lease))
 
 
 def test_a_transaction_may_not_reach_into_a_table_of_the_neighbours(cloud: Cloud) -> None:

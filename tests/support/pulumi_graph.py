@@ -172,6 +172,7 @@ def _arn(type_: str, name: str) -> str:
         "aws:cloudwatch/eventBus:EventBus": f"arn:aws:events:{at}:event-bus/{name}",
         "aws:cloudwatch/metricAlarm:MetricAlarm": f"arn:aws:cloudwatch:{at}:alarm:{name}",
         "aws:s3/bucket:Bucket": f"arn:aws:s3:::{name}",
+        "aws:scheduler/scheduleGroup:ScheduleGroup": f"arn:aws:scheduler:{at}:schedule-group/{name}",
         "aws:scheduler/schedule:Schedule": f"arn:aws:scheduler:{at}:schedule/default/{name}",
         "aws:secretsmanager/secret:Secret": f"arn:aws:secretsmanager:{at}:secret:{name}-AbCdEf",
     }

@@ -9,8 +9,8 @@ import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
 from lib import aws, clock, errors, health
-from lib.environment import HealthEnvironment
-from lib.health import SENTINEL_PREFIX, Report, Status
+from lib.environment import SENTINEL_PARTITIONS, HealthEnvironment
+from lib.health import Report, Status
 from lib.jira.reading import IssueStore
 from stack.local.serving import Server
 from stack.local.standins.faults import Fault
@@ -229,7 +229,7 @@ def test_a_sentinel_left_behind_expires_within_the_hour(sentinels: dict[str, dic
 
 def test_a_sentinel_left_behind_is_in_no_index_and_no_read(sentinels: dict[str, dict[str, Any]]) -> None:
     key = sentinels[ISSUES]["issue_key"]["S"]
-    assert key.startswith(SENTINEL_PREFIX)
+    assert key.startswith(SENTINEL_PARTITIONS)
     assert sentinels[ISSUES].keys() == {"issue_key", "updated_at", "expires_at"}
     client = aws.make_client("dynamodb")
     for index in JIRA_ISSUES.indexes:

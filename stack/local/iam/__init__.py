@@ -4,6 +4,7 @@
 
     guard.py       one request of the AWS API: finds the caller, refuses what is not granted, notes what was used
       callers.py     whose an access key is, and the policies of that role
+      tables.py      how a table is keyed, for ``dynamodb:LeadingKeys``
       needs.py       a request -> the (action, resource) pairs it needs; needs_s3.py and needs_dynamodb.py for theirs
       policy.py      policies, and what they say of one pair (pure); conditions.py for ``Condition``
       refusals.py    AccessDenied as each service words it

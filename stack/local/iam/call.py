@@ -36,6 +36,7 @@ class Call:
         query: decoded; the last of repeated names.
         headers: names in lower case.
         read_body: reads the body, which stays there to be read again.
+        hash_key: the partition key's attribute of a DynamoDB table or index, by its ARN; None if there is no such table.
     """
 
     service: str
@@ -46,6 +47,7 @@ class Call:
     query: Mapping[str, str]
     headers: Mapping[str, str]
     read_body: Callable[[], bytes]
+    hash_key: Callable[[str], str | None] = lambda _: None
 
     def arn(self, resource: str, service: str = "") -> str:
         """An ARN of this account and region."""

@@ -5,14 +5,17 @@ is not understood must not decide anything.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
+import enum
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Context = Mapping[str, str]
+Context = Mapping[str, str | tuple[str, ...]]
+"""What a request brings: the values of context keys (in lower case), a tuple for a multivalued key."""
 
-KNOWN_KEYS = frozenset(
+_MULTIVALUED_KEYS = frozenset({"dynamodb:leadingkeys"})
+KNOWN_KEYS = _MULTIVALUED_KEYS | frozenset(
     key.lower()
     for key in (
         "aws:PrincipalArn",
@@ -20,12 +23,21 @@ KNOWN_KEYS = frozenset(
         "aws:SecureTransport",
         "aws:SourceAccount",
         "aws:SourceArn",
+        "kms:ViaService",
         "s3:delimiter",
         "s3:max-keys",
         "s3:prefix",
     )
 )
 """The context keys that the local cloud fills in where AWS would."""
+
+
+class Quantifier(enum.Enum):
+    """How a condition looks at the values of a multivalued key."""
+
+    ONE = ""
+    ALL = "ForAllValues:"
+    ANY = "ForAnyValue:"
 
 
 class PolicyError(ValueError):
@@ -37,12 +49,14 @@ class Condition:
     """One operator on one context key.
 
     Attributes:
-        operator: as the policy has it, without ``IfExists``.
+        quantifier: the set operator before the operator, if the key is multivalued.
+        operator: as the policy has it, without a set operator and without ``IfExists``.
         if_exists: whether an absent key is a match.
         key: in lower case: context keys know no case.
         values: any of which is enough.
     """
 
+    quantifier: Quantifier
     operator: str
     if_exists: bool
     key: str
@@ -53,11 +67,17 @@ class Condition:
         actual = context.get(self.key)
         if self.operator == "Null":
             return any((actual is None) == (value.lower() == "true") for value in self.values)
-        negated = self.operator in _NEGATIONS
+        if self.quantifier is not Quantifier.ONE:
+            # Without a value, AWS takes "all" for true and "any" for false, negated or not.
+            decide = all if self.quantifier is Quantifier.ALL else any
+            return decide(self._fits(value) for value in actual or ()) or (actual is None and self.if_exists)
         if actual is None:
-            return self.if_exists or negated
+            return self.if_exists or self.operator in _NEGATIONS
+        return self._fits(str(actual))
+
+    def _fits(self, actual: str) -> bool:
         matches = _OPERATORS[_NEGATIONS.get(self.operator, self.operator)]
-        return any(matches(value, actual) for value in self.values) != negated
+        return any(matches(value, actual) for value in self.values) != (self.operator in _NEGATIONS)
 
 
 def parse_conditions(element: Any) -> tuple[Condition, ...]:
@@ -70,16 +90,29 @@ def parse_conditions(element: Any) -> tuple[Condition, ...]:
         raise PolicyError("a Condition must be an object")
     found = []
     for operator, keys in element.items():
-        plain = str(operator).removesuffix("IfExists")
+        quantifier, plain = _split(str(operator))
         if operator != "Null" and plain not in _OPERATORS.keys() | _NEGATIONS.keys():
             raise PolicyError(f"the condition operator {operator!r} is not known here")
+        if_exists = str(operator).endswith("IfExists")
         if not isinstance(keys, Mapping):
             raise PolicyError(f"the condition {operator} must be an object")
         for key, values in keys.items():
-            if str(key).lower() not in KNOWN_KEYS:
+            name = str(key).lower()
+            if name not in KNOWN_KEYS:
                 raise PolicyError(f"the condition key {key!r} is not known here")
-            found.append(Condition(plain, plain != operator, str(key).lower(), texts(values)))
+            if operator != "Null" and (name in _MULTIVALUED_KEYS) != (quantifier is not Quantifier.ONE):
+                raise PolicyError(
+                    f"the condition {operator} on {key}: a set operator goes with a multivalued key, and only with one"
+                )
+            found.append(Condition(quantifier, plain, if_exists, name, texts(values)))
     return tuple(found)
+
+
+def _split(operator: str) -> tuple[Quantifier, str]:
+    for quantifier in (Quantifier.ALL, Quantifier.ANY):
+        if operator.startswith(quantifier.value):
+            return quantifier, operator.removeprefix(quantifier.value).removesuffix("IfExists")
+    return Quantifier.ONE, operator.removesuffix("IfExists")
 
 
 def texts(value: Any) -> tuple[str, ...]:

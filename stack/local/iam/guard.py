@@ -21,6 +21,7 @@ from stack.local.iam.ledger import Ledger
 from stack.local.iam.needs import needs_of
 from stack.local.iam.needs_s3 import needs_to_see_absence
 from stack.local.iam.policy import Access, Decision, decide
+from stack.local.iam.tables import hash_key_of
 
 _CREDENTIAL = re.compile(r"(?:AWS4-HMAC-SHA256\s+Credential=)?([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
@@ -126,6 +127,7 @@ class Guard:
             query=query,
             headers=headers,
             read_body=read_body,
+            hash_key=lambda resource: hash_key_of(resource, self._account_id),
         )
 
 

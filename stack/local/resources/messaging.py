@@ -91,17 +91,26 @@ def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     return f"{inputs['rule']}-{target['Id']}", {"targetId": target["Id"]}
 
 
+@creates("aws:scheduler/scheduleGroup:ScheduleGroup")
+def schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+    """A group of schedules."""
+    name = physical_name(logical, inputs)
+    arn = cloud.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
+    return name, {"name": name, "arn": arn}
+
+
 @creates("aws:scheduler/schedule:Schedule")
 def schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An EventBridge Scheduler schedule: kept in moto for a look, not run by the local cloud."""
     name = physical_name(logical, inputs)
-    target = inputs["target"]
+    target, group = inputs["target"], inputs.get("groupName") or "default"
     arn = cloud.client("scheduler").create_schedule(
         Name=name,
+        GroupName=group,
         ScheduleExpression=inputs["scheduleExpression"],
         ScheduleExpressionTimezone=inputs.get("scheduleExpressionTimezone", "UTC"),
         FlexibleTimeWindow={"Mode": inputs["flexibleTimeWindow"]["mode"]},
         State=inputs.get("state", "ENABLED"),
         Target={"Arn": target["arn"], "RoleArn": target["roleArn"], "Input": target.get("input") or json.dumps({})},
     )["ScheduleArn"]
-    return f"default/{name}", {"name": name, "arn": arn}
+    return f"{group}/{name}", {"name": name, "arn": arn}

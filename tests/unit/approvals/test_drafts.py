@@ -75,12 +75,14 @@ def test_what_is_no_object_is_refused(value) -> None:
         drafts.read_draft(value)
 
 
-@pytest.mark.parametrize("session_id", ["a:b", "a#b", "event#1", "a b", "ä", "-a", "a\n", "x" * 201, 'a"b', "<a>"])
+@pytest.mark.parametrize(
+    "session_id", ["a:b", "a#b", "event#1", "a b", "ä", "-a", "a\n", "x" * 201, 'a"b', "<a>", "reconciliation"]
+)
 def test_a_session_id_that_would_break_a_key_or_a_button_is_refused(session_id) -> None:
     assert "session_id" in refusal(session_id=session_id)
 
 
-@pytest.mark.parametrize("session_id", ["s", "2026-01-22T12.00", "bot/thread~1", "x" * 200])
+@pytest.mark.parametrize("session_id", ["s", "reconciliation-2", "2026-01-22T12.00", "bot/thread~1", "x" * 200])
 def test_a_buttons_value_gives_back_session_and_hash(session_id) -> None:
     of_hash = drafts.draft_hash(make_draft(session_id=session_id))
     assert drafts.read_button_value(drafts.button_value(session_id, of_hash)) == (session_id, of_hash)

@@ -9,7 +9,7 @@ from stack.local.iam.conditions import PolicyError, parse_conditions
 ARN = "arn:aws:events:us-west-2:123456789012:rule/bus/lease"
 
 
-def holds(operator: str, key: str, values: Any, **context: str) -> bool:
+def holds(operator: str, key: str, values: Any, **context: str | tuple[str, ...]) -> bool:
     actual = {name.replace("__", ":"): value for name, value in context.items()}
     return all(condition.holds(actual) for condition in parse_conditions({operator: {key: values}}))
 
@@ -91,7 +91,7 @@ def test_all_conditions_must_hold() -> None:
 @pytest.mark.parametrize(
     "operator",
     [
-        *("StringMatches", "IpAddress", "ForAnyValue:StringLike", "DateEquals"),
+        *("StringMatches", "IpAddress", "ForAllValue:StringLike", "ForAllValues:Null", "DateEquals"),
         *("BoolNot", "NotBool", "NumericNotLessThan", "NumericNotGreaterThanEquals", "NotStringEquals", "StringEqualsNot"),
         *("StringNotNotEquals", "NullIfExists", "NotNull"),
     ],
@@ -99,6 +99,53 @@ def test_all_conditions_must_hold() -> None:
 def test_an_unknown_operator_is_an_error(operator: str) -> None:
     with pytest.raises(PolicyError, match=operator):
         parse_conditions({operator: {"s3:prefix": "a"}})
+
+
+KEYS = "dynamodb:LeadingKeys"
+
+
+@pytest.mark.parametrize(
+    ("operator", "actual", "expected"),
+    [
+        ("ForAllValues:StringLike", ("event#1", "event#2"), True),
+        ("ForAllValues:StringLike", ("event#1", "session"), False),
+        ("ForAllValues:StringEquals", ("event#*",), True),
+        ("ForAllValues:StringEquals", ("event#1",), False),
+        ("ForAllValues:StringNotLike", ("session", "other"), True),
+        ("ForAllValues:StringNotLike", ("session", "event#1"), False),
+        ("ForAnyValue:StringLike", ("event#1", "session"), True),
+        ("ForAnyValue:StringLike", ("session",), False),
+        ("ForAnyValue:StringNotLike", ("event#1", "session"), True),
+        ("ForAnyValue:StringNotLike", ("event#1",), False),
+    ],
+)
+def test_a_set_operator_looks_at_every_value_of_the_request(operator: str, actual: tuple[str, ...], expected: bool) -> None:
+    assert holds(operator, KEYS, "event#*", dynamodb__leadingkeys=actual) is expected
+
+
+@pytest.mark.parametrize("negated", ["", "Not"])
+def test_without_a_value_all_is_true_and_any_is_false(negated: str) -> None:
+    assert holds(f"ForAllValues:String{negated}Like", KEYS, "event#*")
+    assert not holds(f"ForAnyValue:String{negated}Like", KEYS, "event#*")
+    assert holds(f"ForAnyValue:String{negated}LikeIfExists", KEYS, "event#*")
+
+
+def test_null_tells_an_absent_multivalued_key_from_one_that_is_there() -> None:
+    assert not holds("Null", KEYS, "false")
+    assert holds("Null", KEYS, "false", dynamodb__leadingkeys=("event#1",))
+
+
+@pytest.mark.parametrize(("operator", "key"), [("StringLike", KEYS), ("ForAllValues:StringLike", "s3:prefix")])
+def test_a_set_operator_goes_with_a_multivalued_key_only_and_is_needed_there(operator: str, key: str) -> None:
+    with pytest.raises(PolicyError, match="a set operator goes with a multivalued key"):
+        parse_conditions({operator: {key: "a"}})
+
+
+def test_the_service_that_uses_a_key_is_compared_as_text() -> None:
+    service = "dynamodb.us-west-2.amazonaws.com"
+    assert holds("StringEquals", "kms:ViaService", service, kms__viaservice=service)
+    assert not holds("StringEquals", "kms:ViaService", service, kms__viaservice="s3.us-west-2.amazonaws.com")
+    assert not holds("StringEquals", "kms:ViaService", service)
 
 
 def test_an_unknown_key_is_an_error() -> None:

@@ -10,7 +10,10 @@ import pytest
 from moto import mock_aws
 
 from stack.local.iam import Guard, Ledger, PolicyError
+from stack.local.iam.tables import hash_key_of
 from stack.local.resources import Blueprint, creator_of
+from stack.tables import JIRA_ISSUES
+from tests.support.tables import create_table
 
 ACCOUNT = "123456789012"
 TABLE = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Leases"
@@ -191,6 +194,37 @@ def test_who_may_list_is_told_and_that_is_a_use_of_the_grant(account: Account) -
     assert uses() == [0]
     assert admission.on_absence() is None
     assert uses() == [1]
+
+
+def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> None:
+    keys = {"AttributeDefinitions": [{"AttributeName": "userEmail", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
+    schema = [{"AttributeName": "userEmail", "KeyType": "HASH"}]
+    boto3.client("dynamodb", region_name="us-west-2").create_table(TableName="Leases", KeySchema=schema, **keys)
+    account.grant(
+        ("dynamodb:GetItem", TABLE),
+        Condition={
+            "ForAllValues:StringLike": {"dynamodb:LeadingKeys": "health#*"},
+            "Null": {"dynamodb:LeadingKeys": "false"},
+        },
+    )
+
+    def is_refused(table: str, user_email: str) -> bool:
+        body = json.dumps({"TableName": table, "Key": {"userEmail": {"S": user_email}}}).encode()
+        environ = request(account.key(), **{"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
+        return account.guard.admit(environ).refusal is not None
+
+    assert [is_refused(table, "health#1") for table in ("Leases", TABLE)] == [False, False]
+    assert [is_refused(table, "ada@sandbox.example") for table in ("Leases", TABLE)] == [True, True]
+
+
+def test_the_partition_key_of_an_index_is_its_own_and_of_another_accounts_table_unknown(account: Account) -> None:
+    create_table(boto3.client("dynamodb", region_name="us-west-2"), "Issues", JIRA_ISSUES)
+    issues = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Issues"
+
+    assert hash_key_of(issues, ACCOUNT) == "issue_key"
+    assert hash_key_of(f"{issues}/index/ProjectIndex", ACCOUNT) == "project_key"
+    assert hash_key_of(f"{issues}/index/Gone", ACCOUNT) is None
+    assert hash_key_of(issues.replace(ACCOUNT, "210987654321"), ACCOUNT) is None
 
 
 def test_what_nobody_mapped_is_refused_even_to_a_role_that_may_do_everything(account: Account, capsys: Any) -> None:
