@@ -90,7 +90,13 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     storage.tell_queue(parts.imports, parts.shuttle_jobs, "uploads")
     due = (*schedules.ALWAYS, *(schedules.WITH_PROJECTS if settings.jira_projects else ()))
     schedules.create(due, functions)
-    api = http_api.create(http_api.ROUTES, functions, log_retention_days=settings.log_retention_days)
+    api = http_api.create(
+        http_api.ROUTES,
+        functions,
+        log_retention_days=settings.log_retention_days,
+        rate_limit=settings.http_rate_limit,
+        burst_limit=settings.http_burst_limit,
+    )
 
     watched = observability.Watched(
         functions=list(functions.values()),

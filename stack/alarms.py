@@ -172,6 +172,12 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
         runbook="functions.md#functions-are-throttled",
         metric=function_metric(function, "Throttles"),
     )
+    yield Alarm(
+        name=f"{name}-recursion-stopped",
+        meaning=f"Lambda stopped a chain of invocations of {name} because it takes the chain for a loop",
+        runbook="functions.md#lambda-stopped-a-loop",
+        metric=function_metric(function, "RecursiveInvocationsDropped"),
+    )
     for queue_name, failures in failure_queue(function).items():
         yield _depth_alarm(queue_name, failures)
         yield Alarm(

@@ -28,6 +28,16 @@ from stack.tables import Table
 JIRA_WORKER_TIMEOUT_SECONDS = 300
 """Jira may ask to wait for half a minute, five times over; a batch has ten messages."""
 
+JIRA_WORKERS = 5
+"""Each asks Jira for one thing after another. More of them at once would spend Jira's rate limit faster and then wait for it,
+and a mass edit would take its place from what people do in Jira by the same account."""
+APPROVAL_WORKERS = 5
+"""Slack takes about one message a second per channel: more workers would wait for it. Five, so that one that waits for Jira
+holds up no other."""
+SHUTTLE_WORKERS = 20
+"""A plan allows up to 10 unfinished jobs per shop, so that two large shops do not hold up a small one. Each may run for
+15 minutes."""
+
 _SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
 """The partitions of drafts and decisions: session ids are the drafters' own, have no ``#``, and are no reserved word."""
 
@@ -142,7 +152,7 @@ def webhooks(parts: Parts) -> Function:
         "webhooks",
         code=parts.code,
         # Senders wait 10 s (GitHub) and more: what takes longer is better given up and sent again. Memory as above.
-        sizing=Sizing(memory_mb=512, timeout_seconds=15),
+        sizing=Sizing(memory_mb=512, timeout_seconds=15, reserved_concurrency=settings.webhooks_reserved_concurrency),
         variables=WebhooksEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
@@ -179,7 +189,7 @@ def approvals(parts: Parts) -> Function:
         code=parts.code,
         # Slack waits 3 s. What a click took longer for is told to nobody, and yet has to be ended before the worker stops
         # waiting for it (docs/adr/0040). Memory as above.
-        sizing=Sizing(memory_mb=512, timeout_seconds=10),
+        sizing=Sizing(memory_mb=512, timeout_seconds=10, reserved_concurrency=settings.approvals_reserved_concurrency),
         variables=ApprovalsEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
@@ -236,9 +246,18 @@ def jira_worker(parts: Parts) -> Function:
         ],
         log_retention_days=settings.log_retention_days,
     )
-    function.feed("jira_worker", worker, parts.jira_work, batch_size=10, window_seconds=1)
+    function.feed("jira_worker", worker, parts.jira_work, batch_size=10, window_seconds=1, maximum_concurrency=JIRA_WORKERS)
     # One at a time and at once: a person waits for each, and one that takes long holds up no other.
-    function.feed("jira_worker-approvals", worker, parts.approval_work, batch_size=1, window_seconds=0)
+    function.feed(
+        "jira_worker-approvals",
+        worker,
+        parts.approval_work,
+        batch_size=1,
+        window_seconds=0,
+        maximum_concurrency=APPROVAL_WORKERS,
+    )
+    # A search that keeps failing is put off up to 96 times (lib/approvals/steps.py), each time by a message to itself.
+    function.allow_recursion(worker)
     return worker
 
 
@@ -317,7 +336,7 @@ def shuttle(parts: Parts) -> Function:
         log_retention_days=parts.settings.log_retention_days,
         failures=queues.create_dead_letter_queue("shuttle-failures"),
     )
-    function.feed("shuttle", worker, parts.shuttle_jobs, batch_size=1, window_seconds=0)
+    function.feed("shuttle", worker, parts.shuttle_jobs, batch_size=1, window_seconds=0, maximum_concurrency=SHUTTLE_WORKERS)
     return worker
 
 

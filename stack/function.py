@@ -21,15 +21,17 @@ ASYNC_MAX_AGE_SECONDS = 3600
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Sizing:
-    """What one invocation gets.
+    """What one invocation gets, and how many there may be.
 
     Attributes:
         memory_mb: memory; CPU comes in proportion, one whole core at 1,769 MB.
         timeout_seconds: after which Lambda ends the invocation.
+        reserved_concurrency: what is set aside for this function of the account's concurrency, and its own limit; 0 for none.
     """
 
     memory_mb: int
     timeout_seconds: int
+    reserved_concurrency: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +90,7 @@ def create(
         role=role.arn,
         memory_size=sizing.memory_mb,
         timeout=sizing.timeout_seconds,
+        reserved_concurrent_executions=sizing.reserved_concurrency or None,  # Lambda takes 0 for "switched off"
         environment={"variables": {**variables, **_powertools(entry_point)}},
         # JSON, so that what the runtime itself prints of a failed invocation is one JSON object a line too. The log group is
         # named, not guessed from the function's random name.
@@ -113,14 +116,22 @@ def create(
     )
 
 
+def allow_recursion(function: Function) -> None:
+    """Let a function feed itself: by calling itself, or through a queue or a bucket.
+
+    By default, Lambda stops such a chain after about 16 invocations, and what it stops at is a dead letter
+    (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html). A function that is allowed more must bound its
+    chain itself. tests/infra/test_self_feeding_chains.py lists every chain with its bound.
+    """
+    aws.lambda_.FunctionRecursionConfig(function.entry_point, function_name=function.name, recursive_loop="Allow")
+
+
 def let_invoke_itself(function: Function) -> None:
     """Grant a function the right to call itself, again and again.
 
-    The policy is one of its own, since the ARN is known only when the function is. Lambda would take a chain of such calls for
-    a loop and stop it after some sixteen (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html); who calls
-    itself must bound the chain by itself.
+    The policy is one of its own, since the ARN is known only when the function is.
     """
-    aws.lambda_.FunctionRecursionConfig(function.entry_point, function_name=function.name, recursive_loop="Allow")
+    allow_recursion(function)
     aws.iam.RolePolicy(
         f"{function.entry_point}-itself",
         role=function.role_name,
@@ -128,8 +139,13 @@ def let_invoke_itself(function: Function) -> None:
     )
 
 
-def feed(name: str, function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int) -> None:
+def feed(
+    name: str, function: Function, queue: WorkQueue, *, batch_size: int, window_seconds: int, maximum_concurrency: int
+) -> None:
     """Have Lambda hand the messages of ``queue`` to ``function``, in batches that collect for ``window_seconds``.
+
+    At most ``maximum_concurrency`` batches are worked on at once; the rest waits in the queue. Without that bound, one queue
+    can take the account's whole concurrency (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 
     ``name`` is the mapping's own, since a function may have several. The function's role needs the grants of
     :func:`receiving`. It says itself which messages of a batch it failed on.
@@ -141,6 +157,7 @@ def feed(name: str, function: Function, queue: WorkQueue, *, batch_size: int, wi
         batch_size=batch_size,
         maximum_batching_window_in_seconds=window_seconds,
         function_response_types=["ReportBatchItemFailures"],
+        scaling_config={"maximum_concurrency": maximum_concurrency},
     )
 
 

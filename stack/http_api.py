@@ -13,10 +13,6 @@ import pulumi_aws as aws
 
 from stack.function import Function
 
-RATE_LIMIT_PER_SECOND = 50
-BURST_LIMIT = 100
-"""Far above what people, Jira and Git do; a flood is answered 429 before it costs an invocation."""
-
 TIMEOUT_MILLISECONDS = 30_000
 """The most an HTTP API allows."""
 
@@ -74,8 +70,22 @@ class HttpApi:
     url: pulumi.Output[str]
 
 
-def create(routes: Sequence[Route], functions: Mapping[str, Function], *, log_retention_days: int) -> HttpApi:
+def create(
+    routes: Sequence[Route],
+    functions: Mapping[str, Function],
+    *,
+    log_retention_days: int,
+    rate_limit: int,
+    burst_limit: int,
+) -> HttpApi:
     """Create the API with ``routes``, each to its entry point's function.
+
+    Args:
+        routes: what is served.
+        functions: by entry point.
+        log_retention_days: how long the access log is kept.
+        rate_limit: requests a second, on all routes together, beyond which the API answers 429.
+        burst_limit: how many more may come at once.
 
     Raises:
         KeyError: a route leads to a function that is not there.
@@ -95,7 +105,7 @@ def create(routes: Sequence[Route], functions: Mapping[str, Function], *, log_re
     }
     for route in routes:
         _create_route(api, route, integrations[route.entry_point], functions[route.entry_point])
-    stage = _create_stage(api, log_retention_days)
+    stage = _create_stage(api, log_retention_days, rate_limit=rate_limit, burst_limit=burst_limit)
     # The endpoint answers once the stage stands.
     return HttpApi(id=api.id, url=pulumi.Output.all(api.api_endpoint, stage.id).apply(lambda known: str(known[0]).rstrip("/")))
 
@@ -127,7 +137,9 @@ def _create_route(
     )
 
 
-def _create_stage(api: aws.apigatewayv2.Api, log_retention_days: int) -> aws.apigatewayv2.Stage:
+def _create_stage(
+    api: aws.apigatewayv2.Api, log_retention_days: int, *, rate_limit: int, burst_limit: int
+) -> aws.apigatewayv2.Stage:
     log_group = aws.cloudwatch.LogGroup("http-access", retention_in_days=log_retention_days)
     return aws.apigatewayv2.Stage(
         "default",
@@ -138,5 +150,5 @@ def _create_stage(api: aws.apigatewayv2.Api, log_retention_days: int) -> aws.api
             "destination_arn": log_group.arn,
             "format": json.dumps(_ACCESS_LOG_FORMAT),
         },
-        default_route_settings={"throttling_rate_limit": RATE_LIMIT_PER_SECOND, "throttling_burst_limit": BURST_LIMIT},
+        default_route_settings={"throttling_rate_limit": rate_limit, "throttling_burst_limit": burst_limit},
     )

@@ -84,6 +84,10 @@ class Settings:
     govuk_notify_template_id: str = ""
     govuk_notify_url: str = "https://api.notifications.service.gov.uk"
     cors_origins: tuple[str, ...] = ()
+    http_rate_limit: int = 50
+    http_burst_limit: int = 100
+    approvals_reserved_concurrency: int = 0
+    webhooks_reserved_concurrency: int = 0
 
     @classmethod
     def load(cls) -> Self:
@@ -270,6 +274,10 @@ def _positive(value: int) -> str | None:
     return None if value > 0 else f"must be above zero, not {value}"
 
 
+def _not_negative(value: int) -> str | None:
+    return None if value >= 0 else f"must be zero (none) or more, not {value}"
+
+
 def _log_retention(value: int) -> str | None:
     if value in LOG_RETENTION_DAYS:
         return None
@@ -342,6 +350,10 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,
     "cors_origins": _origin,
+    "http_rate_limit": _positive,
+    "http_burst_limit": _positive,
+    "approvals_reserved_concurrency": _not_negative,
+    "webhooks_reserved_concurrency": _not_negative,
 }
 
 # What must not be empty, having a default that is not.

@@ -89,13 +89,17 @@ def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> Non
     }
 
 
-def test_lambda_takes_the_reconciliation_functions_calls_of_itself_for_no_loop_and_stops_those_of_any_other() -> None:
-    graph = declare()
+@pytest.mark.parametrize("entry_point", ["approvals", "webhooks"])
+def test_config_reserves_concurrency_for_a_function_that_people_and_senders_wait_for(entry_point: str) -> None:
+    graph = declare({f"{entry_point}ReservedConcurrency": "10"})
 
-    assert graph.one("aws:lambda/functionRecursionConfig:FunctionRecursionConfig").inputs == {
-        "functionName": graph.one(FUNCTION, "reconciliation").outputs["name"],
-        "recursiveLoop": "Allow",
-    }
+    reserved = {each.name: each.inputs.get("reservedConcurrentExecutions") for each in graph.all(FUNCTION)}
+    assert reserved == {**dict.fromkeys(ENTRY_POINTS), entry_point: 10}
+
+
+def test_by_default_no_function_takes_concurrency_from_the_account() -> None:
+    """An account whose quota leaves less than 100 unreserved refuses a reservation."""
+    assert not any("reservedConcurrentExecutions" in each.inputs for each in declare().all(FUNCTION))
 
 
 def test_every_queue_is_encrypted_and_a_dead_letter_has_more_time_than_it_can_have_lost_waiting_for_work() -> None:

@@ -49,7 +49,7 @@ def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
     def program() -> dict[str, pulumi.Output[Any]]:
         text = pulumi.Output.from_input("approvals")
         approvals = Function(entry_point="approvals", name=text, arn=text, log_group_name=text, role_name=text, failures=None)
-        return {"url": http_api.create(routes, {"approvals": approvals}, log_retention_days=1).url}
+        return {"url": http_api.create(routes, {"approvals": approvals}, log_retention_days=1, rate_limit=1, burst_limit=1).url}
 
     graph = record(program)
 
@@ -88,6 +88,12 @@ def test_the_stage_is_the_default_one_deploys_itself_and_throttles() -> None:
     assert stage["name"] == "$default"
     assert stage["autoDeploy"] is True
     assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 50, "throttlingBurstLimit": 100}
+
+
+def test_config_sets_the_limits_of_the_stage() -> None:
+    stage = declare({"httpRateLimit": "200", "httpBurstLimit": "400"}).one(STAGE).inputs
+
+    assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 200, "throttlingBurstLimit": 400}
 
 
 def test_every_request_leaves_a_json_line_in_the_access_log() -> None:

@@ -27,7 +27,7 @@ AWS_METRICS = {
     "AWS/Lambda": (
         "FunctionName",
         "aws:lambda/function:Function",
-        {"Invocations", "Errors", "Throttles", "Duration", "DestinationDeliveryFailures"},
+        {"Invocations", "Errors", "Throttles", "Duration", "DestinationDeliveryFailures", "RecursiveInvocationsDropped"},
     ),
     "AWS/SQS": ("QueueName", "aws:sqs/queue:Queue", {"ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"}),
     "AWS/DynamoDB": (
@@ -142,8 +142,11 @@ def test_every_failure_of_a_job_that_is_watched_is_a_failure_of_the_code() -> No
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-@pytest.mark.parametrize(("kind", "metric"), [("errors", "Errors"), ("throttles", "Throttles")])
-def test_a_functions_errors_and_throttles_raise_an_alarm(entry_point: str, kind: str, metric: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "metric"),
+    [("errors", "Errors"), ("throttles", "Throttles"), ("recursion-stopped", "RecursiveInvocationsDropped")],
+)
+def test_a_functions_errors_throttles_and_stopped_loops_raise_an_alarm(entry_point: str, kind: str, metric: str) -> None:
     graph = declare()
     inputs = alarm(graph, f"{entry_point}-{kind}")
 
@@ -189,6 +192,7 @@ def test_without_a_project_there_is_no_alarm_on_reconciliation_but_those_of_its_
         "reconciliation-errors",
         "reconciliation-failures-depth",
         "reconciliation-failures-lost",
+        "reconciliation-recursion-stopped",
         "reconciliation-throttles",
     ]
 

@@ -54,6 +54,12 @@ WRONG_VALUES = [
     ("slackChannel", 5, "must be text"),
     ("govukNotifyTemplateId", "welcome", "must be the UUID of a template"),
     ("corsOrigins", "https://shop.example.com/upload", "must be origins"),
+    ("httpRateLimit", "0", "must be above zero"),
+    ("httpBurstLimit", "-1", "must be above zero"),
+    ("httpRateLimit", "2.5", "must be a whole number"),
+    ("approvalsReservedConcurrency", "-1", "must be zero (none) or more"),
+    ("webhooksReservedConcurrency", "many", "must be a whole number"),
+    ("shuttleReservedConcurrency", "5", "is no key of Switchboard"),
     ("notifyChanels", "sns", "is no key of Switchboard (the nearest is switchboard:notifyChannels)"),
     ("colour", "green", "is no key of Switchboard."),
 ]

@@ -41,7 +41,15 @@ def test_the_worker_gets_batches_that_collect_for_a_second_and_says_which_messag
         "batchSize": 10,
         "maximumBatchingWindowInSeconds": 1,
         "functionResponseTypes": ["ReportBatchItemFailures"],
+        "scalingConfig": {"maximumConcurrency": 5},
     }
+
+
+def test_no_queue_may_take_the_whole_concurrency_of_the_account() -> None:
+    bounds = {each.name: each.inputs["scalingConfig"]["maximumConcurrency"] for each in declare().all(MAPPING)}
+
+    assert bounds == {"jira_worker": 5, "jira_worker-approvals": 5, "shuttle": 20}
+    assert all(2 <= bound <= 1000 for bound in bounds.values())  # what Lambda allows
 
 
 def test_the_queue_lets_in_no_other_service_of_aws() -> None:

@@ -11,7 +11,15 @@ from stack.local.serving import Server
 from tests.support.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
 
 CONFIG, SECRETS = EVERYTHING
-EVERY_KEY = {**CONFIG, "corsOrigins": "https://shop.example.com", "alarmEmail": "operations@example.com"}
+EVERY_KEY = {
+    **CONFIG,
+    "corsOrigins": "https://shop.example.com",
+    "alarmEmail": "operations@example.com",
+    "approvalsReservedConcurrency": "10",
+    "webhooksReservedConcurrency": "20",
+    "httpRateLimit": "200",
+    "httpBurstLimit": "400",
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +45,17 @@ def created() -> dict[str, list[object]]:
         Bucket=next(name for name in buckets(blueprint) if name.startswith("imports"))
     )
     seen["cors in moto"] = cors["CORSRules"]
+    functions = [each["FunctionName"] for each in blueprint.client("lambda").list_functions()["Functions"]]
+    reserved = (blueprint.client("lambda").get_function(FunctionName=name).get("Concurrency") for name in functions)
+    seen["concurrency in moto"] = [each["ReservedConcurrentExecutions"] for each in reserved if each]
     server.close()
     return seen
 
 
 def test_every_kind_of_resource_is_created(created: dict[str, list[object]]) -> None:
-    assert created.keys() - {"cors in moto"} == {resource.type for resource in declare(EVERY_KEY, SECRETS, "local").resources}
+    assert created.keys() - {"cors in moto", "concurrency in moto"} == {
+        resource.type for resource in declare(EVERY_KEY, SECRETS, "local").resources
+    }
 
 
 def test_no_creator_gets_a_whole_number_as_a_float_since_aws_refuses_one(created: dict[str, list[object]]) -> None:
@@ -54,6 +67,10 @@ def test_browsers_may_cache_the_bucket_s_answer_for_an_hour(created: dict[str, l
 
     assert isinstance(rule, dict)
     assert rule["MaxAgeSeconds"] == 3600
+
+
+def test_the_functions_that_config_names_have_their_reserved_concurrency(created: dict[str, list[object]]) -> None:
+    assert sorted(created["concurrency in moto"], key=str) == [10, 20]
 
 
 def whole_floats(value: object) -> list[float]:

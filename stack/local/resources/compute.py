@@ -29,6 +29,8 @@ def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Description=inputs.get("description") or "",
         LoggingConfig={key[0].upper() + key[1:]: value for key, value in logging.items()},
     )["FunctionArn"]
+    if reserved := inputs.get("reservedConcurrentExecutions"):
+        cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
     cloud.functions.append(
         FunctionSpec(
             name=name,
