@@ -16,6 +16,7 @@ import pytest
 import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from moto.moto_api._internal import moto_api_backend
 
 from stack.local.aws_endpoint import HANDLER, AwsEndpoint
 from stack.local.serving import Server
@@ -57,6 +58,7 @@ class Provider:
 
 @pytest.fixture(scope="module")
 def provider() -> Iterator[Provider]:
+    moto_api_backend.reset()  # moto keeps what another file's tests made in this process
     server = Server(AwsEndpoint(), handler=HANDLER)
     yield Provider(server.url)
     server.close()
