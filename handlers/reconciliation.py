@@ -7,7 +7,8 @@ the forms of its event. When its time is nearly up it calls itself, with what is
 
 What can't or may not be done is *refused*: the result, the log and a metric say what and why, and the next project has its
 turn. The invocation does not fail for it: Lambda would do it all again, twice, and Jira's 401 would be a 401 again. It fails
-only for an event that can't be read, and for a defect.
+only for an event that can't be read, and for a defect. Its next part is claimed first and called last, after the report, so
+that an invocation that Lambda repeats does not start a second chain (lib/jira/continuations.py).
 
 Two runs at a time (the schedule's and a person's) do no harm: every write goes through the store, which keeps the later of
 two states whoever writes it, a watermark only goes forward, and what one run has deleted the other finds deleted.
@@ -16,7 +17,7 @@ two states whoever writes it, a watermark only goes forward, and what one run ha
 import functools
 import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -24,8 +25,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib import aws, clock, errors, metrics, startup
+from lib.claims import Claims
 from lib.environment import ReconciliationEnvironment
 from lib.jira.client import JiraClient
+from lib.jira.continuations import LEASE, Continuation, Continuations
 from lib.jira.issues import project_key
 from lib.jira.merge import KeyRange
 from lib.jira.progress import Change, Checkpoint, Counts, DeleteLimit, Result
@@ -69,6 +72,7 @@ _store = JiraStore(
 )
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
+_claims = Claims(_dynamodb, _environment.operations_table_name, lease=LEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +117,14 @@ class Turn:
 
 @dataclass(slots=True)
 class _Run:
-    """One invocation. ``refused`` are the reasons that are no project's own."""
+    """One invocation. ``refused`` are the reasons that are no project's own; ``left`` are the turns for the next part."""
 
     id: str
     request: Request
     function: str
     seconds_left: Callable[[], float]
     turns: list[Turn] = field(default_factory=list)
+    left: list[Turn] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     record: str | None = None
 
@@ -156,7 +161,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     run = _Run(run_id, request, function, lambda: context.get_remaining_time_in_millis() / 1000)
     try:
         _reconcile(run)
-        _report(run)
+        _end(run)
     except Exception as error:
         _logger.defect("event_failed", error)
         # The runtime prints what leaves the handler, unscrubbed: no text that may hold a piece of an issue.
@@ -165,7 +170,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
 
 
 def _reconcile(run: _Run) -> None:
-    """Give each project its turn while there is time, and hand the others over. The first always has one."""
+    """Give each project its turn while there is time, and leave the others to the next part. The first always has one."""
     projects = run.request.projects
     projects = tuple(dict.fromkeys(_environment.jira_projects)) if projects is None else projects
     if not projects:
@@ -179,12 +184,12 @@ def _reconcile(run: _Run) -> None:
     for index, project in enumerate(projects):
         sweep = run.request.sweep if index == 0 else None
         if index and run.seconds_left() < RESERVE_SECONDS:
-            _hand_over(run, [Turn(later) for later in projects[index:]])
+            run.left = [Turn(later) for later in projects[index:]]
             return
         turn = _give_turn(project, sweep, run.request, reconciler)
         _leave_recomputes(turn, run.request)
         if turn.checkpoint is not None:
-            _hand_over(run, [turn, *(Turn(later) for later in projects[index + 1 :])])
+            run.left = [turn, *(Turn(later) for later in projects[index + 1 :])]
             return
         run.turns.append(turn)
 
@@ -264,19 +269,53 @@ def _turn(result: Result, before: Counts) -> Turn:
     return Turn(result.project, result.counts, own, refused, result.changes, result.checkpoint, result.complete)
 
 
-def _hand_over(run: _Run, turns: Sequence[Turn]) -> None:
-    """Call this function again for ``turns``, the first of which may have begun. If that fails, each is refused."""
-    projects = tuple(turn.project for turn in turns)
-    try:
-        _invoke(run.function, run.request.continued(run.id, projects, turns[0].checkpoint))
-    except errors.SwitchboardError as error:
-        run.turns += [turn.refuse(f"{turn.project}: the rest was not done: {error}") for turn in turns]
+def _end(run: _Run) -> None:
+    """Claim the next part, if there is one, then report, then call it."""
+    continuations = Continuations(_claims, functools.partial(_invoke, run.function), _logger)
+    continuation = _claim_next(run, continuations) if run.left else None
+    if continuation is None:
+        _report(run)
         return
-    run.turns += [replace(turn, continued=True) for turn in turns]
+    try:
+        _report(run)
+    except Exception:
+        continuations.release(continuation)
+        raise
+    try:
+        continuations.start(continuation)
+    except errors.SwitchboardError as error:
+        _report_not_continued(run, error)
 
 
-def _invoke(function: str, request: Request) -> None:
-    payload = request.to_payload()
+def _claim_next(run: _Run, continuations: Continuations) -> Continuation | None:
+    projects = tuple(turn.project for turn in run.left)
+    try:
+        continuation = continuations.claim(run.request.continued(run.id, projects, run.left[0].checkpoint))
+    except errors.SwitchboardError as error:
+        run.turns += [turn.refuse(f"{turn.project}: the rest was not done: {error}") for turn in run.left]
+        return None
+    run.turns += [replace(turn, continued=True) for turn in run.left]
+    return continuation
+
+
+def _report_not_continued(run: _Run, error: errors.SwitchboardError) -> None:
+    """Report again, of the turns that were to be continued: the record in full, and of metrics and lines what is new."""
+    outcome = "may not be done" if isinstance(error, errors.AmbiguousError) else "was not done"
+    ended = [
+        replace(turn, continued=False, own_counts=_NONE).refuse(f"{turn.project}: the rest {outcome}: {error}")
+        for turn in run.turns
+        if turn.continued
+    ]
+    run.turns = [turn for turn in run.turns if not turn.continued] + ended
+    if not run.request.dry_run:
+        _store_record(run)
+        for turn in ended:
+            _measure(turn, run.request)
+    for turn in ended:
+        _log_refusals(turn, run.request)
+
+
+def _invoke(function: str, payload: bytes) -> None:
     try:
         _lambda().invoke(FunctionName=function, InvocationType="Event", Payload=payload)
     except (ClientError, BotoCoreError) as error:
@@ -289,17 +328,26 @@ def _report(run: _Run) -> None:
         _store_record(run)
         for turn in run.turns:
             _measure(turn, run.request)
-    about = {"mode": run.request.mode.value, "dry_run": run.request.dry_run, "part": run.request.part}
+    about = _about(run.request)
     for turn in run.turns:
         changes = [f"{change.action} {change.issue_key}" for change in turn.changes[:_SHOWN_CHANGES]]
         told = {"project": turn.project, "complete": turn.complete, "continued": turn.continued, "changes": changes}
-        _logger.info("project_reconciled", **told, **asdict(turn.counts), **about)
-        for reason in turn.refused:
-            _logger.error("reconciliation_refused", project=turn.project, reason=reason, **about)
+        counts = {f"issues_{name}": number for name, number in asdict(turn.counts).items()}
+        _logger.info("project_reconciled", **told, **counts, **about)
+        _log_refusals(turn, run.request)
     for reason in run.refused:
         _logger.error("reconciliation_refused", reason=reason, **about)
     projects = [turn.project for turn in run.turns]
     _logger.info("reconciliation_done", projects=projects, refused=len(run.reasons()), record=run.record, **about)
+
+
+def _about(request: Request) -> dict[str, Any]:
+    return {"mode": request.mode.value, "dry_run": request.dry_run, "part": request.part}
+
+
+def _log_refusals(turn: Turn, request: Request) -> None:
+    for reason in turn.refused:
+        _logger.error("reconciliation_refused", project=turn.project, reason=reason, **_about(request))
 
 
 def _store_record(run: _Run) -> None:

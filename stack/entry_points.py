@@ -290,7 +290,7 @@ def reconciliation(parts: Parts) -> Function:
             ),
             Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
             Grant(
-                actions=("dynamodb:GetItem", "dynamodb:PutItem"),
+                actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),
                 conditions=iam.in_partitions(RECONCILIATION_PARTITION),
             ),

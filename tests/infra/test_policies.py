@@ -178,7 +178,7 @@ def test_the_reconciliation_role_has_exactly_these_grants() -> None:
         ("sqs:SendMessage",): [graph.arn(QUEUE, "reconciliation-failures"), graph.arn(QUEUE, "jira-work")],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"): [issues],
         ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
-        ("dynamodb:GetItem", "dynamodb:PutItem"): [graph.arn(TABLE, "JiraOperations")],
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [graph.arn(TABLE, "JiraOperations")],
         ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
         ("secretsmanager:GetSecretValue",): [graph.arn(SECRET, "jira-api-token")],
     }

@@ -88,12 +88,24 @@ class Reconciliation:
         return IssueStore(aws.make_client("dynamodb"), ISSUES)
 
     def everything(self) -> str:
-        """All rows of both tables and all objects' names: what must stay as it is if nothing is written."""
-        dynamodb, s3 = aws.make_client("dynamodb"), aws.make_client("s3")
+        """All rows of both tables and all objects' names: what must stay as it is if nothing is written. Left out are the
+        claims of continuations, which a dry run writes too."""
+        dynamodb = aws.make_client("dynamodb")
         rows: list[Any] = []
         for table in (ISSUES, OPERATIONS):
-            rows += [page["Items"] for page in dynamodb.get_paginator("scan").paginate(TableName=table)]
-        return json.dumps([rows, [entry["Key"] for entry in s3.list_objects_v2(Bucket=BUCKET).get("Contents", [])]])
+            rows += [item for page in dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+        kept = [row for row in rows if not row.get("operation_key", {}).get("S", "").startswith("CONTINUATION#")]
+        return json.dumps([kept, self.objects()])
+
+    def objects(self) -> list[str]:
+        """The names of the objects in the artifact bucket."""
+        return [entry["Key"] for entry in aws.make_client("s3").list_objects_v2(Bucket=BUCKET).get("Contents", [])]
+
+    def claim(self, run_id: str, part: int) -> dict[str, Any] | None:
+        """The row of the claim on a part of a run."""
+        key = {"session_id": {"S": "reconciliation"}, "operation_key": {"S": f"CONTINUATION#{run_id}#{part}"}}
+        item: dict[str, Any] | None = aws.make_client("dynamodb").get_item(TableName=OPERATIONS, Key=key).get("Item")
+        return item
 
     def watermark(self, project: str = "OPS") -> str | None:
         """How far the changes of a project have been looked at."""

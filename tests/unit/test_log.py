@@ -1,12 +1,16 @@
 """The log lines: one JSON object each, with nothing in it that must not be there."""
 
+import ast
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lib import log
 from tests.support.log_lines import LogLines
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -90,6 +94,24 @@ def test_no_field_takes_the_place_of_what_every_line_says(logger: log.Logger, li
 
     assert line[f"{name}_"] == "mine"
     assert (line["level"], line["function"], line["run_id"]) == ("INFO", "under-test", "run-1")
+
+
+def _fields_of_log_calls(module: Path) -> set[str]:
+    calls = [node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.Call)]
+    return {
+        keyword.arg
+        for call in calls
+        if isinstance(call.func, ast.Attribute) and call.func.attr in {"info", "warning", "error", "defect"}
+        for keyword in call.keywords
+        if keyword.arg is not None
+    }
+
+
+def test_no_function_logs_a_field_that_has_to_be_renamed() -> None:
+    """A reserved name gets a trailing underscore, which nobody would search for."""
+    modules = [path for folder in ("handlers", "lib") for path in (ROOT / folder).rglob("*.py") if path != ROOT / "lib/log.py"]
+    renamed = {str(path): _fields_of_log_calls(path) & log._RESERVED for path in modules}
+    assert {path: names for path, names in renamed.items() if names} == {}
 
 
 # E-mail addresses

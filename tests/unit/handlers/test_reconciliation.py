@@ -472,6 +472,24 @@ def test_each_line_carries_the_run_and_none_the_token(in_step: Reconciliation) -
     assert EMAIL not in lines.text
 
 
+def test_the_line_of_a_project_names_its_counts(in_step: Reconciliation) -> None:
+    in_step.load()
+    lines = LogLines("reconciliation")
+    in_step.jira.edit("OPS-3", status="Done")
+    in_step.run()
+
+    line = lines.only("project_reconciled")
+    assert {name: line[name] for name in line if name.startswith("issues_")} == {
+        "issues_fetched": 12,
+        "issues_created": 0,
+        "issues_updated": 1,
+        "issues_deleted": 0,
+        "issues_unchanged": 11,
+        "issues_failed": 0,
+    }
+    assert [name for name in line if name.endswith("_")] == []
+
+
 def test_what_the_function_does_when_it_is_broken_itself_is_to_fail_without_a_text(
     in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
