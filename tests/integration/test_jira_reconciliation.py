@@ -113,7 +113,16 @@ def test_a_passing_error_half_way_is_waited_out(cloud: Cloud, faulty: str, error
 
 @pytest.mark.parametrize(
     "trouble",
-    [{"error": "rate_limited"}, {"status": 500}, {"error": "half_page"}, {"error": "expired_token"}, {"reset": True}],
+    [
+        {"error": "rate_limited"},
+        {"status": 500},
+        {"error": "half_page"},
+        {"error": "expired_token"},
+        {"error": "anonymous"},
+        {"reset": True},
+        {"status": 200, "body": '{"issues": [], "nextPageToken": "same"}'},
+        {"status": 200, "body": '{"issues": [null], "isLast": true}'},
+    ],
     ids=str,
 )
 def test_a_lasting_error_marks_nothing_as_deleted_and_says_so(cloud: Cloud, faulty: str, trouble: dict[str, Any]) -> None:
