@@ -24,6 +24,7 @@ from stack import (  # noqa: E402
     http_api,
     observability,
     package,
+    protection,
     queues,
     schedules,
     secrets,
@@ -43,12 +44,14 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     Args:
         settings: the operator's choices.
         code: the archive that every function runs from.
-        stack: the stack's name; ``dev`` and ``local`` may be torn down, see :meth:`Settings.protects`.
+        stack: the stack's name, which decides whether it is protected: :meth:`Settings.protects`.
 
     Returns:
         The outputs by name.
     """
     protect = settings.protects(stack)
+    if protect:
+        protection.keep()
     imports = storage.create_import_bucket(cors_origins=settings.cors_origins, protect=protect)
     parts = Parts(
         settings=settings,

@@ -30,4 +30,5 @@ def _create(name: str, value: pulumi.Output[str], *, protect: bool) -> pulumi.Ou
         # use it are verified. Deleting the old version here could take that label off.
         opts=pulumi.ResourceOptions(retain_on_delete=True),
     )
-    return pulumi.Output.all(secret.arn, version.id).apply(lambda known: str(known[0]))
+    # Not version.id: that is unknown while a preview replaces the version, and each function would be shown as changed.
+    return pulumi.Output.all(secret.arn, version.urn).apply(lambda known: str(known[0]))

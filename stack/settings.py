@@ -20,8 +20,16 @@ from lib.environment import CHANNELS
 
 NAMESPACE = "switchboard"
 
-UNPROTECTED_STACKS = frozenset({"dev", "local"})
-"""The stacks that may be torn down without ado. Every other one is treated as production."""
+
+def is_local(stack: str) -> bool:
+    """Whether ``stack`` is for an endpoint on this machine: ``local``, or a personal one like ``ada-local``."""
+    return stack == "local" or stack.endswith("-local")
+
+
+def is_disposable(stack: str) -> bool:
+    """Whether ``stack`` can be deleted at any time: a local one, ``dev``, or a personal one like ``ada-dev``."""
+    return is_local(stack) or stack == "dev" or stack.endswith("-dev")
+
 
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 LOG_RETENTION_DAYS = (
@@ -103,8 +111,8 @@ class Settings:
             text = given.pop(key, None)
             if not text:
                 continue
-            # The local stack's secrets guard nothing: they stand in Pulumi.local.yaml for everybody to read.
-            if pulumi.get_stack() != "local" and not pulumi.runtime.is_config_secret(f"{NAMESPACE}:{key}"):
+            # The secrets of a local stack guard nothing: Pulumi.local.yaml holds them for everybody to read.
+            if not is_local(pulumi.get_stack()) and not pulumi.runtime.is_config_secret(f"{NAMESPACE}:{key}"):
                 raise _wrong(key, f"is in plain text: set it with `pulumi config set --secret {NAMESPACE}:{key}`")
             secrets[key] = config.require_secret(key)
         settings = cls.from_mapping(given, secrets)
@@ -133,8 +141,8 @@ class Settings:
         return settings
 
     def protects(self, stack: str) -> bool:
-        """Whether ``stack``'s data is kept from deletion: by ``protect`` if set, else unless the stack is dev or local."""
-        return stack not in UNPROTECTED_STACKS if self.protect is None else self.protect
+        """Whether ``stack`` is kept from deletion: by ``protect`` if set, else unless its name says it is disposable."""
+        return not is_disposable(stack) if self.protect is None else self.protect
 
     def secrets(self) -> dict[str, pulumi.Output[str]]:
         """The secrets that are set, by field."""
@@ -236,7 +244,8 @@ def _parse(key: str, value: object, kind: Any) -> object:
     if kind in (bool, bool | None):
         switch = {"true": True, "false": False}.get(str(text).lower())
         if switch is None:
-            raise _wrong(key, f"must be true or false, not {_shown(value)}")
+            choices = "true or false" if kind is bool else "auto, true or false"
+            raise _wrong(key, f"must be {choices}, not {_shown(value)}")
         return switch
     if kind is int:
         if isinstance(text, bool) or not re.fullmatch(r"[+-]?\d{1,9}", str(text)):

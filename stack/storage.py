@@ -34,8 +34,7 @@ class Bucket:
 def create_artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
     """The bucket of run records (``runs/``) and of snapshots that no row can hold (``snapshots/``).
 
-    A snapshot outlives the version row that points at it by a day. With ``protect``, Pulumi refuses to delete the bucket;
-    without, what is in it goes with it.
+    A snapshot outlives the version row that points at it by a day. Without ``protect``, what is in it is deleted with it.
     """
     return _create("artifacts", [_expiry("runs", RUN_RECORD_DAYS), _expiry("snapshots", history_days + 1)], protect=protect)
 
@@ -76,7 +75,7 @@ def tell_queue(bucket: Bucket, queue: WorkQueue, folder: str) -> None:
 
 
 def _create(name: str, lifecycle: Sequence[aws.s3.BucketLifecycleConfigurationRuleArgsDict], *, protect: bool) -> Bucket:
-    bucket = aws.s3.Bucket(name, force_destroy=not protect, opts=pulumi.ResourceOptions(protect=protect))
+    bucket = aws.s3.Bucket(name, force_destroy=not protect)
     aws.s3.BucketPublicAccessBlock(
         name,
         bucket=bucket.bucket,

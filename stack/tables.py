@@ -166,7 +166,7 @@ def lease_table(settings: Settings, stack: str) -> Table:
 def create(layout: Layout, *, protect: bool) -> Table:
     """Create a table: on demand, encrypted by the AWS-managed key, restorable to any second of the last 35 days.
 
-    With ``protect``, both AWS and Pulumi refuse to delete it.
+    With ``protect``, AWS refuses to delete it, as Pulumi does (stack/protection.py).
     """
     table = aws.dynamodb.Table(
         layout.name,
@@ -179,7 +179,6 @@ def create(layout: Layout, *, protect: bool) -> Table:
         server_side_encryption={"enabled": True},
         point_in_time_recovery={"enabled": True},
         deletion_protection_enabled=protect,
-        opts=pulumi.ResourceOptions(protect=protect),
     )
     return Table(name=table.name, arn=table.arn, indexes=tuple(index.name for index in layout.indexes))
 

@@ -1,9 +1,11 @@
 """Secrets: one in Secrets Manager for each that is configured, opened to nobody on the way."""
 
+import pulumi
 import pytest
 
-from stack.settings import secret_keys
-from tests.support.pulumi_graph import declare
+from stack import secrets
+from stack.settings import Settings, secret_keys
+from tests.support.pulumi_graph import declare, record
 
 SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
 
@@ -39,6 +41,17 @@ def test_a_rotated_secret_keeps_its_previous_version() -> None:
     graph = declare({}, {"eventWebhookSecret": "hush"})
 
     assert graph.options[VERSION, "event-webhook-secret"].retain_on_delete is True
+
+
+def test_a_rotation_previews_no_change_of_the_functions_that_read_the_secret() -> None:
+    """They know its ARN, which stays. A preview does not know the id of the new version."""
+    graph = record(lambda: secrets.create(rotated(), protect=True), replaced=VERSION)
+
+    assert graph.outputs == {"event_webhook_secret": graph.arn(SECRET, "event-webhook-secret")}
+
+
+def rotated() -> Settings:
+    return Settings(event_webhook_secret=pulumi.Output.secret("the new value"))
 
 
 @pytest.mark.parametrize(("stack", "days"), [("prod", 30), ("dev", 0), ("local", 0)])

@@ -45,7 +45,7 @@ WRONG_VALUES = [
     ("reconcileMaxDeletes", "5.5%", "must be a number of issues"),
     ("reconcileMaxDeletes", "101%", "must be a number of issues"),
     ("reconcileMaxDeletes", 50, "must be text"),
-    ("protect", "maybe", "must be true or false"),
+    ("protect", "maybe", "must be auto, true or false, not 'maybe'"),
     ("jiraDryRun", "1", "must be true or false"),
     ("jiraProjects", "tes", "must be project keys"),
     ("jiraEmail", "bot at example.com", "must be an e-mail address"),
@@ -193,14 +193,17 @@ def test_a_stand_in_on_loopback_needs_no_tls(stand_in: str) -> None:
         ("auto", "staging", True),
         ("auto", "dev", False),
         ("auto", "local", False),
+        ("auto", "ada-dev", False),
+        ("auto", "ada-local", False),
+        ("auto", "dev-eu", True),
+        ("auto", "mydev", True),
+        ("true", "ada-dev", True),
         ("", "prod", True),
         ("true", "dev", True),
         ("false", "prod", False),
     ],
 )
-def test_every_stack_but_dev_and_local_is_protected_unless_config_says_otherwise(
-    protect: str, stack: str, protected: bool
-) -> None:
+def test_every_stack_but_disposable_ones_is_protected_unless_set_otherwise(protect: str, stack: str, protected: bool) -> None:
     assert Settings.from_mapping({"protect": protect}, {}).protects(stack) is protected
 
 
@@ -217,8 +220,9 @@ def test_a_secret_in_plain_text_stops_the_program_and_the_sentence_says_how_to_s
     assert "in the clear" not in str(refused.value)
 
 
-def test_the_local_stack_may_hold_its_secrets_in_plain_text() -> None:
-    graph = declare({"eventWebhookSecret": "signs nothing but demos"}, stack="local")
+@pytest.mark.parametrize("stack", ["local", "ada-local"])
+def test_a_local_stack_may_hold_its_secrets_in_plain_text(stack: str) -> None:
+    graph = declare({"eventWebhookSecret": "signs nothing but demos"}, stack=stack)
 
     assert graph.one("aws:secretsmanager/secretVersion:SecretVersion").name == "event-webhook-secret"
 

@@ -78,8 +78,9 @@ class Graph:
 
 
 class _Recorder(Mocks):
-    def __init__(self) -> None:
+    def __init__(self, replaced: str = "") -> None:
         self.resources: list[Resource] = []
+        self._replaced = replaced
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = _open(args.inputs)
@@ -87,6 +88,8 @@ class _Recorder(Mocks):
         outputs = {**inputs, "name": physical, "arn": _arn(args.typ, physical), **_computed(args.typ, physical)}
         secret = frozenset(name for name, value in args.inputs.items() if _is_secret(value))
         self.resources.append(Resource(args.typ, args.name, inputs, outputs, secret))
+        if args.typ == self._replaced:
+            return "", dict(args.inputs)  # a preview does not know what AWS will compute
         return _identifier(args.typ, physical), outputs
 
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
@@ -114,9 +117,12 @@ def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str]
     return record(program, stack)
 
 
-def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str = "prod") -> Graph:
-    """Run any piece of program, which returns its outputs, and return what it declared."""
-    recorder = _Recorder()
+def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str = "prod", *, replaced: str = "") -> Graph:
+    """Run any piece of program, which returns its outputs, and return what it declared.
+
+    With ``replaced``, as a preview that is about to replace every resource of that type, and nothing else.
+    """
+    recorder = _Recorder(replaced)
     outputs: dict[str, Any] = {}
     options: dict[tuple[str, str], pulumi.ResourceOptions] = {}
     loop = asyncio.new_event_loop()
@@ -134,7 +140,7 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
 
     try:
         set_root_resource(None)  # else this run would inherit what an earlier one registered
-        set_mocks(recorder, project="switchboard", stack=stack, preview=False)
+        set_mocks(recorder, project="switchboard", stack=stack, preview=bool(replaced))
         loop.run_until_complete(run_pulumi_func(run))
     finally:
         asyncio.set_event_loop(None)

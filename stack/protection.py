@@ -1,0 +1,71 @@
+"""What a protected stack keeps from deletion, for every kind of resource of the program (docs/adr/0015).
+
+``pulumi destroy`` stops at its preview over a protected resource. With ``--skip-preview`` it deletes everything that no
+protected resource needs, and stops then. So each kind is one of three:
+
+* **protected**: Pulumi refuses to delete it, since another ``pulumi up`` cannot bring it back: it holds data, or its address is
+  registered outside of the stack.
+* **retained**: Pulumi forgets it and leaves it in AWS: a setting that a protected resource must not be without, or a log.
+* **re-created**: it is deleted, and the next ``pulumi up`` creates it again with the same effect.
+"""
+
+import pulumi
+
+PROTECTED = {
+    "aws:dynamodb/table:Table": "holds data",
+    "aws:s3/bucket:Bucket": "holds data",
+    "aws:sqs/queue:Queue": "holds work that is not done yet, and dead letters",
+    "aws:apigatewayv2/api:Api": "its URL is registered in Jira, in Slack, at Git hosts and in policies of callers",
+    "aws:cloudwatch/eventBus:EventBus": "the lease system puts its events there by name",
+    "aws:sns/topic:Topic": "people and systems subscribe to its ARN, and confirm the subscription by hand",
+}
+
+PROTECTED_ROLES = frozenset({"notification", "health"})
+"""The roles that read leases: the policies of a LeaseTable and of a KMS key that belong to others can name them."""
+
+RETAINED = {
+    "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "keeps the data in the bucket private",
+    "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "encrypts the data in the bucket",
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": "expires the data in the bucket",
+    "aws:s3/bucketPolicy:BucketPolicy": "refuses access without TLS",
+    "aws:sqs/queuePolicy:QueuePolicy": "refuses access without TLS",
+    "aws:sns/topicPolicy:TopicPolicy": "refuses access without TLS",
+    "aws:cloudwatch/logGroup:LogGroup": "what happened; it expires by logRetentionDays",
+}
+
+RECREATED = {
+    "aws:apigatewayv2/integration:Integration": "part of the API, which keeps its URL",
+    "aws:apigatewayv2/route:Route": "part of the API, which keeps its URL",
+    "aws:apigatewayv2/stage:Stage": "$default: part of the API, which keeps its URL",
+    "aws:cloudwatch/dashboard:Dashboard": "holds no data",
+    "aws:cloudwatch/eventRule:EventRule": "holds no data; the bus stays",
+    "aws:cloudwatch/eventTarget:EventTarget": "holds no data",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "holds no data; metrics stay in CloudWatch",
+    "aws:iam/role:Role": "known to the stack only, but for PROTECTED_ROLES",
+    "aws:iam/rolePolicy:RolePolicy": "holds no data",
+    "aws:lambda/eventSourceMapping:EventSourceMapping": "messages wait in the queue meanwhile",
+    "aws:lambda/function:Function": "its code is the program's; its name is in the stack's outputs",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "holds no data",
+    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "holds no data",
+    "aws:lambda/permission:Permission": "holds no data",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "goes when corsOrigins is no longer set",
+    "aws:s3/bucketNotification:BucketNotification": "holds no data",
+    "aws:scheduler/schedule:Schedule": "holds no data",
+    "aws:scheduler/scheduleGroup:ScheduleGroup": "holds no data",
+    "aws:secretsmanager/secret:Secret": "its value is in the config; deleted, it can be restored for 30 days",
+    "aws:secretsmanager/secretVersion:SecretVersion": "its value is in the config",
+    "aws:sns/topicSubscription:TopicSubscription": "follows alarmEmail; AWS sends the link to confirm again",
+}
+
+
+def keep() -> None:
+    """Keep every resource that the stack declares from now on as its kind says."""
+    pulumi.runtime.register_stack_transformation(_kept)
+
+
+def _kept(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
+    if args.type_ in PROTECTED or (args.type_ == "aws:iam/role:Role" and args.name in PROTECTED_ROLES):
+        args.opts.protect = True
+    if args.type_ in RETAINED:
+        args.opts.retain_on_delete = True
+    return pulumi.ResourceTransformationResult(args.props, args.opts)

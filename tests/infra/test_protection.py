@@ -1,0 +1,55 @@
+"""A protected stack: each kind of resource is protected, retained, or created again by the next ``pulumi up``."""
+
+import pytest
+
+from stack.protection import PROTECTED, PROTECTED_ROLES, RECREATED, RETAINED
+from tests.support.pulumi_graph import EVERYTHING, Graph, declare
+
+ROLE = "aws:iam/role:Role"
+
+
+def everything(stack: str, **changes: str) -> Graph:
+    config, secrets = EVERYTHING
+    more = {"corsOrigins": "https://shop.example.com", "alarmEmail": "operations@example.com"}
+    return declare({**config, **more, **changes}, secrets, stack)
+
+
+def test_every_kind_of_resource_is_of_one_class() -> None:
+    kinds = {resource.type for resource in everything("prod").resources}
+
+    assert kinds == PROTECTED.keys() | RETAINED.keys() | RECREATED.keys()
+    assert len(kinds) == len(PROTECTED) + len(RETAINED) + len(RECREATED)
+
+
+def test_a_protected_stack_treats_each_resource_as_its_kind_says() -> None:
+    graph = everything("prod")
+
+    for (kind, name), options in graph.options.items():
+        assert bool(options.protect) is (kind in PROTECTED or (kind == ROLE and name in PROTECTED_ROLES)), (kind, name)
+        assert bool(options.retain_on_delete) is (kind in RETAINED or "secretVersion" in kind), (kind, name)
+
+
+@pytest.mark.parametrize(("stack", "protect"), [("dev", "auto"), ("ada-dev", "auto"), ("local", "auto"), ("prod", "false")])
+def test_a_stack_that_is_not_protected_deletes_everything(stack: str, protect: str) -> None:
+    graph = everything(stack, protect=protect)
+
+    assert {each for each, options in graph.options.items() if options.protect} == set()
+    assert {kind for (kind, _), options in graph.options.items() if options.retain_on_delete and kind in RETAINED} == set()
+
+
+def test_the_protected_roles_are_those_that_read_leases() -> None:
+    graph = declare()
+    lease_table = graph.arn("aws:dynamodb/table:Table", "LeaseTable")
+
+    readers = {policy.name for policy in graph.all("aws:iam/rolePolicy:RolePolicy") if lease_table in policy.inputs["policy"]}
+
+    assert readers == PROTECTED_ROLES
+
+
+def test_no_change_of_config_deletes_a_protected_or_retained_resource() -> None:
+    """But for ``leaseTableArn`` and ``eventBusName``, which replace a table and a bus by ones of the lease system."""
+    kept = PROTECTED.keys() | RETAINED.keys()
+
+    with_everything = {each for each in everything("prod").options if each[0] in kept}
+
+    assert with_everything == {each for each in declare().options if each[0] in kept}
