@@ -11,7 +11,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test test-dynamodb-local check format package load bench lock clean
+.PHONY: help setup demo dev test test-dynamodb-local test-pulumi check format package load bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ test: setup ## the whole test suite
 
 test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## stores and claims on a real DynamoDB engine
 	@$(BIN)/python -m pytest tests/dynamodb_local
+
+test-pulumi: setup ## the program under the Pulumi CLI and its AWS provider, against the local AWS endpoint
+	@$(BIN)/python -m tests.pulumi.run
 
 $(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
 	@command -v java >/dev/null || { echo "DynamoDB Local needs Java 17 or newer. Install it, or set DYNAMODB_ENDPOINT to an engine that runs." >&2; exit 1; }

@@ -1,0 +1,1 @@
+"""The program under the Pulumi CLI: ``make test-pulumi``."""
