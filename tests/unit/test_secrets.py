@@ -42,6 +42,17 @@ def test_the_cache_is_at_most_five_minutes_old(stopwatch: Stopwatch) -> None:
     assert secret.values() == ("two", "one")
 
 
+def test_a_leaked_value_is_refused_five_minutes_after_its_label_is_removed(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("leaked", "new")
+    secret = Secret(manager, "arn", stopwatch)
+    assert "leaked" in secret.values()
+
+    del manager.stages["AWSPREVIOUS"]
+
+    stopwatch.seconds += 300
+    assert secret.values() == ("new",)
+
+
 def test_a_refresh_finds_a_rotation_at_once(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
