@@ -8,15 +8,12 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 
+from lib import characters
+
 LIMIT = 200
 """Characters of a value in a message, unless the field has a limit of its own."""
 LARGEST_AMOUNT = Decimal(10) ** 12
 
-# Controls, and what shows as nothing or turns the reading direction, so that a name can't pass for another. The joiners
-# U+200C and U+200D stay: scripts and emoji need them. Lone surrogates are no text at all.
-_INVISIBLE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]+"
-)
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,10})?", re.ASCII)
 _CONSTANT = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@(?:[A-Za-z0-9][A-Za-z0-9-]{0,62}\.)+[A-Za-z0-9-]{2,63}")
@@ -32,7 +29,7 @@ def text(value: object, limit: int = LIMIT) -> str:
     if not isinstance(value, str):
         return ""
     # Cut before the work, so that a long value costs no more than a short one; what is cut again below is never shown.
-    line = " ".join(_INVISIBLE.sub(" ", value[: limit * 4]).split())
+    line = " ".join(characters.blank(value[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
