@@ -159,6 +159,49 @@ def test_the_rate_limit_bites_per_channel_and_lets_go(clock: Clock) -> None:
         client.chat_postMessage(channel="#leases", text="x")
 
 
+def test_a_reply_stands_in_the_thread_of_the_message_that_it_answers(standin: Served[Slack], client: WebClient) -> None:
+    first = client.chat_postMessage(channel="#leases", text="one")
+    reply = client.chat_postMessage(channel=first["channel"], text="two", thread_ts=first["ts"])
+    client.chat_postMessage(channel=first["channel"], text="three", thread_ts=reply["ts"])
+    assert reply["message"]["thread_ts"] == first["ts"]
+    assert [message.get("thread_ts") for message in standin.app.messages] == [None, first["ts"], first["ts"]]
+
+
+def test_a_reply_to_what_is_not_there_is_refused(standin: Served[Slack], client: WebClient) -> None:
+    posted = client.chat_postMessage(channel="#leases", text="one")
+    hidden = client.chat_postEphemeral(channel="#leases", user="U012345", text="only you")
+    standin.app.delete(posted["channel"], posted["ts"])
+    for thread_ts, error in (
+        (posted["ts"], "thread_not_found"),
+        (hidden["message_ts"], "cannot_reply_to_message"),
+        ("0", "invalid_thread_ts"),
+    ):
+        answer = refused(client.chat_postMessage, channel=posted["channel"], text="x", thread_ts=thread_ts)
+        assert answer["error"] == error
+
+
+@pytest.mark.parametrize("error", ["channel_not_found", "is_archived", "not_in_channel"])
+def test_a_channel_refuses_messages_until_it_is_open_again(standin: Served[Slack], client: WebClient, error: str) -> None:
+    def close(channel: str, error: str) -> int:
+        body = {"channel": channel, "error": error}
+        return requests.post(f"{standin.url}/_standin/channels", json=body, timeout=5).status_code
+
+    posted = client.chat_postMessage(channel="#leases", text="one")
+    assert close("#leases", error) == 200
+    assert refused(client.chat_postMessage, channel=posted["channel"], text="two")["error"] == error
+    assert refused(client.chat_update, channel=posted["channel"], ts=posted["ts"], text="two")["error"] == error
+    assert close(posted["channel"], "") == 200
+    assert client.chat_postMessage(channel="leases", text="two")["ok"]
+    assert close("leases", "is_full") == 400
+
+
+def test_a_message_that_somebody_deletes_is_gone(standin: Served[Slack], client: WebClient) -> None:
+    posted = client.chat_postMessage(channel="#leases", text="one")
+    place = {"channel": posted["channel"], "ts": posted["ts"]}
+    assert requests.post(f"{standin.url}/_standin/delete", json=place, timeout=5).json() == {"ok": True}
+    assert refused(client.chat_update, **place, text="two")["error"] == "message_not_found"
+
+
 # Incoming webhooks
 
 

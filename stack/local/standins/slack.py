@@ -6,7 +6,9 @@ https://docs.slack.dev/interactivity/handling-user-interaction. It shows nothing
 
 ``GET /_standin/messages`` lists the messages as they stand now, ``POST /_standin/response_urls`` (``channel``, ``ts``)
 makes a response URL as a click on that message would, ``POST /_standin/limits`` (``per_second``, ``burst``) switches the
-rate limit on (0 switches it off).
+rate limit on (0 switches it off), ``POST /_standin/channels`` (``channel``, ``error``) has the channel refuse every message
+with ``channel_not_found``, ``is_archived`` or ``not_in_channel`` (an empty error opens it again), ``POST /_standin/delete``
+(``channel``, ``ts``) deletes a message as a person would.
 """
 
 import json
@@ -31,6 +33,8 @@ TEAM, BOT_USER, BOT, APP = "T0STANDIN", "U0SWITCHBRD", "B0SWITCHBRD", "A0SWITCHB
 _CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
 _CHANNEL_NAME = re.compile(r"#?([a-z0-9_-]{1,80})")
 _TOKEN = re.compile(r"xox[bp]-[\w-]+")
+_TS = re.compile(r"[0-9]{10,}\.[0-9]{6}")
+_CHANNEL_ERRORS = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
 _WEBHOOK = re.compile(r"/services/(T\w+/B\w+/\w+)")
 
 
@@ -95,6 +99,7 @@ class Slack(StandIn):
         self._messages: list[dict[str, Any]] = []
         self._response_urls: dict[str, _ResponseUrl] = {}
         self._buckets: dict[str, _Bucket] = {}
+        self._channel_errors: dict[str, str] = {}
         self._last_ts = 0
 
     @property
@@ -123,24 +128,49 @@ class Slack(StandIn):
         return Response(name, {**statuses, "rate_limited": 429, "rollup_error": 500}.get(name, 400))
 
     def control(self, request: Request, name: str) -> Response | None:
-        """``GET messages``, ``POST response_urls``, ``POST limits``."""
+        """``GET messages``, ``POST response_urls``, ``limits``, ``channels`` and ``delete``."""
         if (request.method, name) == ("GET", "messages"):
             return as_json({"messages": self.messages})
-        if request.method != "POST" or name not in {"response_urls", "limits"}:
+        commands: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "channels": lambda given: self.close_channel(given["channel"], given["error"]),
+            "delete": lambda given: self.delete(given["channel"], given["ts"]),
+            "limits": lambda given: self.limit(float(given["per_second"]), int(given.get("burst", 3))),
+            "response_urls": lambda given: {
+                "response_url": self.new_response_url(request.host_url, given["channel"], given["ts"])
+            },
+        }
+        if request.method != "POST" or name not in commands:
             return None
         try:
-            given = _json_object(request)
-            if name == "limits":
-                with self.lock:
-                    self._limits = (float(given["per_second"]), int(given.get("burst", 3)))
-                    self._buckets.clear()
-                return as_json({"ok": True})
-            return as_json({"ok": True, "response_url": self.new_response_url(request.host_url, given["channel"], given["ts"])})
+            return as_json({"ok": True, **(commands[name](_json_object(request)) or {})})
         except (_Error, KeyError, TypeError, ValueError) as error:
             return as_json({"ok": False, "error": f"{type(error).__name__}: {error}"}, 400)
 
+    def limit(self, per_second: float, burst: int) -> None:
+        """Take so many messages per second and channel, and ``burst`` at once; 0 for no limit."""
+        with self.lock:
+            self._limits = (per_second, burst)
+            self._buckets.clear()
+
+    def close_channel(self, channel: str, error: str) -> None:
+        """Have the channel, an id or a name, refuse every message with ``error``; an empty one opens it again.
+
+        Raises:
+            ValueError: it is not an error that a channel can have.
+        """
+        if error and error not in _CHANNEL_ERRORS:
+            raise ValueError(f"{error!a} is not one of {', '.join(sorted(_CHANNEL_ERRORS))}")
+        with self.lock:
+            self._channel_errors[_known_as(channel)] = error
+
+    def delete(self, channel: str, ts: str) -> None:
+        """Delete a message, as a person would. A reply in its thread stays."""
+        with self.lock:
+            self._messages = [each for each in self._messages if (each["channel"], each["ts"]) != (channel, ts)]
+
     def reset(self) -> None:
-        """Forget messages, response URLs and limits."""
+        """Forget messages, response URLs, limits and errors of channels."""
+        self._channel_errors.clear()
         self._messages.clear()
         self._response_urls.clear()
         self._buckets.clear()
@@ -197,8 +227,9 @@ class Slack(StandIn):
     def _post_message(self, arguments: dict[str, Any]) -> dict[str, Any]:
         channel = self._channel(arguments)
         content = _content(arguments)
+        thread_ts = self._thread(channel, arguments.get("thread_ts"))
         self._limit(channel)
-        message = self._keep("message", channel, content, thread_ts=arguments.get("thread_ts"))
+        message = self._keep("message", channel, content, thread_ts=thread_ts)
         return {"channel": channel, "ts": message["ts"], "message": _as_posted(message)}
 
     def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -220,8 +251,27 @@ class Slack(StandIn):
         found.update(_content(arguments), edited_ts=self._next_ts())
         return {"channel": channel, "ts": found["ts"], "text": found["text"], "message": _as_posted(found)}
 
+    def _thread(self, channel: str, thread_ts: Any) -> str | None:
+        """The message whose thread is meant: of a reply, the one that it replies to."""
+        if not thread_ts:
+            return None
+        if not isinstance(thread_ts, str) or not _TS.fullmatch(thread_ts):
+            raise _Error("invalid_thread_ts", response_metadata={"messages": [f"[ERROR] {thread_ts} is not a valid thread_ts"]})
+        found = self._find(channel, thread_ts)
+        if found is None:
+            raise _Error("thread_not_found")
+        if found["kind"] == "ephemeral":
+            raise _Error("cannot_reply_to_message")
+        return str(found.get("thread_ts") or thread_ts)
+
     def _channel(self, arguments: dict[str, Any]) -> str:
-        """The channel's id. One given by name gets an id of its own, the same every time."""
+        """The channel's id, if it takes messages. One given by name gets an id of its own, the same every time."""
+        channel = self._id(arguments)
+        if self._channel_errors.get(channel):
+            raise _Error(self._channel_errors[channel])
+        return channel
+
+    def _id(self, arguments: dict[str, Any]) -> str:
         given = arguments.get("channel")
         if not isinstance(given, str):
             raise _Error("channel_not_found")
@@ -364,9 +414,15 @@ def _as_posted(message: dict[str, Any]) -> dict[str, Any]:
         "app_id": APP,
         "team": TEAM,
         "ts": message["ts"],
+        **({"thread_ts": message["thread_ts"]} if message.get("thread_ts") else {}),
         "text": message["text"],
         "blocks": message["blocks"],
     }
+
+
+def _known_as(channel: str) -> str:
+    """The id of a channel that is given by id or name."""
+    return channel if _CHANNEL_ID.fullmatch(channel) else _id_of(channel.removeprefix("#"))
 
 
 def _id_of(name: str) -> str:
