@@ -214,6 +214,31 @@ def test_after_an_unclear_outcome_the_marker_is_looked_for_at_growing_distances_
     assert scene.operation.posts == 2
 
 
+def test_when_to_look_next_is_recorded_after_each_look_and_no_look_comes_before_it() -> None:
+    scene = Scene(Jira(errors.DeadlineExceededError("no answer")))
+    scene.advance_message()
+    for looks, seconds in enumerate((10, 60, 300, 900)):
+        assert scene.operation.looks == looks
+        assert (scene.operation.next_look_at - scene.time).total_seconds() == seconds
+        scene.advance(timedelta(seconds=seconds - 1))
+        assert scene.advance_message(LOOK) is Outcome.WAITING
+        scene.advance(timedelta(seconds=1))
+        assert scene.advance_message(LOOK) is Outcome.UNKNOWN
+    assert scene.operation.looks == 4
+
+
+@pytest.mark.parametrize(("tries", "seconds"), [(0, 10), (1, 60), (2, 300), (3, 900), (4, 900), (95, 900)])
+def test_a_search_that_goes_on_failing_is_repeated_at_growing_distances(tries, seconds) -> None:
+    jira = Jira(errors.DeadlineExceededError("no answer"))
+    scene = Scene(jira)
+    scene.advance_message()
+    scene.advance(timedelta(seconds=10))
+    jira.found = errors.UnavailableError("Jira answered 503")
+    scene.sent()
+    scene.advance_message(LookForMarker(session_id="sess-1", draft_hash=HASH, tries=tries))
+    assert scene.sent() == [(LookForMarker(session_id="sess-1", draft_hash=HASH, tries=tries + 1), seconds)]
+
+
 def test_an_issue_that_turns_up_is_recorded_and_none_is_created_again() -> None:
     jira = Jira(errors.ConnectionLostError("Jira answered 502"))
     scene = Scene(jira)

@@ -85,3 +85,12 @@ UNKNOWN = operation(OperationStatus.UNKNOWN, next_look_at=NOON, posts=1)
 )
 def test_the_next_step(seen, step) -> None:
     assert next_step(seen, NOON, POLICY) == step
+
+
+def test_the_times_are_those_of_adr_41() -> None:
+    seconds = {
+        name: [delay.total_seconds() for delay in getattr(Policy(), name)]
+        for name in ("look_delays", "retry_delays", "approval_delays")
+    }
+    assert seconds == {"look_delays": [10, 60, 300, 900], "retry_delays": [10, 60, 300, 900], "approval_delays": [5, 30]}
+    assert (Policy().post_timeout, Policy().max_posts, Policy().search_retries) == (timedelta(seconds=30), 2, 96)
