@@ -74,6 +74,8 @@ def submit() -> tuple[flask.Response, int]:
         principal=principal,
     )
     answer = {"session_id": draft.session_id, "draft_hash": submitted.draft_hash, "state": submitted.state.value}
+    if submitted.reason:
+        answer["reason"] = submitted.reason
     return flask.jsonify(answer), 200
 
 

@@ -14,7 +14,7 @@ _CODE = re.compile(r"[a-z_]{1,60}")
 
 _CREDENTIALS = frozenset({"invalid_auth", "not_authed", "token_expired", "token_revoked", "account_inactive"})
 _WEBHOOKS = frozenset({"no_service", "no_active_hooks", "no_team", "invalid_token"})
-_GONE = frozenset({"message_not_found", "cant_update_message"})
+_GONE = frozenset({"message_not_found", "cant_update_message", "thread_not_found", "cannot_reply_to_message"})
 _THROTTLES = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Nothing happened: request_timeout is Slack's own word for a body that did not arrive whole.
 _AWAY = frozenset({"service_unavailable", "request_timeout", "team_added_to_org"})

@@ -75,6 +75,8 @@ def show(find: Callable[[], Deployment], session_id: str, as_json: bool) -> int:
     if not as_json:
         _tell("session", f"{session_id}: {view.session.state.value}")
         _tell("draft", f"{view.draft_hash}  {view.draft.draft.title if view.draft else ''}")
+        if view.failure:
+            _tell("reason", view.failure)
         if view.approval is not None:
             verb = "approved" if view.approval.approved else "rejected"
             _tell("decision", f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}")
@@ -88,7 +90,7 @@ def show(find: Callable[[], Deployment], session_id: str, as_json: bool) -> int:
 @click.option("--by", required=True, metavar="WHO", help="Who asks for it: your Slack user ID. It goes on record.")
 @click.pass_obj
 def retry(find: Callable[[], Deployment], session_id: str, by: str) -> int:
-    """Have the issue of SESSION's current draft tried again.
+    """Retry the issue of SESSION's current draft, or its preview if Slack refused it.
 
     No check is skipped: the worker looks for the issue before it creates one.
     """

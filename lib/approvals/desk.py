@@ -9,7 +9,7 @@ second message follows the write: the first may have been done before it.
 from dataclasses import dataclass
 
 from lib import clock, errors
-from lib.approvals import wording
+from lib.approvals import pages, records, wording
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview
@@ -42,7 +42,9 @@ class Rules:
     projects: frozenset[str] = frozenset()
 
 
-def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
+def judge(  # noqa: PLR0911 - one per verdict
+    view: View, decision: Decision, rules: Rules
+) -> Verdict | None:
     """Why the click does not count; None if it does."""
     if view.session is None or view.draft is None:
         return Verdict.NOT_KNOWN
@@ -50,23 +52,15 @@ def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
         return Verdict.CHANGED
     if view.approval is not None:
         return Verdict.DECIDED
+    if not view.draft.previews:
+        return Verdict.NOT_SHOWN
+    if records.preview_name(decision.channel, decision.message_ts) not in view.draft.previews:
+        return Verdict.NOT_A_PREVIEW
     if rules.approvers and decision.user not in rules.approvers:
         return Verdict.NOT_ALLOWED
-    if rules.require_other_approver and decision.verb is Verb.APPROVE and is_own(view.draft.draft, decision):
+    if rules.require_other_approver and decision.verb is Verb.APPROVE and decision.user == view.draft.draft.requested_by:
         return Verdict.OWN
     return None
-
-
-def is_own(draft: Draft, decision: Decision) -> bool:
-    """Whether the person who clicks is the one who asked for the draft.
-
-    ``requested_by`` is a Slack user ID. Should a drafter put a name or an e-mail address there, the person's names in
-    Slack are held against it too, so that a difference of notation does not let everybody through.
-    """
-    # Slack's own mention is <@U123> or <@U123|ada>.
-    requested_by = draft.requested_by.strip().removeprefix("<@").removesuffix(">").partition("|")[0].removeprefix("@").lower()
-    names = {name.lower() for name in (decision.user, *decision.user_names)}
-    return requested_by in names or requested_by.partition("@")[0] in names
 
 
 class ApprovalDesk:
@@ -102,11 +96,13 @@ class ApprovalDesk:
         """Make ``draft`` its session's current one, and have its preview posted. The same draft again has the same preview.
 
         Raises:
-            InvalidInputError: the project is not among those allowed, or the session's draft is on its way to Jira.
+            InvalidInputError: the project is not among those allowed, the draft is too long to be shown, or the session's
+                draft is on its way to Jira.
             SwitchboardError: the table or the queue can't be reached. Submit again: it heals what is missing.
         """
         if self._rules.projects and draft.project not in self._rules.projects:
             raise errors.InvalidInputError(f"project must be one of {', '.join(sorted(self._rules.projects))}")
+        pages.check(draft)
         submitted = self._store.submit(draft)
         again = submitted.state is SessionState.CREATED
         self._send(PostPreview(session_id=draft.session_id, draft_hash=submitted.draft_hash, again=again), 0)
@@ -166,7 +162,6 @@ class ApprovalDesk:
             channel=decision.channel,
             response_url=decision.response_url or "",
             text=wording.answer(verdict, decision, view, self._jira_base_url),
-            show_current=verdict is Verdict.CHANGED,
         )
         self._send(message, 0)
         if verdict is Verdict.CHANGED and view.session is not None:

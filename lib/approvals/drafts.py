@@ -1,7 +1,7 @@
-"""A draft: what somebody wants in Jira, checked once on the way in, and the hash that an approval is given for.
+"""A draft: what somebody wants in Jira, checked once when it is submitted, and the hash that an approval is given for.
 
-Nothing here alters a value: what was sent is what is hashed, shown, approved and created. Nothing here does input or
-output.
+Line ends become ``\\n`` and characters that people cannot see are written out (:mod:`lib.characters`) before anything else
+happens: what is hashed is what is shown, approved and created. Nothing here does input or output.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
-from lib import errors
+from lib import characters, errors
 from lib.environment import RECONCILIATION_PARTITION
 
 MAX_TITLE_CHARACTERS = 255
-"""Jira's own limit of a summary."""
+"""Jira's own limit of a summary. Jira counts UTF-16 code units here and in descriptions."""
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_ITEMS = 50
@@ -33,6 +33,8 @@ _DRAFT_HASH = re.compile(r"[0-9a-f]{64}")
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
 _EPIC = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}")
 _CHANNEL = re.compile(r"#?[\w-]{1,80}")
+
+_SLACK_USER = re.compile(r"([UW][A-Z0-9]{2,30})|<@([UW][A-Z0-9]{2,30})(?:\|[^<>|]*)?>")
 
 # Tabs and line ends are text; every other control character, and half of a surrogate pair, is not.
 _CONTROLS = frozenset({"Cc", "Cs"})
@@ -53,7 +55,7 @@ class Draft:
         epic: the key of the parent issue, or empty.
         project: the project's key.
         issue_type: the issue type's name in that project.
-        requested_by: the Slack user ID of who asks for it. POST /drafts takes the drafter's word for it.
+        requested_by: the Slack user ID of who asks for it. A mention is read as its ID; who it is, the drafter says.
         channel: the Slack channel for the preview, or empty for the configured one.
     """
 
@@ -90,7 +92,7 @@ def read_draft(value: object) -> Draft:
     if missing:
         raise errors.InvalidInputError(f"{missing[0]} is missing")
     draft = Draft(**{name: _READERS[name](name, item) for name, item in given.items()})
-    total = sum(len(text) for text in _texts(draft))
+    total = sum(map(characters.utf16_length, _texts(draft)))
     if total > MAX_DESCRIPTION_CHARACTERS:
         raise errors.InvalidInputError(
             f"problem, solution and the lists together must be at most {MAX_DESCRIPTION_CHARACTERS} characters, not {total}"
@@ -169,38 +171,76 @@ def _texts(draft: Draft) -> tuple[str, ...]:
 
 
 def _text(name: str, given: object, *, least: int, most: int, lines: bool = True) -> str:
+    text = _written(name, given, lines=lines)
+    _check_length(name, len(text), most)
+    return _not_empty(name, text) if least else text
+
+
+def _title(name: str, given: object) -> str:
+    title = _written(name, given, lines=False)
+    _check_length(name, characters.utf16_length(title), MAX_TITLE_CHARACTERS)
+    return _not_empty(name, title)
+
+
+def _written(name: str, given: object, *, lines: bool) -> str:
+    """Text with nothing in it that people cannot see."""
     if not isinstance(given, str):
         raise errors.InvalidInputError(f"{name} must be text")
-    if len(given) > most:
-        raise errors.InvalidInputError(f"{name} must be at most {most} characters, not {len(given)}")
-    if least and not given.strip():
-        raise errors.InvalidInputError(f"{name} must not be empty")
     refused, allowed = (_CONTROLS, "\t\n\r") if lines else (_CONTROLS | _LINE_ENDS, "")
     if any(unicodedata.category(character) in refused and character not in allowed for character in given):
         raise errors.InvalidInputError(f"{name} must hold no {'' if lines else 'line break or '}control character")
-    return given
+    return characters.reveal(given.replace("\r\n", "\n").replace("\r", "\n"), keep="\t\n")
+
+
+def _check_length(name: str, length: int, most: int) -> None:
+    if length > most:
+        raise errors.InvalidInputError(f"{name} must be at most {most} characters, not {length}")
+
+
+def _not_empty(name: str, text: str) -> str:
+    if not text.strip():
+        raise errors.InvalidInputError(f"{name} must not be empty")
+    return text
 
 
 def _long_text(least: int) -> Callable[[str, object], str]:
     return lambda name, given: _text(name, given, least=least, most=MAX_TEXT_CHARACTERS)
 
 
-def _line(least: int, most: int) -> Callable[[str, object], str]:
-    return lambda name, given: _text(name, given, least=least, most=most, lines=False)
+def _identifier(name: str, given: object, most: int) -> str:
+    """One line that means something to a machine: it must not pass for another."""
+    if not isinstance(given, str):
+        raise errors.InvalidInputError(f"{name} must be text")
+    hidden = characters.first_hidden(given)
+    if hidden is not None:
+        raise errors.InvalidInputError(f"{name} must hold no invisible or control character, and holds {hidden}")
+    _check_length(name, len(given), most)
+    return given
 
 
 def _shaped(pattern: re.Pattern[str], meaning: str, *, may_be_empty: bool = False) -> Callable[[str, object], str]:
     def read(name: str, given: object) -> str:
-        text = _text(name, given, least=0 if may_be_empty else 1, most=200, lines=False)
-        if text and not pattern.fullmatch(text):
+        text = _identifier(name, given, 200)
+        if not (pattern.fullmatch(text) or (may_be_empty and not text)):
             raise errors.InvalidInputError(f"{name} must be {meaning}, not {text[:40]!a}")
         return text
 
     return read
 
 
+def _read_issue_type(name: str, given: object) -> str:
+    return _not_empty(name, _identifier(name, given, 60))
+
+
+def _read_slack_user(name: str, given: object) -> str:
+    match = _SLACK_USER.fullmatch(_identifier(name, given, 255).strip())
+    if not match:
+        raise errors.InvalidInputError(f"{name} must be a Slack user ID like U0123456789, or a mention of one")
+    return match[1] or match[2]
+
+
 def _read_session_id(name: str, given: object) -> str:
-    return check_session_id(_text(name, given, least=1, most=200, lines=False))
+    return check_session_id(_identifier(name, given, 200))
 
 
 def _read_items(name: str, given: object) -> tuple[str, ...]:
@@ -213,7 +253,7 @@ def _read_items(name: str, given: object) -> tuple[str, ...]:
 
 _READERS: dict[str, Callable[[str, object], Any]] = {
     "session_id": _read_session_id,
-    "title": _line(1, MAX_TITLE_CHARACTERS),
+    "title": _title,
     "problem": _long_text(1),
     "solution": _long_text(0),
     "acceptance_criteria": _read_items,
@@ -222,8 +262,8 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "dependencies": _read_items,
     "epic": _shaped(_EPIC, "an issue key like PROJ-12", may_be_empty=True),
     "project": _shaped(_PROJECT, "a project key like PROJ"),
-    "issue_type": _line(1, 60),
-    "requested_by": _line(1, 255),
+    "issue_type": _read_issue_type,
+    "requested_by": _read_slack_user,
     "channel": _shaped(_CHANNEL, "a Slack channel's ID or name", may_be_empty=True),
 }
 

@@ -43,9 +43,8 @@ class Decision:
         session_id: of the draft.
         draft_hash: of the draft that the preview showed.
         user: the person's Slack user ID.
-        user_names: the names Slack gives the person, which prove nothing and are used for one refusal only.
-        channel: where the preview stands; empty if Slack doesn't say.
-        message_ts: which message it is; empty if Slack doesn't say.
+        channel: the channel of the message with the button; empty if Slack doesn't say.
+        message_ts: that message; empty if Slack doesn't say.
         response_url: where an answer to that person may be posted; None if there is none that is Slack's.
     """
 
@@ -53,7 +52,6 @@ class Decision:
     session_id: str
     draft_hash: str
     user: str
-    user_names: tuple[str, ...] = ()
     channel: str = ""
     message_ts: str = ""
     response_url: str | None = None
@@ -76,7 +74,10 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
     Raises:
         InvalidInputError: the body is no form with one JSON payload, or a press of our buttons lacks what it must have.
     """
-    payload = _payload(body)
+    form = _form(body)
+    if form.get("ssl_check") == ["1"]:
+        return Ignored("Slack checks the certificate of the URL")
+    payload = _payload(form)
     if payload.get("type") != "block_actions":
         return Ignored(f"the interaction is a {str(payload.get('type'))[:40]!a}")
     action = next((action for action in _actions(payload) if action.get("action_id") in _VERBS), None)
@@ -90,7 +91,6 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
         session_id=session_id,
         draft_hash=draft_hash,
         user=_required(user, "id", _USER_ID, "the user's id"),
-        user_names=tuple(dict.fromkeys(filter(None, (_text(user, "username"), _text(user, "name"))))),
         channel=_shaped(_text(container, "channel_id") or _text(_mapping(payload, "channel"), "id"), _CHANNEL_ID),
         message_ts=_shaped(_text(container, "message_ts") or _text(_mapping(payload, "message"), "ts"), _MESSAGE_TS),
         response_url=_response_url(_text(payload, "response_url"), slack_api_url),
@@ -100,13 +100,19 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
 _VERBS: Mapping[object, Verb] = {APPROVE_ACTION: Verb.APPROVE, REJECT_ACTION: Verb.REJECT}
 
 
-def _payload(body: bytes) -> Mapping[str, Any]:
+def _form(body: bytes) -> Mapping[str, list[str]]:
     try:
-        form = parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)
+        return parse_qs(body.decode(), strict_parsing=True, max_num_fields=10)
+    except ValueError:
+        raise errors.InvalidInputError("the body is not a form") from None
+
+
+def _payload(form: Mapping[str, list[str]]) -> Mapping[str, Any]:
+    try:
         (text,) = form["payload"]
         payload = json.loads(text)
     except (ValueError, KeyError, RecursionError):
-        raise errors.InvalidInputError("the body is no form with one JSON payload") from None
+        raise errors.InvalidInputError("the form does not have one JSON payload") from None
     if not isinstance(payload, dict):
         raise errors.InvalidInputError("the payload is not a JSON object")
     return payload

@@ -61,7 +61,6 @@ class AnswerClick:
         channel: where the preview stands; may be empty.
         response_url: where to answer. It lets whoever has it post there: it is never logged. May be empty.
         text: the answer.
-        show_current: whether to show the session's current preview with it.
     """
 
     session_id: str
@@ -70,7 +69,6 @@ class AnswerClick:
     channel: str = ""
     response_url: str = dataclasses.field(default="", repr=False)
     text: str
-    show_current: bool = False
 
 
 Message = PostPreview | UpdatePreview | CreateIssue | LookForMarker | AnswerClick

@@ -25,11 +25,17 @@ from datetime import datetime, timedelta
 
 from lib import clock
 from lib.approvals import records
-from lib.approvals.records import OPERATION_PREFIX, SESSION_KEY, Item, Operation, OperationStatus, SessionState
+from lib.approvals.records import (
+    MAX_ERROR_CHARACTERS,
+    OPERATION_PREFIX,
+    SESSION_KEY,
+    Item,
+    Operation,
+    OperationStatus,
+    SessionState,
+)
 from lib.approvals.store import KEEP
 from lib.approvals.table import ContendedError, OperationsTable, Update
-
-MAX_ERROR_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)

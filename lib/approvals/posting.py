@@ -1,22 +1,30 @@
 """Slack's side of an approval: the preview posted once, kept true, and an answer to each click.
 
-Slack's posts have no idempotency key, so they are sent under a claim, and after a crash at the wrong moment one may appear
-twice. That is harmless: the buttons of both carry the same draft, and the first decision wins. Nothing here touches Jira or
-the state of a session.
+A preview is posted without buttons, then the replies in its thread that show the rest of the draft. Each is recorded before
+the next one is posted, and the buttons appear once the last one is: whoever can click can read the whole draft, and a
+preview that is not recorded has no buttons.
+
+Slack's posts have no idempotency key, so they are sent under a claim, and after a crash between a post and its record one may
+appear twice. Nothing here touches Jira, and of a session's state only whether its draft could be shown.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from lib import errors, log
 from lib.approvals import preview, records
+from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
-from lib.approvals.preview import Block, Preview
-from lib.approvals.records import OperationStatus, View
+from lib.approvals.preview import Preview
+from lib.approvals.records import OperationStatus, SessionState, StoredDraft, View
 from lib.approvals.store import ApprovalStore
-from lib.claims import Claims, Verdict
+from lib.claims import Claim, Claims, Verdict
+
+SECONDS_A_MESSAGE = 1.0
+"""Slack takes about one message a second in a channel."""
 
 _ROUNDS = 5
 
@@ -38,11 +46,19 @@ class Chat(Protocol):
     def update(self, posted: Posted, message: Preview) -> None:
         """Make a message another. Raises NotFoundError if it is gone."""
 
-    def respond(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
+    def respond(self, response_url: str, text: str) -> None:
         """Answer one person by their click's URL. Raises NotFoundError if that is used up."""
 
-    def post_ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Block]) -> None:
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Tell one person something in a channel they are in."""
+
+
+class _PreviewRefusedError(Exception):
+    """Slack will not take a message of the preview, however often it is sent."""
+
+    def __init__(self, cause: errors.PermanentError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 class PreviewPoster:
@@ -56,6 +72,7 @@ class PreviewPoster:
         jira_base_url: where people see issues; may be empty.
         logger: of the function.
         new_owner: makes a name that no other attempt has.
+        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -68,6 +85,7 @@ class PreviewPoster:
         jira_base_url: str,
         logger: log.Logger,
         new_owner: Callable[[], str] = lambda: secrets.token_hex(16),
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
         self._claims = claims
@@ -76,26 +94,38 @@ class PreviewPoster:
         self._jira_base_url = jira_base_url
         self._logger = logger
         self._new_owner = new_owner
+        self._sleep = sleep
 
     def post(self, message: PostPreview) -> None:
-        """Post the draft's preview if it is current and not posted.
+        """Post the draft's preview and its thread if the draft is current and they are not posted or were deleted.
+
+        If Slack refuses the preview, the reason is recorded with the draft.
 
         Raises:
-            SwitchboardError: the table or Slack can't be reached or refuses, or another attempt is at it. The message must
-                come again.
+            SwitchboardError: the table or Slack can't be reached, Slack refuses the token or the configured channel, or
+                another attempt is at it. The message must come again.
         """
-        view = self._store.read(message.session_id, message.draft_hash)
-        shown = preview.render(view, self._jira_base_url)
-        if view.draft is None or shown is None:
-            return
-        posted_now = False
-        if not view.draft.preview_ts and view.is_current:
-            channel = view.draft.draft.channel or self._channel
-            posted_now = self._once(view, records.POST_PREVIEW, lambda: self._post_and_remember(view, channel, shown))
-        # What one of before shows is not known: a draft that is submitted again heals it.
-        view = self._keep_true(message.session_id, message.draft_hash, shown if posted_now else None)
+        view = self._show(message.session_id, message.draft_hash)
+        if view.draft is not None and view.draft.preview_number and not view.draft.preview_ts:
+            view = self._show(message.session_id, message.draft_hash)  # it was deleted
         if message.again:
             self._point_out_duplicate(view)
+
+    def _show(self, session_id: str, draft_hash: str) -> View:
+        view = self._store.read(session_id, draft_hash)
+        if view.draft is None:
+            return view
+        shown = None
+        if view.is_current and not view.draft.is_shown:
+            try:
+                shown = self._post_whole(view)
+            except _PreviewRefusedError as refused:
+                self._refuse(view, view.draft.draft, refused.cause)
+                view = self._store.read(session_id, draft_hash)
+                if view.is_current:
+                    return view
+        # What one of before shows is not known: a draft that is submitted again updates it.
+        return self._keep_true(session_id, draft_hash, shown)
 
     def update(self, message: UpdatePreview) -> None:
         """Make the draft's preview show what is true now, and confirm in its thread once the issue exists.
@@ -110,7 +140,7 @@ class PreviewPoster:
         if draft is None or operation is None or operation.status is not OperationStatus.DONE or not draft.preview_ts:
             return
         text = preview.confirmation(draft.draft, operation, self._jira_base_url)
-        self._once(view, records.CONFIRM, lambda: self._post_in_thread(view, text))
+        self._once(view, records.CONFIRM, lambda _: self._post_in_thread(view, text))
 
     def answer(self, message: AnswerClick) -> None:
         """Tell one person what came of their click. If nothing reaches them any more, it is logged and done.
@@ -118,26 +148,21 @@ class PreviewPoster:
         Raises:
             SwitchboardError: Slack can't be reached. The message must come again.
         """
-        blocks: list[Block] = []
-        if message.show_current:
-            current = self._store.read_current(message.session_id)
-            shown = preview.render(current, self._jira_base_url) if current is not None else None
-            blocks = [preview.text_block(message.text), *shown.blocks] if shown is not None else []
         try:
-            self._answer(message, blocks)
+            self._answer(message)
         except errors.PermanentError as error:
             self._logger.warning("click_not_answered", session_id=message.session_id, error=type(error).__name__)
 
-    def _answer(self, message: AnswerClick, blocks: Sequence[Block]) -> None:
+    def _answer(self, message: AnswerClick) -> None:
         if message.response_url:
             try:
-                self._chat.respond(message.response_url, message.text, blocks)
+                self._chat.respond(message.response_url, message.text)
             except errors.NotFoundError:
                 pass  # used up or too old: the API is the other way
             else:
                 return
         if message.channel:
-            self._chat.post_ephemeral(message.channel, message.user, message.text, blocks)
+            self._chat.post_ephemeral(message.channel, message.user, message.text)
 
     def _keep_true(self, session_id: str, draft_hash: str, shown: Preview | None) -> View:
         """Update the message until it shows what a reading after the update says: two updates that overtake each other end
@@ -151,7 +176,7 @@ class PreviewPoster:
                 self._chat.update(Posted(view.draft.preview_channel, view.draft.preview_ts), due)
             except errors.NotFoundError:
                 self._logger.warning("preview_gone", session_id=session_id, draft_hash=draft_hash)
-                return view
+                return self._forget(view, view.draft)
             shown = due
         return view
 
@@ -160,27 +185,80 @@ class PreviewPoster:
         if draft is None or operation is None or operation.status is not OperationStatus.DONE or not draft.preview_ts:
             return
         text = preview.duplicate(draft.draft, operation, self._jira_base_url)
-        self._once(view, records.POINT_OUT_DUPLICATE, lambda: self._post_in_thread(view, text))
+        self._once(view, records.POINT_OUT_DUPLICATE, lambda _: self._post_in_thread(view, text))
 
-    def _post_and_remember(self, view: View, channel: str, shown: Preview) -> None:
-        posted = self._chat.post(channel, shown)
-        self._store.set_preview(view.session_id, view.draft_hash, posted.channel, posted.ts)
+    def _forget(self, view: View, draft: StoredDraft) -> View:
+        """A draft that still waits needs another preview: the next message about it posts one."""
+        if view.approval is not None or not view.is_current:
+            return view
+        self._store.forget_preview(view.session_id, view.draft_hash, draft.preview_ts)
+        return self._store.read(view.session_id, view.draft_hash)
+
+    def _post_whole(self, view: View) -> Preview | None:
+        """Post what is missing of the preview and its thread; what the preview shows then, if it was posted now."""
+        operation = records.POST_PREVIEW
+        if view.draft is not None and view.draft.preview_number:
+            operation += f"#{view.draft.preview_number + 1}"
+        shown: list[Preview] = []
+        self._once(view, operation, lambda claim: shown.extend(self._post_missing(view, operation, claim)))
+        return shown[0] if shown else None
+
+    def _refuse(self, view: View, draft: Draft, error: errors.PermanentError) -> None:
+        self._logger.error("preview_refused", error, session_id=view.session_id, draft_hash=view.draft_hash)
+        self._store.fail_preview(view.session_id, view.draft_hash, str(error))
+        if isinstance(error, errors.CredentialRefusedError) or not draft.channel:
+            raise error  # it is our own settings: the message becomes a dead letter, and its alarm goes off
+
+    def _post_missing(self, view: View, operation: str, claim: Claim) -> list[Preview]:
+        session_id, draft_hash = view.session_id, view.draft_hash
+        draft, replies = self._store.preview_progress(session_id, draft_hash, operation)
+        if draft is None or draft.is_shown:
+            return []
+        shown: list[Preview] = []
+        place = Posted(draft.preview_channel, draft.preview_ts)
+        if not place.ts:
+            shown.append(preview.waiting(draft))
+            place = self._send(draft.draft.channel or self._channel, shown[0])
+            if not self._store.set_preview(session_id, draft_hash, place.channel, place.ts):
+                raise errors.UnavailableError(f"another attempt has posted the preview of session {session_id}")
+        for number, reply in enumerate(preview.thread(draft.draft)[replies:], start=replies + 1):
+            self._sleep(SECONDS_A_MESSAGE)
+            self._reply(view, place, reply)
+            if not self._store.count_replies(session_id, draft_hash, operation, claim.owner, number):
+                raise errors.UnavailableError(f"another attempt posts the preview of session {session_id}")
+        failed = records.state_of(draft, None, None) is SessionState.FAILED
+        self._store.open_preview(session_id, draft_hash, place.channel, place.ts, failed=failed)
+        return shown
+
+    def _reply(self, view: View, place: Posted, reply: Preview) -> None:
+        try:
+            self._send(place.channel, reply, thread_ts=place.ts)
+        except _PreviewRefusedError as refused:
+            gone = isinstance(refused.cause, errors.NotFoundError)
+            if gone and self._store.forget_preview(view.session_id, view.draft_hash, place.ts):
+                raise errors.UnavailableError(f"the preview of session {view.session_id} was deleted") from None
+            raise
+
+    def _send(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+        try:
+            return self._chat.post(channel, message, thread_ts=thread_ts)
+        except errors.PermanentError as error:
+            raise _PreviewRefusedError(error) from error
 
     def _post_in_thread(self, view: View, text: Preview) -> None:
         if view.draft is not None:
             self._chat.post(view.draft.preview_channel, text, thread_ts=view.draft.preview_ts)
 
-    def _once(self, view: View, operation: str, do: Callable[[], None]) -> bool:
-        """Do it, unless it was done before; whether it was done now."""
+    def _once(self, view: View, operation: str, do: Callable[[Claim], None]) -> None:
+        """Do it, unless it was done before."""
         claim = self._claims.claim(view.session_id, records.operation_key(view.draft_hash, operation), self._new_owner())
         if claim.verdict is Verdict.DONE:
-            return False
+            return
         if claim.verdict is Verdict.HELD:
             raise errors.UnavailableError(f"another attempt is at {operation} of session {view.session_id}")
         try:
-            do()
-        except errors.SwitchboardError as error:
-            self._claims.release(claim, type(error).__name__)
+            do(claim)
+        except (errors.SwitchboardError, _PreviewRefusedError) as error:
+            self._claims.release(claim, str(error))
             raise
         self._claims.complete(claim)
-        return True

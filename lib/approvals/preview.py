@@ -1,16 +1,14 @@
 """The preview of a draft in Slack, in each of its states, as Block Kit blocks.
 
-What is shown follows from what the table knows and from nothing else, so showing it twice or late does no harm. Text is
-escaped and cut to Slack's limits: 150 characters in a header, 3,000 in a section, 50 blocks
-(https://docs.slack.dev/reference/block-kit/blocks), and 12,000 characters in all. Nothing here does input or output.
+What is shown follows from what the table knows and from nothing else, so showing it twice or late does no harm. A draft that
+waits is shown whole, by :mod:`lib.approvals.pages`. Nothing here does input or output.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from lib import clock
-from lib.approvals import drafts
+from lib.approvals import blocks, drafts, pages
+from lib.approvals.blocks import Block
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
@@ -18,13 +16,6 @@ from lib.approvals.tracker import is_dry
 from lib.approvals.wording import issue_link, mention
 from lib.slack import clip, escape
 
-Block = dict[str, Any]
-
-MAX_HEADER_CHARACTERS = 150
-
-_PROBLEM_CHARACTERS = 2_500
-_SOLUTION_CHARACTERS = 1_500
-_LIST_CHARACTERS = 1_200
 _SHORT_CHARACTERS = 300
 
 
@@ -41,7 +32,7 @@ def render(view: View, jira_base_url: str) -> Preview | None:  # noqa: PLR0911 -
     if view.draft is None:
         return None
     draft = view.draft.draft
-    state = state_of(view.approval, view.operation)
+    state = state_of(view.draft, view.approval, view.operation)
     approval, operation = view.approval, view.operation
     if state is SessionState.CREATED and operation is not None:
         return created(draft, operation, jira_base_url)
@@ -59,33 +50,31 @@ def render(view: View, jira_base_url: str) -> Preview | None:  # noqa: PLR0911 -
 
 
 def waiting(stored: StoredDraft) -> Preview:
-    """The preview of a draft that nobody has decided on, with its buttons."""
+    """The preview of a draft that nobody has decided on: its first page, and its buttons once all pages are posted."""
     draft = stored.draft
-    value = drafts.button_value(draft.session_id, stored.draft_hash)
-    about = f"Project {escape(draft.project)} · {escape(draft.issue_type)}"
-    if draft.epic:
-        about += f" · in {escape(draft.epic)}"
-    return Preview(
-        f"A draft for Jira waits for approval: {escape(draft.title)}",
-        (
-            _header("Draft for Jira: approve or reject"),
-            text_block(f"*{clip(draft.title, 1_500)}*"),
-            *_part("Problem", clip(draft.problem, _PROBLEM_CHARACTERS)),
-            *_part("Solution", clip(draft.solution, _SOLUTION_CHARACTERS)),
-            *_part("Acceptance criteria", _bullets(draft.acceptance_criteria)),
-            *_part("Constraints", _bullets(draft.constraints)),
-            *_part("Risks", _bullets(draft.risks)),
-            *_part("Dependencies", _bullets(draft.dependencies)),
-            _context(f"{about} · requested by {mention(draft.requested_by)}"),
-            {
-                "type": "actions",
-                "elements": [
-                    _button("Approve", APPROVE_ACTION, value, "primary"),
-                    _button("Reject", REJECT_ACTION, value, "danger"),
-                ],
-            },
-        ),
-    )
+    first, *others = pages.pages_of(draft)
+    shown = [blocks.header("Draft for Jira: approve or reject"), *first.blocks, _facts(draft)]
+    if others:
+        shown.append(blocks.section(_rest(sum(page.characters for page in others), len(others))))
+    if stored.is_shown:
+        value = drafts.button_value(draft.session_id, stored.draft_hash)
+        buttons = [
+            blocks.button("Approve", APPROVE_ACTION, value, "primary"),
+            blocks.button("Reject", REJECT_ACTION, value, "danger"),
+        ]
+        shown.append({"type": "actions", "elements": buttons})
+    else:
+        shown.append(blocks.context(blocks.mrkdwn("The buttons appear when the whole draft is posted.")))
+    return Preview(f"A draft for Jira waits for approval: {escape(draft.title)}", tuple(shown))
+
+
+def thread(draft: Draft) -> list[Preview]:
+    """The replies that show what does not fit into the preview; none for most drafts."""
+    all_pages = pages.pages_of(draft)
+    return [
+        _reply(f"Part {number} of {len(all_pages)} of the draft", draft, page)
+        for number, page in enumerate(all_pages[1:], start=2)
+    ]
 
 
 def created(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
@@ -97,17 +86,17 @@ def created(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
         facts += " | Dry run: there is no such issue in Jira"
     elif jira_base_url:
         facts += f" | {issue_link(jira_base_url, key, 'View in Jira')}"
-    blocks = [
-        _header(f"Ticket Created: {key}"),
-        text_block(f"*{issue_link(jira_base_url, key, draft.title)}*"),
-        text_block(clip(draft.problem, _SHORT_CHARACTERS)),
-        text_block(_count(len(draft.acceptance_criteria))),
-        _context(facts),
+    shown = [
+        blocks.header(f"Ticket Created: {key}"),
+        blocks.section(f"*{issue_link(jira_base_url, key, draft.title)}*"),
+        blocks.section(clip(draft.problem, _SHORT_CHARACTERS)),
+        blocks.section(_count(len(draft.acceptance_criteria))),
+        blocks.context(blocks.mrkdwn(facts)),
     ]
     if operation.other_keys:
         others = ", ".join(issue_link(jira_base_url, other, other) for other in operation.other_keys)
-        blocks.append(text_block(f":warning: This draft has more than one issue. Close the others: {others}"))
-    return Preview(f"Ticket Created: {escape(key)} {escape(draft.title)}", tuple(blocks))
+        shown.append(blocks.section(f":warning: This draft has more than one issue. Close the others: {others}"))
+    return Preview(f"Ticket Created: {escape(key)} {escape(draft.title)}", tuple(shown))
 
 
 def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
@@ -116,14 +105,14 @@ def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> Prev
     text = f"Created {issue_link(jira_base_url, key, key)} for {mention(draft.requested_by)}."
     if is_dry(key):
         text = f"Dry run: {escape(key)} would have been created for {mention(draft.requested_by)}."
-    return Preview(text, (text_block(text),))
+    return Preview(text, (blocks.section(text),))
 
 
 def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
     """What is said when a draft comes again whose issue exists."""
     key = operation.jira_key or ""
     text = f"This draft has its ticket already: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. None was created."
-    return Preview(text, (text_block(text),))
+    return Preview(text, (blocks.section(text),))
 
 
 def _approved(draft: Draft, approval: Approval) -> Preview:
@@ -162,8 +151,8 @@ def _changed(draft: Draft) -> Preview:
 
 
 def _decided(header: str, draft: Draft, *lines: str) -> Preview:
-    blocks = [_header(header), text_block(f"*{clip(draft.title, 1_500)}*"), *(text_block(line) for line in lines)]
-    return Preview(f"{header}: {escape(draft.title)}", tuple(blocks))
+    shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *(blocks.section(line) for line in lines)]
+    return Preview(f"{header}: {escape(draft.title)}", tuple(shown))
 
 
 def _by(what: str, approval: Approval) -> str:
@@ -174,48 +163,19 @@ def _count(criteria: int) -> str:
     return f"{criteria} acceptance {'criterion' if criteria == 1 else 'criteria'}"
 
 
-def _part(title: str, text: str) -> Iterable[Block]:
-    return [text_block(f"*{title}*\n{text}")] if text else []
+def _facts(draft: Draft) -> Block:
+    """The rest of what goes to Jira: as it is, like the text."""
+    about = f"Project {draft.project} · {draft.issue_type}"
+    if draft.epic:
+        about += f" · in {draft.epic}"
+    about += f" · session {draft.session_id}"
+    return blocks.context(blocks.plain(about), blocks.mrkdwn(f"requested by {mention(draft.requested_by)}"))
 
 
-def _bullets(items: tuple[str, ...]) -> str:
-    """As many items as fit, and how many more there are."""
-    lines: list[str] = []
-    length = 40  # room for the last line
-    for position, item in enumerate(items):
-        line = "• " + clip(" ".join(item.split()), 300)
-        length += len(line) + 1
-        if length > _LIST_CHARACTERS:
-            lines.append(f"… and {len(items) - position} more")
-            break
-        lines.append(line)
-    return "\n".join(lines)
+def _rest(characters: int, messages: int) -> str:
+    where = "in 1 message" if messages == 1 else f"in {messages} messages"
+    return f"*{characters:,} more characters continue in the thread*, {where}. Read them before you decide."
 
 
-def _header(text: str) -> Block:
-    short = text if len(text) <= MAX_HEADER_CHARACTERS else text[: MAX_HEADER_CHARACTERS - 1] + "…"
-    return {"type": "header", "text": {"type": "plain_text", "text": short, "emoji": False}}
-
-
-def text_block(text: str) -> Block:
-    """A block of mrkdwn."""
-    return {"type": "section", "text": _mrkdwn(text)}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_mrkdwn(text)]}
-
-
-def _mrkdwn(text: str) -> Block:
-    # verbatim: Slack looks for no links and names of its own in what strangers wrote
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _button(text: str, action_id: str, value: str, style: str) -> Block:
-    return {
-        "type": "button",
-        "text": {"type": "plain_text", "text": text},
-        "action_id": action_id,
-        "value": value,
-        "style": style,
-    }
+def _reply(heading: str, draft: Draft, page: pages.Page) -> Preview:
+    return Preview(f"{heading}: {escape(draft.title)}", (blocks.context(blocks.mrkdwn(heading)), *page.blocks))

@@ -34,6 +34,8 @@ POINT_OUT_DUPLICATE = "point_out_duplicate"
 
 OPERATION_PREFIX = "OPERATION#"
 
+MAX_ERROR_CHARACTERS = 500
+
 
 class SessionState(enum.Enum):
     """How far the current draft of a session has come."""
@@ -76,12 +78,29 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredDraft:
-    """A draft, and its preview's message once that is posted."""
+    """A draft, and its preview.
+
+    Attributes:
+        draft: as it was submitted.
+        draft_hash: of it.
+        preview_channel, preview_ts: the preview's message, once it is posted.
+        preview_number: how many previews were posted before it and deleted in Slack.
+        previews: the previews, by :func:`preview_name`, that were posted whole, thread and all: only their buttons count.
+        preview_error: why the preview can't be posted; empty if nothing is in the way.
+    """
 
     draft: Draft
     draft_hash: str
     preview_channel: str = ""
     preview_ts: str = ""
+    preview_number: int = 0
+    previews: frozenset[str] = frozenset()
+    preview_error: str = ""
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the whole draft is posted where its preview is."""
+        return preview_name(self.preview_channel, self.preview_ts) in self.previews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,15 +166,25 @@ class View:
     operation: Operation | None
 
     @property
+    def failure(self) -> str:
+        """Why there is no preview or no issue; empty if nothing has failed."""
+        if self.approval is None:
+            return "" if self.draft is None or self.draft.is_shown else self.draft.preview_error
+        failed = self.operation is not None and self.operation.status is OperationStatus.FAILED
+        return (self.operation.error_message or "") if self.operation is not None and failed else ""
+
+    @property
     def is_current(self) -> bool:
         """Whether the session's current draft is this one."""
         return self.session is not None and self.session.draft_hash == self.draft_hash
 
 
-def state_of(approval: Approval | None, operation: Operation | None) -> SessionState:
+def state_of(draft: StoredDraft | None, approval: Approval | None, operation: Operation | None) -> SessionState:
     """The state that a draft with these rows has."""
     if approval is None:
-        return SessionState.PREVIEW
+        # A draft that was shown whole may be decided on, whatever came of posting it again.
+        never_shown = draft is not None and draft.preview_error and not draft.previews
+        return SessionState.FAILED if never_shown else SessionState.PREVIEW
     if not approval.approved:
         return SessionState.REJECTED
     if operation is None:
@@ -166,6 +195,11 @@ def state_of(approval: Approval | None, operation: Operation | None) -> SessionS
         OperationStatus.FAILED: SessionState.FAILED,
         OperationStatus.UNKNOWN: SessionState.UNKNOWN,
     }[operation.status]
+
+
+def preview_name(channel: str, ts: str) -> str:
+    """A preview's message in one text."""
+    return f"{channel}/{ts}"
 
 
 def draft_key(of_hash: str) -> str:
@@ -230,6 +264,9 @@ def read_draft(item: Mapping[str, Any]) -> StoredDraft:
         draft_hash=item["draft_hash"]["S"],
         preview_channel=_text(item, "preview_channel") or "",
         preview_ts=_text(item, "preview_ts") or "",
+        preview_number=_number(item, "preview_number"),
+        previews=frozenset(item.get("previews", {}).get("SS", ())),
+        preview_error=_text(item, "preview_error") or "",
     )
 
 

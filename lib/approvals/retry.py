@@ -1,11 +1,11 @@
-"""A person has an issue tried again that was not created: what ``operations retry`` does.
+"""A person retries an issue that was not created, or a preview that was not posted: what ``operations retry`` does.
 
 It skips no check and creates nothing itself: it lets a failed operation be claimed once more and wakes the worker, which
 looks for the marker before it creates.
 """
 
 from lib import errors
-from lib.approvals.messages import CreateIssue, Send
+from lib.approvals.messages import CreateIssue, PostPreview, Send
 from lib.approvals.operations import JiraOperationStore, OperationId
 from lib.approvals.records import SessionState
 from lib.approvals.store import ApprovalStore
@@ -18,7 +18,7 @@ _NOTHING_TO_RETRY = {
 
 
 def retry(session_id: str, by: str, *, store: ApprovalStore, operations: JiraOperationStore, send: Send) -> SessionState:
-    """Have the issue of the session's current draft tried again, in the name of ``by``; the state it was in.
+    """Retry the issue of the session's current draft, in the name of ``by``, or its preview; the state it was in.
 
     Raises:
         NotFoundError: there is no such session.
@@ -31,6 +31,9 @@ def retry(session_id: str, by: str, *, store: ApprovalStore, operations: JiraOpe
     state = view.session.state
     if state in _NOTHING_TO_RETRY:
         raise errors.InvalidInputError(f"session {session_id} has nothing to try again: {_NOTHING_TO_RETRY[state]}")
+    if state is SessionState.FAILED and view.approval is None:
+        send(PostPreview(session_id=session_id, draft_hash=view.draft_hash), 0)
+        return state
     if state is SessionState.FAILED:
         operations.request_retry(OperationId(session_id, view.draft_hash), by)
     send(CreateIssue(session_id=session_id, draft_hash=view.draft_hash), 0)

@@ -6,12 +6,12 @@ Used by the worker only: the SDK is imported when the first call is made.
 import http.client
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from lib import errors, slack
 from lib.approvals.posting import Posted
-from lib.approvals.preview import Block, Preview
+from lib.approvals.preview import Preview
 from lib.secrets import Secret
 
 TIMEOUT_SECONDS = 5
@@ -67,7 +67,7 @@ class SlackChat:
             ),
         )
 
-    def post_ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Block]) -> None:
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Tell one person something in a channel they are in.
 
         Raises:
@@ -75,10 +75,10 @@ class SlackChat:
         """
         self._call(
             "answer a click",
-            lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text, blocks=list(blocks) or None),
+            lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text),
         )
 
-    def respond(self, response_url: str, text: str, blocks: Sequence[Block]) -> None:
+    def respond(self, response_url: str, text: str) -> None:
         """Answer one person by their click's URL, which was checked to be Slack's when the click came in.
 
         Raises:
@@ -90,7 +90,7 @@ class SlackChat:
         client = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, logger=_SILENT, retry_handlers=[])
         answer = _translated(
             "answer a click",
-            lambda: client.send(text=text, blocks=list(blocks) or None, response_type="ephemeral", replace_original=False),
+            lambda: client.send(text=text, response_type="ephemeral", replace_original=False),
         )
         if answer.status_code in {404, 410}:
             raise errors.NotFoundError("could not answer a click: the URL is used up or too old")

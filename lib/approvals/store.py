@@ -5,8 +5,9 @@
     submit ──► preview ──┬─ approve ──► approved ──► creating ──► created
                  ▲       └─ reject ───► rejected        │ ▲  └──► failed ──► (a person) ──► creating
                  │                          │           ▼ │
-                 └─ another draft, unless approved,    unknown
-                    creating or unknown
+          │      └─ another draft, unless approved,    unknown
+          │         creating or unknown
+          └─ Slack refuses the preview ──► failed ──► (posted after all) ──► preview
 
 Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`.
 """
@@ -17,22 +18,43 @@ from datetime import timedelta
 from lib import clock, errors
 from lib.approvals import drafts, records
 from lib.approvals.drafts import Draft
-from lib.approvals.records import BUSY_STATES, CREATE_ISSUE, SESSION_KEY, Approval, Operation, SessionState, View
+from lib.approvals.records import (
+    BUSY_STATES,
+    CREATE_ISSUE,
+    SESSION_KEY,
+    Approval,
+    Item,
+    Operation,
+    SessionState,
+    StoredDraft,
+    View,
+)
 from lib.approvals.table import ContendedError, Insert, OperationsTable, Update
 
 KEEP = timedelta(days=400)
 """How long a row stays after its last change: the audit trail of a year."""
+
+MAX_PREVIEWS = 10
+"""How often a preview that is deleted in Slack is posted in all: each stays in the draft's row."""
 
 _TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submission came to: the draft's hash, its session's state, and the hash of the draft it took the place of."""
+    """What a submission came to.
+
+    Attributes:
+        draft_hash: of the draft.
+        state: of its session.
+        replaced: the hash of the draft it took the place of.
+        reason: why there is no preview or no issue; empty if nothing has failed.
+    """
 
     draft_hash: str
     state: SessionState
     replaced: str | None = None
+    reason: str = ""
 
 
 class ApprovalStore:
@@ -94,15 +116,15 @@ class ApprovalStore:
             view = self.read(draft.session_id, of_hash)
             session = view.session
             if session is not None and view.is_current and view.draft is not None:
-                return Submitted(of_hash, session.state, session.replaced_hash)
+                return Submitted(of_hash, session.state, session.replaced_hash, view.failure)
             if session is not None and not view.is_current and session.state in BUSY_STATES:
                 raise errors.InvalidInputError(
                     f"session_id {draft.session_id} has an approved draft whose issue is being created: "
                     "send another draft when that has ended, or under a session_id of its own"
                 )
-            state = records.state_of(view.approval, view.operation)
+            state = records.state_of(view.draft, view.approval, view.operation)
             if self._replace(draft, of_hash, view, state):
-                return Submitted(of_hash, state, _replaced(view))
+                return Submitted(of_hash, state, _replaced(view), view.failure)
         raise ContendedError(f"session {draft.session_id} changed {_TRIES} times meanwhile")
 
     def record_decision(self, session_id: str, approval: Approval) -> bool:
@@ -136,20 +158,115 @@ class ApprovalStore:
             return False
         return not refused
 
-    def set_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str) -> None:
-        """Remember which message is the draft's preview.
+    def preview_progress(self, session_id: str, draft_hash: str, operation: str) -> tuple[StoredDraft | None, int]:
+        """The draft, and how many replies in its preview's thread are posted, strongly consistent.
 
         Raises:
             SwitchboardError: the table can't be reached or refuses.
         """
-        self._table.update(
+        keys = records.draft_key(draft_hash), records.operation_key(draft_hash, operation)
+        found = self._table.read(session_id, keys)
+        draft, claim = (found.get(key) for key in keys)
+        replies = int(claim["replies"]["N"]) if claim and "replies" in claim else 0
+        return records.read_draft(draft) if draft else None, replies
+
+    def set_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str) -> bool:
+        """Remember which message is the draft's preview; False if another one is.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        return self._update_draft(
+            session_id,
+            draft_hash,
+            "SET preview_channel = :channel, preview_ts = :ts, updated_at = :now",
+            "attribute_exists(session_id) AND attribute_not_exists(preview_ts)",
+            {":channel": {"S": channel}, ":ts": {"S": message_ts}},
+        )
+
+    def count_replies(self, session_id: str, draft_hash: str, operation: str, owner: str, replies: int) -> bool:
+        """Remember that so many replies are in the preview's thread; False if the claim is another's by now.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        return self._table.update(
             Update(
                 session_id,
-                records.draft_key(draft_hash),
-                "SET preview_channel = :channel, preview_ts = :ts, updated_at = :now",
-                "attribute_exists(session_id)",
-                {":channel": {"S": channel}, ":ts": {"S": message_ts}, ":now": {"S": clock.canonical(self._now())}},
+                records.operation_key(draft_hash, operation),
+                "SET replies = :replies, updated_at = :now",
+                "claim_owner = :owner",
+                {
+                    ":replies": {"N": str(replies)},
+                    ":owner": {"S": owner},
+                    ":now": {"S": clock.canonical(self._now())},
+                },
             )
+        )
+
+    def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str, *, failed: bool) -> None:
+        """Remember that the preview shows the whole draft: its buttons count from now on.
+
+        ``failed``: it could not be posted before, and its session must leave that state too.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        name = {":preview": {"SS": [records.preview_name(channel, message_ts)]}}
+        update = "SET updated_at = :now REMOVE preview_error ADD previews :preview"
+        if failed:
+            draft = self._draft_update(session_id, draft_hash, update, "attribute_not_exists(previews)", name)
+            if not self._table.transact(draft, self._session_of_preview(session_id, draft_hash, SessionState.PREVIEW)):
+                return  # otherwise another draft is current by now, or another attempt was faster
+        self._update_draft(session_id, draft_hash, update, "attribute_exists(session_id)", name)
+
+    def fail_preview(self, session_id: str, draft_hash: str, reason: str) -> None:
+        """Remember why the draft can't be shown. A session whose current draft was never shown goes to ``failed``.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        error = {":error": {"S": reason[: records.MAX_ERROR_CHARACTERS]}}
+        update = "SET preview_error = :error, updated_at = :now"
+        draft = self._draft_update(session_id, draft_hash, update, "attribute_not_exists(previews)", error)
+        if self._table.transact(draft, self._session_of_preview(session_id, draft_hash, SessionState.FAILED)):
+            self._update_draft(session_id, draft_hash, update, "attribute_exists(previews)", error)
+
+    def forget_preview(self, session_id: str, draft_hash: str, message_ts: str) -> bool:
+        """Let a preview that was deleted in Slack be posted again; False if another one was, or it was done too often.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        return self._update_draft(
+            session_id,
+            draft_hash,
+            "SET updated_at = :now REMOVE preview_channel, preview_ts ADD preview_number :one",
+            "preview_ts = :was AND (attribute_not_exists(preview_number) OR preview_number < :most)",
+            {":was": {"S": message_ts}, ":one": {"N": "1"}, ":most": {"N": str(MAX_PREVIEWS - 1)}},
+        )
+
+    def _update_draft(self, session_id: str, draft_hash: str, update: str, condition: str, values: Item) -> bool:
+        return self._table.update(self._draft_update(session_id, draft_hash, update, condition, values))
+
+    def _draft_update(self, session_id: str, draft_hash: str, update: str, condition: str, values: Item) -> Update:
+        now = {":now": {"S": clock.canonical(self._now())}}
+        return Update(session_id, records.draft_key(draft_hash), update, condition, {**values, **now})
+
+    def _session_of_preview(self, session_id: str, draft_hash: str, state: SessionState) -> Update:
+        """Move the session between the two states in which nobody has decided on its draft."""
+        return Update(
+            session_id,
+            SESSION_KEY,
+            "SET #state = :state, updated_at = :now",
+            "draft_hash = :hash AND #state IN (:preview, :failed)",
+            {
+                ":state": {"S": state.value},
+                ":hash": {"S": draft_hash},
+                ":preview": {"S": SessionState.PREVIEW.value},
+                ":failed": {"S": SessionState.FAILED.value},
+                ":now": {"S": clock.canonical(self._now())},
+            },
         )
 
     def _replace(self, draft: Draft, of_hash: str, view: View, state: SessionState) -> bool:

@@ -22,6 +22,8 @@ class Verdict(enum.Enum):
     RECORDED = "recorded"
     DECIDED = "already decided"
     CHANGED = "draft has changed"
+    NOT_SHOWN = "preview not posted yet"
+    NOT_A_PREVIEW = "not a preview of the draft"
     NOT_ALLOWED = "not an approver"
     OWN = "own draft"
     NOT_KNOWN = "draft not known"
@@ -41,6 +43,10 @@ def answer(  # noqa: PLR0911 - one a verdict
             return _decided(decision, view.approval, title, _progress(view.operation, jira_base_url))
         case Verdict.CHANGED:
             return f"{title} has changed since this preview was posted, so your click was not recorded. Decide on the new one."
+        case Verdict.NOT_SHOWN:
+            return f"The preview of {title} is still being posted, so your click was not recorded. Try again in a moment."
+        case Verdict.NOT_A_PREVIEW:
+            return f"This message is not a preview of {title}, so your click was not recorded. Use the buttons of the preview."
         case Verdict.NOT_ALLOWED:
             return f"You are not among the approvers, so your click on {title} was not recorded."
         case Verdict.OWN:

@@ -48,7 +48,6 @@ def test_a_press_of_approve_is_a_decision() -> None:
         session_id="sess-1",
         draft_hash=HASH,
         user="U0ANN",
-        user_names=("ann", "ann.lee"),
         channel="C0DRAFTS",
         message_ts="1769083200.000100",
         response_url="https://hooks.slack.com/actions/T0TEAM/1/abc",
@@ -74,10 +73,20 @@ def test_without_a_container_the_message_is_named_by_its_other_parts() -> None:
     assert read(pressed(container=...)) == read(pressed())
 
 
-def test_what_is_not_named_is_empty_and_the_decision_stands() -> None:
+def test_slacks_check_of_the_certificate_is_ignored() -> None:
+    assert isinstance(read_interaction(b"ssl_check=1&token=abc", API), Ignored)
+
+
+@pytest.mark.parametrize("raw", [b"ssl_check=0", b"ssl_check=1&ssl_check=1"])
+def test_what_is_no_check_of_the_certificate_needs_a_payload(raw) -> None:
+    with pytest.raises(errors.InvalidInputError):
+        read_interaction(raw, API)
+
+
+def test_what_is_not_named_is_empty() -> None:
     decision = read(pressed(container=..., channel=..., message=..., response_url=..., user={"id": "U0ANN"}))
     assert isinstance(decision, Decision)
-    assert (decision.channel, decision.message_ts, decision.response_url, decision.user_names) == ("", "", None, ())
+    assert (decision.channel, decision.message_ts, decision.response_url) == ("", "", None)
 
 
 @pytest.mark.parametrize(

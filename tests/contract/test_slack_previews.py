@@ -6,13 +6,14 @@ from typing import cast
 import pytest
 
 from lib import errors
+from lib.approvals.blocks import section
 from lib.approvals.posting import Posted
-from lib.approvals.preview import Preview, text_block
+from lib.approvals.preview import Preview
 from lib.approvals.slack import SlackChat
 from lib.secrets import Secret
 from tests.support.http_server import Server, http_server
 
-MESSAGE = Preview("What notifications say", (text_block("What people read"),))
+MESSAGE = Preview("What notifications say", (section("What people read"),))
 
 
 class Token:
@@ -73,16 +74,16 @@ def test_a_preview_is_edited_in_place(slack) -> None:
 def test_an_answer_goes_to_the_one_person_only_and_leaves_the_preview(slack) -> None:
     slack.answer = lambda asked: (200, b"ok", {"Content-Type": "text/plain"})
 
-    chat(slack).respond(f"{slack.url}/actions/1", "Only you see this", [text_block("x")])
+    chat(slack).respond(f"{slack.url}/actions/1", "Only you see this")
 
     sent = slack.asked[0].json()
     assert (slack.asked[0].path, sent["response_type"], sent["replace_original"]) == ("/actions/1", "ephemeral", False)
-    assert (sent["text"], sent["blocks"]) == ("Only you see this", [text_block("x")])
+    assert sent["text"] == "Only you see this"
     assert "Authorization" not in slack.asked[0].headers
 
 
 def test_an_answer_by_the_api_names_the_person(slack) -> None:
-    chat(slack).post_ephemeral("C0ID", "U0ANN", "Only you", [])
+    chat(slack).post_ephemeral("C0ID", "U0ANN", "Only you")
     assert slack.asked[0].path == "/api/chat.postEphemeral"
     assert slack.asked[0].json()["user"] == "U0ANN"
 
@@ -114,7 +115,7 @@ def test_each_way_of_failing_is_told_apart_and_nothing_is_sent_twice(slack, answ
 def test_each_way_an_answer_fails_is_told_apart(slack, status, means) -> None:
     slack.answer = lambda asked: (status, b"used_url", {"Content-Type": "text/plain"})
     with pytest.raises(means):
-        chat(slack).respond(f"{slack.url}/actions/1", "text", [])
+        chat(slack).respond(f"{slack.url}/actions/1", "text")
     assert len(slack.asked) == 1
 
 
@@ -140,7 +141,7 @@ def test_no_error_shows_a_token_or_a_response_url(slack) -> None:
     slack.answer = lambda asked: (500, b"xoxb-1 hooks", {"Content-Type": "text/plain"})
     for call in (
         lambda: chat(slack).post("C", MESSAGE),
-        lambda: chat(slack).respond(f"{slack.url}/actions/secret", "text", []),
+        lambda: chat(slack).respond(f"{slack.url}/actions/secret", "text"),
     ):
         with pytest.raises(errors.SwitchboardError) as caught:
             call()

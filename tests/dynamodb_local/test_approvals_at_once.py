@@ -4,13 +4,15 @@ Each test runs twice: as DynamoDB Local has it, which lets transactions wait for
 refuses those that meet.
 """
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from lib import errors
-from lib.approvals.records import OperationStatus
+from lib.approvals import records
+from lib.approvals.records import OperationStatus, SessionState
 from tests.support.approvals_desk import Desk
 from tests.support.at_once import at_once
 from tests.support.transaction_conflicts import ConflictingClient
@@ -79,6 +81,43 @@ def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(
     assert view.session is not None
     assert (view.approval.approved, view.approval.decided_by) == (first % 2 == 0, f"U{first}")
     assert view.session.state.value == ("approved" if view.approval.approved else "rejected")
+
+
+@pytest.mark.parametrize("race", ROUNDS)
+def test_of_many_previews_posted_at_once_one_is_remembered(desk: Desk, race: int) -> None:
+    _, of_hash = desk.submitted()
+
+    results = at_once(
+        [lambda number=number: desk.store.set_preview("sess-1", of_hash, "C1", f"{number}.0") for number in range(32)]
+    )
+
+    assert (results.count(True), results.count(False)) == (1, 31)
+    stored = desk.store.read("sess-1", of_hash).draft
+    assert stored is not None
+    assert stored.preview_ts == f"{results.index(True)}.0"
+
+
+@pytest.mark.parametrize("race", ROUNDS)
+def test_a_preview_that_fails_and_is_shown_at_once_leaves_draft_and_session_of_one_mind(crowded: Desk, race: int) -> None:
+    _, of_hash = crowded.submitted()
+
+    def repeat(change: Callable[[], None]) -> None:
+        while True:  # as the queue delivers again
+            try:
+                return change()
+            except errors.RetryableError:
+                continue
+
+    show = functools.partial(crowded.store.open_preview, "sess-1", of_hash, "C1", "1.0", failed=True)
+    fail = functools.partial(crowded.store.fail_preview, "sess-1", of_hash, "Slack says is_archived")
+    at_once([lambda: repeat(show), *[lambda: repeat(fail)] * 8])
+
+    view = crowded.store.read("sess-1", of_hash)
+    assert view.draft is not None
+    assert view.session is not None
+    assert view.draft.previews == {"C1/1.0"}
+    assert view.session.state is records.state_of(view.draft, view.approval, view.operation) is SessionState.PREVIEW
+    assert crowded.decide(of_hash)
 
 
 @pytest.mark.parametrize("race", ROUNDS)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import click
 import pytest
@@ -11,24 +10,8 @@ from click.testing import CliRunner, Result
 
 from handlers.commands.approvals import drafts, operations
 from lib import clock, errors
-from lib.environment import ApprovalsEnvironment
 from tests.support.approvals_cloud import Desk
-
-
-class Deployment:
-    """The desk's local cloud, as the commands find it."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._cloud = desk.cloud
-        self.outputs = desk.cloud.outputs
-
-    def client(self, service: str) -> Any:
-        return self._cloud.client(service)
-
-    def environment(self, entry_point: str, kind: type[ApprovalsEnvironment]) -> ApprovalsEnvironment:
-        name = self.outputs["functions"][entry_point]
-        variables = self.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
-        return kind.read(variables)
+from tests.support.approvals_commands import Deployment
 
 
 @pytest.fixture

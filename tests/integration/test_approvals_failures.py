@@ -111,8 +111,9 @@ def test_a_failure_of_slack_repeats_no_issue(desk: Desk, fault: dict[str, Any], 
     assert len(desk.issues(title)) == creations(desk, title) == 1
 
 
-def test_a_preview_that_slack_refuses_ends_in_the_dead_letter_queue(desk: Desk) -> None:
-    draft = desk.draft(channel="there-is-no-such-channel")
+def test_a_token_that_slack_refuses_fails_the_draft_and_ends_in_the_dead_letter_queue(desk: Desk) -> None:
+    draft = desk.draft()
+    desk.slack.fail("/api/chat.postMessage", times=20, error="invalid_auth")
     assert desk.submit(draft).status_code == 200
 
     sqs = desk.cloud.client("sqs")
@@ -122,7 +123,11 @@ def test_a_preview_that_slack_refuses_ends_in_the_dead_letter_queue(desk: Desk) 
         messages = sqs.receive_message(QueueUrl=dead).get("Messages", [])
         return any(json.loads(message["Body"])["session_id"] == draft["session_id"] for message in messages)
 
-    until(letter, 30)
+    try:
+        until(letter, 30)
+    finally:
+        desk.slack.app.faults.clear()
+    assert desk.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
 
 
 def queue_url(desk: Desk) -> str:

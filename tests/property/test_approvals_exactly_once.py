@@ -6,14 +6,15 @@ delivers. The effects of all actors interleave one by one. Afterwards everything
 
 import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lib import errors
-from lib.approvals import drafts, preview, records
+from lib.approvals import drafts, pages, preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Verb
 from lib.approvals.operations import OperationId
@@ -44,13 +45,23 @@ def test_the_looks_reach_further_than_the_lag_they_allow_for() -> None:
     assert sum(Policy().look_delays, timedelta(0)) > LONGEST_LAG
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _short_pages() -> Iterator[None]:
+    """A few sentences fill three messages, so that most of a history is not spent on counting characters."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pages, "_MAX_PAGE", 500)
+        yield
+
+
 @settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(lags, lates, clicks, st.booleans(), choices)
-def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks, changes, choices) -> None:
+@given(lags, lates, clicks, st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
+def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks, changes, shown, solution, choices) -> None:
     world = World(lags=lags, lates=lates)
-    first = make_draft()
-    second = make_draft(title="Refuse uploads of more than 1 GB")
+    first = make_draft(solution=solution)
+    second = make_draft(title="Refuse uploads of more than 1 GB", solution=solution)
     world.desk.submit(first)
+    if shown:
+        world.show(first)
     history = _History(world, [first, *([second] if changes else [])], clicks)
 
     for choice, nuance in itertools.pairwise(choices):
@@ -63,6 +74,8 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks,
     _sessions_agree_with_their_rows(world)
     _what_people_were_told_is_true(world, history)
     _previews_show_what_is_true(world)
+    _decisions_are_on_drafts_that_were_shown_whole(world)
+    _who_is_to_decide_can(world)
 
 
 class _History:
@@ -113,7 +126,7 @@ class _History:
         user, verb, on_latest = self.clicks.pop()
         draft = self.versions[self.submitted - 1 if on_latest else 0]
         of_hash = drafts.draft_hash(draft)
-        actor = self.world.click(user, verb, draft, of_hash)
+        actor = self.world.click(user, verb, draft, of_hash, self.world.buttons(draft))
         self.actors.append(actor)
         self.clicked.append((actor, user, verb, of_hash))
 
@@ -149,7 +162,7 @@ def _every_approval_has_come_to_an_end(world: World) -> None:
     assert len({approval.draft_hash for _, approval in decided}) == len(decided)
     for session_id, approval in decided:
         view = world.store.read(session_id, approval.draft_hash)
-        state = records.state_of(view.approval, view.operation)
+        state = records.state_of(view.draft, view.approval, view.operation)
         if not approval.approved:
             assert approval.draft_hash not in created
             assert state is SessionState.REJECTED
@@ -168,7 +181,7 @@ def _sessions_agree_with_their_rows(world: World) -> None:
         if row["operation_key"]["S"] == records.SESSION_KEY:
             view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
             assert view.session is not None
-            assert view.session.state is records.state_of(view.approval, view.operation)
+            assert view.session.state is records.state_of(view.draft, view.approval, view.operation)
             assert view.session.jira_key == (view.operation.jira_key if view.operation is not None else None)
 
 
@@ -192,3 +205,22 @@ def _previews_show_what_is_true(world: World) -> None:
         if row["operation_key"]["S"].startswith("DRAFT#") and "preview_ts" in row:
             view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
             assert world.slack[row["preview_ts"]["S"]] == preview.render(view, JIRA_URL)
+
+
+def _decisions_are_on_drafts_that_were_shown_whole(world: World) -> None:
+    for session_id, approval in world.decisions():
+        stored = world.store.read(session_id, approval.draft_hash).draft
+        assert stored is not None
+        rest = [reply.text for reply in preview.thread(stored.draft)]
+        assert stored.previews
+        for name in stored.previews:
+            replies = dict.fromkeys(reply.text for reply in world.replies.get(name.partition("/")[2], []))
+            assert list(replies)[: len(rest)] == rest
+
+
+def _who_is_to_decide_can(world: World) -> None:
+    for row in world.table.rows():
+        if row["operation_key"]["S"] == records.SESSION_KEY and row["state"]["S"] == SessionState.PREVIEW.value:
+            view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
+            assert view.draft is not None
+            assert world.buttons(view.draft.draft) == view.draft.preview_ts

@@ -5,8 +5,11 @@ from typing import Any
 
 from lib.approvals import drafts
 from lib.approvals.drafts import Draft
+from lib.approvals.store import ApprovalStore
 
 NOON = datetime(2026, 1, 22, 12, tzinfo=UTC)
+PLACE = {"channel": "C1", "message_ts": "1.0"}
+"""The message of a preview, as a click names it."""
 
 
 def draft_json(**given: Any) -> dict[str, Any]:
@@ -24,3 +27,9 @@ def draft_json(**given: Any) -> dict[str, Any]:
 def make_draft(**given: Any) -> Draft:
     """A draft that was read."""
     return drafts.read_draft(draft_json(**given))
+
+
+def show_whole(store: ApprovalStore, of_hash: str, session_id: str = "sess-1") -> None:
+    """Have the draft's preview stand whole at :data:`PLACE`, so that its buttons count."""
+    assert store.set_preview(session_id, of_hash, *PLACE.values())
+    store.open_preview(session_id, of_hash, *PLACE.values(), failed=False)

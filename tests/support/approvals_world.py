@@ -10,12 +10,12 @@ from typing import Any, cast
 from botocore.exceptions import ReadTimeoutError
 
 from lib import errors, log
-from lib.approvals import messages, records
+from lib.approvals import drafts, messages, preview, records
 from lib.approvals.creation import IssueCreator
 from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.drafts import Draft
-from lib.approvals.interactions import Decision, Verb
-from lib.approvals.messages import Message
+from lib.approvals.interactions import APPROVE_ACTION, Decision, Verb
+from lib.approvals.messages import Message, PostPreview
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.posting import Posted, PreviewPoster
 from lib.approvals.preview import Preview
@@ -25,6 +25,7 @@ from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import FoundIssue, Marker
 from lib.approvals.worker import ApprovalWorker
 from lib.claims import Claims
+from tests.support.approvals_cloud import buttons_of
 from tests.support.dynamo import TABLE, MemoryTable
 from tests.support.quiet import QuietLogger
 from tests.support.stage import Actor, Crash, Stage
@@ -65,6 +66,7 @@ class World:
         self.late: list[tuple[datetime, Marker, str]] = []
         self.slack: dict[str, Preview] = {}
         self.threads: list[Preview] = []
+        self.replies: dict[str, list[Preview]] = {}
         self.answers: list[str] = []
         self.synced: list[str] = []
         self.refused: set[str] = set()
@@ -99,6 +101,7 @@ class World:
             jira_base_url=JIRA_URL,
             logger=quiet,
             new_owner=lambda: next(owners),
+            sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
         )
         self.worker = ApprovalWorker(creator=creator, poster=poster)
 
@@ -115,8 +118,19 @@ class World:
 
     # What people do
 
-    def click(self, user: str, verb: Verb, draft: Draft, draft_hash: str) -> Actor:
-        decision = Decision(verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1")
+    def show(self, draft: Draft) -> str:
+        """Have the draft's preview posted; its message."""
+        of_hash = drafts.draft_hash(draft)
+        self.worker.handle(PostPreview(session_id=draft.session_id, draft_hash=of_hash))
+        stored = self.store.read(draft.session_id, of_hash).draft
+        assert stored is not None
+        assert stored.is_shown
+        return stored.preview_ts
+
+    def click(self, user: str, verb: Verb, draft: Draft, draft_hash: str, ts: str) -> Actor:
+        decision = Decision(
+            verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1", message_ts=ts
+        )
         return Actor(self.stage, f"click of {user}", lambda: self.desk.decide(decision), self.time.timestamp())
 
     def deliver(self, queued: Queued) -> Actor:
@@ -198,8 +212,10 @@ class World:
     def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
         def do() -> Posted:
             ts = f"{next(self._numbers)}.0"
+            self._check_buttons(ts, message)
             if thread_ts:
                 self.threads.append(message)
+                self.replies.setdefault(thread_ts, []).append(message)
             else:
                 self.slack[ts] = message
             return Posted(channel, ts)
@@ -207,12 +223,32 @@ class World:
         return cast(Posted, self.stage.effect("slack.post", do, _slack_error))
 
     def update(self, posted: Posted, message: Preview) -> None:
-        self.stage.effect("slack.update", lambda: self.slack.update({posted.ts: message}), _slack_error)
+        def do() -> None:
+            self._check_buttons(posted.ts, message)
+            self.slack[posted.ts] = message
 
-    def respond(self, response_url: str, text: str, blocks: Sequence[Any]) -> None:
+        self.stage.effect("slack.update", do, _slack_error)
+
+    def _check_buttons(self, ts: str, message: Preview) -> None:
+        """Nobody can click before the whole draft is there to be read."""
+        value = buttons_of({"blocks": message.blocks}).get(APPROVE_ACTION)
+        if value is not None:
+            session_id, of_hash = drafts.read_button_value(value)
+            key = {"session_id": {"S": session_id}, "operation_key": {"S": records.draft_key(of_hash)}}
+            (row,) = [row for row in self.table.rows() if row.items() >= key.items()]
+            rest = preview.thread(records.read_draft(row).draft)
+            assert list(dict.fromkeys(reply.text for reply in self.replies.get(ts, []))) == [reply.text for reply in rest]
+
+    def buttons(self, draft: Draft) -> str:
+        """A message in which people see buttons for the draft; empty if there is none."""
+        value = drafts.button_value(draft.session_id, drafts.draft_hash(draft))
+        seen = (ts for ts, message in self.slack.items() if value in buttons_of({"blocks": message.blocks}).values())
+        return next(seen, "")
+
+    def respond(self, response_url: str, text: str) -> None:
         raise AssertionError("the clicks of this world have no response_url")
 
-    def post_ephemeral(self, channel: str, user: str, text: str, blocks: Sequence[Any]) -> None:
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         self.stage.effect("slack.answer", lambda: self.answers.append(text), _slack_error)
 
     # What stands in the end
@@ -250,7 +286,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     ),
     "jira.search": ("crash_before", "busy_before"),
     "sync": ("crash_before", "crash_after", "busy_before"),
-    "slack.post": ("crash_before", "crash_after", "lost_before", "lost_after"),
+    "slack.post": ("crash_before", "crash_after", "lost_before", "lost_after", "refused_before"),
     "slack.update": ("crash_before", "crash_after", "lost_before", "lost_after"),
     "slack.answer": ("crash_before", "crash_after", "lost_before", "lost_after"),
 }
@@ -269,4 +305,6 @@ def _search_error(fate: str) -> Exception:
 
 
 def _slack_error(fate: str) -> Exception:
+    if fate == "refused_before":
+        return errors.PermanentError("could not post a message: Slack says channel_not_found")
     return errors.ConnectionLostError("could not reach Slack")

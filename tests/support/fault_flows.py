@@ -41,6 +41,7 @@ OTHERS: dict[str, Begin] = {
     "approval click": approvals.Click,
     "rejection click": approvals.Reject,
     "approval worker, preview": approvals.Preview,
+    "approval worker, long preview": approvals.LongPreview,
     "approval worker, issue": approvals.Creation,
     "Shuttle order, large file": shuttle.NewUpload,
     "Shuttle upload": shuttle.CompletedUpload,

@@ -21,6 +21,8 @@ PROJECT = "PROJ"
 class Draft(Run):
     """A bot submits a draft, and again if it is answered 503."""
 
+    solution = ""
+
     def __init__(self, world: World) -> None:
         super().__init__(world)
         if PROJECT not in world.jira.site.projects:
@@ -42,7 +44,7 @@ class Draft(Run):
 
     def submit(self) -> Tried:
         """``POST /drafts``."""
-        draft = draft_json(session_id=self.session, title=self.title, project=PROJECT)
+        draft = draft_json(session_id=self.session, title=self.title, project=PROJECT, solution=self.solution)
         event = http("POST", "/drafts", json.dumps(draft), {}, identity={"userArn": CALLER, "sourceIp": "127.0.0.1"})
         answer = self.world.function("approvals").lambda_handler(event, LambdaContext(remaining_ms=10_000))
         assert answer["statusCode"] in {200, 503}, answer
@@ -67,8 +69,12 @@ class Draft(Run):
         previews = self.previews()
         if not previews or len(previews) > self.tries + 1:
             wrong.append(f"{len(previews)} previews")
-        if previews and not self.rows()[f"DRAFT#{self.hash}"].get("preview_ts"):
+        row = self.rows()[f"DRAFT#{self.hash}"]
+        if previews and not row.get("preview_ts"):
             wrong.append("where the preview stands is not remembered")
+        clickable = [each["ts"] for each in previews if buttons_of(each)]
+        if clickable != [row["preview_ts"]["S"]]:
+            wrong.append(f"there are buttons in {clickable}")
         return wrong
 
     def rows(self) -> dict[str, dict[str, Any]]:
@@ -104,6 +110,30 @@ class Preview(Draft):
 
     def kept(self) -> list[str]:
         return []
+
+
+class LongPreview(Preview):
+    """The worker posts a preview and two replies. SQS gives the message again."""
+
+    solution = "&" * 4_500
+
+    def never(self) -> list[str]:
+        short = [each for each in self.previews() if buttons_of(each) and len(set(self.replies(each["ts"]))) < 2]
+        return ["there are buttons, and the rest of the draft is missing"] if short else []
+
+    def ended(self) -> list[str]:
+        wrong = super().ended()
+        standing = self.rows()[f"DRAFT#{self.hash}"]["preview_ts"]["S"]
+        parts = self.replies(standing)
+        if list(dict.fromkeys(parts)) != [f"Part {n} of 3 of the draft: {self.title}" for n in (2, 3)]:
+            wrong.append(f"the thread has {parts}")
+        if len(parts) > 2 + self.tries - 1:
+            wrong.append(f"{len(parts)} replies after {self.tries} tries")
+        return wrong
+
+    def replies(self, ts: str) -> list[str]:
+        """What the replies under a preview say in short, oldest first."""
+        return [each["text"] for each in self.world.slack.messages if each.get("thread_ts") == ts]
 
 
 class Click(Draft):

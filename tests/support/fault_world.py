@@ -28,6 +28,7 @@ from moto.dynamodb.models import dynamodb_backends
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
+import lib.approvals.posting
 import lib.approvals.slack
 import lib.jira.client
 from lib import aws, clock
@@ -292,6 +293,7 @@ def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0.0)
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
     patch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", HASTY_SECONDS)
+    patch.setattr(lib.approvals.posting, "SECONDS_A_MESSAGE", 0.0)
 
 
 def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:

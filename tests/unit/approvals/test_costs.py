@@ -28,10 +28,13 @@ def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> No
 
     of_hash = world.desk.submit(make_draft()).draft_hash
     world.settle()
-    world.desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=of_hash, user="U0ANN", channel="C1"))
+    ((ts, _),) = world.slack.items()
+    world.desk.decide(
+        Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=of_hash, user="U0ANN", channel="C1", message_ts=ts)
+    )
     world.settle()
 
     assert len(world.issues) == len(world.threads) == len(world.answers) == 1
-    assert units == {"read": 36, "write": 23}
+    assert units == {"read": 42, "write": 24}
     assert units == {"read": pricing.DRAFT_READS, "write": pricing.DRAFT_WRITES}
     assert len(messages) == pricing.DRAFT_MESSAGES

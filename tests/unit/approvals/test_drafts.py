@@ -46,6 +46,8 @@ def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> N
     ("given", "said"),
     [
         ({"title": "x" * 256}, "title must be at most 255 characters, not 256"),
+        ({"title": "\U0001f600" * 128}, "title must be at most 255 characters, not 256"),
+        ({"title": "\u200b" * 50}, "title must be at most 255 characters, not 400"),
         ({"title": "one\ntwo"}, "title must hold no line break"),
         ({"title": "one\u2028two"}, "title must hold no line break"),
         ({"title": "bell \x07"}, "title must hold no line break or control character"),
@@ -67,6 +69,49 @@ def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> N
 )
 def test_what_breaks_a_bound_is_refused_by_name(given, said) -> None:
     assert said in refusal(**given)
+
+
+def test_a_title_is_counted_in_utf_16_code_units_as_jira_counts() -> None:
+    assert make_draft(title="x" + "\U0001f600" * 127).title.endswith("\U0001f600")
+
+
+def test_a_description_is_counted_in_utf_16_code_units_too() -> None:
+    assert "not 30001" in refusal(problem="\U0001f600" * 10_000, solution="\U0001f600" * 5_000, risks=["x"])
+
+
+@pytest.mark.parametrize("name", ["session_id", "epic", "project", "issue_type", "requested_by", "channel"])
+@pytest.mark.parametrize("character", ["\u200b", "\u202e", "\ufe0f", "\u200d", "\u3164", "\u0301"])
+def test_an_identifier_holds_nothing_that_people_cannot_see(name, character) -> None:
+    value = str(draft_json(**FULL)[name])
+    place = 0 if character == "\u0301" else len(value)
+    code = f"U+{ord(character):04X}"
+    assert (
+        refusal(**FULL | {name: value[:place] + character + value[place:]})
+        == f"{name} must hold no invisible or control character, and holds {code}"
+    )
+
+
+def test_what_people_cannot_see_is_written_out_before_the_draft_is_hashed() -> None:
+    sent = {"title": "Pay \u202e001$", "problem": "a\u200bb", "solution": "\u0301x", "risks": ["one\u2028two"]}
+    written = {"title": "Pay [U+202E]001$", "problem": "a[U+200B]b", "solution": "[U+0301]x", "risks": ["one[U+2028]two"]}
+    assert make_draft(**sent) == make_draft(**written)
+
+
+def test_line_ends_are_all_the_same_before_the_draft_is_hashed() -> None:
+    assert make_draft(problem="one\r\ntwo\rthree\n\tfour").problem == "one\ntwo\nthree\n\tfour"
+
+
+@pytest.mark.parametrize("given", ["U0REQUEST", "W0REQUEST", "<@U0REQUEST>", "<@U0REQUEST|ada.lovelace>", " U0REQUEST "])
+def test_who_asks_is_a_slack_user_id_or_a_mention_of_one(given) -> None:
+    assert make_draft(requested_by=given).requested_by == given.strip(" <@>").partition("|")[0]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["ada", "@ada", "ada@example.com", "u0request", "<@U0REQUEST", "U0REQUEST|ada", "<!channel>", "B0BOT", "<@ada>", ""],
+)
+def test_who_asks_is_nothing_else(given) -> None:
+    assert refusal(requested_by=given) == "requested_by must be a Slack user ID like U0123456789, or a mention of one"
 
 
 @pytest.mark.parametrize("value", [None, [], "draft", 3])
@@ -118,5 +163,5 @@ def test_moving_text_from_one_field_to_the_next_changes_the_hash() -> None:
 
 
 def test_the_largest_draft_fits_into_a_row() -> None:
-    largest = make_draft(problem="\U0001f600" * 10_000, solution="\U0001f600" * 10_000, risks=["\U0001f600" * 1000] * 10)
+    largest = make_draft(problem="\u20ac" * 10_000, solution="\u20ac" * 10_000, risks=["\u20ac" * 1000] * 10)
     assert len(drafts.canonical_json(largest).encode()) < 150_000

@@ -1,14 +1,18 @@
 """Previews are posted once, kept true, and no failure of Slack touches the issue."""
 
+import itertools
+from datetime import timedelta
+
 import pytest
 
-from lib import errors
-from lib.approvals import drafts, preview
+from lib import errors, slack
+from lib.approvals import drafts, preview, store
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
-from lib.approvals.records import Approval
+from lib.approvals.records import Approval, SessionState
 from tests.support.approvals import make_draft
-from tests.support.approvals_world import JIRA_URL, World
+from tests.support.approvals_cloud import buttons_of
+from tests.support.approvals_world import World
 from tests.support.slack_limits import shown
 
 DRAFT = make_draft()
@@ -196,15 +200,15 @@ class Answers:
     """Where answers go."""
 
     def __init__(self, world: World, *, url: Exception | None = None, api: Exception | None = None) -> None:
-        self.by_url: list[tuple[str, str, list]] = []
+        self.by_url: list[tuple[str, str]] = []
         self.by_api: list[tuple[str, str]] = []
 
-        def respond(response_url, text, blocks):
+        def respond(response_url, text):
             if url is not None:
                 raise url
-            self.by_url.append((response_url, text, list(blocks)))
+            self.by_url.append((response_url, text))
 
-        def ephemeral(channel, user, text, blocks):
+        def ephemeral(channel, user, text):
             if api is not None:
                 raise api
             self.by_api.append((user, text))
@@ -221,7 +225,7 @@ def click(**given) -> AnswerClick:
 def test_a_click_is_answered_by_its_url(world) -> None:
     answers = Answers(world)
     world.worker.handle(click())
-    assert (answers.by_url, answers.by_api) == ([("u", "Told.", [])], [])
+    assert (answers.by_url, answers.by_api) == ([("u", "Told.")], [])
 
 
 @pytest.mark.parametrize("url", [None, errors.NotFoundError("used_url")])
@@ -243,12 +247,246 @@ def test_an_answer_that_slack_is_too_busy_for_comes_again(world) -> None:
         world.worker.handle(click())
 
 
-def test_the_answer_to_a_click_on_a_changed_draft_shows_the_current_one(world) -> None:
-    answers = Answers(world)
-    new = make_draft(title="Another")
-    world.desk.submit(new)
-    world.worker.handle(click(show_current=True))
-    ((_, text, blocks),) = answers.by_url
-    current = preview.render(world.store.read("sess-1", drafts.draft_hash(new)), JIRA_URL)
-    assert blocks == [preview.text_block("Told."), *current.blocks]
-    assert text == "Told."
+# A draft that is longer than a message
+
+LONG = make_draft(session_id="sess-2", problem="p" * 9_000, solution="s" * 9_000, risks=["r" * 1_000] * 9)
+LONG_HASH = drafts.draft_hash(LONG)
+POST_LONG = PostPreview(session_id="sess-2", draft_hash=LONG_HASH)
+REPLIES = preview.thread(LONG)
+
+
+def stored(world: World):
+    return world.store.read("sess-2", LONG_HASH).draft
+
+
+def buttons(world: World) -> dict[str, str]:
+    (message,) = world.slack.values()
+    return buttons_of({"blocks": message.blocks})
+
+
+@pytest.fixture
+def long_draft(world) -> World:
+    world.desk.submit(LONG)
+    return world
+
+
+def test_a_long_draft_is_posted_whole_before_its_buttons_appear(long_draft) -> None:
+    seen = []
+    send = long_draft.post
+
+    def post(*args, **kwargs):
+        seen.append(bool(long_draft.slack) and buttons(long_draft))
+        return send(*args, **kwargs)
+
+    long_draft.post = post
+    long_draft.worker.handle(POST_LONG)
+
+    assert long_draft.threads == REPLIES
+    assert len(REPLIES) > 1
+    assert seen == [False, *[{}] * len(REPLIES)]
+    assert buttons(long_draft).keys() == {"approve_draft", "reject_draft"}
+    assert stored(long_draft).previews == {f"C1/{stored(long_draft).preview_ts}"}
+
+
+def test_the_messages_of_a_preview_are_a_second_apart(long_draft) -> None:
+    times = []
+    send = long_draft.post
+    long_draft.post = lambda *args, **kwargs: (times.append(long_draft.time), send(*args, **kwargs))[1]
+    long_draft.worker.handle(POST_LONG)
+    assert {(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)} == {1.0}
+
+
+@pytest.mark.parametrize("fails_at", range(len(REPLIES) + 1))
+@pytest.mark.parametrize("after", [False, True])
+def test_a_preview_that_breaks_off_goes_on_where_it_was(long_draft, fails_at, after) -> None:
+    posts = itertools.count()
+    send = long_draft.post
+
+    def post(*args, **kwargs):
+        breaks = next(posts) == fails_at
+        if not breaks or after:
+            posted = send(*args, **kwargs)
+        if breaks:
+            raise errors.ConnectionLostError("Slack")
+        return posted
+
+    long_draft.post = post
+    with pytest.raises(errors.ConnectionLostError):
+        long_draft.worker.handle(POST_LONG)
+    assert all(not buttons_of({"blocks": message.blocks}) for message in long_draft.slack.values())
+    long_draft.worker.handle(POST_LONG)
+
+    # What Slack took without answering can't be known, and is posted once more.
+    twice = [REPLIES[fails_at - 1]] if after and fails_at > 0 else []
+    assert len(long_draft.threads) == len(REPLIES) + len(twice)
+    assert list(dict.fromkeys(message.text for message in long_draft.threads)) == [message.text for message in REPLIES]
+    assert len(long_draft.slack) == (2 if after and fails_at == 0 else 1)
+    assert sum(bool(buttons_of({"blocks": message.blocks})) for message in long_draft.slack.values()) == 1
+
+
+def test_a_reply_whose_record_was_lost_is_not_posted_again(long_draft) -> None:
+    record = long_draft.store.count_replies
+    long_draft.store.count_replies = failing(times=1, after=True)(record)
+    with pytest.raises(errors.ConnectionLostError):
+        long_draft.worker.handle(POST_LONG)
+    long_draft.worker.handle(POST_LONG)
+    assert long_draft.threads == REPLIES
+
+
+def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
+    send = long_draft.post
+
+    def post_slowly(*args, **kwargs):
+        long_draft.post = send
+        posted = send(*args, **kwargs)
+        long_draft.advance(timedelta(minutes=10))  # the lease is over
+        long_draft.worker.handle(POST_LONG)
+        return posted
+
+    long_draft.post = post_slowly
+    with pytest.raises(errors.SwitchboardError):
+        long_draft.worker.handle(POST_LONG)
+
+    assert long_draft.threads == REPLIES
+    overtaken, standing = long_draft.slack.values()
+    assert buttons_of({"blocks": overtaken.blocks}) == {}
+    assert buttons_of({"blocks": standing.blocks})
+
+
+def test_a_preview_that_somebody_deleted_is_posted_again_with_its_thread(long_draft) -> None:
+    long_draft.worker.handle(POST_LONG)
+    first = stored(long_draft).preview_ts
+    update = long_draft.update
+    long_draft.slack.clear()
+
+    def gone(posted, message):
+        if posted.ts == first:
+            raise errors.NotFoundError("message_not_found")
+        update(posted, message)
+
+    long_draft.update = gone
+    long_draft.desk.submit(LONG)
+    long_draft.worker.handle(POST_LONG)
+
+    second = stored(long_draft).preview_ts
+    assert long_draft.replies == {first: REPLIES, second: REPLIES}
+    assert stored(long_draft).previews == {f"C1/{first}", f"C1/{second}"}
+    assert buttons(long_draft)
+
+
+def test_a_preview_that_is_deleted_while_it_is_posted_is_posted_again(long_draft) -> None:
+    send = long_draft.post
+
+    def post(channel, message, *, thread_ts=""):
+        if thread_ts:
+            long_draft.post = send
+            long_draft.slack.clear()
+            raise errors.NotFoundError("thread_not_found")
+        return send(channel, message)
+
+    long_draft.post = post
+    with pytest.raises(errors.UnavailableError, match="was deleted"):
+        long_draft.worker.handle(POST_LONG)
+    long_draft.worker.handle(POST_LONG)
+    assert long_draft.replies == {stored(long_draft).preview_ts: REPLIES}
+    assert buttons(long_draft)
+
+
+def test_a_preview_is_not_posted_again_for_ever(world) -> None:
+    world.update = failing(times=99, error=errors.NotFoundError("message_not_found"))(world.update)
+    for _ in range(store.MAX_PREVIEWS + 3):
+        world.worker.handle(POST)
+    assert len(world.slack) == store.MAX_PREVIEWS
+
+
+# A preview that Slack refuses
+
+
+def refuse(world: World, message=POST) -> None:
+    """Handle a message about a draft for the configured channel, which Slack refuses."""
+    with pytest.raises(errors.PermanentError):
+        world.worker.handle(message)
+
+
+def test_a_channel_that_the_draft_itself_names_fails_the_draft_and_is_no_dead_letter(world) -> None:
+    own = make_draft(session_id="sess-3", channel="nowhere")
+    of_hash = world.desk.submit(own).draft_hash
+    world.post = failing(times=1, error=slack.refusal("post a message", 200, "channel_not_found"))(world.post)
+    world.worker.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
+    again = world.desk.submit(own)
+    assert (again.state, again.reason) == (SessionState.FAILED, "could not post a message: Slack says channel_not_found")
+
+
+@pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "invalid_blocks"])
+def test_a_draft_whose_preview_slack_refuses_is_failed_with_the_reason_and_can_be_retried(world, code) -> None:
+    send = world.post
+    world.post = failing(times=1, error=slack.refusal("post a message", 200, code))(send)
+    refuse(world)
+
+    view = world.store.read("sess-1", HASH)
+    assert (view.session.state, view.failure) == (SessionState.FAILED, f"could not post a message: Slack says {code}")
+    assert "preview_refused" in world.logger.messages()
+    again = world.desk.submit(DRAFT)
+    assert (again.state, again.reason) == (SessionState.FAILED, view.failure)
+
+    world.settle()
+    view = world.store.read("sess-1", HASH)
+    assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
+    assert world.desk.submit(DRAFT).reason == ""
+
+
+def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> None:
+    world.post = failing(times=1, error=slack.refusal("post a message", 200, "invalid_auth"))(world.post)
+    with pytest.raises(errors.CredentialRefusedError):
+        world.worker.handle(POST)
+    assert world.store.read("sess-1", HASH).session.state is SessionState.FAILED
+    world.worker.handle(POST)
+    assert "Draft for Jira" in only(world)
+
+
+def test_a_reply_that_slack_refuses_fails_the_draft_and_the_rest_follows_later(long_draft) -> None:
+    send = long_draft.post
+
+    def post(channel, message, *, thread_ts=""):
+        if thread_ts:
+            raise errors.PermanentError("could not post a message: Slack says is_archived")
+        return send(channel, message)
+
+    long_draft.post = post
+    refuse(long_draft, POST_LONG)
+    assert buttons(long_draft) == {}
+    assert long_draft.desk.submit(LONG).state is SessionState.FAILED
+
+    long_draft.post = send
+    long_draft.worker.handle(POST_LONG)
+    assert long_draft.threads == REPLIES
+    assert buttons(long_draft)
+    assert long_draft.desk.submit(LONG).state is SessionState.PREVIEW
+
+
+def test_a_draft_that_was_refused_can_be_replaced_and_comes_back_failed(world) -> None:
+    world.post = failing(times=1, error=errors.PermanentError("Slack says channel_not_found"))(world.post)
+    refuse(world)
+    other = make_draft(channel="C0RIGHT")
+    assert world.desk.submit(other).state is SessionState.PREVIEW
+    assert world.desk.submit(DRAFT).state is SessionState.FAILED
+
+
+def test_a_refusal_that_comes_after_the_draft_was_replaced_leaves_the_session_alone(world) -> None:
+    def post(*args, **kwargs):
+        world.desk.submit(make_draft(title="Another"))
+        raise errors.PermanentError("Slack says channel_not_found")
+
+    world.post = post
+    refuse(world)
+    assert world.store.read_current("sess-1").session.state is SessionState.PREVIEW
+
+
+def test_a_refusal_to_post_a_preview_again_leaves_the_first_one_valid(world) -> None:
+    world.worker.handle(POST)
+    world.update = failing(times=1, error=errors.NotFoundError("message_not_found"))(world.update)
+    world.post = failing(times=1, error=errors.PermanentError("Slack says is_archived"))(world.post)
+    refuse(world)
+    again = world.desk.submit(DRAFT)
+    assert (again.state, again.reason) == (SessionState.PREVIEW, "Slack says is_archived")
+    decide(world)

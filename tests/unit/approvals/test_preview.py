@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from lib.approvals import drafts, preview
 from lib.approvals.drafts import MAX_TITLE_CHARACTERS
 from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
+from lib.characters import utf16_length
+from lib.slack import clip
 from tests.support.approvals import NOON, make_draft
 from tests.support.slack_limits import check_blocks, shown
 
@@ -34,7 +36,8 @@ def view(approval=None, operation=None, *, current: bool = True, **given) -> Vie
     session = Session(
         session_id="sess-1", draft_hash=of_hash if current else "b" * 64, state=SessionState.PREVIEW, updated_at=NOON
     )
-    stored = StoredDraft(draft=draft, draft_hash=of_hash)
+    place = {"preview_channel": "C1", "preview_ts": "1.0", "previews": frozenset({"C1/1.0"})}
+    stored = StoredDraft(draft=draft, draft_hash=of_hash, **place)
     return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
 
 
@@ -49,7 +52,16 @@ def test_a_draft_that_waits_shows_its_parts_and_two_buttons_that_carry_it() -> N
     message = render(solution="Check first.", acceptance_criteria=["Refused."], risks=["None."], epic="PROJ-1")
 
     text = shown(message.blocks)
-    for part in ("Refuse uploads", "*Problem*", "*Solution*", "• Refused.", "*Risks*", "in PROJ-1", "<@U0REQUEST>"):
+    for part in (
+        "Refuse uploads",
+        "*Problem*",
+        "*Solution*",
+        "• Refused.",
+        "*Risks*",
+        "in PROJ-1",
+        "session sess-1",
+        "<@U0REQUEST>",
+    ):
         assert part in text
     assert "Constraints" not in text
     approve, reject = message.blocks[-1]["elements"]
@@ -127,7 +139,7 @@ HOSTILE = "<!channel> <@U0BOSS> & <https://evil.example|click>"
 
 @pytest.mark.parametrize("approval", [None, YES, NO])
 def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval) -> None:
-    names = ("title", "problem", "solution", "requested_by", "issue_type")
+    names = ("title", "problem", "solution", "issue_type")
     message = render(
         approval, CREATED if approval is YES else None, **dict.fromkeys(names, HOSTILE), risks=[HOSTILE], constraints=[HOSTILE]
     )
@@ -142,14 +154,13 @@ def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval) -> None:
 @pytest.mark.parametrize("character", ["x", "&", "<", "\U0001f600"])
 def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character) -> None:
     largest = {
-        "title": character * MAX_TITLE_CHARACTERS,
-        "problem": character * 10_000,
-        "solution": character * 2_000,
-        "acceptance_criteria": [character * 1_000] * 4,
-        "constraints": [character * 50] * 50,
-        "risks": [character * 1_000] * 4,
-        "dependencies": [character * 100] * 50,
-        "requested_by": character * 255,
+        "title": character * (MAX_TITLE_CHARACTERS // utf16_length(character)),
+        "problem": character * 5_000,
+        "solution": character * 1_000,
+        "acceptance_criteria": [character * 500] * 4,
+        "constraints": [character * 25] * 50,
+        "risks": [character * 500] * 4,
+        "dependencies": [character * 50] * 50,
         "issue_type": character * 60,
     }
     failed = replace(CREATED, status=OperationStatus.FAILED, error_message=character * 500)
@@ -159,15 +170,32 @@ def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character) 
 
 @given(st.text(), st.integers(10, 60))
 def test_a_cut_never_splits_an_escape_and_keeps_its_length(text, most) -> None:
-    cut = preview.clip(text, most)
+    cut = clip(text, most)
     assert len(cut) <= most
     rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
     assert not {"&", "<", ">"} & set(rest)
 
 
-def test_what_does_not_fit_into_a_list_is_counted() -> None:
-    text = shown(render(acceptance_criteria=[f"criterion {number} " + "x" * 200 for number in range(20)]).blocks)
-    assert "… and 15 more" in text
+def test_a_preview_whose_thread_is_not_posted_has_no_buttons_and_says_when_they_come() -> None:
+    seen = view()
+    waiting = preview.render(replace(seen, draft=replace(seen.draft, previews=frozenset({"C1/0.9"}))), JIRA)
+    assert all(block["type"] != "actions" for block in waiting.blocks)
+    assert "The buttons appear when the whole draft is posted." in shown(waiting.blocks)
+
+
+def test_a_preview_says_how_much_continues_in_the_thread() -> None:
+    given = {"problem": "p" * 10_000, "solution": "s" * 5_000}
+    message = render(**given)
+    replies = preview.thread(view(**given).draft.draft)
+    assert sum(shown(reply.blocks).count("p") + shown(reply.blocks).count("s") for reply in replies) > 5_000
+    count = 15_000 - sum(len(text) for text in texts(message.blocks) if set(text) <= {"p", "s"})
+    assert f"*{count:,} more characters continue in the thread*, in 1 message. " in shown(message.blocks)
+    (reply,) = replies
+    assert "Part 2 of 2 of the draft" in shown(reply.blocks)
+
+
+def texts(blocks) -> list[str]:
+    return [block["text"]["text"] for block in blocks if block["type"] == "section"]
 
 
 def test_times_are_phoenix_time_whatever_the_stored_one() -> None:

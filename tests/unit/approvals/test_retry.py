@@ -4,11 +4,11 @@ import pytest
 
 from lib import errors
 from lib.approvals.interactions import Decision, Verb
-from lib.approvals.messages import CreateIssue
+from lib.approvals.messages import CreateIssue, PostPreview
 from lib.approvals.operations import OperationId
 from lib.approvals.records import SessionState
 from lib.approvals.retry import retry
-from tests.support.approvals import make_draft
+from tests.support.approvals import PLACE, make_draft, show_whole
 from tests.support.approvals_world import World
 
 
@@ -16,8 +16,9 @@ def scene(state: str) -> tuple[World, OperationId]:
     world = World()
     operation = OperationId("sess-1", world.desk.submit(make_draft()).draft_hash)
     if state != "preview":
+        show_whole(world.store, operation.draft_hash)
         verb = Verb.REJECT if state == "rejected" else Verb.APPROVE
-        world.desk.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN"))
+        world.desk.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN", **PLACE))
     if state in {"creating", "created", "failed", "unknown"}:
         world.operations.record_operation_start(operation, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=1)
     if state == "created":
@@ -39,6 +40,18 @@ def test_what_has_not_ended_well_wakes_the_worker(state) -> None:
     world, operation = scene(state)
     assert ask(world).value == state
     assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
+
+
+def test_a_preview_that_slack_refused_is_posted_when_the_channel_is_there() -> None:
+    world, operation = scene("preview")
+    world.store.fail_preview("sess-1", operation.draft_hash, "Slack says channel_not_found")
+
+    assert ask(world) is SessionState.FAILED
+
+    assert [queued.message for queued in world.queue] == [PostPreview(session_id="sess-1", draft_hash=operation.draft_hash)]
+    world.settle()
+    view = world.store.read("sess-1", operation.draft_hash)
+    assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
 
 
 def test_a_failed_one_ends_in_an_issue_created_by_who_asked() -> None:

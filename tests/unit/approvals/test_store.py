@@ -8,6 +8,7 @@ from lib.approvals import records
 from lib.approvals.records import SessionState
 from lib.approvals.store import KEEP, ApprovalStore
 from lib.approvals.table import ContendedError, OperationsTable
+from lib.claims import Claims
 from tests.support.approvals import NOON, make_draft
 
 
@@ -128,10 +129,85 @@ def test_a_draft_whose_issue_exists_comes_back_created_with_its_key(desk) -> Non
 def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(desk) -> None:
     draft, of_hash = desk.submitted()
 
-    desk.store.set_preview("sess-1", of_hash, "C1", "1.2")
+    assert desk.store.set_preview("sess-1", of_hash, "C1", "1.2")
 
     stored = desk.store.read("sess-1", of_hash).draft
     assert (stored.preview_channel, stored.preview_ts, stored.draft) == ("C1", "1.2", draft)
+    assert not stored.is_shown
+
+
+def test_of_two_previews_the_first_is_remembered(desk) -> None:
+    _, of_hash = desk.submitted()
+    assert desk.store.set_preview("sess-1", of_hash, "C1", "1.2")
+    assert not desk.store.set_preview("sess-1", of_hash, "C1", "1.3")
+    assert not desk.store.set_preview("sess-1", "0" * 64, "C1", "1.2")
+    assert desk.store.read("sess-1", of_hash).draft.preview_ts == "1.2"
+
+
+def test_a_preview_that_is_open_is_shown_and_every_one_before_it_still_counts(desk) -> None:
+    _, of_hash = desk.submitted()
+    for ts in ("1.2", "1.3"):
+        assert desk.store.set_preview("sess-1", of_hash, "C1", ts)
+        assert not desk.store.read("sess-1", of_hash).draft.is_shown
+        desk.store.open_preview("sess-1", of_hash, "C1", ts, failed=False)
+        assert desk.store.read("sess-1", of_hash).draft.is_shown
+        assert desk.store.forget_preview("sess-1", of_hash, ts)
+        assert not desk.store.forget_preview("sess-1", of_hash, ts)
+    stored = desk.store.read("sess-1", of_hash).draft
+    assert (stored.previews, stored.preview_ts, stored.preview_number) == ({"C1/1.2", "C1/1.3"}, "", 2)
+
+
+def test_replies_are_counted_by_who_has_the_claim(desk) -> None:
+    _, of_hash = desk.submitted()
+    claims = Claims(desk.client, desk.table_name, lease=KEEP)
+    key = records.operation_key(of_hash, records.POST_PREVIEW)
+    claims.claim("sess-1", key, "one")
+
+    assert desk.store.count_replies("sess-1", of_hash, records.POST_PREVIEW, "one", 3)
+    assert not desk.store.count_replies("sess-1", of_hash, records.POST_PREVIEW, "two", 4)
+
+    draft, replies = desk.store.preview_progress("sess-1", of_hash, records.POST_PREVIEW)
+    assert (draft.draft_hash, replies) == (of_hash, 3)
+    assert desk.store.preview_progress("nobody", of_hash, records.POST_PREVIEW) == (None, 0)
+
+
+def test_a_draft_that_cannot_be_shown_is_failed_with_its_session_until_it_is_shown(desk) -> None:
+    draft, of_hash = desk.submitted()
+
+    desk.store.fail_preview("sess-1", of_hash, "Slack says is_archived")
+    again = desk.store.submit(draft)
+    assert (again.state, again.reason) == (SessionState.FAILED, "Slack says is_archived")
+    assert desk.row("SESSION")["state"] == "failed"
+    assert not desk.decide(of_hash)
+
+    desk.store.open_preview("sess-1", of_hash, "C1", "1.2", failed=True)
+    again = desk.store.submit(draft)
+    assert (again.state, again.reason) == (SessionState.PREVIEW, "")
+    assert desk.decide(of_hash)
+
+
+def test_a_draft_that_failed_is_replaced_and_shown_later_without_touching_the_session(desk) -> None:
+    _, first = desk.submitted()
+    desk.store.fail_preview("sess-1", first, "Slack says is_archived")
+    _, second = desk.submitted(title="Another")
+
+    desk.store.fail_preview("sess-1", first, "Slack says not_in_channel")
+    desk.store.open_preview("sess-1", first, "C1", "1.2", failed=True)
+
+    session = desk.store.read_current("sess-1").session
+    assert (session.draft_hash, session.state) == (second, SessionState.PREVIEW)
+    assert desk.store.read("sess-1", first).draft.previews == {"C1/1.2"}
+
+
+def test_a_preview_that_is_refused_after_the_decision_leaves_the_session_alone(desk) -> None:
+    _, of_hash = desk.submitted()
+    desk.store.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
+    desk.decide(of_hash)
+
+    desk.store.fail_preview("sess-1", of_hash, "Slack says is_archived")
+    desk.store.open_preview("sess-1", of_hash, "C1", "1.3", failed=True)
+
+    assert desk.row("SESSION")["state"] == "approved"
 
 
 def test_the_current_draft_of_a_session_is_found_without_its_hash(desk) -> None:

@@ -25,7 +25,7 @@ from lib.approvals.steps import Policy
 from lib.approvals.store import ApprovalStore
 from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import FoundIssue, marker_of
-from tests.support.approvals import make_draft
+from tests.support.approvals import PLACE, make_draft, show_whole
 from tests.support.functions import load
 from tests.support.lambda_context import LambdaContext
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
@@ -117,7 +117,8 @@ def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_na
     store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
     desk = ApprovalDesk(store=store, send=lambda message, _: sent.append(message), rules=Rules())
     draft_hash = desk.submit(make_draft()).draft_hash
-    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
+    show_whole(store, draft_hash)
+    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
     ends_at = clock.utc_now() + timedelta(seconds=300)
 
     answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, LambdaContext())
@@ -138,6 +139,7 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     desk = ApprovalDesk(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
     draft_hash = desk.submit(make_draft()).draft_hash
     monkeypatch.setattr(approval_work.SlackChat, "post", lambda *_, **__: Posted("C1", "1.0"))
+    monkeypatch.setattr(approval_work.SlackChat, "update", lambda *_: None)
 
     answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
@@ -181,7 +183,7 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
     desk = ApprovalDesk(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
     draft_hash = desk.submit(make_draft()).draft_hash
     work_off()
-    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA"))
+    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
 
     work_off()
 

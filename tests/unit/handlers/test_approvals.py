@@ -16,7 +16,7 @@ import pytest
 from lib import aws
 from lib.approvals.messages import AnswerClick, CreateIssue
 from lib.approvals.queue import Queue
-from tests.support.approvals import draft_json
+from tests.support.approvals import PLACE, draft_json, show_whole
 from tests.support.functions import load
 from tests.support.http_events import http_event, slack_signature, status_and_body
 from tests.support.lambda_context import LambdaContext
@@ -61,7 +61,7 @@ def click(draft_hash: str, user: str = "U0ADA", action: str = "approve_draft") -
     payload = {
         "type": "block_actions",
         "user": {"id": user, "username": user.lower()},
-        "container": {"message_ts": "1.2", "channel_id": "C0APPROVE"},
+        "container": {"message_ts": PLACE["message_ts"], "channel_id": PLACE["channel"]},
         "response_url": "https://hooks.slack.com/actions/T/1/abc",
         "actions": [{"action_id": action, "value": f"sess-1:{draft_hash}"}],
     }
@@ -156,6 +156,7 @@ def test_a_signed_click_is_acknowledged_with_nothing_and_its_work_queued(
     approvals: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, draft = submit(approvals, draft_json())
+    show_whole(approvals._desk._store, draft["draft_hash"])
     sent: dict[type, int] = {}
     monkeypatch.setattr(Queue, "__call__", lambda _, message, delay_seconds: sent.update({type(message): delay_seconds}))
 
@@ -168,6 +169,22 @@ def test_a_signed_click_is_acknowledged_with_nothing_and_its_work_queued(
 @pytest.mark.parametrize("off", [-301.0, 301.0])
 def test_a_click_from_more_than_five_minutes_off_is_refused(approvals: ModuleType, off: float) -> None:
     assert interact(approvals, click("0" * 64), at=time.time() + off)["statusCode"] == 401
+
+
+def test_slacks_check_of_the_certificate_is_answered_if_it_is_signed(approvals: ModuleType) -> None:
+    answer = interact(approvals, "ssl_check=1&token=abc")
+
+    assert (answer["statusCode"], answer["body"]) == (200, "")
+    assert interact(approvals, "ssl_check=1&token=abc", secret="a guess")["statusCode"] == 401
+
+
+def test_a_draft_whose_preview_slack_refused_is_answered_with_the_reason(approvals: ModuleType) -> None:
+    _, draft = submit(approvals, draft_json())
+    approvals._desk._store.fail_preview("sess-1", draft["draft_hash"], "could not post a message: Slack says is_archived")
+
+    _, again = submit(approvals, draft_json())
+
+    assert (again["state"], again["reason"]) == ("failed", "could not post a message: Slack says is_archived")
 
 
 def test_the_signature_is_checked_before_the_payload_is_read(approvals: ModuleType) -> None:

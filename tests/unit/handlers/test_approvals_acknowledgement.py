@@ -11,7 +11,7 @@ import pytest
 from botocore.client import BaseClient
 
 from lib import aws
-from tests.support.approvals import draft_json
+from tests.support.approvals import draft_json, show_whole
 from tests.unit.handlers.test_approvals import approvals, click, interact, load_approvals, queue_url, submit
 
 __all__ = ["approvals", "load_approvals", "queue_url"]  # fixtures
@@ -39,6 +39,7 @@ def test_a_click_is_acknowledged_after_its_work_is_queued_and_the_decision_store
     approvals: ModuleType, calls: list[tuple[str, float]]
 ) -> None:
     _, draft = submit(approvals, draft_json())
+    show_whole(approvals._desk._store, draft["draft_hash"])
     interact(approvals, click("0" * 64))  # the signing secret is read with the first click, and kept
     calls.clear()
 
@@ -51,6 +52,7 @@ def test_each_call_is_tried_once_and_given_up_before_slack_gives_up(
     approvals: ModuleType, calls: list[tuple[str, float]]
 ) -> None:
     _, draft = submit(approvals, draft_json())
+    show_whole(approvals._desk._store, draft["draft_hash"])
     calls.clear()
     interact(approvals, click(draft["draft_hash"]))
 
