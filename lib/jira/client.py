@@ -21,7 +21,7 @@ from jira import JIRA, JIRAError
 
 from lib import clock, errors
 from lib.jira.deliveries import REST_FIELDS
-from lib.jira.paging import Page, issues_of, read_pages
+from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 
 MAX_PAGE = 100
 """Issues a page, at most, if fields are asked for."""
@@ -161,14 +161,23 @@ class JiraClient:
         )
 
     def search_all(self, jql: str, *, fields: Sequence[str] = REST_FIELDS, reconcile: Sequence[str] = ()) -> list[Json]:
-        """All issues of a search that finds few, each with its ``key``. Raises as :meth:`search`, and PermanentError if an
-        entry is not an issue."""
-        return issues_of(
+        """All issues of a search that finds few, each with its ``key``.
+
+        Raises:
+            UnavailableError: there was no time for all pages.
+            PermanentError: an entry is not an issue, or the listing does not end.
+            SwitchboardError: see :meth:`search`.
+        """
+        pages = list(
             read_pages(
                 lambda token: self.search(jql, fields=fields, token=token, reconcile=reconcile),
                 sleep=self._sleep,
+                has_time=lambda: self._seconds_left() > IDLE_PAUSE_SECONDS,
             )
         )
+        if pages[-1].next_token is not None:
+            raise errors.UnavailableError("no time is left to read all pages of Jira's search")
+        return issues_of(pages)
 
     def sees_project(self, project_key: str) -> bool:
         """Whether the project is there and this account may browse it. Raises as :meth:`search`."""

@@ -137,7 +137,7 @@ class Reconciler:
                 self._list(run)
                 if run.state.token is not None:
                     return run.hand_over(start)
-            self._check_access(start.key_range)
+                self._check_access(start.key_range)
         except errors.SwitchboardError as error:
             return run.refuse(f"{project}: the listing is incomplete, nothing was deleted: {error}")
         too_many = self._limit_deletions(run.state)

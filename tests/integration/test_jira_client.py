@@ -207,6 +207,14 @@ def test_a_page_that_does_not_say_where_it_ends_is_refused(jira, body):
         client.search("project = OPS")
 
 
+def test_a_short_search_without_time_for_all_its_pages_fails(jira):
+    site, client = jira
+    site.faults.add(Fault(path="*", status=200, body='{"issues": [], "nextPageToken": "a"}', times=9))
+    hasty = JiraClient(client.base_url, EMAIL, TOKEN, seconds_left=lambda: 0.1, timeout=(2.0, 2.0))
+    with pytest.raises(errors.UnavailableError, match="no time"):
+        hasty.search_all("labels = marker")
+
+
 def test_a_short_search_reads_all_its_pages(jira):
     site, client = jira
     site.faults.add(Fault(path="*", status=200, body='{"issues": [], "nextPageToken": "a"}'))

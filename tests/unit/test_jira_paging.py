@@ -1,8 +1,11 @@
 """The pager of Jira's listings: where a listing ends, and what ends one that does not."""
 
+import contextlib
 import itertools
 
+import hypothesis.strategies as st
 import pytest
+from hypothesis import given
 
 from lib import errors
 from lib.jira.paging import IDLE_PAUSE_SECONDS, MAX_IDLE_PAGES, MAX_PAGES, Page, issues_of, read_pages
@@ -104,3 +107,19 @@ def test_a_page_that_repeats_is_refused_even_if_time_is_up():
 def test_a_short_listing_with_an_entry_that_is_not_an_issue_fails(entry):
     with pytest.raises(errors.PermanentError, match="not an issue"):
         issues_of([Page(({"key": "OPS-1"}, entry), None)])
+
+
+PAGES = st.builds(
+    Page,
+    st.lists(st.one_of(st.none(), st.integers(1, 9).map(lambda number: {"key": f"OPS-{number}"})), max_size=3).map(tuple),
+    st.one_of(st.none(), st.sampled_from("abcdefgh"), st.uuids().map(str)),
+)
+
+
+@given(st.lists(PAGES, min_size=1, max_size=40))
+def test_whatever_jira_sends_the_reading_ends_and_asks_for_no_page_twice(pages):
+    listing = Listing(itertools.cycle(pages))
+    with contextlib.suppress(errors.PermanentError):
+        *_, last = listing.read()
+        assert last.next_token is None
+    assert len(listing.asked) == len(set(listing.asked))
