@@ -51,6 +51,10 @@ class Route:
         return f"{self.method} {self.path}"
 
 
+_SLASH = "/{slash+}"
+"""What a sender may put behind the path of a route. API Gateway takes no route that ends in a slash, and matches a variable
+like this one with the empty rest behind a slash too. The function answers 404 to a rest that is not empty."""
+
 ROUTES = (
     Route("POST", "/events", "notification", Authorization.NONE),  # signed: X-Hub-Signature
     Route("POST", "/webhooks/jira", "webhooks", Authorization.NONE),  # signed: X-Hub-Signature
@@ -103,11 +107,17 @@ def create(
         )
         for entry_point in dict.fromkeys(route.entry_point for route in routes)
     }
-    for route in routes:
+    for route in with_slashes(routes):
         _create_route(api, route, integrations[route.entry_point], functions[route.entry_point])
     stage = _create_stage(api, log_retention_days, rate_limit=rate_limit, burst_limit=burst_limit)
     # The endpoint answers once the stage stands.
     return HttpApi(id=api.id, url=pulumi.Output.all(api.api_endpoint, stage.id).apply(lambda known: str(known[0]).rstrip("/")))
+
+
+def with_slashes(routes: Sequence[Route]) -> list[Route]:
+    """``routes``, and each POST route again with a slash behind its path: to people it is the same URL."""
+    again = [dataclasses.replace(route, path=route.path + _SLASH) for route in routes if route.method == "POST"]
+    return [*routes, *again]
 
 
 def invocation_source(execution_arn: str, route: Route) -> str:

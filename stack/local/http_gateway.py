@@ -36,7 +36,7 @@ class Route:
 
     Attributes:
         method: an HTTP method, or ``ANY``.
-        path: with ``{name}`` for one part and ``{name+}`` for the rest.
+        path: with ``{name}`` for one part and ``{name+}`` for the rest, which may be empty.
         function: the ARN it invokes.
         wants_signature: AWS_IAM authorisation.
     """
@@ -49,7 +49,7 @@ class Route:
     def match(self, path: str) -> dict[str, str] | None:
         """The path parameters if ``path`` is of this route."""
         pattern = re.sub(
-            r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.+' if part[2] else '[^/]+'})", re.escape(self.path)
+            r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.*' if part[2] else '[^/]+'})", re.escape(self.path)
         )
         match = re.fullmatch(pattern, path, re.DOTALL)
         return match.groupdict() if match else None

@@ -8,7 +8,7 @@ import pytest
 
 from stack import http_api
 from stack.function import Function
-from stack.http_api import ROUTES, Authorization, Route, invocation_source
+from stack.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
 from tests.support.pulumi_graph import declare, record
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
@@ -32,12 +32,25 @@ def test_every_route_leads_to_its_function_in_payload_format_1_0() -> None:
     integrations = {f"integrations/{each.outputs['name']}-id": each.inputs for each in graph.all(INTEGRATION)}
     leads_to = {route.inputs["routeKey"]: integrations[route.inputs["target"]] for route in graph.all(ROUTE)}
 
-    for route in ROUTES:
+    for route in with_slashes(ROUTES):
         integration = leads_to[route.key]
         assert integration["integrationUri"] == graph.arn("aws:lambda/function:Function", route.entry_point)
         assert integration["integrationType"] == "AWS_PROXY"
         assert integration["payloadFormatVersion"] == "1.0"
-    assert len(leads_to) == len(ROUTES)
+    assert len(leads_to) == len(with_slashes(ROUTES))
+
+
+def test_a_post_route_answers_with_a_slash_behind_it_and_keeps_its_authorization() -> None:
+    graph = declare()
+    authorizations = {route.inputs["routeKey"]: route.inputs["authorizationType"] for route in graph.all(ROUTE)}
+
+    for route in ROUTES:
+        if route.method == "POST":
+            assert authorizations[f"{route.key}/{{slash+}}"] == route.authorization.value
+
+
+def test_no_route_ends_in_a_slash_since_api_gateway_refuses_that() -> None:
+    assert not [route.key for route in with_slashes(ROUTES) if route.path.endswith("/")]
 
 
 def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
@@ -55,12 +68,14 @@ def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
 
     assert {each.inputs["routeKey"]: each.inputs["authorizationType"] for each in graph.all(ROUTE)} == {
         "POST /drafts": "AWS_IAM",
+        "POST /drafts/{slash+}": "AWS_IAM",
         "POST /slack/interactions": "NONE",
+        "POST /slack/interactions/{slash+}": "NONE",
     }
     assert graph.one(INTEGRATION).inputs["integrationUri"] == "approvals"
 
 
-@pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)
+@pytest.mark.parametrize("route", with_slashes(ROUTES), ids=lambda route: route.key)
 def test_the_api_may_invoke_a_function_by_its_route_only(route: Route) -> None:
     graph = declare()
     function = graph.one("aws:lambda/function:Function", route.entry_point).outputs["name"]
@@ -75,6 +90,10 @@ def test_the_api_may_invoke_a_function_by_its_route_only(route: Route) -> None:
     ("route", "source"),
     [
         (Route("POST", "/webhooks/jira", "webhooks", Authorization.NONE), "arn:aws:execute-api:r:a:api/*/POST/webhooks/jira"),
+        (
+            Route("POST", "/drafts/{slash+}", "approvals", Authorization.AWS_IAM),
+            "arn:aws:execute-api:r:a:api/*/POST/drafts/*",
+        ),
         (Route("ANY", "/shuttle/{proxy+}", "shuttle", Authorization.AWS_IAM), "arn:aws:execute-api:r:a:api/*/*/shuttle/*"),
     ],
 )
