@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes at most. Lambda takes 6 MB of event, so that nothing of more arrives on AWS."""
 
+IDENTIFIER_HEADER = "X-Atlassian-Webhook-Identifier"
+MAX_IDENTIFIER_CHARACTERS = 100
+
 
 @functools.cache
 def _s3() -> Any:
@@ -41,6 +44,7 @@ _dynamodb = aws.make_client("dynamodb")
 _work = WorkQueue(aws.make_client("sqs"), _environment.jira_queue_url)
 _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
+_automation_token = Secret(_secrets_manager, _environment.jira_automation_token_arn)
 _commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
 _store = JiraStore(
     _dynamodb,
@@ -71,11 +75,16 @@ def health() -> flask.Response:
 
 @app.post("/webhooks/jira")
 def jira() -> tuple[flask.Response, int]:
-    """Store what a Jira webhook tells. The answer's ``status`` is stored, duplicate, superseded, ignored or accepted."""
-    body = flask.request.get_data()
-    signatures.verify_webhook(dict(flask.request.headers), body, _jira_secret)
-    identifier = flask.request.headers.get(deliveries.IDENTIFIER_HEADER)
-    told = deliveries.normalise(body, identifier, clock.utc_now())
+    """Store what Jira or a rule of Jira Automation sends. The answer's ``status`` is stored, duplicate, superseded, ignored or
+    accepted."""
+    body, headers = flask.request.get_data(), dict(flask.request.headers)
+    told: Delivery | Ignored | NeedsFetch
+    if _environment.jira_automation_token_arn and signatures.has_token(headers):
+        signatures.verify_token(headers, _automation_token)
+        told = deliveries.normalise_automation(body, clock.utc_now())
+    else:
+        signatures.verify_webhook(headers, body, _jira_secret)
+        told = deliveries.normalise(body, clock.utc_now())
     match told:
         case Ignored(reason):
             return _answer("jira", "ignored", reason=reason)
@@ -123,7 +132,10 @@ def _record(delivery: Delivery) -> tuple[flask.Response, int]:
 
 def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, int]:
     metrics.count("WebhookDelivery", source=source, outcome=status)
-    _logger.info("webhook_delivery", source=source, status=status, **fields)
+    # Jira's id of the delivery, for a search in Jira's own log. It is not signed, so that nothing depends on it.
+    given = flask.request.headers.get(IDENTIFIER_HEADER)
+    identifier = {"identifier": given[:MAX_IDENTIFIER_CHARACTERS]} if given else {}
+    _logger.info("webhook_delivery", source=source, status=status, **fields, **identifier)
     # A sender may have put anything into its event's type.
     told = {name: scrub(value) if isinstance(value, str) else value for name, value in fields.items()}
     return flask.jsonify(status=status, **told), 202

@@ -267,7 +267,7 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     stamped = row.get("updated_at") or row.get("updated") or fields.get("updated")
     updated = read_updated({"updated": stamped})
     if updated is None:
-        raise errors.InvalidInputError("the row holds no time")
+        raise errors.InvalidInputError("the row holds no time with an offset")
     told = row.get("event_at", row.get("timestamp"))
     event_at = int(told) if isinstance(told, Decimal) and 0 <= told < 10**15 else max(0, clock.epoch_ms(updated))
     digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
@@ -308,7 +308,8 @@ def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
             "summary": row.get("summary"),
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
-            "fixVersions": versions,
+            # Not of another kind: a layout that is not read as a whole is no migration.
+            "fixVersions": payload.objects({"fix_versions": versions}, "fix_versions"),
         }
     )
 

@@ -91,6 +91,7 @@ class WebhooksEnvironment(Environment):
     history_days: int
     jira_projects: tuple[str, ...] = ()
     jira_webhook_secret_arn: str = ""
+    jira_automation_token_arn: str = ""
     commit_webhook_secret_arn: str = ""
     version: str = "unknown"
 

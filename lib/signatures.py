@@ -2,12 +2,13 @@
 
 Sources: WebSub (https://www.w3.org/TR/websub/#signature-validation) as Atlassian and Bitbucket use it, GitHub's webhook
 documentation. The method stands before ``=`` and is read first, since Atlassian's page warns that it may change. Slack
-signs a time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack).
+signs a time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack). A sender that cannot sign
+sends the secret itself as a token.
 """
 
 import hmac
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from lib import clock, errors
@@ -20,6 +21,8 @@ WEBHOOK_HEADERS = (
     "X-Atlassian-Webhook-Signature",
     "X-Atlassian-Signature",
 )
+
+TOKEN_HEADER = "X-Switchboard-Token"  # noqa: S105 - a name
 
 SLACK_SIGNATURE_HEADER = "X-Slack-Signature"
 SLACK_TIMESTAMP_HEADER = "X-Slack-Request-Timestamp"
@@ -48,10 +51,27 @@ def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> N
     method, separator, digest = signature.strip().partition("=")
     if not separator or method.lower() not in _METHODS:
         raise errors.UnauthenticatedError("the signature is not of a known method")
-    if not _any_matches(method.lower(), digest, body, secret.values()) and not (
-        secret.refresh() and _any_matches(method.lower(), digest, body, secret.values())
-    ):
+    if not _any_value(secret, _signs(method.lower(), digest, body)):
         raise errors.UnauthenticatedError("the signature does not match")
+
+
+def has_token(headers: Mapping[str, str]) -> bool:
+    """Whether a request is to be judged by its token: it has one, and no signature, which always comes first."""
+    return TOKEN_HEADER in headers and not any(name in headers for name in WEBHOOK_HEADERS)
+
+
+def verify_token(headers: Mapping[str, str], secret: Secret) -> None:
+    """Check the token of a request against any of the secret's values, refreshing a stale cache once.
+
+    ``headers`` has its names in title case, as Flask writes every header's.
+
+    Raises:
+        UnauthenticatedError: the token is missing or wrong, or no secret is set.
+        SwitchboardError: the secret can't be read.
+    """
+    given = headers.get(TOKEN_HEADER, "").strip().encode(errors="replace")
+    if not _any_value(secret, lambda value: hmac.compare_digest(value.encode(), given)):
+        raise errors.UnauthenticatedError("the token does not match")
 
 
 def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
@@ -75,15 +95,20 @@ def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: d
     if version != "v0":
         raise errors.UnauthenticatedError("the signature is not of a known version")
     signed = b"v0:" + timestamp.encode() + b":" + body
-    if not _any_matches("sha256", digest, signed, secret.values()) and not (
-        secret.refresh() and _any_matches("sha256", digest, signed, secret.values())
-    ):
+    if not _any_value(secret, _signs("sha256", digest, signed)):
         raise errors.UnauthenticatedError("the signature does not match")
 
 
-def _any_matches(method: str, digest: str, body: bytes, secrets: Iterable[str]) -> bool:
+def _any_value(secret: Secret, matches: Callable[[str], bool]) -> bool:
+    """Whether any value of the secret matches, once it was read again if the ones that are held do not."""
+    return _matches_any(secret, matches) or (secret.refresh() and _matches_any(secret, matches))
+
+
+def _matches_any(secret: Secret, matches: Callable[[str], bool]) -> bool:
+    matched = [matches(value) for value in secret.values() if value]  # all of them, whichever matches
+    return any(matched)
+
+
+def _signs(method: str, digest: str, body: bytes) -> Callable[[str], bool]:
     given = digest.strip().lower().encode(errors="replace")  # bytes: compare_digest refuses text that is not ASCII
-    matches = [
-        hmac.compare_digest(hmac.digest(secret.encode(), body, method).hex().encode(), given) for secret in secrets if secret
-    ]
-    return any(matches)
+    return lambda value: hmac.compare_digest(hmac.digest(value.encode(), body, method).hex().encode(), given)

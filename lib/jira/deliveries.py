@@ -6,6 +6,7 @@ or output. Times: docs/adr/0021 says which time a deletion and a move get, and w
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,14 +16,21 @@ from lib import clock, errors
 from lib.jira import payload
 from lib.jira.issues import IssueFields, Observation, Stamp, is_issue_key, issue_key, read_fields, read_updated
 
-IDENTIFIER_HEADER = "X-Atlassian-Webhook-Identifier"
-"""Unique per delivery, and the same on its retries."""
+TRANSITION = "transition"
+"""The event type of a webhook that is a post function of a workflow's transition: it has no ``webhookEvent``."""
+AUTOMATION = "automation"
+"""The event type of an issue that a rule of Jira Automation sends."""
 
-_MAX_IDENTIFIER_BYTES = 256
+_UNNAMED = "unnamed"
+_UNREADABLE = "unreadable"
 _MAX_EVENT_TYPE_BYTES = 100
-_CHANGES = frozenset({"jira:issue_created", "jira:issue_updated"})
 _DELETION = "jira:issue_deleted"
+_OF_ISSUES = frozenset({"jira:issue_created", "jira:issue_updated", _DELETION, TRANSITION, _UNNAMED})
+"""The events whose issue is whole."""
+_COMMENT_URL = re.compile(r"/issue/([0-9]{1,18})/comment/[0-9]+", re.ASCII)
 _JUST_AFTER = timedelta(microseconds=1)
+_LONGEST_AHEAD = timedelta(days=1)
+"""A later ``updated`` is not Jira's: stored, it would hide every state of the issue until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +44,8 @@ class Delivery:
         event_type: Jira's ``webhookEvent``, or what made us ask Jira.
         fields: the fields that count.
         deleted: it was deleted at ``stamp.version_at``.
-        moved_from: the key it had before, if the delivery tells of a move.
-        snapshot: the JSON it came in, as it came.
+        moved_from: the key it had before, if the delivery reports a move.
+        snapshot: the JSON it arrived in. It is unchanged but for bytes that are not UTF-8, which become U+FFFD.
     """
 
     issue_key: str
@@ -92,7 +100,7 @@ class NeedsFetch:
         issues: keys or ids, as Jira's ``GET /issue/{key or id}`` takes either.
         event_type: Jira's ``webhookEvent``.
         event_at: when Jira sent it, in ms since the epoch.
-        idempotency_key: of the delivery.
+        idempotency_key: of the event: the SHA-256 of its body.
     """
 
     issues: tuple[str, ...]
@@ -101,43 +109,65 @@ class NeedsFetch:
     idempotency_key: str
 
 
-def normalise(body: bytes, identifier: str | None, received_at: datetime) -> Delivery | Ignored | NeedsFetch:
-    """Read one webhook's raw ``body``.
+def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsFetch:
+    """Read the raw ``body`` of a webhook whose signature is valid.
+
+    A delivery needs a key and ``fields.updated``. Any other member that is malformed counts as absent, and an issue without
+    a usable ``updated`` is fetched (docs/adr/0028).
 
     Args:
-        body: as received, its signature checked.
-        identifier: the value of the header ``X-Atlassian-Webhook-Identifier``, if it is there.
-        received_at: stands in for the time of an event that has none (and only asks for a fetch).
+        body: as received.
+        received_at: the time of a fetch whose event has none.
 
     Raises:
-        InvalidInputError: the body is no JSON object, or breaks the shape that its event promises.
+        InvalidInputError: the body is not a JSON object, or cannot be of an issue though its event promises one.
     """
     event = payload.read_object(body)
-    idempotency_key = _idempotency_key(body, identifier)
-    event_type = payload.text(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
+    event_type = _event_type(event)
     if event_type is None:
         return Ignored("the event names no type")  # user_deleted of Server is one
     event_at = payload.epoch_ms(event, "timestamp")
-    issue = payload.mapping(event, "issue")
-    if issue is not None:
-        fields = payload.mapping(issue, "fields") or {}
-        if event_type == _DELETION:
-            return _deletion(
-                issue=issue,
-                fields=fields,
-                event_type=event_type,
-                event_at=event_at,
-                idempotency_key=idempotency_key,
-                snapshot=body.decode(),
-            )
-        updated = read_updated(fields) if event_type in _CHANGES else None
-        if updated is not None:
-            stamp = Stamp(clock.canonical(updated), _sent_at(event_at, updated), idempotency_key)
-            return _change(event=event, issue=issue, fields=fields, event_type=event_type, stamp=stamp, snapshot=body.decode())
-    named = _issues_named(event, issue)
-    if not named:
-        return Ignored(f"the event {event_type} names no issue")
-    return NeedsFetch(named, event_type, clock.epoch_ms(received_at) if event_at is None else event_at, idempotency_key)
+    source = _Source(event_type, event_at, hashlib.sha256(body).hexdigest(), payload.decoded(body))
+    issue = event.get("issue")
+    promised = event_type in _OF_ISSUES and issue is not None
+    if promised:
+        if not isinstance(issue, dict):
+            raise errors.InvalidInputError("issue is not an object")
+        if issue.get("key"):
+            issue_key(issue["key"])
+        delivery = _deletion(source, issue) if event_type == _DELETION else _change(source, issue, event)
+        if delivery is not None:
+            return delivery
+    named = _issues_named(event)
+    if named:
+        return NeedsFetch(named, event_type, clock.epoch_ms(received_at) if event_at is None else event_at, source.digest)
+    if promised:
+        raise errors.InvalidInputError("the issue has no key")
+    if event_type == _UNREADABLE:
+        raise errors.InvalidInputError("webhookEvent is not a text")
+    return Ignored(f"the event {event_type} names no issue")
+
+
+def normalise_automation(body: bytes, received_at: datetime) -> Delivery | NeedsFetch:
+    """Read what Jira Automation sends by *Send web request*, authenticated by a token.
+
+    That is one issue, or an object with one as its ``issue``. A token says less about the body than a signature, so that
+    it opens no deletion and no move (docs/adr/0029).
+
+    Raises:
+        UnauthenticatedError: it is the body of a webhook, which must be signed.
+        InvalidInputError: it is not an issue.
+    """
+    value = payload.read_object(body)
+    if "webhookEvent" in value or "transition" in value:
+        raise errors.UnauthenticatedError("a webhook must be signed: the token is for issue data of Jira Automation")
+    issue = payload.part(value, "issue") or value
+    key = issue_key(issue.get("key"))
+    source = _Source(AUTOMATION, None, hashlib.sha256(body).hexdigest(), payload.decoded(body))
+    delivery = _change(source, issue, {})
+    if delivery is not None and delivery.stamp.version_at <= clock.canonical(received_at + _LONGEST_AHEAD):
+        return delivery
+    return NeedsFetch((key,), AUTOMATION, clock.epoch_ms(received_at), source.digest)
 
 
 def from_rest(
@@ -161,11 +191,11 @@ def from_rest(
     Raises:
         InvalidInputError: the issue is not as the API promises.
     """
-    fields = payload.mapping(issue, "fields") or {}
+    fields = payload.part(issue, "fields")
     updated = read_updated(fields)
     if updated is None:
-        raise errors.InvalidInputError("the issue has no fields.updated")
-    key = issue_key(payload.text(issue, "key", max_bytes=_MAX_IDENTIFIER_BYTES))
+        raise errors.InvalidInputError("the issue has no usable fields.updated")
+    key = issue_key(issue.get("key"))
     return Delivery(
         issue_key=key,
         issue_id=payload.identifier(issue, "id"),
@@ -219,69 +249,71 @@ def restored(delivery: Delivery, tombstone: Stamp) -> Delivery:
     )
 
 
-def _idempotency_key(body: bytes, identifier: str | None) -> str:
-    if identifier:
-        return payload.checked(identifier, IDENTIFIER_HEADER, max_bytes=_MAX_IDENTIFIER_BYTES)
-    return hashlib.sha256(body).hexdigest()
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a delivery comes from. ``digest`` is of the body; ``event_at`` is None if the event has no usable time."""
+
+    event_type: str
+    event_at: int | None
+    digest: str
+    snapshot: str
+
+    def stamp(self, version_at: datetime) -> Stamp:
+        event_at = max(0, clock.epoch_ms(version_at)) if self.event_at is None else self.event_at
+        return Stamp(clock.canonical(version_at), event_at, self.digest)
 
 
-def _change(
-    *,
-    event: Mapping[str, Any],
-    issue: Mapping[str, Any],
-    fields: Mapping[str, Any],
-    event_type: str,
-    stamp: Stamp,
-    snapshot: str,
-) -> Delivery:
-    key = issue_key(payload.text(issue, "key", max_bytes=_MAX_IDENTIFIER_BYTES))
+def _event_type(event: Mapping[str, Any]) -> str | None:
+    """Jira's name of the event, or ours for one that has none; None if it is not about an issue."""
+    named = payload.words(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
+    if named:
+        return named
+    if event.get("webhookEvent"):
+        return _UNREADABLE  # it may be a deletion, so that Jira is asked
+    if "transition" in event:
+        return TRANSITION
+    return _UNNAMED if "issue" in event else None
+
+
+def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery | None:
+    """The delivery of a whole issue; None if it lacks its key or time."""
+    fields = payload.part(issue, "fields")
+    key, updated = issue.get("key"), read_updated(fields)
+    if not key or updated is None:
+        return None
     return Delivery(
         issue_key=key,
         issue_id=payload.identifier(issue, "id"),
-        stamp=stamp,
-        event_type=event_type,
+        stamp=source.stamp(updated),
+        event_type=source.event_type,
         fields=read_fields(fields),
         moved_from=_moved_from(event, key),
-        snapshot=snapshot,
+        snapshot=source.snapshot,
     )
 
 
-def _deletion(
-    *,
-    issue: Mapping[str, Any],
-    fields: Mapping[str, Any],
-    event_type: str,
-    event_at: int | None,
-    idempotency_key: str,
-    snapshot: str,
-) -> Delivery:
-    if event_at is None:
-        raise errors.InvalidInputError("the deletion has no timestamp")
-    deleted_at = clock.from_epoch_ms(event_at)
+def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
+    fields = payload.part(issue, "fields")
     updated = read_updated(fields)
+    times = [] if source.event_at is None else [clock.from_epoch_ms(source.event_at)]
     if updated is not None:
-        deleted_at = max(deleted_at, _later(updated))  # never before the edit it ends, whatever the clocks say
+        times.append(_later(updated))  # never before the edit it ends, whatever the clocks say
+    if not times:
+        raise errors.InvalidInputError("the deletion has no timestamp")
     return Delivery(
-        issue_key=issue_key(payload.text(issue, "key", max_bytes=_MAX_IDENTIFIER_BYTES)),
+        issue_key=issue_key(issue.get("key")),
         issue_id=payload.identifier(issue, "id"),
-        stamp=Stamp(clock.canonical(deleted_at), event_at, idempotency_key),
-        event_type=event_type,
+        stamp=source.stamp(max(times)),
+        event_type=source.event_type,
         fields=read_fields(fields),
         deleted=True,
-        snapshot=snapshot,
+        snapshot=source.snapshot,
     )
-
-
-def _sent_at(event_at: int | None, updated: datetime) -> int:
-    if event_at is not None:
-        return event_at
-    return max(0, clock.epoch_ms(updated))
 
 
 def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
     """The former key, told by the changelog item ``Key``. A custom field may be named Key as well."""
-    changelog = payload.mapping(event, "changelog") or {}
-    for item in payload.objects(changelog, "items"):
+    for item in payload.parts(payload.part(event, "changelog"), "items"):
         if item.get("field") == "Key" and item.get("fieldtype") != "custom":
             former = item.get("fromString")
             if isinstance(former, str) and is_issue_key(former) and former != key:
@@ -289,19 +321,27 @@ def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
     return None
 
 
-def _issues_named(event: Mapping[str, Any], issue: Mapping[str, Any] | None) -> tuple[str, ...]:
-    if issue is not None:
-        key = payload.text(issue, "key", max_bytes=_MAX_IDENTIFIER_BYTES)
-        named = issue_key(key) if key else payload.identifier(issue, "id")
-        return (named,) if named else ()
-    worklog = payload.mapping(event, "worklog") or {}
-    link = payload.mapping(event, "issueLink") or {}
+def _issues_named(event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The keys or ids that the event names: of its issue, else of its comment, worklog or link."""
+    issue = payload.part(event, "issue")
+    key = issue.get("key")
+    named = key if is_issue_key(key) else payload.identifier(issue, "id")
+    if named:
+        return (named,)
+    link = payload.part(event, "issueLink")
     ids = (
-        payload.identifier(worklog, "issueId"),
+        _issue_of_comment(payload.part(event, "comment").get("self")),
+        payload.identifier(payload.part(event, "worklog"), "issueId"),
         payload.identifier(link, "sourceIssueId"),
         payload.identifier(link, "destinationIssueId"),
     )
     return tuple(dict.fromkeys(value for value in ids if value))
+
+
+def _issue_of_comment(url: object) -> str | None:
+    """The issue's id in a comment's URL, which is all that Data Center says. The URL itself is never called."""
+    found = _COMMENT_URL.search(url) if isinstance(url, str) else None
+    return found[1] if found else None
 
 
 def _later(moment: datetime) -> datetime:

@@ -19,12 +19,15 @@ _KEY = re.compile(KEY_PATTERN, re.ASCII)
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}", re.ASCII)
 
 MAX_FIX_VERSIONS = 200
-"""An issue with more is refused: each takes a row of the fix-version index (docs/adr/0023)."""
+"""The first ones are kept: each takes a row of the fix-version index (docs/adr/0023)."""
 
 # Jira's own limits are 255 characters for each of these; 4 bytes a character at most. A sort key holds 1024 bytes, and a
 # version's name stands in one behind "FIXVERSION#".
 _MAX_NAME_BYTES = 1000
 _MAX_SUMMARY_BYTES = 4000
+
+_EARLIEST_MS = 10**11
+"""March 1973. A smaller number is a time in seconds, or not a time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,7 +58,7 @@ class IssueFields:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one delivery tells about one key: at ``stamp`` the issue was so, or was gone (``deleted``).
+    """What one delivery says about one key: at ``stamp`` the issue was so, or was gone (``deleted``).
 
     ``snapshot`` is the JSON it came from, kept with the version; empty where another row keeps it.
     """
@@ -70,14 +73,18 @@ class Observation:
     snapshot: str = ""
 
 
-def issue_key(value: str | None) -> str:
+def issue_key(value: object) -> str:
     """``value`` itself, if it has the shape of an issue key.
 
     Raises:
         InvalidInputError: it has not.
     """
-    if value is None or not _KEY.fullmatch(value):
-        raise errors.InvalidInputError(f"{value[:40]!a} is not an issue key" if value else "the issue has no key")
+    if value is None or value == "":
+        raise errors.InvalidInputError("the issue has no key")
+    if not isinstance(value, str):
+        raise errors.InvalidInputError("the issue's key is not a text")
+    if not _KEY.fullmatch(value):
+        raise errors.InvalidInputError(f"{value[:40]!a} is not an issue key")
     return value
 
 
@@ -106,39 +113,32 @@ def split_key(key: str) -> tuple[str, int]:
 def read_fields(fields: Mapping[str, Any]) -> IssueFields:
     """The fields that count, of the ``fields`` object of an issue.
 
-    A project without a field leaves it out, so that absent means empty.
-
-    Raises:
-        InvalidInputError: one of them has another type than in Jira's API, or is longer than Jira allows.
+    A field that is absent or malformed is empty, since one odd field must not lose the issue. A longer text than Jira allows
+    is cut, and of more than :data:`MAX_FIX_VERSIONS` versions the first ones are kept.
     """
-    status = payload.mapping(fields, "status") or {}
-    assignee = payload.mapping(fields, "assignee") or {}
-    versions = payload.objects(fields, "fixVersions")
-    names = [payload.text(version, "name", max_bytes=_MAX_NAME_BYTES) for version in versions]
-    fix_versions = tuple(dict.fromkeys(name for name in names if name))
-    if len(fix_versions) > MAX_FIX_VERSIONS:
-        raise errors.InvalidInputError(f"the issue has more than {MAX_FIX_VERSIONS} fix versions")
+    versions = (payload.words(version, "name", max_bytes=_MAX_NAME_BYTES) for version in payload.parts(fields, "fixVersions"))
+    assignee = payload.part(fields, "assignee")
     # Cloud has accountId; Server has name, and key where the two differ.
-    accounts = (payload.text(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
+    accounts = (payload.words(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
     return IssueFields(
-        summary=payload.text(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
-        status=payload.text(status, "name", max_bytes=_MAX_NAME_BYTES),
+        summary=payload.words(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
+        status=payload.words(payload.part(fields, "status"), "name", max_bytes=_MAX_NAME_BYTES),
         assignee=next((account for account in accounts if account), None),
-        assignee_name=payload.text(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
-        fix_versions=fix_versions,
+        assignee_name=payload.words(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
+        fix_versions=tuple(dict.fromkeys(name for name in versions if name))[:MAX_FIX_VERSIONS],
     )
 
 
 def read_updated(fields: Mapping[str, Any]) -> datetime | None:
-    """``fields.updated`` as an instant; None if it is absent, which marks the fields as incomplete.
+    """``fields.updated`` as an instant; None if it is absent or not one, which marks the fields as incomplete.
 
-    Raises:
-        InvalidInputError: it is no instant.
+    Jira writes a time with an offset; Jira Automation may write milliseconds since the epoch.
     """
-    updated = payload.text(fields, "updated", max_bytes=64)
-    if updated is None:
-        return None
+    milliseconds = payload.epoch_ms(fields, "updated", earliest=_EARLIEST_MS)
+    if milliseconds is not None:
+        return clock.from_epoch_ms(milliseconds)
+    text = fields.get("updated")
     try:
-        return clock.parse(updated)
+        return clock.parse(text.strip()) if isinstance(text, str) else None
     except ValueError:
-        raise errors.InvalidInputError("fields.updated is not a time with an offset") from None
+        return None

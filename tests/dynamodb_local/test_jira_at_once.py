@@ -82,8 +82,8 @@ def history(draw: random.Random) -> tuple[Site, list[bytes]]:
 def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[deliveries.Delivery]]:
     """Every delivery, one to three times, to some of the writers, in no order."""
     hands: list[list[deliveries.Delivery]] = [[] for _ in range(WRITERS)]
-    for number, body in enumerate(bodies):
-        delivery = deliveries.normalise(body, f"delivery-{number}", START)
+    for body in bodies:
+        delivery = deliveries.normalise(body, START)
         assert isinstance(delivery, deliveries.Delivery)
         for _ in range(draw.randint(1, 3)):
             draw.choice(hands).append(delivery)
@@ -170,7 +170,7 @@ def test_many_deliveries_of_one_moment_end_in_the_one_with_the_greatest_stamp(
     sent = []
     for number in range(32):
         site.live["OPS-1"]["status"] = f"status {number}"
-        sent.append(deliveries.normalise(site.webhook("jira:issue_updated", "OPS-1"), f"delivery-{number}", START))
+        sent.append(deliveries.normalise(site.webhook("jira:issue_updated", "OPS-1"), START))
     order = random.Random(6).sample(range(32), 32)
 
     outcomes = dict(

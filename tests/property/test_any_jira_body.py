@@ -111,7 +111,7 @@ def encode(value):
 @example(b"\xef\xbb\xbf{}")
 def test_any_body_is_a_typed_value_or_invalid(body):
     try:
-        value = normalise(body, None, RECEIVED)
+        value = normalise(body, RECEIVED)
     except errors.InvalidInputError:
         return
     assert isinstance(value, Delivery | Ignored | NeedsFetch)

@@ -53,7 +53,7 @@ class Convergence(RuleBasedStateMachine):
         self.arrived = set()
 
     def send(self, body):
-        self.sent.append((f"delivery-{len(self.sent)}", body))
+        self.sent.append(body)
         return len(self.sent) - 1
 
     # --- what happens in Jira ---
@@ -153,9 +153,8 @@ class Convergence(RuleBasedStateMachine):
         self.table.after_write = crash if took_effect else lambda: None
 
     def deliver(self, number):
-        identifier, body = self.sent[number]
         again = number in self.arrived
-        delivery = deliveries.normalise(body, identifier, START)
+        delivery = deliveries.normalise(self.sent[number], START)
         outcome = self.store.record(delivery).outcome
         self.arrived.add(number)
         head = self.reader.latest(delivery.issue_key)

@@ -22,6 +22,7 @@ PERSON = "rosa.field@planted.example"
 SECRETS = {
     "eventWebhookSecret": "planted-9c1f-events",
     "jiraWebhookSecret": "planted-9c1f-jira",
+    "jiraAutomationToken": "planted-9c1f-automation",
     "commitWebhookSecret": "planted-9c1f-commits",
     "slackSigningSecret": "planted-9c1f-slack",
     "slackBotToken": "xoxb-planted-9c1f",

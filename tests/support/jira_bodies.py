@@ -1,5 +1,6 @@
 """Bodies that Jira and Git hosts send, as small as a test can use them, and the signed requests that bring them."""
 
+import hashlib
 import json
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,11 @@ def move_event(former: str, key: str, *, minute: int = 0) -> dict[str, Any]:
     item = {"field": "Key", "fieldtype": "jira", "fromString": former, "toString": key}
     moved = issue_event(key, minute=minute)
     return {**moved, "issue_event_type_name": "issue_moved", "changelog": {"id": "1", "items": [item]}}
+
+
+def digest(body: dict[str, Any]) -> str:
+    """The idempotency key of the delivery whose body is ``body``."""
+    return hashlib.sha256(json.dumps(body).encode()).hexdigest()
 
 
 def sha(number: int) -> str:

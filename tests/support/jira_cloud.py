@@ -18,6 +18,7 @@ from tests.support.aws_wire import AwsWire
 from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_table, moto_inside
 
 JIRA_SECRET, COMMIT_SECRET, API_TOKEN = "shared with Jira", "shared with Git", "the token of the API"
+AUTOMATION_TOKEN = "shared with a rule of Jira Automation"
 EMAIL = "switchboard@example.com"
 
 Item = dict[str, dict[str, Any]]
@@ -30,6 +31,7 @@ class JiraCloud:
     queue_url: str
     jira_secret_arn: str
     commit_secret_arn: str
+    automation_token_arn: str
     api_token_arn: str
     wire: AwsWire
     _dynamodb: Any
@@ -74,6 +76,11 @@ class JiraCloud:
         )
         return {item["updated_at"]["S"]: item for item in answer["Items"]}
 
+    def replace(self, issue_key: str, **attributes: dict[str, Any]) -> None:
+        """Set attributes of each row of an issue."""
+        for row in self.rows(issue_key).values():
+            self._dynamodb.put_item(TableName=ISSUES, Item=row | attributes)
+
     def row_count(self) -> int:
         """How many rows the table has."""
         return int(self._dynamodb.scan(TableName=ISSUES, Select="COUNT")["Count"])
@@ -113,6 +120,7 @@ def jira_cloud_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[JiraCloud]:
         cloud = JiraCloud(
             queue_url=sqs.create_queue(QueueName="jira-work-5be2")["QueueUrl"],
             jira_secret_arn=create_secret("jira-webhook", JIRA_SECRET),
+            automation_token_arn=create_secret("jira-automation-token", AUTOMATION_TOKEN),
             commit_secret_arn=create_secret("commit-webhook", COMMIT_SECRET),
             api_token_arn=create_secret("jira-api-token", API_TOKEN),
             wire=AwsWire(),

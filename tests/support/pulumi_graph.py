@@ -27,7 +27,7 @@ JIRA_CONFIG = {
     "jiraEmail": "switchboard@example.com",
     "jiraProjects": "TES,OPS",
 }
-JIRA_SECRETS = {"jiraApiToken": "hush", "jiraWebhookSecret": "hush", "commitWebhookSecret": "hush"}
+JIRA_SECRETS = dict.fromkeys(("jiraApiToken", "jiraWebhookSecret", "jiraAutomationToken", "commitWebhookSecret"), "hush")
 
 # Config and secrets with which the program declares all that it can: every channel, and projects.
 EVERYTHING = (

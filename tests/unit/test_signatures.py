@@ -7,7 +7,7 @@ import pytest
 
 from lib import errors
 from lib.secrets import Secret
-from lib.signatures import verify_webhook
+from lib.signatures import has_token, verify_token, verify_webhook
 from tests.support.secrets import SecretsManager, Stopwatch
 
 # From Atlassian's page on webhooks, "Secure admin webhooks".
@@ -158,3 +158,54 @@ def test_bad_signatures_do_not_hammer_the_service() -> None:
         with pytest.raises(errors.UnauthenticatedError):
             verify_webhook(signed("forged"), BODY, secret)
     assert manager.reads <= 3
+
+
+# Tokens
+
+
+def with_token(token: str) -> dict[str, str]:
+    return {"X-Switchboard-Token": token}
+
+
+def test_every_value_of_the_secret_is_a_token_through_a_rotation() -> None:
+    secret = Secret(SecretsManager("one", "two"), "arn")
+    for token in ("one", "two", " two "):
+        verify_token(with_token(token), secret)
+
+
+def test_a_token_set_a_moment_ago_is_read_at_once() -> None:
+    manager, stopwatch = SecretsManager("one"), Stopwatch()
+    secret = Secret(manager, "arn", stopwatch)
+    verify_token(with_token("one"), secret)
+    manager.rotate("two")
+    stopwatch.seconds += 1
+    verify_token(with_token("two"), secret)
+
+
+@pytest.mark.parametrize("headers", [{}, *map(with_token, ["", " ", "one", "tw", "two2", "TWO", "é", "\ud800"])])
+def test_a_missing_wrong_or_old_token_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(errors.UnauthenticatedError):
+        verify_token(headers, Secret(SecretsManager("one", "two", "three"), "arn"))
+
+
+@pytest.mark.parametrize("arn", ["", "arn"])
+@pytest.mark.parametrize("token", ["", "token"])
+def test_without_a_secret_no_token_is_right(arn: str, token: str) -> None:
+    with pytest.raises(errors.UnauthenticatedError):
+        verify_token(with_token(token), Secret(SecretsManager(""), arn))
+
+
+def test_bad_tokens_do_not_hammer_the_service() -> None:
+    manager, stopwatch = SecretsManager("one"), Stopwatch()
+    secret = Secret(manager, "arn", stopwatch)
+    for _ in range(600):
+        stopwatch.seconds += 0.1
+        with pytest.raises(errors.UnauthenticatedError):
+            verify_token(with_token("guessed"), secret)
+    assert manager.reads <= 3
+
+
+def test_a_signature_comes_before_a_token() -> None:
+    assert has_token(with_token(""))
+    assert not has_token(with_token("t") | {"X-Hub-Signature": ""})
+    assert not has_token({})

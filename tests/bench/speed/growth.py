@@ -158,6 +158,6 @@ def _version(key: str, number: int) -> dict[str, Any]:
 
 def _delivery(number: int, issue: int) -> deliveries.Delivery:
     body = samples.webhook_body(issue=issue, updated=_at(number))
-    told = deliveries.normalise(body.encode(), f"delivery-{number}", _at(number))
+    told = deliveries.normalise(body.encode(), _at(number))
     assert isinstance(told, deliveries.Delivery)
     return told

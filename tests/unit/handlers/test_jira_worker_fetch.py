@@ -14,7 +14,7 @@ from lib.jira.tasks import Task
 from stack.local.standins.jira import Jira
 from tests.support.aws_wire import aws_error
 from tests.support.emf import metrics_in
-from tests.support.jira_bodies import SENT, comment_event, deliver
+from tests.support.jira_bodies import SENT, comment_event, deliver, digest
 from tests.support.jira_cloud import API_TOKEN, EMAIL, JiraCloud
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
@@ -67,7 +67,7 @@ def test_an_event_without_state_ends_with_the_issue_as_jira_has_it(
 
     head = jira_cloud.rows("OPS-2")["HEAD"]
     assert head["summary"] == {"S": "Issue 2 of OPS"}
-    assert (head["idempotency_key"], head["event_at"]) == ({"S": "d-1"}, {"N": str(SENT)})
+    assert (head["idempotency_key"], head["event_at"]) == ({"S": digest(comment_event("OPS-2"))}, {"N": str(SENT)})
     assert jira_cloud.rows("OPS-2")["CORRELATION"]["state"] == {"S": "without_commits"}
     assert asked(jira) == [ISSUE.format("OPS-2")]
 
