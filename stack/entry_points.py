@@ -138,7 +138,7 @@ def webhooks(parts: Parts) -> Function:
     Called by HTTP only, so that no event can get lost on it.
     """
     settings = parts.settings
-    secrets = parts.secrets("jira_webhook_secret", "commit_webhook_secret")
+    secrets = parts.secrets("jira_webhook_secret", "jira_automation_token", "commit_webhook_secret")
     values: dict[str, pulumi.Input[str]] = {
         "jira_issues_table_name": parts.jira_issues.name,
         "artifact_bucket_name": parts.artifacts.name,

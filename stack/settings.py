@@ -76,6 +76,7 @@ class Settings:
     jira_api_token: pulumi.Output[str] | None = None
     jira_projects: tuple[str, ...] = ()
     jira_webhook_secret: pulumi.Output[str] | None = None
+    jira_automation_token: pulumi.Output[str] | None = None
     commit_webhook_secret: pulumi.Output[str] | None = None
     event_webhook_secret: pulumi.Output[str] | None = None
     reconcile_max_deletes: str = ""

@@ -30,6 +30,9 @@ VARIABLES = {
     "HISTORY_DAYS": "90",
 }
 
+BY_THE_FUNCTION = {"/webhooks/jira": [{"jiraSignature": []}, {"jiraAutomationToken": []}]}
+"""The paths with two ways to authenticate, of which the function asks for one."""
+
 
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> set[tuple[str, str]]:
@@ -87,9 +90,10 @@ def test_the_documents_operations_are_those_that_the_functions_serve(served: set
 def test_every_operation_has_one_route_and_says_who_may_call_it(path: str, method: str) -> None:
     [route] = covering(path, method)
 
-    signed = [{"awsSignature": []}] if route.authorization is Authorization.AWS_IAM else None
+    by_iam = route.authorization is Authorization.AWS_IAM
+    signed = [{"awsSignature": []}] if by_iam else BY_THE_FUNCTION.get(path)
     assert OPERATIONS[path, method].get("security") == signed
-    assert ("403" in OPERATIONS[path, method]["responses"]) == (signed is not None)
+    assert ("403" in OPERATIONS[path, method]["responses"]) == by_iam
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.key)

@@ -181,6 +181,7 @@ def test_the_webhooks_function_knows_table_bucket_queue_projects_and_the_secrets
         history_days=90,
         jira_projects=("TES", "OPS"),
         jira_webhook_secret_arn=graph.arn(SECRET, "jira-webhook-secret"),
+        jira_automation_token_arn=graph.arn(SECRET, "jira-automation-token"),
         commit_webhook_secret_arn=graph.arn(SECRET, "commit-webhook-secret"),
         version=package.version(),
     )
@@ -241,7 +242,8 @@ def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
 def test_without_a_jira_site_every_function_has_what_it_needs_all_the_same() -> None:
     graph = declare()
 
-    assert WebhooksEnvironment.read(variables_of(graph, "webhooks")).jira_webhook_secret_arn == ""
+    webhooks = WebhooksEnvironment.read(variables_of(graph, "webhooks"))
+    assert (webhooks.jira_webhook_secret_arn, webhooks.jira_automation_token_arn) == ("", "")
     assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")).jira_base_url == ""
     assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")).jira_projects == ()
     assert HealthEnvironment.read(variables_of(graph, "health")).secret_arns == ()

@@ -146,6 +146,7 @@ def test_the_webhooks_role_has_exactly_these_grants() -> None:
         ("sqs:SendMessage",): [graph.arn(QUEUE, "jira-work")],
         ("secretsmanager:GetSecretValue",): [
             graph.arn(SECRET, "jira-webhook-secret"),
+            graph.arn(SECRET, "jira-automation-token"),
             graph.arn(SECRET, "commit-webhook-secret"),
         ],
     }

@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
+from tests.support import jira_bodies
 from tests.support.cloud import Cloud, until
 from tests.support.standins import put_issue
 
@@ -81,11 +83,12 @@ def test_the_answers_are_stored_duplicate_and_superseded(cloud: Cloud) -> None:
 
 def test_head_has_the_attributes_that_are_promised(cloud: Cloud) -> None:
     key = issue_key()
-    post(cloud, delivery(key, 1, assignee={"accountId": "abc"}, fixVersions=[{"name": "1.0"}, {"name": "2.0"}]), "id-1")
+    body = delivery(key, 1, assignee={"accountId": "abc"}, fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
+    post(cloud, body)
     head = cloud.jira_row(key)
     assert head is not None
     assert head["event_at"] == {"N": str(int(at(1).timestamp() * 1000))}
-    assert head["idempotency_key"] == {"S": "id-1"}
+    assert head["idempotency_key"] == {"S": jira_bodies.digest(body)}
     assert head["deleted"] == {"BOOL": False}
     assert head["project_key"] == {"S": "OPS"}
     assert head["issue_number"] == {"N": key.split("-")[1]}
@@ -256,3 +259,83 @@ def test_no_secret_and_no_address_is_in_the_logs(cloud: Cloud) -> None:
     text = "\n".join([*cloud.log_lines("webhooks"), *cloud.log_lines("jira_worker")])
     assert "@" not in text
     assert JIRA_SECRET not in text
+
+
+# Shapes that lack something
+
+
+def test_a_delivery_again_under_another_identifier_is_a_duplicate(cloud: Cloud) -> None:
+    body = delivery(issue_key(), 1)
+
+    assert [post(cloud, body, identifier).json()["status"] for identifier in ("one", "two")] == ["stored", "duplicate"]
+
+
+def test_a_transition_webhook_is_stored(cloud: Cloud) -> None:
+    key = issue_key()
+    body = delivery(key, 1) | {"transition": {"transitionName": "Done"}, "comment": ""}
+    del body["webhookEvent"]
+
+    answer = post(cloud, body).json()
+    assert (answer["status"], answer["event_type"], answer["issue_key"]) == ("stored", "transition", key)
+
+
+def test_a_data_center_comment_is_fetched_by_the_id_in_its_url(cloud: Cloud, jira: str) -> None:
+    key = put_issue(jira, "CENTER", summary="as Jira has it")
+    issue_id = requests.get(f"{jira}/rest/api/3/issue/{key}", auth=("a", "b"), timeout=10).json()["id"]
+    url = f"https://jira.example.com/rest/api/2/issue/{issue_id}/comment/7"
+
+    answer = post(cloud, {"timestamp": 1, "webhookEvent": "comment_created", "comment": {"self": url}})
+    assert answer.json()["fetching"] == [issue_id]
+    assert until(lambda: cloud.jira_row(key), 20)["summary"] == {"S": "as Jira has it"}
+
+
+def test_odd_members_lose_no_issue(cloud: Cloud) -> None:
+    key = issue_key()
+    body = delivery(key, 1, summary="half \ud83d of a pair") | {"timestamp": "soon", "changelog": [], "\ud83d": {"x": 1e300}}
+
+    assert post(cloud, body).json()["status"] == "stored"
+    head = cloud.jira_row(key)
+    assert head is not None
+    assert head["summary"] == {"S": "half \ufffd of a pair"}
+
+
+# Jira Automation
+
+TOKEN = "local-jira-automation-token"
+
+
+def automate(cloud: Cloud, body: dict[str, Any], token: str | None) -> requests.Response:
+    """Send issue data as a rule of Jira Automation does."""
+    headers = {} if token is None else {"X-Switchboard-Token": token}
+    return requests.post(f"{cloud.http_url}/webhooks/jira", json=body, headers=headers, timeout=60)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_issue_data_of_jira_automation_is_stored(cloud: Cloud, wrapped: bool) -> None:
+    key = issue_key()
+    issue = delivery(key, 1, updated=1_772_366_460_000)["issue"]
+
+    answer = automate(cloud, {"issue": issue} if wrapped else issue, TOKEN)
+    assert (answer.status_code, answer.json()["status"], answer.json()["event_type"]) == (202, "stored", "automation")
+    head = cloud.jira_row(key)
+    assert head is not None
+    assert head["version_at"] == {"S": "2026-03-01T12:01:00.000000Z"}
+    assert key in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
+
+
+@pytest.mark.parametrize("token", [None, "", "guessed", JIRA_SECRET])
+def test_issue_data_without_the_token_is_refused(cloud: Cloud, token: str | None) -> None:
+    key = issue_key()
+
+    assert automate(cloud, delivery(key, 1)["issue"], token).status_code == 401
+    assert cloud.jira_row(key) is None
+
+
+def test_the_token_deletes_nothing(cloud: Cloud) -> None:
+    key = issue_key()
+    post(cloud, delivery(key, 1))
+
+    assert automate(cloud, delivery(key, 2, event="jira:issue_deleted"), TOKEN).status_code == 401
+    head = cloud.jira_row(key)
+    assert head is not None
+    assert head["deleted"] == {"BOOL": False}

@@ -135,6 +135,7 @@ def doubled(now: str) -> dict[str, bytes]:
     date = "X-Amz-Date: 20260301T000000Z"
     delivered = b'{"timestamp": 1, "webhookEvent": "sprint_created"}'
     of_jira = f"X-Hub-Signature: sha256={sign(SECRETS['jiraWebhookSecret'], delivered)}"
+    token = f"X-Switchboard-Token: {SECRETS['jiraAutomationToken']}"
     one, two = (f"X-Atlassian-Webhook-Identifier: {name}" for name in ("one", "two"))
     return {
         "Slack's signature": post("/slack/interactions", at, of_slack, of_slack, body=click),
@@ -145,6 +146,8 @@ def doubled(now: str) -> dict[str, bytes]:
         "AWS's authorization, and another kind": post("/drafts", of_aws, "Authorization: Basic dGVzdDp0ZXN0"),
         "AWS's date": post("/drafts", of_aws, date, date),
         "AWS's date, and another": post("/drafts", of_aws, date, "X-Amz-Date: soon"),
+        "Jira Automation's token": post("/webhooks/jira", token, token, body=delivered),
+        "Jira Automation's token, and another": post("/webhooks/jira", token, "X-Switchboard-Token: guessed", body=delivered),
         "Jira's identifier": post("/webhooks/jira", of_jira, one, one, body=delivered),
         "Jira's identifier, and another": post("/webhooks/jira", of_jira, one, two, body=delivered),
     }
