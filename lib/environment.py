@@ -23,7 +23,7 @@ EVENT_PARTITIONS = "event#"
 SENTINEL_PARTITIONS = "health#"
 """In every table: what the health check writes, reads and deletes."""
 RECONCILIATION_PARTITION = "reconciliation"
-"""In JiraOperations: how far reconciliation has come."""
+"""In JiraOperations: how far reconciliation has come, and which parts of its runs are claimed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

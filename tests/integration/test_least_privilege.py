@@ -39,7 +39,7 @@ GRANTED = {
     ("jira_worker", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "Query"},
     ("jira_worker", "jira_operations_table_name", "a-session"): {"BatchGetItem", "UpdateItem"},
     ("reconciliation", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
-    ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem"},
+    ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem", "UpdateItem"},
     ("shuttle", "shuttle_table_name", "*"): {
         *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
         *("Query", "Query GSI1", "Query StatusIndex"),
