@@ -99,6 +99,13 @@ def test_the_local_stack_can_reach_no_endpoint_but_loopback() -> None:
     assert {f"{name}_" if name == "lambda" else name for name in endpoints} <= known
 
 
+def test_the_deployment_page_says_what_a_rotation_means_for_every_secret() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+    rotation = page.partition("#### Rotation")[2].partition("####")[0]
+
+    assert [key for key in secret_keys() if f"`{key}`" not in rotation] == []
+
+
 def test_the_deployment_page_tells_of_every_key_with_its_default() -> None:
     page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
 
