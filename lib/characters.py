@@ -42,6 +42,8 @@ def first_hidden(text: str) -> str | None:
 
 def reveal(text: str, *, keep: str = "") -> str:
     """``text`` with each hidden character written out as ``[U+200B]``, but for those of ``keep``."""
+    if text.isascii() and text.translate(dict.fromkeys(map(ord, keep))).isprintable():
+        return text  # most text: a click on a long draft must not wait for this
     return _replace(text, lambda character: character if character in keep else f"[{_name(character)}]")
 
 
