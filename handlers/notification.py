@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib import aws, clock, errors, startup, wsgi
+from lib import aws, clock, errors, metrics, startup, wsgi
 from lib.claims import Claims
 from lib.environment import NotificationEnvironment
 from lib.leases.enrichment import Enricher, Enrichment
 from lib.leases.events import LeaseEvent, read_event
 from lib.log import Logger, scrub
 from lib.notify.channels import make_channels
-from lib.notify.delivery import Delivery, Outcome
+from lib.notify.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
 from lib.notify.message import compose
 
 if TYPE_CHECKING:
@@ -39,11 +39,17 @@ _environment = NotificationEnvironment.read()
 _logger = Logger("notification")
 _dynamodb = aws.make_client("dynamodb")
 _enricher = Enricher(_dynamodb, _environment.lease_table_arn, _logger)
-_delivery = Delivery(
-    make_channels(_environment, _secrets_manager),
-    Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE),
-    _logger,
-)
+_channels = make_channels(_environment, _secrets_manager)
+
+
+def _delivery(claims_kept: timedelta | None) -> Delivery:
+    claims = Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE, keep=claims_kept)
+    return Delivery(_channels, claims, _logger)
+
+
+_dated = _delivery(CLAIMS_KEPT)
+# The age of an undated event will never be known, so that what was sent of it must be known for ever.
+_undated = _delivery(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,10 @@ class Notification:
     channels: dict[str, Outcome]
 
     @property
-    def is_duplicate(self) -> bool:
-        """Whether an earlier attempt had told everyone already."""
-        return bool(self.channels) and all(outcome is Outcome.DUPLICATE for outcome in self.channels.values())
+    def status(self) -> str:
+        """``duplicate`` if an earlier attempt sent it on every channel, else ``accepted``."""
+        is_duplicate = bool(self.channels) and all(outcome is Outcome.DUPLICATE for outcome in self.channels.values())
+        return "duplicate" if is_duplicate else "accepted"
 
     def as_json(self) -> dict[str, Any]:
         """What the caller is told, and the log. An address that stands for an id or a type is hashed."""
@@ -67,6 +74,19 @@ class Notification:
             "enrichment": {"status": self.enrichment.status, "reason": self.enrichment.reason},
             "channels": dict(self.channels),
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """An event that was not sent, and why."""
+
+    event: LeaseEvent
+    reason: str
+    status: str = "ignored"
+
+    def as_json(self) -> dict[str, Any]:
+        """What the caller gets, and the log."""
+        return {"event_id": scrub(self.event.id), "detail_type": scrub(self.event.detail_type), "reason": self.reason}
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
@@ -90,8 +110,8 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         raise errors.SwitchboardError(f"the event could not be handled: {type(error).__name__}") from None
 
 
-def process(obj: object, run_id: str, correlation_id: str | None = None) -> Notification:
-    """Notify of one event on every channel.
+def process(obj: object, run_id: str, correlation_id: str | None = None) -> Notification | Ignored:
+    """Notify of one event on every channel, unless it is so old that it may have been sent before (docs/adr/0018).
 
     ``run_id`` is the invocation's and ``correlation_id`` the HTTP request's; an event of EventBridge is its own.
 
@@ -100,12 +120,18 @@ def process(obj: object, run_id: str, correlation_id: str | None = None) -> Noti
         PayloadTooLargeError: it is too large.
         UnavailableError: a channel failed, or another attempt holds it and may yet fail; the others were served.
     """
-    event = read_event(obj)
+    event = read_event(obj, clock.utc_now)
     _logger.start_run(run_id, event.id, correlation_id or event.id)
+    now = clock.utc_now()
+    if is_too_old(event, now):
+        ignored = Ignored(event, f"the event is older than {OLDEST.days} days")
+        metrics.count("NotificationTooOld")
+        _logger.warning("event_too_old", **ignored.as_json(), event_time=clock.canonical(event.time))
+        return ignored
     enrichment = _enricher.enrich(event)
-    message = compose(event, enrichment, _environment.console_url, clock.utc_now())
+    message = compose(event, enrichment, _environment.console_url, now)
     # A retry by Lambda has the request id of the first try, and a claim's owner must be one try's own.
-    channels = _delivery.deliver(message, event.id, f"{run_id}/{uuid.uuid4()}")
+    channels = (_dated if event.is_dated else _undated).deliver(message, event.id, f"{run_id}/{uuid.uuid4()}")
     notification = Notification(event, enrichment, channels)
     _logger.info("lease_event", **notification.as_json())
     undone = sorted(name for name, outcome in channels.items() if outcome in {Outcome.FAILED, Outcome.HELD})

@@ -14,10 +14,10 @@ from lib.log import Logger
 from lib.secrets import Secret
 
 if TYPE_CHECKING:
-    from handlers.notification import Notification
+    from handlers.notification import Ignored, Notification
 
 
-def make_app(process: Callable[[object, str, str], "Notification"], secret: Secret, logger: Logger) -> flask.Flask:
+def make_app(process: Callable[[object, str, str], "Notification | Ignored"], secret: Secret, logger: Logger) -> flask.Flask:
     """Make the application.
 
     Args:
@@ -32,8 +32,7 @@ def make_app(process: Callable[[object, str, str], "Notification"], secret: Secr
         body = flask.request.get_data()
         # Flask writes every header's name in title case, as the signature headers are written.
         signatures.verify_webhook(dict(flask.request.headers), body, secret)
-        notification = process(http.json_body(body), http.run_id(), http.correlation_id())
-        status = "duplicate" if notification.is_duplicate else "accepted"
-        return flask.jsonify(status=status, **notification.as_json()), 202
+        answer = process(http.json_body(body), http.run_id(), http.correlation_id())
+        return flask.jsonify(status=answer.status, **answer.as_json()), 202
 
     return app

@@ -13,7 +13,7 @@ longer than the function's timeout.
 
 import enum
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -46,7 +46,7 @@ class Claims:
         client: a DynamoDB client.
         table_name: the operations table.
         lease: how long a claim holds without being completed.
-        keep: how long the row stays, for the audit and against late duplicates.
+        keep: how long the row stays, for the audit and against late duplicates; None: for ever.
         now: the clock.
     """
 
@@ -56,7 +56,7 @@ class Claims:
         table_name: str,
         *,
         lease: timedelta,
-        keep: timedelta = timedelta(days=14),
+        keep: timedelta | None,
         now: clock.Clock = clock.utc_now,
     ) -> None:
         self._client = client
@@ -74,6 +74,7 @@ class Claims:
             SwitchboardError: the table can't be reached or refuses.
         """
         now = self._now()
+        expiry, ttl = _expiry(now, self._keep)
         try:
             aws.retry_throttled_once(
                 lambda: self._client.update_item(
@@ -81,7 +82,7 @@ class Claims:
                     Key=_key(session_id, operation_key),
                     UpdateExpression=(
                         "SET #status = :pending, claim_owner = :owner, claim_expires_at = :lease_end, updated_at = :now, "
-                        "expires_at = :ttl, created_at = if_not_exists(created_at, :now) ADD attempts :one"
+                        f"created_at = if_not_exists(created_at, :now){expiry} ADD attempts :one"
                     ),
                     ConditionExpression=(
                         "attribute_not_exists(session_id) OR #status = :failed "
@@ -94,9 +95,9 @@ class Claims:
                         ":owner": {"S": owner},
                         ":lease_end": {"S": clock.canonical(now + self._lease)},
                         ":now": {"S": clock.canonical(now)},
-                        ":ttl": {"N": str(clock.epoch_s(now + self._keep))},
                         ":one": {"N": "1"},
-                    },
+                    }
+                    | ttl,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             )
@@ -149,6 +150,13 @@ class Claims:
             )
         except (ClientError, BotoCoreError) as error:
             raise aws.translate(error, f"settle the claim on {claim.operation_key}") from error
+
+
+def _expiry(now: datetime, keep: timedelta | None) -> tuple[str, dict[str, Any]]:
+    """What of an update expression sets or removes the row's expiry, and its values."""
+    if keep is None:
+        return " REMOVE expires_at", {}
+    return ", expires_at = :ttl", {":ttl": {"N": str(clock.epoch_s(now + keep))}}
 
 
 def _key(session_id: str, operation_key: str) -> dict[str, dict[str, str]]:

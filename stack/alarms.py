@@ -94,6 +94,7 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
         yield from _table_alarms(name, table)
     for channel in watched.channels:
         yield _channel_alarm(channel)
+    yield _too_old_alarm()
     yield from _enrichment_alarms()
     for project in watched.projects:
         yield from _project_alarms(project)
@@ -223,6 +224,15 @@ def _channel_alarm(channel: str) -> Alarm:
         meaning=f"Notifications could not be sent by the channel {channel}",
         runbook="lease-notifications.md#a-channel-fails",
         metric=own_metric("notification", "NotificationFailed", channel=channel),
+    )
+
+
+def _too_old_alarm() -> Alarm:
+    return Alarm(
+        name="notifications-too-old",
+        meaning="Lease events were not sent because of their age: an old archive is replayed, or a sender's clock is wrong",
+        runbook="lease-notifications.md#events-are-too-old",
+        metric=own_metric("notification", "NotificationTooOld"),
     )
 
 

@@ -99,6 +99,7 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
                 for channel in watched.channels
                 for name, word in (("NotificationSent", "sent"), ("NotificationFailed", "failed"))
             ),
+            _line(own_metric("notification", "NotificationTooOld"), "events too old"),
         ),
         _graph(
             "Lease look-ups, by outcome",

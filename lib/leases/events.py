@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -22,6 +22,8 @@ MAX_DEPTH = 64
 """How deep an event nests at most. Real ones nest 4 levels; JSON is read and written by recursion."""
 MAX_DETAIL_TYPE_CHARACTERS = 128
 """EventBridge's own limit (PutEvents, DetailType)."""
+MAX_CLOCK_SKEW = timedelta(days=1)
+"""How far the clock of a sender may be ahead of ours."""
 MAX_USER_EMAIL_BYTES = 2048
 MAX_UUID_BYTES = 1024
 """What DynamoDB takes as a HASH and a RANGE key (its developer guide, "Constraints")."""
@@ -59,7 +61,11 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseEvent:
-    """One event. ``detail`` is JSON as it came; ``time`` is when the event happened, in UTC."""
+    """One event. ``detail`` is JSON as it came; ``time`` is when the event happened, in UTC.
+
+    ``is_dated`` is False if the event does not say when it happened, or names a time that is still to come: then ``time``
+    does not tell how old it is.
+    """
 
     id: str
     detail_type: str
@@ -68,6 +74,7 @@ class LeaseEvent:
     account: str
     region: str
     detail: Mapping[str, Any]
+    is_dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +120,17 @@ def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
         raise errors.InvalidInputError(f"the event's detail-type is longer than {MAX_DETAIL_TYPE_CHARACTERS} characters")
     if not isinstance(detail, dict):
         raise errors.InvalidInputError("the event has no detail object")
+    time = _time(obj.get("time"))
+    received_at = now()
     return LeaseEvent(
         id=_id(obj.get("id"), canonical),
         detail_type=detail_type,
         source=_text(obj.get("source")),
-        time=_time(obj.get("time"), now),
+        time=time or received_at,
         account=_text(obj.get("account")),
         region=_text(obj.get("region")),
         detail=detail,
+        is_dated=time is not None and time <= received_at + MAX_CLOCK_SKEW,
     )
 
 
@@ -238,13 +248,11 @@ def _id(value: object, canonical: bytes) -> str:
     return hashlib.sha256(canonical).hexdigest()
 
 
-def _time(value: object, now: clock.Clock) -> datetime:
-    if isinstance(value, str):
-        try:
-            return clock.parse(value)
-        except ValueError:
-            pass
-    return now()
+def _time(value: object) -> datetime | None:
+    try:
+        return clock.parse(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
 
 
 def _text(value: object) -> str:

@@ -12,14 +12,27 @@ It knows neither what the message says nor when the event comes again.
 """
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from lib import errors, metrics
 from lib.claims import Claim, Claims, Verdict
 from lib.environment import EVENT_PARTITIONS
+from lib.leases.events import MAX_CLOCK_SKEW, LeaseEvent
 from lib.log import Logger
 from lib.notify.channel import Channel, NoRecipientError
 from lib.notify.message import Message
+
+CLAIMS_KEPT = timedelta(days=400)
+"""How long the claims on a dated event are kept, and with them the knowledge that it was sent (docs/adr/0018)."""
+OLDEST = CLAIMS_KEPT - MAX_CLOCK_SKEW
+"""An event of this age is not sent: it may have been sent before, under claims that have expired. Its sender's clock may have
+been ahead, so that it came in before its own time."""
+
+
+def is_too_old(event: LeaseEvent, now: datetime) -> bool:
+    """Whether nobody can know any more that the event was not sent before."""
+    return event.is_dated and now - event.time >= OLDEST
 
 
 class Outcome(StrEnum):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+from lib import clock
 from lib.jira.tasks import Task
 from tests.bench.aws_stub import SECRET
 from tests.support.http_events import http_event, signature, slack_signature
@@ -81,7 +82,7 @@ def lease_event(number: int) -> dict[str, Any]:
         "id": f"load-{number}",
         "source": "InnovationSandbox-load",
         "detail-type": "LeaseBudgetThresholdAlert",
-        "time": "2026-11-20T15:00:00Z",
+        "time": clock.canonical(clock.utc_now()),
         "detail": {"leaseId": {"userEmail": f"person-{number}@sandbox.example", "uuid": f"lease-{number}"}, "budget": 200},
     }
 

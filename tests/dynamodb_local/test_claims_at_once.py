@@ -29,7 +29,7 @@ def table(engine: Any) -> Iterator[str]:
 
 
 def claims(client: Any, table: str, now: datetime = NOW) -> Claims:
-    return Claims(client, table, lease=LEASE, now=lambda: now)
+    return Claims(client, table, lease=LEASE, keep=timedelta(days=400), now=lambda: now)
 
 
 def storm(client: Any, table: str, event: str, now: datetime = NOW) -> list[Claim]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from lib import clock
 from tests.support.cloud import ROOT, Cloud, Inbox, until
 from tests.support.standins import put_issue
 
@@ -136,7 +137,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
         "id": event_id,
         "source": "InnovationSandbox-test",
         "detail-type": "LeaseApproved",
-        "time": "2026-01-22T12:00:00Z",
+        "time": clock.canonical(clock.utc_now()),
         "detail": {"leaseId": event_id, "userEmail": "grace@sandbox.example"},
     }
     error = {"errorType": "UnavailableError", "errorMessage": "not told on sns"}

@@ -20,7 +20,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.posting import Posted, PreviewPoster
 from lib.approvals.preview import Preview
 from lib.approvals.steps import Policy
-from lib.approvals.store import ApprovalStore
+from lib.approvals.store import KEEP, ApprovalStore
 from lib.approvals.table import OperationsTable
 from lib.approvals.tracker import FoundIssue, Marker
 from lib.approvals.worker import ApprovalWorker
@@ -79,7 +79,7 @@ class World:
         table = OperationsTable(client, TABLE)
         quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
-        self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
+        self.operations = JiraOperationStore(table, lease=LEASE, keep=KEEP, now=self.now)
         self.desk = ApprovalDesk(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
         owners = (f"owner-{number}" for number in itertools.count())
         creator = IssueCreator(
@@ -95,7 +95,7 @@ class World:
         )
         poster = PreviewPoster(
             store=self.store,
-            claims=Claims(client, TABLE, lease=LEASE, now=self.now),
+            claims=Claims(client, TABLE, lease=LEASE, keep=KEEP, now=self.now),
             chat=self,
             channel="C1",
             jira_base_url=JIRA_URL,

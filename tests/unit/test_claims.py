@@ -14,6 +14,7 @@ from tests.support.moto_clients import Unreliable, throttled
 from tests.support.tables import a_table
 
 LEASE = timedelta(seconds=50)
+KEEP = timedelta(days=400)
 LOST_ANSWER = (ReadTimeoutError(endpoint_url="dynamodb"), "after")
 NO_ANSWER = ReadTimeoutError(endpoint_url="dynamodb")
 UNREACHABLE = EndpointConnectionError(endpoint_url="dynamodb")
@@ -27,8 +28,8 @@ class Table:
         self.name = name
         self.now = datetime(2026, 1, 22, 12, 0, tzinfo=UTC)
 
-    def claims(self, client: Any = None) -> Claims:
-        return Claims(client or self.client, self.name, lease=LEASE, now=lambda: self.now)
+    def claims(self, client: Any = None, keep: timedelta | None = KEEP) -> Claims:
+        return Claims(client or self.client, self.name, lease=LEASE, keep=keep, now=lambda: self.now)
 
     def row(self, operation_key: str = "sns") -> dict[str, Any]:
         key = {"session_id": {"S": "event#1"}, "operation_key": {"S": operation_key}}
@@ -63,9 +64,16 @@ def test_the_first_claim_wins(table: Table) -> None:
     assert row["claim_expires_at"] == "2026-01-22T12:00:50.000000Z"
 
 
-def test_a_claim_leaves_a_row_that_expires_after_a_fortnight(table: Table) -> None:
+def test_a_claim_leaves_a_row_that_expires(table: Table) -> None:
     table.claims().claim("event#1", "sns", "first")
-    assert int(table.row()["expires_at"]) == int((table.now + timedelta(days=14)).timestamp())
+    assert int(table.row()["expires_at"]) == int((table.now + KEEP).timestamp())
+
+
+def test_a_claim_that_is_kept_for_ever_leaves_a_row_without_an_expiry(table: Table) -> None:
+    table.claims().release(table.claims().claim("event#1", "sns", "first"), "busy")
+
+    assert table.claims(keep=None).claim("event#1", "sns", "second").verdict is Verdict.WON
+    assert "expires_at" not in table.row()
 
 
 def test_the_second_claim_is_held_while_the_first_lasts(table: Table) -> None:
@@ -232,7 +240,7 @@ def test_a_table_that_does_not_answer_is_an_error_at_once(
 
 
 def test_a_missing_table_is_our_fault(table: Table) -> None:
-    claims = Claims(table.client, "nowhere", lease=LEASE)
+    claims = Claims(table.client, "nowhere", lease=LEASE, keep=None)
     with pytest.raises(errors.ResourceMissingError):
         claims.claim("event#1", "sns", "first")
 

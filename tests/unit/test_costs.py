@@ -11,6 +11,7 @@ from lib.costs import report as cost_report
 from lib.costs.prices import PRICES, Meter
 from lib.costs.pricing import Line, Workload, monthly_costs
 from lib.errors import InvalidInputError
+from lib.notify.delivery import CLAIMS_KEPT
 from tests.support.outputs import ENTRY_POINTS
 
 TABLES = {"LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"}
@@ -92,6 +93,10 @@ def test_a_workload_file_is_read() -> None:
 def test_a_workload_file_that_makes_no_sense_is_refused(content: dict[str, object]) -> None:
     with pytest.raises(InvalidInputError):
         Workload.read(content)
+
+
+def test_claims_are_priced_for_as_long_as_they_are_kept() -> None:
+    assert Workload(events_per_day=1).claim_days == CLAIMS_KEPT.days
 
 
 def test_the_document_is_current() -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
@@ -138,7 +139,7 @@ def _post_over_http(cloud: LocalCloud, stage: Stage, inbox: "_Inbox") -> None:
             "id": "8a1f6f0c-demo-over-http",
             "source": SOURCE,
             "detail-type": EVENTS[3][0],
-            "time": "2026-11-20T15:00:00Z",
+            "time": datetime.now(UTC).isoformat(),
             "detail": EVENTS[3][1],
         }
     ).encode()

@@ -8,6 +8,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lib import clock
 from tests.bench.aws_stub import SECRET
 from tests.support.http_events import http_event, signature
 from tests.support.leases import lease_event
@@ -97,10 +98,13 @@ def whole(event: dict[str, Any], resource: str) -> dict[str, Any]:
     }
 
 
+_NOW = clock.canonical(clock.utc_now())
+
+
 def lease(number: int = 1) -> bytes:
     """The lease event of that number."""
     return json.dumps(
-        lease_event("LeaseBudgetThresholdAlert", id=f"0b6c6f0e-3a1f-4f5e-8d7d-{number:012}", detail=_alert())
+        lease_event("LeaseBudgetThresholdAlert", id=f"0b6c6f0e-3a1f-4f5e-8d7d-{number:012}", time=_NOW, detail=_alert())
     ).encode()
 
 

@@ -7,6 +7,7 @@ import pytest
 from lib import clock
 from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
+from lib.approvals.store import KEEP
 from lib.claims import Claims
 from tests.support.approvals import NOON
 
@@ -233,7 +234,7 @@ def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_ot
     desk.approved(session_id="sess-10")
     desk.advance(seconds=1)
     desk.start(operation)
-    claims = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), now=lambda: NOON)
+    claims = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
     claims.complete(claims.claim("sess-1", f"OPERATION#{operation.draft_hash}#post_preview", "w"))
 
     trail = desk.operations.get_session_operations("sess-1")
@@ -256,7 +257,7 @@ def test_a_plain_claim_reads_an_operation_that_is_done_as_done(desk) -> None:
     """lib/claims.py and this store agree on what a row means."""
     operation = desk.approved()
     desk.start(operation)
-    plain = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), now=lambda: NOON)
+    plain = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "held"
     desk.operations.mark_success(operation, "PROJ-1")
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "done"

@@ -4,17 +4,19 @@ a moto server, webhooks and the Jira worker on services inside this process.
 
 import functools
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import ModuleType
 
 import pytest
 
-from lib import aws
+from lib import aws, clock
 from tests.support.aws_environment import point_at
 from tests.support.functions import load
 from tests.support.jira_cloud import JiraCloud, jira_cloud_inside
 from tests.support.log_lines import LogLines
 from tests.support.moto_cloud import MotoCloud, fresh_cloud, moto_server
 
+NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
 WEBHOOK_SECRET = "shared with the sender"
 
 
@@ -33,7 +35,8 @@ def cloud(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> MotoCloud:
 @pytest.fixture
 def load_notification(cloud: MotoCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
     """Loads the function; keywords are environment variables that differ. Its clients are patient: nothing hangs here, and moto
-    may have to wait for its turn on a busy machine."""
+    may have to wait for its turn on a busy machine. It is half an hour after the event of ``lease_event``."""
+    monkeypatch.setattr(clock, "utc_now", lambda: NOW)
     monkeypatch.setattr(aws, "make_client", functools.partial(aws.make_client, read_timeout_seconds=30.0))
     return lambda **changes: load(monkeypatch, "notification", cloud.variables(**changes))
 

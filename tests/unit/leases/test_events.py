@@ -1,13 +1,13 @@
 """Reading an event: what counts as one, what is put in for what is missing, and what is refused in a clear sentence."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from lib import errors
-from lib.leases.events import MAX_EVENT_BYTES, read_event
+from lib import clock, errors
+from lib.leases.events import MAX_CLOCK_SKEW, MAX_EVENT_BYTES, read_event
 from tests.support.leases import ABSENT, lease_event
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
@@ -122,8 +122,26 @@ def test_an_unusable_id_is_replaced_by_one_that_a_retry_has_too(event_id: object
 
 
 @pytest.mark.parametrize("time", [ABSENT, None, "", "yesterday", "2026-03-04T17:30:00", 1772645400], ids=repr)
-def test_an_unreadable_time_is_now(time: object) -> None:
-    assert read_event(lease_event(time=time), now=lambda: NOW).time == NOW
+def test_an_unreadable_time_is_now_and_dates_nothing(time: object) -> None:
+    event = read_event(lease_event(time=time), now=lambda: NOW)
+
+    assert (event.time, event.is_dated) == (NOW, False)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "is_dated"),
+    [
+        (timedelta(days=-9999), True),
+        (timedelta(0), True),
+        (MAX_CLOCK_SKEW, True),
+        (MAX_CLOCK_SKEW + timedelta(seconds=1), False),
+    ],
+    ids=str,
+)
+def test_a_time_that_is_still_to_come_dates_nothing(ahead: timedelta, is_dated: bool) -> None:
+    event = read_event(lease_event(time=clock.canonical(NOW + ahead)), now=lambda: NOW)
+
+    assert (event.time, event.is_dated) == (NOW + ahead, is_dated)
 
 
 @pytest.mark.parametrize("name", ["source", "account", "region"])
