@@ -56,7 +56,7 @@ class Claims:
         table_name: str,
         *,
         lease: timedelta,
-        keep: timedelta | None,
+        keep: timedelta | None = timedelta(days=14),
         now: clock.Clock = clock.utc_now,
     ) -> None:
         self._client = client
