@@ -75,7 +75,7 @@ def test_a_replay_with_a_fresh_timestamp_is_refused_since_the_time_is_signed_too
     "timestamp", ["", "now", "1531420618.5", " 1531420618", "-1531420618", "1_531_420_618", "١٥", "1e9", "9" * 400]
 )
 def test_a_timestamp_that_is_no_number_of_seconds_is_refused_whatever_the_signature(timestamp) -> None:
-    with pytest.raises(errors.UnauthenticatedError, match="no number"):
+    with pytest.raises(errors.UnauthenticatedError, match="not a number"):
         verify(timestamp=timestamp, signature=sign(timestamp, BODY))
 
 
