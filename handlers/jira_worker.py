@@ -1,13 +1,13 @@
 """The Jira worker: does what webhooks, drafts and clicks leave on the work queues, a batch at a time.
 
-For each message: fetch the issues whose event told too little, through the same store path; or take a draft as far as it
-goes (handlers/approval_work.py). Then, for the whole batch: recompute the correlation of each touched issue once, and write
-one run record. What failed is told to SQS message by message, comes again, and ends in the dead-letter queue; doing a
-message twice changes nothing.
+For each message: fetch the issues whose event told too little, through the same store path; store commits that could not be
+stored when they were pushed; or take a draft as far as it goes (handlers/approval_work.py). Then, for the whole batch:
+recompute the correlation of each touched issue once, and write one run record. What failed is reported to SQS message by
+message, comes again, and ends in the dead-letter queue; doing a message twice changes nothing.
 """
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,10 @@ from lib import aws, clock, errors, metrics, startup
 from lib.approvals import messages as approvals
 from lib.batches import Record, read_batch
 from lib.environment import JiraWorkerEnvironment
+from lib.jira.commits import Commit, keep_known
 from lib.jira.correlation import IssueResult
 from lib.jira.deliveries import NeedsFetch
+from lib.jira.reading import IssueStore
 from lib.jira.recompute import CorrelationStore
 from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.snapshots import BucketSnapshots
@@ -35,6 +37,9 @@ _RESERVE_SECONDS = 60.0
 """Kept back of the invocation's time: Jira may leave two last requests unanswered (a link names two issues, and a request
 takes up to 23 s), and then come the recomputes and the record. An invocation that runs out of time fails every message."""
 
+_RECORD_SECONDS = 15.0
+"""Kept for the run record, which S3 may take 10 s to store."""
+
 _environment = JiraWorkerEnvironment.read()
 _logger = Logger("jira_worker")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
@@ -43,12 +48,14 @@ _sqs = aws.make_client("sqs")
 _secrets_manager = aws.make_client("secretsmanager")
 _api_token = Secret(_secrets_manager, _environment.jira_api_token_arn)
 _bot_token = Secret(_secrets_manager, _environment.slack_bot_token_arn)
-_correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
+_history = timedelta(days=_environment.history_days)
+_correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=_history)
+_issues = IssueStore(_dynamodb, _environment.jira_issues_table_name)
 _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 _store = JiraStore(
     _dynamodb,
     _environment.jira_issues_table_name,
-    history=timedelta(days=_environment.history_days),
+    history=_history,
     snapshots=BucketSnapshots(lambda: _s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
@@ -85,7 +92,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     messages = [_Message(record) for record in read_batch(event)]
     for message in messages:
         _attempt([message], "task_failed", lambda message=message: _do(message, _seconds_left(context)))
-    results = _recompute(messages)
+    results = _recompute(messages, _seconds_left(context))
     done = [message for message in messages if not message.failed]
     if results:
         _attempt(done, "run_record_failed", lambda: _records.write("correlation", run_id, map(correlation_entry, results)))
@@ -105,8 +112,18 @@ def _do(message: _Message, seconds_left: Callable[[], float]) -> None:
         return
     task = read_task(message.record.body)
     message.touched.update(task.touched)
+    if task.commits:
+        message.touched.update(_store_commits(task.commits))
     if task.fetch is not None:
         message.touched.update(_fetch(task.fetch, seconds_left))
+
+
+def _store_commits(pushed: Sequence[Commit]) -> tuple[str, ...]:
+    """Store the commits that the webhook could not store; returns the keys touched."""
+    links = keep_known(pushed, _environment.jira_projects, _issues.project_is_known)
+    touched = _correlations.record_commits(links.commits)
+    _logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, projects_not_checked=links.not_checked)
+    return touched
 
 
 def _approve(message: _Message, seconds_left: Callable[[], float]) -> None:
@@ -177,16 +194,27 @@ def _hasten(failures: list[_Message]) -> None:
             )
 
 
-def _recompute(messages: list[_Message]) -> list[IssueResult]:
-    """Recompute each touched issue once. One that fails fails the messages that touched it, and no other."""
-    results: list[IssueResult] = []
-    touched = dict.fromkeys(key for message in messages if not message.failed for key in sorted(message.touched))
-    for issue_key in touched:
-        touching = [message for message in messages if issue_key in message.touched]
-        recompute = functools.partial(_correlations.recompute, issue_key)
-        _attempt(touching, "recompute_failed", lambda recompute=recompute: results.append(recompute()), issue_key=issue_key)
+def _recompute(messages: list[_Message], seconds_left: Callable[[], float]) -> list[IssueResult]:
+    """Recompute each touched issue once. One that fails fails the messages that touched it, and no other.
+
+    Messages with few issues come first, so that a large one for which the time is too short fails alone.
+    """
+    results: dict[str, IssueResult] = {}
+    for message in sorted(messages, key=lambda message: len(message.touched)):
+        for issue_key in sorted(message.touched - results.keys()):
+            if message.failed:
+                break
+            touching = [other for other in messages if issue_key in other.touched]
+            recompute = functools.partial(_recompute_issue, issue_key, results, seconds_left)
+            _attempt(touching, "recompute_failed", recompute, issue_key=issue_key)
     metrics.count("CorrelationRecomputed", len(results))
-    return results
+    return list(results.values())
+
+
+def _recompute_issue(issue_key: str, results: dict[str, IssueResult], seconds_left: Callable[[], float]) -> None:
+    if seconds_left() <= _RECORD_SECONDS:
+        raise errors.UnavailableError("there is no time left in this batch to recompute")
+    results.update((result.issue_key, result) for result in _correlations.recompute(issue_key))
 
 
 def _attempt(messages: list[_Message], failure: str, act: Any, **fields: Any) -> None:

@@ -2,11 +2,13 @@
 since that is public too, and needs none of the permissions of the deep check (handlers/health.py).
 
 A delivery is acknowledged once it is stored; what may take longer (asking Jira, correlating) is one message on the work
-queue. If the queue is down, a stored delivery is acknowledged all the same, since the next one or the sweep makes the
-recompute good. An event that only the queue would keep is refused with 503 then: its sender tries again.
+queue. If the queue is down, a stored delivery is acknowledged all the same, since the next delivery or the sweep recomputes
+the issue. An event that only the queue would keep is refused with 503 then. The commits of a push that the table does not
+take go to the queue, since Git hosts do not send a push again.
 """
 
 import functools
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +26,11 @@ from lib.log import Logger, scrub
 from lib.secrets import Secret
 
 if TYPE_CHECKING:
+    from lib.jira.commits import Commit
     from lib.jira.recompute import CorrelationStore
+
+STORE_SECONDS = 5.0
+"""After this time the rest of a push goes to the queue. Senders wait 10 s, and one throttled call takes up to 3.5 s."""
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """What API Gateway takes at most. Lambda takes 6 MB of event, so that nothing of more arrives on AWS."""
@@ -97,28 +103,72 @@ def jira() -> tuple[flask.Response, int]:
 
 @app.post("/webhooks/commits")
 def pushes() -> tuple[flask.Response, int]:
-    """Link the commits of a push or a pull request to the issues that they name."""
-    from lib.jira import commits  # noqa: PLC0415 - Jira's deliveries, which are most of all, wait for none of this
+    """Link the commits of a push or a pull request to the issues that they name.
 
+    Git hosts do not send an event again, so commits that cannot be stored now go to the work queue.
+    """
+    from lib.jira import commits, git_hosts  # noqa: PLC0415 - Jira's deliveries, which are most of all, wait for none of this
+
+    has_time = _time_limit()
+    now = clock.utc_now()
     body = flask.request.get_data()
-    signatures.verify_webhook(dict(flask.request.headers), body, _commit_secret)
-    told = commits.normalise(_json_of_form(body))
-    if isinstance(told, Ignored):
-        return _answer("commits", "ignored", reason=told.reason)
-    linked = commits.keep_known(told, _project_is_known)
-    if not linked:
-        return _answer("commits", "ignored", reason="no commit names an issue of a known project")
-    touched = _commit_links().record_commits(linked)
-    queued = _queue_if_possible(Task(touched=touched))
+    signatures.verify_git(dict(flask.request.headers), body, _commit_secret, now)
+    push = git_hosts.read(_json_of_form(body), now)
+    if isinstance(push, Ignored):
+        return _answer("commits", "ignored", reason=push.reason)
+    skipped = {"unusable": push.unusable, "left_out": push.left_out}
+    named = [commit for commit in push.commits if commit.issue_keys]
+    try:
+        links = commits.keep_known(named, _environment.jira_projects, lambda project: _project_is_known(project, has_time))
+    except errors.SwitchboardError as error:
+        return _queue_commits(named, error, skipped)
+    skipped["left_out"] += links.left_out
+    skipped["projects_not_checked"] = links.not_checked
+    if not links.commits:
+        return _answer("commits", "ignored", reason="no commit names an issue of a known project", **_count(skipped))
+    stored = _commit_links().store_commits(links.commits, has_time=has_time)
+    queued = _queue_recomputes_if_possible(stored.touched)
     if not queued:
-        _leave_to_the_sweep(touched)
-    return _answer("commits", "stored", commits=len(linked), issue_keys=list(touched), correlation_queued=queued)
+        _leave_to_the_sweep(stored.touched)
+    if stored.left:
+        return _queue_commits(stored.left, stored.error, skipped)
+    return _answer(
+        "commits",
+        "stored",
+        commits=len(links.commits),
+        issue_keys=list(stored.touched),
+        correlation_queued=queued,
+        **_count(skipped),
+    )
+
+
+def _queue_commits(
+    left: "Sequence[Commit]", error: errors.SwitchboardError | None, skipped: dict[str, int]
+) -> tuple[flask.Response, int]:
+    """Leave commits to the worker. If the queue is down as well, the answer is 503."""
+    _logger.error("push_not_stored", error, commits=len(left), out_of_time=error is None)
+    _work.send_commits(left)
+    return _answer("commits", "accepted", commits_queued=len(left), **_count(skipped))
+
+
+def _count(skipped: dict[str, int]) -> dict[str, int]:
+    """What was skipped of a push, and is greater than zero: a metric for each kind, and the fields of the answer."""
+    found = {kind: number for kind, number in skipped.items() if number}
+    for kind, number in found.items():
+        metrics.count("PushSkipped", number, kind=kind)
+    return found
+
+
+def _time_limit() -> Callable[[], bool]:
+    """Whether less than :data:`STORE_SECONDS` have passed since this call."""
+    end = clock.monotonic() + STORE_SECONDS
+    return lambda: clock.monotonic() < end
 
 
 def _record(delivery: Delivery) -> tuple[flask.Response, int]:
     recorded = _store.record(delivery)
     # Of a duplicate too: it may be the retry of a delivery that was stored by a process which then crashed.
-    queued = _queue_if_possible(Task(touched=recorded.issue_keys))
+    queued = _queue_recomputes_if_possible(recorded.issue_keys)
     return _answer(
         "jira",
         recorded.outcome.value,
@@ -141,12 +191,12 @@ def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, in
     return flask.jsonify(status=status, **told), 202
 
 
-def _queue_if_possible(task: Task) -> bool:
+def _queue_recomputes_if_possible(touched: tuple[str, ...]) -> bool:
     try:
-        _work.send(task)
+        _work.send_recomputes(touched)
     except errors.SwitchboardError as error:
         metrics.count("CorrelationNotQueued")
-        _logger.error("correlation_not_queued", error, issue_keys=task.touched)
+        _logger.error("correlation_not_queued", error, issue_keys=touched)
         return False
     return True
 
@@ -159,11 +209,11 @@ def _leave_to_the_sweep(touched: tuple[str, ...]) -> None:
         _logger.error("correlation_not_forgotten", error, issue_keys=touched)
 
 
-def _project_is_known(project_key: str) -> bool:
-    if project_key in _environment.jira_projects:
-        return True
+def _project_is_known(project_key: str, has_time: Callable[[], bool]) -> bool:
     from lib.jira.reading import IssueStore  # noqa: PLC0415 - as above
 
+    if not has_time():
+        raise errors.UnavailableError("there is no time left to look up the projects")
     return IssueStore(_dynamodb, _environment.jira_issues_table_name).project_is_known(project_key)
 
 
@@ -171,7 +221,8 @@ def _project_is_known(project_key: str) -> bool:
 def _commit_links() -> "CorrelationStore":
     from lib.jira.recompute import CorrelationStore  # noqa: PLC0415 - as above
 
-    return CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
+    history = timedelta(days=_environment.history_days)
+    return CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=history)
 
 
 def _json_of_form(body: bytes) -> bytes:

@@ -125,6 +125,7 @@ class JiraWorkerEnvironment(Environment):
     artifact_bucket_name: str
     approval_queue_url: str
     history_days: int
+    jira_projects: tuple[str, ...] = ()
     jira_base_url: str = ""
     jira_email: str = ""
     jira_api_token_arn: str = ""

@@ -135,6 +135,7 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             "Webhooks, by source and outcome",
             region,
             _each("webhooks", "WebhookDelivery", "source", "outcome"),
+            _each("webhooks", "PushSkipped", "kind"),
         ),
         _graph(
             "Jira work: what the worker did, and could not do",

@@ -215,6 +215,7 @@ def jira_worker(parts: Parts) -> Function:
         "artifact_bucket_name": parts.artifacts.name,
         "approval_queue_url": parts.approval_work.url,
         "history_days": str(settings.history_days),
+        "jira_projects": ",".join(settings.jira_projects),
         "jira_base_url": settings.jira_base_url,
         "jira_email": settings.jira_email,
         "jira_dry_run": "true" if settings.jira_dry_run else "false",
@@ -230,9 +231,11 @@ def jira_worker(parts: Parts) -> Function:
         variables=JiraWorkerEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
-                actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"),
+                actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Query"),
                 resources=(parts.jira_issues.arn,),
             ),
+            # A push that the webhook could not store: which of its projects are known.
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
             Grant(
                 actions=("dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),

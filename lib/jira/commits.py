@@ -1,44 +1,48 @@
-"""Commits that name issues: GitHub's and Bitbucket's webhooks, read; and the COMMIT rows they become.
+"""Commits that name issues: which keys a text names, which of them count, and the COMMIT rows of a commit.
 
-Sources: https://docs.github.com/webhooks/webhook-events-and-payloads (push, pull_request) and
-https://support.atlassian.com/bitbucket-cloud/docs/event-payloads (repo:push, pullrequest:*). The author's address is not
-kept.
+Pure. lib/jira/git_hosts/ reads the webhooks of each Git host. The author's address is not kept.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from lib import clock, errors
 from lib.jira import payload
-from lib.jira.deliveries import Ignored
-from lib.jira.issues import KEY_PATTERN, split_key
+from lib.jira.issues import is_issue_key, issue_key, split_key
 from lib.jira.rows import COMMIT_PREFIX, Item, key
 
-# Bounded by what is no letter, digit or underscore, so that XABC-1, ABC-12 and ABC-1x don't name ABC-1, and
-# feature/ABC-1-login does.
-_NAMED = re.compile(rf"(?<![A-Za-z0-9_])({KEY_PATTERN})(?![A-Za-z0-9_])", re.ASCII)
-_SHA = re.compile(r"[0-9a-fA-F]{7,64}", re.ASCII)
-_BRANCH = "refs/heads/"
+# Any character but an ASCII letter or digit bounds a key. An underscore may also be part of a project key, so a match is the
+# longest key that the text allows, and `candidates` lists the shorter ones. The quantifiers are possessive, which keeps the
+# scan linear.
+_NAMED = re.compile(r"(?<![A-Z0-9])([A-Z][A-Z0-9_]{0,79}+-[1-9][0-9]{0,17}+)(?![A-Z0-9])", re.ASCII | re.IGNORECASE)
+_SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
+MAX_COMMITS_PER_PUSH = 2048
+"""The most that GitHub lists. Later commits of a larger push are left out."""
+MAX_NAMES_PER_COMMIT = 200
+"""The words of one commit that are checked for being issue keys."""
 MAX_ISSUES_PER_COMMIT = 50
-"""A commit that names more (a release note, a merge of everything) links to the first ones."""
-
-_MAX_BYTES = 1_000_000
-_KEPT_TITLE_CHARACTERS = 200
+"""A commit that names more issues (a release note, a merge of everything) links to the first ones."""
+MAX_LINKS_PER_PUSH = 5000
+"""A link is one commit of one issue: one row, and 200 calls of 25 rows."""
+MAX_LOOKUPS_PER_PUSH = 50
+"""Project keys per push that are looked up in the table. Further keys count as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit and the issues it names.
+    """A commit and the issues that it names.
 
     Attributes:
         sha: in lower case.
         repository: ``owner/name``.
         title: the first line of the message, or the title of the pull request.
         committed_at: canonical time.
-        issue_keys: the issues that message, branch or title name, in order, each once.
+        issue_keys: the issues that message, branch or title name, in order, each once. Before :func:`keep_known`: the longest
+            key that the text allows.
     """
 
     sha: str
@@ -48,51 +52,89 @@ class Commit:
     issue_keys: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Push:
+    """What a webhook reports.
+
+    Attributes:
+        commits: each hash once.
+        unusable: commits without a hash or a message.
+        left_out: commits and words beyond the limits of this module.
+    """
+
+    commits: tuple[Commit, ...]
+    unusable: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """The commits that name issues of known projects.
+
+    Attributes:
+        commits: with the keys of known projects only.
+        left_out: links beyond the limits of this module.
+        not_checked: project keys that were not looked up because there are too many of them.
+    """
+
+    commits: tuple[Commit, ...]
+    left_out: int = 0
+    not_checked: int = 0
+
+
 def keys_named(*texts: str | None) -> tuple[str, ...]:
-    """Whatever looks like an issue key in ``texts``, in order, each once. ``UTF-8`` does, too: see :func:`keep_known`."""
-    return tuple(dict.fromkeys(match.group(1) for text in texts if text for match in _NAMED.finditer(text)))
+    """Everything that looks like an issue key in ``texts``, in upper case, in order, each once.
 
-
-def normalise(body: bytes) -> tuple[Commit, ...] | Ignored:
-    """Read a webhook of GitHub or Bitbucket: a push, or a pull request's opening or change.
-
-    Raises:
-        InvalidInputError: the body is no JSON object, or breaks the shape of its event.
+    ``UTF-8`` does, too: see :func:`keep_known`.
     """
-    event = payload.read_object(body)
-    repository = payload.mapping(event, "repository") or {}
-    name = payload.text(repository, "full_name", max_bytes=1000) or "unknown"
-    if "push" in event:
-        return tuple(_bitbucket_push(event, name))
-    if "pullrequest" in event:
-        return tuple(_bitbucket_pull_request(event, name))
-    if "pull_request" in event:
-        return tuple(_github_pull_request(event, name))
-    if "commits" in event:
-        return tuple(_github_push(event, name))
-    return Ignored("the event has no commits")  # GitHub's ping, for one
+    return tuple(dict.fromkeys(match.group(1).upper() for text in texts if text for match in _NAMED.finditer(text)))
 
 
-def keep_known(commits: Iterable[Commit], is_known: Callable[[str], bool]) -> list[Commit]:
-    """The commits with those of their keys whose project ``is_known``, and without the commits that have none left.
+def candidates(named: str) -> tuple[str, ...]:
+    """The keys that ``named`` may mean, longest first: ``FIX_A_B-1``, ``A_B-1``, ``B-1``."""
+    parts = named.split("_")
+    return tuple(shorter for start in range(len(parts)) if is_issue_key(shorter := "_".join(parts[start:])))
 
-    ``is_known`` is asked once for each project key.
+
+def keep_known(commits: Iterable[Commit], known_projects: Container[str], look_up: Callable[[str], bool]) -> Links:
+    """Keep the keys whose project is known, and the commits that have any left.
+
+    Of the keys that a word may mean, the longest of a known project counts. ``look_up`` is called once per project key that is
+    not in ``known_projects``, for at most :data:`MAX_LOOKUPS_PER_PUSH` of them.
     """
-    known: dict[str, bool] = {}
-    kept = []
+    looked_up: dict[str, bool] = {}
+    not_checked: set[str] = set()
+
+    def is_known(project: str) -> bool:
+        if project in known_projects:
+            return True
+        if project not in looked_up:
+            if len(looked_up) >= MAX_LOOKUPS_PER_PUSH:
+                not_checked.add(project)
+                return False
+            looked_up[project] = look_up(project)
+        return looked_up[project]
+
+    kept, links, left_out = [], 0, 0
     for commit in commits:
-        for issue_key in commit.issue_keys:
-            project = split_key(issue_key)[0]
-            if project not in known:
-                known[project] = is_known(project)
-        keys = tuple(issue_key for issue_key in commit.issue_keys if known[split_key(issue_key)[0]])
-        if keys:
-            kept.append(Commit(commit.sha, commit.repository, commit.title, commit.committed_at, keys))
-    return kept
+        meant = (next((one for one in candidates(named) if is_known(split_key(one)[0])), "") for named in commit.issue_keys)
+        keys = tuple(dict.fromkeys(one for one in meant if one))
+        linked = keys[: min(MAX_ISSUES_PER_COMMIT, MAX_LINKS_PER_PUSH - links)]
+        links += len(linked)
+        left_out += len(keys) - len(linked)
+        if linked:
+            kept.append(replace(commit, issue_keys=linked))
+    return Links(tuple(kept), left_out, len(not_checked))
 
 
-def commit_items(commit: Commit) -> list[Item]:
-    """The COMMIT rows of a commit: one for each issue, the same whenever they are written."""
+def sha_of(value: object) -> str | None:
+    """``value`` in lower case if it is the hash of a commit."""
+    sha = value.lower() if isinstance(value, str) else ""
+    return sha if _SHA.fullmatch(sha) else None
+
+
+def commit_items(commit: Commit, expires_at: datetime) -> list[Item]:
+    """The COMMIT rows of a commit, one per issue. A push that comes again writes the same rows with a later expiry."""
     return [
         {
             **key(issue_key, COMMIT_PREFIX + commit.sha),
@@ -100,13 +142,14 @@ def commit_items(commit: Commit) -> list[Item]:
             "repository": {"S": commit.repository},
             "title": {"S": commit.title},
             "committed_at": {"S": commit.committed_at},
+            "expires_at": {"N": str(clock.epoch_s(expires_at))},
         }
         for issue_key in commit.issue_keys
     ]
 
 
 def read_commit(item: Mapping[str, Any]) -> Commit:
-    """The commit of a COMMIT row, as its issue knows it."""
+    """The commit of a COMMIT row, with the key of that row only."""
     return Commit(
         sha=item["sha"]["S"],
         repository=item["repository"]["S"],
@@ -116,59 +159,20 @@ def read_commit(item: Mapping[str, Any]) -> Commit:
     )
 
 
-def _github_push(event: Mapping[str, Any], repository: str) -> Iterator[Commit]:
-    ref = payload.text(event, "ref", max_bytes=_MAX_BYTES) or ""
-    branch = ref.removeprefix(_BRANCH) if ref.startswith(_BRANCH) else None
-    for commit in payload.objects(event, "commits"):
-        message = payload.text(commit, "message", max_bytes=_MAX_BYTES)
-        yield _commit(_sha(commit, "id"), _time(commit, "timestamp"), repository, message, branch)
+def from_json(value: Mapping[str, Any]) -> Commit:
+    """The commit of a queue message, which has its fields as JSON values.
 
-
-def _github_pull_request(event: Mapping[str, Any], repository: str) -> Iterator[Commit]:
-    request = payload.mapping(event, "pull_request") or {}
-    head = payload.mapping(request, "head") or {}
-    title = payload.text(request, "title", max_bytes=_MAX_BYTES)
-    branch = payload.text(head, "ref", max_bytes=_MAX_BYTES)
-    yield _commit(_sha(head, "sha"), _time(request, "updated_at"), repository, title, branch)
-
-
-def _bitbucket_push(event: Mapping[str, Any], repository: str) -> Iterator[Commit]:
-    for change in payload.objects(payload.mapping(event, "push") or {}, "changes"):
-        new = payload.mapping(change, "new") or {}  # null when a branch was deleted
-        branch = payload.text(new, "name", max_bytes=_MAX_BYTES) if new.get("type") == "branch" else None
-        for commit in payload.objects(change, "commits"):
-            message = payload.text(commit, "message", max_bytes=_MAX_BYTES)
-            yield _commit(_sha(commit, "hash"), _time(commit, "date"), repository, message, branch)
-
-
-def _bitbucket_pull_request(event: Mapping[str, Any], repository: str) -> Iterator[Commit]:
-    request = payload.mapping(event, "pullrequest") or {}
-    source = payload.mapping(request, "source") or {}
-    commit = payload.mapping(source, "commit") or {}
-    title = payload.text(request, "title", max_bytes=_MAX_BYTES)
-    branch = payload.text(payload.mapping(source, "branch") or {}, "name", max_bytes=_MAX_BYTES)
-    yield _commit(_sha(commit, "hash"), _time(request, "updated_on"), repository, title, branch)
-
-
-def _commit(sha: str, committed_at: str, repository: str, text: str | None, branch: str | None) -> Commit:
-    return Commit(
-        sha=sha,
-        repository=repository,
-        title=(text or "").partition("\n")[0][:_KEPT_TITLE_CHARACTERS],
-        committed_at=committed_at,
-        issue_keys=keys_named(text, branch)[:MAX_ISSUES_PER_COMMIT],
-    )
-
-
-def _sha(commit: Mapping[str, Any], name: str) -> str:
-    sha = payload.text(commit, name, max_bytes=64)
-    if sha is None or not _SHA.fullmatch(sha):
-        raise errors.InvalidInputError(f"the commit's {name} is not a hash")
-    return sha.lower()
-
-
-def _time(parent: Mapping[str, Any], name: str) -> str:
+    Raises:
+        InvalidInputError: it is not one.
+    """
+    sha, keys = sha_of(value.get("sha")), value.get("issue_keys")
+    texts = [payload.text(value, name, max_bytes=4000) or "" for name in ("repository", "title", "committed_at")]
+    if sha is None or not isinstance(keys, list):
+        raise errors.InvalidInputError("a commit of the message is incomplete")
     try:
-        return clock.canonical(clock.parse(payload.text(parent, name, max_bytes=64) or ""))
+        committed_at = clock.canonical(clock.parse(texts[2]))
     except ValueError:
-        raise errors.InvalidInputError(f"{name} is not a time with an offset") from None
+        raise errors.InvalidInputError("committed_at is not a time") from None
+    return Commit(
+        sha, texts[0], texts[1], committed_at, tuple(issue_key(one if isinstance(one, str) else None) for one in keys)
+    )

@@ -3,9 +3,11 @@
 Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/recompute.py.
 """
 
-from collections.abc import Collection, Container, Iterable
+import heapq
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from lib import clock
 from lib.jira.commits import Commit
@@ -66,21 +68,24 @@ class Correlation:
 def match(issues: Iterable[Issue], commits: Iterable[Commit], window: Window | None = None) -> Correlation:
     """Match issues with the commits that name them.
 
-    A deleted issue is not known. With a ``window``, a commit counts if it was made in it, and an issue without commits
-    is reported if it changed in it; an issue outside of it is still known, so that a commit which names it is matched.
+    A deleted issue is not known. A commit that names the former key of a moved issue belongs to the issue. With a
+    ``window``, a commit counts if it was made in it, and an issue without commits is reported if it changed in it; an issue
+    outside of it is still known, so that a commit which names it is matched.
     """
-    live = {issue.issue_key: issue for issue in issues if not issue.deleted}
+    stored = {issue.issue_key: issue for issue in issues}
+    live = {key: issue for key, issue in stored.items() if not issue.deleted}
     counted = {
         (commit.sha, commit.repository): commit for commit in commits if window is None or window.holds(commit.committed_at)
     }
-    pairs = {Match(key, commit.sha) for commit in counted.values() for key in commit.issue_keys if key in live}
+    now = {key: current_key(key, stored) for commit in counted.values() for key in commit.issue_keys}
+    pairs = {Match(now[key], commit.sha) for commit in counted.values() for key in commit.issue_keys if now[key] in live}
     matched = {pair.issue_key for pair in pairs}
     lonely = {
         key for key, issue in live.items() if key not in matched and (window is None or window.holds(issue.stamp.version_at))
     }
     matches = tuple(sorted(pairs, key=lambda pair: (pair.issue_key, pair.sha)))
     commits_without_issues = tuple(sorted(commit.sha for commit in counted.values() if not commit.issue_keys))
-    unknown = tuple(sorted(_unknown(counted.values(), live), key=lambda found: found.sha))
+    unknown = tuple(sorted(_unknown(counted.values(), now, live), key=lambda found: found.sha))
     return Correlation(
         matches=matches,
         issues_without_commits=tuple(sorted(lonely)),
@@ -97,27 +102,70 @@ def match(issues: Iterable[Issue], commits: Iterable[Commit], window: Window | N
     )
 
 
+def current_key(issue_key: str, stored: Mapping[str, Issue]) -> str:
+    """The key that an issue has after all of its moves; the last new one if the moves go in a circle."""
+    seen: set[str] = set()
+    while (issue := stored.get(issue_key)) and issue.moved_to and issue.deleted and issue.moved_to not in seen:
+        seen.add(issue_key)
+        issue_key = issue.moved_to
+    return issue_key
+
+
+MAX_COMMITS_IN_RESULT = 100
+"""The commits that a result lists. The COMMIT rows hold the rest."""
+
+
 @dataclass(frozen=True, slots=True)
 class IssueResult:
-    """The correlation of one issue.
+    """The correlation of one key.
 
-    ``state`` is ``matched``, ``without_commits``, or ``unknown`` for a key that commits name and no live issue has.
+    Attributes:
+        issue_key: the key.
+        state: ``matched``, ``without_commits``, ``moved`` for the former key of an issue, or ``unknown`` for a key that commits
+            name and no live issue has.
+        commits: the hashes of the newest :data:`MAX_COMMITS_IN_RESULT` commits, newest first.
+        commit_count: how many commits there are.
+        moved_to: the next key of a moved issue, which has the commits.
     """
 
     issue_key: str
     state: str
-    commits: tuple[str, ...]
+    commits: tuple[str, ...] = ()
+    commit_count: int = 0
+    moved_to: str | None = None
 
 
-def correlate_issue(issue_key: str, issue: Issue | None, commits: Collection[Commit]) -> IssueResult:
+class CommitTally:
+    """Counts commits and keeps the newest, in memory that does not grow with their number."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._newest: list[tuple[str, str]] = []
+
+    def add(self, commit: Commit) -> None:
+        """Count a commit. Each hash may be added once."""
+        self.count += 1
+        entry = (commit.committed_at, commit.sha)
+        if len(self._newest) < MAX_COMMITS_IN_RESULT:
+            heapq.heappush(self._newest, entry)
+        else:
+            heapq.heappushpop(self._newest, entry)
+
+    def newest(self) -> tuple[str, ...]:
+        """The hashes of the newest commits, newest first, those of one instant in the order of their hashes."""
+        return tuple(sha for _, sha in sorted(sorted(self._newest, key=itemgetter(1)), key=itemgetter(0), reverse=True))
+
+
+def correlate_issue(issue_key: str, issue: Issue | None, commits: CommitTally) -> IssueResult:
     """The result of one key, from its own rows: its HEAD, if there is one, and the commits that name it."""
-    found = match([issue] if issue else [], commits)
-    state = "unknown" if issue is None or issue.deleted else "matched" if found.matches else "without_commits"
-    return IssueResult(issue_key, state, tuple(sorted({commit.sha for commit in commits})))
+    if issue is not None and issue.deleted and issue.moved_to is not None:
+        return IssueResult(issue_key, "moved", moved_to=issue.moved_to)
+    state = "unknown" if issue is None or issue.deleted else "matched" if commits.count else "without_commits"
+    return IssueResult(issue_key, state, commits.newest(), commits.count)
 
 
-def _unknown(commits: Iterable[Commit], live: Container[str]) -> Iterable[Unknown]:
+def _unknown(commits: Iterable[Commit], now: Mapping[str, str], live: Container[str]) -> Iterable[Unknown]:
     for commit in commits:
-        keys = tuple(key for key in commit.issue_keys if key not in live)
+        keys = tuple(key for key in commit.issue_keys if now[key] not in live)
         if keys:
             yield Unknown(commit.sha, keys)

@@ -15,6 +15,8 @@ HEAD = "HEAD"
 COMMIT_PREFIX = "COMMIT#"
 CORRELATION = "CORRELATION"
 FIX_VERSION_PREFIX = "FIXVERSION#"
+MOVED_PREFIX = "MOVED#"
+"""Before a key that the issue moved from or to, and that has to be recomputed with this one (docs/adr/0030)."""
 
 FIRST_LETTER = "A"
 """Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""

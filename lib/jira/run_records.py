@@ -88,7 +88,10 @@ def run_record(
 
 def correlation_entry(result: IssueResult) -> dict[str, Any]:
     """An issue's entry in the record of a correlation batch."""
-    return {"issue_key": result.issue_key, "state": result.state, "commits": list(result.commits)}
+    entry: dict[str, Any] = {"issue_key": result.issue_key, "state": result.state, "commits": list(result.commits)}
+    if result.commit_count > len(result.commits):
+        entry["commit_count"] = result.commit_count
+    return entry | ({"moved_to": result.moved_to} if result.moved_to else {})
 
 
 def run_record_name(kind: str, generated_at: datetime, run_id: str, token: str) -> str:

@@ -126,6 +126,8 @@ class JiraStore:
         version = self._put_version(observation)
         if not observation.deleted:
             self._put_hints(observation)
+        if observation.moved_to is not None:
+            self._note_former_key(observation.issue_key, observation.moved_to)
         head = self._put_head(observation)
         keys = (observation.issue_key,)
         if head.won:
@@ -158,6 +160,15 @@ class JiraStore:
                 rows.stamp_values(observation.stamp),
                 "store the fix version",
             )
+
+    def _note_former_key(self, former: str, issue_key: str) -> None:
+        """Have the next recompute of ``issue_key`` fetch the commits of ``former``, whatever happens to the message."""
+        item = rows.key(issue_key, rows.MOVED_PREFIX + former)
+        aws.call(
+            f"note the former key of {issue_key}",
+            lambda: self._client.put_item(TableName=self._table_name, Item=item),
+            on_retry=self._on_throttle,
+        )
 
     def _delete_hints(self, observation: Observation, former: tuple[str, ...], current: Observation | Issue) -> None:
         """Delete the hints of ``former`` that ``current`` has no use for, unless somebody newer has put them again."""

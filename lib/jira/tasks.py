@@ -1,12 +1,13 @@
 """The work that a delivery leaves for the worker: one queue message, and what doing it comes to.
 
-A message names issues to fetch from Jira first (their event told too little) and issues whose correlation to recompute.
+A message names issues to fetch from Jira first (their event told too little), commits to store that could not be stored when
+they were pushed, and issues whose correlation to recompute.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lib import errors
 from lib.jira import payload
@@ -14,7 +15,13 @@ from lib.jira.deliveries import NeedsFetch, from_rest
 from lib.jira.issues import issue_key
 from lib.jira.store import JiraStore, Recorded
 
+if TYPE_CHECKING:
+    from lib.jira.commits import Commit
+
 _KIND = "jira"
+
+MAX_TOUCHED = 1_000
+"""A message with more keys is refused: it could take the time of the whole batch. lib/jira/work_queue.py sends fewer."""
 
 
 class Jira(Protocol):
@@ -29,10 +36,11 @@ class Jira(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One message. ``fetch`` is None if the delivery told all."""
+    """One message. ``fetch`` is None if the delivery told all. ``commits`` may name issues of projects that are not known."""
 
     touched: tuple[str, ...] = ()
     fetch: NeedsFetch | None = None
+    commits: "tuple[Commit, ...]" = ()
 
     def to_body(self) -> str:
         """The message's body."""
@@ -51,7 +59,10 @@ def read_task(body: str) -> Task:
     touched, fetch = value.get("touched", []), payload.mapping(value, "fetch")
     if not isinstance(touched, list) or not all(isinstance(key, str) for key in touched):
         raise errors.InvalidInputError("touched is not a list of keys")
-    return Task(tuple(issue_key(key) for key in touched), _read_fetch(fetch) if fetch else None)
+    if len(touched) > MAX_TOUCHED:
+        raise errors.InvalidInputError(f"the message touches more than {MAX_TOUCHED} issues")
+    keys = tuple(issue_key(key) for key in touched)
+    return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(payload.objects(value, "commits")))
 
 
 def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Recorded]:
@@ -79,6 +90,14 @@ def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Re
         )
         recorded.append(store.record(delivery))
     return recorded
+
+
+def _read_commits(values: Sequence[Mapping[str, Any]]) -> "tuple[Commit, ...]":
+    if not values:
+        return ()
+    from lib.jira.commits import from_json  # noqa: PLC0415 - few messages have commits
+
+    return tuple(map(from_json, values))
 
 
 def _read_fetch(value: Mapping[str, Any]) -> NeedsFetch:

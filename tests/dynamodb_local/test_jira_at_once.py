@@ -151,10 +151,18 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: JiraStor
         links.recompute(key)
     assert list(links.not_current(heads)) == []
     by_key = rows_of(engine, table)
-    for key in keys:
-        correlation = by_key[key, rows.CORRELATION]
-        assert correlation["state"]["S"] == ("matched" if key in site.live else "unknown")
-        assert [sha["S"] for sha in correlation["commits"]["L"]] == [f"{keys.index(key):040x}"]
+    linked: dict[str, list[str]] = {key: [] for key in keys}
+    for key, row in by_key:
+        if row.startswith(rows.COMMIT_PREFIX):
+            linked[key].append(row.removeprefix(rows.COMMIT_PREFIX))
+    assert {sha for shas in linked.values() for sha in shas} == {commit.sha for commit in commits}, "no commit is lost"
+    for head in heads:
+        correlation = by_key[head.issue_key, rows.CORRELATION]
+        shas = linked[head.issue_key]
+        live = "matched" if shas else "without_commits"
+        assert correlation["state"]["S"] == ("moved" if head.moved_to else "unknown" if head.deleted else live)
+        assert [sha["S"] for sha in correlation["commits"]["L"]] == shas
+        assert not (head.moved_to and shas), "the commits of a moved issue are under its current key"
     assert {key for key in by_key if key[1].startswith(rows.FIX_VERSION_PREFIX)} == {
         (key, rows.FIX_VERSION_PREFIX + name)
         for key, issue in site.live.items()

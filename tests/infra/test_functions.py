@@ -196,6 +196,7 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
         approval_queue_url=graph.one(QUEUE, "approval-work").outputs["url"],
         artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
         history_days=90,
+        jira_projects=("TES", "OPS"),
         jira_base_url="https://example.atlassian.net",
         jira_email="switchboard@example.com",
         jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),

@@ -158,7 +158,10 @@ def test_the_jira_workers_role_has_exactly_these_grants() -> None:
 
     assert grants_of(graph, "jira_worker") == {
         tuple(LOGGING): [graph.arn(GROUP, "jira_worker") + ":*"],
-        ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:Query"): [graph.arn(TABLE, "JiraIssues")],
+        ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Query"): [
+            graph.arn(TABLE, "JiraIssues")
+        ],
+        ("dynamodb:Query",): [graph.arn(TABLE, "JiraIssues") + "/index/ProjectIndex"],
         ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
         ("dynamodb:BatchGetItem", "dynamodb:UpdateItem"): [graph.arn(TABLE, "JiraOperations")],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [

@@ -4,10 +4,12 @@ import json
 from datetime import UTC, datetime
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 
 from lib import errors
-from lib.jira import commits
+from lib.jira import git_hosts, payload
+from lib.jira.commits import Push, commit_items
 from lib.jira.deliveries import Delivery, Ignored, NeedsFetch, normalise
 from tests.support.examples import examples
 from tests.support.fake_table import FakeTable
@@ -88,6 +90,13 @@ commit = mostly(
 pushes = st.fixed_dictionaries(
     {},
     optional={
+        "eventKey": mostly(st.just("repo:refs_changed")),
+        "object_kind": mostly(st.sampled_from(("push", "tag_push", "merge_request"))),
+        "changes": mostly(st.lists(mostly(st.fixed_dictionaries({"toHash": mostly(st.just("d" * 40)), "refId": text})))),
+        "toCommit": commit,
+        "head_commit": commit,
+        "checkout_sha": mostly(st.just("e" * 40)),
+        "object_attributes": mostly(st.fixed_dictionaries({"title": mostly(text), "last_commit": commit})),
         "ref": mostly(st.just("refs/heads/OPS-1")),
         "commits": mostly(st.lists(commit, max_size=3)),
         "repository": mostly(st.fixed_dictionaries({"full_name": mostly(text)})),
@@ -123,10 +132,12 @@ def test_any_body_is_a_typed_value_or_invalid(body):
 @given(st.binary() | anything.map(encode) | pushes.map(encode))
 def test_any_push_is_commits_or_invalid(body):
     try:
-        value = commits.normalise(body)
+        value = git_hosts.read(body, RECEIVED)
     except errors.InvalidInputError:
+        with pytest.raises(errors.InvalidInputError):  # only what is not an object is refused
+            payload.read_object(body)
         return
-    assert isinstance(value, Ignored | tuple)
-    for found in value if isinstance(value, tuple) else ():
-        for item in commits.commit_items(found):
+    assert isinstance(value, Ignored | Push)
+    for found in value.commits if isinstance(value, Push) else ():
+        for item in commit_items(found, RECEIVED):
             FakeTable().put_item(TableName="issues", Item=item)

@@ -45,10 +45,16 @@ class FakeTable:
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         ((name, requests),) = RequestItems.items()
         assert 0 < len(requests) <= 25
-        keys = [_primary_key(request["PutRequest"]["Item"]) for request in requests]
+        keys = [
+            _primary_key(request["PutRequest"]["Item"] if "PutRequest" in request else request["DeleteRequest"]["Key"])
+            for request in requests
+        ]
         assert len(set(keys)) == len(keys), "DynamoDB refuses duplicate keys"
         for request in requests:
-            self.put_item(TableName=name, Item=request["PutRequest"]["Item"])
+            if "PutRequest" in request:
+                self.put_item(TableName=name, Item=request["PutRequest"]["Item"])
+            else:
+                self.delete_item(TableName=name, Key=request["DeleteRequest"]["Key"])
         return {"UnprocessedItems": {}}
 
     def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool = False) -> dict[str, Any]:  # noqa: N803

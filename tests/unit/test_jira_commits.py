@@ -1,25 +1,30 @@
 """Commits that name issues: what is read from a push or a pull request, and which keys count."""
 
 import json
+from datetime import timedelta
 
 import pytest
 
 from lib import errors
-from lib.jira.commits import Commit, commit_items, keep_known, keys_named, normalise
-from lib.jira.deliveries import Ignored
+from lib.jira.commits import (
+    MAX_ISSUES_PER_COMMIT,
+    MAX_LINKS_PER_PUSH,
+    MAX_LOOKUPS_PER_PUSH,
+    Commit,
+    candidates,
+    commit_items,
+    keep_known,
+    keys_named,
+)
+from lib.jira.correlation import MAX_COMMITS_IN_RESULT
 from lib.jira.issues import IssueFields, Observation, Stamp
 from lib.jira.recompute import CorrelationStore
 from lib.jira.rows import head_item
-from tests.support.fake_table import FakeTable
+from lib.jira.tasks import Task, read_task
+from tests.support.fake_table import FakeTable, item_bytes
 from tests.support.jira import NOW, TABLE
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
-TIME = "2026-03-01T04:59:00-07:00"
-
-
-def github(*messages, ref="refs/heads/main"):
-    commits = [{"id": SHA[:-1] + str(n), "message": text, "timestamp": TIME} for n, text in enumerate(messages)]
-    return json.dumps({"ref": ref, "repository": {"full_name": "o/r"}, "commits": commits}).encode()
 
 
 @pytest.mark.parametrize(
@@ -28,76 +33,98 @@ def github(*messages, ref="refs/heads/main"):
         ("OPS-7 mend the disk", ("OPS-7",)),
         ("mend (OPS-7), [WEB-12]: OPS-7 again.", ("OPS-7", "WEB-12")),
         ("feature/OPS-7-login", ("OPS-7",)),
-        ("OPS-7_login", ()),
-        ("XOPS-7 and OPS-7x and OPS-07 and OPS-0", ("XOPS-7",)),
-        ("ops-7", ()),
+        ("feature/OPS-7_login and OPS-7_2", ("OPS-7",)),
+        ("OPS-7_WEB-2 _GOLD-3 1_OPS-9", ("OPS-7", "WEB-2", "GOLD-3", "OPS-9")),
+        ("bugfix_OPS-7", ("BUGFIX_OPS-7",)),
+        ("ops-7-login and Ops-8", ("OPS-7", "OPS-8")),
+        ("課題OPS-7を修正", ("OPS-7",)),
+        ("XOPS-7 and OPS-7x and OPS-07 and OPS-0 and 1OPS-7", ("XOPS-7",)),
         ("UTF-8 and SHA-256", ("UTF-8", "SHA-256")),
         ("A1_B-3", ("A1_B-3",)),
+        ("x" * 100 + "_OPS-7", ("OPS-7",)),
         ("", ()),
     ],
 )
-def test_keys_are_words(text, keys):
+def test_any_character_but_letters_and_digits_bounds_a_key(text, keys):
     assert keys_named(text) == keys
 
 
-def test_only_keys_of_known_projects_count():
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("A_B-1", ("A_B-1", "B-1")),
+        ("FIX_2_OPS-1", ("FIX_2_OPS-1", "OPS-1")),
+        ("FIX__OPS-1", ("FIX__OPS-1", "OPS-1")),
+        ("OPS-1", ("OPS-1",)),
+    ],
+)
+def test_a_name_with_underscores_may_mean_shorter_keys(named, meant):
+    assert candidates(named) == meant
+
+
+def commit(*keys, number=0):
+    return Commit(f"{number:039x}1", "o/r", "t", "2026-03-01T12:00:00.000000Z", keys)
+
+
+@pytest.mark.parametrize(
+    ("known", "linked"),
+    [({"OPS", "BUGFIX_OPS"}, [("BUGFIX_OPS-1",)]), ({"OPS"}, [("OPS-1",)]), ({"BUGFIX"}, [])],
+)
+def test_the_longest_key_of_a_known_project_counts(known, linked):
+    for configured, stored in ((known, set()), (set(), known)):
+        links = keep_known([commit("BUGFIX_OPS-1")], configured, stored.__contains__)
+        assert [each.issue_keys for each in links.commits] == linked
+
+
+def test_each_project_is_looked_up_once_and_a_configured_one_never():
     asked = []
 
-    def is_known(project):
+    def look_up(project):
         asked.append(project)
-        return project == "OPS"
+        return project == "WEB"
 
-    commits = normalise(github("OPS-7 read UTF-8", "UTF-8 again, and OPS-8", "only UTF-16"))
-    assert [commit.issue_keys for commit in keep_known(commits, is_known)] == [("OPS-7",), ("OPS-8",)]
-    assert asked == ["OPS", "UTF"]
-
-
-def test_a_github_push():
-    assert normalise(github("OPS-7 mend\n\nlong story", ref="refs/heads/OPS-9-disk")) == (
-        Commit(SHA[:-1] + "0", "o/r", "OPS-7 mend", "2026-03-01T11:59:00.000000Z", ("OPS-7", "OPS-9")),
-    )
+    commits = [commit("OPS-7", "UTF-8"), commit("UTF-16", "WEB-1"), commit("UTF-32")]
+    links = keep_known(commits, {"OPS"}, look_up)
+    assert [each.issue_keys for each in links.commits] == [("OPS-7",), ("WEB-1",)]
+    assert asked == ["UTF", "WEB"]
 
 
-def test_a_tag_is_no_branch():
-    assert normalise(github("mend", ref="refs/tags/OPS-9"))[0].issue_keys == ()
+def test_the_number_of_lookups_has_a_bound_and_the_rest_is_counted():
+    asked = []
+    names = [f"P{number}-1" for number in range(MAX_LOOKUPS_PER_PUSH + 7)]
+    links = keep_known([commit(*names, "OPS-1")], {"OPS"}, lambda project: bool(asked.append(project)))
+    assert (len(asked), links.not_checked) == (MAX_LOOKUPS_PER_PUSH, 7)
+    assert links.commits[0].issue_keys == ("OPS-1",)
 
 
-def test_a_github_pull_request_names_issues_in_title_and_branch():
-    head = {"sha": SHA, "ref": "OPS-9-disk"}
-    request = {"title": "OPS-7: mend", "updated_at": "2026-03-01T12:00:00Z", "head": head}
-    body = {"action": "opened", "pull_request": request, "repository": {"full_name": "o/r"}}
-    (commit,) = normalise(json.dumps(body).encode())
-    assert (commit.sha, commit.issue_keys) == (SHA, ("OPS-7", "OPS-9"))
+def test_the_keys_per_commit_have_a_bound_and_the_rest_is_counted():
+    links = keep_known([commit(*(f"OPS-{n}" for n in range(1, MAX_ISSUES_PER_COMMIT + 4)))], {"OPS"}, bool)
+    assert (len(links.commits[0].issue_keys), links.left_out) == (MAX_ISSUES_PER_COMMIT, 3)
 
 
-def test_a_bitbucket_push():
-    target = {"type": "branch", "name": "OPS-9-disk"}
-    commit = {"hash": SHA.upper(), "message": "OPS-7 mend", "date": "2026-03-01T12:00:00+00:00", "author": {"raw": "A <a@b.c>"}}
-    changes = [{"new": target, "commits": [commit]}, {"new": None, "old": target, "commits": []}]
-    (found,) = normalise(json.dumps({"push": {"changes": changes}, "repository": {"full_name": "w/r"}}).encode())
-    assert found == Commit(SHA, "w/r", "OPS-7 mend", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-9"))
+def test_the_links_per_push_have_a_bound_and_the_rest_is_counted():
+    keys = [f"OPS-{number}" for number in range(1, MAX_ISSUES_PER_COMMIT + 1)]
+    count = MAX_LINKS_PER_PUSH // MAX_ISSUES_PER_COMMIT
+    links = keep_known([commit(*keys, number=number) for number in range(count + 1)], {"OPS"}, bool)
+    assert (len(links.commits), links.left_out) == (count, MAX_ISSUES_PER_COMMIT)
 
 
-def test_a_bitbucket_pull_request():
-    source = {"branch": {"name": "OPS-9"}, "commit": {"hash": SHA[:12]}}
-    body = {"pullrequest": {"title": "OPS-7", "updated_on": "2026-03-01T12:00:00+00:00", "source": source}}
-    (found,) = normalise(json.dumps(body).encode())
-    assert (found.sha, found.repository, found.issue_keys) == (SHA[:12], "unknown", ("OPS-7", "OPS-9"))
+def test_a_commit_of_a_queue_message_comes_back_as_it_was():
+    sent = Task(commits=(commit("OPS-7", "A_B-1"),))
+    assert read_task(sent.to_body()) == sent
 
 
-def test_a_ping_is_ignored():
-    assert isinstance(normalise(b'{"zen": "Keep it logically awesome.", "hook_id": 1}'), Ignored)
-
-
-@pytest.mark.parametrize("commit", [{"id": "no hash"}, {"id": SHA, "timestamp": "yesterday"}, {"id": SHA}, {}])
-def test_a_commit_without_hash_or_time_is_refused(commit):
+@pytest.mark.parametrize("change", [{"sha": "no hash"}, {"issue_keys": None}, {"committed_at": "soon"}, {"issue_keys": [1]}])
+def test_a_commit_of_a_queue_message_is_checked(change):
+    body = json.loads(Task(commits=(commit("OPS-7"),)).to_body())
+    body["commits"][0].update(change)
     with pytest.raises(errors.InvalidInputError):
-        normalise(json.dumps({"commits": [commit]}).encode())
+        read_task(json.dumps(body))
 
 
 def test_one_row_for_each_issue_and_no_address_in_it():
-    commit = Commit(SHA, "o/r", "OPS-7 OPS-8", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8"))
-    assert [(item["issue_key"]["S"], item["updated_at"]["S"]) for item in commit_items(commit)] == [
+    named = Commit(SHA, "o/r", "OPS-7 OPS-8", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8"))
+    assert [(item["issue_key"]["S"], item["updated_at"]["S"]) for item in commit_items(named, NOW)] == [
         ("OPS-7", f"COMMIT#{SHA}"),
         ("OPS-8", f"COMMIT#{SHA}"),
     ]
@@ -113,13 +140,13 @@ def test_a_push_and_an_issue_meet_whichever_comes_first():
         links = CorrelationStore(table, TABLE, now=lambda: NOW)
         write = {
             "head": lambda table=table: table.put_item(TableName=TABLE, Item=head),
-            "commit": lambda links=links: links.record_commits(normalise(github("OPS-7 mend"))),
+            "commit": lambda links=links: links.record_commits([commit("OPS-7")]),
         }
         write[first]()
         write[second]()
-        assert links.recompute("OPS-7").state == "matched"
+        assert links.recompute("OPS-7")[0].state == "matched"
         stored = table.items["OPS-7", "CORRELATION"]
-        assert stored["commits"] == {"L": [{"S": SHA[:-1] + "0"}]}
+        assert stored["commits"] == {"L": [{"S": commit().sha}]}
         assert (stored["generated_at"], stored["timezone"]) == (
             {"S": "2026-03-01T05:00:00.000-07:00"},
             {"S": "America/Phoenix"},
@@ -148,7 +175,7 @@ class Throttled(FakeTable):
 
 def test_commits_left_unprocessed_are_sent_once_more_and_then_given_up():
     waits = []
-    commits = normalise(github("OPS-7 mend"))
+    commits = [commit("OPS-7")]
     once, twice = Throttled(1), Throttled(2)
     CorrelationStore(once, TABLE, sleep=waits.append).record_commits(commits)
     assert (len(once.items), waits) == (1, [0.5])
@@ -177,11 +204,11 @@ def test_a_recompute_that_was_overtaken_reads_again_and_writes_over_nothing_newe
     def overtake():
         if not overtaken:
             overtaken.append(True)
-            quick.record_commits(normalise(github("OPS-7 mend")))
+            quick.record_commits([commit("OPS-7")])
             quick.recompute("OPS-7")
 
     table.before_write = overtake  # the slow one has read that there is no commit, and is about to write so
-    assert len(slow.recompute("OPS-7").commits) == 1
+    assert slow.recompute("OPS-7")[0].commit_count == 1
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
 
@@ -210,4 +237,48 @@ def test_a_deleted_issue_is_unknown():
     head = head_item(Observation("OPS-7", "1", Stamp("2026-03-02", 1, "d"), "e", IssueFields("s"), deleted=True))
     table = FakeTable()
     table.put_item(TableName=TABLE, Item=head)
-    assert CorrelationStore(table, TABLE).recompute("OPS-7").state == "unknown"
+    assert CorrelationStore(table, TABLE).recompute("OPS-7")[0].state == "unknown"
+
+
+# --- many commits, and old ones ---
+
+
+def test_a_result_lists_the_newest_commits_and_counts_all_of_them():
+    table = FakeTable()
+    links = CorrelationStore(table, TABLE, now=lambda: NOW)
+    pushed = [Commit(f"{n:039x}1", "o/r", "t", f"2026-03-01T12:00:{n:02}.000000Z", ("OPS-7",)) for n in range(60)]
+    links.record_commits(
+        pushed + [Commit(f"{n:039x}2", "o/r", "t", "2026-03-01T11:00:00.000000Z", ("OPS-7",)) for n in range(60)]
+    )
+    result = links.recompute("OPS-7")[0]
+    assert (result.commit_count, len(result.commits)) == (120, MAX_COMMITS_IN_RESULT)
+    assert result.commits[:60] == tuple(commit.sha for commit in reversed(pushed))
+    assert table.items["OPS-7", "CORRELATION"]["commit_count"] == {"N": "120"}
+    assert item_bytes(table.items["OPS-7", "CORRELATION"]) < 10_000
+
+
+def test_a_commit_expires_with_the_history_and_a_push_that_comes_again_keeps_it():
+    table, clock = FakeTable(), [NOW]
+    links = CorrelationStore(table, TABLE, history=timedelta(days=90), now=lambda: clock[0])
+    links.record_commits([commit("OPS-7")])
+    clock[0] += timedelta(days=60)
+    links.record_commits([commit("OPS-7")])
+    clock[0] += timedelta(days=60)
+    assert links.recompute("OPS-7")[0].commit_count == 1
+    clock[0] += timedelta(days=30)
+    assert links.recompute("OPS-7")[0].commit_count == 0
+
+
+def test_a_commit_row_of_before_expiries_counts():
+    table = FakeTable()
+    (item,) = commit_items(commit("OPS-7"), NOW)
+    del item["expires_at"]
+    table.put_item(TableName=TABLE, Item=item)
+    assert CorrelationStore(table, TABLE, now=lambda: NOW).recompute("OPS-7")[0].commit_count == 1
+
+
+def test_commits_that_there_is_no_time_to_store_are_left():
+    table, time_left = FakeTable(), iter([True, False])
+    pushed = [commit("OPS-7", "OPS-8", number=number) for number in range(20)]
+    stored = CorrelationStore(table, TABLE, now=lambda: NOW).store_commits(pushed, has_time=lambda: next(time_left))
+    assert (len(table.items), stored.left, stored.error) == (25, tuple(pushed[12:]), None)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from lib.jira.commits import Commit
-from lib.jira.correlation import Match, Unknown, Window, correlate_issue, match
+from lib.jira.correlation import CommitTally, Match, Unknown, Window, correlate_issue, match
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.rows import Issue
 from lib.jira.run_records import RunRecords, correlation_entry, run_record
@@ -81,7 +81,36 @@ def test_nothing_matches_nothing():
     ],
 )
 def test_the_state_of_one_issue(known, commits, state):
-    assert correlate_issue("OPS-1", known, commits).state == state
+    assert correlate_issue("OPS-1", known, tally(*commits)).state == state
+
+
+def tally(*commits):
+    counted = CommitTally()
+    for each in commits:
+        counted.add(each)
+    return counted
+
+
+def moved(key, to):
+    return Issue(key, "1", Stamp(day(2), 1, "d"), IssueFields("s"), deleted=True, moved_to=to)
+
+
+def test_a_commit_that_names_a_former_key_belongs_to_the_issue():
+    issues = [moved("OPS-1", "DEV-1"), moved("DEV-1", "GOLD-1"), issue("GOLD-1"), moved("WEB-1", "GONE-1")]
+    found = match(issues, [commit("a", "OPS-1"), commit("b", "DEV-1", "GOLD-1"), commit("c", "WEB-1")])
+    assert found.matches == (Match("GOLD-1", "a"), Match("GOLD-1", "b"))
+    assert found.issues_without_commits == ()
+    assert found.commits_naming_unknown_issues == (Unknown("c", ("WEB-1",)),)
+
+
+def test_moves_in_a_circle_end():
+    found = match([moved("OPS-1", "DEV-1"), moved("DEV-1", "OPS-1")], [commit("a", "OPS-1")])
+    assert found.commits_naming_unknown_issues == (Unknown("a", ("OPS-1",)),)
+
+
+def test_a_former_key_says_where_its_issue_is_and_has_no_commits():
+    result = correlate_issue("OPS-1", moved("OPS-1", "DEV-1"), tally(commit("a", "OPS-1")))
+    assert (result.state, result.moved_to, result.commits) == ("moved", "DEV-1", ())
 
 
 class Bucket:
@@ -95,7 +124,7 @@ class Bucket:
 
 def test_a_run_record_is_in_phoenix_time_and_has_all_fields():
     bucket = Bucket()
-    entry = correlation_entry(correlate_issue("OPS-1", issue("OPS-1"), [commit("a" * 40, "OPS-1")]))
+    entry = correlation_entry(correlate_issue("OPS-1", issue("OPS-1"), tally(commit("a" * 40, "OPS-1"))))
     name = RunRecords(bucket, "artifacts", git_sha="abc1234", now=lambda: NOW).write("correlation", "run-1", [entry])
     assert name.startswith("runs/correlation/2026-03-01/")
     assert bucket.objects[name] == {

@@ -1,7 +1,9 @@
 """The Jira worker on a batch: each touched issue recomputed once, one record, and exactly the failed messages named."""
 
+import dataclasses
 import json
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib import resources
 from types import ModuleType
@@ -11,11 +13,12 @@ import pytest
 
 from lib import aws
 from lib.jira.commits import Commit
+from lib.jira.correlation import IssueResult
 from lib.jira.recompute import CorrelationStore
-from lib.jira.tasks import Task
+from lib.jira.tasks import MAX_TOUCHED, Task
 from tests.support.aws_wire import aws_error
 from tests.support.emf import metrics_in, names_in
-from tests.support.jira_bodies import deliver, github_push, issue_event, push, sha
+from tests.support.jira_bodies import deliver, github_push, issue_event, move_event, push, sha
 from tests.support.jira_cloud import JiraCloud
 from tests.support.lambda_context import LambdaContext
 from tests.support.log_lines import LogLines
@@ -158,7 +161,99 @@ def test_a_record_that_could_not_be_written_fails_every_message_and_the_next_att
     assert len(jira_cloud.objects(RECORDS)) == 1
 
 
+# Commits that the webhook could not store
+
+
+def commit(number: int, *keys: str) -> Commit:
+    return Commit(sha(number), "acme/site", "fix", "2026-03-01T12:00:00.000000Z", keys)
+
+
+def test_queued_commits_of_known_projects_are_stored_and_correlated(
+    load_jira_worker: Callable[..., ModuleType], webhooks: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event("GOLD-1"))
+    jira_worker = load_jira_worker(JIRA_PROJECTS="OPS")
+    queued = Task(commits=(commit(1, "FIX_OPS-7", "GOLD-1"), commit(2, "UTF-8")))
+
+    assert work(jira_worker, queued) == []
+
+    assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
+    assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "GOLD-1")) == ("unknown", "matched")
+    assert jira_cloud.rows("UTF-8") == {}
+
+
+@pytest.mark.parametrize("call", [QUERY, "dynamodb.BatchWriteItem"])
+def test_queued_commits_that_cannot_be_stored_come_again(jira_worker: ModuleType, jira_cloud: JiraCloud, call: str) -> None:
+    jira_cloud.wire.fail(call, aws_error("ProvisionedThroughputExceededException"))
+    store = Task(commits=(commit(1, "OPS-7"),))
+    jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
+    assert work(jira_worker, store) == ["m-1"]
+
+    jira_cloud.wire.mend()
+    jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",))
+    assert work(jira_worker, store) == []
+    assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
+
+
+def test_a_push_that_met_a_table_that_was_down_is_linked_in_the_end(
+    webhooks: ModuleType, load_jira_worker: Callable[..., ModuleType], jira_cloud: JiraCloud
+) -> None:
+    jira_cloud.wire.fail("dynamodb.BatchWriteItem", aws_error("InternalServerError", 500))
+    push(webhooks, github_push("OPS-7 fix"))
+    jira_cloud.wire.mend()
+    deliver(webhooks, issue_event("OPS-7"))
+
+    assert work(load_jira_worker(JIRA_PROJECTS="OPS"), *jira_cloud.tasks()) == []
+    assert state(jira_cloud, "OPS-7") == "matched"
+
+
+# Moves
+
+
+def test_a_move_brings_the_commits_along_and_later_ones_too(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event("OPS-7"), "d-1")
+    push(webhooks, github_push("OPS-7 before"))
+    deliver(webhooks, move_event("OPS-7", "OPS-70", minute=1), "d-2")
+    assert work(jira_worker, *jira_cloud.tasks()) == []
+    push(webhooks, github_push("no issue", "OPS-7 after"))
+    assert work(jira_worker, *jira_cloud.tasks()) == []
+
+    assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "OPS-70")) == ("moved", "matched")
+    assert jira_cloud.rows("OPS-7")["CORRELATION"]["moved_to"] == {"S": "OPS-70"}
+    assert jira_cloud.rows("OPS-70")["CORRELATION"]["commits"] == {"L": [{"S": sha(0)}, {"S": sha(1)}]}
+    records = [issue for record in jira_cloud.objects(RECORDS).values() for issue in record["issues"]]
+    assert {"issue_key": "OPS-7", "state": "moved", "commits": [], "moved_to": "OPS-70"} in records
+
+
 # Failures
+
+
+def test_a_message_with_too_many_issues_fails_alone(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+    large = Task(tuple(f"OPS-{number}" for number in range(1, MAX_TOUCHED + 2)))
+
+    assert work(jira_worker, Task(("WEB-1",)), large, Task(("WEB-2",))) == ["m-2"]
+    assert (state(jira_cloud, "WEB-1"), state(jira_cloud, "WEB-2")) == ("unknown", "unknown")
+
+
+def test_a_large_message_for_which_the_time_is_too_short_fails_alone(
+    jira_worker: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def recompute(issue_key: str) -> tuple[IssueResult, ...]:
+        done.append(issue_key)
+        return (IssueResult(issue_key, "unknown"),)
+
+    class Context(LambdaContext):
+        def get_remaining_time_in_millis(self) -> int:
+            return 100_000 - 20_000 * len(done)
+
+    monkeypatch.setattr(jira_worker._correlations, "recompute", recompute)
+    large = Task(tuple(f"OPS-{number}" for number in range(1, 20)))
+
+    assert work(jira_worker, large, Task(("WEB-1",)), Task(("WEB-2",)), context=Context()) == ["m-1"]
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_an_issue_that_moved_meanwhile_ends_under_both_keys_and_both_are_recompu
     assert work(worker, fetch("OPS-1")) == []
 
     assert jira_cloud.rows("OPS-1")["HEAD"]["moved_to"] == {"S": moved.key}
-    assert jira_cloud.rows("OPS-1")["CORRELATION"]["state"] == {"S": "unknown"}
+    assert jira_cloud.rows("OPS-1")["CORRELATION"]["state"] == {"S": "moved"}
     assert jira_cloud.rows(moved.key)["CORRELATION"]["state"] == {"S": "without_commits"}
 
 

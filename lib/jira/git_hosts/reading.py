@@ -1,0 +1,125 @@
+"""Reads what Git hosts send without refusing anything: a value of another type than documented counts as absent.
+
+Git hosts do not send an event again after a 4xx, so one odd commit must not cost the others. Pure.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from lib import clock
+from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, Push, keys_named, sha_of
+
+_KEPT_TITLE_CHARACTERS = 200
+_KEPT_NAME_CHARACTERS = 300
+_FIRST_MILLISECONDS = 100_000_000_000
+"""A number from here on is in milliseconds, a smaller one in seconds: 5138 AD in seconds, 1973 in milliseconds."""
+
+
+def obj(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """The object at the path ``names``; empty if there is none."""
+    for name in names:
+        value = parent.get(name)
+        if not isinstance(value, dict):
+            return {}
+        parent = value
+    return parent
+
+
+def items(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+    """The elements of the list ``parent[name]``. One that is not an object comes out as an empty object."""
+    value = parent.get(name)
+    for element in value if isinstance(value, list) else ():
+        yield element if isinstance(element, dict) else {}
+
+
+def text(parent: Mapping[str, Any], name: str) -> str | None:
+    """The text ``parent[name]``, with each half of a surrogate pair replaced; None if it is not a text."""
+    value = parent.get(name)
+    if not isinstance(value, str):
+        return None
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def branch_of(ref: str | None) -> str | None:
+    """The branch of a full ref; None for a tag."""
+    return ref.removeprefix("refs/heads/") if ref and ref.startswith("refs/heads/") else None
+
+
+class Reading:
+    """Collects the commits of one event.
+
+    Args:
+        repository: ``owner/name``; None if the event does not say.
+        received_at: the time of a commit for which nothing else gives a time.
+    """
+
+    def __init__(self, repository: str | None, received_at: datetime) -> None:
+        self._repository = (repository or "unknown")[:_KEPT_NAME_CHARACTERS]
+        self._received_at = received_at
+        self._commits: dict[str, Commit] = {}
+        self._unusable = 0
+        self._left_out = 0
+
+    def add(self, sha: object, message: str | None, *times: object, branch: str | None = None) -> None:
+        """Add a commit that the event lists. Without a hash or a message it is counted as unusable.
+
+        Args:
+            sha: the hash.
+            message: the commit's message, or the title of the pull request.
+            times: in order of preference; the first that can be read is the commit's time.
+            branch: names issues as the message does.
+        """
+        read = sha_of(sha)
+        if read is None or message is None:
+            self._unusable += 1
+            return
+        named = keys_named(message, branch)
+        self._left_out += max(0, len(named) - MAX_NAMES_PER_COMMIT)
+        self._put(
+            Commit(
+                sha=read,
+                repository=self._repository,
+                title=message.partition("\n")[0].rstrip("\r")[:_KEPT_TITLE_CHARACTERS],
+                committed_at=self._time(times),
+                issue_keys=named[:MAX_NAMES_PER_COMMIT],
+            )
+        )
+
+    def add_tip(self, sha: object, message: str | None, *times: object, branch: str | None = None) -> None:
+        """Add the commit that a branch or tag points to, which the event may list as well. Without a message it has the
+        branch's name for a title. Without a hash, or with one of zeros, there is none."""
+        message = branch if message is None else message
+        if (sha_of(sha) or "0").strip("0") and message is not None:
+            self.add(sha, message, *times, branch=branch)
+
+    def push(self) -> Push:
+        """What was read."""
+        return Push(tuple(self._commits.values()), self._unusable, self._left_out)
+
+    def _put(self, commit: Commit) -> None:
+        """Keep what came first of a commit that comes twice, with the keys of both."""
+        first = self._commits.get(commit.sha)
+        if first is None and len(self._commits) >= MAX_COMMITS_PER_PUSH:
+            self._left_out += 1
+            return
+        if first is not None:
+            keys = tuple(dict.fromkeys((*first.issue_keys, *commit.issue_keys)))
+            commit = Commit(first.sha, first.repository, first.title, first.committed_at, keys)
+        self._commits[commit.sha] = commit
+
+    def _time(self, times: tuple[object, ...]) -> str:
+        return clock.canonical(next((moment for moment in map(_instant, times) if moment), self._received_at))
+
+
+def _instant(value: object) -> datetime | None:
+    """The instant of an ISO 8601 text or of a number of seconds or milliseconds; None if it is neither."""
+    try:
+        if isinstance(value, str):
+            return clock.parse(value.removesuffix(" UTC") + "+00:00" if value.endswith(" UTC") else value)
+        if isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= clock.LAST_EPOCH_MS:
+            return clock.from_epoch_ms(int(value if value >= _FIRST_MILLISECONDS else value * 1000))
+    except (ValueError, ArithmeticError):
+        return None
+    return None
