@@ -81,6 +81,7 @@ class Webhook(Run):
         super().__init__(world)
         self.key = f"OPS-{world.number()}"
         self.identifier = f"delivery-{world.number()}"
+        self.messages: list[Message] = []
         self.prepare()
 
     def prepare(self) -> None:
@@ -101,13 +102,16 @@ class Webhook(Run):
     def attempt(self) -> Tried:
         status, answer = self.send(self.body(), self.identifier)
         assert status in {202, 503}, (status, answer)
-        queued = " without correlation" if answer.get("correlation_queued") is False else ""
-        return Tried(status == 202, f"{status}{queued}")
+        without = " without correlation" if answer.get("correlation_queued") is False else ""
+        queued = " queued" if "commits_queued" in answer else ""
+        return Tried(status == 202, f"{status}{without}{queued}")
 
     def kept(self) -> list[str]:
         return self.stored()
 
     def settle(self) -> None:
+        for message in self.messages:  # taken from the queue to see what was kept
+            self.world.client("sqs").send_message(QueueUrl=self.world.variables["JIRA_QUEUE_URL"], MessageBody=message.body)
         self.dead = self.world.work("JIRA_QUEUE_URL")
 
     def ended(self) -> list[str]:
@@ -192,11 +196,6 @@ class Comment(Webhook):
         self.messages = self.world.take("JIRA_QUEUE_URL")
         return [] if any(self.key in message.body for message in self.messages) else ["acknowledged, and nothing is queued"]
 
-    def settle(self) -> None:
-        for message in getattr(self, "messages", []):
-            self.world.client("sqs").send_message(QueueUrl=self.world.variables["JIRA_QUEUE_URL"], MessageBody=message.body)
-        super().settle()
-
     def stored(self) -> list[str]:
         head = self.world.issue(self.key).get("HEAD")
         return [] if head is not None and head["deleted"] == {"BOOL": False} else ["the issue was not fetched"]
@@ -215,6 +214,14 @@ class Push(Webhook):
 
     def body(self) -> dict[str, Any]:
         return jira_bodies.github_push(f"{self.key}: mend it", f"{self.key}: mend it well")
+
+    def kept(self) -> list[str]:
+        missing = self.stored()
+        if missing:
+            self.messages = self.world.take("JIRA_QUEUE_URL")
+            queued = [json.loads(message.body)["commits"] for message in self.messages]
+            missing = [] if any(queued) else missing
+        return missing
 
     def stored(self) -> list[str]:
         commits = [name for name in self.world.issue(self.key) if name.startswith("COMMIT#")]
