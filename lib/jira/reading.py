@@ -102,8 +102,8 @@ class IssueStore:
         return found
 
     def project_is_known(self, project_key: str) -> bool:
-        """Whether any live issue of the project is stored. One query of one row."""
-        query = _project_query(project_key, 1, _LAST_NUMBER) | {"Limit": 1}
+        """Whether any live issue of the project is stored, or one moved away from it. One query of one row."""
+        query = _project_query(project_key, 0, _LAST_NUMBER) | {"Limit": 1}
         return next(self._query(query), None) is not None
 
     def _by_name(self, index: str, attribute: str, value: str) -> Iterator[Issue]:

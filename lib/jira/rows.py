@@ -133,6 +133,19 @@ def head_item(observation: Observation) -> Item:
     return _with_texts(item, issue_id=observation.issue_id, fix_version=versions[0] if versions else None)
 
 
+def former_project_item(observation: Observation) -> Item:
+    """The row that keeps the project of a moved issue known, should it have no live issue left: a HEAD with the number 0, which
+    no issue has and no list of issues shows."""
+    project, _ = split_key(observation.issue_key)
+    return {
+        **key(f"{project}-0", HEAD),
+        **_stamp(observation.stamp),
+        "deleted": {"BOOL": False},
+        "project_key": {"S": project},
+        "issue_number": {"N": "0"},
+    }
+
+
 def hint_item(observation: Observation, fix_version: str) -> Item:
     """The row by which the fix-version index finds an issue under a version that HEAD is not indexed by."""
     return {

@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -127,7 +128,7 @@ class JiraStore:
         if not observation.deleted:
             self._put_hints(observation)
         if observation.moved_to is not None:
-            self._note_former_key(observation.issue_key, observation.moved_to)
+            self._note_former_key(observation, observation.moved_to)
         head = self._put_head(observation)
         keys = (observation.issue_key,)
         if head.won:
@@ -161,14 +162,15 @@ class JiraStore:
                 "store the fix version",
             )
 
-    def _note_former_key(self, former: str, issue_key: str) -> None:
-        """Have the next recompute of ``issue_key`` fetch the commits of ``former``, whatever happens to the message."""
-        item = rows.key(issue_key, rows.MOVED_PREFIX + former)
-        aws.call(
-            f"note the former key of {issue_key}",
-            lambda: self._client.put_item(TableName=self._table_name, Item=item),
-            on_retry=self._on_throttle,
-        )
+    def _note_former_key(self, former: Observation, issue_key: str) -> None:
+        """Have the next recompute of ``issue_key`` fetch the commits of the former key, whatever happens to the message, and
+        keep the former project known, so that later commits may name it."""
+        for item in (rows.key(issue_key, rows.MOVED_PREFIX + former.issue_key), rows.former_project_item(former)):
+            aws.call(
+                f"note the former key of {issue_key}",
+                partial(self._client.put_item, TableName=self._table_name, Item=item),
+                on_retry=self._on_throttle,
+            )
 
     def _delete_hints(self, observation: Observation, former: tuple[str, ...], current: Observation | Issue) -> None:
         """Delete the hints of ``former`` that ``current`` has no use for, unless somebody newer has put them again."""

@@ -36,7 +36,10 @@ GRANTED = {
     ("notification", "jira_operations_table_name", "event#1"): {"UpdateItem"},
     ("webhooks", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchWriteItem", "Query ProjectIndex"},
     ("approvals", "jira_operations_table_name", "a-session"): {"BatchGetItem", "PutItem", "UpdateItem"},
-    ("jira_worker", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "Query"},
+    ("jira_worker", "jira_issues_table_name", "*"): {
+        *("PutItem", "DeleteItem", "BatchWriteItem"),
+        *("Query", "Query ProjectIndex"),
+    },
     ("jira_worker", "jira_operations_table_name", "a-session"): {"BatchGetItem", "UpdateItem"},
     ("reconciliation", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
     ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem", "UpdateItem"},

@@ -75,3 +75,12 @@ def test_moves_in_a_circle_end(jira_issues):
     jira_issues.put_item(TableName=TABLE, Item=head | {"issue_key": {"S": "OPS-60"}, "moved_to": {"S": "DEV-60"}})
     mover.push(0, "OPS-60")
     assert {result.state for result in mover.links.recompute("OPS-60")} == {"moved"}
+
+
+def test_a_project_stays_known_after_its_last_issue_moved_away(jira_issues):
+    mover = Mover(jira_issues, TABLE, ("OPS-60", "DEV-60"))
+    reader = make_reader(jira_issues)
+    mover.arrive(0)
+    mover.arrive(1)
+    assert [reader.project_is_known(project) for project in ("OPS", "DEV", "GOLD")] == [True, True, False]
+    assert (list(reader.by_project("OPS")), [issue.issue_key for issue in reader.by_project("DEV")]) == ([], ["DEV-60"])
