@@ -185,7 +185,7 @@ def test_github_deleted_branch():
     assert (found.commits, found.unusable) == ((), 0)
 
 
-def test_github_time_of_a_commit_without_one_is_that_of_the_branch_and_then_of_the_push():
+def test_github_commit_without_a_time_has_that_of_branch_or_push():
     commit, head = {"id": ONE, "message": "OPS-1"}, {"id": TWO, "message": "x", "timestamp": MADE}
     assert read(github(commit, head_commit=head)).commits[0].committed_at == MADE_AT
     pushed = github(commit, repository={"pushed_at": MADE_MS // 1000})
@@ -213,7 +213,7 @@ def test_bitbucket_cloud_tag_and_deleted_branch():
     assert read({"push": {"changes": [{"new": None, "old": {"name": "OPS-1"}, "commits": []}]}}).commits == ()
 
 
-def test_bitbucket_cloud_time_of_a_commit_without_one_is_that_of_the_branch():
+def test_bitbucket_cloud_commit_without_a_time_has_that_of_the_branch():
     new = {"type": "branch", "name": "main", "target": {"hash": TWO, "message": "x", "date": MADE}}
     assert read(bitbucket_cloud({"hash": ONE, "message": "OPS-1"}, new=new)).commits[0].committed_at == MADE_AT
 

@@ -257,7 +257,7 @@ def test_a_result_lists_the_newest_commits_and_counts_all_of_them():
     assert item_bytes(table.items["OPS-7", "CORRELATION"]) < 10_000
 
 
-def test_a_commit_expires_with_the_history_and_a_push_that_comes_again_keeps_it():
+def test_a_commit_expires_with_the_history_after_its_last_push():
     table, clock = FakeTable(), [NOW]
     links = CorrelationStore(table, TABLE, history=timedelta(days=90), now=lambda: clock[0])
     links.record_commits([commit("OPS-7")])

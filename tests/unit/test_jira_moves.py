@@ -26,7 +26,7 @@ def test_a_commit_under_the_former_key_belongs_to_the_moved_issue(jira_issues, o
     assert correlation(jira_issues, mover) == mover.expected(2)
 
 
-def test_the_sweep_brings_the_commits_along_after_the_message_of_a_move_was_lost(jira_issues):
+def test_the_sweep_moves_the_commits_if_the_message_of_a_move_was_lost(jira_issues):
     mover = Mover(jira_issues, TABLE, ("OPS-60", "DEV-60", "GOLD-60"))
     mover.arrive(0)
     mover.push(0, "OPS-60")

@@ -258,7 +258,7 @@ def test_a_large_push_is_queued_in_messages_that_sqs_takes(webhooks: ModuleType,
     assert len(commits_in(jira_cloud.tasks())) == 1000
 
 
-def test_with_table_and_queue_down_a_push_is_503_and_sent_again_it_is_stored(
+def test_with_table_and_queue_down_a_push_is_503(
     webhooks: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     jira_cloud.wire.fail(BATCH, aws_error("AccessDenied", 403))
