@@ -258,9 +258,7 @@ def test_a_large_push_is_queued_in_messages_that_sqs_takes(webhooks: ModuleType,
     assert len(commits_in(jira_cloud.tasks())) == 1000
 
 
-def test_with_table_and_queue_down_a_push_is_503(
-    webhooks: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_with_table_and_queue_down_a_push_is_503(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(BATCH, aws_error("AccessDenied", 403))
     jira_cloud.wire.fail(SEND, aws_error("AccessDenied", 403))
     assert push(webhooks, github_push("OPS-7 mend"))[0] == 503
