@@ -5,12 +5,13 @@ Git hosts do not send an event again after a 4xx, so one odd commit must not cos
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from lib import clock
+from lib.jira import payload
 from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, Push, keys_named, sha_of
 
+_MAX_TEXT_BYTES = 1_000_000
 _KEPT_TITLE_CHARACTERS = 200
 _KEPT_NAME_CHARACTERS = 300
 _FIRST_MILLISECONDS = 100_000_000_000
@@ -20,10 +21,7 @@ _FIRST_MILLISECONDS = 100_000_000_000
 def obj(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     """The object at the path ``names``; empty if there is none."""
     for name in names:
-        value = parent.get(name)
-        if not isinstance(value, dict):
-            return {}
-        parent = value
+        parent = payload.part(parent, name)
     return parent
 
 
@@ -35,11 +33,8 @@ def items(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
 
 
 def text(parent: Mapping[str, Any], name: str) -> str | None:
-    """The text ``parent[name]``, with each half of a surrogate pair replaced; None if it is not a text."""
-    value = parent.get(name)
-    if not isinstance(value, str):
-        return None
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    """The text ``parent[name]``, empty too, with each half of a surrogate pair replaced; None if it is not a text."""
+    return (payload.words(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
 
 
 def branch_of(ref: str | None) -> str | None:
@@ -118,8 +113,8 @@ def _instant(value: object) -> datetime | None:
     try:
         if isinstance(value, str):
             return clock.parse(value.removesuffix(" UTC") + "+00:00" if value.endswith(" UTC") else value)
-        if isinstance(value, int | Decimal) and not isinstance(value, bool) and 0 <= value <= clock.LAST_EPOCH_MS:
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= clock.LAST_EPOCH_MS:
             return clock.from_epoch_ms(int(value if value >= _FIRST_MILLISECONDS else value * 1000))
-    except (ValueError, ArithmeticError):
+    except ValueError:
         return None
     return None
