@@ -19,13 +19,12 @@ from lib.jira.issues import IssueFields, Observation, Stamp, is_issue_key, issue
 TRANSITION = "transition"
 """The event type of a webhook that is a post function of a workflow's transition: it has no ``webhookEvent``."""
 AUTOMATION = "automation"
-"""The event type of an issue that a rule of Jira Automation sends."""
+"""The event type of a whole issue without an event, as rules of Jira Automation send it."""
 
-_UNNAMED = "unnamed"
 _UNREADABLE = "unreadable"
 _MAX_EVENT_TYPE_BYTES = 100
 _DELETION = "jira:issue_deleted"
-_OF_ISSUES = frozenset({"jira:issue_created", "jira:issue_updated", _DELETION, TRANSITION, _UNNAMED})
+_OF_ISSUES = frozenset({"jira:issue_created", "jira:issue_updated", _DELETION, TRANSITION, AUTOMATION})
 """The events whose issue is whole."""
 _COMMENT_URL = re.compile(r"/issue/([0-9]{1,18})/comment/[0-9]+", re.ASCII)
 _JUST_AFTER = timedelta(microseconds=1)
@@ -123,6 +122,8 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
         InvalidInputError: the body is not a JSON object, or cannot be of an issue though its event promises one.
     """
     event = payload.read_object(body)
+    if "fields" in event and is_issue_key(event.get("key")):
+        event = {"issue": event}  # issue data of Jira Automation, signed by something on its way
     event_type = _event_type(event)
     if event_type is None:
         return Ignored("the event names no type")  # user_deleted of Server is one
@@ -272,7 +273,7 @@ def _event_type(event: Mapping[str, Any]) -> str | None:
         return _UNREADABLE  # it may be a deletion, so that Jira is asked
     if "transition" in event:
         return TRANSITION
-    return _UNNAMED if "issue" in event else None
+    return AUTOMATION if "issue" in event else None
 
 
 def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery | None:

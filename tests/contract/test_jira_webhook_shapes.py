@@ -205,9 +205,10 @@ def test_a_transition_webhook_with_a_thin_issue_is_fetched():
     assert read(body) == NeedsFetch(("OPS-7",), "transition", SENT, digest(body))
 
 
-def test_a_whole_issue_without_an_event_is_a_change():
-    """Legacy automation of Jira Service Management sends these."""
-    assert read({"issue": issue(), "timestamp": SENT}).issue_key == "OPS-7"
+@pytest.mark.parametrize("body", [{"issue": issue(), "timestamp": SENT}, {"issue": issue()}, issue()])
+def test_a_whole_issue_without_an_event_is_a_change(body):
+    """Legacy automation of Jira Service Management sends the first."""
+    assert (read(body).issue_key, read(body).event_type) == ("OPS-7", "automation")
 
 
 def test_an_issue_whose_event_cannot_be_read_is_fetched():

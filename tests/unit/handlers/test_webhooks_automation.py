@@ -88,10 +88,11 @@ def test_without_the_secret_the_header_is_ignored(load_webhooks: Callable[..., M
 
 @pytest.mark.parametrize("token", [AUTOMATION_TOKEN, "guessed"])
 def test_a_signed_body_is_never_judged_by_its_token(webhooks: ModuleType, token: str) -> None:
-    text = json.dumps(issue_event(event="jira:issue_deleted"))
-    headers = {"X-Switchboard-Token": token, **signature(JIRA_SECRET, text)}
+    for body, event_type in ((issue_event(event="jira:issue_deleted"), "jira:issue_deleted"), (ISSUE, "automation")):
+        text = json.dumps(body)
+        headers = {"X-Switchboard-Token": token, **signature(JIRA_SECRET, text)}
 
-    assert post(webhooks, text, headers)[1]["event_type"] == "jira:issue_deleted"
+        assert post(webhooks, text, headers)[1]["event_type"] == event_type
 
 
 @pytest.mark.parametrize(
