@@ -196,7 +196,7 @@ def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None
 
     assert readable == {
         "notification": {"event-webhook-secret"},
-        "webhooks": {"jira-webhook-secret", "commit-webhook-secret"},
+        "webhooks": {"jira-webhook-secret", "jira-automation-token", "commit-webhook-secret"},
         "approvals": {"slack-signing-secret"},
         "jira_worker": {"jira-api-token", "slack-bot-token"},
         "reconciliation": {"jira-api-token"},
