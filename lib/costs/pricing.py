@@ -149,7 +149,7 @@ _SWEEP_QUERIES = 16  # two statuses, eight shards
 # Lambda asks an idle queue too: five pollers, each waiting up to 20 s
 # (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 _EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
-_SECRETS = 7  # all that there are, but that Slack's bot token and its webhook are not used together
+_SECRETS = 8  # all that there are, but that Slack's bot token and its webhook are not used together
 
 
 def _import_seconds(workload: Workload) -> float:
