@@ -270,6 +270,7 @@ class Reconciler:
         run.drop_confirmations(before=clock.epoch_ms(self._now() - CONFIRMATION_HOLDS))
         for number, candidate in enumerate(run.state.candidates):
             if number and not self._has_time():
+                self._jira.check_credentials()  # the next part may have a new token, and would trust these confirmations
                 return run.hand_over_candidates(run.state.candidates[number:])
             run.attempt(candidate.issue_key, lambda candidate=candidate: self._confirm(run, candidate))  # type: ignore[misc]
         run.confirmed_all()

@@ -129,6 +129,19 @@ def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_b
     assert not result.complete
 
 
+def test_a_confirmation_before_a_hand_over_needs_good_credentials(in_step, table):
+    """The token expires while the first candidate is confirmed, no header tells, and the next part has a new token."""
+    site, client = in_step
+    part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    site.site.hidden = {"OPS-105", "OPS-106"}
+    site.faults.add(Fault(path=MYSELF, skip=2, error="expired_token", times=FOR_GOOD))
+    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
+    site.faults.clear()
+    site.site.hidden = set()
+    assert (result.checkpoint, result.counts.deleted) == (None, 0)
+    assert "401" in result.refused[0]
+
+
 def test_an_old_confirmation_is_made_again(in_step, table):
     """A dead letter that is sent again days later: the issue can be seen again."""
     site, client = in_step
