@@ -10,6 +10,8 @@ that is no longer the stored one::
     A reads (no commit) ── stalls ──────────────────────── replaces revision 1: refused, reads again
             commit C is stored ── B reads (C) ── writes revision 2
 
+A revision is the time in milliseconds, and more than the one before it.
+
 The commits of a moved issue are moved to its current key (docs/adr/0030)::
 
     recompute OPS-60, moved to DEV-60 ──► its COMMIT rows to DEV-60 ──► recompute DEV-60
@@ -152,7 +154,8 @@ class CorrelationStore:
             if result.moved_to is not None and found.has_commits:
                 self._move_commits(issue_key, result.moved_to)
                 found.noted.add(result.moved_to)
-            item = self._item(result, found.revision + 1)
+            # Not 1 for the first: one that was forgotten and made again must not look like the one that another recompute read.
+            item = self._item(result, max(found.revision + 1, clock.epoch_ms(self._now())))
             if found.head is not None:
                 item["computed_of"] = {"S": found.head.stamp.idempotency_key}
             if self._replace(item, found.revision):

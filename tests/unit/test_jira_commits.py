@@ -1,11 +1,12 @@
 """Commits that name issues: what is read from a push or a pull request, and which keys count."""
 
+import itertools
 import json
 from datetime import timedelta
 
 import pytest
 
-from lib import errors
+from lib import clock, errors
 from lib.jira.commits import (
     MAX_ISSUES_PER_COMMIT,
     MAX_LINKS_PER_PUSH,
@@ -212,6 +213,26 @@ def test_a_recompute_that_was_overtaken_reads_again_and_writes_over_nothing_newe
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
 
+def test_a_recompute_that_read_a_result_since_forgotten_writes_over_nothing_newer():
+    """The result is deleted and made again meanwhile, as by a recompute that moves commits here."""
+    table = FakeTable()
+    times = (NOW + timedelta(milliseconds=number) for number in itertools.count())
+    slow, quick = (CorrelationStore(table, TABLE, now=lambda: next(times)) for _ in range(2))
+    slow.recompute("OPS-7")
+    overtaken = []
+
+    def overtake():
+        if not overtaken:
+            overtaken.append(True)
+            quick.forget(["OPS-7"])
+            quick.record_commits([commit("OPS-7")])
+            quick.recompute("OPS-7")
+
+    table.before_write = overtake  # the slow one has read that there is no commit, and is about to write so
+    assert slow.recompute("OPS-7")[0].commit_count == 1
+    assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
+
+
 def test_a_recompute_that_is_overtaken_again_and_again_is_left_to_the_next_delivery_of_its_message():
     table = FakeTable()
     slow, quick = CorrelationStore(table, TABLE), CorrelationStore(table, TABLE)
@@ -229,8 +250,8 @@ def test_a_recompute_that_is_overtaken_again_and_again_is_left_to_the_next_deliv
 def test_a_result_of_before_revisions_is_written_over():
     table = FakeTable()
     table.put_item(TableName=TABLE, Item={"issue_key": {"S": "OPS-7"}, "updated_at": {"S": "CORRELATION"}})
-    CorrelationStore(table, TABLE).recompute("OPS-7")
-    assert table.items["OPS-7", "CORRELATION"]["revision"] == {"N": "1"}
+    CorrelationStore(table, TABLE, now=lambda: NOW).recompute("OPS-7")
+    assert table.items["OPS-7", "CORRELATION"]["revision"] == {"N": str(clock.epoch_ms(NOW))}
 
 
 def test_a_deleted_issue_is_unknown():
