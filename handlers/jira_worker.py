@@ -201,9 +201,11 @@ def _recompute(messages: list[_Message], seconds_left: Callable[[], float]) -> l
     """
     results: dict[str, IssueResult] = {}
     for message in sorted(messages, key=lambda message: len(message.touched)):
-        for issue_key in sorted(message.touched - results.keys()):
+        for issue_key in sorted(message.touched):
             if message.failed:
                 break
+            if issue_key in results:
+                continue  # by another message, or as a key that the issue moved from or to
             touching = [other for other in messages if issue_key in other.touched]
             recompute = functools.partial(_recompute_issue, issue_key, results, seconds_left)
             _attempt(touching, "recompute_failed", recompute, issue_key=issue_key)

@@ -93,6 +93,20 @@ def test_a_batch_recomputes_each_touched_issue_once(jira_worker: ModuleType, jir
     assert len(jira_cloud.wire.named(PUT)) == 3
 
 
+def test_an_issue_that_the_recompute_of_its_former_key_has_done_is_not_done_again(
+    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
+) -> None:
+    deliver(webhooks, issue_event("OPS-7"))
+    deliver(webhooks, move_event("OPS-7", "OPS-70", minute=1))
+    work(jira_worker, *jira_cloud.tasks())
+    jira_cloud.wire.forget()
+
+    assert work(jira_worker, Task(("OPS-7", "OPS-70"))) == []
+
+    asked = [call.parameters["ExpressionAttributeValues"][":issue"]["S"] for call in jira_cloud.wire.named(QUERY)]
+    assert asked == ["OPS-7", "OPS-70"]
+
+
 def test_a_recompute_is_one_query_and_one_write_whatever_the_history(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
