@@ -5,7 +5,7 @@ Pure. The effects (reading an issue's own rows, writing the result, the run reco
 
 import heapq
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 
@@ -68,15 +68,19 @@ class Correlation:
 def match(issues: Iterable[Issue], commits: Iterable[Commit], window: Window | None = None) -> Correlation:
     """Match issues with the commits that name them.
 
-    A deleted issue is not known. A commit that names the former key of a moved issue belongs to the issue. With a
-    ``window``, a commit counts if it was made in it, and an issue without commits is reported if it changed in it; an issue
-    outside of it is still known, so that a commit which names it is matched.
+    A commit may come in parts, each with some of its keys, as COMMIT rows have them. A deleted issue is not known. A commit
+    that names the former key of a moved issue belongs to the issue. With a ``window``, a commit counts if it was made in it,
+    and an issue without commits is reported if it changed in it; an issue outside of it is still known, so that a commit
+    which names it is matched.
     """
     stored = {issue.issue_key: issue for issue in issues}
     live = {key: issue for key, issue in stored.items() if not issue.deleted}
-    counted = {
-        (commit.sha, commit.repository): commit for commit in commits if window is None or window.holds(commit.committed_at)
-    }
+    counted: dict[tuple[str, str], Commit] = {}
+    for commit in commits:
+        if window is None or window.holds(commit.committed_at):
+            other = counted.get((commit.sha, commit.repository))
+            keys = (*(other.issue_keys if other else ()), *commit.issue_keys)
+            counted[commit.sha, commit.repository] = replace(commit, issue_keys=tuple(dict.fromkeys(keys)))
     now = {key: current_key(key, stored) for commit in counted.values() for key in commit.issue_keys}
     pairs = {Match(now[key], commit.sha) for commit in counted.values() for key in commit.issue_keys if now[key] in live}
     matched = {pair.issue_key for pair in pairs}

@@ -51,6 +51,12 @@ def test_the_order_and_repetition_of_the_input_do_not_matter():
     assert match(issues, commits) == match(issues[::-1] * 2, commits[::-1] * 2)
 
 
+def test_a_commit_that_comes_in_parts_belongs_to_every_issue():
+    found = match([issue("OPS-1"), issue("OPS-2")], [commit("a", "OPS-1"), commit("a", "OPS-2"), commit("a")])
+    assert found.matches == (Match("OPS-1", "a"), Match("OPS-2", "a"))
+    assert (found.issues_without_commits, found.commits_without_issues, found.summary.commits) == ((), (), 1)
+
+
 def test_a_window_filters_commits_and_lonely_issues():
     issues = [issue("OPS-1", 1), issue("OPS-2", 5), issue("OPS-3", 9)]
     commits = [
