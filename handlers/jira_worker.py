@@ -1,9 +1,9 @@
 """The Jira worker: does what webhooks, drafts and clicks leave on the work queues, a batch at a time.
 
-For each message: fetch the issues whose event told too little, through the same store path; store commits that could not be
-stored when they were pushed; or take a draft as far as it goes (handlers/approval_work.py). Then, for the whole batch:
-recompute the correlation of each touched issue once, and write one run record. What failed is reported to SQS message by
-message, comes again, and ends in the dead-letter queue; doing a message twice changes nothing.
+For each message: fetch the issues that their events do not describe in full, through the same store path; store commits that
+could not be stored when they were pushed; or take a draft as far as it goes (handlers/approval_work.py). Then, for the whole
+batch: recompute the correlation of each touched issue once, and write one run record. What failed is reported to SQS message
+by message, comes again, and ends in the dead-letter queue; doing a message twice changes nothing.
 """
 
 import functools

@@ -48,7 +48,7 @@ def _delivery(claims_kept: timedelta | None) -> Delivery:
 
 
 _dated = _delivery(CLAIMS_KEPT)
-# The age of an undated event will never be known, so that what was sent of it must be known for ever.
+# The age of an undated event is unknown, so its claims never expire.
 _undated = _delivery(None)
 
 

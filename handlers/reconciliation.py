@@ -331,9 +331,9 @@ def _report(run: _Run) -> None:
     about = _about(run.request)
     for turn in run.turns:
         changes = [f"{change.action} {change.issue_key}" for change in turn.changes[:_SHOWN_CHANGES]]
-        told = {"project": turn.project, "complete": turn.complete, "continued": turn.continued, "changes": changes}
+        fields = {"project": turn.project, "complete": turn.complete, "continued": turn.continued, "changes": changes}
         counts = {f"issues_{name}": number for name, number in asdict(turn.counts).items()}
-        _logger.info("project_reconciled", **told, **counts, **about)
+        _logger.info("project_reconciled", **fields, **counts, **about)
         _log_refusals(turn, run.request)
     for reason in run.refused:
         _logger.error("reconciliation_refused", reason=reason, **about)

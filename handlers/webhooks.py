@@ -84,21 +84,21 @@ def jira() -> tuple[flask.Response, int]:
     """Store what Jira or a rule of Jira Automation sends. The answer's ``status`` is stored, duplicate, superseded, ignored or
     accepted."""
     body, headers = flask.request.get_data(), dict(flask.request.headers)
-    told: Delivery | Ignored | NeedsFetch
+    delivery: Delivery | Ignored | NeedsFetch
     if _environment.jira_automation_token_arn and signatures.has_token(headers):
         signatures.verify_token(headers, _automation_token)
-        told = deliveries.normalise_automation(body, clock.utc_now())
+        delivery = deliveries.normalise_automation(body, clock.utc_now())
     else:
         signatures.verify_webhook(headers, body, _jira_secret)
-        told = deliveries.normalise(body, clock.utc_now())
-    match told:
+        delivery = deliveries.normalise(body, clock.utc_now())
+    match delivery:
         case Ignored(reason):
             return _answer("jira", "ignored", reason=reason)
         case NeedsFetch():
-            _work.send(Task(fetch=told))
-            return _answer("jira", "accepted", event_type=told.event_type, fetching=list(told.issues))
+            _work.send(Task(fetch=delivery))
+            return _answer("jira", "accepted", event_type=delivery.event_type, fetching=list(delivery.issues))
         case Delivery():
-            return _record(told)
+            return _record(delivery)
 
 
 @app.post("/webhooks/commits")
@@ -107,7 +107,7 @@ def pushes() -> tuple[flask.Response, int]:
 
     Git hosts do not send an event again, so commits that cannot be stored now go to the work queue.
     """
-    from lib.jira import commits, git_hosts  # noqa: PLC0415 - Jira's deliveries, which are most of all, wait for none of this
+    from lib.jira import commits, git_hosts  # noqa: PLC0415 - most deliveries are Jira's and do not need these
 
     has_time = _time_limit()
     now = clock.utc_now()
@@ -152,7 +152,7 @@ def _queue_commits(
 
 
 def _count(skipped: dict[str, int]) -> dict[str, int]:
-    """What was skipped of a push, and is greater than zero: a metric for each kind, and the fields of the answer."""
+    """Count what was skipped of a push, by kind; returns the numbers above 0, which are fields of the answer."""
     found = {kind: number for kind, number in skipped.items() if number}
     for kind, number in found.items():
         metrics.count("PushSkipped", number, kind=kind)

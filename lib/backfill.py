@@ -308,7 +308,7 @@ def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
             "summary": row.get("summary"),
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
-            # Not of another kind: a layout that is not read as a whole is no migration.
+            # Strict, unlike webhooks: a layout that is only read in part must not be migrated.
             "fixVersions": payload.objects({"fix_versions": versions}, "fix_versions"),
         }
     )

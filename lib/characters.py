@@ -1,13 +1,13 @@
 """Characters that people cannot see, or that change the order in which text is read.
 
-Such a character lets one text pass for another. Identifiers must not hold any (:func:`first_hidden`); in text they are
+Such a character makes one text look like another. Identifiers must not hold any (:func:`first_hidden`); in text they are
 made visible (:func:`reveal`) or left out (:func:`blank`). Hidden are:
 
 * controls, line and paragraph separators, lone surrogates;
 * format characters (Unicode Cf): zero-width and bidirectional ones, tags;
 * fillers and other blank characters that are not spaces, and noncharacters;
 * a combining mark with nothing to combine with;
-* a joiner or a variation selector, unless it stands where scripts and emoji need it.
+* a joiner or a variation selector, except where scripts and emoji need it.
 """
 
 import itertools
@@ -69,7 +69,7 @@ def _replace(text: str, shown: Callable[[str], str]) -> str:
 
 
 def _judged(text: str) -> Iterator[tuple[str, bool]]:
-    """Each character, and whether it is hidden where it stands."""
+    """Each character, and whether it is hidden in its place."""
     before, alone = "", True  # alone: there is nothing that a mark could combine with
     for character, after in itertools.zip_longest(text, text[1:], fillvalue=""):
         hidden = _is_hidden(character, before, after) or (alone and unicodedata.category(character) in _MARKS)

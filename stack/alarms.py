@@ -175,7 +175,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
     )
     yield Alarm(
         name=f"{name}-recursion-stopped",
-        meaning=f"Lambda stopped a chain of invocations of {name} because it takes the chain for a loop",
+        meaning=f"Lambda stopped a chain of invocations of {name} because it looks like an endless loop",
         runbook="functions.md#lambda-stopped-a-loop",
         metric=function_metric(function, "RecursiveInvocationsDropped"),
     )

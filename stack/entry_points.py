@@ -33,13 +33,13 @@ JIRA_WORKERS = 5
 and a mass edit would take its place from what people do in Jira by the same account."""
 APPROVAL_WORKERS = 5
 """Slack takes about one message a second per channel: more workers would wait for it. Five, so that one that waits for Jira
-holds up no other."""
+does not delay the others."""
 SHUTTLE_WORKERS = 20
-"""A plan allows up to 10 unfinished jobs per shop, so that two large shops do not hold up a small one. Each may run for
+"""A plan allows up to 10 unfinished jobs per shop, so that two large shops do not delay a small one. Each may run for
 15 minutes."""
 
 _SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
-"""The partitions of drafts and decisions: session ids are the drafters' own, have no ``#``, and are no reserved word."""
+"""The partitions of drafts and decisions: session ids are the drafters' own, have no ``#``, and are not a reserved word."""
 
 SHUTTLE_TIMEOUT_SECONDS = 900
 SHUTTLE_VISIBILITY_SECONDS = 17 * 60
@@ -259,7 +259,7 @@ def jira_worker(parts: Parts) -> Function:
         window_seconds=0,
         maximum_concurrency=APPROVAL_WORKERS,
     )
-    # A search that keeps failing is put off up to 96 times (lib/approvals/steps.py), each time by a message to itself.
+    # A search that keeps failing is postponed up to 96 times (lib/approvals/steps.py), each time by a message to itself.
     function.allow_recursion(worker)
     return worker
 

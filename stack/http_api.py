@@ -52,8 +52,8 @@ class Route:
 
 
 _SLASH = "/{slash+}"
-"""What a sender may put behind the path of a route. API Gateway takes no route that ends in a slash, and matches a variable
-like this one with the empty rest behind a slash too. The function answers 404 to a rest that is not empty."""
+"""What a sender may put after the path of a route. API Gateway takes no route that ends in a slash, and matches a variable
+like this one with the empty rest after a slash too. The function answers 404 to a rest that is not empty."""
 
 ROUTES = (
     Route("POST", "/events", "notification", Authorization.NONE),  # signed: X-Hub-Signature
@@ -115,7 +115,7 @@ def create(
 
 
 def with_slashes(routes: Sequence[Route]) -> list[Route]:
-    """``routes``, and each POST route again with a slash behind its path: to people it is the same URL."""
+    """``routes``, and each POST route again with a slash after its path: to people it is the same URL."""
     again = [dataclasses.replace(route, path=route.path + _SLASH) for route in routes if route.method == "POST"]
     return [*routes, *again]
 

@@ -48,7 +48,7 @@ RECREATED = {
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "holds no data",
     "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "holds no data",
     "aws:lambda/permission:Permission": "holds no data",
-    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "goes when corsOrigins is no longer set",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "is removed when corsOrigins is no longer set",
     "aws:s3/bucketNotification:BucketNotification": "holds no data",
     "aws:scheduler/schedule:Schedule": "holds no data",
     "aws:scheduler/scheduleGroup:ScheduleGroup": "holds no data",

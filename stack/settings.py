@@ -132,7 +132,7 @@ class Settings:
         fields = {key_of(field.name): field for field in dataclasses.fields(cls)}
         for key in (*values, *secrets):
             if key not in fields:
-                raise _wrong(key, "is no key of Switchboard" + _nearest(key, fields))
+                raise _wrong(key, "is not a key of Switchboard" + _nearest(key, fields))
         parsed: dict[str, Any] = {fields[key].name: secret for key, secret in secrets.items()}
         for key, value in values.items():
             if value is not None:
@@ -176,7 +176,7 @@ class Settings:
                 if not getattr(self, name):
                     raise _wrong(key_of(name), f"is not set, and {NAMESPACE}:jiraProjects or {NAMESPACE}:jiraBaseUrl needs it")
         if self.slack_signing_secret is not None and self.slack_bot_token is None:
-            raise _wrong("slackBotToken", f"is not set, and {NAMESPACE}:slackSigningSecret is of no use without it")
+            raise _wrong("slackBotToken", f"is not set, and {NAMESPACE}:slackSigningSecret has no effect without it")
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise _wrong(key, f"is not set, and the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
@@ -191,10 +191,10 @@ class Settings:
                     right = _partition_of(regions[name])
                     raise _wrong(key_of(name), f"names the partition {partition}, and {regions[name]} is in {right}")
         if self.lease_table_key_arn and not self.lease_table_arn:
-            raise _wrong("leaseTableArn", f"is not set, and {NAMESPACE}:leaseTableKeyArn is of no use without it")
+            raise _wrong("leaseTableArn", f"is not set, and {NAMESPACE}:leaseTableKeyArn has no effect without it")
         if len(set(regions.values())) > 1:
             key, table = regions["lease_table_key_arn"], regions["lease_table_arn"]
-            raise _wrong("leaseTableKeyArn", f"is of a key in {key}, and the table is in {table}: the two must be one")
+            raise _wrong("leaseTableKeyArn", f"is of a key in {key}, and the table is in {table}: both must be in one region")
 
     def _refuse_other_region(self, region: str) -> None:
         """A function reads tables of its own region only, whichever account they are in."""

@@ -208,7 +208,7 @@ def _long_text(least: int) -> Callable[[str, object], str]:
 
 
 def _identifier(name: str, given: object, most: int) -> str:
-    """One line that means something to a machine: it must not pass for another."""
+    """One line that means something to a machine: it must not look like another."""
     if not isinstance(given, str):
         raise errors.InvalidInputError(f"{name} must be text")
     hidden = characters.first_hidden(given)

@@ -54,7 +54,7 @@ class Chat(Protocol):
 
 
 class _PreviewRefusedError(Exception):
-    """Slack will not take a message of the preview, however often it is sent."""
+    """Slack refuses a message of the preview, and would refuse it again."""
 
     def __init__(self, cause: errors.PermanentError) -> None:
         super().__init__(str(cause))
@@ -124,7 +124,7 @@ class PreviewPoster:
                 view = self._store.read(session_id, draft_hash)
                 if view.is_current:
                     return view
-        # What one of before shows is not known: a draft that is submitted again updates it.
+        # What an earlier preview shows is not known: submitting the draft again updates it.
         return self._keep_true(session_id, draft_hash, shown)
 
     def update(self, message: UpdatePreview) -> None:
@@ -188,7 +188,7 @@ class PreviewPoster:
         self._once(view, records.POINT_OUT_DUPLICATE, lambda _: self._post_in_thread(view, text))
 
     def _forget(self, view: View, draft: StoredDraft) -> View:
-        """A draft that still waits needs another preview: the next message about it posts one."""
+        """Forget a deleted preview if the draft still waits: the next message about it posts another."""
         if view.approval is not None or not view.is_current:
             return view
         self._store.forget_preview(view.session_id, view.draft_hash, draft.preview_ts)

@@ -182,7 +182,7 @@ class View:
 def state_of(draft: StoredDraft | None, approval: Approval | None, operation: Operation | None) -> SessionState:
     """The state that a draft with these rows has."""
     if approval is None:
-        # A draft that was shown whole may be decided on, whatever came of posting it again.
+        # A draft that was shown whole may be decided on, even if posting it again failed.
         never_shown = draft is not None and draft.preview_error and not draft.previews
         return SessionState.FAILED if never_shown else SessionState.PREVIEW
     if not approval.approved:

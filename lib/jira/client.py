@@ -5,7 +5,7 @@ exponential back-off and jitter, and Retry-After is honoured; writes are sent on
 the command line only: the SDK's import is a tenth of a second.
 
 Jira answers a wrong or expired token as it answers an anonymous caller, with 200 or 404, where anonymous callers are
-allowed. The header ``X-Seraph-LoginReason`` tells: an answer that has it is an AccessDeniedError, whatever its status.
+allowed. The header ``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError, whatever its status.
 Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 """
 

@@ -21,8 +21,8 @@ from lib.jira.reconciliation_requests import Request
 from lib.log import Logger
 
 LEASE = timedelta(minutes=5)
-"""How long a claim holds if nothing becomes of it. A part claims when it has about a minute left, so that the holder of an
-older claim is no longer running."""
+"""How long a claim holds if it is neither completed nor released. A part claims when it has about a minute left, so that the
+holder of an older claim is no longer running."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Continuations:
         self._settle(lambda: self._claims.release(continuation.claim, "the next part was not invoked"))
 
     def _settle(self, act: Callable[[], None]) -> None:
-        """What fails here is made good by the lease: the claim expires."""
+        """An error here is only logged: the claim expires."""
         try:
             act()
         except errors.SwitchboardError as error:

@@ -58,7 +58,7 @@ class Deletions:
         if self._search_shows(candidate):
             return None
         try:
-            # By key, since a moved issue answers to its former one: this tells gone, moved and still there apart.
+            # By key, since Jira redirects a former key: the answer shows whether the issue is gone, moved or still there.
             issue = self._jira.fetch(candidate.issue_key)
         except errors.NotFoundError:
             return Gone(candidate, clock.epoch_ms(asked_at))

@@ -29,7 +29,7 @@ _OF_ISSUES = frozenset({"jira:issue_created", "jira:issue_updated", _DELETION, T
 _COMMENT_URL = re.compile(r"/issue/([0-9]{1,18})/comment/[0-9]+", re.ASCII)
 _JUST_AFTER = timedelta(microseconds=1)
 _LONGEST_AHEAD = timedelta(days=1)
-"""A later ``updated`` is not Jira's: stored, it would hide every state of the issue until then."""
+"""Jira sends no ``updated`` further ahead. If one were stored, it would hide every state of the issue until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,7 +298,7 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
     updated = read_updated(fields)
     times = [] if source.event_at is None else [clock.from_epoch_ms(source.event_at)]
     if updated is not None:
-        times.append(_later(updated))  # never before the edit it ends, whatever the clocks say
+        times.append(_later(updated))  # never before the edit that it ends, even if clocks differ
     if not times:
         raise errors.InvalidInputError("the deletion has no timestamp")
     return Delivery(

@@ -84,7 +84,7 @@ def issues_of(pages: Iterable[Page]) -> list[dict[str, Any]]:
     """All issues of a short listing, in which every entry counts.
 
     Raises:
-        PermanentError: an entry is not an issue with a key, so that nobody knows which issue it stands for.
+        PermanentError: an entry is not an issue with a key, so it does not say which issue it is.
     """
     issues = [issue for page in pages for issue in page.issues]
     if not all(isinstance(issue, dict) and isinstance(issue.get("key"), str) for issue in issues):
@@ -102,7 +102,7 @@ def _check_progress(next_token: str, tokens: set[int], idle: int, pages: int) ->
 
 
 def _add_new(latest: dict[Any, None], issues: Iterable[Any]) -> bool:
-    """Remember the issues of a page. Whether one of them is new."""
+    """Remember the issues of a page; returns whether one of them is new."""
     keys = [issue["key"] for issue in issues if isinstance(issue, dict) and isinstance(issue.get("key"), str)]
     new = [key for key in keys if key not in latest]
     latest.update(dict.fromkeys(new))

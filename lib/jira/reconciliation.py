@@ -172,7 +172,7 @@ class Reconciler:
         return self._seconds_left() >= RESERVE_SECONDS
 
     def _check_access(self, key_range: KeyRange) -> None:
-        """Check that a listing means something. With a refused token, an unseen project, or a bound that is no issue, Jira
+        """Check that a listing means something. With a refused token, an unseen project, or a bound that is not an issue, Jira
         lists nothing or little, without an error: everything would seem missing."""
         self._jira.check_credentials()
         if not self._jira.sees_project(key_range.project):
@@ -370,7 +370,7 @@ class _Run:
         self.state = replace(self.state, token=token, position=position)
 
     def attempt(self, issue_key: str, act: Callable[[], str | None]) -> None:
-        """Act on one issue and count what came of it, unless that is None. An error fails this issue; ten in a row stop
+        """Act on one issue and count the outcome, unless that is None. An error fails this issue; ten in a row stop
         the run."""
         try:
             action = act()

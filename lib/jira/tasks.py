@@ -1,7 +1,7 @@
 """The work that a delivery leaves for the worker: one queue message, and what doing it comes to.
 
-A message names issues to fetch from Jira first (their event told too little), commits to store that could not be stored when
-they were pushed, and issues whose correlation to recompute.
+A message names issues to fetch from Jira first (their event does not describe them in full), commits to store that could not
+be stored when they were pushed, and issues whose correlation to recompute.
 """
 
 import json
@@ -36,7 +36,7 @@ class Jira(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One message. ``fetch`` is None if the delivery told all. ``commits`` may name issues of projects that are not known."""
+    """One message. ``fetch`` is None if there is nothing to fetch. ``commits`` may name issues of unknown projects."""
 
     touched: tuple[str, ...] = ()
     fetch: NeedsFetch | None = None

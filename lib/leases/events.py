@@ -63,8 +63,8 @@ class EventType(StrEnum):
 class LeaseEvent:
     """One event. ``detail`` is JSON as it came; ``time`` is when the event happened, in UTC.
 
-    ``is_dated`` is False if the event does not say when it happened, or names a time that is still to come: then ``time``
-    does not tell how old it is.
+    ``is_dated`` is False if the event does not say when it happened, or names a time further ahead than clocks differ: then
+    ``time`` does not say how old it is.
     """
 
     id: str

@@ -31,7 +31,7 @@ been ahead, so that it came in before its own time."""
 
 
 def is_too_old(event: LeaseEvent, now: datetime) -> bool:
-    """Whether nobody can know any more that the event was not sent before."""
+    """Whether the event may have been sent before, under claims that have expired."""
     return event.is_dated and now - event.time >= OLDEST
 
 

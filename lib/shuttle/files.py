@@ -7,7 +7,7 @@
 What breaks a bound raises :class:`UnreadableFileError` with the code that the job fails with. Each read, of the upload and
 of the text in it, first calls the reader's ``on_read``, which may stop it: so no file can keep a reader busy unobserved, not
 even one that has no rows (docs/adr/0065). Reading rows out of the text is :mod:`lib.shuttle.rows`' work. The effects, S3 in
-life and anything else in tests, stand behind :class:`Objects`.
+life and anything else in tests, are behind :class:`Objects`.
 """
 
 import codecs

@@ -139,7 +139,7 @@ class Importer:
         return UploadText(source, on_read, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
 
     def _watch(self, job: Job, tally: Tally, seconds_left: Callable[[], float]) -> OnRead:
-        """What stops reading when the time is over or the job is no longer this worker's; it reports progress on the way."""
+        """Make the callback that reports progress, and stops reading when time is up or another worker has the job."""
         reported_at = self._monotonic()
 
         def on_read(bytes_read: int) -> None:

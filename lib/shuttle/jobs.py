@@ -98,9 +98,9 @@ class Jobs:
         raise limits.refusal(shop, by_position.keys())
 
     def keep_upload(self, job: Job, upload_id: str) -> Job:
-        """Record the multipart upload of a queued job. Of several at once the first stands.
+        """Record the multipart upload of a queued job. Of several at once, the first is kept.
 
-        The job returned is as it stands: with another upload, or in another status, ``upload_id`` was not recorded.
+        The job returned is as stored: with another upload, or in another status, ``upload_id`` was not recorded.
 
         Raises:
             NotFoundError: there is no such job.

@@ -4,7 +4,7 @@ Both are bounded: a summary shows the first rows of each code, a report its firs
 every row is wrong costs no more memory than another.
 
 Neither holds a cell of the upload: a cell may be personal. What comes from the upload are the names of unknown columns of a
-JSON file, and a spreadsheet must take none of them for a formula. There are no numbers to spare: a column named ``-5`` is a
+JSON file, and a spreadsheet must read none of them as a formula. There are no numbers to spare: a column named ``-5`` is a
 name, and is written ``'-5``.
 """
 

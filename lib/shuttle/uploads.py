@@ -141,7 +141,7 @@ class Uploads:
         )
 
     def _upload_of(self, job: Job, jobs: Jobs, key: str) -> str | None:
-        """The one multipart upload of the job, begun if there is none; None if the job waits for no file any more."""
+        """The one multipart upload of the job, begun if there is none; None if the job no longer waits for a file."""
         if job.upload_id is not None:
             if self._is_open(key, job.upload_id):
                 return job.upload_id

@@ -125,7 +125,7 @@ def test_a_deletion_without_fields():
 
 
 @pytest.mark.parametrize("timestamp", [None, "now", -1, 1e300, [SENT]])
-def test_a_deletion_without_a_usable_time_stands_just_after_its_edit(timestamp):
+def test_a_deletion_without_a_usable_time_is_dated_just_after_its_edit(timestamp):
     delivery = read({"webhookEvent": "jira:issue_deleted", "issue": issue(), "timestamp": timestamp})
     assert (delivery.deleted, delivery.stamp.version_at) == (True, "2026-03-01T11:59:59.900001Z")
 
@@ -319,7 +319,7 @@ def test_without_a_usable_timestamp_the_issues_own_time_serves(timestamp):
 
 
 @pytest.mark.parametrize("changelog", [[], "none", 5, {"items": {}}, {"items": [None, 5, []]}, None])
-def test_a_changelog_of_another_type_is_no_move(changelog):
+def test_a_changelog_of_another_type_is_not_a_move(changelog):
     delivery = read(event("jira:issue_updated", issue=issue(), changelog=changelog))
     assert (delivery.issue_key, delivery.moved_from) == ("OPS-7", None)
 
@@ -380,12 +380,12 @@ def test_issue_data_without_a_credible_updated_is_fetched(updated):
 
 
 @pytest.mark.parametrize("body", [event("jira:issue_deleted", issue=issue()), {"transition": {}, "issue": issue()}, moved()])
-def test_a_token_opens_no_webhook(body):
+def test_a_token_permits_no_webhook(body):
     with pytest.raises(errors.UnauthenticatedError, match="must be signed"):
         automated(body)
 
 
-def test_a_token_opens_no_move():
+def test_a_token_permits_no_move():
     body = {name: value for name, value in moved().items() if name != "webhookEvent"}
     assert automated(body).moved_from is None
 

@@ -78,7 +78,7 @@ def test_slacks_check_of_the_certificate_is_ignored() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"ssl_check=0", b"ssl_check=1&ssl_check=1"])
-def test_what_is_no_check_of_the_certificate_needs_a_payload(raw) -> None:
+def test_a_request_that_is_not_an_ssl_check_needs_a_payload(raw) -> None:
     with pytest.raises(errors.InvalidInputError):
         read_interaction(raw, API)
 

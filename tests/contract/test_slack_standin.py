@@ -159,7 +159,7 @@ def test_the_rate_limit_bites_per_channel_and_lets_go(clock: Clock) -> None:
         client.chat_postMessage(channel="#leases", text="x")
 
 
-def test_a_reply_stands_in_the_thread_of_the_message_that_it_answers(standin: Served[Slack], client: WebClient) -> None:
+def test_a_reply_is_in_the_thread_of_the_message_that_it_answers(standin: Served[Slack], client: WebClient) -> None:
     first = client.chat_postMessage(channel="#leases", text="one")
     reply = client.chat_postMessage(channel=first["channel"], text="two", thread_ts=first["ts"])
     client.chat_postMessage(channel=first["channel"], text="three", thread_ts=reply["ts"])

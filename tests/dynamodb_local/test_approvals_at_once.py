@@ -98,7 +98,7 @@ def test_of_many_previews_posted_at_once_one_is_remembered(desk: Desk, race: int
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_a_preview_that_fails_and_is_shown_at_once_leaves_draft_and_session_of_one_mind(crowded: Desk, race: int) -> None:
+def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crowded: Desk, race: int) -> None:
     _, of_hash = crowded.submitted()
 
     def repeat(change: Callable[[], None]) -> None:

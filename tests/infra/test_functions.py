@@ -90,7 +90,7 @@ def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> Non
 
 
 @pytest.mark.parametrize("entry_point", ["approvals", "webhooks"])
-def test_config_reserves_concurrency_for_a_function_that_people_and_senders_wait_for(entry_point: str) -> None:
+def test_config_reserves_concurrency_for_approvals_and_webhooks(entry_point: str) -> None:
     graph = declare({f"{entry_point}ReservedConcurrency": "10"})
 
     reserved = {each.name: each.inputs.get("reservedConcurrentExecutions") for each in graph.all(FUNCTION)}

@@ -18,7 +18,7 @@ FEEDING = {"sqs:SendMessage", "lambda:InvokeFunction", "s3:PutObject", "events:P
 
 # By (function, what it goes through, function): the most links, by what bounds them, and whether Lambda lets it go on.
 CHAINS = {
-    # A first attempt, a look for the issue's marker that is put off again and again, and the preview's refresh after it.
+    # A first attempt, a repeatedly postponed search for the issue's marker, and the preview's refresh after it.
     ("jira_worker", "approval-work", "jira_worker"): (3 + Policy().search_retries, "Allow"),
     # A sweep that hands itself what is left.
     ("reconciliation", "itself", "reconciliation"): (MAX_PARTS, "Allow"),
@@ -80,7 +80,7 @@ def test_every_chain_by_which_functions_feed_themselves_is_listed() -> None:
     assert chains(declare(*EVERYTHING)) == CHAINS.keys()
 
 
-def test_lambda_lets_the_chains_go_on_that_are_bounded_and_longer_than_it_allows() -> None:
+def test_lambda_lets_long_chains_continue_that_are_bounded() -> None:
     graph = declare(*EVERYTHING)
     names = {each.outputs["name"]: each.name for each in graph.all(FUNCTION)}
     allowed = {names[each.inputs["functionName"]]: each.inputs["recursiveLoop"] for each in graph.all(RECURSION)}

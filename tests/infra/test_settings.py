@@ -59,9 +59,9 @@ WRONG_VALUES = [
     ("httpRateLimit", "2.5", "must be a whole number"),
     ("approvalsReservedConcurrency", "-1", "must be zero (none) or more"),
     ("webhooksReservedConcurrency", "many", "must be a whole number"),
-    ("shuttleReservedConcurrency", "5", "is no key of Switchboard"),
-    ("notifyChanels", "sns", "is no key of Switchboard (the nearest is switchboard:notifyChannels)"),
-    ("colour", "green", "is no key of Switchboard."),
+    ("shuttleReservedConcurrency", "5", "is not a key of Switchboard"),
+    ("notifyChanels", "sns", "is not a key of Switchboard (the nearest is switchboard:notifyChannels)"),
+    ("colour", "green", "is not a key of Switchboard."),
 ]
 
 
@@ -208,7 +208,7 @@ def test_every_stack_but_disposable_ones_is_protected_unless_set_otherwise(prote
 
 
 def test_a_key_that_nobody_knows_stops_the_program() -> None:
-    with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is no key of Switchboard"):
+    with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is not a key of Switchboard"):
         declare({"notifyChanel": "sns"})
 
 

@@ -111,7 +111,7 @@ def test_a_failure_of_slack_repeats_no_issue(desk: Desk, fault: dict[str, Any], 
     assert len(desk.issues(title)) == creations(desk, title) == 1
 
 
-def test_a_token_that_slack_refuses_fails_the_draft_and_ends_in_the_dead_letter_queue(desk: Desk) -> None:
+def test_a_token_that_slack_refuses_fails_the_draft_as_a_dead_letter(desk: Desk) -> None:
     draft = desk.draft()
     desk.slack.fail("/api/chat.postMessage", times=20, error="invalid_auth")
     assert desk.submit(draft).status_code == 200

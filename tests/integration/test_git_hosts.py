@@ -1,4 +1,4 @@
-"""Signed pushes of every Git host in, links and correlation out; moved issues; and commits that come by the queue."""
+"""Signed pushes of every Git host in, links and correlation out; moved issues; and commits that arrive through the queue."""
 
 import base64
 import hmac

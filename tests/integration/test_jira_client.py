@@ -132,13 +132,13 @@ def test_a_login_header_that_is_sent_twice_is_read_whole(jira, monkeypatch):
 
 
 @pytest.mark.parametrize("reason", ["OK", "OUT", "AUTHENTICATED_FAILED_BEFORE", ""])
-def test_another_login_reason_is_no_refusal(jira, reason):
+def test_another_login_reason_is_not_a_refusal(jira, reason):
     site, client = jira
     site.faults.add(Fault(path="*", status=200, headers={"X-Seraph-LoginReason": reason}, body="{}"))
     client.check_credentials()
 
 
-def test_an_unseen_project_and_a_refused_token_are_told_apart(jira):
+def test_an_unseen_project_and_a_refused_token_are_distinguished(jira):
     site, client = jira
     site.site.restricted = {"OPS"}
     assert client.sees_project("NONE") is False

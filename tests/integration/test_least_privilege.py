@@ -135,7 +135,7 @@ def test_no_other_role_writes_an_approval_a_session_or_a_shop(cloud: Cloud, outp
     assert writers == WRITERS[output, sort_key]
 
 
-def test_a_batch_or_transaction_with_one_row_of_another_partition_is_refused_whole(cloud: Cloud) -> None:
+def test_a_batch_with_one_row_of_another_partition_is_refused_whole(cloud: Cloud) -> None:
     table = cloud.outputs["jira_operations_table_name"]
     approvals = RoleSession.of_function(cloud, "approvals").client("dynamodb")
     own, foreign = ({"session_id": {"S": name}, "operation_key": {"S": "least"}} for name in ("a-session", "event#1"))

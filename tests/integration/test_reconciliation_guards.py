@@ -108,7 +108,7 @@ def test_a_token_that_expires_between_two_parts_deletes_nothing(in_step, table):
 
 
 @pytest.mark.parametrize("checks", [0, 1, 2])
-def test_a_sweep_checks_the_account_even_where_no_header_tells(in_step, table, checks):
+def test_a_sweep_checks_the_account_even_without_the_header(in_step, table, checks):
     """At the start, after the listing, and after the confirmations."""
     site, client = in_step
     site.delete("OPS-20")
@@ -160,7 +160,7 @@ def test_an_old_confirmation_is_made_again(in_step, table):
 
 
 def answer(site, *pages):
-    """Answer the searches with these bodies, and the last of them for good."""
+    """Answer the searches with these bodies, and every later one with the last."""
     for body in pages[:-1]:
         site.faults.add(Fault(path=SEARCH, status=200, body=json.dumps(body)))
     site.faults.add(Fault(path=SEARCH, status=200, body=json.dumps(pages[-1]), times=FOR_GOOD))

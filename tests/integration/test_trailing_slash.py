@@ -1,4 +1,4 @@
-"""A slash behind the path of a POST route is the same route: through the gateway, its permission, and the function."""
+"""A slash after the path of a POST route is the same route: through the gateway, its permission, and the function."""
 
 from typing import Any
 
@@ -18,18 +18,18 @@ PING: dict[str, Any] = {"zen": "Keep it logically awesome."}
     ("path", "secret", "status"),
     [("/webhooks/jira/", JIRA_SECRET, 202), ("/webhooks/commits/", COMMIT_SECRET, 202), ("/events/", EVENT_SECRET, 400)],
 )
-def test_a_webhook_with_a_slash_behind_its_path_is_answered(cloud: Cloud, path: str, secret: str, status: int) -> None:
+def test_a_webhook_with_a_slash_after_its_path_is_answered(cloud: Cloud, path: str, secret: str, status: int) -> None:
     assert cloud.post_signed(path, PING, secret).status_code == status
     assert cloud.post_signed(path, PING, "wrong").status_code == 401
 
 
-def test_a_click_with_a_slash_behind_its_path_is_checked_by_the_function(cloud: Cloud) -> None:
+def test_a_click_with_a_slash_after_its_path_is_checked_by_the_function(cloud: Cloud) -> None:
     answer = requests.post(f"{cloud.http_url}/slack/interactions/", data="payload=%7B%7D", timeout=60)
 
     assert (answer.status_code, answer.json()["error"]) == (401, "unauthenticated")
 
 
-def test_a_draft_with_a_slash_behind_its_path_needs_its_signature_too(cloud: Cloud) -> None:
+def test_a_draft_with_a_slash_after_its_path_needs_its_signature_too(cloud: Cloud) -> None:
     request = AWSRequest("POST", f"{cloud.http_url}/drafts/", data=b"{}", headers={"Content-Type": "application/json"})
     assert requests.post(request.url, data=b"{}", timeout=60).status_code == 403
 

@@ -28,7 +28,7 @@ SHOWN_LINES = 40
 WRONG_CONFIG = (
     ("protect", "maybe", "must be auto, true or false"),
     ("logRetentionDays", "31", "must be one of the retentions that CloudWatch Logs knows"),
-    ("notifyChanels", "sns", "is no key of Switchboard"),
+    ("notifyChanels", "sns", "is not a key of Switchboard"),
 )
 """A key, a wrong value, and a part of the sentence that ``pulumi preview`` stops with."""
 

@@ -73,7 +73,7 @@ def test_pages_without_a_new_issue_are_slowed_down_and_bounded(keys):
     assert len(listing.pauses) >= MAX_IDLE_PAGES - 1, "no request without progress follows another at once"
 
 
-def test_a_few_empty_pages_on_the_way_are_no_fault():
+def test_a_few_empty_pages_are_not_an_error():
     listing = Listing([page("b"), page("c"), page("d", "OPS-1"), page(None)])
     assert [issue["key"] for issue in issues_of(listing.read())] == ["OPS-1"]
 

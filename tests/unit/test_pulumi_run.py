@@ -153,7 +153,7 @@ def tracked_changes() -> str:
     return subprocess.run(command, cwd=pulumi_run.ROOT, capture_output=True, text=True, check=True).stdout
 
 
-def test_a_name_that_does_not_resolve_is_reported_with_the_line_for_the_hosts_file(machine: Machine) -> None:
+def test_an_unresolved_name_is_reported_with_the_line_for_the_hosts_file(machine: Machine) -> None:
     def fail(*_: object) -> None:
         raise OSError
 

@@ -1,4 +1,4 @@
-"""The webhooks of Git hosts: GitHub, Bitbucket Cloud, Bitbucket Data Center and GitLab, told apart by their bodies.
+"""The webhooks of Git hosts: GitHub, Bitbucket Cloud, Bitbucket Data Center and GitLab, identified by their bodies.
 
 The body is signed and the headers are not, so the body decides. A JSON object never fails: what is not needed is ignored,
 what cannot be used is counted, and an event without commits is ignored with a reason. Pure.

@@ -1,7 +1,7 @@
 """What one operation costs as an issue gathers versions, and as a project gathers issues: calls, units and time.
 
 Every size has a table of its own, and in each round every operation runs once on each of them, in an order of its own: what
-the machine does meanwhile hits all sizes alike. Calls and units are told by the engine and must not grow. Time is told twice:
+the machine does meanwhile hits all sizes alike. Calls and units come from the engine and must not grow. Time is reported twice:
 the processor time of this process, which is the client's and ours, and the time until the answer, which has the engine's own
 in it: DynamoDB Local keeps its rows in SQLite, whose trees get deeper, and is no measure of AWS; DynamoDB's own time does not
 depend on a table's size.
@@ -158,6 +158,6 @@ def _version(key: str, number: int) -> dict[str, Any]:
 
 def _delivery(number: int, issue: int) -> deliveries.Delivery:
     body = samples.webhook_body(issue=issue, updated=_at(number))
-    told = deliveries.normalise(body.encode(), _at(number))
-    assert isinstance(told, deliveries.Delivery)
-    return told
+    delivery = deliveries.normalise(body.encode(), _at(number))
+    assert isinstance(delivery, deliveries.Delivery)
+    return delivery

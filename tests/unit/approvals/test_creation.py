@@ -214,7 +214,7 @@ def test_after_an_unclear_outcome_the_marker_is_looked_for_at_growing_distances_
     assert scene.operation.posts == 2
 
 
-def test_when_to_look_next_is_recorded_after_each_look_and_no_look_comes_before_it() -> None:
+def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
     scene = Scene(Jira(errors.DeadlineExceededError("no answer")))
     scene.advance_message()
     for looks, seconds in enumerate((10, 60, 300, 900)):

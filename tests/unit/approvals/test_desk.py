@@ -25,7 +25,7 @@ def scene(**rules) -> World:
 
 
 def submit(world: World, draft) -> str:
-    """Submit a draft, and have its preview stand whole."""
+    """Submit a draft, and post its preview whole."""
     of_hash = world.desk.submit(draft).draft_hash
     show_whole(world.store, of_hash)
     world.queue.clear()
@@ -168,7 +168,7 @@ def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -
     assert said in press(world, user="U0BOB")[1]
 
 
-def test_a_press_on_a_draft_that_has_changed_is_refused_and_the_current_preview_posted() -> None:
+def test_a_click_on_a_changed_draft_is_refused_and_shows_the_current_one() -> None:
     world = scene()
     new = world.desk.submit(make_draft(title="Another")).draft_hash
     world.queue.clear()
@@ -223,7 +223,7 @@ def test_who_asked_for_a_draft_may_take_it_back() -> None:
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_a_press_before_the_preview_is_whole_is_refused_and_the_person_asked_to_try_again(verb) -> None:
+def test_a_click_before_the_preview_is_whole_is_refused_for_now(verb) -> None:
     world = World(rules=Rules(require_other_approver=False))
     of_hash = world.desk.submit(DRAFT).draft_hash
     assert world.store.set_preview("sess-1", of_hash, *PLACE.values())
@@ -243,14 +243,14 @@ def test_a_press_before_the_preview_is_whole_is_refused_and_the_person_asked_to_
     "elsewhere",
     [{"channel": "C2"}, {"message_ts": "1.1"}, {"channel": ""}, {"message_ts": ""}, {"channel": "", "message_ts": ""}],
 )
-def test_a_press_in_a_message_that_is_no_preview_of_the_draft_decides_nothing(verb, elsewhere) -> None:
+def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb, elsewhere) -> None:
     world = scene()
     verdict, text = press(world, verb, **elsewhere)
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
     assert "is not a preview of “Fix" in text
 
 
-def test_a_press_in_the_preview_of_another_draft_decides_nothing() -> None:
+def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
     world = scene()
     other = world.desk.submit(make_draft(session_id="sess-2")).draft_hash
     assert world.store.set_preview("sess-2", other, "C1", "2.0")
@@ -260,7 +260,7 @@ def test_a_press_in_the_preview_of_another_draft_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("message_ts", ["1.0", "2.0"])
-def test_a_press_in_any_preview_that_was_posted_whole_counts(message_ts) -> None:
+def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts) -> None:
     world = scene()
     assert world.store.forget_preview("sess-1", HASH, "1.0")
     assert world.store.set_preview("sess-1", HASH, "C1", "2.0")

@@ -408,7 +408,7 @@ def refuse(world: World, message=POST) -> None:
         world.worker.handle(message)
 
 
-def test_a_channel_that_the_draft_itself_names_fails_the_draft_and_is_no_dead_letter(world) -> None:
+def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world) -> None:
     own = make_draft(session_id="sess-3", channel="nowhere")
     of_hash = world.desk.submit(own).draft_hash
     world.post = failing(times=1, error=slack.refusal("post a message", 200, "channel_not_found"))(world.post)
@@ -418,7 +418,7 @@ def test_a_channel_that_the_draft_itself_names_fails_the_draft_and_is_no_dead_le
 
 
 @pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "invalid_blocks"])
-def test_a_draft_whose_preview_slack_refuses_is_failed_with_the_reason_and_can_be_retried(world, code) -> None:
+def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, code) -> None:
     send = world.post
     world.post = failing(times=1, error=slack.refusal("post a message", 200, code))(send)
     refuse(world)
@@ -444,7 +444,7 @@ def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> N
     assert "Draft for Jira" in only(world)
 
 
-def test_a_reply_that_slack_refuses_fails_the_draft_and_the_rest_follows_later(long_draft) -> None:
+def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft) -> None:
     send = long_draft.post
 
     def post(channel, message, *, thread_ts=""):
@@ -472,7 +472,7 @@ def test_a_draft_that_was_refused_can_be_replaced_and_comes_back_failed(world) -
     assert world.desk.submit(DRAFT).state is SessionState.FAILED
 
 
-def test_a_refusal_that_comes_after_the_draft_was_replaced_leaves_the_session_alone(world) -> None:
+def test_a_refusal_of_a_replaced_draft_leaves_the_session_alone(world) -> None:
     def post(*args, **kwargs):
         world.desk.submit(make_draft(title="Another"))
         raise errors.PermanentError("Slack says channel_not_found")

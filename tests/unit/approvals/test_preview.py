@@ -176,7 +176,7 @@ def test_a_cut_never_splits_an_escape_and_keeps_its_length(text, most) -> None:
     assert not {"&", "<", ">"} & set(rest)
 
 
-def test_a_preview_whose_thread_is_not_posted_has_no_buttons_and_says_when_they_come() -> None:
+def test_a_preview_without_its_thread_has_no_buttons_and_says_so() -> None:
     seen = view()
     waiting = preview.render(replace(seen, draft=replace(seen.draft, previews=frozenset({"C1/0.9"}))), JIRA)
     assert all(block["type"] != "actions" for block in waiting.blocks)

@@ -144,7 +144,7 @@ def test_of_two_previews_the_first_is_remembered(desk) -> None:
     assert desk.store.read("sess-1", of_hash).draft.preview_ts == "1.2"
 
 
-def test_a_preview_that_is_open_is_shown_and_every_one_before_it_still_counts(desk) -> None:
+def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(desk) -> None:
     _, of_hash = desk.submitted()
     for ts in ("1.2", "1.3"):
         assert desk.store.set_preview("sess-1", of_hash, "C1", ts)
@@ -171,7 +171,7 @@ def test_replies_are_counted_by_who_has_the_claim(desk) -> None:
     assert desk.store.preview_progress("nobody", of_hash, records.POST_PREVIEW) == (None, 0)
 
 
-def test_a_draft_that_cannot_be_shown_is_failed_with_its_session_until_it_is_shown(desk) -> None:
+def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(desk) -> None:
     draft, of_hash = desk.submitted()
 
     desk.store.fail_preview("sess-1", of_hash, "Slack says is_archived")
@@ -186,7 +186,7 @@ def test_a_draft_that_cannot_be_shown_is_failed_with_its_session_until_it_is_sho
     assert desk.decide(of_hash)
 
 
-def test_a_draft_that_failed_is_replaced_and_shown_later_without_touching_the_session(desk) -> None:
+def test_a_replaced_draft_that_failed_is_shown_without_touching_the_session(desk) -> None:
     _, first = desk.submitted()
     desk.store.fail_preview("sess-1", first, "Slack says is_archived")
     _, second = desk.submitted(title="Another")
@@ -199,7 +199,7 @@ def test_a_draft_that_failed_is_replaced_and_shown_later_without_touching_the_se
     assert desk.store.read("sess-1", first).draft.previews == {"C1/1.2"}
 
 
-def test_a_preview_that_is_refused_after_the_decision_leaves_the_session_alone(desk) -> None:
+def test_a_preview_refused_after_the_decision_leaves_the_session_alone(desk) -> None:
     _, of_hash = desk.submitted()
     desk.store.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
     desk.decide(of_hash)

@@ -308,9 +308,7 @@ def test_a_look_that_failed_leaves_the_watermark_where_it_was(in_step: Reconcili
 
 
 @pytest.mark.parametrize("requests_before", [0, 1, 2])
-def test_an_expired_token_leaves_the_watermark_and_the_next_good_run_brings_all_in(
-    in_step: Reconciliation, requests_before: int
-) -> None:
+def test_an_expired_token_keeps_the_watermark_for_the_next_good_run(in_step: Reconciliation, requests_before: int) -> None:
     """Before the run, in its listing, and after it: Jira answers as if nothing had changed."""
     in_step.run({})
     before = in_step.watermark()

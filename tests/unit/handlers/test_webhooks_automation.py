@@ -106,7 +106,7 @@ def test_a_signed_body_is_never_judged_by_its_token(webhooks: ModuleType, token:
     ],
     ids=["update", "deletion", "move", "transition", "null"],
 )
-def test_a_token_opens_no_webhook(webhooks: ModuleType, jira_cloud: JiraCloud, body: dict[str, Any]) -> None:
+def test_a_token_permits_no_webhook(webhooks: ModuleType, jira_cloud: JiraCloud, body: dict[str, Any]) -> None:
     assert post(webhooks, body, TOKEN)[0] == 401
     assert jira_cloud.row_count() == 0
 

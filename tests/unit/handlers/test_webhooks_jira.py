@@ -58,7 +58,7 @@ def test_one_body_under_another_identifier_is_a_duplicate(webhooks: ModuleType, 
     assert jira_cloud.rows("OPS-7") == rows
 
 
-def test_another_body_under_the_same_identifier_is_no_duplicate(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_another_body_under_the_same_identifier_is_not_a_duplicate(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(webhooks, issue_event(summary="first"), "d-1")
     event = {**issue_event(summary="second"), "timestamp": SENT + 1}
 
@@ -67,7 +67,7 @@ def test_another_body_under_the_same_identifier_is_no_duplicate(webhooks: Module
 
 
 def test_a_body_again_that_was_stored_under_its_identifier_stays_readable(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
-    """Rows of releases whose idempotency key was the identifier: the same state stands there afterwards."""
+    """Rows of releases whose idempotency key was the identifier: the same state is there afterwards."""
     deliver(webhooks, issue_event())
     jira_cloud.replace("OPS-7", idempotency_key={"S": "2a6f3a9e-77a2-4ad3-8f0d-0f7d1c9e51aa"})
 

@@ -130,7 +130,7 @@ def test_without_a_value_all_is_true_and_any_is_false(negated: str) -> None:
     assert holds(f"ForAnyValue:String{negated}LikeIfExists", KEYS, "event#*")
 
 
-def test_null_tells_an_absent_multivalued_key_from_one_that_is_there() -> None:
+def test_null_distinguishes_absent_and_present_multivalued_keys() -> None:
     assert not holds("Null", KEYS, "false")
     assert holds("Null", KEYS, "false", dynamodb__leadingkeys=("event#1",))
 

@@ -1,4 +1,4 @@
-"""The policies of docs/security.md open to each kind of caller its own routes of docs/openapi.yaml, and no others."""
+"""The policies of docs/security.md allow each kind of caller its own routes of docs/openapi.yaml, and no others."""
 
 import re
 
@@ -58,7 +58,7 @@ def test_every_signed_route_has_one_kind_of_caller() -> None:
 
 
 @each_caller
-def test_a_policy_opens_its_own_routes_and_no_others(caller: str) -> None:
+def test_a_policy_allows_its_own_routes_and_no_others(caller: str) -> None:
     policy = documented_policy(caller)
 
     assert {route for route in ROUTES if is_allowed(policy, *route)} == OWNERS[caller]

@@ -217,7 +217,7 @@ def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> No
     assert [is_refused(table, "ada@sandbox.example") for table in ("Leases", TABLE)] == [True, True]
 
 
-def test_the_partition_key_of_an_index_is_its_own_and_of_another_accounts_table_unknown(account: Account) -> None:
+def test_an_index_has_its_own_partition_key_and_a_foreign_table_none(account: Account) -> None:
     create_table(boto3.client("dynamodb", region_name="us-west-2"), "Issues", JIRA_ISSUES)
     issues = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Issues"
 
