@@ -79,7 +79,7 @@ class World:
         table = OperationsTable(client, TABLE)
         quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
-        self.operations = JiraOperationStore(table, lease=LEASE, keep=KEEP, now=self.now)
+        self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
         self.desk = ApprovalDesk(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
         owners = (f"owner-{number}" for number in itertools.count())
         creator = IssueCreator(
