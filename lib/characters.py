@@ -16,13 +16,17 @@ from collections.abc import Callable, Iterator
 
 _ALWAYS_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _MARKS = frozenset({"Mn", "Mc", "Me"})
-_SYMBOLS = frozenset({"So", "Sk", "Sm"})
 
-_JOINERS = "\u200c\u200d"
+_NON_JOINER, _JOINER = "\u200c\u200d"
+_JOINERS = _NON_JOINER + _JOINER
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
-# Emoji that are newer than Python's tables have no category there.
-_EMOJI = ((0x1F000, 0x1FAFF),)
-_EMOJI_BASES = "0123456789#*\u203c\u2049\u2139\u3030"
+_KEYCAP = "\u20e3"
+_KEYCAP_BASES = "0123456789#*"
+# By block, not by category: emoji that are newer than Python's tables have none there, and signs like "|" and "<" have one.
+_EMOJI = (
+    *((ord(character), ord(character)) for character in "\u00a9\u00ae\u203c\u2049\u2122\u2139\u24c2\u3030\u303d\u3297\u3299"),
+    *((0x2190, 0x21FF), (0x2300, 0x23FF), (0x25A0, 0x27BF), (0x2900, 0x297F), (0x2B00, 0x2BFF), (0x1F000, 0x1FAFF)),
+)
 
 # Blank, or without any shape, and in no category that says so (Unicode's Default_Ignorable_Code_Point, and Braille's blank).
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0")
@@ -69,34 +73,41 @@ def _replace(text: str, shown: Callable[[str], str]) -> str:
 
 
 def _judged(text: str) -> Iterator[tuple[str, bool]]:
-    """Each character, and whether it is hidden in its place."""
+    """Each character, and whether it is hidden in its place. A hidden one does not connect its neighbours."""
     before, alone = "", True  # alone: there is nothing that a mark could combine with
     for character, after in itertools.zip_longest(text, text[1:], fillvalue=""):
         hidden = _is_hidden(character, before, after) or (alone and unicodedata.category(character) in _MARKS)
         yield character, hidden
-        before, alone = character, hidden or character.isspace()
+        before, alone = "" if hidden else character, hidden or character.isspace()
 
 
 def _is_hidden(character: str, before: str, after: str) -> bool:
     if character in _JOINERS:
-        return not (_joins(before) and _joins(after))
+        in_a_script = _is_of_a_joining_script(before) and _is_of_a_joining_script(after)
+        return not in_a_script and (character == _NON_JOINER or not (_ends_an_emoji(before) and _is_emoji(after)))
     if character in _EMOJI_SELECTORS:
-        return not (before and (before in _EMOJI_BASES or _is_symbol(before)))
+        return not (_is_emoji(before) or (before and before in _KEYCAP_BASES and after == _KEYCAP))
+    return _is_hidden_anywhere(character)
+
+
+def _is_hidden_anywhere(character: str) -> bool:
     if unicodedata.category(character) in _ALWAYS_HIDDEN or character in _BLANKS:
         return True
     return ord(character) & 0xFFFE == 0xFFFE or _within(character, _BLANK_RANGES)
 
 
-def _joins(character: str) -> bool:
-    if not character:
+def _is_of_a_joining_script(character: str) -> bool:
+    if not character or not _within(character, _JOINING_SCRIPTS) or _is_hidden_anywhere(character):
         return False
-    if character in _EMOJI_SELECTORS or _is_symbol(character):
-        return True
-    return unicodedata.category(character) in _MARKS | {"Lo"} and _within(character, _JOINING_SCRIPTS)
+    return unicodedata.category(character) in _MARKS | {"Lo"}
 
 
-def _is_symbol(character: str) -> bool:
-    return unicodedata.category(character) in _SYMBOLS or _within(character, _EMOJI)
+def _ends_an_emoji(character: str) -> bool:
+    return _is_emoji(character) or (character != "" and character in _EMOJI_SELECTORS)
+
+
+def _is_emoji(character: str) -> bool:
+    return character != "" and _within(character, _EMOJI)
 
 
 def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:

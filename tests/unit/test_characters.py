@@ -53,7 +53,7 @@ def test_a_mark_with_nothing_to_combine_with_is_hidden(text: str) -> None:
         "नमस्ते",
         "می\u200cخواهم",
         "ක්\u200dෂ",
-        "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 1\ufe0f\u20e3",
+        "👩🏽\u200d💻 ❤\ufe0f\u200d🔥 🙂\u200d↔\ufe0f ©\ufe0f 〽\ufe0f 1\ufe0f\u20e3",
         "日本語 한국어 עברית",
         "narrow\u202fspace",
         "an emoji that Python does not know \U0001fa89\ufe0f",
@@ -77,7 +77,21 @@ def test_a_long_run_of_marks_is_read_quickly() -> None:
     assert characters.reveal("\u0301" * 20_000).count("[U+0301]") == 20_000
 
 
-@given(st.text())
+@pytest.mark.parametrize(
+    "text",
+    ["rm a |\u200d| b", "a <\u200d= b", "x |\ufe0f y", "`\ufe0e`", "pay 1\ufe0f00", "#\ufe0f1", "😀\u200c😀", "│\u200d│"],
+)
+def test_a_joiner_or_selector_between_signs_and_digits_is_hidden(text: str) -> None:
+    """No emoji and no script needs it there, so that it could only make one text pass for another."""
+    revealed = characters.reveal(text)
+    assert "[U+" in revealed
+    assert not set(revealed) & set("\u200c\u200d\ufe0e\ufe0f")
+
+
+TROUBLE = st.text(st.sampled_from("a1#|\u200b\u200c\u200d\ufe0e\ufe0f\u0301\u20e3😀↔\u2800ب\u064b\u17b4\u180b "), max_size=8)
+
+
+@given(st.text() | TROUBLE)
 def test_revealed_text_has_nothing_left_to_reveal(text: str) -> None:
     assert characters.reveal(characters.reveal(text)) == characters.reveal(text)
 
