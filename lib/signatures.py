@@ -8,7 +8,6 @@ Standard Webhooks define it (https://github.com/standard-webhooks/standard-webho
 """
 
 import base64
-import binascii
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -125,7 +124,7 @@ def _standard_key(secret: str) -> bytes:
     if secret.startswith(_STANDARD_SECRET_PREFIX):
         try:
             key = base64.b64decode(secret.removeprefix(_STANDARD_SECRET_PREFIX), validate=True)
-        except binascii.Error:
+        except ValueError:  # not base64, or not ASCII
             return secret.encode()
         return key or secret.encode()
     return secret.encode()

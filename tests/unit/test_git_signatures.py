@@ -58,7 +58,7 @@ def test_each_proof_is_accepted() -> None:
     verify_git(standard(), BODY, secret_of(SECRET), NOW)
 
 
-@pytest.mark.parametrize("raw", ["a secret", "whsec_not base64", "whsec_"])
+@pytest.mark.parametrize("raw", ["a secret", "whsec_not base64", "whsec_", "whsec_gehe\u00edm"])
 def test_a_secret_that_is_not_base64_is_the_key_itself(raw: str) -> None:
     verify_git(standard(raw.encode()), BODY, secret_of(raw), NOW)
     refused(standard(b""), secret_of(raw), "does not match")
