@@ -42,6 +42,9 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     ),
     (("sha1=", "sha256=", "sha384=", "sha512="), r"sha(?:1|256|384|512)=[0-9a-fA-F]{8,}"),  # webhook signatures
     (("v0=",), r"v0=[0-9a-f]{64}"),  # Slack signatures
+    (("whsec_",), r"whsec_[\w+/=-]{8,}"),  # secrets of Standard Webhooks
+    (("v1,",), r"v1,[A-Za-z0-9+/]{43}="),  # their signatures
+    (("glpat-",), r"glpat-[\w.-]{10,}"),  # GitLab access tokens
     (("signature=",), r"(?ai:Signature)=[0-9a-f]{64}"),  # AWS signatures
     (("basic ", "bearer "), r"(?ai:Basic) [A-Za-z0-9+/=]{12,}|(?ai:Bearer) [\w.~+/=-]{12,}"),
     (("eyj",), r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"),  # JSON Web Tokens

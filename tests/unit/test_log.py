@@ -183,6 +183,9 @@ def test_addresses_are_hashed_wherever_in_a_line_they_stand(logger: log.Logger, 
         "https://hooks.slack.com/actions/T012/345/abcdefghijkl",
         "sha256=a4771c39fbe90f317c7824e83ddef3caae9cb3d976c214ace1f2937e133263c9",
         "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        "glpat-abcdefghij0123456789",
         "Basic dXNlcjpwYXNzd29yZA==",
         "authorization: bearer abcdefghijklmnop",
         "ATATT3xFfGF0abcdefghijklmnopqrstuvwx",
@@ -205,6 +208,7 @@ def test_known_shapes_of_secrets_are_blanked(secret: str) -> None:
         "arn:aws:secretsmanager:eu-west-2:111122223333:secret:token-AbCdEf",
         "Basic cover is not Bearer cover",
         "sha256 of the names",
+        "v1,v2 and v1,3",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
