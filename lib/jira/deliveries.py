@@ -232,13 +232,13 @@ def gone(
     )
 
 
-def restored(delivery: Delivery, tombstone: Stamp) -> Delivery:
-    """``delivery``, stamped just after a ``tombstone`` that was in error.
+def restored(delivery: Delivery, standing: Stamp) -> Delivery:
+    """``delivery``, stamped just after a ``standing`` state that was in error: a tombstone, or a state that Jira never had.
 
-    For an issue that Jira, asked directly, has under a key that the store holds for deleted: its ``updated`` is older
-    than the tombstone and would lose. Any later event of Jira still wins over this.
+    For what Jira, asked directly, has under this key: its ``updated`` is older than the standing state and would lose. Any
+    later event of Jira still wins over this.
     """
-    at = clock.canonical(_later(clock.parse(tombstone.version_at)))
+    at = clock.canonical(_later(clock.parse(standing.version_at)))
     stamp = Stamp(at, delivery.stamp.event_at, delivery.stamp.idempotency_key)
     return Delivery(
         issue_key=delivery.issue_key,

@@ -2,8 +2,9 @@
 
 Pure, and flat in memory: both sides come in the order of issue numbers, and neither is ever held whole::
 
-    Jira     1   2       4   5
-    stored   1       3   4   5'
+    Jira     1   2       4   5   6
+    stored   1       3   4   5'  6"
+             │   │   │   │   │   └ Disputed (the stored one is stamped later, and differs)
              │   │   │   │   └ Update (Jira's is newer, or differs)
              │   │   │   └ Unchanged
              │   │   └ Missing: a candidate for deletion, nothing more
@@ -59,8 +60,15 @@ class Update:
 
 
 @dataclass(frozen=True, slots=True)
+class Disputed:
+    """The store has another state, stamped later than the listing's: the listing lags, or Jira never had that state."""
+
+    stored: Issue
+
+
+@dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The store has this state, or a newer one than the listing."""
+    """The store has this state."""
 
     issue_key: str
 
@@ -80,7 +88,7 @@ class Unreadable:
     reason: str
 
 
-Decision = Create | Update | Unchanged | Missing | Unreadable
+Decision = Create | Update | Disputed | Unchanged | Missing | Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,8 +178,8 @@ def decide(listed: Listed, stored: Issue | None) -> Decision:
         return Unreadable(listed.issue_key, str(delivery))
     if stored is None or stored.deleted:
         return Create(delivery)
-    if delivery.stamp.version_at < stored.stamp.version_at:
-        return Unchanged(listed.issue_key)  # the listing lags behind a webhook
-    if delivery.stamp.version_at == stored.stamp.version_at and delivery.fields == stored.fields:
+    if delivery.stamp.version_at <= stored.stamp.version_at and delivery.fields == stored.fields:
         return Unchanged(listed.issue_key)
+    if delivery.stamp.version_at < stored.stamp.version_at:
+        return Disputed(stored)
     return Update(delivery, stored)

@@ -24,6 +24,7 @@ from lib.jira.deliveries import REST_FIELDS, Delivery
 from lib.jira.merge import (
     Create,
     Decision,
+    Disputed,
     KeyRange,
     Listing,
     Missing,
@@ -221,6 +222,8 @@ class Reconciler:
         match decision:
             case Unchanged():
                 run.count("unchanged")
+            case Disputed(stored):
+                run.attempt(stored.issue_key, lambda: self._settle(stored))
             case Missing(stored):
                 run.add_candidate(stored)
             case Unreadable(key, reason):
@@ -248,6 +251,23 @@ class Reconciler:
         if issue.get("key") != delivery.issue_key:
             return None
         return self._store.record(deliveries.restored(self._read(issue, self._now()), tombstone.stamp))
+
+    def _settle(self, stored: Issue) -> str:
+        """Replace a stored state if it is newer than that of Jira itself, which no lag of the search explains. It may have
+        been forged (docs/adr/0029) or stamped wrongly."""
+        if not self._has_time():
+            return "unchanged"  # the next run looks again
+        try:
+            current = self._read(self._jira.fetch(stored.issue_key), self._now())
+        except errors.NotFoundError:
+            return "unchanged"
+        is_newer = current.stamp.version_at >= stored.stamp.version_at
+        if current.issue_key != stored.issue_key or is_newer or current.fields == stored.fields:
+            return "unchanged"
+        if self._dry_run:
+            return "updated"
+        recorded = self._store.record(deliveries.restored(current, stored.stamp))
+        return "updated" if recorded.outcome is Outcome.STORED else "unchanged"
 
     def _limit_deletions(self, state: Checkpoint) -> str:
         """Why the missing issues may not be deleted; empty if they may."""

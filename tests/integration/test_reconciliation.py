@@ -254,6 +254,45 @@ def test_a_tombstone_in_error_is_undone(in_step, table):
     assert make_reader(table).latest("OPS-20").fields.status == "Done"
 
 
+def forge(client, table, key, *, ahead, **fields):
+    """Store a state that Jira never had, as who has the token of Jira Automation can."""
+    issue = client.fetch(key)
+    updated = (clock.utc_now() + ahead).isoformat(timespec="milliseconds")
+    body = json.dumps({**issue, "fields": {**issue["fields"], **fields, "updated": updated}}).encode()
+    assert make_store(table).record(deliveries.normalise_automation(body, clock.utc_now())).outcome.name == "STORED"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=1), timedelta(hours=23)])
+def test_a_forged_state_is_corrected_by_the_sweep(in_step, table, ahead):
+    site, client = in_step
+    forge(client, table, "OPS-7", ahead=ahead, summary="forged")
+
+    dry = reconciler(client, table, dry_run=True).sweep(WHOLE)
+    assert (dry.counts.updated, make_reader(table).latest("OPS-7").fields.summary) == (1, "forged")
+    assert reconciler(client, table).sweep(WHOLE).counts.updated == 1
+    assert make_reader(table).latest("OPS-7").fields.summary == site.site.find("OPS-7").summary
+    assert reconciler(client, table).sweep(WHOLE).counts.updated == 0
+
+
+def test_a_webhook_that_search_lags_behind_stands(in_step, table):
+    site, client = in_step
+    site.site.lag = timedelta(hours=1)
+    site.edit("OPS-7", status="Done")
+    make_store(table).record(deliveries.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
+    before = make_reader(table).latest("OPS-7")
+
+    assert reconciler(client, table).sweep(WHOLE).counts.updated == 0
+    assert make_reader(table).latest("OPS-7") == before
+
+
+def test_without_time_a_disputed_state_waits_for_the_next_sweep(in_step, table):
+    _, client = in_step
+    forge(client, table, "OPS-7", ahead=timedelta(hours=1), summary="forged")
+    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
+    assert (result.counts.failed, result.counts.updated) == (0, 0)
+    assert make_reader(table).latest("OPS-7").fields.summary == "forged"
+
+
 def test_a_drift_with_the_same_updated_is_mended(in_step, table):
     """A version renamed in Jira bumps no issue's ``updated``."""
     site, client = in_step

@@ -12,6 +12,7 @@ from lib.jira.deliveries import Delivery
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.merge import (
     Create,
+    Disputed,
     KeyRange,
     Listed,
     Missing,
@@ -67,6 +68,12 @@ def test_each_issue_is_decided_about_once_and_in_order(in_jira, in_store):
     assert list(kinds) == [f"OPS-{number}" for number in sorted(in_jira | in_store)]
     assert {key for key, kind in kinds.items() if kind is Missing} == {f"OPS-{number}" for number in in_store - in_jira}
     assert {key for key, kind in kinds.items() if kind is Create} == {f"OPS-{number}" for number in in_jira - in_store}
+
+
+def test_a_stored_state_later_than_the_listing_is_disputed_if_it_differs():
+    later = stored(1, second=2, status="Done")
+    assert decide(listed(1, status="To Do"), later) == Disputed(later)
+    assert decide(listed(1, status="Done"), later) == Unchanged("OPS-1")
 
 
 def test_a_tombstone_does_not_count_as_a_row():
