@@ -117,7 +117,7 @@ class Turn:
 
 @dataclass(slots=True)
 class _Run:
-    """One invocation. ``refused`` are the reasons that are no project's own; ``left`` are the turns for the next part."""
+    """One invocation. ``refused`` are reasons that belong to no single project; ``left`` are the turns for the next part."""
 
     id: str
     request: Request

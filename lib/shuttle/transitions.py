@@ -77,7 +77,7 @@ def start(domain: str, job_id: str, now: datetime, lease_until: datetime) -> Upd
 
 
 def keep_upload(job: Job, upload_id: str) -> Update:
-    """The job's file comes by this multipart upload: it waits for one, and has no other than ``job`` shows."""
+    """Record the multipart upload of the job's file, if the job is queued and its upload is still the one in ``job``."""
     is_unchanged = "attribute_not_exists(#UploadId)" if job.upload_id is None else "#UploadId = :former"
     former: dict[str, items.Attributes] = {} if job.upload_id is None else {":former": {"S": job.upload_id}}
     return Update(

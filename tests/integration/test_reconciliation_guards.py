@@ -130,7 +130,7 @@ def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_b
 
 
 def test_a_confirmation_before_a_hand_over_needs_good_credentials(in_step, table):
-    """The token expires while the first candidate is confirmed, no header tells, and the next part has a new token."""
+    """The token expires while the first candidate is confirmed, without the header, and the next part has a new token."""
     site, client = in_step
     part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
     site.site.hidden = {"OPS-105", "OPS-106"}
