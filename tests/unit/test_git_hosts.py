@@ -7,8 +7,9 @@ import pytest
 
 from lib import errors
 from lib.jira import git_hosts
-from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit
+from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, keys_named
 from lib.jira.deliveries import Ignored
+from lib.jira.git_hosts import reading
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 RECEIVED_AT = "2026-03-01T12:00:00.000000Z"
@@ -111,6 +112,21 @@ def test_words_beyond_the_limit_are_counted():
     words = " ".join(f"OPS-{number}" for number in range(1, MAX_NAMES_PER_COMMIT + 6))
     found = read(github({"id": ONE, "message": words, "timestamp": MADE}))
     assert (len(found.commits[0].issue_keys), found.left_out) == (MAX_NAMES_PER_COMMIT, 5)
+
+
+def test_a_branch_is_searched_once_and_what_it_leaves_out_counted_once(monkeypatch):
+    """Thousands of branches at one commit beside thousands of commits would take minutes otherwise."""
+    searched = []
+    monkeypatch.setattr(reading, "keys_named", lambda text: searched.append(text) or keys_named(text))
+    commits = [{"id": f"{number:040x}", "message": "fix"} for number in range(10, 60)]
+    changes = [
+        {"ref": {"id": f"refs/heads/ops-{number}"}, "toHash": ONE, "type": "ADD"}
+        for number in range(1, MAX_NAMES_PER_COMMIT + 4)
+    ]
+    found = read(data_center(*commits, changes=changes))
+    assert len([text for text in searched if "ops-1 " in text]) == 2, "as a branch, and as the title of its commit"
+    assert found.left_out == 2 * 3
+    assert {len(commit.issue_keys) for commit in found.commits} == {MAX_NAMES_PER_COMMIT}
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b'"text"'])

@@ -45,13 +45,12 @@ def _read_push(event: Mapping[str, Any], reading: Reading) -> None:
 
 def _tips(event: Mapping[str, Any]) -> dict[str, str]:
     """The commits that the changed branches point to now, and the names of the branches at each."""
-    tips: dict[str, str] = {}
+    tips: dict[str, list[str]] = {}
     for change in items(event, "changes"):
         branch = branch_of(text(obj(change, "ref"), "id") or text(change, "refId"))
         if branch is not None and change.get("type") != "DELETE":
-            sha = str(change.get("toHash"))
-            tips[sha] = f"{tips[sha]} {branch}" if sha in tips else branch
-    return tips
+            tips.setdefault(str(change.get("toHash")), []).append(branch)
+    return {sha: " ".join(branches) for sha, branches in tips.items()}
 
 
 def _times(commit: Mapping[str, Any]) -> tuple[object, ...]:

@@ -54,6 +54,7 @@ class Reading:
         self._repository = (repository or "unknown")[:_KEPT_NAME_CHARACTERS]
         self._received_at = received_at
         self._commits: dict[str, Commit] = {}
+        self._branches: dict[str, tuple[str, ...]] = {}
         self._unusable = 0
         self._left_out = 0
 
@@ -70,15 +71,14 @@ class Reading:
         if read is None or message is None:
             self._unusable += 1
             return
-        named = keys_named(message, branch)
-        self._left_out += max(0, len(named) - MAX_NAMES_PER_COMMIT)
+        named = self._limit(tuple(dict.fromkeys((*keys_named(message), *self._keys_of_branch(branch or "")))))
         self._put(
             Commit(
                 sha=read,
                 repository=self._repository,
                 title=message.partition("\n")[0].rstrip("\r")[:_KEPT_TITLE_CHARACTERS],
                 committed_at=self._time(times),
-                issue_keys=named[:MAX_NAMES_PER_COMMIT],
+                issue_keys=named,
             )
         )
 
@@ -92,6 +92,16 @@ class Reading:
     def push(self) -> Push:
         """What was read."""
         return Push(tuple(self._commits.values()), self._unusable, self._left_out)
+
+    def _keys_of_branch(self, branch: str) -> tuple[str, ...]:
+        """Each branch is searched once: a host may name thousands of branches beside thousands of commits."""
+        if branch not in self._branches:
+            self._branches[branch] = self._limit(keys_named(branch))
+        return self._branches[branch]
+
+    def _limit(self, named: tuple[str, ...]) -> tuple[str, ...]:
+        self._left_out += max(0, len(named) - MAX_NAMES_PER_COMMIT)
+        return named[:MAX_NAMES_PER_COMMIT]
 
     def _put(self, commit: Commit) -> None:
         """Keep what came first of a commit that comes twice, with the keys of both."""
