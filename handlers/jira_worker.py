@@ -122,7 +122,11 @@ def _store_commits(pushed: Sequence[Commit]) -> tuple[str, ...]:
     """Store the commits that the webhook could not store; returns the keys touched."""
     links = keep_known(pushed, _environment.jira_projects, _issues.project_is_known)
     touched = _correlations.record_commits(links.commits)
-    _logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, projects_not_checked=links.not_checked)
+    skipped = {"left_out": links.left_out, "projects_not_checked": links.not_checked}
+    for kind, number in skipped.items():
+        if number:
+            metrics.count("PushSkipped", number, kind=kind)
+    _logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, **skipped)
     return touched
 
 

@@ -147,6 +147,7 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
                 for entry_point in CORRELATING
             ),
             _each("jira_worker", "WorkerFailure", "kind"),
+            _each("jira_worker", "PushSkipped", "kind"),
         ),
         _graph(
             "Reconciliation: issues looked at, by project",

@@ -12,7 +12,7 @@ import fastjsonschema
 import pytest
 
 from lib import aws
-from lib.jira.commits import Commit
+from lib.jira.commits import MAX_ISSUES_PER_COMMIT, MAX_LOOKUPS_PER_PUSH, Commit
 from lib.jira.correlation import IssueResult
 from lib.jira.recompute import CorrelationStore
 from lib.jira.tasks import MAX_TOUCHED, Task
@@ -194,6 +194,17 @@ def test_queued_commits_of_known_projects_are_stored_and_correlated(
     assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
     assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "GOLD-1")) == ("unknown", "matched")
     assert jira_cloud.rows("UTF-8") == {}
+
+
+def test_what_is_beyond_the_limits_of_queued_commits_is_counted(
+    load_jira_worker: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys = [f"OPS-{number}" for number in range(1, MAX_ISSUES_PER_COMMIT + 4)]
+    projects = [f"P{number}-1" for number in range(MAX_LOOKUPS_PER_PUSH + 2)]
+    work(load_jira_worker(JIRA_PROJECTS="OPS"), Task(commits=(commit(1, *keys, *projects),)))
+
+    skipped = [metric for metric in metrics_in(capsys.readouterr().out) if metric.name == "PushSkipped"]
+    assert {each.dimensions["kind"]: each.value for each in skipped} == {"left_out": 3, "projects_not_checked": 2}
 
 
 @pytest.mark.parametrize("call", [QUERY, "dynamodb.BatchWriteItem"])
