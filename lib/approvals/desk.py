@@ -164,6 +164,8 @@ class ApprovalDesk:
             text=wording.answer(verdict, decision, view, self._jira_base_url),
         )
         self._send(message, 0)
+        if verdict is Verdict.NOT_SHOWN:  # buttons of an earlier version of Switchboard, which kept no record of previews
+            self._send(PostPreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
         if verdict is Verdict.CHANGED and view.session is not None:
             self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
             self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)

@@ -200,8 +200,21 @@ class PreviewPoster:
         if view.draft is not None and view.draft.preview_number:
             operation += f"#{view.draft.preview_number + 1}"
         shown: list[Preview] = []
-        self._once(view, operation, lambda claim: shown.extend(self._post_missing(view, operation, claim)))
+        if not self._once(view, operation, lambda claim: shown.extend(self._post_missing(view, operation, claim))):
+            return self._replace_unrecorded(view)
         return shown[0] if shown else None
+
+    def _replace_unrecorded(self, posted: View) -> Preview | None:
+        """Post another preview where an earlier version of Switchboard posted one: it did not record that the preview shows
+        the whole draft, so its buttons do not count."""
+        view = self._store.read(posted.session_id, posted.draft_hash)
+        if view.draft is None or view.draft.is_shown or posted.draft is None:
+            return None
+        if view.draft.preview_number != posted.draft.preview_number:
+            return None  # another attempt is posting
+        if not self._store.forget_preview(view.session_id, view.draft_hash, view.draft.preview_ts):
+            return None
+        return self._post_whole(self._store.read(view.session_id, view.draft_hash))
 
     def _refuse(self, view: View, draft: Draft, error: errors.PermanentError) -> None:
         self._logger.error("preview_refused", error, session_id=view.session_id, draft_hash=view.draft_hash)
@@ -249,11 +262,11 @@ class PreviewPoster:
         if view.draft is not None:
             self._chat.post(view.draft.preview_channel, text, thread_ts=view.draft.preview_ts)
 
-    def _once(self, view: View, operation: str, do: Callable[[Claim], None]) -> None:
-        """Do it, unless it was done before."""
+    def _once(self, view: View, operation: str, do: Callable[[Claim], None]) -> bool:
+        """Do it, unless it was done before: then False."""
         claim = self._claims.claim(view.session_id, records.operation_key(view.draft_hash, operation), self._new_owner())
         if claim.verdict is Verdict.DONE:
-            return
+            return False
         if claim.verdict is Verdict.HELD:
             raise errors.UnavailableError(f"another attempt is at {operation} of session {view.session_id}")
         try:
@@ -262,3 +275,4 @@ class PreviewPoster:
             self._claims.release(claim, str(error))
             raise
         self._claims.complete(claim)
+        return True

@@ -231,7 +231,7 @@ def test_a_click_before_the_preview_is_whole_is_refused_for_now(verb) -> None:
 
     verdict, text = press(world, verb)
 
-    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_SHOWN, [], [])
+    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_SHOWN, [PostPreview], [])
     assert text.endswith("so your click was not recorded. Try again in a moment.")
     world.store.open_preview("sess-1", of_hash, *PLACE.values(), failed=False)
     world.queue.clear()
