@@ -9,7 +9,7 @@ second message follows the write: the first may have been done before it.
 from dataclasses import dataclass
 
 from lib import clock, errors
-from lib.approvals import pages, records, wording
+from lib.approvals import drafts, pages, records, wording
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview
@@ -58,8 +58,11 @@ def judge(  # noqa: PLR0911 - one per verdict
         return Verdict.NOT_A_PREVIEW
     if rules.approvers and decision.user not in rules.approvers:
         return Verdict.NOT_ALLOWED
-    if rules.require_other_approver and decision.verb is Verb.APPROVE and decision.user == view.draft.draft.requested_by:
-        return Verdict.OWN
+    if rules.require_other_approver and decision.verb is Verb.APPROVE:
+        if not drafts.is_slack_user(view.draft.draft.requested_by):
+            return Verdict.NOT_KNOWN  # of an earlier version: nobody can say that it is not their own
+        if decision.user == view.draft.draft.requested_by:
+            return Verdict.OWN
     return None
 
 

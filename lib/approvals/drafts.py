@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
 from lib import characters, errors
@@ -35,6 +35,8 @@ _EPIC = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}")
 _CHANNEL = re.compile(r"#?[\w-]{1,80}")
 
 _SLACK_USER = re.compile(r"([UW][A-Z0-9]{2,30})|<@([UW][A-Z0-9]{2,30})(?:\|[^<>|]*)?>")
+
+_ANYBODY = "U00"
 
 # Tabs and line ends are text; every other control character, and half of a surrogate pair, is not.
 _CONTROLS = frozenset({"Cc", "Cs"})
@@ -98,6 +100,23 @@ def read_draft(value: object) -> Draft:
             f"problem, solution and the lists together must be at most {MAX_DESCRIPTION_CHARACTERS} characters, not {total}"
         )
     return draft
+
+
+def read_stored(value: Mapping[str, Any]) -> Draft:
+    """The draft of a stored row. Rows of an earlier version may name who asks for it by name or by address.
+
+    Raises:
+        InvalidInputError: it is not a draft.
+    """
+    requested_by = value.get("requested_by")
+    if not isinstance(requested_by, str) or is_slack_user(requested_by):
+        return read_draft(value)
+    return replace(read_draft({**value, "requested_by": _ANYBODY}), requested_by=requested_by)
+
+
+def is_slack_user(text: str) -> bool:
+    """Whether ``text`` is a Slack user ID, or a mention of one."""
+    return _SLACK_USER.fullmatch(text) is not None
 
 
 def to_json(draft: Draft) -> dict[str, Any]:

@@ -260,7 +260,7 @@ def read_session(item: Mapping[str, Any]) -> Session:
 def read_draft(item: Mapping[str, Any]) -> StoredDraft:
     """The draft of a DRAFT# item."""
     return StoredDraft(
-        draft=drafts.read_draft(json.loads(item["draft"]["S"])),
+        draft=drafts.read_stored(json.loads(item["draft"]["S"])),
         draft_hash=item["draft_hash"]["S"],
         preview_channel=_text(item, "preview_channel") or "",
         preview_ts=_text(item, "preview_ts") or "",

@@ -1,5 +1,7 @@
 """A draft submitted, a button pressed: what is recorded, what is queued, and what the person is told."""
 
+from dataclasses import replace
+
 import pytest
 
 from lib import errors
@@ -214,6 +216,28 @@ def test_nobody_approves_what_they_asked_for() -> None:
 
     world.queue.clear()
     assert press(world, user="U0BOB", of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+@pytest.mark.parametrize("name", ["ann", "ann@example.com", "@ann"])
+def test_a_draft_of_an_earlier_version_that_names_no_user_id_must_be_submitted_again(name) -> None:
+    """Its row can be read, but nobody can say whether who approves it has asked for it."""
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = submit(world, replace(DRAFT, requested_by=name))
+
+    verdict, text = press(world, of_hash=of_hash)
+    assert (verdict, world.decisions()) == (Verdict.NOT_KNOWN, [])
+    assert text.endswith("Submit it again.")
+    world.queue.clear()
+    assert press(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+def test_an_approved_draft_of_an_earlier_version_still_becomes_an_issue() -> None:
+    world = World(rules=Rules(require_other_approver=False))
+    draft = replace(DRAFT, requested_by="ann@example.com")
+    of_hash = submit(world, draft)
+    assert world.run(world.click("U0BOB", Verb.APPROVE, draft, of_hash, PLACE["message_ts"])).result is Verdict.RECORDED
+    world.settle()
+    assert len(world.issues) == 1
 
 
 def test_who_asked_for_a_draft_may_take_it_back() -> None:
