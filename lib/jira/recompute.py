@@ -135,25 +135,28 @@ class CorrelationStore:
             if not pending:
                 break
             key, asked_by = pending.pop()
-            result, noted = self._recompute_key(key)
+            result, noted, moved = self._recompute_key(key)
             results[key] = result
             if asked_by is not None:
                 self._write([_delete(rows.key(asked_by, rows.MOVED_PREFIX + key))])
             for other in noted if result.moved_to is None else (result.moved_to, *noted):
                 step = (other, key if other in noted else None)
-                if (key, *step) not in followed:
+                # What was moved there changed its result, however often it was visited before.
+                if other in moved or (key, *step) not in followed:
                     followed.add((key, *step))
                     pending.append(step)
         return tuple(results.values())
 
-    def _recompute_key(self, issue_key: str) -> tuple[IssueResult, frozenset[str]]:
-        """The stored result of one key, and the keys that its rows ``MOVED#`` name."""
+    def _recompute_key(self, issue_key: str) -> tuple[IssueResult, frozenset[str], frozenset[str]]:
+        """The stored result of one key, the keys that its rows ``MOVED#`` name, and those that commits were moved to."""
+        moved_to: set[str] = set()
         for _ in range(_TRIES):
             found = self._read(issue_key)
             result = correlate_issue(issue_key, found.head, found.commits)
-            if result.moved_to is not None and found.has_commits:
-                self._move_commits(issue_key, result.moved_to)
-                found.noted.add(result.moved_to)
+            if result.moved_to is not None and found.head is not None and found.has_commits:
+                moved_to.add(result.moved_to)
+                if not self._move_commits(found.head, result.moved_to):
+                    continue
             # Not 1 for the first: one that was forgotten and made again must not look like the one that another recompute read.
             item = self._item(result, max(found.revision + 1, clock.epoch_ms(self._now())))
             if found.head is not None:
@@ -161,7 +164,7 @@ class CorrelationStore:
             if self._replace(item, found.revision):
                 if found.head is not None:
                     self._clear_leftovers(found.head, found.hints)
-                return result, frozenset(found.noted)
+                return result, frozenset(found.noted | moved_to), frozenset(moved_to)
         raise errors.UnavailableError(f"the correlation of {issue_key} was stored by others, {_TRIES} times in between")
 
     def _read(self, issue_key: str) -> "_OwnRows":
@@ -184,18 +187,26 @@ class CorrelationStore:
                 found.revision = int(item.get("revision", {}).get("N", 0))
         return found
 
-    def _move_commits(self, former: str, issue_key: str) -> None:
+    def _move_commits(self, head: Issue, issue_key: str) -> bool:
         """Move the COMMIT rows of a former key, 25 at a time: written under ``issue_key`` before they are deleted.
 
-        If this stops half-way, the note has the next recompute of ``former`` finish it, wherever the issue is by then, and the
-        sweep finds that ``issue_key`` has no result.
+        If this stops half-way, the note has the next recompute of the former key finish it, wherever the issue is by then, and
+        the sweep finds that ``issue_key`` has no result.
+
+        Returns False if the former key is no longer that of ``head``: the issue may have come back meanwhile, and another
+        recompute has brought rows back that were then deleted here. They are written again.
         """
+        former = head.issue_key
         self._write([{"PutRequest": {"Item": rows.key(former, rows.MOVED_PREFIX + issue_key)}}])
         self.forget([issue_key])
         pending = self._own_rows(former, rows.COMMIT_PREFIX, rows.COMMIT_PREFIX + "~")
         while some := list(islice(pending, _BATCH_WRITE)):
             self._write([{"PutRequest": {"Item": {**item, "issue_key": {"S": issue_key}}}} for item in some])
             self._write([_delete(rows.key(former, item["updated_at"]["S"])) for item in some])
+            if [rows.read_stamp(item) for item in self._own_rows(former, rows.HEAD, rows.HEAD)] != [head.stamp]:
+                self._write([{"PutRequest": {"Item": item}} for item in some])
+                return False
+        return True
 
     def not_current(self, issues: Iterable[Issue]) -> Iterator[str]:
         """The keys of those issues whose correlation was computed of another state than their current one, or never."""

@@ -1,9 +1,12 @@
 """Whatever the order of moves, commits and recomputes, the commits of a moved issue end under its current key.
 
 Each event leaves a recompute of the keys that it touches. Recomputes run at any later time, in any order, and crash before
-any of their writes; a crashed one runs again.
+any of their writes; a crashed one runs again. Or one runs, and takes in events, before a write of another.
 """
 
+import itertools
+from datetime import timedelta
+from random import Random
 from typing import Any
 
 import hypothesis.strategies as st
@@ -12,6 +15,7 @@ from hypothesis import given, settings
 from lib import errors
 from tests.support.examples import examples
 from tests.support.fake_table import FakeTable
+from tests.support.jira import NOW
 from tests.support.jira_moves import Mover, stored
 
 PATHS = (
@@ -68,3 +72,45 @@ def test_commits_end_under_the_current_key_in_any_order(data: Any, path: tuple[s
 
     assert stored(lambda key: table.items[key, "CORRELATION"], sorted(set(path))) == mover.expected(len(named))
     assert {key for key, row in table.items if row.startswith("COMMIT#")} <= {path[-1]}
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(random=st.randoms(use_true_random=True), path=st.sampled_from(PATHS))
+def test_commits_end_under_the_current_key_though_recomputes_overtake_each_other(random: Random, path: tuple[str, ...]) -> None:
+    table, ticks = FakeTable(), itertools.count()
+    mover = Mover(table, "issues", path)
+    mover.links._now = lambda: NOW + timedelta(milliseconds=next(ticks))
+    pushes = random.randint(1, 4)
+    events = [lambda position=position: mover.arrive(position) for position in range(len(path))]
+    events += [lambda number=number: mover.push(number, random.choice(path)) for number in range(pushes)]
+    random.shuffle(events)
+    pending: list[str] = []
+    running: list[str] = []
+
+    def overtake() -> None:
+        if len(running) < 3 and random.random() < 0.2:
+            if events and random.random() < 0.5:
+                pending.extend(events.pop()())
+            recompute_one()
+
+    def recompute_one() -> None:
+        if not pending:
+            return
+        key = pending.pop(random.randrange(len(pending)))
+        running.append(key)
+        try:
+            mover.links.recompute(key)
+        except errors.UnavailableError:  # overtaken too often: its message comes again
+            pending.append(key)
+        finally:
+            running.pop()
+
+    table.before_write = overtake
+    while events:
+        pending.extend(events.pop()())
+        recompute_one()
+    while pending:
+        recompute_one()
+
+    assert stored(lambda key: table.items[key, "CORRELATION"], sorted(set(path))) == mover.expected(pushes)
+    assert {key for key, row in table.items if row.startswith("COMMIT#")} == {path[-1]}

@@ -67,6 +67,23 @@ def test_a_commit_has_one_row_which_the_next_recompute_finds_at_its_place(jira_i
     assert [result.issue_key for result in mover.links.recompute("DEV-60")] == ["DEV-60"]
 
 
+def test_an_issue_that_comes_back_while_its_commits_are_moved_loses_none(jira_issues):
+    """Two recomputes at the same time: one copies to the new key, another brings the copy back, the first one deletes."""
+    mover = Mover(jira_issues, TABLE, ("OPS-60", "DEV-60", "OPS-60"))
+    for act in (lambda: mover.arrive(0), lambda: mover.push(0, "OPS-60"), lambda: mover.arrive(1)):
+        act()
+
+    def come_back():
+        if ("DEV-60", f"COMMIT#{0:039x}c") in jira_issues.items:
+            jira_issues.before_write = lambda: None
+            mover.arrive(2)
+            mover.links.recompute("DEV-60")
+
+    jira_issues.before_write = come_back
+    mover.links.recompute("OPS-60")
+    assert correlation(jira_issues, mover) == mover.expected(1)
+
+
 def test_moves_in_a_circle_end(jira_issues):
     mover = Mover(jira_issues, TABLE, ("OPS-60", "DEV-60", "OPS-60"))
     mover.arrive(1)
