@@ -26,9 +26,6 @@ from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 MAX_PAGE = 100
 """Issues a page, at most, if fields are asked for."""
 
-MAX_RECONCILED = 50
-"""Ids that one search can be made consistent for."""
-
 ATTEMPTS = 5
 _CONNECT_TIMEOUT_SECONDS = 3.0
 _READ_TIMEOUT_SECONDS = 20.0
