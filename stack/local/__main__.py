@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from stack.local.cloud import LocalCloud
 
 _LOOK_UP_SECONDS = 0.2
+
+STOP_SECONDS = 10.0
+"""How long an orderly stop may take before another signal ends the process at once."""
 
 
 @click.group()
@@ -113,13 +117,15 @@ class _Signals:
     """Turns Ctrl-C, a polite kill and a closed terminal into an orderly stop.
 
     A signal interrupts what goes on, the start of the cloud or the demo, and says ``interrupted``; where there is a wait
-    (:meth:`end_the_wait`), it ends that instead; while the cloud stops, it is ignored.
+    (:meth:`end_the_wait`), it ends that instead; while the cloud stops, it is ignored for :data:`STOP_SECONDS`. After that it
+    ends the process at once: an interrupt may get lost in a library, and then nothing stops. The functions end with it.
     """
 
     def __init__(self, interrupted: str) -> None:
         self._interrupted = interrupted
         self._stop = threading.Event()
         self._waits = False
+        self._first_at = 0.0
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -137,7 +143,12 @@ class _Signals:
             pass
 
     def _on_signal(self, *_: object) -> None:
-        interrupt = not self._waits and not self._stop.is_set()
+        if self._stop.is_set():
+            if time.monotonic() - self._first_at >= STOP_SECONDS:
+                os._exit(1)
+            return
+        self._first_at = time.monotonic()
+        interrupt = not self._waits
         self._stop.set()
         if interrupt:
             # What is torn down half-way complains from several threads: none of it is news to who pressed Ctrl-C.
