@@ -32,7 +32,8 @@ class LogShipper:
     def write(self, group: str, stream: str, line: str) -> None:
         """Line up one log event."""
         if self._echo:
-            print(f"{group.rsplit('/', 1)[-1]} {line}", file=sys.stderr)
+            # One write, so that the lines of several functions do not mix.
+            sys.stderr.write(f"{group.rsplit('/', 1)[-1]} {line}\n")
         self._lines.put((group, stream, int(time.time() * 1000), line))
 
     def close(self) -> None:
