@@ -356,7 +356,7 @@ _RULES: dict[str, Callable[[Any], str | None]] = {
     ),
     "slack_api_url": _url,
     "approvals_channel": _matches(r"#?[\w-]{1,80}", "a Slack channel's name or ID"),
-    "approvers": _matches(r"[A-Za-z0-9_-]{1,80}", "Slack user IDs, like U02ABCDEF"),
+    "approvers": _matches(r"[UW][A-Z0-9]{2,30}", "Slack user IDs, like U02ABCDEF"),
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,
     "cors_origins": _origin,

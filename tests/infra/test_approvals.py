@@ -150,7 +150,9 @@ def test_a_signing_secret_without_a_bot_token_is_refused_in_one_sentence() -> No
         Settings.from_mapping({}, {"slackSigningSecret": A_SECRET})
 
 
-@pytest.mark.parametrize(("key", "value"), [("approvers", "@ada"), ("approvers", "Ada L"), ("approvalsChannel", "the one")])
+@pytest.mark.parametrize(
+    ("key", "value"), [("approvers", "@ada"), ("approvers", "ada"), ("approvers", "Ada L"), ("approvalsChannel", "the one")]
+)
 def test_people_are_ids_and_a_channel_is_a_name_or_an_id(key: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^switchboard:{key} must be "):
         Settings.from_mapping({key: value}, {})
