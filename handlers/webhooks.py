@@ -131,7 +131,7 @@ def pushes() -> tuple[flask.Response, int]:
     if not queued:
         _leave_to_the_sweep(stored.touched)
     if stored.left:
-        return _queue_commits(stored.left, stored.error, skipped)
+        return _queue_commits(stored.left, stored.error, skipped, commits=len(links.commits) - len(stored.left))
     return _answer(
         "commits",
         "stored",
@@ -143,12 +143,12 @@ def pushes() -> tuple[flask.Response, int]:
 
 
 def _queue_commits(
-    left: "Sequence[Commit]", error: errors.SwitchboardError | None, skipped: dict[str, int]
+    left: "Sequence[Commit]", error: errors.SwitchboardError | None, skipped: dict[str, int], *, commits: int = 0
 ) -> tuple[flask.Response, int]:
-    """Leave commits to the worker. If the queue is down as well, the answer is 503."""
+    """Leave commits to the worker, ``commits`` others being stored. If the queue is down as well, the answer is 503."""
     _logger.error("push_not_stored", error, commits=len(left), out_of_time=error is None)
     _work.send_commits(left)
-    return _answer("commits", "accepted", commits_queued=len(left), **_count(skipped))
+    return _answer("commits", "accepted", commits=commits, commits_queued=len(left), **_count(skipped))
 
 
 def _count(skipped: dict[str, int]) -> dict[str, int]:
@@ -229,7 +229,10 @@ def _json_of_form(body: bytes) -> bytes:
     """GitHub sends JSON, or a form with the JSON in its field ``payload``, as the webhook is set up."""
     if flask.request.mimetype != "application/x-www-form-urlencoded":
         return body
-    return flask.request.form.get("payload", "").encode()
+    payload = flask.request.form.get("payload")
+    if payload is None:
+        raise errors.InvalidInputError("the form has no field payload")
+    return payload.encode()
 
 
 startup.end()

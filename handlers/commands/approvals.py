@@ -122,7 +122,8 @@ def submit(find: Callable[[], Deployment], file: Path) -> int:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        raise errors.InvalidInputError(f"{file} is not JSON") from None
+        source = "standard input" if str(file) == "-" else file
+        raise errors.InvalidInputError(f"{source} is not JSON") from None
     draft = draft_rules.read_draft(value)
     url = str(find().outputs.get("http_api_url") or "")
     if not url:

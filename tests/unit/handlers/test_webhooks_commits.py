@@ -183,6 +183,10 @@ def test_a_form_without_a_payload_is_400(webhooks: ModuleType, body: str) -> Non
     assert push(webhooks, body, **FORM)[0] == 400
 
 
+def test_the_answer_to_a_form_without_a_payload_names_the_field(webhooks: ModuleType) -> None:
+    assert push(webhooks, "other=1", **FORM)[1]["message"] == "the form has no field payload"
+
+
 @pytest.mark.parametrize("place", [0, 1, 2], ids=["first", "middle", "last"])
 @pytest.mark.parametrize("commit", [{}, {"id": "no hash", "message": "OPS-7"}, {"id": sha(9)}, None, "text"])
 def test_an_unusable_commit_is_counted_and_loses_no_other(
@@ -229,7 +233,7 @@ def test_what_the_table_does_not_take_of_a_push_goes_to_the_queue(webhooks: Modu
     body = github_push(*[f"OPS-{number} fix" for number in range(1, 61)])
     jira_cloud.wire.fail(BATCH, aws_error("ProvisionedThroughputExceededException"), skip=1)
 
-    assert push(webhooks, body) == (202, {"status": "accepted", "commits_queued": 35})
+    assert push(webhooks, body) == (202, {"status": "accepted", "commits": 25, "commits_queued": 35})
 
     tasks = jira_cloud.tasks()
     assert commits_in(tasks) == [sha(number) for number in range(25, 60)]
@@ -239,7 +243,10 @@ def test_what_the_table_does_not_take_of_a_push_goes_to_the_queue(webhooks: Modu
 def test_a_push_whose_projects_cannot_be_looked_up_goes_to_the_queue(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(QUERY, aws_error("ProvisionedThroughputExceededException"))
 
-    assert push(webhooks, github_push("bugfix_GOLD-2", "no issue")) == (202, {"status": "accepted", "commits_queued": 1})
+    assert push(webhooks, github_push("bugfix_GOLD-2", "no issue")) == (
+        202,
+        {"status": "accepted", "commits": 0, "commits_queued": 1},
+    )
     assert [task.commits[0].issue_keys for task in jira_cloud.tasks()] == [("BUGFIX_GOLD-2",)]
 
 
@@ -248,7 +255,7 @@ def test_a_push_that_takes_too_long_is_finished_by_the_worker(
 ) -> None:
     monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.0)
 
-    assert push(webhooks, github_push("OPS-7 fix"))[1] == {"status": "accepted", "commits_queued": 1}
+    assert push(webhooks, github_push("OPS-7 fix"))[1] == {"status": "accepted", "commits": 0, "commits_queued": 1}
     assert (jira_cloud.row_count(), commits_in(jira_cloud.tasks())) == (0, [sha(0)])
 
 
