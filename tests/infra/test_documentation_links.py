@@ -1,5 +1,8 @@
 """Every link from one page to another place of the repository leads somewhere, and every page can be reached."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.support.documentation import ROOT, Link, anchors_of, links_of, pages
@@ -33,3 +36,11 @@ def test_the_index_has_a_row_for_each_reader(reader: str) -> None:
 
     assert len(rows) == 1
     assert "](" in rows[0]
+
+
+@pytest.mark.parametrize("decision", sorted((ROOT / "docs" / "adr").glob("0*.md")), ids=lambda file: file.name)
+def test_a_decision_has_a_status_and_a_date_and_is_listed(decision: Path) -> None:
+    status = decision.read_text(encoding="utf-8").splitlines()[2]
+
+    assert re.match(r"(Accepted|Superseded), \d{4}-\d{2}-\d{2}\.", status)
+    assert f"]({decision.name})" in (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
