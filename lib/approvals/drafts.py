@@ -34,7 +34,8 @@ _PROJECT = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
 _EPIC = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}")
 _CHANNEL = re.compile(r"#?[\w-]{1,80}")
 
-_SLACK_USER = re.compile(r"([UW][A-Z0-9]{2,30})|<@([UW][A-Z0-9]{2,30})(?:\|[^<>|]*)?>")
+SLACK_USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
+_SLACK_USER = re.compile(rf"({SLACK_USER_ID.pattern})|<@({SLACK_USER_ID.pattern})(?:\|[^<>|]*)?>")
 
 _ANYBODY = "U00"
 

@@ -4,16 +4,14 @@ Nothing here does input or output.
 """
 
 import enum
-import re
 from urllib.parse import quote
 
 from lib import clock
+from lib.approvals.drafts import SLACK_USER_ID
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.records import Approval, Operation, OperationStatus, View
 from lib.approvals.tracker import is_dry
 from lib.slack import escape
-
-_SLACK_USER = re.compile(r"[UW][A-Z0-9]{2,30}")
 
 
 class Verdict(enum.Enum):
@@ -56,7 +54,7 @@ def answer(  # noqa: PLR0911 - one a verdict
 
 def mention(user: str) -> str:
     """A person as Slack shows them: a mention of a user ID, and any other name as text."""
-    return f"<@{user}>" if _SLACK_USER.fullmatch(user) else f"@{escape(user.lstrip('@'))}"
+    return f"<@{user}>" if SLACK_USER_ID.fullmatch(user) else f"@{escape(user.lstrip('@'))}"
 
 
 def issue_url(jira_base_url: str, jira_key: str) -> str:
