@@ -18,6 +18,9 @@ _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 LAST_EPOCH_MS = int((_LAST - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
 """The last instant that every time zone can tell, in milliseconds since the Unix epoch: the end of 9999-12-30."""
 
+FIRST_EPOCH_MS = 10**11
+"""March 1973. A smaller number from outside is taken for seconds, in which this is the year 5138, or is not a time."""
+
 #: Tells the current instant, in UTC.
 Clock = Callable[[], datetime]
 

@@ -14,8 +14,7 @@ from lib.jira import payload
 
 # Jira Cloud: capitals, digits and underscores, a capital first (https://support.atlassian.com/jira-cloud-administration/
 # docs/edit-a-projects-details/). Bounded, so that a key is always a storable key.
-KEY_PATTERN = r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}"
-_KEY = re.compile(KEY_PATTERN, re.ASCII)
+_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}", re.ASCII)
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}", re.ASCII)
 
 MAX_FIX_VERSIONS = 200
@@ -25,9 +24,6 @@ MAX_FIX_VERSIONS = 200
 # version's name stands in one behind "FIXVERSION#".
 _MAX_NAME_BYTES = 1000
 _MAX_SUMMARY_BYTES = 4000
-
-_EARLIEST_MS = 10**11
-"""March 1973. A smaller number is a time in seconds, or not a time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -134,7 +130,7 @@ def read_updated(fields: Mapping[str, Any]) -> datetime | None:
 
     Jira writes a time with an offset; Jira Automation may write milliseconds since the epoch.
     """
-    milliseconds = payload.epoch_ms(fields, "updated", earliest=_EARLIEST_MS)
+    milliseconds = payload.epoch_ms(fields, "updated", earliest=clock.FIRST_EPOCH_MS)
     if milliseconds is not None:
         return clock.from_epoch_ms(milliseconds)
     text = fields.get("updated")

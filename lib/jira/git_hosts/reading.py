@@ -14,8 +14,6 @@ from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit,
 _MAX_TEXT_BYTES = 1_000_000
 _KEPT_TITLE_CHARACTERS = 200
 _KEPT_NAME_CHARACTERS = 300
-_FIRST_MILLISECONDS = 100_000_000_000
-"""A number from here on is in milliseconds, a smaller one in seconds: 5138 AD in seconds, 1973 in milliseconds."""
 
 
 def obj(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
@@ -124,7 +122,7 @@ def _instant(value: object) -> datetime | None:
         if isinstance(value, str):
             return clock.parse(value.removesuffix(" UTC") + "+00:00" if value.endswith(" UTC") else value)
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= clock.LAST_EPOCH_MS:
-            return clock.from_epoch_ms(int(value if value >= _FIRST_MILLISECONDS else value * 1000))
+            return clock.from_epoch_ms(int(value if value >= clock.FIRST_EPOCH_MS else value * 1000))
     except ValueError:
         return None
     return None
