@@ -10,10 +10,9 @@ from lib.jira import deliveries
 from lib.jira.issues import Stamp
 from lib.jira.merge import KeyRange
 from lib.jira.progress import Checkpoint, DeleteLimit
-from lib.jira.reconciliation import Reconciler
 from stack.local.standins.faults import Fault
 from tests.support.fake_table import FakeTable
-from tests.support.jira import jira_site, make_reader, make_store
+from tests.support.jira import jira_site, make_reader, make_reconciler, make_store, stored_keys
 
 SEARCH = "/rest/api/3/search/jql"
 WHOLE = Checkpoint(KeyRange("OPS"))
@@ -30,14 +29,6 @@ def table():
     return FakeTable()
 
 
-def reconciler(client, table, **options):
-    return Reconciler(client, make_store(table), make_reader(table), **options)
-
-
-def stored_keys(table):
-    return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
-
-
 def live_keys(site):
     issues = [issue for issue in site.site.by_id.values() if issue.project == "OPS"]
     return [issue.key for issue in sorted(issues, key=lambda issue: issue.number)]
@@ -48,14 +39,14 @@ def in_step(jira, table):
     """250 issues, three pages, and a store that has them."""
     site, client = jira
     site.seed("OPS", 250)
-    assert reconciler(client, table).sweep(WHOLE).complete
+    assert make_reconciler(client, table).sweep(WHOLE).complete
     return site, client
 
 
 def test_an_empty_store_is_filled(jira, table):
     site, client = jira
     site.seed("OPS", 250)
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.fetched, result.counts.created, result.counts.unchanged) == (250, 250, 0)
     assert stored_keys(table) == live_keys(site)
 
@@ -63,7 +54,7 @@ def test_an_empty_store_is_filled(jira, table):
 def test_a_second_sweep_writes_nothing(in_step, table):
     _, client = in_step
     table.calls.clear()
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert result.counts.unchanged == 250
     assert not [call for call, _ in table.calls if call != "query"]
@@ -74,7 +65,7 @@ def test_changes_deletions_and_moves_are_caught_up_with(in_step, table):
     site.edit("OPS-7", status="Done", fix_versions=["1.0", "2.0"])
     site.delete("OPS-20")
     site.edit("OPS-30", project="WEB")
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert (result.counts.updated, result.counts.deleted, result.counts.unchanged) == (1, 2, 247)
     assert stored_keys(table) == live_keys(site)
@@ -91,7 +82,7 @@ def test_a_dry_run_counts_and_writes_nothing(in_step, table):
     site.edit("OPS-7", status="Done")
     site.delete("OPS-20")
     before = json.dumps(sorted(map(str, table.items.items())))
-    result = reconciler(client, table, dry_run=True).sweep(WHOLE)
+    result = make_reconciler(client, table, dry_run=True).sweep(WHOLE)
     assert (result.counts.updated, result.counts.deleted) == (1, 1)
     assert json.dumps(sorted(map(str, table.items.items()))) == before
 
@@ -105,7 +96,7 @@ def test_search_lag_neither_deletes_nor_revives(in_step, table):
     site.delete("OPS-20")
     body = site.webhooks.sent[-1]["body"].encode()
     make_store(table).record(deliveries.normalise(body, clock.utc_now()))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert (result.counts.deleted, result.counts.created) == (0, 0)
     assert stored_keys(table) == live_keys(site)
@@ -135,7 +126,7 @@ def test_a_broken_page_deletes_nothing_and_says_so(in_step, table, fault, page):
     for _ in range(page - 1):
         site.faults.add(Fault(path=SEARCH, hang=0.001))  # these pages are answered
     site.faults.add(Fault(path=SEARCH, **fault))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.refused
     assert "nothing was deleted" in result.refused[0]
     assert result.counts.deleted == 0
@@ -147,7 +138,7 @@ def test_a_passing_fault_costs_nothing(in_step, table):
     site.delete("OPS-20")
     for fault in ({"status": 500}, {"error": "rate_limited"}, {"reset": True}, {"error": "half_page"}):
         site.faults.add(Fault(path=SEARCH, **fault))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert stored_keys(table) == live_keys(site)
 
@@ -156,7 +147,7 @@ def test_a_passing_fault_costs_nothing(in_step, table):
 def test_a_lost_permission_deletes_nothing(in_step, table, hidden):
     site, client = in_step
     site.site.hidden = set(hidden)
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.refused
     assert len(stored_keys(table)) == 250
 
@@ -165,7 +156,7 @@ def test_an_unseen_project_that_lists_as_empty_deletes_nothing(in_step, table):
     site, client = in_step
     site.site.hidden = {"OPS"}
     site.faults.add(Fault(path=SEARCH, status=200, body='{"issues": [], "isLast": true}', times=999))
-    result = reconciler(client, table, limit=DeleteLimit.parse("100%")).sweep(WHOLE)
+    result = make_reconciler(client, table, limit=DeleteLimit.parse("100%")).sweep(WHOLE)
     assert "may not see it" in result.refused[0]
     assert len(stored_keys(table)) == 250
 
@@ -174,17 +165,17 @@ def test_more_deletions_than_allowed_are_refused_all_together(in_step, table):
     site, client = in_step
     for number in range(1, 5):
         site.delete(f"OPS-{number}")
-    result = reconciler(client, table, limit=DeleteLimit.parse("3")).sweep(WHOLE)
+    result = make_reconciler(client, table, limit=DeleteLimit.parse("3")).sweep(WHOLE)
     assert "4 of 250 issues are missing" in result.refused[0]
     assert len(stored_keys(table)) == 250
-    assert reconciler(client, table, limit=DeleteLimit.parse("4")).sweep(WHOLE).counts.deleted == 4
+    assert make_reconciler(client, table, limit=DeleteLimit.parse("4")).sweep(WHOLE).counts.deleted == 4
 
 
 def test_a_token_that_expires_before_the_confirmation_deletes_nothing(in_step, table):
     site, client = in_step
     site.delete("OPS-20")
     site.faults.add(Fault(path="/rest/api/3/issue/OPS-20", error="expired_token", times=9))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.deleted, result.counts.failed) == (0, 1)
     assert not result.complete
     assert "OPS-20" in stored_keys(table)
@@ -195,7 +186,7 @@ def test_an_issue_that_the_listing_lacks_and_jira_has_stays(in_step, table):
     whole = client.search(WHOLE.key_range.jql())
     page = {"issues": [issue for issue in whole.issues if issue["key"] != "OPS-20"], "nextPageToken": whole.next_token}
     site.faults.add(Fault(path=SEARCH, status=200, body=json.dumps(page)))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert (result.counts.deleted, result.counts.unchanged) == (0, 250)
     assert "OPS-20" in stored_keys(table)
@@ -209,7 +200,7 @@ def test_a_sweep_out_of_time_goes_on_from_its_checkpoint(in_step, table):
     checkpoint, invocations = WHOLE, 0
     while checkpoint is not None:
         restored = Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json())))
-        result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
+        result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
         checkpoint, invocations = result.checkpoint, invocations + 1
         if checkpoint is not None and not checkpoint.listed:
             assert result.counts.deleted == 0, "nothing is deleted before the listing is complete"
@@ -223,7 +214,7 @@ def test_key_ranges_add_up_to_the_project(in_step, table):
     for number in (20, 120, 220):
         site.delete(f"OPS-{number}")
     parts = (KeyRange("OPS", 0, 90), KeyRange("OPS", 90, 180), KeyRange("OPS", 180, None))
-    results = [reconciler(client, table).sweep(Checkpoint(part)) for part in parts]
+    results = [make_reconciler(client, table).sweep(Checkpoint(part)) for part in parts]
     assert all(result.complete for result in results)
     assert [result.counts.fetched for result in results] == [89, 89, 69]
     assert stored_keys(table) == live_keys(site)
@@ -235,7 +226,7 @@ def test_a_range_whose_bound_is_no_issue_is_refused(in_step, table):
     site.delete("OPS-90")
     few = KeyRange("OPS", 90, 95)
     assert client.search(few.jql()).issues == ()
-    result = reconciler(client, table).sweep(Checkpoint(few))
+    result = make_reconciler(client, table).sweep(Checkpoint(few))
     assert result.refused
     assert len(stored_keys(table)) == 250
 
@@ -245,7 +236,7 @@ def test_a_tombstone_in_error_is_undone(in_step, table):
     head = make_reader(table).latest("OPS-20")
     gone = deliveries.gone("OPS-20", head.issue_id, seen_at=clock.utc_now(), after=head.stamp, reason="in error")
     make_store(table).record(gone)
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert result.counts.created == 1
     assert make_reader(table).latest("OPS-20").deleted is False
@@ -267,11 +258,11 @@ def test_a_forged_state_is_corrected_by_the_sweep(in_step, table, ahead):
     site, client = in_step
     forge(client, table, "OPS-7", ahead=ahead, summary="forged")
 
-    dry = reconciler(client, table, dry_run=True).sweep(WHOLE)
+    dry = make_reconciler(client, table, dry_run=True).sweep(WHOLE)
     assert (dry.counts.updated, make_reader(table).latest("OPS-7").fields.summary) == (1, "forged")
-    assert reconciler(client, table).sweep(WHOLE).counts.updated == 1
+    assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 1
     assert make_reader(table).latest("OPS-7").fields.summary == site.site.find("OPS-7").summary
-    assert reconciler(client, table).sweep(WHOLE).counts.updated == 0
+    assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
 
 
 def test_a_webhook_that_search_lags_behind_stands(in_step, table):
@@ -281,24 +272,24 @@ def test_a_webhook_that_search_lags_behind_stands(in_step, table):
     make_store(table).record(deliveries.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
     before = make_reader(table).latest("OPS-7")
 
-    assert reconciler(client, table).sweep(WHOLE).counts.updated == 0
+    assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
     assert make_reader(table).latest("OPS-7") == before
 
 
 def test_without_time_a_disputed_state_waits_for_the_next_sweep(in_step, table):
     _, client = in_step
     forge(client, table, "OPS-7", ahead=timedelta(hours=1), summary="forged")
-    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
+    result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
     assert (result.counts.failed, result.counts.updated) == (0, 0)
     assert make_reader(table).latest("OPS-7").fields.summary == "forged"
 
 
-def test_a_drift_with_the_same_updated_is_mended(in_step, table):
+def test_a_drift_with_the_same_updated_is_cleared(in_step, table):
     """A version renamed in Jira bumps no issue's ``updated``."""
     site, client = in_step
     issue = site.site.find("OPS-7")
     site.edit("OPS-7", fix_versions=["renamed"], updated=issue.updated)
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.counts.updated == 1
     assert make_reader(table).latest("OPS-7").fields.fix_versions == ("renamed",)
 
@@ -314,7 +305,7 @@ def test_a_row_that_can_not_be_written_is_counted_as_failed(in_step, table):
             raise failure
 
     table.before_write = fail_once
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.failed, result.counts.updated) == (1, 1)
     assert [(change.issue_key, change.action) for change in result.changes] == [("OPS-7", "failed"), ("OPS-8", "updated")]
 
@@ -327,7 +318,7 @@ def test_a_store_that_is_down_stops_the_sweep(jira, table):
         raise errors.ThrottledError("could not store")
 
     table.before_write = fail
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert result.refused
     assert result.counts.failed == 10
 
@@ -339,7 +330,7 @@ def test_catching_up_brings_in_what_changed_and_deletes_nothing(in_step, table):
     site.create("OPS", "new")
     site.delete("OPS-20")
     since = clock.utc_now() + timedelta(hours=1, minutes=50)
-    result = reconciler(client, table, now=lambda: clock.utc_now() + timedelta(hours=2)).catch_up("OPS", since)
+    result = make_reconciler(client, table, now=lambda: clock.utc_now() + timedelta(hours=2)).catch_up("OPS", since)
     assert result.complete
     assert (result.counts.fetched, result.counts.created, result.counts.updated) == (2, 1, 1)
     assert "OPS-20" in stored_keys(table)
@@ -348,7 +339,7 @@ def test_catching_up_brings_in_what_changed_and_deletes_nothing(in_step, table):
 def test_catching_up_after_a_failure_says_so(in_step, table):
     site, client = in_step
     site.faults.add(Fault(path=SEARCH, status=500, times=9))
-    result = reconciler(client, table).catch_up("OPS", None)
+    result = make_reconciler(client, table).catch_up("OPS", None)
     assert not result.complete
 
 
@@ -359,5 +350,5 @@ def test_a_row_stamped_in_the_future_is_still_deleted(in_step, table):
     issue = deliveries.from_rest(client.fetch("OPS-20"), event_type="test", event_at=0, idempotency_key="ahead")
     make_store(table).record(deliveries.Delivery("OPS-20", issue.issue_id, ahead, "test", issue.fields))
     site.delete("OPS-20")
-    assert reconciler(client, table).sweep(WHOLE).counts.deleted == 1
+    assert make_reconciler(client, table).sweep(WHOLE).counts.deleted == 1
     assert make_reader(table).latest("OPS-20").deleted

@@ -10,10 +10,9 @@ from lib import clock
 from lib.jira.merge import KeyRange
 from lib.jira.paging import MAX_IDLE_PAGES, Page
 from lib.jira.progress import Checkpoint
-from lib.jira.reconciliation import Reconciler
 from stack.local.standins.faults import Fault
 from tests.support.fake_table import FakeTable
-from tests.support.jira import jira_site, make_reader, make_store
+from tests.support.jira import jira_site, make_reconciler, stored_keys
 
 SEARCH, MYSELF = "/rest/api/3/search/jql", "/rest/api/3/myself"
 WHOLE = Checkpoint(KeyRange("OPS"))
@@ -33,21 +32,13 @@ def table():
     return FakeTable()
 
 
-def reconciler(client, table, **options):
-    return Reconciler(client, make_store(table), make_reader(table), **options)
-
-
-def stored_keys(table):
-    return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
-
-
 @pytest.fixture
 def in_step(jira, table):
     """110 issues, two pages, of which all but one are hidden from anonymous callers, and a store that has them."""
     site, client = jira
     site.seed("OPS", 110)
     site.site.restricted = {f"OPS-{number}" for number in range(1, 111) if number != PUBLIC}
-    assert reconciler(client, table).sweep(WHOLE).complete
+    assert make_reconciler(client, table).sweep(WHOLE).complete
     site.requests.clear()
     return site, client
 
@@ -61,7 +52,7 @@ def sweep_in_parts(client, table, *, between=lambda part: None):
     checkpoint, parts = WHOLE, 0
     while checkpoint is not None:
         restored = Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json())))
-        result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
+        result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
         checkpoint, parts = result.checkpoint, parts + 1
         between(parts)
         assert parts < 20, "it never ends"
@@ -74,7 +65,7 @@ def sweep_in_parts(client, table, *, between=lambda part: None):
 def test_a_sweep_with_an_expired_token_deletes_nothing_and_is_refused(in_step, table):
     site, client = in_step
     expire_token(site)
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert "did not accept the credentials" in result.refused[0]
     assert (result.complete, result.counts.deleted, len(stored_keys(table))) == (False, 0, 110)
 
@@ -85,7 +76,7 @@ def test_a_token_that_expires_anywhere_in_a_sweep_deletes_nothing(in_step, table
         site.delete(f"OPS-{number}")
     for requests_before in itertools.count():
         expire_token(site, after=requests_before)
-        result = reconciler(client, table).sweep(WHOLE)
+        result = make_reconciler(client, table).sweep(WHOLE)
         site.faults.clear()
         if result.complete:
             break
@@ -113,7 +104,7 @@ def test_a_sweep_checks_the_account_even_without_the_header(in_step, table, chec
     site, client = in_step
     site.delete("OPS-20")
     site.faults.add(Fault(path=MYSELF, skip=checks, error="expired_token", times=FOR_GOOD))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert "401" in result.refused[0]
     assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
 
@@ -124,7 +115,7 @@ def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_b
     site, client = in_step
     site.seed("FEW", 3)
     expire_token(site, after=requests_before)
-    result = reconciler(client, table).catch_up("FEW", None)
+    result = make_reconciler(client, table).catch_up("FEW", None)
     assert "did not accept the credentials" in result.refused[0]
     assert not result.complete
 
@@ -132,10 +123,10 @@ def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_b
 def test_a_confirmation_before_a_hand_over_needs_good_credentials(in_step, table):
     """The token expires while the first candidate is confirmed, without the header, and the next part has a new token."""
     site, client = in_step
-    part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
     site.site.hidden = {"OPS-105", "OPS-106"}
     site.faults.add(Fault(path=MYSELF, skip=2, error="expired_token", times=FOR_GOOD))
-    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
+    result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
     site.faults.clear()
     site.site.hidden = set()
     assert (result.checkpoint, result.counts.deleted) == (None, 0)
@@ -148,10 +139,10 @@ def test_an_old_confirmation_is_made_again(in_step, table):
     site.site.hidden = {"OPS-20", "OPS-60"}
     part = WHOLE
     while not part.gone:
-        part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part).checkpoint
+        part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part).checkpoint
     site.site.hidden = {"OPS-60"}
     days_later = clock.utc_now() + timedelta(days=3)
-    result = reconciler(client, table, now=lambda: days_later).sweep(part)
+    result = make_reconciler(client, table, now=lambda: days_later).sweep(part)
     assert (result.complete, result.counts.deleted) == (True, 1)
     assert "OPS-20" in stored_keys(table)
 
@@ -206,7 +197,7 @@ def test_a_listing_without_an_end_is_incomplete_after_a_few_requests(in_step, ta
     for look in (lambda r: r.sweep(WHOLE), lambda r: r.catch_up("OPS", None)):
         tokens_asked.clear()
         answer(site, *pages)
-        result = look(reconciler(client, table))
+        result = look(make_reconciler(client, table))
         site.faults.clear()
         assert reason in result.refused[0]
         assert (result.complete, result.checkpoint, result.counts.deleted) == (False, None, 0)
@@ -218,7 +209,7 @@ def test_a_listing_that_repeats_an_issue_under_new_tokens_is_bounded(in_step, ta
     _, client = in_step
     issue, tokens, asked = listed(client, 7), itertools.count(), []
     monkeypatch.setattr(client, "search", lambda *_, **__: asked.append(1) or Page((issue,), f"token-{next(tokens)}"))
-    result = reconciler(client, table).catch_up("OPS", None)
+    result = make_reconciler(client, table).catch_up("OPS", None)
     assert "without a new issue" in result.refused[0]
     assert len(asked) <= MAX_IDLE_PAGES + 1
 
@@ -232,14 +223,14 @@ def page_of(issue, token):
 def test_an_empty_token_is_the_end(in_step, table, tokens_asked):
     site, client = in_step
     answer(site, {"issues": [listed(client, 7)], "nextPageToken": ""})
-    result = reconciler(client, table).catch_up("OPS", None)
+    result = make_reconciler(client, table).catch_up("OPS", None)
     assert (result.complete, result.counts.fetched, tokens_asked) == (True, 1, [None])
 
 
 def test_the_last_page_is_the_end_even_beside_a_token(in_step, table, tokens_asked):
     site, client = in_step
     answer(site, {"issues": [listed(client, 7)], "nextPageToken": "more", "isLast": True})
-    result = reconciler(client, table).catch_up("OPS", None)
+    result = make_reconciler(client, table).catch_up("OPS", None)
     assert (result.complete, result.counts.fetched, tokens_asked) == (True, 1, [None])
 
 
@@ -247,7 +238,7 @@ def test_a_part_without_progress_is_not_handed_over(in_step, table):
     """Jira sends empty pages under ever new tokens: the next part would begin where this one began."""
     site, client = in_step
     answer(site, {**EMPTY, "nextPageToken": "new"})
-    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
+    result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
     assert result.checkpoint is None
     assert "no new issue" in result.refused[0]
 
@@ -255,9 +246,9 @@ def test_a_part_without_progress_is_not_handed_over(in_step, table):
 def test_a_page_that_repeats_is_not_handed_over(in_step, table, tokens_asked):
     site, client = in_step
     answer(site, {"issues": [listed(client, 7)], "nextPageToken": "same"})
-    part = reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
     assert part.token == "same"
-    result = reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
+    result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
     assert (result.checkpoint, tokens_asked) == (None, [None, "same"])
     assert result.refused
 
@@ -267,7 +258,7 @@ def test_an_entry_that_is_not_an_issue_is_counted_and_nothing_is_deleted(in_step
     site, client = in_step
     site.delete("OPS-20")
     answer(site, {"issues": [listed(client, 1), entry, listed(client, 3)], "isLast": True})
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.fetched, result.counts.failed, result.counts.deleted) == (2, 1, 0)
     assert "name no issue" in result.refused[0]
     assert len(stored_keys(table)) == 110
@@ -288,7 +279,7 @@ def test_an_entry_that_is_not_an_issue_is_remembered_by_the_next_part(in_step, t
 def test_catching_up_passes_over_an_entry_that_is_not_an_issue(in_step, table):
     site, client = in_step
     answer(site, {"issues": [None, listed(client, 7)], "isLast": True})
-    result = reconciler(client, table).catch_up("OPS", None)
+    result = make_reconciler(client, table).catch_up("OPS", None)
     assert (result.counts.fetched, result.counts.failed, result.complete) == (1, 1, True)
 
 
@@ -296,5 +287,5 @@ def test_a_confirmation_with_an_unreadable_answer_deletes_nothing(in_step, table
     site, client = in_step
     site.delete("OPS-20")
     site.faults.add(Fault(path=SEARCH, skip=2, status=200, body='{"issues": [null], "isLast": true}'))
-    result = reconciler(client, table).sweep(WHOLE)
+    result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.failed, result.counts.deleted, len(stored_keys(table))) == (1, 0, 110)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from lib.jira.client import JiraClient
 from lib.jira.reading import IssueStore
+from lib.jira.reconciliation import Reconciler
 from lib.jira.store import JiraStore
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
@@ -33,6 +34,15 @@ def make_store(table: FakeTable, **options) -> JiraStore:
 
 def make_reader(table: FakeTable) -> IssueStore:
     return IssueStore(table, TABLE)
+
+
+def make_reconciler(client: JiraClient, table: FakeTable, **options) -> Reconciler:
+    return Reconciler(client, make_store(table), make_reader(table), **options)
+
+
+def stored_keys(table: FakeTable) -> list[str]:
+    """The live issues of ``OPS``."""
+    return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
 
 
 @contextmanager
