@@ -41,7 +41,7 @@ class AwsWire:
         """
         self._faults[operation] = _Fault(error, skip, times, after)
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Let every call pass again."""
         self._faults.clear()
 

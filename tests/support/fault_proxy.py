@@ -58,7 +58,7 @@ class FaultProxy:
         self.holding = threading.Event()
         """Set while a call hangs."""
         self._lock = threading.Lock()
-        self._mended = threading.Event()
+        self._cleared = threading.Event()
         self._chosen: Callable[[int, str], bool] = lambda position, name: False
         self._fault = Fault.LATE
         self._servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
@@ -89,20 +89,20 @@ class FaultProxy:
         with self._lock:
             self.calls.clear()
             self._chosen, self._fault, self.fired = chosen, fault, 0
-            self._mended.clear()
+            self._cleared.clear()
             self.killed.clear()
             self.holding.clear()
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Let every call pass, and what hangs go."""
         with self._lock:
             self._chosen = lambda position, name: False
-        self._mended.set()
+        self._cleared.set()
         self.killed.clear()
 
     def close(self) -> None:
         """Stop."""
-        self.mend()
+        self.clear_faults()
         for server, thread in self._servers:
             server.shutdown()
             server.server_close()
@@ -126,7 +126,7 @@ class FaultProxy:
                 line.answer(*answer)
             case Fault.HANG | Fault.HANG_AFTER:
                 self.holding.set()
-                self._mended.wait(HELD_SECONDS)
+                self._cleared.wait(HELD_SECONDS)
                 line.cut()
             case Fault.RESET | Fault.RESET_AFTER:
                 line.reset()

@@ -100,7 +100,7 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
         tried = _attempt(run)
     outcome = Outcome(call, tried.told)
     if not lasting:
-        world.proxy.mend()
+        world.proxy.clear_faults()
     outcome.complaints += run.never()
     if tried.acknowledged:
         outcome.complaints += run.kept()
@@ -109,7 +109,7 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
             world.pass_time(run.comes_again_after)
             tried = _attempt(run)
             outcome.complaints += run.never()
-    world.proxy.mend()
+    world.proxy.clear_faults()
     for _ in range(2):  # redriven, or found by the sender's own means, once all works again
         if not tried.acknowledged:
             world.pass_time(run.comes_again_after)

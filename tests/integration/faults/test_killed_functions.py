@@ -91,7 +91,7 @@ def kill_at(
         sent = pool.submit(send)
         assert proxy.holding.wait(HELD_SECONDS), proxy.calls
         kill(cloud, entry_point)
-        proxy.mend()
+        proxy.clear_faults()
     return sent
 
 

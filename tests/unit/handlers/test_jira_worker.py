@@ -170,7 +170,7 @@ def test_a_record_that_could_not_be_written_fails_every_message_and_the_next_att
     jira_cloud.wire.fail(PUT_OBJECT, aws_error("SlowDown", 503))
     assert work(jira_worker, *tasks) == ["m-1", "m-2"]
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert work(jira_worker, *tasks) == []
     assert len(jira_cloud.objects(RECORDS)) == 1
 
@@ -214,7 +214,7 @@ def test_queued_commits_that_cannot_be_stored_come_again(jira_worker: ModuleType
     jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
     assert work(jira_worker, store) == ["m-1"]
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",))
     assert work(jira_worker, store) == []
     assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
@@ -225,7 +225,7 @@ def test_a_push_that_met_a_table_that_was_down_is_linked_in_the_end(
 ) -> None:
     jira_cloud.wire.fail("dynamodb.BatchWriteItem", aws_error("InternalServerError", 500))
     push(webhooks, github_push("OPS-7 fix"))
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     deliver(webhooks, issue_event("OPS-7"))
 
     assert work(load_jira_worker(JIRA_PROJECTS="OPS"), *jira_cloud.tasks()) == []

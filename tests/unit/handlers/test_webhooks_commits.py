@@ -276,7 +276,7 @@ def test_with_table_and_queue_down_a_push_is_503(webhooks: ModuleType, jira_clou
     jira_cloud.wire.fail(SEND, aws_error("AccessDenied", 403))
     assert push(webhooks, github_push("OPS-7 fix"))[0] == 503
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert push(webhooks, github_push("OPS-7 fix"))[1]["status"] == "stored"
 
 

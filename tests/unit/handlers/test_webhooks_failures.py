@@ -75,7 +75,7 @@ def test_a_delivery_refused_half_way_is_stored_by_the_senders_retry_and_no_dupli
     assert deliver(webhooks, issue_event())[0] == 503
     assert jira_cloud.tasks() == []
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert deliver(webhooks, issue_event())[1]["status"] == "stored"
     assert jira_cloud.rows("OPS-7").keys() == {UPDATED_AT, "HEAD"}
     assert jira_cloud.tasks() == [Task(("OPS-7",))]
@@ -88,7 +88,7 @@ def test_after_a_lost_answer_the_retry_is_told_what_stands(
     jira_cloud.wire.fail(PUT, LOST, skip=writes_before, after=True)
     assert deliver(webhooks, issue_event())[0] == 503
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert deliver(webhooks, issue_event())[1]["status"] == outcome
     assert jira_cloud.tasks() == [Task(("OPS-7",))]
 
@@ -97,7 +97,7 @@ def test_a_move_refused_between_its_keys_is_made_whole_by_the_retry(webhooks: Mo
     jira_cloud.wire.fail(PUT, THROTTLED, skip=2)
     assert deliver(webhooks, move_event("OPS-7", "GOLD-2"))[0] == 503
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert deliver(webhooks, move_event("OPS-7", "GOLD-2"))[1]["status"] == "stored"
     assert jira_cloud.rows("OPS-7")["HEAD"]["moved_to"] == {"S": "GOLD-2"}
 
@@ -162,7 +162,7 @@ def test_a_bucket_that_is_down_refuses_a_large_issue_and_leaves_no_row_without_i
     assert deliver(webhooks, large)[0] == 503
     assert jira_cloud.row_count() == 0
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert deliver(webhooks, large)[1]["status"] == "stored"
 
 

@@ -128,5 +128,5 @@ def test_a_secret_that_was_never_read_is_503_so_that_the_sender_tries_again(
     assert status(webhooks, JIRA_SECRET) == 503
     assert jira_cloud.row_count() == 0
 
-    jira_cloud.wire.mend()
+    jira_cloud.wire.clear_faults()
     assert status(webhooks, JIRA_SECRET) == 202
