@@ -58,7 +58,7 @@ format: setup ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 package: setup ## the Lambda archive, in build/
-	@$(BIN)/python -m stack.package
+	@$(BIN)/python -m stack.packaging
 
 load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)

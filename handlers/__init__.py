@@ -1,5 +1,5 @@
 """The ways in: Lambda entry points and the command line. Each parses, calls ``lib`` and answers."""
 
-from lib import startup
+from lib.platform import gc_tuning
 
-startup.begin()
+gc_tuning.begin()

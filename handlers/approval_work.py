@@ -12,21 +12,21 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import errors, metrics
 from lib.approvals import messages
-from lib.approvals.creation import IssueCreator
+from lib.approvals.issue_creation import IssueCreator
+from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, Marker
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.posting import PreviewPoster
+from lib.approvals.operations_table import OperationsTable
+from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.queue import Queue
-from lib.approvals.slack import SlackChat
-from lib.approvals.store import KEEP, ApprovalStore
-from lib.approvals.table import OperationsTable
-from lib.approvals.tracker import DryRun, FoundIssue, IssueTracker, Marker
+from lib.approvals.repository import KEEP, ApprovalStore
 from lib.approvals.worker import ApprovalWorker
-from lib.claims import Claims
-from lib.environment import JiraWorkerEnvironment
-from lib.log import Logger
-from lib.secrets import Secret
+from lib.platform import errors, metrics
+from lib.platform.claims import Claims
+from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.log import Logger
+from lib.platform.secrets import Secret
+from lib.slack.client import SlackChat
 
 LEASE_MARGIN = timedelta(seconds=60)
 """How much longer than its invocation a claim holds. More than one request to create takes (30 s), so that the claim is never

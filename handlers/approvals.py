@@ -9,16 +9,17 @@ from typing import Any
 
 import flask
 
-from lib import aws, clock, errors, http, metrics, signatures, startup, wsgi
 from lib.approvals import drafts, interactions
-from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Ignored
+from lib.approvals.operations_table import OperationsTable
 from lib.approvals.queue import Queue
-from lib.approvals.store import ApprovalStore
-from lib.approvals.table import OperationsTable
-from lib.environment import ApprovalsEnvironment
-from lib.log import Logger
-from lib.secrets import Secret
+from lib.approvals.repository import ApprovalStore
+from lib.approvals.service import ApprovalDesk, Rules
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.log import Logger
+from lib.platform.secrets import Secret
+from lib.web import application, signatures, wsgi
 
 MAX_BODY_BYTES = 256 * 1024
 """A draft of 30,000 characters, however they are escaped, has 180 kB; a click in Slack a few."""
@@ -42,7 +43,7 @@ _desk = ApprovalDesk(
     ),
     jira_base_url=_environment.jira_base_url,
 )
-app = http.make_app("approvals", _logger, max_body_bytes=MAX_BODY_BYTES)
+app = application.make_app("approvals", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -58,7 +59,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 def submit() -> tuple[flask.Response, int]:
     """Store a draft as its session's current one and have its preview posted. The same draft again changes nothing."""
     principal = _iam_principal()
-    draft = drafts.read_draft(http.json_body(flask.request.get_data()))
+    draft = drafts.read_draft(application.json_body(flask.request.get_data()))
     if _environment.missing_settings:
         return _not_set_up(_environment.missing_settings)
     if not (draft.channel or _environment.has_channel):
@@ -135,4 +136,4 @@ def _not_set_up(missing: tuple[str, ...]) -> tuple[flask.Response, int]:
     return response, 503
 
 
-startup.end()
+gc_tuning.end()

@@ -9,9 +9,10 @@ would only retry and report the same, and the caller would get an error in place
 import functools
 from typing import Any
 
-from lib import aws, errors, health, metrics, startup
-from lib.environment import HealthEnvironment
-from lib.log import Logger
+from lib import health
+from lib.platform import aws, errors, gc_tuning, metrics
+from lib.platform.environment import HealthEnvironment
+from lib.platform.log import Logger
 
 _environment = HealthEnvironment.read()
 _logger = Logger("health")
@@ -53,4 +54,4 @@ def _check_deeply() -> dict[str, Any]:
 
 _make_client = functools.cache(aws.make_client)
 
-startup.end()
+gc_tuning.end()

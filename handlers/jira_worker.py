@@ -12,25 +12,25 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib import aws, clock, errors, metrics, startup
 from lib.approvals import messages as approvals
-from lib.batches import Record, read_batch
-from lib.environment import JiraWorkerEnvironment
 from lib.jira.commits import Commit, keep_known
 from lib.jira.correlation import IssueResult
-from lib.jira.deliveries import NeedsFetch
-from lib.jira.reading import IssueStore
-from lib.jira.recompute import CorrelationStore
+from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore
 from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.snapshots import BucketSnapshots
-from lib.jira.store import JiraStore
 from lib.jira.tasks import fetch_and_record, read_task
-from lib.log import Logger
-from lib.secrets import Secret
+from lib.jira.webhooks import NeedsFetch
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.log import Logger
+from lib.platform.secrets import Secret
+from lib.platform.sqs_batch import Record, read_batch
 
 if TYPE_CHECKING:
     from handlers import approval_work
-    from lib.approvals.tracker import IssueTracker
+    from lib.approvals.issue_tracker import IssueTracker
     from lib.jira.client import JiraClient
 
 _RESERVE_SECONDS = 60.0
@@ -163,7 +163,7 @@ def _approval_parts() -> "approval_work.Parts":
 
 
 def _tracker(seconds_left: Callable[[], float]) -> "IssueTracker":
-    from lib.approvals.jira_tracker import JiraTracker  # noqa: PLC0415 - see above
+    from lib.approvals.jira_issue_tracker import JiraTracker  # noqa: PLC0415 - see above
 
     return JiraTracker(_jira(seconds_left))
 
@@ -237,4 +237,4 @@ def _attempt(messages: list[_Message], failure: str, act: Any, **fields: Any) ->
         message.failed = True
 
 
-startup.end()
+gc_tuning.end()

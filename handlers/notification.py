@@ -11,15 +11,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib import aws, clock, errors, metrics, startup, wsgi
-from lib.claims import Claims
-from lib.environment import NotificationEnvironment
 from lib.leases.enrichment import Enricher, Enrichment
 from lib.leases.events import LeaseEvent, read_event
-from lib.log import Logger, scrub
-from lib.notify.channels import make_channels
-from lib.notify.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
-from lib.notify.message import compose
+from lib.notifications.channels.registry import make_channels
+from lib.notifications.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
+from lib.notifications.message import compose
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.claims import Claims
+from lib.platform.environment import NotificationEnvironment
+from lib.platform.log import Logger, scrub
+from lib.web import wsgi
 
 if TYPE_CHECKING:
     import flask
@@ -143,10 +144,10 @@ def process(obj: object, run_id: str, correlation_id: str | None = None) -> Noti
 @functools.cache
 def _http_app() -> "flask.Flask":
     from handlers import notification_http  # noqa: PLC0415 - Flask is for the few that come over HTTP
-    from lib.secrets import Secret  # noqa: PLC0415
+    from lib.platform.secrets import Secret  # noqa: PLC0415
 
     secret = Secret(_secrets_manager(), _environment.event_webhook_secret_arn)
     return notification_http.make_app(process, secret, _logger)
 
 
-startup.end()
+gc_tuning.end()

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import flask
 
-from lib import http, signatures
-from lib.log import Logger
-from lib.secrets import Secret
+from lib.platform.log import Logger
+from lib.platform.secrets import Secret
+from lib.web import application, signatures
 
 if TYPE_CHECKING:
     from handlers.notification import Ignored, Notification
@@ -25,14 +25,14 @@ def make_app(process: Callable[[object, str, str], "Notification | Ignored"], se
         secret: signs the bodies; with none set every request is answered 401.
         logger: of the function.
     """
-    app = http.make_app("notification", logger)
+    app = application.make_app("notification", logger)
 
     @app.post("/events")
     def events() -> tuple[flask.Response, int]:
         body = flask.request.get_data()
         # Flask writes every header's name in title case, as the signature headers are written.
         signatures.verify_webhook(dict(flask.request.headers), body, secret)
-        answer = process(http.json_body(body), http.run_id(), http.correlation_id())
+        answer = process(application.json_body(body), application.run_id(), application.correlation_id())
         return flask.jsonify(status=answer.status, **answer.as_json()), 202
 
     return app

@@ -1,6 +1,6 @@
 """The reconciliation function: brings the JiraIssues table to what Jira has, one project after another.
 
-By the clock (every 15 minutes what changed, nightly everything) or for a person; lib/jira/reconciliation_requests.py tells
+By the clock (every 15 minutes what changed, nightly everything) or for a person; lib/jira/reconciliation/requests.py tells
 the forms of its event. When its time is nearly up it calls itself, with what is left::
 
     OPS ──► WEB (page 41 of …) ─ time is up ─► itself: WEB from its checkpoint ──► DEV
@@ -8,7 +8,7 @@ the forms of its event. When its time is nearly up it calls itself, with what is
 What can't or may not be done is *refused*: the result, the log and a metric say what and why, and the next project has its
 turn. The invocation does not fail for it: Lambda would do it all again, twice, and Jira's 401 would be a 401 again. It fails
 only for an event that can't be read, and for a defect. Its next part is claimed first and called last, after the report, so
-that an invocation that Lambda repeats does not start a second chain (lib/jira/continuations.py).
+that an invocation that Lambda repeats does not start a second chain (lib/jira/reconciliation/continuations.py).
 
 Two runs at a time (the schedule's and a person's) do no harm: every write goes through the store, which keeps the later of
 two states whoever writes it, a watermark only goes forward, and what one run has deleted the other finds deleted.
@@ -24,25 +24,25 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws, clock, errors, metrics, startup
-from lib.claims import Claims
-from lib.environment import ReconciliationEnvironment
 from lib.jira.client import JiraClient
-from lib.jira.continuations import LEASE, Continuation, Continuations
+from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore
 from lib.jira.issues import project_key
-from lib.jira.merge import KeyRange
-from lib.jira.progress import Change, Checkpoint, Counts, DeleteLimit, Result
-from lib.jira.reading import IssueStore
-from lib.jira.recompute import CorrelationStore
-from lib.jira.reconciliation import RESERVE_SECONDS, Reconciler
-from lib.jira.reconciliation_requests import Mode, Request, read_request
+from lib.jira.reconciliation.checkpoint import Change, Checkpoint, Counts, DeleteLimit, Result
+from lib.jira.reconciliation.continuations import LEASE, Continuation, Continuations
+from lib.jira.reconciliation.merge import KeyRange
+from lib.jira.reconciliation.requests import Mode, Request, read_request
+from lib.jira.reconciliation.run import RESERVE_SECONDS, Reconciler
+from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.run_records import RunRecords
 from lib.jira.snapshots import BucketSnapshots
-from lib.jira.store import JiraStore
-from lib.jira.watermarks import Watermarks
-from lib.jira.work_queue import WorkQueue
-from lib.log import Logger, scrub
-from lib.secrets import Secret
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.claims import Claims
+from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.log import Logger, scrub
+from lib.platform.queues import WorkQueue
+from lib.platform.secrets import Secret
 
 CLIENT_RESERVE_SECONDS = 30.0
 """Jira is not asked again with less time left: one more answer may take 20 s, and the run must still be reported."""
@@ -402,4 +402,4 @@ def _records() -> RunRecords:
     return RunRecords(_s3(), _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 
 
-startup.end()
+gc_tuning.end()

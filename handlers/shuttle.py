@@ -20,22 +20,23 @@ from urllib.parse import unquote_plus
 import flask
 from flask import request
 
-from lib import aws, clock, errors, http, metrics, startup, wsgi
-from lib.batches import Record, read_batch
-from lib.environment import ShuttleEnvironment
-from lib.log import Logger
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.environment import ShuttleEnvironment
+from lib.platform.log import Logger
+from lib.platform.sqs_batch import Record, read_batch
 from lib.shuttle import api, keys
-from lib.shuttle.files import S3Objects
-from lib.shuttle.job import Job, JobStatus, JobSummary
-from lib.shuttle.jobs import JobBusyError, Jobs
+from lib.shuttle.imports.files import S3Objects
+from lib.shuttle.imports.uploads import LINK_SECONDS, Uploads
+from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
+from lib.shuttle.jobs.lifecycle import JobBusyError, Jobs
+from lib.shuttle.jobs.transitions import IllegalTransitionError
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from lib.shuttle.tenancy import TenantClient
-from lib.shuttle.transitions import IllegalTransitionError
-from lib.shuttle.uploads import LINK_SECONDS, Uploads
+from lib.web import application, wsgi
 
 if TYPE_CHECKING:
-    from lib.shuttle.importing import Importer
+    from lib.shuttle.imports.worker import Importer
 
 MAX_VERSIONS = 100
 """How many versions of a schema are shown at most, the newest first."""
@@ -44,7 +45,7 @@ _environment = ShuttleEnvironment.read()
 _logger = Logger("shuttle")
 _dynamodb = aws.make_client("dynamodb")
 _all_jobs = Jobs(_dynamodb, _environment.shuttle_table_name)
-app = http.make_app("shuttle", _logger)
+app = application.make_app("shuttle", _logger)
 _shop_routes = flask.Blueprint("shop", __name__, url_prefix="/shuttle/shops/<domain>")
 
 
@@ -218,7 +219,7 @@ app.register_blueprint(_shop_routes)
 
 
 def _body() -> Any:
-    return http.json_body(request.get_data())
+    return application.json_body(request.get_data())
 
 
 # The queue
@@ -249,7 +250,7 @@ def _done(message: Record, context: Any) -> bool:
 
 def _uploaded(body: str) -> list[tuple[str, str]]:
     """The jobs whose files an S3 event tells of. S3 also sends a test when its notifications are set up."""
-    told = http.json_body(body.encode())
+    told = application.json_body(body.encode())
     if isinstance(told, dict) and told.get("Event") == "s3:TestEvent":
         return []
     try:
@@ -296,10 +297,10 @@ def _uploads() -> Uploads:
 
 @functools.cache
 def _importer() -> "Importer":
-    from lib.shuttle.importing import Importer  # noqa: PLC0415 - see above
+    from lib.shuttle.imports.worker import Importer  # noqa: PLC0415 - see above
 
     repository = Repository(_dynamodb, _environment.shuttle_table_name)
     return Importer(repository, _all_jobs, S3Objects(_s3(), _environment.import_bucket_name))
 
 
-startup.end()
+gc_tuning.end()

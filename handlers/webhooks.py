@@ -14,20 +14,21 @@ from typing import TYPE_CHECKING, Any
 
 import flask
 
-from lib import aws, clock, errors, http, metrics, signatures, startup, wsgi
-from lib.environment import WebhooksEnvironment
-from lib.jira import deliveries
-from lib.jira.deliveries import Delivery, Ignored, NeedsFetch
+from lib.jira import webhooks
+from lib.jira.issue_writer import JiraStore
 from lib.jira.snapshots import BucketSnapshots
-from lib.jira.store import JiraStore
 from lib.jira.tasks import Task
-from lib.jira.work_queue import WorkQueue
-from lib.log import Logger, scrub
-from lib.secrets import Secret
+from lib.jira.webhooks import Delivery, Ignored, NeedsFetch
+from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.environment import WebhooksEnvironment
+from lib.platform.log import Logger, scrub
+from lib.platform.queues import WorkQueue
+from lib.platform.secrets import Secret
+from lib.web import application, signatures, wsgi
 
 if TYPE_CHECKING:
     from lib.jira.commits import Commit
-    from lib.jira.recompute import CorrelationStore
+    from lib.jira.correlation_updates import CorrelationStore
 
 STORE_SECONDS = 5.0
 """After this time the rest of a push goes to the queue. Senders wait 10 s, and one throttled call takes up to 3.5 s."""
@@ -59,7 +60,7 @@ _store = JiraStore(
     snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
     on_throttle=lambda: metrics.count("StoreThrottleRetry"),
 )
-app = http.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
+app = application.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -87,10 +88,10 @@ def jira() -> tuple[flask.Response, int]:
     delivery: Delivery | Ignored | NeedsFetch
     if _environment.jira_automation_token_arn and signatures.has_token(headers):
         signatures.verify_token(headers, _automation_token)
-        delivery = deliveries.normalise_automation(body, clock.utc_now())
+        delivery = webhooks.normalise_automation(body, clock.utc_now())
     else:
         signatures.verify_webhook(headers, body, _jira_secret)
-        delivery = deliveries.normalise(body, clock.utc_now())
+        delivery = webhooks.normalise(body, clock.utc_now())
     match delivery:
         case Ignored(reason):
             return _answer("jira", "ignored", reason=reason)
@@ -210,7 +211,7 @@ def _leave_to_the_sweep(touched: tuple[str, ...]) -> None:
 
 
 def _project_is_known(project_key: str, has_time: Callable[[], bool]) -> bool:
-    from lib.jira.reading import IssueStore  # noqa: PLC0415 - as above
+    from lib.jira.issue_reader import IssueStore  # noqa: PLC0415 - as above
 
     if not has_time():
         raise errors.UnavailableError("there is no time left to look up the projects")
@@ -219,7 +220,7 @@ def _project_is_known(project_key: str, has_time: Callable[[], bool]) -> bool:
 
 @functools.cache
 def _commit_links() -> "CorrelationStore":
-    from lib.jira.recompute import CorrelationStore  # noqa: PLC0415 - as above
+    from lib.jira.correlation_updates import CorrelationStore  # noqa: PLC0415 - as above
 
     history = timedelta(days=_environment.history_days)
     return CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=history)
@@ -235,4 +236,4 @@ def _json_of_form(body: bytes) -> bytes:
     return payload.encode()
 
 
-startup.end()
+gc_tuning.end()

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from lib import aws, clock, errors
-from lib.environment import SENTINEL_PARTITIONS, HealthEnvironment
-from lib.log import scrub
-from lib.secrets import Secret
+from lib.platform import aws, clock, errors
+from lib.platform.environment import SENTINEL_PARTITIONS, HealthEnvironment
+from lib.platform.log import scrub
+from lib.platform.secrets import Secret
 
 CHECK_SECONDS = 10.0
 """A check that takes longer has failed."""

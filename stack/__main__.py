@@ -16,25 +16,14 @@ sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve(
 
 import pulumi  # noqa: E402
 
-from stack import (  # noqa: E402
-    alarms,
-    dashboard,
-    entry_points,
-    event_bus,
-    http_api,
-    observability,
-    package,
-    protection,
-    queues,
-    schedules,
-    secrets,
-    storage,
-    tables,
-    topics,
-)
-from stack.entry_points import Parts  # noqa: E402
-from stack.function import Function  # noqa: E402
-from stack.queues import Queue  # noqa: E402
+from stack.components import bucket, event_bus, http_api, protection, schedule, secret, table, topic  # noqa: E402
+from stack.components import queue as queues  # noqa: E402
+from stack.components.function import Function  # noqa: E402
+from stack.components.queue import Queue  # noqa: E402
+from stack.functions import entry_points  # noqa: E402
+from stack.functions.entry_points import Parts  # noqa: E402
+from stack.monitoring import alarms, dashboard, metrics  # noqa: E402
+from stack.packaging import archive  # noqa: E402
 from stack.settings import Settings  # noqa: E402
 
 
@@ -52,21 +41,21 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     protect = settings.protects(stack)
     if protect:
         protection.keep()
-    imports = storage.create_import_bucket(cors_origins=settings.cors_origins, protect=protect)
+    imports = bucket.create_import_bucket(cors_origins=settings.cors_origins, protect=protect)
     parts = Parts(
         settings=settings,
         code=code,
-        version=package.version(),
-        git_sha=package.git_sha(),
-        lease_table=tables.lease_table(settings, stack),
-        jira_issues=tables.create(tables.JIRA_ISSUES, protect=protect),
-        operations=tables.create(tables.JIRA_OPERATIONS, protect=protect),
-        artifacts=storage.create_artifact_bucket(history_days=settings.history_days, protect=protect),
+        version=archive.version(),
+        git_sha=archive.git_sha(),
+        lease_table=table.lease_table(settings, stack),
+        jira_issues=table.create(table.JIRA_ISSUES, protect=protect),
+        operations=table.create(table.JIRA_OPERATIONS, protect=protect),
+        artifacts=bucket.create_artifact_bucket(history_days=settings.history_days, protect=protect),
         jira_work=queues.create_work_queue("jira-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS),
         approval_work=queues.create_work_queue(
             "approval-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS
         ),
-        shuttle=tables.create(tables.SHUTTLE, protect=protect),
+        shuttle=table.create(table.SHUTTLE, protect=protect),
         imports=imports,
         shuttle_jobs=queues.create_work_queue(
             "shuttle-jobs",
@@ -74,8 +63,8 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
             visibility_timeout_seconds=entry_points.SHUTTLE_VISIBILITY_SECONDS,
             sending_bucket_arn=imports.arn,
         ),
-        topic_arn=topics.create_notification_topic().arn,
-        secret_arns=secrets.create(settings, protect=protect),
+        topic_arn=topic.create_notification_topic().arn,
+        secret_arns=secret.create(settings, protect=protect),
     )
     makers = (
         entry_points.notification,
@@ -90,9 +79,9 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
 
     bus_name = event_bus.lease_bus(settings)
     dead_letters = event_bus.send_lease_events(bus_name, settings.lease_event_sources, functions["notification"])
-    storage.tell_queue(parts.imports, parts.shuttle_jobs, "uploads")
-    due = (*schedules.ALWAYS, *(schedules.WITH_PROJECTS if settings.jira_projects else ()))
-    schedules.create(due, functions)
+    bucket.tell_queue(parts.imports, parts.shuttle_jobs, "uploads")
+    due = (*schedule.ALWAYS, *(schedule.WITH_PROJECTS if settings.jira_projects else ()))
+    schedule.create(due, functions)
     api = http_api.create(
         http_api.ROUTES,
         functions,
@@ -101,7 +90,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         burst_limit=settings.http_burst_limit,
     )
 
-    watched = observability.Watched(
+    watched = metrics.Watched(
         functions=list(functions.values()),
         dead_letters={
             "lease-events-dead-letters": dead_letters,
@@ -124,7 +113,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         channels=settings.notify_channels,
         projects=settings.jira_projects,
     )
-    alarm_arns = alarms.create(watched, topics.create_alarm_topic(settings.alarm_email).arn)
+    alarm_arns = alarms.create(watched, topic.create_alarm_topic(settings.alarm_email).arn)
 
     return {
         "http_api_url": api.url,
@@ -162,5 +151,5 @@ def _dead_letter_queues(functions: Mapping[str, Function], others: Mapping[str, 
 
 
 if __name__ == "__main__":
-    for _name, _output in deploy(Settings.load(), package.archive(), pulumi.get_stack()).items():
+    for _name, _output in deploy(Settings.load(), archive.archive(), pulumi.get_stack()).items():
         pulumi.export(_name, _output)

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from lib.environment import CHANNELS
+from lib.platform.environment import CHANNELS
 
 NAMESPACE = "switchboard"
 

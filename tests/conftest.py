@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.support import grant_plugin
-from tests.support.aws_environment import REGION, set_all
-from tests.support.examples import THOROUGH, examples
-from tests.support.fake_table import FakeTable
-from tests.support.moto_clients import moto_client
+from tests.support.aws.environment import REGION, set_all
+from tests.support.aws.moto_clients import moto_client
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.iam import grant_plugin
+from tests.support.project.examples import THOROUGH, examples
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,7 +40,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 
 @pytest.fixture
 def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A DynamoDB client of ``lib.aws``, without tables: moto's. tests/dynamodb_local has a real engine's."""
+    """A DynamoDB client of ``lib.platform.aws``, without tables: moto's. tests/dynamodb_local has a real engine's."""
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     set_all(monkeypatch, {"AWS_DEFAULT_REGION": REGION, **credentials})
     with moto_client("dynamodb") as client:

@@ -1,7 +1,7 @@
 """A draft: what somebody wants in Jira, checked once when it is submitted, and the hash that an approval is given for.
 
-Line ends become ``\\n`` and characters that people cannot see are written out (:mod:`lib.characters`) before anything else
-happens: what is hashed is what is shown, approved and created. Nothing here does input or output.
+Line ends become ``\\n`` and characters that people cannot see are written out (:mod:`lib.platform.characters`) before
+anything else happens: what is hashed is what is shown, approved and created. Nothing here does input or output.
 """
 
 import hashlib
@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any
 
-from lib import characters, errors
-from lib.environment import RECONCILIATION_PARTITION
+from lib.platform import characters, errors
+from lib.platform.environment import RECONCILIATION_PARTITION
 
 MAX_TITLE_CHARACTERS = 255
 """Jira's own limit of a summary. Jira counts UTF-16 code units here and in descriptions."""

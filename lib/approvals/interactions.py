@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from lib import errors
 from lib.approvals import drafts
+from lib.platform import errors
 
 APPROVE_ACTION = "approve_draft"
 REJECT_ACTION = "reject_draft"

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from lib import errors
 from lib.approvals import drafts
+from lib.platform import errors
 
 VERSION = 1
 

@@ -1,7 +1,7 @@
 """What became of each operation: the claim before it, its outcome after it, and the audit trail they make.
 
-The rows have the attributes of lib/claims.py and its rule: the first claim wins, a lease that is over is free, ``done``
-is done. The write is a richer one, since a claim on creating an issue must do more than a claim on sending a message:
+The rows have the attributes of lib/platform/claims.py and its rule: the first claim wins, a lease that is over is free,
+``done`` is done. The write is a richer one, since a claim on creating an issue must do more than a claim on sending a message:
 
 * It moves the session in the same transaction, so that session and operation never disagree.
 * It knows ``unknown``: an issue may exist, and nobody may create another before it was looked for.
@@ -23,8 +23,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib import clock
 from lib.approvals import records
+from lib.approvals.operations_table import ContendedError, OperationsTable, Update
 from lib.approvals.records import (
     MAX_ERROR_CHARACTERS,
     OPERATION_PREFIX,
@@ -34,8 +34,8 @@ from lib.approvals.records import (
     OperationStatus,
     SessionState,
 )
-from lib.approvals.store import KEEP
-from lib.approvals.table import ContendedError, OperationsTable, Update
+from lib.approvals.repository import KEEP
+from lib.platform import clock
 
 
 @dataclass(frozen=True, slots=True)

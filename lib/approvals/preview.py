@@ -1,20 +1,21 @@
 """The preview of a draft in Slack, in each of its states, as Block Kit blocks.
 
 What is shown follows from what the table knows and from nothing else, so showing it twice or late does no harm. A draft that
-waits is shown whole, by :mod:`lib.approvals.pages`. Nothing here does input or output.
+waits is shown whole, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
 """
 
 from dataclasses import dataclass
 
-from lib import clock
-from lib.approvals import blocks, drafts, pages
-from lib.approvals.blocks import Block
+from lib.approvals import drafts, preview_pages
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
+from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
-from lib.approvals.tracker import is_dry
 from lib.approvals.wording import issue_link, mention
-from lib.slack import clip, escape
+from lib.platform import clock
+from lib.slack import blocks
+from lib.slack.blocks import Block
+from lib.slack.text import clip, escape
 
 _SHORT_CHARACTERS = 300
 
@@ -52,7 +53,7 @@ def render(view: View, jira_base_url: str) -> Preview | None:  # noqa: PLR0911 -
 def waiting(stored: StoredDraft) -> Preview:
     """The preview of a draft that nobody has decided on: its first page, and its buttons once all pages are posted."""
     draft = stored.draft
-    first, *others = pages.pages_of(draft)
+    first, *others = preview_pages.pages_of(draft)
     shown = [blocks.header("Draft for Jira: approve or reject"), *first.blocks, _facts(draft)]
     if others:
         shown.append(blocks.section(_rest(sum(page.characters for page in others), len(others))))
@@ -70,7 +71,7 @@ def waiting(stored: StoredDraft) -> Preview:
 
 def thread(draft: Draft) -> list[Preview]:
     """The replies that show what does not fit into the preview; none for most drafts."""
-    all_pages = pages.pages_of(draft)
+    all_pages = preview_pages.pages_of(draft)
     return [
         _reply(f"Part {number} of {len(all_pages)} of the draft", draft, page)
         for number, page in enumerate(all_pages[1:], start=2)
@@ -177,5 +178,5 @@ def _rest(characters: int, messages: int) -> str:
     return f"*{characters:,} more characters continue in the thread*, {where}. Read them before you decide."
 
 
-def _reply(heading: str, draft: Draft, page: pages.Page) -> Preview:
+def _reply(heading: str, draft: Draft, page: preview_pages.Page) -> Preview:
     return Preview(f"{heading}: {escape(draft.title)}", (blocks.context(blocks.mrkdwn(heading)), *page.blocks))

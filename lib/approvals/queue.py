@@ -4,16 +4,16 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws
 from lib.approvals import messages
 from lib.approvals.messages import Message
+from lib.platform import aws
 
 
 class Queue:
     """A queue to send to; as a function it is a :data:`lib.approvals.messages.Send`.
 
     Args:
-        client: an SQS client of :mod:`lib.aws`.
+        client: an SQS client of :mod:`lib.platform.aws`.
         url: of the worker's queue, a standard one.
     """
 

@@ -8,7 +8,7 @@
     s          │ DRAFT#<hash>                      │ draft as it was submitted, and where its preview stands
     s          │ APPROVAL#<hash>                   │ decision on it, the first and only
     s          │ OPERATION#<hash>#create_issue     │ creation: who claimed it, and what came of it
-    s          │ OPERATION#<hash>#post_preview, …  │ Slack message that is sent once (lib/claims.py)
+    s          │ OPERATION#<hash>#post_preview, …  │ Slack message that is sent once (lib/platform/claims.py)
 
 Nothing here does input or output.
 """
@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lib import clock
 from lib.approvals import drafts
 from lib.approvals.drafts import Draft
+from lib.platform import clock
 
 Item = dict[str, dict[str, Any]]
 
@@ -54,8 +54,8 @@ BUSY_STATES = frozenset({SessionState.APPROVED, SessionState.CREATING, SessionSt
 
 
 class OperationStatus(enum.Enum):
-    """What a claim came to. ``pending``, ``done`` and ``failed`` are those of lib/claims.py; ``unknown`` is an effect that
-    may have happened and is being looked for."""
+    """What a claim came to. ``pending``, ``done`` and ``failed`` are those of lib/platform/claims.py; ``unknown`` is an effect
+    that may have happened and is being looked for."""
 
     PENDING = "pending"
     DONE = "done"
@@ -282,7 +282,7 @@ def read_approval(item: Mapping[str, Any]) -> Approval:
 
 
 def read_operation(item: Mapping[str, Any]) -> Operation:
-    """The operation of an OPERATION# item, or of one that lib/claims.py wrote."""
+    """The operation of an OPERATION# item, or of one that lib/platform/claims.py wrote."""
     of_hash, _, name = item["operation_key"]["S"].removeprefix(OPERATION_PREFIX).partition("#")
     return Operation(
         session_id=item["session_id"]["S"],

@@ -6,12 +6,12 @@ Nothing here does input or output.
 import enum
 from urllib.parse import quote
 
-from lib import clock
 from lib.approvals.drafts import SLACK_USER_ID
 from lib.approvals.interactions import Decision, Verb
+from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Approval, Operation, OperationStatus, View
-from lib.approvals.tracker import is_dry
-from lib.slack import escape
+from lib.platform import clock
+from lib.slack.text import escape
 
 
 class Verdict(enum.Enum):

@@ -1,8 +1,8 @@
 """Which part of the approvals does what a message of the queue asks."""
 
-from lib.approvals.creation import IssueCreator, Outcome
+from lib.approvals.issue_creation import IssueCreator, Outcome
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, UpdatePreview
-from lib.approvals.posting import PreviewPoster
+from lib.approvals.preview_posting import PreviewPoster
 
 
 class ApprovalWorker:

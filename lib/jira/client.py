@@ -1,4 +1,4 @@
-"""Jira's REST API (Cloud, v3), as far as Switchboard needs it, with every failure as an error of lib.errors.
+"""Jira's REST API (Cloud, v3), as far as Switchboard needs it, with every failure as an error of lib.platform.errors.
 
 On pycontribs ``jira``, whose own retries are off: it would send a create twice. Reads are tried up to five times, with
 exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Imported by the worker, the sweep and
@@ -19,9 +19,9 @@ import requests
 import tenacity
 from jira import JIRA, JIRAError
 
-from lib import clock, errors
-from lib.jira.deliveries import REST_FIELDS
 from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
+from lib.jira.webhooks import REST_FIELDS
+from lib.platform import clock, errors
 
 MAX_PAGE = 100
 """Issues a page, at most, if fields are asked for."""

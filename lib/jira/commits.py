@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from lib import clock, errors
-from lib.jira import payload
 from lib.jira.issues import is_issue_key, issue_key, split_key
-from lib.jira.rows import COMMIT_PREFIX, Item, key
+from lib.jira.items import COMMIT_PREFIX, Item, key
+from lib.platform import clock, errors
+from lib.platform import fields as payload
 
 # Any character but an ASCII letter or digit bounds a key. An underscore may also be part of a project key, so a match is the
 # longest key that the text allows, and `candidates` lists the shorter ones. The quantifiers are possessive, which keeps the

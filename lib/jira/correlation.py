@@ -1,6 +1,6 @@
 """Which commits belong to which issues: the match itself, and the result as it is stored and reported.
 
-Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/recompute.py.
+Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/correlation_updates.py.
 """
 
 import heapq
@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import itemgetter
 
-from lib import clock
 from lib.jira.commits import Commit
-from lib.jira.rows import Issue
+from lib.jira.items import Issue
+from lib.platform import clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lib import clock, errors
-from lib.jira import payload
+from lib.platform import clock, errors
+from lib.platform import fields as payload
 
 # Jira Cloud: capitals, digits and underscores, a capital first (https://support.atlassian.com/jira-cloud-administration/
 # docs/edit-a-projects-details/). Bounded, so that a key is always a storable key.

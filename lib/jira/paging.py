@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from lib import errors
+from lib.platform import errors
 
 MAX_PAGES = 20_000
 """Pages in one run. At 100 issues per page that is a project of 2,000,000 issues; Atlassian recommends at most 18,000,000

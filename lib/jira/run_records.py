@@ -13,15 +13,15 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws, clock
 from lib.jira.correlation import IssueResult
+from lib.platform import aws, clock
 
 
 class RunRecords:
     """Run records in one bucket.
 
     Args:
-        client: an S3 client of :mod:`lib.aws`.
+        client: an S3 client of :mod:`lib.platform.aws`.
         bucket: the artifact bucket.
         git_sha: the revision of the software that runs.
         now: the clock.

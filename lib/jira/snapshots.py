@@ -5,14 +5,14 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws
+from lib.platform import aws
 
 
 class BucketSnapshots:
     """Snapshots in one bucket.
 
     Args:
-        get_client: gives an S3 client of :mod:`lib.aws`. Called for each snapshot and not before: most processes never see any.
+        get_client: gives an S3 client of :mod:`lib.platform.aws`. Called only for a snapshot: most processes have none.
         bucket: the bucket's name.
     """
 

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib import errors
-from lib.jira import payload
-from lib.jira.deliveries import NeedsFetch, from_rest
+from lib.jira.issue_writer import JiraStore, Recorded
 from lib.jira.issues import issue_key
-from lib.jira.store import JiraStore, Recorded
+from lib.jira.webhooks import NeedsFetch, from_rest
+from lib.platform import errors
+from lib.platform import fields as payload
 
 if TYPE_CHECKING:
     from lib.jira.commits import Commit
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _KIND = "jira"
 
 MAX_TOUCHED = 1_000
-"""A message with more keys is refused: it could take the time of the whole batch. lib/jira/work_queue.py sends fewer."""
+"""A message with more keys is refused: it could take the time of the whole batch. lib/platform/queues.py sends fewer."""
 
 
 class Jira(Protocol):

@@ -22,11 +22,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lib import aws, clock, errors, log, metrics
-from lib.leases.breaker import Breaker
+from lib.leases.circuit_breaker import Breaker
 from lib.leases.events import LeaseEvent, LeaseKey, MissingKey, find_lease_key
-from lib.leases.fingerprint import drift_of, fingerprint
 from lib.leases.records import Lease, read_lease
+from lib.leases.schema_drift import drift_of, fingerprint
+from lib.platform import aws, clock, errors, log, metrics
 
 Call = Callable[[], dict[str, Any] | None]
 
@@ -79,7 +79,7 @@ class Enricher:
     """Enriches events from one table. Made once a process; may be used by many threads.
 
     Args:
-        client: a DynamoDB client of ``lib.aws.make_client``.
+        client: a DynamoDB client of ``lib.platform.aws.make_client``.
         table: LeaseTable's name or ARN. A table of another account is found by its ARN only.
         logger: of the function that it runs in.
         breaker: before the table; one of its own unless given.

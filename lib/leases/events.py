@@ -2,7 +2,7 @@
 
 Whatever arrives is either a :class:`LeaseEvent` or a clear error. A lease key that can't be found is no error: it is a
 :class:`MissingKey` that says which part is wrong, since the event is worth telling people all the same. What the detail
-of each event type means to people is lib/notify's business.
+of each event type means to people is lib/notifications's business.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from lib import clock, errors
+from lib.platform import clock, errors
 
 MAX_EVENT_BYTES = 1024 * 1024
 """The most that an event takes as JSON. Lambda's asynchronous invocation takes no more, however the event comes."""

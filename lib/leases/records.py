@@ -15,7 +15,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any, TypeVar
 
-from lib import clock
+from lib.platform import clock
 
 MAX_DEPTH = 32
 """How deep DynamoDB nests a document (its developer guide, "Constraints")."""

@@ -10,13 +10,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
-from lib import clock, errors
+from lib.platform import clock, errors
 from lib.shuttle.entities import BillingState, Column, ColumnType, Shop, ShopSettings
-from lib.shuttle.job import FileFormat, Job, JobKind, JobMode, JobSummary
-from lib.shuttle.limits import JobOrder
-from lib.shuttle.plans import Plan, PlanLimits
-from lib.shuttle.rules import require
-from lib.shuttle.uploads import MAX_PARTS, MultipartUpload, Part, SingleUpload
+from lib.shuttle.imports.uploads import MAX_PARTS, MultipartUpload, Part, SingleUpload
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobSummary
+from lib.shuttle.jobs.limits import JobOrder
+from lib.shuttle.jobs.plans import Plan, PlanLimits
+from lib.shuttle.validation import require
 
 Json = dict[str, Any]
 

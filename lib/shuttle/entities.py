@@ -12,9 +12,9 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol, Self, TypeVar
 
 from lib.shuttle import items, keys
-from lib.shuttle.job import JobMode
-from lib.shuttle.plans import Plan, PlanLimits
-from lib.shuttle.rules import require, require_instants, whole_second
+from lib.shuttle.jobs.job import JobMode
+from lib.shuttle.jobs.plans import Plan, PlanLimits
+from lib.shuttle.validation import require, require_instants, whole_second
 
 USAGE_DAILY_KEPT = timedelta(days=400)
 ONLINE_SESSION_LASTS = timedelta(hours=24)

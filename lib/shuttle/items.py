@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from lib import clock, errors
+from lib.platform import clock, errors
 
 Entity = TypeVar("Entity")
 Attributes = dict[str, Any]

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from lib import clock, errors
+from lib.platform import clock, errors
 from lib.shuttle import ulids
 
 #: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0060). Only ever raise it: readers ask

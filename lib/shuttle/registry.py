@@ -1,14 +1,14 @@
 """The writes that are not a job's: shops, schemas, sessions, settings of the app. Each is one conditional write or one
-transaction; jobs have :mod:`lib.shuttle.jobs`.
+transaction; jobs have :mod:`lib.shuttle.jobs.lifecycle`.
 """
 
 from typing import Any
 
-from lib import clock, errors
-from lib.shuttle import entities, items, keys, writing
+from lib.platform import clock, errors
+from lib.shuttle import entities, items, keys, transactions
 from lib.shuttle.entities import AppConfig, BillingState, Column, Schema, Session, Shop
-from lib.shuttle.plans import Plan
-from lib.shuttle.writing import ABSENT, Condition, Put, Update
+from lib.shuttle.jobs.plans import Plan
+from lib.shuttle.transactions import ABSENT, Condition, Put, Update
 
 
 class SchemaChangedError(errors.InvalidInputError):
@@ -86,7 +86,7 @@ class Registry:
             Put(item=entities.to_item(schema), condition=ABSENT),
             Put(item=current, condition=ABSENT if replaces == 0 else unchanged),
         ]
-        if writing.transact(self._client, self._table_name, statements, "save the schema"):
+        if transactions.transact(self._client, self._table_name, statements, "save the schema"):
             raise SchemaChangedError(f"version {replaces} of the schema is not the current one")
         return schema
 
@@ -99,10 +99,10 @@ class Registry:
         self._put(Put(item=entities.to_item(config)), "save the app config")
 
     def _change(self, change: Update) -> Shop:
-        applied = writing.apply(self._client, self._table_name, change, "change the shop")
+        applied = transactions.apply(self._client, self._table_name, change, "change the shop")
         if not applied.accepted or applied.item is None:
             raise errors.NotFoundError("the shop is not there")
         return entities.from_item(Shop, applied.item)
 
     def _put(self, row: Put, doing: str) -> bool:
-        return writing.put(self._client, self._table_name, row, doing)
+        return transactions.put(self._client, self._table_name, row, doing)

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
-from lib import clock, errors
-from lib.shuttle import items, keys, table, ulids
+from lib.platform import clock, errors
+from lib.shuttle import indexes, items, keys, ulids
 from lib.shuttle.entities import (
     AppConfig,
     BillingState,
@@ -26,9 +26,9 @@ from lib.shuttle.entities import (
     UsageMonthly,
     from_item,
 )
-from lib.shuttle.job import Job, JobStatus, JobSummary
-from lib.shuttle.plans import Plan
-from lib.shuttle.reading import PAGE_SIZE, BeginsWith, Between, Equals, Everything, Query, Reader, gsi
+from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
+from lib.shuttle.jobs.plans import Plan
+from lib.shuttle.queries import PAGE_SIZE, BeginsWith, Between, Equals, Everything, Query, Reader, gsi
 
 Stored = TypeVar("Stored", bound=Entity)
 Summary = TypeVar("Summary")
@@ -100,7 +100,7 @@ class Repository:
         query = Query(
             partition=keys.shop_domain(domain),
             sort=Equals(status),
-            index=table.STATUS_INDEX,
+            index=indexes.STATUS_INDEX,
             hash_name="ShopDomain",
             range_name="Status",
             page_size=page_size,

@@ -9,8 +9,8 @@ none, or of a kind not known here, is refused. It does not look at who is asking
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lib import errors
-from lib.shuttle import keys, table
+from lib.platform import errors
+from lib.shuttle import indexes, keys
 
 
 class TenantViolationError(errors.PermanentError):
@@ -64,7 +64,7 @@ def _key(request: Mapping[str, Any]) -> str:
 
 def _queried(request: Mapping[str, Any]) -> str:
     """The partition that a query asks for, if it asks for one in the only way that this code writes."""
-    hash_name = table.INDEX_KEYS[request["IndexName"]][0] if "IndexName" in request else "PK"
+    hash_name = indexes.INDEX_KEYS[request["IndexName"]][0] if "IndexName" in request else "PK"
     condition = str(request.get("KeyConditionExpression", ""))
     names = request.get("ExpressionAttributeNames", {})
     if names.get("#pk") != hash_name or not (condition == "#pk = :pk" or condition.startswith("#pk = :pk AND ")):

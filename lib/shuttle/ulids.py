@@ -8,7 +8,7 @@ import re
 import secrets
 from datetime import datetime
 
-from lib import clock
+from lib.platform import clock
 
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford's base 32
 _PATTERN = re.compile(rf"[0-7][{_ALPHABET}]{{25}}")

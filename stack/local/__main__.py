@@ -105,7 +105,7 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
 def _start(python: str | None, **options: Any) -> "LocalCloud":
     from stack.local import sandbox  # noqa: PLC0415 (see the module's first lines)
     from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
-    from stack.package import PackageError  # noqa: PLC0415 (see the module's first lines)
+    from stack.packaging.archive import PackageError  # noqa: PLC0415 (see the module's first lines)
 
     try:
         return LocalCloud(sandbox=sandbox.packaged(python=python) if python else sandbox.CHECKOUT, **options)

@@ -16,7 +16,7 @@ import botocore.session
 from botocore.config import Config
 from werkzeug.wrappers import Response
 
-from stack.iam import reason_in
+from stack.components.iam import reason_in
 from stack.local import aws_endpoint, bucket_events, event_bridge
 from stack.local.errors import StartError
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready

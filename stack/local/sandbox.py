@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack import package
+from stack.packaging import archive as package
 
 OF_THE_RUNTIME = frozenset(
     {"awslambdaric", "boto3", "botocore", "python-dateutil", "s3transfer", "simplejson", "six", "snapshot-restore-py"}

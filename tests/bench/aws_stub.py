@@ -12,7 +12,7 @@ from collections import Counter
 from multiprocessing.connection import Connection
 from typing import Any
 
-from tests.support.leases import lease_item
+from tests.support.leases.builders import lease_item
 
 SECRET = "the secret of every sender"
 LEASE_ITEM = lease_item("Active")

@@ -10,7 +10,7 @@ import json
 import sys
 import time
 
-from tests.support.approvals_cloud import ADA, Desk, running_desk
+from tests.support.approvals.cloud import ADA, Desk, running_desk
 
 CLICKS = 100
 ROUNDS = 3

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from lib import clock
 from lib.jira.tasks import Task
+from lib.platform import clock
 from tests.bench.aws_stub import SECRET
-from tests.support.http_events import http_event, signature, slack_signature
-from tests.support.sqs_events import sqs_event
+from tests.support.aws.sqs_events import sqs_event
+from tests.support.web.events import http_event, signature, slack_signature
 
 _ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
 _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {

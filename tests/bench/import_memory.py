@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from tests.support.cloud import children_of, running
-from tests.support.shuttle_api import ShuttleApi
+from tests.support.shuttle.api import ShuttleApi
 
 FILE_MB = 200
 ALLOWED_MB = 256

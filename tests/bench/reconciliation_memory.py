@@ -13,12 +13,12 @@ import sys
 import time
 
 from lib.jira.client import JiraClient
+from lib.jira.issue_writer import Outcome, Recorded
 from lib.jira.issues import IssueFields, Stamp
-from lib.jira.merge import KeyRange
-from lib.jira.progress import Checkpoint
-from lib.jira.reconciliation import Reconciler
-from lib.jira.rows import Issue
-from lib.jira.store import Outcome, Recorded
+from lib.jira.items import Issue
+from lib.jira.reconciliation.checkpoint import Checkpoint
+from lib.jira.reconciliation.merge import KeyRange
+from lib.jira.reconciliation.run import Reconciler
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 

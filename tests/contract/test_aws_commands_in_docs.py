@@ -16,7 +16,7 @@ import botocore.session
 import pytest
 from botocore import xform_name
 
-from tests.support.documentation import ROOT, pages
+from tests.support.project.documentation import ROOT, pages
 
 OPTIONS_OF_BOTH_VERSIONS = {"--output", "--query", "--cli-read-timeout", "--no-paginate", "--region"}
 RENAMED = {("sns", "--endpoint"): "--notification-endpoint"}

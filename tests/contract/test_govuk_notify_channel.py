@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from lib import errors
-from lib.notify import govuk
-from lib.notify.channel import NoRecipientError
-from lib.notify.govuk import GovukNotify as Channel
-from lib.secrets import Secret
+from lib.notifications.channels import govuk_notify
+from lib.notifications.channels.base import NoRecipientError
+from lib.notifications.channels.govuk_notify import GovukNotify as Channel
+from lib.platform import errors
+from lib.platform.secrets import Secret
 from stack.local.standins.govuk_notify import GovukNotify, Template
-from tests.support.leases import LEASE_ID, USER_EMAIL
-from tests.support.messages import CONSOLE, enriched, message
-from tests.support.secrets import SecretsManager, Stopwatch
-from tests.support.standins import Served, served
+from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.leases.builders import LEASE_ID, USER_EMAIL
+from tests.support.leases.messages import CONSOLE, enriched, message
+from tests.support.web.standins import Served, served
 
 SERVICE, SECRET = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000"
 KEY = f"switchboard-{SERVICE}-{SECRET}"
@@ -32,7 +32,7 @@ def standin() -> Iterator[Served[GovukNotify]]:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less for an answer than the real channel does."""
-    monkeypatch.setattr(govuk, "TIMEOUT_SECONDS", 0.5)
+    monkeypatch.setattr(govuk_notify, "TIMEOUT_SECONDS", 0.5)
 
 
 def channel(url: str, key: str = KEY, template: str = TEMPLATE) -> Channel:

@@ -11,7 +11,7 @@ from notifications_python_client.errors import HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 
 from stack.local.standins.govuk_notify import GovukNotify, Template
-from tests.support.standins import Served, served
+from tests.support.web.standins import Served, served
 
 SERVICE, SECRET = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000"
 KEY = f"switchboard-{SERVICE}-{SECRET}"

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lib import clock, errors
-from lib.jira.deliveries import Delivery, Ignored, NeedsFetch, normalise, normalise_automation
 from lib.jira.issues import IssueFields, Stamp
+from lib.jira.webhooks import Delivery, Ignored, NeedsFetch, normalise, normalise_automation
+from lib.platform import clock, errors
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENT = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z

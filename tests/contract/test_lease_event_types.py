@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lib.leases.events import EventType, LeaseKey, MissingKey, find_lease_key, read_event
-from tests.support.leases import LEASE_ID, USER_EMAIL, UUID, lease_event
+from tests.support.leases.builders import LEASE_ID, USER_EMAIL, UUID, lease_event
 
 ACCOUNT = "444455556666"
 CLEANUP = {

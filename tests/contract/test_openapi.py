@@ -10,9 +10,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
-from lib import aws
-from stack.http_api import ROUTES, Authorization, Route
-from tests.support.functions import load
+from lib.platform import aws
+from stack.components.http_api import ROUTES, Authorization, Route
+from tests.support.aws.functions import load
 
 DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
 OPERATIONS = {(path, method): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()}

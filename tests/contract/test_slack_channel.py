@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from lib import errors
-from lib.notify import slack as slack_module
-from lib.notify.slack import SlackBot, SlackWebhook
-from lib.secrets import Secret
+from lib.notifications.channels import slack as slack_module
+from lib.notifications.channels.slack import SlackBot, SlackWebhook
+from lib.platform import errors
+from lib.platform.secrets import Secret
 from stack.local.standins.slack import Slack
-from tests.support.messages import CONSOLE, enriched, message
-from tests.support.secrets import SecretsManager, Stopwatch
-from tests.support.standins import Served, served
+from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.leases.messages import CONSOLE, enriched, message
+from tests.support.web.standins import Served, served
 
 TOKEN = "xoxb-000000000000-secret"
 WEBHOOK = "T0AAAAAAA/B0BBBBBBB/cccccccccccccccccccccccc"

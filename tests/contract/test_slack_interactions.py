@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib import errors
 from lib.approvals.interactions import Decision, Ignored, Verb, read_interaction
+from lib.platform import errors
 
 API = "https://slack.com/api/"
 HASH = "0f" * 32

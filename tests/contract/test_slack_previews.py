@@ -5,13 +5,13 @@ from typing import cast
 
 import pytest
 
-from lib import errors
-from lib.approvals.blocks import section
-from lib.approvals.posting import Posted
 from lib.approvals.preview import Preview
-from lib.approvals.slack import SlackChat
-from lib.secrets import Secret
-from tests.support.http_server import Server, http_server
+from lib.approvals.preview_posting import Posted
+from lib.platform import errors
+from lib.platform.secrets import Secret
+from lib.slack.blocks import section
+from lib.slack.client import SlackChat
+from tests.support.web.server import Server, http_server
 
 MESSAGE = Preview("What notifications say", (section("What people read"),))
 

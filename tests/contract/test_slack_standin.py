@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
 from stack.local.standins.slack import Slack
-from tests.support.standins import Served, served
+from tests.support.web.standins import Served, served
 
 
 class Clock:

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from stack.local.standins.slack import Slack
-from tests.support.standins import Served, served
+from tests.support.web.standins import Served, served
 
 HOOK = "/services/T1/B1/x"
 

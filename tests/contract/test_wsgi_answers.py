@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from lib import wsgi
-from tests.support.event_forms import EVERY_FORM, App, balancer, balancer_multi, function_url, gateway_v1, gateway_v2
+from lib.web import wsgi
+from tests.support.web.event_forms import EVERY_FORM, App, balancer, balancer_multi, function_url, gateway_v1, gateway_v2
 
 
 @EVERY_FORM

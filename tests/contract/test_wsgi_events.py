@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lib import errors, wsgi
-from tests.support.event_forms import EVERY_FORM, HOST, App, ask, balancer, balancer_multi, gateway_v1, gateway_v2
+from lib.platform import errors
+from lib.web import wsgi
+from tests.support.web.event_forms import EVERY_FORM, HOST, App, ask, balancer, balancer_multi, gateway_v1, gateway_v2
 
 # What every form has in common
 

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from lib import aws
-from stack.tables import JIRA_ISSUES
-from tests.support import dynamodb_local
-from tests.support.approvals_desk import desk
-from tests.support.aws_environment import REGION
-from tests.support.engine_table import EngineTable
-from tests.support.shuttle import shuttle_table
-from tests.support.tables import a_table
+from lib.platform import aws
+from stack.components.table import JIRA_ISSUES
+from tests.support.approvals.service import desk
+from tests.support.aws.environment import REGION
+from tests.support.dynamodb import engine as dynamodb_local
+from tests.support.dynamodb.engine_table import EngineTable
+from tests.support.dynamodb.tables import a_table
+from tests.support.shuttle.builders import shuttle_table
 
 __all__ = ["desk", "shuttle_table"]
 
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Any]:
-    """A DynamoDB client of ``lib.aws`` on the engine. Tables made by it are the test's to delete."""
+    """A DynamoDB client of ``lib.platform.aws`` on the engine. Tables made by it are the test's to delete."""
     endpoint = os.environ.get("DYNAMODB_ENDPOINT")
     if endpoint:
         yield client_of(endpoint)

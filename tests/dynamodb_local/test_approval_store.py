@@ -1,3 +1,3 @@
-"""Sessions, drafts and decisions: the tests of tests/unit/approvals/test_store.py, on the real engine."""
+"""Sessions, drafts and decisions: the tests of tests/unit/approvals/test_repository.py, on the real engine."""
 
-from tests.unit.approvals.test_store import *  # noqa: F403
+from tests.unit.approvals.test_repository import *  # noqa: F403

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from lib import errors
 from lib.approvals import records
 from lib.approvals.records import OperationStatus, SessionState
-from tests.support.approvals_desk import Desk
-from tests.support.at_once import at_once
-from tests.support.transaction_conflicts import ConflictingClient
+from lib.platform import errors
+from tests.support.approvals.service import Desk
+from tests.support.concurrency.at_once import at_once
+from tests.support.dynamodb.transaction_conflicts import ConflictingClient
 
 THREADS = 64
 ROUNDS = range(3)

@@ -1,3 +1,3 @@
-"""Claims from state to state, and on bad lines: the tests of tests/unit/test_claims.py, on the real engine."""
+"""Claims from state to state, and on bad lines: the tests of tests/unit/platform/test_claims.py, on the real engine."""
 
-from tests.unit.test_claims import *  # noqa: F403
+from tests.unit.platform.test_claims import *  # noqa: F403

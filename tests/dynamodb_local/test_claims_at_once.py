@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from lib import errors
-from lib.claims import Claim, Claims, Verdict
-from stack.tables import JIRA_OPERATIONS
-from tests.support.at_once import at_once
-from tests.support.dynamodb_wire import WireClient
-from tests.support.tables import a_table
+from lib.platform import errors
+from lib.platform.claims import Claim, Claims, Verdict
+from stack.components.table import JIRA_OPERATIONS
+from tests.support.concurrency.at_once import at_once
+from tests.support.dynamodb.tables import a_table
+from tests.support.dynamodb.wire import WireClient
 
 THREADS = 64
 KEYS = 1_000

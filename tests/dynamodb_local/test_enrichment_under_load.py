@@ -14,11 +14,11 @@ import pytest
 
 from lib.leases.enrichment import Enricher, Enrichment, Status
 from lib.leases.events import LeaseEvent
-from lib.log import Logger
-from stack.tables import LEASE_TABLE
-from tests.support.at_once import at_once
-from tests.support.leases import lease_item
-from tests.support.tables import a_table
+from lib.platform.log import Logger
+from stack.components.table import LEASE_TABLE
+from tests.support.concurrency.at_once import at_once
+from tests.support.dynamodb.tables import a_table
+from tests.support.leases.builders import lease_item
 
 RUNS = 1_000
 READERS = 16

@@ -6,14 +6,14 @@ import hypothesis.strategies as st
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 
-from lib.jira.deliveries import Delivery
+from lib.jira.issue_reader import IssueStore
 from lib.jira.issues import IssueFields, Stamp
-from lib.jira.reading import IssueStore
-from stack.tables import JIRA_ISSUES
-from tests.support.engine_table import EngineTable
-from tests.support.fake_table import FakeTable
-from tests.support.jira import TABLE, make_store
-from tests.support.tables import a_table
+from lib.jira.webhooks import Delivery
+from stack.components.table import JIRA_ISSUES
+from tests.support.dynamodb.engine_table import EngineTable
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.dynamodb.tables import a_table
+from tests.support.jira.builders import TABLE, make_store
 
 delivery = st.builds(
     Delivery,

@@ -1,15 +1,15 @@
-"""What the indexes add to a write, as the engine bills it: docs/database-schema.md and lib/costs/pricing.py say the same."""
+"""What the indexes add to a write, as the engine bills it; docs/database-schema.md and the cost estimate say the same."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from lib.jira.deliveries import Delivery
 from lib.jira.issues import IssueFields, Stamp
-from stack.tables import JIRA_ISSUES
-from tests.support.jira import make_store
-from tests.support.tables import a_table
+from lib.jira.webhooks import Delivery
+from stack.components.table import JIRA_ISSUES
+from tests.support.dynamodb.tables import a_table
+from tests.support.jira.builders import make_store
 
 
 class Billed:

@@ -1,6 +1,6 @@
 """Whatever many functions store at the same moment, the table ends in the state that Jira is in.
 
-The histories are those of tests/support/jira_model.py, drawn from a seed that the test's name tells. Deliveries come
+The histories are those of tests/support/jira/model.py, drawn from a seed that the test's name tells. Deliveries come
 disordered, up to three times, some late, through eight threads, while others recompute correlations.
 """
 
@@ -12,17 +12,18 @@ from typing import Any
 
 import pytest
 
-from lib import clock, errors
-from lib.jira import deliveries, rows
+from lib.jira import items as rows
+from lib.jira import webhooks
 from lib.jira.commits import Commit
-from lib.jira.reading import IssueStore
-from lib.jira.recompute import CorrelationStore
-from lib.jira.store import JiraStore, Outcome
-from lib.jira.watermarks import Watermarks
-from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS
-from tests.support.at_once import at_once
-from tests.support.jira_model import ACCOUNTS, PROJECTS, START, STATUSES, VERSIONS, Site, assert_as_in_jira
-from tests.support.tables import a_table
+from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore, Outcome
+from lib.jira.reconciliation.watermarks import Watermarks
+from lib.platform import clock, errors
+from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS
+from tests.support.concurrency.at_once import at_once
+from tests.support.dynamodb.tables import a_table
+from tests.support.jira.model import ACCOUNTS, PROJECTS, START, STATUSES, VERSIONS, Site, assert_as_in_jira
 
 SEEDS = range(8)
 WRITERS = 8
@@ -79,12 +80,12 @@ def history(draw: random.Random) -> tuple[Site, list[bytes]]:
     return site, sent
 
 
-def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[deliveries.Delivery]]:
+def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[webhooks.Delivery]]:
     """Every delivery, one to three times, to some of the writers, in no order."""
-    hands: list[list[deliveries.Delivery]] = [[] for _ in range(WRITERS)]
+    hands: list[list[webhooks.Delivery]] = [[] for _ in range(WRITERS)]
     for body in bodies:
-        delivery = deliveries.normalise(body, START)
-        assert isinstance(delivery, deliveries.Delivery)
+        delivery = webhooks.normalise(body, START)
+        assert isinstance(delivery, webhooks.Delivery)
         for _ in range(draw.randint(1, 3)):
             draw.choice(hands).append(delivery)
     for hand in hands:
@@ -121,7 +122,7 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: JiraStor
         Commit(f"{number:040x}", "o/r", f"{key} mend", clock.canonical(START), (key,)) for number, key in enumerate(keys)
     ]
 
-    def write(hand: list[deliveries.Delivery]) -> list[tuple[deliveries.Delivery, Outcome]]:
+    def write(hand: list[webhooks.Delivery]) -> list[tuple[webhooks.Delivery, Outcome]]:
         return [(delivery, store.record(delivery).outcome) for delivery in hand]
 
     def correlate(some: list[str]) -> None:
@@ -178,7 +179,7 @@ def test_many_deliveries_of_one_moment_end_in_the_one_with_the_greatest_stamp(
     sent = []
     for number in range(32):
         site.live["OPS-1"]["status"] = f"status {number}"
-        sent.append(deliveries.normalise(site.webhook("jira:issue_updated", "OPS-1"), START))
+        sent.append(webhooks.normalise(site.webhook("jira:issue_updated", "OPS-1"), START))
     order = random.Random(6).sample(range(32), 32)
 
     outcomes = dict(

@@ -1,3 +1,3 @@
-"""What storing and reading issues cost: the tests of tests/unit/test_jira_costs.py, on the real engine."""
+"""What storing and reading issues cost: the tests of tests/unit/jira/test_costs.py, on the real engine."""
 
-from tests.unit.test_jira_costs import *  # noqa: F403
+from tests.unit.jira.test_costs import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""The commits of moved issues: the tests of tests/unit/test_jira_moves.py, on the real engine."""
+"""The commits of moved issues: the tests of tests/unit/jira/test_moves.py, on the real engine."""
 
-from tests.unit.test_jira_moves import *  # noqa: F403
+from tests.unit.jira.test_moves import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""Every way to read issues: the tests of tests/unit/test_jira_reading.py, on the real engine."""
+"""Every way to read issues: the tests of tests/unit/jira/test_issue_reader.py, on the real engine."""
 
-from tests.unit.test_jira_reading import *  # noqa: F403
+from tests.unit.jira.test_issue_reader import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""What is stored of each delivery: the tests of tests/unit/test_jira_store.py, on the real engine."""
+"""What is stored of each delivery: the tests of tests/unit/jira/test_issue_writer.py, on the real engine."""
 
-from tests.unit.test_jira_store import *  # noqa: F403
+from tests.unit.jira.test_issue_writer import *  # noqa: F403

@@ -6,16 +6,16 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from lib.backfill import Backfill, Checkpoint, Report
-from lib.environment import HealthEnvironment
 from lib.health import Status, run_checks
-from lib.jira.deliveries import Delivery
 from lib.jira.issues import IssueFields, Stamp
-from lib.jira.pruning import Pruned, Pruner
-from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE
-from tests.support.engine_table import EngineTable
-from tests.support.jira import NOW, make_reader, make_store
-from tests.support.tables import a_table
+from lib.jira.webhooks import Delivery
+from lib.operations.backfill import Backfill, Checkpoint, Report
+from lib.operations.pruning import Pruned, Pruner
+from lib.platform.environment import HealthEnvironment
+from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE
+from tests.support.dynamodb.engine_table import EngineTable
+from tests.support.dynamodb.tables import a_table
+from tests.support.jira.builders import NOW, make_reader, make_store
 
 
 def test_the_health_check_finds_the_four_tables_well_and_leaves_nothing_in_them(engine: Any) -> None:

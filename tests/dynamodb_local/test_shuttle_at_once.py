@@ -11,18 +11,18 @@ from typing import Any
 
 import pytest
 
-from lib import errors
-from lib.log import Logger
+from lib.platform import errors
+from lib.platform.log import Logger
 from lib.shuttle.entities import UsageDaily
-from lib.shuttle.job import Job, JobStatus, Outcome
-from lib.shuttle.jobs import JobBusyError, Jobs
-from lib.shuttle.limits import LimitExceededError
-from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
-from lib.shuttle.uploads import Uploads
-from tests.support.at_once import at_once
-from tests.support.multipart_s3 import MultipartS3
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
-from tests.support.transaction_conflicts import ConflictingClient
+from lib.shuttle.imports.uploads import Uploads
+from lib.shuttle.jobs.job import Job, JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import JobBusyError, Jobs
+from lib.shuttle.jobs.limits import LimitExceededError
+from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
+from tests.support.aws.multipart_s3 import MultipartS3
+from tests.support.concurrency.at_once import at_once
+from tests.support.dynamodb.transaction_conflicts import ConflictingClient
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 THREADS = 24
 ALLOWED = 5

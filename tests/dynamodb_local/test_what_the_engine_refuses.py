@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lib import aws, errors
-from lib.jira.deliveries import Delivery
+from lib.jira.issue_writer import MAX_SNAPSHOT_BYTES, JiraStore, Outcome
 from lib.jira.issues import MAX_FIX_VERSIONS, IssueFields, Stamp
-from lib.jira.store import MAX_SNAPSHOT_BYTES, JiraStore, Outcome
+from lib.jira.webhooks import Delivery
 from lib.leases.enrichment import Enricher, Status
 from lib.leases.events import LeaseEvent
-from lib.log import Logger
-from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
-from tests.support.jira import NOW, Snapshots, make_reader, make_store
-from tests.support.leases import USER_EMAIL, UUID, lease_item
-from tests.support.tables import a_table
+from lib.platform import aws, errors
+from lib.platform.log import Logger
+from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
+from tests.support.dynamodb.tables import a_table
+from tests.support.jira.builders import NOW, Snapshots, make_reader, make_store
+from tests.support.leases.builders import USER_EMAIL, UUID, lease_item
 
 STAMP = Stamp("2026-03-01T12:00:01.000000Z", 1, "d")
 

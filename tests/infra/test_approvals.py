@@ -6,11 +6,11 @@ from typing import Any, cast
 import pulumi
 import pytest
 
-from lib.environment import ApprovalsEnvironment, JiraWorkerEnvironment
-from stack.entry_points import JIRA_WORKER_TIMEOUT_SECONDS
-from stack.http_api import ROUTES
+from lib.platform.environment import ApprovalsEnvironment, JiraWorkerEnvironment
+from stack.components.http_api import ROUTES
+from stack.functions.entry_points import JIRA_WORKER_TIMEOUT_SECONDS
 from stack.settings import Settings, SettingsError
-from tests.support.pulumi_graph import Graph, declare, statements
+from tests.support.project.pulumi_graph import Graph, declare, statements
 
 FUNCTION, TABLE, QUEUE = "aws:lambda/function:Function", "aws:dynamodb/table:Table", "aws:sqs/queue:Queue"
 GROUP, SECRET, MAPPING = (

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from lib.jira.deliveries import Delivery
+from lib.jira.issue_writer import MAX_SNAPSHOT_BYTES
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.run_records import run_record_name
-from lib.jira.store import MAX_SNAPSHOT_BYTES
-from tests.support.fake_table import FakeTable
-from tests.support.jira import NOW, Snapshots, make_store
-from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from lib.jira.webhooks import Delivery
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import NOW, Snapshots, make_store
+from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 BUCKET = "aws:s3/bucket:Bucket"
 

@@ -9,8 +9,8 @@ import botocore.session
 import pytest
 from botocore.loaders import JSONFileLoader
 
-from lib import aws
-from stack import aws_models
+from lib.platform import aws
+from stack.packaging import aws_models
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,14 +9,14 @@ from types import CodeType
 
 import pytest
 
-from stack import bytecode
+from stack.packaging import bytecode
 
 UNCHECKED_HASH = 0b01  # PEP 552: flags of a pyc
 
 
 def sources(folder: Path) -> Path:
     for name, text in {
-        "lib/clock.py": "NAMES = frozenset({'a', 'b', 'c', 'd'})\ndef has(name): return name in {'x', 'y', 'z'}\n",
+        "lib/platform/clock.py": "NAMES = frozenset({'a', 'b', 'c', 'd'})\ndef has(name): return name in {'x', 'y', 'z'}\n",
         "jira/client.py": "CLIENT = 1\n",
     }.items():
         (folder / name).parent.mkdir(parents=True)
@@ -54,7 +54,7 @@ def test_it_is_taken_without_a_look_at_the_source_and_names_the_file_as_lambda_h
     assert int.from_bytes(data[4:8], "little") == UNCHECKED_HASH
     code = marshal.loads(data[16:])
     assert isinstance(code, CodeType)
-    assert code.co_filename == "/var/task/lib/clock.py"
+    assert code.co_filename == "/var/task/lib/platform/clock.py"
 
 
 def test_what_no_first_answer_needs_is_not_compiled(this_python: bytecode.Compiler, tmp_path: Path) -> None:

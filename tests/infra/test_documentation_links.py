@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documentation import ROOT, Link, anchors_of, links_of, pages
+from tests.support.project.documentation import ROOT, Link, anchors_of, links_of, pages
 
 LINKS = [link for page in pages() for link in links_of(page)]
 

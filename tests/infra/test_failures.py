@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from handlers.commands.deployment import ENTRY_POINTS
-from lib.environment import CHANNELS
-from stack.alarms import LASTING_FAILURES
-from stack.observability import HEALTH_CHECKS
-from tests.support.documentation import ROOT, anchors_of, links_of, tables_of
-from tests.support.emitted_metrics import emitted_metrics
-from tests.support.pulumi_graph import EVERYTHING, Resource, declare
+from handlers.cli.deployment import ENTRY_POINTS
+from lib.platform.environment import CHANNELS
+from stack.monitoring.alarms import LASTING_FAILURES
+from stack.monitoring.metrics import HEALTH_CHECKS
+from tests.support.observability.emitted_metrics import emitted_metrics
+from tests.support.project.documentation import ROOT, anchors_of, links_of, tables_of
+from tests.support.project.pulumi_graph import EVERYTHING, Resource, declare
 
 PAGE = ROOT / "docs" / "failures.md"
 RUNBOOKS = ROOT / "docs" / "runbooks"

@@ -2,19 +2,19 @@
 
 import pytest
 
-from lib import metrics
-from lib.environment import (
+from lib.platform import metrics
+from lib.platform.environment import (
     HealthEnvironment,
     JiraWorkerEnvironment,
     NotificationEnvironment,
     ReconciliationEnvironment,
     WebhooksEnvironment,
 )
-from stack import package
-from stack.function import METRICS_NAMESPACE
+from stack.components.function import METRICS_NAMESPACE
+from stack.packaging import archive
 from stack.settings import secret_keys
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
+from tests.support.project.outputs import ENTRY_POINTS
+from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
 BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
@@ -37,9 +37,9 @@ def test_a_function_runs_its_entry_point_on_arm64_python_3_13(entry_point: str) 
     inputs = declare().one(FUNCTION, entry_point).inputs
 
     assert inputs["handler"] == f"handlers.{entry_point}.lambda_handler"
-    assert (package.ROOT / "handlers" / f"{entry_point}.py").is_file()
+    assert (archive.ROOT / "handlers" / f"{entry_point}.py").is_file()
     assert inputs["architectures"] == ["arm64"]
-    assert inputs["runtime"] == f"python{package.PYTHON_VERSION}"
+    assert inputs["runtime"] == f"python{archive.PYTHON_VERSION}"
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -183,7 +183,7 @@ def test_the_webhooks_function_knows_table_bucket_queue_projects_and_the_secrets
         jira_webhook_secret_arn=graph.arn(SECRET, "jira-webhook-secret"),
         jira_automation_token_arn=graph.arn(SECRET, "jira-automation-token"),
         commit_webhook_secret_arn=graph.arn(SECRET, "commit-webhook-secret"),
-        version=package.version(),
+        version=archive.version(),
     )
 
 
@@ -200,7 +200,7 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
         jira_base_url="https://example.atlassian.net",
         jira_email="switchboard@example.com",
         jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
-        git_sha=package.git_sha(),
+        git_sha=archive.git_sha(),
     )
 
 
@@ -218,7 +218,7 @@ def test_the_reconciliation_function_knows_tables_bucket_projects_its_limit_and_
         jira_email="switchboard@example.com",
         jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
         reconcile_max_deletes="5%",
-        git_sha=package.git_sha(),
+        git_sha=archive.git_sha(),
     )
 
 
@@ -236,7 +236,7 @@ def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
         jira_base_url="https://example.atlassian.net",
         jira_email="switchboard@example.com",
         jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
-        version=package.version(),
+        version=archive.version(),
     )
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pulumi
 import pytest
 
-from stack import http_api
-from stack.function import Function
-from stack.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
-from tests.support.pulumi_graph import declare, record
+from stack.components import http_api
+from stack.components.function import Function
+from stack.components.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
+from tests.support.project.pulumi_graph import declare, record
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
 API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Stage", "aws:lambda/permission:Permission"

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stack.event_bus import event_pattern
-from tests.support.pulumi_graph import declare
+from stack.components.event_bus import event_pattern
+from tests.support.project.pulumi_graph import declare
 
 RULE, TARGET = "aws:cloudwatch/eventRule:EventRule", "aws:cloudwatch/eventTarget:EventTarget"
 

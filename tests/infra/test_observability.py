@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from handlers.commands.deployment import ENTRY_POINTS
-from lib.approvals.creation import Outcome
-from lib.environment import CHANNELS, HealthEnvironment
+from handlers.cli.deployment import ENTRY_POINTS
+from lib.approvals.issue_creation import Outcome
 from lib.health import run_checks
 from lib.leases.enrichment import Reason
-from lib.shuttle.jobs import WORKER_LOST
-from stack.alarms import LASTING_FAILURES
-from stack.observability import HEALTH_CHECKS
-from tests.support.emitted_metrics import Written, emitted_metrics
-from tests.support.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
+from lib.platform.environment import CHANNELS, HealthEnvironment
+from lib.shuttle.jobs.lifecycle import WORKER_LOST
+from stack.monitoring.alarms import LASTING_FAILURES
+from stack.monitoring.metrics import HEALTH_CHECKS
+from tests.support.observability.emitted_metrics import Written, emitted_metrics
+from tests.support.project.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 # Metrics that AWS writes, by namespace, and the type of resource that their dimension names. Sources:

@@ -3,8 +3,8 @@
 import ast
 import re
 
-from tests.support.documentation import ROOT, tables_of
-from tests.support.emitted_metrics import emitted_metrics
+from tests.support.observability.emitted_metrics import emitted_metrics
+from tests.support.project.documentation import ROOT, tables_of
 
 PAGE = ROOT / "docs" / "observability.md"
 LOGGERS = {"_logger", "logger"}
@@ -12,7 +12,7 @@ LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "defect": "ERR
 
 # Messages that come to the logger by a variable: where they stand, and what they can be.
 NAMED_ELSEWHERE = {
-    "lib/notify/delivery.py": {"notification_unclaimed", "notification_unrecorded", "notification_unreleased"},
+    "lib/notifications/delivery.py": {"notification_unclaimed", "notification_unrecorded", "notification_unreleased"},
     "handlers/jira_worker.py": {"task_failed", "recompute_failed", "run_record_failed"},
     "lib/leases/enrichment.py": {"enrichment_failed"},
 }
@@ -43,7 +43,7 @@ def logged() -> set[str]:
     found: set[str] = set()
     for path in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]:
         name = path.relative_to(ROOT).as_posix()
-        if name == "lib/log.py":
+        if name == "lib/platform/log.py":
             continue  # the logger itself
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:

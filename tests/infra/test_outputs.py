@@ -1,7 +1,7 @@
 """The outputs of the stack: others rely on these names."""
 
-from tests.support.outputs import OUTPUTS
-from tests.support.pulumi_graph import declare
+from tests.support.project.outputs import OUTPUTS
+from tests.support.project.pulumi_graph import declare
 
 
 def test_these_are_the_outputs() -> None:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import bytecode, package
+from stack.packaging import archive as package
+from stack.packaging import bytecode
 
 # Lambda's Python runtime brings boto3 and what that needs.
 OF_THE_RUNTIME = {"boto3", "botocore"}
@@ -165,7 +166,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import fastjsonschema, flask, jira, notifications_python_client, slack_sdk, tenacity
 from pathlib import Path
-from lib import errors
+from lib.platform import errors
 from lib.jira.client import JiraClient
 
 fits = fastjsonschema.compile(json.loads(Path(sys.argv[1], "lib/jira/run.schema.json").read_text()))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from stack import package
-from stack.package import PackageError
+from stack.packaging import archive
+from stack.packaging.archive import PackageError
 
 
 class Pip:
@@ -42,9 +42,9 @@ COMPILER = Compiler()
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     pip = Pip()
-    monkeypatch.setattr(package, "_install", pip)
-    monkeypatch.setattr(package.aws_models, "write", lambda folder: None)
-    monkeypatch.setattr(package.bytecode, "find_compiler", lambda version, python="": COMPILER)
+    monkeypatch.setattr(archive, "_install", pip)
+    monkeypatch.setattr(archive.aws_models, "write", lambda folder: None)
+    monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": COMPILER)
     return pip
 
 
@@ -54,9 +54,9 @@ def root(tmp_path: Path) -> Path:
     for name, text in {
         "handlers/requirements.txt": "flask==3.1.3",
         "handlers/health.py": "HEALTH = 1",
-        "handlers/cli.py": "CLI = 1",
-        "handlers/commands/prune.py": "PRUNE = 1",
-        "lib/clock.py": "CLOCK = 1",
+        "handlers/cli/__main__.py": "CLI = 1",
+        "handlers/cli/prune.py": "PRUNE = 1",
+        "lib/platform/clock.py": "CLOCK = 1",
         "lib/jira/run.schema.json": "{}",
         "lib/jira/notes.txt": "for people",
         "lib/__pycache__/clock.pyc": "compiled",
@@ -70,14 +70,14 @@ SOURCES = {"handlers/health.py", "lib/watch.py", "lib/jira/run.schema.json"}
 
 
 def built(root: Path) -> dict[str, str]:
-    folder = package.build(root / "build", root=root)
+    folder = archive.build(root / "build", root=root)
     assert folder == root / "build" / "lambda"
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_the_folder_holds_wheels_and_sources_and_nothing_of_an_earlier_build(root: Path, pip: Pip) -> None:
     built(root)
-    (root / "lib/clock.py").rename(root / "lib/watch.py")
+    (root / "lib/platform/clock.py").rename(root / "lib/watch.py")
 
     assert built(root).keys() == {"installed.py", "bytecode.pyc", *SOURCES}
 
@@ -90,7 +90,7 @@ def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    ["handlers/requirements.txt", "handlers/health.py", "lib/clock.py", "lib/new.py", "lib/jira/run.schema.json"],
+    ["handlers/requirements.txt", "handlers/health.py", "lib/platform/clock.py", "lib/new.py", "lib/jira/run.schema.json"],
 )
 def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> None:
     built(root)
@@ -102,8 +102,8 @@ def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> No
 
 def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
     built(root)
-    (root / "handlers/cli.py").write_text("CLI = 2")
-    (root / "handlers/commands/prune.py").write_text("PRUNE = 2")
+    (root / "handlers/cli/__main__.py").write_text("CLI = 2")
+    (root / "handlers/cli/prune.py").write_text("PRUNE = 2")
     (root / "lib/jira/notes.txt").write_text("for people, anew")
     (root / "lib/__pycache__/clock.pyc").write_text("compiled anew")
 
@@ -114,7 +114,7 @@ def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
 
 def test_the_archive_for_another_interpreter_is_built_anew(root: Path, pip: Pip) -> None:
     for python in ("", "python3.12", "python3.13", "python3.13"):
-        package.build(root / "build", root=root, python=python)
+        archive.build(root / "build", root=root, python=python)
 
     assert pip.calls == 3
 
@@ -130,18 +130,18 @@ def test_bytecode_of_another_python_is_made_anew(root: Path, pip: Pip, monkeypat
 def test_without_lambdas_python_the_archive_has_no_bytecode_and_the_build_says_so(
     root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(package.bytecode, "find_compiler", lambda version, python="": None)
+    monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": None)
     heard: list[str] = []
 
-    folder = package.build(root / "build", root=root, tell=heard.append)
+    folder = archive.build(root / "build", root=root, tell=heard.append)
 
     assert not list(folder.rglob("*.pyc"))
-    assert heard == ["Building the Lambda archive", package.NO_BYTECODE]
+    assert heard == ["Building the Lambda archive", archive.NO_BYTECODE]
 
 
 def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
-        one, other = pool.map(lambda _: package.build(root / "build", root=root), range(2))
+        one, other = pool.map(lambda _: archive.build(root / "build", root=root), range(2))
 
     assert one == other
     assert pip.calls == 1
@@ -150,8 +150,8 @@ def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
 def test_a_build_is_announced_and_a_reuse_is_not(root: Path, pip: Pip) -> None:
     heard: list[str] = []
 
-    package.build(root / "build", root=root, tell=heard.append)
-    package.build(root / "build", root=root, tell=heard.append)
+    archive.build(root / "build", root=root, tell=heard.append)
+    archive.build(root / "build", root=root, tell=heard.append)
 
     assert heard == ["Building the Lambda archive"]
 
@@ -161,15 +161,15 @@ def test_an_interrupted_build_leaves_the_old_archive_and_the_next_one_is_whole(
     root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     before = built(root)
-    (root / "lib/clock.py").write_text("CLOCK = 2")
+    (root / "lib/platform/clock.py").write_text("CLOCK = 2")
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(package, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        interrupted.setattr(archive, step, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             built(root)
     standing = root / "build" / "lambda"
     assert {path.relative_to(standing).as_posix() for path in standing.rglob("*") if path.is_file()} == before.keys()
 
-    assert built(root)["lib/clock.py"] == "CLOCK = 2"
+    assert built(root)["lib/platform/clock.py"] == "CLOCK = 2"
     assert sorted(path.name for path in (root / "build").iterdir()) == ["lambda", "lambda.inputs", "lambda.lock"]
 
 
@@ -180,15 +180,15 @@ def test_an_archive_whose_build_died_before_its_stamp_is_never_taken_for_an_earl
         raise KeyboardInterrupt
 
     built(root)
-    (root / "lib/clock.py").write_text("CLOCK = 2")
+    (root / "lib/platform/clock.py").write_text("CLOCK = 2")
     with monkeypatch.context() as dying:
         dying.setattr(Path, "write_text", die)
-        dying.setattr(package, "_install", lambda *_: None)
+        dying.setattr(archive, "_install", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
-            package.build(root / "build", root=root)
+            archive.build(root / "build", root=root)
 
-    (root / "lib/clock.py").write_text("CLOCK = 1")
-    assert built(root)["lib/clock.py"] == "CLOCK = 1"
+    (root / "lib/platform/clock.py").write_text("CLOCK = 1")
+    assert built(root)["lib/platform/clock.py"] == "CLOCK = 1"
 
 
 def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch
     (root / "handlers/requirements.txt").write_text("a-package-that-is-cached-nowhere==1.0")
 
     with pytest.raises(PackageError) as failed:
-        package.build(root / "build", root=root)
+        archive.build(root / "build", root=root)
 
     assert str(failed.value) == "The Lambda archive could not be built: pip can't reach the package registry."
     assert not (root / "build" / "lambda").exists()
@@ -217,7 +217,7 @@ def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch
     ],
 )
 def test_a_failure_of_pip_is_said_in_one_sentence(stderr: str, said: str) -> None:
-    sentence = package._explain(stderr)
+    sentence = archive._explain(stderr)
 
     assert sentence.startswith("The Lambda archive could not be built: ")
     assert said in sentence

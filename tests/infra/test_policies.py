@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from stack import iam
-from stack.iam import Grant
-from stack.queues import queue_policy
+from stack.components import iam
+from stack.components.iam import Grant
+from stack.components.queue import queue_policy
+from stack.components.topic import topic_policy
 from stack.settings import secret_keys
-from stack.topics import topic_policy
-from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 TABLE, QUEUE, GROUP = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"

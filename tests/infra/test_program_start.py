@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.outputs import OUTPUTS
+from tests.support.project.outputs import OUTPUTS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -23,7 +23,7 @@ from pulumi.runtime.stack import run_pulumi_func
 
 root = os.getcwd()
 sys.path.insert(0, root)
-from stack import package
+from stack.packaging import archive as package
 seen = {}
 def archive():
     import secrets

@@ -2,8 +2,8 @@
 
 import pytest
 
-from stack.protection import PROTECTED, PROTECTED_ROLES, RECREATED, RETAINED
-from tests.support.pulumi_graph import EVERYTHING, Graph, declare
+from stack.components.protection import PROTECTED, PROTECTED_ROLES, RECREATED, RETAINED
+from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare
 
 ROLE = "aws:iam/role:Role"
 

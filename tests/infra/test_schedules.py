@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from lib import clock
-from lib.jira.reconciliation_requests import Mode, read_request
-from tests.support.functions import load
-from tests.support.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from lib.jira.reconciliation.requests import Mode, read_request
+from lib.platform import clock
+from tests.support.aws.functions import load
+from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 SCHEDULE, FUNCTION = "aws:scheduler/schedule:Schedule", "aws:lambda/function:Function"
 

@@ -3,9 +3,9 @@
 import pulumi
 import pytest
 
-from stack import secrets
+from stack.components import secret
 from stack.settings import Settings, secret_keys
-from tests.support.pulumi_graph import declare, record
+from tests.support.project.pulumi_graph import declare, record
 
 SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
 
@@ -45,7 +45,7 @@ def test_a_rotated_secret_keeps_its_previous_version() -> None:
 
 def test_a_rotation_previews_no_change_of_the_functions_that_read_the_secret() -> None:
     """They know its ARN, which stays. A preview does not know the id of the new version."""
-    graph = record(lambda: secrets.create(rotated(), protect=True), replaced=VERSION)
+    graph = record(lambda: secret.create(rotated(), protect=True), replaced=VERSION)
 
     assert graph.outputs == {"event_webhook_secret": graph.arn(SECRET, "event-webhook-secret")}
 

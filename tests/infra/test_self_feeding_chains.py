@@ -6,10 +6,10 @@ function, and what each queue, bucket, rule and topic feeds. A new one fails her
 
 from collections.abc import Iterator
 
-from lib.approvals.steps import Policy
-from lib.jira.reconciliation_requests import MAX_PARTS
+from lib.approvals.workflow import Policy
+from lib.jira.reconciliation.requests import MAX_PARTS
 from stack.local.iam.conditions import arn_like
-from tests.support.pulumi_graph import EVERYTHING, Graph, declare, statements
+from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare, statements
 
 FUNCTION, ROLE_POLICY = "aws:lambda/function:Function", "aws:iam/rolePolicy:RolePolicy"
 MAPPING, NOTIFICATION = "aws:lambda/eventSourceMapping:EventSourceMapping", "aws:s3/bucketNotification:BucketNotification"

@@ -5,9 +5,9 @@ from typing import cast
 import pulumi
 import pytest
 
-from lib.jira.progress import DeleteLimit
+from lib.jira.reconciliation.checkpoint import DeleteLimit
 from stack.settings import Settings, SettingsError
-from tests.support.pulumi_graph import JIRA_CONFIG, declare
+from tests.support.project.pulumi_graph import JIRA_CONFIG, declare
 
 # Never opened here. A real output outside a run would wait for ever for an event loop of its own.
 SECRET = cast("pulumi.Output[str]", object())

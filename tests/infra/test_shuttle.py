@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from lib.costs import pricing
-from lib.costs.prices import Meter
-from lib.environment import ShuttleEnvironment
-from lib.shuttle import jobs, table
-from lib.shuttle.job import JOB_KEPT
-from stack import queues
+from lib.operations.costs import pricing
+from lib.operations.costs.prices import Meter
+from lib.platform.environment import ShuttleEnvironment
+from lib.shuttle import indexes as table
+from lib.shuttle.jobs import lifecycle
+from lib.shuttle.jobs.job import JOB_KEPT
+from stack.components import queue as queues
 from stack.settings import secret_keys
-from tests.support.pulumi_graph import Graph, declare, statements
+from tests.support.project.pulumi_graph import Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 BUCKET = "aws:s3/bucket:Bucket"
@@ -151,8 +152,8 @@ def test_a_message_comes_back_when_its_worker_is_lost_and_not_before() -> None:
     visible_after = graph.one(QUEUE, "shuttle-jobs").inputs["visibilityTimeoutSeconds"]
 
     assert visible_after > graph.one(FUNCTION, "shuttle").inputs["timeout"]
-    assert visible_after > jobs.LEASE.total_seconds(), "the next worker would find the job held, and wait again"
-    assert 3 * visible_after < jobs.LOST_AFTER.total_seconds(), "the sweep would be first"
+    assert visible_after > lifecycle.LEASE.total_seconds(), "the next worker would find the job held, and wait again"
+    assert 3 * visible_after < lifecycle.LOST_AFTER.total_seconds(), "the sweep would be first"
 
 
 def test_a_message_that_fails_five_times_is_a_dead_letter() -> None:

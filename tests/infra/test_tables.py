@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.pulumi_graph import declare
+from tests.support.project.pulumi_graph import declare
 
 TABLE = "aws:dynamodb/table:Table"
 EXISTING = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"

@@ -3,8 +3,8 @@
 import json
 import re
 
-from stack.iam import Grant, policy_document, reason_in
-from tests.support.pulumi_graph import declare, statements
+from stack.components.iam import Grant, policy_document, reason_in
+from tests.support.project.pulumi_graph import declare, statements
 
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 FOLDER = Grant(actions=("s3:GetObject",), resources=("arn:aws:s3:::b/a/*",), wildcard_reason="objects are named as they come")

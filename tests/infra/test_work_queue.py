@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.pulumi_graph import declare
+from tests.support.project.pulumi_graph import declare
 
 QUEUE, FUNCTION = "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"

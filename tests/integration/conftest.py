@@ -6,7 +6,7 @@ import pytest
 
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from tests.support.approvals_cloud import Desk, running_desk
+from tests.support.approvals.cloud import Desk, running_desk
 from tests.support.cloud import Cloud, Inbox, running
 
 EVENT_SECRET = "the integration tests' webhook secret"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.approvals_cloud import ADA, GRACE, MALLORY, PROJECT, Desk, buttons_of, header_of
+from tests.support.approvals.cloud import ADA, GRACE, MALLORY, PROJECT, Desk, buttons_of, header_of
 from tests.support.cloud import until
 
 DETAILS = {
@@ -222,7 +222,7 @@ def test_a_draft_that_can_t_be_right_is_400_and_says_which_field(desk: Desk, wro
 
 @pytest.mark.parametrize("seconds", [-301, 360, -86_400], ids=["old", "ahead", "a day old"])
 def test_a_click_from_another_time_is_401(desk: Desk, seconds: int) -> None:
-    """A minute more ahead than is refused (tests/unit/test_slack_signatures.py): while it is on its way, it gets nearer."""
+    """A minute more ahead than is refused (tests/unit/web/test_slack_signatures.py): while it is on its way, it gets nearer."""
     draft = desk.draft()
     payload = desk.payload(desk.preview_of(draft), ADA)
 

@@ -8,10 +8,10 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from handlers.commands.approvals import drafts, operations
-from lib import clock, errors
-from tests.support.approvals_cloud import Desk
-from tests.support.approvals_commands import Deployment
+from handlers.cli.approvals import drafts, operations
+from lib.platform import clock, errors
+from tests.support.approvals.cloud import Desk
+from tests.support.approvals.commands import Deployment
 
 
 @pytest.fixture

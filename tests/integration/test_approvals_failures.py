@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from lib.approvals.operations import JiraOperationStore
+from lib.approvals.operations_table import OperationsTable
 from lib.approvals.queue import Queue
-from lib.approvals.retry import retry
-from lib.approvals.store import ApprovalStore
-from lib.approvals.table import OperationsTable
-from tests.support.approvals_cloud import ISSUE_PATH, Desk, header_of
+from lib.approvals.repository import ApprovalStore
+from lib.operations.retry import retry
+from tests.support.approvals.cloud import ISSUE_PATH, Desk, header_of
 from tests.support.cloud import until
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from handlers.commands.approvals import operations
-from tests.support.approvals_cloud import ADA, CHANNEL, Desk, buttons_of
-from tests.support.approvals_commands import Deployment
+from handlers.cli.approvals import operations
+from tests.support.approvals.cloud import ADA, CHANNEL, Desk, buttons_of
+from tests.support.approvals.commands import Deployment
 from tests.support.cloud import until
 
 LONG = {

@@ -4,7 +4,7 @@ How quickly is measured by tests/bench/click_latency.py; what is on the way is h
 tests/unit/handlers/test_approvals_acknowledgement.py.
 """
 
-from tests.support.approvals_cloud import Desk
+from tests.support.approvals.cloud import Desk
 
 
 def test_a_click_is_acknowledged_and_recorded_while_jira_hangs(desk: Desk) -> None:

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from lib import clock
+from lib.platform import clock
 from tests.support.cloud import ROOT, Cloud, Inbox, until
-from tests.support.standins import put_issue
+from tests.support.web.standins import put_issue
 
 LEGACY = "legacy-of-the-command-line"
 

@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lib import aws
 from lib.leases.enrichment import Enricher, Status
 from lib.leases.events import LeaseEvent
-from lib.log import Logger
+from lib.platform import aws
+from lib.platform.log import Logger
 from tests.support.cloud import Cloud
 
 RUNS = 1000

@@ -11,12 +11,12 @@ from typing import Any
 import requests
 
 from tests.integration.conftest import JIRA_SECRET
-from tests.support.approvals_cloud import Desk
+from tests.support.approvals.cloud import Desk
+from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import LOG_LOOKS, Cloud, until
-from tests.support.jira_bodies import SENT
-from tests.support.role_session import RoleSession
-from tests.support.shuttle_api import ShuttleApi
-from tests.support.standins import put_issue
+from tests.support.jira.bodies import SENT
+from tests.support.shuttle.api import ShuttleApi
+from tests.support.web.standins import put_issue
 
 
 def health_reports(cloud: Cloud) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from lib.jira.commits import Commit
 from lib.jira.tasks import Task
 from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
 from tests.support.cloud import Cloud, until
-from tests.support.jira_bodies import issue_event, move_event
+from tests.support.jira.bodies import issue_event, move_event
 
 _numbers = itertools.count(1)
 

@@ -6,11 +6,11 @@ import pytest
 import requests
 from werkzeug.wrappers import Response
 
-from lib import errors
 from lib.jira.client import JiraClient, RateLimitedError
-from lib.jira.deliveries import from_rest
+from lib.jira.webhooks import from_rest
+from lib.platform import errors
 from stack.local.standins.faults import Fault
-from tests.support.jira import EMAIL, TOKEN, jira_site
+from tests.support.jira.builders import EMAIL, TOKEN, jira_site
 
 ISSUE = "/rest/api/3/issue"
 NEW = {"project": {"key": "OPS"}, "issuetype": {"name": "Task"}, "summary": "Disk full", "labels": ["switchboard"]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import requests
 
-from lib.jira.progress import DeleteLimit
+from lib.jira.reconciliation.checkpoint import DeleteLimit
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.cloud import Cloud, running

@@ -11,9 +11,9 @@ import pytest
 import requests
 
 from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
-from tests.support import jira_bodies
 from tests.support.cloud import Cloud, until
-from tests.support.standins import put_issue
+from tests.support.jira import bodies
+from tests.support.web.standins import put_issue
 
 _numbers = itertools.count(1)
 
@@ -88,7 +88,7 @@ def test_head_has_the_attributes_that_are_promised(cloud: Cloud) -> None:
     head = cloud.jira_row(key)
     assert head is not None
     assert head["event_at"] == {"N": str(int(at(1).timestamp() * 1000))}
-    assert head["idempotency_key"] == {"S": jira_bodies.digest(body)}
+    assert head["idempotency_key"] == {"S": bodies.digest(body)}
     assert head["deleted"] == {"BOOL": False}
     assert head["project_key"] == {"S": "OPS"}
     assert head["issue_number"] == {"N": key.split("-")[1]}

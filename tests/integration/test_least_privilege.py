@@ -9,10 +9,10 @@ import requests
 from botocore.exceptions import ClientError
 
 from tests.integration.conftest import JIRA_SECRET
+from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import Cloud, until
-from tests.support.jira_bodies import issue_event
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.role_session import RoleSession
+from tests.support.jira.bodies import issue_event
+from tests.support.project.outputs import ENTRY_POINTS
 
 pytestmark = pytest.mark.rights_by_hand
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud import Cloud, children_of, is_alive, launch, until, wait_ready
-from tests.support.outputs import ENTRY_POINTS, OUTPUTS
+from tests.support.project.outputs import ENTRY_POINTS, OUTPUTS
 
 
 def can_bind(url: str) -> bool:

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from stack import package
 from stack.local import sandbox
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, FunctionStartError
 from stack.local.sandbox import Sandbox
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.packaged import the_archive
+from stack.packaging import archive as package
+from tests.support.aws.packaged import the_archive
+from tests.support.project.outputs import ENTRY_POINTS
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
 USED_IF_THERE = {"simplejson"}
@@ -102,7 +102,7 @@ def told(archive: Sandbox) -> dict[str, Any]:
 
 def every_import(folder: Path) -> list[tuple[str, str]]:
     """Each (module, name) that lib and handlers import, at whatever depth of their code, and each of their own modules."""
-    found = {("tzdata.zoneinfo.America", "")}  # by zoneinfo, for lib.clock
+    found = {("tzdata.zoneinfo.America", "")}  # by zoneinfo, for lib.platform.clock
     for file in [*(folder / "lib").rglob("*.py"), *(folder / "handlers").rglob("*.py")]:
         parts = file.relative_to(folder).with_suffix("").parts
         found.add((".".join(parts[:-1] if parts[-1] == "__init__" else parts), ""))

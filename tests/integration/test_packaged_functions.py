@@ -13,12 +13,12 @@ import pytest
 import requests
 
 from stack.local.standins.govuk_notify import GovukNotify
-from tests.support.approvals_cloud import Desk, header_of, running_desk
+from tests.support.approvals.cloud import Desk, header_of, running_desk
+from tests.support.aws.packaged import lambdas_python, the_archive
 from tests.support.cloud import Cloud, Inbox, children_of, until
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.packaged import lambdas_python, the_archive
-from tests.support.shuttle_api import ShuttleApi
-from tests.support.standins import Served, served
+from tests.support.project.outputs import ENTRY_POINTS
+from tests.support.shuttle.api import ShuttleApi
+from tests.support.web.standins import Served, served
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 SECRET = "what the senders sign with"

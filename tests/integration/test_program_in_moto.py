@@ -8,7 +8,7 @@ from stack.local.aws_endpoint import HANDLER, AwsEndpoint
 from stack.local.resources import Blueprint, creator_of
 from stack.local.resources.registry import Creator
 from stack.local.serving import Server
-from tests.support.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
+from tests.support.project.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
 
 CONFIG, SECRETS = EVERYTHING
 EVERY_KEY = {

@@ -20,7 +20,7 @@ from moto.moto_api._internal import moto_api_backend
 
 from stack.local.aws_endpoint import HANDLER, AwsEndpoint
 from stack.local.serving import Server
-from tests.support.pulumi_graph import EVERYTHING, declare
+from tests.support.project.pulumi_graph import EVERYTHING, declare
 
 KINDS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("provider_read_back.yaml").read_text(encoding="utf-8"))
 

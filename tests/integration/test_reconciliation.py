@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from lib import clock, errors
-from lib.jira import deliveries
+from lib.jira import webhooks
 from lib.jira.issues import Stamp
-from lib.jira.merge import KeyRange
-from lib.jira.progress import Checkpoint, DeleteLimit
+from lib.jira.reconciliation.checkpoint import Checkpoint, DeleteLimit
+from lib.jira.reconciliation.merge import KeyRange
+from lib.platform import clock, errors
 from stack.local.standins.faults import Fault
-from tests.support.fake_table import FakeTable
-from tests.support.jira import jira_site, make_reader, make_reconciler, make_store, stored_keys
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import jira_site, make_reader, make_reconciler, make_store, stored_keys
 
 SEARCH = "/rest/api/3/search/jql"
 WHOLE = Checkpoint(KeyRange("OPS"))
@@ -92,10 +92,10 @@ def test_search_lag_neither_deletes_nor_revives(in_step, table):
     site.site.lag = timedelta(hours=1)
     site.create("OPS", "too fresh for search")
     body = site.webhooks.sent[-1]["body"].encode()
-    make_store(table).record(deliveries.normalise(body, clock.utc_now()))
+    make_store(table).record(webhooks.normalise(body, clock.utc_now()))
     site.delete("OPS-20")
     body = site.webhooks.sent[-1]["body"].encode()
-    make_store(table).record(deliveries.normalise(body, clock.utc_now()))
+    make_store(table).record(webhooks.normalise(body, clock.utc_now()))
     result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert (result.counts.deleted, result.counts.created) == (0, 0)
@@ -234,14 +234,14 @@ def test_a_range_whose_bound_is_no_issue_is_refused(in_step, table):
 def test_a_tombstone_in_error_is_undone(in_step, table):
     site, client = in_step
     head = make_reader(table).latest("OPS-20")
-    gone = deliveries.gone("OPS-20", head.issue_id, seen_at=clock.utc_now(), after=head.stamp, reason="in error")
+    gone = webhooks.gone("OPS-20", head.issue_id, seen_at=clock.utc_now(), after=head.stamp, reason="in error")
     make_store(table).record(gone)
     result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert result.counts.created == 1
     assert make_reader(table).latest("OPS-20").deleted is False
     site.edit("OPS-20", status="Done")
-    make_store(table).record(deliveries.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
+    make_store(table).record(webhooks.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
     assert make_reader(table).latest("OPS-20").fields.status == "Done"
 
 
@@ -250,7 +250,7 @@ def forge(client, table, key, *, ahead, **fields):
     issue = client.fetch(key)
     updated = (clock.utc_now() + ahead).isoformat(timespec="milliseconds")
     body = json.dumps({**issue, "fields": {**issue["fields"], **fields, "updated": updated}}).encode()
-    assert make_store(table).record(deliveries.normalise_automation(body, clock.utc_now())).outcome.name == "STORED"
+    assert make_store(table).record(webhooks.normalise_automation(body, clock.utc_now())).outcome.name == "STORED"
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=1), timedelta(hours=23)])
@@ -269,7 +269,7 @@ def test_a_webhook_that_search_lags_behind_stands(in_step, table):
     site, client = in_step
     site.site.lag = timedelta(hours=1)
     site.edit("OPS-7", status="Done")
-    make_store(table).record(deliveries.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
+    make_store(table).record(webhooks.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
     before = make_reader(table).latest("OPS-7")
 
     assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
@@ -347,8 +347,8 @@ def test_a_row_stamped_in_the_future_is_still_deleted(in_step, table):
     site, client = in_step
     head = make_reader(table).latest("OPS-20")
     ahead = Stamp("2999-01-01T00:00:00.000000Z", head.stamp.event_at, "ahead")
-    issue = deliveries.from_rest(client.fetch("OPS-20"), event_type="test", event_at=0, idempotency_key="ahead")
-    make_store(table).record(deliveries.Delivery("OPS-20", issue.issue_id, ahead, "test", issue.fields))
+    issue = webhooks.from_rest(client.fetch("OPS-20"), event_type="test", event_at=0, idempotency_key="ahead")
+    make_store(table).record(webhooks.Delivery("OPS-20", issue.issue_id, ahead, "test", issue.fields))
     site.delete("OPS-20")
     assert make_reconciler(client, table).sweep(WHOLE).counts.deleted == 1
     assert make_reader(table).latest("OPS-20").deleted

@@ -6,13 +6,13 @@ from datetime import timedelta
 
 import pytest
 
-from lib import clock
-from lib.jira.merge import KeyRange
 from lib.jira.paging import MAX_IDLE_PAGES, Page
-from lib.jira.progress import Checkpoint
+from lib.jira.reconciliation.checkpoint import Checkpoint
+from lib.jira.reconciliation.merge import KeyRange
+from lib.platform import clock
 from stack.local.standins.faults import Fault
-from tests.support.fake_table import FakeTable
-from tests.support.jira import jira_site, make_reconciler, stored_keys
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import jira_site, make_reconciler, stored_keys
 
 SEARCH, MYSELF = "/rest/api/3/search/jql", "/rest/api/3/myself"
 WHOLE = Checkpoint(KeyRange("OPS"))

@@ -7,13 +7,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from lib import errors
-from lib.jira import git_hosts, payload
+from lib.jira import git_hosts
 from lib.jira.commits import Push, commit_items
-from lib.jira.deliveries import Delivery, Ignored, NeedsFetch, normalise
-from tests.support.examples import examples
-from tests.support.fake_table import FakeTable
-from tests.support.jira import make_store
+from lib.jira.webhooks import Delivery, Ignored, NeedsFetch, normalise
+from lib.platform import errors
+from lib.platform import fields as payload
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import make_store
+from tests.support.project.examples import examples
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MANY = settings(

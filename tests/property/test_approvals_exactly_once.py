@@ -13,18 +13,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib import errors
-from lib.approvals import drafts, pages, preview, records
+from lib.approvals import drafts, preview, preview_pages, records
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Verb
 from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
-from lib.approvals.steps import Policy
 from lib.approvals.wording import Verdict
-from tests.support.approvals import make_draft
-from tests.support.approvals_world import DESK_TIMEOUT, FAULTS, JIRA_URL, LONGEST_LAG, WORKER_TIMEOUT, World
-from tests.support.examples import examples
-from tests.support.stage import Actor
+from lib.approvals.workflow import Policy
+from lib.platform import errors
+from tests.support.approvals.builders import make_draft
+from tests.support.approvals.world import DESK_TIMEOUT, FAULTS, JIRA_URL, LONGEST_LAG, WORKER_TIMEOUT, World
+from tests.support.concurrency.stage import Actor
+from tests.support.project.examples import examples
 
 MOST_ACTORS = 4
 
@@ -49,7 +49,7 @@ def test_the_looks_reach_further_than_the_lag_they_allow_for() -> None:
 def _short_pages() -> Iterator[None]:
     """A few sentences fill three messages, so that most of a history is not spent on counting characters."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pages, "_MAX_PAGE", 500)
+        patch.setattr(preview_pages, "_MAX_PAGE", 500)
         yield
 
 

@@ -14,13 +14,14 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from lib import errors
-from lib.jira import deliveries, rows
-from lib.jira.reading import IssueStore
-from lib.jira.store import JiraStore, Outcome
-from tests.support.examples import examples
-from tests.support.fake_table import FakeTable
-from tests.support.jira_model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
+from lib.jira import items as rows
+from lib.jira import webhooks
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore, Outcome
+from lib.platform import errors
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
+from tests.support.project.examples import examples
 
 fields = st.fixed_dictionaries(
     {
@@ -154,7 +155,7 @@ class Convergence(RuleBasedStateMachine):
 
     def deliver(self, number):
         again = number in self.arrived
-        delivery = deliveries.normalise(self.sent[number], START)
+        delivery = webhooks.normalise(self.sent[number], START)
         outcome = self.store.record(delivery).outcome
         self.arrived.add(number)
         head = self.reader.latest(delivery.issue_key)

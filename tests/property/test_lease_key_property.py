@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import errors
 from lib.leases.events import LeaseKey, MissingKey, find_lease_key, read_event
+from lib.platform import errors
 
 text = st.text(st.characters(codec=None), max_size=20)
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | text

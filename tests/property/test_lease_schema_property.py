@@ -5,9 +5,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.leases.fingerprint import drift, drift_of, fingerprint
 from lib.leases.records import LeaseStatus, read_lease, shape_of
-from tests.support.leases import lease_item
+from lib.leases.schema_drift import drift, drift_of, fingerprint
+from tests.support.leases.builders import lease_item
 
 names = st.text(st.characters(codec=None), max_size=12) | st.sampled_from(["a", "b", "a,b", 'a", "b', "", "uuid", "status"])
 statuses = st.sampled_from([*LeaseStatus, None, "Hibernating"])

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from lib.leases.enrichment import Enrichment, Reason, Status
 from lib.leases.events import EventType, LeaseEvent
 from lib.leases.records import read_lease
-from lib.notify import slack, sns
-from lib.notify.govuk import personalisation
-from lib.notify.message import Message, compose
+from lib.notifications.channels import slack, sns
+from lib.notifications.channels.govuk_notify import personalisation
+from lib.notifications.message import Message, compose
 from stack.local.standins.slack_blocks import block_errors
-from tests.support.examples import examples
-from tests.support.leases import lease_item
+from tests.support.leases.builders import lease_item
+from tests.support.project.examples import examples
 
 SCALARS = (
     st.none()

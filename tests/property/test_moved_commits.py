@@ -12,11 +12,11 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
-from lib import errors
-from tests.support.examples import examples
-from tests.support.fake_table import FakeTable
-from tests.support.jira import NOW
-from tests.support.jira_moves import Mover, stored
+from lib.platform import errors
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import NOW
+from tests.support.jira.moves import Mover, stored
+from tests.support.project.examples import examples
 
 PATHS = (
     ("OPS-1", "DEV-1"),

@@ -8,12 +8,12 @@ from typing import Any
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, given, settings
 
-from lib.jira.deliveries import Delivery, normalise, normalise_automation
+from lib.jira.webhooks import Delivery, normalise, normalise_automation
 from tests.property.test_any_jira_body import anything, text
-from tests.support.examples import examples
-from tests.support.fake_table import FakeTable
-from tests.support.jira import make_store
-from tests.support.jira_bodies import UPDATED_AT, issue_event
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.bodies import UPDATED_AT, issue_event
+from tests.support.jira.builders import make_store
+from tests.support.project.examples import examples
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MANY = settings(max_examples=examples(1_000, thorough=20_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib import log
+from lib.platform import log
 
 SHAPES = [shape for _, shape in log._SHAPES] + [log._TWO_UUIDS]
 

@@ -13,14 +13,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 
-from lib import aws
+from lib.platform import aws
 from tests.property.test_any_jira_body import anything, encode, events, pushes, text
-from tests.support.examples import examples
-from tests.support.fake_table import FakeTable
-from tests.support.functions import load
-from tests.support.http_events import http_event
-from tests.support.lambda_context import LambdaContext
-from tests.support.secrets import SecretsManager
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.secrets import SecretsManager
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.project.examples import examples
+from tests.support.web.events import http_event
 
 SECRET = "shared with the sender"
 VARIABLES = {

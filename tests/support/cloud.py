@@ -17,8 +17,8 @@ import boto3
 import requests
 from botocore.config import Config
 
-from tests.support.grants import WATCH
-from tests.support.http_events import signature
+from tests.support.iam.grants import WATCH
+from tests.support.web.events import signature
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60

@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, NoRegionError
 
-from lib import aws, clock, errors, health
-from lib.environment import SENTINEL_PARTITIONS, HealthEnvironment
+from lib import health
 from lib.health import Report, Status
-from lib.jira.reading import IssueStore
+from lib.jira.issue_reader import IssueStore
+from lib.platform import aws, clock, errors
+from lib.platform.environment import SENTINEL_PARTITIONS, HealthEnvironment
+from stack.components.table import JIRA_ISSUES, Layout
 from stack.local.serving import Server
 from stack.local.standins.faults import Fault
 from stack.local.standins.jira import Jira
-from stack.tables import JIRA_ISSUES, Layout
-from tests.support.moto_inside import (
+from tests.support.aws.moto_inside import (
     ISSUES,
     LEASES,
     LEASES_ARN,

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from lib.jira import payload
 from lib.jira.commits import Push
-from lib.jira.deliveries import Ignored
 from lib.jira.git_hosts import bitbucket_cloud, bitbucket_data_center, github, gitlab
+from lib.jira.webhooks import Ignored
+from lib.platform import fields as payload
 
 
 def read(body: bytes, received_at: datetime) -> Push | Ignored:

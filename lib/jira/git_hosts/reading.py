@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from lib import clock
-from lib.jira import payload
 from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, Push, keys_named, sha_of
+from lib.platform import clock
+from lib.platform import fields as payload
 
 _MAX_TEXT_BYTES = 1_000_000
 _KEPT_TITLE_CHARACTERS = 200

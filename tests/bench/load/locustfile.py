@@ -9,7 +9,7 @@ import os
 from locust import FastHttpUser, constant, task
 
 from tests.bench import events
-from tests.support.http_events import signature
+from tests.support.web.events import signature
 
 SECRET = os.environ["LOAD_SECRET"]
 AWS_URL = os.environ["LOAD_AWS_URL"]

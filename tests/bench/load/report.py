@@ -13,7 +13,7 @@ from matplotlib import pyplot
 from rich.console import Console
 from rich.table import Table
 
-from lib import clock
+from lib.platform import clock
 from tests.bench.load.http_load import ISSUES, SENDERS, Load
 from tests.bench.load.memory import ALLOWED_MB, WARM_UP, Memory
 

@@ -19,7 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tests.bench.aws_stub import AwsStub
 from tests.bench.speed import archives, cold, growth, metering, plot, report, warm
 from tests.bench.speed.programs import FLOOR, NOTIFICATION, OTHERS, OURS_BARE, WEBHOOKS, Job, Program, Workshop
-from tests.support import dynamodb_local
+from tests.support.dynamodb import engine as dynamodb_local
 
 
 @dataclass(frozen=True, slots=True)

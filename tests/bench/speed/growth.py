@@ -16,14 +16,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lib import clock
-from lib.jira import deliveries, rows
+from lib.jira import items as rows
+from lib.jira import webhooks
+from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore
 from lib.jira.issues import IssueFields, Observation, Stamp
-from lib.jira.reading import IssueStore
-from lib.jira.recompute import CorrelationStore
-from lib.jira.store import JiraStore
+from lib.platform import clock
 from tests.bench.speed import metering, samples
-from tests.support.tables import create_table
+from tests.support.dynamodb.tables import create_table
 
 _BATCH = 25
 
@@ -52,7 +53,7 @@ class Engine:
     """The stores on one table of the engine, and what their calls consume."""
 
     def __init__(self, url: str, table: str) -> None:
-        from stack.tables import JIRA_ISSUES
+        from stack.components.table import JIRA_ISSUES
 
         self.client = metering.client_of(url)
         self.table = table
@@ -156,8 +157,8 @@ def _version(key: str, number: int) -> dict[str, Any]:
     return rows.version_item(_observation(key, number), _at(number), _at(number) + timedelta(days=365), None)
 
 
-def _delivery(number: int, issue: int) -> deliveries.Delivery:
+def _delivery(number: int, issue: int) -> webhooks.Delivery:
     body = samples.webhook_body(issue=issue, updated=_at(number))
-    delivery = deliveries.normalise(body.encode(), _at(number))
-    assert isinstance(delivery, deliveries.Delivery)
+    delivery = webhooks.normalise(body.encode(), _at(number))
+    assert isinstance(delivery, webhooks.Delivery)
     return delivery

@@ -13,10 +13,10 @@ from typing import Any
 
 import botocore.session
 
-from stack.tables import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE
+from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE
 from tests.bench import aws_stub
 from tests.bench.speed.programs import Job, Program
-from tests.support.tables import create_table
+from tests.support.dynamodb.tables import create_table
 
 
 @dataclass(slots=True)

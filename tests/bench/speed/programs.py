@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stack import package
+from stack.packaging import archive
 from tests.bench import events
 from tests.bench.speed import archives, samples
 from tests.bench.speed.runtime import Process
@@ -145,7 +145,7 @@ class Workshop:
         tell("the runtime's packages")
         self._runtime = archives.build(folder / "runtime", archives.closure(archives.RUNTIME))
         tell("Switchboard's archive, with bytecode and without")
-        shutil.copytree(package.build(folder / "build", python=sys.executable), folder / "ours")
+        shutil.copytree(archive.build(folder / "build", python=sys.executable), folder / "ours")
         shutil.copytree(folder / "ours", folder / "ours-bare", ignore=shutil.ignore_patterns("__pycache__"))
         for name, packages in _PACKAGES.items():
             tell(f"the archive of {name}")

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from lib import aws
-from tests.support.lambda_context import LambdaContext
+from lib.platform import aws
+from tests.support.aws.lambda_context import LambdaContext
 
 
 def main(module: str, *events: str) -> None:

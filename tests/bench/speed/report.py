@@ -12,7 +12,7 @@ from typing import Protocol
 
 from rich.table import Table as RichTable
 
-from stack import package
+from stack.packaging import archive
 from tests.bench.speed.growth import Cost
 from tests.bench.speed.metering import Meter
 from tests.bench.speed.programs import FLOOR, OURS, PEERS
@@ -134,7 +134,7 @@ def machine() -> dict[str, str]:
         "machine": f"{model}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}",
         "load": f"{os.getloadavg()[0]:.1f}",
         "python": platform.python_version(),
-        "commit": package.git_sha()[:12] + ("" if _is_clean() else ", with changes"),
+        "commit": archive.git_sha()[:12] + ("" if _is_clean() else ", with changes"),
     }
 
 
@@ -232,7 +232,7 @@ def _cpuinfo() -> list[str]:
 
 def _is_clean() -> bool:
     command = ["git", "status", "--porcelain", "--untracked-files=no"]
-    done = subprocess.run(command, cwd=package.ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=archive.ROOT, capture_output=True, text=True, check=False)
     return not done.stdout.strip()
 
 

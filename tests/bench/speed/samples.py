@@ -8,10 +8,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lib import clock
+from lib.platform import clock
 from tests.bench.aws_stub import SECRET
-from tests.support.http_events import http_event, signature
-from tests.support.leases import lease_event
+from tests.support.leases.builders import lease_event
+from tests.support.web.events import http_event, signature
 
 _TEXT = "The disk of the build machine is full again and builds fail at the step that packs the image. " * 12
 ISSUE: dict[str, Any] = {

@@ -9,10 +9,10 @@ from hypothesis import HealthCheck, Phase, settings
 from stack.local.standins.slack import Slack
 from stack.settings import secret_keys
 from tests.support.cloud import Cloud, running
-from tests.support.door import SECRETS, SLACK_WEBHOOK_PATH, Signer, all_logs, defects, leaks
-from tests.support.examples import THOROUGH, examples
-from tests.support.shuttle_api import ShopApi, ShuttleApi
-from tests.support.standins import served
+from tests.support.project.examples import THOROUGH, examples
+from tests.support.shuttle.api import ShopApi, ShuttleApi
+from tests.support.web.gateway import SECRETS, SLACK_WEBHOOK_PATH, Signer, all_logs, defects, leaks
+from tests.support.web.standins import served
 
 SHOP = "teapots.example.com"
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.integration.bad_input.conftest import SHOP, bounded
 from tests.property.test_any_jira_body import anything, encode, events, pushes
 from tests.support.cloud import Cloud
-from tests.support.door import PERSON, Signer, leaks, traces
+from tests.support.web.gateway import PERSON, Signer, leaks, traces
 
 ROUTES = [
     ("POST", "/events"),

@@ -14,9 +14,9 @@ import requests
 
 from tests.integration.bad_input.conftest import SHOP
 from tests.support.cloud import Cloud
-from tests.support.door import PERSON, SECRETS, Signer, leaks, traces
-from tests.support.http_events import sign, slack_signature
-from tests.support.shuttle_api import ShopApi
+from tests.support.shuttle.api import ShopApi
+from tests.support.web.events import sign, slack_signature
+from tests.support.web.gateway import PERSON, SECRETS, Signer, leaks, traces
 
 EVENT = json.dumps({"id": "odd-1", "detail-type": "LeaseExpired", "detail": {"accountId": "1"}}).encode()
 GOOD = "sha256=" + sign(SECRETS["eventWebhookSecret"], EVENT)

@@ -24,8 +24,8 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.integration.bad_input.conftest import SHOP, bounded
 from tests.support.cloud import Cloud
-from tests.support.door import Signer, leaks, traces
-from tests.support.shuttle_api import COLUMNS, ShuttleApi
+from tests.support.shuttle.api import COLUMNS, ShuttleApi
+from tests.support.web.gateway import Signer, leaks, traces
 
 CHECKS = [
     not_a_server_error,

@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 import requests
 
-from lib.log import hash_email
+from lib.platform.log import hash_email
 from tests.integration.bad_input.conftest import SHOP
 from tests.support.cloud import Cloud, until
-from tests.support.door import PERSON, Signer, all_logs, leaks
-from tests.support.http_events import sign
-from tests.support.outputs import ENTRY_POINTS
-from tests.support.shuttle_api import ShopApi
+from tests.support.project.outputs import ENTRY_POINTS
+from tests.support.shuttle.api import ShopApi
+from tests.support.web.events import sign
+from tests.support.web.gateway import PERSON, Signer, all_logs, leaks
 
 REQUESTS = [
     (

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.cloud import Cloud
-from tests.support.shuttle import shuttle_table
-from tests.support.shuttle_api import ShuttleApi
+from tests.support.shuttle.api import ShuttleApi
+from tests.support.shuttle.builders import shuttle_table
 
 __all__ = ["shuttle_table"]
 

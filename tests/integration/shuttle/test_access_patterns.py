@@ -6,20 +6,12 @@ from typing import Any
 
 import pytest
 
-from lib import clock, errors
+from lib.platform import clock, errors
 from lib.shuttle import entities, items, keys, ulids
-from lib.shuttle.entities import (
-    AppConfig,
-    BillingState,
-    Column,
-    Session,
-    SessionKind,
-    UsageDaily,
-    UsageMonthly,
-)
-from lib.shuttle.job import FileFormat, Job, JobKind, JobMode, JobStatus
-from lib.shuttle.plans import Plan
-from tests.support.shuttle import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
+from lib.shuttle.entities import AppConfig, BillingState, Column, Session, SessionKind, UsageDaily, UsageMonthly
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobStatus
+from lib.shuttle.jobs.plans import Plan
+from tests.support.shuttle.builders import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
 
 UNEXPIRED = "attribute_not_exists(#ttl) OR #ttl > :now"
 NOW = {":now": {"N": str(clock.epoch_s(NOON))}}

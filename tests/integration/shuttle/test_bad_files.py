@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support.shuttle_api import ShuttleApi
+from tests.support.shuttle.api import ShuttleApi
 
 ROW = b"A1,9.50,3\n"
 HEADER = b"sku,price,stock\n"

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from lib.shuttle.checking import RowChecker
 from lib.shuttle.entities import Column, Schema
-from lib.shuttle.files import UploadText
-from lib.shuttle.job import FileFormat
-from lib.shuttle.rows import read_rows
-from tests.support.shuttle import DOMAIN, NOON
+from lib.shuttle.imports.files import UploadText
+from lib.shuttle.imports.parsing import read_rows
+from lib.shuttle.imports.row_validation import RowChecker
+from lib.shuttle.jobs.job import FileFormat
+from tests.support.shuttle.builders import DOMAIN, NOON
 
 SCHEMA = Schema(
     shop_domain=DOMAIN, version=1, columns=(Column(name="sku", required=True), Column(name="text")), created_at=NOON

@@ -12,14 +12,14 @@ from typing import Any, BinaryIO
 
 import pytest
 
-from lib import errors
+from lib.platform import errors
 from lib.shuttle import keys
 from lib.shuttle.entities import Column, ColumnType, ShopSettings
-from lib.shuttle.files import ByteStream
-from lib.shuttle.importing import Importer
-from lib.shuttle.job import ErrorSummary, FileFormat, Job, JobStatus
-from lib.shuttle.jobs import JobBusyError
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
+from lib.shuttle.imports.files import ByteStream
+from lib.shuttle.imports.worker import Importer
+from lib.shuttle.jobs.job import ErrorSummary, FileFormat, Job, JobStatus
+from lib.shuttle.jobs.lifecycle import JobBusyError
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 COLUMNS = (
     Column(name="sku", required=True, max_length=8),

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lib import errors
+from lib.platform import errors
 from lib.shuttle.entities import BillingState
-from lib.shuttle.job import JobKind, JobStatus, Outcome
-from lib.shuttle.jobs import Jobs
-from lib.shuttle.limits import BillingInactiveError, LimitExceededError
-from lib.shuttle.plans import Plan
-from lib.shuttle.transitions import IllegalTransitionError, TakenOverError
-from lib.shuttle.writing import CONFLICT_TRIES
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, an_order, limits
+from lib.shuttle.jobs.job import JobKind, JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
+from lib.shuttle.jobs.plans import Plan
+from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
+from lib.shuttle.transactions import CONFLICT_TRIES
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 
 @pytest.fixture

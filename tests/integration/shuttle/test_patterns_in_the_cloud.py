@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from lib.shuttle.entities import AppConfig, BillingState, Column, Session, SessionKind
-from lib.shuttle.job import Job, JobStatus, Outcome
-from lib.shuttle.jobs import Jobs
-from lib.shuttle.plans import Plan
+from lib.shuttle.jobs.job import Job, JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from tests.support.cloud import Cloud
-from tests.support.shuttle import a_shop, an_order
-from tests.support.shuttle_api import new_domain
+from tests.support.shuttle.api import new_domain
+from tests.support.shuttle.builders import a_shop, an_order
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

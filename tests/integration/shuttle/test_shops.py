@@ -2,10 +2,10 @@
 
 import pytest
 
-from lib import errors
+from lib.platform import errors
 from lib.shuttle.entities import BillingState, ShopSettings
-from lib.shuttle.plans import Plan
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, limits
+from lib.shuttle.jobs.plans import Plan
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, limits
 
 
 def test_a_changed_shop_is_as_it_was_given_but_for_its_installation(shuttle_table: ShuttleTable) -> None:

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.support.aws.sqs_events import sqs_record
 from tests.support.cloud import Cloud, until
-from tests.support.shuttle_api import ShuttleApi, new_domain
-from tests.support.sqs_events import sqs_record
+from tests.support.shuttle.api import ShuttleApi, new_domain
 
 GOOD_CSV = b"sku,price,stock\nA1,9.50,3\nA2,,\n"
 MIXED_CSV = b"sku,price,stock\nA1,9.50,3\n,1,1\nA3,cheap,1\nA4,1,many\n"

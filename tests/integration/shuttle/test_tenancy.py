@@ -5,13 +5,13 @@ from typing import Any
 import pytest
 
 from lib.shuttle.entities import AppConfig, BillingState, Column
-from lib.shuttle.job import JobStatus, Outcome
-from lib.shuttle.jobs import Jobs
-from lib.shuttle.plans import Plan
+from lib.shuttle.jobs.job import JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from lib.shuttle.tenancy import TenantClient, TenantViolationError
-from tests.support.shuttle import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
+from tests.support.shuttle.builders import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from tests.support.shuttle_api import ShopApi, ShuttleApi
+from tests.support.shuttle.api import ShopApi, ShuttleApi
 
 NOWHERE = (404, 404, 404)
 

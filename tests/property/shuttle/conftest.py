@@ -1,5 +1,5 @@
 """The fixtures that Shuttle's tests share."""
 
-from tests.support.shuttle import shuttle_table
+from tests.support.shuttle.builders import shuttle_table
 
 __all__ = ["shuttle_table"]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import InvalidInputError
+from lib.platform.errors import InvalidInputError
 from lib.shuttle import entities, items, keys, ulids
 from lib.shuttle.entities import (
     AppConfig,
@@ -22,8 +22,8 @@ from lib.shuttle.entities import (
     UsageDaily,
     UsageMonthly,
 )
-from lib.shuttle.job import ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
-from lib.shuttle.plans import Plan, PlanLimits
+from lib.shuttle.jobs.job import ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
+from lib.shuttle.jobs.plans import Plan, PlanLimits
 
 domains = st.sampled_from(["teapots.example.com", "a-1.myshop.example"])
 instants = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001

@@ -7,12 +7,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule, run_state_machine_as_test
 
-from lib.shuttle.job import Job, JobStatus, Outcome
-from lib.shuttle.jobs import JobBusyError
-from lib.shuttle.limits import LimitExceededError
-from lib.shuttle.transitions import LEGAL, MAX_ATTEMPTS, IllegalTransitionError, TakenOverError
-from tests.support.examples import examples
-from tests.support.shuttle import DOMAIN, NOON, a_shop, a_table, an_order, limits
+from lib.shuttle.jobs.job import Job, JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import JobBusyError
+from lib.shuttle.jobs.limits import LimitExceededError
+from lib.shuttle.jobs.transitions import LEGAL, MAX_ATTEMPTS, IllegalTransitionError, TakenOverError
+from tests.support.project.examples import examples
+from tests.support.shuttle.builders import DOMAIN, NOON, a_shop, a_table, an_order, limits
 
 ALLOWED = 3
 

@@ -5,17 +5,17 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lib.errors import UnavailableError
+from lib.platform.errors import UnavailableError
 from lib.shuttle.entities import BillingState, UsageDaily
-from lib.shuttle.job import Job, JobStatus, Outcome
-from lib.shuttle.jobs import Jobs
-from lib.shuttle.limits import BillingInactiveError, LimitExceededError
-from lib.shuttle.plans import Plan
+from lib.shuttle.jobs.job import Job, JobStatus, Outcome
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
+from lib.shuttle.jobs.plans import Plan
+from lib.shuttle.jobs.transitions import IllegalTransitionError
 from lib.shuttle.registry import Registry
-from lib.shuttle.transitions import IllegalTransitionError
-from tests.support.examples import examples
-from tests.support.interleaving import interleave
-from tests.support.shuttle import DOMAIN, ShuttleTable, a_shop, a_table, an_order, limits
+from tests.support.concurrency.interleaving import interleave
+from tests.support.project.examples import examples
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, a_table, an_order, limits
 
 SCHEDULES = st.lists(st.integers(0, 5), max_size=30)
 QUICK = settings(max_examples=examples(25), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

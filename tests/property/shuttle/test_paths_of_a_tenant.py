@@ -7,16 +7,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from lib import aws
-from lib.shuttle.plans import Plan
+from lib.platform import aws
+from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
-from tests.support.examples import examples
-from tests.support.functions import load
-from tests.support.http_events import http_event
-from tests.support.lambda_context import LambdaContext
-from tests.support.moto_inside import SHOPS, create_tables, moto_inside
-from tests.support.shuttle import a_shop
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.project.examples import examples
+from tests.support.shuttle.builders import a_shop
+from tests.support.web.events import http_event
 
 MINE, THEIRS = "mine.example.com", "theirs.example.com"
 SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", "#", "%00", "%23"]

@@ -1,5 +1,5 @@
 """The fixture that the tests of the approvals share."""
 
-from tests.support.approvals_desk import desk
+from tests.support.approvals.service import desk
 
 __all__ = ["desk"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lib.approvals import adf
-from tests.support.approvals import make_draft
+from tests.support.approvals.builders import make_draft
 
 
 def described(**given: Any) -> list[dict[str, Any]]:

@@ -1,9 +1,9 @@
 """What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema.md says."""
 
 from lib.approvals.interactions import Decision, Verb
-from lib.costs import pricing
-from tests.support.approvals import make_draft
-from tests.support.approvals_world import World
+from lib.operations.costs import pricing
+from tests.support.approvals.builders import make_draft
+from tests.support.approvals.world import World
 
 
 def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> None:

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from lib import errors
 from lib.approvals import drafts
-from tests.support.approvals import draft_json, make_draft
+from lib.platform import errors
+from tests.support.approvals.builders import draft_json, make_draft
 
 FULL = {
     "solution": "Check the size first.",

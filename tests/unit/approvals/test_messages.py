@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from lib import errors
 from lib.approvals import messages
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, PostPreview, UpdatePreview
+from lib.platform import errors
 
 HASH = "a" * 64
 EVERY = [

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 
-from lib import clock
 from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
-from lib.approvals.store import KEEP
-from lib.claims import Claims
-from tests.support.approvals import NOON
+from lib.approvals.repository import KEEP
+from lib.platform import clock
+from lib.platform.claims import Claims
+from tests.support.approvals.builders import NOON
 
 
 def state(desk) -> str:
@@ -254,7 +254,7 @@ def test_the_audit_trail_of_a_day_holds_that_days_operations_of_every_session(de
 
 
 def test_a_plain_claim_reads_an_operation_that_is_done_as_done(desk) -> None:
-    """lib/claims.py and this store agree on what a row means."""
+    """lib/platform/claims.py and this store agree on what a row means."""
     operation = desk.approved()
     desk.start(operation)
     plain = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from lib.approvals import drafts, preview
 from lib.approvals.drafts import MAX_TITLE_CHARACTERS
 from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
-from lib.characters import utf16_length
-from lib.slack import clip
-from tests.support.approvals import NOON, make_draft
-from tests.support.slack_limits import check_blocks, shown
+from lib.platform.characters import utf16_length
+from lib.slack.text import clip
+from tests.support.approvals.builders import NOON, make_draft
+from tests.support.web.slack_limits import check_blocks, shown
 
 JIRA = "https://jira.example.com/"
 YES = Approval(draft_hash="h", approved=True, decided_by="U0ANN", at=NOON)

@@ -3,10 +3,10 @@
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lib import errors
 from lib.approvals import messages
 from lib.approvals.messages import CreateIssue
 from lib.approvals.queue import Queue
+from lib.platform import errors
 
 MESSAGE = CreateIssue(session_id="s", draft_hash="a" * 64)
 

@@ -7,10 +7,19 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from handlers.cli import cli
-from lib import aws
-from tests.support.lambda_service import LambdaService, lambda_service
-from tests.support.moto_inside import BUCKET, ISSUES, LEASES_ARN, OPERATIONS, SHOPS, create_bucket, create_tables, moto_inside
+from handlers.cli.__main__ import cli
+from lib.platform import aws
+from tests.support.aws.lambda_service import LambdaService, lambda_service
+from tests.support.aws.moto_inside import (
+    BUCKET,
+    ISSUES,
+    LEASES_ARN,
+    OPERATIONS,
+    SHOPS,
+    create_bucket,
+    create_tables,
+    moto_inside,
+)
 
 Run = Callable[..., Result]
 

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib import errors
-from lib.jira.deliveries import Delivery
-from lib.jira.reading import IssueStore
-from lib.jira.store import JiraStore, Recorded
-from tests.support.moto_inside import BUCKET, ISSUES
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore, Recorded
+from lib.jira.webhooks import Delivery
+from lib.platform import errors
+from tests.support.aws.moto_inside import BUCKET, ISSUES
 
 Run = Callable[..., Result]
 
@@ -88,7 +88,7 @@ def test_the_history_is_kept_as_long_as_the_functions_keep_it(run: Run, dynamodb
 
 
 def test_a_large_snapshot_goes_to_the_functions_bucket(run: Run, dynamodb: Any) -> None:
-    from lib import aws
+    from lib.platform import aws
 
     issue = {"id": "1", "fields": {"summary": "s", "description": "x" * 370_000}}
     put(dynamodb, "OPS-1", "2025-01-02T10:00:00Z", raw={"S": json.dumps(issue)})

@@ -11,9 +11,9 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ProfileNotFound
 from click.testing import Result
 
-from handlers.cli import _COMMANDS, cli
-from handlers.commands import deployment
-from lib import aws, errors
+from handlers.cli import deployment
+from handlers.cli.__main__ import _COMMANDS, cli
+from lib.platform import aws, errors
 
 ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., Result]
@@ -77,7 +77,7 @@ def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeyp
     result = run("issues", "get", "OPS-1")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: a defect of this program, KeyError at handlers/cli.py:")
+    assert result.stderr.startswith("Error: a defect of this program, KeyError at handlers/cli/__main__.py:")
     assert "ada" not in result.stderr
 
 
@@ -133,17 +133,17 @@ def test_the_list_of_commands_says_of_each_what_its_own_help_says(run: Run) -> N
 
 def test_help_does_not_wait_for_the_aws_sdk() -> None:
     program = (
-        "import sys, handlers.cli as c\n"
+        "import sys, handlers.cli.__main__ as c\n"
         "try: c.cli(['--help'])\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "print([name for name in ('botocore', 'rich', 'lib.aws', 'aws_lambda_powertools') if name in sys.modules])"
+        "print([name for name in ('botocore', 'rich', 'lib.platform.aws', 'aws_lambda_powertools') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_a_reader_that_has_left_is_no_stack_trace() -> None:
-    program = "import handlers.cli as c; input(); c.cli(['--help'])"
+    program = "import handlers.cli.__main__ as c; input(); c.cli(['--help'])"
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)
     assert process.stdin is not None

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from handlers.commands.deployment import find
-from lib import errors
+from handlers.cli.deployment import find
+from lib.platform import errors
 
 OUTPUTS = {
     "jira_issues_table_name": "issues-1",

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tests.support.lambda_service import LambdaService
-from tests.support.moto_inside import LEASES
+from tests.support.aws.lambda_service import LambdaService
+from tests.support.aws.moto_inside import LEASES
 
 Run = Callable[..., Result]
 

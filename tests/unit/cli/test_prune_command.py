@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib import aws, clock
-from lib.jira.deliveries import Delivery
+from lib.jira.issue_writer import JiraStore
 from lib.jira.issues import IssueFields, Stamp
-from lib.jira.store import JiraStore
-from tests.support.jira import Snapshots
-from tests.support.moto_inside import ISSUES
+from lib.jira.webhooks import Delivery
+from lib.platform import aws, clock
+from tests.support.aws.moto_inside import ISSUES
+from tests.support.jira.builders import Snapshots
 
 Run = Callable[..., Result]
 

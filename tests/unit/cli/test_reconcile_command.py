@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tests.support.lambda_service import LambdaService
+from tests.support.aws.lambda_service import LambdaService
 
 Run = Callable[..., Result]
 

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib import aws, dead_letters
-from lib.log import hash_email
-from tests.support.lambda_service import LambdaService
+from lib.operations import dead_letters
+from lib.platform import aws
+from lib.platform.log import hash_email
+from tests.support.aws.lambda_service import LambdaService
 
 Run = Callable[..., Result]
 

@@ -9,12 +9,12 @@ from types import ModuleType
 
 import pytest
 
-from lib import aws, clock
-from tests.support.aws_environment import point_at
-from tests.support.functions import load
-from tests.support.jira_cloud import JiraCloud, jira_cloud_inside
-from tests.support.log_lines import LogLines
-from tests.support.moto_cloud import MotoCloud, fresh_cloud, moto_server
+from lib.platform import aws, clock
+from tests.support.aws.environment import point_at
+from tests.support.aws.functions import load
+from tests.support.aws.moto_cloud import MotoCloud, fresh_cloud, moto_server
+from tests.support.jira.cloud import JiraCloud, jira_cloud_inside
+from tests.support.observability.log_lines import LogLines
 
 NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
 WEBHOOK_SECRET = "shared with the sender"

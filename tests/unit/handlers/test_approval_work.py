@@ -14,21 +14,21 @@ import pytest
 
 from handlers import approval_work
 from handlers.approval_work import _PatientTracker
-from lib import aws, clock, errors
 from lib.approvals import messages
-from lib.approvals.desk import ApprovalDesk, Rules
 from lib.approvals.interactions import Decision, Verb
-from lib.approvals.posting import Posted
+from lib.approvals.issue_tracker import FoundIssue, marker_of
+from lib.approvals.operations_table import OperationsTable
 from lib.approvals.preview import Preview
+from lib.approvals.preview_posting import Posted
 from lib.approvals.records import OperationStatus
-from lib.approvals.steps import Policy
-from lib.approvals.store import ApprovalStore
-from lib.approvals.table import OperationsTable
-from lib.approvals.tracker import FoundIssue, marker_of
-from tests.support.approvals import PLACE, make_draft, show_whole
-from tests.support.functions import load
-from tests.support.lambda_context import LambdaContext
-from tests.support.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
+from lib.approvals.repository import ApprovalStore
+from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.workflow import Policy
+from lib.platform import aws, clock, errors
+from tests.support.approvals.builders import PLACE, make_draft, show_whole
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
 
 MARKER = marker_of("sess-1", "0" * 64)
 HASH = "0" * 64

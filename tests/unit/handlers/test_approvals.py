@@ -13,14 +13,14 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib import aws
 from lib.approvals.messages import AnswerClick, CreateIssue
 from lib.approvals.queue import Queue
-from tests.support.approvals import PLACE, draft_json, show_whole
-from tests.support.functions import load
-from tests.support.http_events import http_event, slack_signature, status_and_body
-from tests.support.lambda_context import LambdaContext
-from tests.support.moto_inside import OPERATIONS, create_secret, create_tables, moto_inside
+from lib.platform import aws
+from tests.support.approvals.builders import PLACE, draft_json, show_whole
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import OPERATIONS, create_secret, create_tables, moto_inside
+from tests.support.web.events import http_event, slack_signature, status_and_body
 
 SECRET = "what Slack signs with"
 CALLER = "arn:aws:sts::123456789012:assumed-role/drafts/bot"

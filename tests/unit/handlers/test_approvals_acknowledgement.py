@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from botocore.client import BaseClient
 
-from lib import aws
-from tests.support.approvals import draft_json, show_whole
+from lib.platform import aws
+from tests.support.approvals.builders import draft_json, show_whole
 from tests.unit.handlers.test_approvals import approvals, click, interact, load_approvals, queue_url, submit
 
 __all__ = ["approvals", "load_approvals", "queue_url"]  # fixtures

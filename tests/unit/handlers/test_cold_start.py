@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.outputs import ENTRY_POINTS
+from tests.support.project.outputs import ENTRY_POINTS
 
 HEAVY = {
     "boto3",
@@ -65,7 +65,9 @@ def test_the_shuttle_function_imports_flask_only() -> None:
 def test_the_webhooks_function_imports_for_a_delivery_nothing_that_only_a_push_needs() -> None:
     variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
     loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
-    assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.reading", "lib.jira.recompute"} & set(loaded)
+    assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_updates"} & set(
+        loaded
+    )
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
@@ -85,4 +87,4 @@ def test_the_garbage_collector_is_on_once_an_entry_point_is_imported_and_passes_
 
 
 def test_the_garbage_collector_stays_on_where_no_function_runs() -> None:
-    assert told_after("import gc, handlers.commands", "gc.isenabled()") is True
+    assert told_after("import gc, handlers.cli.__main__", "gc.isenabled()") is True

@@ -5,11 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.functions import load
-from tests.support.http_events import http_event, status_and_body
-from tests.support.jira_cloud import JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.jira.cloud import JiraCloud
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, status_and_body
 
 
 def test_it_reports_its_version_and_the_time_in_phoenix(load_webhooks: Callable[..., ModuleType]) -> None:
@@ -24,7 +24,7 @@ def test_it_reports_its_version_and_the_time_in_phoenix(load_webhooks: Callable[
 
 
 def test_it_makes_no_aws_call(jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.aws.make_client", lambda *_, **__: NoCalls())
+    monkeypatch.setattr("lib.platform.aws.make_client", lambda *_, **__: NoCalls())
     webhooks = load(monkeypatch, "webhooks", jira_cloud.webhooks_variables())
 
     assert status_and_body(webhooks.lambda_handler(http_event("GET", "/health"), LambdaContext()))[0] == 200

@@ -5,13 +5,13 @@ from types import ModuleType
 
 import pytest
 
-from lib import errors
-from tests.support.emf import metrics_in
-from tests.support.functions import load
-from tests.support.http_events import http_event
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
-from tests.support.moto_inside import ISSUES, LEASES_ARN, OPERATIONS, SHOPS, create_secret, create_tables, moto_inside
+from lib.platform import errors
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import ISSUES, LEASES_ARN, OPERATIONS, SHOPS, create_secret, create_tables, moto_inside
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event
 
 SECRET = "it opens doors"
 SCHEDULED = {"version": "0", "id": "1", "detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": "{}"}
@@ -123,5 +123,5 @@ def test_the_same_clients_serve_the_next_run(health: ModuleType, monkeypatch: py
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a client was made")
 
-    monkeypatch.setattr("lib.aws.make_client", refuse)
+    monkeypatch.setattr("lib.platform.aws.make_client", refuse)
     assert health.lambda_handler({}, LambdaContext())["status"] == "ok"

@@ -11,18 +11,18 @@ from types import ModuleType
 import fastjsonschema
 import pytest
 
-from lib import aws
 from lib.jira.commits import MAX_ISSUES_PER_COMMIT, MAX_LOOKUPS_PER_PUSH, Commit
 from lib.jira.correlation import IssueResult
-from lib.jira.recompute import CorrelationStore
+from lib.jira.correlation_updates import CorrelationStore
 from lib.jira.tasks import MAX_TOUCHED, Task
-from tests.support.aws_wire import aws_error
-from tests.support.emf import metrics_in, names_in
-from tests.support.jira_bodies import deliver, github_push, issue_event, move_event, push, sha
-from tests.support.jira_cloud import JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
-from tests.support.sqs_events import work
+from lib.platform import aws
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.sqs_events import work
+from tests.support.aws.wire import aws_error
+from tests.support.jira.bodies import deliver, github_push, issue_event, move_event, push, sha
+from tests.support.jira.cloud import JiraCloud
+from tests.support.observability.emf import metrics_in, names_in
+from tests.support.observability.log_lines import LogLines
 
 PUT, QUERY, PUT_OBJECT = "dynamodb.PutItem", "dynamodb.Query", "s3.PutObject"
 RECORDS = "runs/correlation/"

@@ -9,17 +9,17 @@ from types import ModuleType
 import pytest
 
 from lib.jira.client import JiraClient
-from lib.jira.deliveries import NeedsFetch
 from lib.jira.tasks import Task
+from lib.jira.webhooks import NeedsFetch
 from stack.local.standins.jira import Jira
-from tests.support.aws_wire import aws_error
-from tests.support.emf import metrics_in
-from tests.support.jira_bodies import SENT, comment_event, deliver, digest
-from tests.support.jira_cloud import API_TOKEN, EMAIL, JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
-from tests.support.sqs_events import work
-from tests.support.standins import Served, served
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.sqs_events import work
+from tests.support.aws.wire import aws_error
+from tests.support.jira.bodies import SENT, comment_event, deliver, digest
+from tests.support.jira.cloud import API_TOKEN, EMAIL, JiraCloud
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.standins import Served, served
 
 ISSUE = "/rest/api/3/issue/{}"
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from lib import errors
-from tests.support.emf import metrics_in, names_in
-from tests.support.lambda_context import LambdaContext
-from tests.support.leases import USER_EMAIL, UUID, lease_event, lease_item
-from tests.support.log_lines import LogLines
-from tests.support.moto_cloud import MotoCloud
+from lib.platform import errors
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_cloud import MotoCloud
+from tests.support.leases.builders import USER_EMAIL, UUID, lease_event, lease_item
+from tests.support.observability.emf import metrics_in, names_in
+from tests.support.observability.log_lines import LogLines
 
 EVENT_ID = lease_event()["id"]
 NO_TOPIC = "arn:aws:sns:us-west-2:123456789012:gone"

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_events import http_event, signature, status_and_body
-from tests.support.lambda_context import LambdaContext
-from tests.support.leases import USER_EMAIL, lease_event, lease_item
-from tests.support.log_lines import LogLines
-from tests.support.moto_cloud import MotoCloud
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_cloud import MotoCloud
+from tests.support.leases.builders import USER_EMAIL, lease_event, lease_item
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature, status_and_body
 
 SECRET = "shared with the sender"
 EVENT_ID = lease_event()["id"]

@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from lib import clock
 from lib.leases.events import MAX_CLOCK_SKEW
-from lib.notify.delivery import CLAIMS_KEPT
-from tests.support.emf import names_in
-from tests.support.http_events import http_event, signature, status_and_body
-from tests.support.lambda_context import LambdaContext
-from tests.support.leases import ABSENT, lease_event
-from tests.support.log_lines import LogLines
-from tests.support.moto_cloud import MotoCloud
+from lib.notifications.delivery import CLAIMS_KEPT
+from lib.platform import clock
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_cloud import MotoCloud
+from tests.support.leases.builders import ABSENT, lease_event
+from tests.support.observability.emf import names_in
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature, status_and_body
 from tests.unit.handlers.conftest import NOW, WEBHOOK_SECRET
 
 JUST_YOUNG_ENOUGH = CLAIMS_KEPT - MAX_CLOCK_SKEW - timedelta(seconds=1)

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lib import clock, errors
+from lib.platform import clock, errors
 from stack.local.standins.faults import Fault
-from tests.support.emf import metrics_in
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
-from tests.support.reconciliation import EMAIL, TOKEN, Reconciliation, counts, of, reconciliation
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.jira.reconciliation import EMAIL, TOKEN, Reconciliation, counts, of, reconciliation
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
 
 SEARCH = "/rest/api/3/search/jql"
 

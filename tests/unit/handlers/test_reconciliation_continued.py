@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.jira.reconciliation_requests import MAX_PARTS, read_request
-from tests.support.emf import metrics_in
-from tests.support.log_lines import LogLines
-from tests.support.reconciliation import Reconciliation, counts, of, reconciliation
+from lib.jira.reconciliation.requests import MAX_PARTS, read_request
+from tests.support.jira.reconciliation import Reconciliation, counts, of, reconciliation
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
 
 SOON_OVER = 5.0
 """Seconds: each invocation does one page, or one small project, and hands over."""
@@ -147,7 +147,7 @@ def test_a_call_of_itself_that_fails_is_refused_and_counted_for_each_project_lef
 
 
 def test_a_checkpoint_too_large_for_a_call_is_refused(in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lib.jira.reconciliation_requests.MAX_EVENT_BYTES", 100)
+    monkeypatch.setattr("lib.jira.reconciliation.requests.MAX_EVENT_BYTES", 100)
     result = in_step.run(seconds=SOON_OVER)
 
     assert "too many for a call" in result["refused"][0]

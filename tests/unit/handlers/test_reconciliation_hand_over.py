@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lib import clock, errors
-from lib.claims import Claims
-from lib.jira.continuations import LEASE
-from tests.support.emf import metrics_in
-from tests.support.log_lines import LogLines
-from tests.support.moto_inside import OPERATIONS
-from tests.support.reconciliation import Reconciliation, of, reconciliation
+from lib.jira.reconciliation.continuations import LEASE
+from lib.platform import clock, errors
+from lib.platform.claims import Claims
+from tests.support.aws.moto_inside import OPERATIONS
+from tests.support.jira.reconciliation import Reconciliation, of, reconciliation
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
 
 PROJECTS = ("OPS", "WEB", "APP", "LAB")
 THROTTLED = ClientError({"Error": {"Code": "TooManyRequestsException"}}, "Invoke")

@@ -9,16 +9,16 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
-from handlers.commands.costs import costs
-from handlers.commands.shuttle import shuttle
-from lib import aws, errors
-from lib.environment import ShuttleEnvironment
+from handlers.cli.costs import costs
+from handlers.cli.shuttle import shuttle
+from lib.platform import aws, errors
+from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle.entities import BillingState
-from lib.shuttle.jobs import Jobs
-from lib.shuttle.plans import Plan
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
-from tests.support.moto_inside import SHOPS, create_tables, moto_inside
-from tests.support.shuttle import DOMAIN, OTHER, a_shop, an_order
+from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.shuttle.builders import DOMAIN, OTHER, a_shop, an_order
 
 
 class Deployed:

@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from lib import aws, errors
-from lib.errors import http_answer
-from lib.shuttle.job import JobStatus
-from lib.shuttle.jobs import JobBusyError
-from lib.shuttle.limits import BillingInactiveError, LimitExceededError
-from lib.shuttle.transitions import IllegalTransitionError
-from tests.support.functions import load
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
-from tests.support.moto_inside import SHOPS, create_tables, moto_inside
-from tests.support.sqs_events import sqs_record
+from lib.platform import aws, errors
+from lib.platform.errors import http_answer
+from lib.shuttle.jobs.job import JobStatus
+from lib.shuttle.jobs.lifecycle import JobBusyError
+from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
+from lib.shuttle.jobs.transitions import IllegalTransitionError
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.aws.sqs_events import sqs_record
+from tests.support.observability.log_lines import LogLines
 
 DOMAIN, JOB = "teapots.example.com", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 

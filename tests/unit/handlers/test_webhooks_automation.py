@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from lib import clock
-from lib.jira.deliveries import NeedsFetch
 from lib.jira.tasks import Task
-from tests.support.http_events import http_event, signature, status_and_body
-from tests.support.jira_bodies import UPDATED_AT, digest, issue_event, move_event
-from tests.support.jira_cloud import AUTOMATION_TOKEN, JIRA_SECRET, JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
+from lib.jira.webhooks import NeedsFetch
+from lib.platform import clock
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.jira.bodies import UPDATED_AT, digest, issue_event, move_event
+from tests.support.jira.cloud import AUTOMATION_TOKEN, JIRA_SECRET, JiraCloud
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature, status_and_body
 
 ISSUE = issue_event()["issue"]
 TOKEN = {"X-Switchboard-Token": AUTOMATION_TOKEN}

@@ -9,15 +9,15 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib import aws, clock
-from lib.jira.recompute import CorrelationStore
+from lib.jira.correlation_updates import CorrelationStore
 from lib.jira.tasks import Task
-from tests.support.aws_wire import aws_error
-from tests.support.emf import names_in
-from tests.support.http_events import signature
-from tests.support.jira_bodies import bitbucket_push, deliver, github_pull_request, github_push, issue_event, push, sha
-from tests.support.jira_cloud import COMMIT_SECRET, JiraCloud
-from tests.support.moto_inside import ISSUES
+from lib.platform import aws, clock
+from tests.support.aws.moto_inside import ISSUES
+from tests.support.aws.wire import aws_error
+from tests.support.jira.bodies import bitbucket_push, deliver, github_pull_request, github_push, issue_event, push, sha
+from tests.support.jira.cloud import COMMIT_SECRET, JiraCloud
+from tests.support.observability.emf import names_in
+from tests.support.web.events import signature
 
 BATCH, QUERY, SEND = "dynamodb.BatchWriteItem", "dynamodb.Query", "sqs.SendMessage"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

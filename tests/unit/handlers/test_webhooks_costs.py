@@ -5,9 +5,9 @@ from types import ModuleType
 
 import pytest
 
-from tests.support.fake_table import item_bytes
-from tests.support.jira_bodies import comment_event, deliver, github_push, issue_event, move_event, push
-from tests.support.jira_cloud import JiraCloud
+from tests.support.dynamodb.fake_table import item_bytes
+from tests.support.jira.bodies import comment_event, deliver, github_push, issue_event, move_event, push
+from tests.support.jira.cloud import JiraCloud
 
 PUT, BATCH, SEND = "dynamodb.PutItem", "dynamodb.BatchWriteItem", "sqs.SendMessage"
 SECRET = "secretsmanager.GetSecretValue"
@@ -114,7 +114,7 @@ def test_the_clients_of_a_process_are_made_when_it_starts(
     def refuse(*_: object, **__: object) -> None:
         raise AssertionError("a client was made")
 
-    monkeypatch.setattr("lib.aws.make_client", refuse)
+    monkeypatch.setattr("lib.platform.aws.make_client", refuse)
 
     assert deliver(warm, issue_event())[0] == 202
     assert push(warm, github_push("OPS-7"))[0] == 202

@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from lib import aws
 from lib.jira.tasks import Task
-from tests.support.aws_wire import aws_error
-from tests.support.emf import names_in
-from tests.support.http_events import http_event, signature
-from tests.support.jira_bodies import UPDATED_AT, comment_event, deliver, issue_event, move_event
-from tests.support.jira_cloud import JIRA_SECRET, JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
+from lib.platform import aws
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.wire import aws_error
+from tests.support.jira.bodies import UPDATED_AT, comment_event, deliver, issue_event, move_event
+from tests.support.jira.cloud import JIRA_SECRET, JiraCloud
+from tests.support.observability.emf import names_in
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature
 
 PUT, SEND = "dynamodb.PutItem", "sqs.SendMessage"
 THROTTLED = aws_error("ProvisionedThroughputExceededException")

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from lib.jira.deliveries import NeedsFetch
 from lib.jira.tasks import Task
-from tests.support.emf import metrics_in
-from tests.support.http_events import http_event, signature, status_and_body
-from tests.support.jira_bodies import SENT, UPDATED_AT, comment_event, deliver, digest, issue_event, move_event
-from tests.support.jira_cloud import JIRA_SECRET, JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
+from lib.jira.webhooks import NeedsFetch
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.jira.bodies import SENT, UPDATED_AT, comment_event, deliver, digest, issue_event, move_event
+from tests.support.jira.cloud import JIRA_SECRET, JiraCloud
+from tests.support.observability.emf import metrics_in
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature, status_and_body
 
 LATER_AT = "2026-03-01T12:05:00.000000Z"
 

@@ -7,12 +7,12 @@ from types import ModuleType
 
 import pytest
 
-from lib.secrets import Secret
-from tests.support.aws_wire import aws_error
-from tests.support.http_events import signature
-from tests.support.jira_bodies import deliver, github_push, issue_event, push
-from tests.support.jira_cloud import COMMIT_SECRET, JIRA_SECRET, JiraCloud
-from tests.support.secrets import Stopwatch
+from lib.platform.secrets import Secret
+from tests.support.aws.secrets import Stopwatch
+from tests.support.aws.wire import aws_error
+from tests.support.jira.bodies import deliver, github_push, issue_event, push
+from tests.support.jira.cloud import COMMIT_SECRET, JIRA_SECRET, JiraCloud
+from tests.support.web.events import signature
 
 BODY = json.dumps(issue_event())
 
@@ -21,7 +21,7 @@ BODY = json.dumps(issue_event())
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
     """The clock of the secrets' caches; functions loaded after it go by it."""
     stopwatch = Stopwatch()
-    monkeypatch.setattr("lib.secrets.Secret", functools.partial(Secret, monotonic=stopwatch))
+    monkeypatch.setattr("lib.platform.secrets.Secret", functools.partial(Secret, monotonic=stopwatch))
     return stopwatch
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from tests.support.http_events import http_event, signature, status_and_body
-from tests.support.jira_bodies import github_push, issue_event
-from tests.support.jira_cloud import COMMIT_SECRET, JIRA_SECRET, JiraCloud
-from tests.support.lambda_context import LambdaContext
-from tests.support.log_lines import LogLines
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.jira.bodies import github_push, issue_event
+from tests.support.jira.cloud import COMMIT_SECRET, JIRA_SECRET, JiraCloud
+from tests.support.observability.log_lines import LogLines
+from tests.support.web.events import http_event, signature, status_and_body
 
 JIRA, COMMITS = "/webhooks/jira", "/webhooks/commits"
 SECRETS = {JIRA: JIRA_SECRET, COMMITS: COMMIT_SECRET}

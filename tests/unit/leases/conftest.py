@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from lib import aws
 from lib.leases.enrichment import Enricher
-from lib.log import Logger
-from tests.support.aws_environment import point_at
-from tests.support.log_lines import LogLines
+from lib.platform import aws
+from lib.platform.log import Logger
+from tests.support.aws.environment import point_at
+from tests.support.observability.log_lines import LogLines
 
 FUNCTION = "enrichment-under-test"
 

@@ -7,12 +7,12 @@ import pytest
 
 from lib.leases.enrichment import Enricher, Reason, Status
 from lib.leases.events import EventType, LeaseEvent, read_event
-from lib.leases.fingerprint import fingerprint
-from lib.log import hash_email
-from tests.support.dynamodb_servers import AnsweringServer, refusal
-from tests.support.emf import metrics_in, names_in, reasons_in
-from tests.support.leases import ABSENT, LEASE_ID, USER_EMAIL, UUID, lease_event, lease_item
-from tests.support.log_lines import LogLines
+from lib.leases.schema_drift import fingerprint
+from lib.platform.log import hash_email
+from tests.support.dynamodb.servers import AnsweringServer, refusal
+from tests.support.leases.builders import ABSENT, LEASE_ID, USER_EMAIL, UUID, lease_event, lease_item
+from tests.support.observability.emf import metrics_in, names_in, reasons_in
+from tests.support.observability.log_lines import LogLines
 
 MakeEnricher = Callable[..., Enricher]
 

@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 
-from lib.leases.breaker import Breaker
+from lib.leases.circuit_breaker import Breaker
 from lib.leases.enrichment import DEADLINE_SECONDS, Enricher, Enrichment, Reason, Status
 from lib.leases.events import read_event
-from tests.support.dynamodb_servers import AnsweringServer, dripping, hanging, refusal, refusing, resetting
-from tests.support.emf import metrics_in, names_in, reasons_in
-from tests.support.leases import lease_event, lease_item
-from tests.support.log_lines import LogLines
+from tests.support.dynamodb.servers import AnsweringServer, dripping, hanging, refusal, refusing, resetting
+from tests.support.leases.builders import lease_event, lease_item
+from tests.support.observability.emf import metrics_in, names_in, reasons_in
+from tests.support.observability.log_lines import LogLines
 
 MakeEnricher = Callable[..., Enricher]
 EVENT = read_event(lease_event())

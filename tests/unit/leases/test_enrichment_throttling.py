@@ -7,9 +7,9 @@ from botocore.exceptions import ClientError
 
 from lib.leases.enrichment import Enricher, Reason, Status
 from lib.leases.events import read_event
-from tests.support.dynamodb_servers import THROTTLED, AnsweringServer, refusal
-from tests.support.emf import metrics_in, names_in, reasons_in
-from tests.support.leases import lease_event, lease_item
+from tests.support.dynamodb.servers import THROTTLED, AnsweringServer, refusal
+from tests.support.leases.builders import lease_event, lease_item
+from tests.support.observability.emf import metrics_in, names_in, reasons_in
 
 MakeEnricher = Callable[..., Enricher]
 EVENT = read_event(lease_event())

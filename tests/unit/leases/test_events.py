@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from lib import clock, errors
 from lib.leases.events import MAX_CLOCK_SKEW, MAX_EVENT_BYTES, read_event
-from tests.support.leases import ABSENT, lease_event
+from lib.platform import clock, errors
+from tests.support.leases.builders import ABSENT, lease_event
 
 NOW = datetime(2026, 5, 6, 7, 8, 9, tzinfo=UTC)
 

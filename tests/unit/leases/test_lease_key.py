@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lib.leases.events import LeaseKey, MissingKey, find_lease_key
-from tests.support.leases import LEASE_ID, USER_EMAIL, UUID
+from tests.support.leases.builders import LEASE_ID, USER_EMAIL, UUID
 
 KEY = LeaseKey(USER_EMAIL, UUID)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lib.leases.records import Lease, LeaseStatus, Threshold, read_lease, read_value
-from tests.support.leases import ABSENT, USER_EMAIL, UUID, lease_item
+from tests.support.leases.builders import ABSENT, USER_EMAIL, UUID, lease_item
 
 
 def test_every_field_is_read_in_its_type() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from lib import errors
+from lib.platform import errors
 from lib.shuttle import api, ulids
-from lib.shuttle.uploads import MAX_PARTS, Part
+from lib.shuttle.imports.uploads import MAX_PARTS, Part
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

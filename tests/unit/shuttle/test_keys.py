@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.errors import InvalidInputError
+from lib.platform.errors import InvalidInputError
 from lib.shuttle import keys, ulids
 
 JOB = "01KFK6V8M0ABCDEFGHJKMNPQRS"

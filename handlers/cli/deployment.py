@@ -1,0 +1,205 @@
+"""The deployment that a command works on: which tables, functions and queues, and where.
+
+Named by the stack's outputs, taken from one place, the first of these that there is: ``--outputs``, ``--stack``,
+environment variables, the Pulumi CLI's current stack. An environment variable is an output's name in capitals
+(``JIRA_ISSUES_TABLE_NAME``), and for each function ``<ENTRY POINT>_FUNCTION_NAME`` and
+``<ENTRY POINT>_DEAD_LETTER_QUEUES``, comma-separated.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib.platform import aws, errors
+from lib.platform.environment import Environment
+
+READ_TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 5.0
+
+ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
+"""The keys of the outputs ``functions`` and ``dead_letter_queues``."""
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PULUMI_SECONDS = 120
+# One that has its region in it, of a table that is always in the stack's own account and region.
+_REGIONAL = "jira_operations_table_arn"
+
+Kind = TypeVar("Kind", bound=Environment)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is deployed. ``source`` says where the outputs come from, for error texts."""
+
+    outputs: Mapping[str, Any]
+    source: str
+
+    @property
+    def jira_issues_table_name(self) -> str:
+        """The table JiraIssues."""
+        return self._named("jira_issues_table_name", self.outputs)
+
+    def function_name(self, entry_point: str) -> str:
+        """The Lambda function of an entry point.
+
+        Raises:
+            ConfigurationError: the deployment has none.
+        """
+        return self._named(entry_point, self.outputs.get("functions") or {}, "functions.")
+
+    def dead_letter_queues(self, entry_point: str) -> tuple[str, ...]:
+        """The names of the queues where events of an entry point end that could not be handled.
+
+        Raises:
+            ConfigurationError: the deployment has none.
+        """
+        queues = self.outputs.get("dead_letter_queues") or {}
+        names: tuple[str, ...] = tuple(queues.get(entry_point) or ())
+        if not names:
+            known = ", ".join(sorted(name for name in queues if queues[name])) or "none is known"
+            raise errors.ConfigurationError(
+                f"{entry_point} has no dead-letter queue in {self.source} (those that have: {known})"
+            )
+        return names
+
+    def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
+        """The environment that a function has, read from the function itself: a command then works on the very same.
+
+        Raises:
+            SwitchboardError: the function can't be looked at, or its environment is not what this version expects.
+        """
+        name = self.function_name(entry_point)
+        client = self.client("lambda")
+        try:
+            answer = client.get_function_configuration(FunctionName=name)
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, f"look at the function {name}") from error
+        return kind.read(answer.get("Environment", {}).get("Variables", {}))
+
+    def client(self, service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
+        """The client of an AWS service."""
+        return aws.make_client(
+            service, read_timeout_seconds=read_timeout_seconds, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS
+        )
+
+    def _named(self, name: str, values: Mapping[str, Any], prefix: str = "") -> str:
+        value = values.get(name)
+        if not isinstance(value, str) or not value:
+            raise errors.ConfigurationError(f"there is no {prefix}{name} in {self.source}")
+        return value
+
+
+def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:
+    """Find the deployment, and point the AWS SDK at where it is, by its environment variables.
+
+    Args:
+        outputs: the argument of ``--outputs``.
+        stack: the argument of ``--stack``.
+        environ: the environment.
+
+    Raises:
+        ConfigurationError: there is none, or its outputs can't be read.
+    """
+    if outputs:
+        return _point_at(_read_outputs(outputs), environ)
+    named = _from_variables(environ)
+    if named and not stack:
+        return Deployment(named, "the environment variables")
+    if shutil.which("pulumi", path=environ.get("PATH")):
+        return _point_at(Deployment(_ask_pulumi(stack), "the outputs of the Pulumi stack"), environ)
+    if stack:
+        raise errors.ConfigurationError("--stack needs the Pulumi CLI, which is not on PATH")
+    raise errors.ConfigurationError(
+        "it is not known what to work on: give --outputs, set JIRA_ISSUES_TABLE_NAME and the like, or install the Pulumi CLI"
+    )
+
+
+def _read_outputs(name: str) -> Deployment:
+    source = "standard input" if name == "-" else name
+    try:
+        if name == "-":
+            value = _first_json(sys.stdin)
+        else:
+            with Path(name).open(encoding="utf-8") as lines:
+                value = _first_json(lines)
+    except OSError as error:
+        raise errors.ConfigurationError(f"the outputs can't be read from {source}: {error.strerror}") from None
+    except ValueError:
+        raise errors.ConfigurationError(f"the outputs can't be read from {source}: it is not JSON") from None
+    if not isinstance(value, dict):
+        raise errors.ConfigurationError(f"the outputs can't be read from {source}: it is no JSON object")
+    return Deployment(value, source)
+
+
+def _first_json(lines: Iterable[str]) -> Any:
+    """The first JSON value, read no further than it goes: the local cloud's standard output stays open behind its line."""
+    text = ""
+    for line in lines:
+        text += line
+        if line.rstrip().endswith("}"):
+            try:
+                return json.loads(text)
+            except ValueError:
+                continue  # an inner brace of indented JSON
+    return json.loads(text)
+
+
+def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
+    def of_each(ending: str) -> dict[str, str]:
+        named = {entry_point: environ.get(f"{entry_point.upper()}_{ending}", "") for entry_point in ENTRY_POINTS}
+        return {entry_point: value for entry_point, value in named.items() if value}
+
+    queues = of_each("DEAD_LETTER_QUEUES")
+    found = {
+        "jira_issues_table_name": environ.get("JIRA_ISSUES_TABLE_NAME", ""),
+        "functions": of_each("FUNCTION_NAME"),
+        "dead_letter_queues": {name: [each.strip() for each in value.split(",")] for name, value in queues.items()},
+    }
+    return found if any(found.values()) else {}
+
+
+def _ask_pulumi(stack: str | None) -> dict[str, Any]:
+    command = ["pulumi", "stack", "output", "--json", "--non-interactive", *(["--stack", stack] if stack else [])]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and a person's own argument
+            command, cwd=_ROOT, capture_output=True, text=True, timeout=_PULUMI_SECONDS, check=False
+        )
+        if done.returncode:
+            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise errors.ConfigurationError(f"the Pulumi CLI gave no outputs: {said[-1].removeprefix('error: ')}")
+        value = json.loads(done.stdout)
+    except (OSError, ValueError, subprocess.TimeoutExpired) as error:
+        raise errors.ConfigurationError(f"the Pulumi CLI gave no outputs: {type(error).__name__}") from None
+    if not isinstance(value, dict):
+        raise errors.ConfigurationError("the Pulumi CLI gave no outputs: no JSON object")
+    return value
+
+
+def _point_at(found: Deployment, environ: MutableMapping[str, str]) -> Deployment:
+    """Set the environment variables of the AWS SDK for ``found``: the local cloud's, or the stack's own region."""
+    value = found.outputs
+    if isinstance(value.get("aws_url"), str) and isinstance(value.get("outputs"), dict):
+        url = value["aws_url"]
+        for name in [name for name in environ if name.startswith("AWS_")]:
+            del environ[name]
+        environ.update(
+            AWS_ENDPOINT_URL=url,
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the key that every local cloud knows
+            AWS_DEFAULT_REGION=str(value.get("region")),
+            no_proxy=f"{environ.get('no_proxy') or environ.get('NO_PROXY', '')},{urlsplit(url).hostname}".lstrip(","),
+        )
+        return Deployment(value["outputs"], f"the local cloud of {found.source}")
+    arn = str(value.get(_REGIONAL, "")).split(":")
+    if len(arn) > 3:
+        environ["AWS_DEFAULT_REGION"] = arn[3]
+    return found

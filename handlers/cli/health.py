@@ -1,0 +1,42 @@
+"""``health``: the deep checks of lib/health.py, from here and with a person's credentials."""
+
+from collections.abc import Callable
+
+import click
+
+from handlers.cli import output
+from handlers.cli.deployment import Deployment
+from lib.health import Report, Status, run_checks
+from lib.platform import clock
+from lib.platform.environment import HealthEnvironment
+
+_STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def health(find: Callable[[], Deployment], as_json: bool) -> int:
+    """Try every table, secret and service that Switchboard stands on.
+
+    Writes a sentinel to each table, reads it back and deletes it. Exit code 1 if a check failed.
+    """
+    deployment = find()
+    environment = deployment.environment("health", HealthEnvironment)
+    with output.err().status("Checking"):
+        report = run_checks(environment, make_client=deployment.client)
+    if as_json:
+        output.print_json(report.as_json())
+    else:
+        _show(report)
+    return 0 if report.ok else 1
+
+
+def _show(report: Report) -> None:
+    table = output.table("check", "status", "ms", "detail", numbers=("ms",))
+    for check in report.checks:
+        status = f"[{_STYLES[check.status]}]{check.status.value}[/]"
+        table.add_row(check.name, status, f"{check.latency_ms:.0f}", output.plain(check.detail))
+    output.show(table, f"Health at {clock.phoenix(report.generated_at)}")
+    if report.failed:
+        output.err().print(f"{len(report.failed)} of {len(report.checks)} checks failed.")

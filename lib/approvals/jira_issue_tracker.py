@@ -1,0 +1,74 @@
+"""Jira as an :class:`lib.approvals.issue_tracker.IssueTracker`, on the client of lib/jira/client.py.
+
+The client is given, not imported: this module needs a few of its calls and one of its promises, that a create is sent once.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from lib.approvals.issue_tracker import PROPERTY_KEY, FoundIssue, Marker
+from lib.platform import errors
+
+
+class JiraCalls(Protocol):
+    """What is needed of Jira's client."""
+
+    def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
+        """Create an issue, sending the request once; its key."""
+
+    def search_all(self, jql: str, *, fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """All issues of a search, each with its ``key``."""
+
+    def check_credentials(self) -> None:
+        """Raise AccessDeniedError if Jira does not accept the token."""
+
+    def property_of(self, key_or_id: str, name: str) -> Any:
+        """The value of an issue's property; None if it has none."""
+
+
+# After these, and these alone, nothing was created. Any other error, even one called permanent (an answer that can't be
+# read is one), leaves open whether Jira did it.
+_NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.RetryableError)
+
+
+class JiraTracker:
+    """Jira by its client.
+
+    Args:
+        client: of lib/jira/client.py.
+    """
+
+    def __init__(self, client: JiraCalls) -> None:
+        self._client = client
+
+    def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
+        """Create an issue that bears ``marker``, with one request; its key.
+
+        Raises:
+            InvalidInputError, AccessDeniedError, NotFoundError, RetryableError: nothing was created.
+            AmbiguousError: it may have been created.
+        """
+        try:
+            return self._client.create(fields, properties={PROPERTY_KEY: marker.value()})
+        except (errors.AmbiguousError, *_NOTHING_HAPPENED):
+            raise
+        except errors.SwitchboardError as error:
+            raise errors.ConnectionLostError(str(error)) from error
+
+    def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
+        """The issues that bear the marker's label, as far as Jira's search knows by now.
+
+        Raises:
+            SwitchboardError: the search failed, or it found nothing and Jira does not accept the credentials: an issue may
+                be there all the same.
+        """
+        # The label is ours, of letters, digits and a hyphen: nothing in it needs quoting. It finds the issue in whatever
+        # project somebody has moved it to.
+        found = self._client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
+        keys = [str(issue["key"]) for issue in found]
+        if not keys:
+            self._client.check_credentials()  # "there is none" leads to a second request to create
+        return [FoundIssue(key, has_property=self._bears(key, marker)) for key in keys]
+
+    def _bears(self, key: str, marker: Marker) -> bool:
+        return bool(self._client.property_of(key, PROPERTY_KEY) == marker.value())

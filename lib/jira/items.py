@@ -1,0 +1,231 @@
+"""The rows of JiraIssues: typed values to DynamoDB items and back, and the conditions under which each row may be written.
+
+Pure. docs/database-schema.md has the table of rows and indexes; docs/adr/0020 the reasons.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lib.jira.issues import IssueFields, Observation, Stamp, split_key
+from lib.platform import clock
+
+HEAD = "HEAD"
+COMMIT_PREFIX = "COMMIT#"
+CORRELATION = "CORRELATION"
+FIX_VERSION_PREFIX = "FIXVERSION#"
+MOVED_PREFIX = "MOVED#"
+"""Before a key that the issue moved from or to, and that has to be recomputed with this one (docs/adr/0030)."""
+
+FIRST_LETTER = "A"
+"""Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""
+
+PROJECT_INDEX = "ProjectIndex"
+STATUS_INDEX = "StatusIndex"
+ASSIGNEE_INDEX = "AssigneeIndex"
+FIX_VERSION_INDEX = "FixVersionIndex"
+
+Item = dict[str, dict[str, Any]]
+
+#: A version may be put unless a newer event stands at the same time of the same issue.
+NO_NEWER_EVENT = "attribute_not_exists(issue_key) OR event_at < :event_at OR (event_at = :event_at AND idempotency_key < :key)"
+
+#: HEAD may be put unless its stamp is as new or newer: the comparison of :class:`lib.jira.issues.Stamp`, spelled out.
+NO_NEWER_STAMP = (
+    "attribute_not_exists(issue_key) OR version_at < :version_at OR (version_at = :version_at AND "
+    "(event_at < :event_at OR (event_at = :event_at AND idempotency_key < :key)))"
+)
+
+#: A hint may be deleted by a stamp that is as new or newer.
+NOT_NEWER_THAN_STAMP = (
+    "attribute_not_exists(issue_key) OR version_at < :version_at OR (version_at = :version_at AND "
+    "(event_at < :event_at OR (event_at = :event_at AND idempotency_key <= :key)))"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """The current state of an issue: its HEAD row."""
+
+    issue_key: str
+    issue_id: str | None
+    stamp: Stamp
+    fields: IssueFields
+    deleted: bool = False
+    moved_to: str | None = None
+
+    @property
+    def project_key(self) -> str:
+        """The project's key."""
+        return split_key(self.issue_key)[0]
+
+    @property
+    def issue_number(self) -> int:
+        """The issue's number in its project."""
+        return split_key(self.issue_key)[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One delivery in an issue's history. ``snapshot`` is None if it lies in the bucket, at ``snapshot_object``."""
+
+    issue_key: str
+    issue_id: str | None
+    stamp: Stamp
+    event_type: str
+    received_at: str
+    fields: IssueFields
+    deleted: bool
+    moved_to: str | None
+    snapshot: str | None
+    snapshot_object: str | None
+
+
+def key(issue_key: str, updated_at: str) -> Item:
+    """The primary key of a row."""
+    return {"issue_key": {"S": issue_key}, "updated_at": {"S": updated_at}}
+
+
+def event_values(stamp: Stamp) -> Item:
+    """The values of :data:`NO_NEWER_EVENT`."""
+    return {":event_at": {"N": str(stamp.event_at)}, ":key": {"S": stamp.idempotency_key}}
+
+
+def stamp_values(stamp: Stamp) -> Item:
+    """The values of :data:`NO_NEWER_STAMP` and :data:`NOT_NEWER_THAN_STAMP`."""
+    return {":version_at": {"S": stamp.version_at}, **event_values(stamp)}
+
+
+def version_item(observation: Observation, received_at: datetime, expires_at: datetime, snapshot_object: str | None) -> Item:
+    """The history row of an observation. No attribute of it is an index's key: the fields are one level down."""
+    item = {
+        **key(observation.issue_key, observation.stamp.version_at),
+        "event_at": {"N": str(observation.stamp.event_at)},
+        "idempotency_key": {"S": observation.stamp.idempotency_key},
+        "event_type": {"S": observation.event_type},
+        "received_at": {"S": clock.canonical(received_at)},
+        "expires_at": {"N": str(clock.epoch_s(expires_at))},
+        "deleted": {"BOOL": observation.deleted},
+        "fields": {"M": _fields(observation.fields)},
+    }
+    if snapshot_object is not None:
+        item["raw_object"] = {"S": snapshot_object}
+    elif observation.snapshot:
+        item["raw"] = {"S": observation.snapshot}
+    return _with_texts(item, issue_id=observation.issue_id, moved_to=observation.moved_to)
+
+
+def head_item(observation: Observation) -> Item:
+    """The HEAD row of an observation. Only a live issue's has the attributes that indexes are keyed by."""
+    item = {
+        **key(observation.issue_key, HEAD),
+        **_stamp(observation.stamp),
+        "deleted": {"BOOL": observation.deleted},
+    }
+    if observation.deleted:
+        return _with_texts(
+            item, issue_id=observation.issue_id, summary=observation.fields.summary, moved_to=observation.moved_to
+        )
+    project, number = split_key(observation.issue_key)
+    versions = observation.fields.fix_versions
+    item |= {"project_key": {"S": project}, "issue_number": {"N": str(number)}, **_fields(observation.fields)}
+    return _with_texts(item, issue_id=observation.issue_id, fix_version=versions[0] if versions else None)
+
+
+def former_project_item(observation: Observation) -> Item:
+    """The row that keeps the project of a moved issue known, should it have no live issue left: a HEAD with the number 0, which
+    no issue has and no list of issues shows."""
+    project, _ = split_key(observation.issue_key)
+    return {
+        **key(f"{project}-0", HEAD),
+        **_stamp(observation.stamp),
+        "deleted": {"BOOL": False},
+        "project_key": {"S": project},
+        "issue_number": {"N": "0"},
+    }
+
+
+def hint_item(observation: Observation, fix_version: str) -> Item:
+    """The row by which the fix-version index finds an issue under a version that HEAD is not indexed by."""
+    return {
+        **key(observation.issue_key, FIX_VERSION_PREFIX + fix_version),
+        **_stamp(observation.stamp),
+        "fix_version": {"S": fix_version},
+    }
+
+
+def hinted(fix_versions: tuple[str, ...]) -> tuple[str, ...]:
+    """The versions that need a hint: all but the first, which HEAD itself is indexed by."""
+    return fix_versions[1:]
+
+
+def read_stamp(head: Mapping[str, Any]) -> Stamp:
+    """The stamp of a HEAD or hint item."""
+    return Stamp(head["version_at"]["S"], int(head["event_at"]["N"]), head["idempotency_key"]["S"])
+
+
+def read_head(item: Mapping[str, Any]) -> Issue:
+    """The issue of a HEAD item."""
+    return Issue(
+        issue_key=item["issue_key"]["S"],
+        issue_id=_text(item, "issue_id"),
+        stamp=read_stamp(item),
+        fields=_read_fields(item),
+        deleted=item["deleted"]["BOOL"],
+        moved_to=_text(item, "moved_to"),
+    )
+
+
+def read_version(item: Mapping[str, Any]) -> Version:
+    """The version of a history item."""
+    return Version(
+        issue_key=item["issue_key"]["S"],
+        issue_id=_text(item, "issue_id"),
+        stamp=Stamp(item["updated_at"]["S"], int(item["event_at"]["N"]), item["idempotency_key"]["S"]),
+        event_type=item["event_type"]["S"],
+        received_at=item["received_at"]["S"],
+        fields=_read_fields(item["fields"]["M"]),
+        deleted=item["deleted"]["BOOL"],
+        moved_to=_text(item, "moved_to"),
+        snapshot=_text(item, "raw"),
+        snapshot_object=_text(item, "raw_object"),
+    )
+
+
+def _stamp(stamp: Stamp) -> Item:
+    return {
+        "version_at": {"S": stamp.version_at},
+        "event_at": {"N": str(stamp.event_at)},
+        "idempotency_key": {"S": stamp.idempotency_key},
+    }
+
+
+def _fields(fields: IssueFields) -> Item:
+    item: Item = {"fix_versions": {"L": [{"S": name} for name in fields.fix_versions]}}
+    return _with_texts(
+        item,
+        summary=fields.summary,
+        status=fields.status,
+        assignee=fields.assignee,
+        assignee_name=fields.assignee_name,
+    )
+
+
+def _read_fields(item: Mapping[str, Any]) -> IssueFields:
+    return IssueFields(
+        summary=_text(item, "summary"),
+        status=_text(item, "status"),
+        assignee=_text(item, "assignee"),
+        assignee_name=_text(item, "assignee_name"),
+        fix_versions=tuple(name["S"] for name in item.get("fix_versions", {}).get("L", [])),
+    )
+
+
+def _with_texts(item: Item, **texts: str | None) -> Item:
+    return item | {name: {"S": value} for name, value in texts.items() if value is not None}
+
+
+def _text(item: Mapping[str, Any], name: str) -> str | None:
+    value = item.get(name)
+    return None if value is None else str(value["S"])

@@ -1,0 +1,1 @@
+"""Reconciliation: makes the stored issues match Jira, one project after another."""

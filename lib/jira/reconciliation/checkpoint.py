@@ -1,0 +1,181 @@
+"""The values of a reconciliation: what it may delete, where it stands, and what came of it. Pure."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from lib.jira.issues import Stamp
+from lib.jira.reconciliation.merge import KeyRange
+from lib.platform import errors
+
+MAX_CANDIDATES = 1_000
+"""No run deletes more, whatever is configured: they travel in the checkpoint, and a call of oneself holds 1 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLimit:
+    """How many issues one run may delete: ``count``, or ``share`` of the stored ones where that is more."""
+
+    count: int = 50
+    share: float = 0.05
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The limit of a configuration value: empty for the default, ``20`` for a count, ``5%`` for a share.
+
+        Raises:
+            ConfigurationError: it is neither.
+        """
+        digits = text.strip().removesuffix("%").strip()
+        if not text.strip():
+            return cls()
+        if not (digits.isascii() and digits.isdigit()) or (text.strip().endswith("%") and int(digits) > 100):
+            raise errors.ConfigurationError(f"reconcileMaxDeletes is a number or a percentage, not {text[:20]!r}")
+        return cls(0, int(digits) / 100) if text.strip().endswith("%") else cls(int(digits), 0.0)
+
+    def allowed(self, stored: int) -> int:
+        """How many of ``stored`` issues may go."""
+        return min(MAX_CANDIDATES, max(self.count, math.floor(self.share * stored)))
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Issues by what became of them, each counted once; ``fetched`` are those that Jira listed."""
+
+    fetched: int = 0
+    created: int = 0
+    updated: int = 0
+    deleted: int = 0
+    unchanged: int = 0
+    failed: int = 0
+
+    def plus(self, name: str, number: int = 1) -> "Counts":
+        """These counts with ``number`` more of ``name``."""
+        return replace(self, **{name: getattr(self, name) + number})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A stored issue that the listing lacks."""
+
+    issue_key: str
+    issue_id: str | None
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A candidate that Jira, asked for this very issue, does not have under its key.
+
+    Attributes:
+        candidate: the stored issue.
+        seen_at: when Jira was asked, epoch milliseconds.
+        moved_to: its key now, if it moved.
+    """
+
+    candidate: Candidate
+    seen_at: int
+    moved_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """Where a sweep stopped because its time was up. JSON in and out, to travel in the function's call of itself.
+
+    Attributes:
+        key_range: the range that is swept.
+        token: of the next page.
+        position: the last number dealt with.
+        counts: so far.
+        stored: rows seen so far.
+        missing: how many the listing lacked. The first 1,000 of them are in ``candidates``; more are never deleted.
+        candidates: to be confirmed when the listing is complete.
+        listed: whether it is complete: only candidates are left.
+        unreadable: how many of the failed issues no store can hold as Jira sends them: to look again is of no use.
+        unidentified: how many of those name no issue. Any missing issue may be one of them, so none is deleted.
+        pages: how many pages of the listing were read.
+        gone: the candidates that were confirmed. They are deleted when all are, and the credentials have been checked.
+    """
+
+    key_range: KeyRange
+    token: str | None = None
+    position: int = 0
+    counts: Counts = field(default_factory=Counts)
+    stored: int = 0
+    missing: int = 0
+    candidates: tuple[Candidate, ...] = ()
+    listed: bool = False
+    unreadable: int = 0
+    unidentified: int = 0
+    pages: int = 0
+    gone: tuple[Gone, ...] = ()
+
+    @property
+    def reached(self) -> int:
+        """The number that everything up to has been dealt with."""
+        return max(self.position, self.key_range.after)
+
+    def to_json(self) -> dict[str, Any]:
+        """The checkpoint as JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "Checkpoint":
+        """The checkpoint of :meth:`to_json`.
+
+        Raises:
+            InvalidInputError: it is none.
+        """
+        try:
+            nested = {
+                "key_range": KeyRange(**value["key_range"]),
+                "counts": Counts(**value["counts"]),
+                "candidates": tuple(_read_candidate(entry) for entry in value["candidates"]),
+                "gone": tuple(
+                    Gone(_read_candidate(entry["candidate"]), entry["seen_at"], entry["moved_to"])
+                    for entry in value.get("gone", ())
+                ),
+            }
+            return cls(**{**value, **nested})
+        except (KeyError, TypeError) as error:
+            raise errors.InvalidInputError(f"the checkpoint can't be read: {error}") from None
+
+
+def _read_candidate(value: Mapping[str, Any]) -> Candidate:
+    return Candidate(value["issue_key"], value["issue_id"], Stamp(**value["stamp"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One issue that was changed, or could not be: ``created``, ``updated``, ``deleted`` or ``failed``."""
+
+    issue_key: str
+    action: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of a sweep or a catch-up.
+
+    Attributes:
+        project: the project's key.
+        counts: of this run and those it took over from.
+        refused: what was not done, and why. Empty if all is well.
+        changes: the first 1,000 changes of this run.
+        checkpoint: where to go on; None if it is over.
+        unreadable: how many of the failed ones can't be read, whoever looks again.
+    """
+
+    project: str
+    counts: Counts
+    refused: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
+    checkpoint: Checkpoint | None = None
+    unreadable: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything was looked at, and nothing refused or failed that another look may bring in."""
+        return self.checkpoint is None and not self.refused and self.counts.failed == self.unreadable

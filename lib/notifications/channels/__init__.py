@@ -1,0 +1,1 @@
+"""The notification channels, one module each."""

@@ -1,0 +1,187 @@
+"""The words for every event type: what a message is called, what it says, and which fields of the detail it names.
+
+Only words and names of fields; lib/notifications/message.py puts the values in. The types and their fields are those of
+Innovation Sandbox on AWS 1.2. An event type that is not here gets plain words made from its name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lib.leases.events import EventType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wording:
+    """How to tell of one event type.
+
+    Attributes:
+        title: what happened, in a few words.
+        lead: what happened, in a sentence or two.
+        reason: why, where the event itself does not say.
+        details: label and field of what else the detail tells.
+        of_lease: the event is about a lease, so that a lease record that was not found is worth a line.
+        ends: the lease is over with it, so that no time is left.
+    """
+
+    title: str
+    lead: str
+    reason: str = ""
+    details: tuple[tuple[str, str], ...] = ()
+    of_lease: bool = True
+    ends: bool = False
+
+
+_BLUEPRINT = (("Blueprint", "blueprintName"),)
+
+WORDINGS: Mapping[str, Wording] = {
+    EventType.LEASE_REQUESTED: Wording(
+        title="Sandbox lease requested",
+        lead="A sandbox account has been asked for.",
+        details=(("Needs approval", "requiresManualApproval"),),
+    ),
+    EventType.LEASE_APPROVED: Wording(
+        title="Sandbox lease approved",
+        lead="The request for a sandbox account has been approved.",
+        details=(("Approved by", "approvedBy"),),
+    ),
+    EventType.LEASE_DENIED: Wording(
+        title="Sandbox lease denied",
+        lead="The request for a sandbox account has been denied.",
+        details=(("Denied by", "deniedBy"),),
+    ),
+    EventType.LEASE_BUDGET_THRESHOLD_ALERT: Wording(
+        title="Sandbox budget alert",
+        lead="Spending has reached a threshold of the lease's budget.",
+        details=(("What happens now", "actionRequested"),),
+    ),
+    EventType.LEASE_DURATION_THRESHOLD_ALERT: Wording(
+        title="Sandbox lease ends soon",
+        lead="The lease has reached a threshold of its duration.",
+        details=(("What happens now", "actionRequested"),),
+    ),
+    EventType.LEASE_FREEZING_THRESHOLD_ALERT: Wording(
+        title="Sandbox lease reached its freezing threshold",
+        lead="The lease has reached the threshold at which its account is frozen.",
+    ),
+    EventType.LEASE_BUDGET_EXCEEDED: Wording(
+        title="Sandbox budget exceeded",
+        lead="Spending has passed the lease's budget.",
+        reason="spending passed the budget",
+        ends=True,
+    ),
+    EventType.LEASE_EXPIRED: Wording(
+        title="Sandbox lease expired",
+        lead="The lease has run out.",
+        reason="the lease ran out",
+        ends=True,
+    ),
+    EventType.LEASE_TERMINATED: Wording(
+        title="Sandbox lease terminated",
+        lead="The lease is over. Its account will be cleaned, and its owner has no more access to it.",
+        ends=True,
+    ),
+    EventType.LEASE_FROZEN: Wording(
+        title="Sandbox lease frozen",
+        lead="The account is frozen: its owner has no access to it for now.",
+    ),
+    EventType.LEASE_UNFROZEN: Wording(
+        title="Sandbox lease unfrozen",
+        lead="The account is no longer frozen: its owner has access to it again.",
+    ),
+    EventType.LEASE_PROVISIONING_FAILED: Wording(
+        title="Sandbox provisioning failed",
+        lead="The account could not be set up for the lease.",
+        details=_BLUEPRINT,
+    ),
+    EventType.BLUEPRINT_DEPLOYMENT_REQUEST: Wording(
+        title="Blueprint deployment requested",
+        lead="A blueprint is being deployed into the lease's account.",
+        details=(*_BLUEPRINT, ("Regions", "regions")),
+    ),
+    EventType.BLUEPRINT_DEPLOYMENT_SUCCEEDED: Wording(
+        title="Blueprint deployed",
+        lead="The blueprint has been deployed into the lease's account.",
+        details=_BLUEPRINT,
+    ),
+    EventType.BLUEPRINT_DEPLOYMENT_FAILED: Wording(
+        title="Blueprint deployment failed",
+        lead="The blueprint could not be deployed into the lease's account.",
+        details=_BLUEPRINT,
+    ),
+    EventType.CLEAN_ACCOUNT_REQUEST: Wording(
+        title="Account clean-up requested",
+        lead="The account is about to be cleaned.",
+        of_lease=False,
+    ),
+    EventType.ACCOUNT_CLEANUP_SUCCEEDED: Wording(
+        title="Account cleaned",
+        lead="The account has been cleaned.",
+        of_lease=False,
+    ),
+    EventType.ACCOUNT_CLEANUP_FAILED: Wording(
+        title="Account clean-up failed",
+        lead="Some of the account's resources could not be deleted. Clean it by hand, then start the clean-up again.",
+        of_lease=False,
+    ),
+    EventType.ACCOUNT_QUARANTINED: Wording(
+        title="Account quarantined",
+        lead="The account has been set aside. Nobody can lease it until an administrator has looked at it.",
+        of_lease=False,
+    ),
+    EventType.ACCOUNT_DRIFT_DETECTED: Wording(
+        title="Account in the wrong place",
+        lead="The account is not in the organisational unit where it should be.",
+        details=(("Found in", "actualOu"), ("Expected in", "expectedOu")),
+        of_lease=False,
+    ),
+    EventType.GROUP_COST_REPORT_GENERATED: Wording(
+        title="Cost report ready",
+        lead="The monthly cost report has been written.",
+        details=(("Month", "reportMonth"), ("File", "fileName"), ("Bucket", "bucketName")),
+        of_lease=False,
+    ),
+    EventType.GROUP_COST_REPORT_GENERATED_FAILURE: Wording(
+        title="Cost report failed",
+        lead="The monthly cost report could not be written.",
+        details=(("Month", "reportMonth"), ("Log group", "logName")),
+        of_lease=False,
+    ),
+}
+
+#: A reason's type in words. BudgetExceeded and Expired also have numbers: message.py words them.
+REASONS: Mapping[str, str] = {
+    "ManuallyTerminated": "an administrator or manager ended the lease",
+    "UserTerminated": "its owner ended the lease",
+    "ManuallyFrozen": "an administrator or manager froze the lease",
+    "AccountQuarantined": "the account was quarantined",
+    "Ejected": "the account was ejected from the pool",
+    "ProvisioningFailed": "the account could not be set up",
+    # CleanAccountRequest, and the clean-up events that answer it
+    "LEASE_TERMINATION": "the lease ended",
+    "LEASE_RESET": "the account was reset during its lease",
+    "ACCOUNT_REGISTRATION": "the account is new to the pool",
+    "RETRY_FAILED_CLEANUP": "an earlier clean-up failed",
+}
+
+#: Values of other fields in words.
+VALUES: Mapping[str, str] = {
+    "AUTO_APPROVED": "automatic",
+    "ALERT": "nothing: this is an alert only",
+    "FREEZE_ACCOUNT": "the account will be frozen",
+}
+
+#: Why the lease record is not in the message, by ``Enrichment.reason``.
+NOT_ENRICHED: Mapping[str, str] = {
+    "no_user_email": "the event does not say whose it is",
+    "no_uuid": "the event does not say which it is",
+    "no_user_email_and_uuid": "the event does not say which it is",
+    "circuit_open": "the lease table does not answer at the moment",
+    "throttled": "the lease table was too busy",
+    "deadline": "the lease table did not answer in time",
+    "unavailable": "the lease table can't be reached",
+    "connection_lost": "the connection to the lease table broke",
+    "access_denied": "the lease table may not be read",
+    "no_table": "the lease table is not there",
+    "refused": "the lease table refused the question",
+    "defect": "something went wrong on our side",
+}

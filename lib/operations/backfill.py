@@ -1,0 +1,361 @@
+"""Backfill: the issues of a legacy table, through the same store path as a webhook.
+
+Because the store keeps the later of two states, a backfill may run while webhooks come in, be stopped, and be run again.
+A legacy row has ``issue_key`` alone or ``issue_key`` and ``updated_at`` as its key, times with ``Z`` or an offset, with or
+without fraction, and its issue either as a snapshot (one attribute, a map or JSON) or in flat attributes.
+docs/migration.md says what is read from where. The command line draws the progress.
+"""
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib.jira.issue_writer import Outcome, Recorded
+from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_updated
+from lib.jira.items import Issue
+from lib.jira.webhooks import Delivery
+from lib.platform import aws, clock, errors
+from lib.platform import fields as payload
+
+Result = TypeVar("Result")
+
+_SNAPSHOTS = ("raw", "snapshot", "payload", "issue", "data")
+_TRIES = 5
+_KEPT_REASONS = 20
+
+
+class Store(Protocol):
+    """Where issues go: see :class:`lib.jira.issue_writer.JiraStore`."""
+
+    def record(self, delivery: Delivery) -> Recorded:
+        """Store a delivery."""
+
+
+class Reader(Protocol):
+    """Where they are looked for: see :class:`lib.jira.issue_reader.IssueStore`."""
+
+    def heads(self, issue_keys: Any) -> dict[str, Issue]:
+        """The current states of some issues."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What came of a backfill.
+
+    Attributes:
+        scanned: legacy rows read.
+        stored, superseded, duplicate: what the store said of them.
+        skipped: rows that are no issue or can't be read; ``reasons`` has the first.
+        stopped: why segments stopped before their end; run again with the same checkpoint.
+        reasons: of what was skipped, the first 20.
+    """
+
+    scanned: int = 0
+    stored: int = 0
+    superseded: int = 0
+    duplicate: int = 0
+    skipped: int = 0
+    stopped: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    def plus(self, other: "Report") -> "Report":
+        """Both reports in one."""
+        return Report(
+            self.scanned + other.scanned,
+            self.stored + other.stored,
+            self.superseded + other.superseded,
+            self.duplicate + other.duplicate,
+            self.skipped + other.skipped,
+            self.stopped + other.stopped,
+            (self.reasons + other.reasons)[:_KEPT_REASONS],
+        )
+
+
+_TAKEN = {
+    Outcome.STORED: Report(scanned=1, stored=1),
+    Outcome.SUPERSEDED: Report(scanned=1, superseded=1),
+    Outcome.DUPLICATE: Report(scanned=1, duplicate=1),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether the store has what the legacy table has: ``behind`` rows have no HEAD as late as they are; the first 20
+    of their keys are in ``keys``."""
+
+    rows: int = 0
+    behind: int = 0
+    keys: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Checkpoint:
+    """How far each segment has come, in a file, so that a stopped backfill goes on where it was.
+
+    Attributes:
+        path: the file; None keeps it in memory.
+        table: the legacy table.
+        segments: into how many the scan is split; the same for the whole backfill.
+        reached: the last key of each segment that was begun; None for one that is done.
+    """
+
+    path: Path | None
+    table: str
+    segments: int
+    reached: dict[int, dict[str, Any] | None] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def load(cls, path: Path) -> "Checkpoint":
+        """The checkpoint of a file.
+
+        Raises:
+            InvalidInputError: it can't be read.
+        """
+        try:
+            value = json.loads(path.read_text(encoding="utf-8"))
+            reached = {int(segment): key for segment, key in value["reached"].items()}
+            return cls(path, str(value["table"]), int(value["segments"]), reached)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise errors.InvalidInputError(f"the checkpoint {path} can't be read: {error}") from None
+
+    def advance(self, segment: int, key: dict[str, Any] | None) -> None:
+        """Record that ``segment`` is done up to ``key``, or to its end (None)."""
+        with self._lock:
+            self.reached[segment] = key
+            if self.path is None:
+                return
+            value = {"table": self.table, "segments": self.segments, "reached": self.reached}
+            written = self.path.with_suffix(self.path.suffix + ".new")
+            written.write_text(json.dumps(value), encoding="utf-8")
+            written.replace(self.path)  # whole or not at all
+
+
+class Backfill:
+    """A backfill from one legacy table.
+
+    Args:
+        client: a DynamoDB client of :mod:`lib.platform.aws`, with time enough for a scan's page.
+        checkpoint: names the table and how far the scan has come.
+        store: where the issues go; None for a dry run.
+        on_progress: told of each page's report, from any thread.
+        page_size: rows a scan's page.
+        sleep: waits.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        checkpoint: Checkpoint,
+        store: Store | None,
+        *,
+        on_progress: Callable[[Report], None] = lambda _report: None,
+        page_size: int = 100,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._checkpoint = checkpoint
+        self._store = store
+        self._on_progress = on_progress
+        self._page_size = page_size
+        self._sleep = sleep
+
+    def run(self) -> Report:
+        """Store every row that is not behind the checkpoint, segments in parallel. Errors end in the report."""
+        with ThreadPoolExecutor(self._checkpoint.segments, thread_name_prefix="backfill") as pool:
+            reports = list(pool.map(self._run_segment, range(self._checkpoint.segments)))
+        return sum_up(reports)
+
+    def verify(self, reader: Reader) -> Verification:
+        """Scan the legacy table again and compare each row with its issue's HEAD.
+
+        Raises:
+            SwitchboardError: a table can't be read.
+        """
+        result = Verification()
+        for segment in range(self._checkpoint.segments):
+            for items, _ in self._pages(segment, None):
+                result = _plus(result, _compare(items, reader))
+        return result
+
+    def _run_segment(self, segment: int) -> Report:
+        report = Report()
+        if segment in self._checkpoint.reached and self._checkpoint.reached[segment] is None:
+            return report
+        try:
+            for items, last_key in self._pages(segment, self._checkpoint.reached.get(segment)):
+                page = sum_up(self._take(item) for item in items)
+                report = report.plus(page)
+                if self._store is not None:
+                    self._checkpoint.advance(segment, last_key)
+                self._on_progress(page)
+        except errors.SwitchboardError as error:
+            report = replace(report, stopped=(f"segment {segment}: {error}",))
+        return report
+
+    def _take(self, item: Mapping[str, Any]) -> Report:
+        try:
+            delivery = read_legacy(item)
+        except errors.InvalidInputError as error:
+            return Report(scanned=1, skipped=1, reasons=(f"{_name(item)}: {error}",))
+        store = self._store
+        if store is None:
+            return Report(scanned=1)
+        return _TAKEN[self._patiently(lambda: store.record(delivery)).outcome]
+
+    def _pages(
+        self, segment: int, start: dict[str, Any] | None
+    ) -> Iterator[tuple[list[Mapping[str, Any]], dict[str, Any] | None]]:
+        while True:
+            request: dict[str, Any] = {
+                "TableName": self._checkpoint.table,
+                "Segment": segment,
+                "TotalSegments": self._checkpoint.segments,
+                "Limit": self._page_size,
+            }
+            if start:
+                request["ExclusiveStartKey"] = start
+            answer = self._patiently(lambda request=request: self._scan(request))  # type: ignore[misc]
+            start = answer.get("LastEvaluatedKey")
+            yield answer["Items"], start
+            if start is None:
+                return
+
+    def _scan(self, request: dict[str, Any]) -> Any:
+        try:
+            return self._client.scan(**request)
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, f"scan {self._checkpoint.table}") from error
+
+    def _patiently(self, call: Callable[[], Result]) -> Result:
+        """A backfill outruns a table now and then: wait and go on, where a webhook would answer 503."""
+        for attempt in range(1, _TRIES):
+            try:
+                return call()
+            except (errors.RetryableError, errors.AmbiguousError):
+                self._sleep(0.5 * 2**attempt)
+        return call()
+
+
+def sum_up(reports: Iterable[Report]) -> Report:
+    """All reports in one."""
+    total = Report()
+    for report in reports:
+        total = total.plus(report)
+    return total
+
+
+def read_legacy(item: Mapping[str, Any]) -> Delivery:
+    """The delivery that a legacy row amounts to. Pure: the same row always gives the same delivery.
+
+    Raises:
+        InvalidInputError: it is no issue's row, or holds no time or one without an offset.
+    """
+    row = {name: _plain(value) for name, value in item.items()}
+    issue = _snapshot(row)
+    fields = payload.mapping(issue, "fields") or {} if issue is not None else {}
+    key = issue_key(payload.text(row, "issue_key", max_bytes=256))
+    stamped = row.get("updated_at") or row.get("updated") or fields.get("updated")
+    updated = read_updated({"updated": stamped})
+    if updated is None:
+        raise errors.InvalidInputError("the row holds no time with an offset")
+    told = row.get("event_at", row.get("timestamp"))
+    event_at = int(told) if isinstance(told, Decimal) and 0 <= told < 10**15 else max(0, clock.epoch_ms(updated))
+    digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
+    return Delivery(
+        issue_key=key,
+        issue_id=payload.identifier(issue or {}, "id") or payload.identifier(row, "issue_id"),
+        stamp=Stamp(
+            clock.canonical(updated), event_at, payload.text(row, "idempotency_key", max_bytes=256) or f"backfill:{digest}"
+        ),
+        event_type="backfill",
+        fields=read_fields(fields) if fields else _flat_fields(row),
+        deleted=row.get("deleted") is True,
+        snapshot="" if issue is None else json.dumps(issue, separators=(",", ":"), default=_number),
+    )
+
+
+def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The issue in a row: an attribute that holds an issue or a whole webhook, as a map or as JSON."""
+    for name in _SNAPSHOTS:
+        value = row.get(name)
+        if isinstance(value, str) and value.startswith("{"):
+            value = payload.read_object(value.encode())
+        if isinstance(value, dict):
+            issue = value.get("issue", value)
+            if isinstance(issue, dict) and isinstance(issue.get("fields"), dict):
+                return issue
+    return None
+
+
+def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
+    versions = row.get("fix_versions", row.get("fixVersions")) or None
+    if isinstance(versions, str):
+        versions = [versions]
+    if isinstance(versions, list):
+        versions = [_as_object(version, "name") for version in versions]
+    return read_fields(
+        {
+            "summary": row.get("summary"),
+            "status": _as_object(row.get("status"), "name"),
+            "assignee": _as_object(row.get("assignee"), "accountId"),
+            # Strict, unlike webhooks: a layout that is only read in part must not be migrated.
+            "fixVersions": payload.objects({"fix_versions": versions}, "fix_versions"),
+        }
+    )
+
+
+def _as_object(value: Any, name: str) -> Any:
+    return {name: value} if isinstance(value, str) else value
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    """The Python value of a DynamoDB attribute."""
+    ((kind, content),) = value.items()
+    match kind:
+        case "N":
+            return Decimal(content)
+        case "NULL":
+            return None
+        case "L":
+            return [_plain(element) for element in content]
+        case "M":
+            return {name: _plain(element) for name, element in content.items()}
+        case "SS":
+            return sorted(content)
+    return content
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
+
+
+def _name(item: Mapping[str, Any]) -> str:
+    names = (_plain(item[name]) for name in ("issue_key", "updated_at") if name in item)
+    return " ".join(str(name)[:60] for name in names)
+
+
+def _compare(items: Iterable[Mapping[str, Any]], reader: Reader) -> Verification:
+    wanted: list[tuple[str, str]] = []
+    for item in items:
+        try:
+            delivery = read_legacy(item)
+        except errors.InvalidInputError:
+            continue
+        wanted.append((delivery.issue_key, delivery.stamp.version_at))
+    heads = reader.heads([key for key, _ in wanted])
+    behind = [key for key, at in wanted if key not in heads or heads[key].stamp.version_at < at]
+    return Verification(len(wanted), len(behind), tuple(behind[:_KEPT_REASONS]))
+
+
+def _plus(one: Verification, other: Verification) -> Verification:
+    return Verification(one.rows + other.rows, one.behind + other.behind, (one.keys + other.keys)[:_KEPT_REASONS])

@@ -1,0 +1,270 @@
+"""What a month of a workload costs, by table, function and the rest. Pure: a workload in, lines of a bill out.
+
+What an event does — which rows it writes, how long which function runs — is written down here, flow by flow, from what
+the code does; prices are in :mod:`.prices`. It is an estimate in the middle of the day, not a bill: no free
+tier, no retries, no cold starts.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lib.operations.costs.prices import PRICES, Meter
+from lib.platform import errors
+
+DAYS = 30
+GB = 1024**3
+#: The memory of each function, as the stack sizes it; a test holds the two together.
+MEMORY_MB = dict.fromkeys(("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"), 512)
+#: What the import worker gets through a second, with 512 MB of memory.
+IMPORT_BYTES_A_SECOND = 8 * 1024**2
+#: What a draft of up to 1 kB takes on its straight way to an issue (tests/unit/approvals/test_costs.py counts it).
+DRAFT_READS, DRAFT_WRITES, DRAFT_MESSAGES = 42, 24, 5
+DRAFT_WRITES_A_FURTHER_KB = 4
+#: The metrics that the alarms of a stack with one channel and no project look at, each billed as an alarm; a test holds it to
+#: the stack's. Of 69 alarms, four add up the throttles of a table and its indexes.
+ALARM_METRICS = 85
+WORK_QUEUES = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workload:
+    """What a day brings. Shares are of ``events_per_day`` and add up to 1; sizes are in bytes."""
+
+    events_per_day: int
+    lease_share: float = 0.40
+    jira_share: float = 0.45
+    commit_share: float = 0.10
+    draft_share: float = 0.045
+    import_share: float = 0.005
+    notify_channels: int = 2
+    lease_bytes: int = 1_200
+    jira_version_bytes: int = 6_000
+    jira_head_bytes: int = 1_000
+    operation_bytes: int = 800
+    draft_bytes: int = 2_000
+    job_bytes: int = 900
+    import_file_bytes: int = 2_000_000
+    history_days: int = 365
+    claim_days: int = 400
+    approval_days: int = 400
+    log_bytes_per_invocation: int = 1_500
+    log_retention_days: int = 30
+    upload_days_total: int = 365
+
+    def __post_init__(self) -> None:
+        numbers = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        for name, value in numbers.items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
+                raise errors.InvalidInputError(f"the workload's {name} is no number from 0")
+        total = sum(value for name, value in numbers.items() if name.endswith("_share"))
+        if not math.isclose(total, 1, abs_tol=1e-6):
+            raise errors.InvalidInputError(f"the workload's shares add up to {total:g}, not to 1")
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> "Workload":
+        """A workload from a file's content; what it does not say has the default.
+
+        Raises:
+            InvalidInputError: a name is unknown, a value is no number, or the shares do not add up.
+        """
+        unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
+        if unknown or "events_per_day" not in values:
+            raise errors.InvalidInputError(f"a workload needs events_per_day and knows nothing of {', '.join(unknown) or '-'}")
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """So much of one meter, for one resource, a month."""
+
+    resource: str
+    meter: Meter
+    quantity: float
+
+    @property
+    def dollars(self) -> float:
+        """What it costs."""
+        price = PRICES[self.meter]
+        return self.quantity * price.dollars / price.per
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """A month of a workload."""
+
+    workload: Workload
+    lines: tuple[Line, ...]
+
+    @property
+    def dollars(self) -> float:
+        """What the month costs."""
+        return sum(line.dollars for line in self.lines)
+
+    def by_resource(self) -> dict[str, float]:
+        """Dollars by resource, in the order of the lines."""
+        totals: dict[str, float] = {}
+        for line in self.lines:
+            totals[line.resource] = totals.get(line.resource, 0.0) + line.dollars
+        return totals
+
+
+def monthly_costs(workload: Workload) -> Breakdown:
+    """What a month of 30 days of ``workload`` costs."""
+    lines = [*_tables(workload), *_functions(workload), *_the_rest(workload)]
+    return Breakdown(workload, tuple(line for line in lines if line.quantity))
+
+
+# How many times a month. Shuttle and drafts mean several requests an event.
+
+
+def _leases(workload: Workload) -> float:
+    return workload.events_per_day * workload.lease_share * DAYS
+
+
+def _jira(workload: Workload) -> float:
+    return workload.events_per_day * workload.jira_share * DAYS
+
+
+def _commits(workload: Workload) -> float:
+    return workload.events_per_day * workload.commit_share * DAYS
+
+
+def _drafts(workload: Workload) -> float:
+    return workload.events_per_day * workload.draft_share * DAYS
+
+
+def _imports(workload: Workload) -> float:
+    return workload.events_per_day * workload.import_share * DAYS
+
+
+_POLLS_AN_IMPORT = 5
+_DELIVERIES_A_BATCH = 2  # what collects in a second
+_CHANGE_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
+_HEALTH_CHECKS = 12 * 24 * DAYS  # every five minutes
+_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
+_SWEEP_QUERIES = 16  # two statuses, eight shards
+# Lambda asks an idle queue too: five pollers, each waiting up to 20 s
+# (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
+_EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
+_SECRETS = 8  # all that there are, but that Slack's bot token and its webhook are not used together
+
+
+def _import_seconds(workload: Workload) -> float:
+    return 0.3 + workload.import_file_bytes / IMPORT_BYTES_A_SECOND
+
+
+def _tables(workload: Workload) -> Iterator[Line]:
+    yield from _lease_table(workload)
+    yield from _jira_issues(workload)
+    yield from _jira_operations(workload)
+    yield from _shuttle(workload)
+
+
+def _lease_table(workload: Workload) -> Iterator[Line]:
+    """One strongly consistent GetItem an event, and the health check's sentinel. The rows are the lease system's."""
+    yield Line("LeaseTable", Meter.DYNAMODB_READ, _leases(workload) * _read_units(workload.lease_bytes) + _HEALTH_CHECKS)
+
+
+def _jira_issues(workload: Workload) -> Iterator[Line]:
+    """A delivery puts a version and HEAD, which stays in one index and moves in the three that are sorted by time (two units
+    each), and its correlation is read and put.
+
+    An issue that an approval created is stored like one that was delivered, enters the indexes, and is correlated with its
+    webhook.
+    """
+    version, head = _write_units(workload.jira_version_bytes), _write_units(workload.jira_head_bytes)
+    writes = _jira(workload) * (version + head + 7 * head + 1) + _drafts(workload) * (version + head + 4 * head)
+    writes += _commits(workload) * 2
+    reads = _jira(workload) * 2 * _read_units(workload.jira_head_bytes) + _commits(workload)
+    daily = workload.events_per_day * (
+        (workload.jira_share + workload.draft_share) * workload.jira_version_bytes
+        + workload.commit_share * workload.operation_bytes
+    )
+    yield Line("JiraIssues", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
+    yield Line("JiraIssues", Meter.DYNAMODB_READ, reads + _HEALTH_CHECKS)
+    yield from _stored("JiraIssues", daily * workload.history_days)
+
+
+def _jira_operations(workload: Workload) -> Iterator[Line]:
+    """A claim is taken and completed for each notification, by channel, and for each of a draft's two messages in Slack."""
+    unit = _write_units(workload.operation_bytes)
+    a_draft = DRAFT_WRITES + DRAFT_WRITES_A_FURTHER_KB * (_write_units(workload.draft_bytes) - 1)
+    writes = _leases(workload) * 2 * workload.notify_channels * unit + _drafts(workload) * a_draft
+    stored = workload.events_per_day * (
+        workload.lease_share * workload.notify_channels * workload.operation_bytes * workload.claim_days
+        + workload.draft_share * (workload.draft_bytes + 5 * workload.operation_bytes) * workload.approval_days
+    )
+    yield Line("JiraOperations", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
+    yield Line("JiraOperations", Meter.DYNAMODB_READ, _drafts(workload) * DRAFT_READS + _HEALTH_CHECKS)
+    yield from _stored("JiraOperations", stored)
+
+
+def _shuttle(workload: Workload) -> Iterator[Line]:
+    """What a job writes, its transactions at twice the price (docs/database-schema.md, Shuttle, "What a job costs")."""
+    job = _write_units(workload.job_bytes)
+    create = 2 * (5 + job) + 2 + 2  # six statements; the usage rows' GSI2, the job's GSI1 and StatusIndex
+    start = job + 4  # leaves one key and enters another in two indexes
+    progress = job * math.floor(_import_seconds(workload) / 5)
+    finish = 2 * (3 + job) + 2 + 4
+    reads = _imports(workload) * (4 + _POLLS_AN_IMPORT) + _SWEEPS * _SWEEP_QUERIES / 2
+    yield Line("Shuttle", Meter.DYNAMODB_WRITE, _imports(workload) * (create + start + progress + finish) + _HEALTH_CHECKS)
+    yield Line("Shuttle", Meter.DYNAMODB_READ, reads + _HEALTH_CHECKS)
+    yield from _stored("Shuttle", workload.events_per_day * workload.import_share * workload.job_bytes * 3 * 90)
+
+
+def _stored(table: str, size: float) -> Iterator[Line]:
+    yield Line(table, Meter.DYNAMODB_STORAGE, size / GB)
+    yield Line(table, Meter.DYNAMODB_BACKUP, size / GB)
+
+
+def _functions(workload: Workload) -> Iterator[Line]:
+    imports = _imports(workload)
+    deliveries = _jira(workload) + _commits(workload)
+    runs = (
+        ("notification", _leases(workload), 0.12),
+        ("webhooks", deliveries, 0.08),
+        ("approvals", _drafts(workload) * 2, 0.15),
+        ("jira_worker", deliveries / _DELIVERIES_A_BATCH + _drafts(workload) * DRAFT_MESSAGES, 0.6),
+        ("reconciliation", DAYS, 120.0),
+        ("reconciliation", _CHANGE_SWEEPS, 3.0),
+        ("shuttle", imports * (1 + _POLLS_AN_IMPORT), 0.05),
+        ("shuttle", imports, _import_seconds(workload)),
+        ("shuttle", _SWEEPS, 0.3),
+        ("health", _HEALTH_CHECKS, 0.2),
+    )
+    for function, count, seconds in runs:
+        megabytes = MEMORY_MB[function]
+        log_gb = count * workload.log_bytes_per_invocation / GB
+        yield Line(function, Meter.LAMBDA_REQUEST, count)
+        yield Line(function, Meter.LAMBDA_DURATION, count * seconds * megabytes / 1024)
+        yield Line(function, Meter.LOG_INTAKE, log_gb)
+        yield Line(function, Meter.LOG_STORAGE, log_gb / DAYS * workload.log_retention_days)
+
+
+def _the_rest(workload: Workload) -> Iterator[Line]:
+    imports = _imports(workload)
+    uploaded_a_day = workload.events_per_day * workload.import_share * workload.import_file_bytes / GB
+    requests = _jira(workload) + _commits(workload) + _drafts(workload) * 2 + imports * (1 + _POLLS_AN_IMPORT)
+    yield Line("HTTP API", Meter.API_REQUEST, requests)
+    yield Line("event bus", Meter.EVENT, _leases(workload))
+    yield Line("notification topic", Meter.SNS_PUBLISH, _leases(workload))
+    messages = _jira(workload) + _commits(workload) + _drafts(workload) * DRAFT_MESSAGES + imports
+    yield Line("queues", Meter.SQS_REQUEST, messages * 3 + _EMPTY_RECEIVES)  # send, receive, delete
+    yield Line("import bucket", Meter.S3_WRITE, imports * 1.2)
+    yield Line("import bucket", Meter.S3_READ, imports)
+    yield Line("import bucket", Meter.S3_STORAGE, uploaded_a_day * min(90, workload.upload_days_total))
+    yield Line("import bucket", Meter.S3_GLACIER, uploaded_a_day * max(0, workload.upload_days_total - 90))
+    yield Line("import bucket", Meter.S3_TRANSITION, imports)
+    yield Line("secrets", Meter.SECRET, _SECRETS)
+    yield Line("alarms", Meter.ALARM, ALARM_METRICS)
+
+
+def _write_units(size: int) -> int:
+    return max(1, math.ceil(size / 1024))
+
+
+def _read_units(size: int) -> int:
+    return max(1, math.ceil(size / 4096))

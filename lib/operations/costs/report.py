@@ -1,0 +1,138 @@
+"""A month's costs as people and programs read them: a table, JSON, and the pages of docs/costs.md."""
+
+import dataclasses
+import json
+from collections.abc import Iterable
+
+from lib.operations.costs import prices
+from lib.operations.costs.pricing import Breakdown, Workload, monthly_costs
+
+#: The sizes that docs/costs.md shows.
+SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
+
+_INTRODUCTION = f"""\
+Written by `python -m handlers.cli costs --document`; a test fails when it is not current. Dollars a month of 30 days,
+{prices.REGION}, without free tier, discounts and data transfer out. Other sizes: `python -m handlers.cli costs <file>`,
+as a table or with `--json`.
+
+An estimate, not a bill. Left out: retries, cold starts, what reconciliation reads, custom metrics and the dashboard
+([deployment](deployment.md#what-it-costs)), and what Slack, Jira and GOV.UK Notify charge."""
+
+_ABOUT_THE_PRICES = f"""\
+**Not fetched from AWS**: written down from knowledge of the list prices of {prices.REGION} as of
+{prices.AS_OF.isoformat()}. AWS's pages fill in
+their numbers by script and could not be read when this table was made. *Decides* names the page to check before you rely
+on a number. *Also stated by* is a page that was found to say the same, most of them other people's guides of 2024 to 2026;
+a price with a dash there was held against nothing."""
+
+
+def as_table(breakdown: Breakdown) -> str:
+    """Plain text: a line a resource and meter, and the sum."""
+    rows = [
+        (line.resource, line.meter.value, f"{line.quantity:,.3f}", prices.PRICES[line.meter].unit, _money(line.dollars))
+        for line in breakdown.lines
+    ]
+    rows.append(("total", "", "", "", _money(breakdown.dollars)))
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    return "\n".join(
+        f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:<{widths[3]}}  {row[4]:>{widths[4]}}"
+        for row in rows
+    )
+
+
+def as_json(breakdown: Breakdown) -> str:
+    """JSON: the workload, the lines, the sums and the date of the prices. Dollars are rounded to a hundredth of a cent."""
+    return json.dumps(
+        {
+            "prices_as_of": prices.AS_OF.isoformat(),
+            "region": prices.REGION,
+            "workload": dataclasses.asdict(breakdown.workload),
+            "lines": [
+                {
+                    "resource": line.resource,
+                    "meter": line.meter.value,
+                    "quantity": round(line.quantity, 4),
+                    "unit": prices.PRICES[line.meter].unit,
+                    "dollars": round(line.dollars, 4),
+                }
+                for line in breakdown.lines
+            ],
+            "by_resource": {name: round(dollars, 4) for name, dollars in breakdown.by_resource().items()},
+            "dollars": round(breakdown.dollars, 4),
+        },
+        indent=2,
+    )
+
+
+def as_document() -> str:
+    """docs/costs.md, whole."""
+    months = {name: monthly_costs(Workload(events_per_day=events)) for name, events in SIZES.items()}
+    return "\n".join(
+        [
+            "# What it costs",
+            "",
+            _INTRODUCTION,
+            "",
+            "## By resource and events a day",
+            "",
+            *_by_resource(months),
+            "",
+            "## By what is charged",
+            "",
+            *_by_meter(months),
+            "",
+            "## The workload behind it",
+            "",
+            *_assumptions(Workload(events_per_day=1)),
+            "",
+            "## The prices",
+            "",
+            _ABOUT_THE_PRICES,
+            "",
+            *_prices(),
+            "",
+        ]
+    )
+
+
+def _by_resource(months: dict[str, Breakdown]) -> Iterable[str]:
+    totals = {name: month.by_resource() for name, month in months.items()}
+    yield _row("resource", *months)
+    yield _row("---", *("---:" for _ in months))
+    for resource in next(iter(totals.values())):
+        yield _row(resource, *(_money(totals[name].get(resource, 0)) for name in months))
+    yield _row("**total**", *(f"**{_money(month.dollars)}**" for month in months.values()))
+
+
+def _by_meter(months: dict[str, Breakdown]) -> Iterable[str]:
+    yield _row("charged", *months)
+    yield _row("---", *("---:" for _ in months))
+    for meter in prices.Meter:
+        sums = [sum(line.dollars for line in month.lines if line.meter is meter) for month in months.values()]
+        if any(sums):
+            yield _row(meter.value, *map(_money, sums))
+
+
+def _assumptions(workload: Workload) -> Iterable[str]:
+    yield _row("assumption", "value")
+    yield _row("---", "---:")
+    for name, value in dataclasses.asdict(workload).items():
+        if name != "events_per_day":
+            yield _row(f"`{name}`", f"{value:,}")
+
+
+def _prices() -> Iterable[str]:
+    yield _row("charged", "dollars", "for", "decides", "also stated by")
+    yield _row("---", "---:", "---", "---", "---")
+    for meter, price in prices.PRICES.items():
+        dollars = f"{price.dollars:.10f}".rstrip("0").rstrip(".")
+        seen = f"<{price.seen}>" if price.seen else "–"
+        yield _row(meter.value, dollars, f"{price.per:,} {price.unit}", f"<{price.source}>", seen)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _money(dollars: float) -> str:
+    return f"{dollars:,.2f}"

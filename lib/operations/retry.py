@@ -1,0 +1,40 @@
+"""A person retries an issue that was not created, or a preview that was not posted: what ``operations retry`` does.
+
+It skips no check and creates nothing itself: it lets a failed operation be claimed once more and wakes the worker, which
+looks for the marker before it creates.
+"""
+
+from lib.approvals.messages import CreateIssue, PostPreview, Send
+from lib.approvals.operations import JiraOperationStore, OperationId
+from lib.approvals.records import SessionState
+from lib.approvals.repository import ApprovalStore
+from lib.platform import errors
+
+_NOTHING_TO_RETRY = {
+    SessionState.PREVIEW: "nobody has approved its draft",
+    SessionState.REJECTED: "its draft was rejected",
+    SessionState.CREATED: "its issue exists",
+}
+
+
+def retry(session_id: str, by: str, *, store: ApprovalStore, operations: JiraOperationStore, send: Send) -> SessionState:
+    """Retry the issue of the session's current draft, in the name of ``by``, or its preview; the state it was in.
+
+    Raises:
+        NotFoundError: there is no such session.
+        InvalidInputError: there is nothing to try again.
+        SwitchboardError: the table or the queue can't be reached. Ask again.
+    """
+    view = store.read_current(session_id)
+    if view is None or view.session is None:
+        raise errors.NotFoundError(f"there is no session {session_id}")
+    state = view.session.state
+    if state in _NOTHING_TO_RETRY:
+        raise errors.InvalidInputError(f"session {session_id} has nothing to try again: {_NOTHING_TO_RETRY[state]}")
+    if state is SessionState.FAILED and view.approval is None:
+        send(PostPreview(session_id=session_id, draft_hash=view.draft_hash), 0)
+        return state
+    if state is SessionState.FAILED:
+        operations.request_retry(OperationId(session_id, view.draft_hash), by)
+    send(CreateIssue(session_id=session_id, draft_hash=view.draft_hash), 0)
+    return state

@@ -1,0 +1,191 @@
+"""The environment that each function gets: one dataclass a function, used by the stack to write it and by the handler to
+read it, so that the two can't drift apart.
+
+The environment variable of a field is its name in capitals. Lists are comma-separated. An optional field that is not
+set is absent. Secrets are never here, only the ARNs of the secrets.
+"""
+
+import dataclasses
+import os
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar, get_args, get_origin
+
+from lib.platform import errors
+
+Value = TypeVar("Value")
+
+CHANNELS = ("sns", "slack", "govuk_notify")
+"""The notification channels, as ``NOTIFY_CHANNELS`` names them."""
+
+# How the partition keys begin, or are, of rows that only one function may write. The stack grants by them (docs/adr/0013).
+EVENT_PARTITIONS = "event#"
+"""In JiraOperations: what the notification function claims, one partition per event."""
+SENTINEL_PARTITIONS = "health#"
+"""In every table: what the health check writes, reads and deletes."""
+RECONCILIATION_PARTITION = "reconciliation"
+"""In JiraOperations: how far reconciliation has come, and which parts of its runs are claimed."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """What every function has."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
+        """Read the fields from environment variables.
+
+        Raises:
+            ConfigurationError: a required variable is missing or empty, or one does not have its field's type.
+        """
+        values: dict[str, Any] = {}
+        for field in dataclasses.fields(cls):
+            text = environ.get(field.name.upper(), "")
+            value = _parse(field.name.upper(), text, field.type) if text else ()
+            if value != ():
+                values[field.name] = value
+            elif field.default is dataclasses.MISSING:
+                raise errors.ConfigurationError(f"the environment variable {field.name.upper()} is not set")
+        return cls(**values)
+
+    @classmethod
+    def variables(cls, **values: Value) -> dict[str, Value]:
+        """The environment variables that carry ``values``, given by field name.
+
+        Raises:
+            TypeError: a required field is missing, or a name is no field: stack and handler disagree.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        unknown = values.keys() - fields.keys()
+        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - values.keys()
+        if unknown or missing:
+            raise TypeError(f"{cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
+        return {name.upper(): value for name, value in values.items()}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class NotificationEnvironment(Environment):
+    """handlers/notification.py"""
+
+    lease_table_arn: str
+    operations_table_name: str
+    notify_channels: tuple[str, ...]
+    console_url: str = ""
+    notification_topic_arn: str = ""
+    slack_api_url: str = "https://slack.com/api/"
+    slack_channel: str = ""
+    slack_webhook_url_arn: str = ""
+    slack_bot_token_arn: str = ""
+    govuk_notify_api_key_arn: str = ""
+    govuk_notify_template_id: str = ""
+    govuk_notify_url: str = "https://api.notifications.service.gov.uk"
+    event_webhook_secret_arn: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WebhooksEnvironment(Environment):
+    """handlers/webhooks.py"""
+
+    jira_issues_table_name: str
+    artifact_bucket_name: str
+    jira_queue_url: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_webhook_secret_arn: str = ""
+    jira_automation_token_arn: str = ""
+    commit_webhook_secret_arn: str = ""
+    version: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalsEnvironment(Environment):
+    """handlers/approvals.py
+
+    ``missing_settings`` are the config keys that approvals need and that are not set: no draft is taken while there are any.
+    ``has_channel`` says whether a preview has a channel to go to if its draft names none.
+    """
+
+    operations_table_name: str
+    approval_queue_url: str
+    slack_api_url: str = "https://slack.com/api/"
+    slack_signing_secret_arn: str = ""
+    missing_settings: tuple[str, ...] = ()
+    has_channel: bool = False
+    jira_base_url: str = ""
+    jira_projects: tuple[str, ...] = ()
+    approvers: tuple[str, ...] = ()
+    require_other_approver: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class JiraWorkerEnvironment(Environment):
+    """handlers/jira_worker.py"""
+
+    jira_issues_table_name: str
+    operations_table_name: str
+    artifact_bucket_name: str
+    approval_queue_url: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    jira_dry_run: bool = False
+    slack_api_url: str = "https://slack.com/api/"
+    slack_bot_token_arn: str = ""
+    approvals_channel: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ReconciliationEnvironment(Environment):
+    """handlers/reconciliation.py"""
+
+    jira_issues_table_name: str
+    operations_table_name: str
+    artifact_bucket_name: str
+    jira_queue_url: str
+    history_days: int
+    jira_projects: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    reconcile_max_deletes: str = ""
+    git_sha: str = "unknown"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ShuttleEnvironment(Environment):
+    """handlers/shuttle.py"""
+
+    shuttle_table_name: str
+    import_bucket_name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HealthEnvironment(Environment):
+    """handlers/health.py"""
+
+    lease_table_arn: str
+    jira_issues_table_name: str
+    operations_table_name: str
+    shuttle_table_name: str
+    secret_arns: tuple[str, ...] = ()
+    jira_base_url: str = ""
+    jira_email: str = ""
+    jira_api_token_arn: str = ""
+    version: str = "unknown"
+
+
+def _parse(name: str, text: str, kind: Any) -> Any:
+    if get_origin(kind) is tuple and get_args(kind)[0] is str:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if kind is bool:
+        if text.lower() not in {"true", "false"}:
+            raise errors.ConfigurationError(f"the environment variable {name} must be true or false, not {text[:40]!r}")
+        return text.lower() == "true"
+    if kind is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise errors.ConfigurationError(f"the environment variable {name} must be a whole number") from None
+    return text

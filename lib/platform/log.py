@@ -1,0 +1,183 @@
+"""One JSON object a line, through Powertools Logger, with nothing in it that must not be there.
+
+Every line has ``level``, ``message``, ``generated_at`` (America/Phoenix), ``timezone``, ``function``, ``run_id``
+(the invocation's request id), and ``event_id`` and ``correlation_id`` where the event has them. E-mail addresses are
+replaced by a hash and known shapes of secrets by ``[redacted]``, wherever in the line they turn up; strings are cut.
+docs/observability.md lists the fields.
+"""
+
+import hashlib
+import logging
+import math
+import re
+from typing import Any
+
+from aws_lambda_powertools.logging import Logger as PowertoolsLogger
+from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
+
+from lib.platform import clock
+
+MAX_FIELD_CHARACTERS = 1000
+"""A longer string in a log line is cut to this."""
+MAX_EXCEPTION_CHARACTERS = 8000
+"""A longer stack trace loses its middle: its ends say where and what."""
+MAX_ITEMS = 50
+MAX_DEPTH = 4
+MAX_LINE_CHARACTERS = 100_000
+"""A longer line loses its fields. CloudWatch Logs takes 256 KiB a line, and a character is up to 4 bytes."""
+
+# Bounded on both sides of the @ (RFC 5321: 64 and 255), so that a long line costs linear time. The local part may hold an
+# apostrophe, but not begin with one, and may be quoted. %40 is the @ of a URL.
+_EMAIL = re.compile(
+    r"(?:[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}(?:'[^\s\"'<>@,;:\\(){}\[\]=/]{1,62})?|\"[^\"\\@]{1,62}\\?\")(?:@|%40)[\w.-]{1,255}"
+)
+# By shape, never by name: a rule for the word "key" would blank every issue_key. Each with what it can't be without, in lower
+# case: most lines have none of that, and looking for it takes a twentieth of the time that the shapes take.
+_SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("xox", "xapp-"), r"(?:xox[a-z]|xapp)-[\w-]{5,}"),  # Slack tokens
+    # Incoming webhooks and response URLs: whoever has one can post
+    (
+        ("hooks.slack",),
+        r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|actions|commands)/[\w/-]+",
+    ),
+    (("sha1=", "sha256=", "sha384=", "sha512="), r"sha(?:1|256|384|512)=[0-9a-fA-F]{8,}"),  # webhook signatures
+    (("v0=",), r"v0=[0-9a-f]{64}"),  # Slack signatures
+    (("whsec_",), r"whsec_[\w+/=-]{8,}"),  # secrets of Standard Webhooks
+    (("v1,",), r"v1,[A-Za-z0-9+/]{43}="),  # their signatures
+    (("glpat-",), r"glpat-[\w.-]{10,}"),  # GitLab access tokens
+    (("signature=",), r"(?ai:Signature)=[0-9a-f]{64}"),  # AWS signatures
+    (("basic ", "bearer "), r"(?ai:Basic) [A-Za-z0-9+/=]{12,}|(?ai:Bearer) [\w.~+/=-]{12,}"),
+    (("eyj",), r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"),  # JSON Web Tokens
+    (("atatt",), r"ATATT[\w=-]{20,}"),  # Atlassian API tokens
+)
+_MARKS = tuple(mark for marks, _ in _SHAPES for mark in marks)
+# A GOV.UK Notify key: its name, the service's id and the secret, both UUIDs. Its mark is where the two meet.
+_TWO_UUIDS = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_BETWEEN_UUIDS = re.compile(r"-[0-9a-f]{12}-[0-9a-f]{8}-")
+_SECRETS = re.compile("|".join([*(shape for _, shape in _SHAPES), _TWO_UUIDS]))
+# Attributes that logging.LogRecord owns: passing one in `extra` raises.
+_RESERVED_BY_LOGGING = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
+# What every line says of itself: a field of that name would take its place.
+_RESERVED = _RESERVED_BY_LOGGING | {
+    "exception",
+    "exception_name",
+    "function",
+    "generated_at",
+    "level",
+    "location",
+    "run_id",
+    "sampling_rate",
+    "service",
+    "timestamp",
+    "timezone",
+    "xray_trace_id",
+}
+
+
+def hash_email(address: str) -> str:
+    """A short stable stand-in for an e-mail address, the same for every way of writing its case."""
+    return "email:" + hashlib.sha256(address.strip().lower().encode()).hexdigest()[:16]
+
+
+def scrub(text: str) -> str:
+    """``text`` with e-mail addresses hashed and known shapes of secrets blanked."""
+    if "@" in text or "%40" in text:
+        text = _EMAIL.sub(lambda match: hash_email(match.group().replace("%40", "@")), text)
+    return _SECRETS.sub("[redacted]", text) if _may_hold_secret(text) else text
+
+
+def _may_hold_secret(text: str) -> bool:
+    lowered = text.lower()
+    return any(mark in lowered for mark in _MARKS) or _BETWEEN_UUIDS.search(text) is not None
+
+
+def _plain(value: Any, depth: int = 0) -> Any:
+    """``value`` as JSON can write it, cut to a size that a line can hold."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)  # JSON knows neither NaN nor infinity
+    if isinstance(value, int):
+        return value if abs(value) < 2**63 else f"a number of {value.bit_length()} bits"  # Python refuses to write long ones
+    if isinstance(value, dict):
+        items = list(value.items())[:MAX_ITEMS]
+        return {_cut(str(key)): _plain(item, depth + 1) for key, item in items} if depth < MAX_DEPTH else "…"
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item, depth + 1) for item in list(value)[:MAX_ITEMS]] if depth < MAX_DEPTH else "…"
+    return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= MAX_FIELD_CHARACTERS:
+        return text
+    return f"{text[:MAX_FIELD_CHARACTERS]}… ({len(text) - MAX_FIELD_CHARACTERS} more)"
+
+
+def _cut_middle(text: str) -> str:
+    if len(text) <= MAX_EXCEPTION_CHARACTERS:
+        return text
+    half = MAX_EXCEPTION_CHARACTERS // 2
+    return f"{text[:half]}\n… ({len(text) - 2 * half} characters more) …\n{text[-half:]}"
+
+
+class _Formatter(LambdaPowertoolsFormatter):
+    def serialize(self, log: Any) -> str:
+        exception = log.pop("exception", None)
+        line = {key: _plain(value) for key, value in log.items()}
+        if exception is not None:
+            line["exception"] = _cut_middle(str(exception))
+        line["generated_at"] = clock.phoenix(clock.utc_now())
+        text = super().serialize(line)
+        if len(text) > MAX_LINE_CHARACTERS:
+            kept = {key: value for key, value in line.items() if not isinstance(value, dict | list)}
+            text = super().serialize({**dict(list(kept.items())[:MAX_ITEMS]), "cut": len(text)})
+        return scrub(text.encode("utf-8", "replace").decode())
+
+
+class Logger:
+    """The logger of one function. Takes fields as keywords, whatever their names."""
+
+    def __init__(self, function: str) -> None:
+        self._logger = PowertoolsLogger(
+            service=function,
+            logger_formatter=_Formatter(
+                log_record_order=["level", "message"],
+                json_deserializer=str,  # a message is a name of ours: it is not read as JSON
+                timestamp=None,
+                location=None,
+                timezone=clock.TIMEZONE,
+                function=function,
+                service=None,
+                serialize_stacktrace=False,
+            ),
+        )
+        self._logger.remove_keys(["service"])
+
+    def start_run(self, run_id: str, event_id: str | None = None, correlation_id: str | None = None) -> None:
+        """Begin the lines of one invocation: forget the last one's fields and carry these on every line."""
+        self._logger.clear_state()
+        self._logger.remove_keys(["service"])
+        fields = {"run_id": run_id, "event_id": event_id, "correlation_id": correlation_id}
+        self._logger.append_keys(**{name: value for name, value in fields.items() if value is not None})
+
+    def info(self, message: str, /, **fields: Any) -> None:
+        """Something went as it should."""
+        self._logger.info(message, extra=_safe(fields))
+
+    def warning(self, message: str, /, **fields: Any) -> None:
+        """Something is worth a person's look, and the work went on."""
+        self._logger.warning(message, extra=_safe(fields))
+
+    def error(self, message: str, error: BaseException | None = None, /, **fields: Any) -> None:
+        """Something failed. With ``error``, its class and text are on the line, without a stack trace."""
+        if error is not None:
+            fields = {"error": type(error).__name__, "error_text": str(error), **fields}
+        self._logger.error(message, extra=_safe(fields))
+
+    def defect(self, message: str, error: BaseException, /, **fields: Any) -> None:
+        """Something failed in a way that the code does not know: with the stack trace."""
+        self._logger.error(message, exc_info=error, extra=_safe(fields))
+
+
+def _safe(fields: dict[str, Any]) -> dict[str, Any]:
+    return {f"{name}_" if name in _RESERVED else name: value for name, value in fields.items()}

@@ -1,0 +1,1 @@
+"""The import of a file: upload, parsing, validation of each row, and the report."""

@@ -1,0 +1,248 @@
+"""The file of an import as a stream of text that can't hurt: bounded in size, decompressed, decoded, never whole in memory.
+
+::
+
+    S3 body ─► counted ─► gunzip, if it is gzip ─► checked (size, expansion, NUL) ─► UTF-8 text
+
+What breaks a bound raises :class:`UnreadableFileError` with the code that the job fails with. Each read, of the upload and
+of the text in it, first calls the reader's ``on_read``, which may stop it: so no file can keep a reader busy unobserved, not
+even one that has no rows (docs/adr/0065). Reading rows out of the text is for :mod:`.parsing`. The effects, S3 in
+life and anything else in tests, are behind :class:`Objects`.
+"""
+
+import codecs
+import enum
+import gzip
+import io
+import zlib
+from collections.abc import Callable
+from typing import Any, BinaryIO, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lib.platform import aws
+
+#: No more of the upload, and no more of the text in it, is read between two calls of ``on_read``.
+READ_BYTES = 64 * 1024
+#: A gzip may expand this many times: text that repeats itself comes to 20, DEFLATE ends at 1032.
+MAX_EXPANSION = 200
+#: Below this many bytes nothing is a bomb.
+EXPANSION_FREE_BYTES = 8 * 1024 * 1024
+#: However it was compressed, no plan reads more.
+MAX_TEXT_BYTES = 4 * 1024**3
+
+
+class Failure(enum.StrEnum):
+    """Why an import failed. docs/runbooks/jobs.md says what to do about each."""
+
+    BAD_ENCODING = "BAD_ENCODING"
+    CANNOT_DECOMPRESS = "CANNOT_DECOMPRESS"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    DUPLICATE_COLUMN = "DUPLICATE_COLUMN"
+    EMPTY_FILE = "EMPTY_FILE"
+    FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    MALFORMED = "MALFORMED"
+    NO_SCHEMA = "NO_SCHEMA"
+    NO_VALID_ROW = "NO_VALID_ROW"
+    NUL_BYTE = "NUL_BYTE"
+    RAGGED_ROW = "RAGGED_ROW"
+    ROW_TOO_LONG = "ROW_TOO_LONG"
+    TOO_MANY_ROWS = "TOO_MANY_ROWS"
+    UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
+    UPLOAD_MISSING = "UPLOAD_MISSING"
+    WRONG_SCHEMA = "WRONG_SCHEMA"
+    ZIP_BOMB = "ZIP_BOMB"
+
+
+class UnreadableFileError(Exception):
+    """The file can't be imported, and reading it again would not change that. ``detail`` is for the shop to read."""
+
+    def __init__(self, failure: Failure, detail: str) -> None:
+        super().__init__(f"{failure}: {detail}")
+        self.failure = failure
+        self.detail = detail
+
+
+#: Called with the bytes of the upload read so far; raises to stop the reading.
+OnRead = Callable[[int], None]
+
+
+class ByteStream(Protocol):
+    """What can be read once, from front to back."""
+
+    def read(self, amount: int, /) -> bytes:
+        """Up to ``amount`` bytes; empty at the end."""
+
+
+class Objects(Protocol):
+    """The import bucket."""
+
+    def open(self, key: str) -> ByteStream:
+        """The object under ``key``; NotFoundError if there is none."""
+
+    def put(self, key: str, body: BinaryIO, content_type: str) -> None:
+        """Store an object whole."""
+
+
+class S3Objects:
+    """The import bucket in S3.
+
+    Args:
+        client: an S3 client with a read timeout of some seconds.
+        bucket: its name.
+    """
+
+    def __init__(self, client: Any, bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def open(self, key: str) -> ByteStream:
+        """The object under ``key``.
+
+        Raises:
+            NotFoundError: there is none.
+            SwitchboardError: S3 can't be reached or refuses, here or while the stream is read.
+        """
+        try:
+            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, "open the upload") from error
+        return _S3Stream(body)
+
+    def put(self, key: str, body: BinaryIO, content_type: str) -> None:
+        """Store an object whole.
+
+        Raises:
+            SwitchboardError: S3 can't be reached or refuses.
+        """
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+        except (ClientError, BotoCoreError) as error:
+            raise aws.translate(error, "store the report") from error
+
+
+class _S3Stream:
+    def __init__(self, body: ByteStream) -> None:
+        self._body = body
+
+    def read(self, amount: int, /) -> bytes:
+        try:
+            return self._body.read(amount)
+        except BotoCoreError as error:
+            raise aws.translate(error, "read the upload") from error
+
+
+class UploadText:
+    """The text of an upload.
+
+    ``bytes_read`` is how many bytes of the upload were taken so far, compressed ones if it is a gzip: what progress and
+    usage count.
+
+    Args:
+        source: the upload.
+        on_read: called before each read.
+        max_text_bytes: how long the text may be.
+    """
+
+    def __init__(self, source: ByteStream, on_read: OnRead, max_text_bytes: int = MAX_TEXT_BYTES) -> None:
+        self._counted = _Counted(source, on_read)
+        checked = _Checked(_decompressed(self._counted), self._counted, max_text_bytes)
+        self.stream = io.TextIOWrapper(io.BufferedReader(checked, READ_BYTES), encoding="utf-8-sig", newline="")
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes of the upload taken so far."""
+        return self._counted.total
+
+    def read_line(self, limit: int) -> str:
+        """The next line with its end, at most ``limit`` characters of it; empty at the end of the file."""
+        try:
+            return self.stream.readline(limit)
+        except UnicodeDecodeError as error:
+            raise _bad_encoding() from error
+
+    def read(self, amount: int) -> str:
+        """Up to ``amount`` characters; empty at the end of the file."""
+        try:
+            return self.stream.read(amount)
+        except UnicodeDecodeError as error:
+            raise _bad_encoding() from error
+
+
+class _Counted(io.RawIOBase):
+    """Counts what is read, and gives back what was only looked at."""
+
+    def __init__(self, source: ByteStream, on_read: OnRead) -> None:
+        super().__init__()
+        self._source = source
+        self._on_read = on_read
+        self._ahead = b""
+        self.total = 0
+
+    def look(self, amount: int) -> bytes:
+        """The first bytes, which a later read gives again."""
+        while len(self._ahead) < amount and (more := self._source.read(amount - len(self._ahead))):
+            self._ahead += more
+        return self._ahead
+
+    def readable(self) -> bool:
+        return True
+
+    def check(self) -> None:
+        """Let the reader's owner stop it."""
+        self._on_read(self.total)
+
+    def read(self, size: int = -1, /) -> bytes:
+        self.check()
+        amount = READ_BYTES if size < 0 else min(size, READ_BYTES)
+        taken, self._ahead = self._ahead[:amount], self._ahead[amount:]
+        taken = taken or self._source.read(amount)
+        self.total += len(taken)
+        return taken
+
+
+class _Checked(io.RawIOBase):
+    """Refuses what is too long, expands too much or holds a NUL."""
+
+    def __init__(self, source: Any, counted: _Counted, max_bytes: int) -> None:
+        super().__init__()
+        self._source = source
+        self._counted = counted
+        self._max_bytes = max_bytes
+        self._total = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int:
+        self._counted.check()
+        try:
+            piece: bytes = self._source.read(min(len(buffer), READ_BYTES))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise UnreadableFileError(Failure.CANNOT_DECOMPRESS, "The gzip is broken or cut off.") from error
+        self._total += len(piece)
+        if self._total > max(EXPANSION_FREE_BYTES, self._counted.total * MAX_EXPANSION):
+            raise UnreadableFileError(Failure.ZIP_BOMB, f"The gzip expands more than {MAX_EXPANSION} times.")
+        if self._total > self._max_bytes:
+            raise UnreadableFileError(Failure.FILE_TOO_LARGE, f"The file has more than {self._max_bytes} bytes.")
+        if b"\0" in piece:
+            raise UnreadableFileError(Failure.NUL_BYTE, "The file holds a NUL byte: it is no text, or not UTF-8.")
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+
+def _decompressed(counted: _Counted) -> Any:
+    start = counted.look(4)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnreadableFileError(Failure.BAD_ENCODING, "The file is UTF-16. Save it as UTF-8.")
+    if start.startswith(b"PK\x03\x04"):
+        raise UnreadableFileError(
+            Failure.UNSUPPORTED_FORMAT, "The file is a zip archive or a workbook. Upload the text itself."
+        )
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=counted, mode="rb")
+    return counted
+
+
+def _bad_encoding() -> UnreadableFileError:
+    return UnreadableFileError(Failure.BAD_ENCODING, "The file is not UTF-8.")

@@ -1,0 +1,168 @@
+"""Whether a job may begin: the plan's limits, checked and used up in one transaction (docs/adr/0061).
+
+::
+
+    request A ─┐  slots {j1}, limit 2     both read "one free"
+    request B ─┘
+    A: transaction ─► slots {j1, jA}, day 4 → 5, month …, job row        stands
+    B: transaction ─► size(slots) < 2 does not hold                      refused: nothing written
+
+A slot is a job id in a set, not a number in a counter: adding and taking twice is the same as once, and one can see who
+holds them. The transaction that ends a job takes its id out (:mod:`.lifecycle`), so no crash can lose a slot. An
+import counts for its day and month when it is made, and cancelling does not give it back: otherwise making and
+cancelling would be free.
+"""
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from lib.platform import errors
+from lib.shuttle import entities, items, keys
+from lib.shuttle.entities import BillingState, Shop, UsageCounters
+from lib.shuttle.jobs import metering
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode
+from lib.shuttle.transactions import ABSENT, Check, Condition, Put, Statement, Update
+
+#: How long a client token is remembered.
+CLIENT_TOKEN_KEPT = timedelta(hours=24)
+
+
+class LimitExceededError(errors.LimitReachedError):
+    """The shop's plan allows no more. ``limit`` is the name of the limit (a field of PlanLimits), ``allowed`` its value."""
+
+    def __init__(self, limit: str, allowed: int) -> None:
+        super().__init__(f"the plan's limit is reached: {limit} is {allowed}")
+        self.limit = limit
+        self.allowed = allowed
+
+
+class BillingInactiveError(errors.InvalidInputError):
+    """The shop does not pay, so it can begin nothing."""
+
+    code = "billing_inactive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobOrder:
+    """What a caller asks for. Two orders with the same ``client_token`` within 24 hours are one job."""
+
+    client_token: str
+    kind: JobKind
+    mode: JobMode | None
+    file_format: FileFormat
+    file_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        keys.opaque_id(self.client_token, "client token")
+
+    def fingerprint(self) -> str:
+        """Tells this order from another one under the same token."""
+        parts = (self.kind, self.mode or "", self.file_format, self.file_bytes)
+        return hashlib.sha256(repr(tuple(str(part) for part in parts)).encode()).hexdigest()
+
+
+def admit(shop: Shop, order: JobOrder) -> None:
+    """Refuse what no transaction needs to look at.
+
+    Raises:
+        BillingInactiveError: the shop does not pay.
+        PayloadTooLargeError: the plan takes no file of that size.
+        LimitExceededError: the plan allows none at all.
+    """
+    if shop.billing_state is not BillingState.ACTIVE:
+        raise BillingInactiveError(f"the shop's billing is {shop.billing_state}")
+    if (order.file_bytes or 0) > shop.limits.max_file_bytes:
+        raise errors.PayloadTooLargeError(f"the plan takes files of up to {shop.limits.max_file_bytes} bytes")
+    for limit in _limits_of(order.kind):
+        if getattr(shop.limits, limit) == 0:
+            raise LimitExceededError(limit, 0)
+
+
+def statements(shop: Shop, order: JobOrder, job: Job, now: datetime) -> list[Statement]:
+    """The transaction that makes ``job``: the token first, so that a repeat is known as one whatever else is refused."""
+    domain, allowed = shop.shop_domain, shop.limits
+    counters = UsageCounters(imports=1) if order.kind is JobKind.IMPORT else UsageCounters(exports=1)
+    is_import = order.kind is JobKind.IMPORT
+    return [
+        _remember(domain, order, job, now),
+        _unchanged(shop),
+        Update(
+            key=keys.slots(domain),
+            sets={"EntityType": {"S": "Slots"}},
+            adds={"ActiveJobs": {"SS": [job.job_id]}},
+            condition=Condition(
+                expression="attribute_not_exists(#ActiveJobs) OR size(#ActiveJobs) < :allowed",
+                values={":allowed": {"N": str(allowed.concurrent_jobs)}},
+            ),
+        ),
+        metering.daily(domain, now, counters, _below("Imports", allowed.daily_imports) if is_import else None),
+        metering.monthly(domain, now, counters, _below("Imports", allowed.monthly_imports) if is_import else None),
+        Put(item=entities.to_item(job), condition=ABSENT),
+    ]
+
+
+#: Where the statement that remembers the client token stands in :func:`statements`.
+TOKEN_POSITION = 0
+_SHOP_POSITION = 1
+_LIMIT_POSITIONS = {2: "concurrent_jobs", 3: "daily_imports", 4: "monthly_imports"}
+
+
+def refusal(shop: Shop, positions: Collection[int]) -> errors.SwitchboardError:
+    """Why the transaction was refused, the refused statements given by their ``positions``.
+
+    LimitExceededError: a limit is reached. UnavailableError: the shop's plan or billing changed meanwhile, and trying
+    again reads the new one.
+    """
+    if _SHOP_POSITION in positions:
+        return errors.UnavailableError("the shop's plan or billing changed meanwhile")
+    for position, limit in _LIMIT_POSITIONS.items():
+        if position in positions:
+            return LimitExceededError(limit, getattr(shop.limits, limit))
+    return errors.UnavailableError("the new job's id was taken")
+
+
+def free_slot(domain: str, job_id: str) -> Update:
+    """Give back the slot of a job that ended. Doing it twice is the same as once."""
+    return Update(key=keys.slots(domain), takes={"ActiveJobs": {"SS": [job_id]}})
+
+
+def _limits_of(kind: JobKind) -> tuple[str, ...]:
+    if kind is JobKind.EXPORT:
+        return ("concurrent_jobs",)
+    return tuple(_LIMIT_POSITIONS.values())
+
+
+def _remember(domain: str, order: JobOrder, job: Job, now: datetime) -> Put:
+    return Put(
+        item=keys.request(domain, order.client_token).attributes()
+        | {
+            "EntityType": {"S": "Request"},
+            "JobId": {"S": job.job_id},
+            "Fingerprint": {"S": order.fingerprint()},
+            items.TTL_ATTRIBUTE: items.ttl_attribute(now + CLIENT_TOKEN_KEPT),
+        },
+        condition=Condition(
+            expression=f"attribute_not_exists(#PK) OR #{items.TTL_ATTRIBUTE} <= :now",
+            values={":now": items.ttl_attribute(now)},
+        ),
+    )
+
+
+def _unchanged(shop: Shop) -> Check:
+    """The limits were read before the transaction: it stands only if they still hold."""
+    expression = "#Plan = :plan AND #BillingState = :billing AND "
+    values = {":plan": {"S": shop.plan.value}, ":billing": {"S": shop.billing_state.value}}
+    if shop.feature_limits is None:
+        expression += "attribute_not_exists(#FeatureLimits)"
+    else:
+        expression += "#FeatureLimits = :limits"
+        values[":limits"] = items.value_to_attribute(shop.feature_limits)
+    return Check(key=shop.key(), condition=Condition(expression=expression, values=values))
+
+
+def _below(counter: str, allowed: int) -> Condition:
+    return Condition(
+        expression=f"attribute_not_exists(#{counter}) OR #{counter} < :allowed", values={":allowed": {"N": str(allowed)}}
+    )

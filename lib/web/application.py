@@ -1,0 +1,110 @@
+"""What every Flask application of Switchboard has: JSON for every error, in one shape, and a bound on the body.
+
+An error is ``{"error": code, "message": sentence}`` with the status of :func:`lib.platform.errors.http_answer`. Bad input is
+never a 500 and nothing ever answers with a stack trace. This module imports Flask, so only the modules that serve HTTP import
+it; it knows no route and no signature.
+"""
+
+import json
+from typing import Any
+
+import flask
+from flask import request
+from werkzeug.exceptions import HTTPException
+
+from lib.platform import errors, log
+
+MAX_BODY_BYTES = 1024 * 1024
+"""A larger body is answered 413 and not read."""
+
+# 4xx codes that Werkzeug raises by itself; others go by the name of the status.
+_CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+
+
+def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BYTES) -> flask.Flask:
+    """Make the Flask application ``name``, without routes.
+
+    What a view raises is answered as JSON: an error of Switchboard by its cause, an HTTP exception by its own status, and
+    anything else as 503, since senders try a 5xx again, with the stack trace in the log only. Each request is a run of
+    ``logger`` and leaves a line ``http_request``.
+    """
+    app = flask.Flask(name, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
+    app.config["MAX_FORM_MEMORY_SIZE"] = max_body_bytes  # Flask's own limit is 500 kB, and a large push may come as a form
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False  # it would redirect, and a signed POST does not follow
+
+    @app.before_request
+    def start_run() -> None:
+        logger.start_run(run_id(), correlation_id=correlation_id())
+
+    @app.after_request
+    def log_request(response: flask.Response) -> flask.Response:
+        logger.info("http_request", method=request.method, path=request.path, http_status=response.status_code)
+        return response
+
+    @app.errorhandler(errors.SwitchboardError)
+    def switchboard_error(error: errors.SwitchboardError) -> flask.Response:
+        answer = errors.http_answer(error)
+        if answer.status >= 500:
+            logger.error("request_failed", error, http_status=answer.status)
+        else:
+            logger.warning("request_refused", error=type(error).__name__, reason=str(error), http_status=answer.status)
+        return _error(answer, error)
+
+    @app.errorhandler(HTTPException)
+    def http_exception(error: HTTPException) -> flask.Response:
+        status = error.code or 500
+        # Werkzeug says "the data value transmitted exceeds the capacity limit", and not which.
+        message = f"the body is larger than {max_body_bytes} bytes" if status == 413 else error.description
+        response = flask.jsonify(error=_CODES.get(status, error.name.lower().replace(" ", "_")), message=message)
+        response.status_code = status
+        for header, value in error.get_headers():
+            if header not in {"Content-Type", "Content-Length"}:  # Allow, Retry-After, …
+                response.headers[header] = value
+        return response
+
+    @app.errorhandler(Exception)
+    def defect(error: Exception) -> flask.Response:
+        logger.defect("request_failed", error)
+        return _error(errors.http_answer(error), error)
+
+    return app
+
+
+def run_id() -> str:
+    """The id of the Lambda invocation that brought the current request; empty outside Lambda."""
+    return str(getattr(request.environ.get("awsgi.context"), "aws_request_id", ""))
+
+
+def correlation_id() -> str:
+    """The id that the gateway or the load balancer gave the current request, or else the invocation's."""
+    event = request.environ.get("awsgi.event") or {}
+    about = event.get("requestContext") or {}
+    return str(about.get("requestId") or request.headers.get("X-Amzn-Trace-Id") or run_id())
+
+
+def json_body(body: bytes) -> Any:
+    """The value of a JSON body.
+
+    Raises:
+        InvalidInputError: it is not UTF-8, not JSON (NaN and Infinity are not), or nests too deep to be read.
+    """
+    try:
+        return json.loads(body.decode(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise errors.InvalidInputError("the body is not JSON") from None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _error(answer: errors.HttpAnswer, error: Exception) -> flask.Response:
+    # What failed on our side is for the log; a caller is told only what it can mend.
+    message = str(error) if answer.status < 500 else "not possible now, try again later"
+    response = flask.jsonify(error=answer.code, message=log.scrub(message))
+    response.status_code = answer.status
+    if answer.retry_after_seconds is not None:
+        response.headers["Retry-After"] = str(answer.retry_after_seconds)
+    return response

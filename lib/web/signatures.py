@@ -1,0 +1,174 @@
+"""Webhook signatures: HMAC over the raw body, compared in constant time, and nothing fails open.
+
+Sources: WebSub (https://www.w3.org/TR/websub/#signature-validation) as Atlassian and Bitbucket use it, GitHub's webhook
+documentation. The method stands before ``=`` and is read first, since Atlassian's page warns that it may change. Slack
+signs a time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack). A sender that cannot sign
+sends the secret itself as a token; GitLab does so (https://docs.gitlab.com/user/project/integrations/webhooks), or signs as
+Standard Webhooks define it (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+"""
+
+import base64
+import hmac
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from lib.platform import clock, errors
+from lib.platform.secrets import Secret
+
+#: Headers that carry a WebSub signature, newest first. Two are of older Atlassian set-ups.
+WEBHOOK_HEADERS = (
+    "X-Hub-Signature-256",
+    "X-Hub-Signature",
+    "X-Atlassian-Webhook-Signature",
+    "X-Atlassian-Signature",
+)
+
+TOKEN_HEADER = "X-Switchboard-Token"  # noqa: S105 - a name
+
+SLACK_SIGNATURE_HEADER = "X-Slack-Signature"
+SLACK_TIMESTAMP_HEADER = "X-Slack-Request-Timestamp"
+TOLERANCE = timedelta(minutes=5)
+"""A request that says it is older, or from further ahead, may be a replay."""
+
+GITLAB_TOKEN_HEADER = "X-Gitlab-Token"  # noqa: S105 - a header's name
+STANDARD_ID_HEADER = "Webhook-Id"
+STANDARD_TIMESTAMP_HEADER = "Webhook-Timestamp"
+STANDARD_SIGNATURE_HEADER = "Webhook-Signature"
+_STANDARD_SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
+
+_EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")  # as many digits as the year 5000 needs; int() would take "١٢" and "1_0"
+
+# SHA-1 is in WebSub's registry and refused here: no sender of ours needs it.
+_METHODS = frozenset({"sha256", "sha384", "sha512"})
+
+
+def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
+    """Check the signature of a raw ``body`` by any of the secret's values, refreshing a stale cache once.
+
+    ``headers`` has its names in title case, as Flask writes every header's.
+
+    Raises:
+        UnauthenticatedError: the header is missing or malformed, its method unknown, the signature wrong, or no secret is
+            set.
+        SwitchboardError: the secret can't be read.
+    """
+    signature = next((headers[name] for name in WEBHOOK_HEADERS if name in headers), None)
+    if signature is None:
+        raise errors.UnauthenticatedError("the signature header is missing")
+    method, separator, digest = signature.strip().partition("=")
+    if not separator or method.lower() not in _METHODS:
+        raise errors.UnauthenticatedError("the signature is not of a known method")
+    if not _any_value(secret, _signs(method.lower(), digest, body)):
+        raise errors.UnauthenticatedError("the signature does not match")
+
+
+def has_token(headers: Mapping[str, str]) -> bool:
+    """Whether a request is to be judged by its token: it has one, and no signature, which always comes first."""
+    return TOKEN_HEADER in headers and not any(name in headers for name in WEBHOOK_HEADERS)
+
+
+def verify_token(headers: Mapping[str, str], secret: Secret, header: str = TOKEN_HEADER) -> None:
+    """Check the token of a request against any of the secret's values, refreshing a stale cache once.
+
+    ``headers`` has its names in title case, as Flask writes every header's.
+
+    Raises:
+        UnauthenticatedError: the token is missing or wrong, or no secret is set.
+        SwitchboardError: the secret can't be read.
+    """
+    given = headers.get(header, "").strip().encode(errors="replace")
+    if not _any_value(secret, lambda value: hmac.compare_digest(value.encode(), given)):
+        raise errors.UnauthenticatedError("the token does not match")
+
+
+def verify_git(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
+    """Check that a Git host sent the raw ``body``. The first proof that the request has decides.
+
+    In this order: a WebSub signature (GitHub, Bitbucket), a Standard Webhooks signature within five minutes of ``now`` (GitLab
+    with a signing token), the secret itself as a token (GitLab). A token beside a wrong signature does not count.
+
+    Raises:
+        UnauthenticatedError: there is no proof, it is malformed, too far off in time or wrong, or no secret is set.
+        SwitchboardError: the secret can't be read.
+    """
+    if any(name in headers for name in WEBHOOK_HEADERS):
+        verify_webhook(headers, body, secret)
+    elif STANDARD_SIGNATURE_HEADER in headers:
+        _verify_standard(headers, body, secret, now)
+    elif GITLAB_TOKEN_HEADER in headers:
+        verify_token(headers, secret, GITLAB_TOKEN_HEADER)
+    else:
+        raise errors.UnauthenticatedError("the signature header is missing")
+
+
+def _verify_standard(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
+    identifier, timestamp = headers.get(STANDARD_ID_HEADER), headers.get(STANDARD_TIMESTAMP_HEADER)
+    if not identifier or timestamp is None:
+        raise errors.UnauthenticatedError("the id or timestamp header of the signature is missing")
+    _check_time(timestamp, now)
+    signed = f"{identifier}.{timestamp}.".encode(errors="replace") + body
+    given = [value.encode(errors="replace") for value in headers[STANDARD_SIGNATURE_HEADER].split()]
+
+    def matches(value: str) -> bool:
+        signature = b"v1," + base64.b64encode(hmac.digest(_standard_key(value), signed, "sha256"))
+        matching = [hmac.compare_digest(signature, one) for one in given]
+        return any(matching)
+
+    if not _any_value(secret, matches):
+        raise errors.UnauthenticatedError("the signature does not match")
+
+
+def _standard_key(secret: str) -> bytes:
+    """The key of a secret: the bytes behind ``whsec_`` in base64, or any other secret as it is."""
+    if secret.startswith(_STANDARD_SECRET_PREFIX):
+        try:
+            key = base64.b64decode(secret.removeprefix(_STANDARD_SECRET_PREFIX), validate=True)
+        except ValueError:  # not base64, or not ASCII
+            return secret.encode()
+        return key or secret.encode()
+    return secret.encode()
+
+
+def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
+    """Check that Slack sent the raw ``body`` within five minutes of ``now``, refreshing a stale cache once.
+
+    A request replayed within the five minutes passes: what it asks for must be idempotent.
+
+    Raises:
+        UnauthenticatedError: a header is missing or malformed, the time too far off, the signature wrong, or no secret is
+            set.
+        SwitchboardError: the secret can't be read.
+    """
+    timestamp, signature = headers.get(SLACK_TIMESTAMP_HEADER), headers.get(SLACK_SIGNATURE_HEADER)
+    if timestamp is None or signature is None:
+        raise errors.UnauthenticatedError("the signature or timestamp header is missing")
+    _check_time(timestamp, now)
+    version, _, digest = signature.partition("=")
+    if version != "v0":
+        raise errors.UnauthenticatedError("the signature is not of a known version")
+    signed = b"v0:" + timestamp.encode() + b":" + body
+    if not _any_value(secret, _signs("sha256", digest, signed)):
+        raise errors.UnauthenticatedError("the signature does not match")
+
+
+def _check_time(timestamp: str, now: datetime) -> None:
+    if not _EPOCH_SECONDS.fullmatch(timestamp):
+        raise errors.UnauthenticatedError("the timestamp is not a number of seconds")
+    if abs(clock.epoch_ms(now) - int(timestamp) * 1000) > TOLERANCE / timedelta(milliseconds=1):
+        raise errors.UnauthenticatedError("the timestamp is more than 5 minutes off")
+
+
+def _any_value(secret: Secret, matches: Callable[[str], bool]) -> bool:
+    """Whether any value of the secret matches, once it was read again if the ones that are held do not."""
+    return _matches_any(secret, matches) or (secret.refresh() and _matches_any(secret, matches))
+
+
+def _matches_any(secret: Secret, matches: Callable[[str], bool]) -> bool:
+    matched = [matches(value) for value in secret.values() if value]  # all of them, whichever matches
+    return any(matched)
+
+
+def _signs(method: str, digest: str, body: bytes) -> Callable[[str], bool]:
+    given = digest.strip().lower().encode(errors="replace")  # bytes: compare_digest refuses text that is not ASCII
+    return lambda value: hmac.compare_digest(hmac.digest(value.encode(), body, method).hex().encode(), given)

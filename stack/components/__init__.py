@@ -1,0 +1,1 @@
+"""Reusable parts of the infrastructure: one module per kind of AWS resource."""

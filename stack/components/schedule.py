@@ -1,0 +1,78 @@
+"""What runs by the clock: EventBridge Scheduler, in Phoenix time."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from stack.components import iam
+from stack.components.function import Function
+
+TIMEZONE = "America/Phoenix"
+RETRY_ATTEMPTS = 2
+MAX_AGE_SECONDS = 3600
+"""A run that could not be started for an hour is left to the next one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """When a function runs, and on which input.
+
+    Attributes:
+        name: the logical name.
+        when: ``rate(…)`` or ``cron(…)``, in Phoenix time.
+        entry_point: the function.
+        payload: its event.
+    """
+
+    name: str
+    when: str
+    entry_point: str
+    payload: Mapping[str, Any]
+
+
+ALWAYS = (
+    Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
+    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
+)
+WITH_PROJECTS = (
+    Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),
+    Schedule(name="sweep", when="cron(0 2 * * ? *)", entry_point="reconciliation", payload={"mode": "full"}),
+)
+"""Only where ``jiraProjects`` names something to reconcile."""
+
+
+def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:
+    """Create the schedules in a group of their own, and the role that may start their functions and nothing else.
+
+    The role's trust names the group, as EventBridge Scheduler asks for: a schedule's own ARN is known only after its role's.
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    group = aws.scheduler.ScheduleGroup("switchboard")
+    role = aws.iam.Role(
+        "scheduler", assume_role_policy=group.arn.apply(lambda arn: iam.trust_policy("scheduler.amazonaws.com", arn))
+    )
+    targets = {schedule.entry_point: functions[schedule.entry_point].arn for schedule in schedules}
+    policy = aws.iam.RolePolicy(
+        "scheduler",
+        role=role.name,
+        policy=iam.policy([iam.Grant(actions=("lambda:InvokeFunction",), resources=tuple(targets.values()))]),
+    )
+    for schedule in schedules:
+        aws.scheduler.Schedule(
+            schedule.name,
+            group_name=group.name,
+            schedule_expression=schedule.when,
+            schedule_expression_timezone=TIMEZONE,
+            flexible_time_window={"mode": "OFF"},
+            target={
+                "arn": targets[schedule.entry_point],
+                "role_arn": role.arn,
+                "input": json.dumps(schedule.payload),
+                "retry_policy": {"maximum_retry_attempts": RETRY_ATTEMPTS, "maximum_event_age_in_seconds": MAX_AGE_SECONDS},
+            },
+            opts=pulumi.ResourceOptions(depends_on=[policy]),
+        )

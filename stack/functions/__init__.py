@@ -1,0 +1,1 @@
+"""The Lambda functions: the environment and the grants of each."""

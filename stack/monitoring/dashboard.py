@@ -1,0 +1,348 @@
+"""The CloudWatch dashboard: what an operator looks at first, from what people notice down to what AWS counts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pulumi
+import pulumi_aws as aws
+
+from stack.components.function import METRICS_NAMESPACE
+from stack.monitoring.metrics import (
+    CORRELATING,
+    ENRICHMENT_P99_LIMIT_MS,
+    OLDEST_WORK_LIMIT_SECONDS,
+    PERIOD_SECONDS,
+    Metric,
+    Total,
+    Watched,
+    function_metric,
+    http_metric,
+    own_metric,
+    queue_age,
+    queue_depth,
+    table_metric,
+    total_of,
+)
+
+_WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
+_STRIP_HEIGHT = 4
+_ALARMS_IN_A_WIDGET = 100
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html"""
+
+Json = dict[str, Any]
+
+
+def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
+    """Create the dashboard.
+
+    Returns:
+        Its URL in the AWS console.
+    """
+    any_arn = watched.functions[0].arn
+    region = any_arn.apply(lambda arn: arn.split(":")[3])
+    widgets = [
+        *_lease_graphs(watched, region),
+        *_jira_graphs(region),
+        *_approval_graphs(region),
+        *_shuttle_graphs(region),
+        *_work_graphs(watched, region),
+        _health_graph(region),
+        *_aws_graphs(watched, region),
+    ]
+    strips = _alarm_strips(alarm_arns)
+    top = len(strips) * _STRIP_HEIGHT
+    body = {
+        "widgets": [
+            *strips,
+            *(_place(widget, index, top=top) for index, widget in enumerate(widgets)),
+            _log_table(watched, region, top=top, below=len(widgets)),
+        ]
+    }
+    dashboard = aws.cloudwatch.Dashboard("switchboard", dashboard_name=name, dashboard_body=pulumi.Output.json_dumps(body))
+    return pulumi.Output.all(any_arn, dashboard.dashboard_name).apply(lambda known: url(*known))
+
+
+def url(any_arn: str, name: str) -> str:
+    """The console's URL of a dashboard in the partition and region of ``any_arn``."""
+    _, partition, _, region, *_ = any_arn.split(":")
+    hosts = {"aws-us-gov": "console.amazonaws-us-gov.com", "aws-cn": "console.amazonaws.cn"}
+    host = hosts.get(partition, "console.aws.amazon.com")
+    return f"https://{region}.{host}/cloudwatch/home?region={region}#dashboards/dashboard/{name}"
+
+
+def _alarm_strips(alarm_arns: Sequence[pulumi.Output[str]]) -> list[Json]:
+    """The state of every alarm, in as many widgets as CloudWatch needs for them."""
+    return [
+        {
+            "type": "alarm",
+            "width": _WIDTH * _COLUMNS,
+            "height": _STRIP_HEIGHT,
+            "x": 0,
+            "y": _STRIP_HEIGHT * (first // _ALARMS_IN_A_WIDGET),
+            "properties": {
+                "title": "Alarms",
+                "alarms": list(alarm_arns[first : first + _ALARMS_IN_A_WIDGET]),
+                "sortBy": "stateUpdatedTimestamp",
+            },
+        }
+        for first in range(0, len(alarm_arns), _ALARMS_IN_A_WIDGET)
+    ]
+
+
+def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Notifications sent and failed, by channel",
+            region,
+            *(
+                _line(own_metric("notification", name, channel=channel), f"{channel} {word}")
+                for channel in watched.channels
+                for name, word in (("NotificationSent", "sent"), ("NotificationFailed", "failed"))
+            ),
+            _line(own_metric("notification", "NotificationTooOld"), "events too old"),
+        ),
+        _graph(
+            "Lease look-ups, by outcome",
+            region,
+            _line(own_metric("notification", "EnrichmentSuccess"), "enriched"),
+            _line(own_metric("notification", "LeaseNotFound"), "no such lease"),
+            _each("notification", "EnrichmentSkipped", "reason"),
+            _each("notification", "EnrichmentFailure", "reason"),
+        ),
+        _graph(
+            f"Lease look-up latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
+            region,
+            *(
+                _line(own_metric("notification", "EnrichmentQueryLatencyMs", statistic), statistic)
+                for statistic in ("p50", "p95", "p99")
+            ),
+            limit=ENRICHMENT_P99_LIMIT_MS,
+        ),
+        _graph(
+            "Lease table under strain, or changed",
+            region,
+            _line(own_metric("notification", "EnrichmentThrottleRetry"), "throttled, tried again"),
+            _line(own_metric("notification", "EnrichmentThrottleExhausted"), "throttled twice, given up"),
+            _line(own_metric("notification", "SchemaDrift"), "unexpected fields"),
+        ),
+    ]
+
+
+def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
+    storing = ("webhooks", "jira_worker", "reconciliation", "approvals")
+    return [
+        _graph(
+            "Webhooks, by source and outcome",
+            region,
+            _each("webhooks", "WebhookDelivery", "source", "outcome"),
+            _each("webhooks", "PushSkipped", "kind"),
+        ),
+        _graph(
+            "Jira work: what the worker did, and could not do",
+            region,
+            _line(own_metric("jira_worker", "JiraFetch"), "issues fetched"),
+            _line(own_metric("jira_worker", "CorrelationRecomputed"), "correlations recomputed"),
+            *(
+                _line(own_metric(entry_point, "CorrelationNotQueued"), f"correlations not queued by {entry_point}")
+                for entry_point in CORRELATING
+            ),
+            _each("jira_worker", "WorkerFailure", "kind"),
+            _each("jira_worker", "PushSkipped", "kind"),
+        ),
+        _graph(
+            "Reconciliation: issues looked at, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Fetched", "Unchanged")),
+        ),
+        _graph(
+            "Reconciliation: issues mended, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Created", "Updated", "Deleted")),
+        ),
+        _graph(
+            "Reconciliation: issues failed and steps refused, by project",
+            region,
+            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Failed", "Refused")),
+        ),
+        _graph(
+            "Reconciliation: runs that ended, by project",
+            region,
+            _each("reconciliation", "ReconciliationRun", "project", "mode"),
+        ),
+        _graph(
+            "Our tables throttled, tried again",
+            region,
+            *(_line(own_metric(entry_point, "StoreThrottleRetry"), entry_point) for entry_point in storing),
+        ),
+    ]
+
+
+def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph("Drafts, by the state of their session", region, _each("approvals", "DraftSubmitted", "state")),
+        _graph("Clicks, by what they came to", region, _each("approvals", "ApprovalClick", "verdict")),
+        _graph("Issues of approved drafts, by outcome", region, _each("jira_worker", "IssueCreation", "outcome")),
+    ]
+
+
+def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Imports: jobs made, runs by the status they end in, runs to be repeated",
+            region,
+            _line(own_metric("shuttle", "JobCreated"), "made"),
+            _each("shuttle", "ImportRun", "status"),
+            _line(own_metric("shuttle", "ImportFailed"), "to be repeated"),
+        ),
+        _graph(
+            "Imports: duration (ms)",
+            region,
+            *(_line(own_metric("shuttle", "ImportDurationMs", statistic), statistic) for statistic in ("p50", "p99")),
+        ),
+        _graph(
+            "Sweeps, and jobs given up by them, by reason",
+            region,
+            _line(own_metric("shuttle", "JobSweep"), "sweeps"),
+            _each("shuttle", "JobGivenUp", "failure"),
+        ),
+    ]
+
+
+def _work_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Work: messages that wait",
+            region,
+            *(_line(queue_depth(queue), name) for name, queue in watched.work_queues.items()),
+        ),
+        _graph(
+            f"Work: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
+            region,
+            *(_line(queue_age(queue), name) for name, queue in watched.work_queues.items()),
+            limit=OLDEST_WORK_LIMIT_SECONDS,
+        ),
+    ]
+
+
+def _health_graph(region: pulumi.Output[str]) -> Json:
+    return _graph(
+        "Health reports, and checks by what they came to",
+        region,
+        _line(own_metric("health", "HealthReport"), "reports"),
+        *(_each("health", f"HealthCheck{what}", "check") for what in ("Failed", "Passed")),
+    )
+
+
+def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
+    return [
+        _graph(
+            "Functions: invocations, errors, throttles",
+            region,
+            *(
+                _line(function_metric(function, name), f"{function.entry_point} {name.lower()}")
+                for function in watched.functions
+                for name in ("Invocations", "Errors", "Throttles")
+            ),
+        ),
+        _graph(
+            "Functions: duration (ms)",
+            region,
+            *(
+                _line(function_metric(function, "Duration", statistic), f"{function.entry_point} {statistic}")
+                for function in watched.functions
+                for statistic in ("p50", "p99")
+            ),
+        ),
+        _graph(
+            "Events that wait for a person",
+            region,
+            *(_line(queue_depth(queue), name) for name, queue in {**watched.failure_queues, **watched.dead_letters}.items()),
+            *(
+                _line(function_metric(function, "DestinationDeliveryFailures"), f"{function.entry_point} lost")
+                for function in watched.functions
+                if function.failures
+            ),
+        ),
+        _graph(
+            "HTTP API: requests and errors",
+            region,
+            *(_line(http_metric(watched.http_api, name), name.lower()) for name in ("Count", "4xx", "5xx")),
+        ),
+        _graph(
+            "Tables: units used, requests throttled",
+            region,
+            *(
+                line
+                for name, table in watched.tables.items()
+                for kind, what, word in (
+                    ("Consumed", "ReadCapacityUnits", "reads"),
+                    ("Consumed", "WriteCapacityUnits", "writes"),
+                    ("Read", "ThrottleEvents", "throttles"),
+                    ("Write", "ThrottleEvents", "throttles"),
+                )
+                for line in _lines(table_metric(table, f"{kind}{what}"), f"{name} {kind.lower()} {word}")
+            ),
+        ),
+    ]
+
+
+def _graph(title: str, region: pulumi.Output[str], *lines: list[Any], limit: float | None = None) -> Json:
+    annotations = {"annotations": {"horizontal": [{"label": "limit", "value": limit}]}} if limit is not None else {}
+    return {
+        "type": "metric",
+        "properties": {
+            "title": title,
+            "region": region,
+            "view": "timeSeries",
+            "period": PERIOD_SECONDS,
+            "metrics": list(lines),
+            "yAxis": {"left": {"min": 0}},
+            **annotations,
+        },
+    }
+
+
+def _line(metric: Metric, label: str) -> list[Any]:
+    dimensions = [part for dimension in metric.dimensions.items() for part in dimension]
+    return [metric.namespace, metric.name, *dimensions, {"stat": metric.statistic, "label": label}]
+
+
+def _lines(metric: Metric | Total, label: str) -> list[list[Any]]:
+    """One line to see. What it is added up from is in the graph as well, hidden."""
+    if isinstance(metric, Metric):
+        return [_line(metric, label)]
+    prefix = label.lower().replace(" ", "_")
+    ids = [f"{prefix}_{number}" for number in range(len(metric.parts))]
+    hidden = [_line(part, label) for part in metric.parts]
+    for line, each in zip(hidden, ids, strict=True):
+        line[-1] |= {"id": each, "visible": False}
+    return [*hidden, [{"expression": total_of(ids), "label": label, "id": prefix}]]
+
+
+def _each(entry_point: str, name: str, *dimensions: str) -> list[Any]:
+    """One line for each value that the dimensions turn out to have."""
+    schema = ",".join([METRICS_NAMESPACE, *sorted([*dimensions, "service"])])
+    search = f"SEARCH('{{{schema}}} MetricName=\"{name}\" service=\"{entry_point}\"', 'Sum', {PERIOD_SECONDS})"
+    return [{"expression": search, "label": name, "id": name.lower()}]
+
+
+def _log_table(watched: Watched, region: pulumi.Output[str], *, top: int, below: int) -> Json:
+    sources = pulumi.Output.all(*(function.log_group_name for function in watched.functions)).apply(
+        lambda names: " | ".join(f"SOURCE '{name}'" for name in names)
+    )
+    query = sources.apply(
+        lambda text: (
+            f"{text} | fields generated_at, function, level, message, event_id, run_id"
+            ' | filter level in ["WARNING", "ERROR", "CRITICAL"] | sort @timestamp desc | limit 50'
+        )
+    )
+    return {
+        **_place({"type": "log"}, -(-below // _COLUMNS) * _COLUMNS, top=top),
+        "width": _WIDTH * _COLUMNS,
+        "properties": {"title": "Latest warnings and errors", "region": region, "view": "table", "query": query},
+    }
+
+
+def _place(widget: Json, index: int, *, top: int) -> Json:
+    row, column = divmod(index, _COLUMNS)
+    return {**widget, "width": _WIDTH, "height": _HEIGHT, "x": column * _WIDTH, "y": top + row * _HEIGHT}

@@ -1,0 +1,1 @@
+"""The archive that the functions run from."""

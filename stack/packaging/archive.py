@@ -1,0 +1,298 @@
+"""The archive that every function runs from: the wheels of handlers/requirements.txt for Lambda's arm64 Python 3.13, with
+lib/ and handlers/, their bytecode, and what botocore reads of AWS. Built when its inputs changed, and byte for byte the same
+from the same inputs and by the same Python.
+
+``pulumi up`` calls :func:`archive`; ``make package`` runs this module and writes a zip beside the folder.
+"""
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import botocore
+import pulumi
+
+from stack.packaging import aws_models, bytecode
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = ROOT / "build"
+
+PYTHON_VERSION = "3.13"
+# Newest first; Amazon Linux 2023 has glibc 2.34, so all of them run.
+PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
+
+MAX_UNPACKED_BYTES = 15_000_000
+"""The archive's own budget, far below Lambda's limit: what is unpacked is part of every cold start (docs/adr/0004)."""
+
+NOT_SHIPPED = frozenset({"docopt"})
+"""Pinned, and left out: notifications-python-client names docopt for a script of its own and never imports it; docopt has
+no wheel."""
+
+UNUSED = (
+    "aws_lambda_powertools/event_handler",
+    *(
+        f"aws_lambda_powertools/utilities/{name}"
+        for name in (
+            *("auth_alpha", "batch", "circuit_breaker", "data_classes", "data_masking", "feature_flags", "idempotency"),
+            *("kafka", "metadata", "parameters", "parser", "serialization.py", "streaming", "validation"),
+        )
+    ),
+    "slack",
+    *(f"slack_sdk/{name}" for name in ("audit_logs", "oauth", "rtm_v2", "scim", "socket_mode")),
+)
+"""Parts of packages that nothing here imports: a quarter of what pip installs."""
+
+NOT_FOR_LAMBDA = ("handlers/cli/", "lib/operations/")
+"""Source files, and folders of them, that only people run."""
+
+VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
+"""Packages that look up their own version in their metadata; the metadata of others is left out."""
+
+_SOURCES = ("handlers", "lib")
+_FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
+
+NO_BYTECODE = (
+    f"No Python {PYTHON_VERSION} is on PATH: the archive has no bytecode, works the same, and starts at half the speed "
+    "(docs/adr/0010)."
+)
+Tell = Callable[[str], None]
+
+
+class PackageError(pulumi.RunError):
+    """The archive could not be built. The text is one sentence; the CLI prints it without a stack trace."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a zip turned out to be. Sizes in bytes."""
+
+    path: Path
+    size: int
+    unpacked_size: int
+    files: int
+    sha256: str
+
+
+def archive() -> pulumi.FileArchive:
+    """The archive as Pulumi takes it, built anew if its inputs changed.
+
+    Raises:
+        PackageError: pip failed.
+    """
+    return pulumi.FileArchive(str(build(tell=pulumi.log.info)))
+
+
+def version() -> str:
+    """Switchboard's version, from pyproject.toml."""
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
+
+
+def git_sha() -> str:
+    """The revision of the sources, for the run records; ``unknown`` where they are in no git checkout."""
+    try:
+        command = ["git", "rev-parse", "HEAD"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None, python: str = "") -> Path:
+    """Build the folder ``into``/lambda from the sources in ``root``, unless it stands there with the same inputs.
+
+    It is built aside and moved into place whole; its stamp is written last and taken away first, so that what an
+    interrupted build leaves is never taken for a finished one. ``tell`` hears of a build that begins, and of one that has to
+    do without bytecode. ``python`` is an interpreter of this machine to run it with; without one it is for Lambda.
+
+    Raises:
+        PackageError: pip failed.
+    """
+    folder, stamp = into / "lambda", into / "lambda.inputs"
+    into.mkdir(parents=True, exist_ok=True)
+    compiler = bytecode.find_compiler(PYTHON_VERSION, python)
+    with alone(into):
+        inputs = " ".join((_inputs(root), python, compiler.build if compiler else "no bytecode"))
+        if folder.is_dir() and stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs:
+            return folder
+        tell("Building the Lambda archive")
+        with tempfile.TemporaryDirectory(prefix="lambda-", dir=into) as scratch:
+            fresh = Path(scratch) / "lambda"
+            fresh.mkdir()
+            _install(root / "handlers" / "requirements.txt", fresh, python)
+            _prune(fresh)
+            for source in _source_files(root):
+                target = fresh / source.relative_to(root)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target)
+            aws_models.write(fresh)
+            if compiler is None:
+                tell(NO_BYTECODE)
+            else:
+                compiler.compile(fresh)
+            _set_permissions(fresh)
+            stamp.unlink(missing_ok=True)
+            if folder.exists():
+                folder.rename(Path(scratch) / "old")
+            fresh.rename(folder)
+            stamp.write_text(inputs, encoding="utf-8")
+    return folder
+
+
+def write_zip(folder: Path, path: Path) -> Summary:
+    """Zip ``folder`` to ``path``: sorted names, one fixed date, one fixed permission."""
+    unpacked_size = 0
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    partial = path.with_suffix(".part")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as target:
+        for name, file in sorted(files.items()):
+            entry = zipfile.ZipInfo(name, _FIXED_DATE)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.create_system = 3  # Unix, wherever it is built
+            entry.external_attr = 0o100644 << 16
+            content = file.read_bytes()
+            unpacked_size += len(content)
+            target.writestr(entry, content)
+    partial.replace(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Summary(path=path, size=path.stat().st_size, unpacked_size=unpacked_size, files=len(files), sha256=digest)
+
+
+@contextlib.contextmanager
+def alone(into: Path) -> Iterator[None]:
+    """Hold the lock of ``into``, so that two builds at once wait for each other."""
+    with (into / "lambda.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _source_files(root: Path) -> list[Path]:
+    files = (file for top in _SOURCES for ending in ("py", "json") for file in (root / top).rglob(f"*.{ending}"))
+    return sorted(file for file in files if not file.relative_to(root).as_posix().startswith(NOT_FOR_LAMBDA))
+
+
+def _inputs(root: Path) -> str:
+    """A hash over all that decides the archive's content, this recipe among it."""
+    digest = hashlib.sha256(botocore.__version__.encode())
+    recipe = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__)]
+    for file in [*recipe, root / "handlers" / "requirements.txt", *_source_files(root)]:
+        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
+        content = file.read_bytes()
+        digest.update(f"{name} {len(content)}\n".encode() + content)
+    return digest.hexdigest()
+
+
+def _install(requirements: Path, target: Path, python: str) -> None:
+    install(
+        [line for line in requirements.read_text(encoding="utf-8").splitlines() if name_of(line) not in NOT_SHIPPED],
+        target,
+        python,
+    )
+
+
+def name_of(pin: str) -> str:
+    """The package that a line of a requirements file pins."""
+    return re.split(r"[=\s;]", pin, maxsplit=1)[0]
+
+
+def install(pinned: Iterable[str], target: Path, python: str = "") -> None:
+    """Unpack the wheels of ``pinned`` into the folder ``target``: Lambda's, or those that the interpreter ``python`` can use.
+
+    Raises:
+        PackageError: pip failed.
+    """
+    pins = target.with_suffix(".txt")
+    pins.write_text("\n".join(pinned), encoding="utf-8")
+    of_lambda = [
+        *("--implementation", "cp", "--python-version", PYTHON_VERSION),
+        *(option for platform in PLATFORMS for option in ("--platform", platform)),
+    ]
+    command = [
+        *(sys.executable, "-m", "pip", *(("--python", python) if python else ())),
+        *("install", "--quiet", "--disable-pip-version-check", "--no-input"),
+        *("--requirement", str(pins), "--target", str(target), "--no-compile", "--only-binary", ":all:"),
+        "--no-deps",  # everything is pinned, what the packages themselves need included
+        *(() if python else of_lambda),
+    ]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own interpreter)
+    if result.returncode != 0:
+        raise PackageError(_explain(result.stderr))
+
+
+def _explain(stderr: str) -> str:
+    """One sentence of what pip wrote."""
+    failed = "The Lambda archive could not be built:"
+    if re.search(r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ProxyError|ReadTimeoutError", stderr):
+        return f"{failed} pip can't reach the package registry."
+    missing = re.search(r"No matching distribution found for (\S+)", stderr)
+    if missing:
+        # Without retries pip says the same of a registry that is away.
+        return (
+            f"{failed} pip finds no wheel of {missing[1]} (handlers/requirements.txt) for Python {PYTHON_VERSION} on arm64, "
+            "or can't reach the package registry."
+        )
+    errors = [line.removeprefix("ERROR: ").rstrip(".") for line in stderr.splitlines() if line.startswith("ERROR: ")]
+    return f"{failed} pip says {(errors or stderr.strip().splitlines() or ['nothing'])[-1]!r}."
+
+
+def _prune(folder: Path) -> None:
+    """Take away what a running function never needs: scripts, tests, caches, and metadata that nobody reads."""
+    shutil.rmtree(folder / "bin", ignore_errors=True)
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and path.name in {"__pycache__", "tests"}:
+            shutil.rmtree(path)
+    for name in UNUSED:
+        path = folder / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    for metadata in folder.glob("*.dist-info"):
+        keep = metadata.name.partition("-")[0].lower() in VERSION_READERS
+        for path in metadata.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif not (keep and path.name == "METADATA"):
+                path.unlink()
+        if not keep:
+            metadata.rmdir()
+
+
+def _set_permissions(folder: Path) -> None:
+    """Let Lambda's own user read everything, whatever the umask here."""
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+
+
+def main() -> int:
+    """Build the zip and show what it is. Returns the exit code."""
+    from rich.console import Console  # noqa: PLC0415 (pulumi up needs none of it)
+    from rich.table import Table  # noqa: PLC0415
+
+    console = Console()
+    try:
+        folder = build(tell=console.print)
+    except PackageError as error:
+        Console(stderr=True).print(str(error), style="red", highlight=False)
+        return 1
+    made = write_zip(folder, BUILD / "switchboard-lambda.zip")
+    table = Table(title="Lambda archive", show_header=False)
+    table.add_row("file", os.path.relpath(made.path))
+    table.add_row("zipped", f"{made.size / 1e6:.2f} MB (Lambda's limit: 50 MB)")
+    table.add_row(
+        "unzipped", f"{made.unpacked_size / 1e6:.2f} MB (budget: {MAX_UNPACKED_BYTES / 1e6:.0f} MB, Lambda's limit: 250 MB)"
+    )
+    table.add_row("files", str(made.files))
+    table.add_row("SHA-256", made.sha256)
+    console.print(table)
+    return 0

@@ -1,0 +1,33 @@
+"""A flow of each kind, broken at every call it makes, in every way a call can break: nothing that was acknowledged is lost,
+nothing is told to nobody, deleted wrongly or done twice, and when the line is mended the next try ends where it should.
+
+Given a flow's calls, recorded once; when one of them hangs, is cut, refused, throttled, half answered or finds its process
+killed, and whoever sent it tries again as they would; then what each flow says in ``never``, ``kept`` and ``ended`` holds, and
+what came of the first try is what docs/faults.md says. The other flows are in test_other_flows_broken_at_every_call.py.
+"""
+
+import pytest
+
+from tests.support.faults.flows import EVERY_WAY, MAIN, assert_holds, assert_page_names_calls, cases
+from tests.support.faults.proxy import Fault
+from tests.support.faults.runs import break_all, complaints_of
+from tests.support.faults.shuttle_flows import DeepCheck
+from tests.support.faults.world import World
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(MAIN, EVERY_WAY))
+def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting)
+
+
+@pytest.mark.parametrize("flow", MAIN)
+def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, flow: str) -> None:
+    assert_page_names_calls(world, flow)
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.ERROR, Fault.THROTTLE, Fault.HALF])
+def test_the_deep_health_check_tells_of_a_broken_call_and_leaves_nothing_behind(world: World, fault: Fault) -> None:
+    outcomes = break_all(world, DeepCheck, fault, lasting=False)
+
+    assert complaints_of(outcomes) == []
+    assert {outcome.told for outcome in outcomes} <= {"ok", "1 check failed"}

@@ -1,0 +1,269 @@
+"""``kill -9`` of a function's process in the middle of an invocation, and while it waits: the local cloud puts another in its
+place, whoever sent the event tries again, and nothing is lost or done twice.
+
+The calls of the functions to AWS and Jira go through a proxy that holds one of them; while it is held, the process is killed.
+What Lambda tries again by itself comes after nearly a minute, so that those two are killed first and looked after last.
+"""
+
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.approvals.cloud import ADA, Desk, header_of, running_desk
+from tests.support.cloud import Cloud, Inbox, children_of, is_alive, until
+from tests.support.faults.proxy import Fault, FaultProxy, aws_name, fault_proxy, path_name
+from tests.support.jira import bodies
+from tests.support.shuttle.api import ShuttleApi
+
+SECRET = "what the senders sign with"
+LONG_AGO = "2020-01-01T00:00:00.000000Z"
+SWEPT = "SWEPT"
+HELD_SECONDS = 20
+
+
+@pytest.fixture(scope="module")
+def proxy() -> Iterator[FaultProxy]:
+    with fault_proxy() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def desk(proxy: FaultProxy) -> Iterator[Desk]:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        aws_port = free.getsockname()[1]
+    through = proxy.serve(f"http://127.0.0.1:{aws_port}", aws_name)
+    arguments = (f"--aws-port={aws_port}", f"--functions-aws-url={through}")
+    with running_desk(
+        *arguments,
+        to_jira=lambda url: proxy.serve(url, path_name("jira")),
+        jiraWebhookSecret=SECRET,
+        jiraProjects=SWEPT,
+    ) as started:
+        started.jira.app.seed(SWEPT, 3)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def cloud(desk: Desk) -> Cloud:
+    return desk.cloud
+
+
+def pid_of(cloud: Cloud, entry_point: str) -> int | None:
+    """The process that serves a function now."""
+    for child in children_of(cloud.process.pid):
+        try:
+            command = Path(f"/proc/{child}/cmdline").read_bytes()
+        except FileNotFoundError:
+            continue
+        if f"handlers.{entry_point}.lambda_handler".encode() in command:
+            return child
+    return None
+
+
+def kill(cloud: Cloud, entry_point: str) -> None:
+    """Kill the process, and see it dead: a busy machine may let it live on for a moment."""
+    pid = until(lambda: pid_of(cloud, entry_point))
+    os.kill(pid, signal.SIGKILL)
+    while is_alive(pid):
+        time.sleep(0.001)  # and not longer: the local cloud must not have noticed yet
+
+
+def nth_of(wanted: int, operation: str) -> Callable[[int, str], bool]:
+    seen = iter(range(1, 1_000_000))
+    return lambda position, name: name == operation and next(seen) == wanted
+
+
+def kill_at(
+    cloud: Cloud, proxy: FaultProxy, entry_point: str, operation: str, fault: Fault, send: Callable[[], Any], nth: int = 1
+) -> Future[Any]:
+    """Have something sent, and the function killed while its call is held; what became of the sending."""
+    proxy.break_call(nth_of(nth, operation), fault)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        sent = pool.submit(send)
+        assert proxy.holding.wait(HELD_SECONDS), proxy.calls
+        kill(cloud, entry_point)
+        proxy.clear_faults()
+    return sent
+
+
+def deliver(cloud: Cloud, key: str, identifier: str) -> requests.Response:
+    return cloud.post_signed("/webhooks/jira", bodies.issue_event(key), SECRET, identifier)
+
+
+def let_lease_pass(cloud: Cloud, table: str, key: dict[str, Any], attribute: str) -> None:
+    """As if the minutes were over for which a dead worker's claim holds."""
+    cloud.client("dynamodb").update_item(
+        TableName=cloud.outputs[table],
+        Key=key,
+        UpdateExpression="SET #lease = :past",
+        ExpressionAttributeNames={"#lease": attribute},
+        ExpressionAttributeValues={":past": {"S": LONG_AGO}},
+    )
+
+
+def press_and_kill_worker(desk: Desk, proxy: FaultProxy, preview: dict[str, Any], operation: str, nth: int = 1) -> None:
+    """Approve a draft, and have the worker killed when its call has taken effect."""
+
+    def press() -> None:
+        desk.press(preview)
+        proxy.holding.wait(HELD_SECONDS)
+
+    kill_at(desk.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
+
+
+def let_claim_pass(desk: Desk, claim: dict[str, Any]) -> None:
+    """As if the lease of an operation's claim were over."""
+    key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
+    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+
+
+@pytest.fixture(scope="module")
+def inbox(cloud: Cloud) -> Inbox:
+    return Inbox(cloud, cloud.outputs["notification_topic_arn"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def killed_early(cloud: Cloud, proxy: FaultProxy, inbox: Inbox) -> dict[str, str]:
+    """What Lambda tries again after a minute: two lease events, and a run of reconciliation; the events' ids."""
+    lease = {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
+    cloud.put_lease(lease | {"status": "Active"})
+
+    def sweep() -> None:
+        cloud.invoke("reconciliation", {"mode": "full", "project": SWEPT}, kind="Event")
+
+    kill_at(cloud, proxy, "reconciliation", "dynamodb.PutItem", Fault.HANG_AFTER, sweep)
+    told = kill_at(
+        cloud, proxy, "notification", "sns.Publish", Fault.HANG, lambda: cloud.put_event("LeaseApproved", {"leaseId": lease})
+    )
+    return {"event": told.result()}
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_webhook_whose_function_is_killed_is_answered_5xx_and_stored_by_the_senders_retry(
+    cloud: Cloud, proxy: FaultProxy, fault: Fault, nth: int
+) -> None:
+    key, identifier = f"OPS-{time.time_ns() % 10**9}", str(uuid.uuid4())
+
+    sent = kill_at(cloud, proxy, "webhooks", "dynamodb.PutItem", fault, lambda: deliver(cloud, key, identifier), nth)
+
+    assert sent.result().status_code >= 500
+    again = deliver(cloud, key, identifier)
+    assert again.status_code == 202
+    head = cloud.jira_row(key)
+    assert head is not None
+    assert head["idempotency_key"] == {"S": bodies.digest(bodies.issue_event(key))}
+    assert cloud.jira_row(key, bodies.UPDATED_AT)
+    until(lambda: cloud.jira_row(key, "CORRELATION"))
+
+
+def test_a_message_whose_worker_is_killed_is_done_by_the_next(cloud: Cloud, proxy: FaultProxy) -> None:
+    key = f"OPS-{time.time_ns() % 10**9}"
+
+    sent = kill_at(cloud, proxy, "jira_worker", "dynamodb.Query", Fault.HANG, lambda: deliver(cloud, key, str(uuid.uuid4())))
+
+    assert sent.result().status_code == 202
+    until(lambda: cloud.jira_row(key, "CORRELATION"))
+
+
+def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(desk: Desk, proxy: FaultProxy) -> None:
+    draft = desk.draft(project=SWEPT)
+    preview = desk.preview_of(draft)
+
+    # The first transaction is the decision's, in the approvals function; the second is the worker's claim.
+    press_and_kill_worker(desk, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
+    claim = desk.creation(draft["session_id"])
+    assert claim["status"] == {"S": "pending"}
+    let_claim_pass(desk, claim)
+
+    desk.header_becomes(preview, "Ticket Created: ", seconds=60)
+    assert len(desk.issues(draft["title"])) == 1
+
+
+def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in_one_issue(
+    desk: Desk, proxy: FaultProxy
+) -> None:
+    draft = desk.draft(project=SWEPT)
+    preview = desk.preview_of(draft)
+
+    press_and_kill_worker(desk, proxy, preview, "jira.POST issue")
+    claim = desk.creation(draft["session_id"])
+    assert (claim["status"], claim["posts"]) == ({"S": "pending"}, {"N": "1"})
+    assert len(desk.issues(draft["title"])) == 1
+    let_claim_pass(desk, claim)
+
+    [issue] = desk.issues(draft["title"])
+    assert header_of(desk.header_becomes(preview, "Ticket Created: ", seconds=90)) == f"Ticket Created: {issue.key}"
+    assert len(desk.issues(draft["title"])) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
+def test_a_click_whose_function_is_killed_is_answered_5xx_and_pressed_again_makes_one_issue(
+    desk: Desk, proxy: FaultProxy, fault: Fault
+) -> None:
+    draft = desk.draft(project=SWEPT)
+    preview = desk.preview_of(draft)
+    click = desk.payload(preview, ADA)
+
+    sent = kill_at(desk.cloud, proxy, "approvals", "dynamodb.TransactWriteItems", fault, lambda: desk.interact(click))
+
+    assert sent.result().status_code >= 500
+    desk.press(preview)
+    desk.header_becomes(preview, "Ticket Created: ", seconds=60)
+    assert len(desk.issues(draft["title"])) == 1
+    assert desk.creation(draft["session_id"])["approved_by"] == {"S": ADA}
+
+
+def test_an_import_whose_worker_is_killed_is_taken_over_and_counted_once(cloud: Cloud, proxy: FaultProxy) -> None:
+    shop = ShuttleApi(cloud).shop()
+
+    started = kill_at(
+        cloud,
+        proxy,
+        "shuttle",
+        "s3.GetObject",
+        Fault.HANG,
+        lambda: (shop.start(b"sku,price,stock\nA1,1.50,3\n"), proxy.holding.wait(HELD_SECONDS))[0],
+    )
+    job_id = started.result()
+    assert shop.job(job_id)["status"] == "PROCESSING"
+    key = {"PK": {"S": f"SHOP#{shop.domain}"}, "SK": {"S": f"JOB#{job_id}"}}
+    let_lease_pass(cloud, "shuttle_table_name", key, "LeaseUntil")
+
+    assert shop.ended(job_id)["status"] == "COMPLETED"
+    [day] = shop.call("GET", "usage").json()["days"]
+    assert (day["imports"], day["jobs_completed"], day["jobs_failed"]) == (1, 1, 0)
+
+
+def test_a_function_that_is_killed_while_it_waits_loses_nobodys_request(cloud: Cloud) -> None:
+    for _ in range(5):
+        key = f"OPS-{time.time_ns() % 10**9}"
+        kill(cloud, "webhooks")
+        assert deliver(cloud, key, str(uuid.uuid4())).status_code == 202
+        assert cloud.jira_row(key)
+
+
+def test_the_lease_event_whose_function_was_killed_was_told_by_lambdas_retry(
+    cloud: Cloud, inbox: Inbox, killed_early: dict[str, str]
+) -> None:
+    message = inbox.wait_for(lambda message: message["event_id"] == killed_early["event"], seconds=90)
+
+    assert message["enriched"] is True
+
+
+def test_the_reconciliation_that_was_killed_was_done_by_lambdas_retry_and_deleted_nothing(cloud: Cloud) -> None:
+    keys = [f"{SWEPT}-{number}" for number in (1, 2, 3)]
+
+    heads = until(lambda: [head for key in keys if (head := cloud.jira_row(key))][2:] and True, seconds=90)
+
+    assert heads
+    assert all((cloud.jira_row(key) or {})["deleted"] == {"BOOL": False} for key in keys)

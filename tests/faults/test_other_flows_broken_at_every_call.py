@@ -1,0 +1,26 @@
+"""The flows that go the same ways as those of test_every_flow_broken_at_every_call.py with other calls, broken at each of them
+in one way of each kind that a function can tell apart, and at the first call of each kind in three ways more.
+
+A file of its own, so that another process can run it meanwhile.
+"""
+
+import pytest
+
+from tests.support.faults.flows import AT_FIRST_CALLS, ONE_OF_EACH_KIND, OTHERS, assert_holds, assert_page_names_calls, cases
+from tests.support.faults.proxy import Fault
+from tests.support.faults.world import World
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHERS, ONE_OF_EACH_KIND))
+def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting)
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHERS, AT_FIRST_CALLS))
+def test_a_flow_holds_whatever_kind_of_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting, first_only=True)
+
+
+@pytest.mark.parametrize("flow", OTHERS)
+def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, flow: str) -> None:
+    assert_page_names_calls(world, flow)

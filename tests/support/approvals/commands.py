@@ -1,0 +1,22 @@
+"""The local cloud of the approvals' tests, as the command line finds it."""
+
+from typing import Any
+
+from lib.platform.environment import ApprovalsEnvironment
+from tests.support.approvals.cloud import Desk
+
+
+class Deployment:
+    """The desk's local cloud, as the commands find it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._cloud = desk.cloud
+        self.outputs = desk.cloud.outputs
+
+    def client(self, service: str) -> Any:
+        return self._cloud.client(service)
+
+    def environment(self, entry_point: str, kind: type[ApprovalsEnvironment]) -> ApprovalsEnvironment:
+        name = self.outputs["functions"][entry_point]
+        variables = self.client("lambda").get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+        return kind.read(variables)

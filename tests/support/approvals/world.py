@@ -1,0 +1,310 @@
+"""The whole of the approvals over fakes that are as bad as the real things: every call can crash, fail, or fail after it
+took effect, Jira's search lags, and the queue delivers twice."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+from botocore.exceptions import ReadTimeoutError
+
+from lib.approvals import drafts, messages, preview, records
+from lib.approvals.drafts import Draft
+from lib.approvals.interactions import APPROVE_ACTION, Decision, Verb
+from lib.approvals.issue_creation import IssueCreator
+from lib.approvals.issue_tracker import FoundIssue, Marker
+from lib.approvals.messages import Message, PostPreview
+from lib.approvals.operations import JiraOperationStore
+from lib.approvals.operations_table import OperationsTable
+from lib.approvals.preview import Preview
+from lib.approvals.preview_posting import Posted, PreviewPoster
+from lib.approvals.repository import KEEP, ApprovalStore
+from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.worker import ApprovalWorker
+from lib.approvals.workflow import Policy
+from lib.platform import errors, log
+from lib.platform.claims import Claims
+from tests.support.approvals.cloud import buttons_of
+from tests.support.concurrency.stage import Actor, Crash, Stage
+from tests.support.dynamodb.operations_table import TABLE, MemoryTable
+from tests.support.observability.quiet import QuietLogger
+
+JIRA_URL = "https://jira.example.com"
+DESK_TIMEOUT = timedelta(seconds=10)
+WORKER_TIMEOUT = timedelta(seconds=60)
+LEASE = timedelta(seconds=90)
+VISIBILITY = timedelta(seconds=360)
+LONGEST_LAG = timedelta(minutes=20)
+"""The lag of Jira's search that the policy's looks allow for, and a late creation with it."""
+
+
+@dataclass
+class Issue:
+    key: str
+    marker: Marker
+    visible_at: datetime
+
+
+@dataclass
+class Queued:
+    message: Message
+    visible_at: datetime
+
+
+@dataclass
+class World:
+    lags: Sequence[timedelta] = (timedelta(0),)
+    lates: Sequence[timedelta] = (timedelta(seconds=5),)
+    rules: Rules = field(default_factory=lambda: Rules(require_other_approver=False))
+
+    def __post_init__(self) -> None:
+        self.time = datetime(2026, 1, 22, 12, tzinfo=UTC)
+        self.stage = Stage()
+        self.queue: list[Queued] = []
+        self.issues: list[Issue] = []
+        self.late: list[tuple[datetime, Marker, str]] = []
+        self.slack: dict[str, Preview] = {}
+        self.threads: list[Preview] = []
+        self.replies: dict[str, list[Preview]] = {}
+        self.answers: list[str] = []
+        self.synced: list[str] = []
+        self.refused: set[str] = set()
+        self.logger = QuietLogger()
+        self.table = MemoryTable()
+        self._numbers = itertools.count(1)
+        self._lags = itertools.cycle(self.lags)
+        self._lates = itertools.cycle(self.lates)
+        client = _FaultyClient(self)
+        table = OperationsTable(client, TABLE)
+        quiet = cast(log.Logger, self.logger)
+        self.store = ApprovalStore(table, now=self.now)
+        self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
+        self.desk = ApprovalDesk(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
+        owners = (f"owner-{number}" for number in itertools.count())
+        creator = IssueCreator(
+            store=self.store,
+            operations=self.operations,
+            tracker=self,
+            sync=self.sync,
+            send=self.send,
+            logger=quiet,
+            policy=Policy(),
+            now=self.now,
+            new_owner=lambda: next(owners),
+        )
+        poster = PreviewPoster(
+            store=self.store,
+            claims=Claims(client, TABLE, lease=LEASE, keep=KEEP, now=self.now),
+            chat=self,
+            channel="C1",
+            jira_base_url=JIRA_URL,
+            logger=quiet,
+            new_owner=lambda: next(owners),
+            sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
+        )
+        self.worker = ApprovalWorker(creator=creator, poster=poster)
+
+    # Time, and what happens by itself
+
+    def now(self) -> datetime:
+        return self.time
+
+    def advance(self, by: timedelta) -> None:
+        self.time += by
+        for late in [late for late in self.late if late[0] <= self.time]:
+            self.late.remove(late)
+            self._create(late[1], late[2])
+
+    # What people do
+
+    def show(self, draft: Draft) -> str:
+        """Have the draft's preview posted; its message."""
+        of_hash = drafts.draft_hash(draft)
+        self.worker.handle(PostPreview(session_id=draft.session_id, draft_hash=of_hash))
+        stored = self.store.read(draft.session_id, of_hash).draft
+        assert stored is not None
+        assert stored.is_shown
+        return stored.preview_ts
+
+    def click(self, user: str, verb: Verb, draft: Draft, draft_hash: str, ts: str) -> Actor:
+        decision = Decision(
+            verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1", message_ts=ts
+        )
+        return Actor(self.stage, f"click of {user}", lambda: self.desk.decide(decision), self.time.timestamp())
+
+    def deliver(self, queued: Queued) -> Actor:
+        """One delivery of a message: gone from the queue if all goes well, and visible again later if not."""
+        queued.visible_at = self.time + VISIBILITY
+
+        def run() -> None:
+            self.worker.handle(messages.decode(messages.encode(queued.message)))
+            if queued in self.queue:
+                self.queue.remove(queued)
+
+        return Actor(self.stage, f"worker on {type(queued.message).__name__}", run, self.time.timestamp())
+
+    def run(self, actor: Actor) -> Actor:
+        """Let the actor finish in peace."""
+        while not actor.done:
+            actor.step("go")
+            self.advance(timedelta(milliseconds=20))
+        if actor.error is not None and not isinstance(actor.error, errors.SwitchboardError | Crash):
+            raise actor.error
+        return actor
+
+    def settle(self, limit: int = 400) -> None:
+        """Deliver every message in its time, with nothing going wrong, until there is none left."""
+        for _ in range(limit):
+            if not self.queue and not self.late:
+                return
+            due = min(self.queue, key=lambda queued: queued.visible_at, default=None)
+            wait = due.visible_at if due is not None else min(at for at, _, _ in self.late)
+            self.advance(max(timedelta(0), wait - self.time))
+            if due is not None:
+                self.run(self.deliver(due))
+        raise AssertionError(f"the queue never empties: {[queued.message for queued in self.queue]}")
+
+    # The queue
+
+    def send(self, message: Message, delay_seconds: int) -> None:
+        assert 0 <= delay_seconds <= messages.MAX_DELAY_SECONDS
+
+        def do() -> None:
+            self.queue.append(Queued(message, self.time + timedelta(seconds=delay_seconds)))
+
+        self.stage.effect("sqs.send", do, _queue_error)
+
+    # Jira
+
+    def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
+        def outcome(fate: str) -> Exception:
+            if fate == "refused_before":
+                self.refused.add(marker.draft_hash)
+                return errors.InvalidInputError("could not create an issue: Jira answered 400")
+            if fate == "busy_before":
+                return errors.ThrottledError("could not create an issue: Jira answered 429")
+            if fate == "late_before":  # the answer is lost, and Jira takes its time
+                self.late.append((self.time + next(self._lates), marker, fields["project"]["key"]))
+            return errors.DeadlineExceededError("could not create an issue: no answer")
+
+        return cast(str, self.stage.effect("jira.create", lambda: self._create(marker, fields["project"]["key"]), outcome))
+
+    def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
+        def search() -> list[FoundIssue]:
+            found = [issue for issue in self.issues if issue.marker == marker and issue.visible_at <= self.time]
+            return [FoundIssue(issue.key, has_property=True) for issue in found]
+
+        return cast(Sequence[FoundIssue], self.stage.effect("jira.search", search, _search_error))
+
+    def _create(self, marker: Marker, project: str) -> str:
+        issue = Issue(f"{project}-{next(self._numbers)}", marker, self.time + next(self._lags))
+        self.issues.append(issue)
+        twins = [other.key for other in self.issues if other.marker == marker]
+        assert len(twins) == 1, f"two issues with one marker: {twins}"
+        return issue.key
+
+    def sync(self, jira_key: str) -> None:
+        self.stage.effect("sync", lambda: self.synced.append(jira_key), _search_error)
+
+    # Slack
+
+    def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+        def do() -> Posted:
+            ts = f"{next(self._numbers)}.0"
+            self._check_buttons(ts, message)
+            if thread_ts:
+                self.threads.append(message)
+                self.replies.setdefault(thread_ts, []).append(message)
+            else:
+                self.slack[ts] = message
+            return Posted(channel, ts)
+
+        return cast(Posted, self.stage.effect("slack.post", do, _slack_error))
+
+    def update(self, posted: Posted, message: Preview) -> None:
+        def do() -> None:
+            self._check_buttons(posted.ts, message)
+            self.slack[posted.ts] = message
+
+        self.stage.effect("slack.update", do, _slack_error)
+
+    def _check_buttons(self, ts: str, message: Preview) -> None:
+        """Nobody can click before the whole draft is there to be read."""
+        value = buttons_of({"blocks": message.blocks}).get(APPROVE_ACTION)
+        if value is not None:
+            session_id, of_hash = drafts.read_button_value(value)
+            key = {"session_id": {"S": session_id}, "operation_key": {"S": records.draft_key(of_hash)}}
+            (row,) = [row for row in self.table.rows() if row.items() >= key.items()]
+            rest = preview.thread(records.read_draft(row).draft)
+            assert list(dict.fromkeys(reply.text for reply in self.replies.get(ts, []))) == [reply.text for reply in rest]
+
+    def buttons(self, draft: Draft) -> str:
+        """A message in which people see buttons for the draft; empty if there is none."""
+        value = drafts.button_value(draft.session_id, drafts.draft_hash(draft))
+        seen = (ts for ts, message in self.slack.items() if value in buttons_of({"blocks": message.blocks}).values())
+        return next(seen, "")
+
+    def respond(self, response_url: str, text: str) -> None:
+        raise AssertionError("the clicks of this world have no response_url")
+
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
+        self.stage.effect("slack.answer", lambda: self.answers.append(text), _slack_error)
+
+    # What stands in the end
+
+    def decisions(self) -> list[tuple[str, records.Approval]]:
+        rows = [row for row in self.table.rows() if row["operation_key"]["S"].startswith("APPROVAL#")]
+        return [(row["session_id"]["S"], records.read_approval(row)) for row in rows]
+
+
+class _FaultyClient:
+    """A DynamoDB client each of whose calls is an effect."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._world.table, name)
+        kind = "aws.read" if name in {"batch_get_item", "query"} else "aws.write"
+        return lambda **request: self._world.stage.effect(kind, lambda: call(**request), _aws_error)
+
+
+#: What can become of an effect besides going well.
+FAULTS: Mapping[str, tuple[str, ...]] = {
+    "aws.read": ("crash_before", "lost_before"),
+    "aws.write": ("crash_before", "crash_after", "lost_before", "lost_after"),
+    "sqs.send": ("crash_before", "crash_after", "lost_before", "lost_after"),
+    "jira.create": (
+        "crash_before",
+        "crash_after",
+        "lost_before",
+        "lost_after",
+        "late_before",
+        "refused_before",
+        "busy_before",
+    ),
+    "jira.search": ("crash_before", "busy_before"),
+    "sync": ("crash_before", "crash_after", "busy_before"),
+    "slack.post": ("crash_before", "crash_after", "lost_before", "lost_after", "refused_before"),
+    "slack.update": ("crash_before", "crash_after", "lost_before", "lost_after"),
+    "slack.answer": ("crash_before", "crash_after", "lost_before", "lost_after"),
+}
+
+
+def _aws_error(fate: str) -> Exception:
+    return ReadTimeoutError(endpoint_url="https://aws.example.com")
+
+
+def _queue_error(fate: str) -> Exception:
+    return errors.DeadlineExceededError("could not queue a message: no answer")
+
+
+def _search_error(fate: str) -> Exception:
+    return errors.UnavailableError("could not search issues: Jira answered 503")
+
+
+def _slack_error(fate: str) -> Exception:
+    if fate == "refused_before":
+        return errors.PermanentError("could not post a message: Slack says channel_not_found")
+    return errors.ConnectionLostError("could not reach Slack")

@@ -1,0 +1,115 @@
+"""The AWS services that the functions use, by a moto server on the loopback interface, and what a test looks at in them."""
+
+import dataclasses
+import functools
+import json
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from moto.server import ThreadedMotoServer
+
+from tests.support.aws.environment import REGION
+
+
+@contextmanager
+def moto_server() -> Iterator[str]:
+    """A server that runs, by its URL."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class MotoCloud:
+    """Tables, a topic with a queue behind it, and a secret, as the stack makes them."""
+
+    url: str
+    lease_table_arn: str
+    operations_table_name: str
+    topic_arn: str
+    queue_url: str
+    secret_arn: str
+
+    def client(self, service: str) -> Any:
+        """A client for the test's own use."""
+        return _client(self.url, service)
+
+    def put_lease(self, item: dict[str, Any]) -> None:
+        """Put a record into LeaseTable."""
+        self.client("dynamodb").put_item(TableName=self.lease_table_arn, Item=item)
+
+    def published(self) -> list[dict[str, Any]]:
+        """The structured messages published on the topic since last asked."""
+        messages: list[dict[str, Any]] = []
+        while True:
+            batch = self.client("sqs").receive_message(QueueUrl=self.queue_url, MaxNumberOfMessages=10).get("Messages", [])
+            if not batch:
+                return messages
+            for message in batch:
+                messages.append(json.loads(message["Body"]))
+                self.client("sqs").delete_message(QueueUrl=self.queue_url, ReceiptHandle=message["ReceiptHandle"])
+
+    def claims(self) -> dict[tuple[str, str], str]:
+        """The status of each claim in the operations table by its key."""
+        items = self.client("dynamodb").scan(TableName=self.operations_table_name)["Items"]
+        return {(item["session_id"]["S"], item["operation_key"]["S"]): item["status"]["S"] for item in items}
+
+    def variables(self, **changes: str) -> dict[str, str]:
+        """The environment of the notification function, with SNS as its channel."""
+        return {
+            "LEASE_TABLE_ARN": self.lease_table_arn,
+            "OPERATIONS_TABLE_NAME": self.operations_table_name,
+            "NOTIFY_CHANNELS": "sns",
+            "NOTIFICATION_TOPIC_ARN": self.topic_arn,
+            "EVENT_WEBHOOK_SECRET_ARN": self.secret_arn,
+            **changes,
+        }
+
+
+def fresh_cloud(url: str, webhook_secret: str) -> MotoCloud:
+    """Forget all that the server holds, and make everything anew."""
+    reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
+    urllib.request.urlopen(reset, timeout=10).close()
+    leases = _table(url, "leases-4f2a", "userEmail", "uuid")
+    operations = _table(url, "operations-77c0", "session_id", "operation_key")
+    topic_arn = _client(url, "sns").create_topic(Name="notifications")["TopicArn"]
+    sqs = _client(url, "sqs")
+    queue_url = sqs.create_queue(QueueName="reader")["QueueUrl"]
+    queue_arn = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    _client(url, "sns").subscribe(
+        TopicArn=topic_arn, Protocol="sqs", Endpoint=queue_arn, Attributes={"RawMessageDelivery": "true"}
+    )
+    secret = _client(url, "secretsmanager").create_secret(Name="event-webhook", SecretString=webhook_secret)
+    return MotoCloud(
+        url=url,
+        lease_table_arn=leases["TableArn"],
+        operations_table_name=operations["TableName"],
+        topic_arn=topic_arn,
+        queue_url=queue_url,
+        secret_arn=secret["ARN"],
+    )
+
+
+def _table(url: str, name: str, hash_key: str, range_key: str) -> dict[str, Any]:
+    table: dict[str, Any] = _client(url, "dynamodb").create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": hash_key, "KeyType": "HASH"}, {"AttributeName": range_key, "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": hash_key, "AttributeType": "S"},
+            {"AttributeName": range_key, "AttributeType": "S"},
+        ],
+    )["TableDescription"]
+    return table
+
+
+@functools.cache
+def _client(url: str, service: str) -> Any:
+    return boto3.client(service, endpoint_url=url, region_name=REGION, aws_access_key_id="test", aws_secret_access_key="test")

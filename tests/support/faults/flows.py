@@ -1,0 +1,97 @@
+"""Every flow that is broken, by the name that docs/faults.md has for it, and the faults that it is broken by."""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.faults import approvals_flows as approvals
+from tests.support.faults import jira_flows as jira
+from tests.support.faults import shuttle_flows as shuttle
+from tests.support.faults.proxy import Fault
+from tests.support.faults.runs import Run, break_all, calls_of, complaints_of
+from tests.support.faults.world import World
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
+
+Begin = Callable[[World], Run]
+Way = tuple[Fault, bool]
+"""A fault, and whether it lasts."""
+
+MAIN: dict[str, Begin] = {
+    "lease event": jira.LeaseEvent,
+    "Jira webhook": jira.Webhook,
+    "Jira webhook, comment": jira.Comment,
+    "Shuttle order": shuttle.NewJob,
+    "Shuttle import": shuttle.Import,
+}
+"""A way in of each kind, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
+
+OTHERS: dict[str, Begin] = {
+    "posted lease event": jira.PostedEvent,
+    "Jira webhook, deletion": jira.Deletion,
+    "Jira webhook, move": jira.Move,
+    "Jira webhook, large issue": jira.LargeDelivery,
+    "commits webhook": jira.Push,
+    "Jira worker, batch": jira.Batch,
+    "reconciliation, full": jira.Sweep,
+    "reconciliation, changes": jira.CatchUp,
+    "draft": approvals.Draft,
+    "approval click": approvals.Click,
+    "rejection click": approvals.Reject,
+    "approval worker, preview": approvals.Preview,
+    "approval worker, long preview": approvals.LongPreview,
+    "approval worker, issue": approvals.Creation,
+    "Shuttle order, large file": shuttle.NewUpload,
+    "Shuttle upload": shuttle.CompletedUpload,
+    "Shuttle sweep": shuttle.StuckJob,
+}
+"""They go the same ways with other calls. Broken in one way of each kind that a function can tell apart."""
+
+FLOWS = MAIN | OTHERS
+
+EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (Fault.ERROR, Fault.HALF, Fault.THROTTLE)]
+"""Each fault, for once; and for as long as the platform tries again, and a while longer."""
+ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
+"""An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
+AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
+"""What the rest are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and when it
+gives up are the clients' doing, and the same wherever a call of that kind stands."""
+
+
+def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
+    """Parameters of a test: each flow with each way to break it."""
+    return [
+        pytest.param(flow, fault, lasting, id=f"{flow}: a call {fault}{', and stays so' if lasting else ''}")
+        for flow in flows
+        for fault, lasting in ways
+    ]
+
+
+def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_only: bool = False) -> None:
+    """The flow holds whatever call is broken so, and docs/faults.md says what the first try comes to."""
+    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
+
+    assert complaints_of(outcomes) == []
+    told = {(flow, outcome.call, outcome.told) for outcome in outcomes}
+    says = documented()
+    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), "docs/faults.md says otherwise"
+
+
+def assert_page_names_calls(world: World, flow: str) -> None:
+    """docs/faults.md names the calls that the flow makes, and no others."""
+    assert {call for name, call in documented() if name == flow} == set(calls_of(world, FLOWS[flow]))
+
+
+def documented() -> dict[tuple[str, str], set[str]]:
+    """What docs/faults.md says that a fault of a call leads to at first, by flow and call."""
+    found: dict[tuple[str, str], set[str]] = {}
+    flow = ""
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        if line.startswith("### "):
+            flow = line.removeprefix("### ")
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        if line.startswith("| `") and len(cells) == 2:
+            found[flow, cells[0].strip("`")] = {"killed"} | {told.strip() for told in cells[1].split(";")}
+    return found

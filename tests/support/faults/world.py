@@ -1,0 +1,336 @@
+"""The functions in this process, moto and the stand-ins of Jira and Slack each behind a proxy that breaks calls, and a clock
+that can be set forward: all that a flow needs to be broken at every call it makes.
+
+What is made cheap, and nothing else: where a call is going to hang, it waits 0.3 s for its answer in place of 1 to 20 s;
+elsewhere it waits longer than the functions do, since these tests are not about a busy machine. Waits before a retry are
+not waited, and the clients are made once. Everything between client and server is the real thing.
+"""
+
+import contextlib
+import functools
+import itertools
+import json
+import logging
+import os
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+import boto3
+import botocore.httpsession
+import pytest
+import requests.adapters
+from moto.dynamodb.models import dynamodb_backends
+from moto.s3.models import s3_backends
+from moto.sqs.models import sqs_backends
+
+import lib.approvals.preview_posting
+import lib.jira.client
+import lib.slack.client
+from lib.jira.client import JiraClient
+from lib.platform import aws, clock
+from stack.local.standins.jira import Jira
+from stack.local.standins.slack import Slack
+from tests.support.aws.environment import REGION, point_at
+from tests.support.aws.functions import load
+from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_cloud import moto_server
+from tests.support.aws.moto_inside import (
+    BUCKET,
+    ISSUES,
+    LEASES_ARN,
+    OPERATIONS,
+    SHOPS,
+    create_bucket,
+    create_secret,
+    create_tables,
+)
+from tests.support.faults.proxy import FaultProxy, aws_name, fault_proxy, path_name
+from tests.support.web.standins import served
+
+HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
+ACCOUNT = "123456789012"
+EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
+SECRET, SIGNING_SECRET, BOT_TOKEN = "what the senders sign with", "what Slack signs with", "xoxb-of-the-tests"
+APPROVER = "U0ADA"
+
+_numbers = itertools.count(1)
+
+
+class Killed(BaseException):
+    """The process is gone: nothing after this call is done, whatever the code would do on an error."""
+
+
+@dataclass(slots=True)
+class World:
+    """Everything behind the functions."""
+
+    proxy: FaultProxy
+    jira: Jira
+    slack: Slack
+    moto_url: str
+    variables: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch
+    offset: timedelta = timedelta(0)
+    answer_seconds: float = PATIENT_SECONDS
+    """How long a function's call waits for its answer."""
+    clients: dict[str, Any] = field(default_factory=dict)
+    calls: dict[Any, list[str]] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """A client of the test's own, past the proxy."""
+        if service not in self.clients:
+            self.clients[service] = boto3.client(
+                service,
+                endpoint_url=self.moto_url,
+                region_name=REGION,
+                aws_access_key_id="test",
+                aws_secret_access_key="test",
+            )
+        return self.clients[service]
+
+    def function(self, entry_point: str) -> ModuleType:
+        """A function's module in a process of its own, as far as that goes: what it has read before is forgotten."""
+        return load(self.monkeypatch, entry_point, self.variables)
+
+    @contextlib.contextmanager
+    def hasty(self, wanted: bool) -> Iterator[None]:
+        """If ``wanted``, functions loaded meanwhile wait no longer for an answer than they must."""
+        self.answer_seconds = HASTY_SECONDS if wanted else PATIENT_SECONDS
+        self.monkeypatch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", self.answer_seconds)
+        try:
+            yield
+        finally:
+            self.answer_seconds = PATIENT_SECONDS
+            self.monkeypatch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", PATIENT_SECONDS)
+
+    def pass_time(self, by: timedelta) -> None:
+        """Set the clock forward."""
+        self.offset += by
+
+    @contextlib.contextmanager
+    def past_the_proxy(self) -> Iterator[None]:
+        """Functions loaded meanwhile call AWS directly: nothing is going to be broken."""
+        through = os.environ["AWS_ENDPOINT_URL"]
+        self.monkeypatch.setenv("AWS_ENDPOINT_URL", self.moto_url)
+        try:
+            yield
+        finally:
+            self.monkeypatch.setenv("AWS_ENDPOINT_URL", through)
+
+    def clear(self) -> None:
+        """Forget what other runs have left: moto copies its tables for each transaction, and tests look through the rest."""
+        self.jira.reset()
+        self.slack.reset()
+        for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+            table.items.clear()
+        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
+            queue._messages.clear()
+        s3_backends[ACCOUNT]["aws"].buckets[BUCKET].keys.clear()
+
+    def number(self) -> int:
+        """A number that no other flow has."""
+        return next(_numbers)
+
+    def rows(self, table: str, hash_key: str, value: str) -> dict[str, dict[str, Any]]:
+        """The rows of one HASH key, by their RANGE key."""
+        answer = self.client("dynamodb").query(
+            TableName=table,
+            KeyConditionExpression="#hash = :value",
+            ExpressionAttributeNames={"#hash": hash_key},
+            ExpressionAttributeValues={":value": {"S": value}},
+        )
+        return {range_of(item, hash_key): item for item in answer["Items"]}
+
+    def issue(self, key: str) -> dict[str, dict[str, Any]]:
+        """An issue's rows in JiraIssues."""
+        return self.rows(ISSUES, "issue_key", key)
+
+    def take(self, queue: str) -> list["Message"]:
+        """Every message of a queue, those that are held back too: they are the caller's now."""
+        url = self.variables[queue].rsplit("/", 1)[1]
+        stored = sqs_backends[ACCOUNT][REGION].queues[url]
+        taken = [Message(message.body, url, float(message.delayed_until) / 1000) for message in stored._messages]
+        stored._messages.clear()
+        return sorted(taken, key=lambda message: message.due)
+
+    def work(self, *queues: str, rounds: int = 12) -> list[str]:
+        """Have the Jira worker do what is on the queues until nothing is left, each message alone, and with its time come.
+
+        Returns what came too often: on AWS it would be in the dead-letter queue.
+        """
+        dead: list[str] = []
+        waiting = [message for queue in queues for message in self.take(queue)]
+        while waiting:
+            message = waiting.pop(0)
+            self.pass_time(timedelta(seconds=max(0.0, message.due - time.time()) if message.receives == 0 else 1900))
+            message.receives += 1
+            if self.work_on(message):
+                pass
+            elif message.receives >= rounds:
+                dead.append(message.body)
+            else:
+                waiting.append(message)
+            waiting += [message for queue in queues for message in self.take(queue)]
+        return dead
+
+    def work_on(self, *messages: "Message") -> bool:
+        """Have the worker do messages as one batch; whether none failed."""
+        answer = self.function("jira_worker").lambda_handler({"Records": [each.record() for each in messages]}, LambdaContext())
+        return not answer["batchItemFailures"]
+
+
+@dataclass(slots=True)
+class Message:
+    """A message of a queue."""
+
+    body: str
+    queue: str
+    due: float = 0.0
+    receives: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """As the event source hands it over."""
+        return {
+            "messageId": f"m-{abs(hash(self.body))}",
+            "receiptHandle": "a-receipt",
+            "body": self.body,
+            "attributes": {"ApproximateReceiveCount": str(max(1, self.receives))},
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{self.queue}",
+        }
+
+
+def range_of(item: dict[str, Any], hash_key: str) -> str:
+    """The RANGE key's value of a row."""
+    name = {"issue_key": "updated_at", "session_id": "operation_key", "PK": "SK", "userEmail": "uuid"}[hash_key]
+    return str(item[name]["S"])
+
+
+@contextlib.contextmanager
+def fault_world() -> Iterator[World]:
+    """A world with empty tables."""
+    jira, slack = Jira({EMAIL: TOKEN}), Slack()
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        moto_server() as moto_url,
+        served(jira) as jira_served,
+        served(slack) as slack_served,
+        fault_proxy() as proxy,
+    ):
+        urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST"), timeout=10).close()
+        point_at(patch, moto_url)
+        world = World(proxy, jira, slack, moto_url, {}, patch)
+        _make_cheap(patch, world)
+        create_tables()
+        create_bucket()
+        world.variables |= _variables(
+            proxy.serve(jira_served.url, path_name("jira")), proxy.serve(slack_served.url, path_name("slack"))
+        )
+        point_at(patch, proxy.serve(moto_url, aws_name))
+        _make_mortal(patch, proxy)
+        _set_clock(patch, world)
+        yield world
+
+
+def _variables(jira_url: str, slack_url: str) -> dict[str, str]:
+    """The environment of every function in one."""
+    sqs, sns = aws.make_client("sqs"), aws.make_client("sns")
+    topic = sns.create_topic(Name="notifications")["TopicArn"]
+    heard = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=heard, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"RawMessageDelivery": "true"})
+    webhook, token = create_secret("webhook", SECRET), create_secret("jira-api-token", TOKEN)
+    return {
+        "LEASE_TABLE_ARN": LEASES_ARN,
+        "JIRA_ISSUES_TABLE_NAME": ISSUES,
+        "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "SHUTTLE_TABLE_NAME": SHOPS,
+        "ARTIFACT_BUCKET_NAME": BUCKET,
+        "IMPORT_BUCKET_NAME": BUCKET,
+        "NOTIFY_CHANNELS": "sns",
+        "NOTIFICATION_TOPIC_ARN": topic,
+        "HEARD": heard,
+        "EVENT_WEBHOOK_SECRET_ARN": webhook,
+        "JIRA_WEBHOOK_SECRET_ARN": webhook,
+        "COMMIT_WEBHOOK_SECRET_ARN": webhook,
+        "JIRA_API_TOKEN_ARN": token,
+        "SLACK_BOT_TOKEN_ARN": create_secret("slack-bot-token", BOT_TOKEN),
+        "SLACK_SIGNING_SECRET_ARN": create_secret("slack-signing-secret", SIGNING_SECRET),
+        "SECRET_ARNS": ",".join([webhook, token]),
+        "JIRA_QUEUE_URL": sqs.create_queue(QueueName="jira-work")["QueueUrl"],
+        "APPROVAL_QUEUE_URL": sqs.create_queue(QueueName="approval-work")["QueueUrl"],
+        "JIRA_BASE_URL": jira_url,
+        "JIRA_EMAIL": EMAIL,
+        "SLACK_API_URL": f"{slack_url}/api/",
+        "APPROVALS_CHANNEL": "approvals",
+        "HAS_CHANNEL": "true",
+        "APPROVERS": APPROVER,
+        "HISTORY_DAYS": "90",
+        "GIT_SHA": "4f2a9c1",
+    }
+
+
+def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
+    clients: dict[Any, Any] = {}
+    make_client = aws.make_client
+
+    def make_once(service: str, **_: Any) -> Any:
+        known_by = (service, os.environ["AWS_ENDPOINT_URL"], world.answer_seconds)
+        if known_by not in clients:
+            clients[known_by] = make_client(service, read_timeout_seconds=world.answer_seconds)
+        return clients[known_by]
+
+    def make_jira(*args: Any, **options: Any) -> JiraClient:
+        return JiraClient(*args, **options | {"sleep": lambda _: None, "timeout": (world.answer_seconds, world.answer_seconds)})
+
+    patch.setattr(aws, "make_client", make_once)
+    patch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0.0)
+    patch.setattr(lib.jira.client, "JiraClient", make_jira)
+    patch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", HASTY_SECONDS)
+    patch.setattr(lib.approvals.posting, "SECONDS_A_MESSAGE", 0.0)
+
+
+def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:
+    """Once the proxy says that the process was killed, every call ends it."""
+
+    def mortal(send: Any) -> Any:
+        @functools.wraps(send)
+        def live_or_die(*args: Any, **kwargs: Any) -> Any:
+            if proxy.killed.is_set():
+                raise Killed
+            try:
+                return send(*args, **kwargs)
+            except Exception:
+                if proxy.killed.is_set():
+                    raise Killed from None
+                raise
+
+        return live_or_die
+
+    for owner, name in (
+        (botocore.httpsession.URLLib3Session, "send"),
+        (requests.adapters.HTTPAdapter, "send"),
+        (urllib.request.OpenerDirector, "open"),
+    ):
+        patch.setattr(owner, name, mortal(getattr(owner, name)))
+
+
+def _set_clock(patch: pytest.MonkeyPatch, world: World) -> None:
+    class SetForward(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + world.offset
+
+    assert clock.utc_now().tzinfo is UTC
+    patch.setattr(clock, "datetime", SetForward)
+
+
+def body_of(answer: dict[str, Any]) -> Any:
+    """The JSON of an HTTP answer."""
+    return json.loads(answer["body"]) if answer["body"] else None

@@ -1,0 +1,56 @@
+"""What the tests of the Jira domain share: a store on the fake table, and the Jira stand-in behind the real client."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from lib.jira.client import JiraClient
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_writer import JiraStore
+from lib.jira.reconciliation.run import Reconciler
+from stack.local.serving import Server
+from stack.local.standins.jira import Jira
+from tests.support.dynamodb.fake_table import FakeTable
+
+TABLE = "jira-issues"
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
+
+
+class Snapshots:
+    """Keeps in a dictionary what would go to the bucket."""
+
+    def __init__(self) -> None:
+        self.written: dict[str, bytes] = {}
+
+    def write(self, name: str, data: bytes) -> None:
+        self.written[name] = data
+
+
+def make_store(table: FakeTable, **options) -> JiraStore:
+    options = {"history": timedelta(days=90), "snapshots": Snapshots(), "now": lambda: NOW, **options}
+    return JiraStore(table, TABLE, **options)
+
+
+def make_reader(table: FakeTable) -> IssueStore:
+    return IssueStore(table, TABLE)
+
+
+def make_reconciler(client: JiraClient, table: FakeTable, **options) -> Reconciler:
+    return Reconciler(client, make_store(table), make_reader(table), **options)
+
+
+def stored_keys(table: FakeTable) -> list[str]:
+    """The live issues of ``OPS``."""
+    return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
+
+
+@contextmanager
+def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
+    """A running stand-in, and a client of it that never really waits."""
+    site = Jira(accounts={EMAIL: TOKEN})
+    server = Server(site)
+    try:
+        yield site, JiraClient(server.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))
+    finally:
+        server.close()

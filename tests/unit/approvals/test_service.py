@@ -1,0 +1,351 @@
+"""A draft submitted, a button pressed: what is recorded, what is queued, and what the person is told."""
+
+from dataclasses import replace
+
+import pytest
+
+from lib.approvals import drafts
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
+from lib.approvals.operations import OperationId
+from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.wording import Verdict
+from lib.platform import errors
+from tests.support.approvals.builders import PLACE, make_draft, show_whole
+from tests.support.approvals.world import World
+from tests.support.web.slack_limits import shown
+
+DRAFT = make_draft(title="Fix <this> & that")
+HASH = drafts.draft_hash(DRAFT)
+OPERATION = OperationId("sess-1", HASH)
+
+
+def scene(**rules) -> World:
+    world = World(rules=Rules(**{"require_other_approver": False, **rules}))
+    submit(world, DRAFT)
+    return world
+
+
+def submit(world: World, draft) -> str:
+    """Submit a draft, and post its preview whole."""
+    of_hash = world.desk.submit(draft).draft_hash
+    show_whole(world.store, of_hash)
+    world.queue.clear()
+    return of_hash
+
+
+def press(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
+    decision = Decision(
+        verb=verb,
+        session_id="sess-1",
+        draft_hash=of_hash,
+        user=user,
+        response_url="https://hooks.slack.com/a",
+        **PLACE | given,
+    )
+    verdict = world.desk.decide(decision)
+    (answer,) = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)]
+    assert (answer.user, answer.response_url) == (user, "https://hooks.slack.com/a")
+    return verdict, answer.text
+
+
+def queued(world: World) -> list[type]:
+    return [type(entry.message) for entry in world.queue if not isinstance(entry.message, AnswerClick)]
+
+
+def test_a_submitted_draft_has_its_preview_posted_and_again_if_it_comes_again() -> None:
+    world = World()
+    first = world.desk.submit(DRAFT)
+    second = world.desk.submit(DRAFT)
+    assert first.draft_hash == second.draft_hash == HASH
+    assert queued(world) == [PostPreview, PostPreview]
+
+
+def test_a_draft_that_replaces_another_has_the_others_preview_updated() -> None:
+    world = scene()
+    world.desk.submit(make_draft(title="Another"))
+    assert [entry.message for entry in world.queue][1] == UpdatePreview(session_id="sess-1", draft_hash=HASH)
+
+
+def test_a_project_that_is_not_allowed_is_refused_and_nothing_stored() -> None:
+    world = World(rules=Rules(projects=frozenset({"OPS", "TES"})))
+    with pytest.raises(errors.InvalidInputError, match="project must be one of OPS, TES"):
+        world.desk.submit(DRAFT)
+    assert (world.table.rows(), world.queue) == ([], [])
+
+
+def test_an_approval_is_queued_recorded_and_answered() -> None:
+    world = scene()
+    assert press(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
+    assert queued(world) == [CreateIssue]
+    assert world.store.read("sess-1", HASH).approval.decided_by == "U0ANN"
+
+
+def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
+    world = scene()
+    verdict, text = press(world, Verb.REJECT)
+    # The second one is sent after the decision was written: the worker may have done the first before it.
+    assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview, UpdatePreview])
+    assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
+
+
+def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -> None:
+    world = scene()
+    record = world.store.record_decision
+
+    def record_late(*given):
+        for entry in world.queue:  # held back 1 s, and the write takes longer
+            world.worker.handle(entry.message)
+        world.queue.clear()
+        return record(*given)
+
+    world.store.record_decision = record_late
+    press(world, Verb.REJECT)
+    for entry in world.queue:
+        if not isinstance(entry.message, AnswerClick):
+            world.worker.handle(entry.message)
+
+    (posted,) = world.slack.values()
+    assert "Draft rejected" in shown(posted.blocks)
+
+
+def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
+    world = scene()
+    order = []
+    record, send = world.store.record_decision, world.desk._send
+    world.store.record_decision = lambda *given: (order.append("record"), record(*given))[1]
+    world.desk._send = lambda message, delay: (order.append(type(message)), send(message, delay))
+    press(world)
+    assert order == [CreateIssue, "record", AnswerClick]
+
+
+def after(world: World, *presses) -> tuple[Verdict, str]:
+    for verb, user in presses[:-1]:
+        press(world, verb, user)
+        world.queue.clear()
+    verb, user = presses[-1]
+    return press(world, verb, user)
+
+
+@pytest.mark.parametrize(
+    ("presses", "said"),
+    [
+        ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0ANN")], "You have already approved"),
+        ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0BOB")], "<@U0ANN> has already approved"),
+        ([(Verb.APPROVE, "U0ANN"), (Verb.REJECT, "U0BOB")], "It can't be rejected any more."),
+        ([(Verb.REJECT, "U0ANN"), (Verb.APPROVE, "U0BOB")], "<@U0ANN> has already rejected"),
+        ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
+    ],
+)
+def test_a_second_press_is_told_what_the_first_one_was_and_has_the_preview_mended_and_nothing_else(presses, said) -> None:
+    world = scene()
+    verdict, text = after(world, *presses)
+    assert (verdict, queued(world)) == (Verdict.DECIDED, [UpdatePreview])
+    assert said in text
+
+
+def test_a_rejected_draft_is_never_called_approved() -> None:
+    world = scene()
+    _, text = after(world, (Verb.REJECT, "U0ANN"), (Verb.APPROVE, "U0BOB"))
+    assert "approved" not in text
+    assert text.endswith("Change the draft to have it looked at again.")
+
+
+@pytest.mark.parametrize(
+    ("settle", "said"),
+    [
+        (lambda world: None, "is being created"),
+        (lambda world: world.operations.mark_success(OPERATION, "PROJ-1"), "<https://jira.example.com/browse/PROJ-1|PROJ-1>"),
+        (lambda world: world.operations.mark_success(OPERATION, "PROJ-DRY1"), "issue is PROJ-DRY1."),
+        (lambda world: world.operations.mark_failed(OPERATION, "no", owner="x"), "failed"),
+        (lambda world: world.operations.mark_unknown(OPERATION, "no", owner="x", next_look_at=world.time), "is looking for"),
+    ],
+)
+def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -> None:
+    world = scene()
+    press(world)
+    world.queue.clear()
+    world.operations.record_operation_start(OPERATION, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=4)
+    settle(world)
+    assert said in press(world, user="U0BOB")[1]
+
+
+def test_a_click_on_a_changed_draft_is_refused_and_shows_the_current_one() -> None:
+    world = scene()
+    new = world.desk.submit(make_draft(title="Another")).draft_hash
+    world.queue.clear()
+
+    verdict, text = press(world)
+
+    assert verdict is Verdict.CHANGED
+    assert "has changed since" in text
+    assert "not recorded" in text
+    assert world.store.read("sess-1", HASH).approval is None
+    assert PostPreview(session_id="sess-1", draft_hash=new) in [entry.message for entry in world.queue]
+
+
+def test_a_press_on_a_draft_that_is_not_known_is_told_so() -> None:
+    world = scene()
+    verdict, text = press(world, of_hash="0" * 64)
+    assert verdict is Verdict.NOT_KNOWN
+    assert "not known" in text
+    assert world.decisions() == []
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_who_is_no_approver_decides_nothing(verb) -> None:
+    world = scene(approvers=frozenset({"U0BOB"}))
+    verdict, text = press(world, verb)
+    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_ALLOWED, [], [])
+    assert "not among the approvers" in text
+    world.queue.clear()
+    assert press(world, verb, "U0BOB")[0] is Verdict.RECORDED
+
+
+def test_without_a_list_of_approvers_everybody_who_sees_the_preview_may_decide() -> None:
+    assert press(scene(), user="U0ANYBODY")[0] is Verdict.RECORDED
+
+
+def test_nobody_approves_what_they_asked_for() -> None:
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = submit(world, make_draft(requested_by="<@U0ANN|ann>"))
+
+    verdict, text = press(world, of_hash=of_hash)
+    assert (verdict, world.decisions()) == (Verdict.OWN, [])
+    assert "another person has to approve it" in text
+
+    world.queue.clear()
+    assert press(world, user="U0BOB", of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+@pytest.mark.parametrize("name", ["ann", "ann@example.com", "@ann"])
+def test_a_draft_of_an_earlier_version_that_names_no_user_id_must_be_submitted_again(name) -> None:
+    """Its row can be read, but nobody can say whether who approves it has asked for it."""
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = submit(world, replace(DRAFT, requested_by=name))
+
+    verdict, text = press(world, of_hash=of_hash)
+    assert (verdict, world.decisions()) == (Verdict.NOT_KNOWN, [])
+    assert text.endswith("Submit it again.")
+    world.queue.clear()
+    assert press(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+def test_an_approved_draft_of_an_earlier_version_still_becomes_an_issue() -> None:
+    world = World(rules=Rules(require_other_approver=False))
+    draft = replace(DRAFT, requested_by="ann@example.com")
+    of_hash = submit(world, draft)
+    assert world.run(world.click("U0BOB", Verb.APPROVE, draft, of_hash, PLACE["message_ts"])).result is Verdict.RECORDED
+    world.settle()
+    assert len(world.issues) == 1
+
+
+def test_who_asked_for_a_draft_may_take_it_back() -> None:
+    world = World(rules=Rules(require_other_approver=True))
+    of_hash = submit(world, make_draft(requested_by="U0ANN"))
+    assert press(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
+
+
+@pytest.mark.parametrize("verb", Verb)
+def test_a_click_before_the_preview_is_whole_is_refused_for_now(verb) -> None:
+    world = World(rules=Rules(require_other_approver=False))
+    of_hash = world.desk.submit(DRAFT).draft_hash
+    assert world.store.set_preview("sess-1", of_hash, *PLACE.values())
+    world.queue.clear()
+
+    verdict, text = press(world, verb)
+
+    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_SHOWN, [PostPreview], [])
+    assert text.endswith("so your click was not recorded. Try again in a moment.")
+    world.store.open_preview("sess-1", of_hash, *PLACE.values(), failed=False)
+    world.queue.clear()
+    assert press(world, verb)[0] is Verdict.RECORDED
+
+
+@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"channel": "C2"}, {"message_ts": "1.1"}, {"channel": ""}, {"message_ts": ""}, {"channel": "", "message_ts": ""}],
+)
+def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb, elsewhere) -> None:
+    world = scene()
+    verdict, text = press(world, verb, **elsewhere)
+    assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
+    assert "is not a preview of “Fix" in text
+
+
+def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
+    world = scene()
+    other = world.desk.submit(make_draft(session_id="sess-2")).draft_hash
+    assert world.store.set_preview("sess-2", other, "C1", "2.0")
+    world.store.open_preview("sess-2", other, "C1", "2.0", failed=False)
+    world.queue.clear()
+    assert press(world, message_ts="2.0")[0] is Verdict.NOT_A_PREVIEW
+
+
+@pytest.mark.parametrize("message_ts", ["1.0", "2.0"])
+def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts) -> None:
+    world = scene()
+    assert world.store.forget_preview("sess-1", HASH, "1.0")
+    assert world.store.set_preview("sess-1", HASH, "C1", "2.0")
+    world.store.open_preview("sess-1", HASH, "C1", "2.0", failed=False)
+    assert press(world, message_ts=message_ts)[0] is Verdict.RECORDED
+
+
+def test_a_draft_that_cannot_be_shown_whole_is_refused_and_nothing_stored() -> None:
+    world = World()
+    long = make_draft(problem="&" * 10_000, solution="&" * 10_000, risks=["&" * 1_000] * 10)
+    with pytest.raises(
+        errors.InvalidInputError, match=r"takes 1\d messages to show whole in Slack, and at most 10 are allowed"
+    ):
+        world.desk.submit(long)
+    assert (world.table.rows(), world.queue) == ([], [])
+
+
+def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
+    world = scene()
+    record = world.store.record_decision
+
+    def lost(*given):
+        record(*given)
+        raise errors.DeadlineExceededError("no answer")
+
+    world.store.record_decision = lost
+    assert press(world)[0] is Verdict.RECORDED
+
+
+def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_otherwise() -> None:
+    world = scene()
+
+    def refuse(*given):
+        raise errors.ThrottledError("no")
+
+    world.store.record_decision = refuse
+    with pytest.raises(errors.ThrottledError):
+        press(world)
+    assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
+
+
+@pytest.mark.parametrize(("seconds_a_write", "writes"), [(0.1, 3), (0.9, 2), (1.5, 1)])
+def test_after_a_second_no_further_try_is_begun_since_slack_waits_three(seconds_a_write: float, writes: int) -> None:
+    world = scene()
+    clock = [0.0]
+    tried: list[float] = []
+
+    class NeverAnswers:
+        read = world.desk._store.read
+
+        def record_decision(self, *_: object) -> bool:
+            tried.append(clock[0])
+            clock[0] += seconds_a_write
+            raise errors.DeadlineExceededError("no answer within the read timeout")
+
+    desk = ApprovalDesk(
+        store=NeverAnswers(),  # type: ignore[arg-type]
+        send=lambda *_: None,
+        rules=Rules(),
+        monotonic=lambda: clock[0],
+    )
+    with pytest.raises(errors.UnavailableError):
+        desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN", **PLACE))
+    assert len(tried) == writes

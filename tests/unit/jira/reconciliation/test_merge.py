@@ -1,0 +1,178 @@
+"""What reconciliation decides from a listing and the stored rows; limits; checkpoints; watermarks."""
+
+import json
+
+import hypothesis.strategies as st
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.items import Issue
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Checkpoint, Counts, DeleteLimit, Gone
+from lib.jira.reconciliation.merge import (
+    Create,
+    Disputed,
+    KeyRange,
+    Listed,
+    Missing,
+    Unchanged,
+    Unreadable,
+    Update,
+    check_order,
+    decide,
+    merge,
+    read_listing,
+)
+from lib.jira.reconciliation.watermarks import Watermarks
+from lib.jira.webhooks import Delivery
+from lib.platform import errors
+from tests.support.jira.builders import NOW
+
+
+def stamp(second=1):
+    return Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, "d")
+
+
+def listed(number, second=1, **fields):
+    return Listed(f"OPS-{number}", Delivery(f"OPS-{number}", "1", stamp(second), "reconciled", IssueFields(**fields)))
+
+
+def stored(number, second=1, *, deleted=False, **fields):
+    return Issue(f"OPS-{number}", "1", stamp(second), IssueFields(**fields), deleted)
+
+
+def test_each_case_of_the_merge():
+    decisions = list(
+        merge(
+            [listed(1), listed(2), listed(4), listed(5, second=2), listed(6, status="Done")],
+            [stored(1), stored(3), stored(4, second=2), stored(5), stored(6, status="To Do"), stored(7)],
+        )
+    )
+    assert [type(decision) for decision in decisions] == [Unchanged, Create, Missing, Unchanged, Update, Update, Missing]
+    assert [decision.stored.issue_key for decision in decisions if isinstance(decision, Missing)] == ["OPS-3", "OPS-7"]
+
+
+@given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
+def test_each_issue_is_decided_about_once_and_in_order(in_jira, in_store):
+    decisions = merge((listed(number) for number in sorted(in_jira)), (stored(number) for number in sorted(in_store)))
+    kinds = {}
+    for decision in decisions:
+        key = (
+            decision.issue_key
+            if isinstance(decision, Unchanged)
+            else (decision.stored if isinstance(decision, Missing) else decision.delivery).issue_key
+        )
+        assert key not in kinds
+        kinds[key] = type(decision)
+    assert list(kinds) == [f"OPS-{number}" for number in sorted(in_jira | in_store)]
+    assert {key for key, kind in kinds.items() if kind is Missing} == {f"OPS-{number}" for number in in_store - in_jira}
+    assert {key for key, kind in kinds.items() if kind is Create} == {f"OPS-{number}" for number in in_jira - in_store}
+
+
+def test_a_stored_state_later_than_the_listing_is_disputed_if_it_differs():
+    later = stored(1, second=2, status="Done")
+    assert decide(listed(1, status="To Do"), later) == Disputed(later)
+    assert decide(listed(1, status="Done"), later) == Unchanged("OPS-1")
+
+
+def test_a_tombstone_does_not_count_as_a_row():
+    assert isinstance(decide(listed(1), stored(1, second=9, deleted=True)), Create)
+
+
+def test_an_issue_that_can_not_be_read_is_not_missing():
+    broken = Listed("OPS-1", errors.InvalidInputError("fields.updated is not a time"))
+    assert list(merge([broken], [stored(1)])) == [Unreadable("OPS-1", "fields.updated is not a time")]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [["OPS-2", "OPS-1"], ["OPS-1", "OPS-1"], ["OPS-1", "WEB-2"], ["OPS-11"]],
+)
+def test_a_listing_that_is_not_what_was_asked_for_is_refused(keys):
+    listing = read_listing([{"key": key} for key in keys], lambda issue: listed(1).delivery)
+    with pytest.raises(errors.PermanentError):
+        check_order(listing.issues, KeyRange("OPS", 0, 10))
+
+
+@pytest.mark.parametrize("entry", [None, 5, "OPS-2", [], {}, {"key": None}, {"key": "nonsense"}, {"key": "\ud800-1"}])
+def test_an_entry_of_a_listing_that_names_no_issue_is_counted(entry):
+    listing = read_listing([{"key": "OPS-1"}, entry, {"key": "OPS-3"}], lambda issue: listed(1).delivery)
+    assert ([issue.issue_key for issue in listing.issues], listing.unidentified) == (["OPS-1", "OPS-3"], 1)
+
+
+def test_a_range_as_jql():
+    assert KeyRange("OPS").jql() == 'project = "OPS" ORDER BY key ASC'
+    assert KeyRange("OPS", 5, 9).jql() == 'project = "OPS" AND key > OPS-5 AND key <= OPS-9 ORDER BY key ASC'
+    assert KeyRange("OPS", 5, 9).bounds() == ("OPS-5", "OPS-9")
+
+
+@pytest.mark.parametrize(
+    ("text", "stored_rows", "allowed"),
+    [
+        ("", 10, 50),
+        ("", 5_000, 250),
+        ("0", 5_000, 0),
+        ("20", 5_000, 20),
+        ("5%", 100, 5),
+        ("5 %", 10, 0),
+        ("100%", 10**6, MAX_CANDIDATES),
+    ],
+)
+def test_how_many_may_be_deleted(text, stored_rows, allowed):
+    assert DeleteLimit.parse(text).allowed(stored_rows) == allowed
+
+
+@pytest.mark.parametrize("text", ["many", "-1", "101%", "5.5", "%"])
+def test_a_limit_that_is_none_is_a_configuration_error(text):
+    with pytest.raises(errors.ConfigurationError):
+        DeleteLimit.parse(text)
+
+
+def test_a_checkpoint_survives_json():
+    candidate = Candidate("OPS-6", None, stamp())
+    gone = (Gone(candidate, 1, "WEB-1"), Gone(candidate, 2))
+    checkpoint = Checkpoint(
+        KeyRange("OPS", 5, 9), "token", 7, Counts(fetched=3), 12, 1, (candidate,), unidentified=1, pages=2, gone=gone
+    )
+    assert Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json()))) == checkpoint
+
+
+def test_a_full_checkpoint_fits_an_asynchronous_call():
+    candidates = tuple(Candidate(f"OPERATIONS-{10**6 + n}", "1000000", stamp()) for n in range(MAX_CANDIDATES))
+    gone = tuple(Gone(candidate, 1_772_366_400_250, candidate.issue_key) for candidate in candidates)
+    full = Checkpoint(KeyRange("OPERATIONS"), "t" * 500, 10**6, Counts(), 10**6, MAX_CANDIDATES, gone=gone)
+    assert len(json.dumps(full.to_json())) < 300 * 1000
+
+
+@pytest.mark.parametrize("broken", [{}, {"candidates": [{}]}, {"candidates": [], "key_range": {}, "counts": {}}])
+def test_a_broken_checkpoint_is_refused(broken):
+    with pytest.raises(errors.InvalidInputError):
+        Checkpoint.from_json(broken)
+
+
+class Operations:
+    """The operations table, as far as a watermark needs it."""
+
+    def __init__(self):
+        self.item = None
+
+    def get_item(self, *, TableName, Key, ConsistentRead):  # noqa: N803
+        assert ConsistentRead
+        return {"Item": self.item} if self.item else {}
+
+    def put_item(self, *, TableName, Item, ConditionExpression, ExpressionAttributeValues):  # noqa: N803
+        assert ConditionExpression == "attribute_not_exists(session_id) OR reached < :to"
+        if self.item and not self.item["reached"]["S"] < ExpressionAttributeValues[":to"]["S"]:
+            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
+        self.item = Item
+
+
+def test_a_watermark_never_goes_back():
+    from datetime import timedelta
+
+    marks = Watermarks(Operations(), "operations")
+    assert marks.read("OPS") is None
+    marks.advance("OPS", NOW)
+    marks.advance("OPS", NOW - timedelta(minutes=1))
+    assert marks.read("OPS") == NOW

@@ -1,0 +1,145 @@
+"""The event of the reconciliation function: each form is read as meant, and everything else is refused in one sentence."""
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from lib.jira.issues import Stamp
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Checkpoint, Counts
+from lib.jira.reconciliation.merge import KeyRange
+from lib.jira.reconciliation.requests import MAX_EVENT_BYTES, MAX_PARTS, Mode, Request, read_request
+from lib.platform import errors
+
+STAMP = Stamp("2026-03-01T12:00:00.000000Z", 1_772_366_400_000, "reconciled:10007:1")
+SWEEP = Checkpoint(
+    KeyRange("OPS", 5, 900), "next page", 101, Counts(fetched=100), 100, 1, (Candidate("OPS-20", "10020", STAMP),)
+)
+CONTINUED = Request(Mode.FULL, dry_run=True).continued("run-1", ("OPS", "WEB"), SWEEP)
+
+FORMS: list[tuple[dict[str, Any], Request]] = [
+    ({}, Request(Mode.CHANGES)),
+    ({"mode": "changes"}, Request(Mode.CHANGES)),
+    ({"mode": "full"}, Request(Mode.FULL)),
+    ({"full": True}, Request(Mode.FULL)),
+    ({"full": False, "project": "OPS"}, Request(Mode.CHANGES, projects=("OPS",))),
+    ({"mode": "full", "dry_run": True, "project": "WEB"}, Request(Mode.FULL, dry_run=True, projects=("WEB",))),
+    ({"key_range": {"project": "OPS"}}, Request(Mode.FULL, projects=("OPS",), sweep=Checkpoint(KeyRange("OPS")))),
+    (
+        {"key_range": {"project": "OPS", "after": 5, "through": 900}, "dry_run": True},
+        Request(Mode.FULL, dry_run=True, projects=("OPS",), sweep=Checkpoint(KeyRange("OPS", 5, 900))),
+    ),
+]
+
+MALFORMED: list[tuple[object, str]] = [
+    (None, "the event is not a JSON object"),
+    ([], "the event is not a JSON object"),
+    ({"projects": ["OPS"]}, "'projects' is not understood here: dry_run, full, mode, project are"),
+    ({"mode": "all"}, "mode is one of changes, full"),
+    ({"mode": ["full"]}, "mode is one of changes, full"),
+    ({"mode": "full", "full": True}, "give one of them"),
+    ({"full": "yes"}, "full is true or false"),
+    ({"dry_run": 1}, "dry_run is true or false"),
+    ({"project": 7}, "a project is named by its key"),
+    ({"project": 'OPS" OR project = "WEB'}, "is not a project key"),
+    ({"key_range": "OPS"}, "key_range is not a JSON object"),
+    ({"key_range": {"after": 1}}, "key_range names no project"),
+    ({"key_range": {"project": "OPS", "after": "1"}}, "are issue numbers"),
+    ({"key_range": {"project": "OPS", "after": True}}, "are issue numbers"),
+    ({"key_range": {"project": "OPS", "after": 9, "through": 9}}, "key_range is empty"),
+    ({"key_range": {"project": "OPS"}, "full": True}, "'full' is not understood here"),
+    ({"checkpoint": None}, "checkpoint is not a JSON object"),
+    ({"checkpoint": {}}, "the checkpoint has no dry_run"),
+    ({"checkpoint": {}, "dry_run": True}, "'dry_run' is not understood here"),
+]
+
+GONE = {"issue_key": "OPS-20", "issue_id": "1", "stamp": asdict(STAMP)}
+TAMPERED: list[tuple[tuple[str, ...], object]] = [
+    (("mode",), "all"),
+    (("projects",), []),
+    (("projects",), "OPS"),
+    (("projects",), ["ops"]),
+    (("projects",), ["WEB"]),
+    (("run_id",), 1),
+    (("run_id",), "r" * 101),
+    (("part",), "2"),
+    (("part",), -1),
+    (("sweep",), []),
+    (("sweep",), {}),
+    (("more",), 1),
+    (("sweep", "more"), 1),
+    (("sweep", "position"), "1"),
+    (("sweep", "token"), 1),
+    (("sweep", "stored"), None),
+    (("sweep", "missing"), 1.5),
+    (("sweep", "unidentified"), -1),
+    (("sweep", "pages"), None),
+    (("sweep", "gone"), [{"candidate": {}, "seen_at": 1, "moved_to": None}]),
+    (("sweep", "gone"), [{"candidate": GONE, "seen_at": "1", "moved_to": None}]),
+    (("sweep", "gone"), [{"candidate": GONE, "seen_at": 1, "moved_to": "x"}]),
+    (("sweep", "gone"), [{"candidate": {**GONE, "issue_key": "x"}, "seen_at": 1, "moved_to": None}]),
+    (("sweep", "counts"), {"fetched": -1}),
+    (("sweep", "counts"), {"lost": 1}),
+    (("sweep", "key_range"), {"project": 'OPS" OR project = "WEB'}),
+    (("sweep", "key_range"), {"project": "OPS", "after": "x"}),
+    (("sweep", "candidates"), "OPS-20"),
+    (("sweep", "candidates"), [{"issue_key": "OPS-20"}]),
+    (("sweep", "candidates"), [{"issue_key": "x", "issue_id": "1", "stamp": asdict(STAMP)}]),
+    (("sweep", "candidates"), [{"issue_key": "OPS-20", "issue_id": 1, "stamp": asdict(STAMP)}]),
+    (("sweep", "candidates"), [{"issue_key": "OPS-20", "issue_id": "1", "stamp": {**asdict(STAMP), "event_at": "x"}}]),
+    (("sweep", "candidates"), [{"issue_key": "OPS-20", "issue_id": "1", "stamp": {**asdict(STAMP), "version_at": 1}}]),
+]
+
+
+@pytest.mark.parametrize(("event", "request_"), FORMS, ids=[json.dumps(event) for event, _ in FORMS])
+def test_each_form_is_read_as_meant(event: dict[str, Any], request_: Request) -> None:
+    assert read_request(event) == request_
+
+
+@pytest.mark.parametrize(("event", "sentence"), MALFORMED, ids=[str(event) for event, _ in MALFORMED])
+def test_anything_else_is_refused_in_one_sentence(event: object, sentence: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match=sentence):
+        read_request(event)
+
+
+def test_what_the_function_sends_itself_is_read_as_what_it_meant() -> None:
+    assert read_request(json.loads(json.dumps(CONTINUED.to_event()))) == CONTINUED
+
+
+def test_a_continuation_without_a_sweep_is_read_too() -> None:
+    request = Request().continued("run-1", ("WEB",), None)
+
+    assert read_request(json.loads(json.dumps(request.to_event()))) == request
+
+
+def test_a_continuation_of_one_keeps_the_run_that_began_it() -> None:
+    third = CONTINUED.continued("run-2", ("WEB",), None)
+
+    assert (third.run_id, third.part, third.dry_run, third.mode) == ("run-1", 3, True, Mode.FULL)
+
+
+def test_there_is_an_end_to_continuations() -> None:
+    request = Request(part=MAX_PARTS)
+    with pytest.raises(errors.PermanentError, match=f"not over after {MAX_PARTS} invocations"):
+        request.continued("run-1", ("OPS",), None)
+
+
+@pytest.mark.parametrize(("path", "value"), TAMPERED, ids=[f"{'.'.join(path)}={value}" for path, value in TAMPERED])
+def test_a_checkpoint_of_other_values_is_refused(path: tuple[str, ...], value: object) -> None:
+    event = json.loads(json.dumps(CONTINUED.to_event()))
+    inner = event["checkpoint"]
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+
+    with pytest.raises(errors.InvalidInputError):
+        read_request(event)
+
+
+def test_the_largest_checkpoint_fits_an_asynchronous_call() -> None:
+    candidate = Candidate("P" * 80 + "-1" + "0" * 17, "1" * 20, Stamp(STAMP.version_at, STAMP.event_at, "k" * 256))
+    sweep = Checkpoint(KeyRange("P" * 80), "t" * 4000, candidates=(candidate,) * MAX_CANDIDATES)
+    request = Request(Mode.FULL).continued("run-1", ("P" * 80, *(f"PROJECT{number}" for number in range(200))), sweep)
+
+    assert len(request.to_payload()) < MAX_EVENT_BYTES

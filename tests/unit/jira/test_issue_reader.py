@@ -1,0 +1,122 @@
+"""Reading issues back: typed, in order, and without what is no issue."""
+
+import pytest
+
+from lib.jira.issue_reader import IssueStore
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.webhooks import Delivery
+from lib.platform import errors
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import TABLE, make_reader, make_store
+
+
+def record(table, key="OPS-7", second=1, *, deleted=False, **fields):
+    stamp = Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, f"d-{second}")
+    fields = IssueFields(**{"summary": "s", "status": "Done", **fields})
+    make_store(table).record(Delivery(key, "1", stamp, "jira:issue_updated", fields, deleted=deleted, snapshot="{}"))
+
+
+@pytest.fixture
+def table(jira_issues):
+    return jira_issues
+
+
+def keys(issues):
+    return [issue.issue_key for issue in issues]
+
+
+def test_latest_is_the_current_state(table):
+    record(table, second=1, status="To Do")
+    record(table, second=2, status="Done", fix_versions=("1", "2"))
+    issue = make_reader(table).latest("OPS-7")
+    assert (issue.project_key, issue.issue_number, issue.fields.status) == ("OPS", 7, "Done")
+    assert issue.fields.fix_versions == ("1", "2")
+
+
+def test_latest_tells_deleted_from_never_heard_of(table):
+    record(table, deleted=True)
+    assert make_reader(table).latest("OPS-7").deleted
+    assert make_reader(table).latest("OPS-8") is None
+
+
+def test_history_is_the_versions_only_newest_first(table):
+    for second in (2, 1, 3):
+        record(table, second=second, fix_versions=("1", "2"))
+    seconds = [version.stamp.event_at for version in make_reader(table).history("OPS-7")]
+    assert seconds == [3, 2, 1]
+
+
+def test_a_project_is_listed_in_the_order_of_numbers(table):
+    for number in (10, 9, 100, 1):
+        record(table, f"OPS-{number}")
+    record(table, "OPS2-5")
+    reader = make_reader(table)
+    assert keys(reader.by_project("OPS")) == ["OPS-1", "OPS-9", "OPS-10", "OPS-100"]
+    assert keys(reader.by_project("OPS", after=1, through=10)) == ["OPS-9", "OPS-10"]
+    assert keys(reader.by_project("OPS", after=10, through=10)) == []
+
+
+def test_old_states_and_deleted_issues_are_in_no_list(table):
+    record(table, second=1, status="To Do", assignee="ada")
+    record(table, second=2, status="Done", assignee="grace")
+    record(table, "OPS-8", second=1)
+    record(table, "OPS-8", second=2, deleted=True)
+    reader = make_reader(table)
+    assert keys(reader.by_status("To Do")) == []
+    assert keys(reader.by_status("Done")) == ["OPS-7"]
+    assert keys(reader.by_assignee("ada")) == []
+    assert keys(reader.by_assignee("grace")) == ["OPS-7"]
+    assert keys(reader.by_project("OPS")) == ["OPS-7"]
+
+
+def test_lists_have_the_latest_changed_first(table):
+    for second, key in enumerate(("OPS-3", "OPS-1", "OPS-2"), start=1):
+        record(table, key, second=second)
+    assert keys(make_reader(table).by_status("Done")) == ["OPS-2", "OPS-1", "OPS-3"]
+
+
+def test_sentinel_rows_never_show(table):
+    table.put_item(TableName=TABLE, Item={"issue_key": {"S": "health#1"}, "updated_at": {"S": "sentinel"}})
+    reader = make_reader(table)
+    with pytest.raises(errors.InvalidInputError):
+        reader.latest("health#1")
+    assert keys(reader.by_project("OPS")) == []
+
+
+@pytest.mark.parametrize("key", ["", "ops-7", "OPS-07", "OPS-0", "OPS", "OPS-7 ", "OPS-7\n", "ÖPS-7", "OPS-٧"])
+def test_what_is_no_issue_key_is_refused(table, key):
+    with pytest.raises(errors.InvalidInputError):
+        make_reader(table).latest(key)
+
+
+def test_nothing_can_be_looked_for_by_an_empty_name(table):
+    with pytest.raises(errors.InvalidInputError):
+        make_reader(table).by_status("")
+
+
+class PartlyThrottled(FakeTable):
+    """Processes at most ``limit`` keys of a batch."""
+
+    limit = 1
+
+    def batch_get_item(self, *, RequestItems):  # noqa: N803
+        ((name, request),) = RequestItems.items()
+        done, left = request["Keys"][: self.limit], request["Keys"][self.limit :]
+        if not done:
+            return {"Responses": {}, "UnprocessedKeys": RequestItems}
+        answer = super().batch_get_item(RequestItems={name: {**request, "Keys": done}})
+        return {**answer, "UnprocessedKeys": {name: {**request, "Keys": left}} if left else {}}
+
+
+def test_keys_left_unprocessed_are_asked_for_again():
+    table = PartlyThrottled()
+    for number in range(1, 4):
+        record(table, f"OPS-{number}")
+    assert len(IssueStore(table, TABLE).heads([f"OPS-{number}" for number in range(1, 4)])) == 3
+
+
+def test_a_batch_of_which_nothing_is_processed_is_a_throttle():
+    table = PartlyThrottled()
+    table.limit = 0
+    with pytest.raises(errors.ThrottledError):
+        IssueStore(table, TABLE).heads(["OPS-1"])

@@ -1,0 +1,112 @@
+"""The circuit breaker: opens after three failures in a row, and lets one probe through a minute."""
+
+import threading
+
+from lib.leases.circuit_breaker import Breaker
+
+
+class Time:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def opened(time: Time) -> Breaker:
+    breaker = Breaker(time)
+    for _ in range(3):
+        breaker.failed()
+    return breaker
+
+
+def test_it_stays_closed_after_two_failures_and_opens_after_three() -> None:
+    breaker = Breaker(Time())
+
+    breaker.failed()
+    breaker.failed()
+    assert breaker.allows()
+
+    breaker.failed()
+    assert not breaker.allows()
+
+
+def test_a_success_between_failures_starts_the_count_anew() -> None:
+    breaker = Breaker(Time())
+
+    breaker.failed()
+    breaker.failed()
+    breaker.succeeded()
+    breaker.failed()
+    breaker.failed()
+
+    assert breaker.allows()
+
+
+def test_open_it_lets_nothing_through_for_a_minute_and_then_one_probe() -> None:
+    time = Time()
+    breaker = opened(time)
+
+    time.now += 59.9
+    assert not breaker.allows()
+
+    time.now += 0.1
+    assert [breaker.allows() for _ in range(3)] == [True, False, False]
+
+
+def test_a_probe_that_succeeds_closes_it() -> None:
+    time = Time()
+    breaker = opened(time)
+
+    time.now += 60
+    assert breaker.allows()
+    breaker.succeeded()
+
+    assert [breaker.allows() for _ in range(3)] == [True, True, True]
+    breaker.failed()
+    assert breaker.allows()
+
+
+def test_a_probe_that_fails_keeps_it_open_for_another_minute() -> None:
+    time = Time()
+    breaker = opened(time)
+
+    time.now += 60
+    assert breaker.allows()
+    time.now += 2
+    breaker.failed()
+
+    time.now += 59
+    assert not breaker.allows()
+    time.now += 1
+    assert breaker.allows()
+
+
+def test_a_probe_that_never_reports_does_not_keep_it_open_for_ever() -> None:
+    time = Time()
+    breaker = opened(time)
+
+    time.now += 60
+    assert breaker.allows()
+    time.now += 60
+
+    assert breaker.allows()
+
+
+def test_of_many_threads_one_is_the_probe() -> None:
+    time = Time()
+    breaker = opened(time)
+    time.now += 60
+    start = threading.Barrier(16)
+    allowed = []
+
+    def ask() -> None:
+        start.wait()
+        allowed.append(breaker.allows())
+
+    threads = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(allowed) == [False] * 15 + [True]

@@ -1,0 +1,152 @@
+"""Which channels are made, what they bring with them, and what a rotated secret does to them."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from lib.notifications.channels.base import send_with
+from lib.notifications.channels.registry import make_channels
+from lib.platform import aws, errors
+from lib.platform.environment import CHANNELS, NotificationEnvironment
+from lib.platform.secrets import Secret
+from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.leases.messages import message
+
+
+def environment(*channels: str, **fields: str) -> NotificationEnvironment:
+    return NotificationEnvironment(
+        lease_table_arn="leases", operations_table_name="operations", notify_channels=channels, **fields
+    )
+
+
+@pytest.fixture(autouse=True)
+def clients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The services that clients were made for."""
+    made: list[str] = []
+    monkeypatch.setattr(aws, "make_client", lambda service: made.append(service) or SecretsManager())
+    return made
+
+
+def secrets_manager() -> SecretsManager:
+    return SecretsManager()
+
+
+# Making
+
+
+def test_the_channels_of_the_environment_are_made_in_its_order() -> None:
+    assert list(make_channels(environment("slack", "sns"), secrets_manager)) == ["slack", "sns"]
+    assert list(make_channels(environment(*CHANNELS), secrets_manager)) == list(CHANNELS)
+
+
+def test_an_unknown_channel_is_named_beside_the_known_ones() -> None:
+    with pytest.raises(errors.ConfigurationError, match=r"'pigeon'.*sns, slack, govuk_notify"):
+        make_channels(environment("sns", "pigeon"), secrets_manager)
+
+
+def test_all_channels_with_a_secret_share_the_client_that_they_are_handed(clients: list[str]) -> None:
+    handed: list[SecretsManager] = []
+    the_one = SecretsManager()
+    made = make_channels(
+        environment("slack", "govuk_notify", slack_webhook_url_arn="w", govuk_notify_api_key_arn="k"),
+        lambda: handed.append(the_one) or the_one,
+    )
+
+    assert list(made) == ["slack", "govuk_notify"]
+    assert handed == [the_one, the_one]
+    assert clients == []
+
+
+def test_a_client_is_made_with_the_channel_and_not_at_each_message(clients: list[str]) -> None:
+    made = make_channels(environment("sns", notification_topic_arn="arn"), secrets_manager)
+    for _ in range(3):
+        with pytest.raises(AttributeError, match="publish"):  # these clients can only read secrets
+            made["sns"].send(message())
+    assert clients == ["sns"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"slack_webhook_url_arn": "w"}, "SlackWebhook"),
+        ({"slack_bot_token_arn": "t", "slack_channel": "#leases"}, "SlackBot"),
+        ({"slack_webhook_url_arn": "w", "slack_bot_token_arn": "t", "slack_channel": "#leases"}, "SlackBot"),
+    ],
+)
+def test_the_bot_token_wins_over_the_webhook(fields: dict[str, str], kind: str) -> None:
+    assert type(make_channels(environment("slack", **fields), secrets_manager)["slack"]).__name__ == kind
+
+
+@pytest.mark.parametrize(
+    ("channel", "fields"),
+    [
+        ("sns", {}),
+        ("slack", {}),
+        ("slack", {"slack_bot_token_arn": "t"}),
+        ("govuk_notify", {}),
+    ],
+)
+def test_a_channel_that_is_not_configured_says_so_when_it_sends(channel: str, fields: dict[str, str]) -> None:
+    with pytest.raises(errors.ConfigurationError):
+        make_channels(environment(channel, **fields), secrets_manager)[channel].send(message())
+
+
+@pytest.mark.parametrize(
+    ("channel", "brings"),
+    [("sns", set()), ("slack", {"slack_sdk"}), ("govuk_notify", {"notifications_python_client", "requests"})],
+)
+def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -> None:
+    heavy = {"slack_sdk", "notifications_python_client", "requests", "flask", "boto3"}
+    program = (
+        "import sys\n"
+        "from lib.notifications.channels.registry import make_channels\n"
+        "from lib.platform.environment import NotificationEnvironment\n"
+        "make_channels(NotificationEnvironment(lease_table_arn='l', operations_table_name='o',"
+        f" notify_channels=({channel!r},)), lambda: None)\n"
+        f"print(*sorted({heavy!r} & sys.modules.keys()))\n"
+    )
+    environ = {"AWS_DEFAULT_REGION": "us-west-2", "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ, check=True)
+    assert set(done.stdout.split()) == brings
+
+
+# Secrets
+
+
+def accepts_only(good: str, sent: list[str]) -> Any:
+    def send(value: str) -> None:
+        sent.append(value)
+        if value != good:
+            raise errors.CredentialRefusedError("refused")
+
+    return send
+
+
+def test_a_secret_rotated_since_it_was_read_is_read_again_and_tried_once_more() -> None:
+    manager, stopwatch, sent = SecretsManager("old"), Stopwatch(), []
+    secret = Secret(manager, "arn", stopwatch)
+    secret.current()
+    manager.rotate("new")
+    stopwatch.seconds += 31
+
+    send_with(secret, accepts_only("new", sent))
+    assert sent == ["old", "new"]
+
+
+def test_a_secret_that_is_simply_wrong_is_tried_once() -> None:
+    stopwatch, sent = Stopwatch(), []
+    secret = Secret(SecretsManager("wrong"), "arn", stopwatch)
+    secret.current()
+    stopwatch.seconds += 31
+
+    with pytest.raises(errors.CredentialRefusedError):
+        send_with(secret, accepts_only("right", sent))
+    assert sent == ["wrong"]
+
+
+def test_a_line_end_in_a_secret_is_not_sent() -> None:
+    sent: list[str] = []
+    send_with(Secret(SecretsManager(" token\n"), "arn"), sent.append)
+    assert sent == ["token"]

@@ -1,0 +1,210 @@
+"""Backfill from a legacy table: every form of row, segments, checkpoints, and running beside webhooks."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.webhooks import Delivery
+from lib.operations.backfill import Backfill, Checkpoint, Report, read_legacy
+from lib.platform import errors
+from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import make_reader, make_store
+
+
+def text(**values):
+    return {name: {"S": value} for name, value in values.items()}
+
+
+def legacy(number=1, updated="2025-01-01T10:00:00Z", **more):
+    return {**text(issue_key=f"OPS-{number}", updated_at=updated, status="Done", summary="s"), **more}
+
+
+class Legacy:
+    """A table that is scanned in segments; fails where told to."""
+
+    def __init__(self, items):
+        self.items = items
+        self.fail_at = None
+        self.scans = []
+
+    def scan(self, *, TableName, Segment, TotalSegments, Limit, ExclusiveStartKey=None):  # noqa: N803
+        self.scans.append((Segment, ExclusiveStartKey))
+        if self.fail_at is not None and len(self.scans) > self.fail_at:
+            raise errors.ThrottledError("could not scan")
+        mine = [item for at, item in enumerate(self.items) if at % TotalSegments == Segment]
+        keys = [{"issue_key": item["issue_key"], "updated_at": item["updated_at"]} for item in mine]
+        start = 1 + keys.index(ExclusiveStartKey) if ExclusiveStartKey else 0
+        page = mine[start : start + Limit]
+        more = start + Limit < len(mine)
+        return {"Items": page, **({"LastEvaluatedKey": keys[start + Limit - 1]} if more else {})}
+
+
+def backfill(source, table, checkpoint=None, **options):
+    store = make_store(table) if table is not None else None
+    checkpoint = checkpoint or Checkpoint(None, "legacy", 1)
+    return Backfill(source, checkpoint, store, page_size=2, sleep=lambda seconds: None, **options)
+
+
+@pytest.mark.parametrize(
+    ("updated", "canonical"),
+    [
+        ("2025-01-01T10:00:00Z", "2025-01-01T10:00:00.000000Z"),
+        ("2025-01-01T10:00:00.5Z", "2025-01-01T10:00:00.500000Z"),
+        ("2025-01-01T03:00:00-07:00", "2025-01-01T10:00:00.000000Z"),
+        ("2025-01-01T03:00:00.559-0700", "2025-01-01T10:00:00.559000Z"),
+    ],
+)
+def test_times_of_every_form_become_canonical(updated, canonical):
+    assert read_legacy(legacy(updated=updated)).stamp.version_at == canonical
+
+
+def test_a_flat_row():
+    row = legacy(assignee={"S": "ada"}, fix_versions={"L": [{"S": "1"}, {"S": "2"}]}, issue_id={"S": "10001"})
+    delivery = read_legacy(row)
+    assert delivery.fields == IssueFields("s", "Done", "ada", None, ("1", "2"))
+    assert (delivery.issue_id, delivery.deleted) == ("10001", False)
+
+
+@pytest.mark.parametrize(
+    ("stored", "versions"),
+    [({"SS": ["2", "1"]}, ("1", "2")), ({"S": "1.2.3"}, ("1.2.3",)), ({"S": ""}, ()), ({"NULL": True}, ())],
+)
+def test_versions_may_be_a_set_or_a_single_one(stored, versions):
+    assert read_legacy(legacy(fixVersions=stored)).fields.fix_versions == versions
+
+
+ISSUE = {
+    "id": "10001",
+    "key": "OPS-1",
+    "fields": {"summary": "s", "status": {"name": "Done"}, "updated": "2025-01-01T10:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("snapshot", [ISSUE, {"webhookEvent": "jira:issue_updated", "issue": ISSUE}])
+@pytest.mark.parametrize("attribute", ["raw", "payload"])
+def test_a_snapshot_as_json_keyed_by_the_issue_alone(snapshot, attribute):
+    delivery = read_legacy({**text(issue_key="OPS-1"), attribute: {"S": json.dumps(snapshot)}})
+    assert (delivery.stamp.version_at, delivery.issue_id) == ("2025-01-01T10:00:00.000000Z", "10001")
+    assert json.loads(delivery.snapshot) == ISSUE
+
+
+def test_a_snapshot_as_a_map_with_a_float():
+    fields = {"M": {"status": {"M": {"name": {"S": "Done"}}}, "points": {"N": "0.1"}, "none": {"NULL": True}}}
+    delivery = read_legacy(legacy(issue={"M": {"id": {"S": "10001"}, "fields": fields}}))
+    assert delivery.fields.status == "Done"
+    assert '"points":0.1' in delivery.snapshot
+
+
+def test_a_deleted_row_is_a_tombstone():
+    assert read_legacy(legacy(deleted={"BOOL": True})).deleted
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        text(issue_key="OPS-1"),
+        text(issue_key="OPS-1", updated_at="HEAD"),
+        text(issue_key="OPS-1", updated_at="2025-01-01T10:00:00"),
+        text(issue_key="health#1", updated_at="2025-01-01T10:00:00Z"),
+        {**legacy(), "raw": {"S": "{broken"}},
+        legacy(fix_versions={"M": {"1.0": {"BOOL": True}}}),
+        legacy(fix_versions={"N": "1"}),
+        legacy(fix_versions={"L": [{"N": "1"}]}),
+        legacy(fix_versions={"BOOL": True}),
+    ],
+)
+def test_what_is_no_issue_is_skipped_with_its_reason(row):
+    with pytest.raises(errors.InvalidInputError):
+        read_legacy(row)
+    report = backfill(Legacy([row | text(updated_at=row.get("updated_at", {"S": ""})["S"])]), FakeTable()).run()
+    assert (report.scanned, report.skipped, report.stored) == (1, 1, 0)
+    assert len(report.reasons) == 1
+
+
+ROWS = [legacy(number, f"2025-01-0{day}T10:00:00Z") for number in range(1, 6) for day in (1, 2)]
+
+
+@pytest.mark.parametrize("segments", [1, 4, 16])
+def test_all_rows_arrive_and_verify(segments):
+    table, source = FakeTable(), Legacy(ROWS)
+    job = backfill(source, table, Checkpoint(None, "legacy", segments))
+    report = job.run()
+    assert report.scanned == report.stored + report.superseded == 10
+    assert len(list(make_reader(table).by_project("OPS"))) == 5
+    assert job.verify(make_reader(table)).behind == 0
+
+
+def test_running_it_again_changes_nothing():
+    table = FakeTable()
+    backfill(Legacy(ROWS), table).run()
+    before = str(table.items)
+    assert backfill(Legacy(ROWS), table).run().duplicate == 10
+    assert str(table.items) == before
+
+
+def test_a_webhook_that_came_meanwhile_wins():
+    table = FakeTable()
+    newer = Stamp("2026-03-01T00:00:00.000000Z", 1, "webhook")
+    make_store(table).record(Delivery("OPS-1", "1", newer, "jira:issue_deleted", IssueFields(), deleted=True))
+    job = backfill(Legacy(ROWS), table)
+    job.run()
+    assert make_reader(table).latest("OPS-1").deleted
+    assert job.verify(make_reader(table)).behind == 0
+
+
+def test_a_dry_run_writes_nothing_and_leaves_the_checkpoint(tmp_path):
+    checkpoint = Checkpoint(tmp_path / "checkpoint", "legacy", 2)
+    report = backfill(Legacy([*ROWS, text(issue_key="x", updated_at="y")]), None, checkpoint).run()
+    assert (report.scanned, report.skipped) == (11, 1)
+    assert not (tmp_path / "checkpoint").exists()
+
+
+def test_a_stopped_backfill_goes_on_where_it_was(tmp_path):
+    path = tmp_path / "checkpoint.json"
+    table, source = FakeTable(), Legacy(ROWS)
+    source.fail_at = 2
+    stopped = backfill(source, table, Checkpoint(path, "legacy", 1)).run()
+    assert (stopped.scanned, len(stopped.stopped)) == (4, 1)
+    rest = Legacy(ROWS)
+    resumed = backfill(rest, table, Checkpoint.load(path)).run()
+    assert (resumed.scanned, resumed.stopped) == (6, ())
+    assert rest.scans[0][1]["issue_key"] == {"S": "OPS-2"}
+    assert backfill(rest, table, Checkpoint.load(path)).run() == Report(), "a finished segment is not scanned again"
+
+
+def test_a_throttled_page_is_waited_for():
+    source = Legacy(ROWS)
+    source.fail_at = 0
+    waits = []
+
+    def sleep(seconds):
+        waits.append(seconds)
+        source.fail_at = None
+
+    job = Backfill(source, Checkpoint(None, "legacy", 1), make_store(FakeTable()), sleep=sleep)
+    assert (job.run().stored, waits) == (10, [1.0])
+
+
+def test_verification_finds_what_is_missing_and_what_is_behind():
+    table = FakeTable()
+    make_store(table).record(read_legacy(ROWS[0]))
+    job = backfill(Legacy(ROWS), table)
+    verification = job.verify(make_reader(table))
+    assert (verification.rows, verification.behind) == (10, 9)
+    assert verification.keys[0] == "OPS-1"
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"table": "t"}', '{"table": "t", "segments": 1, "reached": []}'])
+def test_a_broken_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "checkpoint.json"
+    path.write_text(content)
+    with pytest.raises(errors.InvalidInputError):
+        Checkpoint.load(path)
+
+
+def test_event_time_of_a_legacy_row_never_beats_the_webhook_of_the_same_edit():
+    delivery = read_legacy(legacy(updated="2025-01-01T10:00:00.100Z"))
+    edit = datetime(2025, 1, 1, 10, 0, 0, 100_000, UTC)
+    assert delivery.stamp.event_at == int(edit.timestamp() * 1000)

@@ -1,0 +1,75 @@
+"""What a person can have tried again, and what not."""
+
+import pytest
+
+from lib.approvals.interactions import Decision, Verb
+from lib.approvals.messages import CreateIssue, PostPreview
+from lib.approvals.operations import OperationId
+from lib.approvals.records import SessionState
+from lib.operations.retry import retry
+from lib.platform import errors
+from tests.support.approvals.builders import PLACE, make_draft, show_whole
+from tests.support.approvals.world import World
+
+
+def scene(state: str) -> tuple[World, OperationId]:
+    world = World()
+    operation = OperationId("sess-1", world.desk.submit(make_draft()).draft_hash)
+    if state != "preview":
+        show_whole(world.store, operation.draft_hash)
+        verb = Verb.REJECT if state == "rejected" else Verb.APPROVE
+        world.desk.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN", **PLACE))
+    if state in {"creating", "created", "failed", "unknown"}:
+        world.operations.record_operation_start(operation, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=1)
+    if state == "created":
+        world.operations.mark_success(operation, "PROJ-1")
+    if state == "failed":
+        world.operations.mark_failed(operation, "no", owner="x")
+    if state == "unknown":
+        world.operations.mark_unknown(operation, "no", owner="x", next_look_at=world.time)
+    world.queue.clear()
+    return world, operation
+
+
+def ask(world: World, session_id: str = "sess-1") -> SessionState:
+    return retry(session_id, "dana", store=world.store, operations=world.operations, send=world.send)
+
+
+@pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
+def test_what_has_not_ended_well_wakes_the_worker(state) -> None:
+    world, operation = scene(state)
+    assert ask(world).value == state
+    assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
+
+
+def test_a_preview_that_slack_refused_is_posted_when_the_channel_is_there() -> None:
+    world, operation = scene("preview")
+    world.store.fail_preview("sess-1", operation.draft_hash, "Slack says channel_not_found")
+
+    assert ask(world) is SessionState.FAILED
+
+    assert [queued.message for queued in world.queue] == [PostPreview(session_id="sess-1", draft_hash=operation.draft_hash)]
+    world.settle()
+    view = world.store.read("sess-1", operation.draft_hash)
+    assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
+
+
+def test_a_failed_one_ends_in_an_issue_created_by_who_asked() -> None:
+    world, operation = scene("failed")
+    ask(world)
+    world.settle()
+    standing = world.operations.get_operation(operation)
+    assert (standing.jira_key, standing.created_by, standing.approved_by) == ("PROJ-1", "dana", "U0ANN")
+
+
+@pytest.mark.parametrize(("state", "why"), [("preview", "nobody"), ("rejected", "rejected"), ("created", "exists")])
+def test_there_is_nothing_to_retry_where_nothing_failed(state, why) -> None:
+    world, _ = scene(state)
+    with pytest.raises(errors.InvalidInputError, match=why):
+        ask(world)
+    assert world.queue == []
+
+
+def test_a_session_that_is_not_there_is_not_found() -> None:
+    with pytest.raises(errors.NotFoundError):
+        ask(World(), "nobody")

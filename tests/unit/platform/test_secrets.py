@@ -1,0 +1,173 @@
+"""A secret: cached, correct through a rotation, and there while Secrets Manager is not."""
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from lib.platform import aws, errors
+from lib.platform.secrets import Secret
+from tests.support.aws.environment import point_at
+from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.dynamodb.servers import cut_off
+
+DOWN = EndpointConnectionError(endpoint_url="secretsmanager")
+
+
+@pytest.fixture
+def stopwatch() -> Stopwatch:
+    return Stopwatch()
+
+
+def test_a_secret_is_read_when_first_asked_for_and_then_cached(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    assert manager.reads == 0
+
+    assert [secret.values() for _ in range(100)] == [("one",)] * 100
+    assert manager.reads == 1
+
+
+def test_after_a_rotation_both_values_count_the_current_one_first(stopwatch: Stopwatch) -> None:
+    assert Secret(SecretsManager("one", "two"), "arn", stopwatch).values() == ("two", "one")
+
+
+def test_the_cache_is_at_most_five_minutes_old(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    manager.rotate("two")
+
+    stopwatch.seconds += 299.9
+    assert secret.values() == ("one",)
+    stopwatch.seconds += 0.1
+    assert secret.values() == ("two", "one")
+
+
+def test_a_leaked_value_is_refused_five_minutes_after_its_label_is_removed(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("leaked", "new")
+    secret = Secret(manager, "arn", stopwatch)
+    assert "leaked" in secret.values()
+
+    del manager.stages["AWSPREVIOUS"]
+
+    stopwatch.seconds += 300
+    assert secret.values() == ("new",)
+
+
+def test_a_refresh_finds_a_rotation_at_once(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    manager.rotate("two")
+
+    assert secret.refresh() is True
+    assert secret.values() == ("two", "one")
+
+
+def test_a_refresh_that_finds_nothing_new_says_so(stopwatch: Stopwatch) -> None:
+    secret = Secret(SecretsManager("one"), "arn", stopwatch)
+    secret.values()
+    stopwatch.seconds += 30
+    assert secret.refresh() is False
+
+
+def test_refreshing_reads_at_most_every_thirty_seconds(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    for _ in range(600):  # a minute of bad signatures, ten a second
+        stopwatch.seconds += 0.1
+        secret.refresh()
+    assert manager.reads == 1 + 2
+
+
+def test_a_service_that_is_down_leaves_the_old_value_standing(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    manager.error = DOWN
+    stopwatch.seconds += 3600
+
+    assert secret.values() == ("one",)
+    assert secret.refresh() is False
+
+
+def test_a_service_that_is_down_is_not_asked_again_for_thirty_seconds(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    manager.error = DOWN
+    stopwatch.seconds += 3600
+    for _ in range(10):
+        secret.values()
+    assert manager.reads == 2
+
+
+def test_a_service_that_comes_back_is_believed(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    manager.error = DOWN
+    stopwatch.seconds += 3600
+    secret.values()
+    manager.error = None
+    manager.rotate("two")
+    stopwatch.seconds += 30
+
+    assert secret.values() == ("two", "one")
+
+
+def test_a_secret_that_never_could_be_read_is_an_error(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    manager.error = DOWN
+    secret = Secret(manager, "arn", stopwatch)
+    with pytest.raises(errors.UnavailableError):
+        secret.values()
+
+    manager.error = None
+    assert secret.values() == ("one",)
+
+
+def test_a_secret_without_a_value_is_our_fault_and_no_404(stopwatch: Stopwatch) -> None:
+    with pytest.raises(errors.ResourceMissingError) as raised:
+        Secret(SecretsManager(), "arn", stopwatch).values()
+    assert errors.http_answer(raised.value).status == 503
+
+
+def test_an_unset_secret_has_no_values_and_is_never_asked_for(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one")
+    secret = Secret(manager, "", stopwatch)
+
+    assert secret.values() == ()
+    assert secret.refresh() is False
+    assert manager.reads == 0
+    with pytest.raises(errors.ConfigurationError):
+        secret.current()
+
+
+def test_an_empty_secret_is_no_secret(stopwatch: Stopwatch) -> None:
+    secret = Secret(SecretsManager(""), "arn", stopwatch)
+    assert secret.values() == ()
+    with pytest.raises(errors.ConfigurationError):
+        secret.current()
+
+
+def test_the_current_value_is_the_newest(stopwatch: Stopwatch) -> None:
+    assert Secret(SecretsManager("one", "two"), "arn", stopwatch).current() == "two"
+
+
+def test_no_error_tells_the_value_or_what_the_service_said(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("hunter2")
+    manager.error = ClientError({"Error": {"Code": "DecryptionFailure", "Message": "hunter2"}}, "GetSecretValue")
+    with pytest.raises(errors.PermanentError) as raised:
+        Secret(manager, "arn", stopwatch).values()
+    assert "hunter2" not in str(raised.value)
+    assert raised.value.__suppress_context__
+
+
+def test_half_of_an_answer_is_no_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    with cut_off(b'{"Name": "webhook", "SecretString": "what the sender signs with"}') as url:
+        point_at(monkeypatch, url)
+        secret = Secret(aws.make_client("secretsmanager"), "arn")
+
+        with pytest.raises(errors.ConnectionLostError):
+            secret.values()

@@ -1,0 +1,187 @@
+"""No file keeps an import worker busy unobserved: time and cancellation are checked where bytes are read."""
+
+import contextlib
+import gzip
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import pytest
+
+from lib.platform import errors
+from lib.shuttle.entities import Column, Schema, Shop
+from lib.shuttle.imports.files import READ_BYTES, ByteStream, UnreadableFileError, UploadText
+from lib.shuttle.imports.parsing import read_rows
+from lib.shuttle.imports.worker import RESERVE_SECONDS, Importer
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobStatus, Outcome
+from lib.shuttle.jobs.transitions import IllegalTransitionError
+from tests.support.shuttle.builders import DOMAIN, NOON, a_shop
+
+JOB_ID = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+MB = 1_000_000
+GZIP_WITH_A_NAME = b"\x1f\x8b\x08\x08" + bytes(6)
+
+#: Files that give no row for a long time, each of at least 900,000 bytes, compressed or not.
+FILES_WITHOUT_ROWS: dict[str, tuple[bytes, FileFormat]] = {
+    "csv of blank lines": (b"sku\n" + b"\n" * MB, FileFormat.CSV),
+    "csv of blank lines before its header": (b"\n" * MB, FileFormat.CSV),
+    "csv of one long cell": (b"sku\n" + b"x" * 900_000, FileFormat.CSV),
+    "csv of one cell of many lines": (b'sku\n"' + b"\n" * 900_000, FileFormat.CSV),
+    "json lines of blank lines": (b"\n" * MB, FileFormat.JSONL),
+    "json lines of one long token": (b'{"sku": "' + b"x" * 900_000, FileFormat.JSONL),
+    "json of blanks": (b" " * MB, FileFormat.JSON),
+    "json array of blanks": (b"[" + b" \n" * MB, FileFormat.JSON),
+    "json with blanks behind its end": (b"[]" + b" " * MB, FileFormat.JSON),
+    "json of one long token": (b'[{"sku": "' + b"x" * 900_000, FileFormat.JSON),
+    "gzip of blank lines": (gzip.compress(b"sku\n" + b"\n" * 4 * MB), FileFormat.CSV),
+    "gzip of many empty members": (gzip.compress(b"") * 50_000, FileFormat.CSV),
+    "gzip with a long name": (GZIP_WITH_A_NAME + b"x" * MB, FileFormat.CSV),
+    "gzip with long padding": (gzip.compress(b"sku\n") + bytes(MB), FileFormat.CSV),
+}
+every_file = pytest.mark.parametrize(("content", "file_format"), FILES_WITHOUT_ROWS.values(), ids=FILES_WITHOUT_ROWS.keys())
+
+
+@every_file
+def test_no_more_than_a_piece_is_read_between_two_checks(content: bytes, file_format: FileFormat) -> None:
+    source, taken, most = io.BytesIO(content), 0, 0
+
+    def check(_: int) -> None:
+        nonlocal taken, most
+        taken, most = source.tell(), max(most, source.tell() - taken)
+
+    with contextlib.suppress(UnreadableFileError):
+        for _ in read_rows(UploadText(source, check), file_format):
+            pass
+
+    assert most <= READ_BYTES
+
+
+@every_file
+def test_an_import_stops_at_the_first_check_after_its_time(content: bytes, file_format: FileFormat) -> None:
+    worker = Worker(content, file_format)
+    worker.seconds_left = lambda: RESERVE_SECONDS + 3 - worker.checks
+
+    worker.run()
+
+    assert worker.outcome is not None
+    assert worker.outcome.failure == "DEADLINE_EXCEEDED"
+    assert worker.checks == 4
+
+
+@every_file
+def test_a_cancelled_import_stops_within_five_seconds(content: bytes, file_format: FileFormat) -> None:
+    worker = Worker(content, file_format, is_cancelled=True)
+    worker.monotonic = lambda: float(worker.checks)  # a second from check to check
+
+    assert worker.run() is JobStatus.CANCELLED
+    assert worker.outcome is None
+    assert worker.checks == 5
+
+
+def test_a_file_of_rows_alone_is_checked_every_500_of_them() -> None:
+    worker = Worker(b"{}\n" * 5_000, FileFormat.JSONL)
+
+    worker.run()
+
+    assert worker.outcome is not None
+    assert worker.outcome.rows_read == 5_000
+    assert worker.checks >= 10
+
+
+def test_a_passing_error_gives_the_job_back() -> None:
+    worker = Worker(b"sku\nA1\n", FileFormat.CSV)
+    worker.monotonic = _raise(errors.ConnectionLostError("could not read the upload"))
+
+    with pytest.raises(errors.ConnectionLostError):
+        worker.run()
+
+    assert (worker.released, worker.outcome) == (1, None)
+
+
+def test_a_defect_gives_the_job_back_even_if_that_fails_too() -> None:
+    worker = Worker(b"sku\nA1\n", FileFormat.CSV)
+    worker.monotonic = _raise(ZeroDivisionError("a defect"))
+    worker.release_error = errors.UnavailableError("could not release the job")
+
+    with pytest.raises(ZeroDivisionError):
+        worker.run()
+
+    assert worker.released == 1
+
+
+@dataclass
+class Worker:
+    """One import, with a job, a shop, a bucket and clocks that are this object itself."""
+
+    content: bytes
+    file_format: FileFormat
+    is_cancelled: bool = False
+    seconds_left: Callable[[], float] = lambda: 900.0
+    monotonic: Callable[[], float] = lambda: 0.0
+    checks: int = 0
+    released: int = 0
+    release_error: Exception | None = None
+    outcome: Outcome | None = None
+    reports: list[bytes] = field(default_factory=list)
+
+    def run(self) -> JobStatus:
+        parts: Any = self
+        return Importer(parts, parts, parts, self.monotonic).run(DOMAIN, JOB_ID, self._seconds_left)
+
+    def _seconds_left(self) -> float:
+        self.checks += 1
+        return self.seconds_left()
+
+    # Jobs
+
+    def start(self, domain: str, job_id: str) -> Job:
+        return Job(
+            shop_domain=domain,
+            job_id=job_id,
+            kind=JobKind.IMPORT,
+            mode=JobMode.NEW_ONLY,
+            file_format=self.file_format,
+            status=JobStatus.PROCESSING,
+            status_since=NOON,
+            created_at=NOON,
+            expires_at=NOON,
+            attempt=1,
+            lease_until=NOON,
+        )
+
+    def progress(self, job: Job, **counters: int) -> bool:
+        if self.is_cancelled:
+            raise IllegalTransitionError(JobStatus.CANCELLED, JobStatus.PROCESSING)
+        return True
+
+    def release(self, job: Job) -> None:
+        self.released += 1
+        if self.release_error:
+            raise self.release_error
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        self.outcome = outcome
+
+    # Repository
+
+    def shop(self, domain: str) -> Shop:
+        return a_shop(domain)
+
+    def current_schema(self, domain: str) -> Schema:
+        return Schema(shop_domain=domain, version=1, columns=(Column(name="sku", max_length=MB),), created_at=NOON)
+
+    # Objects
+
+    def open(self, key: str) -> ByteStream:
+        return io.BytesIO(self.content)
+
+    def put(self, key: str, body: BinaryIO, content_type: str) -> None:
+        self.reports.append(body.read())
+
+
+def _raise(error: Exception) -> Callable[[], float]:
+    def fail() -> float:
+        raise error
+
+    return fail
