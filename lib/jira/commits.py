@@ -166,7 +166,7 @@ def from_json(value: Mapping[str, Any]) -> Commit:
         InvalidInputError: it is not one.
     """
     sha, keys = sha_of(value.get("sha")), value.get("issue_keys")
-    texts = [payload.text(value, name, max_bytes=4000) or "" for name in ("repository", "title", "committed_at")]
+    texts = [payload.optional_text(value, name, max_bytes=4000) or "" for name in ("repository", "title", "committed_at")]
     if sha is None or not isinstance(keys, list):
         raise errors.InvalidInputError("a commit of the message is incomplete")
     try:

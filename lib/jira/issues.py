@@ -112,15 +112,17 @@ def read_fields(fields: Mapping[str, Any]) -> IssueFields:
     A field that is absent or malformed is empty, since one odd field must not lose the issue. A longer text than Jira allows
     is cut, and of more than :data:`MAX_FIX_VERSIONS` versions the first ones are kept.
     """
-    versions = (payload.words(version, "name", max_bytes=_MAX_NAME_BYTES) for version in payload.parts(fields, "fixVersions"))
-    assignee = payload.part(fields, "assignee")
+    versions = (
+        payload.text_at(version, "name", max_bytes=_MAX_NAME_BYTES) for version in payload.objects_at(fields, "fixVersions")
+    )
+    assignee = payload.object_at(fields, "assignee")
     # Cloud has accountId; Server has name, and key where the two differ.
-    accounts = (payload.words(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
+    accounts = (payload.text_at(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
     return IssueFields(
-        summary=payload.words(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
-        status=payload.words(payload.part(fields, "status"), "name", max_bytes=_MAX_NAME_BYTES),
+        summary=payload.text_at(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
+        status=payload.text_at(payload.object_at(fields, "status"), "name", max_bytes=_MAX_NAME_BYTES),
         assignee=next((account for account in accounts if account), None),
-        assignee_name=payload.words(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
+        assignee_name=payload.text_at(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
         fix_versions=tuple(dict.fromkeys(name for name in versions if name))[:MAX_FIX_VERSIONS],
     )
 
@@ -130,7 +132,7 @@ def read_updated(fields: Mapping[str, Any]) -> datetime | None:
 
     Jira writes a time with an offset; Jira Automation may write milliseconds since the epoch.
     """
-    milliseconds = payload.epoch_ms(fields, "updated", earliest=clock.FIRST_EPOCH_MS)
+    milliseconds = payload.epoch_ms_at(fields, "updated", earliest=clock.FIRST_EPOCH_MS)
     if milliseconds is not None:
         return clock.from_epoch_ms(milliseconds)
     text = fields.get("updated")

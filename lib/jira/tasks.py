@@ -56,13 +56,13 @@ def read_task(body: str) -> Task:
     value = payload.read_object(body.encode("utf-8", "surrogatepass"))
     if value.get("kind") != _KIND:
         raise errors.InvalidInputError("the message is no task of the Jira sync")
-    touched, fetch = value.get("touched", []), payload.mapping(value, "fetch")
+    touched, fetch = value.get("touched", []), payload.optional_object(value, "fetch")
     if not isinstance(touched, list) or not all(isinstance(key, str) for key in touched):
         raise errors.InvalidInputError("touched is not a list of keys")
     if len(touched) > MAX_TOUCHED:
         raise errors.InvalidInputError(f"the message touches more than {MAX_TOUCHED} issues")
     keys = tuple(issue_key(key) for key in touched)
-    return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(payload.objects(value, "commits")))
+    return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(payload.optional_objects(value, "commits")))
 
 
 def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Recorded]:

@@ -127,7 +127,7 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
     event_type = _event_type(event)
     if event_type is None:
         return Ignored("the event names no type")  # user_deleted of Server is one
-    event_at = payload.epoch_ms(event, "timestamp")
+    event_at = payload.epoch_ms_at(event, "timestamp")
     source = _Source(event_type, event_at, hashlib.sha256(body).hexdigest(), payload.decoded(body))
     issue = event.get("issue")
     promised = event_type in _OF_ISSUES and issue is not None
@@ -162,7 +162,7 @@ def normalise_automation(body: bytes, received_at: datetime) -> Delivery | Needs
     value = payload.read_object(body)
     if "webhookEvent" in value or "transition" in value:
         raise errors.UnauthenticatedError("a webhook must be signed: the token is for issue data of Jira Automation")
-    issue = payload.part(value, "issue") or value
+    issue = payload.object_at(value, "issue") or value
     key = issue_key(issue.get("key"))
     source = _Source(AUTOMATION, None, hashlib.sha256(body).hexdigest(), payload.decoded(body))
     delivery = _change(source, issue, {})
@@ -192,14 +192,14 @@ def from_rest(
     Raises:
         InvalidInputError: the issue is not as the API promises.
     """
-    fields = payload.part(issue, "fields")
+    fields = payload.object_at(issue, "fields")
     updated = read_updated(fields)
     if updated is None:
         raise errors.InvalidInputError("the issue has no usable fields.updated")
     key = issue_key(issue.get("key"))
     return Delivery(
         issue_key=key,
-        issue_id=payload.identifier(issue, "id"),
+        issue_id=payload.id_at(issue, "id"),
         stamp=Stamp(clock.canonical(updated), event_at, idempotency_key),
         event_type=event_type,
         fields=read_fields(fields),
@@ -266,7 +266,7 @@ class _Source:
 
 def _event_type(event: Mapping[str, Any]) -> str | None:
     """Jira's name of the event, or ours for one that has none; None if it is not about an issue."""
-    named = payload.words(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
+    named = payload.text_at(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
     if named:
         return named
     if event.get("webhookEvent"):
@@ -278,13 +278,13 @@ def _event_type(event: Mapping[str, Any]) -> str | None:
 
 def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery | None:
     """The delivery of a whole issue; None if it lacks its key or time."""
-    fields = payload.part(issue, "fields")
+    fields = payload.object_at(issue, "fields")
     key, updated = issue.get("key"), read_updated(fields)
     if not key or updated is None:
         return None
     return Delivery(
         issue_key=key,
-        issue_id=payload.identifier(issue, "id"),
+        issue_id=payload.id_at(issue, "id"),
         stamp=source.stamp(updated),
         event_type=source.event_type,
         fields=read_fields(fields),
@@ -294,7 +294,7 @@ def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any])
 
 
 def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
-    fields = payload.part(issue, "fields")
+    fields = payload.object_at(issue, "fields")
     updated = read_updated(fields)
     times = [] if source.event_at is None else [clock.from_epoch_ms(source.event_at)]
     if updated is not None:
@@ -303,7 +303,7 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
         raise errors.InvalidInputError("the deletion has no timestamp")
     return Delivery(
         issue_key=issue_key(issue.get("key")),
-        issue_id=payload.identifier(issue, "id"),
+        issue_id=payload.id_at(issue, "id"),
         stamp=source.stamp(max(times)),
         event_type=source.event_type,
         fields=read_fields(fields),
@@ -314,7 +314,7 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
 
 def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
     """The former key, told by the changelog item ``Key``. A custom field may be named Key as well."""
-    for item in payload.parts(payload.part(event, "changelog"), "items"):
+    for item in payload.objects_at(payload.object_at(event, "changelog"), "items"):
         if item.get("field") == "Key" and item.get("fieldtype") != "custom":
             former = item.get("fromString")
             if isinstance(former, str) and is_issue_key(former) and former != key:
@@ -324,17 +324,17 @@ def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
 
 def _issues_named(event: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys or ids that the event names: of its issue, else of its comment, worklog or link."""
-    issue = payload.part(event, "issue")
+    issue = payload.object_at(event, "issue")
     key = issue.get("key")
-    named = key if is_issue_key(key) else payload.identifier(issue, "id")
+    named = key if is_issue_key(key) else payload.id_at(issue, "id")
     if named:
         return (named,)
-    link = payload.part(event, "issueLink")
+    link = payload.object_at(event, "issueLink")
     ids = (
-        _issue_of_comment(payload.part(event, "comment").get("self")),
-        payload.identifier(payload.part(event, "worklog"), "issueId"),
-        payload.identifier(link, "sourceIssueId"),
-        payload.identifier(link, "destinationIssueId"),
+        _issue_of_comment(payload.object_at(event, "comment").get("self")),
+        payload.id_at(payload.object_at(event, "worklog"), "issueId"),
+        payload.id_at(link, "sourceIssueId"),
+        payload.id_at(link, "destinationIssueId"),
     )
     return tuple(dict.fromkeys(value for value in ids if value))
 

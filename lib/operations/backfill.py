@@ -262,8 +262,8 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     """
     row = {name: _plain(value) for name, value in item.items()}
     issue = _snapshot(row)
-    fields = payload.mapping(issue, "fields") or {} if issue is not None else {}
-    key = issue_key(payload.text(row, "issue_key", max_bytes=256))
+    fields = payload.optional_object(issue, "fields") or {} if issue is not None else {}
+    key = issue_key(payload.optional_text(row, "issue_key", max_bytes=256))
     stamped = row.get("updated_at") or row.get("updated") or fields.get("updated")
     updated = read_updated({"updated": stamped})
     if updated is None:
@@ -273,9 +273,11 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
     return Delivery(
         issue_key=key,
-        issue_id=payload.identifier(issue or {}, "id") or payload.identifier(row, "issue_id"),
+        issue_id=payload.id_at(issue or {}, "id") or payload.id_at(row, "issue_id"),
         stamp=Stamp(
-            clock.canonical(updated), event_at, payload.text(row, "idempotency_key", max_bytes=256) or f"backfill:{digest}"
+            clock.canonical(updated),
+            event_at,
+            payload.optional_text(row, "idempotency_key", max_bytes=256) or f"backfill:{digest}",
         ),
         event_type="backfill",
         fields=read_fields(fields) if fields else _flat_fields(row),
@@ -309,7 +311,7 @@ def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
             # Strict, unlike webhooks: a layout that is only read in part must not be migrated.
-            "fixVersions": payload.objects({"fix_versions": versions}, "fix_versions"),
+            "fixVersions": payload.optional_objects({"fix_versions": versions}, "fix_versions"),
         }
     )
 

@@ -6,9 +6,10 @@ from botocore, boto3's core: the hot path needs neither boto3's resource layer n
 import is a tenth of a cold start.
 """
 
+import contextlib
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -218,8 +219,19 @@ def call(
     Raises:
         SwitchboardError: it failed; ``doing`` ("read the lease") is in its text.
     """
-    try:
+    with translated(doing):
         return retry_throttled_once(send, sleep=sleep, on_retry=on_retry)
+
+
+@contextlib.contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the AWS SDK's errors into those of :mod:`lib.platform.errors`; ``doing`` ("store the snapshot") is in their text.
+
+    Raises:
+        SwitchboardError: a call within failed.
+    """
+    try:
+        yield
     except (ClientError, BotoCoreError) as error:
         raise translate(error, doing) from error
 

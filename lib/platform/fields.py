@@ -1,13 +1,16 @@
 """JSON from outside: whatever arrives ends as typed values or as InvalidInputError, never as anything else.
 
-There are two kinds of readers. :func:`mapping`, :func:`objects` and :func:`text` are for a member that the caller can't do
-without: they refuse one of another type. :func:`part`, :func:`parts`, :func:`words`, :func:`identifier` and :func:`epoch_ms`
-are for a member that the caller can do without: they read a malformed one as absent, so that it never loses an event.
+There are three families of readers:
+
+* ``require_…`` refuse a value that is absent or of another type;
+* ``optional_…`` take null or an absent member for None, and refuse one of another type;
+* ``…_at`` read a malformed member as absent. They are for members that the caller can do without, so that an odd one never
+  loses an event.
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from lib.platform import clock, errors
@@ -41,7 +44,81 @@ def read_object(body: bytes) -> dict[str, Any]:
     return value
 
 
-def mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+def require_object(value: object, name: str) -> Mapping[str, Any]:
+    """``value`` itself, if it is a JSON object.
+
+    Raises:
+        InvalidInputError: it is not; ``name`` says what of.
+    """
+    if not isinstance(value, Mapping):
+        raise errors.InvalidInputError(f"{name} is not a JSON object")
+    return value
+
+
+def require_members(
+    value: object, required: Collection[str], optional: Collection[str] = (), *, name: str
+) -> Mapping[str, Any]:
+    """``value`` itself, if it is an object with all ``required`` members and none beside these and ``optional``.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    given = require_object(value, name)
+    missing = sorted(set(required) - given.keys())
+    if missing:
+        raise errors.InvalidInputError(f"{name} lacks {', '.join(missing)}")
+    unknown = sorted(str(member) for member in given.keys() - set(required) - set(optional))
+    if unknown:
+        known = ", ".join(sorted({*required, *optional}))
+        raise errors.InvalidInputError(f"{name} has an unknown field {unknown[0][:40]!a}; known fields: {known}")
+    return given
+
+
+def require_list(value: object, name: str) -> list[Any]:
+    """``value`` itself, if it is a list.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if not isinstance(value, list):
+        raise errors.InvalidInputError(f"{name} is not a list")
+    return value
+
+
+def require_text(value: object, name: str) -> str:
+    """``value`` itself, if it is a text.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if not isinstance(value, str):
+        raise errors.InvalidInputError(f"{name} is not a text")
+    return value
+
+
+def require_integer(value: object, name: str, *, least: int, most: int) -> int:
+    """``value`` itself, if it is a whole number from ``least`` to ``most``.
+
+    Raises:
+        InvalidInputError: it is not.
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise errors.InvalidInputError(f"{name} is not a whole number from {least} to {most}")
+    return value
+
+
+def require_flag(value: object, name: str) -> bool:
+    """``value`` itself, if it is true or false.
+
+    Raises:
+        InvalidInputError: it is neither.
+    """
+    if not isinstance(value, bool):
+        raise errors.InvalidInputError(f"{name} is neither true nor false")
+    return value
+
+
+def optional_object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     """The object ``parent[name]``; None if it is absent or null.
 
     Raises:
@@ -53,7 +130,7 @@ def mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
     raise errors.InvalidInputError(f"{name} is not an object")
 
 
-def objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def optional_objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The list of objects ``parent[name]``; empty if it is absent or null.
 
     Raises:
@@ -67,7 +144,7 @@ def objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     return value
 
 
-def text(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> str | None:
+def optional_text(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> str | None:
     """The text ``parent[name]``; None if it is absent, null or empty.
 
     Raises:
@@ -96,19 +173,19 @@ def checked(value: str, name: str, *, max_bytes: int) -> str:
     return value
 
 
-def part(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def object_at(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """The object ``parent[name]``; empty if it is anything else."""
     value = parent.get(name)
     return value if isinstance(value, dict) else {}
 
 
-def parts(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
+def objects_at(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
     """The objects in the list ``parent[name]``, without its other elements; empty if it is not a list."""
     value = parent.get(name)
     return [element for element in value if isinstance(element, dict)] if isinstance(value, list) else []
 
 
-def words(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> str | None:
+def text_at(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> str | None:
     """The text ``parent[name]`` as DynamoDB can store it; None if it is empty or not a text.
 
     Half a surrogate pair becomes U+FFFD, the replacement character. A longer text is cut to ``max_bytes`` in UTF-8.
@@ -120,7 +197,7 @@ def words(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> str | None
     return stored[:max_bytes].decode(errors="ignore") or None
 
 
-def epoch_ms(parent: Mapping[str, Any], name: str, *, earliest: int = 0) -> int | None:
+def epoch_ms_at(parent: Mapping[str, Any], name: str, *, earliest: int = 0) -> int | None:
     """The instant ``parent[name]`` in whole milliseconds since the epoch; None if it is anything else.
 
     It may be a number with a fraction or a text of digits, as some senders write it. An instant before ``earliest`` or after
@@ -134,7 +211,7 @@ def epoch_ms(parent: Mapping[str, Any], name: str, *, earliest: int = 0) -> int 
     return int(value)
 
 
-def identifier(parent: Mapping[str, Any], name: str) -> str | None:
+def id_at(parent: Mapping[str, Any], name: str) -> str | None:
     """The id ``parent[name]`` as digits, which Jira writes as a text or as a number; None if it is anything else."""
     value = parent.get(name)
     digits = str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**18 else value

@@ -19,7 +19,7 @@ _KEPT_NAME_CHARACTERS = 300
 def obj(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
     """The object at the path ``names``; empty if there is none."""
     for name in names:
-        parent = payload.part(parent, name)
+        parent = payload.object_at(parent, name)
     return parent
 
 
@@ -32,7 +32,7 @@ def items(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
 
 def text(parent: Mapping[str, Any], name: str) -> str | None:
     """The text ``parent[name]``, empty too, with each half of a surrogate pair replaced; None if it is not a text."""
-    return (payload.words(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
+    return (payload.text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
 
 
 def branch_of(ref: str | None) -> str | None:

@@ -123,7 +123,7 @@ def read_listing(issues: Iterable[Any], read: Callable[[Mapping[str, Any]], Deli
     unidentified = 0
     for issue in issues:
         try:
-            key = issue_key(payload.text(issue, "key", max_bytes=256)) if isinstance(issue, Mapping) else None
+            key = issue_key(payload.optional_text(issue, "key", max_bytes=256)) if isinstance(issue, Mapping) else None
         except errors.InvalidInputError:
             key = None
         if key is None:

@@ -1,0 +1,319 @@
+"""How every table is read and written: conditional writes as values, transactions, and pages.
+
+Pure dataclasses say what to write; :class:`Table` sends it. A condition that does not hold is an answer and not an error: the
+caller gets the row that is there and decides what that means. In every expression ``#Name`` is the attribute ``Name``, so that
+DynamoDB's reserved words need no care.
+"""
+
+import functools
+import random
+import re
+import secrets
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lib.platform import aws, errors
+
+Item = Mapping[str, Any]
+"""A row, a key or expression values in DynamoDB's JSON: ``{"name": {"S": "text"}}``."""
+
+CONFLICT_TRIES = 4
+"""How often a write is sent while another transaction holds one of its rows."""
+CONFLICT_WAIT_SECONDS = 0.05
+
+_NAME = re.compile(r"#(\w+)")
+
+
+class ContendedError(errors.ThrottledError):
+    """Other transactions held one of the rows at each try. Nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """When a write may happen. ``values`` are the ``:names`` of ``expression``."""
+
+    expression: str
+    values: Item = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Put:
+    """Write a whole row."""
+
+    item: Item = field(repr=False)
+    condition: Condition | None = None
+
+    def statement(self, table_name: str) -> dict[str, Any]:
+        """The ``Put`` of a transaction, and a PutItem request."""
+        return _with_condition({"TableName": table_name, "Item": self.item}, self.condition)
+
+    def operation(self, table_name: str) -> dict[str, Any]:
+        """The entry in TransactWriteItems."""
+        return {"Put": self.statement(table_name)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delete:
+    """Delete a row."""
+
+    key: Item
+    condition: Condition | None = None
+
+    def statement(self, table_name: str) -> dict[str, Any]:
+        """The ``Delete`` of a transaction, and a DeleteItem request."""
+        return _with_condition({"TableName": table_name, "Key": self.key}, self.condition)
+
+    def operation(self, table_name: str) -> dict[str, Any]:
+        """The entry in TransactWriteItems."""
+        return {"Delete": self.statement(table_name)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Write nothing, but let the transaction happen only if a row is as it must be."""
+
+    key: Item
+    condition: Condition
+
+    def operation(self, table_name: str) -> dict[str, Any]:
+        """The entry in TransactWriteItems."""
+        return {"ConditionCheck": _with_condition({"TableName": table_name, "Key": self.key}, self.condition)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Update:
+    """Change some attributes of a row.
+
+    Attributes:
+        key: the row's.
+        sets: attributes and their new values.
+        defaults: attributes that get a value only if they have none.
+        adds: numbers to add, and members to add to sets.
+        takes: members to take from sets.
+        removes: attributes to remove.
+        condition: when the change may happen.
+    """
+
+    key: Item
+    sets: Item = field(default_factory=dict)
+    defaults: Item = field(default_factory=dict)
+    adds: Item = field(default_factory=dict)
+    takes: Item = field(default_factory=dict)
+    removes: Sequence[str] = ()
+    condition: Condition | None = None
+
+    def statement(self, table_name: str) -> dict[str, Any]:
+        """The ``Update`` of a transaction, and an UpdateItem request."""
+        sets = [f"#{name} = :{name}" for name in self.sets]
+        sets += [f"#{name} = if_not_exists(#{name}, :{name})" for name in self.defaults]
+        clauses = (
+            ("SET", sets),
+            ("ADD", [f"#{name} :{name}" for name in self.adds]),
+            ("DELETE", [f"#{name} :{name}" for name in self.takes]),
+            ("REMOVE", [f"#{name}" for name in self.removes]),
+        )
+        expression = " ".join(f"{verb} {', '.join(parts)}" for verb, parts in clauses if parts)
+        changes = (self.sets, self.defaults, self.adds, self.takes)
+        values = {f":{name}": value for change in changes for name, value in change.items()}
+        request = {"TableName": table_name, "Key": self.key, "UpdateExpression": expression}
+        return _with_condition(request, self.condition, expression, values)
+
+    def operation(self, table_name: str) -> dict[str, Any]:
+        """The entry in TransactWriteItems."""
+        return {"Update": self.statement(table_name)}
+
+
+Statement = Put | Delete | Check | Update
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The result of one write.
+
+    Attributes:
+        accepted: whether the condition held. If not, nothing was written.
+        item: refused, or of an update: the row as it is now. Of a put or a delete: the row as it was. None if there is none.
+    """
+
+    accepted: bool
+    item: Item | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A statement whose condition did not hold: its position in the transaction, and the row that is there."""
+
+    position: int
+    item: Item | None
+
+
+class Table:
+    """One table.
+
+    Args:
+        client: a DynamoDB client of :mod:`lib.platform.aws`.
+        name: the table's name or ARN.
+        on_throttle: called when a call was throttled, before its one retry.
+        sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        client: Any,
+        name: str,
+        *,
+        on_throttle: Callable[[], None] = lambda: None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self._client = client
+        self._on_throttle = on_throttle
+        self._sleep = sleep
+
+    def get(self, key: Item, doing: str, *, consistent: bool = True) -> Item | None:
+        """The row with this key; None if there is none.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        request = {"TableName": self.name, "Key": key, "ConsistentRead": consistent}
+        item: Item | None = self._call(doing, lambda: self._client.get_item(**request)).get("Item")
+        return item
+
+    def query(self, doing: str, **request: Any) -> Iterator[Item]:
+        """The rows of a Query, page by page; no page is read before its first row is asked for.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        return self._rows(self._client.query, doing, request)
+
+    def scan(self, doing: str, **request: Any) -> Iterator[Item]:
+        """The rows of a Scan, as :meth:`query`. It reads the whole table: for commands that people run."""
+        return self._rows(self._client.scan, doing, request)
+
+    def put(self, put: Put, doing: str) -> Applied:
+        """Put one row.
+
+        Raises:
+            ContendedError: other transactions held the row.
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        return self._write(self._client.put_item, put.statement(self.name) | {"ReturnValues": "ALL_OLD"}, doing)
+
+    def delete(self, delete: Delete, doing: str) -> Applied:
+        """Delete one row. Errors as :meth:`put`."""
+        return self._write(self._client.delete_item, delete.statement(self.name) | {"ReturnValues": "ALL_OLD"}, doing)
+
+    def update(self, update: Update, doing: str) -> Applied:
+        """Update one row. Errors as :meth:`put`."""
+        return self._write(self._client.update_item, update.statement(self.name) | {"ReturnValues": "ALL_NEW"}, doing)
+
+    def transact(self, statements: Iterable[Statement], doing: str) -> tuple[Refusal, ...]:
+        """Write all ``statements`` or none. Empty: they are written. Otherwise nothing is, because of these refusals.
+
+        Only throttles and conflicts are tried again, under the same token. A lost answer is not: the statements may be
+        written, and their conditions make a repeat by the caller harmless.
+
+        Raises:
+            ContendedError: other transactions held the rows.
+            AmbiguousError: the answer was lost.
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        request = {
+            "TransactItems": [statement.operation(self.name) for statement in statements],
+            "ClientRequestToken": secrets.token_hex(16),
+        }
+        with aws.translated(doing):
+            try:
+                self._past_conflicts(lambda: self._client.transact_write_items(**request), doing)
+            except ClientError as error:
+                refused = aws.refusals(error)
+                if not refused:
+                    raise
+                return tuple(Refusal(position, item) for position, item in refused.items())
+        return ()
+
+    def _write(self, send: Callable[..., Any], request: dict[str, Any], doing: str) -> Applied:
+        with aws.translated(doing):
+            try:
+                answer = self._past_conflicts(functools.partial(send, **request), doing)
+            except ClientError as error:
+                if not aws.is_condition_failure(error):
+                    raise
+                return Applied(False, error.response.get("Item"))
+        return Applied(True, answer.get("Attributes"))
+
+    def _rows(self, read: Callable[..., Any], doing: str, request: dict[str, Any]) -> Iterator[Item]:
+        pages = paginate(doing, read, {"TableName": self.name, **request}, on_throttle=self._on_throttle, sleep=self._sleep)
+        for page in pages:
+            yield from page["Items"]
+
+    def _call(self, doing: str, send: Callable[[], Any]) -> Any:
+        return aws.call(doing, send, sleep=self._sleep, on_retry=self._on_throttle)
+
+    def _past_conflicts(self, send: Callable[[], Any], doing: str) -> Any:
+        """Run ``send``; while another transaction holds a row, try again, up to three times within half a second.
+
+        Two requests at once on the same rows conflict in the ordinary course of things; nothing was written. A condition that
+        failed beside the conflict is the answer, and is not tried again.
+        """
+        for tried in range(1, CONFLICT_TRIES + 1):
+            try:
+                return aws.retry_throttled_once(send, sleep=self._sleep, on_retry=self._on_throttle)
+            except ClientError as error:
+                if not aws.is_conflict(error) or aws.refusals(error):
+                    raise
+            if tried < CONFLICT_TRIES:
+                self._sleep(CONFLICT_WAIT_SECONDS * 2**tried * random.uniform(0.5, 1))  # noqa: S311 - spreads, hides nothing
+        raise ContendedError(f"could not {doing}: other requests changed the same rows")
+
+
+def paginate(
+    doing: str,
+    read: Callable[..., Any],
+    request: Mapping[str, Any],
+    *,
+    on_throttle: Callable[[], None] = lambda: None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Item]:
+    """The pages of a Query or Scan, each read when it is asked for.
+
+    Args:
+        doing: names the call in an error ("read the issues").
+        read: the client's ``query`` or ``scan``.
+        request: without the start of later pages.
+        on_throttle: called when a call was throttled, before its one retry.
+        sleep: waits so many seconds.
+
+    Raises:
+        SwitchboardError: the table can't be reached or refuses.
+    """
+    start: Mapping[str, Any] = {}
+    while True:
+        page: Item = aws.call(doing, functools.partial(read, **request, **start), sleep=sleep, on_retry=on_throttle)
+        yield page
+        if not page.get("LastEvaluatedKey"):
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        request = {name: value for name, value in request.items() if name != "ExclusiveStartKey"}
+
+
+def _with_condition(
+    request: dict[str, Any], condition: Condition | None, expression: str = "", values: Item | None = None
+) -> dict[str, Any]:
+    values = dict(values or {})
+    if condition is not None:
+        request |= {"ConditionExpression": condition.expression, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        expression = f"{expression} {condition.expression}"
+        values |= condition.values
+    names = {f"#{name}": name for name in _NAME.findall(expression)}
+    if names:
+        request["ExpressionAttributeNames"] = names
+    if values:
+        request["ExpressionAttributeValues"] = values
+    return request
