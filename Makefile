@@ -60,10 +60,10 @@ format: setup ## format and mend what can be mended
 package: setup ## the Lambda archive, in build/
 	@$(BIN)/python -m stack.packaging
 
-load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/load.md (LOAD=--quick for a short one)
+load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
-bench: build/bench-venv/installed ## beside a bare client and other libraries: tables, docs/benchmarks.md (QUICK=1 for a look)
+bench: build/bench-venv/installed ## beside a bare client and other libraries: tables, docs/performance/benchmarks.md (QUICK=1 for a look)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
 

@@ -1,4 +1,4 @@
-"""The command line: ``python -m handlers.cli COMMAND``, against AWS or the local cloud. docs/cli.md shows each command.
+"""The command line, ``python -m handlers.cli COMMAND``, for AWS or the local cloud (docs/reference/cli.md).
 
 This module only finds the command and ends every error in one sentence and an exit code: 1 for what failed, 2 for what was
 asked wrongly. Commands are imported when they run, so that ``--help`` does not wait for the AWS SDK.

@@ -14,11 +14,11 @@ from lib.platform import errors
 @click.argument("workload_file", type=click.Path(path_type=Path), metavar="FILE", required=False)
 @click.option("--events", type=click.IntRange(0), metavar="N", help="Events a day, in place of a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@click.option("--document", is_flag=True, help="Print docs/costs.md.")
+@click.option("--document", is_flag=True, help="Print docs/reference/costs.md.")
 def costs(workload_file: Path | None, events: int | None, *, as_json: bool, document: bool) -> int:
     """Estimate a month's costs of every table and function.
 
-    FILE is JSON: {"events_per_day": 100000}, and whatever else differs from the assumptions in docs/costs.md.
+    FILE is JSON: {"events_per_day": 100000}, and whatever else differs from the assumptions in docs/reference/costs.md.
     """
     if sum((workload_file is not None, events is not None, document)) != 1:
         raise click.UsageError("Give a workload file, --events or --document.")

@@ -3,7 +3,7 @@
 Because the store keeps the later of two states, a backfill may run while webhooks come in, be stopped, and be run again.
 A legacy row has ``issue_key`` alone or ``issue_key`` and ``updated_at`` as its key, times with ``Z`` or an offset, with or
 without fraction, and its issue either as a snapshot (one attribute, a map or JSON) or in flat attributes.
-docs/migration.md says what is read from where. The command line draws the progress.
+docs/how-to/migrate.md says what is read from where. The command line draws the progress.
 """
 
 import hashlib

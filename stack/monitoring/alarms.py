@@ -1,4 +1,4 @@
-"""The alarms: when a person is called, and by which runbook they go. docs/failures.md has them all in one table."""
+"""The alarms: when a person is called, and by which runbook they go. docs/reference/failures.md has them all in one table."""
 
 import dataclasses
 import enum

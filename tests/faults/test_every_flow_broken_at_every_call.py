@@ -3,7 +3,7 @@ nothing is told to nobody, deleted wrongly or done twice, and when the line is m
 
 Given a flow's calls, recorded once; when one of them hangs, is cut, refused, throttled, half answered or finds its process
 killed, and whoever sent it tries again as they would; then what each flow says in ``never``, ``kept`` and ``ended`` holds, and
-what came of the first try is what docs/faults.md says. The other flows are in test_other_flows_broken_at_every_call.py.
+the first try ends as docs/reference/faults.md says. The other flows are in test_other_flows_broken_at_every_call.py.
 """
 
 import pytest

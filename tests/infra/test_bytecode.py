@@ -1,4 +1,4 @@
-"""The archive's bytecode: which Python may make it, what it says, and the same bytes twice. (Its use: docs/benchmarks.md.)"""
+"""The bytecode of the archive: which Python may build it, its content, and that it is reproducible."""
 
 import importlib.util
 import marshal

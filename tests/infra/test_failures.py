@@ -1,4 +1,4 @@
-"""docs/failures.md, the alarms of the stack and the runbooks say the same: failure, metric, alarm, runbook step."""
+"""docs/reference/failures.md, the alarms of the stack and the runbooks say the same: failure, metric, alarm, runbook step."""
 
 import re
 
@@ -12,7 +12,7 @@ from tests.support.observability.emitted_metrics import emitted_metrics
 from tests.support.project.documentation import ROOT, anchors_of, links_of, tables_of
 from tests.support.project.pulumi_graph import EVERYTHING, Resource, declare
 
-PAGE = ROOT / "docs" / "failures.md"
+PAGE = ROOT / "docs" / "reference" / "failures.md"
 RUNBOOKS = ROOT / "docs" / "runbooks"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ALARMS = sorted(declare(*EVERYTHING).all(ALARM), key=lambda alarm: alarm.name)  # Pulumi declares in any order
@@ -53,7 +53,7 @@ def test_an_alarm_has_one_row_with_its_metric_and_its_runbook(alarm: Resource) -
 
     told = f"`{looked_at['metricName']}`" if own else f"`{looked_at['namespace']}` `{looked_at['metricName']}`"
     assert metric == told
-    [section] = re.findall(r"\(runbooks/([^)]+)\)", runbook)
+    [section] = re.findall(r"\(\.\./runbooks/([^)]+)\)", runbook)
     assert alarm.inputs["alarmDescription"].endswith(f". Runbook: docs/runbooks/{section}")
 
 

@@ -2,7 +2,7 @@
 
 The prices were written down from knowledge of the price lists, not fetched from them: AWS fills its pages in by script, and
 this table was made without a way to their price files. Each names the page that decides, and, where one was found, a
-published guide that states the same. Change a price and :data:`AS_OF` together, and write docs/costs.md anew
+published guide that states the same. Change a price and :data:`AS_OF` together, and write docs/reference/costs.md anew
 (``python -m handlers.cli costs --document``).
 """
 

@@ -1,4 +1,4 @@
-"""A month's costs as people and programs read them: a table, JSON, and the pages of docs/costs.md."""
+"""A month's costs as people and programs read them: a table, JSON, and the pages of docs/reference/costs.md."""
 
 import dataclasses
 import json
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from lib.operations.costs import prices
 from lib.operations.costs.pricing import Breakdown, Workload, monthly_costs
 
-#: The sizes that docs/costs.md shows.
+#: The sizes that docs/reference/costs.md shows.
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
 
 _INTRODUCTION = f"""\
@@ -16,7 +16,7 @@ Written by `python -m handlers.cli costs --document`; a test fails when it is no
 as a table or with `--json`.
 
 An estimate, not a bill. Left out: retries, cold starts, what reconciliation reads, custom metrics and the dashboard
-([deployment](deployment.md#what-it-costs)), and what Slack, Jira and GOV.UK Notify charge."""
+([deployment](../deployment.md#what-it-costs)), and what Slack, Jira and GOV.UK Notify charge."""
 
 _ABOUT_THE_PRICES = f"""\
 **Not fetched from AWS**: written down from knowledge of the list prices of {prices.REGION} as of
@@ -65,7 +65,7 @@ def as_json(breakdown: Breakdown) -> str:
 
 
 def as_document() -> str:
-    """docs/costs.md, whole."""
+    """docs/reference/costs.md, whole."""
     months = {name: monthly_costs(Workload(events_per_day=events)) for name, events in SIZES.items()}
     return "\n".join(
         [

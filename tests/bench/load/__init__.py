@@ -1,1 +1,1 @@
-"""``make load``: what the local cloud takes, and whether the functions' memory stays flat. The result is docs/load.md."""
+"""``make load``: the load that the local cloud takes, and the memory of each function. Writes docs/performance/load.md."""

@@ -1,4 +1,4 @@
-"""``python -m tests.bench.load``: see docs/load.md, which it writes."""
+"""``python -m tests.bench.load``: see docs/performance/load.md, which it writes."""
 
 import argparse
 import sys
@@ -41,7 +41,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=int, help=f"of load on the local cloud; 0 for none (default {SECONDS})")
     parser.add_argument("--invocations", type=int, help=f"of each function; 0 for none (default {INVOCATIONS:,})")
     parser.add_argument("--only", nargs="+", choices=events.ENTRY_POINTS, default=events.ENTRY_POINTS, help="functions")
-    parser.add_argument("--write", action="store_true", help="write docs/load.md, as a run without options does")
+    parser.add_argument("--write", action="store_true", help="write docs/performance/load.md, as a run without options does")
     asked = parser.parse_args(arguments)
     asked.write = asked.write or not (sys.argv[1:] if arguments is None else arguments)
     if asked.seconds is None:

@@ -1,4 +1,4 @@
-"""The results as a table and a plot in the terminal, and as docs/load.md with its SVG."""
+"""The results as a table and a plot in the terminal, and as docs/performance/load.md with its SVG."""
 
 import os
 import platform
@@ -17,7 +17,7 @@ from lib.platform import clock
 from tests.bench.load.http_load import ISSUES, SENDERS, Load
 from tests.bench.load.memory import ALLOWED_MB, WARM_UP, Memory
 
-_DOCS = Path(__file__).resolve().parents[3] / "docs"
+_DOCS = Path(__file__).resolve().parents[3] / "docs" / "performance"
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 40
 
@@ -52,7 +52,7 @@ def show(console: Console, load: Load | None, memory: Sequence[Memory]) -> None:
 
 
 def write(load: Load | None, memory: Sequence[Memory], command: str) -> Path:
-    """Write docs/load.md and docs/load.svg; the path of the first."""
+    """Write docs/performance/load.md and docs/performance/load.svg; the path of the first."""
     _draw(memory)
     page = _DOCS / "load.md"
     page.write_text("\n".join(_page(load, memory, command)) + "\n", encoding="utf-8")

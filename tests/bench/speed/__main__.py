@@ -1,4 +1,4 @@
-"""Measures, shows the tables and writes docs/benchmarks.md with its plot.
+"""Measures, shows the tables and writes docs/performance/benchmarks.md with its plot.
 
     python -m tests.bench.speed [--quick] [--rounds N] [--into FOLDER]
 
@@ -42,9 +42,9 @@ def main() -> int:
     """Run it. The exit code says whether it ran, not whether the figures are good."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.speed")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes")
-    parser.add_argument("--into", type=Path, help="where benchmarks.md and its plot go (docs; with --quick build)")
+    parser.add_argument("--into", type=Path, help="where benchmarks.md and its plot go (docs/performance; with --quick build)")
     arguments = parser.parse_args()
-    into = arguments.into or archives.ROOT / ("build" if arguments.quick else "docs")
+    into = arguments.into or archives.ROOT / ("build" if arguments.quick else "docs/performance")
     console = Console()
     results = measure(QUICK if arguments.quick else FULL, console)
     for table in report.tables(results):

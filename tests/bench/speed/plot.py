@@ -1,4 +1,4 @@
-"""The plot of docs/benchmarks.md: each program's ratio to the floor, Switchboard in a colour of its own."""
+"""The plot of docs/performance/benchmarks.md: each program's ratio to the floor, Switchboard in a colour of its own."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The figures as tables, for the terminal and for docs/benchmarks.md, and whether each target is met."""
+"""The figures as tables, for the terminal and for docs/performance/benchmarks.md, and whether each target is met."""
 
 import os
 import platform
@@ -112,7 +112,7 @@ def tables(results: Results) -> Iterator[Table]:
 
 
 def page(results: Results, *, quick: bool) -> str:
-    """docs/benchmarks.md."""
+    """docs/performance/benchmarks.md."""
     text = [_HEAD.format(command="make bench QUICK=1" if quick else "make bench", **results.machine)]
     if results.no_engine is not None:
         text.append(f"Calls, units and growth were not measured on this machine: {results.no_engine}\n")

@@ -1,4 +1,4 @@
-"""Every flow that is broken, by the name that docs/faults.md has for it, and the faults that it is broken by."""
+"""Every flow that is broken, by the name that docs/reference/faults.md has for it, and the faults that it is broken by."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.support.faults.proxy import Fault
 from tests.support.faults.runs import Run, break_all, calls_of, complaints_of
 from tests.support.faults.world import World
 
-PAGE = Path(__file__).resolve().parents[3] / "docs" / "faults.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "faults.md"
 
 Begin = Callable[[World], Run]
 Way = tuple[Fault, bool]
@@ -70,22 +70,24 @@ def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
 
 
 def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_only: bool = False) -> None:
-    """The flow holds whatever call is broken so, and docs/faults.md says what the first try comes to."""
+    """The flow holds whatever call is broken so, and docs/reference/faults.md says what the first try comes to."""
     outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
 
     assert complaints_of(outcomes) == []
     told = {(flow, outcome.call, outcome.told) for outcome in outcomes}
     says = documented()
-    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), "docs/faults.md says otherwise"
+    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), (
+        "docs/reference/faults.md says otherwise"
+    )
 
 
 def assert_page_names_calls(world: World, flow: str) -> None:
-    """docs/faults.md names the calls that the flow makes, and no others."""
+    """docs/reference/faults.md names the calls that the flow makes, and no others."""
     assert {call for name, call in documented() if name == flow} == set(calls_of(world, FLOWS[flow]))
 
 
 def documented() -> dict[tuple[str, str], set[str]]:
-    """What docs/faults.md says that a fault of a call leads to at first, by flow and call."""
+    """What docs/reference/faults.md says that a fault of a call leads to at first, by flow and call."""
     found: dict[tuple[str, str], set[str]] = {}
     flow = ""
     for line in PAGE.read_text(encoding="utf-8").splitlines():

@@ -15,7 +15,7 @@ class Tried:
 
     Attributes:
         acknowledged: whether whoever sent it takes it for done, and will not send it again.
-        told: the answer in a word or two, as docs/faults.md has it.
+        told: the answer in a word or two, as docs/reference/faults.md has it.
     """
 
     acknowledged: bool

@@ -151,6 +151,6 @@ def test_a_workload_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
 
 
 def test_the_document_is_printed_as_it_stands() -> None:
-    document = (Path(__file__).resolve().parents[3] / "docs" / "costs.md").read_text(encoding="utf-8")
+    document = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "costs.md").read_text(encoding="utf-8")
 
     assert run("--document", command=costs).stdout == document

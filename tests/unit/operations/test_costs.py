@@ -100,5 +100,5 @@ def test_claims_are_priced_for_as_long_as_they_are_kept() -> None:
 
 
 def test_the_document_is_current() -> None:
-    document = pathlib.Path(__file__).parents[3] / "docs" / "costs.md"
+    document = pathlib.Path(__file__).parents[3] / "docs" / "reference" / "costs.md"
     assert document.read_text(encoding="utf-8") == cost_report.as_document()
