@@ -18,13 +18,13 @@ from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, Marker
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.operations_table import OperationsTable
 from lib.approvals.preview_posting import PreviewPoster
-from lib.approvals.queue import Queue
 from lib.approvals.repository import KEEP, ApprovalStore
 from lib.approvals.worker import ApprovalWorker
 from lib.platform import errors, metrics
 from lib.platform.claims import Claims
 from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
+from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 from lib.slack.client import SlackChat
 
@@ -85,7 +85,7 @@ def _worker(parts: Parts, lease: timedelta, connect: Callable[[], IssueTracker],
         operations=JiraOperationStore(table, lease=lease),
         tracker=tracker,
         sync=sync,
-        send=Queue(parts.sqs, environment.approval_queue_url),
+        send=messages.sender(Queue(parts.sqs, environment.approval_queue_url)),
         logger=parts.logger,
     )
     poster = PreviewPoster(

@@ -9,15 +9,15 @@ from typing import Any
 
 import flask
 
-from lib.approvals import drafts, interactions
+from lib.approvals import drafts, interactions, messages
 from lib.approvals.interactions import Ignored
 from lib.approvals.operations_table import OperationsTable
-from lib.approvals.queue import Queue
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalDesk, Rules
 from lib.platform import aws, clock, errors, gc_tuning, metrics
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import Logger
+from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 from lib.web import application, signatures, wsgi
 
@@ -35,7 +35,7 @@ _desk = ApprovalDesk(
             on_throttle=lambda: metrics.count("StoreThrottleRetry"),
         )
     ),
-    send=Queue(aws.make_client("sqs"), _environment.approval_queue_url),
+    send=messages.sender(Queue(aws.make_client("sqs"), _environment.approval_queue_url)),
     rules=Rules(
         approvers=frozenset(_environment.approvers),
         require_other_approver=_environment.require_other_approver,

@@ -37,11 +37,12 @@ from lib.jira.reconciliation.run import RESERVE_SECONDS, Reconciler
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.run_records import RunRecords
 from lib.jira.snapshots import BucketSnapshots
+from lib.jira.work_queue import WorkQueue
 from lib.platform import aws, clock, errors, gc_tuning, metrics
 from lib.platform.claims import Claims
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import Logger, scrub
-from lib.platform.queues import WorkQueue
+from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 
 CLIENT_RESERVE_SECONDS = 30.0
@@ -394,7 +395,7 @@ def _lambda() -> Any:
 
 @functools.cache
 def _work() -> WorkQueue:
-    return WorkQueue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url)
+    return WorkQueue(Queue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url))
 
 
 @functools.cache

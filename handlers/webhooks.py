@@ -19,10 +19,11 @@ from lib.jira.issue_writer import JiraStore
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import Task
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch
+from lib.jira.work_queue import WorkQueue
 from lib.platform import aws, clock, errors, gc_tuning, metrics
 from lib.platform.environment import WebhooksEnvironment
 from lib.platform.log import Logger, scrub
-from lib.platform.queues import WorkQueue
+from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 from lib.web import application, signatures, wsgi
 
@@ -48,7 +49,7 @@ def _s3() -> Any:
 _environment = WebhooksEnvironment.read()
 _logger = Logger("webhooks")
 _dynamodb = aws.make_client("dynamodb")
-_work = WorkQueue(aws.make_client("sqs"), _environment.jira_queue_url)
+_work = WorkQueue(Queue(aws.make_client("sqs"), _environment.jira_queue_url))
 _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
 _automation_token = Secret(_secrets_manager, _environment.jira_automation_token_arn)

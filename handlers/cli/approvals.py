@@ -13,15 +13,16 @@ import click
 
 from handlers.cli import output
 from lib.approvals import drafts as draft_rules
+from lib.approvals import messages
 from lib.approvals.issue_tracker import marker_of
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.operations_table import OperationsTable
-from lib.approvals.queue import Queue
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry as retry_issue
 from lib.platform import clock, errors
 from lib.platform.environment import ApprovalsEnvironment, Environment
+from lib.platform.queues import Queue
 
 Kind = TypeVar("Kind", bound=Environment)
 
@@ -101,7 +102,7 @@ def retry(find: Callable[[], Deployment], session_id: str, by: str) -> int:
         by,
         store=ApprovalStore(table),
         operations=JiraOperationStore(table, lease=_NO_LEASE),
-        send=Queue(deployment.client("sqs"), _environment(deployment).approval_queue_url),
+        send=messages.sender(Queue(deployment.client("sqs"), _environment(deployment).approval_queue_url)),
     )
     click.echo(f"Session {session_id} was {state.value}; the worker takes it up now. See: operations show {session_id}")
     return 0

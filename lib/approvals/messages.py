@@ -12,6 +12,7 @@ from typing import Any
 
 from lib.approvals import drafts
 from lib.platform import errors
+from lib.platform.queues import Queue
 
 VERSION = 1
 
@@ -73,8 +74,8 @@ class AnswerClick:
 
 Message = PostPreview | UpdatePreview | CreateIssue | LookForMarker | AnswerClick
 
-#: Puts a message into the queue, to come out no sooner than after so many seconds (at most 900, SQS's limit).
 Send = Callable[[Message, int], None]
+"""Queues a message. It can be received after so many seconds, at most :data:`MAX_DELAY_SECONDS` (SQS's limit)."""
 
 MAX_DELAY_SECONDS = 900
 
@@ -92,6 +93,11 @@ KINDS = frozenset(_KINDS)
 def encode(message: Message) -> str:
     """The message's JSON."""
     return json.dumps({"version": VERSION, "kind": _NAMES[type(message)], **dataclasses.asdict(message)})
+
+
+def sender(queue: Queue) -> Send:
+    """Sends messages to ``queue``."""
+    return lambda message, delay_seconds: queue.send(encode(message), delay_seconds=delay_seconds)
 
 
 def kind_of(text: str) -> str:

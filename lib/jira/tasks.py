@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _KIND = "jira"
 
 MAX_TOUCHED = 1_000
-"""A message with more keys is refused: it could take the time of the whole batch. lib/platform/queues.py sends fewer."""
+"""A message with more keys is refused: it could take the time of the whole batch. lib/jira/work_queue.py sends fewer."""
 
 
 class Jira(Protocol):

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from lib.approvals import messages as approval_messages
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.operations_table import OperationsTable
-from lib.approvals.queue import Queue
 from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry
+from lib.platform.queues import Queue
 from tests.support.approvals.cloud import ISSUE_PATH, Desk, header_of
 from tests.support.cloud import until
 
@@ -92,7 +93,7 @@ def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(desk: D
         "U0OPERATOR",
         store=ApprovalStore(table),
         operations=JiraOperationStore(table, lease=timedelta(seconds=60)),
-        send=Queue(desk.cloud.client("sqs"), queue_url(desk)),
+        send=approval_messages.sender(Queue(desk.cloud.client("sqs"), queue_url(desk))),
     )
     desk.header_becomes(preview, "Ticket Created: LATER-")
     assert len(desk.issues("In a project to come")) == 1

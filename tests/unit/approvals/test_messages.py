@@ -23,6 +23,18 @@ def test_every_kind_survives_the_queue(message) -> None:
     assert messages.decode(messages.encode(message)) == message
 
 
+def test_a_message_is_encoded_and_queued_with_its_delay() -> None:
+    sent: list[tuple[str, int]] = []
+
+    class Queue:
+        def send(self, body: str, *, delay_seconds: int = 0) -> None:
+            sent.append((body, delay_seconds))
+
+    messages.sender(Queue())(EVERY[2], 60)
+    ((body, delay),) = sent
+    assert (messages.decode(body), delay) == (EVERY[2], 60)
+
+
 def test_the_kinds_tell_whose_message_it_is() -> None:
     assert {messages.kind_of(messages.encode(message)) for message in EVERY} == messages.KINDS
     assert messages.kind_of('{"kind": "fetch_issue", "version": 9}') == "fetch_issue"

@@ -176,7 +176,7 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
             assert answer == {"batchItemFailures": []}
 
     monkeypatch.setattr(worker, "_tracker", lambda seconds_left: NoIssues())
-    monkeypatch.setattr(approval_work, "Queue", lambda *_: lambda message, *_: sent.append(message))
+    monkeypatch.setattr(approval_work.messages, "sender", lambda _: lambda message, _: sent.append(message))
     monkeypatch.setattr(approval_work.SlackChat, "post", post)
     monkeypatch.setattr(approval_work.SlackChat, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))

@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from lib.approvals import messages
 from lib.approvals.messages import AnswerClick, CreateIssue
-from lib.approvals.queue import Queue
 from lib.platform import aws
+from lib.platform.queues import Queue
 from tests.support.approvals.builders import PLACE, draft_json, show_whole
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
@@ -158,7 +159,11 @@ def test_a_signed_click_is_acknowledged_with_nothing_and_its_work_queued(
     _, draft = submit(approvals, draft_json())
     show_whole(approvals._desk._store, draft["draft_hash"])
     sent: dict[type, int] = {}
-    monkeypatch.setattr(Queue, "__call__", lambda _, message, delay_seconds: sent.update({type(message): delay_seconds}))
+
+    def record(_: Queue, body: str, *, delay_seconds: int = 0) -> None:
+        sent[type(messages.decode(body))] = delay_seconds
+
+    monkeypatch.setattr(Queue, "send", record)
 
     answer = interact(approvals, click(draft["draft_hash"]))
 

@@ -1,22 +1,20 @@
-"""A message goes into the queue as JSON, held back as long as asked."""
+"""A message is queued once, with its delay, and the queue's errors are translated."""
+
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lib.approvals import messages
-from lib.approvals.messages import CreateIssue
-from lib.approvals.queue import Queue
 from lib.platform import errors
-
-MESSAGE = CreateIssue(session_id="s", draft_hash="a" * 64)
+from lib.platform.queues import Queue
 
 
 class Client:
     def __init__(self, error: Exception | None = None) -> None:
         self.error = error
-        self.sent: list[dict] = []
+        self.sent: list[dict[str, Any]] = []
 
-    def send_message(self, **request) -> None:
+    def send_message(self, **request: Any) -> None:
         self.sent.append(request)
         if self.error is not None:
             raise self.error
@@ -24,10 +22,8 @@ class Client:
 
 def test_a_message_is_sent_once_with_its_delay() -> None:
     client = Client()
-    Queue(client, "https://queue")(MESSAGE, 60)
-    ((request),) = client.sent
-    assert (request["QueueUrl"], request["DelaySeconds"]) == ("https://queue", 60)
-    assert messages.decode(request["MessageBody"]) == MESSAGE
+    Queue(client, "https://queue").send("text", delay_seconds=60)
+    assert client.sent == [{"QueueUrl": "https://queue", "MessageBody": "text", "DelaySeconds": 60}]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +34,8 @@ def test_a_message_is_sent_once_with_its_delay() -> None:
         (ClientError({"Error": {"Code": "RequestThrottled"}}, "SendMessage"), errors.ThrottledError),
     ],
 )
-def test_a_queue_that_fails_is_an_error_of_ours(error, means) -> None:
+def test_an_error_of_the_queue_is_translated(error: Exception, means: type[Exception]) -> None:
+    client = Client(error)
     with pytest.raises(means):
-        Queue(Client(error), "https://queue")(MESSAGE, 0)
+        Queue(client, "https://queue").send("text")
+    assert len(client.sent) == 1
