@@ -13,7 +13,7 @@ from lib.approvals import drafts, interactions, messages
 from lib.approvals.interactions import Ignored
 from lib.approvals.operations_table import OperationsTable
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.service import ApprovalService, Rules
 from lib.platform import aws, clock, errors, gc_tuning, metrics
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import Logger
@@ -27,7 +27,7 @@ MAX_BODY_BYTES = 256 * 1024
 _environment = ApprovalsEnvironment.read()
 _logger = Logger("approvals")
 _signing_secret = Secret(aws.make_client("secretsmanager"), _environment.slack_signing_secret_arn)
-_desk = ApprovalDesk(
+_service = ApprovalService(
     store=ApprovalStore(
         OperationsTable(
             aws.make_client("dynamodb"),
@@ -64,7 +64,7 @@ def submit() -> tuple[flask.Response, int]:
         return _not_set_up(_environment.missing_settings)
     if not (draft.channel or _environment.has_channel):
         raise errors.InvalidInputError("channel is missing, and neither approvalsChannel nor slackChannel is configured")
-    submitted = _desk.submit(draft)
+    submitted = _service.submit(draft)
     metrics.count("DraftSubmitted", state=submitted.state.value)
     _logger.info(
         "draft_submitted",
@@ -90,7 +90,7 @@ def interact() -> tuple[str, int]:
     if isinstance(decision, Ignored):
         _logger.info("interaction_ignored", reason=decision.reason)
         return "", 200
-    verdict = _desk.decide(decision)
+    verdict = _service.decide(decision)
     metrics.count("ApprovalClick", verdict=verdict.name.lower())
     _logger.info(
         "click",

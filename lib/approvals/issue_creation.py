@@ -25,9 +25,9 @@ from lib.approvals.repository import ApprovalStore
 from lib.approvals.workflow import (
     AlreadyCreated,
     AwaitApproval,
-    Doubt,
     GiveUp,
     Look,
+    OutcomeUnknown,
     Policy,
     Refusal,
     Refuse,
@@ -130,7 +130,7 @@ class IssueCreator:
                 return Outcome.DUPLICATE
             case Wait(until):
                 return self._wait(operation, until)
-            case Doubt():
+            case OutcomeUnknown():
                 return self._doubt(operation)
             case Look(looks):
                 return self._look(operation, looks, message.tries)

@@ -125,7 +125,7 @@ class PreviewPoster:
                 if view.is_current:
                     return view
         # What an earlier preview shows is not known: submitting the draft again updates it.
-        return self._keep_true(session_id, draft_hash, shown)
+        return self._sync_preview(session_id, draft_hash, shown)
 
     def update(self, message: UpdatePreview) -> None:
         """Make the draft's preview show what is true now, and confirm in its thread once the issue exists.
@@ -135,7 +135,7 @@ class PreviewPoster:
         Raises:
             SwitchboardError: the table or Slack can't be reached or refuses. The message must come again.
         """
-        view = self._keep_true(message.session_id, message.draft_hash, None)
+        view = self._sync_preview(message.session_id, message.draft_hash, None)
         draft, operation = view.draft, view.operation
         if draft is None or operation is None or operation.status is not OperationStatus.DONE or not draft.preview_ts:
             return
@@ -164,7 +164,7 @@ class PreviewPoster:
         if message.channel:
             self._chat.post_ephemeral(message.channel, message.user, message.text)
 
-    def _keep_true(self, session_id: str, draft_hash: str, shown: Preview | None) -> View:
+    def _sync_preview(self, session_id: str, draft_hash: str, shown: Preview | None) -> View:
         """Update the message until it shows what a reading after the update says: two updates that overtake each other end
         in the later state, whichever arrives last."""
         for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""The front desk: takes drafts and clicks, answers at once, and leaves everything slow to the worker's queue.
+"""The approval service: takes drafts and clicks, answers at once, and leaves everything slow to the worker's queue.
 
 A click's message goes into the queue before the decision is recorded. The other way round, a crash between the two would
 leave an approval that nobody ever acts on; this way it leaves a message that finds no approval and does nothing. The
@@ -66,7 +66,7 @@ def judge(  # noqa: PLR0911 - one per verdict
     return None
 
 
-class ApprovalDesk:
+class ApprovalService:
     """Takes drafts and clicks.
 
     Args:

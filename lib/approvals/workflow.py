@@ -79,7 +79,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class OutcomeUnknown:
     """A claim ran out after its request went out."""
 
 
@@ -100,7 +100,7 @@ class Start:
     """Claim, and create."""
 
 
-Step = AwaitApproval | Refuse | AlreadyCreated | Wait | Doubt | Look | GiveUp | Start
+Step = AwaitApproval | Refuse | AlreadyCreated | Wait | OutcomeUnknown | Look | GiveUp | Start
 
 
 def next_step(view: View, now: datetime, policy: Policy) -> Step:
@@ -123,7 +123,7 @@ def _go_on(operation: Operation, now: datetime, policy: Policy) -> Step:
         return _after_unclear(operation, now, policy)
     if operation.claim_expires_at is not None and operation.claim_expires_at > now:
         return Wait(operation.claim_expires_at)
-    return Doubt() if operation.posted_at is not None else Start()
+    return OutcomeUnknown() if operation.posted_at is not None else Start()
 
 
 def _after_unclear(operation: Operation, now: datetime, policy: Policy) -> Step:

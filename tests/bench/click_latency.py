@@ -10,40 +10,40 @@ import json
 import sys
 import time
 
-from tests.support.approvals.cloud import ADA, Desk, running_desk
+from tests.support.approvals.cloud import ADA, ApprovalsCloud, running_approvals
 
 CLICKS = 100
 ROUNDS = 3
 LIMIT_MS = 300.0
 
 
-def clicks_in_ms(desk: Desk) -> list[float]:
+def clicks_in_ms(approvals: ApprovalsCloud) -> list[float]:
     """How long each of as many approvals took to be acknowledged, shortest first. Jira hangs meanwhile."""
-    drafts = [desk.draft() for _ in range(CLICKS)]
+    drafts = [approvals.draft() for _ in range(CLICKS)]
     for draft in drafts[:-1]:
-        desk.submit(draft).raise_for_status()
-    desk.preview_of(drafts[-1], seconds=120)
-    posts = [next(each for each in desk.posts() if draft["session_id"] in str(each["blocks"])) for draft in drafts]
-    payloads = [desk.payload(post, ADA) for post in posts]
-    desk.jira.fail("/rest/api/3/*", times=10_000, hang=600)
+        approvals.submit(draft).raise_for_status()
+    approvals.preview_of(drafts[-1], seconds=120)
+    posts = [next(each for each in approvals.posts() if draft["session_id"] in str(each["blocks"])) for draft in drafts]
+    payloads = [approvals.payload(post, ADA) for post in posts]
+    approvals.jira.fail("/rest/api/3/*", times=10_000, hang=600)
     took = []
     try:
         for payload in payloads:
             started = time.perf_counter()
-            answer = desk.interact(payload)
+            answer = approvals.interact(payload)
             took.append((time.perf_counter() - started) * 1000)
             answer.raise_for_status()
     finally:
-        desk.jira.app.faults.clear()
-    desk.header_becomes(posts[-1], "Ticket Created: ", seconds=180)  # each of them counted
+        approvals.jira.app.faults.clear()
+    approvals.header_becomes(posts[-1], "Ticket Created: ", seconds=180)  # each of them counted
     return sorted(took)
 
 
 def main() -> int:
     """Measure, and print one line of JSON a round."""
-    with running_desk() as desk:
+    with running_approvals() as approvals:
         for number in range(1, ROUNDS + 1):
-            took = clicks_in_ms(desk)
+            took = clicks_in_ms(approvals)
             figures = {f"p{share:g}_ms": round(took[round(CLICKS * share / 100) - 1], 1) for share in (50, 95, 99)}
             print(json.dumps({"round": number, "clicks": CLICKS, **figures, "allowed_p99_ms": LIMIT_MS}), flush=True)
             if figures["p99_ms"] < LIMIT_MS:

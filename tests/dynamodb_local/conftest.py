@@ -13,14 +13,14 @@ import pytest
 
 from lib.platform import aws
 from stack.components.table import JIRA_ISSUES
-from tests.support.approvals.service import desk
+from tests.support.approvals.stores import stores
 from tests.support.aws.environment import REGION
 from tests.support.dynamodb import engine as dynamodb_local
 from tests.support.dynamodb.engine_table import EngineTable
 from tests.support.dynamodb.tables import a_table
 from tests.support.shuttle.builders import shuttle_table
 
-__all__ = ["desk", "shuttle_table"]
+__all__ = ["shuttle_table", "stores"]
 
 
 HERE = Path(__file__).parent

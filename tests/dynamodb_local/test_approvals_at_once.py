@@ -13,7 +13,7 @@ import pytest
 from lib.approvals import records
 from lib.approvals.records import OperationStatus, SessionState
 from lib.platform import errors
-from tests.support.approvals.service import Desk
+from tests.support.approvals.stores import Stores
 from tests.support.concurrency.at_once import at_once
 from tests.support.dynamodb.transaction_conflicts import ConflictingClient
 
@@ -22,22 +22,22 @@ ROUNDS = range(3)
 
 
 @pytest.fixture(params=["transactions wait", "transactions conflict"])
-def crowded(request: pytest.FixtureRequest, desk: Desk) -> Iterator[Desk]:
+def crowded(request: pytest.FixtureRequest, stores: Stores) -> Iterator[Stores]:
     if request.param == "transactions wait":
-        yield desk
+        yield stores
         return
-    client = ConflictingClient(desk.client, ("session_id", "operation_key"))
-    yield Desk(client, desk.table_name)
+    client = ConflictingClient(stores.client, ("session_id", "operation_key"))
+    yield Stores(client, stores.table_name)
     assert client.conflicts > 0, "no two transactions met: nothing was shown"
 
 
-def starts(desk: Desk, operation: Any) -> list[Any]:
+def starts(stores: Stores, operation: Any) -> list[Any]:
     """What came of ``THREADS`` starts at the same moment, each its own attempt."""
-    return at_once([lambda number=number: desk.start(operation, f"worker-{number}") for number in range(THREADS)])
+    return at_once([lambda number=number: stores.start(operation, f"worker-{number}") for number in range(THREADS)])
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_64_starts_exactly_one_is_true(crowded: Desk, race: int) -> None:
+def test_of_64_starts_exactly_one_is_true(crowded: Stores, race: int) -> None:
     operation = crowded.approved()
 
     results = starts(crowded, operation)
@@ -49,7 +49,7 @@ def test_of_64_starts_exactly_one_is_true(crowded: Desk, race: int) -> None:
     assert crowded.row("SESSION")["state"] == "creating"
 
 
-def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowded: Desk) -> None:
+def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowded: Stores) -> None:
     operation = crowded.approved()
     assert crowded.start(operation, "crashed")
     crowded.advance(seconds=90)
@@ -57,7 +57,7 @@ def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowde
     assert starts(crowded, operation).count(True) == 1
 
 
-def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crowded: Desk) -> None:
+def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crowded: Stores) -> None:
     operation = crowded.approved()
     crowded.start(operation, "one")
     crowded.operations.mark_failed(operation, "Jira answered 400", owner="one")
@@ -67,7 +67,7 @@ def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crow
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(crowded: Desk, race: int) -> None:
+def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(crowded: Stores, race: int) -> None:
     _, of_hash = crowded.submitted()
 
     results = at_once(
@@ -76,7 +76,7 @@ def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(
 
     assert (results.count(True), results.count(False)) == (1, 31)
     first = results.index(True)
-    view = crowded.store.read("sess-1", of_hash)
+    view = crowded.approvals.read("sess-1", of_hash)
     assert view.approval is not None
     assert view.session is not None
     assert (view.approval.approved, view.approval.decided_by) == (first % 2 == 0, f"U{first}")
@@ -84,21 +84,21 @@ def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_many_previews_posted_at_once_one_is_remembered(desk: Desk, race: int) -> None:
-    _, of_hash = desk.submitted()
+def test_of_many_previews_posted_at_once_one_is_remembered(stores: Stores, race: int) -> None:
+    _, of_hash = stores.submitted()
 
     results = at_once(
-        [lambda number=number: desk.store.set_preview("sess-1", of_hash, "C1", f"{number}.0") for number in range(32)]
+        [lambda number=number: stores.approvals.set_preview("sess-1", of_hash, "C1", f"{number}.0") for number in range(32)]
     )
 
     assert (results.count(True), results.count(False)) == (1, 31)
-    stored = desk.store.read("sess-1", of_hash).draft
+    stored = stores.approvals.read("sess-1", of_hash).draft
     assert stored is not None
     assert stored.preview_ts == f"{results.index(True)}.0"
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crowded: Desk, race: int) -> None:
+def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crowded: Stores, race: int) -> None:
     _, of_hash = crowded.submitted()
 
     def repeat(change: Callable[[], None]) -> None:
@@ -108,11 +108,11 @@ def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crow
             except errors.RetryableError:
                 continue
 
-    show = functools.partial(crowded.store.open_preview, "sess-1", of_hash, "C1", "1.0", failed=True)
-    fail = functools.partial(crowded.store.fail_preview, "sess-1", of_hash, "Slack says is_archived")
+    show = functools.partial(crowded.approvals.open_preview, "sess-1", of_hash, "C1", "1.0", failed=True)
+    fail = functools.partial(crowded.approvals.fail_preview, "sess-1", of_hash, "Slack says is_archived")
     at_once([lambda: repeat(show), *[lambda: repeat(fail)] * 8])
 
-    view = crowded.store.read("sess-1", of_hash)
+    view = crowded.approvals.read("sess-1", of_hash)
     assert view.draft is not None
     assert view.session is not None
     assert view.draft.previews == {"C1/1.0"}
@@ -121,7 +121,7 @@ def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crow
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_an_outcome_and_the_end_of_a_claim_at_once_leave_operation_and_session_of_one_mind(crowded: Desk, race: int) -> None:
+def test_an_outcome_and_the_end_of_a_claim_at_once_leave_operation_and_session_of_one_mind(crowded: Stores, race: int) -> None:
     """The worker records its issue while the sweep takes it for lost: the issue is never forgotten."""
     operation = crowded.approved()
     crowded.start(operation, "one")

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.approvals.cloud import ADA, Desk, header_of, running_desk
+from tests.support.approvals.cloud import ADA, ApprovalsCloud, header_of, running_approvals
 from tests.support.cloud import Cloud, Inbox, children_of, is_alive, until
 from tests.support.faults.proxy import Fault, FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.jira import bodies
@@ -37,12 +37,12 @@ def proxy() -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def desk(proxy: FaultProxy) -> Iterator[Desk]:
+def approvals(proxy: FaultProxy) -> Iterator[ApprovalsCloud]:
     with socket.create_server(("127.0.0.1", 0)) as free:
         aws_port = free.getsockname()[1]
     through = proxy.serve(f"http://127.0.0.1:{aws_port}", aws_name)
     arguments = (f"--aws-port={aws_port}", f"--functions-aws-url={through}")
-    with running_desk(
+    with running_approvals(
         *arguments,
         to_jira=lambda url: proxy.serve(url, path_name("jira")),
         jiraWebhookSecret=SECRET,
@@ -53,8 +53,8 @@ def desk(proxy: FaultProxy) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def cloud(desk: Desk) -> Cloud:
-    return desk.cloud
+def cloud(approvals: ApprovalsCloud) -> Cloud:
+    return approvals.cloud
 
 
 def pid_of(cloud: Cloud, entry_point: str) -> int | None:
@@ -110,20 +110,22 @@ def let_lease_pass(cloud: Cloud, table: str, key: dict[str, Any], attribute: str
     )
 
 
-def press_and_kill_worker(desk: Desk, proxy: FaultProxy, preview: dict[str, Any], operation: str, nth: int = 1) -> None:
+def press_and_kill_worker(
+    approvals: ApprovalsCloud, proxy: FaultProxy, preview: dict[str, Any], operation: str, nth: int = 1
+) -> None:
     """Approve a draft, and have the worker killed when its call has taken effect."""
 
     def press() -> None:
-        desk.press(preview)
+        approvals.press(preview)
         proxy.holding.wait(HELD_SECONDS)
 
-    kill_at(desk.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
+    kill_at(approvals.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
 
 
-def let_claim_pass(desk: Desk, claim: dict[str, Any]) -> None:
+def let_claim_pass(approvals: ApprovalsCloud, claim: dict[str, Any]) -> None:
     """As if the lease of an operation's claim were over."""
     key = {"session_id": claim["session_id"], "operation_key": claim["operation_key"]}
-    let_lease_pass(desk.cloud, "jira_operations_table_name", key, "claim_expires_at")
+    let_lease_pass(approvals.cloud, "jira_operations_table_name", key, "claim_expires_at")
 
 
 @pytest.fixture(scope="module")
@@ -175,52 +177,54 @@ def test_a_message_whose_worker_is_killed_is_done_by_the_next(cloud: Cloud, prox
     until(lambda: cloud.jira_row(key, "CORRELATION"))
 
 
-def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(desk: Desk, proxy: FaultProxy) -> None:
-    draft = desk.draft(project=SWEPT)
-    preview = desk.preview_of(draft)
+def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(
+    approvals: ApprovalsCloud, proxy: FaultProxy
+) -> None:
+    draft = approvals.draft(project=SWEPT)
+    preview = approvals.preview_of(draft)
 
     # The first transaction is the decision's, in the approvals function; the second is the worker's claim.
-    press_and_kill_worker(desk, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
-    claim = desk.creation(draft["session_id"])
+    press_and_kill_worker(approvals, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
+    claim = approvals.creation(draft["session_id"])
     assert claim["status"] == {"S": "pending"}
-    let_claim_pass(desk, claim)
+    let_claim_pass(approvals, claim)
 
-    desk.header_becomes(preview, "Ticket Created: ", seconds=60)
-    assert len(desk.issues(draft["title"])) == 1
+    approvals.header_becomes(preview, "Ticket Created: ", seconds=60)
+    assert len(approvals.issues(draft["title"])) == 1
 
 
 def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in_one_issue(
-    desk: Desk, proxy: FaultProxy
+    approvals: ApprovalsCloud, proxy: FaultProxy
 ) -> None:
-    draft = desk.draft(project=SWEPT)
-    preview = desk.preview_of(draft)
+    draft = approvals.draft(project=SWEPT)
+    preview = approvals.preview_of(draft)
 
-    press_and_kill_worker(desk, proxy, preview, "jira.POST issue")
-    claim = desk.creation(draft["session_id"])
+    press_and_kill_worker(approvals, proxy, preview, "jira.POST issue")
+    claim = approvals.creation(draft["session_id"])
     assert (claim["status"], claim["posts"]) == ({"S": "pending"}, {"N": "1"})
-    assert len(desk.issues(draft["title"])) == 1
-    let_claim_pass(desk, claim)
+    assert len(approvals.issues(draft["title"])) == 1
+    let_claim_pass(approvals, claim)
 
-    [issue] = desk.issues(draft["title"])
-    assert header_of(desk.header_becomes(preview, "Ticket Created: ", seconds=90)) == f"Ticket Created: {issue.key}"
-    assert len(desk.issues(draft["title"])) == 1
+    [issue] = approvals.issues(draft["title"])
+    assert header_of(approvals.header_becomes(preview, "Ticket Created: ", seconds=90)) == f"Ticket Created: {issue.key}"
+    assert len(approvals.issues(draft["title"])) == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
 def test_a_click_whose_function_is_killed_is_answered_5xx_and_pressed_again_makes_one_issue(
-    desk: Desk, proxy: FaultProxy, fault: Fault
+    approvals: ApprovalsCloud, proxy: FaultProxy, fault: Fault
 ) -> None:
-    draft = desk.draft(project=SWEPT)
-    preview = desk.preview_of(draft)
-    click = desk.payload(preview, ADA)
+    draft = approvals.draft(project=SWEPT)
+    preview = approvals.preview_of(draft)
+    click = approvals.payload(preview, ADA)
 
-    sent = kill_at(desk.cloud, proxy, "approvals", "dynamodb.TransactWriteItems", fault, lambda: desk.interact(click))
+    sent = kill_at(approvals.cloud, proxy, "approvals", "dynamodb.TransactWriteItems", fault, lambda: approvals.interact(click))
 
     assert sent.result().status_code >= 500
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ", seconds=60)
-    assert len(desk.issues(draft["title"])) == 1
-    assert desk.creation(draft["session_id"])["approved_by"] == {"S": ADA}
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ", seconds=60)
+    assert len(approvals.issues(draft["title"])) == 1
+    assert approvals.creation(draft["session_id"])["approved_by"] == {"S": ADA}
 
 
 def test_an_import_whose_worker_is_killed_is_taken_over_and_counted_once(cloud: Cloud, proxy: FaultProxy) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from tests.support.approvals.cloud import Desk, running_desk
+from tests.support.approvals.cloud import ApprovalsCloud, running_approvals
 from tests.support.cloud import Cloud, Inbox, running
 
 EVENT_SECRET = "the integration tests' webhook secret"
@@ -43,7 +43,7 @@ def inbox(cloud: Cloud) -> Inbox:
 
 
 @pytest.fixture(scope="session")
-def desk() -> Iterator[Desk]:
+def approvals() -> Iterator[ApprovalsCloud]:
     """A local cloud for approvals, with stand-ins of Slack and Jira that the tests look into."""
-    with running_desk() as started:
+    with running_approvals() as started:
         yield started

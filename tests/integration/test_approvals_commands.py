@@ -10,12 +10,12 @@ from click.testing import CliRunner, Result
 
 from handlers.cli.approvals import drafts, operations
 from lib.platform import clock, errors
-from tests.support.approvals.cloud import Desk
+from tests.support.approvals.cloud import ApprovalsCloud
 from tests.support.approvals.commands import Deployment
 
 
 @pytest.fixture
-def run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+def run(approvals: ApprovalsCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -24,7 +24,7 @@ def run(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
         monkeypatch.setenv(name, value)
 
     def run(command: click.Command, *arguments: str) -> Result:
-        return CliRunner().invoke(command, list(arguments), obj=lambda: Deployment(desk))
+        return CliRunner().invoke(command, list(arguments), obj=lambda: Deployment(approvals))
 
     return run
 
@@ -36,9 +36,9 @@ def write(draft: object, folder: Path) -> str:
 
 
 def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
-    desk: Desk, run: Callable[..., Result], tmp_path: Path
+    approvals: ApprovalsCloud, run: Callable[..., Result], tmp_path: Path
 ) -> None:
-    draft = desk.draft(title="By hand\x1b[2J")
+    draft = approvals.draft(title="By hand\x1b[2J")
     refused = run(drafts, "submit", write(draft, tmp_path))
     assert isinstance(refused.exception, errors.InvalidInputError)
 
@@ -47,10 +47,10 @@ def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
     assert answer.exit_code == 0, answer.exception
     assert json.loads(answer.stdout)["state"] == "preview"
 
-    preview = desk.preview_of(draft)
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ")
-    [issue] = desk.issues("By hand")
+    preview = approvals.preview_of(draft)
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
+    [issue] = approvals.issues("By hand")
     shown = run(operations, "show", draft["session_id"]).stdout
     assert f"{draft['session_id']}: created" in shown
     assert "approved by U0ADA" in shown
@@ -65,24 +65,24 @@ def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
     assert issue.key not in run(operations, "list", "--day", "2020-01-01", "--json").stdout
 
 
-def test_a_failed_issue_is_tried_again_in_the_name_of_who_asked(desk: Desk, run: Callable[..., Result]) -> None:
-    draft = desk.draft(title="Tried by command", project="SOON")
-    preview = desk.preview_of(draft)
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket not created")
-    desk.jira.app.seed("SOON", 1)
+def test_a_failed_issue_is_tried_again_in_the_name_of_who_asked(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+    draft = approvals.draft(title="Tried by command", project="SOON")
+    preview = approvals.preview_of(draft)
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket not created")
+    approvals.jira.app.seed("SOON", 1)
 
     answer = run(operations, "retry", draft["session_id"], "--by", "U0OPERATOR")
 
     assert answer.exit_code == 0, answer.exception
     assert "was failed" in answer.stdout
-    desk.header_becomes(preview, "Ticket Created: SOON-")
-    assert desk.creation(draft["session_id"])["created_by"] == {"S": "U0OPERATOR"}
+    approvals.header_becomes(preview, "Ticket Created: SOON-")
+    assert approvals.creation(draft["session_id"])["created_by"] == {"S": "U0OPERATOR"}
 
 
-def test_there_is_nothing_to_try_again_where_nobody_has_approved(desk: Desk, run: Callable[..., Result]) -> None:
-    draft = desk.draft()
-    desk.preview_of(draft)
+def test_there_is_nothing_to_try_again_where_nobody_has_approved(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+    draft = approvals.draft()
+    approvals.preview_of(draft)
 
     answer = run(operations, "retry", draft["session_id"], "--by", "U0OPERATOR")
 
@@ -91,16 +91,16 @@ def test_there_is_nothing_to_try_again_where_nobody_has_approved(desk: Desk, run
 
 
 def test_wrong_credentials_are_named_as_such(
-    desk: Desk, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    approvals: ApprovalsCloud, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed")
 
-    answer = run(drafts, "submit", write(desk.draft(), tmp_path))
+    answer = run(drafts, "submit", write(approvals.draft(), tmp_path))
 
     assert isinstance(answer.exception, errors.AccessDeniedError)
 
 
-def test_what_is_not_there_and_what_is_no_day_is_said(desk: Desk, run: Callable[..., Result]) -> None:
+def test_what_is_not_there_and_what_is_no_day_is_said(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
     assert isinstance(run(operations, "show", "no-such-session").exception, errors.NotFoundError)
     answer = run(operations, "list", "--day", "yesterday")
     assert answer.exit_code == 2

@@ -13,14 +13,14 @@ from lib.approvals.operations_table import OperationsTable
 from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry
 from lib.platform.queues import Queue
-from tests.support.approvals.cloud import ISSUE_PATH, Desk, header_of
+from tests.support.approvals.cloud import ISSUE_PATH, ApprovalsCloud, header_of
 from tests.support.cloud import until
 
 
-def creations(desk: Desk, title: str) -> int:
+def creations(approvals: ApprovalsCloud, title: str) -> int:
     """How many requests to create an issue with this title have reached Jira."""
-    with desk.jira.app.lock:
-        sent = [each["body"] for each in desk.jira.app.requests if (each["method"], each["path"]) == ("POST", ISSUE_PATH)]
+    with approvals.jira.app.lock:
+        sent = [each["body"] for each in approvals.jira.app.requests if (each["method"], each["path"]) == ("POST", ISSUE_PATH)]
     return sum(json.loads(body)["fields"]["summary"] == title for body in sent)
 
 
@@ -43,81 +43,83 @@ class Approved:
 
 
 @pytest.fixture(scope="module")
-def unclear(desk: Desk) -> dict[str, Approved]:
+def unclear(approvals: ApprovalsCloud) -> dict[str, Approved]:
     """One draft for each unclear answer, approved and answered so. Ten seconds later the worker looks for the first time, for
     all of them at once.
     """
     made = {}
     for name, fault in UNCLEAR.items():
         title = f"Created in spite of {name}"
-        draft = desk.draft(title=title)
-        preview = desk.preview_of(draft)
-        desk.jira.fail(ISSUE_PATH, method="POST", after=True, **fault)
-        desk.press(preview)
-        until(lambda title=title: creations(desk, title))
+        draft = approvals.draft(title=title)
+        preview = approvals.preview_of(draft)
+        approvals.jira.fail(ISSUE_PATH, method="POST", after=True, **fault)
+        approvals.press(preview)
+        until(lambda title=title: creations(approvals, title))
         made[name] = Approved(title, draft["session_id"], preview)
     return made
 
 
 @pytest.mark.parametrize("answer", UNCLEAR)
 def test_an_issue_that_jira_created_and_did_not_own_up_to_is_found_and_not_created_again(
-    desk: Desk, unclear: dict[str, Approved], answer: str
+    approvals: ApprovalsCloud, unclear: dict[str, Approved], answer: str
 ) -> None:
     approved = unclear[answer]
 
-    done = desk.header_becomes(approved.preview, "Ticket Created: ", seconds=90)
+    done = approvals.header_becomes(approved.preview, "Ticket Created: ", seconds=90)
 
-    [issue] = desk.issues(approved.title)
+    [issue] = approvals.issues(approved.title)
     assert header_of(done) == f"Ticket Created: {issue.key}"
-    assert creations(desk, approved.title) == 1
-    row = desk.creation(approved.session_id)
+    assert creations(approvals, approved.title) == 1
+    row = approvals.creation(approved.session_id)
     assert (row["status"], row["jira_key"], row["posts"]) == ({"S": "done"}, {"S": issue.key}, {"N": "1"})
 
 
-def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(desk: Desk) -> None:
-    draft = desk.draft(title="In a project to come", project="LATER")
-    preview = desk.preview_of(draft)
-    desk.press(preview)
+def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft(title="In a project to come", project="LATER")
+    preview = approvals.preview_of(draft)
+    approvals.press(preview)
 
-    failed = desk.header_becomes(preview, "Ticket not created")
+    failed = approvals.header_becomes(preview, "Ticket not created")
     shown = json.dumps(failed["blocks"])
     assert "Jira answered 400" in shown
     assert f"operations retry {draft['session_id']}" in shown
-    assert desk.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
-    assert desk.issues("In a project to come") == []
+    assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
+    assert approvals.issues("In a project to come") == []
 
-    desk.jira.app.seed("LATER", 1)
-    table = OperationsTable(desk.cloud.client("dynamodb"), desk.cloud.outputs["jira_operations_table_name"])
+    approvals.jira.app.seed("LATER", 1)
+    table = OperationsTable(approvals.cloud.client("dynamodb"), approvals.cloud.outputs["jira_operations_table_name"])
     retry(
         draft["session_id"],
         "U0OPERATOR",
         store=ApprovalStore(table),
         operations=JiraOperationStore(table, lease=timedelta(seconds=60)),
-        send=approval_messages.sender(Queue(desk.cloud.client("sqs"), queue_url(desk))),
+        send=approval_messages.sender(Queue(approvals.cloud.client("sqs"), queue_url(approvals))),
     )
-    desk.header_becomes(preview, "Ticket Created: LATER-")
-    assert len(desk.issues("In a project to come")) == 1
-    row = desk.creation(draft["session_id"])
+    approvals.header_becomes(preview, "Ticket Created: LATER-")
+    assert len(approvals.issues("In a project to come")) == 1
+    row = approvals.creation(draft["session_id"])
     assert (row["created_by"], row["approved_by"]) == ({"S": "U0OPERATOR"}, {"S": "U0ADA"})
 
 
 @pytest.mark.parametrize("fault", [{"error": "ratelimited"}, {"reset": True}, {"status": 500}], ids=["limit", "reset", "error"])
-def test_a_failure_of_slack_repeats_no_issue(desk: Desk, fault: dict[str, Any], request: pytest.FixtureRequest) -> None:
+def test_a_failure_of_slack_repeats_no_issue(
+    approvals: ApprovalsCloud, fault: dict[str, Any], request: pytest.FixtureRequest
+) -> None:
     title = f"Slack failed with a {request.node.callspec.id}"
-    preview = desk.preview_of(desk.draft(title=title))
-    desk.slack.fail("/api/chat.update", times=2, **fault)
-    desk.press(preview)
+    preview = approvals.preview_of(approvals.draft(title=title))
+    approvals.slack.fail("/api/chat.update", times=2, **fault)
+    approvals.press(preview)
 
-    desk.header_becomes(preview, "Ticket Created: ")
-    assert len(desk.issues(title)) == creations(desk, title) == 1
+    approvals.header_becomes(preview, "Ticket Created: ")
+    assert len(approvals.issues(title)) == creations(approvals, title) == 1
 
 
-def test_a_token_that_slack_refuses_fails_the_draft_as_a_dead_letter(desk: Desk) -> None:
-    draft = desk.draft()
-    desk.slack.fail("/api/chat.postMessage", times=20, error="invalid_auth")
-    assert desk.submit(draft).status_code == 200
+def test_a_token_that_slack_refuses_fails_the_draft_as_a_dead_letter(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft()
+    approvals.slack.fail("/api/chat.postMessage", times=20, error="invalid_auth")
+    assert approvals.submit(draft).status_code == 200
 
-    sqs = desk.cloud.client("sqs")
+    sqs = approvals.cloud.client("sqs")
     dead = next(url for url in sqs.list_queues()["QueueUrls"] if "approval-work-dead-letters" in url)
 
     def letter() -> bool:
@@ -127,10 +129,10 @@ def test_a_token_that_slack_refuses_fails_the_draft_as_a_dead_letter(desk: Desk)
     try:
         until(letter, 30)
     finally:
-        desk.slack.app.faults.clear()
-    assert desk.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
+        approvals.slack.app.faults.clear()
+    assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
 
 
-def queue_url(desk: Desk) -> str:
-    urls = desk.cloud.client("sqs").list_queues()["QueueUrls"]
+def queue_url(approvals: ApprovalsCloud) -> str:
+    urls = approvals.cloud.client("sqs").list_queues()["QueueUrls"]
     return str(next(url for url in urls if "approval-work-" in url and "dead" not in url))

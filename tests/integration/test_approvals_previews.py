@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from handlers.cli.approvals import operations
-from tests.support.approvals.cloud import ADA, CHANNEL, Desk, buttons_of
+from tests.support.approvals.cloud import ADA, CHANNEL, ApprovalsCloud, buttons_of
 from tests.support.approvals.commands import Deployment
 from tests.support.cloud import until
 
@@ -26,28 +26,28 @@ def texts_of(message: dict[str, Any]) -> str:
     return "".join(html.unescape(text["text"]) for text in blocks if text["type"] == "plain_text")
 
 
-def replies_of(desk: Desk, preview: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for each in desk.posts() if each.get("thread_ts") == preview["ts"]]
+def replies_of(approvals: ApprovalsCloud, preview: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in approvals.posts() if each.get("thread_ts") == preview["ts"]]
 
 
-def test_all_of_a_long_draft_can_be_read_before_it_can_be_approved(desk: Desk) -> None:
-    draft = desk.draft(title="A long one", **LONG)
-    preview = desk.preview_of(draft, seconds=60)
+def test_all_of_a_long_draft_can_be_read_before_it_can_be_approved(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft(title="A long one", **LONG)
+    preview = approvals.preview_of(draft, seconds=60)
 
-    replies = replies_of(desk, preview)
+    replies = replies_of(approvals, preview)
     shown = texts_of(preview) + "".join(map(texts_of, replies))
     for text in (draft["title"], draft["problem"], draft["solution"], *draft["acceptance_criteria"], *draft["dependencies"]):
         assert text in shown
     hidden = sum(len(texts_of(reply)) for reply in replies)
     assert f"{hidden:,} more characters continue in the thread" in json.dumps(preview["blocks"])
 
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ")
-    assert "the last line of the draft" in json.dumps(desk.issues("A long one")[0].description)
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
+    assert "the last line of the draft" in json.dumps(approvals.issues("A long one")[0].description)
 
 
-def test_a_draft_that_takes_more_than_ten_messages_is_refused(desk: Desk) -> None:
-    answer = desk.submit(desk.draft(problem="<" * 10_000, solution="&" * 10_000, risks=["&" * 1_000] * 10))
+def test_a_draft_that_takes_more_than_ten_messages_is_refused(approvals: ApprovalsCloud) -> None:
+    answer = approvals.submit(approvals.draft(problem="<" * 10_000, solution="&" * 10_000, risks=["&" * 1_000] * 10))
 
     assert answer.status_code == 400
     assert answer.json()["message"] == (
@@ -55,86 +55,92 @@ def test_a_draft_that_takes_more_than_ten_messages_is_refused(desk: Desk) -> Non
     )
 
 
-def test_slacks_rate_limit_delays_a_long_draft_and_loses_nothing(desk: Desk) -> None:
-    desk.slack.app.limit(1, 1)
+def test_slacks_rate_limit_delays_a_long_draft_and_loses_nothing(approvals: ApprovalsCloud) -> None:
+    approvals.slack.app.limit(1, 1)
     try:
-        preview = desk.preview_of(desk.draft(title="A slow one", **LONG), seconds=90)
+        preview = approvals.preview_of(approvals.draft(title="A slow one", **LONG), seconds=90)
     finally:
-        desk.slack.app.limit(0, 3)
-    texts = [reply["text"] for reply in replies_of(desk, preview)]
+        approvals.slack.app.limit(0, 3)
+    texts = [reply["text"] for reply in replies_of(approvals, preview)]
     assert texts == [f"Part {number} of {len(texts) + 1} of the draft: A slow one" for number in range(2, len(texts) + 2)]
 
 
-def test_what_people_cannot_see_is_shown_and_created_as_it_is_shown(desk: Desk) -> None:
-    preview = desk.preview_of(desk.draft(title="Pay \u202e001$", problem="Zero\u200bwidth"))
+def test_what_people_cannot_see_is_shown_and_created_as_it_is_shown(approvals: ApprovalsCloud) -> None:
+    preview = approvals.preview_of(approvals.draft(title="Pay \u202e001$", problem="Zero\u200bwidth"))
     assert "Pay [U+202E]001$" in texts_of(preview)
     assert "Zero[U+200B]width" in texts_of(preview)
 
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ")
-    assert len(desk.issues("Pay [U+202E]001$")) == 1
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
+    assert len(approvals.issues("Pay [U+202E]001$")) == 1
 
 
 @pytest.mark.parametrize("elsewhere", [{"message_ts": "1700000000.000100"}, {"channel_id": "C0ELSEWHERE"}])
-def test_a_click_in_another_message_decides_nothing(desk: Desk, elsewhere: dict[str, str]) -> None:
-    draft = desk.draft(title=f"Clicked in another {next(iter(elsewhere))}")
-    preview = desk.preview_of(draft)
-    payload = desk.payload(preview, ADA)
+def test_a_click_in_another_message_decides_nothing(approvals: ApprovalsCloud, elsewhere: dict[str, str]) -> None:
+    draft = approvals.draft(title=f"Clicked in another {next(iter(elsewhere))}")
+    preview = approvals.preview_of(draft)
+    payload = approvals.payload(preview, ADA)
     payload["container"] |= elsewhere
 
-    assert desk.interact(payload).status_code == 200
+    assert approvals.interact(payload).status_code == 200
 
-    desk.told(f"This message is not a preview of “{draft['title']}”")
-    assert not any(name.startswith("APPROVAL#") for name in desk.rows(draft["session_id"]))
+    approvals.told(f"This message is not a preview of “{draft['title']}”")
+    assert not any(name.startswith("APPROVAL#") for name in approvals.rows(draft["session_id"]))
 
 
-def test_a_click_before_the_preview_is_refused_and_can_be_repeated(desk: Desk) -> None:
-    desk.slack.app.close_channel(CHANNEL, "is_archived")
+def test_a_click_before_the_preview_is_refused_and_can_be_repeated(approvals: ApprovalsCloud) -> None:
+    approvals.slack.app.close_channel(CHANNEL, "is_archived")
     try:
-        draft = desk.draft(title="Clicked too early")
-        of_hash = desk.submit(draft).json()["draft_hash"]
+        draft = approvals.draft(title="Clicked too early")
+        of_hash = approvals.submit(draft).json()["draft_hash"]
         value = f"{draft['session_id']}:{of_hash}"
         button = {"type": "actions", "elements": [{"action_id": "approve_draft", "value": value}]}
-        desk.press({"ts": "1700000000.000100", "channel": "C0APPROVALS", "blocks": [button]})
-        desk.told("The preview of “Clicked too early” is still being posted")
+        approvals.press({"ts": "1700000000.000100", "channel": "C0APPROVALS", "blocks": [button]})
+        approvals.told("The preview of “Clicked too early” is still being posted")
     finally:
-        desk.slack.app.close_channel(CHANNEL, "")
-    preview = desk.preview_of(draft)
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ")
+        approvals.slack.app.close_channel(CHANNEL, "")
+    preview = approvals.preview_of(draft)
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
 
 
 @pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
-def test_a_channel_that_takes_no_messages_fails_the_draft_until_it_does(desk: Desk, error: str) -> None:
-    draft = desk.draft(title=f"Into a channel: {error}")
-    desk.slack.app.close_channel(CHANNEL, error)
+def test_a_channel_that_takes_no_messages_fails_the_draft_until_it_does(approvals: ApprovalsCloud, error: str) -> None:
+    draft = approvals.draft(title=f"Into a channel: {error}")
+    approvals.slack.app.close_channel(CHANNEL, error)
     try:
-        desk.submit(draft)
+        approvals.submit(draft)
         answer = until(
-            lambda: desk.submit(draft).json() if desk.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"} else None
+            lambda: (
+                approvals.submit(draft).json()
+                if approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
+                else None
+            )
         )
         assert (answer["state"], answer["reason"]) == ("failed", f"could not post a message: Slack says {error}")
-        shown = CliRunner().invoke(operations, ["show", draft["session_id"]], obj=lambda: Deployment(desk)).stdout
+        shown = CliRunner().invoke(operations, ["show", draft["session_id"]], obj=lambda: Deployment(approvals)).stdout
         assert f"{draft['session_id']}: failed" in shown
         assert f"Slack says {error}" in shown
     finally:
-        desk.slack.app.close_channel(CHANNEL, "")
+        approvals.slack.app.close_channel(CHANNEL, "")
 
-    retried = CliRunner().invoke(operations, ["retry", draft["session_id"], "--by", ADA], obj=lambda: Deployment(desk))
+    retried = CliRunner().invoke(operations, ["retry", draft["session_id"], "--by", ADA], obj=lambda: Deployment(approvals))
     assert retried.exit_code == 0
-    preview = until(lambda: next((each for each in desk.posts() if draft["title"] in each["text"] and buttons_of(each)), None))
-    assert desk.submit(draft).json().keys() == {"session_id", "draft_hash", "state"}
-    desk.press(preview)
-    desk.header_becomes(preview, "Ticket Created: ")
+    preview = until(
+        lambda: next((each for each in approvals.posts() if draft["title"] in each["text"] and buttons_of(each)), None)
+    )
+    assert approvals.submit(draft).json().keys() == {"session_id", "draft_hash", "state"}
+    approvals.press(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
 
 
-def test_a_preview_that_somebody_deleted_is_posted_again_for_the_same_draft(desk: Desk) -> None:
-    draft = desk.draft(title="Deleted and posted again")
-    first = desk.preview_of(draft)
-    desk.slack.app.delete(first["channel"], first["ts"])
+def test_a_preview_that_somebody_deleted_is_posted_again_for_the_same_draft(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft(title="Deleted and posted again")
+    first = approvals.preview_of(draft)
+    approvals.slack.app.delete(first["channel"], first["ts"])
 
-    second = desk.preview_of(draft)
+    second = approvals.preview_of(draft)
 
     assert second["ts"] != first["ts"]
-    desk.press(second)
-    desk.header_becomes(second, "Ticket Created: ")
+    approvals.press(second)
+    approvals.header_becomes(second, "Ticket Created: ")

@@ -11,7 +11,7 @@ from typing import Any
 import requests
 
 from tests.integration.conftest import JIRA_SECRET
-from tests.support.approvals.cloud import Desk
+from tests.support.approvals.cloud import ApprovalsCloud
 from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import LOG_LOOKS, Cloud, until
 from tests.support.jira.bodies import SENT
@@ -179,12 +179,12 @@ def test_a_file_that_is_not_there_is_told_from_one_that_may_not_be_read(cloud: C
     assert (job["status"], job["failure"]) == ("FAILED", "UPLOAD_MISSING"), job
 
 
-def test_the_bot_that_posts_previews_tells_of_leases_too(desk: Desk) -> None:
+def test_the_bot_that_posts_previews_tells_of_leases_too(approvals: ApprovalsCloud) -> None:
     detail = {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}}
     event = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": detail}
 
-    before = len(desk.posts())
-    answer = desk.cloud.invoke("notification", event)
+    before = len(approvals.posts())
+    answer = approvals.cloud.invoke("notification", event)
 
     assert answer["payload"]["channels"]["slack"] == "sent", answer
-    assert len(desk.posts()) == before + 1
+    assert len(approvals.posts()) == before + 1

@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from stack.local.standins.govuk_notify import GovukNotify
-from tests.support.approvals.cloud import Desk, header_of, running_desk
+from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
 from tests.support.aws.packaged import lambdas_python, the_archive
 from tests.support.cloud import Cloud, Inbox, children_of, until
 from tests.support.project.outputs import ENTRY_POINTS
@@ -31,9 +31,9 @@ def notify() -> Iterator[Served[GovukNotify]]:
 
 
 @pytest.fixture(scope="module")
-def desk(notify: Served[GovukNotify]) -> Iterator[Desk]:
+def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
     the_archive()
-    with running_desk(
+    with running_approvals(
         f"--packaged={lambdas_python()}",
         notifyChannels="sns,slack,govuk_notify",
         slackChannel="leases",
@@ -49,8 +49,8 @@ def desk(notify: Served[GovukNotify]) -> Iterator[Desk]:
 
 
 @pytest.fixture(scope="module")
-def cloud(desk: Desk) -> Cloud:
-    return desk.cloud
+def cloud(approvals: ApprovalsCloud) -> Cloud:
+    return approvals.cloud
 
 
 def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
@@ -66,8 +66,8 @@ def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
     assert str(archive.folder) in archive.command
 
 
-def test_notification_tells_every_channel_of_an_enriched_event(desk: Desk, notify: Served[GovukNotify]) -> None:
-    cloud, lease = desk.cloud, {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
+def test_notification_tells_every_channel_of_an_enriched_event(approvals: ApprovalsCloud, notify: Served[GovukNotify]) -> None:
+    cloud, lease = approvals.cloud, {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
     inbox = Inbox(cloud, cloud.outputs["notification_topic_arn"])
     cloud.put_lease(lease | {"status": "Active", "maxSpend": 500})
 
@@ -75,7 +75,7 @@ def test_notification_tells_every_channel_of_an_enriched_event(desk: Desk, notif
 
     message = inbox.wait_for(lambda message: message["event_id"] == event_id)
     assert message["enriched"] is True
-    until(lambda: event_id in json.dumps(desk.posts()))
+    until(lambda: event_id in json.dumps(approvals.posts()))
     until(lambda: requests.get(f"{notify.url}/_standin/notifications", timeout=10).json()["notifications"])
 
 
@@ -116,22 +116,22 @@ def test_webhooks_links_commits(cloud: Cloud) -> None:
     assert (answer.status_code, answer.json()["status"]) == (202, "stored"), answer.text
 
 
-def test_webhooks_leaves_a_comment_to_the_worker_which_asks_jira(desk: Desk) -> None:
+def test_webhooks_leaves_a_comment_to_the_worker_which_asks_jira(approvals: ApprovalsCloud) -> None:
     comment = {"timestamp": 1772366400000, "webhookEvent": "comment_created", "issue": {"id": "10000", "key": "PROJ-1"}}
 
-    assert desk.cloud.post_signed("/webhooks/jira", comment, SECRET).json()["status"] == "accepted"
+    assert approvals.cloud.post_signed("/webhooks/jira", comment, SECRET).json()["status"] == "accepted"
 
-    until(lambda: desk.cloud.jira_row("PROJ-1"))
+    until(lambda: approvals.cloud.jira_row("PROJ-1"))
 
 
-def test_approvals_and_the_worker_make_an_issue_of_an_approved_draft(desk: Desk) -> None:
-    draft = desk.draft()
-    preview = desk.preview_of(draft)
+def test_approvals_and_the_worker_make_an_issue_of_an_approved_draft(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft()
+    preview = approvals.preview_of(draft)
 
-    desk.press(preview)
+    approvals.press(preview)
 
-    done = desk.header_becomes(preview, "Ticket Created: ")
-    [issue] = desk.issues(draft["title"])
+    done = approvals.header_becomes(preview, "Ticket Created: ")
+    [issue] = approvals.issues(draft["title"])
     assert header_of(done).endswith(issue.key)
 
 

@@ -22,7 +22,7 @@ from lib.approvals.wording import Verdict
 from lib.approvals.workflow import Policy
 from lib.platform import errors
 from tests.support.approvals.builders import make_draft
-from tests.support.approvals.world import DESK_TIMEOUT, FAULTS, JIRA_URL, LONGEST_LAG, WORKER_TIMEOUT, World
+from tests.support.approvals.world import FAULTS, JIRA_URL, LONGEST_LAG, SERVICE_TIMEOUT, WORKER_TIMEOUT, World
 from tests.support.concurrency.stage import Actor
 from tests.support.project.examples import examples
 
@@ -59,7 +59,7 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks,
     world = World(lags=lags, lates=lates)
     first = make_draft(solution=solution)
     second = make_draft(title="Refuse uploads of more than 1 GB", solution=solution)
-    world.desk.submit(first)
+    world.service.submit(first)
     if shown:
         world.show(first)
     history = _History(world, [first, *([second] if changes else [])], clicks)
@@ -100,7 +100,7 @@ class _History:
             self.world.run(actor)
         # A drafter who got no answer submits again.
         with contextlib.suppress(errors.InvalidInputError):  # the one before is on its way to Jira
-            self.world.desk.submit(self.versions[self.submitted - 1])
+            self.world.service.submit(self.versions[self.submitted - 1])
 
     def _options(self, nuance: int) -> list[Callable[[], None]]:
         options: list[Callable[[], None]] = []
@@ -134,12 +134,12 @@ class _History:
         draft = self.versions[self.submitted]
         self.submitted += 1
         self.actors.append(
-            Actor(self.world.stage, "submit", lambda: self.world.desk.submit(draft), self.world.time.timestamp())
+            Actor(self.world.stage, "submit", lambda: self.world.service.submit(draft), self.world.time.timestamp())
         )
 
     def _reap(self) -> None:
         for actor in list(self.actors):
-            limit = DESK_TIMEOUT if actor.name.startswith(("click", "submit")) else WORKER_TIMEOUT
+            limit = SERVICE_TIMEOUT if actor.name.startswith(("click", "submit")) else WORKER_TIMEOUT
             if not actor.done and self.world.time.timestamp() - actor.started_at > limit.total_seconds():
                 actor.step("crash_before")  # Lambda ends what overruns its timeout
             if actor.done:

@@ -32,7 +32,7 @@ ADA, GRACE, MALLORY = "U0ADA", "U0GRACE", "U0MALLORY"
 _numbers = itertools.count(1)
 
 
-class Desk:
+class ApprovalsCloud:
     """One local cloud with stand-ins that the test can look into."""
 
     def __init__(self, cloud: Cloud, slack: Served[Slack], jira: Served[Jira]) -> None:
@@ -144,7 +144,7 @@ class Desk:
 
 
 @contextlib.contextmanager
-def running_desk(*arguments: str, to_jira: Callable[[str], str] = str, **config: str) -> Iterator[Desk]:
+def running_approvals(*arguments: str, to_jira: Callable[[str], str] = str, **config: str) -> Iterator[ApprovalsCloud]:
     """A local cloud for approvals, with arguments given and config keys set, and stopped at the end.
 
     ``to_jira`` makes the URL by which the functions call Jira of the one that it is served at.
@@ -154,7 +154,7 @@ def running_desk(*arguments: str, to_jira: Callable[[str], str] = str, **config:
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         given = {"notifyChannels": "sns,slack", "slackChannel": "leases"} | given
         with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=to_jira(jira.url), **given) as cloud:
-            yield Desk(cloud, slack, jira)
+            yield ApprovalsCloud(cloud, slack, jira)
 
 
 def header_of(message: dict[str, Any]) -> str:

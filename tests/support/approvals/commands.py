@@ -3,15 +3,15 @@
 from typing import Any
 
 from lib.platform.environment import ApprovalsEnvironment
-from tests.support.approvals.cloud import Desk
+from tests.support.approvals.cloud import ApprovalsCloud
 
 
 class Deployment:
-    """The desk's local cloud, as the commands find it."""
+    """The approvals's local cloud, as the commands find it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._cloud = desk.cloud
-        self.outputs = desk.cloud.outputs
+    def __init__(self, approvals: ApprovalsCloud) -> None:
+        self._cloud = approvals.cloud
+        self.outputs = approvals.cloud.outputs
 
     def client(self, service: str) -> Any:
         return self._cloud.client(service)

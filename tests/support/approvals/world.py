@@ -20,7 +20,7 @@ from lib.approvals.operations_table import OperationsTable
 from lib.approvals.preview import Preview
 from lib.approvals.preview_posting import Posted, PreviewPoster
 from lib.approvals.repository import KEEP, ApprovalStore
-from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.worker import ApprovalWorker
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
@@ -31,7 +31,7 @@ from tests.support.dynamodb.operations_table import TABLE, MemoryTable
 from tests.support.observability.quiet import QuietLogger
 
 JIRA_URL = "https://jira.example.com"
-DESK_TIMEOUT = timedelta(seconds=10)
+SERVICE_TIMEOUT = timedelta(seconds=10)
 WORKER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
 VISIBILITY = timedelta(seconds=360)
@@ -80,7 +80,7 @@ class World:
         quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
-        self.desk = ApprovalDesk(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
+        self.service = ApprovalService(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
         owners = (f"owner-{number}" for number in itertools.count())
         creator = IssueCreator(
             store=self.store,
@@ -131,7 +131,7 @@ class World:
         decision = Decision(
             verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1", message_ts=ts
         )
-        return Actor(self.stage, f"click of {user}", lambda: self.desk.decide(decision), self.time.timestamp())
+        return Actor(self.stage, f"click of {user}", lambda: self.service.decide(decision), self.time.timestamp())
 
     def deliver(self, queued: Queued) -> Actor:
         """One delivery of a message: gone from the queue if all goes well, and visible again later if not."""

@@ -1,5 +1,5 @@
 """The fixture that the tests of the approvals share."""
 
-from tests.support.approvals.service import desk
+from tests.support.approvals.stores import stores
 
-__all__ = ["desk"]
+__all__ = ["stores"]

@@ -26,10 +26,10 @@ def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> No
     handle, messages = world.worker.handle, []
     world.worker.handle = lambda message: (messages.append(message), handle(message))
 
-    of_hash = world.desk.submit(make_draft()).draft_hash
+    of_hash = world.service.submit(make_draft()).draft_hash
     world.settle()
     ((ts, _),) = world.slack.items()
-    world.desk.decide(
+    world.service.decide(
         Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=of_hash, user="U0ANN", channel="C1", message_ts=ts)
     )
     world.settle()

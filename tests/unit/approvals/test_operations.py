@@ -12,38 +12,38 @@ from lib.platform.claims import Claims
 from tests.support.approvals.builders import NOON
 
 
-def state(desk) -> str:
-    return desk.row("SESSION")["state"]
+def state(stores) -> str:
+    return stores.row("SESSION")["state"]
 
 
-def operation_of(desk, operation):
-    return desk.operations.get_operation(operation)
+def operation_of(stores, operation):
+    return stores.operations.get_operation(operation)
 
 
-def test_the_first_start_is_true_and_every_later_one_false(desk) -> None:
-    operation = desk.approved()
-    assert [desk.start(operation, owner) for owner in ("one", "two", "three")] == [True, False, False]
-    assert state(desk) == "creating"
+def test_the_first_start_is_true_and_every_later_one_false(stores) -> None:
+    operation = stores.approved()
+    assert [stores.start(operation, owner) for owner in ("one", "two", "three")] == [True, False, False]
+    assert state(stores) == "creating"
 
 
-def test_a_start_whose_answer_was_lost_is_true_again_for_the_same_attempt(desk) -> None:
-    operation = desk.approved()
-    assert desk.start(operation, "one")
-    assert desk.start(operation, "one")
+def test_a_start_whose_answer_was_lost_is_true_again_for_the_same_attempt(stores) -> None:
+    operation = stores.approved()
+    assert stores.start(operation, "one")
+    assert stores.start(operation, "one")
 
 
-def test_one_operation_does_not_stand_in_the_way_of_another_draft_session_or_name(desk) -> None:
-    first = desk.approved()
-    assert desk.start(first)
-    assert desk.start(desk.approved(session_id="sess-2"))
-    assert desk.start(OperationId("sess-1", first.draft_hash, "link_issue"), "two")
+def test_one_operation_does_not_stand_in_the_way_of_another_draft_session_or_name(stores) -> None:
+    first = stores.approved()
+    assert stores.start(first)
+    assert stores.start(stores.approved(session_id="sess-2"))
+    assert stores.start(OperationId("sess-1", first.draft_hash, "link_issue"), "two")
 
 
-def test_a_start_writes_who_when_and_for_how_long(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one", by="U0BOB")
+def test_a_start_writes_who_when_and_for_how_long(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one", by="U0BOB")
 
-    standing = operation_of(desk, operation)
+    standing = operation_of(stores, operation)
 
     assert (standing.created_by, standing.approved_by, standing.claim_owner, standing.attempts) == ("U0BOB", "U0ANN", "one", 1)
     assert standing.claim_expires_at == NOON + timedelta(seconds=90)
@@ -51,219 +51,223 @@ def test_a_start_writes_who_when_and_for_how_long(desk) -> None:
 
 
 @pytest.mark.parametrize("decided", [None, False])
-def test_nothing_starts_without_an_approval(desk, decided) -> None:
-    _, of_hash = desk.submitted()
+def test_nothing_starts_without_an_approval(stores, decided) -> None:
+    _, of_hash = stores.submitted()
     if decided is not None:
-        desk.decide(of_hash, approved=decided)
-    assert not desk.start(OperationId("sess-1", of_hash))
+        stores.decide(of_hash, approved=decided)
+    assert not stores.start(OperationId("sess-1", of_hash))
 
 
-def test_nothing_starts_for_a_draft_that_is_not_current(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.operations.mark_failed(operation, "refused", owner="one")
-    desk.operations.request_retry(operation, "ops")
-    desk.submitted(title="Another")
+def test_nothing_starts_for_a_draft_that_is_not_current(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.operations.mark_failed(operation, "refused", owner="one")
+    stores.operations.request_retry(operation, "ops")
+    stores.submitted(title="Another")
 
-    assert not desk.start(operation, "two")
-
-
-def test_a_lease_that_ran_out_before_the_request_went_out_is_free(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    desk.advance(seconds=90)
-
-    assert desk.start(operation, "two")
-    assert operation_of(desk, operation).attempts == 2
+    assert not stores.start(operation, "two")
 
 
-def test_a_lease_that_ran_out_after_the_request_went_out_is_not_free_but_becomes_unknown(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    assert desk.post(operation, "one")
-    desk.advance(seconds=90)
+def test_a_lease_that_ran_out_before_the_request_went_out_is_free(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    stores.advance(seconds=90)
 
-    assert not desk.start(operation, "two")
-    assert desk.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=desk.time)
-    assert state(desk) == "unknown"
+    assert stores.start(operation, "two")
+    assert operation_of(stores, operation).attempts == 2
+
+
+def test_a_lease_that_ran_out_after_the_request_went_out_is_not_free_but_becomes_unknown(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    assert stores.post(operation, "one")
+    stores.advance(seconds=90)
+
+    assert not stores.start(operation, "two")
+    assert stores.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=stores.time)
+    assert state(stores) == "unknown"
 
 
 @pytest.mark.parametrize("posted", [True, False])
-def test_a_claim_that_still_holds_or_never_posted_is_no_doubt(desk, posted) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
+def test_a_claim_that_still_holds_or_never_posted_is_no_doubt(stores, posted) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
     if posted:
-        desk.post(operation, "one")
-    desk.advance(seconds=89 if posted else 91)
-    assert not desk.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=desk.time)
+        stores.post(operation, "one")
+    stores.advance(seconds=89 if posted else 91)
+    assert not stores.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=stores.time)
 
 
-def test_no_request_goes_out_under_a_claim_that_is_anothers_or_ends_too_soon(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    assert not desk.post(operation, "two")
-    desk.advance(seconds=60)  # the request may take 30 s, and 30 s are left
-    assert not desk.post(operation, "one")
-    assert operation_of(desk, operation).posts == 0
+def test_no_request_goes_out_under_a_claim_that_is_anothers_or_ends_too_soon(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    assert not stores.post(operation, "two")
+    stores.advance(seconds=60)  # the request may take 30 s, and 30 s are left
+    assert not stores.post(operation, "one")
+    assert operation_of(stores, operation).posts == 0
 
 
-def test_success_keeps_the_key_and_moves_the_session_with_it(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.post(operation)
-    assert desk.operations.was_already_created(operation) is None
+def test_success_keeps_the_key_and_moves_the_session_with_it(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.post(operation)
+    assert stores.operations.was_already_created(operation) is None
 
-    assert desk.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
+    assert stores.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
 
-    standing = operation_of(desk, operation)
+    standing = operation_of(stores, operation)
     assert (standing.status, standing.jira_key, standing.settled_at) == (OperationStatus.DONE, "PROJ-1", NOON)
-    assert (state(desk), desk.row("SESSION")["jira_key"]) == ("created", "PROJ-1")
-    assert desk.operations.was_already_created(operation) == "PROJ-1"
-    assert not desk.start(operation, "two")
+    assert (state(stores), stores.row("SESSION")["jira_key"]) == ("created", "PROJ-1")
+    assert stores.operations.was_already_created(operation) == "PROJ-1"
+    assert not stores.start(operation, "two")
 
 
-def test_success_is_recorded_even_if_the_claim_has_gone_to_another_and_then_nobody_posts(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    desk.advance(seconds=91)
-    desk.start(operation, "two")
+def test_success_is_recorded_even_if_the_claim_has_gone_to_another_and_then_nobody_posts(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    stores.advance(seconds=91)
+    stores.start(operation, "two")
 
-    desk.operations.mark_success(operation, "PROJ-1")
+    stores.operations.mark_success(operation, "PROJ-1")
 
-    assert not desk.post(operation, "two")
-    assert not desk.operations.mark_failed(operation, "late", owner="two")
-    assert desk.operations.was_already_created(operation) == "PROJ-1"
-
-
-def test_success_is_recorded_even_if_the_session_is_gone(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.client.delete_item(TableName=desk.table_name, Key={"session_id": {"S": "sess-1"}, "operation_key": {"S": "SESSION"}})
-
-    desk.operations.mark_success(operation, "PROJ-1")
-
-    assert desk.operations.was_already_created(operation) == "PROJ-1"
-    assert desk.row("SESSION") == {}
+    assert not stores.post(operation, "two")
+    assert not stores.operations.mark_failed(operation, "late", owner="two")
+    assert stores.operations.was_already_created(operation) == "PROJ-1"
 
 
-def test_a_second_issue_does_not_replace_the_first_and_is_not_forgotten(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.operations.mark_success(operation, "PROJ-1")
+def test_success_is_recorded_even_if_the_session_is_gone(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.client.delete_item(
+        TableName=stores.table_name, Key={"session_id": {"S": "sess-1"}, "operation_key": {"S": "SESSION"}}
+    )
 
-    assert desk.operations.mark_success(operation, "PROJ-2") == "PROJ-1"
-    assert desk.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
+    stores.operations.mark_success(operation, "PROJ-1")
 
-    standing = operation_of(desk, operation)
+    assert stores.operations.was_already_created(operation) == "PROJ-1"
+    assert stores.row("SESSION") == {}
+
+
+def test_a_second_issue_does_not_replace_the_first_and_is_not_forgotten(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.operations.mark_success(operation, "PROJ-1")
+
+    assert stores.operations.mark_success(operation, "PROJ-2") == "PROJ-1"
+    assert stores.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
+
+    standing = operation_of(stores, operation)
     assert (standing.jira_key, standing.other_keys) == ("PROJ-1", ("PROJ-2",))
 
 
-def test_a_failed_operation_starts_again_once_for_each_time_a_person_asks(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    assert desk.operations.mark_failed(operation, "Jira answered 400", owner="one")
-    assert (state(desk), operation_of(desk, operation).error_message) == ("failed", "Jira answered 400")
-    assert not desk.start(operation, "two")
+def test_a_failed_operation_starts_again_once_for_each_time_a_person_asks(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    assert stores.operations.mark_failed(operation, "Jira answered 400", owner="one")
+    assert (state(stores), operation_of(stores, operation).error_message) == ("failed", "Jira answered 400")
+    assert not stores.start(operation, "two")
 
-    assert desk.operations.request_retry(operation, "ops")
+    assert stores.operations.request_retry(operation, "ops")
 
-    assert operation_of(desk, operation).retry_by == "ops"
-    assert desk.start(operation, "three")
-    assert operation_of(desk, operation).error_message is None
-    desk.operations.mark_failed(operation, "again", owner="three")
-    assert not desk.start(operation, "four")
+    assert operation_of(stores, operation).retry_by == "ops"
+    assert stores.start(operation, "three")
+    assert operation_of(stores, operation).error_message is None
+    stores.operations.mark_failed(operation, "again", owner="three")
+    assert not stores.start(operation, "four")
 
 
 @pytest.mark.parametrize("how", ["pending", "done", "unknown"])
-def test_what_has_not_failed_cant_be_retried(desk, how) -> None:
-    operation = desk.approved()
-    desk.start(operation)
+def test_what_has_not_failed_cant_be_retried(stores, how) -> None:
+    operation = stores.approved()
+    stores.start(operation)
     if how == "done":
-        desk.operations.mark_success(operation, "PROJ-1")
+        stores.operations.mark_success(operation, "PROJ-1")
     if how == "unknown":
-        desk.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=desk.time)
-    assert not desk.operations.request_retry(operation, "ops")
+        stores.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=stores.time)
+    assert not stores.operations.request_retry(operation, "ops")
 
 
-def test_an_unknown_operation_is_free_only_after_all_looks(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    desk.post(operation, "one")
-    desk.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=desk.time)
+def test_an_unknown_operation_is_free_only_after_all_looks(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    stores.post(operation, "one")
+    stores.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=stores.time)
     starts = []
     for looks in range(2):
-        starts.append(desk.start(operation, f"early-{looks}"))
-        assert desk.operations.count_look(operation, looks=looks, next_look_at=desk.time)
-        assert not desk.operations.count_look(operation, looks=looks, next_look_at=desk.time)  # the same look, twice delivered
+        starts.append(stores.start(operation, f"early-{looks}"))
+        assert stores.operations.count_look(operation, looks=looks, next_look_at=stores.time)
+        assert not stores.operations.count_look(
+            operation, looks=looks, next_look_at=stores.time
+        )  # the same look, twice delivered
 
     assert starts == [False, False]
-    assert desk.start(operation, "two")
-    assert operation_of(desk, operation).looks == 0
+    assert stores.start(operation, "two")
+    assert operation_of(stores, operation).looks == 0
 
 
-def test_giving_up_is_for_what_was_looked_for_in_vain(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    desk.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=desk.time)
-    assert not desk.operations.give_up(operation, "nothing found", looks_needed=1)
-    desk.operations.count_look(operation, looks=0, next_look_at=desk.time)
+def test_giving_up_is_for_what_was_looked_for_in_vain(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    stores.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=stores.time)
+    assert not stores.operations.give_up(operation, "nothing found", looks_needed=1)
+    stores.operations.count_look(operation, looks=0, next_look_at=stores.time)
 
-    assert desk.operations.give_up(operation, "nothing found", looks_needed=1)
+    assert stores.operations.give_up(operation, "nothing found", looks_needed=1)
 
-    assert desk.store.read("sess-1", operation.draft_hash).session.state is SessionState.FAILED
-
-
-def test_a_released_claim_is_free_at_once_and_only_its_owner_can_release_it(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation, "one")
-    desk.post(operation, "one")
-    assert not desk.operations.release(operation, "busy", owner="two")
-    assert desk.operations.release(operation, "Jira answered 429", owner="one")
-    assert desk.start(operation, "two")
+    assert stores.approvals.read("sess-1", operation.draft_hash).session.state is SessionState.FAILED
 
 
-def test_an_error_is_kept_short(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.operations.mark_failed(operation, "x" * 5000, owner="one")
-    assert len(operation_of(desk, operation).error_message) == 500
+def test_a_released_claim_is_free_at_once_and_only_its_owner_can_release_it(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation, "one")
+    stores.post(operation, "one")
+    assert not stores.operations.release(operation, "busy", owner="two")
+    assert stores.operations.release(operation, "Jira answered 429", owner="one")
+    assert stores.start(operation, "two")
 
 
-def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_other_row(desk) -> None:
-    operation = desk.approved()
-    desk.approved(session_id="sess-10")
-    desk.advance(seconds=1)
-    desk.start(operation)
-    claims = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
+def test_an_error_is_kept_short(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.operations.mark_failed(operation, "x" * 5000, owner="one")
+    assert len(operation_of(stores, operation).error_message) == 500
+
+
+def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_other_row(stores) -> None:
+    operation = stores.approved()
+    stores.approved(session_id="sess-10")
+    stores.advance(seconds=1)
+    stores.start(operation)
+    claims = Claims(stores.client, stores.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
     claims.complete(claims.claim("sess-1", f"OPERATION#{operation.draft_hash}#post_preview", "w"))
 
-    trail = desk.operations.get_session_operations("sess-1")
+    trail = stores.operations.get_session_operations("sess-1")
 
     assert [(entry.name, entry.status.value) for entry in trail] == [("post_preview", "done"), ("create_issue", "pending")]
 
 
-def test_the_audit_trail_of_a_day_holds_that_days_operations_of_every_session(desk) -> None:
-    desk.start(desk.approved(session_id="yesterday"))
-    desk.advance(days=1)
-    desk.start(desk.approved(session_id="today-1"))
-    desk.start(desk.approved(session_id="today-2"))
+def test_the_audit_trail_of_a_day_holds_that_days_operations_of_every_session(stores) -> None:
+    stores.start(stores.approved(session_id="yesterday"))
+    stores.advance(days=1)
+    stores.start(stores.approved(session_id="today-1"))
+    stores.start(stores.approved(session_id="today-2"))
 
-    day = desk.operations.get_operations_between(desk.time, desk.time + timedelta(days=1))
+    day = stores.operations.get_operations_between(stores.time, stores.time + timedelta(days=1))
 
     assert sorted(entry.session_id for entry in day) == ["today-1", "today-2"]
 
 
-def test_a_plain_claim_reads_an_operation_that_is_done_as_done(desk) -> None:
+def test_a_plain_claim_reads_an_operation_that_is_done_as_done(stores) -> None:
     """lib/platform/claims.py and this store agree on what a row means."""
-    operation = desk.approved()
-    desk.start(operation)
-    plain = Claims(desk.client, desk.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
+    operation = stores.approved()
+    stores.start(operation)
+    plain = Claims(stores.client, stores.table_name, lease=timedelta(seconds=90), keep=KEEP, now=lambda: NOON)
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "held"
-    desk.operations.mark_success(operation, "PROJ-1")
+    stores.operations.mark_success(operation, "PROJ-1")
     assert plain.claim("sess-1", operation.key, "x").verdict.value == "done"
 
 
-def test_stored_times_are_canonical(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    assert desk.row(operation.key)["claim_expires_at"] == clock.canonical(NOON + timedelta(seconds=90))
+def test_stored_times_are_canonical(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    assert stores.row(operation.key)["claim_expires_at"] == clock.canonical(NOON + timedelta(seconds=90))

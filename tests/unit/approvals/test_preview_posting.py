@@ -28,7 +28,7 @@ UPDATE = UpdatePreview(session_id="sess-1", draft_hash=HASH)
 @pytest.fixture
 def world() -> World:
     world = World()
-    world.desk.submit(DRAFT)
+    world.service.submit(DRAFT)
     return world
 
 
@@ -76,13 +76,13 @@ def test_a_preview_is_posted_once_however_often_it_is_asked_for(world) -> None:
 
 def test_the_drafts_own_channel_comes_before_the_configured_one(world) -> None:
     other = make_draft(session_id="sess-2", channel="C0OWN")
-    world.desk.submit(other)
+    world.service.submit(other)
     world.worker.handle(PostPreview(session_id="sess-2", draft_hash=drafts.draft_hash(other)))
     assert world.store.read("sess-2", drafts.draft_hash(other)).draft.preview_channel == "C0OWN"
 
 
 def test_a_preview_whose_draft_has_changed_before_it_was_posted_is_not_posted(world) -> None:
-    world.desk.submit(make_draft(title="Another"))
+    world.service.submit(make_draft(title="Another"))
     world.worker.handle(POST)
     assert world.slack == {}
 
@@ -182,7 +182,7 @@ def test_a_draft_that_comes_again_after_its_issue_is_pointed_to_it_once(world) -
     create(world)
     world.worker.handle(UPDATE)
     for _ in range(2):
-        world.desk.submit(DRAFT)
+        world.service.submit(DRAFT)
         world.worker.handle(world.queue[-1].message)
     assert len(world.threads) == 2
     assert "has its ticket already" in world.threads[1].text
@@ -270,7 +270,7 @@ def buttons(world: World) -> dict[str, str]:
 
 @pytest.fixture
 def long_draft(world) -> World:
-    world.desk.submit(LONG)
+    world.service.submit(LONG)
     return world
 
 
@@ -369,7 +369,7 @@ def test_a_preview_that_somebody_deleted_is_posted_again_with_its_thread(long_dr
         update(posted, message)
 
     long_draft.update = gone
-    long_draft.desk.submit(LONG)
+    long_draft.service.submit(LONG)
     long_draft.worker.handle(POST_LONG)
 
     second = stored(long_draft).preview_ts
@@ -434,10 +434,10 @@ def refuse(world: World, message=POST) -> None:
 
 def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world) -> None:
     own = make_draft(session_id="sess-3", channel="nowhere")
-    of_hash = world.desk.submit(own).draft_hash
+    of_hash = world.service.submit(own).draft_hash
     world.post = failing(times=1, error=slack.refusal("post a message", 200, "channel_not_found"))(world.post)
     world.worker.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
-    again = world.desk.submit(own)
+    again = world.service.submit(own)
     assert (again.state, again.reason) == (SessionState.FAILED, "could not post a message: Slack says channel_not_found")
 
 
@@ -450,13 +450,13 @@ def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, cod
     view = world.store.read("sess-1", HASH)
     assert (view.session.state, view.failure) == (SessionState.FAILED, f"could not post a message: Slack says {code}")
     assert "preview_refused" in world.logger.messages()
-    again = world.desk.submit(DRAFT)
+    again = world.service.submit(DRAFT)
     assert (again.state, again.reason) == (SessionState.FAILED, view.failure)
 
     world.settle()
     view = world.store.read("sess-1", HASH)
     assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
-    assert world.desk.submit(DRAFT).reason == ""
+    assert world.service.submit(DRAFT).reason == ""
 
 
 def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> None:
@@ -479,26 +479,26 @@ def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft) ->
     long_draft.post = post
     refuse(long_draft, POST_LONG)
     assert buttons(long_draft) == {}
-    assert long_draft.desk.submit(LONG).state is SessionState.FAILED
+    assert long_draft.service.submit(LONG).state is SessionState.FAILED
 
     long_draft.post = send
     long_draft.worker.handle(POST_LONG)
     assert long_draft.threads == REPLIES
     assert buttons(long_draft)
-    assert long_draft.desk.submit(LONG).state is SessionState.PREVIEW
+    assert long_draft.service.submit(LONG).state is SessionState.PREVIEW
 
 
 def test_a_draft_that_was_refused_can_be_replaced_and_comes_back_failed(world) -> None:
     world.post = failing(times=1, error=errors.PermanentError("Slack says channel_not_found"))(world.post)
     refuse(world)
     other = make_draft(channel="C0RIGHT")
-    assert world.desk.submit(other).state is SessionState.PREVIEW
-    assert world.desk.submit(DRAFT).state is SessionState.FAILED
+    assert world.service.submit(other).state is SessionState.PREVIEW
+    assert world.service.submit(DRAFT).state is SessionState.FAILED
 
 
 def test_a_refusal_of_a_replaced_draft_leaves_the_session_alone(world) -> None:
     def post(*args, **kwargs):
-        world.desk.submit(make_draft(title="Another"))
+        world.service.submit(make_draft(title="Another"))
         raise errors.PermanentError("Slack says channel_not_found")
 
     world.post = post
@@ -511,6 +511,6 @@ def test_a_refusal_to_post_a_preview_again_leaves_the_first_one_valid(world) -> 
     world.update = failing(times=1, error=errors.NotFoundError("message_not_found"))(world.update)
     world.post = failing(times=1, error=errors.PermanentError("Slack says is_archived"))(world.post)
     refuse(world)
-    again = world.desk.submit(DRAFT)
+    again = world.service.submit(DRAFT)
     assert (again.state, again.reason) == (SessionState.PREVIEW, "Slack says is_archived")
     decide(world)

@@ -12,10 +12,10 @@ from lib.platform.claims import Claims
 from tests.support.approvals.builders import NOON, make_draft
 
 
-def test_a_submitted_draft_is_its_sessions_current_one_and_waits_in_preview(desk) -> None:
-    draft, of_hash = desk.submitted()
+def test_a_submitted_draft_is_its_sessions_current_one_and_waits_in_preview(stores) -> None:
+    draft, of_hash = stores.submitted()
 
-    view = desk.store.read("sess-1", of_hash)
+    view = stores.approvals.read("sess-1", of_hash)
 
     assert view.is_current
     assert view.session.state is SessionState.PREVIEW
@@ -23,197 +23,197 @@ def test_a_submitted_draft_is_its_sessions_current_one_and_waits_in_preview(desk
     assert (view.approval, view.operation) == (None, None)
 
 
-def test_the_same_draft_again_changes_nothing(desk) -> None:
-    draft, of_hash = desk.submitted()
-    before = desk.row("SESSION"), desk.row(f"DRAFT#{of_hash}")
-    desk.advance(hours=1)
+def test_the_same_draft_again_changes_nothing(stores) -> None:
+    draft, of_hash = stores.submitted()
+    before = stores.row("SESSION"), stores.row(f"DRAFT#{of_hash}")
+    stores.advance(hours=1)
 
-    again = desk.store.submit(draft)
+    again = stores.approvals.submit(draft)
 
     assert (again.draft_hash, again.state) == (of_hash, SessionState.PREVIEW)
-    assert (desk.row("SESSION"), desk.row(f"DRAFT#{of_hash}")) == before
+    assert (stores.row("SESSION"), stores.row(f"DRAFT#{of_hash}")) == before
 
 
-def test_another_draft_of_the_session_takes_its_place_and_says_which_it_replaced(desk) -> None:
-    _, first = desk.submitted()
+def test_another_draft_of_the_session_takes_its_place_and_says_which_it_replaced(stores) -> None:
+    _, first = stores.submitted()
 
-    second = desk.store.submit(make_draft(title="Another"))
+    second = stores.approvals.submit(make_draft(title="Another"))
 
     assert second.replaced == first
-    assert not desk.store.read("sess-1", first).is_current
-    assert desk.store.submit(make_draft(title="Another")).replaced == first  # so that a lost answer can be made good
+    assert not stores.approvals.read("sess-1", first).is_current
+    assert stores.approvals.submit(make_draft(title="Another")).replaced == first  # so that a lost answer can be made good
 
 
-def test_every_row_expires_long_after_it_changed(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
+def test_every_row_expires_long_after_it_changed(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
     for key in ("SESSION", f"DRAFT#{operation.draft_hash}", f"APPROVAL#{operation.draft_hash}", operation.key):
-        assert int(desk.row(key)["expires_at"]) == clock.epoch_s(NOON + KEEP)
+        assert int(stores.row(key)["expires_at"]) == clock.epoch_s(NOON + KEEP)
 
 
 @pytest.mark.parametrize(
     ("approved", "state", "decider"), [(True, "approved", "approved_by"), (False, "rejected", "rejected_by")]
 )
-def test_a_decision_is_recorded_with_who_and_when_and_moves_the_session(desk, approved, state, decider) -> None:
-    _, of_hash = desk.submitted()
+def test_a_decision_is_recorded_with_who_and_when_and_moves_the_session(stores, approved, state, decider) -> None:
+    _, of_hash = stores.submitted()
 
-    assert desk.decide(of_hash, approved=approved)
+    assert stores.decide(of_hash, approved=approved)
 
-    row = desk.row(f"APPROVAL#{of_hash}")
+    row = stores.row(f"APPROVAL#{of_hash}")
     assert (row["status"], row[decider], row["at"]) == (state, "U0ANN", clock.canonical(NOON))
-    assert desk.row("SESSION")["state"] == state
+    assert stores.row("SESSION")["state"] == state
 
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("second", [True, False])
-def test_the_first_decision_wins_whatever_the_second_is(desk, first, second) -> None:
-    _, of_hash = desk.submitted()
-    assert desk.decide(of_hash, approved=first, by="U0ANN")
+def test_the_first_decision_wins_whatever_the_second_is(stores, first, second) -> None:
+    _, of_hash = stores.submitted()
+    assert stores.decide(of_hash, approved=first, by="U0ANN")
 
-    assert not desk.decide(of_hash, approved=second, by="U0BOB")
+    assert not stores.decide(of_hash, approved=second, by="U0BOB")
 
-    approval = desk.store.read("sess-1", of_hash).approval
+    approval = stores.approvals.read("sess-1", of_hash).approval
     assert (approval.approved, approval.decided_by) == (first, "U0ANN")
 
 
-def test_a_decision_on_a_draft_that_has_changed_is_not_recorded(desk) -> None:
-    _, first = desk.submitted()
-    _, second = desk.submitted(title="Another")
+def test_a_decision_on_a_draft_that_has_changed_is_not_recorded(stores) -> None:
+    _, first = stores.submitted()
+    _, second = stores.submitted(title="Another")
 
-    assert not desk.decide(first)
+    assert not stores.decide(first)
 
-    assert desk.store.read("sess-1", first).approval is None
-    assert desk.store.read("sess-1", second).session.state is SessionState.PREVIEW
+    assert stores.approvals.read("sess-1", first).approval is None
+    assert stores.approvals.read("sess-1", second).session.state is SessionState.PREVIEW
 
 
-def test_a_decision_on_a_session_that_is_not_there_is_not_recorded(desk) -> None:
-    assert not desk.decide("0" * 64, session_id="nobody")
-    assert desk.row("SESSION", "nobody") == {}
+def test_a_decision_on_a_session_that_is_not_there_is_not_recorded(stores) -> None:
+    assert not stores.decide("0" * 64, session_id="nobody")
+    assert stores.row("SESSION", "nobody") == {}
 
 
 @pytest.mark.parametrize("far", ["approved", "creating", "unknown"])
-def test_a_draft_on_its_way_to_jira_cant_be_replaced(desk, far) -> None:
-    operation = desk.approved()
+def test_a_draft_on_its_way_to_jira_cant_be_replaced(stores, far) -> None:
+    operation = stores.approved()
     if far != "approved":
-        desk.start(operation)
+        stores.start(operation)
     if far == "unknown":
-        desk.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=desk.time)
-    assert desk.row("SESSION")["state"] == far
+        stores.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=stores.time)
+    assert stores.row("SESSION")["state"] == far
 
     with pytest.raises(errors.InvalidInputError, match="is being created"):
-        desk.store.submit(make_draft(title="Another"))
+        stores.approvals.submit(make_draft(title="Another"))
 
-    assert desk.store.submit(make_draft()).state.value == far
-
-
-def test_a_rejected_draft_comes_back_rejected(desk) -> None:
-    draft, of_hash = desk.submitted()
-    desk.decide(of_hash, approved=False)
-    desk.submitted(title="Another")
-
-    assert desk.store.submit(draft).state is SessionState.REJECTED
-    assert not desk.decide(of_hash)
+    assert stores.approvals.submit(make_draft()).state.value == far
 
 
-def test_a_draft_whose_issue_exists_comes_back_created_with_its_key(desk) -> None:
-    operation = desk.approved()
-    desk.start(operation)
-    desk.operations.mark_success(operation, "PROJ-1")
-    desk.submitted(title="Another")
-    assert "jira_key" not in desk.row("SESSION")
+def test_a_rejected_draft_comes_back_rejected(stores) -> None:
+    draft, of_hash = stores.submitted()
+    stores.decide(of_hash, approved=False)
+    stores.submitted(title="Another")
 
-    assert desk.store.submit(make_draft()).state is SessionState.CREATED
-    assert desk.row("SESSION")["jira_key"] == "PROJ-1"
+    assert stores.approvals.submit(draft).state is SessionState.REJECTED
+    assert not stores.decide(of_hash)
 
 
-def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(desk) -> None:
-    draft, of_hash = desk.submitted()
+def test_a_draft_whose_issue_exists_comes_back_created_with_its_key(stores) -> None:
+    operation = stores.approved()
+    stores.start(operation)
+    stores.operations.mark_success(operation, "PROJ-1")
+    stores.submitted(title="Another")
+    assert "jira_key" not in stores.row("SESSION")
 
-    assert desk.store.set_preview("sess-1", of_hash, "C1", "1.2")
+    assert stores.approvals.submit(make_draft()).state is SessionState.CREATED
+    assert stores.row("SESSION")["jira_key"] == "PROJ-1"
 
-    stored = desk.store.read("sess-1", of_hash).draft
+
+def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(stores) -> None:
+    draft, of_hash = stores.submitted()
+
+    assert stores.approvals.set_preview("sess-1", of_hash, "C1", "1.2")
+
+    stored = stores.approvals.read("sess-1", of_hash).draft
     assert (stored.preview_channel, stored.preview_ts, stored.draft) == ("C1", "1.2", draft)
     assert not stored.is_shown
 
 
-def test_of_two_previews_the_first_is_remembered(desk) -> None:
-    _, of_hash = desk.submitted()
-    assert desk.store.set_preview("sess-1", of_hash, "C1", "1.2")
-    assert not desk.store.set_preview("sess-1", of_hash, "C1", "1.3")
-    assert not desk.store.set_preview("sess-1", "0" * 64, "C1", "1.2")
-    assert desk.store.read("sess-1", of_hash).draft.preview_ts == "1.2"
+def test_of_two_previews_the_first_is_remembered(stores) -> None:
+    _, of_hash = stores.submitted()
+    assert stores.approvals.set_preview("sess-1", of_hash, "C1", "1.2")
+    assert not stores.approvals.set_preview("sess-1", of_hash, "C1", "1.3")
+    assert not stores.approvals.set_preview("sess-1", "0" * 64, "C1", "1.2")
+    assert stores.approvals.read("sess-1", of_hash).draft.preview_ts == "1.2"
 
 
-def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(desk) -> None:
-    _, of_hash = desk.submitted()
+def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores) -> None:
+    _, of_hash = stores.submitted()
     for ts in ("1.2", "1.3"):
-        assert desk.store.set_preview("sess-1", of_hash, "C1", ts)
-        assert not desk.store.read("sess-1", of_hash).draft.is_shown
-        desk.store.open_preview("sess-1", of_hash, "C1", ts, failed=False)
-        assert desk.store.read("sess-1", of_hash).draft.is_shown
-        assert desk.store.forget_preview("sess-1", of_hash, ts)
-        assert not desk.store.forget_preview("sess-1", of_hash, ts)
-    stored = desk.store.read("sess-1", of_hash).draft
+        assert stores.approvals.set_preview("sess-1", of_hash, "C1", ts)
+        assert not stores.approvals.read("sess-1", of_hash).draft.is_shown
+        stores.approvals.open_preview("sess-1", of_hash, "C1", ts, failed=False)
+        assert stores.approvals.read("sess-1", of_hash).draft.is_shown
+        assert stores.approvals.forget_preview("sess-1", of_hash, ts)
+        assert not stores.approvals.forget_preview("sess-1", of_hash, ts)
+    stored = stores.approvals.read("sess-1", of_hash).draft
     assert (stored.previews, stored.preview_ts, stored.preview_number) == ({"C1/1.2", "C1/1.3"}, "", 2)
 
 
-def test_replies_are_counted_by_who_has_the_claim(desk) -> None:
-    _, of_hash = desk.submitted()
-    claims = Claims(desk.client, desk.table_name, lease=KEEP)
+def test_replies_are_counted_by_who_has_the_claim(stores) -> None:
+    _, of_hash = stores.submitted()
+    claims = Claims(stores.client, stores.table_name, lease=KEEP)
     key = records.operation_key(of_hash, records.POST_PREVIEW)
     claims.claim("sess-1", key, "one")
 
-    assert desk.store.count_replies("sess-1", of_hash, records.POST_PREVIEW, "one", 3)
-    assert not desk.store.count_replies("sess-1", of_hash, records.POST_PREVIEW, "two", 4)
+    assert stores.approvals.count_replies("sess-1", of_hash, records.POST_PREVIEW, "one", 3)
+    assert not stores.approvals.count_replies("sess-1", of_hash, records.POST_PREVIEW, "two", 4)
 
-    draft, replies = desk.store.preview_progress("sess-1", of_hash, records.POST_PREVIEW)
+    draft, replies = stores.approvals.preview_progress("sess-1", of_hash, records.POST_PREVIEW)
     assert (draft.draft_hash, replies) == (of_hash, 3)
-    assert desk.store.preview_progress("nobody", of_hash, records.POST_PREVIEW) == (None, 0)
+    assert stores.approvals.preview_progress("nobody", of_hash, records.POST_PREVIEW) == (None, 0)
 
 
-def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(desk) -> None:
-    draft, of_hash = desk.submitted()
+def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores) -> None:
+    draft, of_hash = stores.submitted()
 
-    desk.store.fail_preview("sess-1", of_hash, "Slack says is_archived")
-    again = desk.store.submit(draft)
+    stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
+    again = stores.approvals.submit(draft)
     assert (again.state, again.reason) == (SessionState.FAILED, "Slack says is_archived")
-    assert desk.row("SESSION")["state"] == "failed"
-    assert not desk.decide(of_hash)
+    assert stores.row("SESSION")["state"] == "failed"
+    assert not stores.decide(of_hash)
 
-    desk.store.open_preview("sess-1", of_hash, "C1", "1.2", failed=True)
-    again = desk.store.submit(draft)
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2", failed=True)
+    again = stores.approvals.submit(draft)
     assert (again.state, again.reason) == (SessionState.PREVIEW, "")
-    assert desk.decide(of_hash)
+    assert stores.decide(of_hash)
 
 
-def test_a_replaced_draft_that_failed_is_shown_without_touching_the_session(desk) -> None:
-    _, first = desk.submitted()
-    desk.store.fail_preview("sess-1", first, "Slack says is_archived")
-    _, second = desk.submitted(title="Another")
+def test_a_replaced_draft_that_failed_is_shown_without_touching_the_session(stores) -> None:
+    _, first = stores.submitted()
+    stores.approvals.fail_preview("sess-1", first, "Slack says is_archived")
+    _, second = stores.submitted(title="Another")
 
-    desk.store.fail_preview("sess-1", first, "Slack says not_in_channel")
-    desk.store.open_preview("sess-1", first, "C1", "1.2", failed=True)
+    stores.approvals.fail_preview("sess-1", first, "Slack says not_in_channel")
+    stores.approvals.open_preview("sess-1", first, "C1", "1.2", failed=True)
 
-    session = desk.store.read_current("sess-1").session
+    session = stores.approvals.read_current("sess-1").session
     assert (session.draft_hash, session.state) == (second, SessionState.PREVIEW)
-    assert desk.store.read("sess-1", first).draft.previews == {"C1/1.2"}
+    assert stores.approvals.read("sess-1", first).draft.previews == {"C1/1.2"}
 
 
-def test_a_preview_refused_after_the_decision_leaves_the_session_alone(desk) -> None:
-    _, of_hash = desk.submitted()
-    desk.store.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
-    desk.decide(of_hash)
+def test_a_preview_refused_after_the_decision_leaves_the_session_alone(stores) -> None:
+    _, of_hash = stores.submitted()
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
+    stores.decide(of_hash)
 
-    desk.store.fail_preview("sess-1", of_hash, "Slack says is_archived")
-    desk.store.open_preview("sess-1", of_hash, "C1", "1.3", failed=True)
+    stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.3", failed=True)
 
-    assert desk.row("SESSION")["state"] == "approved"
+    assert stores.row("SESSION")["state"] == "approved"
 
 
-def test_the_current_draft_of_a_session_is_found_without_its_hash(desk) -> None:
-    _, of_hash = desk.submitted()
-    assert desk.store.read_current("sess-1").draft_hash == of_hash
-    assert desk.store.read_current("nobody") is None
+def test_the_current_draft_of_a_session_is_found_without_its_hash(stores) -> None:
+    _, of_hash = stores.submitted()
+    assert stores.approvals.read_current("sess-1").draft_hash == of_hash
+    assert stores.approvals.read_current("nobody") is None
 
 
 class Refusing:

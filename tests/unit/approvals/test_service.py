@@ -8,7 +8,7 @@ from lib.approvals import drafts
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
-from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.wording import Verdict
 from lib.platform import errors
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
@@ -28,7 +28,7 @@ def scene(**rules) -> World:
 
 def submit(world: World, draft) -> str:
     """Submit a draft, and post its preview whole."""
-    of_hash = world.desk.submit(draft).draft_hash
+    of_hash = world.service.submit(draft).draft_hash
     show_whole(world.store, of_hash)
     world.queue.clear()
     return of_hash
@@ -43,7 +43,7 @@ def press(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash:
         response_url="https://hooks.slack.com/a",
         **PLACE | given,
     )
-    verdict = world.desk.decide(decision)
+    verdict = world.service.decide(decision)
     (answer,) = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)]
     assert (answer.user, answer.response_url) == (user, "https://hooks.slack.com/a")
     return verdict, answer.text
@@ -55,22 +55,22 @@ def queued(world: World) -> list[type]:
 
 def test_a_submitted_draft_has_its_preview_posted_and_again_if_it_comes_again() -> None:
     world = World()
-    first = world.desk.submit(DRAFT)
-    second = world.desk.submit(DRAFT)
+    first = world.service.submit(DRAFT)
+    second = world.service.submit(DRAFT)
     assert first.draft_hash == second.draft_hash == HASH
     assert queued(world) == [PostPreview, PostPreview]
 
 
 def test_a_draft_that_replaces_another_has_the_others_preview_updated() -> None:
     world = scene()
-    world.desk.submit(make_draft(title="Another"))
+    world.service.submit(make_draft(title="Another"))
     assert [entry.message for entry in world.queue][1] == UpdatePreview(session_id="sess-1", draft_hash=HASH)
 
 
 def test_a_project_that_is_not_allowed_is_refused_and_nothing_stored() -> None:
     world = World(rules=Rules(projects=frozenset({"OPS", "TES"})))
     with pytest.raises(errors.InvalidInputError, match="project must be one of OPS, TES"):
-        world.desk.submit(DRAFT)
+        world.service.submit(DRAFT)
     assert (world.table.rows(), world.queue) == ([], [])
 
 
@@ -112,9 +112,9 @@ def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -
 def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
     world = scene()
     order = []
-    record, send = world.store.record_decision, world.desk._send
+    record, send = world.store.record_decision, world.service._send
     world.store.record_decision = lambda *given: (order.append("record"), record(*given))[1]
-    world.desk._send = lambda message, delay: (order.append(type(message)), send(message, delay))
+    world.service._send = lambda message, delay: (order.append(type(message)), send(message, delay))
     press(world)
     assert order == [CreateIssue, "record", AnswerClick]
 
@@ -172,7 +172,7 @@ def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -
 
 def test_a_click_on_a_changed_draft_is_refused_and_shows_the_current_one() -> None:
     world = scene()
-    new = world.desk.submit(make_draft(title="Another")).draft_hash
+    new = world.service.submit(make_draft(title="Another")).draft_hash
     world.queue.clear()
 
     verdict, text = press(world)
@@ -249,7 +249,7 @@ def test_who_asked_for_a_draft_may_take_it_back() -> None:
 @pytest.mark.parametrize("verb", Verb)
 def test_a_click_before_the_preview_is_whole_is_refused_for_now(verb) -> None:
     world = World(rules=Rules(require_other_approver=False))
-    of_hash = world.desk.submit(DRAFT).draft_hash
+    of_hash = world.service.submit(DRAFT).draft_hash
     assert world.store.set_preview("sess-1", of_hash, *PLACE.values())
     world.queue.clear()
 
@@ -276,7 +276,7 @@ def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb, elsewh
 
 def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
     world = scene()
-    other = world.desk.submit(make_draft(session_id="sess-2")).draft_hash
+    other = world.service.submit(make_draft(session_id="sess-2")).draft_hash
     assert world.store.set_preview("sess-2", other, "C1", "2.0")
     world.store.open_preview("sess-2", other, "C1", "2.0", failed=False)
     world.queue.clear()
@@ -298,7 +298,7 @@ def test_a_draft_that_cannot_be_shown_whole_is_refused_and_nothing_stored() -> N
     with pytest.raises(
         errors.InvalidInputError, match=r"takes 1\d messages to show whole in Slack, and at most 10 are allowed"
     ):
-        world.desk.submit(long)
+        world.service.submit(long)
     assert (world.table.rows(), world.queue) == ([], [])
 
 
@@ -333,19 +333,19 @@ def test_after_a_second_no_further_try_is_begun_since_slack_waits_three(seconds_
     tried: list[float] = []
 
     class NeverAnswers:
-        read = world.desk._store.read
+        read = world.service._store.read
 
         def record_decision(self, *_: object) -> bool:
             tried.append(clock[0])
             clock[0] += seconds_a_write
             raise errors.DeadlineExceededError("no answer within the read timeout")
 
-    desk = ApprovalDesk(
+    service = ApprovalService(
         store=NeverAnswers(),  # type: ignore[arg-type]
         send=lambda *_: None,
         rules=Rules(),
         monotonic=lambda: clock[0],
     )
     with pytest.raises(errors.UnavailableError):
-        desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN", **PLACE))
+        service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN", **PLACE))
     assert len(tried) == writes

@@ -22,7 +22,7 @@ from lib.approvals.preview import Preview
 from lib.approvals.preview_posting import Posted
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.service import ApprovalDesk, Rules
+from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.workflow import Policy
 from lib.platform import aws, clock, errors
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
@@ -115,10 +115,10 @@ def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType
 def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_named(worker: ModuleType, queue_url: str) -> None:
     sent: list[object] = []
     store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
-    desk = ApprovalDesk(store=store, send=lambda message, _: sent.append(message), rules=Rules())
-    draft_hash = desk.submit(make_draft()).draft_hash
+    service = ApprovalService(store=store, send=lambda message, _: sent.append(message), rules=Rules())
+    draft_hash = service.submit(make_draft()).draft_hash
     show_whole(store, draft_hash)
-    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
+    service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
     ends_at = clock.utc_now() + timedelta(seconds=300)
 
     answer = worker.lambda_handler({"Records": [record("1", message("create_issue", draft_hash=draft_hash))]}, LambdaContext())
@@ -136,8 +136,8 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     worker: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = aws.make_client("dynamodb")
-    desk = ApprovalDesk(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
-    draft_hash = desk.submit(make_draft()).draft_hash
+    service = ApprovalService(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
+    draft_hash = service.submit(make_draft()).draft_hash
     monkeypatch.setattr(approval_work.SlackChat, "post", lambda *_, **__: Posted("C1", "1.0"))
     monkeypatch.setattr(approval_work.SlackChat, "update", lambda *_: None)
 
@@ -180,10 +180,10 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
     monkeypatch.setattr(approval_work.SlackChat, "post", post)
     monkeypatch.setattr(approval_work.SlackChat, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
-    desk = ApprovalDesk(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
-    draft_hash = desk.submit(make_draft()).draft_hash
+    service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
+    draft_hash = service.submit(make_draft()).draft_hash
     work_off()
-    desk.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
+    service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
 
     work_off()
 

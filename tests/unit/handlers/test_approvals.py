@@ -157,7 +157,7 @@ def test_a_signed_click_is_acknowledged_with_nothing_and_its_work_queued(
     approvals: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, draft = submit(approvals, draft_json())
-    show_whole(approvals._desk._store, draft["draft_hash"])
+    show_whole(approvals._service._store, draft["draft_hash"])
     sent: dict[type, int] = {}
 
     def record(_: Queue, body: str, *, delay_seconds: int = 0) -> None:
@@ -185,7 +185,7 @@ def test_slacks_check_of_the_certificate_is_answered_if_it_is_signed(approvals: 
 
 def test_a_draft_whose_preview_slack_refused_is_answered_with_the_reason(approvals: ModuleType) -> None:
     _, draft = submit(approvals, draft_json())
-    approvals._desk._store.fail_preview("sess-1", draft["draft_hash"], "could not post a message: Slack says is_archived")
+    approvals._service._store.fail_preview("sess-1", draft["draft_hash"], "could not post a message: Slack says is_archived")
 
     _, again = submit(approvals, draft_json())
 

@@ -39,7 +39,7 @@ def test_a_click_is_acknowledged_after_its_work_is_queued_and_the_decision_store
     approvals: ModuleType, calls: list[tuple[str, float]]
 ) -> None:
     _, draft = submit(approvals, draft_json())
-    show_whole(approvals._desk._store, draft["draft_hash"])
+    show_whole(approvals._service._store, draft["draft_hash"])
     interact(approvals, click("0" * 64))  # the signing secret is read with the first click, and kept
     calls.clear()
 
@@ -52,7 +52,7 @@ def test_each_call_is_tried_once_and_given_up_before_slack_gives_up(
     approvals: ModuleType, calls: list[tuple[str, float]]
 ) -> None:
     _, draft = submit(approvals, draft_json())
-    show_whole(approvals._desk._store, draft["draft_hash"])
+    show_whole(approvals._service._store, draft["draft_hash"])
     calls.clear()
     interact(approvals, click(draft["draft_hash"]))
 

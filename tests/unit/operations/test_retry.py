@@ -14,11 +14,11 @@ from tests.support.approvals.world import World
 
 def scene(state: str) -> tuple[World, OperationId]:
     world = World()
-    operation = OperationId("sess-1", world.desk.submit(make_draft()).draft_hash)
+    operation = OperationId("sess-1", world.service.submit(make_draft()).draft_hash)
     if state != "preview":
         show_whole(world.store, operation.draft_hash)
         verb = Verb.REJECT if state == "rejected" else Verb.APPROVE
-        world.desk.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN", **PLACE))
+        world.service.decide(Decision(verb=verb, session_id="sess-1", draft_hash=operation.draft_hash, user="U0ANN", **PLACE))
     if state in {"creating", "created", "failed", "unknown"}:
         world.operations.record_operation_start(operation, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=1)
     if state == "created":

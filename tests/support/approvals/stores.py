@@ -20,7 +20,7 @@ LEASE = timedelta(seconds=90)
 
 
 @dataclass
-class Desk:
+class Stores:
     """Both stores over one table, and a clock that stands until it is moved."""
 
     client: Any
@@ -29,7 +29,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         table = OperationsTable(self.client, self.table_name)
-        self.store = ApprovalStore(table, now=lambda: self.time)
+        self.approvals = ApprovalStore(table, now=lambda: self.time)
         self.operations = JiraOperationStore(table, lease=LEASE, now=lambda: self.time)
 
     def advance(self, **by: float) -> None:
@@ -37,7 +37,7 @@ class Desk:
 
     def submitted(self, **given: Any) -> tuple[Draft, str]:
         draft = make_draft(**given)
-        return draft, self.store.submit(draft).draft_hash
+        return draft, self.approvals.submit(draft).draft_hash
 
     def approved(self, **given: Any) -> OperationId:
         draft, of_hash = self.submitted(**given)
@@ -45,7 +45,7 @@ class Desk:
         return OperationId(draft.session_id, of_hash)
 
     def decide(self, of_hash: str, *, approved: bool = True, by: str = "U0ANN", session_id: str = "sess-1") -> bool:
-        return self.store.record_decision(
+        return self.approvals.record_decision(
             session_id, Approval(draft_hash=of_hash, approved=approved, decided_by=by, at=self.time)
         )
 
@@ -64,7 +64,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(dynamodb: Any) -> Iterator[Desk]:
-    """A desk over an empty table."""
+def stores(dynamodb: Any) -> Iterator[Stores]:
+    """A stores over an empty table."""
     with a_table(dynamodb, JIRA_OPERATIONS) as name:
-        yield Desk(dynamodb, name)
+        yield Stores(dynamodb, name)
