@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 from lib.approvals import messages as approvals
 from lib.jira.commits import Commit, keep_known
 from lib.jira.correlation import IssueResult
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import fetch_and_record, read_task
@@ -50,9 +50,9 @@ _api_token = Secret(_secrets_manager, _environment.jira_api_token_arn)
 _bot_token = Secret(_secrets_manager, _environment.slack_bot_token_arn)
 _history = timedelta(days=_environment.history_days)
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=_history)
-_issues = IssueStore(_dynamodb, _environment.jira_issues_table_name)
+_issues = IssueReader(_dynamodb, _environment.jira_issues_table_name)
 _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
-_store = JiraStore(
+_store = IssueWriter(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=_history,

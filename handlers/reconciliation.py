@@ -25,9 +25,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.jira.client import JiraClient
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import project_key
 from lib.jira.reconciliation.checkpoint import Change, Checkpoint, Counts, DeleteLimit, Result
 from lib.jira.reconciliation.continuations import LEASE, Continuation, Continuations
@@ -63,8 +63,8 @@ _environment = ReconciliationEnvironment.read()
 _logger = Logger("reconciliation")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
-_reader = IssueStore(_dynamodb, _environment.jira_issues_table_name)
-_store = JiraStore(
+_reader = IssueReader(_dynamodb, _environment.jira_issues_table_name)
+_store = IssueWriter(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 
 from lib.jira import webhooks
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import Task
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch
@@ -29,7 +29,7 @@ from lib.web import application, signatures, wsgi
 
 if TYPE_CHECKING:
     from lib.jira.commits import Commit
-    from lib.jira.correlation_updates import CorrelationStore
+    from lib.jira.correlation_store import CorrelationStore
 
 STORE_SECONDS = 5.0
 """After this time the rest of a push goes to the queue. Senders wait 10 s, and one throttled call takes up to 3.5 s."""
@@ -54,7 +54,7 @@ _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
 _automation_token = Secret(_secrets_manager, _environment.jira_automation_token_arn)
 _commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
-_store = JiraStore(
+_store = IssueWriter(
     _dynamodb,
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
@@ -212,16 +212,16 @@ def _leave_to_the_sweep(touched: tuple[str, ...]) -> None:
 
 
 def _project_is_known(project_key: str, has_time: Callable[[], bool]) -> bool:
-    from lib.jira.issue_reader import IssueStore  # noqa: PLC0415 - as above
+    from lib.jira.issue_reader import IssueReader  # noqa: PLC0415 - as above
 
     if not has_time():
         raise errors.UnavailableError("there is no time left to look up the projects")
-    return IssueStore(_dynamodb, _environment.jira_issues_table_name).project_is_known(project_key)
+    return IssueReader(_dynamodb, _environment.jira_issues_table_name).project_is_known(project_key)
 
 
 @functools.cache
 def _commit_links() -> "CorrelationStore":
-    from lib.jira.correlation_updates import CorrelationStore  # noqa: PLC0415 - as above
+    from lib.jira.correlation_store import CorrelationStore  # noqa: PLC0415 - as above
 
     history = timedelta(days=_environment.history_days)
     return CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=history)

@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.snapshots import BucketSnapshots
 from lib.operations.backfill import Backfill, Checkpoint, Report, Verification
 from lib.platform import aws, errors
@@ -72,7 +72,7 @@ def backfill(
     if dry_run:
         return 0
     with output.err().status("Comparing every row with the issue stored"):
-        verification = job.verify(IssueStore(client, issues_table))
+        verification = job.verify(IssueReader(client, issues_table))
     _show_verification(verification)
     return 1 if verification.behind else 0
 
@@ -115,10 +115,10 @@ def _count_roughly(client: Any, table: str) -> int | None:
         raise aws.translate(error, f"look at the table {table}") from error
 
 
-def _store(deployment: Deployment, client: Any) -> JiraStore:
+def _store(deployment: Deployment, client: Any) -> IssueWriter:
     """The store as the functions have it, their history and bucket being theirs to say."""
     environment = deployment.environment("reconciliation", ReconciliationEnvironment)
-    return JiraStore(
+    return IssueWriter(
         client,
         environment.jira_issues_table_name,
         history=timedelta(days=environment.history_days),

@@ -9,7 +9,7 @@ import click
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
 from handlers.cli.options import IssueKey, ProjectKey
-from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
 from lib.platform import clock, errors
 
@@ -135,8 +135,8 @@ def list_issues(
     return 0
 
 
-def _reader(deployment: Deployment) -> IssueStore:
-    return IssueStore(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+def _reader(deployment: Deployment) -> IssueReader:
+    return IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
 
 
 def _issue_table(found: Iterable[Issue]) -> Any:

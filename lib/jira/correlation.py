@@ -1,6 +1,6 @@
 """Which commits belong to which issues: the match itself, and the result as it is stored and reported.
 
-Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/correlation_updates.py.
+Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/correlation_store.py.
 """
 
 import heapq

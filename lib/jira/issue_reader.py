@@ -22,7 +22,7 @@ PAGE_SIZE = 100
 """Rows asked for in one query, and the most that one BatchGetItem takes."""
 
 
-class IssueStore:
+class IssueReader:
     """The read side of one JiraIssues table. ``client`` is a DynamoDB client of :mod:`lib.platform.aws`.
 
     Every method raises SwitchboardError if the table can't be reached or refuses, and those that take an issue key

@@ -77,7 +77,7 @@ class Snapshots(Protocol):
         """
 
 
-class JiraStore:
+class IssueWriter:
     """The write side of one JiraIssues table.
 
     Args:

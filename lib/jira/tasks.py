@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from lib.jira.issue_writer import JiraStore, Recorded
+from lib.jira.issue_writer import IssueWriter, Recorded
 from lib.jira.issues import issue_key
 from lib.jira.webhooks import NeedsFetch, from_rest
 from lib.platform import errors
@@ -65,7 +65,7 @@ def read_task(body: str) -> Task:
     return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(payload.optional_objects(value, "commits")))
 
 
-def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: JiraStore) -> list[Recorded]:
+def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: IssueWriter) -> list[Recorded]:
     """Fetch the issues that an event named and store each as that event's delivery.
 
     An issue that Jira does not have (any more, or for this account) is passed over: its deletion comes as an event of its

@@ -34,14 +34,14 @@ _KEPT_REASONS = 20
 
 
 class Store(Protocol):
-    """Where issues go: see :class:`lib.jira.issue_writer.JiraStore`."""
+    """Where issues go: see :class:`lib.jira.issue_writer.IssueWriter`."""
 
     def record(self, delivery: Delivery) -> Recorded:
         """Store a delivery."""
 
 
 class Reader(Protocol):
-    """Where they are looked for: see :class:`lib.jira.issue_reader.IssueStore`."""
+    """Where they are looked for: see :class:`lib.jira.issue_reader.IssueReader`."""
 
     def heads(self, issue_keys: Any) -> dict[str, Issue]:
         """The current states of some issues."""

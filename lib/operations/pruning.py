@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from lib.jira import items as rows
-from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import is_issue_key
 from lib.platform import aws, clock
 
@@ -48,7 +48,7 @@ class Pruner:
     ) -> None:
         self._client = client
         self._table_name = table_name
-        self._reader = IssueStore(client, table_name)
+        self._reader = IssueReader(client, table_name)
         self._on_progress = on_progress
         self._sleep = sleep
 

@@ -173,10 +173,12 @@ def checked(value: str, name: str, *, max_bytes: int) -> str:
     return value
 
 
-def object_at(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """The object ``parent[name]``; empty if it is anything else."""
-    value = parent.get(name)
-    return value if isinstance(value, dict) else {}
+def object_at(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
+    """The object at the path ``names`` below ``parent``; empty if it is anything else."""
+    for name in names:
+        value = parent.get(name)
+        parent = value if isinstance(value, dict) else {}
+    return parent
 
 
 def objects_at(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:

@@ -6,7 +6,7 @@ import hypothesis.strategies as st
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 
-from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from stack.components.table import JIRA_ISSUES
@@ -73,7 +73,7 @@ def test_the_fake_answers_as_dynamodb_does(dynamodb, deliveries):
         for each in deliveries:
             assert make_store(fake).record(each) == make_store(real).record(each)
         for client in (fake, real):
-            reader = IssueStore(client, TABLE, page_size=2)
+            reader = IssueReader(client, TABLE, page_size=2)
             list(reader.by_project("OPS", after=1))
             list(reader.history("OPS-1"))
             reader.latest("OPS-1")
@@ -83,7 +83,7 @@ def test_the_fake_answers_as_dynamodb_does(dynamodb, deliveries):
 
 def listed(client):
     """What the lists hold whose order DynamoDB leaves open: rows with the same sort key in an index come as they like."""
-    reader = IssueStore(client, TABLE, page_size=2)
+    reader = IssueReader(client, TABLE, page_size=2)
     lists = [reader.by_status("To Do"), reader.by_status("Done"), reader.by_assignee("ada")]
     lists += [reader.by_fix_version(version) for version in "123"]
     return [sorted(issue.issue_key for issue in found) for found in lists]

@@ -15,9 +15,9 @@ import pytest
 from lib.jira import items as rows
 from lib.jira import webhooks
 from lib.jira.commits import Commit
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore, Outcome
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.platform import clock, errors
 from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS
@@ -42,8 +42,8 @@ def table(engine: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def store(engine: Any, table: str) -> JiraStore:
-    return JiraStore(engine, table, history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
+def store(engine: Any, table: str) -> IssueWriter:
+    return IssueWriter(engine, table, history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
 
 
 def history(draw: random.Random) -> tuple[Site, list[bytes]]:
@@ -114,7 +114,7 @@ def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any,
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_many_writers_end_where_jira_is(engine: Any, table: str, store: JiraStore, seed: int) -> None:
+def test_many_writers_end_where_jira_is(engine: Any, table: str, store: IssueWriter, seed: int) -> None:
     draw = random.Random(seed)
     site, sent = history(draw)
     links, keys = CorrelationStore(engine, table), sorted(site.keys_ever)
@@ -138,7 +138,7 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: JiraStor
     )
 
     assert not [result for result in results if isinstance(result, Exception)]
-    reader = IssueStore(engine, table, page_size=7)
+    reader = IssueReader(engine, table, page_size=7)
     assert_as_in_jira(site, reader)
     stored = [delivery for result in results[:WRITERS] for delivery, outcome in result if outcome is Outcome.STORED]
     of_one_key = [delivery.stamp.idempotency_key for delivery in stored if delivery.moved_from is None]
@@ -172,7 +172,7 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: JiraStor
 
 
 def test_many_deliveries_of_one_moment_end_in_the_one_with_the_greatest_stamp(
-    engine: Any, table: str, store: JiraStore
+    engine: Any, table: str, store: IssueWriter
 ) -> None:
     site = Site()
     site.create("OPS-1", {"status": "To Do", "assignee": None, "versions": []})
@@ -188,8 +188,8 @@ def test_many_deliveries_of_one_moment_end_in_the_one_with_the_greatest_stamp(
 
     assert set(outcomes.values()) <= {Outcome.STORED, Outcome.SUPERSEDED}
     assert outcomes[31] is Outcome.STORED
-    head = IssueStore(engine, table).latest("OPS-1")
-    [version] = IssueStore(engine, table).history("OPS-1")
+    head = IssueReader(engine, table).latest("OPS-1")
+    [version] = IssueReader(engine, table).history("OPS-1")
     assert head is not None
     assert head.fields.status == version.fields.status == "status 31"
 

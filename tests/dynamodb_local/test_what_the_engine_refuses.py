@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.jira.issue_writer import MAX_SNAPSHOT_BYTES, JiraStore, Outcome
+from lib.jira.issue_writer import MAX_SNAPSHOT_BYTES, IssueWriter, Outcome
 from lib.jira.issues import MAX_FIX_VERSIONS, IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.leases.enrichment import Enricher, Status
@@ -80,7 +80,7 @@ def test_a_row_over_400_kb_is_a_permanent_error(engine: Any, issues: str) -> Non
 
 
 def test_an_event_time_of_any_size_that_a_body_may_hold_is_kept_to_the_digit(engine: Any, issues: str) -> None:
-    store = JiraStore(engine, issues, history=timedelta(days=90), snapshots=Snapshots(), now=lambda: NOW)
+    store = IssueWriter(engine, issues, history=timedelta(days=90), snapshots=Snapshots(), now=lambda: NOW)
     at = 253_402_300_799_999  # the last millisecond of the year 9999
     store.record(Delivery("OPS-7", "1", Stamp(STAMP.version_at, at, "d"), "jira:issue_updated", IssueFields()))
     row = engine.get_item(TableName=issues, Key={"issue_key": {"S": "OPS-7"}, "updated_at": {"S": "HEAD"}})["Item"]

@@ -16,8 +16,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from lib.jira import items as rows
 from lib.jira import webhooks
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore, Outcome
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.jira.model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
@@ -48,8 +48,8 @@ class Convergence(RuleBasedStateMachine):
     def begin(self):
         self.site = Site()
         self.table = FakeTable()
-        self.store = JiraStore(self.table, "issues", history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
-        self.reader = IssueStore(self.table, "issues", page_size=2)
+        self.store = IssueWriter(self.table, "issues", history=timedelta(days=90), snapshots=NoSnapshots(), now=lambda: START)
+        self.reader = IssueReader(self.table, "issues", page_size=2)
         self.sent = []
         self.arrived = set()
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, NoRegionError
 
 from lib import health
 from lib.health import Report, Status
-from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_reader import IssueReader
 from lib.platform import aws, clock, errors
 from lib.platform.environment import SENTINEL_PARTITIONS, HealthEnvironment
 from stack.components.table import JIRA_ISSUES, Layout
@@ -235,7 +235,7 @@ def test_a_sentinel_left_behind_is_in_no_index_and_no_read(sentinels: dict[str, 
     client = aws.make_client("dynamodb")
     for index in JIRA_ISSUES.indexes:
         assert client.scan(TableName=ISSUES, IndexName=index.name)["Items"] == []
-    reader = IssueStore(client, ISSUES)
+    reader = IssueReader(client, ISSUES)
     with pytest.raises(errors.InvalidInputError):
         reader.latest(key)
     with pytest.raises(errors.InvalidInputError):

@@ -9,45 +9,46 @@ from datetime import datetime
 from typing import Any
 
 from lib.jira.commits import Push
-from lib.jira.git_hosts.reading import Reading, branch_of, items, obj, text
+from lib.jira.git_hosts.push_reader import PushReader, branch_of, entries, text
+from lib.platform.fields import object_at
 
 
 def read(event: Mapping[str, Any], received_at: datetime) -> Push | None:
     """The commits of an event; None if it is of another kind."""
     if "pullRequest" in event:
-        request = obj(event, "pullRequest")
-        source = obj(request, "fromRef")
-        reading = Reading(_repository(obj(request, "toRef", "repository")), received_at)
+        request = object_at(event, "pullRequest")
+        source = object_at(request, "fromRef")
+        reader = PushReader(_repository(object_at(request, "toRef", "repository")), received_at)
         times = request.get("updatedDate"), event.get("date")
         branch = branch_of(text(source, "id")) or text(source, "displayId")
-        reading.add(source.get("latestCommit"), text(request, "title"), *times, branch=branch)
+        reader.add(source.get("latestCommit"), text(request, "title"), *times, branch=branch)
     elif "changes" in event or "commits" in event:
-        reading = Reading(_repository(obj(event, "repository")), received_at)
-        _read_push(event, reading)
+        reader = PushReader(_repository(object_at(event, "repository")), received_at)
+        _read_push(event, reader)
     else:
         return None
-    return reading.push()
+    return reader.push()
 
 
-def _read_push(event: Mapping[str, Any], reading: Reading) -> None:
+def _read_push(event: Mapping[str, Any], reader: PushReader) -> None:
     tips = _tips(event)
     # The event does not say which commit is of which branch, unless there is one branch only.
     only = next(iter(tips.values())) if len(tips) == 1 else None
-    pushed_at, to_commit = event.get("date"), obj(event, "toCommit")
-    for commit in items(event, "commits"):
+    pushed_at, to_commit = event.get("date"), object_at(event, "toCommit")
+    for commit in entries(event, "commits"):
         branch = tips.get(str(commit.get("id")), only)
-        reading.add(commit.get("id"), text(commit, "message"), *_times(commit), *_times(to_commit), pushed_at, branch=branch)
+        reader.add(commit.get("id"), text(commit, "message"), *_times(commit), *_times(to_commit), pushed_at, branch=branch)
     tip = to_commit.get("id")
-    reading.add_tip(tip, text(to_commit, "message"), *_times(to_commit), pushed_at, branch=tips.get(str(tip), only))
+    reader.add_tip(tip, text(to_commit, "message"), *_times(to_commit), pushed_at, branch=tips.get(str(tip), only))
     for sha, branch in tips.items():
-        reading.add_tip(sha, None, pushed_at, branch=branch)
+        reader.add_tip(sha, None, pushed_at, branch=branch)
 
 
 def _tips(event: Mapping[str, Any]) -> dict[str, str]:
     """The commits that the changed branches point to now, and the names of the branches at each."""
     tips: dict[str, list[str]] = {}
-    for change in items(event, "changes"):
-        branch = branch_of(text(obj(change, "ref"), "id") or text(change, "refId"))
+    for change in entries(event, "changes"):
+        branch = branch_of(text(object_at(change, "ref"), "id") or text(change, "refId"))
         if branch is not None and change.get("type") != "DELETE":
             tips.setdefault(str(change.get("toHash")), []).append(branch)
     return {sha: " ".join(branches) for sha, branches in tips.items()}
@@ -58,5 +59,5 @@ def _times(commit: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def _repository(repository: Mapping[str, Any]) -> str | None:
-    slug, project = text(repository, "slug"), text(obj(repository, "project"), "key")
+    slug, project = text(repository, "slug"), text(object_at(repository, "project"), "key")
     return f"{project}/{slug}" if slug and project else slug

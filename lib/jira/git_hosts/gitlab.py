@@ -8,32 +8,33 @@ from datetime import datetime
 from typing import Any
 
 from lib.jira.commits import Push
-from lib.jira.git_hosts.reading import Reading, branch_of, items, obj, text
+from lib.jira.git_hosts.push_reader import PushReader, branch_of, entries, text
+from lib.platform.fields import object_at
 
 
 def read(event: Mapping[str, Any], received_at: datetime) -> Push | None:
     """The commits of an event; None if it is of another kind."""
-    reading = Reading(text(obj(event, "project"), "path_with_namespace"), received_at)
+    reader = PushReader(text(object_at(event, "project"), "path_with_namespace"), received_at)
     kind = text(event, "object_kind") or text(event, "event_name")
     if kind == "merge_request":
-        _read_merge_request(obj(event, "object_attributes"), reading)
+        _read_merge_request(object_at(event, "object_attributes"), reader)
     elif kind in {"push", "tag_push"}:
-        _read_push(event, reading)
+        _read_push(event, reader)
     else:
         return None
-    return reading.push()
+    return reader.push()
 
 
-def _read_merge_request(request: Mapping[str, Any], reading: Reading) -> None:
-    last = obj(request, "last_commit")
+def _read_merge_request(request: Mapping[str, Any], reader: PushReader) -> None:
+    last = object_at(request, "last_commit")
     times = last.get("timestamp"), request.get("updated_at")
-    reading.add(last.get("id"), text(request, "title"), *times, branch=text(request, "source_branch"))
-    reading.add_tip(last.get("id"), text(last, "message"), *times)
+    reader.add(last.get("id"), text(request, "title"), *times, branch=text(request, "source_branch"))
+    reader.add_tip(last.get("id"), text(last, "message"), *times)
 
 
-def _read_push(event: Mapping[str, Any], reading: Reading) -> None:
+def _read_push(event: Mapping[str, Any], reader: PushReader) -> None:
     branch = branch_of(text(event, "ref"))
-    for commit in items(event, "commits"):
-        reading.add(commit.get("id"), text(commit, "message"), commit.get("timestamp"), branch=branch)
+    for commit in entries(event, "commits"):
+        reader.add(commit.get("id"), text(commit, "message"), commit.get("timestamp"), branch=branch)
     # A new branch at a commit that was pushed before lists no commits. `after` of a tag may be the hash of the tag itself.
-    reading.add_tip(event.get("checkout_sha") or event.get("after"), None, branch=branch)
+    reader.add_tip(event.get("checkout_sha") or event.get("after"), None, branch=branch)

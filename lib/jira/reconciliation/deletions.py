@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from lib.jira import webhooks
-from lib.jira.issue_writer import JiraStore, Outcome
+from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.issues import split_key
 from lib.jira.reconciliation.checkpoint import Candidate, Gone
 from lib.jira.webhooks import Delivery
@@ -40,7 +40,7 @@ class Deletions:
     def __init__(
         self,
         jira: Jira,
-        store: JiraStore,
+        store: IssueWriter,
         *,
         read: Callable[[Mapping[str, Any], datetime], Delivery],
         dry_run: bool,

@@ -18,7 +18,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from lib.jira import webhooks
-from lib.jira.issue_writer import JiraStore, Outcome, Recorded
+from lib.jira.issue_writer import IssueWriter, Outcome, Recorded
 from lib.jira.items import Issue
 from lib.jira.paging import Page
 from lib.jira.reconciliation import deletions
@@ -84,7 +84,7 @@ class Jira(deletions.Jira, Protocol):
 
 
 class Reader(Protocol):
-    """What reconciliation asks of the read side: see :class:`lib.jira.issue_reader.IssueStore`."""
+    """What reconciliation asks of the read side: see :class:`lib.jira.issue_reader.IssueReader`."""
 
     def by_project(self, project_key: str, *, after: int = ..., through: int | None = ...) -> Iterator[Issue]:
         """The live issues in the order of their numbers."""
@@ -109,7 +109,7 @@ class Reconciler:
     def __init__(
         self,
         jira: Jira,
-        store: JiraStore,
+        store: IssueWriter,
         reader: Reader,
         *,
         limit: DeleteLimit = DeleteLimit(),  # noqa: B008 - frozen

@@ -18,9 +18,9 @@ from typing import Any
 
 from lib.jira import items as rows
 from lib.jira import webhooks
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Observation, Stamp
 from lib.platform import clock
 from tests.bench.speed import metering, samples
@@ -61,9 +61,9 @@ class Engine:
         self.meter = metering.Meter()
         self.client.meta.events.register("before-parameter-build.dynamodb", self._ask)
         self.client.meta.events.register("after-call.dynamodb", self._hear)
-        self.issues = IssueStore(self.client, table)
+        self.issues = IssueReader(self.client, table)
         self.correlations = CorrelationStore(self.client, table)
-        self.store = JiraStore(self.client, table, history=timedelta(days=365), snapshots=_NoSnapshots())
+        self.store = IssueWriter(self.client, table, history=timedelta(days=365), snapshots=_NoSnapshots())
 
     def _ask(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if model.name not in {"CreateTable", "BatchWriteItem"}:
@@ -97,7 +97,7 @@ def of_versions(url: str, sizes: tuple[int, ...], rounds: int, done: Callable[[i
         "record a delivery": lambda engine: engine.store.record(_delivery(next(numbers), 7)),
         "current state": lambda engine: engine.issues.latest("OPS-7"),
         "recompute its correlation": lambda engine: engine.correlations.recompute("OPS-7"),
-        "its latest version": lambda engine: next(IssueStore(engine.client, engine.table, page_size=1).history("OPS-7")),
+        "its latest version": lambda engine: next(IssueReader(engine.client, engine.table, page_size=1).history("OPS-7")),
     }
     engines = {size: Engine(url, f"versions-{size}") for size in sizes}
     for size, engine in engines.items():
@@ -137,8 +137,8 @@ def _costs(engines: dict[int, Engine], operations: dict[str, Operation], rounds:
     ]
 
 
-def _few(engine: Engine) -> IssueStore:
-    return IssueStore(engine.client, engine.table, page_size=10)
+def _few(engine: Engine) -> IssueReader:
+    return IssueReader(engine.client, engine.table, page_size=10)
 
 
 def _at(number: int) -> datetime:

@@ -4,7 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import Task
 from lib.jira.webhooks import NeedsFetch, from_rest
@@ -283,7 +283,7 @@ class Sweep(Run):
         world.jira.seed(self.project, 4)
         self.same, self.changed, self.new, self.gone = (f"{self.project}-{number}" for number in range(1, 5))
         self.event = {"mode": "full", "project": self.project}
-        store = JiraStore(
+        store = IssueWriter(
             world.client("dynamodb"), ISSUES, history=timedelta(days=90), snapshots=BucketSnapshots(lambda: None, "")
         )
         for issue in list(world.jira.site.by_id.values()):

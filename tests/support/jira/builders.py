@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from lib.jira.client import JiraClient
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.reconciliation.run import Reconciler
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
@@ -27,13 +27,13 @@ class Snapshots:
         self.written[name] = data
 
 
-def make_store(table: FakeTable, **options) -> JiraStore:
+def make_store(table: FakeTable, **options) -> IssueWriter:
     options = {"history": timedelta(days=90), "snapshots": Snapshots(), "now": lambda: NOW, **options}
-    return JiraStore(table, TABLE, **options)
+    return IssueWriter(table, TABLE, **options)
 
 
-def make_reader(table: FakeTable) -> IssueStore:
-    return IssueStore(table, TABLE)
+def make_reader(table: FakeTable) -> IssueReader:
+    return IssueReader(table, TABLE)
 
 
 def make_reconciler(client: JiraClient, table: FakeTable, **options) -> Reconciler:

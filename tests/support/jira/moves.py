@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from lib.jira.commits import Commit
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_writer import JiraStore
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from tests.support.jira.builders import NOW, Snapshots
@@ -17,7 +17,7 @@ class Mover:
 
     def __init__(self, client: Any, table_name: str, path: Sequence[str]) -> None:
         self.path = tuple(path)
-        self.issues = JiraStore(client, table_name, history=timedelta(days=90), snapshots=Snapshots(), now=lambda: NOW)
+        self.issues = IssueWriter(client, table_name, history=timedelta(days=90), snapshots=Snapshots(), now=lambda: NOW)
         self.links = CorrelationStore(client, table_name, history=timedelta(days=90), now=lambda: NOW)
 
     def arrive(self, position: int) -> tuple[str, ...]:

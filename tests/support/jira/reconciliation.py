@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lib.jira.client import JiraClient
-from lib.jira.correlation_updates import CorrelationStore
-from lib.jira.issue_reader import IssueStore
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.tasks import read_task
 from lib.platform import aws
 from stack.local.serving import Server
@@ -83,9 +83,9 @@ class Reconciliation:
         return [issue.issue_key for issue in self.reader.by_project(project)]
 
     @property
-    def reader(self) -> IssueStore:
+    def reader(self) -> IssueReader:
         """The read side of the store."""
-        return IssueStore(aws.make_client("dynamodb"), ISSUES)
+        return IssueReader(aws.make_client("dynamodb"), ISSUES)
 
     def everything(self) -> str:
         """All rows of both tables and all objects' names: what must stay as it is if nothing is written. Left out are the

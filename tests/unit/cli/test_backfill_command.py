@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib.jira.issue_reader import IssueStore
-from lib.jira.issue_writer import JiraStore, Recorded
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter, Recorded
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
 from tests.support.aws.moto_inside import BUCKET, ISSUES
@@ -44,7 +44,7 @@ def put(dynamodb: Any, key: str, updated: str, **more: Any) -> None:
 @pytest.fixture
 def stored(dynamodb: Any) -> Callable[[], list[str]]:
     """The issues stored, by number."""
-    return lambda: [issue.issue_key for issue in IssueStore(dynamodb, ISSUES).by_project("OPS")]
+    return lambda: [issue.issue_key for issue in IssueReader(dynamodb, ISSUES).by_project("OPS")]
 
 
 ALL = [f"OPS-{number}" for number in range(1, 31)]
@@ -111,9 +111,9 @@ def test_a_dry_run_reads_and_leaves_nothing(run: Run, stored: Callable[[], list[
 
 def interrupt_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     """Ctrl-C while the row ``number`` is stored."""
-    record, calls = JiraStore.record, []
+    record, calls = IssueWriter.record, []
 
-    def record_it(store: JiraStore, delivery: Delivery) -> Recorded:
+    def record_it(store: IssueWriter, delivery: Delivery) -> Recorded:
         calls.append(delivery)
         if len(calls) == number:
             handler = signal.getsignal(signal.SIGINT)
@@ -123,7 +123,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
                 time.sleep(0.001)
         return record(store, delivery)
 
-    monkeypatch.setattr(JiraStore, "record", record_it)
+    monkeypatch.setattr(IssueWriter, "record", record_it)
 
 
 def test_ctrl_c_ends_the_page_and_a_resume_goes_on_behind_it(
@@ -207,7 +207,7 @@ def test_a_store_that_fails_stops_its_segment_and_tells_how_to_go_on(run: Run, m
     def fail(*_: object) -> None:
         raise errors.AccessDeniedError("could not store the version of OPS-1: AccessDeniedException")
 
-    monkeypatch.setattr(JiraStore, "record", fail)
+    monkeypatch.setattr(IssueWriter, "record", fail)
 
     result = backfill(run, "--segments", "1")
 
@@ -217,13 +217,13 @@ def test_a_store_that_fails_stops_its_segment_and_tells_how_to_go_on(run: Run, m
 
 
 def test_rows_that_are_behind_at_the_end_are_named_with_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = JiraStore.record
+    record = IssueWriter.record
 
-    def lose_one(store: JiraStore, delivery: Delivery) -> Recorded | None:
+    def lose_one(store: IssueWriter, delivery: Delivery) -> Recorded | None:
         kept = record(store, delivery) if delivery.issue_key != "OPS-7" else None
         return kept or record(store, Delivery("LOST-1", None, delivery.stamp, "backfill", delivery.fields))
 
-    monkeypatch.setattr(JiraStore, "record", lose_one)
+    monkeypatch.setattr(IssueWriter, "record", lose_one)
 
     result = backfill(run)
 

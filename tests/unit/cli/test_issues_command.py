@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.platform import aws
@@ -25,7 +25,7 @@ RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 def record(deployed: None) -> Record:
     """Stores a delivery."""
     client = aws.make_client("dynamodb")
-    store = JiraStore(client, ISSUES, history=timedelta(days=30), snapshots=Snapshots(), now=lambda: RECEIVED)
+    store = IssueWriter(client, ISSUES, history=timedelta(days=30), snapshots=Snapshots(), now=lambda: RECEIVED)
 
     def record_it(key: str, minute: int = 0, *, deleted: bool = False, moved_to: str | None = None, **fields: Any) -> None:
         stamp = Stamp(f"2026-03-01T12:{minute:02d}:00.000000Z", 1_772_366_400_000 + minute * 60_000, f"{key}@{minute}")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib.jira.issue_writer import JiraStore
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.platform import aws, clock
@@ -21,7 +21,7 @@ Run = Callable[..., Result]
 def stored(deployed: None) -> None:
     """Of OPS-1 three versions that came in 100 days ago and one that did yesterday."""
     for minute, days in ((1, 100), (2, 100), (3, 100), (4, 1)):
-        store = JiraStore(
+        store = IssueWriter(
             aws.make_client("dynamodb"),
             ISSUES,
             history=timedelta(days=365),

@@ -65,9 +65,7 @@ def test_the_shuttle_function_imports_flask_only() -> None:
 def test_the_webhooks_function_imports_for_a_delivery_nothing_that_only_a_push_needs() -> None:
     variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
     loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
-    assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_updates"} & set(
-        loaded
-    )
+    assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_store"} & set(loaded)
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)

@@ -13,7 +13,7 @@ import pytest
 
 from lib.jira.commits import MAX_ISSUES_PER_COMMIT, MAX_LOOKUPS_PER_PUSH, Commit
 from lib.jira.correlation import IssueResult
-from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.correlation_store import CorrelationStore
 from lib.jira.tasks import MAX_TOUCHED, Task
 from lib.platform import aws
 from tests.support.aws.lambda_context import LambdaContext

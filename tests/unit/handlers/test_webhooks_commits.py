@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.correlation_store import CorrelationStore
 from lib.jira.tasks import Task
 from lib.platform import aws, clock
 from tests.support.aws.moto_inside import ISSUES

@@ -17,7 +17,7 @@ from lib.jira.commits import (
     keys_named,
 )
 from lib.jira.correlation import MAX_COMMITS_IN_RESULT
-from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issues import IssueFields, Observation, Stamp
 from lib.jira.items import head_item
 from lib.jira.tasks import Task, read_task

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from lib.jira import commits
-from lib.jira.correlation_updates import CorrelationStore
+from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from tests.support.dynamodb.fake_table import item_bytes

@@ -7,7 +7,7 @@ import pytest
 
 from lib.jira import git_hosts
 from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, keys_named
-from lib.jira.git_hosts import reading
+from lib.jira.git_hosts import push_reader
 from lib.jira.webhooks import Ignored
 from lib.platform import errors
 
@@ -117,7 +117,7 @@ def test_words_beyond_the_limit_are_counted():
 def test_a_branch_is_searched_once_and_what_it_leaves_out_counted_once(monkeypatch):
     """Thousands of branches at one commit beside thousands of commits would take minutes otherwise."""
     searched = []
-    monkeypatch.setattr(reading, "keys_named", lambda text: searched.append(text) or keys_named(text))
+    monkeypatch.setattr(push_reader, "keys_named", lambda text: searched.append(text) or keys_named(text))
     commits = [{"id": f"{number:040x}", "message": "fix"} for number in range(10, 60)]
     changes = [
         {"ref": {"id": f"refs/heads/ops-{number}"}, "toHash": ONE, "type": "ADD"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.jira.issue_reader import IssueStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
@@ -112,11 +112,11 @@ def test_keys_left_unprocessed_are_asked_for_again():
     table = PartlyThrottled()
     for number in range(1, 4):
         record(table, f"OPS-{number}")
-    assert len(IssueStore(table, TABLE).heads([f"OPS-{number}" for number in range(1, 4)])) == 3
+    assert len(IssueReader(table, TABLE).heads([f"OPS-{number}" for number in range(1, 4)])) == 3
 
 
 def test_a_batch_of_which_nothing_is_processed_is_a_throttle():
     table = PartlyThrottled()
     table.limit = 0
     with pytest.raises(errors.ThrottledError):
-        IssueStore(table, TABLE).heads(["OPS-1"])
+        IssueReader(table, TABLE).heads(["OPS-1"])

@@ -8,22 +8,14 @@ from datetime import datetime
 from typing import Any
 
 from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, Push, keys_named, sha_of
-from lib.platform import clock
-from lib.platform import fields as payload
+from lib.platform import clock, fields
 
 _MAX_TEXT_BYTES = 1_000_000
 _KEPT_TITLE_CHARACTERS = 200
 _KEPT_NAME_CHARACTERS = 300
 
 
-def obj(parent: Mapping[str, Any], *names: str) -> Mapping[str, Any]:
-    """The object at the path ``names``; empty if there is none."""
-    for name in names:
-        parent = payload.object_at(parent, name)
-    return parent
-
-
-def items(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
+def entries(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
     """The elements of the list ``parent[name]``. One that is not an object comes out as an empty object."""
     value = parent.get(name)
     for element in value if isinstance(value, list) else ():
@@ -32,7 +24,7 @@ def items(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
 
 def text(parent: Mapping[str, Any], name: str) -> str | None:
     """The text ``parent[name]``, empty too, with each half of a surrogate pair replaced; None if it is not a text."""
-    return (payload.text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
+    return (fields.text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
 
 
 def branch_of(ref: str | None) -> str | None:
@@ -40,7 +32,7 @@ def branch_of(ref: str | None) -> str | None:
     return ref.removeprefix("refs/heads/") if ref and ref.startswith("refs/heads/") else None
 
 
-class Reading:
+class PushReader:
     """Collects the commits of one event.
 
     Args:
