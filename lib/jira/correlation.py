@@ -16,14 +16,15 @@ from lib.platform import clock
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Instants from ``start`` (inclusive) to ``end`` (exclusive)."""
+    """Instants from ``start`` (inclusive) to ``end`` (exclusive). None leaves that side open."""
 
-    start: datetime
-    end: datetime
+    start: datetime | None = None
+    end: datetime | None = None
 
     def holds(self, canonical_time: str) -> bool:
         """Whether a stored time lies in the window."""
-        return clock.canonical(self.start) <= canonical_time < clock.canonical(self.end)
+        after_start = self.start is None or clock.canonical(self.start) <= canonical_time
+        return after_start and (self.end is None or canonical_time < clock.canonical(self.end))
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,21 @@ class FakeTable:
             answer["LastEvaluatedKey"] = {name: page[-1][name] for name in {"issue_key", "updated_at", hash_key, range_key}}
         return answer
 
+    def scan(self, *, TableName: str, Limit: int = 1000, **options: Any) -> dict[str, Any]:  # noqa: N803
+        start = options.get("ExclusiveStartKey")
+        keys = sorted(key for key in self.items if start is None or key > _primary_key(start))
+        names = options.get("ProjectionExpression", "").replace(" ", "").split(",")
+        rows = [self.items[key] for key in keys[:Limit]]
+        self._count("scan", _read_units(rows, options.get("ConsistentRead", False)))
+        kept = (
+            [item for item in rows if _holds(options["FilterExpression"], item, options)]
+            if "FilterExpression" in options
+            else rows
+        )
+        page = [{name: value for name, value in item.items() if names == [""] or name in names} for item in kept]
+        last = {"LastEvaluatedKey": {name: rows[-1][name] for name in ("issue_key", "updated_at")}} if len(keys) > Limit else {}
+        return {"Items": copy.deepcopy(page), **last}
+
     def indexed(self, index: str) -> list[Item]:
         """The rows that an index shows."""
         hash_key, range_key = INDEXES[index]

@@ -5,27 +5,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from lib.jira.commits import Commit
 from lib.jira.correlation import CommitTally, Match, Unknown, Window, correlate_issue, match
-from lib.jira.issues import IssueFields, Stamp
-from lib.jira.items import Issue
 from lib.jira.run_records import RunRecords, correlation_entry, run_record
 from tests.support.jira.builders import NOW
+from tests.support.jira.correlation import commit, issue
 
 
-def day(number):
-    return f"2026-03-{number:02d}T12:00:00.000000Z"
-
-
-def issue(key, updated=1, *, deleted=False):
-    return Issue(key, "1", Stamp(day(updated), 1, "d"), IssueFields("s"), deleted)
-
-
-def commit(sha, *keys, made=1):
-    return Commit(sha, "o/r", "title", day(made), keys)
-
-
-def test_everything_finds_its_place():
+def test_issues_and_commits_are_matched_by_key():
     found = match(
         [issue("OPS-1"), issue("OPS-2"), issue("OPS-3"), issue("OPS-4", deleted=True)],
         [
@@ -57,7 +43,7 @@ def test_a_commit_that_comes_in_parts_belongs_to_every_issue():
     assert (found.issues_without_commits, found.commits_without_issues, found.summary.commits) == ((), (), 1)
 
 
-def test_a_window_filters_commits_and_lonely_issues():
+def test_a_window_filters_commits_and_issues_without_commits():
     issues = [issue("OPS-1", 1), issue("OPS-2", 5), issue("OPS-3", 9)]
     commits = [
         commit("early", "OPS-1", made=4),
@@ -97,12 +83,13 @@ def tally(*commits):
     return counted
 
 
-def moved(key, to):
-    return Issue(key, "1", Stamp(day(2), 1, "d"), IssueFields("s"), deleted=True, moved_to=to)
-
-
 def test_a_commit_that_names_a_former_key_belongs_to_the_issue():
-    issues = [moved("OPS-1", "DEV-1"), moved("DEV-1", "GOLD-1"), issue("GOLD-1"), moved("WEB-1", "GONE-1")]
+    issues = [
+        issue("OPS-1", moved_to="DEV-1"),
+        issue("DEV-1", moved_to="GOLD-1"),
+        issue("GOLD-1"),
+        issue("WEB-1", moved_to="GONE-1"),
+    ]
     found = match(issues, [commit("a", "OPS-1"), commit("b", "DEV-1", "GOLD-1"), commit("c", "WEB-1")])
     assert found.matches == (Match("GOLD-1", "a"), Match("GOLD-1", "b"))
     assert found.issues_without_commits == ()
@@ -110,12 +97,12 @@ def test_a_commit_that_names_a_former_key_belongs_to_the_issue():
 
 
 def test_moves_in_a_circle_end():
-    found = match([moved("OPS-1", "DEV-1"), moved("DEV-1", "OPS-1")], [commit("a", "OPS-1")])
+    found = match([issue("OPS-1", moved_to="DEV-1"), issue("DEV-1", moved_to="OPS-1")], [commit("a", "OPS-1")])
     assert found.commits_naming_unknown_issues == (Unknown("a", ("OPS-1",)),)
 
 
 def test_a_former_key_says_where_its_issue_is_and_has_no_commits():
-    result = correlate_issue("OPS-1", moved("OPS-1", "DEV-1"), tally(commit("a", "OPS-1")))
+    result = correlate_issue("OPS-1", issue("OPS-1", moved_to="DEV-1"), tally(commit("a", "OPS-1")))
     assert (result.state, result.moved_to, result.commits) == ("moved", "DEV-1", ())
 
 

@@ -13,27 +13,6 @@ from tests.support.jira.builders import NOW, TABLE, make_reader, make_store
 LATER = NOW + timedelta(days=30)
 
 
-class Scanned(FakeTable):
-    """Adds a paged scan, and deletions in batches."""
-
-    def scan(self, *, TableName, ProjectionExpression, Limit, ExclusiveStartKey=None):  # noqa: N803
-        keys = sorted(self.items)
-        start = 1 + keys.index(ExclusiveStartKey) if ExclusiveStartKey else 0
-        names = ProjectionExpression.split(", ")
-        page = [
-            {name: value for name, value in self.items[key].items() if name in names} for key in keys[start : start + Limit]
-        ]
-        return {"Items": page, **({"LastEvaluatedKey": keys[start + Limit - 1]} if start + Limit < len(keys) else {})}
-
-    def batch_write_item(self, *, RequestItems):  # noqa: N803
-        ((_, requests),) = RequestItems.items()
-        assert 0 < len(requests) <= 25
-        for request in requests:
-            key = request["DeleteRequest"]["Key"]
-            self.items.pop((key["issue_key"]["S"], key["updated_at"]["S"]), None)
-        return {}
-
-
 def record(table, second, *, key="OPS-7", received=NOW, deleted=False):
     stamp = Stamp(f"2026-03-01T12:{second // 60:02d}:{second % 60:02d}.000000Z", second, f"d-{second}")
     fields = IssueFields("s", fix_versions=("1", "2"))
@@ -43,7 +22,7 @@ def record(table, second, *, key="OPS-7", received=NOW, deleted=False):
 
 @pytest.fixture
 def table():
-    table = Scanned()
+    table = FakeTable()
     for second in range(1, 61):
         record(table, second)
     record(table, 1, key="OPS-8")
