@@ -1,7 +1,7 @@
 """The Shuttle table's indexes as the code reads them: the names and what each must project (docs/adr/0062).
 
-The stack declares the same; a test holds the two together. Keys of the table and of the index itself are always
-projected and are not named.
+The stack declares the same, and a test compares the two. Keys of the table and of the index itself are always projected and
+not listed.
 """
 
 from lib.shuttle import entities, items

@@ -1,9 +1,9 @@
 """Frozen dataclasses to DynamoDB attributes and back, driven by the types of their fields.
 
 ``shop_domain: str`` becomes ``ShopDomain: {"S": …}``; times take the canonical form, enumerations their value, nested
-dataclasses a map, tuples a list. None is no attribute. ``expires_at`` alone is a number of seconds since the epoch,
-since DynamoDB's TTL wants it so. Reading back checks every type, so that a broken row is an error here and never a
-surprise further on. Attributes that are no field are left alone: a newer version may have written them.
+dataclasses a map, tuples a list. None is stored as no attribute. ``expires_at`` alone is a number, seconds since the epoch,
+as DynamoDB's TTL requires. Reading back checks every type, so that a broken row is an error here and not a surprise later.
+Attributes without a field are ignored: a newer version may have written them.
 """
 
 import dataclasses
@@ -16,6 +16,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from lib.platform import clock, errors
+from lib.platform.dynamodb import Condition, Item
 
 Entity = TypeVar("Entity")
 Attributes = dict[str, Any]
@@ -24,13 +25,18 @@ Attributes = dict[str, Any]
 TTL_FIELD = "expires_at"
 TTL_ATTRIBUTE = "ExpiresAt"
 
+ABSENT = Condition(expression="attribute_not_exists(#PK)")
+"""There is no row with the key."""
+PRESENT = Condition(expression="attribute_exists(#PK)")
+"""There is a row with the key."""
+
 
 class CorruptItemError(errors.PermanentError):
-    """A stored row is not what its type says. It names the attribute, never the value."""
+    """A stored row is not what its type says. The message names the attribute, never the value."""
 
 
 def to_attributes(entity: Any) -> Attributes:
-    """The attributes that carry ``entity``'s fields."""
+    """The attributes that hold ``entity``'s fields."""
     return {
         attribute_name(field.name): ttl_attribute(value) if field.name == TTL_FIELD else value_to_attribute(value)
         for field in dataclasses.fields(entity)
@@ -38,7 +44,7 @@ def to_attributes(entity: Any) -> Attributes:
     }
 
 
-def from_attributes(kind: type[Entity], item: Mapping[str, Any]) -> Entity:
+def from_attributes(kind: type[Entity], item: Item) -> Entity:
     """The ``kind`` whose fields are in ``item``.
 
     Raises:
@@ -69,22 +75,33 @@ def attribute_names(kind: type[Any]) -> tuple[str, ...]:
 
 
 def ttl_attribute(moment: datetime) -> Attributes:
-    """An instant as DynamoDB's TTL takes it: epoch seconds, rounded down."""
-    return {"N": str(clock.epoch_s(moment))}
+    """An instant in the form of DynamoDB's TTL: epoch seconds, rounded down."""
+    return number(clock.epoch_s(moment))
+
+
+def has_expired(item: Item, now: datetime) -> bool:
+    """Whether a row's time to live is over, though DynamoDB may not have deleted it yet."""
+    expiry = item.get(TTL_ATTRIBUTE)
+    return expiry is not None and int(expiry["N"]) <= clock.epoch_s(now)
+
+
+def number(value: int) -> Attributes:
+    """A whole number in DynamoDB's JSON."""
+    return {"N": str(value)}
 
 
 def value_to_attribute(value: Any) -> Attributes:
-    """One value as DynamoDB takes it.
+    """One value in DynamoDB's JSON.
 
     Raises:
-        TypeError: there is no attribute for values of this type.
+        TypeError: values of this type can't be stored.
     """
     for kind, write in _WRITERS:
         if isinstance(value, kind):
             return write(value)
     if dataclasses.is_dataclass(value):
         return {"M": to_attributes(value)}
-    raise TypeError(f"no attribute for a {type(value).__name__}")
+    raise TypeError(f"values of type {type(value).__name__} can't be stored")
 
 
 # First match wins: a bool is an int, a datetime a date, and the enumerations are strings.
@@ -92,7 +109,7 @@ _WRITERS: tuple[tuple[type[Any], Callable[[Any], Attributes]], ...] = (
     (enum.Enum, lambda value: {"S": str(value.value)}),
     (str, lambda value: {"S": value}),
     (bool, lambda value: {"BOOL": value}),
-    (int, lambda value: {"N": str(value)}),
+    (int, number),
     (datetime, lambda value: {"S": clock.canonical(value)}),
     (date, lambda value: {"S": value.isoformat()}),
     (tuple, lambda value: {"L": [value_to_attribute(part) for part in value]}),
@@ -103,24 +120,21 @@ _WRITERS: tuple[tuple[type[Any], Callable[[Any], Attributes]], ...] = (
 @functools.cache
 def _fields(kind: Any) -> tuple[tuple[str, Any, bool], ...]:
     hints = typing.get_type_hints(kind)
+    missing = dataclasses.MISSING
     return tuple(
-        (
-            field.name,
-            hints[field.name],
-            field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING,
-        )
+        (field.name, hints[field.name], field.default is not missing or field.default_factory is not missing)
         for field in dataclasses.fields(kind)
     )
 
 
-def _read_ttl(attribute: Mapping[str, Any], where: str) -> datetime:
+def _read_ttl(attribute: Item, where: str) -> datetime:
     try:
         return clock.from_epoch_ms(int(attribute["N"]) * 1000)
     except (KeyError, ValueError) as error:
-        raise CorruptItemError(f"{where} is no time in epoch seconds") from error
+        raise CorruptItemError(f"{where} is not a time in epoch seconds") from error
 
 
-def _read(hint: Any, attribute: Mapping[str, Any], where: str) -> Any:
+def _read(hint: Any, attribute: Item, where: str) -> Any:
     origin = typing.get_origin(hint)
     if origin in (types.UnionType, typing.Union):
         hint = next(part for part in typing.get_args(hint) if part is not type(None))
@@ -132,23 +146,21 @@ def _read(hint: Any, attribute: Mapping[str, Any], where: str) -> Any:
             inner = typing.get_args(hint)[1]
             return {name: _read(inner, part, where) for name, part in attribute["M"].items()}
         return _read_plain(hint, attribute, where)
-    except CorruptItemError:
-        raise
     except (KeyError, ValueError, TypeError, AttributeError) as error:
-        raise CorruptItemError(f"{where} is no {getattr(hint, '__name__', hint)}") from error
+        raise CorruptItemError(f"{where} is not of type {getattr(hint, '__name__', hint)}") from error
 
 
-def _read_plain(hint: Any, attribute: Mapping[str, Any], where: str) -> Any:
+def _read_plain(hint: Any, attribute: Item, where: str) -> Any:
     if dataclasses.is_dataclass(hint):
         return from_attributes(typing.cast("type[Any]", hint), attribute["M"])
     if hint in _READERS:
         return _READERS[hint](attribute)
     if isinstance(hint, type) and issubclass(hint, enum.Enum):
         return hint(attribute["S"])
-    raise TypeError(f"{where}: no reader for {hint}")
+    raise TypeError(f"{where}: fields of type {hint} can't be read")
 
 
-_READERS: dict[Any, Callable[[Mapping[str, Any]], Any]] = {
+_READERS: dict[Any, Callable[[Item], Any]] = {
     bool: lambda attribute: _exactly(attribute["BOOL"], bool),
     int: lambda attribute: int(attribute["N"]),
     str: lambda attribute: _exactly(attribute["S"], str),

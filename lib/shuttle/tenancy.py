@@ -1,12 +1,12 @@
 """A DynamoDB client that can reach one shop's rows and no others.
 
 AWS could enforce the same with ``dynamodb:LeadingKeys``, but on the credentials of a role, and one role serves all shops;
-a role assumed per request would cost a call to STS each time. So the check stands in front of the client: every request
-that names a partition must name the tenant's own (:func:`lib.shuttle.keys.tenant_partitions`), and a request that names
-none, or of a kind not known here, is refused. It does not look at who is asking: the handler does.
+a role assumed per request would cost a call to STS each time. So the client itself checks: every request that names a
+partition must name one of the tenant's own (:func:`lib.shuttle.keys.tenant_partitions`); a request that names none, or of an
+unknown kind, is refused. Authorizing the caller is the handler's task.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from lib.platform import errors
@@ -14,14 +14,14 @@ from lib.shuttle import indexes, keys
 
 
 class TenantViolationError(errors.PermanentError):
-    """A request reached for rows that are not the tenant's. It was not sent: a defect on our side."""
+    """A request for rows of another tenant, which was not sent: an internal error of ours."""
 
 
 class TenantClient:
-    """Passes requests on to ``client`` if they stay with the shop ``domain``.
+    """Passes requests on to ``client`` if they only concern the shop ``domain``.
 
     Raises:
-        InvalidInputError: ``domain`` is no shop domain.
+        InvalidInputError: ``domain`` is not a shop domain.
     """
 
     def __init__(self, client: Any, table_name: str, domain: str) -> None:
@@ -30,48 +30,44 @@ class TenantClient:
         self._partitions = keys.tenant_partitions(domain)
 
     def get_item(self, **request: Any) -> Any:
-        """GetItem, of a row of the tenant's."""
-        return self._client.get_item(**self._own(request, _key(request)))
+        """GetItem of a row of the tenant."""
+        return self._client.get_item(**self._own(request, _partition(request)))
 
     def put_item(self, **request: Any) -> Any:
-        """PutItem, of a row of the tenant's."""
-        return self._client.put_item(**self._own(request, _key(request)))
+        """PutItem of a row of the tenant."""
+        return self._client.put_item(**self._own(request, _partition(request)))
 
     def update_item(self, **request: Any) -> Any:
-        """UpdateItem, of a row of the tenant's."""
-        return self._client.update_item(**self._own(request, _key(request)))
+        """UpdateItem of a row of the tenant."""
+        return self._client.update_item(**self._own(request, _partition(request)))
 
     def query(self, **request: Any) -> Any:
-        """Query, of a partition of the tenant's."""
-        return self._client.query(**self._own(request, _queried(request)))
+        """Query of a partition of the tenant."""
+        return self._client.query(**self._own(request, _queried_partition(request)))
 
     def transact_write_items(self, **request: Any) -> Any:
-        """TransactWriteItems, of rows of the tenant's alone."""
-        for statement in _statements(request):
-            self._own(statement, _key(statement))
+        """TransactWriteItems of rows of the tenant only."""
+        for operation in request.get("TransactItems", []):
+            for statement in operation.values():
+                self._own(statement, _partition(statement))
         return self._client.transact_write_items(**request)
 
     def _own(self, request: dict[str, Any], partition: str) -> dict[str, Any]:
         if request.get("TableName") != self._table_name or partition not in self._partitions:
-            raise TenantViolationError("a request reached for rows of another shop")
+            raise TenantViolationError("a request for rows of another shop")
         return request
 
 
-def _key(request: Mapping[str, Any]) -> str:
+def _partition(request: Mapping[str, Any]) -> str:
     row: Mapping[str, Any] = request.get("Key") or request.get("Item") or {}
     return str(row.get("PK", {}).get("S", ""))
 
 
-def _queried(request: Mapping[str, Any]) -> str:
-    """The partition that a query asks for, if it asks for one in the only way that this code writes."""
+def _queried_partition(request: Mapping[str, Any]) -> str:
+    """The partition that a query reads, if its condition is of the one form that this code writes; empty otherwise."""
     hash_name = indexes.INDEX_KEYS[request["IndexName"]][0] if "IndexName" in request else "PK"
     condition = str(request.get("KeyConditionExpression", ""))
     names = request.get("ExpressionAttributeNames", {})
     if names.get("#pk") != hash_name or not (condition == "#pk = :pk" or condition.startswith("#pk = :pk AND ")):
         return ""
     return str(request.get("ExpressionAttributeValues", {}).get(":pk", {}).get("S", ""))
-
-
-def _statements(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    for operation in request.get("TransactItems", []):
-        yield from operation.values()

@@ -149,7 +149,7 @@ class Uploads:
                 return None  # completed: the import is about to start
         made = str(self._call("begin the upload", self._client.create_multipart_upload, key)["UploadId"])
         try:
-            standing = jobs.keep_upload(job, made)
+            standing = jobs.record_upload(job, made)
         except errors.AmbiguousError:
             raise  # it may be recorded, so it must stay
         except errors.SwitchboardError:

@@ -1,13 +1,13 @@
-"""The life of a job: made within the plan's limits, taken up, getting on, ended, each change conditional and metered.
+"""The life of a job: created within the plan's limits, started, in progress, ended; each change conditional and metered.
 
-What ends a job also frees its slot and meters it, in one transaction, so that each happens once whatever crashes,
-repeats or comes at the same time::
+What ends a job also frees its slot and meters it, in one transaction, so that each happens once in spite of crashes,
+repeats and races::
 
     worker: finish ─┐
-    shop:   cancel ─┼─► the first transaction stands; the others are told IllegalTransitionError, and write nothing
+    shop:   cancel ─┼─► the first transaction wins; the others get IllegalTransitionError and write nothing
     sweep:  give up ┘
 
-What this module does not do: read files (:mod:`lib.shuttle.imports.worker`) or list jobs (:mod:`lib.shuttle.repository`).
+This module does not read files (:mod:`lib.shuttle.imports.worker`) or list jobs (:mod:`lib.shuttle.repository`).
 """
 
 import time
@@ -16,7 +16,8 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from lib.platform import clock, errors
-from lib.shuttle import transactions, ulids
+from lib.platform.dynamodb import Item, Refusal, Table, Update
+from lib.shuttle import ulids
 from lib.shuttle.entities import UsageCounters, from_item
 from lib.shuttle.imports.files import Failure
 from lib.shuttle.jobs import limits, metering, transitions
@@ -28,17 +29,17 @@ from lib.shuttle.validation import whole_second
 
 #: How long a worker may hold a job: Lambda's longest run, and a minute.
 LEASE = timedelta(minutes=16)
-#: A PROCESSING job this old lost its worker, and the queue did not bring it back.
+#: A job this long in PROCESSING lost its worker, and the queue did not deliver it again.
 LOST_AFTER = timedelta(hours=1)
-#: A QUEUED job this old never got its file: upload links last an hour.
+#: A job this long in QUEUED never got its file: upload links last an hour.
 UNUSED_AFTER = timedelta(hours=24)
 
 WORKER_LOST = "WORKER_LOST"
-_LOST_TOO_OFTEN = "The import was begun too often and never ended. Look at the file, or make it smaller."
+_LOST_TOO_OFTEN = "The import was started too often and never finished. Check the file, or make it smaller."
 
 
 class JobBusyError(errors.RetryableError):
-    """Another worker has the job, and its lease is not over."""
+    """Another worker has the job, and its lease has not ended."""
 
 
 class Jobs:
@@ -50,7 +51,7 @@ class Jobs:
         client: a DynamoDB client, or a tenant's (:mod:`lib.shuttle.tenancy`).
         table_name: the Shuttle table.
         now: the clock.
-        sleep: waits between tries of a transaction that met another.
+        sleep: waits between tries of a transaction that conflicts with another.
     """
 
     def __init__(
@@ -60,19 +61,17 @@ class Jobs:
         now: clock.Clock = clock.utc_now,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
-        self._table_name = table_name
+        self._table = Table(client, table_name, sleep=sleep)
         self._now = now
-        self._sleep = sleep
         self._repository = Repository(client, table_name, now)
 
     def create(self, domain: str, order: JobOrder) -> Job:
-        """Make a job within the plan's limits. The same order again, within 24 hours, is answered with the same job.
+        """Create a job within the plan's limits. The same order again, within 24 hours, returns the same job.
 
         Raises:
             NotFoundError: there is no such shop.
             InvalidInputError: the client token was used for another order.
-            LimitExceededError, BillingInactiveError, PayloadTooLargeError: the shop may not.
+            LimitExceededError, BillingInactiveError, PayloadTooLargeError: the shop's plan does not allow it.
             UnavailableError: the shop's plan changed at the same moment; try again.
         """
         shop = self._repository.shop(domain)
@@ -90,15 +89,15 @@ class Jobs:
             expires_at=whole_second(now + JOB_KEPT),
             file_bytes=order.file_bytes,
         )
-        refusals = self._transact(limits.statements(shop, order, job, now), "make the job")
+        refusals = self._table.transact(limits.statements(shop, order, job, now), "create the job")
         if not refusals:
             return job
-        by_position = {refusal.position: refusal.standing for refusal in refusals}
+        by_position = {refusal.position: refusal.item for refusal in refusals}
         if limits.TOKEN_POSITION in by_position:
-            return self._made_before(domain, order, by_position[limits.TOKEN_POSITION] or {})
+            return self._created_before(domain, order, by_position[limits.TOKEN_POSITION] or {})
         raise limits.refusal(shop, by_position.keys())
 
-    def keep_upload(self, job: Job, upload_id: str) -> Job:
+    def record_upload(self, job: Job, upload_id: str) -> Job:
         """Record the multipart upload of a queued job. Of several at once, the first is kept.
 
         The job returned is as stored: with another upload, or in another status, ``upload_id`` was not recorded.
@@ -106,19 +105,19 @@ class Jobs:
         Raises:
             NotFoundError: there is no such job.
         """
-        return _standing(self._apply(transitions.keep_upload(job, upload_id), "record the upload").item)
+        return _stored(self._table.update(transitions.record_upload(job, upload_id), "record the upload").item)
 
     def start(self, domain: str, job_id: str) -> Job:
-        """Take a job up, or over from a worker whose lease is over. The job returned is what its worker may write to.
+        """Start a job, or take it over from a worker whose lease has ended. The job returned is the worker's handle.
 
         Raises:
             NotFoundError: there is no such job.
-            IllegalTransitionError: it has ended, or ends here because its workers were lost once too often.
+            IllegalTransitionError: it has ended, or ends here because too many workers were lost.
             JobBusyError: another worker has it.
         """
         now = self._now()
-        applied = self._apply(transitions.start(domain, job_id, now, now + LEASE), "take up the job")
-        job = _standing(applied.item)
+        applied = self._table.update(transitions.start(domain, job_id, now, now + LEASE), "start the job")
+        job = _stored(applied.item)
         if applied.accepted:
             return job
         if job.status is not JobStatus.PROCESSING:
@@ -128,30 +127,25 @@ class Jobs:
         raise IllegalTransitionError(JobStatus.FAILED, JobStatus.PROCESSING)
 
     def progress(self, job: Job, *, rows_read: int, rows_failed: int, bytes_read: int) -> bool:
-        """Record how far the worker got. False if that is not further than what stands.
+        """Record how far the worker got. False if more rows are recorded already.
 
         Raises:
             IllegalTransitionError: the job has ended: it was cancelled.
             TakenOverError: another worker has it.
         """
-        applied = self._apply(transitions.progress(job, rows_read, rows_failed, bytes_read), "record progress")
-        if not applied.accepted:
-            _require_held(job, _standing(applied.item))
-        return applied.accepted
+        return self._change_held(job, transitions.progress(job, rows_read, rows_failed, bytes_read), "record progress")
 
     def release(self, job: Job) -> None:
-        """Give the job back unfinished after a passing error, so that the next delivery may take it over at once.
+        """Give the job back unfinished after a temporary error, so that the next delivery may take it over at once.
 
         Raises:
             IllegalTransitionError: the job has ended.
             TakenOverError: another worker has it.
         """
-        applied = self._apply(transitions.release(job, self._now()), "release the job")
-        if not applied.accepted:
-            _require_held(job, _standing(applied.item))
+        self._change_held(job, transitions.release(job, self._now()), "release the job")
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """End the job, well or badly, and meter it. Saying so twice is the same as once.
+        """End the job as completed or failed, and meter it. Finishing twice is the same as once.
 
         Raises:
             IllegalTransitionError: it has ended in another way.
@@ -161,13 +155,13 @@ class Jobs:
         refusal = self._end(job.shop_domain, job.job_id, change, metering.of(outcome))
         if refusal is None:
             return
-        standing = _standing(refusal.standing)
-        if standing.status is outcome.status and standing.attempt == job.attempt:
-            return  # our own write stood, and its answer was lost
-        _raise_lost(standing, outcome.status)
+        stored = _stored(refusal.item)
+        if stored.status is outcome.status and stored.attempt == job.attempt:
+            return  # our own write succeeded, and its answer was lost
+        _raise_lost(stored, outcome.status)
 
     def cancel(self, domain: str, job_id: str) -> Job:
-        """Call the job off; its worker, if it has one, stops at its next report. Cancelling twice is the same as once.
+        """Cancel the job; its worker, if it has one, stops at its next report. Cancelling twice is the same as once.
 
         Raises:
             NotFoundError: there is no such job.
@@ -177,21 +171,21 @@ class Jobs:
         refusal = self._end(domain, job_id, change, UsageCounters(jobs_cancelled=1))
         if refusal is None:
             return self._repository.job(domain, job_id)
-        job = _standing(refusal.standing)
+        job = _stored(refusal.item)
         if job.status is not JobStatus.CANCELLED:
             raise IllegalTransitionError(job.status, JobStatus.CANCELLED)
         return job
 
     def give_up(self, stale: Job | JobSummary, failure: str, failure_detail: str) -> bool:
-        """Fail a job that nobody works on any more. False if it moved on meanwhile."""
+        """Fail a job that nobody works on any more. False if its status was set again in the meantime."""
         change = transitions.give_up(stale, self._now(), failure, failure_detail)
         return self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1)) is None
 
     def sweep(self) -> Mapping[str, int]:
-        """Fail every job that lost its worker or never got its file, over all shops; how many, by failure code."""
+        """Fail every job, of all shops, that lost its worker or never got its file; how many, by failure code."""
         now = self._now()
         rules = (
-            (JobStatus.PROCESSING, LOST_AFTER, WORKER_LOST, "The import stopped without an end. Start it again."),
+            (JobStatus.PROCESSING, LOST_AFTER, WORKER_LOST, "The import stopped before it finished. Start it again."),
             (JobStatus.QUEUED, UNUSED_AFTER, Failure.UPLOAD_MISSING, "No file was uploaded within a day. Start it again."),
         )
         return {
@@ -199,47 +193,41 @@ class Jobs:
             for status, after, failure, detail in rules
         }
 
-    def _made_before(self, domain: str, order: JobOrder, standing: Mapping[str, Any]) -> Job:
-        if standing.get("Fingerprint") != {"S": order.fingerprint()}:
+    def _created_before(self, domain: str, order: JobOrder, request: Item) -> Job:
+        if request.get("Fingerprint") != {"S": order.fingerprint()}:
             raise errors.InvalidInputError("the client token was used for another order")
-        return self._repository.job(domain, standing["JobId"]["S"])
+        return self._repository.job(domain, request["JobId"]["S"])
 
-    def _end(
-        self, domain: str, job_id: str, change: transactions.Update, metered: UsageCounters
-    ) -> transactions.Refusal | None:
+    def _change_held(self, job: Job, change: Update, doing: str) -> bool:
+        """Change a job that the worker must still have. False if it has it and the change was refused all the same."""
+        applied = self._table.update(change, doing)
+        if not applied.accepted:
+            stored = _stored(applied.item)
+            if stored.status is not JobStatus.PROCESSING or stored.attempt != job.attempt:
+                _raise_lost(stored, JobStatus.PROCESSING)
+        return applied.accepted
+
+    def _end(self, domain: str, job_id: str, change: Update, metered: UsageCounters) -> Refusal | None:
         """End a job, free its slot and meter it, or nothing of the three."""
         now = self._now()
-        refusals = self._transact(
-            [
-                change,
-                limits.free_slot(domain, job_id),
-                metering.daily(domain, now, metered),
-                metering.monthly(domain, now, metered),
-            ],
-            "end the job",
-        )
+        statements = [
+            change,
+            limits.free_slot(domain, job_id),
+            metering.daily(domain, now, metered),
+            metering.monthly(domain, now, metered),
+        ]
+        refusals = self._table.transact(statements, "end the job")
         return refusals[0] if refusals else None
 
-    def _apply(self, change: transactions.Update, doing: str) -> transactions.Applied:
-        return transactions.apply(self._client, self._table_name, change, doing, sleep=self._sleep)
 
-    def _transact(self, statements: list[transactions.Statement], doing: str) -> tuple[transactions.Refusal, ...]:
-        return transactions.transact(self._client, self._table_name, statements, doing, sleep=self._sleep)
-
-
-def _standing(item: Mapping[str, Any] | None) -> Job:
-    """The job that stands in the table after a change was tried."""
+def _stored(item: Item | None) -> Job:
+    """The job as it is in the table after a change was tried."""
     if item is None:
-        raise errors.NotFoundError("the job is not there")
+        raise errors.NotFoundError("the job does not exist")
     return from_item(Job, item)
 
 
-def _require_held(job: Job, standing: Job) -> None:
-    if standing.status is not JobStatus.PROCESSING or standing.attempt != job.attempt:
-        _raise_lost(standing, JobStatus.PROCESSING)
-
-
-def _raise_lost(standing: Job, wanted: JobStatus) -> NoReturn:
-    if standing.status.is_final:
-        raise IllegalTransitionError(standing.status, wanted)
-    raise TakenOverError("another worker has the job by now")
+def _raise_lost(stored: Job, wanted: JobStatus) -> NoReturn:
+    if stored.status.is_final:
+        raise IllegalTransitionError(stored.status, wanted)
+    raise TakenOverError("another worker has taken over the job")

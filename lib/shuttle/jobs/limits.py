@@ -4,12 +4,12 @@
 
     request A ─┐  slots {j1}, limit 2     both read "one free"
     request B ─┘
-    A: transaction ─► slots {j1, jA}, day 4 → 5, month …, job row        stands
+    A: transaction ─► slots {j1, jA}, day 4 → 5, month …, job row        written
     B: transaction ─► size(slots) < 2 does not hold                      refused: nothing written
 
-A slot is a job id in a set, not a number in a counter: adding and taking twice is the same as once, and one can see who
-holds them. The transaction that ends a job takes its id out (:mod:`.lifecycle`), so no crash can lose a slot. An
-import counts for its day and month when it is made, and cancelling does not give it back: otherwise making and
+A slot is a job id in a set, not a number in a counter: adding and taking twice is the same as once, and one can see which
+jobs hold them. The transaction that ends a job takes its id out (:mod:`.lifecycle`), so no crash can lose a slot. An
+import counts for its day and month when it is created, and cancelling does not give it back: otherwise creating and
 cancelling would be free.
 """
 
@@ -19,11 +19,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.platform import errors
+from lib.platform.dynamodb import Check, Condition, Put, Statement, Update
 from lib.shuttle import entities, items, keys
 from lib.shuttle.entities import BillingState, Shop, UsageCounters
+from lib.shuttle.items import ABSENT
 from lib.shuttle.jobs import metering
 from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode
-from lib.shuttle.transactions import ABSENT, Check, Condition, Put, Statement, Update
 
 #: How long a client token is remembered.
 CLIENT_TOKEN_KEPT = timedelta(hours=24)
@@ -39,7 +40,7 @@ class LimitExceededError(errors.LimitReachedError):
 
 
 class BillingInactiveError(errors.InvalidInputError):
-    """The shop does not pay, so it can begin nothing."""
+    """The shop does not pay, so it can't create jobs."""
 
     code = "billing_inactive"
 
@@ -58,13 +59,13 @@ class JobOrder:
         keys.opaque_id(self.client_token, "client token")
 
     def fingerprint(self) -> str:
-        """Tells this order from another one under the same token."""
+        """Distinguishes this order from another one with the same token."""
         parts = (self.kind, self.mode or "", self.file_format, self.file_bytes)
         return hashlib.sha256(repr(tuple(str(part) for part in parts)).encode()).hexdigest()
 
 
 def admit(shop: Shop, order: JobOrder) -> None:
-    """Refuse what no transaction needs to look at.
+    """Refuse what can be refused without a transaction.
 
     Raises:
         BillingInactiveError: the shop does not pay.
@@ -75,26 +76,27 @@ def admit(shop: Shop, order: JobOrder) -> None:
         raise BillingInactiveError(f"the shop's billing is {shop.billing_state}")
     if (order.file_bytes or 0) > shop.limits.max_file_bytes:
         raise errors.PayloadTooLargeError(f"the plan takes files of up to {shop.limits.max_file_bytes} bytes")
-    for limit in _limits_of(order.kind):
+    applying = _LIMIT_POSITIONS.values() if order.kind is JobKind.IMPORT else ("concurrent_jobs",)
+    for limit in applying:
         if getattr(shop.limits, limit) == 0:
             raise LimitExceededError(limit, 0)
 
 
 def statements(shop: Shop, order: JobOrder, job: Job, now: datetime) -> list[Statement]:
-    """The transaction that makes ``job``: the token first, so that a repeat is known as one whatever else is refused."""
+    """The transaction that creates ``job``. The token comes first, so that a repeat is recognized before anything else."""
     domain, allowed = shop.shop_domain, shop.limits
-    counters = UsageCounters(imports=1) if order.kind is JobKind.IMPORT else UsageCounters(exports=1)
     is_import = order.kind is JobKind.IMPORT
+    counters = UsageCounters(imports=1) if is_import else UsageCounters(exports=1)
     return [
         _remember(domain, order, job, now),
         _unchanged(shop),
         Update(
-            key=keys.slots(domain),
+            key=keys.slots(domain).attributes(),
             sets={"EntityType": {"S": "Slots"}},
             adds={"ActiveJobs": {"SS": [job.job_id]}},
             condition=Condition(
                 expression="attribute_not_exists(#ActiveJobs) OR size(#ActiveJobs) < :allowed",
-                values={":allowed": {"N": str(allowed.concurrent_jobs)}},
+                values={":allowed": items.number(allowed.concurrent_jobs)},
             ),
         ),
         metering.daily(domain, now, counters, _below("Imports", allowed.daily_imports) if is_import else None),
@@ -103,17 +105,17 @@ def statements(shop: Shop, order: JobOrder, job: Job, now: datetime) -> list[Sta
     ]
 
 
-#: Where the statement that remembers the client token stands in :func:`statements`.
+#: The positions of :func:`statements`.
 TOKEN_POSITION = 0
 _SHOP_POSITION = 1
 _LIMIT_POSITIONS = {2: "concurrent_jobs", 3: "daily_imports", 4: "monthly_imports"}
 
 
 def refusal(shop: Shop, positions: Collection[int]) -> errors.SwitchboardError:
-    """Why the transaction was refused, the refused statements given by their ``positions``.
+    """Why the transaction was refused, given the ``positions`` of the refused statements.
 
-    LimitExceededError: a limit is reached. UnavailableError: the shop's plan or billing changed meanwhile, and trying
-    again reads the new one.
+    LimitExceededError: a limit is reached. UnavailableError: the shop's plan or billing changed in the meantime, and the next
+    try reads the new one.
     """
     if _SHOP_POSITION in positions:
         return errors.UnavailableError("the shop's plan or billing changed meanwhile")
@@ -124,14 +126,8 @@ def refusal(shop: Shop, positions: Collection[int]) -> errors.SwitchboardError:
 
 
 def free_slot(domain: str, job_id: str) -> Update:
-    """Give back the slot of a job that ended. Doing it twice is the same as once."""
-    return Update(key=keys.slots(domain), takes={"ActiveJobs": {"SS": [job_id]}})
-
-
-def _limits_of(kind: JobKind) -> tuple[str, ...]:
-    if kind is JobKind.EXPORT:
-        return ("concurrent_jobs",)
-    return tuple(_LIMIT_POSITIONS.values())
+    """Free the slot of a job that ended. Freeing twice is the same as once."""
+    return Update(key=keys.slots(domain).attributes(), takes={"ActiveJobs": {"SS": [job_id]}})
 
 
 def _remember(domain: str, order: JobOrder, job: Job, now: datetime) -> Put:
@@ -151,7 +147,7 @@ def _remember(domain: str, order: JobOrder, job: Job, now: datetime) -> Put:
 
 
 def _unchanged(shop: Shop) -> Check:
-    """The limits were read before the transaction: it stands only if they still hold."""
+    """The limits, read before the transaction, must still be the same."""
     expression = "#Plan = :plan AND #BillingState = :billing AND "
     values = {":plan": {"S": shop.plan.value}, ":billing": {"S": shop.billing_state.value}}
     if shop.feature_limits is None:
@@ -159,10 +155,9 @@ def _unchanged(shop: Shop) -> Check:
     else:
         expression += "#FeatureLimits = :limits"
         values[":limits"] = items.value_to_attribute(shop.feature_limits)
-    return Check(key=shop.key(), condition=Condition(expression=expression, values=values))
+    return Check(key=shop.key().attributes(), condition=Condition(expression=expression, values=values))
 
 
 def _below(counter: str, allowed: int) -> Condition:
-    return Condition(
-        expression=f"attribute_not_exists(#{counter}) OR #{counter} < :allowed", values={":allowed": {"N": str(allowed)}}
-    )
+    expression = f"attribute_not_exists(#{counter}) OR #{counter} < :allowed"
+    return Condition(expression=expression, values={":allowed": items.number(allowed)})

@@ -6,13 +6,13 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.platform import errors
+from lib.platform.dynamodb import CONFLICT_TRIES
 from lib.shuttle.entities import BillingState
 from lib.shuttle.jobs.job import JobKind, JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
-from lib.shuttle.transactions import CONFLICT_TRIES
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 

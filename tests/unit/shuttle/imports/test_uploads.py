@@ -138,7 +138,7 @@ class Refusing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def keep_upload(self, job: Job, upload_id: str) -> Job:
+    def record_upload(self, job: Job, upload_id: str) -> Job:
         raise self._error
 
 
