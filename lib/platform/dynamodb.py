@@ -6,13 +6,14 @@ DynamoDB's reserved words need no care.
 """
 
 import functools
+import itertools
 import random
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -24,6 +25,11 @@ Item = Mapping[str, Any]
 CONFLICT_TRIES = 4
 """How often a write is sent while another transaction holds one of its rows."""
 CONFLICT_WAIT_SECONDS = 0.05
+
+_ROWS_PER_BATCH_GET = 100
+_ROWS_PER_BATCH_WRITE = 25
+
+Element = TypeVar("Element")
 
 _NAME = re.compile(r"#(\w+)")
 
@@ -184,6 +190,55 @@ class Table:
         item: Item | None = self._call(doing, lambda: self._client.get_item(**request)).get("Item")
         return item
 
+    def batch_get(
+        self, keys: Iterable[Item], doing: str, *, consistent: bool = True, attributes: str | None = None
+    ) -> Iterator[Item]:
+        """The rows with these keys, in any order and without those that are not there; 100 per call.
+
+        Args:
+            keys: each once.
+            doing: names the call in an error.
+            consistent: whether the reads are strongly consistent.
+            attributes: a projection expression; None for whole rows.
+
+        Raises:
+            ThrottledError: DynamoDB processed none of the keys that were left.
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        options = {"ConsistentRead": consistent} | ({"ProjectionExpression": attributes} if attributes else {})
+        for some in _chunks(keys, _ROWS_PER_BATCH_GET):
+            pending = some
+            while pending:
+                request = {self.name: {"Keys": pending, **options}}
+                answer = self._call(doing, functools.partial(self._client.batch_get_item, RequestItems=request))
+                yield from answer["Responses"].get(self.name, [])
+                left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                if len(left) == len(pending):
+                    raise errors.ThrottledError(f"could not {doing}: none was processed")
+                pending = left
+
+    def batch_write(self, writes: Iterable[Put | Delete], doing: str, *, tries: int = 2) -> None:
+        """Make these writes, 25 per call. They have no conditions, and no two of them are of the same row.
+
+        What DynamoDB leaves unprocessed is sent again after 500 ms, until it was sent ``tries`` times. On an error, some of
+        the writes may have been made.
+
+        Raises:
+            ThrottledError: some writes are left.
+            SwitchboardError: the table can't be reached or refuses.
+        """
+        for some in _chunks(writes, _ROWS_PER_BATCH_WRITE):
+            pending = [_batch_entry(write) for write in some]
+            for attempt in range(tries):
+                if attempt:
+                    self._sleep(aws.THROTTLE_RETRY_DELAY_SECONDS)
+                send = functools.partial(self._client.batch_write_item, RequestItems={self.name: pending})
+                pending = self._call(doing, send).get("UnprocessedItems", {}).get(self.name, [])
+                if not pending:
+                    break
+            else:
+                raise errors.ThrottledError(f"could not {doing}: {len(pending)} of {len(some)} rows were throttled")
+
     def query(self, doing: str, **request: Any) -> Iterator[Item]:
         """The rows of a Query, page by page; no page is read before its first row is asked for.
 
@@ -301,6 +356,18 @@ def paginate(
             return
         start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
         request = {name: value for name, value in request.items() if name != "ExclusiveStartKey"}
+
+
+def _chunks(elements: Iterable[Element], size: int) -> Iterator[list[Element]]:
+    pending = iter(elements)
+    while chunk := list(itertools.islice(pending, size)):
+        yield chunk
+
+
+def _batch_entry(write: Put | Delete) -> dict[str, Any]:
+    if write.condition is not None:
+        raise ValueError("a batch takes no conditions")
+    return {"PutRequest": {"Item": write.item}} if isinstance(write, Put) else {"DeleteRequest": {"Key": write.key}}
 
 
 def _with_condition(

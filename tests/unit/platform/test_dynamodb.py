@@ -175,3 +175,57 @@ def test_a_page_is_read_only_when_it_is_asked_for(client: Any) -> None:
     assert line.calls == []
     next(pages)
     assert line.calls == ["scan"]
+
+
+class LeavesSome:
+    """Leaves the last ``left`` entries of each batch unprocessed, for the first ``times`` calls."""
+
+    def __init__(self, left: int, times: int) -> None:
+        self.left, self.times = left, times
+        self.sizes: list[int] = []
+
+    def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803
+        keys = RequestItems["rows"]["Keys"]
+        done, left = self._split(keys)
+        return {"Responses": {"rows": done}, "UnprocessedKeys": {"rows": {"Keys": left}} if left else {}}
+
+    def batch_write_item(self, RequestItems: Any) -> Any:  # noqa: N803
+        left = self._split(RequestItems["rows"])[1]
+        return {"UnprocessedItems": {"rows": left} if left else {}}
+
+    def _split(self, entries: list[Any]) -> tuple[list[Any], list[Any]]:
+        self.sizes.append(len(entries))
+        position = len(entries) - (self.left if len(self.sizes) <= self.times else 0)
+        return entries[:position], entries[position:]
+
+
+def test_a_batch_get_reads_100_rows_per_call_and_what_was_left() -> None:
+    keys = [key(str(number)) for number in range(120)]
+    client = LeavesSome(left=30, times=1)
+    assert list(Table(client, "rows").batch_get(keys, "read them")) == keys
+    assert client.sizes == [100, 30, 20]
+
+
+def test_a_batch_get_of_which_nothing_is_processed_is_throttled() -> None:
+    with pytest.raises(errors.ThrottledError):
+        list(Table(LeavesSome(left=1, times=9), "rows").batch_get([key("a")], "read it"))
+
+
+def test_a_batch_write_sends_what_is_left_again_after_a_pause() -> None:
+    waits: list[float] = []
+    client = LeavesSome(left=5, times=1)
+    table = Table(client, "rows", sleep=waits.append)
+    table.batch_write([Put(item=row("a")), *(Delete(key=key(str(number))) for number in range(29))], "write them")
+    assert (client.sizes, waits) == ([25, 5, 5], [0.5])
+
+
+def test_a_batch_write_that_leaves_rows_each_time_is_throttled() -> None:
+    client = LeavesSome(left=1, times=9)
+    with pytest.raises(errors.ThrottledError, match="1 of 2 rows"):
+        Table(client, "rows", sleep=lambda seconds: None).batch_write([Put(item=row("a")), Put(item=row("b"))], "write them")
+    assert len(client.sizes) == 2
+
+
+def test_a_batch_write_refuses_a_condition() -> None:
+    with pytest.raises(ValueError, match="condition"):
+        Table(LeavesSome(0, 0), "rows").batch_write([Put(item=row("a"), condition=ABSENT)], "write it")
