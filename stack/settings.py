@@ -56,7 +56,7 @@ class SettingsError(pulumi.RunError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The operator's choices. A field is its config key in snake case; docs/deployment.md says what each does.
+    """The operator's choices. A field is its config key in snake case; docs/reference/configuration.md describes each.
 
     An empty text or list means "not set". A secret that is not set is ``None``.
     """

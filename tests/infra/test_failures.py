@@ -96,7 +96,7 @@ def test_an_alarm_that_a_page_names_is_there() -> None:
 
 def test_the_cost_of_the_alarms_is_reckoned_with_as_many_as_there_are() -> None:
     plain, with_projects = len(declare().all(ALARM)), len(declare(*EVERYTHING).all(ALARM))
-    text = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").replace("\n", " ")
+    text = " ".join((ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").split())
 
     each_project = (with_projects - plain - len(CHANNELS) + 1) // 2
     assert f"each alarm ($0.10; {plain} with one channel, and {each_project} for each project of `jiraProjects`)" in text

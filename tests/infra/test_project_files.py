@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from stack.settings import Settings, key_of, secret_keys
+from tests.support.project import configuration_page
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
@@ -99,27 +100,15 @@ def test_the_local_stack_can_reach_no_endpoint_but_loopback() -> None:
     assert {f"{name}_" if name == "lambda" else name for name in endpoints} <= known
 
 
-def test_the_deployment_page_says_what_a_rotation_means_for_every_secret() -> None:
-    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
-    rotation = page.partition("#### Rotation")[2].partition("####")[0]
+def test_the_how_to_rotate_secrets_names_every_secret() -> None:
+    page = (ROOT / "docs" / "how-to" / "rotate-secrets.md").read_text(encoding="utf-8")
+    rotation = page.partition("## Rotation")[2].partition("## ")[0]
 
     assert [key for key in secret_keys() if f"`{key}`" not in rotation] == []
 
 
-def test_the_deployment_page_tells_of_every_key_with_its_default() -> None:
-    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+def test_the_configuration_page_shows_every_key_as_pulumi_yaml_declares_it() -> None:
+    """`python -m tests.support.project.configuration_page` updates the page."""
+    page = configuration_page.PAGE.read_text(encoding="utf-8")
 
-    assert [key for key in SCHEMA if f"`{key}`" not in page] == []
-    rows = {line.split("|")[1].strip(): line.split("|")[3].strip() for line in page.splitlines() if line.startswith("| `")}
-    for key, declared in SCHEMA.items():
-        shown = rows.get(f"`{key}`")
-        if shown is not None:
-            default = declared["default"]
-            written = (
-                ", ".join(default)
-                if isinstance(default, list)
-                else str(default).lower()
-                if isinstance(default, bool)
-                else str(default)
-            )
-            assert shown.replace("`", "") == written, key
+    assert configuration_page.START + configuration_page.table() + configuration_page.END in page
