@@ -26,7 +26,7 @@ from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
-from lib.slack.client import SlackChat
+from lib.slack.client import SlackClient
 
 LEASE_MARGIN = timedelta(seconds=60)
 """How much longer than its invocation a claim holds. More than one request to create takes (30 s), so that the claim is never
@@ -91,7 +91,7 @@ def _worker(parts: Parts, lease: timedelta, connect: Callable[[], IssueTracker],
     poster = PreviewPoster(
         store=store,
         claims=Claims(parts.dynamodb, environment.operations_table_name, lease=lease, keep=KEEP),
-        chat=SlackChat(environment.slack_api_url, parts.bot_token),
+        chat=SlackClient(environment.slack_api_url, parts.bot_token),
         channel=environment.approvals_channel,
         jira_base_url=environment.jira_base_url,
         logger=parts.logger,

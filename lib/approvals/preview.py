@@ -4,8 +4,6 @@ What is shown follows from what the table knows and from nothing else, so showin
 waits is shown whole, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
 """
 
-from dataclasses import dataclass
-
 from lib.approvals import drafts, preview_pages
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
@@ -14,21 +12,13 @@ from lib.approvals.records import Approval, Operation, SessionState, StoredDraft
 from lib.approvals.wording import issue_link, mention
 from lib.platform import clock
 from lib.slack import blocks
-from lib.slack.blocks import Block
+from lib.slack.blocks import Block, SlackMessage
 from lib.slack.text import clip, escape
 
 _SHORT_CHARACTERS = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A Slack message. ``text`` is what notifications and screen readers say."""
-
-    text: str
-    blocks: tuple[Block, ...]
-
-
-def render(view: View, jira_base_url: str) -> Preview | None:  # noqa: PLR0911 - one a state
+def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0911 - one a state
     """What the draft's preview has to show; None if the draft is not known."""
     if view.draft is None:
         return None
@@ -50,7 +40,7 @@ def render(view: View, jira_base_url: str) -> Preview | None:  # noqa: PLR0911 -
     return waiting(view.draft)
 
 
-def waiting(stored: StoredDraft) -> Preview:
+def waiting(stored: StoredDraft) -> SlackMessage:
     """The preview of a draft that nobody has decided on: its first page, and its buttons once all pages are posted."""
     draft = stored.draft
     first, *others = preview_pages.pages_of(draft)
@@ -66,10 +56,10 @@ def waiting(stored: StoredDraft) -> Preview:
         shown.append({"type": "actions", "elements": buttons})
     else:
         shown.append(blocks.context(blocks.mrkdwn("The buttons appear when the whole draft is posted.")))
-    return Preview(f"A draft for Jira waits for approval: {escape(draft.title)}", tuple(shown))
+    return SlackMessage(f"A draft for Jira waits for approval: {escape(draft.title)}", tuple(shown))
 
 
-def thread(draft: Draft) -> list[Preview]:
+def thread(draft: Draft) -> list[SlackMessage]:
     """The replies that show what does not fit into the preview; none for most drafts."""
     all_pages = preview_pages.pages_of(draft)
     return [
@@ -78,7 +68,7 @@ def thread(draft: Draft) -> list[Preview]:
     ]
 
 
-def created(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
+def created(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
     """The preview of a draft whose issue exists."""
     key = operation.jira_key or ""
     when = f" at {clock.for_people(operation.settled_at)}" if operation.settled_at else ""
@@ -97,34 +87,34 @@ def created(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
     if operation.other_keys:
         others = ", ".join(issue_link(jira_base_url, other, other) for other in operation.other_keys)
         shown.append(blocks.section(f":warning: This draft has more than one issue. Close the others: {others}"))
-    return Preview(f"Ticket Created: {escape(key)} {escape(draft.title)}", tuple(shown))
+    return SlackMessage(f"Ticket Created: {escape(key)} {escape(draft.title)}", tuple(shown))
 
 
-def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
+def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
     """What the thread under the preview says once the issue exists."""
     key = operation.jira_key or ""
     text = f"Created {issue_link(jira_base_url, key, key)} for {mention(draft.requested_by)}."
     if is_dry(key):
         text = f"Dry run: {escape(key)} would have been created for {mention(draft.requested_by)}."
-    return Preview(text, (blocks.section(text),))
+    return SlackMessage(text, (blocks.section(text),))
 
 
-def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> Preview:
+def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
     """What is said when a draft comes again whose issue exists."""
     key = operation.jira_key or ""
     text = f"This draft has its ticket already: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. None was created."
-    return Preview(text, (blocks.section(text),))
+    return SlackMessage(text, (blocks.section(text),))
 
 
-def _approved(draft: Draft, approval: Approval) -> Preview:
+def _approved(draft: Draft, approval: Approval) -> SlackMessage:
     return _decided("Draft approved", draft, _by("Approved", approval), "Its Jira issue is being created.")
 
 
-def _rejected(draft: Draft, approval: Approval) -> Preview:
+def _rejected(draft: Draft, approval: Approval) -> SlackMessage:
     return _decided("Draft rejected", draft, _by("Rejected", approval), "No Jira issue was created.")
 
 
-def _unknown(draft: Draft, approval: Approval) -> Preview:
+def _unknown(draft: Draft, approval: Approval) -> SlackMessage:
     return _decided(
         "Draft approved: looking for its ticket",
         draft,
@@ -134,7 +124,7 @@ def _unknown(draft: Draft, approval: Approval) -> Preview:
     )
 
 
-def _failed(draft: Draft, approval: Approval, operation: Operation) -> Preview:
+def _failed(draft: Draft, approval: Approval, operation: Operation) -> SlackMessage:
     error = clip(operation.error_message or "no reason was given", 1_000)
     return _decided(
         "Ticket not created",
@@ -146,14 +136,14 @@ def _failed(draft: Draft, approval: Approval, operation: Operation) -> Preview:
     )
 
 
-def _changed(draft: Draft) -> Preview:
+def _changed(draft: Draft) -> SlackMessage:
     text = "The draft has changed since. This version can't be approved any more; decide on the new one."
     return _decided("Draft changed", draft, text)
 
 
-def _decided(header: str, draft: Draft, *lines: str) -> Preview:
+def _decided(header: str, draft: Draft, *lines: str) -> SlackMessage:
     shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *(blocks.section(line) for line in lines)]
-    return Preview(f"{header}: {escape(draft.title)}", tuple(shown))
+    return SlackMessage(f"{header}: {escape(draft.title)}", tuple(shown))
 
 
 def _by(what: str, approval: Approval) -> str:
@@ -178,5 +168,5 @@ def _rest(characters: int, messages: int) -> str:
     return f"*{characters:,} more characters continue in the thread*, {where}. Read them before you decide."
 
 
-def _reply(heading: str, draft: Draft, page: preview_pages.Page) -> Preview:
-    return Preview(f"{heading}: {escape(draft.title)}", (blocks.context(blocks.mrkdwn(heading)), *page.blocks))
+def _reply(heading: str, draft: Draft, page: preview_pages.Page) -> SlackMessage:
+    return SlackMessage(f"{heading}: {escape(draft.title)}", (blocks.context(blocks.mrkdwn(heading)), *page.blocks))

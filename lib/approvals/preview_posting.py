@@ -11,17 +11,16 @@ appear twice. Nothing here touches Jira, and of a session's state only whether i
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
-from lib.approvals.preview import Preview
 from lib.approvals.records import OperationStatus, SessionState, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.platform import errors, log
 from lib.platform.claims import Claim, Claims, Verdict
+from lib.slack.blocks import Posted, SlackMessage
 
 SECONDS_A_MESSAGE = 1.0
 """Slack takes about one message a second in a channel."""
@@ -29,21 +28,13 @@ SECONDS_A_MESSAGE = 1.0
 _ROUNDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A message as Slack names it. ``channel`` is an ID even if it was posted to a name."""
-
-    channel: str
-    ts: str
-
-
 class Chat(Protocol):
     """Slack, as far as previews need it. Every method raises SwitchboardError: retryable, permanent or ambiguous."""
 
-    def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+    def post(self, channel: str, message: SlackMessage, *, thread_ts: str = "") -> Posted:
         """Post a message, into a thread if one is named."""
 
-    def update(self, posted: Posted, message: Preview) -> None:
+    def update(self, posted: Posted, message: SlackMessage) -> None:
         """Make a message another. Raises NotFoundError if it is gone."""
 
     def respond(self, response_url: str, text: str) -> None:
@@ -164,7 +155,7 @@ class PreviewPoster:
         if message.channel:
             self._chat.post_ephemeral(message.channel, message.user, message.text)
 
-    def _sync_preview(self, session_id: str, draft_hash: str, shown: Preview | None) -> View:
+    def _sync_preview(self, session_id: str, draft_hash: str, shown: SlackMessage | None) -> View:
         """Update the message until it shows what a reading after the update says: two updates that overtake each other end
         in the later state, whichever arrives last."""
         for _ in range(_ROUNDS):
@@ -194,17 +185,17 @@ class PreviewPoster:
         self._store.forget_preview(view.session_id, view.draft_hash, draft.preview_ts)
         return self._store.read(view.session_id, view.draft_hash)
 
-    def _post_whole(self, view: View) -> Preview | None:
+    def _post_whole(self, view: View) -> SlackMessage | None:
         """Post what is missing of the preview and its thread; what the preview shows then, if it was posted now."""
         operation = records.POST_PREVIEW
         if view.draft is not None and view.draft.preview_number:
             operation += f"#{view.draft.preview_number + 1}"
-        shown: list[Preview] = []
+        shown: list[SlackMessage] = []
         if not self._once(view, operation, lambda claim: shown.extend(self._post_missing(view, operation, claim))):
             return self._replace_unrecorded(view)
         return shown[0] if shown else None
 
-    def _replace_unrecorded(self, posted: View) -> Preview | None:
+    def _replace_unrecorded(self, posted: View) -> SlackMessage | None:
         """Post another preview where an earlier version of Switchboard posted one: it did not record that the preview shows
         the whole draft, so its buttons do not count."""
         view = self._store.read(posted.session_id, posted.draft_hash)
@@ -222,12 +213,12 @@ class PreviewPoster:
         if isinstance(error, errors.CredentialRefusedError) or not draft.channel:
             raise error  # it is our own settings: the message becomes a dead letter, and its alarm goes off
 
-    def _post_missing(self, view: View, operation: str, claim: Claim) -> list[Preview]:
+    def _post_missing(self, view: View, operation: str, claim: Claim) -> list[SlackMessage]:
         session_id, draft_hash = view.session_id, view.draft_hash
         draft, replies = self._store.preview_progress(session_id, draft_hash, operation)
         if draft is None or draft.is_shown:
             return []
-        shown: list[Preview] = []
+        shown: list[SlackMessage] = []
         place = Posted(draft.preview_channel, draft.preview_ts)
         if not place.ts:
             shown.append(preview.waiting(draft))
@@ -243,7 +234,7 @@ class PreviewPoster:
         self._store.open_preview(session_id, draft_hash, place.channel, place.ts, failed=failed)
         return shown
 
-    def _reply(self, view: View, place: Posted, reply: Preview) -> None:
+    def _reply(self, view: View, place: Posted, reply: SlackMessage) -> None:
         try:
             self._send(place.channel, reply, thread_ts=place.ts)
         except _PreviewRefusedError as refused:
@@ -252,13 +243,13 @@ class PreviewPoster:
                 raise errors.UnavailableError(f"the preview of session {view.session_id} was deleted") from None
             raise
 
-    def _send(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+    def _send(self, channel: str, message: SlackMessage, *, thread_ts: str = "") -> Posted:
         try:
             return self._chat.post(channel, message, thread_ts=thread_ts)
         except errors.PermanentError as error:
             raise _PreviewRefusedError(error) from error
 
-    def _post_in_thread(self, view: View, text: Preview) -> None:
+    def _post_in_thread(self, view: View, text: SlackMessage) -> None:
         if view.draft is not None:
             self._chat.post(view.draft.preview_channel, text, thread_ts=view.draft.preview_ts)
 

@@ -1,4 +1,4 @@
-"""A secret of Secrets Manager as its readers need it: cached, and correct through a rotation.
+"""A secret of Secrets Manager: cached, and correct through a rotation.
 
 ::
 
@@ -6,22 +6,25 @@
     senders still signing with old:  verified by AWSPREVIOUS
     our cache from before:           the check fails ──► refresh (at most every 30 s) ──► verified by AWSCURRENT
 
-The bound is on refreshes alone, so that the first failed check after an ordinary read looks again at once; it keeps
-callers with bad signatures from hammering Secrets Manager.
+Only refreshes are limited, so the first failed check after an ordinary read refreshes at once. The limit keeps callers with
+bad signatures from flooding Secrets Manager.
 """
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lib.platform import aws, clock, errors
 
 CACHE_SECONDS = 300.0
 REFRESH_SECONDS = 30.0
 
+Result = TypeVar("Result")
+
 
 class Secret:
-    """One secret, read when first asked for. Nothing read is ever logged or put into an error."""
+    """One secret, read when it is first needed. No value is ever logged or put into an error."""
 
     def __init__(self, client: Any, arn: str, monotonic: clock.Monotonic = clock.monotonic) -> None:
         self._client = client
@@ -33,12 +36,12 @@ class Secret:
         self._failed_at: float | None = None
 
     def values(self) -> tuple[str, ...]:
-        """The values that count now, the current one first, then the one before it. Empty if no secret is configured.
+        """The valid values, the current one first, then the previous one. Empty if no secret is configured.
 
-        A cached answer is at most 5 minutes old. If Secrets Manager can't be reached, an older one still serves.
+        A cached answer is at most 5 minutes old, or older while Secrets Manager can't be reached.
 
         Raises:
-            SwitchboardError: it can't be read and never was.
+            SwitchboardError: the secret can't be read and never was.
         """
         if not self._arn:
             return ()
@@ -51,12 +54,26 @@ class Secret:
 
         Raises:
             ConfigurationError: no secret is configured, or it is empty.
-            SwitchboardError: it can't be read and never was.
+            SwitchboardError: the secret can't be read and never was.
         """
         values = self.values()
         if not values:
             raise errors.ConfigurationError("the secret is not set")
         return values[0]
+
+    def use(self, call: Callable[[str], Result]) -> Result:
+        """Run ``call`` with the current value, and once more if that was refused and has been rotated since it was read.
+
+        Raises:
+            ConfigurationError: the secret is not set.
+            SwitchboardError: whatever ``call`` raises, or the secret can't be read.
+        """
+        try:
+            return call(self.current().strip())  # a secret pasted by hand often ends in a line break
+        except errors.CredentialRefusedError:
+            if not self.refresh():
+                raise
+        return call(self.current().strip())
 
     def refresh(self) -> bool:
         """Read again after a check failed, unless that was done less than 30 s ago. True if the values changed."""
@@ -73,14 +90,15 @@ class Secret:
     def _read(self) -> None:
         may_serve_stale = self._read_at is not None
         if may_serve_stale and self._is_recent(self._failed_at):
-            return  # Secrets Manager was away a moment ago; what we have serves
+            return  # Secrets Manager failed a moment ago: serve the values read before
         try:
-            values = (self._stage("AWSCURRENT"), self._stage("AWSPREVIOUS"))
-        except (ClientError, BotoCoreError) as error:
+            with aws.translated("read the secret"):
+                values = (self._stage("AWSCURRENT"), self._stage("AWSPREVIOUS"))
+        except errors.SwitchboardError:
             self._failed_at = self._monotonic()
             if may_serve_stale:
                 return
-            raise aws.translate(error, "read the secret") from None
+            raise
         self._values = tuple(value for value in values if value)
         self._read_at = self._monotonic()
 

@@ -1,1 +1,1 @@
-"""Slack: the client, Block Kit blocks, and text that is safe to send."""
+"""Slack: the client, Block Kit messages, and text that is safe to send."""

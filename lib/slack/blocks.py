@@ -1,27 +1,52 @@
-"""Block Kit blocks (https://docs.slack.dev/reference/block-kit/blocks). Nothing here does input or output."""
+"""Messages in Block Kit (https://docs.slack.dev/reference/block-kit/blocks). Nothing here does input or output."""
 
+from dataclasses import dataclass
 from typing import Any
 
-from lib.slack.text import escape
+from lib.slack.text import clip, escape
 
 Block = dict[str, Any]
 
+# Block Kit's own limits.
 MAX_HEADER_CHARACTERS = 150
+MAX_FIELD_CHARACTERS = 2000
+MAX_SECTION_CHARACTERS = 3000
+MAX_FIELDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class SlackMessage:
+    """A message to send. ``text`` is what phone notifications and screen readers show."""
+
+    text: str
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A posted message, as Slack identifies it. ``channel`` is an ID even if the message was posted to a channel's name."""
+
+    channel: str
+    ts: str
 
 
 def header(text: str) -> Block:
-    """A headline, cut to what Slack takes."""
-    short = text if len(text) <= MAX_HEADER_CHARACTERS else text[: MAX_HEADER_CHARACTERS - 1] + "…"
-    return {"type": "header", "text": {"type": "plain_text", "text": short, "emoji": False}}
+    """A headline, cut to Slack's limit."""
+    return {"type": "header", "text": {"type": "plain_text", "text": clip(text, MAX_HEADER_CHARACTERS), "emoji": False}}
 
 
 def section(text: str) -> Block:
-    """Text in mrkdwn, escaped where it has to be."""
+    """Text in mrkdwn, which the caller has escaped where needed."""
     return {"type": "section", "text": mrkdwn(text)}
 
 
+def fields(*elements: Block) -> list[Block]:
+    """Text objects in two columns, in as many sections as Slack's limit requires."""
+    return [{"type": "section", "fields": list(elements[n : n + MAX_FIELDS])} for n in range(0, len(elements), MAX_FIELDS)]
+
+
 def verbatim(text: str) -> Block:
-    """Somebody's text, shown character by character: no mark of Slack's, such as ``~``, changes how it is read."""
+    """Text from a person, shown character by character: Slack's formatting marks, such as ``~``, have no effect."""
     return {"type": "section", "text": plain(text)}
 
 
@@ -31,7 +56,7 @@ def context(*elements: Block) -> Block:
 
 
 def mrkdwn(text: str) -> Block:
-    """A text object. ``verbatim``: Slack looks for no links and names of its own in what strangers wrote."""
+    """A text object. ``verbatim`` stops Slack from turning names and URLs in it into mentions and links."""
     return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 

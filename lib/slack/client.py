@@ -1,6 +1,6 @@
-"""Slack for previews: the official SDK, with each of its failures as an error of :mod:`lib.platform.errors`.
+"""Sends messages to Slack through the official SDK. Each failure is an error of :mod:`lib.platform.errors`.
 
-Used by the worker only: the SDK is imported when the first call is made.
+The SDK is slow to import. Import this module only in code that sends.
 """
 
 import http.client
@@ -9,38 +9,39 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from lib.approvals.preview import Preview
-from lib.approvals.preview_posting import Posted
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient, WebhookResponse
+
 from lib.platform import errors
 from lib.platform.secrets import Secret
-from lib.slack import text as slack
+from lib.slack.blocks import Posted, SlackMessage
+from lib.slack.errors import no_answer, refusal
 
 TIMEOUT_SECONDS = 5
 
-# The SDK logs what it sends, response URLs included; what matters is in the errors raised here.
+# The SDK logs what it sends, webhook and response URLs included. The errors raised here say what matters.
 _SILENT = logging.Logger("slack_sdk of Switchboard", logging.CRITICAL + 1)
 
 Result = TypeVar("Result")
 
 
-class SlackChat:
-    """One Slack workspace, by its bot token.
+class SlackClient:
+    """One Slack workspace, through its bot token.
+
+    Every method raises SwitchboardError if Slack refuses, can't be reached, or its answer is lost.
 
     Args:
         api_url: ``https://slack.com/api/``, or a stand-in's.
-        token: the bot's token. A refused one is read again, since it may have been rotated.
+        token: the bot's token. A refused token is read again, since it may have been rotated.
     """
 
     def __init__(self, api_url: str, token: Secret) -> None:
         self._api_url = api_url.rstrip("/") + "/"
         self._token = token
 
-    def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
-        """Post a message, into a thread if one is named.
-
-        Raises:
-            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
-        """
+    def post(self, channel: str, message: SlackMessage, *, thread_ts: str = "") -> Posted:
+        """Post a message, into a thread if one is given."""
         answer = self._call(
             "post a message",
             lambda client: client.chat_postMessage(
@@ -54,12 +55,11 @@ class SlackChat:
         )
         return Posted(str(answer["channel"]), str(answer["ts"]))
 
-    def update(self, posted: Posted, message: Preview) -> None:
-        """Make a message another.
+    def update(self, posted: Posted, message: SlackMessage) -> None:
+        """Replace a message.
 
         Raises:
             NotFoundError: it is gone, or can't be changed.
-            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
         """
         self._call(
             "update a message",
@@ -69,66 +69,83 @@ class SlackChat:
         )
 
     def post_ephemeral(self, channel: str, user: str, text: str) -> None:
-        """Tell one person something in a channel they are in.
-
-        Raises:
-            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
-        """
-        self._call(
-            "answer a click",
-            lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text),
-        )
+        """Show a message to one person in a channel they are in."""
+        self._call("answer a click", lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
 
     def respond(self, response_url: str, text: str) -> None:
-        """Answer one person by their click's URL, which was checked to be Slack's when the click came in.
+        """Answer one person through their click's URL, which was verified as Slack's when the click arrived.
 
         Raises:
             NotFoundError: the URL is used up or too old.
-            SwitchboardError: Slack refuses, can't be reached, or its answer was lost.
         """
-        from slack_sdk.webhook import WebhookClient  # noqa: PLC0415 - the worker's only
-
-        client = WebhookClient(response_url, timeout=TIMEOUT_SECONDS, logger=_SILENT, retry_handlers=[])
-        answer = _translated(
-            "answer a click",
-            lambda: client.send(text=text, response_type="ephemeral", replace_original=False),
+        answer = _send_to_url(
+            "answer a click", response_url, {"text": text, "response_type": "ephemeral", "replace_original": False}
         )
         if answer.status_code in {404, 410}:
             raise errors.NotFoundError("could not answer a click: the URL is used up or too old")
         if answer.status_code >= 400:
-            raise slack.refusal("answer a click", answer.status_code)
+            raise refusal("answer a click", answer.status_code)
 
-    def _call(self, doing: str, call: Callable[[Any], Any]) -> Any:
-        try:
-            return self._call_once(doing, call)
-        except errors.CredentialRefusedError:
-            if not self._token.refresh():
-                raise
-        return self._call_once(doing, call)
+    def _call(self, doing: str, call: Callable[[WebClient], Any]) -> Any:
+        return self._token.use(lambda token: self._call_once(doing, token, call))
 
-    def _call_once(self, doing: str, call: Callable[[Any], Any]) -> Any:
-        from slack_sdk import WebClient  # noqa: PLC0415 - the worker's only
-
-        client = WebClient(
-            self._token.current(),
-            base_url=self._api_url,
-            timeout=TIMEOUT_SECONDS,
-            logger=_SILENT,
-            retry_handlers=[],  # the SDK's own would try again when a connection breaks, and post a second message
-        )
+    def _call_once(self, doing: str, token: str, call: Callable[[WebClient], Any]) -> Any:
+        # The SDK's own retries would repeat a post after a broken connection, and so post it twice.
+        client = WebClient(token, self._api_url, TIMEOUT_SECONDS, logger=_SILENT, retry_handlers=[])
         return _translated(doing, lambda: call(client))
 
 
-def _translated(doing: str, call: Callable[[], Result]) -> Result:
-    from slack_sdk.errors import SlackApiError, SlackClientError  # noqa: PLC0415 - the worker's only
+class IncomingWebhook:
+    """An incoming webhook, which posts to the channel it was created for.
 
+    Args:
+        url: the webhook's URL, a secret: anybody who has it can post.
+    """
+
+    def __init__(self, url: Secret) -> None:
+        self._url = url
+
+    def post(self, message: SlackMessage) -> None:
+        """Post a message.
+
+        Raises:
+            SwitchboardError: Slack refuses, can't be reached, or its answer is lost.
+        """
+        self._url.use(lambda url: self._post(message, url))
+
+    def _post(self, message: SlackMessage, url: str) -> None:
+        content = {"text": message.text, "blocks": list(message.blocks), "unfurl_links": False, "unfurl_media": False}
+        answer = _send_to_url("post a message", url, content)
+        if answer.status_code != 200:
+            raise refusal("post a message", answer.status_code, answer.body.strip())
+        if not _says_ok(answer.body):
+            raise errors.PermanentError("the server at the webhook's URL is not Slack")
+
+
+def _send_to_url(doing: str, url: str, content: dict[str, Any]) -> WebhookResponse:
+    def send() -> WebhookResponse:
+        return WebhookClient(url, TIMEOUT_SECONDS, logger=_SILENT, retry_handlers=[]).send(**content)
+
+    return _translated(doing, send)
+
+
+def _translated(doing: str, call: Callable[[], Result]) -> Result:
     try:
         return call()
     except SlackApiError as error:
         response = error.response
         code = response.get("error") if hasattr(response, "get") else None
-        raise slack.refusal(doing, int(getattr(response, "status_code", 0) or 0), code) from None
-    except (SlackClientError, json.JSONDecodeError) as error:
-        raise errors.ConnectionLostError(f"could not {doing}: Slack's answer can't be read ({type(error).__name__})") from None
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise slack.no_answer(doing, error) from None
+        raise refusal(doing, int(getattr(response, "status_code", 0) or 0), code) from None
+    except (OSError, http.client.HTTPException, ValueError, SlackClientError) as error:
+        raise no_answer(doing, error) from None
+
+
+def _says_ok(body: str) -> bool:
+    """Whether Slack took the message. An incoming webhook answers ``ok``, a workflow's webhook ``{"ok": true}``."""
+    if body.strip() == "ok":
+        return True
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(answer, dict) and answer.get("ok") is True

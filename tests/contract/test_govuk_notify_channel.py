@@ -29,10 +29,10 @@ def standin() -> Iterator[Served[GovukNotify]]:
         yield standin
 
 
-@pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less for an answer than the real channel does."""
-    monkeypatch.setattr(govuk_notify, "TIMEOUT_SECONDS", 0.5)
+@pytest.fixture
+def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of an answer that never comes."""
+    monkeypatch.setattr(govuk_notify, "TIMEOUT_SECONDS", 1)
 
 
 def channel(url: str, key: str = KEY, template: str = TEMPLATE) -> Channel:
@@ -194,6 +194,7 @@ def test_a_key_rotated_since_it_was_read_is_read_again(standin: Served[GovukNoti
     [({"reset": True}, errors.ConnectionLostError), ({"hang": 60, "status": 504}, errors.DeadlineExceededError)],
     ids=["reset", "hang"],
 )
+@pytest.mark.usefixtures("short_timeout")
 def test_no_answer_is_ambiguous(
     standin: Served[GovukNotify], after: bool, fault: dict[str, Any], meaning: type[Exception]
 ) -> None:

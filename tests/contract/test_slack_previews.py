@@ -1,35 +1,17 @@
 """Slack's API as previews use it: the right calls, and each way of failing told apart."""
 
 from collections.abc import Iterator
-from typing import cast
 
 import pytest
 
-from lib.approvals.preview import Preview
-from lib.approvals.preview_posting import Posted
 from lib.platform import errors
 from lib.platform.secrets import Secret
-from lib.slack.blocks import section
-from lib.slack.client import SlackChat
+from lib.slack.blocks import Posted, SlackMessage, section
+from lib.slack.client import SlackClient
+from tests.support.aws.secrets import SecretsManager
 from tests.support.web.server import Server, http_server
 
-MESSAGE = Preview("What notifications say", (section("What people read"),))
-
-
-class Token:
-    """A bot token, and the one it was rotated to."""
-
-    def __init__(self, *values: str) -> None:
-        self._values = list(values)
-
-    def current(self) -> str:
-        return self._values[0]
-
-    def refresh(self) -> bool:
-        if len(self._values) == 1:
-            return False
-        self._values.pop(0)
-        return True
+MESSAGE = SlackMessage("What notifications say", (section("What people read"),))
 
 
 @pytest.fixture
@@ -38,8 +20,14 @@ def slack() -> Iterator[Server]:
         yield server
 
 
-def chat(slack: Server, *tokens: str) -> SlackChat:
-    return SlackChat(f"{slack.url}/api", cast(Secret, Token(*(tokens or ("xoxb-1",)))))
+def chat(slack: Server, token: str = "xoxb-1", rotated_to: str = "") -> SlackClient:
+    """A client whose cached token may have been rotated since."""
+    manager = SecretsManager(token)
+    secret = Secret(manager, "arn")
+    secret.current()
+    if rotated_to:
+        manager.rotate(rotated_to)
+    return SlackClient(f"{slack.url}/api", secret)
 
 
 def says(**content):

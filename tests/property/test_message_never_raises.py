@@ -135,8 +135,9 @@ def test_a_message_comes_of_every_event(event: LeaseEvent, enrichment: Enrichmen
 def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, now: datetime) -> None:
     message = composed(event, enrichment, now)
 
-    assert block_errors(slack.blocks(message)) == ([], False)
-    shown = json.dumps(slack.blocks(message)) + slack.fallback(message)
+    rendered = slack.render(message)
+    assert block_errors(list(rendered.blocks)) == ([], False)
+    shown = json.dumps(rendered.blocks) + rendered.text
     assert set(re.findall("<[^|>]*", shown)) == {"<https://sandbox.example.org"}, "the only thing that Slack is to read as more"
 
     subject = sns.subject(message.title)

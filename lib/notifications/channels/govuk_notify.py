@@ -14,7 +14,7 @@ from notifications_python_client.errors import APIError, HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
 from urllib3.exceptions import NewConnectionError
 
-from lib.notifications.channels.base import NoRecipientError, send_with
+from lib.notifications.channels.base import NoRecipientError
 from lib.notifications.message import Message
 from lib.platform import errors, log
 from lib.platform.secrets import Secret
@@ -41,14 +41,14 @@ class GovukNotify:
         self._client: tuple[str, NotificationsAPIClient] | None = None
 
     def send(self, message: Message) -> None:
-        """Send the e-mail; see :meth:`lib.notifications.channels.registry.Channel.send`.
+        """Send the e-mail; see :meth:`lib.notifications.channels.base.Channel.send`.
 
         Raises:
             NoRecipientError: the message has no recipient.
         """
         if not message.recipient:
             raise NoRecipientError("the event names nobody whom an e-mail could be sent to")
-        send_with(self._api_key, lambda key: self._send(message, key))
+        self._api_key.use(lambda key: self._send(message, key))
 
     def _send(self, message: Message, key: str) -> None:
         fields = personalisation(message)

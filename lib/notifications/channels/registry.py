@@ -1,7 +1,7 @@
-"""How the configured channels are made.
+"""Creates the configured channels.
 
-A channel's module brings its SDK with it, so it is imported only when that channel is used. What a channel lacks in its
-configuration it says when it sends: a channel that is set up wrong must not keep the others from being made.
+A channel's module imports its SDK, so it is imported only if the channel is used. A channel reports missing configuration
+when it sends: one wrong channel must not keep the others from being created.
 """
 
 from collections.abc import Callable
@@ -16,14 +16,14 @@ from lib.platform.secrets import Secret
 def make_channels(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> dict[str, Channel]:
     """The channels of ``NOTIFY_CHANNELS`` by name, in that order, each with the clients it needs.
 
-    With a bot token and an incoming webhook both configured, Slack is told by the bot: only its messages can be edited.
+    If Slack has both a bot token and an incoming webhook, the bot posts: only its messages can be edited.
 
     Args:
         environment: of the function.
-        secrets_manager: makes the Secrets Manager client, or hands over the one there is; asked for by channels with a secret.
+        secrets_manager: returns the Secrets Manager client. Called only for channels with a secret.
 
     Raises:
-        ConfigurationError: a name is none of ``CHANNELS``.
+        ConfigurationError: a name is not in ``CHANNELS``.
     """
     makers: dict[str, Callable[[NotificationEnvironment, Callable[[], Any]], Channel]] = {
         "sns": _sns,
@@ -32,8 +32,9 @@ def make_channels(environment: NotificationEnvironment, secrets_manager: Callabl
     }
     for name in environment.notify_channels:
         if name not in makers:
-            known = ", ".join(CHANNELS)
-            raise errors.ConfigurationError(f"NOTIFY_CHANNELS names {name[:40]!r}, which is no channel; there are {known}")
+            raise errors.ConfigurationError(
+                f"NOTIFY_CHANNELS has an unknown channel {name[:40]!r}; known channels: {', '.join(CHANNELS)}"
+            )
     return {name: makers[name](environment, secrets_manager) for name in environment.notify_channels}
 
 
@@ -45,11 +46,12 @@ def _sns(environment: NotificationEnvironment, _: Callable[[], Any]) -> Channel:
 
 def _slack(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:
     from lib.notifications.channels.slack import SlackBot, SlackWebhook  # noqa: PLC0415 - only the channels in use
+    from lib.slack.client import IncomingWebhook, SlackClient  # noqa: PLC0415 - only the channels in use
 
     if environment.slack_bot_token_arn:
         token = Secret(secrets_manager(), environment.slack_bot_token_arn)
-        return SlackBot(token, environment.slack_channel, environment.slack_api_url)
-    return SlackWebhook(Secret(secrets_manager(), environment.slack_webhook_url_arn))
+        return SlackBot(SlackClient(environment.slack_api_url, token), environment.slack_channel)
+    return SlackWebhook(IncomingWebhook(Secret(secrets_manager(), environment.slack_webhook_url_arn)))
 
 
 def _govuk_notify(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:

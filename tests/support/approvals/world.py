@@ -17,14 +17,14 @@ from lib.approvals.issue_tracker import FoundIssue, Marker
 from lib.approvals.messages import Message, PostPreview
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.operations_table import OperationsTable
-from lib.approvals.preview import Preview
-from lib.approvals.preview_posting import Posted, PreviewPoster
+from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.repository import KEEP, ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.worker import ApprovalWorker
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
 from lib.platform.claims import Claims
+from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.cloud import buttons_of
 from tests.support.concurrency.stage import Actor, Crash, Stage
 from tests.support.dynamodb.operations_table import TABLE, MemoryTable
@@ -64,9 +64,9 @@ class World:
         self.queue: list[Queued] = []
         self.issues: list[Issue] = []
         self.late: list[tuple[datetime, Marker, str]] = []
-        self.slack: dict[str, Preview] = {}
-        self.threads: list[Preview] = []
-        self.replies: dict[str, list[Preview]] = {}
+        self.slack: dict[str, SlackMessage] = {}
+        self.threads: list[SlackMessage] = []
+        self.replies: dict[str, list[SlackMessage]] = {}
         self.answers: list[str] = []
         self.synced: list[str] = []
         self.refused: set[str] = set()
@@ -209,7 +209,7 @@ class World:
 
     # Slack
 
-    def post(self, channel: str, message: Preview, *, thread_ts: str = "") -> Posted:
+    def post(self, channel: str, message: SlackMessage, *, thread_ts: str = "") -> Posted:
         def do() -> Posted:
             ts = f"{next(self._numbers)}.0"
             self._check_buttons(ts, message)
@@ -222,14 +222,14 @@ class World:
 
         return cast(Posted, self.stage.effect("slack.post", do, _slack_error))
 
-    def update(self, posted: Posted, message: Preview) -> None:
+    def update(self, posted: Posted, message: SlackMessage) -> None:
         def do() -> None:
             self._check_buttons(posted.ts, message)
             self.slack[posted.ts] = message
 
         self.stage.effect("slack.update", do, _slack_error)
 
-    def _check_buttons(self, ts: str, message: Preview) -> None:
+    def _check_buttons(self, ts: str, message: SlackMessage) -> None:
         """Nobody can click before the whole draft is there to be read."""
         value = buttons_of({"blocks": message.blocks}).get(APPROVE_ACTION)
         if value is not None:

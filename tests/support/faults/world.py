@@ -101,12 +101,12 @@ class World:
     def hasty(self, wanted: bool) -> Iterator[None]:
         """If ``wanted``, functions loaded meanwhile wait no longer for an answer than they must."""
         self.answer_seconds = HASTY_SECONDS if wanted else PATIENT_SECONDS
-        self.monkeypatch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", self.answer_seconds)
+        self.monkeypatch.setattr(lib.slack.client, "TIMEOUT_SECONDS", self.answer_seconds)
         try:
             yield
         finally:
             self.answer_seconds = PATIENT_SECONDS
-            self.monkeypatch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", PATIENT_SECONDS)
+            self.monkeypatch.setattr(lib.slack.client, "TIMEOUT_SECONDS", PATIENT_SECONDS)
 
     def pass_time(self, by: timedelta) -> None:
         """Set the clock forward."""
@@ -292,8 +292,8 @@ def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(aws, "make_client", make_once)
     patch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0.0)
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
-    patch.setattr(lib.approvals.slack, "TIMEOUT_SECONDS", HASTY_SECONDS)
-    patch.setattr(lib.approvals.posting, "SECONDS_A_MESSAGE", 0.0)
+    patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", HASTY_SECONDS)
+    patch.setattr(lib.approvals.preview_posting, "SECONDS_A_MESSAGE", 0.0)
 
 
 def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:

@@ -11,6 +11,7 @@ from lib.approvals import drafts, preview
 from lib.approvals.drafts import MAX_TITLE_CHARACTERS
 from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
 from lib.platform.characters import utf16_length
+from lib.slack.blocks import SlackMessage
 from lib.slack.text import clip
 from tests.support.approvals.builders import NOON, make_draft
 from tests.support.web.slack_limits import check_blocks, shown
@@ -41,7 +42,7 @@ def view(approval=None, operation=None, *, current: bool = True, **given) -> Vie
     return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
 
 
-def render(*args, **given) -> preview.Preview:
+def render(*args, **given) -> SlackMessage:
     message = preview.render(view(*args, **given), JIRA)
     assert message is not None
     check_blocks(message.blocks)

@@ -12,7 +12,7 @@ from lib.approvals.operations import OperationId
 from lib.approvals.records import Approval, SessionState
 from lib.approvals.wording import Verdict
 from lib.platform import errors
-from lib.slack import text as slack
+from lib.slack.errors import refusal
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.cloud import buttons_of
 from tests.support.approvals.world import World
@@ -435,7 +435,7 @@ def refuse(world: World, message=POST) -> None:
 def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world) -> None:
     own = make_draft(session_id="sess-3", channel="nowhere")
     of_hash = world.service.submit(own).draft_hash
-    world.post = failing(times=1, error=slack.refusal("post a message", 200, "channel_not_found"))(world.post)
+    world.post = failing(times=1, error=refusal("post a message", 200, "channel_not_found"))(world.post)
     world.worker.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
     again = world.service.submit(own)
     assert (again.state, again.reason) == (SessionState.FAILED, "could not post a message: Slack says channel_not_found")
@@ -444,7 +444,7 @@ def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world) ->
 @pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "invalid_blocks"])
 def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, code) -> None:
     send = world.post
-    world.post = failing(times=1, error=slack.refusal("post a message", 200, code))(send)
+    world.post = failing(times=1, error=refusal("post a message", 200, code))(send)
     refuse(world)
 
     view = world.store.read("sess-1", HASH)
@@ -460,7 +460,7 @@ def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, cod
 
 
 def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> None:
-    world.post = failing(times=1, error=slack.refusal("post a message", 200, "invalid_auth"))(world.post)
+    world.post = failing(times=1, error=refusal("post a message", 200, "invalid_auth"))(world.post)
     with pytest.raises(errors.CredentialRefusedError):
         world.worker.handle(POST)
     assert world.store.read("sess-1", HASH).session.state is SessionState.FAILED

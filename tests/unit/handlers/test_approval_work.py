@@ -18,13 +18,12 @@ from lib.approvals import messages
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.issue_tracker import FoundIssue, marker_of
 from lib.approvals.operations_table import OperationsTable
-from lib.approvals.preview import Preview
-from lib.approvals.preview_posting import Posted
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.workflow import Policy
 from lib.platform import aws, clock, errors
+from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
@@ -138,8 +137,8 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     table = aws.make_client("dynamodb")
     service = ApprovalService(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
-    monkeypatch.setattr(approval_work.SlackChat, "post", lambda *_, **__: Posted("C1", "1.0"))
-    monkeypatch.setattr(approval_work.SlackChat, "update", lambda *_: None)
+    monkeypatch.setattr(approval_work.SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
+    monkeypatch.setattr(approval_work.SlackClient, "update", lambda *_: None)
 
     answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
@@ -166,7 +165,7 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
     updates: list[str] = []
     sent: list[messages.Message] = []
 
-    def post(_: object, channel: str, shown: Preview, **where: str) -> Posted:
+    def post(_: object, channel: str, shown: SlackMessage, **where: str) -> Posted:
         posts.append((shown.text, where))
         return Posted("C1", "1.0")
 
@@ -177,8 +176,8 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
 
     monkeypatch.setattr(worker, "_tracker", lambda seconds_left: NoIssues())
     monkeypatch.setattr(approval_work.messages, "sender", lambda _: lambda message, _: sent.append(message))
-    monkeypatch.setattr(approval_work.SlackChat, "post", post)
-    monkeypatch.setattr(approval_work.SlackChat, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
+    monkeypatch.setattr(approval_work.SlackClient, "post", post)
+    monkeypatch.setattr(approval_work.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash

@@ -1,17 +1,14 @@
-"""Which channels are made, what they bring with them, and what a rotated secret does to them."""
+"""Which channels are created, and which SDKs they import."""
 
 import subprocess
 import sys
-from typing import Any
 
 import pytest
 
-from lib.notifications.channels.base import send_with
 from lib.notifications.channels.registry import make_channels
 from lib.platform import aws, errors
 from lib.platform.environment import CHANNELS, NotificationEnvironment
-from lib.platform.secrets import Secret
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.messages import message
 
 
@@ -31,9 +28,6 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def secrets_manager() -> SecretsManager:
     return SecretsManager()
-
-
-# Making
 
 
 def test_the_channels_of_the_environment_are_made_in_its_order() -> None:
@@ -110,43 +104,3 @@ def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -
     environ = {"AWS_DEFAULT_REGION": "us-west-2", "PATH": ""}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environ, check=True)
     assert set(done.stdout.split()) == brings
-
-
-# Secrets
-
-
-def accepts_only(good: str, sent: list[str]) -> Any:
-    def send(value: str) -> None:
-        sent.append(value)
-        if value != good:
-            raise errors.CredentialRefusedError("refused")
-
-    return send
-
-
-def test_a_secret_rotated_since_it_was_read_is_read_again_and_tried_once_more() -> None:
-    manager, stopwatch, sent = SecretsManager("old"), Stopwatch(), []
-    secret = Secret(manager, "arn", stopwatch)
-    secret.current()
-    manager.rotate("new")
-    stopwatch.seconds += 31
-
-    send_with(secret, accepts_only("new", sent))
-    assert sent == ["old", "new"]
-
-
-def test_a_secret_that_is_simply_wrong_is_tried_once() -> None:
-    stopwatch, sent = Stopwatch(), []
-    secret = Secret(SecretsManager("wrong"), "arn", stopwatch)
-    secret.current()
-    stopwatch.seconds += 31
-
-    with pytest.raises(errors.CredentialRefusedError):
-        send_with(secret, accepts_only("right", sent))
-    assert sent == ["wrong"]
-
-
-def test_a_line_end_in_a_secret_is_not_sent() -> None:
-    sent: list[str] = []
-    send_with(Secret(SecretsManager(" token\n"), "arn"), sent.append)
-    assert sent == ["token"]

@@ -1,5 +1,7 @@
 """A secret: cached, correct through a rotation, and there while Secrets Manager is not."""
 
+from collections.abc import Callable
+
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
@@ -171,3 +173,44 @@ def test_half_of_an_answer_is_no_empty_secret(monkeypatch: pytest.MonkeyPatch) -
 
         with pytest.raises(errors.ConnectionLostError):
             secret.values()
+
+
+# Using a value
+
+
+def accepts_only(good: str, sent: list[str]) -> Callable[[str], str]:
+    def send(value: str) -> str:
+        sent.append(value)
+        if value != good:
+            raise errors.CredentialRefusedError("refused")
+        return "accepted"
+
+    return send
+
+
+def test_a_refused_secret_that_was_rotated_is_read_again_and_used(stopwatch: Stopwatch) -> None:
+    manager, sent = SecretsManager("old"), []
+    secret = Secret(manager, "arn", stopwatch)
+    secret.current()
+    manager.rotate("new")
+    stopwatch.seconds += 31
+
+    assert secret.use(accepts_only("new", sent)) == "accepted"
+    assert sent == ["old", "new"]
+
+
+def test_a_refused_secret_that_was_not_rotated_is_used_once(stopwatch: Stopwatch) -> None:
+    sent: list[str] = []
+    secret = Secret(SecretsManager("wrong"), "arn", stopwatch)
+    secret.current()
+    stopwatch.seconds += 31
+
+    with pytest.raises(errors.CredentialRefusedError):
+        secret.use(accepts_only("right", sent))
+    assert sent == ["wrong"]
+
+
+def test_a_line_break_around_a_secret_is_not_used(stopwatch: Stopwatch) -> None:
+    sent: list[str] = []
+    Secret(SecretsManager(" token\n"), "arn", stopwatch).use(sent.append)
+    assert sent == ["token"]
