@@ -202,7 +202,7 @@ def _age_alarm(name: str, queue: WorkQueue) -> Alarm:
     return Alarm(
         name=f"{name}-age",
         meaning=f"Work lies in the queue {name} for more than {OLDEST_WORK_LIMIT_SECONDS // 60} minutes: it fails, or piles up",
-        runbook="functions.md#work-lies-in-a-queue",
+        runbook="functions.md#messages-wait-in-a-queue",
         metric=queue_age(queue),
         limit=OLDEST_WORK_LIMIT_SECONDS,
     )
