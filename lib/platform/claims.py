@@ -1,28 +1,35 @@
 """First-wins claims on the operations table (``session_id``, ``operation_key``).
 
-A claim says who may do a thing that must be done once. It expires, so that a crash does not hold it for ever::
+A claim says who may do a thing that must be done once. It expires, so a crash does not hold it for ever::
 
-    claim ──► pending ──┬─ complete ─► done      never again
-              │         ├─ release ──► failed    the next claim wins
-              │         └─ crash …… lease over   the next claim wins
-              └─ somebody else's claim meanwhile: held
+    claim ──► pending ──┬─ complete ─► done       never again
+              │         ├─ release ──► failed     the next claim wins
+              │         └─ crash …… lease expires: the next claim wins
+              └─ another claim meanwhile: held
 
-What it does not promise: a holder that stalls past its lease and wakes up may act beside the next one. Keep the lease
-longer than the function's timeout.
+What it does not promise: an owner that stalls past its lease and resumes may act beside the next one. Keep the lease longer
+than the function's timeout.
 """
 
 import enum
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from lib.platform import clock, errors
+from lib.platform.dynamodb import Condition, Item, Table, Update
 
-from lib.platform import aws, clock
+_FREE = (
+    "attribute_not_exists(#session_id) OR #status = :failed "
+    "OR (#status = :pending AND (#claim_owner = :owner OR #claim_expires_at <= :now))"
+)
+_MAX_REASON_CHARACTERS = 500
 
 
 class Verdict(enum.Enum):
-    """What a claim came to."""
+    """The result of an attempt to claim."""
 
     WON = "won"
     HELD = "held"
@@ -40,14 +47,15 @@ class Claim:
 
 
 class Claims:
-    """Claims in one table.
+    """Claims in one table. Every method raises SwitchboardError if the table can't be reached or refuses.
 
     Args:
         client: a DynamoDB client.
         table_name: the operations table.
         lease: how long a claim holds without being completed.
-        keep: how long the row stays, for the audit and against late duplicates; None: for ever.
+        keep: how long the row is kept, for audits and against late duplicates; None: for ever.
         now: the clock.
+        sleep: waits so many seconds.
     """
 
     def __init__(
@@ -58,9 +66,9 @@ class Claims:
         lease: timedelta,
         keep: timedelta | None = timedelta(days=14),
         now: clock.Clock = clock.utc_now,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._client = client
-        self._table_name = table_name
+        self._table = Table(client, table_name, sleep=sleep)
         self._lease = lease
         self._keep = keep
         self._now = now
@@ -68,96 +76,67 @@ class Claims:
     def claim(self, session_id: str, operation_key: str, owner: str) -> Claim:
         """Try to claim; ``owner`` must be unique to this attempt.
 
-        One conditional write, no read. A lost answer to an earlier try of the same owner counts as won.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        One conditional write, no read. If the answer to an earlier try of the same owner was lost, this one wins.
         """
         now = self._now()
-        expiry, ttl = _expiry(now, self._keep)
-        try:
-            aws.retry_throttled_once(
-                lambda: self._client.update_item(
-                    TableName=self._table_name,
-                    Key=_key(session_id, operation_key),
-                    UpdateExpression=(
-                        "SET #status = :pending, claim_owner = :owner, claim_expires_at = :lease_end, updated_at = :now, "
-                        f"created_at = if_not_exists(created_at, :now){expiry} ADD attempts :one"
-                    ),
-                    ConditionExpression=(
-                        "attribute_not_exists(session_id) OR #status = :failed "
-                        "OR (#status = :pending AND (claim_owner = :owner OR claim_expires_at <= :now))"
-                    ),
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues={
-                        ":pending": {"S": "pending"},
-                        ":failed": {"S": "failed"},
-                        ":owner": {"S": owner},
-                        ":lease_end": {"S": clock.canonical(now + self._lease)},
-                        ":now": {"S": clock.canonical(now)},
-                        ":one": {"N": "1"},
-                    }
-                    | ttl,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                )
-            )
-        except (ClientError, BotoCoreError) as error:
-            if not aws.is_condition_failure(error):
-                raise aws.translate(error, f"claim {operation_key}") from error
-            standing = error.response.get("Item", {}) if isinstance(error, ClientError) else {}
-            done = standing.get("status", {}).get("S") == "done"
-            return Claim(session_id, operation_key, owner, Verdict.DONE if done else Verdict.HELD)
-        return Claim(session_id, operation_key, owner, Verdict.WON)
+        owner_text, at = {"S": owner}, {"S": clock.canonical(now)}
+        update = Update(
+            key=_key(session_id, operation_key),
+            sets={
+                "status": {"S": "pending"},
+                "claim_owner": owner_text,
+                "claim_expires_at": {"S": clock.canonical(now + self._lease)},
+                "updated_at": at,
+                **({} if self._keep is None else {"expires_at": {"N": str(clock.epoch_s(now + self._keep))}}),
+            },
+            defaults={"created_at": at},
+            adds={"attempts": {"N": "1"}},
+            removes=("expires_at",) if self._keep is None else (),
+            condition=Condition(
+                expression=_FREE,
+                values={":failed": {"S": "failed"}, ":pending": {"S": "pending"}, ":owner": owner_text, ":now": at},
+            ),
+        )
+        applied = self._table.update(update, f"claim {operation_key}")
+        if applied.accepted:
+            return Claim(session_id, operation_key, owner, Verdict.WON)
+        is_done = (applied.item or {}).get("status") == {"S": "done"}
+        return Claim(session_id, operation_key, owner, Verdict.DONE if is_done else Verdict.HELD)
 
     def complete(self, claim: Claim) -> None:
         """Record that the thing was done, so that nobody does it again.
 
         Raises:
-            SwitchboardError: the table can't be reached or refuses, or the claim is another's by now.
+            PermanentError: somebody else holds the claim by now.
         """
-        self._settle(claim, "done", None)
+        owned = Condition(expression="#claim_owner = :owner", values={":owner": {"S": claim.owner}})
+        self._settle(claim, Update(key=_key_of(claim), sets=self._status("done"), removes=("error_message",), condition=owned))
 
     def release(self, claim: Claim, reason: str) -> None:
         """Record that the thing was not done, so that the next claim wins. ``reason`` holds nothing personal.
 
-        What was recorded as done stays done.
-
         Raises:
-            SwitchboardError: the table can't be reached or refuses, or the claim is done or another's by now.
+            PermanentError: it was recorded as done, or somebody else holds the claim by now.
         """
-        self._settle(claim, "failed", reason)
+        owned_and_open = Condition(
+            expression="#claim_owner = :owner AND #status <> :done",
+            values={":owner": {"S": claim.owner}, ":done": {"S": "done"}},
+        )
+        sets = {**self._status("failed"), "error_message": {"S": reason[:_MAX_REASON_CHARACTERS]}}
+        self._settle(claim, Update(key=_key_of(claim), sets=sets, condition=owned_and_open))
 
-    def _settle(self, claim: Claim, status: str, reason: str | None) -> None:
-        values = {":status": {"S": status}, ":owner": {"S": claim.owner}, ":now": {"S": clock.canonical(self._now())}}
-        update = "SET #status = :status, updated_at = :now"
-        condition = "claim_owner = :owner"
-        if reason is None:
-            update += " REMOVE error_message"
-        else:
-            update += ", error_message = :reason"
-            condition += " AND #status <> :done"
-            values |= {":reason": {"S": reason[:500]}, ":done": {"S": "done"}}
-        try:
-            aws.retry_throttled_once(
-                lambda: self._client.update_item(
-                    TableName=self._table_name,
-                    Key=_key(claim.session_id, claim.operation_key),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#status": "status"},
-                    ExpressionAttributeValues=values,
-                )
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"settle the claim on {claim.operation_key}") from error
+    def _status(self, status: str) -> Item:
+        return {"status": {"S": status}, "updated_at": {"S": clock.canonical(self._now())}}
+
+    def _settle(self, claim: Claim, update: Update) -> None:
+        doing = f"settle the claim on {claim.operation_key}"
+        if not self._table.update(update, doing).accepted:
+            raise errors.PermanentError(f"could not {doing}: it is done, or held by another owner")
 
 
-def _expiry(now: datetime, keep: timedelta | None) -> tuple[str, dict[str, Any]]:
-    """What of an update expression sets or removes the row's expiry, and its values."""
-    if keep is None:
-        return " REMOVE expires_at", {}
-    return ", expires_at = :ttl", {":ttl": {"N": str(clock.epoch_s(now + keep))}}
+def _key_of(claim: Claim) -> Item:
+    return _key(claim.session_id, claim.operation_key)
 
 
-def _key(session_id: str, operation_key: str) -> dict[str, dict[str, str]]:
+def _key(session_id: str, operation_key: str) -> Item:
     return {"session_id": {"S": session_id}, "operation_key": {"S": operation_key}}

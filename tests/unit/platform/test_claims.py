@@ -1,4 +1,4 @@
-"""First-wins claims: every way from one state to the next, and every way a call can go wrong on the road."""
+"""First-wins claims: each change of state, and each way in which a call can fail."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from lib.platform import aws, errors
+from lib.platform import errors
 from lib.platform.claims import Claims, Verdict
 from stack.components.table import JIRA_OPERATIONS
 from tests.support.aws.moto_clients import Unreliable, throttled
@@ -27,9 +27,11 @@ class Table:
         self.client = client
         self.name = name
         self.now = datetime(2026, 1, 22, 12, 0, tzinfo=UTC)
+        self.waits: list[float] = []
 
     def claims(self, client: Any = None, keep: timedelta | None = KEEP) -> Claims:
-        return Claims(client or self.client, self.name, lease=LEASE, keep=keep, now=lambda: self.now)
+        now, sleep = lambda: self.now, self.waits.append
+        return Claims(client or self.client, self.name, lease=LEASE, keep=keep, now=now, sleep=sleep)
 
     def row(self, operation_key: str = "sns") -> dict[str, Any]:
         key = {"session_id": {"S": "event#1"}, "operation_key": {"S": operation_key}}
@@ -41,14 +43,6 @@ class Table:
 def table(dynamodb: Any) -> Iterator[Table]:
     with a_table(dynamodb, JIRA_OPERATIONS) as name:
         yield Table(dynamodb, name)
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The waits before a retry, which are not waited for."""
-    waits: list[float] = []
-    monkeypatch.setitem(aws.retry_throttled_once.__kwdefaults__, "sleep", waits.append)
-    return waits
 
 
 # From state to state
@@ -69,7 +63,7 @@ def test_a_claim_leaves_a_row_that_expires(table: Table) -> None:
     assert int(table.row()["expires_at"]) == int((table.now + KEEP).timestamp())
 
 
-def test_a_claim_that_is_kept_for_ever_leaves_a_row_without_an_expiry(table: Table) -> None:
+def test_a_claim_kept_for_ever_leaves_a_row_without_an_expiry(table: Table) -> None:
     table.claims().release(table.claims().claim("event#1", "sns", "first"), "busy")
 
     assert table.claims(keep=None).claim("event#1", "sns", "second").verdict is Verdict.WON
@@ -84,7 +78,7 @@ def test_the_second_claim_is_held_while_the_first_lasts(table: Table) -> None:
     assert table.row()["claim_owner"] == "first"
 
 
-def test_a_claim_whose_holder_crashed_is_won_when_its_lease_is_over(table: Table) -> None:
+def test_a_crashed_owners_claim_is_won_when_its_lease_ends(table: Table) -> None:
     table.claims().claim("event#1", "sns", "first")
     table.now += LEASE
 
@@ -92,7 +86,7 @@ def test_a_claim_whose_holder_crashed_is_won_when_its_lease_is_over(table: Table
     assert (table.row()["claim_owner"], table.row()["attempts"]) == ("second", "2")
 
 
-def test_what_is_done_is_done_for_ever(table: Table) -> None:
+def test_a_completed_claim_is_done_for_ever(table: Table) -> None:
     claims = table.claims()
     claims.complete(claims.claim("event#1", "sns", "first"))
     table.now += timedelta(days=400)
@@ -102,7 +96,7 @@ def test_what_is_done_is_done_for_ever(table: Table) -> None:
     assert table.row()["status"] == "done"
 
 
-def test_what_was_released_is_won_by_the_next_at_once(table: Table) -> None:
+def test_a_released_claim_is_won_by_the_next_at_once(table: Table) -> None:
     claims = table.claims()
     claims.release(claims.claim("event#1", "sns", "first"), "Slack refused the message")
 
@@ -110,7 +104,7 @@ def test_what_was_released_is_won_by_the_next_at_once(table: Table) -> None:
     assert claims.claim("event#1", "sns", "second").verdict is Verdict.WON
 
 
-def test_success_after_a_failure_forgets_the_failure(table: Table) -> None:
+def test_success_after_a_failure_removes_the_error(table: Table) -> None:
     claims = table.claims()
     claims.release(claims.claim("event#1", "sns", "first"), "busy")
     claims.complete(claims.claim("event#1", "sns", "second"))
@@ -120,7 +114,7 @@ def test_success_after_a_failure_forgets_the_failure(table: Table) -> None:
     assert "error_message" not in row
 
 
-def test_claims_on_other_channels_and_events_are_apart(table: Table) -> None:
+def test_claims_on_other_channels_and_events_are_independent(table: Table) -> None:
     claims = table.claims()
     claims.complete(claims.claim("event#1", "sns", "first"))
 
@@ -128,10 +122,10 @@ def test_claims_on_other_channels_and_events_are_apart(table: Table) -> None:
     assert claims.claim("event#2", "sns", "second").verdict is Verdict.WON
 
 
-# Settling what is not one's own any more
+# Settling a claim that somebody else holds by now
 
 
-def test_one_who_slept_past_the_lease_cannot_settle_the_next_ones_claim(table: Table) -> None:
+def test_a_stalled_owner_cannot_settle_the_next_owners_claim(table: Table) -> None:
     claims = table.claims()
     slow = claims.claim("event#1", "sns", "slow")
     table.now += LEASE
@@ -144,7 +138,7 @@ def test_one_who_slept_past_the_lease_cannot_settle_the_next_ones_claim(table: T
     assert (table.row()["status"], table.row()["claim_owner"]) == ("pending", "next")
 
 
-def test_one_who_slept_past_the_lease_can_still_complete_if_nobody_else_came(table: Table) -> None:
+def test_a_stalled_owner_can_complete_if_nobody_else_claimed(table: Table) -> None:
     claims = table.claims()
     slow = claims.claim("event#1", "sns", "slow")
     table.now += 2 * LEASE
@@ -153,7 +147,7 @@ def test_one_who_slept_past_the_lease_can_still_complete_if_nobody_else_came(tab
     assert table.row()["status"] == "done"
 
 
-def test_what_is_done_cannot_be_released(table: Table) -> None:
+def test_a_completed_claim_cannot_be_released(table: Table) -> None:
     claims = table.claims()
     claim = claims.claim("event#1", "sns", "first")
     claims.complete(claim)
@@ -163,7 +157,7 @@ def test_what_is_done_cannot_be_released(table: Table) -> None:
     assert table.row()["status"] == "done"
 
 
-def test_settling_leaves_no_row_where_there_was_none(table: Table) -> None:
+def test_settling_a_deleted_claim_creates_no_row(table: Table) -> None:
     claims = table.claims()
     claim = claims.claim("event#1", "sns", "first")
     key = {"session_id": {"S": "event#1"}, "operation_key": {"S": "sns"}}
@@ -180,10 +174,10 @@ def test_a_long_reason_is_cut(table: Table) -> None:
     assert len(table.row()["error_message"]) == 500
 
 
-# Bad lines
+# Lost answers and throttles
 
 
-def test_a_claim_whose_answer_was_lost_is_won_by_asking_again(table: Table) -> None:
+def test_a_repeat_wins_a_claim_whose_answer_was_lost(table: Table) -> None:
     claims = table.claims(Unreliable(table.client, LOST_ANSWER))
     with pytest.raises(errors.DeadlineExceededError):
         claims.claim("event#1", "sns", "first")
@@ -198,7 +192,7 @@ def test_a_claim_whose_answer_was_lost_holds_against_others(table: Table) -> Non
     assert table.claims().claim("event#1", "sns", "second").verdict is Verdict.HELD
 
 
-def test_a_completion_whose_answer_was_lost_stands(table: Table) -> None:
+def test_a_completion_whose_answer_was_lost_counts(table: Table) -> None:
     claim = table.claims().claim("event#1", "sns", "first")
     with pytest.raises(errors.DeadlineExceededError):
         table.claims(Unreliable(table.client, LOST_ANSWER)).complete(claim)
@@ -206,14 +200,14 @@ def test_a_completion_whose_answer_was_lost_stands(table: Table) -> None:
     assert table.claims().claim("event#1", "sns", "second").verdict is Verdict.DONE
 
 
-def test_a_throttled_claim_is_tried_once_more(table: Table, waits: list[float]) -> None:
+def test_a_throttled_claim_is_tried_once_more(table: Table) -> None:
     client = Unreliable(table.client, throttled("UpdateItem"))
 
     assert table.claims(client).claim("event#1", "sns", "first").verdict is Verdict.WON
-    assert (client.calls, waits) == (["update_item"] * 2, [0.5])
+    assert (client.calls, table.waits) == (["update_item"] * 2, [0.5])
 
 
-def test_a_claim_throttled_twice_is_an_error_that_says_so(table: Table) -> None:
+def test_a_claim_throttled_twice_is_a_throttled_error(table: Table) -> None:
     client = Unreliable(table.client, throttled("UpdateItem"), throttled("UpdateItem"))
 
     with pytest.raises(errors.ThrottledError, match="could not claim sns"):
@@ -230,16 +224,14 @@ def test_a_throttled_completion_is_tried_once_more(table: Table) -> None:
 @pytest.mark.parametrize(
     ("fault", "meaning"), [(NO_ANSWER, errors.DeadlineExceededError), (UNREACHABLE, errors.UnavailableError)], ids=repr
 )
-def test_a_table_that_does_not_answer_is_an_error_at_once(
-    table: Table, fault: Exception, meaning: type[errors.SwitchboardError]
-) -> None:
+def test_no_answer_is_an_error_at_once(table: Table, fault: Exception, meaning: type[errors.SwitchboardError]) -> None:
     client = Unreliable(table.client, fault)
     with pytest.raises(meaning):
         table.claims(client).claim("event#1", "sns", "first")
     assert len(client.calls) == 1
 
 
-def test_a_missing_table_is_our_fault(table: Table) -> None:
+def test_a_missing_table_is_a_missing_resource(table: Table) -> None:
     claims = Claims(table.client, "nowhere", lease=LEASE, keep=None)
     with pytest.raises(errors.ResourceMissingError):
         claims.claim("event#1", "sns", "first")
