@@ -1,4 +1,4 @@
-"""The rows of JiraIssues: typed values to DynamoDB items and back, and the conditions under which each row may be written.
+"""The rows of JiraIssues: typed values to DynamoDB items and back, and the conditions of each write.
 
 Pure. docs/database-schema.md has the table of rows and indexes; docs/adr/0020 the reasons.
 """
@@ -10,13 +10,14 @@ from typing import Any
 
 from lib.jira.issues import IssueFields, Observation, Stamp, split_key
 from lib.platform import clock
+from lib.platform.dynamodb import Condition, Delete, Put
 
 HEAD = "HEAD"
 COMMIT_PREFIX = "COMMIT#"
 CORRELATION = "CORRELATION"
 FIX_VERSION_PREFIX = "FIXVERSION#"
 MOVED_PREFIX = "MOVED#"
-"""Before a key that the issue moved from or to, and that has to be recomputed with this one (docs/adr/0030)."""
+"""Followed by a key that the issue moved from or to, which is recomputed together with this one (docs/adr/0030)."""
 
 FIRST_LETTER = "A"
 """Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""
@@ -28,20 +29,8 @@ FIX_VERSION_INDEX = "FixVersionIndex"
 
 Item = dict[str, dict[str, Any]]
 
-#: A version may be put unless a newer event stands at the same time of the same issue.
-NO_NEWER_EVENT = "attribute_not_exists(issue_key) OR event_at < :event_at OR (event_at = :event_at AND idempotency_key < :key)"
-
-#: HEAD may be put unless its stamp is as new or newer: the comparison of :class:`lib.jira.issues.Stamp`, spelled out.
-NO_NEWER_STAMP = (
-    "attribute_not_exists(issue_key) OR version_at < :version_at OR (version_at = :version_at AND "
-    "(event_at < :event_at OR (event_at = :event_at AND idempotency_key < :key)))"
-)
-
-#: A hint may be deleted by a stamp that is as new or newer.
-NOT_NEWER_THAN_STAMP = (
-    "attribute_not_exists(issue_key) OR version_at < :version_at OR (version_at = :version_at AND "
-    "(event_at < :event_at OR (event_at = :event_at AND idempotency_key <= :key)))"
-)
+_LATER_EVENT = "event_at < :event_at OR (event_at = :event_at AND idempotency_key {} :key)"
+_LATER_STAMP = f"attribute_not_exists(issue_key) OR version_at < :version_at OR (version_at = :version_at AND ({_LATER_EVENT}))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +57,7 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One delivery in an issue's history. ``snapshot`` is None if it lies in the bucket, at ``snapshot_object``."""
+    """One delivery in an issue's history. ``snapshot`` is None if it is in the bucket, at ``snapshot_object``."""
 
     issue_key: str
     issue_id: str | None
@@ -87,14 +76,32 @@ def key(issue_key: str, updated_at: str) -> Item:
     return {"issue_key": {"S": issue_key}, "updated_at": {"S": updated_at}}
 
 
-def event_values(stamp: Stamp) -> Item:
-    """The values of :data:`NO_NEWER_EVENT`."""
-    return {":event_at": {"N": str(stamp.event_at)}, ":key": {"S": stamp.idempotency_key}}
+def no_newer_event(stamp: Stamp) -> Condition:
+    """A version may be put unless a newer event is stored for the same time of the same issue."""
+    return Condition(
+        expression=f"attribute_not_exists(issue_key) OR {_LATER_EVENT.format('<')}",
+        values={":event_at": {"N": str(stamp.event_at)}, ":key": {"S": stamp.idempotency_key}},
+    )
 
 
-def stamp_values(stamp: Stamp) -> Item:
-    """The values of :data:`NO_NEWER_STAMP` and :data:`NOT_NEWER_THAN_STAMP`."""
-    return {":version_at": {"S": stamp.version_at}, **event_values(stamp)}
+def no_newer_stamp(stamp: Stamp) -> Condition:
+    """HEAD or a hint may be put unless its stamp is as new or newer: the comparison of :class:`lib.jira.issues.Stamp`."""
+    return _stamp_condition(stamp, "<")
+
+
+def put_hint(observation: Observation, fix_version: str) -> Put:
+    """Store a hint, by which the fix-version index finds an issue under a version that HEAD is not indexed by."""
+    item = {
+        **key(observation.issue_key, FIX_VERSION_PREFIX + fix_version),
+        **_stamp(observation.stamp),
+        "fix_version": {"S": fix_version},
+    }
+    return Put(item=item, condition=no_newer_stamp(observation.stamp))
+
+
+def delete_hint(issue_key: str, fix_version: str, stamp: Stamp) -> Delete:
+    """Delete a hint, unless a newer stamp than ``stamp`` has put it again."""
+    return Delete(key=key(issue_key, FIX_VERSION_PREFIX + fix_version), condition=_stamp_condition(stamp, "<="))
 
 
 def version_item(observation: Observation, received_at: datetime, expires_at: datetime, snapshot_object: str | None) -> Item:
@@ -117,7 +124,7 @@ def version_item(observation: Observation, received_at: datetime, expires_at: da
 
 
 def head_item(observation: Observation) -> Item:
-    """The HEAD row of an observation. Only a live issue's has the attributes that indexes are keyed by."""
+    """The HEAD row of an observation. Only a live issue's has the key attributes of the indexes."""
     item = {
         **key(observation.issue_key, HEAD),
         **_stamp(observation.stamp),
@@ -134,8 +141,8 @@ def head_item(observation: Observation) -> Item:
 
 
 def former_project_item(observation: Observation) -> Item:
-    """The row that keeps the project of a moved issue known, should it have no live issue left: a HEAD with the number 0, which
-    no issue has and no list of issues shows."""
+    """A HEAD with the number 0, which no issue has and no list shows: it keeps the project of a moved issue known when no live
+    issue is left in it."""
     project, _ = split_key(observation.issue_key)
     return {
         **key(f"{project}-0", HEAD),
@@ -146,17 +153,8 @@ def former_project_item(observation: Observation) -> Item:
     }
 
 
-def hint_item(observation: Observation, fix_version: str) -> Item:
-    """The row by which the fix-version index finds an issue under a version that HEAD is not indexed by."""
-    return {
-        **key(observation.issue_key, FIX_VERSION_PREFIX + fix_version),
-        **_stamp(observation.stamp),
-        "fix_version": {"S": fix_version},
-    }
-
-
 def hinted(fix_versions: tuple[str, ...]) -> tuple[str, ...]:
-    """The versions that need a hint: all but the first, which HEAD itself is indexed by."""
+    """The versions that need a hint: all but the first, under which HEAD itself is indexed."""
     return fix_versions[1:]
 
 
@@ -190,6 +188,13 @@ def read_version(item: Mapping[str, Any]) -> Version:
         moved_to=_text(item, "moved_to"),
         snapshot=_text(item, "raw"),
         snapshot_object=_text(item, "raw_object"),
+    )
+
+
+def _stamp_condition(stamp: Stamp, comparison: str) -> Condition:
+    return Condition(
+        expression=_LATER_STAMP.format(comparison),
+        values={":version_at": {"S": stamp.version_at}, **no_newer_event(stamp).values},
     )
 
 

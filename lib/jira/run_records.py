@@ -1,6 +1,6 @@
 """Run records: what a correlation batch or a reconciliation run did, as JSON in the artifact bucket.
 
-Every record fits run.schema.json, and no two ever get the same name.
+Every record matches run.schema.json. No two records get the same name.
 """
 
 import json
@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.jira.correlation import IssueResult
 from lib.platform import aws, clock
@@ -23,7 +21,7 @@ class RunRecords:
     Args:
         client: an S3 client of :mod:`lib.platform.aws`.
         bucket: the artifact bucket.
-        git_sha: the revision of the software that runs.
+        git_sha: the deployed revision.
         now: the clock.
         make_token: makes the random part of a name.
     """
@@ -59,10 +57,8 @@ class RunRecords:
         record = run_record(run_id, self._git_sha, now, issues, **more)
         name = run_record_name(kind, now, run_id, self._make_token())
         body = json.dumps(record, separators=(",", ":")).encode()
-        try:
+        with aws.translated(f"store the run record {name}"):
             self._client.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType="application/json")
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"store the run record {name}") from error
         return name
 
 
@@ -72,7 +68,7 @@ def run_record(
     """The record of one run, checked against run.schema.json.
 
     Raises:
-        ValueError: it does not fit the schema, which is a defect.
+        ValueError: it does not fit the schema: a defect.
     """
     record = {
         "run_id": run_id,
@@ -95,7 +91,7 @@ def correlation_entry(result: IssueResult) -> dict[str, Any]:
 
 
 def run_record_name(kind: str, generated_at: datetime, run_id: str, token: str) -> str:
-    """The object name of a run record: found by its Phoenix day; ``token`` keeps two attempts at one run apart."""
+    """The object name of a run record, by Phoenix day; ``token`` distinguishes two attempts at one run."""
     day = clock.phoenix(generated_at)[:10]
     return f"runs/{kind}/{day}/{clock.epoch_ms(generated_at)}-{run_id}-{token}.json"
 

@@ -3,18 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lib.platform import aws
 
 
 class BucketSnapshots:
-    """Snapshots in one bucket.
-
-    Args:
-        get_client: gives an S3 client of :mod:`lib.platform.aws`. Called only for a snapshot: most processes have none.
-        bucket: the bucket's name.
-    """
+    """Snapshots in one bucket. ``get_client`` returns an S3 client of :mod:`lib.platform.aws`; it is called only for a
+    snapshot, since most processes store none."""
 
     def __init__(self, get_client: Callable[[], Any], bucket: str) -> None:
         self._get_client = get_client
@@ -26,9 +20,7 @@ class BucketSnapshots:
         Raises:
             SwitchboardError: the bucket can't be reached or refuses.
         """
-        try:
+        with aws.translated(f"store the snapshot {name}"):
             self._get_client().put_object(
                 Bucket=self._bucket, Key=name, Body=data, ContentType="application/json", ContentEncoding="gzip"
             )
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"store the snapshot {name}") from error

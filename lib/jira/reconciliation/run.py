@@ -237,8 +237,8 @@ class Reconciler:
         if self._dry_run:
             return "created" if isinstance(decision, Create) else "updated"
         recorded = self._store.record(delivery)
-        if recorded.outcome is Outcome.SUPERSEDED and recorded.standing is not None and recorded.standing.deleted:
-            recorded = self._restore(delivery, recorded.standing) or recorded
+        if recorded.outcome is Outcome.SUPERSEDED and recorded.newer is not None and recorded.newer.deleted:
+            recorded = self._restore(delivery, recorded.newer) or recorded
         if recorded.outcome is not Outcome.STORED:
             return "unchanged"
         return "updated" if recorded.replaced is not None and not recorded.replaced.deleted else "created"

@@ -3,9 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from lib.platform import aws, clock
+from lib.platform import clock
+from lib.platform.dynamodb import Condition, Item, Put, Table
 from lib.platform.environment import RECONCILIATION_PARTITION
 
 _PREFIX = "WATERMARK#"
@@ -18,33 +17,20 @@ class Watermarks:
     """
 
     def __init__(self, client: Any, table_name: str) -> None:
-        self._client = client
-        self._table_name = table_name
+        self._table = Table(client, table_name)
 
     def read(self, project: str) -> datetime | None:
-        """What Jira changed before this instant has been looked at; None if nothing ever was."""
-        answer = aws.call(
-            f"read the watermark of {project}",
-            lambda: self._client.get_item(TableName=self._table_name, Key=_key(project), ConsistentRead=True),
-        )
-        item = answer.get("Item")
+        """The instant before which all changes in Jira were processed; None for a project that was never reconciled."""
+        item = self._table.get(_key(project), f"read the watermark of {project}")
         return clock.parse(item["reached"]["S"]) if item else None
 
     def advance(self, project: str, to: datetime) -> None:
-        """Record that everything before ``to`` has been looked at. Never goes back."""
-        try:
-            aws.retry_throttled_once(
-                lambda: self._client.put_item(
-                    TableName=self._table_name,
-                    Item={**_key(project), "reached": {"S": clock.canonical(to)}},
-                    ConditionExpression="attribute_not_exists(session_id) OR reached < :to",
-                    ExpressionAttributeValues={":to": {"S": clock.canonical(to)}},
-                )
-            )
-        except (ClientError, BotoCoreError) as error:
-            if not aws.is_condition_failure(error):
-                raise aws.translate(error, f"advance the watermark of {project}") from error
+        """Record that all changes before ``to`` were processed. A watermark never goes back."""
+        reached = {"S": clock.canonical(to)}
+        condition = Condition(expression="attribute_not_exists(session_id) OR reached < :to", values={":to": reached})
+        put = Put(item={**_key(project), "reached": reached}, condition=condition)
+        self._table.put(put, f"advance the watermark of {project}")
 
 
-def _key(project: str) -> dict[str, dict[str, str]]:
+def _key(project: str) -> Item:
     return {"session_id": {"S": RECONCILIATION_PARTITION}, "operation_key": {"S": _PREFIX + project}}

@@ -87,7 +87,7 @@ def test_an_older_delivery_is_kept_as_history_and_said_to_be_superseded(table, s
     store.record(delivery(at(2), status="Done"))
     recorded = store.record(delivery(at(1, key="late"), status="To Do"))
     assert recorded.outcome is Outcome.SUPERSEDED
-    assert recorded.standing.stamp == at(2)
+    assert recorded.newer.stamp == at(2)
     assert row(table, at(1).version_at)["fields"]["M"]["status"] == {"S": "To Do"}
     assert row(table, "HEAD")["status"] == {"S": "Done"}
 

@@ -1,10 +1,9 @@
-"""What reconciliation decides from a listing and the stored rows; limits; checkpoints; watermarks."""
+"""What reconciliation decides from a listing and the stored rows; limits, and checkpoints."""
 
 import json
 
 import hypothesis.strategies as st
 import pytest
-from botocore.exceptions import ClientError
 from hypothesis import given
 
 from lib.jira.issues import IssueFields, Stamp
@@ -24,10 +23,8 @@ from lib.jira.reconciliation.merge import (
     merge,
     read_listing,
 )
-from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
-from tests.support.jira.builders import NOW
 
 
 def stamp(second=1):
@@ -149,30 +146,3 @@ def test_a_full_checkpoint_fits_an_asynchronous_call():
 def test_a_broken_checkpoint_is_refused(broken):
     with pytest.raises(errors.InvalidInputError):
         Checkpoint.from_json(broken)
-
-
-class Operations:
-    """The operations table, as far as a watermark needs it."""
-
-    def __init__(self):
-        self.item = None
-
-    def get_item(self, *, TableName, Key, ConsistentRead):  # noqa: N803
-        assert ConsistentRead
-        return {"Item": self.item} if self.item else {}
-
-    def put_item(self, *, TableName, Item, ConditionExpression, ExpressionAttributeValues):  # noqa: N803
-        assert ConditionExpression == "attribute_not_exists(session_id) OR reached < :to"
-        if self.item and not self.item["reached"]["S"] < ExpressionAttributeValues[":to"]["S"]:
-            raise ClientError({"Error": {"Code": "ConditionalCheckFailedException"}}, "PutItem")
-        self.item = Item
-
-
-def test_a_watermark_never_goes_back():
-    from datetime import timedelta
-
-    marks = Watermarks(Operations(), "operations")
-    assert marks.read("OPS") is None
-    marks.advance("OPS", NOW)
-    marks.advance("OPS", NOW - timedelta(minutes=1))
-    assert marks.read("OPS") == NOW
