@@ -11,7 +11,7 @@ import click
 from handlers.cli import output
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
-from lib.shuttle import api
+from lib.shuttle import api_json
 from lib.shuttle.entities import BillingState, Shop, ShopSummary, UsageCounters, UsageDaily, UsageMonthly
 from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
@@ -125,7 +125,7 @@ def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
     """Show the job JOB of SHOP, with the errors of its file."""
     job = _repository(find()).job(domain, job_id)
     if as_json:
-        output.print_json(api.to_json(job))
+        output.print_json(api_json.to_json(job))
         return 0
     table = output.table()
     table.show_header = False
@@ -184,7 +184,7 @@ def usage(
 ) -> int:
     """Show the usage of SHOP by day; without SHOP, of all shops on the day --to or in --month."""
     repository = _repository(find())
-    begin, end = api.days(_day(first), _day(last), clock.utc_now().date())
+    begin, end = api_json.read_days(_day(first), _day(last), clock.utc_now().date())
     found: Iterator[UsageDaily] | Iterator[UsageMonthly]
     if month:
         found = repository.monthly_usage(domain, month, month) if domain else repository.all_usage_of_month(month)
@@ -233,7 +233,7 @@ def _show(found: Iterator[Any], limit: int, add: Callable[[Any], None], table: A
     """Print the first rows: as JSON without a table, else in ``table``, which ``add`` fills."""
     if table is None:
         for row in islice(found, limit):
-            output.print_json(api.to_json(row))
+            output.print_json(api_json.to_json(row))
         return 0
     shown = 0
     for row in islice(found, limit):

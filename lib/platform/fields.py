@@ -8,12 +8,15 @@ There are three families of readers:
   loses an event.
 """
 
+import enum
 import json
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from lib.platform import clock, errors
+
+Choice = TypeVar("Choice", bound=enum.StrEnum)
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _WHOLE_NUMBER = re.compile(r"([0-9]{1,18})(?:\.[0-9]*)?", re.ASCII)
@@ -116,6 +119,18 @@ def require_flag(value: object, name: str) -> bool:
     if not isinstance(value, bool):
         raise errors.InvalidInputError(f"{name} is neither true nor false")
     return value
+
+
+def require_choice(value: object, name: str, kind: type[Choice]) -> Choice:
+    """The member of ``kind`` that the text ``value`` names.
+
+    Raises:
+        InvalidInputError: it names none.
+    """
+    try:
+        return kind(require_text(value, name))
+    except ValueError:
+        raise errors.InvalidInputError(f"{name} is not one of {', '.join(kind)}") from None
 
 
 def optional_object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:

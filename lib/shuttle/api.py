@@ -1,249 +1,195 @@
-"""Shuttle's entities as its HTTP API and command line show and take them: JSON objects, checked on the way in.
+"""The routes below ``/shuttle/shops/<domain>``: shops, jobs and their uploads, usage, schemas.
 
-Pure. Names are the entities' own, times UTC in the canonical form. What is not an object of the expected names and types
-is InvalidInputError, which names the field and never shows more of a value than it has to.
+Who may call for which shop is decided by IAM on the path (docs/security.md, "Shuttle"). Each request then works through a
+client that reaches no other shop's rows than that of its path. This module imports Flask, so only the function that serves the
+routes imports it.
 """
 
-import dataclasses
-import enum
-from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import UTC, date, datetime, timedelta
-from typing import Any, TypeVar
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
-from lib.platform import clock, errors
-from lib.shuttle.entities import BillingState, Column, ColumnType, Shop, ShopSettings
-from lib.shuttle.imports.uploads import MAX_PARTS, MultipartUpload, Part, SingleUpload
-from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobSummary
-from lib.shuttle.jobs.limits import JobOrder
-from lib.shuttle.jobs.plans import Plan, PlanLimits
-from lib.shuttle.validation import require
+import flask
+from flask import request
 
-Json = dict[str, Any]
+from lib.platform import clock, errors, fields, metrics
+from lib.platform.log import Logger
+from lib.shuttle import api_json
+from lib.shuttle.imports.uploads import LINK_SECONDS, Uploads
+from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.transitions import IllegalTransitionError
+from lib.shuttle.registry import Registry
+from lib.shuttle.repository import Repository
+from lib.shuttle.tenancy import TenantClient
+from lib.web import application
 
-#: Fields of a job that only workers need. The id of an upload is part of the upload.
-_INTERNAL = frozenset({"attempt", "expires_at", "lease_until", "upload_id"})
-Choice = TypeVar("Choice", bound=enum.StrEnum)
+MAX_VERSIONS = 100
+"""How many versions of a schema are returned at most, the newest first."""
 
-#: The longest range of days that usage is shown for at once.
-MAX_DAYS = 400
-MAX_FILE_BYTES = 5 * 1024**4
-"""The largest object that S3 holds."""
-
-
-def to_json(entity: Any) -> Json:
-    """A shop, job, schema, usage row or part of one as a JSON object."""
-    return {field.name: _value(getattr(entity, field.name)) for field in dataclasses.fields(entity)}
-
-
-def job_to_json(job: Job | JobSummary) -> Json:
-    """A job as a JSON object; what only workers need to know is left out."""
-    shown = {name: value for name, value in to_json(job).items() if name not in _INTERNAL}
-    return shown | ({"rows_valid": job.rows_valid} if isinstance(job, Job) else {})
-
-
-def upload_to_json(upload: SingleUpload | MultipartUpload | None) -> Json | None:
-    """Where to upload to, or None."""
-    return None if upload is None else to_json(upload)
+_ROUTES = (
+    # A shop's grant begins with the slash behind its domain; the shop itself is for operators. So the first two routes match
+    # exactly this path, and not the one with a slash behind it (docs/security.md, "The path of a shop").
+    ("GET", "", "show_shop"),
+    ("PUT", "", "put_shop"),
+    ("POST", "/jobs", "create_job"),
+    ("GET", "/jobs", "list_jobs"),
+    ("GET", "/jobs/<job_id>", "show_job"),
+    ("POST", "/jobs/<job_id>/upload", "complete_upload"),
+    ("POST", "/jobs/<job_id>/cancel", "cancel_job"),
+    ("GET", "/jobs/<job_id>/report", "show_report"),
+    ("GET", "/usage", "show_usage"),
+    ("GET", "/schema", "show_schema"),
+    ("PUT", "/schema", "put_schema"),
+    ("GET", "/schema/versions", "show_versions"),
+)
 
 
-def job_order(body: Any, default_mode: JobMode, make_token: Callable[[], str]) -> JobOrder:
-    """What a caller asks for.
+@dataclass(frozen=True, slots=True)
+class ShopAccess:
+    """Reads and writes one shop's rows, and no other's."""
 
-    ``default_mode`` is the shop's, ``make_token`` stands in for a client token that is not given.
+    repository: Repository
+    jobs: Jobs
+    registry: Registry
 
-    Raises:
-        InvalidInputError: it asks for nothing that there is.
+
+class ShuttleApi:
+    """Answers Shuttle's HTTP requests.
+
+    Args:
+        dynamodb: a DynamoDB client.
+        table_name: the Shuttle table.
+        uploads: makes the links into the import bucket; called only by requests that need them.
+        logger: of the function.
     """
-    given = _object(body, {"file_bytes"}, {"client_token", "kind", "mode", "file_format"})
-    kind = _choice(JobKind, given, "kind", JobKind.IMPORT)
-    require(kind is JobKind.IMPORT, "only IMPORT jobs can be begun: there is no worker for exports yet")
-    return JobOrder(
-        client_token=_text(given, "client_token", make_token()),
-        kind=kind,
-        mode=_choice(JobMode, given, "mode", default_mode),
-        file_format=_choice(FileFormat, given, "file_format", FileFormat.CSV),
-        file_bytes=_number(given, "file_bytes", 1, MAX_FILE_BYTES),
-    )
+
+    def __init__(self, dynamodb: Any, table_name: str, uploads: Callable[[], Uploads], logger: Logger) -> None:
+        self._dynamodb = dynamodb
+        self._table_name = table_name
+        self._uploads = uploads
+        self._logger = logger
+
+    def blueprint(self) -> flask.Blueprint:
+        """All routes, for a Flask application."""
+        blueprint = flask.Blueprint("shop", __name__, url_prefix="/shuttle/shops/<domain>")
+        for method, rule, view in _ROUTES:
+            is_strict = None if rule else True  # None: as the application says
+            blueprint.add_url_rule(rule, view_func=getattr(self, view), methods=[method], strict_slashes=is_strict)
+        return blueprint
+
+    def access(self, domain: str) -> ShopAccess:
+        """The rows of one shop."""
+        client = TenantClient(self._dynamodb, self._table_name, domain)
+        table = self._table_name
+        return ShopAccess(Repository(client, table), Jobs(client, table), Registry(client, table))
+
+    def show_shop(self, domain: str) -> flask.Response:
+        """The shop."""
+        return flask.jsonify(shop=api_json.to_json(self.access(domain).repository.shop(domain)))
+
+    def put_shop(self, domain: str) -> flask.Response:
+        """Install a shop, or change its plan, billing state, settings and feature limits. For operators, not for shops."""
+        shop = api_json.read_shop(domain, _body(), clock.utc_now())
+        registry = self.access(domain).registry
+        installed = registry.install(shop)
+        stored = shop if installed else registry.reconfigure(shop)
+        return flask.jsonify(shop=api_json.to_json(stored), installed=installed)
+
+    def create_job(self, domain: str) -> tuple[flask.Response, int]:
+        """Create an import. The same ``client_token`` within a day: the same job and upload, with new links while it waits."""
+        access = self.access(domain)
+        default_mode = access.repository.shop(domain).settings.default_mode
+        order = api_json.read_order(_body(), default_mode, uuid.uuid4().hex)
+        job = access.jobs.create(domain, order)
+        metrics.count("JobCreated")
+        self._logger.info("job_created", shop_domain=domain, job_id=job.job_id, file_bytes=order.file_bytes)
+        upload = self._uploads().begin(job, access.jobs) if job.status is JobStatus.QUEUED else None
+        return flask.jsonify(job=api_json.job_to_json(job), upload=upload and api_json.to_json(upload)), 202
+
+    def complete_upload(self, domain: str, job_id: str) -> tuple[flask.Response, int]:
+        """Complete a multipart upload, which starts the import."""
+        upload_id, parts = api_json.read_completed_upload(_body())
+        job = self.access(domain).repository.job(domain, job_id)
+        if job.status.is_final:
+            raise IllegalTransitionError(job.status, JobStatus.PROCESSING)
+        self._uploads().complete(job, upload_id, parts)
+        return flask.jsonify(job=api_json.job_to_json(job)), 202
+
+    def list_jobs(self, domain: str) -> flask.Response:
+        """Jobs, newest first; those in a status in no particular order. ``next`` is the ``after`` of the following page."""
+        limit = api_json.read_page_size(request.args.get("limit"))
+        page = list(islice(_find_jobs(self.access(domain).repository, domain, limit + 1), limit + 1))
+        following = page[limit - 1].job_id if len(page) > limit else None
+        return flask.jsonify(jobs=[api_json.job_to_json(job) for job in page[:limit]], next=following)
+
+    def show_job(self, domain: str, job_id: str) -> flask.Response:
+        """One job."""
+        return flask.jsonify(job=api_json.job_to_json(self.access(domain).repository.job(domain, job_id)))
+
+    def cancel_job(self, domain: str, job_id: str) -> flask.Response:
+        """Cancel a job. Its worker, if it has one, stops within seconds."""
+        job = self.access(domain).jobs.cancel(domain, job_id)
+        if job.upload_id is not None:
+            self._uploads().abort(job)
+        return flask.jsonify(job=api_json.job_to_json(job))
+
+    def show_report(self, domain: str, job_id: str) -> flask.Response:
+        """A link to the errors of the job's file, row by row."""
+        if not self.access(domain).repository.job(domain, job_id).has_report:
+            raise errors.NotFoundError("the job has no error report")
+        return flask.jsonify(url=self._uploads().report_link(domain, job_id), expires_in_seconds=LINK_SECONDS)
+
+    def show_usage(self, domain: str) -> flask.Response:
+        """Usage by day, and by the months of these days."""
+        repository = self.access(domain).repository
+        first, last = api_json.read_days(request.args.get("from"), request.args.get("to"), clock.utc_now().date())
+        months = repository.monthly_usage(domain, f"{first:%Y-%m}", f"{last:%Y-%m}")
+        return flask.jsonify(
+            days=[api_json.to_json(day) for day in repository.daily_usage(domain, first, last)],
+            months=[api_json.to_json(month) for month in months],
+        )
+
+    def show_schema(self, domain: str) -> flask.Response:
+        """The current schema of the shop's files."""
+        return flask.jsonify(schema=api_json.to_json(self.access(domain).repository.current_schema(domain)))
+
+    def put_schema(self, domain: str) -> flask.Response:
+        """Make a new version of the schema the current one."""
+        access = self.access(domain)
+        columns, replaces = api_json.read_schema(_body())
+        access.repository.shop(domain)  # the schema of a shop that is not installed would stay forever
+        if replaces is None:
+            replaces = _current_version(access.repository, domain)
+        return flask.jsonify(schema=api_json.to_json(access.registry.save_schema(domain, columns, replaces)))
+
+    def show_versions(self, domain: str) -> flask.Response:
+        """The versions of the schema, newest first."""
+        history = self.access(domain).repository.schema_history(domain, page_size=MAX_VERSIONS)
+        return flask.jsonify(versions=[api_json.to_json(schema) for schema in islice(history, MAX_VERSIONS)])
 
 
-def completed_upload(body: Any) -> tuple[str, tuple[Part, ...]]:
-    """The id of an upload, and the parts that it consists of.
-
-    Raises:
-        InvalidInputError: the body tells of none.
-    """
-    given = _object(body, {"upload_id", "parts"})
-    upload_id = _text(given, "upload_id")
-    given_by_s3 = 0 < len(upload_id) <= 1024 and upload_id.isascii() and upload_id.isprintable()
-    require(given_by_s3, "upload_id is what the job was answered with")
-    parts = [_object(part, {"part_number", "etag"}) for part in _list(given, "parts")]
-    require(bool(parts), "parts is empty")
-    return upload_id, tuple(Part(_number(part, "part_number", 1, MAX_PARTS), _text(part, "etag")) for part in parts)
+def _body() -> Any:
+    return application.json_body(request.get_data())
 
 
-def shop(domain: str, body: Any, now: datetime) -> Shop:
-    """A shop as an operator wants it.
-
-    Raises:
-        InvalidInputError: there is no such shop.
-    """
-    given = _object(body, {"plan"}, {"billing_state", "settings", "feature_limits"})
-    settings = _object(given.get("settings") or {}, (), {"csv_delimiter", "default_mode"}, "settings")
-    limits = given.get("feature_limits")
-    return Shop(
-        shop_domain=domain,
-        plan=_choice(Plan, given, "plan"),
-        billing_state=_choice(BillingState, given, "billing_state", BillingState.ACTIVE),
-        installed_at=now,
-        settings=ShopSettings(
-            csv_delimiter=_text(settings, "csv_delimiter", ","),
-            default_mode=_choice(JobMode, settings, "default_mode", JobMode.NEW_ONLY),
-        ),
-        feature_limits=None if limits is None else _limits(limits),
-    )
+def _find_jobs(repository: Repository, domain: str, page_size: int) -> Iterator[Job | JobSummary]:
+    status, start, end, after = (request.args.get(name) for name in ("status", "from", "to", "after"))
+    if status is not None:
+        if start is not None or end is not None:
+            raise errors.InvalidInputError("jobs are found by status or by dates, not by both")
+        wanted = fields.require_choice(status, "status", JobStatus)
+        return repository.jobs_by_status(domain, wanted, after=after, page_size=page_size)
+    if start is None and end is None:
+        return repository.jobs(domain, after=after, page_size=page_size)
+    first, last = api_json.read_span(start, end, clock.utc_now())
+    return repository.jobs_between(domain, first, last, after=after, page_size=page_size)
 
 
-def schema_columns(body: Any) -> tuple[tuple[Column, ...], int | None]:
-    """The columns of a new schema, and the version that it was made from if the caller says which.
-
-    Raises:
-        InvalidInputError: they make no schema.
-    """
-    given = _object(body, {"columns"}, {"replaces"})
-    replaces = None if given.get("replaces") is None else _number(given, "replaces", 0, 999_998)
-    return tuple(_column(each) for each in _list(given, "columns")), replaces
-
-
-def span(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:
-    """From the begin of ``first`` to the end of ``last``, each an instant or a UTC day; all the time until now if not told.
-
-    Both are the epoch at the earliest: a job's id can tell no time before it, and no job is older.
-
-    Raises:
-        InvalidInputError: one is neither, or the span ends before it begins.
-    """
-    begin = max(_instant(first, "from", _DAY_BEGINS), _EPOCH) if first else _EPOCH
-    end = max(_instant(last, "to", _DAY_ENDS), _EPOCH) if last else max(now, begin)
-    require(begin <= end, "the range ends before it begins")
-    return begin, end
-
-
-def days(first: str | None, last: str | None, today: date) -> tuple[date, date]:
-    """A range of days, the last 30 if not told otherwise.
-
-    Raises:
-        InvalidInputError: it is none, ends before it begins, or is longer than :data:`MAX_DAYS`.
-    """
+def _current_version(repository: Repository, domain: str) -> int:
     try:
-        end = date.fromisoformat(last) if last else today
-        begin = date.fromisoformat(first) if first else end - timedelta(days=29)
-    except (ValueError, OverflowError):
-        raise errors.InvalidInputError("from and to are days, as 2026-01-22") from None
-    require(begin <= end, "the range ends before it begins")
-    require((end - begin).days < MAX_DAYS, f"a range has at most {MAX_DAYS} days")
-    return begin, end
-
-
-def page_size(text: str | None, default: int = 20, most: int = 100) -> int:
-    """How many rows a caller wants at a time.
-
-    Raises:
-        InvalidInputError: ``text`` is no number from 1 to ``most``.
-    """
-    if text is None:
-        return default
-    # Length first: Python reads no number of more than 4,300 digits.
-    is_number = text.isascii() and text.isdecimal() and len(text) <= 9
-    require(is_number and 1 <= int(text) <= most, f"limit is from 1 to {most}")
-    return int(text)
-
-
-def one_of(kind: type[Choice], text: str, what: str) -> Choice:
-    """The member of ``kind`` that ``text`` names.
-
-    Raises:
-        InvalidInputError: it names none; ``what`` is the field.
-    """
-    try:
-        return kind(text)
-    except ValueError:
-        raise errors.InvalidInputError(f"{what} is none of {', '.join(kind)}") from None
-
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY_BEGINS = timedelta(0)
-_DAY_ENDS = timedelta(days=1, microseconds=-1)
-
-
-def _instant(text: str, what: str, into_day: timedelta) -> datetime:
-    try:
-        if len(text) == len("2026-01-22"):
-            return clock.parse(f"{text}T00:00:00Z") + into_day
-        return clock.parse(text)
-    except (ValueError, OverflowError):
-        raise errors.InvalidInputError(f"{what} is no day and no instant with an offset") from None
-
-
-def _column(value: Any) -> Column:
-    given = _object(value, {"name"}, {"type", "required", "max_length"}, "a column")
-    required = given.get("required", False)
-    require(isinstance(required, bool), "required is true or false")
-    return Column(
-        name=_text(given, "name"),
-        type=_choice(ColumnType, given, "type", ColumnType.STRING),
-        required=required,
-        max_length=None if given.get("max_length") is None else _number(given, "max_length", 1, 1024**2),
-    )
-
-
-def _limits(value: Any) -> PlanLimits:
-    names = {field.name for field in dataclasses.fields(PlanLimits)}
-    given = _object(value, names, (), "feature_limits")
-    return PlanLimits(**{name: _number(given, name, 0, 10**12) for name in names})
-
-
-def _object(value: Any, required: Collection[str], optional: Collection[str] = (), what: str = "the body") -> Mapping[str, Any]:
-    require(isinstance(value, Mapping), f"{what} is no JSON object")
-    missing = sorted(set(required) - value.keys())
-    require(not missing, f"{what} lacks {', '.join(missing)}")
-    unknown = sorted(value.keys() - set(required) - set(optional))
-    require(not unknown, f"{what} has an unknown field {unknown[0][:40]!r}" if unknown else "")
-    return dict(value)
-
-
-def _text(given: Mapping[str, Any], name: str, default: str | None = None) -> str:
-    value = given.get(name, default)
-    value = default if value is None else value
-    require(isinstance(value, str), f"{name} is no text")
-    return str(value)
-
-
-def _number(given: Mapping[str, Any], name: str, least: int, most: int) -> int:
-    value = given.get(name)
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise errors.InvalidInputError(f"{name} is no whole number from {least} to {most}")
-    return value
-
-
-def _list(given: Mapping[str, Any], name: str) -> Sequence[Any]:
-    value = given.get(name)
-    if not isinstance(value, list):
-        raise errors.InvalidInputError(f"{name} is no list")
-    require(len(value) <= 10_000, f"{name} is too long")
-    return value
-
-
-def _choice(kind: type[Choice], given: Mapping[str, Any], name: str, default: Choice | None = None) -> Choice:
-    return one_of(kind, _text(given, name, default), name)
-
-
-def _value(value: Any) -> Any:
-    if isinstance(value, enum.Enum):
-        return value.value
-    if isinstance(value, datetime):
-        return clock.canonical(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, tuple):
-        return [_value(part) for part in value]
-    return to_json(value) if dataclasses.is_dataclass(value) else value
+        return repository.current_schema(domain).version
+    except errors.NotFoundError:
+        return 0

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lib.platform import aws
+from lib.shuttle.api import ShopAccess, ShuttleApi
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
@@ -35,14 +36,14 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
         create_tables()
         Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(MINE, plan=Plan.FREE))
         module = load(patch, "shuttle", {"SHUTTLE_TABLE_NAME": SHOPS, "IMPORT_BUCKET_NAME": "imports"})
-        make = module._shop
+        access = ShuttleApi.access
 
-        def note(domain: str) -> object:
-            made = make(domain)
+        def note(api: ShuttleApi, domain: str) -> ShopAccess:
+            made = access(api, domain)
             worked_for.append(domain)
             return made
 
-        patch.setattr(module, "_shop", note)
+        patch.setattr(ShuttleApi, "access", note)
         yield module, worked_for
 
 

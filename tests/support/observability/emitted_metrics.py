@@ -13,6 +13,9 @@ WRITERS = {
     "lib/leases/enrichment.py": "notification",
     "lib/notifications/delivery.py": "notification",
     "handlers/approval_work.py": "jira_worker",
+    "lib/shuttle/api.py": "shuttle",
+    "lib/shuttle/imports/batch.py": "shuttle",
+    "lib/shuttle/jobs/sweep.py": "shuttle",
 }
 # What the names of metrics that are put together in the code end in.
 ENDINGS = {"Reconciliation": [field.name.capitalize() for field in dataclasses.fields(Counts)]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lib.platform import errors
-from lib.shuttle import api, ulids
+from lib.shuttle import api_json, ulids
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
@@ -20,50 +20,50 @@ def completion(**changes: Any) -> dict[str, Any]:
 def test_a_completed_upload_names_its_parts() -> None:
     body = completion(parts=[{"part_number": MAX_PARTS, "etag": '"9b2c"'}])
 
-    assert api.completed_upload(body) == ("2~abc", (Part(MAX_PARTS, '"9b2c"'),))
+    assert api_json.read_completed_upload(body) == ("2~abc", (Part(MAX_PARTS, '"9b2c"'),))
 
 
 @pytest.mark.parametrize("upload_id", ["", "\ud800", "caf\u00e9", "a\nb", "x" * 1025, 1, None])
 def test_an_upload_id_that_s3_never_gave_is_refused(upload_id: Any) -> None:
     with pytest.raises(errors.InvalidInputError, match="upload_id"):
-        api.completed_upload(completion(upload_id=upload_id))
+        api_json.read_completed_upload(completion(upload_id=upload_id))
 
 
 @pytest.mark.parametrize("number", [0, MAX_PARTS + 1, "1", True])
 def test_a_part_number_beyond_the_links_given_is_refused(number: Any) -> None:
-    with pytest.raises(errors.InvalidInputError, match=f"part_number is no whole number from 1 to {MAX_PARTS}"):
-        api.completed_upload(completion(parts=[{"part_number": number, "etag": "x"}]))
+    with pytest.raises(errors.InvalidInputError, match=f"part_number is not a whole number from 1 to {MAX_PARTS}"):
+        api_json.read_completed_upload(completion(parts=[{"part_number": number, "etag": "x"}]))
 
 
 @pytest.mark.parametrize(("text", "size"), [(None, 20), ("1", 1), ("100", 100), ("007", 7)])
 def test_a_page_is_as_large_as_the_caller_says(text: str | None, size: int) -> None:
-    assert api.page_size(text) == size
+    assert api_json.read_page_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "101", "-1", "+1", "1.0", "\u0661", "0000001009999999", "9" * 5000])
 def test_a_page_of_no_size_or_beyond_the_bound_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInputError, match="limit is from 1 to 100"):
-        api.page_size(text)
+        api_json.read_page_size(text)
 
 
 def test_a_span_is_of_whole_days_or_of_instants_and_ends_now_if_not_told() -> None:
     day = datetime(2026, 1, 20, tzinfo=UTC)
 
-    assert api.span("2026-01-20", None, NOW) == (day, NOW)
-    assert api.span(None, "2026-01-20T00:00:00Z", NOW) == (EPOCH, day)
+    assert api_json.read_span("2026-01-20", None, NOW) == (day, NOW)
+    assert api_json.read_span(None, "2026-01-20T00:00:00Z", NOW) == (EPOCH, day)
 
 
 def test_a_span_from_tomorrow_on_is_empty_and_one_that_ends_before_it_begins_is_refused() -> None:
     tomorrow = datetime(2026, 1, 23, tzinfo=UTC)
 
-    assert api.span("2026-01-23", None, NOW) == (tomorrow, tomorrow)
+    assert api_json.read_span("2026-01-23", None, NOW) == (tomorrow, tomorrow)
     with pytest.raises(errors.InvalidInputError, match="ends before it begins"):
-        api.span("2026-01-22", "2026-01-21", NOW)
+        api_json.read_span("2026-01-22", "2026-01-21", NOW)
 
 
 @pytest.mark.parametrize(("first", "last"), [("1969-12-31", None), ("0001-01-03", "2026-01-22"), (None, "1969-12-30")])
 def test_a_span_begins_at_the_epoch_at_the_earliest_since_no_id_is_older(first: str | None, last: str | None) -> None:
-    begin, end = api.span(first, last, NOW)
+    begin, end = api_json.read_span(first, last, NOW)
 
     assert begin == EPOCH
     assert end >= EPOCH

@@ -1,0 +1,187 @@
+"""The JSON that Shuttle's HTTP API and command line return, and what the API takes: bodies and query parameters.
+
+Pure. Names are the entities' own, times UTC in the canonical form. Every function that reads raises InvalidInputError for
+input of other names, types or ranges; its message names the field.
+"""
+
+import dataclasses
+import enum
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, TypeVar
+
+from lib.platform import clock, errors, fields
+from lib.shuttle.entities import BillingState, Column, ColumnType, Shop, ShopSettings
+from lib.shuttle.imports.uploads import MAX_PARTS, Part
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobSummary
+from lib.shuttle.jobs.limits import JobOrder
+from lib.shuttle.jobs.plans import Plan, PlanLimits
+from lib.shuttle.validation import require
+
+Json = dict[str, Any]
+Choice = TypeVar("Choice", bound=enum.StrEnum)
+
+#: Fields of a job that only workers need. The id of an upload is part of the upload.
+_INTERNAL = frozenset({"attempt", "expires_at", "lease_until", "upload_id"})
+
+#: The longest range of days for which usage is returned at once.
+MAX_DAYS = 400
+MAX_FILE_BYTES = 5 * 1024**4
+"""The largest object that S3 stores."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_START_OF_DAY = timedelta(0)
+_END_OF_DAY = timedelta(days=1, microseconds=-1)
+
+
+def to_json(entity: Any) -> Json:
+    """A shop, job, schema, usage row, upload or part of one as a JSON object."""
+    return {field.name: _value(getattr(entity, field.name)) for field in dataclasses.fields(entity)}
+
+
+def job_to_json(job: Job | JobSummary) -> Json:
+    """A job as a JSON object, without the fields that only workers need."""
+    shown = {name: value for name, value in to_json(job).items() if name not in _INTERNAL}
+    return shown | ({"rows_valid": job.rows_valid} if isinstance(job, Job) else {})
+
+
+def read_order(body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
+    """The job that a caller asks for. ``default_mode`` is the shop's."""
+    given = fields.require_members(body, {"file_bytes"}, {"client_token", "kind", "mode", "file_format"}, name="the body")
+    kind = _choice(given, "kind", JobKind, JobKind.IMPORT)
+    require(kind is JobKind.IMPORT, "only IMPORT jobs can be created: exports are not supported yet")
+    return JobOrder(
+        client_token=_text(given, "client_token", default_token),
+        kind=kind,
+        mode=_choice(given, "mode", JobMode, default_mode),
+        file_format=_choice(given, "file_format", FileFormat, FileFormat.CSV),
+        file_bytes=fields.require_integer(given["file_bytes"], "file_bytes", least=1, most=MAX_FILE_BYTES),
+    )
+
+
+def read_completed_upload(body: Any) -> tuple[str, tuple[Part, ...]]:
+    """The id of a multipart upload, and the parts that it consists of."""
+    given = fields.require_members(body, {"upload_id", "parts"}, name="the body")
+    upload_id = _text(given, "upload_id")
+    require(
+        0 < len(upload_id) <= 1024 and upload_id.isascii() and upload_id.isprintable(),
+        "upload_id is not the one that was returned with the job",
+    )
+    parts = fields.require_list(given["parts"], "parts")
+    require(0 < len(parts) <= MAX_PARTS, f"parts has 1 to {MAX_PARTS} elements")
+    return upload_id, tuple(map(_part, parts))
+
+
+def read_shop(domain: str, body: Any, now: datetime) -> Shop:
+    """A shop as an operator wants it, installed ``now``."""
+    given = fields.require_members(body, {"plan"}, {"billing_state", "settings", "feature_limits"}, name="the body")
+    settings = fields.require_members(given.get("settings") or {}, (), {"csv_delimiter", "default_mode"}, name="settings")
+    limits = given.get("feature_limits")
+    return Shop(
+        shop_domain=domain,
+        plan=_choice(given, "plan", Plan),
+        billing_state=_choice(given, "billing_state", BillingState, BillingState.ACTIVE),
+        installed_at=now,
+        settings=ShopSettings(
+            csv_delimiter=_text(settings, "csv_delimiter", ","),
+            default_mode=_choice(settings, "default_mode", JobMode, JobMode.NEW_ONLY),
+        ),
+        feature_limits=None if limits is None else _limits(limits),
+    )
+
+
+def read_schema(body: Any) -> tuple[tuple[Column, ...], int | None]:
+    """The columns of a new schema, and the version that it replaces if the caller says which."""
+    given = fields.require_members(body, {"columns"}, {"replaces"}, name="the body")
+    columns = fields.require_list(given["columns"], "columns")
+    return tuple(map(_column, columns)), _optional_integer(given, "replaces", least=0, most=999_998)
+
+
+def read_span(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:
+    """From the start of ``first`` to the end of ``last``, each an instant or a UTC day; by default from the epoch until now.
+
+    Both are the epoch at the earliest: a job's id can't hold an earlier time, and no job is older.
+    """
+    start = max(_instant(first, "from", _START_OF_DAY), _EPOCH) if first else _EPOCH
+    end = max(_instant(last, "to", _END_OF_DAY), _EPOCH) if last else max(now, start)
+    require(start <= end, "the range ends before it begins")
+    return start, end
+
+
+def read_days(first: str | None, last: str | None, today: date) -> tuple[date, date]:
+    """A range of at most :data:`MAX_DAYS` days, by default the last 30."""
+    try:
+        end = date.fromisoformat(last) if last else today
+        start = date.fromisoformat(first) if first else end - timedelta(days=29)
+    except (ValueError, OverflowError):
+        raise errors.InvalidInputError("from and to are days, as 2026-01-22") from None
+    require(start <= end, "the range ends before it begins")
+    require((end - start).days < MAX_DAYS, f"a range has at most {MAX_DAYS} days")
+    return start, end
+
+
+def read_page_size(text: str | None, default: int = 20, most: int = 100) -> int:
+    """How many rows a caller wants at a time."""
+    if text is None:
+        return default
+    # Length first: Python reads no number of more than 4,300 digits.
+    is_number = text.isascii() and text.isdecimal() and len(text) <= 9
+    require(is_number and 1 <= int(text) <= most, f"limit is from 1 to {most}")
+    return int(text)
+
+
+def _instant(text: str, name: str, into_day: timedelta) -> datetime:
+    try:
+        if len(text) == len("2026-01-22"):
+            return clock.parse(f"{text}T00:00:00Z") + into_day
+        return clock.parse(text)
+    except (ValueError, OverflowError):
+        raise errors.InvalidInputError(f"{name} is neither a day nor an instant with an offset") from None
+
+
+def _part(value: Any) -> Part:
+    given = fields.require_members(value, {"part_number", "etag"}, name="a part")
+    number = fields.require_integer(given["part_number"], "part_number", least=1, most=MAX_PARTS)
+    return Part(number, _text(given, "etag"))
+
+
+def _column(value: Any) -> Column:
+    given = fields.require_members(value, {"name"}, {"type", "required", "max_length"}, name="a column")
+    return Column(
+        name=_text(given, "name"),
+        type=_choice(given, "type", ColumnType, ColumnType.STRING),
+        required=fields.require_flag(given.get("required", False), "required"),
+        max_length=_optional_integer(given, "max_length", least=1, most=1024**2),
+    )
+
+
+def _limits(value: Any) -> PlanLimits:
+    names = {field.name for field in dataclasses.fields(PlanLimits)}
+    given = fields.require_members(value, names, name="feature_limits")
+    return PlanLimits(**{name: fields.require_integer(given[name], name, least=0, most=10**12) for name in names})
+
+
+def _text(given: Mapping[str, Any], name: str, default: str | None = None) -> str:
+    value = given.get(name)
+    return fields.require_text(default if value is None else value, name)
+
+
+def _choice(given: Mapping[str, Any], name: str, kind: type[Choice], default: Choice | None = None) -> Choice:
+    return fields.require_choice(_text(given, name, default), name, kind)
+
+
+def _optional_integer(given: Mapping[str, Any], name: str, *, least: int, most: int) -> int | None:
+    value = given.get(name)
+    return None if value is None else fields.require_integer(value, name, least=least, most=most)
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return clock.canonical(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_value(part) for part in value]
+    return to_json(value) if dataclasses.is_dataclass(value) else value

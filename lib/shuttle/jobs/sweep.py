@@ -1,0 +1,18 @@
+"""The sweep by the clock, with its metrics and its log line."""
+
+from typing import Any
+
+from lib.platform import metrics
+from lib.platform.log import Logger
+from lib.shuttle.jobs.lifecycle import Jobs
+
+
+def run(jobs: Jobs, logger: Logger) -> dict[str, Any]:
+    """Fail the jobs of all shops that lost their worker or never got their file; the answer counts them by failure code."""
+    given_up = dict(jobs.sweep())
+    for failure, count in given_up.items():
+        if count:
+            metrics.count("JobGivenUp", count, failure=failure)
+    metrics.count("JobSweep")
+    logger.info("jobs_swept", given_up=given_up)
+    return {"given_up": given_up}
