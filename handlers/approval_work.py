@@ -16,12 +16,13 @@ from lib.approvals import messages
 from lib.approvals.issue_creation import IssueCreator
 from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, Marker
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.preview_posting import PreviewPoster
-from lib.approvals.repository import KEEP, ApprovalStore
+from lib.approvals.records import KEEP
+from lib.approvals.repository import ApprovalStore
 from lib.approvals.worker import ApprovalWorker
 from lib.platform import errors, metrics
 from lib.platform.claims import Claims
+from lib.platform.dynamodb import Table
 from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
@@ -73,9 +74,7 @@ def handle(
 
 def _worker(parts: Parts, lease: timedelta, connect: Callable[[], IssueTracker], sync: Callable[[str], None]) -> ApprovalWorker:
     environment = parts.environment
-    table = OperationsTable(
-        parts.dynamodb, environment.operations_table_name, on_throttle=lambda: metrics.count("StoreThrottleRetry")
-    )
+    table = Table(parts.dynamodb, environment.operations_table_name, on_throttle=lambda: metrics.count("StoreThrottleRetry"))
     store = ApprovalStore(table)
     tracker: IssueTracker = _PatientTracker(connect, parts.api_token)
     if environment.jira_dry_run:

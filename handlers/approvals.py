@@ -11,10 +11,10 @@ import flask
 
 from lib.approvals import drafts, interactions, messages
 from lib.approvals.interactions import Ignored
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
@@ -29,7 +29,7 @@ _logger = Logger("approvals")
 _signing_secret = Secret(aws.make_client("secretsmanager"), _environment.slack_signing_secret_arn)
 _service = ApprovalService(
     store=ApprovalStore(
-        OperationsTable(
+        Table(
             aws.make_client("dynamodb"),
             _environment.operations_table_name,
             on_throttle=lambda: metrics.count("StoreThrottleRetry"),

@@ -16,11 +16,11 @@ from lib.approvals import drafts as draft_rules
 from lib.approvals import messages
 from lib.approvals.issue_tracker import marker_of
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry as retry_issue
 from lib.platform import clock, errors
+from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment, Environment
 from lib.platform.queues import Queue
 
@@ -233,8 +233,8 @@ def _environment(deployment: Deployment) -> ApprovalsEnvironment:
     return deployment.environment("approvals", ApprovalsEnvironment)
 
 
-def _table(deployment: Deployment) -> OperationsTable:
-    return OperationsTable(deployment.client("dynamodb"), _environment(deployment).operations_table_name)
+def _table(deployment: Deployment) -> Table:
+    return Table(deployment.client("dynamodb"), _environment(deployment).operations_table_name)
 
 
 def _operations(deployment: Deployment) -> JiraOperationStore:

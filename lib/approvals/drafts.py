@@ -9,7 +9,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields, replace
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from lib.platform import characters, errors
@@ -36,8 +36,6 @@ _CHANNEL = re.compile(r"#?[\w-]{1,80}")
 
 SLACK_USER_ID = re.compile(r"[UW][A-Z0-9]{2,30}")
 _SLACK_USER = re.compile(rf"({SLACK_USER_ID.pattern})|<@({SLACK_USER_ID.pattern})(?:\|[^<>|]*)?>")
-
-_ANYBODY = "U00"
 
 # Tabs and line ends are text; every other control character, and half of a surrogate pair, is not.
 _CONTROLS = frozenset({"Cc", "Cs"})
@@ -101,23 +99,6 @@ def read_draft(value: object) -> Draft:
             f"problem, solution and the lists together must be at most {MAX_DESCRIPTION_CHARACTERS} characters, not {total}"
         )
     return draft
-
-
-def read_stored(value: Mapping[str, Any]) -> Draft:
-    """The draft of a stored row. Rows of an earlier version may name who asks for it by name or by address.
-
-    Raises:
-        InvalidInputError: it is not a draft.
-    """
-    requested_by = value.get("requested_by")
-    if not isinstance(requested_by, str) or is_slack_user(requested_by):
-        return read_draft(value)
-    return replace(read_draft({**value, "requested_by": _ANYBODY}), requested_by=requested_by)
-
-
-def is_slack_user(text: str) -> bool:
-    """Whether ``text`` is a Slack user ID, or a mention of one."""
-    return _SLACK_USER.fullmatch(text) is not None
 
 
 def to_json(draft: Draft) -> dict[str, Any]:

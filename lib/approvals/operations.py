@@ -1,46 +1,49 @@
-"""What became of each operation: the claim before it, its outcome after it, and the audit trail they make.
+"""Operations that happen at most once: the claim before each, its outcome after it, and the audit trail that they form.
 
-The rows have the attributes of lib/platform/claims.py and its rule: the first claim wins, a lease that is over is free,
-``done`` is done. The write is a richer one, since a claim on creating an issue must do more than a claim on sending a message:
+The rows have the attributes of lib/platform/claims.py and follow its rule: the first claim wins, an expired claim is free,
+``done`` is final. A claim on creating an issue needs more than a claim on sending a message:
 
 * It moves the session in the same transaction, so that session and operation never disagree.
-* It knows ``unknown``: an issue may exist, and nobody may create another before it was looked for.
-* A lease that ends after the request went out is not free. It is a doubt, and becomes ``unknown``.
-* ``failed`` is free only once a person has asked to try again.
+* It knows ``unknown``: an issue may exist, and nobody may create another before it was searched for.
+* A claim that expires after the request was sent is not free: it becomes ``unknown``.
+* ``failed`` is free only after a person has asked for a retry.
 * The row names the people, and success keeps the issue's key.
 
 ::
 
     start ──► pending ── begin_post ──► pending, posted_at ──┬─ mark_success ─► done
                 │                                            ├─ mark_failed ──► failed ── request_retry, start ─► pending
-                ├─ release, lease over: start wins again     ├─ release (nothing happened) ─► start wins again
-                └─ mark_success (the marker was found)       └─ mark_unknown, lease over ──► unknown
-    unknown ── count_look ─► unknown ── looks all empty: start ─► pending
+                ├─ release, claim expired: start wins again  ├─ release (nothing happened) ─► start wins again
+                └─ mark_success (the marker was found)       └─ mark_unknown, claim expired ──► unknown
+    unknown ── count_look ─► unknown ── all searches found nothing: start ─► pending
        └─ mark_success (the marker was found) ─► done
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.approvals import records
-from lib.approvals.operations_table import ContendedError, OperationsTable, Update
 from lib.approvals.records import (
-    MAX_ERROR_CHARACTERS,
     OPERATION_PREFIX,
     SESSION_KEY,
-    Item,
     Operation,
     OperationStatus,
     SessionState,
+    change_times,
+    error_text,
+    instant,
+    number,
+    text,
 )
-from lib.approvals.repository import KEEP
+from lib.approvals.repository import read_rows, session_condition
 from lib.platform import clock
+from lib.platform.dynamodb import Condition, ContendedError, Item, Table, Update
 
 
 @dataclass(frozen=True, slots=True)
 class OperationId:
-    """What there is at most one of: an operation on one draft of one session."""
+    """Something that happens at most once: an operation on one draft of one session."""
 
     session_id: str
     draft_hash: str
@@ -53,7 +56,9 @@ class OperationId:
 
 
 class JiraOperationStore:
-    """The operations of one table.
+    """The operations of one table. Reads are strongly consistent.
+
+    Every method raises SwitchboardError if the table can't be reached or refuses.
 
     Args:
         table: the operations table.
@@ -61,13 +66,7 @@ class JiraOperationStore:
         now: the clock.
     """
 
-    def __init__(
-        self,
-        table: OperationsTable,
-        *,
-        lease: timedelta,
-        now: clock.Clock = clock.utc_now,
-    ) -> None:
+    def __init__(self, table: Table, *, lease: timedelta, now: clock.Clock = clock.utc_now) -> None:
         self._table = table
         self._lease = lease
         self._now = now
@@ -77,297 +76,246 @@ class JiraOperationStore:
     ) -> bool:
         """Claim the operation for ``owner``, unique to this attempt. True for the first only.
 
-        The session goes to ``creating`` with it. ``looks_needed`` is how many looks must have found nothing before an
-        operation of unknown outcome is free again.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        The session becomes ``creating``. ``looks_needed`` is how many searches must have found nothing before an operation of
+        unknown outcome is free again.
         """
         now = self._now()
         claim = Update(
-            operation.session_id,
-            operation.key,
-            "SET #status = :pending, claim_owner = :owner, claim_expires_at = :lease_end, draft_hash = :hash, "
-            "created_by = :created_by, approved_by = :approved_by, created_at = if_not_exists(created_at, :now), "
-            "updated_at = :now, expires_at = :ttl, looks = :zero "
-            "REMOVE posted_at, next_look_at, settled_at, retry_by, error_message ADD attempts :one",
-            "attribute_not_exists(session_id) OR (#status = :failed AND attribute_exists(retry_by)) "
-            "OR (#status = :unknown AND looks >= :looks_needed) OR (#status = :pending AND attribute_not_exists(posted_at) "
-            "AND (claim_owner = :owner OR claim_expires_at <= :now))",
-            {
-                **_statuses("pending", "failed", "unknown"),
-                ":owner": {"S": owner},
-                ":lease_end": {"S": clock.canonical(now + self._lease)},
-                ":hash": {"S": operation.draft_hash},
-                ":created_by": {"S": created_by},
-                ":approved_by": {"S": approved_by},
-                ":looks_needed": {"N": str(looks_needed)},
-                ":zero": {"N": "0"},
-                ":one": {"N": "1"},
-                **self._times(now),
+            key=_row_key(operation),
+            sets={
+                "status": text("pending"),
+                "claim_owner": text(owner),
+                "claim_expires_at": instant(now + self._lease),
+                "draft_hash": text(operation.draft_hash),
+                "created_by": text(created_by),
+                "approved_by": text(approved_by),
+                "looks": number(0),
+                **change_times(now),
             },
+            defaults={"created_at": instant(now)},
+            adds={"attempts": number(1)},
+            removes=("posted_at", "next_look_at", "settled_at", "retry_by", "error_message"),
+            condition=Condition(
+                expression="attribute_not_exists(session_id) OR (#status = :failed AND attribute_exists(retry_by)) "
+                "OR (#status = :unknown AND looks >= :looks_needed) "
+                "OR (#status = :pending AND attribute_not_exists(posted_at) "
+                "AND (claim_owner = :owner OR claim_expires_at <= :now))",
+                values={
+                    **_statuses("pending", "failed", "unknown"),
+                    ":looks_needed": number(looks_needed),
+                    ":owner": text(owner),
+                    ":now": instant(now),
+                },
+            ),
         )
         try:
-            return not self._table.transact(claim, self._session_to(SessionState.CREATING, operation, now))
+            return not self._table.transact([claim, _session_to(SessionState.CREATING, operation, now)], "claim the issue")
         except ContendedError:
             return False
 
     def begin_post(self, operation: OperationId, *, owner: str, until: datetime) -> bool:
-        """Note that the request to create goes out now. False if the claim is another's by now or ends before ``until``:
-        then it must not go out.
+        """Record that the request to create is sent now.
 
-        From here to the outcome a crash leaves a doubt, which the note keeps.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        False if the claim is no longer ``owner``'s or ends before ``until``: then the request must not be sent. After a crash
+        between here and the outcome, this record says that an issue may exist.
         """
         return self._change(
             operation,
-            "SET posted_at = :now, updated_at = :now, expires_at = :ttl ADD posts :one",
-            "#status = :pending AND claim_owner = :owner AND claim_expires_at > :until",
-            {
-                **_statuses("pending"),
-                ":owner": {"S": owner},
-                ":until": {"S": clock.canonical(until)},
-                ":one": {"N": "1"},
-            },
+            _pending_of(owner, " AND claim_expires_at > :until", {":until": instant(until)}),
+            sets={"posted_at": instant(self._now())},
+            adds={"posts": number(1)},
         )
 
     def mark_success(self, operation: OperationId, jira_key: str) -> str:
-        """Record that the issue exists, whoever has the claim. The session goes to ``created`` with the key.
+        """Record that the issue exists, whoever has the claim, and return the key on record.
 
-        An issue that exists is recorded in any case. If another stands there, this one is kept in ``other_keys``.
-
-        Returns:
-            The key that stands.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        The session becomes ``created`` with the key. If another issue is on record, this one is added to ``other_keys``.
         """
         now = self._now()
         settled = self._settle(
-            operation,
-            "SET #status = :done, jira_key = :key, updated_at = :now, settled_at = :now, expires_at = :ttl, "
-            "created_at = if_not_exists(created_at, :now) REMOVE error_message, posted_at, next_look_at, retry_by",
-            "attribute_not_exists(jira_key) OR jira_key = :key",
-            {**_statuses("done"), ":key": {"S": jira_key}},
-            state=SessionState.CREATED,
-            now=now,
+            Update(
+                key=_row_key(operation),
+                sets={"status": text("done"), "jira_key": text(jira_key), "settled_at": instant(now), **change_times(now)},
+                defaults={"created_at": instant(now)},
+                removes=("error_message", "posted_at", "next_look_at", "retry_by"),
+                condition=Condition(expression="attribute_not_exists(jira_key) OR jira_key = :jira_key"),
+            ),
+            _session_to(SessionState.CREATED, operation, now, jira_key=text(jira_key)),
         )
         if settled:
             return jira_key
-        self._table.update(
-            Update(
-                operation.session_id,
-                operation.key,
-                "SET updated_at = :now, expires_at = :ttl ADD other_keys :keys",
-                "jira_key <> :key",
-                {":key": {"S": jira_key}, ":keys": {"SS": [jira_key]}, **self._times(now)},
-            )
-        )
-        standing = self.get_operation(operation)
-        return standing.jira_key or jira_key if standing else jira_key
+        another = Condition(expression="jira_key <> :key", values={":key": text(jira_key)})
+        self._change(operation, another, adds={"other_keys": {"SS": [jira_key]}})
+        return self.was_already_created(operation) or jira_key
 
     def mark_failed(self, operation: OperationId, error: str, *, owner: str) -> bool:
-        """Record that nothing was created and why. ``error`` holds nothing personal. False if the claim is another's.
+        """Record that nothing was created and why. ``error`` holds nothing personal. False if the claim is not ``owner``'s.
 
-        The operation may be tried again once a person asks for it. The session goes to ``failed``.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        The session becomes ``failed``. The operation is free again after :meth:`request_retry`.
         """
-        condition = "#status = :pending AND claim_owner = :owner"
-        return self._fail(operation, error, condition, {**_statuses("pending"), ":owner": {"S": owner}}, done_with="posted_at")
+        return self._fail(operation, error, _pending_of(owner), "posted_at")
 
     def give_up(self, operation: OperationId, error: str, *, looks_needed: int) -> bool:
-        """Record that an operation of unknown outcome was looked for in vain, and is left to a person.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        condition = "#status = :unknown AND looks >= :looks_needed"
-        values = {**_statuses("unknown"), ":looks_needed": {"N": str(looks_needed)}}
-        return self._fail(operation, error, condition, values, done_with="next_look_at")
+        """Record that all searches for an operation of unknown outcome found nothing, and a person has to decide."""
+        searched = Condition(
+            expression="#status = :unknown AND looks >= :looks_needed",
+            values={**_statuses("unknown"), ":looks_needed": number(looks_needed)},
+        )
+        return self._fail(operation, error, searched, "next_look_at")
 
     def mark_unknown(self, operation: OperationId, error: str, *, owner: str | None, next_look_at: datetime) -> bool:
-        """Record that the issue may exist. Without an ``owner``: of a claim whose lease ended after the request went out.
+        """Record that the issue may exist. The session becomes ``unknown``.
 
-        The session goes to ``unknown``. False if the claim is another's, or not over.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        Without an ``owner``: of a claim that expired after the request was sent. False if the claim is another's, or has not
+        expired.
         """
         now = self._now()
-        values = {**_statuses("pending", "unknown"), ":error": _error(error), ":zero": {"N": "0"}}
-        values[":look_at"] = {"S": clock.canonical(next_look_at)}
-        condition = "#status = :pending AND claim_owner = :owner"
-        if owner is None:
-            condition = "#status = :pending AND attribute_exists(posted_at) AND claim_expires_at <= :now"
-        else:
-            values[":owner"] = {"S": owner}
+        expired = Condition(
+            expression="#status = :pending AND attribute_exists(posted_at) AND claim_expires_at <= :now",
+            values={**_statuses("pending"), ":now": instant(now)},
+        )
         return self._settle(
-            operation,
-            "SET #status = :unknown, error_message = :error, looks = :zero, next_look_at = :look_at, updated_at = :now, "
-            "settled_at = :now, expires_at = :ttl",
-            condition,
-            values,
-            state=SessionState.UNKNOWN,
-            now=now,
+            Update(
+                key=_row_key(operation),
+                sets={
+                    "status": text("unknown"),
+                    "error_message": error_text(error),
+                    "looks": number(0),
+                    "next_look_at": instant(next_look_at),
+                    "settled_at": instant(now),
+                    **change_times(now),
+                },
+                condition=expired if owner is None else _pending_of(owner),
+            ),
+            _session_to(SessionState.UNKNOWN, operation, now),
         )
 
     def count_look(self, operation: OperationId, *, looks: int, next_look_at: datetime) -> bool:
-        """Record that look number ``looks + 1`` found nothing. False if somebody else has counted it.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        return self._change(
-            operation,
-            "SET next_look_at = :look_at, updated_at = :now, expires_at = :ttl ADD looks :one",
-            "#status = :unknown AND looks = :looks",
-            {
-                **_statuses("unknown"),
-                ":looks": {"N": str(looks)},
-                ":one": {"N": "1"},
-                ":look_at": {"S": clock.canonical(next_look_at)},
-            },
+        """Record that search number ``looks + 1`` found nothing. False if it was counted before."""
+        uncounted = Condition(
+            expression="#status = :unknown AND looks = :counted",
+            values={**_statuses("unknown"), ":counted": number(looks)},
         )
+        return self._change(operation, uncounted, sets={"next_look_at": instant(next_look_at)}, adds={"looks": number(1)})
 
     def release(self, operation: OperationId, error: str, *, owner: str) -> bool:
-        """Give the claim up after nothing happened, so that the next attempt wins at once. False if it is another's.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        return self._change(
-            operation,
-            "SET claim_expires_at = :now, error_message = :error, updated_at = :now, expires_at = :ttl REMOVE posted_at",
-            "#status = :pending AND claim_owner = :owner",
-            {**_statuses("pending"), ":owner": {"S": owner}, ":error": _error(error)},
-        )
+        """End the claim after nothing happened, so that the next attempt wins at once. False if it is not ``owner``'s."""
+        sets = {"claim_expires_at": instant(self._now()), "error_message": error_text(error)}
+        return self._change(operation, _pending_of(owner), sets=sets, removes=("posted_at",))
 
     def request_retry(self, operation: OperationId, by: str) -> bool:
-        """Let a failed operation be claimed once more, in the name of ``by``. False if it has not failed.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        return self._change(
-            operation,
-            "SET retry_by = :by, updated_at = :now, expires_at = :ttl",
-            "#status = :failed",
-            {**_statuses("failed"), ":by": {"S": by}},
-        )
+        """Let a failed operation be claimed once more, in the name of ``by``. False if it has not failed."""
+        failed = Condition(expression="#status = :failed", values=_statuses("failed"))
+        return self._change(operation, failed, sets={"retry_by": text(by)})
 
     def get_operation(self, operation: OperationId) -> Operation | None:
-        """The operation as it stands, strongly consistent; None if it was never started.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        item = self._table.read(operation.session_id, [operation.key]).get(operation.key)
-        return records.read_operation(item) if item else None
+        """The operation; None if it was never started."""
+        row = read_rows(self._table, operation.session_id, [operation.key]).get(operation.key)
+        return records.read_operation(row) if row else None
 
     def was_already_created(self, operation: OperationId) -> str | None:
-        """The key of the issue that the operation has created; None if it has not.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        standing = self.get_operation(operation)
-        return standing.jira_key if standing is not None and standing.status is OperationStatus.DONE else None
+        """The key of the issue that the operation has created; None if it has not."""
+        found = self.get_operation(operation)
+        return found.jira_key if found is not None and found.status is OperationStatus.DONE else None
 
     def get_session_operations(self, session_id: str) -> list[Operation]:
-        """The audit trail of a session: every operation on every draft of it, Slack's messages too, oldest first.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        return _in_order(self._table.rows(session_id, OPERATION_PREFIX))
+        """The audit trail of a session: every operation on every draft of it, Slack's messages included, oldest first."""
+        rows = self._table.query(
+            f"read session {session_id}",
+            KeyConditionExpression="session_id = :session_id AND begins_with(operation_key, :prefix)",
+            ExpressionAttributeValues={":session_id": text(session_id), ":prefix": text(OPERATION_PREFIX)},
+            ConsistentRead=True,
+        )
+        return _oldest_first(rows)
 
     def get_operations_between(self, start: datetime, end: datetime) -> list[Operation]:
-        """The audit trail of a time: every operation that last changed from ``start`` on and before ``end``.
+        """The audit trail of a period: every operation whose last change was at ``start`` or later and before ``end``.
 
-        It reads the whole table: for a person at the command line only.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        It reads the whole table: for commands that people run.
         """
-        return _in_order(
-            self._table.scan(
-                "begins_with(operation_key, :prefix) AND updated_at >= :start AND updated_at < :end",
-                {
-                    ":prefix": {"S": OPERATION_PREFIX},
-                    ":start": {"S": clock.canonical(start)},
-                    ":end": {"S": clock.canonical(end)},
-                },
-            )
+        rows = self._table.scan(
+            "read the operations",
+            FilterExpression="begins_with(operation_key, :prefix) AND updated_at >= :start AND updated_at < :end",
+            ExpressionAttributeValues={":prefix": text(OPERATION_PREFIX), ":start": instant(start), ":end": instant(end)},
+            ConsistentRead=True,
         )
+        return _oldest_first(rows)
 
-    def _fail(self, operation: OperationId, error: str, condition: str, values: Item, *, done_with: str) -> bool:
-        return self._settle(
-            operation,
-            "SET #status = :failed, error_message = :error, updated_at = :now, settled_at = :now, expires_at = :ttl "
-            f"REMOVE {done_with}",
-            condition,
-            {**values, **_statuses("failed"), ":error": _error(error)},
-            state=SessionState.FAILED,
-            now=self._now(),
-        )
-
-    def _change(self, operation: OperationId, expression: str, condition: str, values: Item) -> bool:
-        """Change the operation alone, and its times with it; False if ``condition`` does not hold."""
-        values = {**values, **self._times(self._now())}
-        return self._table.update(Update(operation.session_id, operation.key, expression, condition, values))
-
-    def _settle(
-        self, operation: OperationId, update: str, condition: str, values: Item, *, state: SessionState, now: datetime
-    ) -> bool:
-        """Move operation and session together; if the session has gone its own way, the operation alone: what became of
-        an operation is recorded in any case."""
-        own = Update(operation.session_id, operation.key, update, condition, {**values, **self._times(now)})
-        refused = self._table.transact(own, self._session_to(state, operation, now, values.get(":key")))
-        if refused == {1}:
-            return self._table.update(own)
-        return not refused
-
-    def _session_to(
-        self, state: SessionState, operation: OperationId, now: datetime, jira_key: dict[str, str] | None = None
-    ) -> Update:
-        states = _START_FROM if state is SessionState.CREATING else _OUTCOME_FROM
-        return Update(
-            operation.session_id,
-            SESSION_KEY,
-            "SET #state = :state, updated_at = :now, expires_at = :ttl" + (", jira_key = :key" if jira_key else ""),
-            f"draft_hash = :hash AND #state IN ({', '.join(f':{was.value}' for was in states)})",
-            {
-                ":state": {"S": state.value},
-                ":hash": {"S": operation.draft_hash},
-                **{f":{was.value}": {"S": was.value} for was in states},
-                **({":key": jira_key} if jira_key else {}),
-                **self._times(now),
+    def _fail(self, operation: OperationId, error: str, condition: Condition, no_longer: str) -> bool:
+        now = self._now()
+        failed = Update(
+            key=_row_key(operation),
+            sets={
+                "status": text("failed"),
+                "error_message": error_text(error),
+                "settled_at": instant(now),
+                **change_times(now),
             },
+            removes=(no_longer,),
+            condition=condition,
         )
+        return self._settle(failed, _session_to(SessionState.FAILED, operation, now))
 
-    def _times(self, now: datetime) -> Item:
-        return {":now": {"S": clock.canonical(now)}, ":ttl": {"N": str(clock.epoch_s(now + KEEP))}}
+    def _change(
+        self,
+        operation: OperationId,
+        condition: Condition,
+        *,
+        sets: Item | None = None,
+        adds: Item | None = None,
+        removes: Sequence[str] = (),
+    ) -> bool:
+        """Change the operation alone; False if ``condition`` does not hold."""
+        update = Update(
+            key=_row_key(operation),
+            sets={**(sets or {}), **change_times(self._now())},
+            adds=adds or {},
+            removes=removes,
+            condition=condition,
+        )
+        return self._table.update(update, f"write {operation.key}").accepted
+
+    def _settle(self, operation: Update, session: Update) -> bool:
+        """Move operation and session together. If the session has another draft or state by now, move the operation alone: its
+        outcome is recorded in any case."""
+        refused = {refusal.position for refusal in self._table.transact([operation, session], "record the outcome")}
+        if refused == {1}:
+            return self._table.update(operation, "record the outcome").accepted
+        return not refused
 
 
 _START_FROM = (SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN, SessionState.FAILED)
 _OUTCOME_FROM = (*_START_FROM, SessionState.CREATED)
 
 
+def _session_to(state: SessionState, operation: OperationId, now: datetime, **sets: dict[str, str]) -> Update:
+    before = _START_FROM if state is SessionState.CREATING else _OUTCOME_FROM
+    return Update(
+        key=records.row_key(operation.session_id, SESSION_KEY),
+        sets={"state": text(state.value), **change_times(now), **sets},
+        condition=session_condition(operation.draft_hash, *before),
+    )
+
+
+def _row_key(operation: OperationId) -> Item:
+    return records.row_key(operation.session_id, operation.key)
+
+
+def _pending_of(owner: str, and_also: str = "", values: Item | None = None) -> Condition:
+    """The claim is ``owner``'s and has no outcome yet."""
+    return Condition(
+        expression=f"#status = :pending AND claim_owner = :owner{and_also}",
+        values={**_statuses("pending"), ":owner": text(owner), **(values or {})},
+    )
+
+
 def _statuses(*names: str) -> Item:
-    return {f":{name}": {"S": name} for name in names}
+    return {f":{name}": text(name) for name in names}
 
 
-def _error(text: str) -> dict[str, str]:
-    return {"S": text[:MAX_ERROR_CHARACTERS]}
-
-
-def _in_order(items: Iterator[Item]) -> list[Operation]:
-    operations = [records.read_operation(item) for item in items]
-    return sorted(operations, key=lambda operation: clock.canonical(operation.created_at or operation.updated_at or _EPOCH))
+def _oldest_first(rows: Iterable[Item]) -> list[Operation]:
+    operations = map(records.read_operation, rows)
+    return sorted(operations, key=lambda operation: operation.created_at or operation.updated_at or _EPOCH)
 
 
 _EPOCH = clock.from_epoch_ms(0)

@@ -1,7 +1,7 @@
 """The preview of a draft in Slack, in each of its states, as Block Kit blocks.
 
-What is shown follows from what the table knows and from nothing else, so showing it twice or late does no harm. A draft that
-waits is shown whole, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
+The preview follows from the rows alone, so showing it twice or late does no harm. A draft that waits for a decision is shown in
+full, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
 """
 
 from lib.approvals import drafts, preview_pages
@@ -18,8 +18,8 @@ from lib.slack.text import clip, escape
 _SHORT_CHARACTERS = 300
 
 
-def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0911 - one a state
-    """What the draft's preview has to show; None if the draft is not known."""
+def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0911 - one per state
+    """The draft's preview in its current state; None if the draft does not exist."""
     if view.draft is None:
         return None
     draft = view.draft.draft
@@ -33,7 +33,7 @@ def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0
         return _changed(draft)
     if approval is not None and operation is not None and state is SessionState.FAILED:
         return _failed(draft, approval, operation)
-    if approval is not None and operation is not None and state is SessionState.UNKNOWN:
+    if approval is not None and state is SessionState.UNKNOWN:
         return _unknown(draft, approval)
     if approval is not None:
         return _approved(draft, approval)
@@ -41,7 +41,7 @@ def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0
 
 
 def waiting(stored: StoredDraft) -> SlackMessage:
-    """The preview of a draft that nobody has decided on: its first page, and its buttons once all pages are posted."""
+    """The preview of a draft that waits for a decision: its first page, and its buttons once all pages are posted."""
     draft = stored.draft
     first, *others = preview_pages.pages_of(draft)
     shown = [blocks.header("Draft for Jira: approve or reject"), *first.blocks, _facts(draft)]
@@ -60,7 +60,7 @@ def waiting(stored: StoredDraft) -> SlackMessage:
 
 
 def thread(draft: Draft) -> list[SlackMessage]:
-    """The replies that show what does not fit into the preview; none for most drafts."""
+    """The replies that show the part of the draft that does not fit into the preview; none for most drafts."""
     all_pages = preview_pages.pages_of(draft)
     return [
         _reply(f"Part {number} of {len(all_pages)} of the draft", draft, page)
@@ -91,7 +91,7 @@ def created(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMess
 
 
 def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
-    """What the thread under the preview says once the issue exists."""
+    """The reply in the preview's thread once the issue exists."""
     key = operation.jira_key or ""
     text = f"Created {issue_link(jira_base_url, key, key)} for {mention(draft.requested_by)}."
     if is_dry(key):
@@ -100,9 +100,9 @@ def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> Slac
 
 
 def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
-    """What is said when a draft comes again whose issue exists."""
+    """The reply when a draft is submitted again whose issue exists."""
     key = operation.jira_key or ""
-    text = f"This draft has its ticket already: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. None was created."
+    text = f"This draft already has a ticket: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. No other was created."
     return SlackMessage(text, (blocks.section(text),))
 
 
@@ -119,8 +119,8 @@ def _unknown(draft: Draft, approval: Approval) -> SlackMessage:
         "Draft approved: looking for its ticket",
         draft,
         _by("Approved", approval),
-        "Jira gave no clear answer, so the ticket may exist or not. Switchboard looks for it before it creates another. "
-        "Please don't create one by hand meanwhile.",
+        "Jira gave no clear answer, so the ticket may or may not exist. Switchboard looks for it before it creates another. "
+        "Please don't create one by hand in the meantime.",
     )
 
 
@@ -131,13 +131,13 @@ def _failed(draft: Draft, approval: Approval, operation: Operation) -> SlackMess
         draft,
         _by("Approved", approval),
         f"What failed: {error}",
-        f"What to do: mend the cause, then have it tried again (`operations retry {escape(draft.session_id)} "
-        f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval stands.",
+        f"What to do: fix the cause, then retry (`operations retry {escape(draft.session_id)} "
+        f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval remains valid.",
     )
 
 
 def _changed(draft: Draft) -> SlackMessage:
-    text = "The draft has changed since. This version can't be approved any more; decide on the new one."
+    text = "The draft has changed since. This version can no longer be approved; decide on the new one."
     return _decided("Draft changed", draft, text)
 
 
@@ -155,7 +155,7 @@ def _count(criteria: int) -> str:
 
 
 def _facts(draft: Draft) -> Block:
-    """The rest of what goes to Jira: as it is, like the text."""
+    """The other fields that go to Jira, unchanged."""
     about = f"Project {draft.project} · {draft.issue_type}"
     if draft.epic:
         about += f" · in {draft.epic}"

@@ -1,8 +1,8 @@
-"""A whole draft as blocks for Slack, divided into as many messages as it takes: people approve what they can read.
+"""A whole draft as blocks for Slack, divided into as many messages as it needs: people approve what they can read.
 
-The first page is the preview, the others are replies in its thread. Slack's limits: 3,000 characters in a text, 50 blocks in
-a message, 12,000 characters in all blocks of a message (docs/adr/0042). Sizes are counted after escaping and in UTF-16 code
-units, the larger way to count. Nothing here does input or output.
+The first page is the preview, the others are replies in its thread. Slack's limits: 3,000 characters per text, 50 blocks per
+message, 12,000 characters in all blocks of a message (docs/adr/0042). Sizes are counted after escaping and in UTF-16 code
+units, which gives the larger number. Nothing here does input or output.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from lib.slack.blocks import Block
 from lib.slack.text import escape
 
 MAX_MESSAGES = 10
-"""A preview and nine replies: nobody reads more, and Slack takes about one message a second."""
+"""A preview and nine replies: nobody reads more, and Slack accepts about one message per second."""
 
 _MAX_TEXT = 2_900
 _MAX_PAGE = 10_000
@@ -23,12 +23,12 @@ _MAX_BLOCKS = 40
 """These leave room for the header, the facts, the notes and the buttons of the preview."""
 
 _LEAST_ROOM = 300
-"""A text begins on the next page rather than show less than this on one."""
+"""A text starts on the next page if less than this fits on the current one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What one message shows of a draft: ``blocks``, with so many ``characters`` of its text."""
+    """The part of a draft that one message shows: ``blocks``, with so many ``characters`` of its text."""
 
     blocks: tuple[Block, ...]
     characters: int
@@ -43,15 +43,15 @@ def pages_of(draft: Draft) -> tuple[Page, ...]:
 
 
 def check(draft: Draft) -> None:
-    """Refuse a draft that people could not read whole in Slack.
+    """Check that people can read the whole draft in Slack.
 
     Raises:
-        InvalidInputError: it takes too many messages.
+        InvalidInputError: it needs too many messages.
     """
     needed = len(pages_of(draft))
     if needed > MAX_MESSAGES:
         raise errors.InvalidInputError(
-            f"the draft takes {needed} messages to show whole in Slack, and at most {MAX_MESSAGES} are allowed: shorten it"
+            f"the draft needs {needed} messages in Slack, and at most {MAX_MESSAGES} are allowed: shorten it"
         )
 
 
@@ -71,7 +71,7 @@ def _bullets(items: tuple[str, ...]) -> str:
 
 @dataclass(slots=True)
 class _Writer:
-    """Fills one page after the other."""
+    """Fills one page after another."""
 
     done: list[Page] = field(default_factory=list)
     current: list[Block] = field(default_factory=list)
@@ -108,7 +108,8 @@ class _Writer:
 
 
 def _beginning(text: str, most: int) -> str:
-    """As much of ``text`` as has the size ``most``, up to a space if there is one near the end, and no accent torn off."""
+    """The beginning of ``text`` with at most the size ``most``. It ends at a space if there is one near the end, and never
+    separates a letter from its accent."""
     size = space = 0
     for end, character in enumerate(text):
         size += _size(character)

@@ -1,51 +1,54 @@
-"""Slack's side of an approval: the preview posted once, kept true, and an answer to each click.
+"""Posts each preview once, updates it, and answers clicks in Slack.
 
-A preview is posted without buttons, then the replies in its thread that show the rest of the draft. Each is recorded before
-the next one is posted, and the buttons appear once the last one is: whoever can click can read the whole draft, and a
+A preview is posted without buttons, then the replies in its thread that show the rest of the draft. Each message is recorded
+before the next one is posted, and the buttons appear after the last one: whoever can click can read the whole draft, and a
 preview that is not recorded has no buttons.
 
-Slack's posts have no idempotency key, so they are sent under a claim, and after a crash between a post and its record one may
-appear twice. Nothing here touches Jira, and of a session's state only whether its draft could be shown.
+Slack's posts have no idempotency key, so they are sent under a claim; after a crash between a post and its record, a message
+may appear twice. Nothing here touches Jira. Of a session's state it only changes whether the draft could be shown.
 """
 
 import secrets
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
-from lib.approvals.records import OperationStatus, SessionState, StoredDraft, View
+from lib.approvals.records import Operation, SessionState, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.platform import errors, log
 from lib.platform.claims import Claim, Claims, Verdict
 from lib.slack.blocks import Posted, SlackMessage
 
-SECONDS_A_MESSAGE = 1.0
-"""Slack takes about one message a second in a channel."""
+SECONDS_PER_MESSAGE = 1.0
+"""Slack accepts about one message per second in a channel."""
 
-_ROUNDS = 5
+_MAX_UPDATES = 5
+
+
+Result = TypeVar("Result")
 
 
 class Chat(Protocol):
-    """Slack, as far as previews need it. Every method raises SwitchboardError: retryable, permanent or ambiguous."""
+    """The calls to Slack that previews need. Every method raises SwitchboardError: retryable, permanent or ambiguous."""
 
     def post(self, channel: str, message: SlackMessage, *, thread_ts: str = "") -> Posted:
-        """Post a message, into a thread if one is named."""
+        """Post a message, in the thread ``thread_ts`` if it is given."""
 
     def update(self, posted: Posted, message: SlackMessage) -> None:
-        """Make a message another. Raises NotFoundError if it is gone."""
+        """Replace a message. Raises NotFoundError if it was deleted."""
 
     def respond(self, response_url: str, text: str) -> None:
-        """Answer one person by their click's URL. Raises NotFoundError if that is used up."""
+        """Answer one person through the click's URL. Raises NotFoundError if it is used up or has expired."""
 
     def post_ephemeral(self, channel: str, user: str, text: str) -> None:
-        """Tell one person something in a channel they are in."""
+        """Show a message to one person in a channel."""
 
 
 class _PreviewRefusedError(Exception):
-    """Slack refuses a message of the preview, and would refuse it again."""
+    """Slack refused a message of the preview, and would refuse it again."""
 
     def __init__(self, cause: errors.PermanentError) -> None:
         super().__init__(str(cause))
@@ -53,13 +56,16 @@ class _PreviewRefusedError(Exception):
 
 
 class PreviewPoster:
-    """Keeps previews true.
+    """Posts previews and keeps them up to date.
+
+    Every public method raises SwitchboardError if the table or Slack can't be reached or refuses: then the message must be
+    received again.
 
     Args:
         store: sessions, drafts and decisions.
         claims: on the same table; their lease must be longer than the function can run.
         chat: Slack.
-        channel: where previews go whose draft names no channel.
+        channel: for previews of drafts that name no channel.
         jira_base_url: where people see issues; may be empty.
         logger: of the function.
         new_owner: makes a name that no other attempt has.
@@ -90,17 +96,14 @@ class PreviewPoster:
     def post(self, message: PostPreview) -> None:
         """Post the draft's preview and its thread if the draft is current and they are not posted or were deleted.
 
-        If Slack refuses the preview, the reason is recorded with the draft.
-
-        Raises:
-            SwitchboardError: the table or Slack can't be reached, Slack refuses the token or the configured channel, or
-                another attempt is at it. The message must come again.
+        If Slack refuses the preview, the reason is recorded with the draft; refusing the token or the configured channel is an
+        error, too. Also an error: another attempt is posting the preview.
         """
         view = self._show(message.session_id, message.draft_hash)
         if view.draft is not None and view.draft.preview_number and not view.draft.preview_ts:
             view = self._show(message.session_id, message.draft_hash)  # it was deleted
         if message.again:
-            self._point_out_duplicate(view)
+            self._reply_once(view, records.POINT_OUT_DUPLICATE, preview.duplicate)
 
     def _show(self, session_id: str, draft_hash: str) -> View:
         view = self._store.read(session_id, draft_hash)
@@ -115,30 +118,16 @@ class PreviewPoster:
                 view = self._store.read(session_id, draft_hash)
                 if view.is_current:
                     return view
-        # What an earlier preview shows is not known: submitting the draft again updates it.
+        # What a preview posted before shows is not known: submitting the draft again updates it.
         return self._sync_preview(session_id, draft_hash, shown)
 
     def update(self, message: UpdatePreview) -> None:
-        """Make the draft's preview show what is true now, and confirm in its thread once the issue exists.
-
-        A preview that is not posted yet will be true when it is.
-
-        Raises:
-            SwitchboardError: the table or Slack can't be reached or refuses. The message must come again.
-        """
+        """Make the draft's preview show its current state, and confirm in its thread once the issue exists."""
         view = self._sync_preview(message.session_id, message.draft_hash, None)
-        draft, operation = view.draft, view.operation
-        if draft is None or operation is None or operation.status is not OperationStatus.DONE or not draft.preview_ts:
-            return
-        text = preview.confirmation(draft.draft, operation, self._jira_base_url)
-        self._once(view, records.CONFIRM, lambda _: self._post_in_thread(view, text))
+        self._reply_once(view, records.CONFIRM, preview.confirmation)
 
     def answer(self, message: AnswerClick) -> None:
-        """Tell one person what came of their click. If nothing reaches them any more, it is logged and done.
-
-        Raises:
-            SwitchboardError: Slack can't be reached. The message must come again.
-        """
+        """Answer one person's click. If the answer can no longer be delivered, that is logged."""
         try:
             self._answer(message)
         except errors.PermanentError as error:
@@ -149,16 +138,16 @@ class PreviewPoster:
             try:
                 self._chat.respond(message.response_url, message.text)
             except errors.NotFoundError:
-                pass  # used up or too old: the API is the other way
+                pass  # use the API instead
             else:
                 return
         if message.channel:
             self._chat.post_ephemeral(message.channel, message.user, message.text)
 
     def _sync_preview(self, session_id: str, draft_hash: str, shown: SlackMessage | None) -> View:
-        """Update the message until it shows what a reading after the update says: two updates that overtake each other end
-        in the later state, whichever arrives last."""
-        for _ in range(_ROUNDS):
+        """Update the message until the rows, read after the update, agree with it: of two concurrent updates, whichever arrives
+        last, the message ends in the later state."""
+        for _ in range(_MAX_UPDATES):
             view = self._store.read(session_id, draft_hash)
             due = preview.render(view, self._jira_base_url)
             if view.draft is None or due is None or not view.draft.preview_ts or due == shown:
@@ -171,65 +160,51 @@ class PreviewPoster:
             shown = due
         return view
 
-    def _point_out_duplicate(self, view: View) -> None:
-        draft, operation = view.draft, view.operation
-        if draft is None or operation is None or operation.status is not OperationStatus.DONE or not draft.preview_ts:
-            return
-        text = preview.duplicate(draft.draft, operation, self._jira_base_url)
-        self._once(view, records.POINT_OUT_DUPLICATE, lambda _: self._post_in_thread(view, text))
+    def _reply_once(self, view: View, operation: str, render: Callable[[Draft, Operation, str], SlackMessage]) -> None:
+        """Reply in the preview's thread once the issue exists."""
+        draft, created = view.draft, view.created
+        if draft is not None and created is not None and draft.preview_ts:
+            place = Posted(draft.preview_channel, draft.preview_ts)
+            reply = render(draft.draft, created, self._jira_base_url)
+            self._once(view, operation, lambda _: self._chat.post(place.channel, reply, thread_ts=place.ts))
 
     def _forget(self, view: View, draft: StoredDraft) -> View:
-        """Forget a deleted preview if the draft still waits: the next message about it posts another."""
+        """Forget a deleted preview if the draft waits for a decision: the next message about it posts another."""
         if view.approval is not None or not view.is_current:
             return view
         self._store.forget_preview(view.session_id, view.draft_hash, draft.preview_ts)
         return self._store.read(view.session_id, view.draft_hash)
 
     def _post_whole(self, view: View) -> SlackMessage | None:
-        """Post what is missing of the preview and its thread; what the preview shows then, if it was posted now."""
+        """Post what is missing of the preview and its thread. Returns what the preview shows, if it was posted now."""
         operation = records.POST_PREVIEW
         if view.draft is not None and view.draft.preview_number:
             operation += f"#{view.draft.preview_number + 1}"
-        shown: list[SlackMessage] = []
-        if not self._once(view, operation, lambda claim: shown.extend(self._post_missing(view, operation, claim))):
-            return self._replace_unrecorded(view)
-        return shown[0] if shown else None
-
-    def _replace_unrecorded(self, posted: View) -> SlackMessage | None:
-        """Post another preview where an earlier version of Switchboard posted one: it did not record that the preview shows
-        the whole draft, so its buttons do not count."""
-        view = self._store.read(posted.session_id, posted.draft_hash)
-        if view.draft is None or view.draft.is_shown or posted.draft is None:
-            return None
-        if view.draft.preview_number != posted.draft.preview_number:
-            return None  # another attempt is posting
-        if not self._store.forget_preview(view.session_id, view.draft_hash, view.draft.preview_ts):
-            return None
-        return self._post_whole(self._store.read(view.session_id, view.draft_hash))
+        return self._once(view, operation, lambda claim: self._post_missing(view, operation, claim))
 
     def _refuse(self, view: View, draft: Draft, error: errors.PermanentError) -> None:
         self._logger.error("preview_refused", error, session_id=view.session_id, draft_hash=view.draft_hash)
         self._store.fail_preview(view.session_id, view.draft_hash, str(error))
         if isinstance(error, errors.CredentialRefusedError) or not draft.channel:
-            raise error  # it is our own settings: the message becomes a dead letter, and its alarm goes off
+            raise error  # the configuration is wrong: the message becomes a dead letter, and an alarm goes off
 
-    def _post_missing(self, view: View, operation: str, claim: Claim) -> list[SlackMessage]:
+    def _post_missing(self, view: View, operation: str, claim: Claim) -> SlackMessage | None:
         session_id, draft_hash = view.session_id, view.draft_hash
         draft, replies = self._store.preview_progress(session_id, draft_hash, operation)
         if draft is None or draft.is_shown:
-            return []
-        shown: list[SlackMessage] = []
+            return None
+        shown = None
         place = Posted(draft.preview_channel, draft.preview_ts)
         if not place.ts:
-            shown.append(preview.waiting(draft))
-            place = self._send(draft.draft.channel or self._channel, shown[0])
+            shown = preview.waiting(draft)
+            place = self._send(draft.draft.channel or self._channel, shown)
             if not self._store.set_preview(session_id, draft_hash, place.channel, place.ts):
                 raise errors.UnavailableError(f"another attempt has posted the preview of session {session_id}")
         for number, reply in enumerate(preview.thread(draft.draft)[replies:], start=replies + 1):
-            self._sleep(SECONDS_A_MESSAGE)
+            self._sleep(SECONDS_PER_MESSAGE)
             self._reply(view, place, reply)
             if not self._store.count_replies(session_id, draft_hash, operation, claim.owner, number):
-                raise errors.UnavailableError(f"another attempt posts the preview of session {session_id}")
+                raise errors.UnavailableError(f"another attempt is posting the preview of session {session_id}")
         failed = records.state_of(draft, None, None) is SessionState.FAILED
         self._store.open_preview(session_id, draft_hash, place.channel, place.ts, failed=failed)
         return shown
@@ -249,21 +224,17 @@ class PreviewPoster:
         except errors.PermanentError as error:
             raise _PreviewRefusedError(error) from error
 
-    def _post_in_thread(self, view: View, text: SlackMessage) -> None:
-        if view.draft is not None:
-            self._chat.post(view.draft.preview_channel, text, thread_ts=view.draft.preview_ts)
-
-    def _once(self, view: View, operation: str, do: Callable[[Claim], None]) -> bool:
-        """Do it, unless it was done before: then False."""
+    def _once(self, view: View, operation: str, do: Callable[[Claim], Result]) -> Result | None:
+        """Do it under a claim and return its result; None if it was done before."""
         claim = self._claims.claim(view.session_id, records.operation_key(view.draft_hash, operation), self._new_owner())
         if claim.verdict is Verdict.DONE:
-            return False
+            return None
         if claim.verdict is Verdict.HELD:
-            raise errors.UnavailableError(f"another attempt is at {operation} of session {view.session_id}")
+            raise errors.UnavailableError(f"another attempt is doing {operation} of session {view.session_id}")
         try:
-            do(claim)
+            result = do(claim)
         except (errors.SwitchboardError, _PreviewRefusedError) as error:
             self._claims.release(claim, str(error))
             raise
         self._claims.complete(claim)
-        return True
+        return result

@@ -1,13 +1,13 @@
-"""The rows of the operations table as types, and the one place that turns one into the other.
+"""The rows of the operations table as types, and the conversion between the two.
 
 ::
 
-    session_id │ operation_key                     │ one a
+    session_id │ operation_key                     │ one row per
     ───────────┼───────────────────────────────────┼──────────────────────────────────────────────
-    s          │ SESSION                           │ session: which draft is current, and its state
-    s          │ DRAFT#<hash>                      │ draft as it was submitted, and where its preview stands
-    s          │ APPROVAL#<hash>                   │ decision on it, the first and only
-    s          │ OPERATION#<hash>#create_issue     │ creation: who claimed it, and what came of it
+    s          │ SESSION                           │ session: its current draft, and its state
+    s          │ DRAFT#<hash>                      │ draft as it was submitted, and its preview
+    s          │ APPROVAL#<hash>                   │ decision on a draft, the first and only
+    s          │ OPERATION#<hash>#create_issue     │ creation of an issue: its claim and its outcome
     s          │ OPERATION#<hash>#post_preview, …  │ Slack message that is sent once (lib/platform/claims.py)
 
 Nothing here does input or output.
@@ -15,16 +15,13 @@ Nothing here does input or output.
 
 import enum
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
 from lib.approvals import drafts
 from lib.approvals.drafts import Draft
 from lib.platform import clock
-
-Item = dict[str, dict[str, Any]]
+from lib.platform.dynamodb import Item
 
 SESSION_KEY = "SESSION"
 CREATE_ISSUE = "create_issue"
@@ -34,11 +31,14 @@ POINT_OUT_DUPLICATE = "point_out_duplicate"
 
 OPERATION_PREFIX = "OPERATION#"
 
+KEEP = timedelta(days=400)
+"""How long a row stays after its last change: an audit trail of a year."""
+
 MAX_ERROR_CHARACTERS = 500
 
 
 class SessionState(enum.Enum):
-    """How far the current draft of a session has come."""
+    """The progress of a session's current draft."""
 
     PREVIEW = "preview"
     APPROVED = "approved"
@@ -49,12 +49,12 @@ class SessionState(enum.Enum):
     UNKNOWN = "unknown"
 
 
-#: In these an issue may come into being, so the draft can't be changed: nobody would look for that issue any more.
+#: In these states an issue may appear in Jira, so the draft can't be replaced: nobody would look for its issue any more.
 BUSY_STATES = frozenset({SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN})
 
 
 class OperationStatus(enum.Enum):
-    """What a claim came to. ``pending``, ``done`` and ``failed`` are those of lib/platform/claims.py; ``unknown`` is an effect
+    """The result of a claim. ``pending``, ``done`` and ``failed`` are those of lib/platform/claims.py; ``unknown`` is an effect
     that may have happened and is being looked for."""
 
     PENDING = "pending"
@@ -65,8 +65,8 @@ class OperationStatus(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A session: the draft that counts now, and its state. ``jira_key`` is there exactly when the state is ``created``;
-    ``replaced_hash`` is the draft that counted before."""
+    """A session: its current draft, and its state. ``jira_key`` is set exactly when the state is ``created``;
+    ``replaced_hash`` is the draft that was current before."""
 
     session_id: str
     draft_hash: str
@@ -85,8 +85,8 @@ class StoredDraft:
         draft_hash: of it.
         preview_channel, preview_ts: the preview's message, once it is posted.
         preview_number: how many previews were posted before it and deleted in Slack.
-        previews: the previews, by :func:`preview_name`, that were posted whole, thread and all: only their buttons count.
-        preview_error: why the preview can't be posted; empty if nothing is in the way.
+        previews: the previews, by :func:`preview_name`, that were posted in full, thread included: only their buttons count.
+        preview_error: why the preview can't be posted; empty if it can.
     """
 
     draft: Draft
@@ -99,13 +99,13 @@ class StoredDraft:
 
     @property
     def is_shown(self) -> bool:
-        """Whether the whole draft is posted where its preview is."""
+        """Whether the current preview shows the whole draft."""
         return preview_name(self.preview_channel, self.preview_ts) in self.previews
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """The one decision on a draft: approved or rejected, by whom (a Slack user ID), and when."""
+    """The one decision on a draft: approved or rejected, by which Slack user ID, and when."""
 
     draft_hash: str
     approved: bool
@@ -115,21 +115,22 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One thing to be done once, and all that is known of it.
+    """Something to be done once, and its progress.
 
     Attributes:
         name: the operation, such as ``create_issue``.
-        created_by: who set it going: the approver, or who asked for a retry.
+        created_by: who started it: the approver, or who asked for a retry.
         approved_by: who approved the draft.
-        claim_owner: the attempt that has or had the claim; the claim ends at ``claim_expires_at``.
+        claim_owner: the attempt that has or had the claim, which ends at ``claim_expires_at``.
         attempts: how often it was claimed.
-        posts: how many requests to create went out.
-        posted_at: when the last one went out whose outcome is not known; None if there is none.
-        looks: how often the marker was looked for and not found since.
-        next_look_at: when to look again.
-        retry_by: who has asked to try a failed one again, until that is claimed.
+        posts: how many requests to create were sent.
+        posted_at: when the last request was sent whose outcome is not known; None if there is none.
+        looks: how many searches have not found the marker since.
+        next_look_at: when to search again.
+        retry_by: who has asked to retry a failed operation, until it is claimed.
         settled_at: when the status became what it is, if it is not pending.
-        other_keys: further issues that turned out to have been created; empty, or somebody has to tidy up.
+        other_keys: further issues that were created for the draft: a person has to close them.
+        replies: of a preview, how many messages its thread has.
     """
 
     session_id: str
@@ -152,11 +153,12 @@ class Operation:
     updated_at: datetime | None = None
     settled_at: datetime | None = None
     other_keys: tuple[str, ...] = ()
+    replies: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What the table knows about one draft: the session it belongs to, and the draft's own rows."""
+    """What the table holds about one draft: its session, and the draft's own rows."""
 
     session_id: str
     draft_hash: str
@@ -170,82 +172,117 @@ class View:
         """Why there is no preview or no issue; empty if nothing has failed."""
         if self.approval is None:
             return "" if self.draft is None or self.draft.is_shown else self.draft.preview_error
-        failed = self.operation is not None and self.operation.status is OperationStatus.FAILED
-        return (self.operation.error_message or "") if self.operation is not None and failed else ""
+        if self.operation is None or self.operation.status is not OperationStatus.FAILED:
+            return ""
+        return self.operation.error_message or ""
 
     @property
     def is_current(self) -> bool:
-        """Whether the session's current draft is this one."""
+        """Whether this draft is the session's current one."""
         return self.session is not None and self.session.draft_hash == self.draft_hash
+
+    @property
+    def created(self) -> Operation | None:
+        """The creation of the draft's issue, if it exists."""
+        done = self.operation is not None and self.operation.status is OperationStatus.DONE
+        return self.operation if done else None
 
 
 def state_of(draft: StoredDraft | None, approval: Approval | None, operation: Operation | None) -> SessionState:
-    """The state that a draft with these rows has."""
+    """The state of a session whose current draft has these rows."""
     if approval is None:
-        # A draft that was shown whole may be decided on, even if posting it again failed.
+        # A draft that was shown in full may be decided on, even if posting it again failed.
         never_shown = draft is not None and draft.preview_error and not draft.previews
         return SessionState.FAILED if never_shown else SessionState.PREVIEW
     if not approval.approved:
         return SessionState.REJECTED
-    if operation is None:
-        return SessionState.APPROVED
-    return {
-        OperationStatus.PENDING: SessionState.CREATING,
-        OperationStatus.DONE: SessionState.CREATED,
-        OperationStatus.FAILED: SessionState.FAILED,
-        OperationStatus.UNKNOWN: SessionState.UNKNOWN,
-    }[operation.status]
+    return SessionState.APPROVED if operation is None else _STATES[operation.status]
+
+
+_STATES = {
+    OperationStatus.PENDING: SessionState.CREATING,
+    OperationStatus.DONE: SessionState.CREATED,
+    OperationStatus.FAILED: SessionState.FAILED,
+    OperationStatus.UNKNOWN: SessionState.UNKNOWN,
+}
 
 
 def preview_name(channel: str, ts: str) -> str:
-    """A preview's message in one text."""
+    """A preview's message as one text."""
     return f"{channel}/{ts}"
 
 
-def draft_key(of_hash: str) -> str:
+def row_key(session_id: str, operation_key: str) -> Item:
+    """The primary key of a row."""
+    return {"session_id": text(session_id), "operation_key": text(operation_key)}
+
+
+def draft_key(draft_hash: str) -> str:
     """The operation_key of a draft."""
-    return f"DRAFT#{of_hash}"
+    return f"DRAFT#{draft_hash}"
 
 
-def approval_key(of_hash: str) -> str:
+def approval_key(draft_hash: str) -> str:
     """The operation_key of the decision on a draft."""
-    return f"APPROVAL#{of_hash}"
+    return f"APPROVAL#{draft_hash}"
 
 
-def operation_key(of_hash: str, operation: str) -> str:
+def operation_key(draft_hash: str, operation: str) -> str:
     """The operation_key of an operation."""
-    return f"{OPERATION_PREFIX}{of_hash}#{operation}"
+    return f"{OPERATION_PREFIX}{draft_hash}#{operation}"
 
 
-def draft_item(draft: Draft, of_hash: str, now: datetime, expires_at: datetime) -> Item:
+def text(value: str) -> dict[str, str]:
+    """A text attribute."""
+    return {"S": value}
+
+
+def number(value: int) -> dict[str, str]:
+    """A number attribute."""
+    return {"N": str(value)}
+
+
+def instant(moment: datetime) -> dict[str, str]:
+    """A time attribute: text, in the order of time."""
+    return {"S": clock.canonical(moment)}
+
+
+def error_text(error: str) -> dict[str, str]:
+    """An error message as a text attribute, shortened."""
+    return {"S": error[:MAX_ERROR_CHARACTERS]}
+
+
+def change_times(now: datetime) -> Item:
+    """The attributes that every change of a row sets."""
+    return {"updated_at": instant(now), "expires_at": number(clock.epoch_s(now + KEEP))}
+
+
+def draft_item(draft: Draft, draft_hash: str, now: datetime) -> Item:
     """The row of a submitted draft."""
     return {
-        "session_id": {"S": draft.session_id},
-        "operation_key": {"S": draft_key(of_hash)},
-        "draft_hash": {"S": of_hash},
-        "draft": {"S": drafts.canonical_json(draft)},
-        "requested_by": {"S": draft.requested_by},
-        "created_at": {"S": clock.canonical(now)},
-        "expires_at": {"N": str(clock.epoch_s(expires_at))},
+        **row_key(draft.session_id, draft_key(draft_hash)),
+        "draft_hash": text(draft_hash),
+        "draft": text(drafts.canonical_json(draft)),
+        "requested_by": text(draft.requested_by),
+        "created_at": instant(now),
+        "expires_at": number(clock.epoch_s(now + KEEP)),
     }
 
 
-def approval_item(session_id: str, approval: Approval, expires_at: datetime) -> Item:
-    """The row of a decision. ``approved_by`` is there exactly if it is a yes."""
-    decider = "approved_by" if approval.approved else "rejected_by"
+def approval_item(session_id: str, approval: Approval) -> Item:
+    """The row of a decision. It has ``approved_by`` or ``rejected_by``."""
     return {
-        "session_id": {"S": session_id},
-        "operation_key": {"S": approval_key(approval.draft_hash)},
-        "draft_hash": {"S": approval.draft_hash},
-        "status": {"S": "approved" if approval.approved else "rejected"},
-        decider: {"S": approval.decided_by},
-        "at": {"S": clock.canonical(approval.at)},
-        "created_at": {"S": clock.canonical(approval.at)},
-        "expires_at": {"N": str(clock.epoch_s(expires_at))},
+        **row_key(session_id, approval_key(approval.draft_hash)),
+        "draft_hash": text(approval.draft_hash),
+        "status": text("approved" if approval.approved else "rejected"),
+        "approved_by" if approval.approved else "rejected_by": text(approval.decided_by),
+        "at": instant(approval.at),
+        "created_at": instant(approval.at),
+        "expires_at": number(clock.epoch_s(approval.at + KEEP)),
     }
 
 
-def read_session(item: Mapping[str, Any]) -> Session:
+def read_session(item: Item) -> Session:
     """The session of a SESSION item."""
     return Session(
         session_id=item["session_id"]["S"],
@@ -257,20 +294,20 @@ def read_session(item: Mapping[str, Any]) -> Session:
     )
 
 
-def read_draft(item: Mapping[str, Any]) -> StoredDraft:
+def read_draft(item: Item) -> StoredDraft:
     """The draft of a DRAFT# item."""
     return StoredDraft(
-        draft=drafts.read_stored(json.loads(item["draft"]["S"])),
+        draft=drafts.read_draft(json.loads(item["draft"]["S"])),
         draft_hash=item["draft_hash"]["S"],
         preview_channel=_text(item, "preview_channel") or "",
         preview_ts=_text(item, "preview_ts") or "",
         preview_number=_number(item, "preview_number"),
-        previews=frozenset(item.get("previews", {}).get("SS", ())),
+        previews=_texts(item, "previews"),
         preview_error=_text(item, "preview_error") or "",
     )
 
 
-def read_approval(item: Mapping[str, Any]) -> Approval:
+def read_approval(item: Item) -> Approval:
     """The decision of an APPROVAL# item."""
     approved = item["status"]["S"] == "approved"
     return Approval(
@@ -281,12 +318,12 @@ def read_approval(item: Mapping[str, Any]) -> Approval:
     )
 
 
-def read_operation(item: Mapping[str, Any]) -> Operation:
+def read_operation(item: Item) -> Operation:
     """The operation of an OPERATION# item, or of one that lib/platform/claims.py wrote."""
-    of_hash, _, name = item["operation_key"]["S"].removeprefix(OPERATION_PREFIX).partition("#")
+    draft_hash, _, name = item["operation_key"]["S"].removeprefix(OPERATION_PREFIX).partition("#")
     return Operation(
         session_id=item["session_id"]["S"],
-        draft_hash=of_hash,
+        draft_hash=draft_hash,
         name=name,
         status=OperationStatus(item["status"]["S"]),
         created_by=_text(item, "created_by") or "",
@@ -294,27 +331,32 @@ def read_operation(item: Mapping[str, Any]) -> Operation:
         jira_key=_text(item, "jira_key"),
         error_message=_text(item, "error_message"),
         claim_owner=_text(item, "claim_owner") or "",
-        claim_expires_at=_time(item, "claim_expires_at"),
+        claim_expires_at=_instant(item, "claim_expires_at"),
         attempts=_number(item, "attempts"),
         posts=_number(item, "posts"),
-        posted_at=_time(item, "posted_at"),
+        posted_at=_instant(item, "posted_at"),
         looks=_number(item, "looks"),
-        next_look_at=_time(item, "next_look_at"),
+        next_look_at=_instant(item, "next_look_at"),
         retry_by=_text(item, "retry_by"),
-        created_at=_time(item, "created_at"),
-        updated_at=_time(item, "updated_at"),
-        settled_at=_time(item, "settled_at"),
-        other_keys=tuple(sorted(item.get("other_keys", {}).get("SS", ()))),
+        created_at=_instant(item, "created_at"),
+        updated_at=_instant(item, "updated_at"),
+        settled_at=_instant(item, "settled_at"),
+        other_keys=tuple(sorted(_texts(item, "other_keys"))),
+        replies=_number(item, "replies"),
     )
 
 
-def _text(item: Mapping[str, Any], name: str) -> str | None:
+def _text(item: Item, name: str) -> str | None:
     return str(item[name]["S"]) if name in item else None
 
 
-def _number(item: Mapping[str, Any], name: str) -> int:
+def _texts(item: Item, name: str) -> frozenset[str]:
+    return frozenset(item[name]["SS"] if name in item else ())
+
+
+def _number(item: Item, name: str) -> int:
     return int(item[name]["N"]) if name in item else 0
 
 
-def _time(item: Mapping[str, Any], name: str) -> datetime | None:
+def _instant(item: Item, name: str) -> datetime | None:
     return clock.parse(item[name]["S"]) if name in item else None

@@ -9,45 +9,50 @@
           │         creating or unknown
           └─ Slack refuses the preview ──► failed ──► (posted after all) ──► preview
 
-Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`.
+Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`. Two rows that
+must never disagree, such as a decision and its session, are written in one transaction (docs/adr/0040).
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
+from typing import Any
 
 from lib.approvals import drafts, records
 from lib.approvals.drafts import Draft
-from lib.approvals.operations_table import ContendedError, Insert, OperationsTable, Update
 from lib.approvals.records import (
     BUSY_STATES,
     CREATE_ISSUE,
     SESSION_KEY,
     Approval,
-    Item,
-    Operation,
     SessionState,
     StoredDraft,
     View,
+    change_times,
+    instant,
+    number,
+    text,
 )
 from lib.platform import clock, errors
-
-KEEP = timedelta(days=400)
-"""How long a row stays after its last change: the audit trail of a year."""
+from lib.platform.dynamodb import Condition, ContendedError, Item, Put, Statement, Table, Update
 
 MAX_PREVIEWS = 10
 """How often a preview that is deleted in Slack is posted in all: each stays in the draft's row."""
 
 _TRIES = 3
 
+_ABSENT = Condition(expression="attribute_not_exists(session_id)")
+_NEVER_SHOWN = Condition(expression="attribute_not_exists(previews)")
+
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What a submission came to.
+    """The result of a submission.
 
     Attributes:
         draft_hash: of the draft.
         state: of its session.
-        replaced: the hash of the draft it took the place of.
+        replaced: the hash of the draft that it replaced.
         reason: why there is no preview or no issue; empty if nothing has failed.
     """
 
@@ -58,31 +63,29 @@ class Submitted:
 
 
 class ApprovalStore:
-    """The sessions of one operations table.
+    """The sessions of one operations table. Reads are strongly consistent.
+
+    Every method raises SwitchboardError if the table can't be reached or refuses.
 
     Args:
         table: the operations table.
         now: the clock.
     """
 
-    def __init__(self, table: OperationsTable, *, now: clock.Clock = clock.utc_now) -> None:
+    def __init__(self, table: Table, *, now: clock.Clock = clock.utc_now) -> None:
         self._table = table
         self._now = now
 
     def read(self, session_id: str, draft_hash: str) -> View:
-        """What the table knows about one draft, strongly consistent; parts that are not there are None.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        keys = {
-            "session": SESSION_KEY,
-            "draft": records.draft_key(draft_hash),
-            "approval": records.approval_key(draft_hash),
-            "operation": records.operation_key(draft_hash, CREATE_ISSUE),
-        }
-        found = self._table.read(session_id, keys.values())
-        session, draft, approval, operation = (found.get(key) for key in keys.values())
+        """What the table holds about one draft; missing rows are None."""
+        keys = (
+            SESSION_KEY,
+            records.draft_key(draft_hash),
+            records.approval_key(draft_hash),
+            records.operation_key(draft_hash, CREATE_ISSUE),
+        )
+        found = read_rows(self._table, session_id, keys)
+        session, draft, approval, operation = map(found.get, keys)
         return View(
             session_id=session_id,
             draft_hash=draft_hash,
@@ -93,218 +96,183 @@ class ApprovalStore:
         )
 
     def read_current(self, session_id: str) -> View | None:
-        """What the table knows about the session's current draft; None if there is no such session.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        session = self._table.read(session_id, [SESSION_KEY]).get(SESSION_KEY)
+        """What the table holds about the session's current draft; None if there is no such session."""
+        session = read_rows(self._table, session_id, [SESSION_KEY]).get(SESSION_KEY)
         return self.read(session_id, records.read_session(session).draft_hash) if session else None
 
     def submit(self, draft: Draft) -> Submitted:
-        """Make ``draft`` the current one of its session. The same draft again changes nothing.
+        """Make ``draft`` its session's current one. The same draft again changes nothing.
 
-        A draft that was current before comes back with what became of it: a rejected one stays rejected, one whose issue
-        exists is ``created``.
+        A draft that was current before returns with its state: a rejected one stays rejected, one whose issue exists is
+        ``created``.
 
         Raises:
-            InvalidInputError: the session's draft is approved and its issue on the way.
-            SwitchboardError: the table can't be reached or refuses.
+            InvalidInputError: the session's current draft is approved and its issue is being created.
         """
-        of_hash = drafts.draft_hash(draft)
+        draft_hash = drafts.draft_hash(draft)
         for _ in range(_TRIES):
-            view = self.read(draft.session_id, of_hash)
+            view = self.read(draft.session_id, draft_hash)
             session = view.session
             if session is not None and view.is_current and view.draft is not None:
-                return Submitted(of_hash, session.state, session.replaced_hash, view.failure)
+                return Submitted(draft_hash, session.state, session.replaced_hash, view.failure)
             if session is not None and not view.is_current and session.state in BUSY_STATES:
                 raise errors.InvalidInputError(
                     f"session_id {draft.session_id} has an approved draft whose issue is being created: "
-                    "send another draft when that has ended, or under a session_id of its own"
+                    "send another draft when that has ended, or under another session_id"
                 )
             state = records.state_of(view.draft, view.approval, view.operation)
-            if self._replace(draft, of_hash, view, state):
-                return Submitted(of_hash, state, _replaced(view), view.failure)
-        raise ContendedError(f"session {draft.session_id} changed {_TRIES} times meanwhile")
+            if self._replace(draft, view, state):
+                return Submitted(draft_hash, state, _replaced(view), view.failure)
+        raise errors.UnavailableError(f"session {draft.session_id} changed {_TRIES} times during the submission")
 
     def record_decision(self, session_id: str, approval: Approval) -> bool:
         """Record the decision on a draft, if it is the session's current one and nobody has decided yet: the first wins.
 
-        False if another was first or the draft has changed; read again to know which.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses. If the error is ambiguous, the decision may stand.
+        False if another was first or the draft has changed; read again to know which. If the error is ambiguous, the decision
+        may be recorded.
         """
         state = SessionState.APPROVED if approval.approved else SessionState.REJECTED
-        row = records.approval_item(session_id, approval, self._now() + KEEP)
-        try:
-            refused = self._table.transact(
-                Insert(row),
-                Update(
-                    session_id,
-                    SESSION_KEY,
-                    "SET #state = :state, updated_at = :now, expires_at = :ttl",
-                    "draft_hash = :hash AND #state = :preview",
-                    {
-                        ":state": {"S": state.value},
-                        ":preview": {"S": SessionState.PREVIEW.value},
-                        ":hash": {"S": approval.draft_hash},
-                        ":now": {"S": clock.canonical(approval.at)},
-                        ":ttl": row["expires_at"],
-                    },
-                ),
-            )
-        except ContendedError:
-            return False
-        return not refused
+        session = Update(
+            key=records.row_key(session_id, SESSION_KEY),
+            sets={**change_times(approval.at), "state": text(state.value)},
+            condition=session_condition(approval.draft_hash, SessionState.PREVIEW),
+        )
+        decision = Put(item=records.approval_item(session_id, approval), condition=_ABSENT)
+        return self._all_written([decision, session], "record the decision")
 
     def preview_progress(self, session_id: str, draft_hash: str, operation: str) -> tuple[StoredDraft | None, int]:
-        """The draft, and how many replies in its preview's thread are posted, strongly consistent.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """The draft, and how many replies in its preview's thread are posted."""
         keys = records.draft_key(draft_hash), records.operation_key(draft_hash, operation)
-        found = self._table.read(session_id, keys)
-        draft, claim = (found.get(key) for key in keys)
-        replies = int(claim["replies"]["N"]) if claim and "replies" in claim else 0
-        return records.read_draft(draft) if draft else None, replies
+        draft, claim = map(read_rows(self._table, session_id, keys).get, keys)
+        return records.read_draft(draft) if draft else None, records.read_operation(claim).replies if claim else 0
 
     def set_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str) -> bool:
-        """Remember which message is the draft's preview; False if another one is.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """Record which message is the draft's preview; False if another one is."""
         return self._update_draft(
             session_id,
             draft_hash,
-            "SET preview_channel = :channel, preview_ts = :ts, updated_at = :now",
-            "attribute_exists(session_id) AND attribute_not_exists(preview_ts)",
-            {":channel": {"S": channel}, ":ts": {"S": message_ts}},
+            sets={"preview_channel": text(channel), "preview_ts": text(message_ts)},
+            condition=Condition(expression="attribute_exists(session_id) AND attribute_not_exists(preview_ts)"),
         )
 
     def count_replies(self, session_id: str, draft_hash: str, operation: str, owner: str, replies: int) -> bool:
-        """Remember that so many replies are in the preview's thread; False if the claim is another's by now.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        return self._table.update(
-            Update(
-                session_id,
-                records.operation_key(draft_hash, operation),
-                "SET replies = :replies, updated_at = :now",
-                "claim_owner = :owner",
-                {
-                    ":replies": {"N": str(replies)},
-                    ":owner": {"S": owner},
-                    ":now": {"S": clock.canonical(self._now())},
-                },
-            )
+        """Record that the preview's thread has so many replies; False if the claim is no longer ``owner``'s."""
+        update = Update(
+            key=records.row_key(session_id, records.operation_key(draft_hash, operation)),
+            sets={"replies": number(replies), "updated_at": instant(self._now())},
+            condition=Condition(expression="claim_owner = :owner", values={":owner": text(owner)}),
         )
+        return self._table.update(update, "count the replies").accepted
 
     def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str, *, failed: bool) -> None:
-        """Remember that the preview shows the whole draft: its buttons count from now on.
+        """Record that the preview shows the whole draft: its buttons count from now on.
 
-        ``failed``: it could not be posted before, and its session must leave that state too.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
+        ``failed``: it could not be posted before, so its session must leave that state too.
         """
-        name = {":preview": {"SS": [records.preview_name(channel, message_ts)]}}
-        update = "SET updated_at = :now REMOVE preview_error ADD previews :preview"
+        name = records.preview_name(channel, message_ts)
+
+        def shown(condition: Condition) -> Update:
+            return self._draft_update(
+                session_id, draft_hash, adds={"previews": {"SS": [name]}}, removes=["preview_error"], condition=condition
+            )
+
         if failed:
-            draft = self._draft_update(session_id, draft_hash, update, "attribute_not_exists(previews)", name)
-            if not self._table.transact(draft, self._session_of_preview(session_id, draft_hash, SessionState.PREVIEW)):
-                return  # otherwise another draft is current by now, or another attempt was faster
-        self._update_draft(session_id, draft_hash, update, "attribute_exists(session_id)", name)
+            session = self._session_of_preview(session_id, draft_hash, SessionState.PREVIEW)
+            if not self._table.transact([shown(_NEVER_SHOWN), session], "record the preview"):
+                return
+            # Another draft is current by now, or another attempt was faster.
+        self._table.update(shown(Condition(expression="attribute_exists(session_id)")), "record the preview")
 
     def fail_preview(self, session_id: str, draft_hash: str, reason: str) -> None:
-        """Remember why the draft can't be shown. A session whose current draft was never shown goes to ``failed``.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
-        error = {":error": {"S": reason[: records.MAX_ERROR_CHARACTERS]}}
-        update = "SET preview_error = :error, updated_at = :now"
-        draft = self._draft_update(session_id, draft_hash, update, "attribute_not_exists(previews)", error)
-        if self._table.transact(draft, self._session_of_preview(session_id, draft_hash, SessionState.FAILED)):
-            self._update_draft(session_id, draft_hash, update, "attribute_exists(previews)", error)
+        """Record why the draft can't be shown. A session whose current draft was never shown becomes ``failed``."""
+        sets = {"preview_error": records.error_text(reason)}
+        draft = self._draft_update(session_id, draft_hash, sets=sets, condition=_NEVER_SHOWN)
+        session = self._session_of_preview(session_id, draft_hash, SessionState.FAILED)
+        if self._table.transact([draft, session], "record that the preview failed"):
+            self._update_draft(session_id, draft_hash, sets=sets, condition=Condition(expression="attribute_exists(previews)"))
 
     def forget_preview(self, session_id: str, draft_hash: str, message_ts: str) -> bool:
-        """Let a preview that was deleted in Slack be posted again; False if another one was, or it was done too often.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """Let a preview that was deleted in Slack be posted again; False if another one was, or it happened too often."""
         return self._update_draft(
             session_id,
             draft_hash,
-            "SET updated_at = :now REMOVE preview_channel, preview_ts ADD preview_number :one",
-            "preview_ts = :was AND (attribute_not_exists(preview_number) OR preview_number < :most)",
-            {":was": {"S": message_ts}, ":one": {"N": "1"}, ":most": {"N": str(MAX_PREVIEWS - 1)}},
+            removes=["preview_channel", "preview_ts"],
+            adds={"preview_number": number(1)},
+            condition=Condition(
+                expression="preview_ts = :was AND (attribute_not_exists(preview_number) OR preview_number < :most)",
+                values={":was": text(message_ts), ":most": number(MAX_PREVIEWS - 1)},
+            ),
         )
 
-    def _update_draft(self, session_id: str, draft_hash: str, update: str, condition: str, values: Item) -> bool:
-        return self._table.update(self._draft_update(session_id, draft_hash, update, condition, values))
+    def _update_draft(self, session_id: str, draft_hash: str, **changes: Any) -> bool:
+        return self._table.update(self._draft_update(session_id, draft_hash, **changes), "write the draft").accepted
 
-    def _draft_update(self, session_id: str, draft_hash: str, update: str, condition: str, values: Item) -> Update:
-        now = {":now": {"S": clock.canonical(self._now())}}
-        return Update(session_id, records.draft_key(draft_hash), update, condition, {**values, **now})
+    def _draft_update(self, session_id: str, draft_hash: str, *, sets: Item | None = None, **changes: Any) -> Update:
+        key = records.row_key(session_id, records.draft_key(draft_hash))
+        return Update(key=key, sets={**(sets or {}), "updated_at": instant(self._now())}, **changes)
 
     def _session_of_preview(self, session_id: str, draft_hash: str, state: SessionState) -> Update:
         """Move the session between the two states in which nobody has decided on its draft."""
         return Update(
-            session_id,
-            SESSION_KEY,
-            "SET #state = :state, updated_at = :now",
-            "draft_hash = :hash AND #state IN (:preview, :failed)",
-            {
-                ":state": {"S": state.value},
-                ":hash": {"S": draft_hash},
-                ":preview": {"S": SessionState.PREVIEW.value},
-                ":failed": {"S": SessionState.FAILED.value},
-                ":now": {"S": clock.canonical(self._now())},
-            },
+            key=records.row_key(session_id, SESSION_KEY),
+            sets={"state": text(state.value), "updated_at": instant(self._now())},
+            condition=session_condition(draft_hash, SessionState.PREVIEW, SessionState.FAILED),
         )
 
-    def _replace(self, draft: Draft, of_hash: str, view: View, state: SessionState) -> bool:
+    def _replace(self, draft: Draft, view: View, state: SessionState) -> bool:
         now = self._now()
-        update = "SET draft_hash = :hash, #state = :state, updated_at = :now, expires_at = :ttl, "
-        update += "created_at = if_not_exists(created_at, :now)"
-        values = {
-            ":hash": {"S": of_hash},
-            ":state": {"S": state.value},
-            ":now": {"S": clock.canonical(now)},
-            ":ttl": {"N": str(clock.epoch_s(now + KEEP))},
-        }
-        condition = "attribute_not_exists(session_id)"
-        if view.session is not None:
-            condition = "draft_hash = :was AND #state = :was_in"
-            values |= {":was": {"S": view.session.draft_hash}, ":was_in": {"S": view.session.state.value}}
-        replaced = _replaced(view)
-        if replaced is not None:
-            update += ", replaced_hash = :replaced"
-            values[":replaced"] = {"S": replaced}
-        key = _created_key(view.operation)
-        if key is None:
-            update += " REMOVE jira_key"
-        else:
-            update += ", jira_key = :key"
-            values[":key"] = {"S": key}
-        writes: list[Update | Insert] = [Update(draft.session_id, SESSION_KEY, update, condition, values)]
+        writes: list[Statement] = [_session_update(view, state, now)]
         if view.draft is None:
-            writes.append(Insert(records.draft_item(draft, of_hash, now, now + KEEP)))
+            writes.append(Put(item=records.draft_item(draft, view.draft_hash, now), condition=_ABSENT))
+        return self._all_written(writes, "write the session")
+
+    def _all_written(self, writes: list[Statement], doing: str) -> bool:
+        """Whether the transaction was written; False if a condition refused or other requests changed the rows."""
         try:
-            return not self._table.transact(*writes)
+            return not self._table.transact(writes, doing)
         except ContendedError:
             return False
 
 
+def read_rows(table: Table, session_id: str, operation_keys: Collection[str]) -> dict[str, Item]:
+    """The session's rows with these keys that exist, by operation_key, each strongly consistent.
+
+    A write may happen between two of them: whoever acts on them must do so by conditional writes.
+    """
+    keys = [records.row_key(session_id, operation_key) for operation_key in operation_keys]
+    return {row["operation_key"]["S"]: row for row in table.batch_get(keys, f"read session {session_id}")}
+
+
+def session_condition(draft_hash: str, *states: SessionState) -> Condition:
+    """The session has this current draft and one of ``states``."""
+    values = {f":{state.value}": text(state.value) for state in states}
+    return Condition(
+        expression=f"draft_hash = :hash AND #state IN ({', '.join(values)})", values={**values, ":hash": text(draft_hash)}
+    )
+
+
+def _session_update(view: View, state: SessionState, now: datetime) -> Update:
+    """Make the view's draft the session's current one, if the session is still as in the view."""
+    condition, session = _ABSENT, view.session
+    if session is not None:
+        condition = Condition(
+            expression="draft_hash = :was AND #state = :was_in",
+            values={":was": text(session.draft_hash), ":was_in": text(session.state.value)},
+        )
+    sets = {**change_times(now), "draft_hash": text(view.draft_hash), "state": text(state.value)}
+    replaced, jira_key = _replaced(view), view.operation.jira_key if view.operation is not None else None
+    if replaced is not None:
+        sets["replaced_hash"] = text(replaced)
+    if jira_key is not None:
+        sets["jira_key"] = text(jira_key)
+    return Update(
+        key=records.row_key(view.session_id, SESSION_KEY),
+        sets=sets,
+        defaults={"created_at": instant(now)},
+        removes=() if jira_key is not None else ("jira_key",),
+        condition=condition,
+    )
+
+
 def _replaced(view: View) -> str | None:
     return view.session.draft_hash if view.session is not None and not view.is_current else None
-
-
-def _created_key(operation: Operation | None) -> str | None:
-    return operation.jira_key if operation is not None else None

@@ -1,14 +1,14 @@
-"""The approval service: takes drafts and clicks, answers at once, and leaves everything slow to the worker's queue.
+"""Accepts drafts and clicks, answers at once, and leaves everything slow to the worker's queue.
 
-A click's message goes into the queue before the decision is recorded. The other way round, a crash between the two would
-leave an approval that nobody ever acts on; this way it leaves a message that finds no approval and does nothing. The
-worker waits for an approval longer than this function can take to write it. A rejection it does not wait for, so that a
-second message follows the write: the first may have been done before it.
+A click's message is queued before the decision is recorded. In the other order, a crash between the two would leave an
+approval that nobody acts on; in this order it leaves a message that finds no approval and does nothing. The worker waits for
+an approval longer than this function can take to write it. It does not wait for a rejection, so a second message follows
+the write: the first may have been processed before it.
 """
 
 from dataclasses import dataclass
 
-from lib.approvals import drafts, preview_pages, records, wording
+from lib.approvals import preview_pages, records, wording
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview
@@ -18,11 +18,11 @@ from lib.approvals.wording import Verdict
 from lib.platform import clock, errors
 
 RECORDING_SECONDS = 1
-"""How long a click's message is held back, so that it mostly finds the decision recorded."""
+"""The delay of a click's message, so that it usually finds the decision recorded."""
 
 TRY_AGAIN_WITHIN_SECONDS = 1.0
-"""After an unclear write another try is begun this soon or not at all: Slack waits 3 s for the answer, and a call of AWS may
-take most of the rest."""
+"""A write whose outcome is not known is only repeated this soon: Slack waits 3 s for the answer, and one more try may take most
+of the rest (a read, a message and up to four writes within half a second of waiting)."""
 
 _TRIES = 3
 
@@ -33,7 +33,7 @@ class Rules:
 
     Attributes:
         approvers: the Slack user IDs that may approve and reject; empty for everybody who can see the preview.
-        require_other_approver: nobody may approve what they asked for themselves.
+        require_other_approver: nobody may approve their own draft.
         projects: the projects that issues may be created in; empty for all.
     """
 
@@ -42,9 +42,7 @@ class Rules:
     projects: frozenset[str] = frozenset()
 
 
-def judge(  # noqa: PLR0911 - one per verdict
-    view: View, decision: Decision, rules: Rules
-) -> Verdict | None:
+def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
     """Why the click does not count; None if it does."""
     if view.session is None or view.draft is None:
         return Verdict.NOT_KNOWN
@@ -52,30 +50,24 @@ def judge(  # noqa: PLR0911 - one per verdict
         return Verdict.CHANGED
     if view.approval is not None:
         return Verdict.DECIDED
-    if not view.draft.previews:
-        return Verdict.NOT_SHOWN
     if records.preview_name(decision.channel, decision.message_ts) not in view.draft.previews:
         return Verdict.NOT_A_PREVIEW
     if rules.approvers and decision.user not in rules.approvers:
         return Verdict.NOT_ALLOWED
-    if rules.require_other_approver and decision.verb is Verb.APPROVE:
-        if not drafts.is_slack_user(view.draft.draft.requested_by):
-            return Verdict.NOT_KNOWN  # of an earlier version: nobody can say that it is not their own
-        if decision.user == view.draft.draft.requested_by:
-            return Verdict.OWN
-    return None
+    own = decision.user == view.draft.draft.requested_by
+    return Verdict.OWN if own and rules.require_other_approver and decision.verb is Verb.APPROVE else None
 
 
 class ApprovalService:
-    """Takes drafts and clicks.
+    """Accepts drafts and clicks.
 
     Args:
         store: sessions, drafts and decisions.
-        send: puts a message into the queue.
+        send: queues a message.
         rules: who may decide on what.
         jira_base_url: where people see issues; may be empty.
         now: the clock.
-        monotonic: counts the seconds of a try.
+        monotonic: measures the duration of a try.
     """
 
     def __init__(
@@ -99,9 +91,9 @@ class ApprovalService:
         """Make ``draft`` its session's current one, and have its preview posted. The same draft again has the same preview.
 
         Raises:
-            InvalidInputError: the project is not among those allowed, the draft is too long to be shown, or the session's
-                draft is on its way to Jira.
-            SwitchboardError: the table or the queue can't be reached. Submit again: it heals what is missing.
+            InvalidInputError: the project is not allowed, the draft is too long to be shown, or the issue of the session's
+                current draft is being created.
+            SwitchboardError: the table or the queue can't be reached. Submit again: it repairs what is missing.
         """
         if self._rules.projects and draft.project not in self._rules.projects:
             raise errors.InvalidInputError(f"project must be one of {', '.join(sorted(self._rules.projects))}")
@@ -114,25 +106,25 @@ class ApprovalService:
         return submitted
 
     def decide(self, decision: Decision) -> Verdict:
-        """Record a click if it counts, and have the person told what came of it.
+        """Record a click if it counts, and queue the answer to the person.
 
         Raises:
-            SwitchboardError: the table or the queue can't be reached. Nothing may be recorded: the person must click again.
+            SwitchboardError: the table or the queue can't be reached. The decision may not be recorded: the person must click
+                again.
         """
         verdict, view = self._decide(decision)
-        # Whoever presses a button of a decided draft sees a preview that no update has reached.
-        if verdict is Verdict.DECIDED or (verdict is Verdict.RECORDED and decision.verb is Verb.REJECT):
+        # A preview with a button that no longer counts has missed an update.
+        rejected = verdict is Verdict.RECORDED and decision.verb is Verb.REJECT
+        if rejected or verdict in {Verdict.DECIDED, Verdict.CHANGED}:
             self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
+        if verdict is Verdict.CHANGED and view.session is not None:
+            self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)
         self._answer(decision, verdict, view)
         return verdict
 
     def _decide(self, decision: Decision) -> tuple[Verdict, View]:
-        mine = Approval(
-            draft_hash=decision.draft_hash,
-            approved=decision.verb is Verb.APPROVE,
-            decided_by=decision.user,
-            at=self._now(),
-        )
+        approved = decision.verb is Verb.APPROVE
+        mine = Approval(draft_hash=decision.draft_hash, approved=approved, decided_by=decision.user, at=self._now())
         started = self._monotonic()
         for attempt in range(_TRIES):
             if self._monotonic() - started > TRY_AGAIN_WITHIN_SECONDS:
@@ -143,7 +135,7 @@ class ApprovalService:
             verdict = judge(view, decision, self._rules)
             if verdict is not None:
                 return verdict, view
-            self._send_on(decision)
+            self._queue_work(decision)
             try:
                 if self._store.record_decision(decision.session_id, mine):
                     return Verdict.RECORDED, view
@@ -151,14 +143,12 @@ class ApprovalService:
                 continue
         raise errors.UnavailableError(f"session {decision.session_id} could not be written")
 
-    def _send_on(self, decision: Decision) -> None:
-        if decision.verb is Verb.APPROVE:
-            self._send(CreateIssue(session_id=decision.session_id, draft_hash=decision.draft_hash), RECORDING_SECONDS)
-        else:
-            self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), RECORDING_SECONDS)
+    def _queue_work(self, decision: Decision) -> None:
+        work = CreateIssue if decision.verb is Verb.APPROVE else UpdatePreview
+        self._send(work(session_id=decision.session_id, draft_hash=decision.draft_hash), RECORDING_SECONDS)
 
     def _answer(self, decision: Decision, verdict: Verdict, view: View) -> None:
-        message = AnswerClick(
+        answer = AnswerClick(
             session_id=decision.session_id,
             draft_hash=decision.draft_hash,
             user=decision.user,
@@ -166,9 +156,4 @@ class ApprovalService:
             response_url=decision.response_url or "",
             text=wording.answer(verdict, decision, view, self._jira_base_url),
         )
-        self._send(message, 0)
-        if verdict is Verdict.NOT_SHOWN:  # buttons of an earlier version of Switchboard, which kept no record of previews
-            self._send(PostPreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
-        if verdict is Verdict.CHANGED and view.session is not None:
-            self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
-            self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)
+        self._send(answer, 0)

@@ -1,4 +1,4 @@
-"""The sentences that people read after a click: each says what is true, and what they can do.
+"""The sentences that people read after a click: what happened, and what they can do.
 
 Nothing here does input or output.
 """
@@ -15,22 +15,19 @@ from lib.slack.text import escape
 
 
 class Verdict(enum.Enum):
-    """What a click came to."""
+    """The result of a click."""
 
     RECORDED = "recorded"
     DECIDED = "already decided"
     CHANGED = "draft has changed"
-    NOT_SHOWN = "preview not posted yet"
     NOT_A_PREVIEW = "not a preview of the draft"
     NOT_ALLOWED = "not an approver"
     OWN = "own draft"
     NOT_KNOWN = "draft not known"
 
 
-def answer(  # noqa: PLR0911 - one a verdict
-    verdict: Verdict, decision: Decision, view: View, jira_base_url: str
-) -> str:
-    """What the person who clicked is told, as mrkdwn."""
+def answer(verdict: Verdict, decision: Decision, view: View, jira_base_url: str) -> str:  # noqa: PLR0911 - one per verdict
+    """The answer to the person who clicked, as mrkdwn."""
     title = f"“{escape(view.draft.draft.title)}”" if view.draft is not None else "this draft"
     match verdict:
         case Verdict.RECORDED if decision.verb is Verb.APPROVE:
@@ -41,19 +38,17 @@ def answer(  # noqa: PLR0911 - one a verdict
             return _decided(decision, view.approval, title, _progress(view.operation, jira_base_url))
         case Verdict.CHANGED:
             return f"{title} has changed since this preview was posted, so your click was not recorded. Decide on the new one."
-        case Verdict.NOT_SHOWN:
-            return f"The preview of {title} is still being posted, so your click was not recorded. Try again in a moment."
         case Verdict.NOT_A_PREVIEW:
             return f"This message is not a preview of {title}, so your click was not recorded. Use the buttons of the preview."
         case Verdict.NOT_ALLOWED:
-            return f"You are not among the approvers, so your click on {title} was not recorded."
+            return f"You are not an approver, so your click on {title} was not recorded."
         case Verdict.OWN:
-            return f"You asked for {title} yourself, so another person has to approve it. Your click was not recorded."
-    return "This draft is not known any more, so your click was not recorded. Submit it again."
+            return f"You requested {title}, so another person has to approve it. Your click was not recorded."
+    return "This draft no longer exists, so your click was not recorded. Submit it again."
 
 
 def mention(user: str) -> str:
-    """A person as Slack shows them: a mention of a user ID, and any other name as text."""
+    """A mention of a Slack user ID; any other name as text."""
     return f"<@{user}>" if SLACK_USER_ID.fullmatch(user) else f"@{escape(user.lstrip('@'))}"
 
 
@@ -63,7 +58,7 @@ def issue_url(jira_base_url: str, jira_key: str) -> str:
 
 
 def issue_link(jira_base_url: str, jira_key: str, text: str) -> str:
-    """``text`` as a link to the issue, as mrkdwn; ``text`` alone if there is no issue or nowhere to see it."""
+    """``text`` as a link to the issue, as mrkdwn; ``text`` alone if the issue is a dry run's or ``jira_base_url`` is empty."""
     if is_dry(jira_key) or not jira_base_url:
         return escape(text)
     return f"<{issue_url(jira_base_url, jira_key)}|{escape(text)}>"
@@ -73,11 +68,10 @@ def _decided(decision: Decision, approval: Approval, title: str, progress: str) 
     who = "You have" if approval.decided_by == decision.user else f"{mention(approval.decided_by)} has"
     when = clock.for_people(approval.at)
     if not approval.approved:
-        told = f"{who} already rejected {title} on {when}."
-        more = " Change the draft to have it looked at again." if decision.verb is Verb.APPROVE else ""
-        return told + more
-    told = f"{who} already approved {title} on {when}. {progress}"
-    return told + (" It can't be rejected any more." if decision.verb is Verb.REJECT else "")
+        hint = " To have it approved, change the draft and submit it again." if decision.verb is Verb.APPROVE else ""
+        return f"{who} already rejected {title} on {when}.{hint}"
+    hint = " It can no longer be rejected." if decision.verb is Verb.REJECT else ""
+    return f"{who} already approved {title} on {when}. {progress}{hint}"
 
 
 def _progress(operation: Operation | None, jira_base_url: str) -> str:

@@ -28,8 +28,8 @@ def decoded(body: bytes) -> str:
     return body.decode("utf-8-sig", "replace")
 
 
-def read_object(body: bytes) -> dict[str, Any]:
-    """Read ``body`` as one JSON object.
+def read_object(body: bytes, name: str = "the body") -> dict[str, Any]:
+    """Read ``body``, called ``name`` in errors, as one JSON object.
 
     A key given twice counts as given last, as in every mainstream parser. Numbers beyond what Python can hold are infinite.
 
@@ -39,11 +39,11 @@ def read_object(body: bytes) -> dict[str, Any]:
     try:
         value = json.loads(decoded(body), parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:
-        raise errors.InvalidInputError("the body is nested too deeply") from None
+        raise errors.InvalidInputError(f"{name} is nested too deeply") from None
     except ValueError:
-        raise errors.InvalidInputError("the body is not JSON") from None
+        raise errors.InvalidInputError(f"{name} is not JSON") from None
     if not isinstance(value, dict):
-        raise errors.InvalidInputError("the body is not a JSON object")
+        raise errors.InvalidInputError(f"{name} is not a JSON object")
     return value
 
 

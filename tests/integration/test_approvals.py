@@ -121,7 +121,7 @@ def test_a_draft_whose_ticket_exists_is_pointed_to_it(approvals: ApprovalsCloud)
     done, key = created(approvals, draft)
 
     assert approvals.submit(draft).json()["state"] == "created"
-    until(lambda: any("has its ticket already" in text and key in text for text in approvals.thread(done)))
+    until(lambda: any("already has a ticket" in text and key in text for text in approvals.thread(done)))
     assert len(approvals.issues(draft["title"])) == 1
 
 
@@ -189,8 +189,8 @@ def test_who_is_no_approver_or_asked_for_it_approves_nothing(approvals: Approval
     approvals.press(preview, MALLORY)
     approvals.press(preview, GRACE)
 
-    approvals.told("You are not among the approvers, so your click on “Not yours”")
-    approvals.told("You asked for “Not yours” yourself")
+    approvals.told("You are not an approver, so your click on “Not yours”")
+    approvals.told("You requested “Not yours”")
     assert not any(name.startswith("APPROVAL#") for name in approvals.rows(draft["session_id"]))
 
 

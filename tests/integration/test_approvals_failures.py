@@ -9,9 +9,9 @@ import pytest
 
 from lib.approvals import messages as approval_messages
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry
+from lib.platform.dynamodb import Table
 from lib.platform.queues import Queue
 from tests.support.approvals.cloud import ISSUE_PATH, ApprovalsCloud, header_of
 from tests.support.cloud import until
@@ -87,7 +87,7 @@ def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(approva
     assert approvals.issues("In a project to come") == []
 
     approvals.jira.app.seed("LATER", 1)
-    table = OperationsTable(approvals.cloud.client("dynamodb"), approvals.cloud.outputs["jira_operations_table_name"])
+    table = Table(approvals.cloud.client("dynamodb"), approvals.cloud.outputs["jira_operations_table_name"])
     retry(
         draft["session_id"],
         "U0OPERATOR",

@@ -50,9 +50,7 @@ def test_a_draft_that_takes_more_than_ten_messages_is_refused(approvals: Approva
     answer = approvals.submit(approvals.draft(problem="<" * 10_000, solution="&" * 10_000, risks=["&" * 1_000] * 10))
 
     assert answer.status_code == 400
-    assert answer.json()["message"] == (
-        "the draft takes 15 messages to show whole in Slack, and at most 10 are allowed: shorten it"
-    )
+    assert answer.json()["message"] == ("the draft needs 15 messages in Slack, and at most 10 are allowed: shorten it")
 
 
 def test_slacks_rate_limit_delays_a_long_draft_and_loses_nothing(approvals: ApprovalsCloud) -> None:

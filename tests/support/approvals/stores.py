@@ -9,9 +9,9 @@ import pytest
 
 from lib.approvals.drafts import Draft
 from lib.approvals.operations import JiraOperationStore, OperationId
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.records import Approval
 from lib.approvals.repository import ApprovalStore
+from lib.platform.dynamodb import Table
 from stack.components.table import JIRA_OPERATIONS
 from tests.support.approvals.builders import NOON, make_draft
 from tests.support.dynamodb.tables import a_table
@@ -28,7 +28,7 @@ class Stores:
     time: datetime = NOON
 
     def __post_init__(self) -> None:
-        table = OperationsTable(self.client, self.table_name)
+        table = Table(self.client, self.table_name)
         self.approvals = ApprovalStore(table, now=lambda: self.time)
         self.operations = JiraOperationStore(table, lease=LEASE, now=lambda: self.time)
 

@@ -16,14 +16,15 @@ from lib.approvals.issue_creation import IssueCreator
 from lib.approvals.issue_tracker import FoundIssue, Marker
 from lib.approvals.messages import Message, PostPreview
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.preview_posting import PreviewPoster
-from lib.approvals.repository import KEEP, ApprovalStore
+from lib.approvals.records import KEEP
+from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.worker import ApprovalWorker
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
 from lib.platform.claims import Claims
+from lib.platform.dynamodb import Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.cloud import buttons_of
 from tests.support.concurrency.stage import Actor, Crash, Stage
@@ -76,7 +77,7 @@ class World:
         self._lags = itertools.cycle(self.lags)
         self._lates = itertools.cycle(self.lates)
         client = _FaultyClient(self)
-        table = OperationsTable(client, TABLE)
+        table = Table(client, TABLE, sleep=lambda seconds: self.advance(timedelta(seconds=seconds)))
         quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)

@@ -62,7 +62,7 @@ class MemoryTable:
             ) from None
         return {}
 
-    def transact_write_items(self, TransactItems: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+    def transact_write_items(self, TransactItems: list[dict[str, Any]], **_: Any) -> dict[str, Any]:  # noqa: N803
         writes = [next(iter(item.items())) for item in TransactItems]
         codes = ["None" if self._holds(request) else "ConditionalCheckFailed" for _, request in writes]
         if set(codes) != {"None"}:
@@ -93,7 +93,7 @@ class MemoryTable:
             request["Key"],
             request["UpdateExpression"],
             request.get("ExpressionAttributeNames", {}),
-            request["ExpressionAttributeValues"],
+            request.get("ExpressionAttributeValues", {}),
             condition_expression=condition,
             return_values_on_condition_check_failure=request.get("ReturnValuesOnConditionCheckFailure"),
         )

@@ -5,8 +5,7 @@ from datetime import timedelta
 import pytest
 
 from lib.approvals.operations import OperationId
-from lib.approvals.records import OperationStatus, SessionState
-from lib.approvals.repository import KEEP
+from lib.approvals.records import KEEP, OperationStatus, SessionState
 from lib.platform import clock
 from lib.platform.claims import Claims
 from tests.support.approvals.builders import NOON

@@ -102,7 +102,7 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
         (NO, None, True, ["Draft rejected", "Rejected by <@U0ANN> at 22 Jan 2026 05:00 Phoenix time", "No Jira issue"]),
         (YES, None, True, ["Draft approved", "Approved by <@U0ANN>", "is being created"]),
         (YES, replace(CREATED, status=OperationStatus.PENDING), True, ["Draft approved", "is being created"]),
-        (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its ticket", "may exist or not"]),
+        (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its ticket", "may or may not exist"]),
         (
             YES,
             replace(CREATED, status=OperationStatus.FAILED, error_message="Jira answered 400: <b>"),
@@ -111,10 +111,10 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
                 "Ticket not created",
                 "What failed: Jira answered 400: &lt;b&gt;",
                 "`operations retry sess-1 --by &lt;your Slack ID&gt;`",
-                "approval stands",
+                "approval remains valid",
             ],
         ),
-        (None, None, False, ["Draft changed", "can't be approved any more"]),
+        (None, None, False, ["Draft changed", "can no longer be approved"]),
         (NO, None, False, ["Draft rejected"]),
         (YES, CREATED, False, ["Ticket Created: PROJ-123"]),
     ],
@@ -132,7 +132,7 @@ def test_a_draft_that_is_not_known_shows_nothing() -> None:
 def test_a_draft_that_comes_again_is_told_of_its_ticket() -> None:
     message = preview.duplicate(make_draft(), CREATED, JIRA)
     check_blocks(message.blocks)
-    assert "has its ticket already: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text
+    assert "already has a ticket: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text
 
 
 HOSTILE = "<!channel> <@U0BOSS> & <https://evil.example|click>"

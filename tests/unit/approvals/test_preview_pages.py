@@ -99,5 +99,5 @@ def test_a_draft_may_take_ten_messages_and_no_more(monkeypatch) -> None:
     drafts = [make_draft(solution="s" * length) for length in range(8_000, 10_001, 100)]
     by_messages = {len(preview_pages.pages_of(draft)): draft for draft in drafts}
     preview_pages.check(by_messages[10])
-    with pytest.raises(errors.InvalidInputError, match="takes 11 messages to show whole in Slack, and at most 10 are allowed"):
+    with pytest.raises(errors.InvalidInputError, match="needs 11 messages in Slack, and at most 10 are allowed"):
         preview_pages.check(by_messages[11])

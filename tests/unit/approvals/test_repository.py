@@ -4,11 +4,11 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.approvals import records
-from lib.approvals.operations_table import ContendedError, OperationsTable
-from lib.approvals.records import SessionState
-from lib.approvals.repository import KEEP, ApprovalStore
+from lib.approvals.records import KEEP, SessionState
+from lib.approvals.repository import ApprovalStore
 from lib.platform import clock, errors
 from lib.platform.claims import Claims
+from lib.platform.dynamodb import ContendedError, Table
 from tests.support.approvals.builders import NOON, make_draft
 
 
@@ -250,7 +250,7 @@ def canceled(*codes: str) -> ClientError:
 )
 def test_why_a_transaction_failed_is_told_apart(error, means) -> None:
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
-    store = ApprovalStore(OperationsTable(Refusing(error), "operations"), now=lambda: NOON)
+    store = ApprovalStore(Table(Refusing(error), "operations"), now=lambda: NOON)
     if means is ContendedError:
         assert not store.record_decision("sess-1", approval)
         return
@@ -260,6 +260,6 @@ def test_why_a_transaction_failed_is_told_apart(error, means) -> None:
 
 
 def test_a_transaction_that_met_another_one_counts_as_not_recorded() -> None:
-    store = ApprovalStore(OperationsTable(Refusing(canceled("TransactionConflict", "None")), "operations"), now=lambda: NOON)
+    store = ApprovalStore(Table(Refusing(canceled("TransactionConflict", "None")), "operations"), now=lambda: NOON)
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
     assert not store.record_decision("sess-1", approval)

@@ -17,12 +17,12 @@ from handlers.approval_work import _PatientTracker
 from lib.approvals import messages
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.issue_tracker import FoundIssue, marker_of
-from lib.approvals.operations_table import OperationsTable
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.workflow import Policy
 from lib.platform import aws, clock, errors
+from lib.platform.dynamodb import Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.aws.functions import load
@@ -113,7 +113,7 @@ def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType
 
 def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_named(worker: ModuleType, queue_url: str) -> None:
     sent: list[object] = []
-    store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
+    store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, _: sent.append(message), rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
     show_whole(store, draft_hash)
@@ -135,7 +135,7 @@ def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
     worker: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = aws.make_client("dynamodb")
-    service = ApprovalService(store=ApprovalStore(OperationsTable(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
+    service = ApprovalService(store=ApprovalStore(Table(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
     monkeypatch.setattr(approval_work.SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
     monkeypatch.setattr(approval_work.SlackClient, "update", lambda *_: None)
@@ -178,7 +178,7 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
     monkeypatch.setattr(approval_work.messages, "sender", lambda _: lambda message, _: sent.append(message))
     monkeypatch.setattr(approval_work.SlackClient, "post", post)
     monkeypatch.setattr(approval_work.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
-    store = ApprovalStore(OperationsTable(aws.make_client("dynamodb"), OPERATIONS))
+    store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
     work_off()
