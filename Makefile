@@ -11,28 +11,34 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test test-dynamodb-local test-pulumi check format package load bench lock clean
+.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: .venv/installed ## make .venv and install everything pinned
+setup: .venv/installed-for-tests ## make .venv and install everything pinned
 
 .venv/installed: requirements.txt handlers/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Switchboard needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version). Name another: make PYTHON=python3.12 …" >&2; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --disable-pip-version-check --requirement requirements.txt
+	@PYTHON=$(PYTHON) .ci/install .venv "what the demo and a deployment need" requirements.txt
 	@touch $@
 
-demo: setup ## every flow on sample events, narrated, in the local cloud
+.venv/installed-for-tests: .venv/installed tests/requirements.txt
+	@PYTHON=$(PYTHON) .ci/install .venv "what the tests and checks need" tests/requirements.txt
+	@touch $@
+
+demo: .venv/installed ## every flow on sample events, narrated, in the local cloud
 	@$(BIN)/python -m stack.local demo
 
-dev: setup ## the local cloud on fixed ports, until Ctrl-C
+dev: .venv/installed ## the local cloud on fixed ports, until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
 
 test: setup ## the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
 	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+coverage: setup ## lines and branches that the unit tests cover, by package
+	@$(BIN)/python -m pytest tests/unit --quiet --numprocesses $(TEST_WORKERS) --cov --cov-report=
+	@$(BIN)/python -m tests.support.project.coverage_figures
 
 test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## stores and claims on a real DynamoDB engine
 	@$(BIN)/python -m pytest tests/dynamodb_local
@@ -57,7 +63,7 @@ format: setup ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: setup ## the Lambda archive, in build/
+package: .venv/installed ## the Lambda archive, in build/
 	@$(BIN)/python -m stack.packaging
 
 load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
@@ -68,17 +74,25 @@ bench: build/bench-venv/installed ## beside a bare client and other libraries: t
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
 
 # What users would pick instead, a load tool and plots: in an environment of its own.
-build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/bench/requirements.txt
-	@test -x build/bench-venv/bin/python || $(BENCH_PYTHON) -m venv build/bench-venv
-	build/bench-venv/bin/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt --requirement tests/bench/requirements.txt
+build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/requirements.txt tests/bench/requirements.txt
+	@PYTHON=$(BENCH_PYTHON) .ci/install build/bench-venv "what the benchmarks need" tests/requirements.txt tests/bench/requirements.txt
 	@touch $@
 
-lock: setup ## pin pyproject's dependency groups anew
+# Pins stay as they are where they can; UPGRADE=1 takes the newest versions.
+pin = $(BIN)/uv pip compile --quiet --no-header --no-annotate
+pin_anywhere = $(pin) --universal --python-version 3.11
+pin_for_lambda = $(pin) --python-version 3.13 --python-platform aarch64-manylinux_2_28
+without = grep --invert-match --line-regexp --fixed-strings --file
+
+lock: setup ## pin the dependency groups of pyproject.toml in the requirements files
 	@mkdir -p build
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --group lambda --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
-	$(BIN)/uv pip compile --quiet --python-version 3.13 --python-platform aarch64-manylinux_2_28 --no-header --no-annotate --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
-	{ echo "# Everything to deploy and test. 'make lock' writes this file and handlers/requirements.txt."; echo "-r handlers/requirements.txt"; grep --invert-match --line-regexp --fixed-strings --file=handlers/requirements.txt build/all.txt; } > requirements.txt
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --constraint build/all.txt --group bench --output-file tests/bench/requirements.txt pyproject.toml
+	cat handlers/requirements.txt requirements.txt tests/requirements.txt | grep --invert-match '^[-#]' > build/all.txt
+	$(pin_anywhere) $(if $(UPGRADE),--upgrade) --group lambda --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
+	$(pin_anywhere) --constraint build/all.txt --group lambda --group deploy --group cli --group local --output-file build/deploy.txt pyproject.toml
+	$(pin_for_lambda) --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
+	{ echo "# To deploy, and to run the demo and the command line. 'make lock' writes this file."; echo "-r handlers/requirements.txt"; $(without)=handlers/requirements.txt build/deploy.txt; } > requirements.txt
+	{ echo "# To test and check, beside requirements.txt. 'make lock' writes this file."; echo "-r ../requirements.txt"; $(without)=build/deploy.txt build/all.txt; } > tests/requirements.txt
+	$(pin_anywhere) --constraint build/all.txt --group bench --output-file tests/bench/requirements.txt pyproject.toml
 
 clean: ## remove what the other targets made
-	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv build .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -71,6 +71,9 @@ _DENIALS = frozenset(
         "InvalidSignatureException",
     }
 )
+# For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4, and the
+# bucket's own host in its region. An endpoint that is an IP address keeps the bucket in the path.
+_S3_CONFIG: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 # What the stack should have made, against what a caller named.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
 # The answer to a HEAD has no body, and so no code: botocore puts the status in its place.
@@ -104,9 +107,7 @@ def make_client(
             user_agent=USER_AGENT,
             # A table named by its ARN would get a host of its account's own, and a cold start a second TLS handshake.
             account_id_endpoint_mode="disabled",
-            # For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4,
-            # and the bucket's own host in its region. An endpoint that is an IP address keeps the bucket in the path.
-            **({"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}} if service == "s3" else {}),
+            **(_S3_CONFIG if service == "s3" else {}),
         ),
     )
     client.meta.events.register("before-parse", _require_whole)
@@ -129,7 +130,7 @@ def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any
         raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
-class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc]
+class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc, unused-ignore]
     """Reads what is in :data:`MODELS` from there and all else where botocore keeps it, and does not list all of AWS's services
     to learn whether it knows one of those."""
 
@@ -176,11 +177,19 @@ def refusals(error: BaseException) -> dict[int, dict[str, Any] | None]:
     }
 
 
+def item_in(error: BaseException) -> dict[str, Any] | None:
+    """The row that a failed condition met, where the request asked for it by ``ReturnValuesOnConditionCheckFailure``."""
+    return _answer_of(error).get("Item")
+
+
+def _answer_of(error: BaseException) -> dict[str, Any]:
+    return dict(error.response) if isinstance(error, ClientError) else {}
+
+
 def _cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
     # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one reason a write, in their
     # order, "None" for a write that would have gone through.
-    reasons: list[dict[str, Any]] = error.response.get("CancellationReasons", []) if isinstance(error, ClientError) else []
-    return reasons
+    return _answer_of(error).get("CancellationReasons") or []
 
 
 def _cancellation_codes(error: BaseException) -> set[str]:

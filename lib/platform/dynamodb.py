@@ -300,7 +300,7 @@ class Table:
             except ClientError as error:
                 if not aws.is_condition_failure(error):
                     raise
-                return Applied(False, error.response.get("Item"))
+                return Applied(False, aws.item_in(error))
         return Applied(True, answer.get("Attributes"))
 
     def _rows(self, read: Callable[..., Any], doing: str, request: dict[str, Any]) -> Iterator[Item]:

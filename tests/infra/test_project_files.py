@@ -4,6 +4,8 @@ The rules are those of the CLI's ``sdk/go/common/workspace`` (``project.json``, 
 """
 
 import dataclasses
+import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,12 @@ from stack.settings import Settings, key_of, secret_keys
 from tests.support.project import configuration_page
 
 ROOT = Path(__file__).resolve().parents[2]
+PINNED_IN = {
+    "handlers/requirements.txt": ["lambda"],
+    "requirements.txt": ["deploy", "cli", "local"],
+    "tests/requirements.txt": ["test", "check"],
+    "tests/bench/requirements.txt": ["bench"],
+}
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, dict[str, Any]] = PROJECT["config"]
 STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
@@ -112,3 +120,27 @@ def test_the_configuration_page_shows_every_key_as_pulumi_yaml_declares_it() -> 
     page = configuration_page.PAGE.read_text(encoding="utf-8")
 
     assert configuration_page.START + configuration_page.table() + configuration_page.END in page
+
+
+@pytest.mark.parametrize("file", PINNED_IN)
+def test_each_group_is_pinned_in_the_file_of_its_purpose(file: str) -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["dependency-groups"]
+    files = list(PINNED_IN)
+    installed = set().union(*map(pins_of, files[: files.index(file) + 1]))
+
+    assert {name_of(line) for group in PINNED_IN[file] for line in groups[group]} <= installed
+
+
+def test_the_files_for_one_environment_pin_each_package_once() -> None:
+    files = [pins_of(file) for file in PINNED_IN if file != "tests/bench/requirements.txt"]
+
+    assert sum(map(len, files)) == len(set().union(*files))
+
+
+def pins_of(file: str) -> dict[str, str]:
+    lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
+    return {name_of(line): line for line in lines if "==" in line}
+
+
+def name_of(requirement: str) -> str:
+    return re.split(r"[\[=; ]", requirement)[0]
