@@ -1,17 +1,19 @@
-"""``operations`` and ``drafts``: the audit trail of approvals, another try at an issue that failed, and a draft by hand.
+"""``operations`` and ``drafts``: the audit trail of approvals, a retry of an issue that failed, and a draft by hand.
 
-What people read goes to standard output as a table, or as JSON lines with ``--json``; times are Phoenix time.
+Times are in Phoenix time.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import click
 
 from handlers.cli import output
+from handlers.cli.deployment import Deployment
+from handlers.cli.options import Day, Find, json_option
 from lib.approvals import drafts as draft_rules
 from lib.approvals import messages
 from lib.approvals.issue_tracker import marker_of
@@ -21,79 +23,64 @@ from lib.approvals.repository import ApprovalStore
 from lib.operations.retry import retry as retry_issue
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ApprovalsEnvironment, Environment
+from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.queues import Queue
 
-Kind = TypeVar("Kind", bound=Environment)
-
 TIMEOUT_SECONDS = 30.0
-_NO_LEASE = timedelta(0)  # nothing is claimed from here
-
-
-class Deployment(Protocol):
-    """What these commands need of handlers/cli/deployment.py."""
-
-    @property
-    def outputs(self) -> Mapping[str, Any]:
-        """The stack's outputs."""
-
-    def client(self, service: str) -> Any:
-        """The client of an AWS service."""
-
-    def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment that a function has."""
-
-
-_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_NO_LEASE = timedelta(0)  # commands claim nothing
 
 
 @click.group()
 def operations() -> None:
-    """The audit trail of approvals; another try at an issue that failed."""
+    """Show the audit trail of approvals; retry an issue that failed."""
 
 
 @operations.command("list")
-@click.option("--day", metavar="YYYY-MM-DD", help="A day in Phoenix; today without it.")
-@_json
+@click.option("--day", type=Day(), metavar="YYYY-MM-DD", help="A day in Phoenix; by default today.")
+@json_option
 @click.pass_obj
-def list_operations(find: Callable[[], Deployment], day: str | None, as_json: bool) -> int:
-    """List the operations that last changed on a day. It reads the whole table."""
-    start = _start_of(day)
-    _show(_operations(find()).get_operations_between(start, start + timedelta(days=1)), as_json)
-    return 0
+def list_operations(find: Find, day: date | None, as_json: bool) -> int:
+    """List the operations that last changed on a day. This reads the whole table."""
+    start = clock.parse(f"{day or clock.phoenix(clock.utc_now())[:10]}T00:00:00-07:00")
+    return _show(_operations(find()).get_operations_between(start, start + timedelta(days=1)), as_json)
 
 
 @operations.command()
 @click.argument("session_id", metavar="SESSION")
-@_json
+@json_option
 @click.pass_obj
-def show(find: Callable[[], Deployment], session_id: str, as_json: bool) -> int:
-    """Show where SESSION stands, and everything that was done for it on every draft."""
+def show(find: Find, session_id: str, as_json: bool) -> int:
+    """Show SESSION, and the operations on all its drafts."""
     deployment = find()
     view = ApprovalStore(_table(deployment)).read_current(session_id)
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
     if not as_json:
-        _tell("session", f"{session_id}: {view.session.state.value}")
-        _tell("draft", f"{view.draft_hash}  {view.draft.draft.title if view.draft else ''}")
-        if view.failure:
-            _tell("reason", view.failure)
+        lines = {
+            "session": f"{session_id}: {view.session.state.value}",
+            "draft": f"{view.draft_hash}  {view.draft.draft.title if view.draft else ''}",
+            "reason": view.failure,
+        }
         if view.approval is not None:
             verb = "approved" if view.approval.approved else "rejected"
-            _tell("decision", f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}")
-        _tell("in Jira", f'labels = "{marker_of(session_id, view.draft_hash).label}"')
-    _show(_operations(deployment).get_session_operations(session_id), as_json)
-    return 0
+            lines["decision"] = f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}"
+        lines["in Jira"] = f'labels = "{marker_of(session_id, view.draft_hash).label}"'
+        for name, value in lines.items():
+            if value:
+                click.echo(f"{name:<10}{output.plain(value)}")
+    return _show(_operations(deployment).get_session_operations(session_id), as_json)
 
 
 @operations.command()
 @click.argument("session_id", metavar="SESSION")
-@click.option("--by", required=True, metavar="WHO", help="Who asks for it: your Slack user ID. It goes on record.")
+@click.option("--by", required=True, metavar="WHO", help="Your Slack user ID, for the audit trail.")
 @click.pass_obj
-def retry(find: Callable[[], Deployment], session_id: str, by: str) -> int:
-    """Retry the issue of SESSION's current draft, or its preview if Slack refused it.
+def retry(find: Find, session_id: str, by: str) -> int:
+    """Retry SESSION: its issue, or its preview.
 
-    No check is skipped: the worker looks for the issue before it creates one.
+    The issue of the current draft is created again, or its preview is posted again if Slack refused it.
+
+    All checks apply: the worker searches for the issue before it creates one.
     """
     deployment = find()
     table = _table(deployment)
@@ -104,7 +91,9 @@ def retry(find: Callable[[], Deployment], session_id: str, by: str) -> int:
         operations=JiraOperationStore(table, lease=_NO_LEASE),
         send=messages.sender(Queue(deployment.client("sqs"), _environment(deployment).approval_queue_url)),
     )
-    click.echo(f"Session {session_id} was {state.value}; the worker takes it up now. See: operations show {session_id}")
+    click.echo(
+        f"Session {session_id} was {state.value}; the worker handles it now. For the result: operations show {session_id}"
+    )
     return 0
 
 
@@ -116,8 +105,11 @@ def drafts() -> None:
 @drafts.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE.json")
 @click.pass_obj
-def submit(find: Callable[[], Deployment], file: Path) -> int:
-    """Submit the draft in FILE.json (- for standard input), signed with your AWS credentials, and print the answer."""
+def submit(find: Find, file: Path) -> int:
+    """Submit the draft in FILE.json, and print the answer.
+
+    Use - for standard input. The request is signed with your AWS credentials.
+    """
     with click.open_file(str(file), encoding="utf-8") as given:
         text = given.read()
     try:
@@ -128,19 +120,19 @@ def submit(find: Callable[[], Deployment], file: Path) -> int:
     draft = draft_rules.read_draft(value)
     url = str(find().outputs.get("http_api_url") or "")
     if not url:
-        raise errors.ConfigurationError("there is no http_api_url in the stack's outputs")
+        raise errors.ConfigurationError("the stack's outputs have no http_api_url")
     click.echo(json.dumps(post_signed(f"{url}/drafts", draft_rules.canonical_json(draft).encode())))
     return 0
 
 
 def post_signed(url: str, body: bytes) -> dict[str, Any]:
-    """Post ``body`` to an AWS_IAM route of API Gateway, signed by the credentials of the environment; the JSON answered.
+    """Post ``body`` to an AWS_IAM route of API Gateway, signed with the credentials of the environment; the JSON answer.
 
     Raises:
-        AccessDeniedError: no credentials, or not the right ones.
-        SwitchboardError: the API refused, with its sentence, or can't be reached.
+        AccessDeniedError: there are no credentials, or they do not have the permission.
+        SwitchboardError: the API refused, with its reason, or can't be reached.
     """
-    import requests  # noqa: PLC0415 - this command's only
+    import requests  # noqa: PLC0415 - only this command needs these
     from botocore.auth import SigV4Auth  # noqa: PLC0415
     from botocore.awsrequest import AWSRequest  # noqa: PLC0415
     from botocore.session import get_session  # noqa: PLC0415
@@ -148,29 +140,29 @@ def post_signed(url: str, body: bytes) -> dict[str, Any]:
     session = get_session()
     credentials, region = session.get_credentials(), session.get_config_variable("region")
     if credentials is None or not region:
-        raise errors.AccessDeniedError("there are no AWS credentials or no region in the environment to sign with")
+        raise errors.AccessDeniedError("the environment has no AWS credentials or no region to sign with")
     request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
     try:
-        answer = requests.post(url, data=body, headers=dict(request.headers), timeout=TIMEOUT_SECONDS)
-        told = answer.json()
+        response = requests.post(url, data=body, headers=dict(request.headers), timeout=TIMEOUT_SECONDS)
+        answer = response.json()
     except requests.Timeout:
-        raise errors.DeadlineExceededError("the API did not answer in time; submit again, that does no harm") from None
+        raise errors.DeadlineExceededError("the API did not answer in time; it is safe to submit again") from None
     except (requests.RequestException, ValueError) as error:
         raise errors.UnavailableError(f"the API can't be reached: {type(error).__name__}") from None
-    message = str(told.get("message", "")) if isinstance(told, dict) else ""
-    if answer.status_code == 403:
+    message = str(answer.get("message", "")) if isinstance(answer, dict) else ""
+    if response.status_code == 403:
         raise errors.AccessDeniedError(f"these AWS credentials may not submit drafts: {message}")
-    if answer.status_code != 200 or not isinstance(told, dict):
-        kind = errors.InvalidInputError if answer.status_code < 500 else errors.UnavailableError
-        raise kind(f"the API answered {answer.status_code}: {message}")
-    return told
+    if response.status_code != 200 or not isinstance(answer, dict):
+        kind = errors.InvalidInputError if response.status_code < 500 else errors.UnavailableError
+        raise kind(f"the API answered {response.status_code}: {message}")
+    return answer
 
 
-def as_plain_json(operation: Operation) -> dict[str, Any]:
+def as_json_object(operation: Operation) -> dict[str, Any]:
     """An operation as these commands print it, its times in Phoenix time."""
 
-    def told(moment: datetime | None) -> str | None:
+    def phoenix(moment: datetime | None) -> str | None:
         return clock.phoenix(moment) if moment is not None else None
 
     return {
@@ -186,47 +178,22 @@ def as_plain_json(operation: Operation) -> dict[str, Any]:
         "attempts": operation.attempts,
         "posts": operation.posts,
         "looks": operation.looks,
-        "created_at": told(operation.created_at),
-        "updated_at": told(operation.updated_at),
-        "settled_at": told(operation.settled_at),
-        "claim_expires_at": told(operation.claim_expires_at),
+        "created_at": phoenix(operation.created_at),
+        "updated_at": phoenix(operation.updated_at),
+        "settled_at": phoenix(operation.settled_at),
+        "claim_expires_at": phoenix(operation.claim_expires_at),
         "timezone": clock.TIMEZONE,
     }
 
 
-def _show(found: Iterable[Operation], as_json: bool) -> None:
-    if as_json:
-        for operation in found:
-            output.print_json(as_plain_json(operation))
-        return
-    columns = (
-        "session_id",
-        "draft_hash",
-        "operation",
-        "status",
-        "jira_key",
-        "created_by",
-        "posts",
-        "updated_at",
-        "error_message",
-    )
-    table = output.table("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
-    for operation in found:
-        row = as_plain_json(operation) | {"draft_hash": operation.draft_hash[:8]}
-        table.add_row(*(output.plain(row[name] or "") for name in columns))
-    output.out().print(table)
+def _show(found: Iterable[Operation], as_json: bool) -> int:
+    def cells(operation: Operation) -> Iterable[object]:
+        row: Mapping[str, Any] = as_json_object(operation) | {"draft_hash": operation.draft_hash[:8]}
+        names = ("session_id", "draft_hash", "operation", "status", "jira_key", "created_by", "posts", "updated_at")
+        return (*(row[name] for name in names), operation.error_message)
 
-
-def _tell(name: str, value: str) -> None:
-    click.echo(f"{name:<10}{output.plain(value)}")
-
-
-def _start_of(day: str | None) -> datetime:
-    text = day or clock.phoenix(clock.utc_now())[:10]
-    try:
-        return clock.parse(f"{date.fromisoformat(text).isoformat()}T00:00:00-07:00")
-    except ValueError:
-        raise click.BadParameter(f"{text[:20]!a} is no day: write 2026-01-22.", param_hint="--day") from None
+    columns = ("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
+    return output.show_list(found, "operations", columns, cells, as_json_object, as_json=as_json)
 
 
 def _environment(deployment: Deployment) -> ApprovalsEnvironment:

@@ -1,18 +1,19 @@
-"""``backfill``: draws the progress of lib/operations/backfill.py, keeps its checkpoint file, and compares at the end."""
+"""``backfill``: runs lib/operations/backfill.py with a progress bar and a checkpoint file, and compares at the end."""
 
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
+from handlers.cli.options import Find
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.snapshots import BucketSnapshots
@@ -32,91 +33,81 @@ _SHOWN_REASONS = 20
 @click.option(
     "--segments",
     type=click.IntRange(1, MAX_SEGMENTS),
-    help=f"Scan in so many parts at once; {_DEFAULT_SEGMENTS} if not given, or those of the checkpoint.",
+    help=f"Parallel parts of the scan; by default {_DEFAULT_SEGMENTS}, or those of the checkpoint.",
 )
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint file.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint file.")
 @click.option("--dry-run", is_flag=True, help="Read and count, and store nothing.")
 @click.option(
     "--checkpoint",
     "path",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The checkpoint file; backfill-TABLE.json in this folder if not given.",
+    help="The checkpoint file; by default backfill-TABLE.json in this folder.",
 )
 @click.pass_obj
-def backfill(
-    find: Callable[[], Deployment], *, from_table: str, segments: int | None, resume: bool, dry_run: bool, path: Path | None
-) -> int:
-    """Take over the issues of a legacy table.
+def backfill(find: Find, *, from_table: str, segments: int | None, resume: bool, dry_run: bool, path: Path | None) -> int:
+    """Copy the issues of a legacy table.
 
-    May run while webhooks come in, be stopped by Ctrl-C, and be run again: what was stored before counts as a duplicate.
-    Exit code 1 if it stopped before its end, or if at the end a row is behind.
+    Webhooks may arrive meanwhile. You can stop it with Ctrl-C and run it again: what is stored already counts as a duplicate.
+    Exit code 1 if the backfill did not finish, or if a stored issue is older than its row.
     """
     deployment = find()
     path = path or Path(f"backfill-{from_table.rpartition('/')[2]}.json")  # a table may be named by its ARN
-    checkpoint = _resumed(path, from_table, segments) if resume else _begun(path, from_table, segments, dry_run=dry_run)
+    checkpoint = _resume(path, from_table, segments) if resume else _start(path, from_table, segments, dry_run=dry_run)
     client = deployment.client("dynamodb")
-    expected = _count_roughly(client, from_table)
+    with aws.translated(f"read the table {from_table}"):
+        # DynamoDB counts a table's rows every six hours.
+        total = client.describe_table(TableName=from_table)["Table"].get("ItemCount") or None
     issues_table = deployment.jira_issues_table_name
     if from_table.rpartition("/")[2] == issues_table:
-        raise errors.InvalidInputError(f"{from_table} is the table that is to be filled")
+        raise errors.InvalidInputError(f"{from_table} is the table to copy to")
     store = None if dry_run else _store(deployment, client)
-    with _Progress("Reading" if dry_run else "Storing", expected) as progress:
-        job = Backfill(client, checkpoint, store, on_progress=progress.tell)
+    with _progress("Reading" if dry_run else "Storing", total) as on_progress:
+        job = Backfill(client, checkpoint, store, on_progress=on_progress)
         report = job.run()
     _show(report, dry_run)
     if report.stopped:
         again = "run it again" if dry_run else f"run it again with --resume --checkpoint {checkpoint.path}"
-        output.err().print(f"It stopped before its end: {again}.", soft_wrap=True)
+        output.err().print(f"The backfill did not finish: {again}.")
         return 1
     if dry_run:
         return 0
-    with output.err().status("Comparing every row with the issue stored"):
+    with output.err().status("Comparing every row with the stored issue"):
         verification = job.verify(IssueReader(client, issues_table))
     _show_verification(verification)
     return 1 if verification.behind else 0
 
 
-def _resumed(path: Path, table: str, segments: int | None) -> Checkpoint:
-    found = Checkpoint.load(path)
-    if found.table != table:
-        raise errors.InvalidInputError(f"the checkpoint {path} is of the table {found.table}")
+def _resume(path: Path, table: str, segments: int | None) -> Checkpoint:
+    found = _load(path, table)
     if segments not in (None, found.segments):
-        raise errors.InvalidInputError(f"the checkpoint {path} is of {found.segments} segments, which can't be changed")
+        raise errors.InvalidInputError(f"the checkpoint {path} has {found.segments} segments, which can't be changed")
     return found
 
 
-def _begun(path: Path, table: str, segments: int | None, *, dry_run: bool) -> Checkpoint:
+def _start(path: Path, table: str, segments: int | None, *, dry_run: bool) -> Checkpoint:
     if dry_run:
         return Checkpoint(None, table, segments or _DEFAULT_SEGMENTS)
     if not os.access(path.parent, os.W_OK):
-        raise errors.InvalidInputError(f"the checkpoint {path} can't be written: name another file by --checkpoint")
+        raise errors.InvalidInputError(f"the checkpoint {path} can't be written: name another file with --checkpoint")
     if path.exists():
-        _tell_of_an_unfinished_one(path, table)
+        before = _load(path, table)
+        if len(before.reached) < before.segments or any(before.reached.values()):
+            output.err().print(f"Starting over. {path} has an unfinished backfill: use --resume to continue it.")
     return Checkpoint(path, table, segments or _DEFAULT_SEGMENTS)
 
 
-def _tell_of_an_unfinished_one(path: Path, table: str) -> None:
-    """What lies there is written over: if it is of another table, or none, that is refused."""
-    before = Checkpoint.load(path)
-    if before.table != table:
+def _load(path: Path, table: str) -> Checkpoint:
+    found = Checkpoint.load(path)
+    if found.table != table:
         raise errors.InvalidInputError(
-            f"the checkpoint {path} is of the table {before.table}: name another file by --checkpoint"
+            f"the checkpoint {path} is for the table {found.table}: name another file with --checkpoint"
         )
-    if len(before.reached) < before.segments or any(before.reached.values()):
-        output.err().print(f"Starting over. {path} has a backfill that stopped: with --resume it would go on.", soft_wrap=True)
-
-
-def _count_roughly(client: Any, table: str) -> int | None:
-    """DynamoDB counts a table's rows every six hours; None if it has not yet."""
-    try:
-        return client.describe_table(TableName=table)["Table"].get("ItemCount") or None
-    except (ClientError, BotoCoreError) as error:
-        raise aws.translate(error, f"look at the table {table}") from error
+    return found
 
 
 def _store(deployment: Deployment, client: Any) -> IssueWriter:
-    """The store as the functions have it, their history and bucket being theirs to say."""
+    """The store with the history and the bucket that the functions use."""
     environment = deployment.environment("reconciliation", ReconciliationEnvironment)
     return IssueWriter(
         client,
@@ -126,48 +117,40 @@ def _store(deployment: Deployment, client: Any) -> IssueWriter:
     )
 
 
-class _Progress:
-    """A bar over the rows that were read. While it stands, Ctrl-C stops each segment after its page, on its checkpoint."""
+@contextmanager
+def _progress(doing: str, total: int | None) -> Iterator[Callable[[Report], None]]:
+    """A progress bar over the rows read. Until it ends, Ctrl-C stops each segment after its page, on its checkpoint."""
+    stop, lock, before, so_far = threading.Event(), threading.Lock(), signal.getsignal(signal.SIGINT), Report()
 
-    def __init__(self, doing: str, expected: int | None) -> None:
-        self._bar = output.progress()
-        self._task = self._bar.add_task(doing, total=expected, told="")
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._so_far = Report()
-        self._handler: Any = None
+    def interrupt(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, before)  # a second one ends the command without waiting for the pages
 
-    def __enter__(self) -> "_Progress":
-        self._handler = signal.signal(signal.SIGINT, self._interrupt)
-        self._bar.start()
-        return self
+    with output.progress(doing, total) as update:
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-        signal.signal(signal.SIGINT, self._handler)
+        def on_progress(page: Report) -> None:
+            nonlocal so_far
+            with lock:
+                so_far = so_far.plus(page)
+                update(so_far.scanned, f"{so_far.scanned} rows, {so_far.skipped} skipped")
+            if stop.is_set():
+                raise errors.UnavailableError("stopped by Ctrl-C")
 
-    def tell(self, page: Report) -> None:
-        """Show how far it is, and stop the segment if that was asked for."""
-        with self._lock:
-            self._so_far = self._so_far.plus(page)
-            so_far = self._so_far
-        self._bar.update(self._task, completed=so_far.scanned, told=f"{so_far.scanned} rows, {so_far.skipped} skipped")
-        if self._stop.is_set():
-            raise errors.UnavailableError("stopped by Ctrl-C")
-
-    def _interrupt(self, *_: object) -> None:
-        self._stop.set()
-        signal.signal(signal.SIGINT, self._handler)  # a second one ends it without waiting for the pages
+        signal.signal(signal.SIGINT, interrupt)
+        try:
+            yield on_progress
+        finally:
+            signal.signal(signal.SIGINT, before)
 
 
 def _show(report: Report, dry_run: bool) -> None:
-    table = output.table("rows", "count", numbers=("count",))
     counts = {"read": report.scanned}
     if not dry_run:
         counts |= {"stored": report.stored, "superseded": report.superseded, "duplicate": report.duplicate}
+    table = output.table("rows", "count", numbers=("count",))
     for name, number in (counts | {"skipped": report.skipped}).items():
         table.add_row(name, str(number))
-    output.show(table, "Backfill, as a dry run: nothing was stored" if dry_run else "Backfill")
+    output.show(table, "Backfill (dry run: nothing was stored)" if dry_run else "Backfill")
     for reason in report.reasons[:_SHOWN_REASONS]:
         output.out().print(output.plain(f"Skipped {reason}"))
     for reason in report.stopped:
@@ -175,6 +158,7 @@ def _show(report: Report, dry_run: bool) -> None:
 
 
 def _show_verification(verification: Verification) -> None:
-    output.out().print(f"Compared {verification.rows} rows with the issues stored: {verification.behind} are behind.")
-    if verification.keys:
-        output.out().print(f"Behind: {', '.join(verification.keys)}")
+    keys = f" ({', '.join(verification.keys)})" if verification.keys else ""
+    output.out().print(
+        f"Compared {verification.rows} rows with the stored issues. Issues older than their row: {verification.behind}{keys}."
+    )

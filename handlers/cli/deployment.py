@@ -1,9 +1,8 @@
-"""The deployment that a command works on: which tables, functions and queues, and where.
+"""The deployment that a command uses: its tables, functions and queues, and where they are.
 
-Named by the stack's outputs, taken from one place, the first of these that there is: ``--outputs``, ``--stack``,
-environment variables, the Pulumi CLI's current stack. An environment variable is an output's name in capitals
-(``JIRA_ISSUES_TABLE_NAME``), and for each function ``<ENTRY POINT>_FUNCTION_NAME`` and
-``<ENTRY POINT>_DEAD_LETTER_QUEUES``, comma-separated.
+The stack's outputs name them. They are resolved in this order: ``--outputs``, ``--stack``, environment variables, the Pulumi
+CLI's current stack. An environment variable has an output's name in capitals (``JIRA_ISSUES_TABLE_NAME``); each function has
+``<ENTRY POINT>_FUNCTION_NAME`` and ``<ENTRY POINT>_DEAD_LETTER_QUEUES``, comma-separated.
 """
 
 import json
@@ -17,8 +16,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lib.platform import aws, errors
 from lib.platform.environment import Environment
 
@@ -30,7 +27,7 @@ ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconci
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PULUMI_SECONDS = 120
-# One that has its region in it, of a table that is always in the stack's own account and region.
+# An ARN names its region. This table is always in the stack's own account and region.
 _REGIONAL = "jira_operations_table_arn"
 
 Kind = TypeVar("Kind", bound=Environment)
@@ -38,7 +35,7 @@ Kind = TypeVar("Kind", bound=Environment)
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is deployed. ``source`` says where the outputs come from, for error texts."""
+    """What is deployed. ``source`` says where the outputs come from, for error messages."""
 
     outputs: Mapping[str, Any]
     source: str
@@ -57,7 +54,7 @@ class Deployment:
         return self._named(entry_point, self.outputs.get("functions") or {}, "functions.")
 
     def dead_letter_queues(self, entry_point: str) -> tuple[str, ...]:
-        """The names of the queues where events of an entry point end that could not be handled.
+        """The names of an entry point's dead-letter queues.
 
         Raises:
             ConfigurationError: the deployment has none.
@@ -65,24 +62,22 @@ class Deployment:
         queues = self.outputs.get("dead_letter_queues") or {}
         names: tuple[str, ...] = tuple(queues.get(entry_point) or ())
         if not names:
-            known = ", ".join(sorted(name for name in queues if queues[name])) or "none is known"
+            known = ", ".join(sorted(name for name in queues if queues[name])) or "none"
             raise errors.ConfigurationError(
-                f"{entry_point} has no dead-letter queue in {self.source} (those that have: {known})"
+                f"{entry_point} has no dead-letter queue in {self.source}; functions that have one: {known}"
             )
         return names
 
     def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment that a function has, read from the function itself: a command then works on the very same.
+        """The environment of a function, read from the function itself, so that a command uses the same resources.
 
         Raises:
-            SwitchboardError: the function can't be looked at, or its environment is not what this version expects.
+            SwitchboardError: the function can't be read, or its environment is not what this version expects.
         """
         name = self.function_name(entry_point)
         client = self.client("lambda")
-        try:
+        with aws.translated(f"read the configuration of {name}"):
             answer = client.get_function_configuration(FunctionName=name)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"look at the function {name}") from error
         return kind.read(answer.get("Environment", {}).get("Variables", {}))
 
     def client(self, service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
@@ -94,12 +89,12 @@ class Deployment:
     def _named(self, name: str, values: Mapping[str, Any], prefix: str = "") -> str:
         value = values.get(name)
         if not isinstance(value, str) or not value:
-            raise errors.ConfigurationError(f"there is no {prefix}{name} in {self.source}")
+            raise errors.ConfigurationError(f"{prefix}{name} is missing from {self.source}")
         return value
 
 
 def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:
-    """Find the deployment, and point the AWS SDK at where it is, by its environment variables.
+    """Find the deployment, and point the AWS SDK at it by setting the SDK's environment variables.
 
     Args:
         outputs: the argument of ``--outputs``.
@@ -118,9 +113,7 @@ def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, st
         return _point_at(Deployment(_ask_pulumi(stack), "the outputs of the Pulumi stack"), environ)
     if stack:
         raise errors.ConfigurationError("--stack needs the Pulumi CLI, which is not on PATH")
-    raise errors.ConfigurationError(
-        "it is not known what to work on: give --outputs, set JIRA_ISSUES_TABLE_NAME and the like, or install the Pulumi CLI"
-    )
+    raise errors.ConfigurationError("no deployment selected: pass --stack or --outputs, or set JIRA_ISSUES_TABLE_NAME, …")
 
 
 def _read_outputs(name: str) -> Deployment:
@@ -132,16 +125,16 @@ def _read_outputs(name: str) -> Deployment:
             with Path(name).open(encoding="utf-8") as lines:
                 value = _first_json(lines)
     except OSError as error:
-        raise errors.ConfigurationError(f"the outputs can't be read from {source}: {error.strerror}") from None
+        raise errors.ConfigurationError(f"can't read the outputs from {source}: {error.strerror}") from None
     except ValueError:
-        raise errors.ConfigurationError(f"the outputs can't be read from {source}: it is not JSON") from None
+        raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not JSON") from None
     if not isinstance(value, dict):
-        raise errors.ConfigurationError(f"the outputs can't be read from {source}: it is no JSON object")
+        raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not a JSON object")
     return Deployment(value, source)
 
 
 def _first_json(lines: Iterable[str]) -> Any:
-    """The first JSON value, read no further than it goes: the local cloud's standard output stays open behind its line."""
+    """The first JSON value. Nothing after it is read: the local cloud's standard output stays open."""
     text = ""
     for line in lines:
         text += line
@@ -170,17 +163,17 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
 def _ask_pulumi(stack: str | None) -> dict[str, Any]:
     command = ["pulumi", "stack", "output", "--json", "--non-interactive", *(["--stack", stack] if stack else [])]
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, and a person's own argument
+        done = subprocess.run(  # noqa: S603 - no shell; the argument is the user's own
             command, cwd=_ROOT, capture_output=True, text=True, timeout=_PULUMI_SECONDS, check=False
         )
         if done.returncode:
-            said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-            raise errors.ConfigurationError(f"the Pulumi CLI gave no outputs: {said[-1].removeprefix('error: ')}")
+            lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+            raise errors.ConfigurationError(f"the Pulumi CLI gave no outputs: {lines[-1].removeprefix('error: ')}")
         value = json.loads(done.stdout)
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         raise errors.ConfigurationError(f"the Pulumi CLI gave no outputs: {type(error).__name__}") from None
     if not isinstance(value, dict):
-        raise errors.ConfigurationError("the Pulumi CLI gave no outputs: no JSON object")
+        raise errors.ConfigurationError("the Pulumi CLI gave no outputs: it did not print a JSON object")
     return value
 
 
@@ -194,7 +187,7 @@ def _point_at(found: Deployment, environ: MutableMapping[str, str]) -> Deploymen
         environ.update(
             AWS_ENDPOINT_URL=url,
             AWS_ACCESS_KEY_ID="test",
-            AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - the key that every local cloud knows
+            AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - every local cloud accepts it
             AWS_DEFAULT_REGION=str(value.get("region")),
             no_proxy=f"{environ.get('no_proxy') or environ.get('NO_PROXY', '')},{urlsplit(url).hostname}".lstrip(","),
         )

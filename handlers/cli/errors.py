@@ -1,4 +1,4 @@
-"""What a person is told of an error: one sentence, never a stack trace."""
+"""How commands report an error: in one sentence, never as a stack trace."""
 
 import traceback
 from pathlib import Path
@@ -10,8 +10,8 @@ from lib.platform.errors import SwitchboardError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HINTS: dict[type[BaseException], str] = {
-    NoCredentialsError: "there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
-    NoRegionError: "no AWS region is set: set AWS_DEFAULT_REGION, or give --outputs, which name it",
+    NoCredentialsError: "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    NoRegionError: "no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it",
 }
 
 
@@ -28,7 +28,7 @@ def explain(error: BaseException) -> str:
         return str(error)
     if isinstance(error, OSError):
         return f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror or error)
-    return f"a defect of this program, {type(error).__name__} at {_place(error)}; please report it"
+    return f"internal error: {type(error).__name__} at {_place(error)}; please report it"
 
 
 def _chain(error: BaseException | None) -> list[BaseException]:
@@ -40,7 +40,7 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 
 def _place(error: BaseException) -> str:
-    """The last line of our own that the error passed."""
+    """The last line of our own code in the traceback."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if any(Path(frame.filename).is_relative_to(_ROOT / top) for top in ("handlers", "lib"))]
     frame = (own or frames)[-1]

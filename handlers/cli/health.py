@@ -1,11 +1,9 @@
-"""``health``: the deep checks of lib/health.py, from here and with a person's credentials."""
-
-from collections.abc import Callable
+"""``health``: the deep checks of lib/health.py, from this machine and with your credentials."""
 
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
+from handlers.cli.options import Find
 from lib.health import Report, Status, run_checks
 from lib.platform import clock
 from lib.platform.environment import HealthEnvironment
@@ -16,10 +14,10 @@ _STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "yello
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
-def health(find: Callable[[], Deployment], as_json: bool) -> int:
-    """Try every table, secret and service that Switchboard stands on.
+def health(find: Find, as_json: bool) -> int:
+    """Check every table, secret and service that Switchboard uses.
 
-    Writes a sentinel to each table, reads it back and deletes it. Exit code 1 if a check failed.
+    Writes a sentinel row to each table, reads it back and deletes it. Exit code 1 if a check failed.
     """
     deployment = find()
     environment = deployment.environment("health", HealthEnvironment)

@@ -1,99 +1,90 @@
 """``issues``: the stored issues, as lib/jira/issue_reader.py reads them."""
 
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
 from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
-from handlers.cli.options import IssueKey, ProjectKey
+from handlers.cli.options import ISSUE_KEY, PROJECT_KEY, Find, json_option, limit_option
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
 from lib.platform import clock, errors
 
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object a line.")
-_limit = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show no more than this.")
-
 
 @click.group()
 def issues() -> None:
-    """Look at stored issues: get, history, list.
+    """Show stored issues: get, history, list.
 
-    Times are in Phoenix.
+    Times are in Phoenix time.
     """
 
 
 @issues.command()
-@click.argument("issue_key", type=IssueKey(), metavar="KEY")
-@_json
+@click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
+@json_option
 @click.pass_obj
-def get(find: Callable[[], Deployment], issue_key: str, as_json: bool) -> int:
-    """Show the current state of the issue KEY, a deleted one too."""
-    issue = _reader(find()).latest(issue_key)
+def get(find: Find, issue_key: str, as_json: bool) -> int:
+    """Show the state of the issue KEY, even if it is deleted."""
+    issue = _reader(find).latest(issue_key)
     if issue is None:
         raise errors.NotFoundError(f"{issue_key} is not stored")
     if as_json:
         output.print_json(_issue_as_json(issue))
         return 0
-    table = output.table()
-    table.show_header = False
-    for name, value in (
-        ("summary", issue.fields.summary or ""),
-        ("status", issue.fields.status or ""),
-        ("assignee", _assignee(issue)),
-        ("fix versions", ", ".join(issue.fields.fix_versions)),
-        ("state", _state(issue)),
-        ("as of", output.when(issue.stamp.version_at)),
-        ("told", clock.phoenix(clock.from_epoch_ms(issue.stamp.event_at))),
-        ("id in Jira", issue.issue_id or ""),
-        ("delivery", issue.stamp.idempotency_key),
-    ):
-        table.add_row(name, output.plain(value))
-    output.show(table, issue.issue_key)
+    output.show_details(
+        issue.issue_key,
+        (
+            ("summary", issue.fields.summary),
+            ("status", issue.fields.status),
+            ("assignee", _assignee(issue)),
+            ("fix versions", ", ".join(issue.fields.fix_versions)),
+            ("state", _state(issue)),
+            ("updated", output.phoenix(issue.stamp.version_at)),
+            ("event time", _event_time(issue)),
+            ("id in Jira", issue.issue_id),
+            ("delivery", issue.stamp.idempotency_key),
+        ),
+    )
     return 0
 
 
 @issues.command()
-@click.argument("issue_key", type=IssueKey(), metavar="KEY")
-@_limit
-@_json
+@click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
+@limit_option
+@json_option
 @click.pass_obj
-def history(find: Callable[[], Deployment], issue_key: str, limit: int, as_json: bool) -> int:
-    """Show the deliveries that are kept of the issue KEY, the newest state first."""
-    versions = _reader(find()).history(issue_key)
-    if as_json:
-        for version in islice(versions, limit):
-            output.print_json(_version_as_json(version))
-        return 0
-    shown = list(islice(versions, limit))
-    table = output.table("as of", "event", "told", "received", "status", "assignee", "state")
-    for version in shown:
-        table.add_row(
-            output.when(version.stamp.version_at),
-            output.plain(version.event_type),
-            clock.phoenix(clock.from_epoch_ms(version.stamp.event_at)),
-            output.when(version.received_at),
-            output.plain(version.fields.status or ""),
-            output.plain(_assignee(version)),
+def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
+    """Show the deliveries of the issue KEY, newest state first."""
+    return output.show_list(
+        _reader(find).history(issue_key),
+        "deliveries",
+        ("updated", "event", "event time", "received", "status", "assignee", "state"),
+        lambda version: (
+            output.phoenix(version.stamp.version_at),
+            version.event_type,
+            _event_time(version),
+            output.phoenix(version.received_at),
+            version.fields.status,
+            _assignee(version),
             _state(version),
-        )
-    output.show(table, issue_key)
-    _tell_of_more(versions, len(shown), "deliveries")
-    return 0
+        ),
+        _version_as_json,
+        as_json=as_json,
+        limit=limit,
+        title=issue_key,
+    )
 
 
 @issues.command("list")
-@click.option("--project", type=ProjectKey(), help="Of this project.")
-@click.option("--status", help="In this status.")
-@click.option("--assignee", help="Of this account: its id, or its name on Server.")
-@click.option("--fix-version", help="With this among their fix versions.")
-@_limit
-@_json
+@click.option("--project", type=PROJECT_KEY, help="Issues of this project.")
+@click.option("--status", help="Issues in this status.")
+@click.option("--assignee", help="Issues of this account: its id, or its name on Jira Server.")
+@click.option("--fix-version", help="Issues with this fix version.")
+@limit_option
+@json_option
 @click.pass_obj
 def list_issues(
-    find: Callable[[], Deployment],
+    find: Find,
     *,
     project: str | None,
     status: str | None,
@@ -102,14 +93,13 @@ def list_issues(
     limit: int,
     as_json: bool,
 ) -> int:
-    """List the live issues for which everything given holds.
+    """List the live issues that match all options.
 
-    One index finds them: that of the fix version, else of the assignee, the status, the project. What else is given picks
-    among those.
+    One index finds them: by fix version, else by assignee, status or project. The other options filter what it finds.
     """
     if not (project or status or assignee or fix_version):
-        raise click.UsageError("Give at least one of --project, --status, --assignee and --fix-version.")
-    reader = _reader(find())
+        raise click.UsageError("Pass at least one of --project, --status, --assignee and --fix-version.")
+    reader = _reader(find)
     if fix_version:
         found = reader.by_fix_version(fix_version)
     elif assignee:
@@ -125,43 +115,35 @@ def list_issues(
         and status in (None, issue.fields.status)
         and assignee in (None, issue.fields.assignee)
     )
-    if as_json:
-        for issue in islice(wanted, limit):
-            output.print_json(_issue_as_json(issue))
-        return 0
-    shown = list(islice(wanted, limit))
-    output.out().print(_issue_table(shown))
-    _tell_of_more(wanted, len(shown), "issues")
-    return 0
+    return output.show_list(
+        wanted,
+        "issues",
+        ("issue", "status", "assignee", "fix versions", "updated", "summary"),
+        lambda issue: (
+            issue.issue_key,
+            issue.fields.status,
+            _assignee(issue),
+            ", ".join(issue.fields.fix_versions),
+            output.phoenix(issue.stamp.version_at),
+            issue.fields.summary,
+        ),
+        _issue_as_json,
+        as_json=as_json,
+        limit=limit,
+    )
 
 
-def _reader(deployment: Deployment) -> IssueReader:
+def _reader(find: Find) -> IssueReader:
+    deployment = find()
     return IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
 
 
-def _issue_table(found: Iterable[Issue]) -> Any:
-    table = output.table("issue", "status", "assignee", "fix versions", "as of", "summary")
-    for issue in found:
-        table.add_row(
-            issue.issue_key,
-            output.plain(issue.fields.status or ""),
-            output.plain(_assignee(issue)),
-            output.plain(", ".join(issue.fields.fix_versions)),
-            output.when(issue.stamp.version_at),
-            output.plain(issue.fields.summary or ""),
-        )
-    return table
+def _assignee(of: Issue | Version) -> str | None:
+    return of.fields.assignee_name or of.fields.assignee
 
 
-def _tell_of_more(rest: Iterator[object], shown: int, what: str) -> None:
-    if next(rest, None) is None:
-        output.err().print(f"{shown} {what}.")
-    else:
-        output.err().print(f"The first {shown} {what}; there are more: raise --limit.")
-
-
-def _assignee(of: Issue | Version) -> str:
-    return of.fields.assignee_name or of.fields.assignee or ""
+def _event_time(of: Issue | Version) -> str:
+    return clock.phoenix(clock.from_epoch_ms(of.stamp.event_at))
 
 
 def _state(of: Issue | Version) -> str:
@@ -177,7 +159,7 @@ def _issue_as_json(issue: Issue) -> dict[str, Any]:
 def _version_as_json(version: Version) -> dict[str, Any]:
     return _as_json(version) | {
         "event_type": version.event_type,
-        "received_at": output.when(version.received_at),
+        "received_at": output.phoenix(version.received_at),
         "idempotency_key": version.stamp.idempotency_key,
         "snapshot_object": version.snapshot_object,
     }
@@ -194,7 +176,7 @@ def _as_json(of: Issue | Version) -> dict[str, Any]:
         "fix_versions": list(of.fields.fix_versions),
         "deleted": of.deleted,
         "moved_to": of.moved_to,
-        "updated_at": output.when(of.stamp.version_at),
-        "event_at": clock.phoenix(clock.from_epoch_ms(of.stamp.event_at)),
+        "updated_at": output.phoenix(of.stamp.version_at),
+        "event_at": _event_time(of),
         "timezone": clock.TIMEZONE,
     }

@@ -1,42 +1,46 @@
-"""Types of arguments that more than one command takes."""
+"""Options and types of arguments that more than one command takes."""
 
 import re
-from datetime import timedelta
-from typing import Any
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.jira import issues
 from lib.platform import errors
 
+if TYPE_CHECKING:
+    from handlers.cli.deployment import Deployment
+
+Find = Callable[[], "Deployment"]
+"""What ``click.pass_obj`` gives a command: finds the deployment, when the command needs it."""
+
 _AGE = re.compile(r"([0-9]{1,5})([hdw])", re.ASCII)
 _UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
-
-class IssueKey(click.ParamType[str]):
-    """An issue's key."""
-
-    name = "key"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Check it."""
-        try:
-            return issues.issue_key(value)
-        except errors.InvalidInputError as error:
-            self.fail(f"{error}.", param, ctx)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-class ProjectKey(click.ParamType[str]):
-    """A project's key."""
+class _Checked(click.ParamType[str]):
+    """A text that a function checks."""
 
-    name = "project"
+    def __init__(self, name: str, check: Callable[[str], str]) -> None:
+        self.name = name
+        self._check = check
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """Check it."""
         try:
-            return issues.project_key(value)
+            return self._check(value)
         except errors.InvalidInputError as error:
             self.fail(f"{error}.", param, ctx)
+
+
+ISSUE_KEY = _Checked("key", issues.issue_key)
+PROJECT_KEY = _Checked("project", issues.project_key)
 
 
 class Age(click.ParamType[timedelta]):
@@ -50,5 +54,20 @@ class Age(click.ParamType[timedelta]):
             return value
         match = _AGE.fullmatch(value)
         if match is None:
-            self.fail(f"{value[:20]!a} is no age: write 12h, 90d or 4w.", param, ctx)
+            self.fail(f"{value[:20]!a} is not a length of time: write 12h, 90d or 4w.", param, ctx)
         return int(match[1]) * _UNITS[match[2]]
+
+
+class Day(click.ParamType[date]):
+    """A day: ``2026-01-22``."""
+
+    name = "day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """Read it."""
+        if isinstance(value, date):
+            return value
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{value[:20]!a} is not a day: write 2026-01-22.", param, ctx)

@@ -1,37 +1,36 @@
-"""``reconcile``: calls the reconciliation function, as its schedule does, and shows what came of it."""
+"""``reconcile``: invokes the reconciliation function, as its schedule does, and shows the result."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
-from handlers.cli.options import ProjectKey
+from handlers.cli.options import PROJECT_KEY, Find
 from lib.platform import aws, errors
 
 _READ_TIMEOUT_SECONDS = 930.0
-"""A function may run for 15 minutes."""
+"""The function may run for 15 minutes."""
 
 _SHOWN_CHANGES = 20
 _COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
 
 
 @click.command()
-@click.option("--project", type=ProjectKey(), help="This project only, which need not be a configured one.")
-@click.option("--full", is_flag=True, help="Everything, not only what changed since the last run.")
-@click.option("--dry-run", is_flag=True, help="Count what would be done, and do nothing.")
+@click.option("--project", type=PROJECT_KEY, help="Only this project; it need not be a configured one.")
+@click.option("--full", is_flag=True, help="Compare every issue, not only those that changed since the last run.")
+@click.option("--dry-run", is_flag=True, help="Count what would change, and change nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print the function's answer as JSON.")
 @click.pass_obj
-def reconcile(find: Callable[[], Deployment], project: str | None, full: bool, dry_run: bool, as_json: bool) -> int:
-    """Bring the stored issues to what Jira has, now.
+def reconcile(find: Find, project: str | None, full: bool, dry_run: bool, as_json: bool) -> int:
+    """Make the stored issues match Jira now.
 
     Exit code 1 if anything was refused or failed.
     """
-    deployment = find()
     request: dict[str, Any] = {"full": full, "dry_run": dry_run} | ({"project": project} if project else {})
+    deployment = find()
     with output.err().status("Reconciling: this may take 15 minutes"):
         answer = _invoke(deployment, request)
     try:
@@ -42,24 +41,22 @@ def reconcile(find: Callable[[], Deployment], project: str | None, full: bool, d
         failed = sum(turn["counts"]["failed"] for turn in answer["projects"])
         return 1 if answer["refused"] or failed else 0
     except (KeyError, TypeError, AttributeError):
-        raise errors.PermanentError("the reconciliation function is of another version: its answer can't be read") from None
+        raise errors.PermanentError("incompatible response: the deployed version differs from this CLI") from None
 
 
 def _invoke(deployment: Deployment, request: Mapping[str, Any]) -> Any:
     client = deployment.client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)
     name = deployment.function_name("reconciliation")
-    try:
+    with aws.translated("invoke the reconciliation function"):
         answer = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
         payload = answer["Payload"].read()
-    except (ClientError, BotoCoreError) as error:
-        raise aws.translate(error, "call the reconciliation function") from error
     try:
         value = json.loads(payload)
     except ValueError:
         value = None
     if "FunctionError" in answer:
-        told = value if isinstance(value, dict) else {}
-        text = ": ".join(str(told[name]) for name in ("errorType", "errorMessage") if told.get(name))
+        error = value if isinstance(value, dict) else {}
+        text = ": ".join(str(error[name]) for name in ("errorType", "errorMessage") if error.get(name))
         raise errors.PermanentError(f"the reconciliation function failed: {text or answer['FunctionError']}")
     return value
 
@@ -67,18 +64,18 @@ def _invoke(deployment: Deployment, request: Mapping[str, Any]) -> Any:
 def _show(answer: Mapping[str, Any]) -> None:
     table = output.table("project", *_COUNTS, "", numbers=_COUNTS)
     for turn in answer["projects"]:
-        state = "goes on" if turn["continued"] else "complete" if turn["complete"] else "[bold red]incomplete[/]"
+        state = "continues" if turn["continued"] else "complete" if turn["complete"] else "[bold red]incomplete[/]"
         table.add_row(turn["project"], *(str(turn["counts"][name]) for name in _COUNTS), state)
-    kind = "everything" if answer["mode"] == "full" else "what changed"
-    output.show(table, f"Reconciled {kind}{', as a dry run: nothing was written' if answer['dry_run'] else ''}")
+    scope = "everything" if answer["mode"] == "full" else "what changed"
+    output.show(table, f"Reconciled {scope}{' (dry run: nothing was written)' if answer['dry_run'] else ''}")
     _show_changes(answer)
     screen = output.out()
     for reason in answer["refused"]:
         screen.print(output.plain(f"Refused: {reason}"))
     if any(turn["continued"] for turn in answer["projects"]):
         screen.print(
-            "Time was up, and the function called itself with what is left. The log of the function has the lines of every "
-            f"part: those with correlation_id {answer['run_id']}."
+            "The function ran out of time and invoked itself for the rest. Its log has every part, under "
+            f"correlation_id {answer['run_id']}."
         )
     if answer["record"]:
         screen.print(output.plain(f"Run record: {answer['record']}"))
@@ -90,7 +87,9 @@ def _show_changes(answer: Mapping[str, Any]) -> None:
         return
     table = output.table("issue", "would be" if answer["dry_run"] else "was", "reason")
     for change in changes[:_SHOWN_CHANGES]:
-        table.add_row(change["issue_key"], change["action"], output.plain(change.get("reason", "")))
-    output.out().print(table)
+        table.add_row(change["issue_key"], change["action"], output.plain(change.get("reason")))
+    output.show(table)
     if len(changes) > _SHOWN_CHANGES:
-        output.out().print("… and more: --json prints up to 100 of each project, the run record holds them all.")
+        output.out().print(
+            f"Showing {_SHOWN_CHANGES} changes: --json prints up to 100 per project, the run record has all of them."
+        )

@@ -1,29 +1,27 @@
-"""Dead letters: what a function failed on for good, looked at and given back to it. For people, by the command line.
+"""Dead letters: reads what a function failed on for good, and sends it back. For people, by the command line.
 
-A message in a dead-letter queue is one of three, and goes back where it came from::
+There are three kinds of message in a dead-letter queue, and each goes back where it came from::
 
     Lambda's record of an event that the function failed on ──► the function, asynchronously
-    an event that EventBridge could not hand over ────────────► the function, asynchronously
+    an event that EventBridge could not deliver ──────────────► the function, asynchronously
     a message that a function failed on too often ────────────► the queue that feeds it
 
-SQS shows a message only by hiding it from others for a while; what is not sent back is let go. A dead letter is deleted
-only after it was taken, so that it may go back twice and is never lost: the functions take an event twice without harm.
+Reading hides a message from other readers for a while; what is not sent back is released. A dead letter is deleted only
+after it was accepted: it may go back twice and is never lost, and the functions handle an event twice without harm.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lib.platform import aws, clock, errors
 
 HOLD_SECONDS = 300
-"""How long a look hides a message from others: time to read and decide."""
+"""How long reading hides a message from others: time to read and decide."""
 
-_PAGE = 10  # the most that SQS gives at once
+_PAGE = 10  # the most that SQS returns at once
 _WAIT_SECONDS = 1  # more than 0 asks every SQS server, so that none of a few messages is missed
 
 
@@ -33,11 +31,11 @@ class DeadLetter:
 
     Attributes:
         message_id: of the message.
-        sent_at: when it came into the queue. SQS keeps the time of a work queue's message from before it was dead.
-        error: what it failed of, as far as the message tells.
+        sent_at: when it was sent to the queue. For a work queue's message, SQS keeps the time of the original.
+        error: what failed, as far as the message says.
         payload: what goes back.
         refused: why it can't go back; empty if it can.
-        receipt: what SQS wants to see for anything done to the message.
+        receipt: SQS's receipt handle.
         attributes: what goes back beside the payload, to a queue.
     """
 
@@ -60,7 +58,7 @@ class DeadLetterQueue:
         function_name: the function.
 
     Raises:
-        SwitchboardError: the queue is not there or can't be reached.
+        SwitchboardError: the queue does not exist or can't be reached.
     """
 
     def __init__(self, sqs: Any, lambda_client: Any, queue_name: str, function_name: str) -> None:
@@ -68,32 +66,35 @@ class DeadLetterQueue:
         self._sqs = sqs
         self._lambda = lambda_client
         self._function_name = function_name
-        self._url: str = _call(f"find the queue {queue_name}", sqs.get_queue_url, QueueName=queue_name)["QueueUrl"]
-        self._source_url = self._find_source()
+        with aws.translated(f"find the queue {queue_name}"):
+            self._url: str = sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+            sources: list[str] = sqs.list_dead_letter_source_queues(QueueUrl=self._url).get("queueUrls") or []
+        if len(sources) > 1:
+            raise errors.ConfigurationError(f"{queue_name} is the dead-letter queue of several queues")
+        self._source_url = sources[0] if sources else None
 
     @property
     def goes_to(self) -> str:
-        """Where its letters go back to, in a word: ``queue`` or ``function``."""
+        """Where its letters go back to: ``queue`` or ``function``."""
         return "queue" if self._source_url else "function"
 
-    def look(self, limit: int) -> list[DeadLetter]:
-        """Up to ``limit`` dead letters, hidden from others for :data:`HOLD_SECONDS`. Each wants to be sent back or let go.
+    def read(self, limit: int) -> list[DeadLetter]:
+        """Up to ``limit`` dead letters, hidden from others for :data:`HOLD_SECONDS`. Send back or release each.
 
         Raises:
             SwitchboardError: the queue can't be read.
         """
         found: dict[str, DeadLetter] = {}
         while len(found) < limit:
-            answer = _call(
-                f"read the queue {self.name}",
-                self._sqs.receive_message,
-                QueueUrl=self._url,
-                MaxNumberOfMessages=min(_PAGE, limit - len(found)),
-                VisibilityTimeout=HOLD_SECONDS,
-                WaitTimeSeconds=_WAIT_SECONDS,
-                MessageSystemAttributeNames=["All"],
-                MessageAttributeNames=["All"],
-            )
+            with aws.translated(f"read the queue {self.name}"):
+                answer = self._sqs.receive_message(
+                    QueueUrl=self._url,
+                    MaxNumberOfMessages=min(_PAGE, limit - len(found)),
+                    VisibilityTimeout=HOLD_SECONDS,
+                    WaitTimeSeconds=_WAIT_SECONDS,
+                    MessageSystemAttributeNames=["All"],
+                    MessageAttributeNames=["All"],
+                )
             if not answer.get("Messages"):
                 break
             for message in answer["Messages"]:
@@ -110,59 +111,48 @@ class DeadLetterQueue:
         """
         if letter.refused:
             raise errors.InvalidInputError(letter.refused)
-        # Hold it anew: that fails if the look was too long ago and somebody else may have it now.
-        self._hide(letter, HOLD_SECONDS, "hold the dead letter, which somebody else may have taken")
+        # This fails if the hold is over, when somebody else may have it.
+        self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
         if self._source_url:
             self._send_to_queue(letter, self._source_url)
         else:
             self._send_to_function(letter)
         try:
-            _call("delete", self._sqs.delete_message, QueueUrl=self._url, ReceiptHandle=letter.receipt)
+            with aws.translated("delete"):
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
         except errors.SwitchboardError as error:
             raise errors.AmbiguousError(f"it was sent back, and is still in the queue: {error}") from None
 
-    def let_go(self, letter: DeadLetter) -> None:
+    def release(self, letter: DeadLetter) -> None:
         """Show a letter to others again at once.
 
         Raises:
             SwitchboardError: SQS shows it only when the hold is over.
         """
-        self._hide(letter, 0, "let go of the dead letter")
-
-    def _find_source(self) -> str | None:
-        answer = _call(f"ask which queue {self.name} serves", self._sqs.list_dead_letter_source_queues, QueueUrl=self._url)
-        sources: list[str] = answer.get("queueUrls") or []
-        if len(sources) > 1:
-            raise errors.ConfigurationError(f"{self.name} is the dead-letter queue of several queues")
-        return sources[0] if sources else None
+        self._hide(letter, 0, "release the dead letter")
 
     def _hide(self, letter: DeadLetter, seconds: int, doing: str) -> None:
-        _call(
-            doing,
-            self._sqs.change_message_visibility,
-            QueueUrl=self._url,
-            ReceiptHandle=letter.receipt,
-            VisibilityTimeout=seconds,
-        )
+        with aws.translated(doing):
+            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds)
 
     def _send_to_queue(self, letter: DeadLetter, url: str) -> None:
         attributes = {"MessageAttributes": letter.attributes} if letter.attributes else {}
-        _call("send the message to its queue", self._sqs.send_message, QueueUrl=url, MessageBody=letter.payload, **attributes)
+        with aws.translated("send the message to its queue"):
+            self._sqs.send_message(QueueUrl=url, MessageBody=letter.payload, **attributes)
 
     def _send_to_function(self, letter: DeadLetter) -> None:
-        answer = _call(
-            f"invoke {self._function_name}",
-            self._lambda.invoke,
-            FunctionName=self._function_name,
-            InvocationType="Event",
-            Payload=letter.payload.encode("utf-8", "surrogatepass"),
-        )
+        with aws.translated(f"invoke {self._function_name}"):
+            answer = self._lambda.invoke(
+                FunctionName=self._function_name,
+                InvocationType="Event",
+                Payload=letter.payload.encode("utf-8", "surrogatepass"),
+            )
         if answer["StatusCode"] != 202:
-            raise errors.UnavailableError(f"{self._function_name} did not take the event: status {answer['StatusCode']}")
+            raise errors.UnavailableError(f"{self._function_name} did not accept the event: status {answer['StatusCode']}")
 
 
 def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLetter:
-    """The dead letter that a message of SQS is. Pure.
+    """The dead letter in a message of SQS. Pure.
 
     The record of a failed event: https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html. What
     EventBridge adds to an event: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-dlq.html.
@@ -190,7 +180,7 @@ def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLe
         error = _error_of_record(record)
         payload = json.dumps(record["requestPayload"], separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return letter("", body, refused="it is no record of a failed event")
+        return letter("", body, refused="it is not a record of a failed event")
     return letter(error, payload)
 
 
@@ -199,17 +189,10 @@ def _error_of_record(record: Mapping[str, Any]) -> str:
     answer = record.get("responsePayload")
     if not isinstance(answer, dict):
         return str(context["condition"])
-    told = f"{answer.get('errorType', 'error')}: {answer.get('errorMessage', '')}"
-    return f"{told} ({context.get('approximateInvokeCount', '?')} attempts)"
+    error = f"{answer.get('errorType', 'error')}: {answer.get('errorMessage', '')}"
+    return f"{error} ({context.get('approximateInvokeCount', '?')} attempts)"
 
 
 def _error_of_eventbridge(attributes: Mapping[str, Any]) -> str:
     texts = (attributes.get(name, {}).get("StringValue", "") for name in ("ERROR_CODE", "ERROR_MESSAGE"))
-    return ": ".join(text for text in texts if text) or "not handed over"
-
-
-def _call(doing: str, call: Callable[..., Any], **arguments: Any) -> Any:
-    try:
-        return call(**arguments)
-    except (ClientError, BotoCoreError) as error:
-        raise aws.translate(error, doing) from error
+    return ": ".join(text for text in texts if text) or "not delivered"

@@ -65,7 +65,7 @@ def test_every_row_is_stored_and_compared(run: Run, stored: Callable[[], list[st
     assert result.exit_code == 0
     assert counts(result) == {"read": 31, "stored": 30, "superseded": 0, "duplicate": 0, "skipped": 1}
     assert "Skipped OPS-99 2025-01-01T10:00:00: the row holds no time with an offset" in result.stdout
-    assert "Compared 30 rows with the issues stored: 0 are behind." in result.stdout
+    assert "Compared 30 rows with the stored issues. Issues older than their row: 0." in result.stdout
     assert stored() == ALL
 
 
@@ -158,7 +158,7 @@ def test_starting_over_says_that_it_could_go_on(run: Run, tmp_path: Path) -> Non
     result = backfill(run)
 
     assert result.exit_code == 0
-    assert result.stderr == f"Starting over. {path.name} has a backfill that stopped: with --resume it would go on.\n"
+    assert result.stderr == f"Starting over. {path.name} has an unfinished backfill: use --resume to continue it.\n"
     assert counts(result)["read"] == 31
 
 
@@ -168,12 +168,12 @@ def test_starting_over_says_that_it_could_go_on(run: Run, tmp_path: Path) -> Non
         (None, ("--resume",), "the checkpoint here.json can't be read: [Errno 2] No such file or directory: 'here.json'"),
         ("{broken", ("--resume",), "the checkpoint here.json can't be read"),
         ("{broken", (), "the checkpoint here.json can't be read"),
-        ({"table": "other", "segments": 1, "reached": {}}, ("--resume",), "the checkpoint here.json is of the table other"),
-        ({"table": "other", "segments": 1, "reached": {}}, (), "the checkpoint here.json is of the table other: name another"),
+        ({"table": "other", "segments": 1, "reached": {}}, ("--resume",), "the checkpoint here.json is for the table other"),
+        ({"table": "other", "segments": 1, "reached": {}}, (), "the checkpoint here.json is for the table other: name another"),
         (
             {"table": LEGACY, "segments": 2, "reached": {}},
             ("--resume", "--segments", "3"),
-            "the checkpoint here.json is of 2 segments, which can't be changed",
+            "the checkpoint here.json has 2 segments, which can't be changed",
         ),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_is_stored(
     result = backfill(run, "--checkpoint", "nowhere/here.json")
 
     assert result.exit_code == 1
-    assert result.stderr == ("Error: the checkpoint nowhere/here.json can't be written: name another file by --checkpoint\n")
+    assert result.stderr == ("Error: the checkpoint nowhere/here.json can't be written: name another file with --checkpoint\n")
     assert stored() == []
 
 
@@ -228,16 +228,16 @@ def test_rows_that_are_behind_at_the_end_are_named_with_exit_code_1(run: Run, mo
     result = backfill(run)
 
     assert result.exit_code == 1
-    assert "Compared 30 rows with the issues stored: 1 are behind.\nBehind: OPS-7\n" in result.stdout
+    assert "Compared 30 rows with the stored issues. Issues older than their row: 1 (OPS-7).\n" in result.stdout
 
 
 def test_a_legacy_table_that_is_not_there_is_told(run: Run) -> None:
     result = run("backfill", "--from-table", "gone")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: could not look at the table gone: ResourceNotFoundException\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: could not read the table gone: ResourceNotFoundException\n")
 
 
 def test_a_table_is_not_filled_from_itself(run: Run) -> None:
     result = run("backfill", "--from-table", ISSUES)
 
-    assert (result.exit_code, result.stderr) == (1, f"Error: {ISSUES} is the table that is to be filled\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {ISSUES} is the table to copy to\n")

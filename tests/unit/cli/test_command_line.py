@@ -46,11 +46,11 @@ DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ada
         (errors.NotFoundError("two\nlines"), "two lines"),
         (translated(DENIED), "could not list issues: AccessDeniedException"),
         (DENIED, "could not do that: AccessDeniedException"),
-        (NoCredentialsError(), "there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
-        (translated(NoCredentialsError()), "there are no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
+        (NoCredentialsError(), "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
+        (translated(NoCredentialsError()), "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"),
         (ProfileNotFound(profile="prod"), "The config profile (prod) could not be found"),
         (PermissionError(13, "Permission denied", "out.json"), "out.json: Permission denied"),
-        (click.Abort(), "stopped."),
+        (click.Abort(), "interrupted."),
     ],
 )
 def test_an_error_is_one_sentence_and_exit_code_1(
@@ -68,7 +68,7 @@ def test_ctrl_c_is_no_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
 
     result = run("issues", "get", "OPS-1")
 
-    assert (result.exit_code, result.stderr.strip()) == (1, "Error: stopped.")
+    assert (result.exit_code, result.stderr.strip()) == (1, "Error: interrupted.")
 
 
 def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,7 @@ def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeyp
     result = run("issues", "get", "OPS-1")
 
     assert result.exit_code == 1
-    assert result.stderr.startswith("Error: a defect of this program, KeyError at handlers/cli/__main__.py:")
+    assert result.stderr.startswith("Error: internal error: KeyError at handlers/cli/__main__.py:")
     assert "ada" not in result.stderr
 
 
@@ -86,13 +86,16 @@ def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeyp
     [
         (("launch",), "No such command 'launch'."),
         (("--output", "x", "health"), "No such option '--output'. Did you mean '--outputs'?"),
-        (("--outputs", "x", "--stack", "y", "health"), "--outputs and --stack exclude each other."),
+        (("--outputs", "x", "--stack", "y", "health"), "Pass either --outputs or --stack, not both."),
         (("issues", "get", "ops-1"), "Invalid value for 'KEY': 'ops-1' is not an issue key."),
-        (("issues", "list"), "Give at least one of --project, --status, --assignee and --fix-version."),
+        (("issues", "list"), "Pass at least one of --project, --status, --assignee and --fix-version."),
         (("issues", "list", "--project", "o"), "Invalid value for '--project': 'o' is not a project key."),
         (("issues", "list", "--status", "Done", "--limit", "0"), "Invalid value for '--limit': 0 is not in the range x>=1."),
         (("reconcile", "--project", "OPS-1"), "Invalid value for '--project': 'OPS-1' is not a project key."),
-        (("prune", "--older-than", "soon"), "Invalid value for '--older-than': 'soon' is no age: write 12h, 90d or 4w."),
+        (
+            ("prune", "--older-than", "soon"),
+            "Invalid value for '--older-than': 'soon' is not a length of time: write 12h, 90d or 4w.",
+        ),
         (("backfill",), "Missing option '--from-table'."),
         (
             ("backfill", "--from-table", "t", "--segments", "11"),

@@ -82,7 +82,7 @@ def test_standard_input_is_read_as_far_as_the_json_goes(monkeypatch: pytest.Monk
     [
         ("{broken", "it is not JSON"),
         ("", "it is not JSON"),
-        ("[]", "it is no JSON object"),
+        ("[]", "it is not a JSON object"),
         (None, "No such file or directory"),
     ],
 )
@@ -90,7 +90,7 @@ def test_outputs_that_cannot_be_read_are_told(tmp_path: Path, content: str | Non
     path = tmp_path / "outputs.json"
     if content is not None:
         path.write_text(content)
-    with pytest.raises(errors.ConfigurationError, match=f"the outputs can't be read from {path}: {reason}"):
+    with pytest.raises(errors.ConfigurationError, match=f"can't read the outputs from {path}: {reason}"):
         find(str(path), None, {})
 
 
@@ -130,7 +130,7 @@ def test_environment_variables_go_before_the_pulumi_cli_and_a_named_stack_before
         ("print('warning: x\\nerror: no stack named prod found', file=sys.stderr); sys.exit(255)", "no stack named prod found"),
         ("sys.exit(3)", "exit code 3"),
         ("print('not JSON')", "JSONDecodeError"),
-        ("print('[]')", "no JSON object"),
+        ("print('[]')", "it did not print a JSON object"),
     ],
 )
 def test_a_pulumi_cli_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str) -> None:
@@ -142,7 +142,7 @@ def test_a_pulumi_cli_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_nothing_found_says_what_to_do(tmp_path: Path) -> None:
     nowhere = {"PATH": str(tmp_path)}
-    with pytest.raises(errors.ConfigurationError, match="give --outputs, set JIRA_ISSUES_TABLE_NAME"):
+    with pytest.raises(errors.ConfigurationError, match="pass --stack or --outputs, or set JIRA_ISSUES_TABLE_NAME"):
         find(None, None, nowhere)
     with pytest.raises(errors.ConfigurationError, match="--stack needs the Pulumi CLI"):
         find(None, "prod", nowhere)
@@ -152,11 +152,11 @@ def test_what_the_outputs_lack_is_named(tmp_path: Path) -> None:
     path = written(tmp_path / "outputs.json", {"functions": {}, "dead_letter_queues": OUTPUTS["dead_letter_queues"]})
     found = find(path, None, {})
 
-    with pytest.raises(errors.ConfigurationError, match="there is no jira_issues_table_name in "):
+    with pytest.raises(errors.ConfigurationError, match="jira_issues_table_name is missing from "):
         _ = found.jira_issues_table_name
-    with pytest.raises(errors.ConfigurationError, match=r"there is no functions\.health in "):
+    with pytest.raises(errors.ConfigurationError, match=r"functions\.health is missing from "):
         found.function_name("health")
     with pytest.raises(
-        errors.ConfigurationError, match=r"webhooks has no dead-letter queue .* \(those that have: reconciliation\)"
+        errors.ConfigurationError, match=r"webhooks has no dead-letter queue .*; functions that have one: reconciliation"
     ):
         found.dead_letter_queues("webhooks")

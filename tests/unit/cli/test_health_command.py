@@ -55,7 +55,7 @@ def test_a_function_that_is_not_there_is_told(run: Run, deployed: None, function
     result = run("health")
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: could not look at the function health-5f: ResourceNotFoundException\n"
+    assert result.stderr == "Error: could not read the configuration of health-5f: ResourceNotFoundException\n"
 
 
 def test_a_function_of_another_version_is_told(run: Run, deployed: None, functions: LambdaService) -> None:
@@ -72,4 +72,4 @@ def test_a_deployment_that_names_no_function_is_told(run: Run, deployed: None, m
 
     result = run("health")
 
-    assert (result.exit_code, result.stderr) == (1, "Error: there is no functions.health in the environment variables\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: functions.health is missing from the environment variables\n")

@@ -53,8 +53,8 @@ def test_get_shows_the_current_state(run: Run, record: Record) -> None:
         "assignee": "Ada",
         "fix versions": "1, 2",
         "state": "live",
-        "as of": "2026-03-01T05:02:00.000-07:00",
-        "told": "2026-03-01T05:02:00.000-07:00",
+        "updated": "2026-03-01T05:02:00.000-07:00",
+        "event time": "2026-03-01T05:02:00.000-07:00",
         "id in Jira": "1",
         "delivery": "OPS-1@2",
     }
@@ -130,7 +130,7 @@ def test_history_stops_at_the_limit_and_says_so(run: Run, record: Record) -> Non
     table = run("issues", "history", "OPS-1", "--limit", "2")
 
     assert table.stdout.count("jira:issue_updated") == 2
-    assert table.stderr == "The first 2 deliveries; there are more: raise --limit.\n"
+    assert table.stderr == "Showing 2 deliveries; use --limit for more.\n"
     assert len(lines(run("issues", "history", "OPS-1", "--limit", "2", "--json"))) == 2
 
 
@@ -171,7 +171,7 @@ def test_list_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
 
     result = run("issues", "list", "--project", "OPS", "--limit", "3")
 
-    assert result.stderr == "The first 3 issues; there are more: raise --limit.\n"
+    assert result.stderr == "Showing 3 issues; use --limit for more.\n"
     assert "OPS-3" in result.stdout
     assert "OPS-4" not in result.stdout
 

@@ -45,8 +45,8 @@ def test_what_is_superseded_and_old_enough_goes_after_a_yes(run: Run, rows: Call
     result = run("prune", input="y\n")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("3 of 4 versions are superseded and came in before ")
-    assert result.stdout.endswith("3 of 4 versions were deleted.\n")
+    assert result.stdout.startswith("3 of 4 versions are superseded and arrived before ")
+    assert result.stdout.endswith("Deleted 3 of 4 versions.\n")
     assert "-07:00" in result.stdout
     assert f"Delete 3 versions of {ISSUES}? [y/N]" in result.stderr
     assert rows() == EVERYTHING[3:]
@@ -57,7 +57,7 @@ def test_nothing_goes_without_a_yes(run: Run, rows: Callable[[], list[str]], sai
     result = run("prune", input=said)
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: stopped.\n")
+    assert result.stderr.endswith("Error: interrupted.\n")
     assert rows() == EVERYTHING
 
 
@@ -73,7 +73,7 @@ def test_a_dry_run_counts_asks_nothing_and_deletes_nothing(run: Run, rows: Calla
 def test_yes_asks_nothing(run: Run, rows: Callable[[], list[str]]) -> None:
     result = run("prune", "--older-than", "0d", "--yes")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "3 of 4 versions were deleted.\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "Deleted 3 of 4 versions.\n", "")
     assert rows() == EVERYTHING[3:]
 
 

@@ -96,7 +96,7 @@ def test_a_sweep_that_goes_on_is_no_failure_and_says_where_to_look(run: Run, fun
     result = run("reconcile", "--full")
 
     assert result.exit_code == 0
-    assert "goes on" in result.stdout
+    assert "continues" in result.stdout
     assert "correlation_id r-1" in result.stdout
 
 
@@ -110,7 +110,7 @@ def test_a_dry_run_says_that_nothing_was_written(run: Run, functions: LambdaServ
     assert "would be" in result.stdout
     assert "OPS-20 " in result.stdout
     assert "OPS-21 " not in result.stdout
-    assert "… and more" in result.stdout
+    assert "Showing 20 changes" in result.stdout
 
 
 def test_as_json_it_is_the_functions_own_answer(run: Run, functions: LambdaService) -> None:
@@ -142,7 +142,7 @@ def test_a_call_that_is_refused_is_told(run: Run, functions: LambdaService) -> N
     result = run("reconcile")
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: could not call the reconciliation function: TooManyRequestsException\n"
+    assert result.stderr == "Error: could not invoke the reconciliation function: TooManyRequestsException\n"
 
 
 @pytest.mark.parametrize("payload", [None, [], {"projects": 1}, {"refused": [], "projects": [{}]}])
@@ -155,4 +155,4 @@ def test_an_answer_of_another_version_is_told(
     result = run("reconcile", *options)
 
     assert result.exit_code == 1
-    assert result.stderr == "Error: the reconciliation function is of another version: its answer can't be read\n"
+    assert result.stderr == "Error: incompatible response: the deployed version differs from this CLI\n"

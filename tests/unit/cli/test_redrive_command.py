@@ -113,7 +113,7 @@ def test_without_a_yes_they_stay(run: Run, queues: Any, functions: LambdaService
     result = run("redrive", "--function", "notification", input=said)
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: stopped.\n")
+    assert result.stderr.endswith("Error: interrupted.\n")
     assert functions.invocations == []
     assert len(bodies(queues, "failures")) == 1
 
@@ -149,7 +149,7 @@ def test_one_that_goes_nowhere_stays_and_stops_no_other(run: Run, queues: Any, f
 
     assert result.exit_code == 1
     assert result.stdout.endswith("1 sent back, 1 left.\n")
-    assert "in failures: it is no record of a failed event\n" in result.stderr
+    assert "in failures: it is not a record of a failed event\n" in result.stderr
     assert [event for _, _, event in functions.invocations] == [{"id": "e-1"}]
     assert bodies(queues, "failures") == ["what is this"]
 
@@ -161,7 +161,7 @@ def test_no_more_than_the_limit_are_taken(run: Run, queues: Any, functions: Lamb
 
     result = run("redrive", "--function", "notification", "--limit", "2", "--yes")
 
-    assert "The first 2; there may be more" in result.stderr
+    assert "Showing 2; there may be more" in result.stderr
     assert len(functions.invocations) == 2
     assert (len(bodies(queues, "failures")), len(bodies(queues, "undelivered"))) == (1, 1)
 
@@ -169,7 +169,7 @@ def test_no_more_than_the_limit_are_taken(run: Run, queues: Any, functions: Lamb
 def test_without_dead_letters_it_says_so(run: Run) -> None:
     result = run("redrive", "--function", "notification")
 
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "There are no dead letters of notification.\n", "")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "notification has no dead letters.\n", "")
 
 
 def test_a_function_without_a_dead_letter_queue_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,7 +179,7 @@ def test_a_function_without_a_dead_letter_queue_is_told(run: Run, monkeypatch: p
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "Error: webhooks has no dead-letter queue in the environment variables (those that have: jira_worker, notification)\n"
+        "Error: webhooks has no dead-letter queue in the environment variables; functions that have one: jira_worker, notification\n"
     )
 
 

@@ -80,7 +80,7 @@ def test_a_message_of_a_work_queue_is_itself_whatever_it_looks_like() -> None:
 def test_what_is_no_record_goes_nowhere(body: object) -> None:
     letter = read_message(message(body), of_a_work_queue=False)
 
-    assert letter.refused == "it is no record of a failed event"
+    assert letter.refused == "it is not a record of a failed event"
 
 
 @dataclass(slots=True)
@@ -147,12 +147,12 @@ def test_looking_holds_the_letters_and_letting_go_shows_them_again(queues: Queue
         queues.put("failures", {**RECORD, "requestPayload": {"id": number}})
     queue = queues.of("failures")
 
-    letters = queue.look(100)
+    letters = queue.read(100)
 
     assert sorted(json.loads(letter.payload)["id"] for letter in letters) == list(range(25))
     assert (queues.waiting("failures"), queues.held("failures")) == ([], 25)
     for letter in letters:
-        queue.let_go(letter)
+        queue.release(letter)
     assert queues.held("failures") == 0
 
 
@@ -160,7 +160,7 @@ def test_looking_stops_at_its_limit(queues: Queues) -> None:
     for _ in range(15):
         queues.put("failures", RECORD)
 
-    assert len(queues.of("failures").look(12)) == 12
+    assert len(queues.of("failures").read(12)) == 12
     assert queues.held("failures") == 12
 
 
@@ -169,7 +169,7 @@ def test_an_event_goes_to_its_function_and_its_letter_is_deleted(queues: Queues)
     queue = queues.of("failures")
     assert queue.goes_to == "function"
 
-    queue.send_back(queue.look(10)[0])
+    queue.send_back(queue.read(10)[0])
 
     assert queues.functions.events == [RECORD["requestPayload"]]
     assert (queues.waiting("failures"), queues.held("failures")) == ([], 0)
@@ -180,7 +180,7 @@ def test_a_message_goes_to_its_queue_with_its_attributes_and_is_deleted(queues: 
     queue = queues.of("work-dead-letters")
     assert queue.goes_to == "queue"
 
-    queue.send_back(queue.look(10)[0])
+    queue.send_back(queue.read(10)[0])
 
     (message,) = queues.waiting("work")
     assert message["Body"] == "a task"
@@ -191,13 +191,13 @@ def test_a_message_goes_to_its_queue_with_its_attributes_and_is_deleted(queues: 
 
 def only_letter(queues: Queues, queue: DeadLetterQueue) -> DeadLetter:
     queues.put("failures", RECORD)
-    (letter,) = queue.look(10)
+    (letter,) = queue.read(10)
     return letter
 
 
 def assert_kept(queues: Queues, queue: DeadLetterQueue, letter: DeadLetter) -> None:
     assert queues.held("failures") == 1
-    queue.let_go(letter)
+    queue.release(letter)
     assert len(queues.waiting("failures")) == 1
 
 
@@ -259,9 +259,9 @@ def test_a_letter_that_somebody_else_dealt_with_is_not_sent(queues: Queues) -> N
 def test_what_is_no_record_is_neither_sent_nor_deleted(queues: Queues) -> None:
     queue = queues.of("failures")
     queues.put("failures", "what is this")
-    (letter,) = queue.look(10)
+    (letter,) = queue.read(10)
 
-    with pytest.raises(errors.InvalidInputError, match="no record of a failed event"):
+    with pytest.raises(errors.InvalidInputError, match="not a record of a failed event"):
         queue.send_back(letter)
 
     assert queues.functions.events == []
