@@ -13,7 +13,7 @@ import click
 
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
-from handlers.cli.options import Day, Find, json_option
+from handlers.cli.options import Day, Find, json_option, start_of
 from lib.approvals import drafts as draft_rules
 from lib.approvals import messages
 from lib.approvals.issue_tracker import marker_of
@@ -41,7 +41,7 @@ def operations() -> None:
 @click.pass_obj
 def list_operations(find: Find, day: date | None, as_json: bool) -> int:
     """List the operations that last changed on a day. This reads the whole table."""
-    start = clock.parse(f"{day or clock.phoenix(clock.utc_now())[:10]}T00:00:00-07:00")
+    start = start_of(day or date.fromisoformat(clock.phoenix(clock.utc_now())[:10]))
     return _show(_operations(find()).get_operations_between(start, start + timedelta(days=1)), as_json)
 
 

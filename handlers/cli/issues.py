@@ -1,19 +1,23 @@
 """``issues``: the stored issues, as lib/jira/issue_reader.py reads them."""
 
+from datetime import date, timedelta
 from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.options import ISSUE_KEY, PROJECT_KEY, Find, json_option, limit_option
+from handlers.cli.options import ISSUE_KEY, PROJECT_KEY, Day, Find, json_option, limit_option, start_of
+from lib.jira.correlation import Window
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
+from lib.operations.correlation_report import report_project
 from lib.platform import clock, errors
+from lib.platform.dynamodb import Table
 
 
 @click.group()
 def issues() -> None:
-    """Show stored issues: get, history, list.
+    """Show stored issues: get, history, list, correlate.
 
     Times are in Phoenix time.
     """
@@ -131,6 +135,50 @@ def list_issues(
         as_json=as_json,
         limit=limit,
     )
+
+
+@issues.command()
+@click.option("--project", type=PROJECT_KEY, required=True, help="The project.")
+@click.option("--since", type=Day(), metavar="YYYY-MM-DD", help="The first day, in Phoenix, of commits and of issue changes.")
+@click.option("--until", type=Day(), metavar="YYYY-MM-DD", help="The last day, in Phoenix.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def correlate(find: Find, project: str, since: date | None, until: date | None, as_json: bool) -> int:
+    """Show which commits belong to which issues of a project.
+
+    Also shows the issues without commits, the commits without issues, and the unknown issues that commits name. This reads
+    the whole table.
+    """
+    if since and until and until < since:
+        raise click.UsageError("--until is before --since.")
+    window = Window(start_of(since) if since else None, start_of(until + timedelta(days=1)) if until else None)
+    deployment = find()
+    client, table = deployment.client("dynamodb"), deployment.jira_issues_table_name
+    with output.err().status("Reading issues and commits"):
+        report = report_project(project, IssueReader(client, table), Table(client, table), window=window)
+    if as_json:
+        output.print_json(report.to_json())
+        return 0
+    rows = output.table("issue", "commits")
+    for issue in report.matched:
+        rows.add_row(issue.issue_key, ", ".join(_short(sha) for sha in issue.commits))
+    for key in report.issues_without_commits:
+        rows.add_row(key, "none")
+    for issue in report.unknown_issues:
+        rows.add_row(f"{issue.issue_key} (unknown)", ", ".join(_short(sha) for sha in issue.commits))
+    output.show(rows, f"Commits of {project}")
+    counts = report.counts
+    output.out().print(
+        f"{counts.issues} issues: {counts.matched_issues} with commits, {counts.issues_without_commits} without. "
+        f"{counts.commits} commits: {counts.commits_without_issues} without an issue. {counts.unknown_issues} unknown issues."
+    )
+    if report.commits_without_issues:
+        output.out().print(f"Commits without an issue: {', '.join(map(_short, report.commits_without_issues))}")
+    return 0
+
+
+def _short(sha: str) -> str:
+    return sha[:12]
 
 
 def _reader(find: Find) -> IssueReader:

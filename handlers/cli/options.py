@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from lib.jira import issues
-from lib.platform import errors
+from lib.platform import clock, errors
 
 if TYPE_CHECKING:
     from handlers.cli.deployment import Deployment
@@ -71,3 +71,8 @@ class Day(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value[:20]!a} is not a day: write 2026-01-22.", param, ctx)
+
+
+def start_of(day: date) -> datetime:
+    """The instant at which ``day`` begins in Phoenix."""
+    return clock.parse(f"{day.isoformat()}T00:00:00-07:00")

@@ -68,7 +68,7 @@ def is_empty(cloud: Cloud, url: str) -> bool:
     return {attributes[name] for name in names} == {"0"}
 
 
-def test_health_tries_what_the_health_function_tries(cloud: Cloud) -> None:
+def test_health_runs_the_health_functions_checks(cloud: Cloud) -> None:
     done = run(cloud, "health", "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -83,7 +83,7 @@ def test_health_tries_what_the_health_function_tries(cloud: Cloud) -> None:
     }
 
 
-def test_reconcile_brings_in_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: str) -> None:
+def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: str) -> None:
     key = put_issue(jira, "CLIR", summary="Rack seven wants power")
 
     dry = run(cloud, "reconcile", "--project", "CLIR", "--full", "--dry-run")
@@ -102,14 +102,14 @@ def test_reconcile_brings_in_what_jira_has_and_issues_shows_it(cloud: Cloud, jir
     assert [json.loads(line)["issue_key"] for line in history.stdout.splitlines()] == [key]
 
 
-def test_reconcile_of_a_project_that_is_not_there_is_refused(cloud: Cloud) -> None:
+def test_reconcile_of_an_unknown_project_is_refused(cloud: Cloud) -> None:
     done = run(cloud, "reconcile", "--project", "NONESUCH", "--full")
 
     assert done.returncode == 1
     assert "Refused: NONESUCH: " in done.stdout
 
 
-def test_backfill_takes_over_a_legacy_table_and_prune_finds_what_it_superseded(cloud: Cloud, tmp_path: Any) -> None:
+def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: Cloud, tmp_path: Any) -> None:
     days = ("2025-01-01T10:00:00Z", "2025-01-02T03:00:00-07:00", "2025-01-03T10:00:00.5Z")
     put_legacy(cloud, [{"issue_key": f"CLIB-{number}", "updated_at": day} for number in range(1, 41) for day in days])
     options = ("--from-table", LEGACY, "--segments", "3", "--checkpoint", str(tmp_path / "checkpoint.json"))
@@ -121,7 +121,7 @@ def test_backfill_takes_over_a_legacy_table_and_prune_finds_what_it_superseded(c
     history = run(cloud, "issues", "history", "CLIB-7", "--json")
 
     assert done.returncode == 0, done.stderr
-    assert "Compared 120 rows with the issues stored: 0 are behind." in done.stdout
+    assert "Compared 120 rows with the stored issues. Issues older than their row: 0." in done.stdout
     assert resumed.returncode == 0, "with nothing left to do it still compares"
     assert again.returncode == 0
     assert "│ duplicate  │   120 │" in again.stdout
@@ -175,15 +175,13 @@ def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: str
         (("backfill", "--from-table", "none-such"), 1, "could not look at the table none-such: ResourceNotFoundException"),
     ],
 )
-def test_what_goes_wrong_is_a_sentence_and_an_exit_code(
-    cloud: Cloud, arguments: tuple[str, ...], code: int, sentence: str
-) -> None:
+def test_errors_are_one_sentence_and_an_exit_code(cloud: Cloud, arguments: tuple[str, ...], code: int, sentence: str) -> None:
     done = run(cloud, *arguments)
 
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"Error: {sentence}\n")
 
 
-def test_a_reader_that_has_left_is_no_stack_trace(cloud: Cloud) -> None:
+def test_a_closed_pipe_prints_no_stack_trace(cloud: Cloud) -> None:
     command = [sys.executable, "-m", "handlers.cli", "issues", "list", "--status", "nobody has this one"]
     variables = {
         "AWS_ENDPOINT_URL": cloud.aws_url,
@@ -202,7 +200,7 @@ def test_a_reader_that_has_left_is_no_stack_trace(cloud: Cloud) -> None:
         assert (process.wait(timeout=30), told) == (1, b"")
 
 
-def test_a_cloud_that_has_stopped_is_told(cloud: Cloud) -> None:
+def test_a_stopped_cloud_is_an_error(cloud: Cloud) -> None:
     gone = Cloud(cloud.process, cloud.http_url, "http://127.0.0.1:9", cloud.region, cloud.outputs, [])
 
     done = run(gone, "issues", "list", "--project", "OPS")

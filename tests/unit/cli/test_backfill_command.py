@@ -1,4 +1,4 @@
-"""``backfill`` stores a legacy table's issues, goes on where it stopped, and does not call it done before it compared."""
+"""``backfill`` stores a legacy table's issues, continues where it stopped, and succeeds only after it compared."""
 
 import json
 import os
@@ -24,7 +24,7 @@ LEGACY = "legacy-issues"
 
 @pytest.fixture(autouse=True)
 def legacy(dynamodb: Any) -> None:
-    """A legacy table of 30 issues, and one row that tells no zone."""
+    """A legacy table of 30 issues, and one row whose time has no zone."""
     dynamodb.create_table(
         TableName=LEGACY,
         BillingMode="PAY_PER_REQUEST",
@@ -126,7 +126,7 @@ def interrupt_at(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     monkeypatch.setattr(IssueWriter, "record", record_it)
 
 
-def test_ctrl_c_ends_the_page_and_a_resume_goes_on_behind_it(
+def test_ctrl_c_stops_after_the_page_and_resume_continues_there(
     run: Run, stored: Callable[[], list[str]], dynamodb: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for number in range(101, 221):
@@ -151,7 +151,7 @@ def test_ctrl_c_ends_the_page_and_a_resume_goes_on_behind_it(
     assert len(stored()) == 150
 
 
-def test_starting_over_says_that_it_could_go_on(run: Run, tmp_path: Path) -> None:
+def test_starting_over_names_the_resume_option(run: Run, tmp_path: Path) -> None:
     path = tmp_path / f"backfill-{LEGACY}.json"
     path.write_text(json.dumps({"table": LEGACY, "segments": 2, "reached": {"0": None}}))
 
@@ -177,7 +177,7 @@ def test_starting_over_says_that_it_could_go_on(run: Run, tmp_path: Path) -> Non
         ),
     ],
 )
-def test_a_checkpoint_that_does_not_fit_is_told_and_left_as_it_is(
+def test_a_checkpoint_of_another_table_is_refused_and_kept(
     run: Run, tmp_path: Path, stored: Callable[[], list[str]], content: object, options: tuple[str, ...], sentence: str
 ) -> None:
     path = tmp_path / "here.json"
@@ -193,9 +193,7 @@ def test_a_checkpoint_that_does_not_fit_is_told_and_left_as_it_is(
     assert (path.read_bytes() if path.exists() else None) == before
 
 
-def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_is_stored(
-    run: Run, stored: Callable[[], list[str]]
-) -> None:
+def test_an_unwritable_checkpoint_fails_before_anything_is_stored(run: Run, stored: Callable[[], list[str]]) -> None:
     result = backfill(run, "--checkpoint", "nowhere/here.json")
 
     assert result.exit_code == 1
@@ -203,7 +201,7 @@ def test_a_checkpoint_that_cannot_be_written_is_told_before_anything_is_stored(
     assert stored() == []
 
 
-def test_a_store_that_fails_stops_its_segment_and_tells_how_to_go_on(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_store_stops_its_segment_and_says_how_to_continue(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object) -> None:
         raise errors.AccessDeniedError("could not store the version of OPS-1: AccessDeniedException")
 
@@ -216,7 +214,7 @@ def test_a_store_that_fails_stops_its_segment_and_tells_how_to_go_on(run: Run, m
     assert "Compared" not in result.stdout
 
 
-def test_rows_that_are_behind_at_the_end_are_named_with_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_issues_older_than_their_row_are_named_with_exit_code_1(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     record = IssueWriter.record
 
     def lose_one(store: IssueWriter, delivery: Delivery) -> Recorded | None:
@@ -231,7 +229,7 @@ def test_rows_that_are_behind_at_the_end_are_named_with_exit_code_1(run: Run, mo
     assert "Compared 30 rows with the stored issues. Issues older than their row: 1 (OPS-7).\n" in result.stdout
 
 
-def test_a_legacy_table_that_is_not_there_is_told(run: Run) -> None:
+def test_a_missing_legacy_table_is_an_error(run: Run) -> None:
     result = run("backfill", "--from-table", "gone")
 
     assert (result.exit_code, result.stderr) == (1, "Error: could not read the table gone: ResourceNotFoundException\n")

@@ -1,4 +1,4 @@
-"""Whatever goes wrong is told in one sentence, with exit code 1 for what failed and 2 for what was asked wrongly."""
+"""Every error is one sentence, with exit code 1 for a failure and 2 for a usage error."""
 
 import subprocess
 import sys
@@ -71,7 +71,7 @@ def test_ctrl_c_is_no_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> 
     assert (result.exit_code, result.stderr.strip()) == (1, "Error: interrupted.")
 
 
-def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     raise_from_everywhere(monkeypatch, KeyError("ada@example.com"))
 
     result = run("issues", "get", "OPS-1")
@@ -105,9 +105,7 @@ def test_a_defect_is_told_with_its_place_and_not_with_its_text(run: Run, monkeyp
         (("redrive", "--function", "cook"), None),
     ],
 )
-def test_what_is_asked_wrongly_is_one_sentence_and_exit_code_2(
-    run: Run, arguments: tuple[str, ...], sentence: str | None
-) -> None:
+def test_a_usage_error_is_one_sentence_and_exit_code_2(run: Run, arguments: tuple[str, ...], sentence: str | None) -> None:
     result = run(*arguments)
 
     assert (result.exit_code, result.stdout) == (2, "")
@@ -117,14 +115,14 @@ def test_what_is_asked_wrongly_is_one_sentence_and_exit_code_2(
         assert result.stderr == f"Error: {sentence}\n"
 
 
-def test_without_arguments_it_tells_what_it_can_do(run: Run) -> None:
+def test_without_arguments_it_prints_its_help(run: Run) -> None:
     result = run()
 
     assert result.exit_code == 2
     assert all(name in result.stderr for name in _COMMANDS)
 
 
-def test_the_list_of_commands_says_of_each_what_its_own_help_says(run: Run) -> None:
+def test_the_list_of_commands_repeats_each_commands_summary(run: Run) -> None:
     context = click.Context(cli)
     for name, (_, summary) in _COMMANDS.items():
         command = cli.get_command(context, name)
@@ -145,7 +143,7 @@ def test_help_does_not_wait_for_the_aws_sdk() -> None:
     assert done.stdout.splitlines()[-1] == "[]"
 
 
-def test_a_reader_that_has_left_is_no_stack_trace() -> None:
+def test_a_closed_pipe_prints_no_stack_trace() -> None:
     program = "import handlers.cli.__main__ as c; input(); c.cli(['--help'])"
     pipe = subprocess.PIPE
     process = subprocess.Popen([sys.executable, "-c", program], cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe)

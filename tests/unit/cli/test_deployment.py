@@ -34,7 +34,7 @@ def install_pulumi(folder: Path, script: str) -> dict[str, str]:
     return {"PATH": str(folder / "bin")}
 
 
-def test_outputs_of_the_pulumi_cli_name_it_and_its_region(tmp_path: Path) -> None:
+def test_the_pulumi_clis_outputs_name_the_deployment_and_region(tmp_path: Path) -> None:
     environ = {"AWS_PROFILE": "prod", "AWS_DEFAULT_REGION": "us-east-1"}
 
     found = find(written(tmp_path / "outputs.json", OUTPUTS, indent=2), None, environ)
@@ -45,7 +45,7 @@ def test_outputs_of_the_pulumi_cli_name_it_and_its_region(tmp_path: Path) -> Non
     assert environ == {"AWS_PROFILE": "prod", "AWS_DEFAULT_REGION": "eu-west-2"}
 
 
-def test_the_local_clouds_line_points_the_sdk_there_and_nowhere_else(tmp_path: Path) -> None:
+def test_the_local_clouds_line_points_the_sdk_at_it(tmp_path: Path) -> None:
     environ = {"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "t", "AWS_ENDPOINT_URL_S3": "https://s3", "NO_PROXY": "intranet"}
 
     found = find(written(tmp_path / "ready.json", READY), None, environ)
@@ -62,7 +62,7 @@ def test_the_local_clouds_line_points_the_sdk_there_and_nowhere_else(tmp_path: P
 
 
 class OpenEnded(io.StringIO):
-    """Standard input from a program that goes on: reading on behind its line would wait for ever."""
+    """Standard input from a program that keeps running: reading past its line would block."""
 
     def __next__(self) -> str:
         line = super().__next__()
@@ -71,7 +71,7 @@ class OpenEnded(io.StringIO):
 
 
 @pytest.mark.parametrize("indent", [None, 2])
-def test_standard_input_is_read_as_far_as_the_json_goes(monkeypatch: pytest.MonkeyPatch, indent: int | None) -> None:
+def test_standard_input_is_read_up_to_the_end_of_the_json(monkeypatch: pytest.MonkeyPatch, indent: int | None) -> None:
     monkeypatch.setattr(sys, "stdin", OpenEnded(json.dumps(READY, indent=indent) + "\nmore\n"))
 
     assert find("-", None, {}).function_name("reconciliation") == "reconciliation-1"
@@ -86,7 +86,7 @@ def test_standard_input_is_read_as_far_as_the_json_goes(monkeypatch: pytest.Monk
         (None, "No such file or directory"),
     ],
 )
-def test_outputs_that_cannot_be_read_are_told(tmp_path: Path, content: str | None, reason: str) -> None:
+def test_unreadable_outputs_are_an_error(tmp_path: Path, content: str | None, reason: str) -> None:
     path = tmp_path / "outputs.json"
     if content is not None:
         path.write_text(content)
@@ -111,7 +111,7 @@ def test_environment_variables_name_it() -> None:
     assert environ == before
 
 
-def test_environment_variables_go_before_the_pulumi_cli_and_a_named_stack_before_them(tmp_path: Path) -> None:
+def test_stack_option_beats_variables_which_beat_the_pulumi_cli(tmp_path: Path) -> None:
     script = f"""print({json.dumps(OUTPUTS)!r}) if sys.argv[1:] in (
         ['stack', 'output', '--json', '--non-interactive'],
         ['stack', 'output', '--json', '--non-interactive', '--stack', 'prod'],

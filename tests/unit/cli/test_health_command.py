@@ -49,7 +49,7 @@ def test_in_the_table_a_failed_check_says_why(run: Run, dynamodb: Any) -> None:
     assert "could not describe the table: ResourceNotFoundException" in result.stdout
 
 
-def test_a_function_that_is_not_there_is_told(run: Run, deployed: None, functions: LambdaService) -> None:
+def test_a_missing_function_is_an_error(run: Run, deployed: None, functions: LambdaService) -> None:
     functions.environments.clear()
 
     result = run("health")
@@ -58,7 +58,7 @@ def test_a_function_that_is_not_there_is_told(run: Run, deployed: None, function
     assert result.stderr == "Error: could not read the configuration of health-5f: ResourceNotFoundException\n"
 
 
-def test_a_function_of_another_version_is_told(run: Run, deployed: None, functions: LambdaService) -> None:
+def test_a_function_of_another_version_is_an_error(run: Run, deployed: None, functions: LambdaService) -> None:
     functions.environments["health-5f"] = {}
 
     result = run("health")
@@ -67,7 +67,7 @@ def test_a_function_of_another_version_is_told(run: Run, deployed: None, functio
     assert result.stderr == "Error: the environment variable LEASE_TABLE_ARN is not set\n"
 
 
-def test_a_deployment_that_names_no_function_is_told(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_deployment_without_the_function_is_an_error(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HEALTH_FUNCTION_NAME")
 
     result = run("health")

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from lib.jira.commits import Commit
+from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
@@ -95,7 +97,7 @@ def test_an_issue_that_is_not_stored_is_exit_code_1(run: Run, record: Record) ->
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: OPS-1 is not stored\n")
 
 
-def test_a_summary_can_neither_command_the_terminal_nor_style_the_table(run: Run, record: Record) -> None:
+def test_a_summary_cannot_control_the_terminal_or_style_the_table(run: Run, record: Record) -> None:
     record("OPS-1", summary="\x1b]0;owned\x07 [bold red]not[/] \x9b31m")
 
     shown = run("issues", "get", "OPS-1").stdout
@@ -147,7 +149,7 @@ def test_history_stops_at_the_limit_and_says_so(run: Run, record: Record) -> Non
         (("--fix-version", "3"), []),
     ],
 )
-def test_list_finds_the_live_issues_for_which_everything_given_holds(
+def test_list_finds_the_live_issues_that_match_all_options(
     run: Run, record: Record, options: tuple[str, ...], keys: list[str]
 ) -> None:
     record("OPS-1", 1, assignee="ada", status="Open")
@@ -182,3 +184,41 @@ def test_a_table_that_is_not_there_is_told(run: Run, deployed: None, monkeypatch
     result = run("issues", "list", "--project", "OPS")
 
     assert (result.exit_code, result.stderr) == (1, "Error: could not list issues: ResourceNotFoundException\n")
+
+
+@pytest.fixture
+def commits(record: Record) -> None:
+    """Two issues, a commit of the first and one of an issue that is not stored."""
+    record("OPS-1")
+    record("OPS-2")
+    pushed = [
+        Commit("a" * 40, "acme/api", "fix", "2026-03-01T12:00:00.000000Z", ("OPS-1",)),
+        Commit("b" * 40, "acme/api", "fix", "2026-03-02T12:00:00.000000Z", ("OPS-99",)),
+    ]
+    CorrelationStore(aws.make_client("dynamodb"), ISSUES, history=timedelta(days=9999)).record_commits(pushed)
+
+
+def test_correlate_shows_matches_gaps_and_counts(run: Run, commits: None) -> None:
+    result = run("issues", "correlate", "--project", "OPS")
+
+    rows = dict([cell.strip() for cell in line.split("│")[1:3]] for line in result.stdout.splitlines() if line.startswith("│"))
+    assert rows == {"OPS-1": "a" * 12, "OPS-2": "none", "OPS-99 (unknown)": "b" * 12}
+    assert result.stdout.endswith(
+        "2 issues: 1 with commits, 1 without. 2 commits: 1 without an issue. 1 unknown issues.\n"
+        f"Commits without an issue: {'b' * 12}\n"
+    )
+
+
+def test_correlate_counts_the_days_given_both_included(run: Run, commits: None) -> None:
+    (report,) = lines(
+        run("issues", "correlate", "--project", "OPS", "--since", "2026-03-02", "--until", "2026-03-02", "--json")
+    )
+
+    assert report["counts"]["commits"] == 1
+    assert report["unknown_issues"] == [{"issue_key": "OPS-99", "commits": ["b" * 40]}]
+
+
+def test_correlate_refuses_days_in_the_wrong_order(run: Run) -> None:
+    result = run("issues", "correlate", "--project", "OPS", "--since", "2026-03-02", "--until", "2026-03-01")
+
+    assert (result.exit_code, result.stderr) == (2, "Error: --until is before --since.\n")

@@ -1,4 +1,4 @@
-"""``prune`` looks first, asks, and deletes what it said."""
+"""``prune`` counts, asks, and deletes what it counted."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -41,7 +41,7 @@ def rows(dynamodb: Any) -> Callable[[], list[str]]:
 EVERYTHING = [f"2026-03-01T12:{minute:02d}:00.000000Z" for minute in (1, 2, 3, 4)] + ["HEAD"]
 
 
-def test_what_is_superseded_and_old_enough_goes_after_a_yes(run: Run, rows: Callable[[], list[str]]) -> None:
+def test_superseded_versions_of_that_age_are_deleted_after_a_yes(run: Run, rows: Callable[[], list[str]]) -> None:
     result = run("prune", input="y\n")
 
     assert result.exit_code == 0
@@ -78,11 +78,11 @@ def test_yes_asks_nothing(run: Run, rows: Callable[[], list[str]]) -> None:
 
 
 @pytest.mark.parametrize(("age", "deleted"), [("2399h", 3), ("99d", 3), ("14w", 3), ("2401h", 0), ("101d", 0), ("15w", 0)])
-def test_the_age_counts_from_when_a_version_came_in(run: Run, age: str, deleted: int) -> None:
+def test_the_age_counts_from_the_arrival_of_a_version(run: Run, age: str, deleted: int) -> None:
     assert run("prune", "--older-than", age, "--dry-run").stdout.startswith(f"{deleted} of 4 versions")
 
 
-def test_when_there_is_nothing_to_delete_nobody_is_asked(run: Run) -> None:
+def test_nothing_to_delete_asks_nothing(run: Run) -> None:
     result = run("prune", "--older-than", "52w")
 
     assert (result.exit_code, result.stderr) == (0, "")

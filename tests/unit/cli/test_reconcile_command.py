@@ -1,4 +1,4 @@
-"""``reconcile`` calls the function with what was asked for, and shows its answer without making it look better."""
+"""``reconcile`` invokes the function with its options, and shows its answer unchanged."""
 
 import json
 from collections.abc import Callable
@@ -68,7 +68,7 @@ def test_each_project_is_a_row_with_its_counts(run: Run, functions: LambdaServic
     assert "Run record: runs/reconciliation/x.json" in result.stdout
 
 
-def test_what_was_refused_is_told_with_exit_code_1(run: Run, functions: LambdaService) -> None:
+def test_refusals_are_printed_with_exit_code_1(run: Run, functions: LambdaService) -> None:
     refused = turn(complete=False, refused=["OPS: 60 issues are missing, more than 50 may be deleted"])
     functions.answer = answer(refused, mode="full")
 
@@ -90,7 +90,7 @@ def test_a_failed_issue_is_exit_code_1_with_its_reason(run: Run, functions: Lamb
     assert "no ·[31mkey" in result.stdout, "nothing that a terminal would obey"
 
 
-def test_a_sweep_that_goes_on_is_no_failure_and_says_where_to_look(run: Run, functions: LambdaService) -> None:
+def test_a_continued_sweep_succeeds_and_names_its_log(run: Run, functions: LambdaService) -> None:
     functions.answer = answer(turn(complete=False, continued=True))
 
     result = run("reconcile", "--full")
@@ -113,7 +113,7 @@ def test_a_dry_run_says_that_nothing_was_written(run: Run, functions: LambdaServ
     assert "Showing 20 changes" in result.stdout
 
 
-def test_as_json_it_is_the_functions_own_answer(run: Run, functions: LambdaService) -> None:
+def test_json_is_the_functions_own_answer(run: Run, functions: LambdaService) -> None:
     functions.answer = answer(turn())
 
     assert json.loads(run("reconcile", "--json").stdout) == functions.answer
@@ -147,7 +147,7 @@ def test_a_call_that_is_refused_is_told(run: Run, functions: LambdaService) -> N
 
 @pytest.mark.parametrize("payload", [None, [], {"projects": 1}, {"refused": [], "projects": [{}]}])
 @pytest.mark.parametrize("options", [(), ("--json",)])
-def test_an_answer_of_another_version_is_told(
+def test_an_answer_of_another_version_is_an_error(
     run: Run, functions: LambdaService, payload: object, options: tuple[str, ...]
 ) -> None:
     functions.answer = payload

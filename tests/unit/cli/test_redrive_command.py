@@ -1,4 +1,4 @@
-"""``redrive`` shows dead letters without giving anybody away, sends them back when told to, and loses none."""
+"""``redrive`` shows dead letters without personal data, sends them back after a yes, and loses none."""
 
 import json
 from collections.abc import Callable
@@ -129,7 +129,7 @@ def test_messages_go_to_their_queue(run: Run, queues: Any, functions: LambdaServ
     assert functions.invocations == []
 
 
-def test_those_that_the_function_does_not_take_stay_and_are_named(run: Run, queues: Any, functions: LambdaService) -> None:
+def test_letters_that_the_function_refuses_stay_and_are_named(run: Run, queues: Any, functions: LambdaService) -> None:
     put(queues, "failures", record({"id": "e-1"}))
     functions.refusal = (404, "ResourceNotFoundException")
 
@@ -141,7 +141,7 @@ def test_those_that_the_function_does_not_take_stay_and_are_named(run: Run, queu
     assert len(bodies(queues, "failures")) == 1
 
 
-def test_one_that_goes_nowhere_stays_and_stops_no_other(run: Run, queues: Any, functions: LambdaService) -> None:
+def test_a_refused_letter_stays_and_stops_no_other(run: Run, queues: Any, functions: LambdaService) -> None:
     put(queues, "failures", "what is this")
     put(queues, "failures", record({"id": "e-1"}))
 
@@ -172,14 +172,15 @@ def test_without_dead_letters_it_says_so(run: Run) -> None:
     assert (result.exit_code, result.stdout, result.stderr) == (0, "notification has no dead letters.\n", "")
 
 
-def test_a_function_without_a_dead_letter_queue_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_function_without_a_dead_letter_queue_is_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBHOOKS_FUNCTION_NAME", "webhooks-5f")
 
     result = run("redrive", "--function", "webhooks")
 
     assert result.exit_code == 1
     assert result.stderr == (
-        "Error: webhooks has no dead-letter queue in the environment variables; functions that have one: jira_worker, notification\n"
+        "Error: webhooks has no dead-letter queue in the environment variables; functions that have one: "
+        "jira_worker, notification\n"
     )
 
 

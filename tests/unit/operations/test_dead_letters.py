@@ -1,4 +1,4 @@
-"""A dead letter goes back to where it failed, and is deleted only after it was taken."""
+"""A dead letter goes back to where it failed, and is deleted only after it was accepted."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -142,7 +142,7 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
         yield Queues(sqs, Lambda(), urls)
 
 
-def test_looking_holds_the_letters_and_letting_go_shows_them_again(queues: Queues) -> None:
+def test_reading_holds_the_letters_and_releasing_shows_them_again(queues: Queues) -> None:
     for number in range(25):
         queues.put("failures", {**RECORD, "requestPayload": {"id": number}})
     queue = queues.of("failures")
@@ -217,7 +217,7 @@ def test_a_letter_that_is_not_taken_is_kept(queues: Queues, fault: Exception, ki
     assert_kept(queues, queue, letter)
 
 
-def test_an_answer_that_is_no_acceptance_keeps_the_letter(queues: Queues) -> None:
+def test_an_answer_other_than_accepted_keeps_the_letter(queues: Queues) -> None:
     queue = queues.of("failures")
     letter = only_letter(queues, queue)
     queues.functions.status = 204
@@ -228,7 +228,7 @@ def test_an_answer_that_is_no_acceptance_keeps_the_letter(queues: Queues) -> Non
     assert_kept(queues, queue, letter)
 
 
-def test_a_letter_that_cannot_be_deleted_is_told_as_perhaps_twice(queues: Queues) -> None:
+def test_a_letter_that_cannot_be_deleted_may_have_gone_back_twice(queues: Queues) -> None:
     class NoDelete(Unreliable):
         def delete_message(self, **_: Any) -> None:
             raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteMessage")
@@ -245,7 +245,7 @@ def test_a_letter_that_cannot_be_deleted_is_told_as_perhaps_twice(queues: Queues
     assert_kept(queues, queue, letter)
 
 
-def test_a_letter_that_somebody_else_dealt_with_is_not_sent(queues: Queues) -> None:
+def test_a_letter_that_another_reader_handled_is_not_sent(queues: Queues) -> None:
     queue = queues.of("failures")
     letter = only_letter(queues, queue)
     queues.sqs.delete_message(QueueUrl=queues.url("failures"), ReceiptHandle=letter.receipt)
@@ -256,7 +256,7 @@ def test_a_letter_that_somebody_else_dealt_with_is_not_sent(queues: Queues) -> N
     assert queues.functions.events == []
 
 
-def test_what_is_no_record_is_neither_sent_nor_deleted(queues: Queues) -> None:
+def test_a_message_that_is_not_a_record_is_neither_sent_nor_deleted(queues: Queues) -> None:
     queue = queues.of("failures")
     queues.put("failures", "what is this")
     (letter,) = queue.read(10)
