@@ -100,8 +100,8 @@ def test_wrong_credentials_are_named_as_such(
     assert isinstance(answer.exception, errors.AccessDeniedError)
 
 
-def test_what_is_not_there_and_what_is_no_day_is_said(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+def test_an_unknown_session_and_a_malformed_day_are_errors(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
     assert isinstance(run(operations, "show", "no-such-session").exception, errors.NotFoundError)
     answer = run(operations, "list", "--day", "yesterday")
     assert answer.exit_code == 2
-    assert "is no day" in answer.output
+    assert "is not a day" in answer.output

@@ -172,7 +172,7 @@ def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: str
     ("arguments", "code", "sentence"),
     [
         (("issues", "get", "nothing"), 2, "Invalid value for 'KEY': 'nothing' is not an issue key."),
-        (("backfill", "--from-table", "none-such"), 1, "could not look at the table none-such: ResourceNotFoundException"),
+        (("backfill", "--from-table", "none-such"), 1, "could not read the table none-such: ResourceNotFoundException"),
     ],
 )
 def test_errors_are_one_sentence_and_an_exit_code(cloud: Cloud, arguments: tuple[str, ...], code: int, sentence: str) -> None:
