@@ -198,7 +198,9 @@ def usage(
     With SHOP, its usage by day. Without, the usage of all shops on the day --to or in --month.
     """
     repository = Repository(*_connection(find))
-    begin, end = api_json.read_days(first.isoformat() if first else None, last.isoformat() if last else None, clock.utc_now().date())
+    begin, end = api_json.read_days(
+        first.isoformat() if first else None, last.isoformat() if last else None, clock.utc_now().date()
+    )
     found: Iterator[Any]
     if month:
         found = repository.monthly_usage(domain, month, month) if domain else repository.all_usage_of_month(month)
