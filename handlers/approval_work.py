@@ -20,7 +20,7 @@ from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.worker import ApprovalWorker
-from lib.platform import errors, metrics
+from lib.platform import contract, errors, metrics
 from lib.platform.claims import Claims
 from lib.platform.dynamodb import Table
 from lib.platform.environment import JiraWorkerEnvironment
@@ -69,12 +69,14 @@ def handle(
     message = messages.decode(body)
     outcome = _worker(parts, timedelta(seconds=seconds_left) + LEASE_MARGIN, connect, sync).handle(message)
     if outcome is not None:
-        metrics.count("IssueCreation", outcome=outcome.value)
+        metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
 
 
 def _worker(parts: Parts, lease: timedelta, connect: Callable[[], IssueTracker], sync: Callable[[str], None]) -> ApprovalWorker:
     environment = parts.environment
-    table = Table(parts.dynamodb, environment.operations_table_name, on_throttle=lambda: metrics.count("StoreThrottleRetry"))
+    table = Table(
+        parts.dynamodb, environment.operations_table_name, on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY)
+    )
     store = ApprovalStore(table)
     tracker: IssueTracker = _PatientTracker(connect, parts.api_token)
     if environment.jira_dry_run:
@@ -136,7 +138,7 @@ def come_back_soon(sqs: Any, queue_url: str, receipt_handle: str, receives: int)
     try:
         sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)
     except (ClientError, BotoCoreError):
-        metrics.count("WorkerFailure", kind="retry_not_hastened")
+        metrics.count(contract.WORKER_FAILURE, kind="retry_not_hastened")
 
 
 _COME_BACK_SECONDS = (10, 60, 300, 900)

@@ -13,7 +13,7 @@ from lib.approvals import drafts, interactions, messages
 from lib.approvals.interactions import Ignored
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
-from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import Logger
@@ -32,7 +32,7 @@ _service = ApprovalService(
         Table(
             aws.make_client("dynamodb"),
             _environment.operations_table_name,
-            on_throttle=lambda: metrics.count("StoreThrottleRetry"),
+            on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
         )
     ),
     send=messages.sender(Queue(aws.make_client("sqs"), _environment.approval_queue_url)),
@@ -65,7 +65,7 @@ def submit() -> tuple[flask.Response, int]:
     if not (draft.channel or _environment.has_channel):
         raise errors.InvalidInputError("channel is missing, and neither approvalsChannel nor slackChannel is configured")
     submitted = _service.submit(draft)
-    metrics.count("DraftSubmitted", state=submitted.state.value)
+    metrics.count(contract.DRAFT_SUBMITTED, state=submitted.state.value)
     _logger.info(
         "draft_submitted",
         session_id=draft.session_id,
@@ -91,7 +91,7 @@ def interact() -> tuple[str, int]:
         _logger.info("interaction_ignored", reason=decision.reason)
         return "", 200
     verdict = _service.decide(decision)
-    metrics.count("ApprovalClick", verdict=verdict.name.lower())
+    metrics.count(contract.APPROVAL_CLICK, verdict=verdict.name.lower())
     _logger.info(
         "click",
         session_id=decision.session_id,

@@ -10,7 +10,7 @@ import functools
 from typing import Any
 
 from lib import health
-from lib.platform import aws, errors, gc_tuning, metrics
+from lib.platform import aws, contract, errors, gc_tuning, metrics
 from lib.platform.environment import HealthEnvironment
 from lib.platform.log import Logger
 
@@ -42,11 +42,11 @@ def _check_deeply() -> dict[str, Any]:
     report = health.run_checks(_environment, make_client=_make_client)
     for check in report.checks:
         if check.status is health.Status.FAILED:
-            metrics.count("HealthCheckFailed", check=check.name)
+            metrics.count(contract.HEALTH_CHECK_FAILED, check=check.name)
             _logger.error("health_check_failed", check=check.name, detail=check.detail, latency_ms=round(check.latency_ms, 1))
         elif check.status is health.Status.OK:
-            metrics.count("HealthCheckPassed", check=check.name)
-    metrics.count("HealthReport")
+            metrics.count(contract.HEALTH_CHECK_PASSED, check=check.name)
+    metrics.count(contract.HEALTH_REPORT)
     statuses = {check.name: check.status.value for check in report.checks}
     _logger.info("health_report", status="ok" if report.ok else "failed", checks=statuses)
     return report.as_json()

@@ -22,7 +22,7 @@ from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import fetch_and_record, read_task
 from lib.jira.webhooks import NeedsFetch
-from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
@@ -57,7 +57,7 @@ _store = IssueWriter(
     _environment.jira_issues_table_name,
     history=_history,
     snapshots=BucketSnapshots(lambda: _s3, _environment.artifact_bucket_name),
-    on_throttle=lambda: metrics.count("StoreThrottleRetry"),
+    on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
 )
 
 
@@ -125,7 +125,7 @@ def _store_commits(pushed: Sequence[Commit]) -> tuple[str, ...]:
     skipped = {"left_out": links.left_out, "projects_not_checked": links.not_checked}
     for kind, number in skipped.items():
         if number:
-            metrics.count("PushSkipped", number, kind=kind)
+            metrics.count(contract.PUSH_SKIPPED, number, kind=kind)
     _logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, **skipped)
     return touched
 
@@ -172,7 +172,7 @@ def _fetch(fetch: NeedsFetch, seconds_left: Callable[[], float]) -> Iterable[str
     if seconds_left() <= _RESERVE_SECONDS:
         raise errors.UnavailableError("no time is left in this batch to ask Jira")
     recorded = fetch_and_record(fetch, _jira(seconds_left), _store)
-    metrics.count("JiraFetch", len(recorded))
+    metrics.count(contract.JIRA_FETCH, len(recorded))
     _logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
     return [issue_key for each in recorded for issue_key in each.issue_keys]
 
@@ -213,7 +213,7 @@ def _recompute(messages: list[_Message], seconds_left: Callable[[], float]) -> l
             touching = [other for other in messages if issue_key in other.touched]
             recompute = functools.partial(_recompute_issue, issue_key, results, seconds_left)
             _attempt(touching, "recompute_failed", recompute, issue_key=issue_key)
-    metrics.count("CorrelationRecomputed", len(results))
+    metrics.count(contract.CORRELATION_RECOMPUTED, len(results))
     return list(results.values())
 
 
@@ -232,7 +232,7 @@ def _attempt(messages: list[_Message], failure: str, act: Any, **fields: Any) ->
         _logger.error(failure, error, messages=[message.id for message in messages], **fields)
     except Exception as error:  # one message's defect is no other's
         _logger.defect(failure, error, messages=[message.id for message in messages], **fields)
-    metrics.count("WorkerFailure", kind=failure)
+    metrics.count(contract.WORKER_FAILURE, kind=failure)
     for message in messages:
         message.failed = True
 

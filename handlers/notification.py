@@ -16,7 +16,7 @@ from lib.leases.events import LeaseEvent, read_event
 from lib.notifications.channels.registry import make_channels
 from lib.notifications.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
 from lib.notifications.message import compose
-from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.claims import Claims
 from lib.platform.environment import NotificationEnvironment
 from lib.platform.log import Logger, scrub
@@ -126,7 +126,7 @@ def process(obj: object, run_id: str, correlation_id: str | None = None) -> Noti
     now = clock.utc_now()
     if is_too_old(event, now):
         ignored = Ignored(event, f"the event is older than {OLDEST.days} days")
-        metrics.count("NotificationTooOld")
+        metrics.count(contract.NOTIFICATION_TOO_OLD)
         _logger.warning("event_too_old", **ignored.as_json(), event_time=clock.canonical(event.time))
         return ignored
     enrichment = _enricher.enrich(event)

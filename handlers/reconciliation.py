@@ -38,7 +38,7 @@ from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.run_records import RunRecords
 from lib.jira.snapshots import BucketSnapshots
 from lib.jira.work_queue import WorkQueue
-from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.claims import Claims
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import Logger, scrub
@@ -69,7 +69,7 @@ _store = IssueWriter(
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
     snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
-    on_throttle=lambda: metrics.count("StoreThrottleRetry"),
+    on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
 )
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
@@ -245,7 +245,7 @@ def _leave_recomputes(turn: Turn, request: Request) -> None:
     try:
         left = _work().send_recomputes(itertools.chain(changed, swept))
     except errors.SwitchboardError as error:
-        metrics.count("CorrelationNotQueued")
+        metrics.count(contract.CORRELATION_NOT_QUEUED)
         _logger.error("correlation_not_queued", error, project=turn.project)
         return
     _logger.info("correlation_queued", project=turn.project, issues=left)
@@ -368,11 +368,11 @@ def _store_record(run: _Run) -> None:
 def _measure(turn: Turn, request: Request) -> None:
     """Count what this invocation did: what those before it did, they have counted."""
     for name, number in asdict(turn.own_counts).items():
-        metrics.count(f"Reconciliation{name.capitalize()}", number, project=turn.project)
+        metrics.count(contract.RECONCILIATION_COUNTS[name], number, project=turn.project)
     if turn.refused:
-        metrics.count("ReconciliationRefused", len(turn.refused), project=turn.project)
+        metrics.count(contract.RECONCILIATION_REFUSED, len(turn.refused), project=turn.project)
     if request.is_whole and not turn.continued:
-        metrics.count("ReconciliationRun", project=turn.project, mode=request.mode.value)
+        metrics.count(contract.RECONCILIATION_RUN, project=turn.project, mode=request.mode.value)
 
 
 def _entry(change: Change) -> dict[str, str]:

@@ -20,7 +20,7 @@ from lib.jira.snapshots import BucketSnapshots
 from lib.jira.tasks import Task
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch
 from lib.jira.work_queue import WorkQueue
-from lib.platform import aws, clock, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.environment import WebhooksEnvironment
 from lib.platform.log import Logger, scrub
 from lib.platform.queues import Queue
@@ -59,7 +59,7 @@ _store = IssueWriter(
     _environment.jira_issues_table_name,
     history=timedelta(days=_environment.history_days),
     snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
-    on_throttle=lambda: metrics.count("StoreThrottleRetry"),
+    on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
 )
 app = application.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
 
@@ -157,7 +157,7 @@ def _count(skipped: dict[str, int]) -> dict[str, int]:
     """Count what was skipped of a push, by kind; returns the numbers above 0, which are fields of the answer."""
     found = {kind: number for kind, number in skipped.items() if number}
     for kind, number in found.items():
-        metrics.count("PushSkipped", number, kind=kind)
+        metrics.count(contract.PUSH_SKIPPED, number, kind=kind)
     return found
 
 
@@ -183,7 +183,7 @@ def _record(delivery: Delivery) -> tuple[flask.Response, int]:
 
 
 def _answer(source: str, status: str, **fields: Any) -> tuple[flask.Response, int]:
-    metrics.count("WebhookDelivery", source=source, outcome=status)
+    metrics.count(contract.WEBHOOK_DELIVERY, source=source, outcome=status)
     # Jira's id of the delivery, for a search in Jira's own log. It is not signed, so that nothing depends on it.
     given = flask.request.headers.get(IDENTIFIER_HEADER)
     identifier = {"identifier": given[:MAX_IDENTIFIER_CHARACTERS]} if given else {}
@@ -197,7 +197,7 @@ def _queue_recomputes_if_possible(touched: tuple[str, ...]) -> bool:
     try:
         _work.send_recomputes(touched)
     except errors.SwitchboardError as error:
-        metrics.count("CorrelationNotQueued")
+        metrics.count(contract.CORRELATION_NOT_QUEUED)
         _logger.error("correlation_not_queued", error, issue_keys=touched)
         return False
     return True

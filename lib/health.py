@@ -18,10 +18,12 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
-from lib.platform import aws, clock, errors
-from lib.platform.environment import SENTINEL_PARTITIONS, HealthEnvironment
+from lib.platform import aws, clock, contract, errors
+from lib.platform.contract import SENTINEL_PARTITIONS, TableLayout
+from lib.platform.environment import HealthEnvironment
 from lib.platform.log import scrub
 from lib.platform.secrets import Secret
 
@@ -100,25 +102,6 @@ class Report:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class TableLayout:
-    """What a table must look like, both keys being texts. ``ttl`` is empty for a table that is only read."""
-
-    hash_key: str
-    range_key: str
-    ttl: str = ""
-
-    def key(self, hash_value: str, range_value: str) -> dict[str, Any]:
-        """A key of the table."""
-        return {self.hash_key: {"S": hash_value}, self.range_key: {"S": range_value}}
-
-
-LEASE_TABLE = TableLayout("userEmail", "uuid")
-JIRA_ISSUES = TableLayout("issue_key", "updated_at", ttl="expires_at")
-OPERATIONS = TableLayout("session_id", "operation_key", ttl="expires_at")
-SHUTTLE = TableLayout("PK", "SK", ttl="ExpiresAt")
-
-
 def run_checks(
     environment: HealthEnvironment,
     *,
@@ -135,17 +118,16 @@ def run_checks(
         seconds: how long each check may take, and so, since they run at once, all of them.
     """
     clients = _Clients(make_client)
-    probes: dict[str, _Probe] = {
-        "lease_table": lambda: _check_readable(clients("dynamodb"), environment.lease_table_arn, LEASE_TABLE),
-        "jira_issues_table": lambda: _check_writable(
-            clients("dynamodb"), environment.jira_issues_table_name, JIRA_ISSUES, now()
-        ),
-        "operations_table": lambda: _check_writable(clients("dynamodb"), environment.operations_table_name, OPERATIONS, now()),
-        "shuttle_table": lambda: _check_writable(clients("dynamodb"), environment.shuttle_table_name, SHUTTLE, now()),
-        "secrets": lambda: _check_secrets(clients, environment.secret_arns),
-        "jira": lambda: _check_jira(clients, environment, seconds),
-    }
-    running = [_Running(name, probe) for name, probe in probes.items()]
+    dynamodb, at = partial(clients, "dynamodb"), now()
+    probes: tuple[_Probe, ...] = (
+        lambda: _check_readable(dynamodb(), environment.lease_table_arn, contract.LEASE_TABLE),
+        lambda: _check_writable(dynamodb(), environment.jira_issues_table_name, contract.JIRA_ISSUES, at),
+        lambda: _check_writable(dynamodb(), environment.operations_table_name, contract.JIRA_OPERATIONS, at),
+        lambda: _check_writable(dynamodb(), environment.shuttle_table_name, contract.SHUTTLE, at),
+        lambda: _check_secrets(clients, environment.secret_arns),
+        lambda: _check_jira(clients, environment, seconds),
+    )
+    running = [_Running(name, probe) for name, probe in zip(contract.HEALTH_CHECKS, probes, strict=True)]
     deadline = clock.monotonic() + seconds
     checks = tuple(probe.check_by(deadline, seconds) for probe in running)
     return Report(checks, now(), environment.version)

@@ -16,6 +16,7 @@ sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve(
 
 import pulumi  # noqa: E402
 
+from lib.platform import contract  # noqa: E402
 from stack.components import bucket, event_bus, http_api, protection, schedule, secret, table, topic  # noqa: E402
 from stack.components import queue as queues  # noqa: E402
 from stack.components.function import Function  # noqa: E402
@@ -48,14 +49,14 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         version=archive.version(),
         git_sha=archive.git_sha(),
         lease_table=table.lease_table(settings, stack),
-        jira_issues=table.create(table.JIRA_ISSUES, protect=protect),
-        operations=table.create(table.JIRA_OPERATIONS, protect=protect),
+        jira_issues=table.create(contract.JIRA_ISSUES, protect=protect),
+        operations=table.create(contract.JIRA_OPERATIONS, protect=protect),
         artifacts=bucket.create_artifact_bucket(history_days=settings.history_days, protect=protect),
         jira_work=queues.create_work_queue("jira-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS),
         approval_work=queues.create_work_queue(
             "approval-work", function_timeout_seconds=entry_points.JIRA_WORKER_TIMEOUT_SECONDS
         ),
-        shuttle=table.create(table.SHUTTLE, protect=protect),
+        shuttle=table.create(contract.SHUTTLE, protect=protect),
         imports=imports,
         shuttle_jobs=queues.create_work_queue(
             "shuttle-jobs",

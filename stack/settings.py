@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from lib.platform.environment import CHANNELS
+from lib.platform.contract import CHANNELS, GOVUK_NOTIFY_URL, SLACK_API_URL
 
 NAMESPACE = "switchboard"
 
@@ -81,7 +81,7 @@ class Settings:
     event_webhook_secret: pulumi.Output[str] | None = None
     reconcile_max_deletes: str = ""
     jira_dry_run: bool = False
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: str = SLACK_API_URL
     slack_bot_token: pulumi.Output[str] | None = None
     slack_signing_secret: pulumi.Output[str] | None = None
     slack_channel: str = ""
@@ -91,7 +91,7 @@ class Settings:
     require_other_approver: bool = True
     govuk_notify_api_key: pulumi.Output[str] | None = None
     govuk_notify_template_id: str = ""
-    govuk_notify_url: str = "https://api.notifications.service.gov.uk"
+    govuk_notify_url: str = GOVUK_NOTIFY_URL
     cors_origins: tuple[str, ...] = ()
     http_rate_limit: int = 50
     http_burst_limit: int = 100

@@ -17,13 +17,12 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lib.platform import aws, errors
+from lib.platform.contract import ENTRY_POINTS
 from lib.platform.environment import Environment
 
 READ_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
 
-ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
-"""The keys of the outputs ``functions`` and ``dead_letter_queues``."""
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PULUMI_SECONDS = 120

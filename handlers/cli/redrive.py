@@ -5,10 +5,10 @@ import contextlib
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import ENTRY_POINTS
 from handlers.cli.options import Find, yes_option
 from lib.operations.dead_letters import HOLD_SECONDS, DeadLetter, DeadLetterQueue
 from lib.platform import clock, errors
+from lib.platform.contract import ENTRY_POINTS
 from lib.platform.log import scrub
 
 _SHOWN_CHARACTERS = 200

@@ -13,7 +13,7 @@ from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
 from lib.platform import characters, errors
-from lib.platform.environment import RECONCILIATION_PARTITION
+from lib.platform.contract import RECONCILIATION_PARTITION
 
 MAX_TITLE_CHARACTERS = 255
 """Jira's own limit of a summary. Jira counts UTF-16 code units here and in descriptions."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.jira import issues, items
 from lib.jira.items import Issue, Version
-from lib.platform import errors
+from lib.platform import contract, errors
 from lib.platform.dynamodb import Item, Table
 
 _LAST_NUMBER = 10**18  # no issue key has a longer number
@@ -57,11 +57,11 @@ class IssueReader:
 
     def by_status(self, status: str) -> Iterator[Issue]:
         """The live issues in a status, the latest changed first."""
-        return self._by_name(items.STATUS_INDEX, "status", status)
+        return self._by_name(contract.STATUS_INDEX.name, "status", status)
 
     def by_assignee(self, assignee: str) -> Iterator[Issue]:
         """The live issues of an account (its id, or its name on Server), the latest changed first."""
-        return self._by_name(items.ASSIGNEE_INDEX, "assignee", assignee)
+        return self._by_name(contract.ASSIGNEE_INDEX.name, "assignee", assignee)
 
     def by_fix_version(self, fix_version: str) -> Iterator[Issue]:
         """The live issues that have ``fix_version`` among their fix versions.
@@ -69,7 +69,7 @@ class IssueReader:
         A row of this index is the HEAD of an issue with this as its first version, or a hint that an issue had it as a
         further one. Hints are checked against HEAD, a page of them in one call (docs/adr/0023).
         """
-        rows = self._query(**_by_name_query(items.FIX_VERSION_INDEX, "fix_version", fix_version))
+        rows = self._query(**_by_name_query(contract.FIX_VERSION_INDEX.name, "fix_version", fix_version))
         while page := list(islice(rows, self._page_size)):
             heads = self.heads([row["issue_key"]["S"] for row in page if row["updated_at"]["S"] != items.HEAD])
             for row in page:
@@ -100,7 +100,7 @@ class IssueReader:
 
 def _project_query(project_key: str, first: int, last: int) -> dict[str, Any]:
     return {
-        "IndexName": items.PROJECT_INDEX,
+        "IndexName": contract.PROJECT_INDEX.name,
         "KeyConditionExpression": "project_key = :project AND issue_number BETWEEN :first AND :last",
         "ExpressionAttributeValues": {
             ":project": {"S": issues.project_key(project_key)},

@@ -22,11 +22,6 @@ MOVED_PREFIX = "MOVED#"
 FIRST_LETTER = "A"
 """Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""
 
-PROJECT_INDEX = "ProjectIndex"
-STATUS_INDEX = "StatusIndex"
-ASSIGNEE_INDEX = "AssigneeIndex"
-FIX_VERSION_INDEX = "FixVersionIndex"
-
 Item = dict[str, dict[str, Any]]
 
 _LATER_EVENT = "event_at < :event_at OR (event_at = :event_at AND idempotency_key {} :key)"

@@ -26,7 +26,7 @@ from lib.leases.circuit_breaker import Breaker
 from lib.leases.events import LeaseEvent, LeaseKey, MissingKey, find_lease_key
 from lib.leases.records import Lease, read_lease
 from lib.leases.schema_drift import drift_of, fingerprint
-from lib.platform import aws, clock, errors, log, metrics
+from lib.platform import aws, clock, contract, errors, log, metrics
 
 Call = Callable[[], dict[str, Any] | None]
 
@@ -136,7 +136,7 @@ class Enricher:
     def _found(self, key: LeaseKey, item: dict[str, Any], query: "_Query") -> Enrichment:
         lease = read_lease(item)
         schema = fingerprint(lease.names)
-        metrics.count("EnrichmentSuccess")
+        metrics.count(contract.ENRICHMENT_SUCCESS)
         self._logger.info(
             "lease_schema",
             fingerprint=schema,
@@ -147,7 +147,7 @@ class Enricher:
         )
         drift = drift_of(lease)
         if drift:
-            metrics.count("SchemaDrift")
+            metrics.count(contract.SCHEMA_DRIFT)
             self._logger.warning(
                 "schema_drift",
                 fingerprint=schema,
@@ -159,12 +159,12 @@ class Enricher:
         return Enrichment(Status.ENRICHED, lease=lease, fingerprint=schema, latency_ms=query.latency_ms)
 
     def _not_found(self, key: LeaseKey, query: "_Query") -> Enrichment:
-        metrics.count("LeaseNotFound")
+        metrics.count(contract.LEASE_NOT_FOUND)
         self._logger.warning("lease_not_found", latency_ms=query.latency_ms, **_who(key))
         return Enrichment(Status.NOT_FOUND, latency_ms=query.latency_ms)
 
     def _skipped(self, reason: Reason, **fields: Any) -> Enrichment:
-        metrics.count("EnrichmentSkipped", reason=reason)
+        metrics.count(contract.ENRICHMENT_SKIPPED, reason=reason)
         self._logger.warning("enrichment_skipped", reason=reason, **fields)
         return Enrichment(Status.SKIPPED, reason)
 
@@ -173,8 +173,8 @@ class Enricher:
             error = aws.translate(error, "read the lease")
         reason = _failure(error)
         if reason is Reason.THROTTLED and query.was_throttled:
-            metrics.count("EnrichmentThrottleExhausted")
-        metrics.count("EnrichmentFailure", reason=reason)
+            metrics.count(contract.ENRICHMENT_THROTTLE_EXHAUSTED)
+        metrics.count(contract.ENRICHMENT_FAILURE, reason=reason)
         write = self._logger.defect if reason is Reason.DEFECT else self._logger.error
         write("enrichment_failed", error, reason=reason, latency_ms=query.latency_ms, **_who(key))
         return Enrichment(Status.FAILED, reason, latency_ms=query.latency_ms)
@@ -204,7 +204,7 @@ class _Query:
             return self._callers.call_within(self._deadline - started, self._call)
         finally:
             self.latency_ms = round((self._monotonic() - started) * 1000, 3)
-            metrics.milliseconds("EnrichmentQueryLatencyMs", self.latency_ms)
+            metrics.milliseconds(contract.ENRICHMENT_QUERY_LATENCY_MS, self.latency_ms)
 
     def allow_retry(self) -> None:
         """Count the retry.
@@ -215,7 +215,7 @@ class _Query:
         self.was_throttled = True
         if self._deadline - self._monotonic() <= aws.THROTTLE_RETRY_DELAY_SECONDS:
             raise errors.ThrottledError("could not read the lease: throttled, and no time left to try again")
-        metrics.count("EnrichmentThrottleRetry")
+        metrics.count(contract.ENRICHMENT_THROTTLE_RETRY)
 
 
 class _Callers:

@@ -18,9 +18,9 @@ from enum import StrEnum
 from lib.leases.events import MAX_CLOCK_SKEW, LeaseEvent
 from lib.notifications.channels.base import Channel, NoRecipientError
 from lib.notifications.message import Message
-from lib.platform import errors, metrics
+from lib.platform import contract, errors, metrics
 from lib.platform.claims import Claim, Claims, Verdict
-from lib.platform.environment import EVENT_PARTITIONS
+from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.log import Logger
 
 CLAIMS_KEPT = timedelta(days=400)
@@ -100,12 +100,12 @@ class Delivery:
             self._failed(name)
             self._logger.defect("notification_failed", error, channel=name)
             return error
-        metrics.count("NotificationSent", channel=name)
+        metrics.count(contract.NOTIFICATION_SENT, channel=name)
         self._logger.info("notification_sent", channel=name)
         return None
 
     def _failed(self, name: str) -> None:
-        metrics.count("NotificationFailed", channel=name)
+        metrics.count(contract.NOTIFICATION_FAILED, channel=name)
 
     def _claim(self, name: str, event_id: str, owner: str) -> Claim | None:
         """The claim, or None if the table does not answer: a notification goes out all the same."""

@@ -10,7 +10,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-TIMEZONE = "America/Phoenix"
+from lib.platform import contract
+
+TIMEZONE = contract.TIMEZONE
 _PHOENIX = ZoneInfo(TIMEZONE)
 _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)

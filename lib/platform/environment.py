@@ -11,19 +11,9 @@ from collections.abc import Mapping
 from typing import Any, Self, TypeVar, get_args, get_origin
 
 from lib.platform import errors
+from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
 
 Value = TypeVar("Value")
-
-CHANNELS = ("sns", "slack", "govuk_notify")
-"""The notification channels, as ``NOTIFY_CHANNELS`` names them."""
-
-# How the partition keys begin, or are, of rows that only one function may write. The stack grants by them (docs/adr/0013).
-EVENT_PARTITIONS = "event#"
-"""In JiraOperations: what the notification function claims, one partition per event."""
-SENTINEL_PARTITIONS = "health#"
-"""In every table: what the health check writes, reads and deletes."""
-RECONCILIATION_PARTITION = "reconciliation"
-"""In JiraOperations: how far reconciliation has come, and which parts of its runs are claimed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,13 +61,13 @@ class NotificationEnvironment(Environment):
     notify_channels: tuple[str, ...]
     console_url: str = ""
     notification_topic_arn: str = ""
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: str = SLACK_API_URL
     slack_channel: str = ""
     slack_webhook_url_arn: str = ""
     slack_bot_token_arn: str = ""
     govuk_notify_api_key_arn: str = ""
     govuk_notify_template_id: str = ""
-    govuk_notify_url: str = "https://api.notifications.service.gov.uk"
+    govuk_notify_url: str = GOVUK_NOTIFY_URL
     event_webhook_secret_arn: str = ""
 
 
@@ -106,7 +96,7 @@ class ApprovalsEnvironment(Environment):
 
     operations_table_name: str
     approval_queue_url: str
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: str = SLACK_API_URL
     slack_signing_secret_arn: str = ""
     missing_settings: tuple[str, ...] = ()
     has_channel: bool = False
@@ -130,7 +120,7 @@ class JiraWorkerEnvironment(Environment):
     jira_email: str = ""
     jira_api_token_arn: str = ""
     jira_dry_run: bool = False
-    slack_api_url: str = "https://slack.com/api/"
+    slack_api_url: str = SLACK_API_URL
     slack_bot_token_arn: str = ""
     approvals_channel: str = ""
     git_sha: str = "unknown"

@@ -14,7 +14,7 @@ from typing import Any
 import flask
 from flask import request
 
-from lib.platform import clock, errors, fields, metrics
+from lib.platform import clock, contract, errors, fields, metrics
 from lib.platform.log import Logger
 from lib.shuttle import api_json
 from lib.shuttle.imports.uploads import LINK_SECONDS, Uploads
@@ -104,7 +104,7 @@ class ShuttleApi:
         default_mode = access.repository.shop(domain).settings.default_mode
         order = api_json.read_order(_body(), default_mode, uuid.uuid4().hex)
         job = access.jobs.create(domain, order)
-        metrics.count("JobCreated")
+        metrics.count(contract.JOB_CREATED)
         self._logger.info("job_created", shop_domain=domain, job_id=job.job_id, file_bytes=order.file_bytes)
         upload = self._uploads().begin(job, access.jobs) if job.status is JobStatus.QUEUED else None
         return flask.jsonify(job=api_json.job_to_json(job), upload=upload and api_json.to_json(upload)), 202

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lib.platform.contract import SHUTTLE
 from lib.platform.dynamodb import Item
-from lib.shuttle import indexes, items
+from lib.shuttle import items
 from lib.shuttle.validation import require
 
 #: How many rows a Query asks for at a time, unless the caller says otherwise.
@@ -64,7 +65,7 @@ class Query:
 
     def request(self, now: datetime) -> dict[str, Any]:
         """The Query request, without the table's name."""
-        hash_name, range_name = indexes.INDEX_KEYS[self.index] if self.index else ("PK", "SK")
+        hash_name, range_name = SHUTTLE.key_of(self.index)
         values = {name: {"S": value} for name, value in self.sort.values.items()}
         request = {
             "KeyConditionExpression": " AND ".join(filter(None, ("#pk = :pk", self.sort.expression))),

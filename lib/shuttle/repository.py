@@ -11,8 +11,9 @@ from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from lib.platform import clock, errors
+from lib.platform.contract import JOB_STATUS_INDEX
 from lib.platform.dynamodb import Item, Table
-from lib.shuttle import indexes, items, keys, ulids
+from lib.shuttle import items, keys, ulids
 from lib.shuttle.entities import (
     AppConfig,
     BillingState,
@@ -101,7 +102,7 @@ class Repository:
         """The jobs of a shop in a status, in no particular order: StatusIndex sorts by nothing but the status."""
         partition = {"ShopDomain": {"S": keys.shop_domain(domain)}, "Status": {"S": status.value}}
         query = Query(
-            index=indexes.STATUS_INDEX,
+            index=JOB_STATUS_INDEX.name,
             partition=keys.shop_domain(domain),
             sort=equals(status),
             page_size=page_size,

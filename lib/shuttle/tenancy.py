@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from lib.platform import errors
-from lib.shuttle import indexes, keys
+from lib.platform.contract import SHUTTLE
+from lib.shuttle import keys
 
 
 class TenantViolationError(errors.PermanentError):
@@ -65,7 +66,7 @@ def _partition(request: Mapping[str, Any]) -> str:
 
 def _queried_partition(request: Mapping[str, Any]) -> str:
     """The partition that a query reads, if its condition is of the one form that this code writes; empty otherwise."""
-    hash_name = indexes.INDEX_KEYS[request["IndexName"]][0] if "IndexName" in request else "PK"
+    hash_name = SHUTTLE.key_of(request.get("IndexName"))[0]
     condition = str(request.get("KeyConditionExpression", ""))
     names = request.get("ExpressionAttributeNames", {})
     if names.get("#pk") != hash_name or not (condition == "#pk = :pk" or condition.startswith("#pk = :pk AND ")):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform.contract import JOB_KEPT
 from stack.components import iam
 from stack.components.queue import WorkQueue
 
@@ -15,8 +16,8 @@ RUN_RECORD_DAYS = 400
 
 ARCHIVE_AFTER_DAYS = 90
 UPLOAD_DAYS = 365
-REPORT_DAYS = 91
-"""A job's row is kept for 90 days (lib/shuttle/jobs/job.py), and its report as long."""
+REPORT_DAYS = JOB_KEPT.days + 1
+"""A report is kept as long as the row of its job."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

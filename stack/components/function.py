@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform.contract import METRICS_NAMESPACE
 from stack.components import iam
 from stack.components.queue import Queue, WorkQueue
-
-METRICS_NAMESPACE = "Switchboard"
-"""The same as lib.platform.metrics.NAMESPACE, which the stack may not import; a test holds the two together."""
 
 ASYNC_RETRIES = 2
 ASYNC_MAX_AGE_SECONDS = 3600

@@ -8,10 +8,10 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform.contract import TIMEZONE
 from stack.components import iam
 from stack.components.function import Function
 
-TIMEZONE = "America/Phoenix"
 RETRY_ATTEMPTS = 2
 MAX_AGE_SECONDS = 3600
 """A run that could not be started for an hour is left to the next one."""

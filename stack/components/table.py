@@ -5,6 +5,7 @@ import dataclasses
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform.contract import LEASE_TABLE, Index, TableLayout
 from stack.settings import Settings
 
 
@@ -17,141 +18,9 @@ class Table:
     indexes: tuple[str, ...] = ()
     read_only: bool = False
 
-    def index_arn(self, index: str) -> pulumi.Output[str]:
+    def index_arn(self, index: Index) -> pulumi.Output[str]:
         """The ARN of one of its indexes, as policies name it."""
-        return self.arn.apply(lambda arn: f"{arn}/index/{index}")
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
-    """A global secondary index; docs/database-schema.md says which question it answers and what its rows are.
-
-    ``includes`` names the attributes that it holds beside the keys; empty: whole rows, so that no reader has to go back.
-    """
-
-    name: str
-    hash_key: str
-    range_key: str
-    includes: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """How a table is keyed.
-
-    Attributes:
-        name: the logical name; AWS gets it with a random suffix.
-        hash_key: the partition key.
-        range_key: the sort key.
-        ttl: the attribute with the epoch second at which a row expires.
-        indexes: the ways to find rows other than by key.
-        numbers: the key attributes that are numbers; the others are texts.
-    """
-
-    name: str
-    hash_key: str
-    range_key: str
-    ttl: str
-    indexes: tuple[Index, ...] = ()
-    numbers: frozenset[str] = frozenset()
-
-    def key_attributes(self) -> list[str]:
-        """Every attribute that is a key of the table or of an index, each once."""
-        of_indexes = (key for index in self.indexes for key in (index.hash_key, index.range_key))
-        return list(dict.fromkeys((self.hash_key, self.range_key, *of_indexes)))
-
-
-LEASE_TABLE = Layout(name="LeaseTable", hash_key="userEmail", range_key="uuid", ttl="ttl")
-JIRA_ISSUES = Layout(
-    name="JiraIssues",
-    hash_key="issue_key",
-    range_key="updated_at",
-    ttl="expires_at",
-    indexes=(
-        Index(name="ProjectIndex", hash_key="project_key", range_key="issue_number"),
-        Index(name="StatusIndex", hash_key="status", range_key="version_at"),
-        Index(name="AssigneeIndex", hash_key="assignee", range_key="version_at"),
-        Index(name="FixVersionIndex", hash_key="fix_version", range_key="version_at"),
-    ),
-    numbers=frozenset({"issue_number"}),
-)
-JIRA_OPERATIONS = Layout(name="JiraOperations", hash_key="session_id", range_key="operation_key", ttl="expires_at")
-# What the indexes include is what lib/shuttle reads of them (lib/shuttle/indexes.py, which the stack may not import).
-SHUTTLE = Layout(
-    name="Shuttle",
-    hash_key="PK",
-    range_key="SK",
-    ttl="ExpiresAt",
-    indexes=(
-        Index(
-            name="GSI1",
-            hash_key="GSI1PK",
-            range_key="GSI1SK",
-            includes=(
-                "BillingState",
-                "CreatedAt",
-                "ExpiresAt",
-                "Failure",
-                "InstalledAt",
-                "JobId",
-                "Kind",
-                "Mode",
-                "Plan",
-                "ShopDomain",
-                "Status",
-                "StatusSince",
-            ),
-        ),
-        Index(
-            name="GSI2",
-            hash_key="GSI2PK",
-            range_key="GSI2SK",
-            includes=(
-                "BillingState",
-                "BytesRead",
-                "Day",
-                "ExpiresAt",
-                "Exports",
-                "Imports",
-                "InstalledAt",
-                "JobsCancelled",
-                "JobsCompleted",
-                "JobsFailed",
-                "Month",
-                "Plan",
-                "RowsFailed",
-                "RowsRead",
-                "ShopDomain",
-            ),
-        ),
-        Index(
-            name="GSI3",
-            hash_key="GSI3PK",
-            range_key="GSI3SK",
-            includes=(
-                "CreatedAt",
-                "ExpiresAt",
-                "Kind",
-                "SessionId",
-                "ShopDomain",
-            ),
-        ),
-        Index(
-            name="StatusIndex",
-            hash_key="ShopDomain",
-            range_key="Status",
-            includes=(
-                "CreatedAt",
-                "ExpiresAt",
-                "Failure",
-                "JobId",
-                "Kind",
-                "Mode",
-                "StatusSince",
-            ),
-        ),
-    ),
-)
+        return self.arn.apply(lambda arn: f"{arn}/index/{index.name}")
 
 
 def lease_table(settings: Settings, stack: str) -> Table:
@@ -163,14 +32,14 @@ def lease_table(settings: Settings, stack: str) -> Table:
     return dataclasses.replace(create(LEASE_TABLE, protect=settings.protects(stack)), read_only=True)
 
 
-def create(layout: Layout, *, protect: bool) -> Table:
+def create(layout: TableLayout, *, protect: bool) -> Table:
     """Create a table: on demand, encrypted by the AWS-managed key, restorable to any second of the last 35 days.
 
     With ``protect``, AWS refuses to delete it, as Pulumi does (stack/components/protection.py).
     """
     table = aws.dynamodb.Table(
         layout.name,
-        attributes=[{"name": key, "type": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()],
+        attributes=[{"name": key, "type": "N" if key in layout.number_keys else "S"} for key in layout.key_attributes],
         hash_key=layout.hash_key,
         range_key=layout.range_key,
         global_secondary_indexes=[_secondary_index(index) for index in layout.indexes],

@@ -5,10 +5,17 @@ from collections.abc import Iterable, Mapping
 
 import pulumi
 
-from lib.platform.environment import (
+from lib.platform.contract import (
     EVENT_PARTITIONS,
+    GSI1,
+    JOB_LEASE,
+    JOB_STATUS_INDEX,
+    MEMORY_MB,
+    PROJECT_INDEX,
     RECONCILIATION_PARTITION,
     SENTINEL_PARTITIONS,
+)
+from lib.platform.environment import (
     ApprovalsEnvironment,
     HealthEnvironment,
     JiraWorkerEnvironment,
@@ -42,8 +49,8 @@ _SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
 """The partitions of drafts and decisions: session ids are the drafters' own, have no ``#``, and are not a reserved word."""
 
 SHUTTLE_TIMEOUT_SECONDS = 900
-SHUTTLE_VISIBILITY_SECONDS = 17 * 60
-"""A minute longer than a worker may hold a job (LEASE in lib/shuttle/jobs/lifecycle.py), so that the next delivery after a lost
+SHUTTLE_VISIBILITY_SECONDS = int(JOB_LEASE.total_seconds()) + 60
+"""A minute longer than a worker may hold a job, so that the next delivery after a lost
 worker may take the job over. Three times that is less than the hour after which the sweep gives a job up."""
 
 
@@ -124,7 +131,7 @@ def notification(parts: Parts) -> Function:
         code=parts.code,
         # Lambda gives CPU by memory, and a cold start is imports and TLS handshakes, which are CPU: 512 MB is for those,
         # since the code needs a fifth of it. 30 s is 2 s of enrichment and the timeouts of all channels one after another.
-        sizing=Sizing(memory_mb=512, timeout_seconds=30),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=30),
         variables=NotificationEnvironment.variables(**_set_ones(values)),
         grants=grants,
         log_retention_days=settings.log_retention_days,
@@ -152,14 +159,14 @@ def webhooks(parts: Parts) -> Function:
         "webhooks",
         code=parts.code,
         # Senders wait 10 s (GitHub) and more: what takes longer is better given up and sent again. Memory as above.
-        sizing=Sizing(memory_mb=512, timeout_seconds=15, reserved_concurrency=settings.webhooks_reserved_concurrency),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=15, reserved_concurrency=settings.webhooks_reserved_concurrency),
         variables=WebhooksEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
                 actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"),
                 resources=(parts.jira_issues.arn,),
             ),
-            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn(PROJECT_INDEX),)),
             _storing(parts.artifacts, "snapshots/"),
             Grant(actions=("sqs:SendMessage",), resources=(parts.jira_work.arn,)),
             *_reading(secrets.values()),
@@ -189,7 +196,7 @@ def approvals(parts: Parts) -> Function:
         code=parts.code,
         # Slack waits 3 s. What a click took longer for is told to nobody, and yet has to be ended before the worker stops
         # waiting for it (docs/adr/0040). Memory as above.
-        sizing=Sizing(memory_mb=512, timeout_seconds=10, reserved_concurrency=settings.approvals_reserved_concurrency),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=10, reserved_concurrency=settings.approvals_reserved_concurrency),
         variables=ApprovalsEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
@@ -227,7 +234,7 @@ def jira_worker(parts: Parts) -> Function:
     worker = function.create(
         "jira_worker",
         code=parts.code,
-        sizing=Sizing(memory_mb=512, timeout_seconds=JIRA_WORKER_TIMEOUT_SECONDS),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=JIRA_WORKER_TIMEOUT_SECONDS),
         variables=JiraWorkerEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
@@ -235,7 +242,7 @@ def jira_worker(parts: Parts) -> Function:
                 resources=(parts.jira_issues.arn,),
             ),
             # A push that the webhook could not store: which of its projects are known.
-            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn(PROJECT_INDEX),)),
             Grant(
                 actions=("dynamodb:BatchGetItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),
@@ -284,14 +291,14 @@ def reconciliation(parts: Parts) -> Function:
     reconciler = function.create(
         "reconciliation",
         code=parts.code,
-        sizing=Sizing(memory_mb=512, timeout_seconds=900),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=900),
         variables=ReconciliationEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(
                 actions=("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"),
                 resources=(parts.jira_issues.arn,),
             ),
-            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn("ProjectIndex"),)),
+            Grant(actions=("dynamodb:Query",), resources=(parts.jira_issues.index_arn(PROJECT_INDEX),)),
             Grant(
                 actions=("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"),
                 resources=(parts.operations.arn,),
@@ -313,7 +320,7 @@ def shuttle(parts: Parts) -> Function:
     worker = function.create(
         "shuttle",
         code=parts.code,
-        sizing=Sizing(memory_mb=512, timeout_seconds=SHUTTLE_TIMEOUT_SECONDS),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=SHUTTLE_TIMEOUT_SECONDS),
         variables=ShuttleEnvironment.variables(shuttle_table_name=parts.shuttle.name, import_bucket_name=parts.imports.name),
         grants=[
             Grant(
@@ -323,7 +330,7 @@ def shuttle(parts: Parts) -> Function:
             Grant(actions=("dynamodb:ConditionCheckItem",), resources=(parts.shuttle.arn,)),  # in transactions
             Grant(
                 actions=("dynamodb:Query",),
-                resources=(parts.shuttle.arn, parts.shuttle.index_arn("GSI1"), parts.shuttle.index_arn("StatusIndex")),
+                resources=(parts.shuttle.arn, parts.shuttle.index_arn(GSI1), parts.shuttle.index_arn(JOB_STATUS_INDEX)),
             ),
             # The links that shops get are good for what this role may do, and for no more than their object.
             _storing(parts.imports, "uploads/", "reports/"),
@@ -363,7 +370,7 @@ def health(parts: Parts) -> Function:
     return function.create(
         "health",
         code=parts.code,
-        sizing=Sizing(memory_mb=512, timeout_seconds=60),
+        sizing=Sizing(memory_mb=MEMORY_MB, timeout_seconds=60),
         variables=HealthEnvironment.variables(**_set_ones(values)),
         grants=[
             Grant(actions=("dynamodb:DescribeTable",), resources=(parts.lease_table.arn, *own_tables)),

@@ -8,13 +8,12 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform import contract
 from stack.components.function import Function
 from stack.components.queue import Queue, WorkQueue
 from stack.components.table import Table
 from stack.monitoring.metrics import (
-    CORRELATING,
     ENRICHMENT_P99_LIMIT_MS,
-    HEALTH_CHECKS,
     OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
     Metric,
@@ -98,7 +97,7 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     yield from _enrichment_alarms()
     for project in watched.projects:
         yield from _project_alarms(project)
-    yield from (_not_queued_alarm(entry_point) for entry_point in CORRELATING)
+    yield from (_not_queued_alarm(entry_point) for entry_point in contract.CORRELATION_NOT_QUEUED.writers)
     yield from _approval_alarms(watched)
     yield from _job_alarms()
     yield from _health_alarms()
@@ -223,7 +222,7 @@ def _channel_alarm(channel: str) -> Alarm:
         name=f"{channel}-notifications-failed",
         meaning=f"Notifications could not be sent by the channel {channel}",
         runbook="lease-notifications.md#a-channel-fails",
-        metric=own_metric("notification", "NotificationFailed", channel=channel),
+        metric=own_metric(contract.NOTIFICATION_FAILED, channel=channel),
     )
 
 
@@ -232,7 +231,7 @@ def _too_old_alarm() -> Alarm:
         name="notifications-too-old",
         meaning="Lease events were not sent because of their age: an old archive is replayed, or a sender's clock is wrong",
         runbook="lease-notifications.md#events-are-too-old",
-        metric=own_metric("notification", "NotificationTooOld"),
+        metric=own_metric(contract.NOTIFICATION_TOO_OLD),
     )
 
 
@@ -242,7 +241,7 @@ def _enrichment_alarms() -> Iterator[Alarm]:
         name="enrichment-latency",
         meaning=f"The slowest 1 % of lease look-ups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
         runbook=failing,
-        metric=own_metric("notification", "EnrichmentQueryLatencyMs", "p99"),
+        metric=own_metric(contract.ENRICHMENT_QUERY_LATENCY_MS, "p99"),
         limit=ENRICHMENT_P99_LIMIT_MS,
         periods=3,
     )
@@ -251,19 +250,19 @@ def _enrichment_alarms() -> Iterator[Alarm]:
             name=f"enrichment-{reason.replace('_', '-')}",
             meaning=f"Leases can't be looked up ({reason}): people are told without the lease's details",
             runbook=failing,
-            metric=own_metric("notification", "EnrichmentFailure", reason=reason),
+            metric=own_metric(contract.ENRICHMENT_FAILURE, reason=reason),
         )
     yield Alarm(
         name="enrichment-circuit-open",
         meaning="Three lease look-ups in a row failed, and most are left out for now: people are told without the details",
         runbook=failing,
-        metric=own_metric("notification", "EnrichmentSkipped", reason="circuit_open"),
+        metric=own_metric(contract.ENRICHMENT_SKIPPED, reason="circuit_open"),
     )
     yield Alarm(
         name="schema-drift",
         meaning="Lease records have fields that this version does not know, or lack some that it needs",
         runbook="lease-notifications.md#the-schema-drifts",
-        metric=own_metric("notification", "SchemaDrift"),
+        metric=own_metric(contract.SCHEMA_DRIFT),
     )
 
 
@@ -272,19 +271,19 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
         name=f"{project}-reconciliation-refused",
         meaning=f"The reconciliation of the project {project} did less than it should: its log says why",
         runbook="reconciliation.md#a-run-refused-something",
-        metric=own_metric("reconciliation", "ReconciliationRefused", project=project),
+        metric=own_metric(contract.RECONCILIATION_REFUSED, project=project),
     )
     yield Alarm(
         name=f"{project}-reconciliation-failed",
         meaning=f"Issues of the project {project} could not be reconciled",
         runbook="reconciliation.md#a-run-refused-something",
-        metric=own_metric("reconciliation", "ReconciliationFailed", project=project),
+        metric=own_metric(contract.RECONCILIATION_COUNTS["failed"], project=project),
     )
     yield Alarm(
         name=f"{project}-changes-stopped",
         meaning=f"Jira's changes to the project {project} were not looked at for an hour: they are every 15 minutes",
         runbook="reconciliation.md#it-does-not-run",
-        metric=own_metric("reconciliation", "ReconciliationRun", project=project, mode="changes"),
+        metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="changes"),
         fault=Fault.SILENCE,
         periods=12,
     )
@@ -292,7 +291,7 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
         name=f"{project}-sweep-stopped",
         meaning=f"No sweep of the project {project} came to its end for 26 hours: there is one every night",
         runbook="reconciliation.md#it-does-not-run",
-        metric=own_metric("reconciliation", "ReconciliationRun", project=project, mode="full"),
+        metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="full"),
         fault=Fault.SILENCE,
         periods=26,
         period_seconds=HOUR_SECONDS,
@@ -304,7 +303,7 @@ def _not_queued_alarm(entry_point: str) -> Alarm:
         name=f"{entry_point}-correlation-not-queued",
         meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep ends well",
         runbook="jira-webhooks.md#troubleshooting",
-        metric=own_metric(entry_point, "CorrelationNotQueued"),
+        metric=own_metric(contract.CORRELATION_NOT_QUEUED, writer=entry_point),
     )
 
 
@@ -313,19 +312,19 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
         name="issue-creation-failed",
         meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
         runbook="approvals.md#what-people-see",
-        metric=own_metric("jira_worker", "IssueCreation", outcome="failed"),
+        metric=own_metric(contract.ISSUE_CREATION, outcome="failed"),
     )
     yield Alarm(
         name="second-issue-created",
         meaning="A draft has two Jira issues: the log line second_issue_created names the one to close",
         runbook="approvals.md#what-people-see",
-        metric=own_metric("jira_worker", "IssueCreation", outcome="second"),
+        metric=own_metric(contract.ISSUE_CREATION, outcome="second"),
     )
     yield Alarm(
         name="issue-search-stuck",
         meaning="Jira's search failed for so long that a draft's issue is not looked for any more: the preview stays unclear",
         runbook="approvals.md#what-people-see",
-        metric=own_metric("jira_worker", "IssueCreation", outcome="stuck"),
+        metric=own_metric(contract.ISSUE_CREATION, outcome="stuck"),
     )
     [function] = [each for each in watched.functions if each.entry_point == "approvals"]
     yield Alarm(
@@ -345,31 +344,31 @@ def _job_alarms() -> Iterator[Alarm]:
         name="import-worker-lost",
         meaning="An import was given up because its worker died",
         runbook="jobs.md#worker_lost",
-        metric=own_metric("shuttle", "JobGivenUp", failure="WORKER_LOST"),
+        metric=own_metric(contract.JOB_GIVEN_UP, failure="WORKER_LOST"),
     )
     yield Alarm(
         name="shuttle-sweep-stopped",
         meaning="Lost jobs were not looked for in the last hour: it is done every 15 minutes",
         runbook="jobs.md#jobs-stay-processing",
-        metric=own_metric("shuttle", "JobSweep"),
+        metric=own_metric(contract.JOB_SWEEP),
         fault=Fault.SILENCE,
         periods=12,
     )
 
 
 def _health_alarms() -> Iterator[Alarm]:
-    for check in HEALTH_CHECKS:
+    for check in contract.HEALTH_CHECKS:
         yield Alarm(
             name=f"health-{check.replace('_', '-')}",
             meaning=f"The health check {check} failed: the log of the function health says what is wrong",
             runbook="health_smoke.md#a-check-failed",
-            metric=own_metric("health", "HealthCheckFailed", check=check),
+            metric=own_metric(contract.HEALTH_CHECK_FAILED, check=check),
         )
     yield Alarm(
         name="health-stopped",
         meaning="There was no health report for 15 minutes: there is one every 5",
         runbook="health_smoke.md#no-report-at-all",
-        metric=own_metric("health", "HealthReport"),
+        metric=own_metric(contract.HEALTH_REPORT),
         fault=Fault.SILENCE,
         periods=3,
     )

@@ -6,9 +6,8 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from stack.components.function import METRICS_NAMESPACE
+from lib.platform import contract
 from stack.monitoring.metrics import (
-    CORRELATING,
     ENRICHMENT_P99_LIMIT_MS,
     OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
@@ -22,6 +21,7 @@ from stack.monitoring.metrics import (
     queue_depth,
     table_metric,
     total_of,
+    writer_of,
 )
 
 _WIDTH, _HEIGHT, _COLUMNS = 8, 6, 3
@@ -95,25 +95,25 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             "Notifications sent and failed, by channel",
             region,
             *(
-                _line(own_metric("notification", name, channel=channel), f"{channel} {word}")
+                _line(own_metric(metric, channel=channel), f"{channel} {word}")
                 for channel in watched.channels
-                for name, word in (("NotificationSent", "sent"), ("NotificationFailed", "failed"))
+                for metric, word in ((contract.NOTIFICATION_SENT, "sent"), (contract.NOTIFICATION_FAILED, "failed"))
             ),
-            _line(own_metric("notification", "NotificationTooOld"), "events too old"),
+            _line(own_metric(contract.NOTIFICATION_TOO_OLD), "events too old"),
         ),
         _graph(
             "Lease look-ups, by outcome",
             region,
-            _line(own_metric("notification", "EnrichmentSuccess"), "enriched"),
-            _line(own_metric("notification", "LeaseNotFound"), "no such lease"),
-            _each("notification", "EnrichmentSkipped", "reason"),
-            _each("notification", "EnrichmentFailure", "reason"),
+            _line(own_metric(contract.ENRICHMENT_SUCCESS), "enriched"),
+            _line(own_metric(contract.LEASE_NOT_FOUND), "no such lease"),
+            _each(contract.ENRICHMENT_SKIPPED),
+            _each(contract.ENRICHMENT_FAILURE),
         ),
         _graph(
             f"Lease look-up latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
             region,
             *(
-                _line(own_metric("notification", "EnrichmentQueryLatencyMs", statistic), statistic)
+                _line(own_metric(contract.ENRICHMENT_QUERY_LATENCY_MS, statistic), statistic)
                 for statistic in ("p50", "p95", "p99")
             ),
             limit=ENRICHMENT_P99_LIMIT_MS,
@@ -121,67 +121,68 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
         _graph(
             "Lease table under strain, or changed",
             region,
-            _line(own_metric("notification", "EnrichmentThrottleRetry"), "throttled, tried again"),
-            _line(own_metric("notification", "EnrichmentThrottleExhausted"), "throttled twice, given up"),
-            _line(own_metric("notification", "SchemaDrift"), "unexpected fields"),
+            _line(own_metric(contract.ENRICHMENT_THROTTLE_RETRY), "throttled, tried again"),
+            _line(own_metric(contract.ENRICHMENT_THROTTLE_EXHAUSTED), "throttled twice, given up"),
+            _line(own_metric(contract.SCHEMA_DRIFT), "unexpected fields"),
         ),
     ]
 
 
 def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
-    storing = ("webhooks", "jira_worker", "reconciliation", "approvals")
+    throttled = contract.STORE_THROTTLE_RETRY
     return [
         _graph(
             "Webhooks, by source and outcome",
             region,
-            _each("webhooks", "WebhookDelivery", "source", "outcome"),
-            _each("webhooks", "PushSkipped", "kind"),
+            _each(contract.WEBHOOK_DELIVERY),
+            _each(contract.PUSH_SKIPPED, "webhooks"),
         ),
         _graph(
             "Jira work: what the worker did, and could not do",
             region,
-            _line(own_metric("jira_worker", "JiraFetch"), "issues fetched"),
-            _line(own_metric("jira_worker", "CorrelationRecomputed"), "correlations recomputed"),
+            _line(own_metric(contract.JIRA_FETCH), "issues fetched"),
+            _line(own_metric(contract.CORRELATION_RECOMPUTED), "correlations recomputed"),
             *(
-                _line(own_metric(entry_point, "CorrelationNotQueued"), f"correlations not queued by {entry_point}")
-                for entry_point in CORRELATING
+                _line(own_metric(contract.CORRELATION_NOT_QUEUED, writer=writer), f"correlations not queued by {writer}")
+                for writer in contract.CORRELATION_NOT_QUEUED.writers
             ),
-            _each("jira_worker", "WorkerFailure", "kind"),
-            _each("jira_worker", "PushSkipped", "kind"),
+            _each(contract.WORKER_FAILURE),
+            _each(contract.PUSH_SKIPPED, "jira_worker"),
         ),
         _graph(
             "Reconciliation: issues looked at, by project",
             region,
-            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Fetched", "Unchanged")),
+            *(_each(contract.RECONCILIATION_COUNTS[count]) for count in ("fetched", "unchanged")),
         ),
         _graph(
             "Reconciliation: issues mended, by project",
             region,
-            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Created", "Updated", "Deleted")),
+            *(_each(contract.RECONCILIATION_COUNTS[count]) for count in ("created", "updated", "deleted")),
         ),
         _graph(
             "Reconciliation: issues failed and steps refused, by project",
             region,
-            *(_each("reconciliation", f"Reconciliation{what}", "project") for what in ("Failed", "Refused")),
+            _each(contract.RECONCILIATION_COUNTS["failed"]),
+            _each(contract.RECONCILIATION_REFUSED),
         ),
         _graph(
             "Reconciliation: runs that ended, by project",
             region,
-            _each("reconciliation", "ReconciliationRun", "project", "mode"),
+            _each(contract.RECONCILIATION_RUN),
         ),
         _graph(
             "Our tables throttled, tried again",
             region,
-            *(_line(own_metric(entry_point, "StoreThrottleRetry"), entry_point) for entry_point in storing),
+            *(_line(own_metric(throttled, writer=writer), writer) for writer in throttled.writers),
         ),
     ]
 
 
 def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
     return [
-        _graph("Drafts, by the state of their session", region, _each("approvals", "DraftSubmitted", "state")),
-        _graph("Clicks, by what they came to", region, _each("approvals", "ApprovalClick", "verdict")),
-        _graph("Issues of approved drafts, by outcome", region, _each("jira_worker", "IssueCreation", "outcome")),
+        _graph("Drafts, by the state of their session", region, _each(contract.DRAFT_SUBMITTED)),
+        _graph("Clicks, by what they came to", region, _each(contract.APPROVAL_CLICK)),
+        _graph("Issues of approved drafts, by outcome", region, _each(contract.ISSUE_CREATION)),
     ]
 
 
@@ -190,20 +191,20 @@ def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
         _graph(
             "Imports: jobs made, runs by the status they end in, runs to be repeated",
             region,
-            _line(own_metric("shuttle", "JobCreated"), "made"),
-            _each("shuttle", "ImportRun", "status"),
-            _line(own_metric("shuttle", "ImportFailed"), "to be repeated"),
+            _line(own_metric(contract.JOB_CREATED), "made"),
+            _each(contract.IMPORT_RUN),
+            _line(own_metric(contract.IMPORT_FAILED), "to be repeated"),
         ),
         _graph(
             "Imports: duration (ms)",
             region,
-            *(_line(own_metric("shuttle", "ImportDurationMs", statistic), statistic) for statistic in ("p50", "p99")),
+            *(_line(own_metric(contract.IMPORT_DURATION_MS, statistic), statistic) for statistic in ("p50", "p99")),
         ),
         _graph(
             "Sweeps, and jobs given up by them, by reason",
             region,
-            _line(own_metric("shuttle", "JobSweep"), "sweeps"),
-            _each("shuttle", "JobGivenUp", "failure"),
+            _line(own_metric(contract.JOB_SWEEP), "sweeps"),
+            _each(contract.JOB_GIVEN_UP),
         ),
     ]
 
@@ -228,8 +229,9 @@ def _health_graph(region: pulumi.Output[str]) -> Json:
     return _graph(
         "Health reports, and checks by what they came to",
         region,
-        _line(own_metric("health", "HealthReport"), "reports"),
-        *(_each("health", f"HealthCheck{what}", "check") for what in ("Failed", "Passed")),
+        _line(own_metric(contract.HEALTH_REPORT), "reports"),
+        _each(contract.HEALTH_CHECK_FAILED),
+        _each(contract.HEALTH_CHECK_PASSED),
     )
 
 
@@ -319,11 +321,12 @@ def _lines(metric: Metric | Total, label: str) -> list[list[Any]]:
     return [*hidden, [{"expression": total_of(ids), "label": label, "id": prefix}]]
 
 
-def _each(entry_point: str, name: str, *dimensions: str) -> list[Any]:
-    """One line for each value that the dimensions turn out to have."""
-    schema = ",".join([METRICS_NAMESPACE, *sorted([*dimensions, "service"])])
-    search = f"SEARCH('{{{schema}}} MetricName=\"{name}\" service=\"{entry_point}\"', 'Sum', {PERIOD_SECONDS})"
-    return [{"expression": search, "label": name, "id": name.lower()}]
+def _each(metric: contract.Metric, writer: str = "") -> list[Any]:
+    """One line for each combination of values that the metric's dimensions have had."""
+    schema = ",".join([contract.METRICS_NAMESPACE, *sorted([*metric.dimensions, "service"])])
+    terms = f'MetricName="{metric.name}" service="{writer_of(metric, writer)}"'
+    search = f"SEARCH('{{{schema}}} {terms}', 'Sum', {PERIOD_SECONDS})"
+    return [{"expression": search, "label": metric.name, "id": metric.name.lower()}]
 
 
 def _log_table(watched: Watched, region: pulumi.Output[str], *, top: int, below: int) -> Json:

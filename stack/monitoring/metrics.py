@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
-from stack.components.function import METRICS_NAMESPACE, Function
+from lib.platform import contract
+from stack.components.function import Function
 from stack.components.http_api import HttpApi
 from stack.components.queue import Queue, WorkQueue
 from stack.components.table import Table
@@ -15,12 +16,6 @@ PERIOD_SECONDS = 300
 OLDEST_WORK_LIMIT_SECONDS = 900
 """A message is done within seconds. One this old has failed and comes back (half an hour later in ``jira-work``, 17 minutes in
 ``shuttle-jobs``), waits behind others, or is a look for an unclear issue, up to 15 minutes after the one before."""
-
-CORRELATING = ("webhooks", "reconciliation")
-"""The entry points that queue correlations for the worker."""
-
-HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "shuttle_table", "secrets", "jira")
-"""The checks of lib/health.py, which the stack may not import; a test holds the two together."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +84,31 @@ def failure_queue(function: Function) -> dict[str, Queue]:
     return {f"{function.entry_point}-failures": function.failures} if function.failures else {}
 
 
-def own_metric(entry_point: str, name: str, statistic: str = "Sum", **dimensions: str) -> Metric:
-    """A metric that the code of ``entry_point`` writes (lib/platform/metrics.py adds the dimension ``service``)."""
+def own_metric(metric: contract.Metric, statistic: str = "Sum", *, writer: str = "", **dimensions: str) -> Metric:
+    """A metric of Switchboard with the values of its dimensions, written by ``writer`` (not needed if it has one writer only).
+
+    Raises:
+        ValueError: the metric has other dimensions or writers.
+    """
+    if dimensions.keys() != set(metric.dimensions):
+        raise ValueError(f"{metric.name} has the dimensions {metric.dimensions}, not {tuple(dimensions)}")
     return Metric(
-        namespace=METRICS_NAMESPACE, name=name, dimensions={"service": entry_point, **dimensions}, statistic=statistic
+        namespace=contract.METRICS_NAMESPACE,
+        name=metric.name,
+        dimensions={"service": writer_of(metric, writer), **dimensions},
+        statistic=statistic,
     )
+
+
+def writer_of(metric: contract.Metric, writer: str = "") -> str:
+    """``writer``, or the only writer of ``metric``.
+
+    Raises:
+        ValueError: ``writer`` does not write it, or there are several and none is given.
+    """
+    if (writer and writer not in metric.writers) or (not writer and len(metric.writers) > 1):
+        raise ValueError(f"{metric.name} is written by {metric.writers}, not by {writer or 'one function'}")
+    return writer or metric.writers[0]
 
 
 def function_metric(function: Function, name: str, statistic: str = "Sum") -> Metric:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from lib.platform import aws
-from stack.components.table import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES
 from tests.support.approvals.stores import stores
 from tests.support.aws.environment import REGION
 from tests.support.dynamodb import engine as dynamodb_local

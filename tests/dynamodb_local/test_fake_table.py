@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
-from stack.components.table import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES
 from tests.support.dynamodb.engine_table import EngineTable
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.dynamodb.tables import a_table

@@ -7,7 +7,7 @@ import pytest
 
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
-from stack.components.table import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES
 from tests.support.dynamodb.tables import a_table
 from tests.support.jira.builders import make_store
 

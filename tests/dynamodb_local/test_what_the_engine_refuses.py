@@ -15,8 +15,8 @@ from lib.jira.webhooks import Delivery
 from lib.leases.enrichment import Enricher, Status
 from lib.leases.events import LeaseEvent
 from lib.platform import aws, errors
+from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, TableLayout
 from lib.platform.log import Logger
-from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
 from tests.support.dynamodb.tables import a_table
 from tests.support.jira.builders import NOW, Snapshots, make_reader, make_store
 from tests.support.leases.builders import USER_EMAIL, UUID, lease_item
@@ -35,7 +35,7 @@ def delivery(snapshot: str = "{}", **fields: Any) -> Delivery:
 
 
 @pytest.mark.parametrize("layout", [LEASE_TABLE, JIRA_ISSUES, JIRA_OPERATIONS, SHUTTLE], ids=lambda layout: layout.name)
-def test_the_stacks_tables_are_tables_that_dynamodb_makes_and_expires(engine: Any, layout: Layout) -> None:
+def test_the_stacks_tables_are_tables_that_dynamodb_makes_and_expires(engine: Any, layout: TableLayout) -> None:
     with a_table(engine, layout) as name:
         engine.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": layout.ttl})
 

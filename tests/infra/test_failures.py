@@ -4,11 +4,9 @@ import re
 
 import pytest
 
-from handlers.cli.deployment import ENTRY_POINTS
-from lib.platform.environment import CHANNELS
+from lib.platform.contract import CHANNELS, ENTRY_POINTS, HEALTH_CHECKS
 from stack.monitoring.alarms import LASTING_FAILURES
-from stack.monitoring.metrics import HEALTH_CHECKS
-from tests.support.observability.emitted_metrics import emitted_metrics
+from tests.support.observability.emitted_metrics import METRICS
 from tests.support.project.documentation import ROOT, anchors_of, links_of, tables_of
 from tests.support.project.pulumi_graph import EVERYTHING, Resource, declare
 
@@ -81,7 +79,7 @@ def test_a_failure_without_an_alarm_says_why_and_names_metrics_and_log_lines_tha
 
     assert reason
     for name in re.findall(r"`(\w+)`", shown_by):
-        written = name in emitted_metrics() or f'"{name}"' in sources
+        written = name in METRICS or f'"{name}"' in sources
         assert written or name == "MatchedEvents", name  # EventBridge's own
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lib.platform import metrics
+from lib.platform.contract import ENTRY_POINTS, METRICS_NAMESPACE
 from lib.platform.environment import (
     HealthEnvironment,
     JiraWorkerEnvironment,
@@ -10,10 +10,8 @@ from lib.platform.environment import (
     ReconciliationEnvironment,
     WebhooksEnvironment,
 )
-from stack.components.function import METRICS_NAMESPACE
 from stack.packaging import archive
 from stack.settings import secret_keys
-from tests.support.project.outputs import ENTRY_POINTS
 from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
@@ -114,7 +112,7 @@ def test_a_function_writes_its_metrics_under_its_own_name_in_the_namespace_of_th
     variables = variables_of(declare(), entry_point)
 
     assert variables["POWERTOOLS_SERVICE_NAME"] == entry_point
-    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRICS_NAMESPACE == metrics.NAMESPACE
+    assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRICS_NAMESPACE
 
 
 def test_the_notification_function_knows_tables_and_topic_by_the_outputs_of_the_resources() -> None:

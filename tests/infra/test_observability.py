@@ -6,15 +6,14 @@ from typing import Any
 
 import pytest
 
-from handlers.cli.deployment import ENTRY_POINTS
 from lib.approvals.issue_creation import Outcome
-from lib.health import run_checks
 from lib.leases.enrichment import Reason
-from lib.platform.environment import CHANNELS, HealthEnvironment
+from lib.platform import contract
+from lib.platform.contract import CHANNELS, ENTRY_POINTS, HEALTH_CHECKS
 from lib.shuttle.jobs.lifecycle import WORKER_LOST
 from stack.monitoring.alarms import LASTING_FAILURES
-from stack.monitoring.metrics import HEALTH_CHECKS
-from tests.support.observability.emitted_metrics import Written, emitted_metrics
+from stack.monitoring.metrics import own_metric
+from tests.support.observability.emitted_metrics import METRICS, writing_calls
 from tests.support.project.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 ALARM, QUEUE, FUNCTION = "aws:cloudwatch/metricAlarm:MetricAlarm", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
@@ -61,8 +60,8 @@ def dimension_of_alarms(graph: Graph, dimension: str) -> list[str]:
 def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, str]) -> None:
     """Fail unless something in the graph, or the code, writes this metric with these dimensions."""
     if namespace == "Switchboard":
-        written = (dimensions["service"], frozenset(dimensions) - {"service"})
-        assert written in emitted_metrics().get(name, set()), name
+        assert dimensions["service"] in METRICS[name].writers
+        assert dimensions.keys() == {"service", *METRICS[name].dimensions}
         assert dimensions["service"] in {function.name for function in graph.all(FUNCTION)}
     elif namespace == "AWS/ApiGateway":
         assert name in {"Count", "4xx", "5xx"}
@@ -212,20 +211,6 @@ def test_each_health_check_that_fails_raises_an_alarm() -> None:
     assert {(each["statistic"], each["threshold"], each["evaluationPeriods"]) for each in failing} == {("Sum", 0, 1)}
 
 
-def test_the_health_checks_that_are_watched_are_those_that_are_done() -> None:
-    def no_client(service: str) -> Any:
-        raise AssertionError(service)
-
-    environment = HealthEnvironment(
-        lease_table_arn="leases",
-        jira_issues_table_name="issues",
-        operations_table_name="operations",
-        shuttle_table_name="shuttle",
-    )
-
-    assert tuple(check.name for check in run_checks(environment, make_client=no_client).checks) == HEALTH_CHECKS
-
-
 def test_a_p99_over_200_ms_of_the_lease_look_up_raises_an_alarm() -> None:
     inputs = alarm(declare(), "enrichment-latency")
 
@@ -326,49 +311,55 @@ def dashboard_widgets(graph: Graph) -> list[dict[str, Any]]:
     return list(json.loads(graph.one("aws:cloudwatch/dashboard:Dashboard").inputs["dashboardBody"])["widgets"])
 
 
-def test_the_dashboard_shows_metrics_that_are_written_of_things_that_exist() -> None:
+def test_the_dashboard_shows_metrics_of_things_that_exist() -> None:
     graph = declare(*EVERYTHING)
-    lines = [
-        line for widget in dashboard_widgets(graph) if widget["type"] == "metric" for line in widget["properties"]["metrics"]
-    ]
-
-    for line in lines:
-        if "expression" not in line[0]:
-            namespace, name, *dimensions, _ = line
-            check_metric(graph, namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
-    searches = [line[0] for line in lines if "expression" in line[0] and not line[0]["expression"].startswith("SUM(")]
-    shown: dict[str, set[Any]] = {}
-    for search in searches:
-        name, written = searched(search["expression"])
-        shown.setdefault(name, set()).add(written)
-        assert search["label"] == name
-    emitted = emitted_metrics()
-    assert shown == {name: emitted[name] for name in shown}
-    assert len(searches) > 10
+    for widget in dashboard_widgets(graph):
+        for line in widget["properties"].get("metrics", []):
+            if "expression" not in line[0]:
+                namespace, name, *dimensions, _ = line
+                check_metric(graph, namespace, name, dict(zip(dimensions[::2], dimensions[1::2], strict=True)))
 
 
-def searched(expression: str) -> tuple[str, Written]:
-    """The metric that a search finds, and who writes it with which dimensions."""
-    form = r"SEARCH\('\{Switchboard,([\w,]+)\} MetricName=\"(\w+)\" service=\"(\w+)\"', 'Sum', 300\)"
-    match = re.fullmatch(form, expression)
-    assert match, expression
-    dimensions = match[1].split(",")
-    assert "service" in dimensions
-    return match[2], (match[3], frozenset(dimensions) - {"service"})
-
-
-def test_the_dashboard_shows_every_metric_that_the_code_writes_by_every_function_that_writes_it() -> None:
+def test_the_dashboard_shows_every_metric_by_every_function_that_writes_it() -> None:
     shown = set()
     for widget in dashboard_widgets(declare(*EVERYTHING)):
         for line in widget["properties"].get("metrics", []):
             if "expression" in line[0] and not line[0]["expression"].startswith("SUM("):
-                name, (service, _) = searched(line[0]["expression"])
+                name, service = searched(line[0]["expression"])
+                assert line[0]["label"] == name
                 shown.add((name, service))
             elif line[0] == "Switchboard":
                 shown.add((line[1], dict(zip(line[2:-1:2], line[3:-1:2], strict=True))["service"]))
 
-    written = {(name, service) for name, ways in emitted_metrics().items() for service, _ in ways}
-    assert written - shown == set()
+    assert shown == {(name, writer) for name, metric in METRICS.items() for writer in metric.writers}
+
+
+def searched(expression: str) -> tuple[str, str]:
+    """The metric that a search finds, and the function that writes it."""
+    form = r"SEARCH\('\{Switchboard,([\w,]+)\} MetricName=\"(\w+)\" service=\"(\w+)\"', 'Sum', 300\)"
+    match = re.fullmatch(form, expression)
+    assert match, expression
+    assert set(match[1].split(",")) == {"service", *METRICS[match[2]].dimensions}
+    return match[2], match[3]
+
+
+def test_the_code_writes_every_metric_of_the_contract_with_its_dimensions() -> None:
+    calls = list(writing_calls())
+
+    assert {metric.name for _, metric, _ in calls} == METRICS.keys()
+    for file, metric, dimensions in calls:
+        assert dimensions == set(metric.dimensions), f"{file}: {metric.name}"
+        if file.parent.name == "handlers" and file.stem in ENTRY_POINTS:
+            assert file.stem in metric.writers, f"{file}: {metric.name}"
+
+
+def test_a_metric_with_other_dimensions_or_an_unclear_writer_is_refused() -> None:
+    with pytest.raises(ValueError, match="has the dimensions"):
+        own_metric(contract.NOTIFICATION_SENT)
+    with pytest.raises(ValueError, match="not by one function"):
+        own_metric(contract.CORRELATION_NOT_QUEUED)
+    with pytest.raises(ValueError, match="not by health"):
+        own_metric(contract.CORRELATION_NOT_QUEUED, writer="health")
 
 
 def test_what_is_used_and_throttled_of_a_table_is_shown_with_its_indexes_as_one_line() -> None:

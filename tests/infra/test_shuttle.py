@@ -7,10 +7,9 @@ import pytest
 
 from lib.operations.costs import pricing
 from lib.operations.costs.prices import Meter
+from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.environment import ShuttleEnvironment
-from lib.shuttle import indexes as table
 from lib.shuttle.jobs import lifecycle
-from lib.shuttle.jobs.job import JOB_KEPT
 from stack.components import queue as queues
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import Graph, declare, statements
@@ -22,29 +21,6 @@ CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 
 def bucket_part(graph: Graph, kind: str) -> dict[str, Any]:
     return graph.one(f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}", "imports").inputs
-
-
-def test_the_table_has_the_keys_that_the_code_builds_and_expires_rows() -> None:
-    inputs = declare().one(TABLE, "Shuttle").inputs
-
-    assert (inputs["hashKey"], inputs["rangeKey"]) == ("PK", "SK")
-    assert inputs["ttl"] == {"attributeName": "ExpiresAt", "enabled": True}
-    assert {attribute["type"] for attribute in inputs["attributes"]} == {"S"}
-
-
-def test_every_index_is_keyed_and_includes_what_the_code_reads_of_it() -> None:
-    indexes = declare().one(TABLE, "Shuttle").inputs["globalSecondaryIndexes"]
-    declared = {index["name"]: index for index in indexes}
-
-    assert declared.keys() == table.INDEX_KEYS.keys()
-    for name, index in declared.items():
-        hash_key, range_key = table.INDEX_KEYS[name]
-        assert index["keySchemas"] == [
-            {"attributeName": hash_key, "keyType": "HASH"},
-            {"attributeName": range_key, "keyType": "RANGE"},
-        ]
-        assert index["projectionType"] == "INCLUDE"
-        assert tuple(index["nonKeyAttributes"]) == table.PROJECTIONS[name]
 
 
 def test_the_indexes_together_include_no_more_than_dynamodb_takes() -> None:
@@ -152,7 +128,7 @@ def test_a_message_comes_back_when_its_worker_is_lost_and_not_before() -> None:
     visible_after = graph.one(QUEUE, "shuttle-jobs").inputs["visibilityTimeoutSeconds"]
 
     assert visible_after > graph.one(FUNCTION, "shuttle").inputs["timeout"]
-    assert visible_after > lifecycle.LEASE.total_seconds(), "the next worker would find the job held, and wait again"
+    assert visible_after > JOB_LEASE.total_seconds(), "the next worker would find the job held, and wait again"
     assert 3 * visible_after < lifecycle.LOST_AFTER.total_seconds(), "the sweep would be first"
 
 
@@ -208,11 +184,6 @@ def test_the_function_has_exactly_these_grants() -> None:
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }
-
-
-def test_costs_are_counted_at_the_memory_that_functions_have() -> None:
-    for function in declare().all(FUNCTION):
-        assert pricing.MEMORY_MB[function.name] == function.inputs["memorySize"]
 
 
 def test_costs_are_counted_with_the_alarms_queues_and_secrets_that_there_are() -> None:

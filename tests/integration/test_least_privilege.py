@@ -8,11 +8,11 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
+from lib.platform.contract import ENTRY_POINTS
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import Cloud, until
 from tests.support.jira.bodies import issue_event
-from tests.support.project.outputs import ENTRY_POINTS
 
 pytestmark = pytest.mark.rights_by_hand
 

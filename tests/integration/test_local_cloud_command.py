@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from lib.platform.contract import ENTRY_POINTS
 from tests.support.cloud import Cloud, children_of, is_alive, launch, until, wait_ready
-from tests.support.project.outputs import ENTRY_POINTS, OUTPUTS
+from tests.support.project.outputs import OUTPUTS
 
 
 def can_bind(url: str) -> bool:

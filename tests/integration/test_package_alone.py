@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
+from lib.platform.contract import ENTRY_POINTS
 from stack.local import sandbox
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, FunctionStartError
 from stack.local.sandbox import Sandbox
 from stack.packaging import archive as package
 from tests.support.aws.packaged import the_archive
-from tests.support.project.outputs import ENTRY_POINTS
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
 USED_IF_THERE = {"simplejson"}

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import requests
 
+from lib.platform.contract import ENTRY_POINTS
 from stack.local.standins.govuk_notify import GovukNotify
 from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
 from tests.support.aws.packaged import lambdas_python, the_archive
 from tests.support.cloud import Cloud, Inbox, children_of, until
-from tests.support.project.outputs import ENTRY_POINTS
 from tests.support.shuttle.api import ShuttleApi
 from tests.support.web.standins import Served, served
 

@@ -12,8 +12,8 @@ from lib import health
 from lib.health import Report, Status
 from lib.jira.issue_reader import IssueReader
 from lib.platform import aws, clock, errors
-from lib.platform.environment import SENTINEL_PARTITIONS, HealthEnvironment
-from stack.components.table import JIRA_ISSUES, Layout
+from lib.platform.contract import JIRA_ISSUES, SENTINEL_PARTITIONS, TableLayout
+from lib.platform.environment import HealthEnvironment
 from stack.local.serving import Server
 from stack.local.standins.faults import Fault
 from stack.local.standins.jira import Jira
@@ -129,7 +129,7 @@ def test_the_report_says_when_in_phoenix_and_how_long_each_check_took() -> None:
     [("issue_key", "version", "version (S, RANGE)"), ("id", "updated_at", "id (S, HASH)")],
 )
 def test_a_table_keyed_otherwise_is_that_tables_failed_check(hash_key: str, range_key: str, found: str) -> None:
-    create_table("other", Layout(name="other", hash_key=hash_key, range_key=range_key, ttl="expires_at"))
+    create_table("other", TableLayout(name="other", hash_key=hash_key, range_key=range_key, ttl="expires_at"))
     report = run_checks(environment(jira_issues_table_name="other"))
 
     assert statuses(report)["jira_issues_table"] == "failed"
@@ -139,8 +139,8 @@ def test_a_table_keyed_otherwise_is_that_tables_failed_check(hash_key: str, rang
 
 
 def test_a_key_of_another_type_is_seen() -> None:
-    layout = Layout(name="other", hash_key="session_id", range_key="operation_key", ttl="expires_at")
-    create_table("other", Layout(**{**_fields(layout), "numbers": frozenset({"operation_key"})}))
+    layout = TableLayout(name="other", hash_key="session_id", range_key="operation_key", ttl="expires_at")
+    create_table("other", TableLayout(**{**_fields(layout), "number_keys": frozenset({"operation_key"})}))
 
     assert "operation_key (N, RANGE)" in detail(run_checks(environment(operations_table_name="other")), "operations_table")
 
@@ -382,5 +382,5 @@ def test_a_skipped_check_is_no_failed_one() -> None:
     assert {check.status for check in run_checks(environment()).checks} == {Status.OK, Status.SKIPPED}
 
 
-def _fields(layout: Layout) -> dict[str, Any]:
+def _fields(layout: TableLayout) -> dict[str, Any]:
     return {name: getattr(layout, name) for name in ("name", "hash_key", "range_key", "ttl")}

@@ -17,7 +17,7 @@ from datetime import timedelta
 from lib.jira.reconciliation.requests import Request
 from lib.platform import errors
 from lib.platform.claims import Claim, Claims, Verdict
-from lib.platform.environment import RECONCILIATION_PARTITION
+from lib.platform.contract import RECONCILIATION_PARTITION
 from lib.platform.log import Logger
 
 LEASE = timedelta(minutes=5)

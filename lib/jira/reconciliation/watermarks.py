@@ -4,8 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from lib.platform import clock
+from lib.platform.contract import RECONCILIATION_PARTITION
 from lib.platform.dynamodb import Condition, Item, Put, Table
-from lib.platform.environment import RECONCILIATION_PARTITION
 
 _PREFIX = "WATERMARK#"
 

@@ -13,11 +13,10 @@ from typing import Any
 
 from lib.operations.costs.prices import PRICES, Meter
 from lib.platform import errors
+from lib.platform.contract import MEMORY_MB
 
 DAYS = 30
 GB = 1024**3
-#: The memory of each function, as the stack sizes it; a test holds the two together.
-MEMORY_MB = dict.fromkeys(("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health"), 512)
 #: What the import worker gets through a second, with 512 MB of memory.
 IMPORT_BYTES_A_SECOND = 8 * 1024**2
 #: What a draft of up to 1 kB takes on its straight way to an issue (tests/unit/approvals/test_costs.py counts it).
@@ -236,10 +235,9 @@ def _functions(workload: Workload) -> Iterator[Line]:
         ("health", _HEALTH_CHECKS, 0.2),
     )
     for function, count, seconds in runs:
-        megabytes = MEMORY_MB[function]
         log_gb = count * workload.log_bytes_per_invocation / GB
         yield Line(function, Meter.LAMBDA_REQUEST, count)
-        yield Line(function, Meter.LAMBDA_DURATION, count * seconds * megabytes / 1024)
+        yield Line(function, Meter.LAMBDA_DURATION, count * seconds * MEMORY_MB / 1024)
         yield Line(function, Meter.LOG_INTAKE, log_gb)
         yield Line(function, Meter.LOG_STORAGE, log_gb / DAYS * workload.log_retention_days)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote_plus
 
-from lib.platform import clock, errors, fields, metrics
+from lib.platform import clock, contract, errors, fields, metrics
 from lib.platform.log import Logger
 from lib.platform.sqs_batch import Record
 from lib.shuttle import keys
@@ -31,7 +31,7 @@ def _has_run(message: Record, importer: Importer, seconds_left: Callable[[], flo
         logger.defect("import_failed", error)
     else:
         return True
-    metrics.count("ImportFailed")
+    metrics.count(contract.IMPORT_FAILED)
     return False
 
 
@@ -57,6 +57,6 @@ def _run_import(domain: str, job_id: str, importer: Importer, seconds_left: Call
     started = clock.monotonic()
     status = importer.run(domain, job_id, seconds_left)
     seconds = clock.monotonic() - started
-    metrics.count("ImportRun", status=status.value)
-    metrics.milliseconds("ImportDurationMs", seconds * 1000)
+    metrics.count(contract.IMPORT_RUN, status=status.value)
+    metrics.milliseconds(contract.IMPORT_DURATION_MS, seconds * 1000)
     logger.info("import_run", shop_domain=domain, job_id=job_id, status=status.value, seconds=round(seconds, 3))

@@ -6,13 +6,10 @@ status may follow which is decided in :mod:`lib.shuttle.jobs.transitions`, not h
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from lib.shuttle import keys
 from lib.shuttle.validation import require, require_instants
-
-#: How long a job's row stays after it was made.
-JOB_KEPT = timedelta(days=90)
 
 
 class JobKind(enum.StrEnum):

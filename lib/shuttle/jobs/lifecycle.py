@@ -16,19 +16,18 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from lib.platform import clock, errors
+from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.dynamodb import Item, Refusal, Table, Update
 from lib.shuttle import ulids
 from lib.shuttle.entities import UsageCounters, from_item
 from lib.shuttle.imports.files import Failure
 from lib.shuttle.jobs import limits, metering, transitions
-from lib.shuttle.jobs.job import JOB_KEPT, Job, JobStatus, JobSummary, Outcome
+from lib.shuttle.jobs.job import Job, JobStatus, JobSummary, Outcome
 from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from lib.shuttle.repository import Repository
 from lib.shuttle.validation import whole_second
 
-#: How long a worker may hold a job: Lambda's longest run, and a minute.
-LEASE = timedelta(minutes=16)
 #: A job this long in PROCESSING lost its worker, and the queue did not deliver it again.
 LOST_AFTER = timedelta(hours=1)
 #: A job this long in QUEUED never got its file: upload links last an hour.
@@ -116,7 +115,7 @@ class Jobs:
             JobBusyError: another worker has it.
         """
         now = self._now()
-        applied = self._table.update(transitions.start(domain, job_id, now, now + LEASE), "start the job")
+        applied = self._table.update(transitions.start(domain, job_id, now, now + JOB_LEASE), "start the job")
         job = _stored(applied.item)
         if applied.accepted:
             return job

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lib.platform import metrics
+from lib.platform import contract, metrics
 from lib.platform.log import Logger
 from lib.shuttle.jobs.lifecycle import Jobs
 
@@ -12,7 +12,7 @@ def run(jobs: Jobs, logger: Logger) -> dict[str, Any]:
     given_up = dict(jobs.sweep())
     for failure, count in given_up.items():
         if count:
-            metrics.count("JobGivenUp", count, failure=failure)
-    metrics.count("JobSweep")
+            metrics.count(contract.JOB_GIVEN_UP, count, failure=failure)
+    metrics.count(contract.JOB_SWEEP)
     logger.info("jobs_swept", given_up=given_up)
     return {"given_up": given_up}

@@ -53,7 +53,7 @@ class Engine:
     """The stores on one table of the engine, and what their calls consume."""
 
     def __init__(self, url: str, table: str) -> None:
-        from stack.components.table import JIRA_ISSUES
+        from lib.platform.contract import JIRA_ISSUES
 
         self.client = metering.client_of(url)
         self.table = table

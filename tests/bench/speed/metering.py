@@ -13,7 +13,7 @@ from typing import Any
 
 import botocore.session
 
-from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE
+from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE
 from tests.bench import aws_stub
 from tests.bench.speed.programs import Job, Program
 from tests.support.dynamodb.tables import create_table

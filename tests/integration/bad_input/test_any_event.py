@@ -11,12 +11,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lib.platform import errors
+from lib.platform.contract import ENTRY_POINTS
 from tests.integration.bad_input.conftest import bounded
 from tests.integration.bad_input.test_any_bytes import named
 from tests.property.test_any_jira_body import anything, encode, text
 from tests.support.aws.sqs_events import sqs_event, sqs_record
 from tests.support.cloud import Cloud
-from tests.support.project.outputs import ENTRY_POINTS
 from tests.support.web.gateway import PERSON, leaks
 
 OURS = {name for name, value in vars(errors).items() if isinstance(value, type) and issubclass(value, errors.SwitchboardError)}

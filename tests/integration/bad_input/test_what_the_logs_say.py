@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 import requests
 
+from lib.platform.contract import ENTRY_POINTS
 from lib.platform.log import hash_email
 from tests.integration.bad_input.conftest import SHOP
 from tests.support.cloud import Cloud, until
-from tests.support.project.outputs import ENTRY_POINTS
 from tests.support.shuttle.api import ShopApi
 from tests.support.web.events import sign
 from tests.support.web.gateway import PERSON, Signer, all_logs, leaks

@@ -11,8 +11,8 @@ from lib.approvals.drafts import Draft
 from lib.approvals.operations import JiraOperationStore, OperationId
 from lib.approvals.records import Approval
 from lib.approvals.repository import ApprovalStore
+from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import Table
-from stack.components.table import JIRA_OPERATIONS
 from tests.support.approvals.builders import NOON, make_draft
 from tests.support.dynamodb.tables import a_table
 

@@ -11,7 +11,7 @@ from moto import mock_aws
 from moto.core import patch_client
 
 from lib.platform import aws
-from stack.components.table import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, Layout
+from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, TableLayout
 from tests.support.aws.environment import REGION, set_all
 from tests.support.dynamodb import tables
 
@@ -46,7 +46,7 @@ def create_tables() -> None:
     create_table(SHOPS, SHUTTLE)
 
 
-def create_table(name: str, layout: Layout) -> None:
+def create_table(name: str, layout: TableLayout) -> None:
     """A table keyed and indexed as ``layout`` says."""
     tables.create_table(aws.make_client("dynamodb"), name, layout)
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stack.components.table import Index, Layout
+from lib.platform.contract import Index, TableLayout
 
 
 @contextmanager
-def a_table(client: Any, layout: Layout) -> Iterator[str]:
+def a_table(client: Any, layout: TableLayout) -> Iterator[str]:
     """The name of an empty table that nobody else has, gone afterwards."""
     name = f"{layout.name}-{uuid.uuid4().hex[:12]}"
     create_table(client, name, layout)
@@ -19,7 +19,7 @@ def a_table(client: Any, layout: Layout) -> Iterator[str]:
         client.delete_table(TableName=name)
 
 
-def create_table(client: Any, name: str, layout: Layout) -> None:
+def create_table(client: Any, name: str, layout: TableLayout) -> None:
     """Make a table keyed and indexed as ``layout`` says, ready to be used."""
     indexes = [_index(index) for index in layout.indexes]
     answer = client.create_table(
@@ -27,7 +27,7 @@ def create_table(client: Any, name: str, layout: Layout) -> None:
         BillingMode="PAY_PER_REQUEST",
         KeySchema=_keys(layout.hash_key, layout.range_key),
         AttributeDefinitions=[
-            {"AttributeName": key, "AttributeType": "N" if key in layout.numbers else "S"} for key in layout.key_attributes()
+            {"AttributeName": key, "AttributeType": "N" if key in layout.number_keys else "S"} for key in layout.key_attributes
         ],
         **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
     )

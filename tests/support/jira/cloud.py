@@ -13,7 +13,7 @@ import pytest
 
 from lib.jira.tasks import Task, read_task
 from lib.platform import aws
-from stack.components.table import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_table, moto_inside
 from tests.support.aws.wire import AwsWire
 

@@ -19,5 +19,3 @@ OUTPUTS = frozenset(
         "functions",
     }
 )
-
-ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")

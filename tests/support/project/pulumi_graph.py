@@ -17,7 +17,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
-from lib.platform.environment import CHANNELS
+from lib.platform.contract import CHANNELS
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lib.platform.contract import SHUTTLE
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.job import FileFormat, JobKind, JobMode
 from lib.shuttle.jobs.lifecycle import Jobs
@@ -16,7 +17,6 @@ from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.plans import Plan, PlanLimits
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
-from stack.components.table import SHUTTLE
 from tests.support.dynamodb import tables
 
 NOON = datetime(2026, 1, 22, 12, 0, 0, tzinfo=UTC)

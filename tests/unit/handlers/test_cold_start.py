@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.project.outputs import ENTRY_POINTS
+from lib.platform.contract import ENTRY_POINTS
 
 HEAVY = {
     "boto3",

@@ -7,7 +7,8 @@ import pytest
 
 from lib.notifications.channels.registry import make_channels
 from lib.platform import aws, errors
-from lib.platform.environment import CHANNELS, NotificationEnvironment
+from lib.platform.contract import CHANNELS
+from lib.platform.environment import NotificationEnvironment
 from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.messages import message
 

@@ -11,8 +11,8 @@ from lib.notifications.delivery import CLAIMS_KEPT
 from lib.operations.costs import report as cost_report
 from lib.operations.costs.prices import PRICES, Meter
 from lib.operations.costs.pricing import Line, Workload, monthly_costs
+from lib.platform.contract import ENTRY_POINTS
 from lib.platform.errors import InvalidInputError
-from tests.support.project.outputs import ENTRY_POINTS
 
 TABLES = {"LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"}
 

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from lib.platform import errors
 from lib.platform.claims import Claims, Verdict
-from stack.components.table import JIRA_OPERATIONS
+from lib.platform.contract import JIRA_OPERATIONS
 from tests.support.aws.moto_clients import Unreliable, throttled
 from tests.support.dynamodb.tables import a_table
 

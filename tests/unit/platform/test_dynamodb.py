@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.platform import errors
+from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import (
     CONFLICT_TRIES,
     Applied,
@@ -21,7 +22,6 @@ from lib.platform.dynamodb import (
     Update,
     paginate,
 )
-from stack.components.table import JIRA_OPERATIONS
 from tests.support.aws.moto_clients import Unreliable, moto_client, throttled
 from tests.support.dynamodb import tables
 

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from lib.platform import errors
-from lib.platform.environment import CHANNELS, Environment, NotificationEnvironment
+from lib.platform.contract import CHANNELS
+from lib.platform.environment import Environment, NotificationEnvironment
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

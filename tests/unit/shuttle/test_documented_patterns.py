@@ -4,7 +4,7 @@ import inspect
 import re
 from pathlib import Path
 
-from lib.shuttle import indexes
+from lib.platform.contract import SHUTTLE
 from lib.shuttle.repository import Repository
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "database-schema.md"
@@ -25,4 +25,4 @@ def test_every_method_that_reads_is_in_the_document_and_no_other() -> None:
 
 
 def test_every_index_is_there_for_a_pattern() -> None:
-    assert set(documented().values()) == {"table", *indexes.INDEX_KEYS}
+    assert set(documented().values()) == {"table", *(index.name for index in SHUTTLE.indexes)}

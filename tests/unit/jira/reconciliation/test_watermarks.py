@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from lib.jira.reconciliation.watermarks import Watermarks
-from stack.components.table import JIRA_OPERATIONS
+from lib.platform.contract import JIRA_OPERATIONS
 from tests.support.aws.moto_clients import moto_client
 from tests.support.dynamodb import tables
 from tests.support.jira.builders import NOW

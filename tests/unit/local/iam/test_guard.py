@@ -9,7 +9,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from stack.components.table import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES
 from stack.local.iam import Guard, Ledger, PolicyError
 from stack.local.iam.tables import hash_key_of
 from stack.local.resources import Blueprint, creator_of

@@ -2,8 +2,9 @@
 
 import pytest
 
+from lib.platform.contract import JOB_LEASE
 from lib.shuttle.jobs.job import Job, JobStatus, Outcome
-from lib.shuttle.jobs.lifecycle import LEASE, WORKER_LOST, JobBusyError
+from lib.shuttle.jobs.lifecycle import WORKER_LOST, JobBusyError
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, shuttle_table
 
@@ -20,7 +21,7 @@ def job_id(shuttle_table: ShuttleTable) -> str:
 def lose_worker(table: ShuttleTable, job_id: str) -> Job:
     """Take the job up, and never end it: its lease is over."""
     job = table.jobs.start(DOMAIN, job_id)
-    table.clock.advance(seconds=LEASE.total_seconds())
+    table.clock.advance(seconds=JOB_LEASE.total_seconds())
     return job
 
 
@@ -45,7 +46,7 @@ def test_a_fourth_worker_finds_the_job_failed(shuttle_table: ShuttleTable, job_i
 
 def test_a_job_is_busy_until_its_lease_is_over(shuttle_table: ShuttleTable, job_id: str) -> None:
     shuttle_table.jobs.start(DOMAIN, job_id)
-    shuttle_table.clock.advance(seconds=LEASE.total_seconds() - 1)
+    shuttle_table.clock.advance(seconds=JOB_LEASE.total_seconds() - 1)
 
     with pytest.raises(JobBusyError):
         shuttle_table.jobs.start(DOMAIN, job_id)
