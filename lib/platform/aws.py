@@ -1,9 +1,9 @@
-"""The only place that makes AWS clients, and the one way to retry a throttled call.
+"""Creates all AWS clients, retries throttled calls, and translates the SDK's errors.
 
-A client is made once a process, at the module level of the handler that needs it. botocore's own retries are off: by
-default it would make up to 10 attempts on DynamoDB, and "exactly one retry" would be a lie (docs/adr/0005). Clients come
-from botocore, boto3's core: the hot path needs neither boto3's resource layer nor its S3 transfer manager, and their
-import is a tenth of a cold start.
+A client is created once per process, at the module level of the handler that needs it. botocore's own retries are off: by
+default it makes up to 10 attempts on DynamoDB, and ours must be exactly one retry (docs/adr/0005). Clients come from
+botocore, boto3's core: the hot path needs neither boto3's resource layer nor its S3 transfer manager, whose import is a tenth
+of a cold start.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from botocore.credentials import CredentialResolver, EnvProvider
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectionError,  # noqa: A004 - botocore's own: no connection came about
+    ConnectionError,  # noqa: A004 - botocore's own: no connection was made
     HTTPClientError,
     IncompleteReadError,
     ReadTimeoutError,
@@ -32,18 +32,18 @@ from lib.platform import errors
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
 BATCH_READ_TIMEOUT_SECONDS = 5.0
-"""Where nobody waits for the answer, a slow one beats a failed run (docs/adr/0005)."""
+"""For runs that nobody waits for: a slow answer is better than a failed run (docs/adr/0005)."""
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
-"""By this CloudTrail tells our calls from others'."""
+"""Identifies our calls in CloudTrail."""
 
 Result = TypeVar("Result")
 
 MODELS = Path(__file__).with_name("aws_models")
-"""botocore's models of our services, slimmed. Only the archive has them (stack/packaging/aws_models.py)."""
+"""botocore's models of our services, reduced. They exist in the archive only (stack/packaging/aws_models.py)."""
 
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the other services' own names.
-# Those of a cancelled transaction's reasons have no "Exception" at their end.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html and the names of other services.
+# The reasons of a cancelled transaction do not end in "Exception".
 _THROTTLES = frozenset(
     {
         "ProvisionedThroughputExceeded",
@@ -71,12 +71,12 @@ _DENIALS = frozenset(
         "InvalidSignatureException",
     }
 )
-# For S3's presigned URLs, which botocore would sign the old way and for the global endpoint: Signature Version 4, and the
-# bucket's own host in its region. An endpoint that is an IP address keeps the bucket in the path.
+# For presigned URLs of S3: Signature Version 4 and the bucket's regional host, instead of botocore's default of the older
+# signature and the global endpoint. With an IP address as endpoint, the bucket stays in the path.
 _S3_CONFIG: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
-# What the stack should have made, against what a caller named.
+# Resources of the stack, unlike _ABSENCES, which a caller asked for.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
-# The answer to a HEAD has no body, and so no code: botocore puts the status in its place.
+# The answer to HEAD has no body and so no code: botocore uses the status instead.
 _ABSENCES = frozenset({"NoSuchKey", "404"})
 _CONFLICTS = frozenset({"TransactionConflict", "TransactionConflictException", "TransactionInProgressException"})
 _SERVER_FAULTS = frozenset(
@@ -90,10 +90,10 @@ def make_client(
     read_timeout_seconds: float = READ_TIMEOUT_SECONDS,
     connect_timeout_seconds: float = CONNECT_TIMEOUT_SECONDS,
 ) -> Any:
-    """Make the client of ``service`` (``dynamodb``, ``sns``, …): one attempt a call, short timeouts.
+    """Create the client of ``service`` (``dynamodb``, ``sns``, …): one attempt per call, short timeouts.
 
-    Region, credentials and endpoint come from the environment, as Lambda and the AWS SDKs define it. The command line
-    allows longer timeouts: a person's machine is farther away than a function.
+    Region, credentials and endpoint come from the environment variables of the AWS SDKs. The command line sets longer
+    timeouts: a person's computer is farther from AWS than a function.
     """
     client = _session((MODELS / service).is_dir()).create_client(
         service,
@@ -102,10 +102,10 @@ def make_client(
             connect_timeout=connect_timeout_seconds,
             read_timeout=read_timeout_seconds,
             tcp_keepalive=True,
-            # Both cost every call a twentieth of its time. The service says what a wrong parameter is, too.
+            # Validation and the default user agent each cost a twentieth of a call's time. The service validates too.
             parameter_validation=False,
             user_agent=USER_AGENT,
-            # A table named by its ARN would get a host of its account's own, and a cold start a second TLS handshake.
+            # A table identified by its ARN would get a host of its own, and a cold start a second TLS handshake.
             account_id_endpoint_mode="disabled",
             **(_S3_CONFIG if service == "s3" else {}),
         ),
@@ -117,22 +117,18 @@ def make_client(
 def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """Refuse an answer whose body is shorter than announced.
 
-    botocore does not look: it takes what came before the connection broke for the answer, and half of a JSON object for an
-    empty one. A row that is there would not be found, and a secret would be empty.
-
-    Raises:
-        IncompleteReadError: it is.
+    botocore does not check this: after a broken connection it reads half of a JSON object as an empty answer. An existing row
+    would not be found, and a secret would be empty.
     """
     body, announced = response_dict["body"], response_dict["headers"].get("content-length")
     if not isinstance(body, bytes) or announced is None or operation_model.http.get("method") == "HEAD":
-        return  # a stream looks by itself, and the answer to HEAD has no body
+        return  # a stream checks its own length, and the answer to HEAD has no body
     if len(body) < int(announced):
         raise IncompleteReadError(actual_bytes=len(body), expected_bytes=int(announced))
 
 
 class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc, unused-ignore]
-    """Reads what is in :data:`MODELS` from there and all else where botocore keeps it, and does not list all of AWS's services
-    to learn whether it knows one of those."""
+    """Reads our models from :data:`MODELS` and others from botocore, without first listing all services of AWS."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's own signature)
         return [folder.name for folder in MODELS.iterdir() if folder.is_dir()]
@@ -145,13 +141,13 @@ def _session(slim: bool) -> Any:
         session.register_component("data_loader", _SlimLoader(extra_search_paths=[str(MODELS)]))
         from_environment = EnvProvider()
         if from_environment.load() is not None:
-            # Where Lambda puts them, and where botocore looks first: none of its eight other ways needs to be made ready.
+            # Lambda sets them, and botocore looks there first. This skips the set-up of its eight other providers.
             session.register_component("credential_provider", CredentialResolver([from_environment]))
     return session
 
 
 def error_code(error: BaseException) -> str:
-    """The service's own code of a ``ClientError`` (``ConditionalCheckFailedException``, …); empty for other errors."""
+    """The service's error code of a ``ClientError`` (``ConditionalCheckFailedException``, …); empty for other errors."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", ""))
     return ""
@@ -163,13 +159,13 @@ def is_condition_failure(error: BaseException) -> bool:
 
 
 def is_conflict(error: BaseException) -> bool:
-    """Whether another transaction was at one of the rows at that moment. Nothing was written, and it may go through now."""
+    """Whether another transaction held one of the rows. Nothing was written, and a retry may work."""
     return error_code(error) in _CONFLICTS or any(code in _CONFLICTS for code in _cancellation_codes(error))
 
 
 def refusals(error: BaseException) -> dict[int, dict[str, Any] | None]:
-    """The writes of a cancelled transaction whose condition refused: their positions, and what stood there if that was asked
-    for. Empty for other errors."""
+    """The writes of a cancelled transaction whose condition did not hold: their positions, and the row that is there if the
+    request asked for it. Empty for other errors."""
     return {
         position: reason.get("Item")
         for position, reason in enumerate(_cancellation_reasons(error))
@@ -178,7 +174,7 @@ def refusals(error: BaseException) -> dict[int, dict[str, Any] | None]:
 
 
 def item_in(error: BaseException) -> dict[str, Any] | None:
-    """The row that a failed condition met, where the request asked for it by ``ReturnValuesOnConditionCheckFailure``."""
+    """The row that a failed condition met, if the request asked for it with ``ReturnValuesOnConditionCheckFailure``."""
     return _answer_of(error).get("Item")
 
 
@@ -187,8 +183,8 @@ def _answer_of(error: BaseException) -> dict[str, Any]:
 
 
 def _cancellation_reasons(error: BaseException) -> list[dict[str, Any]]:
-    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one reason a write, in their
-    # order, "None" for a write that would have gone through.
+    # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html: one reason per write, in their
+    # order, "None" for a write that would have succeeded.
     return _answer_of(error).get("CancellationReasons") or []
 
 
@@ -202,9 +198,9 @@ def retry_throttled_once(
     sleep: Callable[[float], None] = time.sleep,
     on_retry: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Run ``call``; on ``ProvisionedThroughputExceededException`` wait 500 ms and run it once more, and nothing else.
+    """Run ``call``; after ``ProvisionedThroughputExceededException``, and nothing else, wait 500 ms and run it once more.
 
-    ``on_retry`` is told before the wait. Every other error, and the second throttle, goes to the caller as it is.
+    ``on_retry`` is called before the wait. The caller gets every other error, and the second throttle, unchanged.
     """
     try:
         return call()
@@ -223,7 +219,7 @@ def call(
     sleep: Callable[[float], None] = time.sleep,
     on_retry: Callable[[], None] = lambda: None,
 ) -> Result:
-    """Run ``send``, as :func:`retry_throttled_once` does. For calls without a condition, whose failure would be an answer.
+    """Run ``send`` as :func:`retry_throttled_once` does. For calls without a condition: a refused condition is an answer.
 
     Raises:
         SwitchboardError: it failed; ``doing`` ("read the lease") is in its text.
@@ -246,7 +242,7 @@ def translated(doing: str) -> Iterator[None]:
 
 
 def translate(error: BotoCoreError | ClientError, doing: str) -> errors.SwitchboardError:
-    """The error of :mod:`lib.platform.errors` that an AWS call's error means, with ``doing`` ("read the lease") in its text."""
+    """The error of :mod:`lib.platform.errors` for an AWS call's error, with ``doing`` ("read the lease") in its text."""
     if isinstance(error, ClientError):
         return _translate_answer(error, doing)
     if isinstance(error, ConnectionError):
@@ -255,7 +251,7 @@ def translate(error: BotoCoreError | ClientError, doing: str) -> errors.Switchbo
         return errors.DeadlineExceededError(f"could not {doing}: no answer within the read timeout")
     if isinstance(error, HTTPClientError | IncompleteReadError):
         return errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})")
-    # What botocore refuses to send: parameters that are wrong, credentials or a region that are missing.
+    # botocore refused to send: wrong parameters, no credentials or no region.
     return errors.PermanentError(f"could not {doing}: {type(error).__name__}")
 
 

@@ -1,12 +1,12 @@
 """Characters that people cannot see, or that change the order in which text is read.
 
-Such a character makes one text look like another. Identifiers must not hold any (:func:`first_hidden`); in text they are
-made visible (:func:`reveal`) or left out (:func:`blank`). Hidden are:
+Such a character makes one text look like another. Identifiers must not contain any (:func:`first_hidden`); in text they are
+made visible (:func:`reveal`) or replaced (:func:`blank`). Hidden are:
 
 * controls, line and paragraph separators, lone surrogates;
 * format characters (Unicode Cf): zero-width and bidirectional ones, tags;
 * fillers and other blank characters that are not spaces, and noncharacters;
-* a combining mark with nothing to combine with;
+* a combining mark that has nothing to combine with;
 * a joiner or a variation selector, except where scripts and emoji need it.
 """
 
@@ -22,32 +22,32 @@ _JOINERS = _NON_JOINER + _JOINER
 _EMOJI_SELECTORS = "\ufe0e\ufe0f"
 _KEYCAP = "\u20e3"
 _KEYCAP_BASES = "0123456789#*"
-# By block, not by category: emoji that are newer than Python's tables have none there, and signs like "|" and "<" have one.
+# By block, not by category: Python's tables lack newer emoji, and signs like "|" and "<" have an emoji's category.
 _EMOJI = (
     *((ord(character), ord(character)) for character in "\u00a9\u00ae\u203c\u2049\u2122\u2139\u24c2\u3030\u303d\u3297\u3299"),
     *((0x2190, 0x21FF), (0x2300, 0x23FF), (0x25A0, 0x27BF), (0x2900, 0x297F), (0x2B00, 0x2BFF), (0x1F000, 0x1FAFF)),
 )
 
-# Blank, or without any shape, and in no category that says so (Unicode's Default_Ignorable_Code_Point, and Braille's blank).
+# Blank or without any shape, in a category that does not show it (Unicode's Default_Ignorable_Code_Point, and Braille's blank).
 _BLANKS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2065\u2800\u3164\uffa0")
 _BLANK_RANGES = ((0x180B, 0x180F), (0xFDD0, 0xFDEF), (0xFE00, 0xFE0F), (0xFFF0, 0xFFF8), (0xE0000, 0xE0FFF))
 
-# Arabic and the scripts of South and South-East Asia, whose letters join or not as the joiners say.
+# Arabic and the scripts of South and South-East Asia, in which joiners control how letters join.
 _JOINING_SCRIPTS = ((0x0600, 0x109F), (0x1700, 0x1CFF), (0xA800, 0xABFF))
 
 
 def first_hidden(text: str) -> str | None:
-    """The first hidden character as ``U+200B``; None if there is none. No joiner and no variation selector passes here."""
-    for character, hidden in _judged(text):
+    """The first hidden character, as ``U+200B``; None if there is none. Joiners and variation selectors always count."""
+    for character, hidden in _classified(text):
         if hidden or character in _JOINERS + _EMOJI_SELECTORS:
             return _name(character)
     return None
 
 
 def reveal(text: str, *, keep: str = "") -> str:
-    """``text`` with each hidden character written out as ``[U+200B]``, but for those of ``keep``."""
+    """``text`` with each hidden character written as ``[U+200B]``, except those in ``keep``."""
     if text.isascii() and text.translate(dict.fromkeys(map(ord, keep))).isprintable():
-        return text  # most text: a click on a long draft must not wait for this
+        return text  # most text: a shortcut, since a click on a long draft waits for this
     return _replace(text, lambda character: character if character in keep else f"[{_name(character)}]")
 
 
@@ -69,12 +69,12 @@ def utf16_length(text: str) -> int:
 def _replace(text: str, shown: Callable[[str], str]) -> str:
     if text.isascii() and text.isprintable():
         return text
-    return "".join(shown(character) if hidden else character for character, hidden in _judged(text))
+    return "".join(shown(character) if hidden else character for character, hidden in _classified(text))
 
 
-def _judged(text: str) -> Iterator[tuple[str, bool]]:
-    """Each character, and whether it is hidden in its place. A hidden one does not connect its neighbours."""
-    before, alone = "", True  # alone: there is nothing that a mark could combine with
+def _classified(text: str) -> Iterator[tuple[str, bool]]:
+    """Each character, and whether it is hidden where it is. A hidden one does not connect its neighbours."""
+    before, alone = "", True  # alone: a mark here has nothing to combine with
     for character, after in itertools.zip_longest(text, text[1:], fillvalue=""):
         hidden = _is_hidden(character, before, after) or (alone and unicodedata.category(character) in _MARKS)
         yield character, hidden

@@ -1,8 +1,8 @@
-"""The one place that knows about time.
+"""The one module that handles time and time zones.
 
 Stored instants are UTC in the canonical form ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, whose text order is time order.
 What people read is America/Phoenix, which has been UTC-7 all year since 1967. Code that needs the time takes a
-:data:`Clock`, so that a test can stop it.
+:data:`Clock`, so that a test can set it.
 """
 
 import time
@@ -18,16 +18,16 @@ _FIRST = datetime.min.replace(tzinfo=UTC) + timedelta(days=1)
 _LAST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 LAST_EPOCH_MS = int((_LAST - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milliseconds=1))
-"""The last instant that every time zone can tell, in milliseconds since the Unix epoch: the end of 9999-12-30."""
+"""The last instant that every time zone can represent, in milliseconds since the Unix epoch: the end of 9999-12-30."""
 
 FIRST_EPOCH_MS = 10**11
-"""March 1973. A smaller number from outside is taken for seconds, in which this is the year 5138, or is not a time."""
+"""March 1973. A smaller number from outside is read as seconds (in which this is the year 5138), or is not a time."""
 
-#: Tells the current instant, in UTC.
 Clock = Callable[[], datetime]
+"""Returns the current instant, in UTC."""
 
-#: Tells seconds that never go backwards; only differences mean anything.
 Monotonic = Callable[[], float]
+"""Returns seconds that never go backwards; only differences mean anything."""
 
 
 def utc_now() -> datetime:
@@ -44,14 +44,14 @@ def parse(text: str) -> datetime:
     Jira writes ``2020-08-03T19:25:21.559-0700``, EventBridge ``2026-01-22T12:00:00Z``.
 
     Raises:
-        ValueError: the text is no instant, has no offset and could mean any zone, or is within a day of the first or the
-            last that a datetime holds, where other zones could not tell it.
+        ValueError: the text is not an instant, has no offset, or is within a day of the first or last datetime, which some
+            time zones can't represent.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"the time {text[:40]!r} has no offset")
     try:
-        return _told_anywhere(moment.astimezone(UTC))
+        return _check_supported_range(moment.astimezone(UTC))
     except OverflowError as error:
         raise ValueError(f"the time {text[:40]!r} is out of range") from error
 
@@ -71,17 +71,17 @@ def from_epoch_ms(milliseconds: int) -> datetime:
     """The instant ``milliseconds`` after the Unix epoch, in UTC.
 
     Raises:
-        ValueError: out of the range of years 1 to 9999, but for the first and the last day.
+        ValueError: it is outside of the years 1 to 9999, or on their first or last day.
     """
     try:
         seconds, rest = divmod(milliseconds, 1000)
-        return _told_anywhere(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000))
+        return _check_supported_range(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest * 1000))
     except (OverflowError, OSError) as error:
         raise ValueError(f"{milliseconds} ms is out of range") from error
 
 
-def _told_anywhere(moment: datetime) -> datetime:
-    """``moment``, if every time zone can tell it; converting 0001-01-01T00:00Z to Phoenix overflows."""
+def _check_supported_range(moment: datetime) -> datetime:
+    """``moment``, if every time zone can represent it; converting 0001-01-01T00:00Z to Phoenix overflows."""
     if not _FIRST <= moment <= _LAST:
         raise OverflowError("the time is at the end of the calendar")
     return moment

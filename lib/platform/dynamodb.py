@@ -1,8 +1,8 @@
-"""How every table is read and written: conditional writes as values, transactions, and pages.
+"""Reads and writes every table: conditional writes as values, transactions, and pages.
 
-Pure dataclasses say what to write; :class:`Table` sends it. A condition that does not hold is an answer and not an error: the
-caller gets the row that is there and decides what that means. In every expression ``#Name`` is the attribute ``Name``, so that
-DynamoDB's reserved words need no care.
+Dataclasses say what to write; :class:`Table` sends it. A condition that does not hold is an answer and not an error: the caller
+gets the row that is there and decides what that means. In every expression ``#Name`` is the attribute ``Name``, so DynamoDB's
+reserved words are no problem.
 """
 
 import functools
@@ -57,10 +57,6 @@ class Put:
         """The ``Put`` of a transaction, and a PutItem request."""
         return _with_condition({"TableName": table_name, "Item": self.item}, self.condition)
 
-    def operation(self, table_name: str) -> dict[str, Any]:
-        """The entry in TransactWriteItems."""
-        return {"Put": self.statement(table_name)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delete:
@@ -73,21 +69,17 @@ class Delete:
         """The ``Delete`` of a transaction, and a DeleteItem request."""
         return _with_condition({"TableName": table_name, "Key": self.key}, self.condition)
 
-    def operation(self, table_name: str) -> dict[str, Any]:
-        """The entry in TransactWriteItems."""
-        return {"Delete": self.statement(table_name)}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Write nothing, but let the transaction happen only if a row is as it must be."""
+    """Write nothing, but refuse the transaction unless a row is as expected."""
 
     key: Item
     condition: Condition
 
-    def operation(self, table_name: str) -> dict[str, Any]:
-        """The entry in TransactWriteItems."""
-        return {"ConditionCheck": _with_condition({"TableName": table_name, "Key": self.key}, self.condition)}
+    def statement(self, table_name: str) -> dict[str, Any]:
+        """The ``ConditionCheck`` of a transaction."""
+        return _with_condition({"TableName": table_name, "Key": self.key}, self.condition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,13 +87,11 @@ class Update:
     """Change some attributes of a row.
 
     Attributes:
-        key: the row's.
         sets: attributes and their new values.
         defaults: attributes that get a value only if they have none.
         adds: numbers to add, and members to add to sets.
-        takes: members to take from sets.
+        takes: members to remove from sets.
         removes: attributes to remove.
-        condition: when the change may happen.
     """
 
     key: Item
@@ -128,12 +118,10 @@ class Update:
         request = {"TableName": table_name, "Key": self.key, "UpdateExpression": expression}
         return _with_condition(request, self.condition, expression, values)
 
-    def operation(self, table_name: str) -> dict[str, Any]:
-        """The entry in TransactWriteItems."""
-        return {"Update": self.statement(table_name)}
-
 
 Statement = Put | Delete | Check | Update
+
+_OPERATIONS: Mapping[type, str] = {Put: "Put", Delete: "Delete", Check: "ConditionCheck", Update: "Update"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +130,8 @@ class Applied:
 
     Attributes:
         accepted: whether the condition held. If not, nothing was written.
-        item: refused, or of an update: the row as it is now. Of a put or a delete: the row as it was. None if there is none.
+        item: the row as it is now if the write was refused or is an update; the row before a put or a delete. None if there is
+            no such row.
     """
 
     accepted: bool
@@ -158,7 +147,9 @@ class Refusal:
 
 
 class Table:
-    """One table.
+    """One table. Every method raises SwitchboardError if the table can't be reached or refuses.
+
+    Each method's ``doing`` ("read the lease") is in the text of its errors.
 
     Args:
         client: a DynamoDB client of :mod:`lib.platform.aws`.
@@ -181,11 +172,7 @@ class Table:
         self._sleep = sleep
 
     def get(self, key: Item, doing: str, *, consistent: bool = True) -> Item | None:
-        """The row with this key; None if there is none.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """The row with this key; None if there is none."""
         request = {"TableName": self.name, "Key": key, "ConsistentRead": consistent}
         item: Item | None = self._call(doing, lambda: self._client.get_item(**request)).get("Item")
         return item
@@ -197,13 +184,12 @@ class Table:
 
         Args:
             keys: each once.
-            doing: names the call in an error.
+            doing: see the class.
             consistent: whether the reads are strongly consistent.
             attributes: a projection expression; None for whole rows.
 
         Raises:
-            ThrottledError: DynamoDB processed none of the keys that were left.
-            SwitchboardError: the table can't be reached or refuses.
+            ThrottledError: a call processed none of its keys.
         """
         options = {"ConsistentRead": consistent} | ({"ProjectionExpression": attributes} if attributes else {})
         for some in _chunks(keys, _ROWS_PER_BATCH_GET):
@@ -218,14 +204,13 @@ class Table:
                 pending = left
 
     def batch_write(self, writes: Iterable[Put | Delete], doing: str, *, tries: int = 2) -> None:
-        """Make these writes, 25 per call. They have no conditions, and no two of them are of the same row.
+        """Make these writes, 25 per call. They have no conditions, and each row occurs once.
 
         What DynamoDB leaves unprocessed is sent again after 500 ms, until it was sent ``tries`` times. On an error, some of
         the writes may have been made.
 
         Raises:
             ThrottledError: some writes are left.
-            SwitchboardError: the table can't be reached or refuses.
         """
         for some in _chunks(writes, _ROWS_PER_BATCH_WRITE):
             pending = [_batch_entry(write) for write in some]
@@ -240,11 +225,7 @@ class Table:
                 raise errors.ThrottledError(f"could not {doing}: {len(pending)} of {len(some)} rows were throttled")
 
     def query(self, doing: str, **request: Any) -> Iterator[Item]:
-        """The rows of a Query, page by page; no page is read before its first row is asked for.
-
-        Raises:
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """The rows of a Query. Each page is read when its first row is needed."""
         return self._rows(self._client.query, doing, request)
 
     def scan(self, doing: str, **request: Any) -> Iterator[Item]:
@@ -252,12 +233,7 @@ class Table:
         return self._rows(self._client.scan, doing, request)
 
     def put(self, put: Put, doing: str) -> Applied:
-        """Put one row.
-
-        Raises:
-            ContendedError: other transactions held the row.
-            SwitchboardError: the table can't be reached or refuses.
-        """
+        """Put one row. Raises ContendedError if other transactions held it."""
         return self._write(self._client.put_item, put.statement(self.name) | {"ReturnValues": "ALL_OLD"}, doing)
 
     def delete(self, delete: Delete, doing: str) -> Applied:
@@ -269,23 +245,22 @@ class Table:
         return self._write(self._client.update_item, update.statement(self.name) | {"ReturnValues": "ALL_NEW"}, doing)
 
     def transact(self, statements: Iterable[Statement], doing: str) -> tuple[Refusal, ...]:
-        """Write all ``statements`` or none. Empty: they are written. Otherwise nothing is, because of these refusals.
+        """Write all ``statements`` or none. An empty result: all are written. Otherwise these refusals prevented it.
 
-        Only throttles and conflicts are tried again, under the same token. A lost answer is not: the statements may be
-        written, and their conditions make a repeat by the caller harmless.
+        Only throttles and conflicts are retried, with the same token. After a lost answer the statements may be written; their
+        conditions make a repeat by the caller harmless.
 
         Raises:
             ContendedError: other transactions held the rows.
             AmbiguousError: the answer was lost.
-            SwitchboardError: the table can't be reached or refuses.
         """
         request = {
-            "TransactItems": [statement.operation(self.name) for statement in statements],
+            "TransactItems": [{_OPERATIONS[type(each)]: each.statement(self.name)} for each in statements],
             "ClientRequestToken": secrets.token_hex(16),
         }
         with aws.translated(doing):
             try:
-                self._past_conflicts(lambda: self._client.transact_write_items(**request), doing)
+                self._with_conflict_retries(lambda: self._client.transact_write_items(**request), doing)
             except ClientError as error:
                 refused = aws.refusals(error)
                 if not refused:
@@ -296,7 +271,7 @@ class Table:
     def _write(self, send: Callable[..., Any], request: dict[str, Any], doing: str) -> Applied:
         with aws.translated(doing):
             try:
-                answer = self._past_conflicts(functools.partial(send, **request), doing)
+                answer = self._with_conflict_retries(functools.partial(send, **request), doing)
             except ClientError as error:
                 if not aws.is_condition_failure(error):
                     raise
@@ -311,11 +286,11 @@ class Table:
     def _call(self, doing: str, send: Callable[[], Any]) -> Any:
         return aws.call(doing, send, sleep=self._sleep, on_retry=self._on_throttle)
 
-    def _past_conflicts(self, send: Callable[[], Any], doing: str) -> Any:
-        """Run ``send``; while another transaction holds a row, try again, up to three times within half a second.
+    def _with_conflict_retries(self, send: Callable[[], Any], doing: str) -> Any:
+        """Run ``send``; while another transaction holds a row, retry up to three times within about half a second.
 
-        Two requests at once on the same rows conflict in the ordinary course of things; nothing was written. A condition that
-        failed beside the conflict is the answer, and is not tried again.
+        Concurrent requests on the same rows conflict in normal operation, and nothing was written. If a condition failed beside
+        the conflict, that is the answer, without a retry.
         """
         for tried in range(1, CONFLICT_TRIES + 1):
             try:
@@ -324,7 +299,7 @@ class Table:
                 if not aws.is_conflict(error) or aws.refusals(error):
                     raise
             if tried < CONFLICT_TRIES:
-                self._sleep(CONFLICT_WAIT_SECONDS * 2**tried * random.uniform(0.5, 1))  # noqa: S311 - spreads, hides nothing
+                self._sleep(CONFLICT_WAIT_SECONDS * 2**tried * random.uniform(0.5, 1))  # noqa: S311 - not for security
         raise ContendedError(f"could not {doing}: other requests changed the same rows")
 
 
@@ -336,7 +311,7 @@ def paginate(
     on_throttle: Callable[[], None] = lambda: None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Iterator[Item]:
-    """The pages of a Query or Scan, each read when it is asked for.
+    """The pages of a Query or Scan, each read when it is needed.
 
     Args:
         doing: names the call in an error ("read the issues").

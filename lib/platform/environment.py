@@ -1,5 +1,4 @@
-"""The environment that each function gets: one dataclass a function, used by the stack to write it and by the handler to
-read it, so that the two can't drift apart.
+"""The environment of each function: one dataclass per function, which the stack uses to write it and the handler to read it.
 
 The environment variable of a field is its name in capitals. Lists are comma-separated. An optional field that is not
 set is absent. Secrets are never here, only the ARNs of the secrets.
@@ -18,7 +17,7 @@ Value = TypeVar("Value")
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
-    """What every function has."""
+    """The base of every function's environment."""
 
     @classmethod
     def read(cls, environ: Mapping[str, str] = os.environ) -> Self:
@@ -42,7 +41,7 @@ class Environment:
         """The environment variables that carry ``values``, given by field name.
 
         Raises:
-            TypeError: a required field is missing, or a name is no field: stack and handler disagree.
+            TypeError: a required field is missing, or a name is not a field: stack and handler disagree.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         unknown = values.keys() - fields.keys()
@@ -90,8 +89,8 @@ class WebhooksEnvironment(Environment):
 class ApprovalsEnvironment(Environment):
     """handlers/approvals.py
 
-    ``missing_settings`` are the config keys that approvals need and that are not set: no draft is taken while there are any.
-    ``has_channel`` says whether a preview has a channel to go to if its draft names none.
+    ``missing_settings`` are the config keys that approvals need and that are not set; while there are any, drafts are refused.
+    ``has_channel`` says whether there is a channel for the preview of a draft that names none.
     """
 
     operations_table_name: str

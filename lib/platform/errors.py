@@ -1,8 +1,8 @@
-"""One class per cause, sorted into retryable, permanent and ambiguous, and the one map from a cause to an HTTP answer.
+"""One class per cause, grouped into retryable, permanent and ambiguous, and the one map from a cause to an HTTP answer.
 
 * retryable: nothing happened; the same call may work later.
 * permanent: nothing happened, and the same call will fail again.
-* ambiguous: the effect may have happened; look before doing it again.
+* ambiguous: the effect may have happened; check before repeating the call.
 
 A message says what was wrong and with which value, and never holds a secret or an e-mail address.
 """
@@ -23,51 +23,51 @@ class PermanentError(SwitchboardError):
 
 
 class AmbiguousError(SwitchboardError):
-    """The effect may have happened. Look before doing it again."""
+    """The effect may have happened. Check before repeating the call."""
 
 
 class InvalidInputError(PermanentError):
     """The caller sent something that can't be read or breaks the contract.
 
     Attributes:
-        code: what a caller over HTTP is told; a subclass whose cause a caller handles by itself has one of its own.
+        code: the error code in an HTTP answer. A subclass that callers handle separately has its own.
     """
 
     code = "malformed"
 
 
 class LimitReachedError(InvalidInputError):
-    """The caller has used up what it may."""
+    """The caller has reached a limit."""
 
     code = "limit_reached"
 
 
 class PayloadTooLargeError(PermanentError):
-    """The caller sent more than the way in takes."""
+    """The caller sent more than is accepted."""
 
 
 class UnauthenticatedError(PermanentError):
-    """The signature is missing, malformed or wrong, or no secret is set to check it with."""
+    """The signature is missing, malformed or wrong, or no secret is configured to verify it."""
 
 
 class AccessDeniedError(PermanentError):
-    """The function's own role does not grant the AWS call, or Jira does not let the token's account do it."""
+    """The function's role does not grant the AWS call, or Jira does not permit it to the token's account."""
 
 
 class CredentialRefusedError(PermanentError):
-    """A service does not take the secret that it was given: it is wrong, revoked or rotated. Nothing happened."""
+    """A service refused our secret: it is wrong, revoked or rotated. Nothing happened."""
 
 
 class NotFoundError(PermanentError):
-    """The thing named is not there."""
+    """What was asked for does not exist."""
 
 
 class ResourceMissingError(NotFoundError):
-    """A table, a secret or another AWS resource that the stack should have made is not there."""
+    """A table, a secret or another AWS resource of the stack does not exist."""
 
 
 class ConfigurationError(PermanentError):
-    """The function's environment lacks something or holds a wrong value."""
+    """A setting in the function's environment is missing or wrong."""
 
 
 class ThrottledError(RetryableError):
@@ -75,7 +75,7 @@ class ThrottledError(RetryableError):
 
 
 class UnavailableError(RetryableError):
-    """The service refused the connection, or said that it is not there for now: nothing happened."""
+    """The service refused the connection or reported that it is unavailable: nothing happened."""
 
 
 class DeadlineExceededError(AmbiguousError):
@@ -88,14 +88,14 @@ class ConnectionLostError(AmbiguousError):
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """What a caller over HTTP is told of an error: status, a short code and, for a retry, after how many seconds."""
+    """The HTTP answer to an error: status, a short code and, if a retry may work, the seconds to wait."""
 
     status: int
     code: str
     retry_after_seconds: int | None = None
 
 
-# First match wins, so that a subclass stands before its parent. 409 is never used: Jira would send the delivery again.
+# The first match counts, so a subclass comes before its parent. 409 is never used: Jira would send the delivery again.
 _HTTP: tuple[tuple[type[SwitchboardError], HttpAnswer], ...] = (
     (UnauthenticatedError, HttpAnswer(401, "unauthenticated")),
     (PayloadTooLargeError, HttpAnswer(413, "too_large")),
@@ -114,8 +114,8 @@ _UNKNOWN = HttpAnswer(503, "unavailable", retry_after_seconds=5)
 def http_answer(error: BaseException) -> HttpAnswer:
     """The HTTP answer to an error.
 
-    A cause on our side (a missing grant, a wrong environment, a defect) is 503 with Retry-After: senders retry 5xx and
-    lose an event on 4xx.
+    A cause on our side (a missing grant, a wrong setting, a defect) is 503 with Retry-After: senders retry 5xx and drop an
+    event on 4xx.
     """
     answer = next((answer for kind, answer in _HTTP if isinstance(error, kind)), _UNKNOWN)
     return replace(answer, code=error.code) if isinstance(error, InvalidInputError) else answer

@@ -1,11 +1,13 @@
-"""JSON from outside: whatever arrives ends as typed values or as InvalidInputError, never as anything else.
+"""Reads untrusted JSON: the result is a typed value or InvalidInputError, never another error.
 
 There are three families of readers:
 
-* ``require_…`` refuse a value that is absent or of another type;
-* ``optional_…`` take null or an absent member for None, and refuse one of another type;
+* ``require_…`` refuse (InvalidInputError) a value that is absent or of another type;
+* ``optional_…`` read null or an absent member as None, and refuse one of another type;
 * ``…_at`` read a malformed member as absent. They are for members that the caller can do without, so that an odd one never
   loses an event.
+
+A ``name`` is what the error calls the value.
 """
 
 import enum
@@ -48,11 +50,7 @@ def read_object(body: bytes, name: str = "the body") -> dict[str, Any]:
 
 
 def require_object(value: object, name: str) -> Mapping[str, Any]:
-    """``value`` itself, if it is a JSON object.
-
-    Raises:
-        InvalidInputError: it is not; ``name`` says what of.
-    """
+    """``value``, if it is a JSON object."""
     if not isinstance(value, Mapping):
         raise errors.InvalidInputError(f"{name} is not a JSON object")
     return value
@@ -61,11 +59,7 @@ def require_object(value: object, name: str) -> Mapping[str, Any]:
 def require_members(
     value: object, required: Collection[str], optional: Collection[str] = (), *, name: str
 ) -> Mapping[str, Any]:
-    """``value`` itself, if it is an object with all ``required`` members and none beside these and ``optional``.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``value``, if it is an object with all ``required`` members and none beside these and ``optional``."""
     given = require_object(value, name)
     missing = sorted(set(required) - given.keys())
     if missing:
@@ -78,44 +72,28 @@ def require_members(
 
 
 def require_list(value: object, name: str) -> list[Any]:
-    """``value`` itself, if it is a list.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``value``, if it is a list."""
     if not isinstance(value, list):
         raise errors.InvalidInputError(f"{name} is not a list")
     return value
 
 
 def require_text(value: object, name: str) -> str:
-    """``value`` itself, if it is a text.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``value``, if it is text."""
     if not isinstance(value, str):
         raise errors.InvalidInputError(f"{name} is not a text")
     return value
 
 
 def require_integer(value: object, name: str, *, least: int, most: int) -> int:
-    """``value`` itself, if it is a whole number from ``least`` to ``most``.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``value``, if it is a whole number from ``least`` to ``most``."""
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise errors.InvalidInputError(f"{name} is not a whole number from {least} to {most}")
     return value
 
 
 def require_flag(value: object, name: str) -> bool:
-    """``value`` itself, if it is true or false.
-
-    Raises:
-        InvalidInputError: it is neither.
-    """
+    """``value``, if it is true or false."""
     if not isinstance(value, bool):
         raise errors.InvalidInputError(f"{name} is neither true nor false")
     return value
@@ -134,11 +112,7 @@ def require_choice(value: object, name: str, kind: type[Choice]) -> Choice:
 
 
 def optional_object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
-    """The object ``parent[name]``; None if it is absent or null.
-
-    Raises:
-        InvalidInputError: it is something else.
-    """
+    """The object ``parent[name]``; None if it is absent or null."""
     value = parent.get(name)
     if value is None or isinstance(value, dict):
         return value
@@ -146,11 +120,7 @@ def optional_object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any] |
 
 
 def optional_objects(parent: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """The list of objects ``parent[name]``; empty if it is absent or null.
-
-    Raises:
-        InvalidInputError: it is something else.
-    """
+    """The list of objects ``parent[name]``; empty if it is absent or null."""
     value = parent.get(name)
     if value is None:
         return []
@@ -163,7 +133,7 @@ def optional_text(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> st
     """The text ``parent[name]``; None if it is absent, null or empty.
 
     Raises:
-        InvalidInputError: it is no text, not valid Unicode, or longer than ``max_bytes`` in UTF-8.
+        InvalidInputError: it is not text, not valid Unicode, or longer than ``max_bytes`` in UTF-8.
     """
     value = parent.get(name)
     if value is None or value == "":
@@ -174,11 +144,7 @@ def optional_text(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> st
 
 
 def checked(value: str, name: str, *, max_bytes: int) -> str:
-    """``value`` itself, if DynamoDB can store it in at most ``max_bytes``.
-
-    Raises:
-        InvalidInputError: it can't.
-    """
+    """``value``, if DynamoDB can store it in at most ``max_bytes``, else InvalidInputError."""
     try:
         size = len(value.encode("utf-8"))
     except UnicodeEncodeError:

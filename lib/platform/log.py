@@ -1,8 +1,8 @@
-"""One JSON object a line, through Powertools Logger, with nothing in it that must not be there.
+"""Logs one JSON object per line, through Powertools Logger, without personal data or secrets.
 
 Every line has ``level``, ``message``, ``generated_at`` (America/Phoenix), ``timezone``, ``function``, ``run_id``
 (the invocation's request id), and ``event_id`` and ``correlation_id`` where the event has them. E-mail addresses are
-replaced by a hash and known shapes of secrets by ``[redacted]``, wherever in the line they turn up; strings are cut.
+replaced by a hash and known shapes of secrets by ``[redacted]``, anywhere in the line; long strings are cut.
 docs/observability.md lists the fields.
 """
 
@@ -20,7 +20,7 @@ from lib.platform import clock
 MAX_FIELD_CHARACTERS = 1000
 """A longer string in a log line is cut to this."""
 MAX_EXCEPTION_CHARACTERS = 8000
-"""A longer stack trace loses its middle: its ends say where and what."""
+"""A longer stack trace loses its middle: its two ends say where and what."""
 MAX_ITEMS = 50
 MAX_DEPTH = 4
 MAX_LINE_CHARACTERS = 100_000
@@ -31,11 +31,11 @@ MAX_LINE_CHARACTERS = 100_000
 _EMAIL = re.compile(
     r"(?:[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}(?:'[^\s\"'<>@,;:\\(){}\[\]=/]{1,62})?|\"[^\"\\@]{1,62}\\?\")(?:@|%40)[\w.-]{1,255}"
 )
-# By shape, never by name: a rule for the word "key" would blank every issue_key. Each with what it can't be without, in lower
-# case: most lines have none of that, and looking for it takes a twentieth of the time that the shapes take.
+# By shape, never by name: a rule for the word "key" would blank every issue_key. Each shape has marks, in lower case, that
+# every match contains. Most lines have none, and searching for marks takes a twentieth of the time of searching for shapes.
 _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("xox", "xapp-"), r"(?:xox[a-z]|xapp)-[\w-]{5,}"),  # Slack tokens
-    # Incoming webhooks and response URLs: whoever has one can post
+    # Incoming webhooks and response URLs: anybody who has one can post
     (
         ("hooks.slack",),
         r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|actions|commands)/[\w/-]+",
@@ -51,13 +51,13 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("atatt",), r"ATATT[\w=-]{20,}"),  # Atlassian API tokens
 )
 _MARKS = tuple(mark for marks, _ in _SHAPES for mark in marks)
-# A GOV.UK Notify key: its name, the service's id and the secret, both UUIDs. Its mark is where the two meet.
+# A GOV.UK Notify key: its name, the service's id and the secret, both UUIDs. Its mark is the place between the two.
 _TWO_UUIDS = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BETWEEN_UUIDS = re.compile(r"-[0-9a-f]{12}-[0-9a-f]{8}-")
 _SECRETS = re.compile("|".join([*(shape for _, shape in _SHAPES), _TWO_UUIDS]))
 # Attributes that logging.LogRecord owns: passing one in `extra` raises.
 _RESERVED_BY_LOGGING = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
-# What every line says of itself: a field of that name would take its place.
+# The standard fields of every line: a field of the same name would replace them.
 _RESERVED = _RESERVED_BY_LOGGING | {
     "exception",
     "exception_name",
@@ -75,7 +75,7 @@ _RESERVED = _RESERVED_BY_LOGGING | {
 
 
 def hash_email(address: str) -> str:
-    """A short stable stand-in for an e-mail address, the same for every way of writing its case."""
+    """A short stable substitute for an e-mail address, the same for upper and lower case."""
     return "email:" + hashlib.sha256(address.strip().lower().encode()).hexdigest()[:16]
 
 
@@ -92,7 +92,7 @@ def _may_hold_secret(text: str) -> bool:
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
-    """``value`` as JSON can write it, cut to a size that a line can hold."""
+    """``value`` as JSON can represent it, cut to a size that a line can hold."""
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, float):
@@ -135,14 +135,14 @@ class _Formatter(LambdaPowertoolsFormatter):
 
 
 class Logger:
-    """The logger of one function. Takes fields as keywords, whatever their names."""
+    """The logger of one function. It takes fields as keywords, with any names."""
 
     def __init__(self, function: str) -> None:
         self._logger = PowertoolsLogger(
             service=function,
             logger_formatter=_Formatter(
                 log_record_order=["level", "message"],
-                json_deserializer=str,  # a message is a name of ours: it is not read as JSON
+                json_deserializer=str,  # a message is an event's name, not JSON
                 timestamp=None,
                 location=None,
                 timezone=clock.TIMEZONE,
@@ -154,18 +154,18 @@ class Logger:
         self._logger.remove_keys(["service"])
 
     def start_run(self, run_id: str, event_id: str | None = None, correlation_id: str | None = None) -> None:
-        """Begin the lines of one invocation: forget the last one's fields and carry these on every line."""
+        """Begin the lines of one invocation: drop the last one's fields and put these on every line."""
         self._logger.clear_state()
         self._logger.remove_keys(["service"])
         fields = {"run_id": run_id, "event_id": event_id, "correlation_id": correlation_id}
         self._logger.append_keys(**{name: value for name, value in fields.items() if value is not None})
 
     def info(self, message: str, /, **fields: Any) -> None:
-        """Something went as it should."""
+        """Something went as expected."""
         self._logger.info(message, extra=_safe(fields))
 
     def warning(self, message: str, /, **fields: Any) -> None:
-        """Something is worth a person's look, and the work went on."""
+        """Something needs attention; the work continued."""
         self._logger.warning(message, extra=_safe(fields))
 
     def error(self, message: str, error: BaseException | None = None, /, **fields: Any) -> None:
@@ -175,7 +175,7 @@ class Logger:
         self._logger.error(message, extra=_safe(fields))
 
     def defect(self, message: str, error: BaseException, /, **fields: Any) -> None:
-        """Something failed in a way that the code does not know: with the stack trace."""
+        """Something failed unexpectedly: logged with the stack trace."""
         self._logger.error(message, exc_info=error, extra=_safe(fields))
 
 

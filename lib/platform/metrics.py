@@ -10,7 +10,7 @@ from lib.platform.contract import METRICS_NAMESPACE, Metric
 
 
 def count(metric: Metric, value: int = 1, /, **dimensions: str) -> None:
-    """Count ``value`` occurrences of ``metric``, under ``dimensions`` and the function's own."""
+    """Count ``value`` occurrences of ``metric``."""
     _emit(metric, MetricUnit.Count, value, dimensions)
 
 

@@ -1,12 +1,12 @@
-"""A batch of SQS messages as Lambda hands it to a function, read strictly: each record, or an error that names no content.
+"""Reads a batch of SQS messages as Lambda passes it to a function. Strict: each record, or an error that shows no content.
 
-What the messages say is the function's business, and so is telling SQS which of them failed
-(https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html).
+Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
 from dataclasses import dataclass
 
 from lib.platform import errors
+from lib.platform.fields import require_object, require_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +14,11 @@ class Record:
     """One message as it was received.
 
     Attributes:
-        id: by which SQS is told of a failure.
+        id: by which a failure is reported to SQS.
         body: the message.
-        queue: the name of the queue that it came by.
-        receipt_handle: by which SQS knows this receipt of it.
-        receives: how often it came.
+        queue: the name of the queue that it came from.
+        receipt_handle: identifies this receipt of it.
+        receives: how many times it was received.
     """
 
     id: str
@@ -29,33 +29,27 @@ class Record:
 
 
 def read_batch(event: object) -> list[Record]:
-    """The records of an event of SQS.
+    """The records of an SQS event.
 
     Raises:
-        InvalidInputError: it is none. No record is left out for it: then the whole batch comes again.
+        InvalidInputError: the event is not one. No record is skipped: then the whole batch is received again.
     """
     records = event.get("Records") if isinstance(event, dict) else None
     if not isinstance(records, list):
-        raise errors.InvalidInputError("the event is no batch of SQS messages: it has no list of Records")
+        raise errors.InvalidInputError("the event is not a batch of SQS messages: it has no list of Records")
     return [_read(record) for record in records]
 
 
-def _read(record: object) -> Record:
-    attributes = record.get("attributes") if isinstance(record, dict) else None
-    receives = attributes.get("ApproximateReceiveCount") if isinstance(attributes, dict) else None
-    if not isinstance(receives, str) or not (receives.isascii() and receives.isdecimal() and len(receives) < 10):
-        raise errors.InvalidInputError("a record's ApproximateReceiveCount is no number")
+def _read(value: object) -> Record:
+    record = require_object(value, "a record")
+    attributes = require_object(record.get("attributes"), "a record's attributes")
+    receives = require_text(attributes.get("ApproximateReceiveCount"), "a record's ApproximateReceiveCount")
+    if not (receives.isascii() and receives.isdecimal() and len(receives) < 10):
+        raise errors.InvalidInputError("a record's ApproximateReceiveCount is not a number")
     return Record(
-        id=_text(record, "messageId"),
-        body=_text(record, "body"),
-        queue=_text(record, "eventSourceARN").rsplit(":", 1)[-1],
-        receipt_handle=_text(record, "receiptHandle"),
+        id=require_text(record.get("messageId"), "a record's messageId"),
+        body=require_text(record.get("body"), "a record's body"),
+        queue=require_text(record.get("eventSourceARN"), "a record's eventSourceARN").rsplit(":", 1)[-1],
+        receipt_handle=require_text(record.get("receiptHandle"), "a record's receiptHandle"),
         receives=int(receives),
     )
-
-
-def _text(record: object, name: str) -> str:
-    value = record.get(name) if isinstance(record, dict) else None
-    if not isinstance(value, str):
-        raise errors.InvalidInputError(f"a record has no {name}")
-    return value

@@ -1,4 +1,4 @@
-"""A batch of SQS is read whole or refused: nothing that SQS would not send gets further."""
+"""A batch of SQS messages is read in full or refused."""
 
 from typing import Any
 
@@ -19,8 +19,8 @@ def test_each_message_is_a_record() -> None:
 
 
 @pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": None}, {"Records": {}}], ids=repr)
-def test_what_is_no_batch_is_refused(event: object) -> None:
-    with pytest.raises(errors.InvalidInputError, match="no batch"):
+def test_an_event_that_is_not_a_batch_is_refused(event: object) -> None:
+    with pytest.raises(errors.InvalidInputError, match="not a batch"):
         read_batch(event)
 
 
@@ -38,8 +38,8 @@ def test_what_is_no_batch_is_refused(event: object) -> None:
     ],
     ids=lambda record: repr(record)[:60],
 )
-def test_a_record_that_lacks_something_fails_the_batch_and_shows_nothing_of_it(record: Any) -> None:
-    with pytest.raises(errors.InvalidInputError, match=r"^a record('s | has no )\w+") as raised:
+def test_an_incomplete_record_fails_the_batch_and_shows_no_content(record: Any) -> None:
+    with pytest.raises(errors.InvalidInputError, match=r"^a record('s \w+)? is not ") as raised:
         read_batch({"Records": [GOOD, record]})
 
     assert "a body" not in str(raised.value)
