@@ -44,3 +44,23 @@ def test_a_decision_has_a_status_and_a_date_and_is_listed(decision: Path) -> Non
 
     assert re.match(r"(Accepted|Superseded), \d{4}-\d{2}-\d{2}\.", status)
     assert f"]({decision.name})" in (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+
+
+PATH = re.compile(
+    r"(?<![\w/.<…-])((?:lib|handlers|stack|tests|unit|property|contract|infra|integration|dynamodb_local|faults)/[\w/.-]*[\w/])"
+)
+KINDS_OF_TESTS = ("unit", "property", "contract", "infra", "integration", "dynamodb_local", "faults")
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_path_that_a_page_names_exists(page: Path) -> None:
+    """Pages may leave out ``tests/`` before the kind of a test."""
+    if page.name == "CHANGELOG.md":
+        return  # names files as they were
+    named = {path.rstrip(".") for path in PATH.findall(page.read_text(encoding="utf-8"))}
+
+    assert {path for path in named if not (_root_of(path) / path).exists()} == set()
+
+
+def _root_of(path: str) -> Path:
+    return ROOT / "tests" if path.split("/", maxsplit=1)[0] in KINDS_OF_TESTS else ROOT
