@@ -1,8 +1,8 @@
-"""What the Shuttle table holds, as types: Shop, UsageDaily, UsageMonthly, Schema, Session, AppConfig. Job is next door.
+"""The entities in the Shuttle table: Shop, UsageDaily, UsageMonthly, Schema, Session, AppConfig; jobs are in :mod:`.jobs.job`.
 
-An entity checks its own values when it is made, so that neither a caller nor a stored row can bring in a wrong one. Each
-knows its key and its index keys; :func:`to_item` and :func:`from_item` are the way to DynamoDB and back. The summaries
-are what an index holds of an entity.
+An entity validates its own values, so that neither a caller nor a stored row can bring in a wrong one. Each has a key and
+index keys; :func:`to_item` and :func:`from_item` convert it to a row and back. A summary is what an index includes of an
+entity.
 """
 
 import enum
@@ -51,18 +51,18 @@ class SessionKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSettings:
-    """What a shop chose."""
+    """Settings that a shop chooses."""
 
     csv_delimiter: str = ","
     default_mode: JobMode = JobMode.NEW_ONLY
 
     def __post_init__(self) -> None:
-        require(self.csv_delimiter in {",", ";", "\t", "|"}, "the CSV delimiter is none of comma, semicolon, tab and bar")
+        require(self.csv_delimiter in {",", ";", "\t", "|"}, "the CSV delimiter is not comma, semicolon, tab or bar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """A tenant. ``feature_limits`` stands in for its plan's limits where an agreement says so."""
+    """A tenant. ``feature_limits``, if agreed with the shop, replaces its plan's limits."""
 
     shop_domain: str
     plan: Plan
@@ -77,7 +77,7 @@ class Shop:
 
     @property
     def limits(self) -> PlanLimits:
-        """The limits that hold for this shop."""
+        """The limits of this shop."""
         return self.feature_limits or self.plan.limits
 
     def key(self) -> keys.Key:  # noqa: D102
@@ -92,7 +92,7 @@ class Shop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSummary:
-    """What GSI1 and GSI2 hold of a Shop."""
+    """What GSI1 and GSI2 include of a Shop."""
 
     shop_domain: str
     plan: Plan
@@ -102,7 +102,7 @@ class ShopSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageCounters:
-    """What is metered. ``imports`` and ``exports`` count when a job is made, the rest when it ends."""
+    """What is metered. ``imports`` and ``exports`` count when a job is created, the rest when it ends."""
 
     imports: int = 0
     exports: int = 0
@@ -131,7 +131,7 @@ class UsageDaily(UsageCounters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UsageMonthly(UsageCounters):
-    """A shop's usage in one month (``2026-01``), in UTC. Kept for good: twelve small rows a year."""
+    """A shop's usage in one month (``2026-01``), in UTC. Never deleted: twelve small rows a year."""
 
     shop_domain: str
     month: str
@@ -145,7 +145,7 @@ class UsageMonthly(UsageCounters):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a schema. ``max_length`` counts characters and is for STRING alone."""
+    """One column of a schema. ``max_length`` counts characters and is for STRING only."""
 
     name: str
     type: ColumnType = ColumnType.STRING
@@ -158,13 +158,13 @@ class Column:
             self.name == self.name.strip() and self.name.isprintable(),
             "a column's name has space around it or is not printable",
         )
-        require(self.max_length is None or self.type is ColumnType.STRING, "only a STRING column has a maximal length")
-        require(self.max_length is None or self.max_length > 0, "a maximal length is above zero")
+        require(self.max_length is None or self.type is ColumnType.STRING, "only a STRING column has a maximum length")
+        require(self.max_length is None or self.max_length > 0, "a maximum length is above zero")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """One version of what a shop's files must look like. The newest one also stands under the current key."""
+    """One version of what a shop's files must look like. The newest one is also stored with the current key."""
 
     shop_domain: str
     version: int
@@ -186,7 +186,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """Somebody signed in to a shop. It holds no token: a stolen row signs nobody in."""
+    """A sign-in to a shop. It contains no token: nobody can sign in with a stolen row."""
 
     session_id: str
     shop_domain: str
@@ -233,7 +233,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
-    """What GSI3 holds of a Session."""
+    """What GSI3 includes of a Session."""
 
     session_id: str
     shop_domain: str
@@ -244,7 +244,7 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppConfig:
-    """Settings of the whole app, under a name."""
+    """Named settings of the whole app."""
 
     name: str
     values: Mapping[str, str]
@@ -262,20 +262,20 @@ class AppConfig:
 
 
 class Entity(Protocol):
-    """What every entity can tell."""
+    """What every entity has."""
 
     def key(self) -> keys.Key:
-        """Its primary key."""
+        """The primary key."""
 
     def index_keys(self) -> tuple[keys.IndexKey, ...]:
-        """Its keys in the indexes."""
+        """The keys in the indexes."""
 
 
 Stored = TypeVar("Stored", bound=Entity)
 
 
 def to_item(entity: Entity, key: keys.Key | None = None) -> items.Attributes:
-    """The row of ``entity``: its key (or ``key`` in its place), its index keys, its type and its fields."""
+    """The row of ``entity``: its key (or ``key`` instead), its index keys, its type and its fields."""
     row = (key or entity.key()).attributes() | {"EntityType": {"S": type(entity).__name__}}
     for index_key in entity.index_keys():
         row |= index_key.attributes()
@@ -286,12 +286,12 @@ def from_item(kind: type[Stored], item: Mapping[str, Any]) -> Stored:
     """The entity in a row.
 
     Raises:
-        CorruptItemError: the row is of another type, lacks a field, breaks a rule, or stands under a key that is not its own.
+        CorruptItemError: the row is of another type, lacks a field, breaks a rule, or has the key of another row.
     """
     if item.get("EntityType") != {"S": kind.__name__}:
-        raise items.CorruptItemError(f"a stored row is no {kind.__name__}")
+        raise items.CorruptItemError(f"a stored row is not of type {kind.__name__}")
     entity = items.from_attributes(kind, item)
     own = {entity.key()} | ({keys.schema_current(entity.shop_domain)} if isinstance(entity, Schema) else set())
     if keys.parse(item) not in own:
-        raise items.CorruptItemError(f"a stored {kind.__name__} stands under another's key")
+        raise items.CorruptItemError(f"a stored {kind.__name__} has another row's key")
     return entity

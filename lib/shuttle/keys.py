@@ -15,9 +15,9 @@ Session                 ``SESSION#<id>``            ``SESSION``
 AppConfig               ``APP``                     ``CONFIG#<name>``
 ======================  ==========================  =====================================
 
-Everything of a shop but its sessions stands under one partition key, so that tenants can be told apart by it
-(:mod:`lib.shuttle.tenancy`). Every part of a key is checked before it goes in: none can hold the separator ``#``, so
-no id can forge another row's key. What this module does not do: hold attributes (:mod:`lib.shuttle.entities`).
+Everything of a shop but its sessions has one partition key, which is how tenants are kept apart
+(:mod:`lib.shuttle.tenancy`). Every part of a key is checked before it is used, or refused with InvalidInputError: none can
+contain the separator ``#``, so no id can forge another row's key.
 """
 
 import re
@@ -30,11 +30,11 @@ from typing import Any
 from lib.platform import clock, errors
 from lib.shuttle import ulids
 
-#: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0060). Only ever raise it: readers ask
-#: every shard.
+#: Over how many partitions the jobs of one status are spread in GSI1 (docs/adr/0060). Never lower it: readers query every
+#: shard.
 STATUS_SHARDS = 8
 
-# RFC 1035 labels in lower case; at least two, so that no single word passes.
+# RFC 1035 labels in lower case; at least two, so that a single word is refused.
 _SHOP_DOMAIN = re.compile(r"(?=.{4,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
 _WORD = re.compile(r"[A-Z][A-Z_]{0,31}")
@@ -49,7 +49,7 @@ class Key:
     sk: str
 
     def attributes(self) -> dict[str, Any]:
-        """The key as DynamoDB takes it."""
+        """The key in DynamoDB's JSON."""
         return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
 
 
@@ -62,45 +62,32 @@ class IndexKey:
     sk: str
 
     def attributes(self) -> dict[str, Any]:
-        """The key as DynamoDB takes it."""
+        """The key in DynamoDB's JSON."""
         return {f"{self.index}PK": {"S": self.pk}, f"{self.index}SK": {"S": self.sk}}
 
 
 def shop_domain(text: str) -> str:
-    """``text``, if it is a domain name in lower case.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``text``, if it is a domain name in lower case."""
     return _checked(_SHOP_DOMAIN, text, "shop domain")
 
 
 def job_id(text: str) -> str:
-    """``text``, if it is a ULID.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``text``, if it is a ULID."""
     if not ulids.is_ulid(text):
-        raise errors.InvalidInputError(f"{text[:40]!r} is no job id")
+        raise errors.InvalidInputError(f"{text[:40]!r} is not a job id")
     return text
 
 
 def opaque_id(text: str, what: str) -> str:
     """``text``, if it is an id of letters, digits, ``.``, ``_``, ``:`` and ``-``, at most 128 characters.
 
-    Raises:
-        InvalidInputError: it is not; ``what`` (``session id``, …) names it.
+    ``what`` (``session id``, …) names it in the error.
     """
     return _checked(_ID, text, what)
 
 
 def month(text: str) -> str:
-    """``text``, if it is a month as ``2026-01``.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
+    """``text``, if it is a month as ``2026-01``."""
     return _checked(_MONTH, text, "month")
 
 
@@ -113,7 +100,7 @@ def shop_partition(domain: str) -> str:
 
 
 def tenant_partitions(domain: str) -> frozenset[str]:
-    """Every partition key, in the table and its indexes, that holds rows of this shop and of no other."""
+    """Every partition key, in the table and its indexes, of rows of this shop only."""
     return frozenset({shop_partition(domain), shop_domain(domain), sessions_partition(domain)})
 
 
@@ -131,12 +118,12 @@ def job(domain: str, identifier: str) -> Key:
 
 
 def request(domain: str, client_token: str) -> Key:
-    """The key of the row that remembers which job a client token made."""
+    """The key of the row that remembers the job of a client token."""
     return Key(shop_partition(domain), f"REQUEST#{opaque_id(client_token, 'client token')}")
 
 
 def slots(domain: str) -> Key:
-    """The key of the row that holds the ids of a shop's unfinished jobs."""
+    """The key of the row with the ids of a shop's unfinished jobs."""
     return Key(shop_partition(domain), "SLOTS")
 
 
@@ -156,11 +143,7 @@ def schema_current(domain: str) -> Key:
 
 
 def schema_version(domain: str, version: int) -> Key:
-    """The key of one version of a shop's schema. Six digits, so that text order is version order.
-
-    Raises:
-        InvalidInputError: the version is not from 1 to 999999.
-    """
+    """The key of one version of a shop's schema. Six digits, so that text order is version order."""
     if not 1 <= version <= 999_999:
         raise errors.InvalidInputError(f"schema version {version} is not from 1 to 999999")
     return Key(shop_partition(domain), f"SCHEMA#VERSION#{version:06d}")
@@ -195,15 +178,14 @@ def plan_partition(plan: str) -> str:
 
 
 def billing_prefix(billing_state: str) -> str:
-    """What the GSI2 sort keys of the shops in a billing state begin with."""
+    """The prefix of the GSI2 sort keys of the shops in a billing state."""
     return f"BILLING#{_checked(_WORD, billing_state, 'billing state')}#"
 
 
 def jobs_by_status(identifier: str, status: str, since: datetime) -> IndexKey:
-    """GSI1: the jobs of a status over all shops, by the time they entered it, spread over shards by job id."""
-    return IndexKey(
-        "GSI1", status_partition(status, status_shard(identifier)), f"{clock.canonical(since)}#{job_id(identifier)}"
-    )
+    """GSI1: the jobs of all shops in a status, by the time they entered it, spread over shards by job id."""
+    partition = status_partition(status, status_shard(identifier))
+    return IndexKey("GSI1", partition, f"{clock.canonical(since)}#{job_id(identifier)}")
 
 
 def status_partition(status: str, shard: int) -> str:
@@ -212,7 +194,7 @@ def status_partition(status: str, shard: int) -> str:
 
 
 def status_shard(identifier: str) -> int:
-    """The shard of a job: a hash of its id, the same for the whole life of the job."""
+    """The shard of a job: a hash of its id, which never changes."""
     return zlib.crc32(job_id(identifier).encode()) % STATUS_SHARDS
 
 
@@ -237,7 +219,7 @@ def usage_month_partition(of: str) -> str:
 
 
 def sessions_of_shop(domain: str, identifier: str, expires_at: datetime) -> IndexKey:
-    """GSI3: the sessions of a shop, by the time they end, so that a range leaves the ended ones out."""
+    """GSI3: the sessions of a shop, by the time they end, so that a range excludes the ended ones."""
     sort = f"{clock.canonical(expires_at)}#{opaque_id(identifier, 'session id')}"
     return IndexKey("GSI3", sessions_partition(domain), sort)
 
@@ -247,7 +229,7 @@ def sessions_partition(domain: str) -> str:
     return f"SESSIONS#{shop_domain(domain)}"
 
 
-# Objects in the import bucket. Uploads and reports have prefixes of their own, so that a report starts no job.
+# Objects in the import bucket. Uploads and reports have different prefixes, so that a report does not start a job.
 
 
 def upload_object(domain: str, identifier: str) -> str:
@@ -261,11 +243,7 @@ def report_object(domain: str, identifier: str) -> str:
 
 
 def parse_upload_object(object_key: str) -> tuple[str, str]:
-    """The shop domain and job id in the bucket key of an upload.
-
-    Raises:
-        InvalidInputError: the key is not of an upload.
-    """
+    """The shop domain and job id in the bucket key of an upload."""
     parts = object_key.split("/")
     if len(parts) != 3 or parts[0] != "uploads":
         raise errors.InvalidInputError(f"{object_key[:80]!r} is not the key of an upload")
@@ -273,11 +251,7 @@ def parse_upload_object(object_key: str) -> tuple[str, str]:
 
 
 def parse(item: Mapping[str, Any]) -> Key:
-    """The primary key of an item as DynamoDB gives it.
-
-    Raises:
-        InvalidInputError: it has none.
-    """
+    """The primary key of an item in DynamoDB's JSON."""
     try:
         return Key(str(item["PK"]["S"]), str(item["SK"]["S"]))
     except (KeyError, TypeError) as error:
@@ -286,5 +260,5 @@ def parse(item: Mapping[str, Any]) -> Key:
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
     if pattern.fullmatch(text) is None:
-        raise errors.InvalidInputError(f"{text[:40]!r} is no {what}")
+        raise errors.InvalidInputError(f"{text[:40]!r} is not a valid {what}")
     return text

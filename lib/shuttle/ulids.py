@@ -1,7 +1,7 @@
 """ULIDs: ids whose text order is the order of their creation, by the millisecond (https://github.com/ulid/spec).
 
-Written here and not taken from a package: the common one takes 48 ms to import, and the bounds of a time range, which
-the table's queries need, it does not have.
+Not from a package: the common one takes 48 ms to import and does not offer the bounds of a time range, which the table's
+queries need.
 """
 
 import re
@@ -21,27 +21,13 @@ def new(now: datetime) -> str:
 
 
 def first_at(moment: datetime) -> str:
-    """The least ULID of the millisecond of ``moment``: a lower bound for a range of time."""
+    """The smallest ULID of the millisecond of ``moment``: a lower bound for a range of time."""
     return _encode(clock.epoch_ms(moment) << _RANDOM_BITS)
 
 
 def last_at(moment: datetime) -> str:
     """The greatest ULID of the millisecond of ``moment``: an upper bound for a range of time."""
     return _encode((clock.epoch_ms(moment) + 1 << _RANDOM_BITS) - 1)
-
-
-def instant(ulid: str) -> datetime:
-    """When ``ulid`` was made, to the millisecond.
-
-    Raises:
-        ValueError: it is no ULID.
-    """
-    if not is_ulid(ulid):
-        raise ValueError(f"{ulid[:40]!r} is no ULID")
-    value = 0
-    for character in ulid:
-        value = value << 5 | _ALPHABET.index(character)
-    return clock.from_epoch_ms(value >> _RANDOM_BITS)
 
 
 def is_ulid(text: str) -> bool:

@@ -13,7 +13,7 @@ from lib.shuttle.jobs.lifecycle import JobBusyError
 
 
 def run(messages: Sequence[Record], importer: Importer, seconds_left: Callable[[], float], logger: Logger) -> dict[str, Any]:
-    """Run the imports whose files ``messages`` announce; the answer tells SQS which messages to deliver again."""
+    """Run the imports whose files ``messages`` announce; the answer names the messages that SQS delivers again."""
     failed = [message.id for message in messages if not _has_run(message, importer, seconds_left, logger)]
     return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 

@@ -1,13 +1,12 @@
-"""The file of an import as a stream of text that can't hurt: bounded in size, decompressed, decoded, never whole in memory.
+"""The file of an import as a stream of safe text: bounded in size, decompressed, decoded, never whole in memory.
 
 ::
 
     S3 body ─► counted ─► gunzip, if it is gzip ─► checked (size, expansion, NUL) ─► UTF-8 text
 
-What breaks a bound raises :class:`UnreadableFileError` with the code that the job fails with. Each read, of the upload and
-of the text in it, first calls the reader's ``on_read``, which may stop it: so no file can keep a reader busy unobserved, not
-even one that has no rows (docs/adr/0065). Reading rows out of the text is for :mod:`.parsing`. The effects, S3 in
-life and anything else in tests, are behind :class:`Objects`.
+A file beyond a bound raises :class:`UnreadableFileError` with the failure code of its job. Each read, of the upload and of the
+text in it, first calls the reader's ``on_read``, which may stop it: so no file can keep a worker busy unchecked, not even one
+without rows (docs/adr/0065). :mod:`.parsing` reads the rows. S3 is behind the protocol :class:`Objects`.
 """
 
 import codecs
@@ -18,22 +17,20 @@ import zlib
 from collections.abc import Callable
 from typing import Any, BinaryIO, Protocol
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from lib.platform import aws
 
-#: No more of the upload, and no more of the text in it, is read between two calls of ``on_read``.
+#: The most that is read, of the upload and of the text in it, between two calls of ``on_read``.
 READ_BYTES = 64 * 1024
-#: A gzip may expand this many times: text that repeats itself comes to 20, DEFLATE ends at 1032.
+#: How many times its size a gzip may expand: repetitive text reaches 20, and DEFLATE at most 1032.
 MAX_EXPANSION = 200
-#: Below this many bytes nothing is a bomb.
+#: A text of up to this many bytes may expand more.
 EXPANSION_FREE_BYTES = 8 * 1024 * 1024
-#: However it was compressed, no plan reads more.
+#: The longest text, however it was compressed and whatever the plan.
 MAX_TEXT_BYTES = 4 * 1024**3
 
 
 class Failure(enum.StrEnum):
-    """Why an import failed. docs/runbooks/jobs.md says what to do about each."""
+    """Why an import failed. docs/runbooks/jobs.md says what to do in each case."""
 
     BAD_ENCODING = "BAD_ENCODING"
     CANNOT_DECOMPRESS = "CANNOT_DECOMPRESS"
@@ -55,7 +52,7 @@ class Failure(enum.StrEnum):
 
 
 class UnreadableFileError(Exception):
-    """The file can't be imported, and reading it again would not change that. ``detail`` is for the shop to read."""
+    """The file can't be imported, and reading it again would not help. ``detail`` is a sentence for the shop."""
 
     def __init__(self, failure: Failure, detail: str) -> None:
         super().__init__(f"{failure}: {detail}")
@@ -63,12 +60,12 @@ class UnreadableFileError(Exception):
         self.detail = detail
 
 
-#: Called with the bytes of the upload read so far; raises to stop the reading.
+#: Called with the number of bytes of the upload read so far; raises to stop reading.
 OnRead = Callable[[int], None]
 
 
 class ByteStream(Protocol):
-    """What can be read once, from front to back."""
+    """Bytes that can be read once, from start to end."""
 
     def read(self, amount: int, /) -> bytes:
         """Up to ``amount`` bytes; empty at the end."""
@@ -78,7 +75,7 @@ class Objects(Protocol):
     """The import bucket."""
 
     def open(self, key: str) -> ByteStream:
-        """The object under ``key``; NotFoundError if there is none."""
+        """The object ``key``; NotFoundError if there is none."""
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
         """Store an object whole."""
@@ -97,17 +94,14 @@ class S3Objects:
         self._bucket = bucket
 
     def open(self, key: str) -> ByteStream:
-        """The object under ``key``.
+        """The object ``key``.
 
         Raises:
             NotFoundError: there is none.
             SwitchboardError: S3 can't be reached or refuses, here or while the stream is read.
         """
-        try:
-            body = self._client.get_object(Bucket=self._bucket, Key=key)["Body"]
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, "open the upload") from error
-        return _S3Stream(body)
+        with aws.translated("open the upload"):
+            return _S3Stream(self._client.get_object(Bucket=self._bucket, Key=key)["Body"])
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
         """Store an object whole.
@@ -115,10 +109,8 @@ class S3Objects:
         Raises:
             SwitchboardError: S3 can't be reached or refuses.
         """
-        try:
+        with aws.translated("store the report"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, "store the report") from error
 
 
 class _S3Stream:
@@ -126,17 +118,12 @@ class _S3Stream:
         self._body = body
 
     def read(self, amount: int, /) -> bytes:
-        try:
+        with aws.translated("read the upload"):
             return self._body.read(amount)
-        except BotoCoreError as error:
-            raise aws.translate(error, "read the upload") from error
 
 
 class UploadText:
     """The text of an upload.
-
-    ``bytes_read`` is how many bytes of the upload were taken so far, compressed ones if it is a gzip: what progress and
-    usage count.
 
     Args:
         source: the upload.
@@ -151,7 +138,7 @@ class UploadText:
 
     @property
     def bytes_read(self) -> int:
-        """Bytes of the upload taken so far."""
+        """Bytes of the upload read so far, compressed ones if it is a gzip: what progress and usage count."""
         return self._counted.total
 
     def read_line(self, limit: int) -> str:
@@ -170,7 +157,7 @@ class UploadText:
 
 
 class _Counted(io.RawIOBase):
-    """Counts what is read, and gives back what was only looked at."""
+    """Counts what is read, and lets the first bytes be read ahead."""
 
     def __init__(self, source: ByteStream, on_read: OnRead) -> None:
         super().__init__()
@@ -179,8 +166,8 @@ class _Counted(io.RawIOBase):
         self._ahead = b""
         self.total = 0
 
-    def look(self, amount: int) -> bytes:
-        """The first bytes, which a later read gives again."""
+    def peek(self, amount: int) -> bytes:
+        """The first bytes, which a later read returns again."""
         while len(self._ahead) < amount and (more := self._source.read(amount - len(self._ahead))):
             self._ahead += more
         return self._ahead
@@ -189,7 +176,7 @@ class _Counted(io.RawIOBase):
         return True
 
     def check(self) -> None:
-        """Let the reader's owner stop it."""
+        """Give ``on_read`` the chance to stop the reading."""
         self._on_read(self.total)
 
     def read(self, size: int = -1, /) -> bytes:
@@ -202,7 +189,7 @@ class _Counted(io.RawIOBase):
 
 
 class _Checked(io.RawIOBase):
-    """Refuses what is too long, expands too much or holds a NUL."""
+    """Refuses text that is too long, expands too much or contains a NUL."""
 
     def __init__(self, source: Any, counted: _Counted, max_bytes: int) -> None:
         super().__init__()
@@ -219,20 +206,20 @@ class _Checked(io.RawIOBase):
         try:
             piece: bytes = self._source.read(min(len(buffer), READ_BYTES))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise UnreadableFileError(Failure.CANNOT_DECOMPRESS, "The gzip is broken or cut off.") from error
+            raise UnreadableFileError(Failure.CANNOT_DECOMPRESS, "The gzip is damaged or truncated.") from error
         self._total += len(piece)
         if self._total > max(EXPANSION_FREE_BYTES, self._counted.total * MAX_EXPANSION):
             raise UnreadableFileError(Failure.ZIP_BOMB, f"The gzip expands more than {MAX_EXPANSION} times.")
         if self._total > self._max_bytes:
             raise UnreadableFileError(Failure.FILE_TOO_LARGE, f"The file has more than {self._max_bytes} bytes.")
         if b"\0" in piece:
-            raise UnreadableFileError(Failure.NUL_BYTE, "The file holds a NUL byte: it is no text, or not UTF-8.")
+            raise UnreadableFileError(Failure.NUL_BYTE, "The file contains a NUL byte: it is not text, or not UTF-8.")
         buffer[: len(piece)] = piece
         return len(piece)
 
 
 def _decompressed(counted: _Counted) -> Any:
-    start = counted.look(4)
+    start = counted.peek(4)
     if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableFileError(Failure.BAD_ENCODING, "The file is UTF-16. Save it as UTF-8.")
     if start.startswith(b"PK\x03\x04"):

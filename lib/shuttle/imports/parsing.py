@@ -2,8 +2,8 @@
 
 A JSON file is an array of objects, an object with such an array as its first member (``{"products": […]}``), or one
 object, which is one row. Arrays are read element by element with the standard library's decoder on a window of text
-(docs/adr/0063 says why not with a library). What can't be read on raises :class:`~.files.UnreadableFileError`:
-after it there is no telling rows from garbage. What a row holds is checked in :mod:`lib.shuttle.imports.row_validation`.
+(docs/adr/0063 says why not with a library). A malformed text raises :class:`~.files.UnreadableFileError`: behind the error,
+rows can't be told from garbage. :mod:`lib.shuttle.imports.row_validation` checks the cells.
 """
 
 import csv
@@ -17,29 +17,29 @@ from typing import Any, NoReturn
 from lib.shuttle.imports.files import Failure, UnreadableFileError, UploadText
 from lib.shuttle.jobs.job import FileFormat
 
-#: No row is longer, in characters.
+#: The longest row, in characters.
 MAX_ROW = 1024 * 1024
-# The csv module refuses a cell of more than 131,072 characters unless told otherwise, and is told for the whole process:
-# nothing else in it reads CSV. What bounds a cell is the bound of its row, as in JSON.
+# By default the csv module refuses a cell of more than 131,072 characters. The setting is global; nothing else in the process
+# reads CSV. A cell is bounded by its row, as in JSON.
 csv.field_size_limit(MAX_ROW)
 #: How much of a JSON text is read at a time.
 WINDOW = 64 * 1024
 
-#: A row: column name to cell. CSV cells are text; JSON ones what JSON has, numbers as int or Decimal.
+#: A row: column name to cell. CSV cells are text; JSON cells any JSON value, numbers as int or Decimal.
 Row = dict[str, Any]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _WRAPPER = re.compile(r'\{[ \t\r\n]*"(?:[^"\\]|\\.){0,100}"[ \t\r\n]*:[ \t\r\n]*\[')
 _LONGEST_WRAPPER = 4096
-#: ``-Infinity``, ``\\ud83d\\ude00`` and the like: how far before the end of a cut-off text the decoder may point.
-_LONGEST_WORD = 16
+#: ``-Infinity``, ``\\ud83d\\ude00`` and the like: how far before the end of an incomplete text the decoder may report an error.
+_LONGEST_TOKEN = 16
 
 
 def read_rows(text: UploadText, file_format: FileFormat, delimiter: str = ",") -> Iterator[Row]:
     """The rows of ``text``, in order.
 
     Raises:
-        UnreadableFileError: the file can't be read on; or, from the first row on, it has none.
+        UnreadableFileError: the file is malformed, or has no header.
     """
     if file_format is FileFormat.CSV:
         return _csv_rows(text, delimiter)
@@ -53,8 +53,8 @@ def _csv_rows(text: UploadText, delimiter: str) -> Iterator[Row]:
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     header = _header(reader, lines)
     if len(set(header)) < len(header):
-        (doubled, _), *_ = Counter(header).most_common(1)
-        raise UnreadableFileError(Failure.DUPLICATE_COLUMN, f"The header names {doubled[:40]!r} more than once.")
+        (duplicate, _), *_ = Counter(header).most_common(1)
+        raise UnreadableFileError(Failure.DUPLICATE_COLUMN, f"The header names {duplicate[:40]!r} more than once.")
     number = 0
     while (record := _next_record(reader, lines)) is not None:
         if not record:
@@ -80,12 +80,12 @@ def _next_record(reader: Any, lines: "_Lines") -> list[str] | None:
     try:
         record: list[str] | None = next(reader, None)
     except csv.Error as error:
-        raise UnreadableFileError(Failure.MALFORMED, f"The file is no CSV near line {reader.line_num}: {error}.") from error
+        raise UnreadableFileError(Failure.MALFORMED, f"The file is not CSV near line {reader.line_num}: {error}.") from error
     return record
 
 
 class _Lines:
-    """Lines for the CSV reader, no more of them a record than a row may have."""
+    """Lines for the CSV reader; a record is bounded as any row."""
 
     def __init__(self, text: UploadText) -> None:
         self._text = text
@@ -117,13 +117,16 @@ def _jsonl_rows(text: UploadText) -> Iterator[Row]:
         number += 1
         try:
             value = _DECODER.decode(line)
-        except _NO_JSON as error:
-            raise _malformed(f"Line {number} is no JSON") from error
+        except _NOT_JSON as error:
+            raise _malformed(f"Line {number} is not JSON") from error
         yield _as_row(value, number)
 
 
 class _JsonRows:
-    """Reads one JSON text through a window that moves along it."""
+    """Reads one JSON text through a window that moves along it.
+
+    ``_at`` is the current position in the window.
+    """
 
     def __init__(self, text: UploadText) -> None:
         self._text = text
@@ -146,10 +149,10 @@ class _JsonRows:
         else:
             yield _as_row(self._value(1), 1)
         if self._peek():
-            raise _malformed("There is more after the end of the JSON")
+            raise _malformed("There is more text after the end of the JSON")
 
     def _array(self) -> Iterator[Row]:
-        """The elements up to the closing bracket, the opening one being behind."""
+        """The elements up to the closing bracket; the opening one was read."""
         if self._peek() == "]":
             self._at += 1
             return
@@ -170,14 +173,14 @@ class _JsonRows:
         return match.end() if match else None
 
     def _value(self, number: int) -> Any:
-        """The value at the window's place, the window growing until it holds it whole."""
+        """The value at the current position; the window grows until it contains it whole."""
         self._peek()
         while True:
             try:
                 value, self._at = _DECODER.raw_decode(self._window, self._at)
-            except _NO_JSON as error:
-                if not (_may_be_cut_off(error, self._window) and self._grow()):
-                    raise _malformed(f"Row {number} is no JSON") from error
+            except _NOT_JSON as error:
+                if not (_may_be_incomplete(error, self._window) and self._grow()):
+                    raise _malformed(f"Row {number} is not JSON") from error
             else:
                 return value
 
@@ -188,11 +191,11 @@ class _JsonRows:
 
     def _expect(self, character: str) -> None:
         if self._peek() != character:
-            raise _malformed(f"Where there must be {character!r} is something else")
+            raise _malformed(f"{character!r} is missing")
         self._at += 1
 
     def _peek(self) -> str:
-        """The next character that is no space, at the window's place; empty at the end of the text."""
+        """The next character that is not a space; empty at the end of the text."""
         while True:
             space = _SPACE.match(self._window, self._at)
             self._at = space.end() if space else self._at
@@ -211,11 +214,11 @@ class _JsonRows:
         return not self._ended
 
 
-def _may_be_cut_off(error: Exception, window: str) -> bool:
-    """Whether more text could mend the error: a string without its end, or something wrong at the window's very end."""
+def _may_be_incomplete(error: Exception, window: str) -> bool:
+    """Whether more text could resolve the error: a string without its end, or an error at the end of the window."""
     if not isinstance(error, json.JSONDecodeError):
         return False
-    return error.msg.startswith("Unterminated string") or error.pos >= len(window) - _LONGEST_WORD
+    return error.msg.startswith("Unterminated string") or error.pos >= len(window) - _LONGEST_TOKEN
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -223,18 +226,18 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 _DECODER = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant)
-# What the decoder raises: ArithmeticError is of a number whose exponent is beyond Decimal's.
-_NO_JSON = (ValueError, ArithmeticError, RecursionError)
+# What the decoder raises: ArithmeticError for a number whose exponent is beyond Decimal's.
+_NOT_JSON = (ValueError, ArithmeticError, RecursionError)
 
 
 def _as_row(value: Any, number: int) -> Row:
     if not isinstance(value, dict):
-        raise _malformed(f"Row {number} is no object")
+        raise _malformed(f"Row {number} is not a JSON object")
     return value
 
 
-def _malformed(what: str) -> UnreadableFileError:
-    return UnreadableFileError(Failure.MALFORMED, f"{what}.")
+def _malformed(problem: str) -> UnreadableFileError:
+    return UnreadableFileError(Failure.MALFORMED, f"{problem}.")
 
 
 def _raise_too_long() -> NoReturn:

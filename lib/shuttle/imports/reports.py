@@ -1,11 +1,10 @@
-"""What went wrong in an import: counted by code for the job's row, and row by row in a CSV for the shop.
+"""The errors of an import: counted by code for the job's row, and row by row in a CSV report for the shop.
 
 Both are bounded: a summary shows the first rows of each code, a report its first 10,000 lines, so that a file in which
-every row is wrong costs no more memory than another.
+every row is wrong needs no more memory than another.
 
-Neither holds a cell of the upload: a cell may be personal. What comes from the upload are the names of unknown columns of a
-JSON file, and a spreadsheet must read none of them as a formula. There are no numbers to spare: a column named ``-5`` is a
-name, and is written ``'-5``.
+Neither contains a cell of the upload: a cell may be personal. Only the names of unknown columns of a JSON file come from the
+upload, and a spreadsheet must read none of them as a formula. This includes numbers: a column named ``-5`` is written ``'-5``.
 """
 
 import csv
@@ -21,9 +20,9 @@ FIRST_ROWS = 5
 MAX_REPORT_LINES = 10_000
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
-# What a spreadsheet takes for the start of a formula (https://owasp.org/www-community/attacks/CSV_Injection): the signs and
+# What a spreadsheet reads as the start of a formula (https://owasp.org/www-community/attacks/CSV_Injection): the signs and
 # their full-width forms, behind blanks, quotes and invisible characters, which spreadsheets trim; a tab, CR or LF by itself.
-# Not only at the start: a spreadsheet that splits at another separator begins a cell in the middle of a name.
+# Also after a separator: a spreadsheet that splits at another one begins a cell in the middle of a name.
 _FORMULA_START = re.compile(
     r"""(?:^|(?<=[,;|\t\r\n]))(?=[\s"'`\x00-\x1f\u00ad\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])"""
 )
@@ -39,7 +38,7 @@ class ErrorReport:
         self.left_out = 0
 
     def add(self, row_number: int, errors: Iterable[RowError]) -> None:
-        """Note the errors of a row, counted from 1 without the header."""
+        """Add the errors of a row; rows are counted from 1 without the header."""
         for error in errors:
             code = error.code.value
             self._counts[code] = self._counts.get(code, 0) + 1
@@ -55,7 +54,7 @@ class ErrorReport:
         return bool(self._counts)
 
     def summary(self) -> tuple[ErrorSummary, ...]:
-        """How often each code came up, the most frequent first."""
+        """How often each code occurred, the most frequent first."""
         ranked = sorted(self._counts, key=lambda code: (-self._counts[code], code))
         return tuple(
             ErrorSummary(code=code, count=self._counts[code], first_rows=tuple(self._first_rows[code])) for code in ranked
@@ -66,13 +65,13 @@ class ErrorReport:
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow(("row", "column", "code", "message"))
-        writer.writerows((row, _harmless(column), code, message) for row, column, code, message in self._lines)
+        writer.writerows((row, _as_text(column), code, message) for row, column, code, message in self._lines)
         if self.left_out:
             writer.writerow(("", "", "LEFT_OUT", f"{self.left_out} more errors"))
-        # A column of a JSON file may have a name that is no text: half of a surrogate pair, which UTF-8 has no bytes for.
+        # A column of a JSON file may have a name that is not valid Unicode: half of a surrogate pair, which UTF-8 can't encode.
         return io.BytesIO(text.getvalue().encode(errors="replace"))
 
 
-def _harmless(name: str) -> str:
-    """A column name such that a spreadsheet takes it, and each piece of it, for text."""
+def _as_text(name: str) -> str:
+    """A column name that a spreadsheet reads as text, as a whole and in pieces."""
     return _FORMULA_START.sub("'", name)

@@ -1,6 +1,6 @@
-"""Whether a row is what the shop's schema says. Pure: a row in, its errors out.
+"""Checks rows against the shop's schema. Pure: a row in, its errors out.
 
-Messages name the column and the rule and never hold a cell: a cell may be an e-mail address.
+Messages name the column and the rule and never quote a cell: a cell may be an e-mail address.
 """
 
 import enum
@@ -25,7 +25,7 @@ _UNKNOWN_REPORTED = 20
 
 
 class RowErrorCode(enum.StrEnum):
-    """What can be wrong with a row."""
+    """The kinds of errors in a row."""
 
     MISSING_VALUE = "MISSING_VALUE"
     WRONG_TYPE = "WRONG_TYPE"
@@ -35,21 +35,21 @@ class RowErrorCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One thing wrong with a row."""
+    """One error in a row."""
 
     column: str
     code: RowErrorCode
     message: str
 
 
-class RowChecker:
+class RowValidator:
     """Checks rows against one schema."""
 
     def __init__(self, schema: Schema) -> None:
         self._columns = {column.name: column for column in schema.columns}
 
     def check_header(self, names: Iterable[str]) -> None:
-        """Refuse a file whose columns can't make a single valid row.
+        """Refuse a CSV file whose rows can't be valid.
 
         Raises:
             UnreadableFileError: WRONG_SCHEMA: a column is unknown, or a required one is missing.
@@ -62,7 +62,7 @@ class RowChecker:
             raise UnreadableFileError(Failure.WRONG_SCHEMA, f"The columns are not the schema's; {'; '.join(parts)}.")
 
     def check(self, row: Row) -> list[RowError]:
-        """What is wrong with ``row``; empty if nothing."""
+        """The errors of ``row``; empty if it is valid."""
         unknown = (name for name in row if name not in self._columns)
         found = [
             RowError(name[:100], RowErrorCode.UNKNOWN_COLUMN, "the schema has no such column")
@@ -81,7 +81,7 @@ def _check_cell(column: Column, cell: Any) -> RowError | None:
             return RowError(column.name, RowErrorCode.MISSING_VALUE, "a value is required")
         return None
     if not _READS[column.type](cell):
-        return RowError(column.name, RowErrorCode.WRONG_TYPE, f"the value is no {column.type}")
+        return RowError(column.name, RowErrorCode.WRONG_TYPE, f"the value is not of type {column.type}")
     if column.max_length is not None and len(cell) > column.max_length:
         return RowError(column.name, RowErrorCode.TOO_LONG, f"the value has more than {column.max_length} characters")
     return None

@@ -3,24 +3,24 @@
 ::
 
     up to 5 MiB: one link ──────────────► PUT the file ────────────────────────────┐
-    above:       an upload and its links ─► PUT each part ─► complete with the ETags ┴─► the bucket tells the job queue
+    above:       an upload and its links ─► PUT each part ─► complete with the ETags ┴─► the bucket notifies the job queue
 
-A link is good for one object of one shop, for an hour, and for exactly as many bytes as were announced: the length is
-signed too.
+A link is valid for one object of one shop, for an hour, and for exactly the announced number of bytes: the length is signed
+too.
 
 A job has one multipart upload, recorded on its row by a conditional write (docs/adr/0066)::
 
     request A ─► create u1 ─► record u1 ─────────────────► links of u1
     request B ─► create u2 ─► record u2: refused ─► abort u2, links of u1
 
-What this module does not do: decide who may ask.
+This module does not decide who may ask.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from lib.platform import aws, errors
 from lib.platform.log import Logger
@@ -30,15 +30,15 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.validation import require
 
 LINK_SECONDS = 3600
-#: A larger file comes in parts. S3 takes up to 5 GB in one piece, but a broken connection would mean all of it again.
+#: A larger file is uploaded in parts. S3 takes up to 5 GB in one piece, but a broken connection would mean all of it again.
 MAX_SINGLE_BYTES = 5 * 1024**2
 #: S3 takes parts of 5 MiB and more, and up to 10,000 (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 MIN_PART_BYTES = 8 * 1024**2
-#: A link is half a kB and more, and Lambda answers 6 MB at most.
+#: A link has over half a kB, and Lambda returns at most 6 MB.
 MAX_PARTS = 1000
 
-# What S3 says of parts that are not those of the upload.
-_CALLERS_FAULTS = frozenset(
+# S3's errors about parts that are not those of the upload.
+_CALLER_ERRORS = frozenset(
     {"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest", "InvalidArgument"}
 )
 
@@ -52,7 +52,7 @@ class SingleUpload:
 
 @dataclass(frozen=True, slots=True)
 class MultipartUpload:
-    """PUT each ``part_bytes`` of the file, the last part being shorter, to its place in ``part_urls``; then complete it."""
+    """PUT each ``part_bytes`` of the file, the last part being shorter, to its link in ``part_urls``; then complete it."""
 
     upload_id: str
     part_bytes: int
@@ -61,15 +61,15 @@ class MultipartUpload:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part that was uploaded, counted from 1, and the ETag that S3 answered."""
+    """An uploaded part, counted from 1, and the ETag that S3 returned for it."""
 
     number: int
     etag: str
 
     def __post_init__(self) -> None:
         require(1 <= self.number <= MAX_PARTS, f"a part's number is from 1 to {MAX_PARTS}")
-        answered = 0 < len(self.etag) <= 200 and self.etag.isascii() and self.etag.isprintable()
-        require(answered, "a part's etag is what S3 answered to it")
+        is_plausible = 0 < len(self.etag) <= 200 and self.etag.isascii() and self.etag.isprintable()
+        require(is_plausible, "a part's etag is not one that S3 returns")
 
 
 class Uploads:
@@ -87,7 +87,7 @@ class Uploads:
         self._logger = logger
 
     def begin(self, job: Job, jobs: Jobs) -> SingleUpload | MultipartUpload | None:
-        """Links for the file of a queued job; None if it waits for none any more. Begun again, the earlier links still work.
+        """Links for the file of a queued job; None if it no longer waits for one. If called again, earlier links stay valid.
 
         Raises:
             SwitchboardError: S3 or the table can't be reached or refuses.
@@ -106,58 +106,54 @@ class Uploads:
         return MultipartUpload(upload_id, sizes[0], tuple(links))
 
     def complete(self, job: Job, upload_id: str, parts: Iterable[Part]) -> None:
-        """Make the parts one object. Completing twice is the same as once.
+        """Join the parts into one object. Completing twice is the same as once.
 
         Raises:
             InvalidInputError: the parts are not those that were uploaded, or the job has no such upload.
             SwitchboardError: S3 can't be reached or refuses.
         """
         if upload_id != job.upload_id:
-            raise errors.InvalidInputError("the job has no such upload: use the upload_id that the job was answered with")
+            raise errors.InvalidInputError("the job has no such upload: use the upload_id that was returned with the job")
         key = keys.upload_object(job.shop_domain, job.job_id)
         listed = [{"PartNumber": part.number, "ETag": part.etag} for part in sorted(parts, key=lambda part: part.number)]
         complete = self._client.complete_multipart_upload
         try:
             self._call("complete the upload", complete, key, UploadId=upload_id, MultipartUpload={"Parts": listed})
         except _NoSuchUploadError:
-            if not self._is_there(key):
+            if not self._has_object(key):
                 raise
 
     def abort(self, job: Job) -> None:
-        """Give up the job's multipart upload, if it has one, and the storage of its parts. Aborting twice is the same as once.
+        """Abort the job's multipart upload, if it has one, and delete its parts. Aborting twice is the same as once.
 
-        Never raises: a failure is logged, and the bucket gives up an unfinished upload after a day.
+        Never raises: a failure is logged, and the bucket aborts an incomplete upload after a day.
         """
         if job.upload_id is not None:
             self._abort(job, job.upload_id)
 
     def report_link(self, domain: str, job_id: str) -> str:
-        """A link to the error report of a job. It says nothing of whether there is one."""
-        name = f"{job_id}-errors.csv"
-        return self._link(
-            "get_object",
-            keys.report_object(domain, job_id),
-            ResponseContentDisposition=f'attachment; filename="{name}"',
-        )
+        """A link to the error report of a job, whether or not it exists."""
+        disposition = f'attachment; filename="{job_id}-errors.csv"'
+        return self._link("get_object", keys.report_object(domain, job_id), ResponseContentDisposition=disposition)
 
     def _upload_of(self, job: Job, jobs: Jobs, key: str) -> str | None:
-        """The one multipart upload of the job, begun if there is none; None if the job no longer waits for a file."""
+        """The job's one multipart upload, created if it has none; None if the job no longer waits for a file."""
         if job.upload_id is not None:
             if self._is_open(key, job.upload_id):
                 return job.upload_id
-            if self._is_there(key):
+            if self._has_object(key):
                 return None  # completed: the import is about to start
-        made = str(self._call("begin the upload", self._client.create_multipart_upload, key)["UploadId"])
+        created = str(self._call("begin the upload", self._client.create_multipart_upload, key)["UploadId"])
         try:
-            standing = jobs.record_upload(job, made)
+            stored = jobs.record_upload(job, created)
         except errors.AmbiguousError:
-            raise  # it may be recorded, so it must stay
+            raise  # it may be recorded, so it must stay open
         except errors.SwitchboardError:
-            self._abort(job, made)
+            self._abort(job, created)
             raise
-        if standing.upload_id != made:
-            self._abort(job, made)
-        return standing.upload_id if standing.status is JobStatus.QUEUED else None
+        if stored.upload_id != created:
+            self._abort(job, created)
+        return stored.upload_id if stored.status is JobStatus.QUEUED else None
 
     def _abort(self, job: Job, upload_id: str) -> None:
         key = keys.upload_object(job.shop_domain, job.job_id)
@@ -166,42 +162,38 @@ class Uploads:
         except _NoSuchUploadError:
             pass  # completed or aborted before
         except errors.SwitchboardError as error:
-            self._logger.error("upload_not_aborted", error, shop_domain=job.shop_domain, job_id=job.job_id)
+            self._logger.error("upload_abort_failed", error, shop_domain=job.shop_domain, job_id=job.job_id)
 
     def _is_open(self, key: str, upload_id: str) -> bool:
         try:
-            self._call("look for the upload", self._client.list_parts, key, UploadId=upload_id, MaxParts=1)
+            self._call("look up the upload", self._client.list_parts, key, UploadId=upload_id, MaxParts=1)
         except _NoSuchUploadError:
             return False
         return True
 
-    def _link(self, operation: str, key: str, **parameters: Any) -> str:
+    def _has_object(self, key: str) -> bool:
         try:
-            return str(
-                self._client.generate_presigned_url(
-                    operation, Params={"Bucket": self._bucket, "Key": key, **parameters}, ExpiresIn=LINK_SECONDS
-                )
-            )
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, "make a link") from error
-
-    def _call(self, doing: str, operation: Any, key: str, **parameters: Any) -> Any:
-        try:
-            return operation(Bucket=self._bucket, Key=key, **parameters)
-        except (ClientError, BotoCoreError) as error:
-            code = aws.error_code(error)
-            if code == "NoSuchUpload":
-                raise _NoSuchUploadError("there is no such upload: it was completed, or given up after a day") from error
-            if code in _CALLERS_FAULTS:
-                raise errors.InvalidInputError(f"the parts are not those of the upload: {code}") from error
-            raise aws.translate(error, doing) from error
-
-    def _is_there(self, key: str) -> bool:
-        try:
-            self._call("look for the upload", self._client.head_object, key)
+            self._call("look up the upload", self._client.head_object, key)
         except errors.NotFoundError:
             return False
         return True
+
+    def _link(self, operation: str, key: str, **parameters: Any) -> str:
+        parameters = {"Bucket": self._bucket, "Key": key, **parameters}
+        with aws.translated("make a link"):
+            return str(self._client.generate_presigned_url(operation, Params=parameters, ExpiresIn=LINK_SECONDS))
+
+    def _call(self, doing: str, operation: Any, key: str, **parameters: Any) -> Any:
+        with aws.translated(doing):
+            try:
+                return operation(Bucket=self._bucket, Key=key, **parameters)
+            except ClientError as error:
+                code = aws.error_code(error)
+                if code == "NoSuchUpload":
+                    raise _NoSuchUploadError("there is no such upload: it was completed, or expired after a day") from error
+                if code in _CALLER_ERRORS:
+                    raise errors.InvalidInputError(f"the parts are not those of the upload: {code}") from error
+                raise
 
 
 class _NoSuchUploadError(errors.InvalidInputError):
@@ -209,10 +201,10 @@ class _NoSuchUploadError(errors.InvalidInputError):
 
 
 def part_sizes(file_bytes: int) -> tuple[int, ...]:
-    """The bytes of each part of a file: all alike but the last, and no more than :data:`MAX_PARTS` of them.
+    """The bytes of each part of a file: all the same but the last, and at most :data:`MAX_PARTS` parts.
 
     Raises:
-        InvalidInputError: the file has no byte.
+        InvalidInputError: the file is empty.
     """
     require(file_bytes > 0, "a file has at least one byte")
     size = max(MIN_PART_BYTES, -(-file_bytes // MAX_PARTS))

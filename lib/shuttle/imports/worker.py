@@ -1,20 +1,21 @@
-"""The import worker: takes a job up, checks its file row by row, and ends the job, whatever is in the file.
+"""The import worker: starts a job, checks its file row by row, and ends the job, whatever the file contains.
 
 ::
 
     start ─► schema ─► open ─► rows … progress every few seconds … ─► report ─► finish
 
-The time and the progress are checked at every read of the file and every 500 rows: a file may hold no rows for a long time
-(blank lines, empty gzip members), and a row of three bytes may take as long as a schema has columns.
+The time and the progress are checked at every read of the file and every 500 rows: a file may have no rows for a long time
+(blank lines, empty gzip members), and checking a row takes longer the more columns the schema has.
 
-How each thing that can go wrong ends:
+What happens when something goes wrong:
 
 * the file can't be read or checked: FAILED with a code (:class:`~lib.shuttle.imports.files.Failure`);
-* time runs out: FAILED, DEADLINE_EXCEEDED. A file is not resumed: a gzip can't be entered in the middle, and the plans'
-  sizes take a fraction of the time allowed (docs/adr/0063);
-* somebody cancels: the next progress report is refused, and the worker stops;
-* the store is out of reach for a moment: the job is released and the error raised, so that the queue delivers again;
-* the worker dies: the next delivery takes over when the lease is over, three times at most; then the sweep.
+* time runs out: FAILED, DEADLINE_EXCEEDED. A file is not resumed: a gzip can't be entered in the middle, and files of the
+  plans' sizes take a fraction of the time allowed (docs/adr/0063);
+* the job is cancelled: the next progress report is refused, and the worker stops;
+* the table or the bucket is unavailable for a moment: the job is released and the error raised, so that the queue delivers
+  the message again;
+* the worker crashes: the next delivery takes over when the lease has ended, three times at most; then the sweep.
 """
 
 import contextlib
@@ -29,17 +30,17 @@ from lib.shuttle.imports import reports
 from lib.shuttle.imports.files import MAX_TEXT_BYTES, Failure, Objects, OnRead, UnreadableFileError, UploadText
 from lib.shuttle.imports.parsing import read_rows
 from lib.shuttle.imports.reports import ErrorReport
-from lib.shuttle.imports.row_validation import RowChecker
+from lib.shuttle.imports.row_validation import RowValidator
 from lib.shuttle.jobs.job import FileFormat, Job, JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from lib.shuttle.repository import Repository
 
-#: How often progress is written, and with it whether the job was cancelled is learned.
+#: How often progress is written, and with it, how often the worker notices that the job was cancelled.
 REPORT_EVERY_SECONDS = 5.0
 #: How often, in rows, the time is checked; it is checked at every read of the file as well.
 CHECK_EVERY_ROWS = 500
-#: What must be left of the function's time to write the report and the end.
+#: The part of the function's time that is reserved for writing the report and the end of the job.
 RESERVE_SECONDS = 20.0
 
 
@@ -71,20 +72,20 @@ class Importer:
         self._monotonic = monotonic
 
     def run(self, domain: str, job_id: str, seconds_left: Callable[[], float]) -> JobStatus:
-        """Run a job to its end, and tell which end it has. A delivery of a job that ended already does nothing.
+        """Run a job to its end and return its status. A repeated delivery of a job that has ended does nothing.
 
-        ``seconds_left`` tells how long the function may still run.
+        ``seconds_left`` returns how long the function may still run.
 
         Raises:
             JobBusyError: another worker has the job: deliver again later.
             NotFoundError: there is no such job.
-            SwitchboardError: a passing error; the job is released: deliver again.
+            SwitchboardError: a temporary error; the job is released: deliver again.
         """
         try:
             job = self._jobs.start(domain, job_id)
             outcome = self._work(job, seconds_left)
         except IllegalTransitionError as error:
-            return error.current  # ended before, or cancelled meanwhile
+            return error.current  # ended before, or cancelled in the meantime
         except TakenOverError:
             return JobStatus.PROCESSING  # by another worker, who ends it
         return outcome.status
@@ -96,7 +97,7 @@ class Importer:
         except (IllegalTransitionError, TakenOverError):
             raise
         except Exception:
-            # Whatever it is, the next delivery must not wait for the lease to end; the lease is the fallback.
+            # Whatever the error is, the next delivery must not wait for the lease to end; the lease is the fallback.
             with contextlib.suppress(errors.SwitchboardError):
                 self._jobs.release(job)
             raise
@@ -136,11 +137,11 @@ class Importer:
         try:
             source = self._objects.open(keys.upload_object(job.shop_domain, job.job_id))
         except errors.NotFoundError as error:
-            raise UnreadableFileError(Failure.UPLOAD_MISSING, "The file is not there. Upload it again.") from error
+            raise UnreadableFileError(Failure.UPLOAD_MISSING, "The file is missing. Upload it again.") from error
         return UploadText(source, on_read, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
 
     def _watch(self, job: Job, tally: Tally, seconds_left: Callable[[], float]) -> OnRead:
-        """Make the callback that reports progress, and stops reading when time is up or another worker has the job."""
+        """Make the callback that reports progress, and stops reading when time runs out or the worker no longer has the job."""
         reported_at = self._monotonic()
 
         def on_read(bytes_read: int) -> None:
@@ -148,7 +149,7 @@ class Importer:
             tally.bytes_read = bytes_read
             if seconds_left() < RESERVE_SECONDS:
                 raise UnreadableFileError(
-                    Failure.DEADLINE_EXCEEDED, f"There was no time for more than {tally.rows_read} rows. Split the file."
+                    Failure.DEADLINE_EXCEEDED, f"Time ran out after {tally.rows_read} rows. Split the file."
                 )
             if self._monotonic() - reported_at >= REPORT_EVERY_SECONDS:
                 reported_at = self._monotonic()
@@ -158,10 +159,10 @@ class Importer:
 
 
 class _Check:
-    """Checks one file's rows against the schema and the plan, counting as it goes."""
+    """Checks one file's rows against the schema and the plan, and counts them."""
 
     def __init__(self, schema: Schema, shop: Shop, file_format: FileFormat, tally: Tally, report: ErrorReport) -> None:
-        self._rows = RowChecker(schema)
+        self._rows = RowValidator(schema)
         self._shop = shop
         self._format = file_format
         self._tally = tally
@@ -171,7 +172,7 @@ class _Check:
         """Read ``text`` to its end.
 
         Raises:
-            UnreadableFileError: it can't be read on, has no row or no valid one, or passes the plan's limits.
+            UnreadableFileError: it is malformed, has no valid row, or exceeds the plan's limits.
         """
         try:
             for row in read_rows(text, self._format, self._shop.settings.csv_delimiter):
@@ -182,16 +183,16 @@ class _Check:
             self._tally.bytes_read = text.bytes_read
         if text.bytes_read > self._shop.limits.max_file_bytes:
             raise UnreadableFileError(
-                Failure.FILE_TOO_LARGE, f"The plan takes files of up to {self._shop.limits.max_file_bytes} bytes."
+                Failure.FILE_TOO_LARGE, f"The plan allows files of up to {self._shop.limits.max_file_bytes} bytes."
             )
         if self._tally.rows_read == 0:
             raise UnreadableFileError(Failure.EMPTY_FILE, "The file has no rows.")
         if self._tally.rows_failed == self._tally.rows_read:
-            raise UnreadableFileError(Failure.NO_VALID_ROW, "Not one row is valid. The error report says why.")
+            raise UnreadableFileError(Failure.NO_VALID_ROW, "No row is valid. The error report says why.")
 
     def _count(self, row: dict[str, Any]) -> None:
         if self._tally.rows_read == self._shop.limits.max_rows:
-            raise UnreadableFileError(Failure.TOO_MANY_ROWS, f"The plan takes {self._shop.limits.max_rows} rows a file.")
+            raise UnreadableFileError(Failure.TOO_MANY_ROWS, f"The plan allows {self._shop.limits.max_rows} rows per file.")
         if self._tally.rows_read == 0 and self._format is FileFormat.CSV:
             self._rows.check_header(row)
         self._tally.rows_read += 1

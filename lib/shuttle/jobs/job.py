@@ -1,7 +1,7 @@
-"""One import or export, and what an index holds of it.
+"""One import or export, and what an index includes of it.
 
-A job checks its own values when it is made, so that neither a caller nor a stored row can bring in a wrong one. Which
-status may follow which is decided in :mod:`lib.shuttle.jobs.transitions`, not here.
+A job validates its own values, so that neither a caller nor a stored row can bring in a wrong one. Which status may follow
+which is decided in :mod:`lib.shuttle.jobs.transitions`.
 """
 
 import enum
@@ -13,14 +13,14 @@ from lib.shuttle.validation import require, require_instants
 
 
 class JobKind(enum.StrEnum):
-    """Which way a job moves rows."""
+    """The direction in which a job moves rows."""
 
     IMPORT = "IMPORT"
     EXPORT = "EXPORT"
 
 
 class JobMode(enum.StrEnum):
-    """What an import does with rows that the shop has already."""
+    """What an import does with rows that the shop already has."""
 
     OVERWRITE_EXISTING = "OVERWRITE_EXISTING"
     NEW_ONLY = "NEW_ONLY"
@@ -29,7 +29,7 @@ class JobMode(enum.StrEnum):
 
 
 class FileFormat(enum.StrEnum):
-    """How a job's file is written. Any of them may be gzipped."""
+    """The format of a job's file. Each may be gzipped."""
 
     CSV = "CSV"
     JSON = "JSON"
@@ -37,7 +37,7 @@ class FileFormat(enum.StrEnum):
 
 
 class JobStatus(enum.StrEnum):
-    """Where a job stands."""
+    """The state of a job."""
 
     QUEUED = "QUEUED"
     PROCESSING = "PROCESSING"
@@ -53,7 +53,7 @@ class JobStatus(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorSummary:
-    """How often an error happened in a file, and the first rows (from 1, without the header) it happened in."""
+    """How often an error occurs in a file, and the first rows (from 1, without the header) that have it."""
 
     code: str
     count: int
@@ -64,7 +64,7 @@ class ErrorSummary:
 class Job:
     """One import or export.
 
-    ``attempt`` counts the workers that took it up; only the latest may write to it. ``lease_until`` is when the next may
+    ``attempt`` counts the workers that started it; only the latest may write to it. ``lease_until`` is when the next may
     take it over. Counters belong to the latest attempt. ``upload_id`` is the one multipart upload of its file. ``failure``
     is a code (docs/runbooks/jobs.md lists them) and ``failure_detail`` a sentence for the shop.
     """
@@ -96,8 +96,13 @@ class Job:
         keys.job_id(self.job_id)
         require_instants(self.status_since, self.created_at, self.expires_at)
         require((self.mode is not None) == (self.kind is JobKind.IMPORT), "an import has a mode, an export has none")
-        require((self.failure is not None) == (self.status is JobStatus.FAILED), "a failure goes with FAILED, and only with it")
-        require((self.lease_until is not None) == (self.status is JobStatus.PROCESSING), "a lease goes with PROCESSING only")
+        require(
+            (self.failure is not None) == (self.status is JobStatus.FAILED), "a failure is for FAILED jobs only, which need one"
+        )
+        require(
+            (self.lease_until is not None) == (self.status is JobStatus.PROCESSING),
+            "a lease is for PROCESSING jobs only, which need one",
+        )
         counters = (self.attempt, self.rows_read, self.rows_failed, self.bytes_read, self.file_bytes or 0)
         require(min(counters) >= 0, "a counter is below zero")
         require(self.rows_failed <= self.rows_read, "more rows failed than were read")
@@ -116,7 +121,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
-    """What GSI1 and StatusIndex hold of a Job: what only a status change changes, so that progress costs no index write."""
+    """What GSI1 and StatusIndex include of a Job: only what a status change changes, so that progress costs no index write."""
 
     shop_domain: str
     job_id: str
@@ -131,7 +136,7 @@ class JobSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a worker came to. ``failure`` is a code and set only if the job failed; ``schema_version`` is what it checked by."""
+    """The result of a worker. ``failure`` is a code, set only if the job failed; ``schema_version`` that of the schema."""
 
     rows_read: int = 0
     rows_failed: int = 0

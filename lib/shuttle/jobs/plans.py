@@ -1,4 +1,4 @@
-"""What a plan allows. The numbers live here alone; a shop's own ``feature_limits`` stand in for them where agreed."""
+"""What a plan allows. The numbers are only here; a shop's own ``feature_limits`` replace them where agreed."""
 
 import enum
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanLimits:
-    """What a shop may do: jobs unfinished at a time, imports begun a day and a month (UTC), bytes and rows a file."""
+    """What a shop may do: unfinished jobs at a time, imports per day and per month (UTC), bytes and rows per file."""
 
     concurrent_jobs: int
     daily_imports: int
@@ -23,7 +23,7 @@ class PlanLimits:
         if min(allowed) < 0:
             raise errors.InvalidInputError("a limit is below zero")
         if self.concurrent_jobs > 100:
-            raise errors.InvalidInputError("at most 100 jobs at a time: their ids stand in one row")
+            raise errors.InvalidInputError("at most 100 jobs at a time: their ids are stored in one row")
 
 
 class Plan(enum.StrEnum):

@@ -9,7 +9,7 @@ import pytest
 from lib.shuttle.entities import Column, Schema
 from lib.shuttle.imports.files import UploadText
 from lib.shuttle.imports.parsing import read_rows
-from lib.shuttle.imports.row_validation import RowChecker
+from lib.shuttle.imports.row_validation import RowValidator
 from lib.shuttle.jobs.job import FileFormat
 from tests.support.shuttle.builders import DOMAIN, NOON
 
@@ -59,7 +59,7 @@ def jsonl_file() -> Iterator[bytes]:
 )
 def test_sixty_megabytes_take_less_than_four(file_format: FileFormat, pieces: "type[Iterator[bytes]]") -> None:
     source = Generated(pieces())
-    checker = RowChecker(SCHEMA)
+    checker = RowValidator(SCHEMA)
     tracemalloc.start()
     try:
         rows = sum(1 for row in read_rows(UploadText(source, lambda _: None), file_format) if not checker.check(row))

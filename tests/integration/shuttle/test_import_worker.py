@@ -185,11 +185,11 @@ def test_wrong_rows_are_counted_summarised_and_reported(world: World) -> None:
     assert world.report(job) == [
         ["row", "column", "code", "message"],
         ["2", "sku", "MISSING_VALUE", "a value is required"],
-        ["3", "price", "WRONG_TYPE", "the value is no DECIMAL"],
-        ["4", "stock", "WRONG_TYPE", "the value is no INTEGER"],
+        ["3", "price", "WRONG_TYPE", "the value is not of type DECIMAL"],
+        ["4", "stock", "WRONG_TYPE", "the value is not of type INTEGER"],
         ["5", "sku", "TOO_LONG", "the value has more than 8 characters"],
         ["6", "sku", "MISSING_VALUE", "a value is required"],
-        ["6", "price", "WRONG_TYPE", "the value is no DECIMAL"],
+        ["6", "price", "WRONG_TYPE", "the value is not of type DECIMAL"],
     ]
 
 

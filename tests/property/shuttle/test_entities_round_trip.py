@@ -136,7 +136,7 @@ def test_a_row_that_lost_an_attribute_or_changed_its_type_is_an_error(entity: An
 @given(jobs(), domains)
 def test_a_row_under_another_shops_key_is_an_error(job: Job, domain: str) -> None:
     item = entities.to_item(job) | keys.job("intruder.example.com", job.job_id).attributes()
-    with pytest.raises(items.CorruptItemError, match="another's key"):
+    with pytest.raises(items.CorruptItemError, match="another row's key"):
         entities.from_item(Job, item)
 
 

@@ -87,9 +87,8 @@ def test_two_shops_never_share_a_partition(one: str, other: str) -> None:
 
 
 @given(st.lists(st.datetimes(datetime(2000, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)), min_size=2, max_size=2))  # noqa: DTZ001
-def test_ulids_sort_by_time_and_tell_it(moments: list[datetime]) -> None:
+def test_ulids_sort_by_time(moments: list[datetime]) -> None:
     early, late = sorted(moment.replace(microsecond=moment.microsecond // 1000 * 1000) for moment in moments)
-    assert ulids.instant(ulids.new(early)) == early
     assert ulids.first_at(early) <= ulids.new(early) <= ulids.last_at(early)
     assert early == late or ulids.last_at(early) < ulids.first_at(late)
 

@@ -162,7 +162,7 @@ def test_an_upload_that_can_not_be_aborted_is_logged_and_left(world: World) -> N
 
     world.uploads.abort(world.stored())
 
-    assert lines.only("upload_not_aborted")["job_id"] == world.stored().job_id
+    assert lines.only("upload_abort_failed")["job_id"] == world.stored().job_id
 
 
 def test_completing_twice_is_the_same_as_once(world: World) -> None:
