@@ -1,7 +1,7 @@
 """The Jira worker: does what webhooks, drafts and clicks leave on the work queues, a batch at a time.
 
 For each message: fetch the issues that their events do not describe in full, through the same store path; store commits that
-could not be stored when they were pushed; or take a draft as far as it goes (handlers/approval_work.py). Then, for the whole
+could not be stored when they were pushed; or advance a draft (lib/approvals/worker.py). Then, for the whole
 batch: recompute the correlation of each touched issue once, and write one run record. What failed is reported to SQS message
 by message, comes again, and ends in the dead-letter queue; doing a message twice changes nothing.
 """
@@ -29,8 +29,6 @@ from lib.platform.secrets import Secret
 from lib.platform.sqs_batch import Record, read_batch
 
 if TYPE_CHECKING:
-    from handlers import approval_work
-    from lib.approvals.issue_tracker import IssueTracker
     from lib.jira.client import JiraClient
 
 _RESERVE_SECONDS = 60.0
@@ -97,7 +95,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     if results:
         _attempt(done, "run_record_failed", lambda: _records.write("correlation", run_id, map(correlation_entry, results)))
     failures = [message for message in messages if message.failed]
-    _hasten(failures)
+    _retry_approvals_soon(failures)
     _logger.info("batch_done", messages=len(messages), failed=len(failures), issues=len(results))
     return {"batchItemFailures": [{"itemIdentifier": message.id} for message in failures]}
 
@@ -131,7 +129,7 @@ def _store_commits(pushed: Sequence[Commit]) -> tuple[str, ...]:
 
 
 def _approve(message: _Message, seconds_left: Callable[[], float]) -> None:
-    from handlers import approval_work  # noqa: PLC0415 - most processes see no approval
+    from lib.approvals import worker  # noqa: PLC0415 - most processes see no approval
 
     def sync(issue_key: str) -> None:
         """The created issue goes the way of a delivery; its webhook, when it comes, finds what is there."""
@@ -139,20 +137,7 @@ def _approve(message: _Message, seconds_left: Callable[[], float]) -> None:
         fetch = NeedsFetch((issue_key,), "switchboard:issue_created", clock.epoch_ms(now), f"{message.id}/{issue_key}")
         message.touched.update(_fetch(fetch, seconds_left))
 
-    approval_work.handle(
-        message.record.body,
-        _approval_parts(),
-        seconds_left=seconds_left(),
-        connect=lambda: _tracker(seconds_left),
-        sync=sync,
-    )
-
-
-@functools.cache
-def _approval_parts() -> "approval_work.Parts":
-    from handlers import approval_work  # noqa: PLC0415 - see above
-
-    return approval_work.Parts(
+    connections = worker.Connections(
         environment=_environment,
         dynamodb=_dynamodb,
         sqs=_sqs,
@@ -160,12 +145,8 @@ def _approval_parts() -> "approval_work.Parts":
         api_token=_api_token,
         logger=_logger,
     )
-
-
-def _tracker(seconds_left: Callable[[], float]) -> "IssueTracker":
-    from lib.approvals.jira_issue_tracker import JiraTracker  # noqa: PLC0415 - see above
-
-    return JiraTracker(_jira(seconds_left))
+    connect = functools.partial(_jira, seconds_left)
+    worker.process(message.record.body, connections, seconds_left=seconds_left(), connect=connect, sync=sync)
 
 
 def _fetch(fetch: NeedsFetch, seconds_left: Callable[[], float]) -> Iterable[str]:
@@ -186,16 +167,14 @@ def _jira(seconds_left: Callable[[], float]) -> "JiraClient":
     return JiraClient(url, email, _api_token.current(), seconds_left=lambda: seconds_left() - _RESERVE_SECONDS)
 
 
-def _hasten(failures: list[_Message]) -> None:
-    """Have what failed of the approvals come again soon: people wait for it."""
-    name = _environment.approval_queue_url.rsplit("/", 1)[-1]
-    for message in failures:
-        if message.record.queue == name:
-            from handlers import approval_work  # noqa: PLC0415 - see above
+def _retry_approvals_soon(failures: list[_Message]) -> None:
+    """Receive failed messages of the approvals again soon: people wait for them."""
+    url = _environment.approval_queue_url
+    for record in (message.record for message in failures):
+        if record.queue == url.rsplit("/", 1)[-1]:
+            from lib.approvals import worker  # noqa: PLC0415 - see above
 
-            approval_work.come_back_soon(
-                _sqs, _environment.approval_queue_url, message.record.receipt_handle, message.record.receives
-            )
+            worker.shorten_visibility(_sqs, url, record.receipt_handle, record.receives)
 
 
 def _recompute(messages: list[_Message], seconds_left: Callable[[], float]) -> list[IssueResult]:

@@ -1,18 +1,18 @@
-"""What creating an issue needs of Jira: the Marker by which an issue is found again, the fields, and the two calls.
+"""What creating an issue needs from Jira: the marker by which the issue is found again, its fields, and two calls.
 
-``POST /issue`` has no idempotency key (docs/adr/0041). So every issue bears a marker that follows from the draft alone: a
-label, which can be searched for, and an issue property, which people don't see and copying an issue leaves behind.
+``POST /issue`` has no idempotency key (docs/adr/0041). So every issue has a marker that is derived from the draft alone: a
+label, which can be searched for, and an issue property, which people don't see and which a copy of the issue does not have.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from lib.approvals import adf, drafts
 from lib.approvals.drafts import Draft
-from lib.platform import clock
+from lib.platform import clock, errors
 
 PROPERTY_KEY = "switchboard.operation"
 LABEL_PREFIX = "switchboard-"
@@ -20,11 +20,11 @@ LABEL_PREFIX = "switchboard-"
 
 @dataclass(frozen=True, slots=True)
 class Marker:
-    """What ties an issue to the draft it was created from.
+    """Identifies the issue of a draft.
 
     Attributes:
-        label: the same for the same session and draft, and no other's: 128 bits of SHA-256.
-        session_id, draft_hash: in full, for the property.
+        label: unique to the session and draft: 128 bits of SHA-256.
+        session_id, draft_hash: of the draft, for the property.
     """
 
     label: str
@@ -38,26 +38,26 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class FoundIssue:
-    """An issue that bears a marker's label. ``has_property`` is False for a copy that a person made of it, most likely."""
+    """An issue with a marker's label. If ``has_property`` is False, it is probably a copy that a person made."""
 
     key: str
     has_property: bool
 
 
 class IssueTracker(Protocol):
-    """Jira, as far as creating an issue needs it."""
+    """The calls to Jira that creating an issue needs."""
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
-        """Create an issue that bears ``marker`` besides ``fields``, with one request and no retry; its key.
+        """Create an issue with ``fields`` and ``marker``, with one request and no retry. Returns its key.
 
         Raises:
-            PermanentError: Jira refused clearly (400, 401, 403, 404): nothing was created.
+            PermanentError: Jira refused (400, 401, 403, 404): nothing was created.
             RetryableError: nothing was created, and the same may work later (429, no connection).
             AmbiguousError: it may have been created (timeout, broken connection, 5xx, an answer that can't be read).
         """
 
     def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
-        """The issues that bear the marker's label, as far as Jira's search knows by now.
+        """The issues with the marker's label that Jira's search finds. A new issue may appear there after minutes.
 
         Raises:
             SwitchboardError: the search failed; retryable, permanent or ambiguous.
@@ -89,8 +89,10 @@ def issue_fields(draft: Draft, marker: Marker, approved_by: str, approved_at: da
 
 
 def choose(found: Sequence[FoundIssue]) -> FoundIssue | None:
-    """Which of the issues with a marker's label is the one that was created: one with the property before one without, and
-    of those the oldest. A copy may have the label, so the choice must not depend on the order of the search."""
+    """The created issue among those with a marker's label: the oldest that has the property, or else the oldest.
+
+    A copy may have the label, so the choice must not depend on the order of the search.
+    """
     return min(found, key=lambda issue: (not issue.has_property, _number(issue.key), issue.key), default=None)
 
 
@@ -99,25 +101,60 @@ def _number(key: str) -> int:
     return int(number) if number.isdecimal() else 0
 
 
-class DryRun:
-    """A tracker that creates nothing: it makes up the key ``PROJ-DRY<n>``, the same for the same draft.
+class ReconnectingTracker:
+    """A tracker that is connected when it is first needed, and once more if its token turns out to have been rotated.
+
+    Only a search detects that. There is one before every create, so a create is never sent twice because of the token.
 
     Args:
-        tracker: what looks for the marker, as in earnest.
+        connect: makes the tracker, with the current token.
+        refresh: reads the token again; whether it has changed.
+    """
+
+    def __init__(self, connect: Callable[[], IssueTracker], refresh: Callable[[], bool]) -> None:
+        self._connect = connect
+        self._refresh = refresh
+        self._connected: IssueTracker | None = None
+
+    def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
+        """See :class:`IssueTracker`."""
+        return self._tracker().create_issue(fields, marker)
+
+    def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
+        """See :class:`IssueTracker`."""
+        try:
+            return self._tracker().find_by_marker(marker)
+        except errors.AccessDeniedError:
+            if not self._refresh():
+                raise
+        self._connected = None
+        return self._tracker().find_by_marker(marker)
+
+    def _tracker(self) -> IssueTracker:
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected
+
+
+class DryRun:
+    """A tracker that creates nothing: it returns the key ``PROJ-DRY<n>``, the same for the same draft.
+
+    Args:
+        tracker: searches for the marker.
     """
 
     def __init__(self, tracker: IssueTracker) -> None:
         self._tracker = tracker
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
-        """A key; no request is made."""
+        """A key that no issue has."""
         return f"{fields['project']['key']}-DRY{int(marker.draft_hash[:6], 16)}"
 
     def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
-        """The issues that bear the marker, created in earnest before."""
+        """The issues with the marker, created before the dry run."""
         return self._tracker.find_by_marker(marker)
 
 
 def is_dry(jira_key: str) -> bool:
-    """Whether the key is one that a dry run made up."""
+    """Whether a dry run returned this key."""
     return jira_key.rpartition("-")[2].startswith("DRY")

@@ -1,6 +1,6 @@
 """Jira as an :class:`lib.approvals.issue_tracker.IssueTracker`, on the client of lib/jira/client.py.
 
-The client is given, not imported: this module needs a few of its calls and one of its promises, that a create is sent once.
+The client is passed in, not imported: importing it loads Jira's SDK.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,10 +11,10 @@ from lib.platform import errors
 
 
 class JiraCalls(Protocol):
-    """What is needed of Jira's client."""
+    """The methods of Jira's client that are used here."""
 
     def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
-        """Create an issue, sending the request once; its key."""
+        """Create an issue, sending the request once. Returns its key."""
 
     def search_all(self, jql: str, *, fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:
         """All issues of a search, each with its ``key``."""
@@ -26,23 +26,19 @@ class JiraCalls(Protocol):
         """The value of an issue's property; None if it has none."""
 
 
-# After these, and these alone, nothing was created. Any other error, even one called permanent (an answer that can't be
-# read is one), leaves open whether Jira did it.
+# Only after these errors, nothing was created. After any other, even a permanent one (such as an answer that can't be read),
+# the issue may exist.
 _NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.RetryableError)
 
 
 class JiraTracker:
-    """Jira by its client.
-
-    Args:
-        client: of lib/jira/client.py.
-    """
+    """Jira. ``client`` is that of lib/jira/client.py."""
 
     def __init__(self, client: JiraCalls) -> None:
         self._client = client
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
-        """Create an issue that bears ``marker``, with one request; its key.
+        """Create an issue with ``fields`` and ``marker``, with one request. Returns its key.
 
         Raises:
             InvalidInputError, AccessDeniedError, NotFoundError, RetryableError: nothing was created.
@@ -56,19 +52,18 @@ class JiraTracker:
             raise errors.ConnectionLostError(str(error)) from error
 
     def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
-        """The issues that bear the marker's label, as far as Jira's search knows by now.
+        """The issues with the marker's label that Jira's search finds, in every project.
 
         Raises:
             SwitchboardError: the search failed, or it found nothing and Jira does not accept the credentials: an issue may
-                be there all the same.
+                exist all the same.
         """
-        # The label is ours, of letters, digits and a hyphen: nothing in it needs quoting. It finds the issue in whatever
-        # project somebody has moved it to.
+        # The label consists of letters, digits and a hyphen: nothing in it needs to be escaped.
         found = self._client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
         keys = [str(issue["key"]) for issue in found]
         if not keys:
-            self._client.check_credentials()  # "there is none" leads to a second request to create
-        return [FoundIssue(key, has_property=self._bears(key, marker)) for key in keys]
+            self._client.check_credentials()  # "none" leads to a second request to create
+        return [FoundIssue(key, has_property=self._has_property(key, marker)) for key in keys]
 
-    def _bears(self, key: str, marker: Marker) -> bool:
+    def _has_property(self, key: str, marker: Marker) -> bool:
         return bool(self._client.property_of(key, PROPERTY_KEY) == marker.value())

@@ -1,16 +1,57 @@
-"""Which part of the approvals does what a message of the queue asks."""
+"""The approvals' part of the Jira worker: the one place that talks to Slack about drafts, and that creates issues in Jira.
 
+Its parts are made for each message, because a claim must outlast the invocation that made it: a claim holds for the remaining
+time of the invocation, and a minute more. Jira's client is made only for a message about an issue.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from lib.approvals import messages
 from lib.approvals.issue_creation import IssueCreator, Outcome
+from lib.approvals.issue_tracker import DryRun, IssueTracker, ReconnectingTracker
+from lib.approvals.jira_issue_tracker import JiraCalls, JiraTracker
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, UpdatePreview
+from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
+from lib.approvals.records import KEEP
+from lib.approvals.repository import ApprovalStore
+from lib.platform import aws, contract, errors, metrics
+from lib.platform.claims import Claims
+from lib.platform.dynamodb import Table
+from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.log import Logger
+from lib.platform.queues import Queue
+from lib.platform.secrets import Secret
+from lib.slack.client import SlackClient
+
+LEASE_MARGIN = timedelta(seconds=60)
+"""How much longer than its invocation a claim holds. One request to create takes less (30 s), so it is never withheld because
+the claim ends too soon."""
+
+_RETRY_SECONDS = (10, 60, 300, 900)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connections:
+    """What the invocations of one process share."""
+
+    environment: JiraWorkerEnvironment
+    dynamodb: Any
+    sqs: Any
+    bot_token: Secret
+    api_token: Secret
+    logger: Logger
 
 
 class ApprovalWorker:
-    """The approvals' part of the worker.
+    """Does what a message asks.
 
     Args:
-        creator: talks to Jira.
-        poster: talks to Slack.
+        creator: creates issues.
+        poster: posts to Slack.
     """
 
     def __init__(self, *, creator: IssueCreator, poster: PreviewPoster) -> None:
@@ -18,10 +59,10 @@ class ApprovalWorker:
         self._poster = poster
 
     def handle(self, message: Message) -> Outcome | None:
-        """Do what ``message`` asks; what became of the issue, where it is about one.
+        """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one.
 
         Raises:
-            SwitchboardError: it could not be done now. The message must come again, and does no harm if it does.
+            SwitchboardError: it could not be done now. The message must be received again; that does no harm.
         """
         match message:
             case CreateIssue() | LookForMarker():
@@ -33,3 +74,73 @@ class ApprovalWorker:
             case AnswerClick():
                 self._poster.answer(message)
         return None
+
+
+def process(
+    body: str,
+    connections: Connections,
+    *,
+    seconds_left: float,
+    connect: Callable[[], JiraCalls],
+    sync: Callable[[str], None],
+) -> None:
+    """Do what a message of the approvals' queue asks.
+
+    Args:
+        body: the message.
+        connections: clients and settings.
+        seconds_left: of the invocation.
+        connect: makes Jira's client; called only for a message that needs Jira.
+        sync: stores a created issue in JiraIssues, by its key.
+
+    Raises:
+        SwitchboardError: it could not be done now. The message must be received again; that does no harm.
+    """
+    message = messages.decode(body)
+    lease = timedelta(seconds=seconds_left) + LEASE_MARGIN
+    outcome = _make_worker(connections, lease, connect, sync).handle(message)
+    if outcome is not None:
+        metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
+
+
+def shorten_visibility(sqs: Any, queue_url: str, receipt_handle: str, receives: int) -> None:
+    """Make a failed message visible again after 10 s, then a minute, then five, and not only when its visibility timeout ends.
+
+    That timeout is half an hour. It also applies if the queue can't be reached now.
+    """
+    pause = _RETRY_SECONDS[min(max(receives, 1), len(_RETRY_SECONDS)) - 1]
+    try:
+        with aws.translated("shorten the visibility timeout"):
+            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)
+    except errors.SwitchboardError:
+        metrics.count(contract.WORKER_FAILURE, kind="visibility_change_failed")
+
+
+def _make_worker(
+    connections: Connections, lease: timedelta, connect: Callable[[], JiraCalls], sync: Callable[[str], None]
+) -> ApprovalWorker:
+    environment = connections.environment
+    table = Table(
+        connections.dynamodb,
+        environment.operations_table_name,
+        on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
+    )
+    store = ApprovalStore(table)
+    tracker: IssueTracker = ReconnectingTracker(lambda: JiraTracker(connect()), connections.api_token.refresh)
+    creator = IssueCreator(
+        store=store,
+        operations=JiraOperationStore(table, lease=lease),
+        tracker=DryRun(tracker) if environment.jira_dry_run else tracker,
+        sync=sync,
+        send=messages.sender(Queue(connections.sqs, environment.approval_queue_url)),
+        logger=connections.logger,
+    )
+    poster = PreviewPoster(
+        store=store,
+        claims=Claims(connections.dynamodb, environment.operations_table_name, lease=lease, keep=KEEP),
+        chat=SlackClient(environment.slack_api_url, connections.bot_token),
+        channel=environment.approvals_channel,
+        jira_base_url=environment.jira_base_url,
+        logger=connections.logger,
+    )
+    return ApprovalWorker(creator=creator, poster=poster)

@@ -1,4 +1,4 @@
-"""The worker's part of the approvals: each message by itself, the token of today, and claims that outlive their invocation."""
+"""The approvals' part of the Jira worker: each message fails alone, and claims outlive their invocation."""
 
 import json
 import os
@@ -12,16 +12,15 @@ from typing import Any
 
 import pytest
 
-from handlers import approval_work
-from handlers.approval_work import _PatientTracker
 from lib.approvals import messages
+from lib.approvals import worker as approval_worker
 from lib.approvals.interactions import Decision, Verb
-from lib.approvals.issue_tracker import FoundIssue, marker_of
+from lib.approvals.issue_tracker import FoundIssue
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.workflow import Policy
-from lib.platform import aws, clock, errors
+from lib.platform import aws, clock
 from lib.platform.dynamodb import Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
@@ -29,7 +28,6 @@ from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_tables, moto_inside
 
-MARKER = marker_of("sess-1", "0" * 64)
 HASH = "0" * 64
 
 
@@ -75,7 +73,7 @@ def message(kind: str, **fields: Any) -> str:
     return json.dumps({"version": 1, "kind": kind, "session_id": "sess-1", "draft_hash": HASH, **fields})
 
 
-def test_each_message_fails_alone_whosever_it_is(worker: ModuleType) -> None:
+def test_each_message_fails_alone(worker: ModuleType) -> None:
     records = [
         record("unknown kind", '{"kind": "poem"}'),
         record("no JSON", "{"),
@@ -90,7 +88,7 @@ def test_each_message_fails_alone_whosever_it_is(worker: ModuleType) -> None:
     assert failed == {"unknown kind", "no JSON", "wrong version"}
 
 
-def test_a_message_that_failed_comes_again_after_ten_seconds_and_not_after_half_an_hour(
+def test_a_failed_message_is_received_again_after_ten_seconds(
     worker: ModuleType, queue_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[tuple[str, int]] = []
@@ -105,13 +103,13 @@ def test_a_message_that_failed_comes_again_after_ten_seconds_and_not_after_half_
     assert shown == [(f"receipt {n}", pause) for n, pause in ((1, 10), (2, 60), (3, 300), (4, 900), (9, 900))]
 
 
-def test_a_queue_that_can_t_be_told_costs_the_message_nothing(worker: ModuleType) -> None:
+def test_a_queue_that_cant_be_reached_does_not_lose_the_message(worker: ModuleType) -> None:
     answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, LambdaContext())
 
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
 
 
-def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_named(worker: ModuleType, queue_url: str) -> None:
+def test_a_claim_outlives_the_invocation_and_names_a_missing_jira_configuration(worker: ModuleType, queue_url: str) -> None:
     sent: list[object] = []
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, _: sent.append(message), rules=Rules())
@@ -131,14 +129,14 @@ def test_a_claim_outlives_the_invocation_and_a_jira_that_is_not_configured_is_na
     assert "jiraBaseUrl, jiraEmail and jiraApiToken must all be set" in (operation.error_message or "")
 
 
-def test_what_was_posted_in_slack_is_remembered_as_long_as_its_session(
+def test_the_record_of_a_posted_preview_is_kept_as_long_as_its_session(
     worker: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = aws.make_client("dynamodb")
     service = ApprovalService(store=ApprovalStore(Table(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
-    monkeypatch.setattr(approval_work.SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
-    monkeypatch.setattr(approval_work.SlackClient, "update", lambda *_: None)
+    monkeypatch.setattr(approval_worker.SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
+    monkeypatch.setattr(approval_worker.SlackClient, "update", lambda *_: None)
 
     answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
@@ -157,7 +155,7 @@ class NoIssues:
         raise AssertionError("a dry run creates nothing")
 
 
-def test_a_dry_run_goes_all_the_way_but_creates_nothing(
+def test_a_dry_run_does_everything_but_create_the_issue(
     load_worker: Callable[..., ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker = load_worker(JIRA_DRY_RUN="true")
@@ -174,10 +172,11 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
             answer = worker.lambda_handler({"Records": [record("1", messages.encode(sent.pop(0)))]}, LambdaContext())
             assert answer == {"batchItemFailures": []}
 
-    monkeypatch.setattr(worker, "_tracker", lambda seconds_left: NoIssues())
-    monkeypatch.setattr(approval_work.messages, "sender", lambda _: lambda message, _: sent.append(message))
-    monkeypatch.setattr(approval_work.SlackClient, "post", post)
-    monkeypatch.setattr(approval_work.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
+    monkeypatch.setattr(worker, "_jira", lambda seconds_left: None)
+    monkeypatch.setattr(approval_worker, "JiraTracker", lambda _: NoIssues())
+    monkeypatch.setattr(approval_worker.messages, "sender", lambda _: lambda message, _: sent.append(message))
+    monkeypatch.setattr(approval_worker.SlackClient, "post", post)
+    monkeypatch.setattr(approval_worker.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
@@ -193,56 +192,6 @@ def test_a_dry_run_goes_all_the_way_but_creates_nothing(
     assert f"Ticket Created: {operation.jira_key}" in updates[-1]
     assert "Dry run: there is no such issue in Jira" in updates[-1]
     assert posts[-1] == (f"Dry run: {operation.jira_key} would have been created for <@U0REQUEST>.", {"thread_ts": "1.0"})
-
-
-class Token:
-    """A secret that has been rotated, or not."""
-
-    def __init__(self, rotated: bool) -> None:
-        self.rotated = rotated
-
-    def refresh(self) -> bool:
-        return self.rotated
-
-
-class Tracker:
-    def __init__(self, denied: bool) -> None:
-        self.denied = denied
-
-    def find_by_marker(self, marker: object) -> list[FoundIssue]:
-        if self.denied:
-            raise errors.AccessDeniedError("Jira answered 401")
-        return [FoundIssue("OPS-1", has_property=True)]
-
-    def create_issue(self, fields: object, marker: object) -> str:
-        return self.find_by_marker(marker)[0].key
-
-
-def test_a_search_with_a_token_that_was_rotated_is_made_again_with_the_new_one() -> None:
-    connections = iter([Tracker(denied=True), Tracker(denied=False)])
-    tracker = _PatientTracker(lambda: next(connections), Token(rotated=True))  # type: ignore[arg-type]
-
-    assert [issue.key for issue in tracker.find_by_marker(MARKER)] == ["OPS-1"]
-
-
-def test_a_token_that_is_simply_wrong_stays_wrong() -> None:
-    tracker = _PatientTracker(lambda: Tracker(denied=True), Token(rotated=False))  # type: ignore[arg-type]
-
-    with pytest.raises(errors.AccessDeniedError):
-        tracker.find_by_marker(MARKER)
-
-
-def test_a_create_that_is_denied_is_not_sent_again() -> None:
-    connections: list[Tracker] = []
-
-    def connect() -> Tracker:
-        connections.append(Tracker(denied=True))
-        return connections[-1]
-
-    tracker = _PatientTracker(connect, Token(rotated=True))  # type: ignore[arg-type]
-    with pytest.raises(errors.AccessDeniedError):
-        tracker.create_issue({}, MARKER)
-    assert len(connections) == 1
 
 
 def test_the_worker_starts_without_the_sdks_of_jira_and_slack() -> None:
