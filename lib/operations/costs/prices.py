@@ -1,9 +1,8 @@
 """What AWS charges: one table, with its date. No free tier, no discount, no data transfer out.
 
-The prices were written down from knowledge of the price lists, not fetched from them: AWS fills its pages in by script, and
-this table was made without a way to their price files. Each names the page that decides, and, where one was found, a
-published guide that states the same. Change a price and :data:`AS_OF` together, and write docs/reference/costs.md anew
-(``python -m handlers.cli costs --document``).
+The prices were written down from knowledge of the price lists, not fetched: AWS's pages fill in their numbers by script. Each
+price names the page that decides, and a published guide that states the same if one was found. Change :data:`AS_OF` with a
+price, and write docs/reference/costs.md again (``python -m handlers.cli costs --document``).
 """
 
 import enum
@@ -20,8 +19,8 @@ class Price:
     """``dollars`` for ``per`` of ``unit``.
 
     Attributes:
-        source: the page of AWS that decides.
-        seen: somebody else's page that states the same price; empty if none was found.
+        source: AWS's page, which decides.
+        seen: another page that states the same price; empty if none was found.
     """
 
     dollars: float

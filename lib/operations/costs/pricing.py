@@ -1,8 +1,7 @@
-"""What a month of a workload costs, by table, function and the rest. Pure: a workload in, lines of a bill out.
+"""What a month of a workload costs, by table, function and other resource. Pure: a workload in, lines of a bill out.
 
-What an event does — which rows it writes, how long which function runs — is written down here, flow by flow, from what
-the code does; prices are in :mod:`.prices`. It is an estimate in the middle of the day, not a bill: no free
-tier, no retries, no cold starts.
+The rows that an event writes and the time that a function runs follow from the code, flow by flow; prices are in
+:mod:`.prices`. This is an estimate, not a bill: no free tier, no retries, no cold starts.
 """
 
 import dataclasses
@@ -17,11 +16,11 @@ from lib.platform.contract import MEMORY_MB
 
 DAYS = 30
 GB = 1024**3
-#: What the import worker gets through a second, with 512 MB of memory.
-IMPORT_BYTES_A_SECOND = 8 * 1024**2
-#: What a draft of up to 1 kB takes on its straight way to an issue (tests/unit/approvals/test_costs.py counts it).
+#: What the import worker reads per second, with 512 MB of memory.
+IMPORT_BYTES_PER_SECOND = 8 * 1024**2
+#: What a draft of up to 1 kB takes to become an issue without retries (tests/unit/approvals/test_costs.py counts it).
 DRAFT_READS, DRAFT_WRITES, DRAFT_MESSAGES = 42, 24, 5
-DRAFT_WRITES_A_FURTHER_KB = 4
+DRAFT_WRITES_PER_FURTHER_KB = 4
 #: The metrics that the alarms of a stack with one channel and no project look at, each billed as an alarm; a test holds it to
 #: the stack's. Of 69 alarms, four add up the throttles of a table and its indexes.
 ALARM_METRICS = 85
@@ -57,27 +56,27 @@ class Workload:
         numbers = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name, value in numbers.items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
-                raise errors.InvalidInputError(f"the workload's {name} is no number from 0")
+                raise errors.InvalidInputError(f"the workload's {name} is not a number from 0")
         total = sum(value for name, value in numbers.items() if name.endswith("_share"))
         if not math.isclose(total, 1, abs_tol=1e-6):
             raise errors.InvalidInputError(f"the workload's shares add up to {total:g}, not to 1")
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> "Workload":
-        """A workload from a file's content; what it does not say has the default.
+        """Read a workload; what ``values`` do not name has its default.
 
         Raises:
-            InvalidInputError: a name is unknown, a value is no number, or the shares do not add up.
+            InvalidInputError: a name is unknown, a value is not a number, or the shares do not add up.
         """
         unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
         if unknown or "events_per_day" not in values:
-            raise errors.InvalidInputError(f"a workload needs events_per_day and knows nothing of {', '.join(unknown) or '-'}")
+            raise errors.InvalidInputError(f"a workload needs events_per_day; unknown names: {', '.join(unknown) or 'none'}")
         return cls(**values)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """So much of one meter, for one resource, a month."""
+    """A month's quantity of one meter, for one resource."""
 
     resource: str
     meter: Meter
@@ -139,20 +138,20 @@ def _imports(workload: Workload) -> float:
     return workload.events_per_day * workload.import_share * DAYS
 
 
-_POLLS_AN_IMPORT = 5
-_DELIVERIES_A_BATCH = 2  # what collects in a second
+_POLLS_PER_IMPORT = 5
+_DELIVERIES_PER_BATCH = 2  # those of one second
 _CHANGE_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _HEALTH_CHECKS = 12 * 24 * DAYS  # every five minutes
 _SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _SWEEP_QUERIES = 16  # two statuses, eight shards
-# Lambda asks an idle queue too: five pollers, each waiting up to 20 s
+# Lambda polls an idle queue too: five pollers, each waiting up to 20 s
 # (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 _EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
-_SECRETS = 8  # all that there are, but that Slack's bot token and its webhook are not used together
+_SECRETS = 8  # all secrets; a stack uses either Slack's bot token or its webhook
 
 
 def _import_seconds(workload: Workload) -> float:
-    return 0.3 + workload.import_file_bytes / IMPORT_BYTES_A_SECOND
+    return 0.3 + workload.import_file_bytes / IMPORT_BYTES_PER_SECOND
 
 
 def _tables(workload: Workload) -> Iterator[Line]:
@@ -163,13 +162,13 @@ def _tables(workload: Workload) -> Iterator[Line]:
 
 
 def _lease_table(workload: Workload) -> Iterator[Line]:
-    """One strongly consistent GetItem an event, and the health check's sentinel. The rows are the lease system's."""
+    """One strongly consistent GetItem per event, and the health check's sentinel. The lease system pays for the rows."""
     yield Line("LeaseTable", Meter.DYNAMODB_READ, _leases(workload) * _read_units(workload.lease_bytes) + _HEALTH_CHECKS)
 
 
 def _jira_issues(workload: Workload) -> Iterator[Line]:
-    """A delivery puts a version and HEAD, which stays in one index and moves in the three that are sorted by time (two units
-    each), and its correlation is read and put.
+    """A delivery puts a version and HEAD, and its correlation is read and put. HEAD stays in place in one index and moves in
+    the three that are sorted by time, for two units each.
 
     An issue that an approval created is stored like one that was delivered, enters the indexes, and is correlated with its
     webhook.
@@ -188,9 +187,9 @@ def _jira_issues(workload: Workload) -> Iterator[Line]:
 
 
 def _jira_operations(workload: Workload) -> Iterator[Line]:
-    """A claim is taken and completed for each notification, by channel, and for each of a draft's two messages in Slack."""
+    """Each notification takes and completes a claim per channel, and so does each of a draft's two Slack messages."""
     unit = _write_units(workload.operation_bytes)
-    a_draft = DRAFT_WRITES + DRAFT_WRITES_A_FURTHER_KB * (_write_units(workload.draft_bytes) - 1)
+    a_draft = DRAFT_WRITES + DRAFT_WRITES_PER_FURTHER_KB * (_write_units(workload.draft_bytes) - 1)
     writes = _leases(workload) * 2 * workload.notify_channels * unit + _drafts(workload) * a_draft
     stored = workload.events_per_day * (
         workload.lease_share * workload.notify_channels * workload.operation_bytes * workload.claim_days
@@ -202,13 +201,13 @@ def _jira_operations(workload: Workload) -> Iterator[Line]:
 
 
 def _shuttle(workload: Workload) -> Iterator[Line]:
-    """What a job writes, its transactions at twice the price (docs/database-schema.md, Shuttle, "What a job costs")."""
+    """What a job writes; transactions cost twice as much (docs/database-schema.md, Shuttle, "What a job costs")."""
     job = _write_units(workload.job_bytes)
     create = 2 * (5 + job) + 2 + 2  # six statements; the usage rows' GSI2, the job's GSI1 and StatusIndex
     start = job + 4  # leaves one key and enters another in two indexes
     progress = job * math.floor(_import_seconds(workload) / 5)
     finish = 2 * (3 + job) + 2 + 4
-    reads = _imports(workload) * (4 + _POLLS_AN_IMPORT) + _SWEEPS * _SWEEP_QUERIES / 2
+    reads = _imports(workload) * (4 + _POLLS_PER_IMPORT) + _SWEEPS * _SWEEP_QUERIES / 2
     yield Line("Shuttle", Meter.DYNAMODB_WRITE, _imports(workload) * (create + start + progress + finish) + _HEALTH_CHECKS)
     yield Line("Shuttle", Meter.DYNAMODB_READ, reads + _HEALTH_CHECKS)
     yield from _stored("Shuttle", workload.events_per_day * workload.import_share * workload.job_bytes * 3 * 90)
@@ -226,10 +225,10 @@ def _functions(workload: Workload) -> Iterator[Line]:
         ("notification", _leases(workload), 0.12),
         ("webhooks", deliveries, 0.08),
         ("approvals", _drafts(workload) * 2, 0.15),
-        ("jira_worker", deliveries / _DELIVERIES_A_BATCH + _drafts(workload) * DRAFT_MESSAGES, 0.6),
+        ("jira_worker", deliveries / _DELIVERIES_PER_BATCH + _drafts(workload) * DRAFT_MESSAGES, 0.6),
         ("reconciliation", DAYS, 120.0),
         ("reconciliation", _CHANGE_SWEEPS, 3.0),
-        ("shuttle", imports * (1 + _POLLS_AN_IMPORT), 0.05),
+        ("shuttle", imports * (1 + _POLLS_PER_IMPORT), 0.05),
         ("shuttle", imports, _import_seconds(workload)),
         ("shuttle", _SWEEPS, 0.3),
         ("health", _HEALTH_CHECKS, 0.2),
@@ -245,7 +244,7 @@ def _functions(workload: Workload) -> Iterator[Line]:
 def _the_rest(workload: Workload) -> Iterator[Line]:
     imports = _imports(workload)
     uploaded_a_day = workload.events_per_day * workload.import_share * workload.import_file_bytes / GB
-    requests = _jira(workload) + _commits(workload) + _drafts(workload) * 2 + imports * (1 + _POLLS_AN_IMPORT)
+    requests = _jira(workload) + _commits(workload) + _drafts(workload) * 2 + imports * (1 + _POLLS_PER_IMPORT)
     yield Line("HTTP API", Meter.API_REQUEST, requests)
     yield Line("event bus", Meter.EVENT, _leases(workload))
     yield Line("notification topic", Meter.SNS_PUBLISH, _leases(workload))

@@ -1,4 +1,4 @@
-"""A month's costs as people and programs read them: a table, JSON, and the pages of docs/reference/costs.md."""
+"""A month's costs as a table, as JSON, and as the page docs/reference/costs.md."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ from lib.operations.costs.pricing import Breakdown, Workload, monthly_costs
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
 
 _INTRODUCTION = f"""\
-Written by `python -m handlers.cli costs --document`; a test fails when it is not current. Dollars a month of 30 days,
+`python -m handlers.cli costs --document` writes this page; a test fails when it is out of date. Dollars a month of 30 days,
 {prices.REGION}, without free tier, discounts and data transfer out. Other sizes: `python -m handlers.cli costs <file>`,
 as a table or with `--json`.
 
@@ -22,12 +22,12 @@ _ABOUT_THE_PRICES = f"""\
 **Not fetched from AWS**: written down from knowledge of the list prices of {prices.REGION} as of
 {prices.AS_OF.isoformat()}. AWS's pages fill in
 their numbers by script and could not be read when this table was made. *Decides* names the page to check before you rely
-on a number. *Also stated by* is a page that was found to say the same, most of them other people's guides of 2024 to 2026;
-a price with a dash there was held against nothing."""
+on a number. *Also stated by* names a page with the same price, usually a guide of 2024 to 2026; a dash means that none was
+found."""
 
 
 def as_table(breakdown: Breakdown) -> str:
-    """Plain text: a line a resource and meter, and the sum."""
+    """Plain text: a line per resource and meter, and the total."""
     rows = [
         (line.resource, line.meter.value, f"{line.quantity:,.3f}", prices.PRICES[line.meter].unit, _money(line.dollars))
         for line in breakdown.lines
@@ -77,11 +77,11 @@ def as_document() -> str:
             "",
             *_by_resource(months),
             "",
-            "## By what is charged",
+            "## By meter",
             "",
             *_by_meter(months),
             "",
-            "## The workload behind it",
+            "## The workload",
             "",
             *_assumptions(Workload(events_per_day=1)),
             "",
