@@ -26,8 +26,8 @@ setup: .venv/installed-for-tests ## make .venv and install everything pinned
 	@PYTHON=$(PYTHON) .ci/install .venv "what the tests and checks need" tests/requirements.txt
 	@touch $@
 
-demo: .venv/installed ## every flow on sample events, narrated, in the local cloud
-	@$(BIN)/python -m stack.local demo
+demo: .venv/installed ## play every flow on sample events in the local cloud (FULL=1 for every table)
+	@$(BIN)/python -m stack.local demo $(if $(FULL),--full)
 
 dev: .venv/installed ## the local cloud on fixed ports, until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs

@@ -84,12 +84,13 @@ def aws(port: int) -> None:
 
 
 @main.command()
-def demo() -> None:
-    """Every flow on sample events, narrated."""
+@click.option("--full", is_flag=True, help="Show every table and every notification.")
+def demo(full: bool) -> None:
+    """Play every flow on sample events, and check each claim."""
     _Signals("The demo was stopped.")
     from stack.local.demo import run  # noqa: PLC0415 (see the module's first lines)
 
-    sys.exit(run())
+    sys.exit(run(full=full))
 
 
 def _config(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The demo where something fails, or somebody stops it: it says so, and the story goes on as far as it can."""
+"""The demo where something fails or somebody stops it: it says so, and goes on as far as it can."""
 
 import io
 import os
@@ -10,10 +10,11 @@ from typing import cast
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from stack.local.cloud import LocalCloud
 from stack.local.demo import approvals, jira, leases
-from stack.local.demo.stage import Stage, percentile, plot
+from stack.local.demo.stage import NEXT_STEPS, Stage, percentile, plot
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
@@ -32,39 +33,59 @@ def stage(shown: io.StringIO) -> Stage:
     return Stage(Console(file=shown, width=160))
 
 
-def test_a_part_that_breaks_off_fails_its_claim_and_the_next_begins_all_the_same(stage: Stage, shown: io.StringIO) -> None:
+def test_a_flow_that_raises_fails_a_claim_and_the_next_flow_begins(stage: Stage, shown: io.StringIO) -> None:
     def breaks(_: LocalCloud, __: Stage) -> None:
         raise StopIteration
 
     stage.play(NO_CLOUD, "Leases", breaks)
-    stage.play(NO_CLOUD, "Jira", lambda _, stage: stage.check(True, "the second was told"))
+    stage.play(NO_CLOUD, "Jira", lambda _, stage: stage.check(True, "the second flow was played"))
 
-    assert "✗ Leases: told to the end" in shown.getvalue()
-    assert "✓ the second was told" in shown.getvalue()
+    assert "✗ Leases: the flow was played to its end" in shown.getvalue()
+    assert "✓ the second flow was played" in shown.getvalue()
     assert stage.close() == 1
+    assert "1 of 2 claims did not hold" in shown.getvalue()
+    assert NEXT_STEPS not in shown.getvalue()
 
 
-def test_no_latency_at_all_fails_the_claim_on_latency_and_not_the_demo(
-    stage: Stage, shown: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(leases, "until", lambda *_: [{"message": "lease_event"}])
+def test_the_last_lines_say_what_to_try_next(stage: Stage, shown: io.StringIO) -> None:
+    stage.check(True, "a claim with [brackets]")
 
-    leases._show_measures(NO_CLOUD, stage, 1)
+    assert stage.close() == 0
+    assert "✓ a claim with [brackets]" in shown.getvalue()
+    assert shown.getvalue().endswith(f"{NEXT_STEPS}\n")
 
-    assert "✗ the p99 of the enrichment query is under 200 ms" in shown.getvalue()
-    assert "no e-mail address in 1 log lines" in shown.getvalue(), "the part goes on to its end"
+
+@pytest.mark.parametrize("full", [False, True])
+def test_details_are_shown_in_the_full_demo_only(shown: io.StringIO, full: bool) -> None:
+    Stage(Console(file=shown, width=80), full=full).detail(Text("a detail"))
+
+    assert ("a detail" in shown.getvalue()) == full
+
+
+def test_progress_prints_one_line_or_none_where_there_is_no_terminal(stage: Stage, shown: io.StringIO) -> None:
+    with stage.busy("Starting …"):
+        assert list(stage.steps([1, 2], "deliver")) == [1, 2]
+
+    assert shown.getvalue() == "  Starting …\n"
+
+
+def test_without_a_latency_its_claim_fails_and_the_demo_goes_on(stage: Stage, shown: io.StringIO) -> None:
+    leases._show_latency(stage, [{"message": "lease_event"}])
+
+    assert "✗ EnrichmentQueryLatencyMs of 0 queries" in shown.getvalue()
+    assert stage.close() == 1
     assert not percentile([], 0.5) < 200
     assert plot([]) == []
 
 
-def test_a_preview_that_slack_does_not_have_stands_as_it_was_given() -> None:
+def test_a_preview_that_slack_does_not_have_is_kept_as_it_was_given() -> None:
     slack = Server(Slack())
     cloud = SimpleNamespace(
         standins={"slackApiUrl": slack.url, "jiraBaseUrl": ""}, ready=SimpleNamespace(http_url="http://127.0.0.1:1")
     )
     try:
         nothing = {"ts": "", "channel": "", "blocks": []}
-        assert approvals._Desk(cast("LocalCloud", cloud)).now(nothing) == nothing
+        assert approvals._Approvals(cast("LocalCloud", cloud)).now(nothing) == nothing
     finally:
         slack.close()
 
@@ -78,7 +99,7 @@ def test_the_demo_reads_jira_by_the_account_of_the_stack_file() -> None:
         site.close()
 
 
-def test_ctrl_c_stops_the_demo_and_it_does_not_say_that_it_was_starting() -> None:
+def test_ctrl_c_stops_the_demo_and_every_function_process() -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     process = subprocess.Popen(
         [sys.executable, "-u", "-m", "stack.local", "demo"],
@@ -90,7 +111,7 @@ def test_ctrl_c_stops_the_demo_and_it_does_not_say_that_it_was_starting() -> Non
     )
     try:
         assert process.stdout is not None
-        assert any("put-events" in line or "Leases, in LeaseTable" in line for line in process.stdout)
+        assert any("Lease events on the event bus" in line for line in process.stdout)
         functions = children_of(process.pid)
         process.send_signal(signal.SIGINT)
         out, error = process.communicate(timeout=60)

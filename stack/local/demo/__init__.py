@@ -1,7 +1,7 @@
-"""``make demo``: the local cloud and every flow on sample events, told step by step, with what was stored, sent and measured.
+"""``make demo``: starts the local cloud and plays every flow on sample events.
 
-Nothing here is a stand-in for the product: events go in by the AWS API and over HTTP, and what is shown was read back from
-queues, tables and log groups. A step whose outcome is not what the story says makes the exit code 1.
+Events enter through the AWS API and HTTP, as in production. What the demo shows was read back from queues, tables and
+log groups, and each claim is checked: the exit code is 1 if one does not hold.
 """
 
 import time
@@ -15,24 +15,21 @@ from stack.local.demo.stage import Stage
 CONFIG = {**leases.CONFIG, **jira.CONFIG, **approvals.CONFIG}
 
 
-def run() -> int:
-    """Run the demo; the exit code."""
-    console = Console(width=max(120, min(Console().width, 160)))
-    stage = Stage(console)
-    console.rule("[bold]Switchboard")
+def run(*, full: bool = False) -> int:
+    """Run the demo, with every table if ``full``; the exit code."""
+    stage = Stage(Console(highlight=False), full=full)
     started = time.monotonic()
     try:
-        with console.status("Starting the local cloud: the Pulumi program, moto, and a process for each function …"):
+        with stage.busy("Starting the local cloud …"):
             cloud = LocalCloud(config=CONFIG)
     except StartError as error:
-        console.print(f"[red]{error}")
+        stage.say(str(error), "red")
         return 1
     with cloud:
-        ready = cloud.ready
-        console.print(f"The local cloud is ready after {time.monotonic() - started:.1f} s.")
-        console.print(f"  AWS API  {ready.aws_url}   HTTP API  {ready.http_url}   region {ready.region}")
-        stage.play(cloud, "Leases", leases.tell)
-        stage.play(cloud, "Jira", jira.tell)
-        stage.play(cloud, "Approvals", approvals.tell)
-        stage.play(cloud, "Shuttle", shuttle.tell)
+        stage.say(f"Ready after {time.monotonic() - started:.1f} s: the Pulumi program on moto, one process per function.")
+        stage.say(f"AWS API {cloud.ready.aws_url}, HTTP API {cloud.ready.http_url}")
+        stage.play(cloud, "Leases", leases.play)
+        stage.play(cloud, "Jira", jira.play)
+        stage.play(cloud, "Approvals", approvals.play)
+        stage.play(cloud, "Shuttle", shuttle.play)
     return stage.close()

@@ -1,15 +1,16 @@
-"""The second flow: a Jira site's webhooks arrive in disorder and doubled, some never do, and the table ends as Jira is."""
+"""The second flow: Jira's webhooks arrive twice, out of order or never, and the table still ends equal to Jira."""
 
 import json
 import random
+from collections import Counter
 from typing import Any
 
-from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
-from stack.local.demo.stage import Stage, basic_auth, hub_signature, send, until
+from stack.local.demo.calls import basic_auth, hub_signature, query, send, until
+from stack.local.demo.stage import Stage, table
 from stack.local.program import PROJECT, read_config
 
 SECRET = "the demo's Jira signs with this"  # noqa: S105 (the local cloud's own)
@@ -19,16 +20,19 @@ CONFIG = {"jiraWebhookSecret": SECRET, "commitWebhookSecret": COMMIT_SECRET, "ji
 _WAIT_SECONDS = 30.0
 
 
-def tell(cloud: LocalCloud, stage: Stage) -> None:
+def play(cloud: LocalCloud, stage: Stage) -> None:
     """Play the flow on ``stage``."""
     jira = _JiraSite(cloud.standins["jiraBaseUrl"])
     keys = _work_in_jira(jira)
+    stage.heading("Jira webhooks: signed, each sent twice, in random order")
     _deliver_in_disorder(cloud, stage, jira)
-    _compare(cloud, stage, jira, keys, "Whatever the order, the table is as Jira is")
+    issues = _compare(cloud, stage, jira, keys, "JiraIssues equals Jira, whatever the order")
+    stage.detail(issues)
     _push_commits(cloud, stage, keys[0])
-    keys += _work_unheard(jira, keys)
+    keys += _work_without_webhooks(jira, keys)
+    stage.heading("Reconciliation: three changes whose webhooks were lost")
     _reconcile(cloud, stage)
-    _compare(cloud, stage, jira, keys, "After reconciliation it is again as Jira is, without a webhook")
+    stage.show(_compare(cloud, stage, jira, keys, "JiraIssues equals Jira again, without a webhook"))
     _check_health(cloud, stage)
 
 
@@ -53,7 +57,7 @@ class _JiraSite:
         return list(self._do("GET", "webhooks")["webhooks"])
 
     def state(self, key: str) -> str:
-        """What a user who looks at the issue sees, in a word or two."""
+        """The issue's status as a user sees it, or that it was deleted or moved."""
         status, body = send("GET", f"{self._site}/rest/api/3/issue/{key}", None, self._account)
         if status == 404:
             return "deleted"
@@ -68,7 +72,7 @@ class _JiraSite:
 
 
 def _work_in_jira(jira: _JiraSite) -> list[str]:
-    """A morning's work: four issues made, edited, deleted and moved. The keys, also those that were left."""
+    """Create, edit, delete and move issues; their keys, the old ones of moved issues too."""
     deploy, flaky, billing, login = (
         jira.create(summary) for summary in ("Deploy by hand", "Flaky test", "Billing export", "Login is slow")
     )
@@ -82,47 +86,42 @@ def _work_in_jira(jira: _JiraSite) -> list[str]:
 
 
 def _deliver_in_disorder(cloud: LocalCloud, stage: Stage, jira: _JiraSite) -> None:
-    stage.heading("Jira's webhooks: signed, each twice, in any order")
     sent = jira.webhooks()
     deliveries = list(enumerate(sent, 1)) * 2
     random.Random(7).shuffle(deliveries)  # noqa: S311 (the same disorder in every demo)
-    table = Table("arrives", "was sent as", "event", "issue", "answer")
-    answers = []
-    for place, (number, webhook) in enumerate(track(deliveries, "deliver", console=stage.console), 1):
+    answers = table("delivery", "webhook", "event", "issue", "answer")
+    statuses, outcomes = set(), Counter[str]()
+    for place, (number, webhook) in enumerate(stage.steps(deliveries, "deliver"), 1):
         body = webhook["body"].encode()
         headers = {"X-Hub-Signature": hub_signature(body, SECRET), "X-Atlassian-Webhook-Identifier": webhook["identifier"]}
         status, text = send("POST", f"{cloud.ready.http_url}/webhooks/jira", body, headers)
-        answer = json.loads(text).get("status", text)
-        answers.append((status, answer))
-        colour = {"stored": "green", "duplicate": "dim", "superseded": "yellow"}.get(answer, "red")
-        table.add_row(str(place), f"no. {number}", webhook["event"], json.loads(body)["issue"]["key"], Text(answer, colour))
-    stage.console.print(table)
-    stage.check(
-        all(status == 202 for status, _ in answers), f"{len(deliveries)} deliveries of {len(sent)} webhooks were all taken"
-    )
-    stage.check(
-        sum(answer == "duplicate" for _, answer in answers) == len(sent), "every second copy was recognised as a duplicate"
-    )
+        outcome = json.loads(text).get("status", text)
+        statuses.add(status)
+        outcomes[outcome] += 1
+        colour = {"stored": "green", "duplicate": "dim", "superseded": "yellow"}.get(outcome, "red")
+        issue = json.loads(body)["issue"]["key"]
+        answers.add_row(str(place), f"no. {number}", webhook["event"], issue, Text(outcome, colour))
+    stage.detail(answers)
+    stage.say(f"Answers: {', '.join(f'{count} {outcome}' for outcome, count in outcomes.most_common())}.")
+    stage.check(statuses == {202}, f"{len(deliveries)} deliveries of {len(sent)} webhooks were all accepted")
+    stage.check(outcomes["duplicate"] == len(sent), "every second copy was recognised as a duplicate")
 
 
-def _compare(cloud: LocalCloud, stage: Stage, jira: _JiraSite, keys: list[str], claim: str) -> None:
-    stage.heading("JiraIssues, held against Jira")
-    table = Table("issue", "in Jira", "HEAD in JiraIssues", "versions", "correlation")
+def _compare(cloud: LocalCloud, stage: Stage, jira: _JiraSite, keys: list[str], claim: str) -> Table:
+    issues = table("issue", "in Jira", "HEAD in JiraIssues", "versions", "correlation")
     agree = True
     for key in keys:
         rows = _rows(cloud, key)
-        head = rows.get("HEAD", {})
-        stored = _state(head)
-        agree = agree and stored == jira.state(key)
+        actual, stored = jira.state(key), _state(rows.get("HEAD", {}))
+        agree = agree and stored == actual
         versions = sum(name[:1].isdigit() for name in rows)
-        correlation = rows.get("CORRELATION", {}).get("state", {}).get("S", "")
-        table.add_row(key, jira.state(key), stored, str(versions), correlation)
-    stage.console.print(table)
+        issues.add_row(key, actual, stored, str(versions), rows.get("CORRELATION", {}).get("state", {}).get("S", ""))
     stage.check(agree, claim)
+    return issues
 
 
 def _push_commits(cloud: LocalCloud, stage: Stage, key: str) -> None:
-    stage.heading("A push that names an issue")
+    stage.heading(f"A Git push with two commits, one of which names {key}")
     commits = [
         {
             "id": "3f786850e387550fdab836ed7e6dc881de23001b",
@@ -138,39 +137,39 @@ def _push_commits(cloud: LocalCloud, stage: Stage, key: str) -> None:
     body = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "acme/site"}, "commits": commits}).encode()
     headers = {"X-Hub-Signature-256": hub_signature(body, COMMIT_SECRET)}
     _, text = send("POST", f"{cloud.ready.http_url}/webhooks/commits", body, headers)
-    stage.console.print(f"  {text.strip()}")
+    stage.detail(Text(text.strip()))
     matched = until(lambda: _rows(cloud, key).get("CORRELATION", {}).get("state", {}).get("S") == "matched", _WAIT_SECONDS)
-    stage.check(bool(matched), f"{key} is correlated with its commit; UTF-8 was no issue")
+    stage.check(bool(matched), f"{key} is correlated with its commit; UTF-8 is not taken for an issue")
 
 
-def _work_unheard(jira: _JiraSite, keys: list[str]) -> list[str]:
-    """More work, whose webhooks never arrive. The new key."""
+def _work_without_webhooks(jira: _JiraSite, keys: list[str]) -> list[str]:
+    """Three changes whose webhooks never arrive; the new key."""
     jira.edit(keys[4], status="Done")
     jira.delete(keys[0])
-    return [jira.create("Nobody heard of this")]
+    return [jira.create("Created without a webhook")]
 
 
 def _reconcile(cloud: LocalCloud, stage: Stage) -> None:
-    stage.heading("Three changes whose webhooks were lost: the nightly sweep")
-    table = Table("project", "fetched", "created", "updated", "deleted", "unchanged", "failed", "refused")
     result = _invoke(cloud, "reconciliation", {"full": True})
+    names = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
+    projects, total = table("project", *names, "refused"), Counter[str]()
     for project in result["projects"]:
-        counts = project["counts"]
-        names = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
-        table.add_row(project["project"], *(str(counts[name]) for name in names), "; ".join(project["refused"]))
-    stage.console.print(table)
-    total = {name: sum(project["counts"][name] for project in result["projects"]) for name in ("created", "updated", "deleted")}
-    stage.check(total == {"created": 1, "updated": 1, "deleted": 1}, "one was created, one updated, one deleted")
+        total.update(project["counts"])
+        counts = (str(project["counts"][name]) for name in names)
+        projects.add_row(project["project"], *counts, "; ".join(project["refused"]))
+    stage.show(projects)
+    changes = [total[name] for name in ("created", "updated", "deleted")]
+    stage.check(changes == [1, 1, 1], "one issue was created, one updated, one deleted")
 
 
 def _check_health(cloud: LocalCloud, stage: Stage) -> None:
-    stage.heading("Health: a sentinel through every table")
+    stage.heading("Deep health check: a sentinel row through every table")
     report = _invoke(cloud, "health", {"mode": "deep"})
-    table = Table("check", "status", "ms", "detail")
+    checks = table("check", "status", "ms", "detail")
     for check in report["checks"]:
-        table.add_row(check["name"], check["status"], f"{check['latency_ms']:.0f}", Text(check["detail"]))
-    stage.console.print(table)
-    stage.check(report["status"] == "ok", "every check passed")
+        checks.add_row(check["name"], check["status"], f"{check['latency_ms']:.0f}", Text(check["detail"]))
+    (stage.detail if report["status"] == "ok" else stage.show)(checks)
+    stage.check(report["status"] == "ok", f"all {len(report['checks'])} checks passed: tables, secrets and Jira")
 
 
 def _invoke(cloud: LocalCloud, entry_point: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -181,18 +180,12 @@ def _invoke(cloud: LocalCloud, entry_point: str, event: dict[str, Any]) -> dict[
 
 
 def _rows(cloud: LocalCloud, key: str) -> dict[str, dict[str, Any]]:
-    answer = cloud.client("dynamodb").query(
-        TableName=cloud.ready.outputs["jira_issues_table_name"],
-        KeyConditionExpression="issue_key = :key",
-        ExpressionAttributeValues={":key": {"S": key}},
-        ConsistentRead=True,
-    )
-    return {item["updated_at"]["S"]: item for item in answer["Items"]}
+    return {row["updated_at"]["S"]: row for row in query(cloud, "jira_issues_table_name", "issue_key", key)}
 
 
 def _state(head: dict[str, Any]) -> str:
     if not head:
-        return "not there"
+        return "missing"
     if head["deleted"]["BOOL"]:
         return f"moved to {head['moved_to']['S']}" if "moved_to" in head else "deleted"
     return str(head["status"]["S"])

@@ -1,4 +1,4 @@
-"""The first flow: a lease event goes in by EventBridge or HTTP, and an enriched notification comes out."""
+"""The first flow: lease events enter through EventBridge and HTTP, and come out as enriched notifications."""
 
 import json
 from collections import Counter
@@ -7,48 +7,50 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeSerializer
 from rich.panel import Panel
-from rich.progress import track
-from rich.table import Table
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
+from stack.local.demo.calls import hub_signature, log_records, send, until
 from stack.local.demo.lease_samples import EVENTS, LEASES, ODD_EVENTS, SOURCE
-from stack.local.demo.stage import Stage, hub_signature, log_records, percentile, plot, send, until
+from stack.local.demo.stage import Stage, percentile, plot, table
 
 SECRET = "the demo's webhook secret"  # noqa: S105 (the local cloud's own)
 CONFIG = {"eventWebhookSecret": SECRET, "consoleUrl": "https://sandbox.example.com"}
 _WAIT_SECONDS = 60.0
+_COLOURS = {"enriched": "green", "not_found": "yellow", "skipped": "yellow", "failed": "red"}
 
 
-def tell(cloud: LocalCloud, stage: Stage) -> None:
+def play(cloud: LocalCloud, stage: Stage) -> None:
     """Play the flow on ``stage``."""
     inbox = _Inbox(cloud)
+    stage.heading("Lease events on the event bus")
     _put_leases(cloud, stage)
     sent = _put_events(cloud, stage)
-    told = inbox.wait_for(set(sent), _WAIT_SECONDS)
-    _show_notifications(stage, sent, told)
-    stage.check(set(told) == set(sent), f"{len(sent)} events went in, and each came out as one notification")
-    _show_measures(cloud, stage, len(sent))
+    received = inbox.wait_for(set(sent), _WAIT_SECONDS)
+    stage.heading("Notifications, as a subscriber of the SNS topic receives them")
+    _show_notifications(stage, sent, received)
+    stage.check(set(received) == set(sent), f"{len(sent)} events went in, and each came out as one notification")
+    records = until(lambda: _logged(cloud, len(sent)), 10) or log_records(cloud, "notification")
+    _show_enrichment(stage, records, len(sent))
+    _show_latency(stage, records)
     _post_over_http(cloud, stage, inbox)
 
 
 def _put_leases(cloud: LocalCloud, stage: Stage) -> None:
-    stage.heading("Leases, in LeaseTable")
-    table = Table("status", "who", "uuid", "spend of budget", "fields")
+    leases = table("status", "user", "uuid", "spend of budget", "fields")
     serialise = TypeSerializer().serialize
     for lease in LEASES:
         item = {name: serialise(value) for name, value in lease.items()}
         cloud.client("dynamodb").put_item(TableName=cloud.ready.outputs["lease_table_name"], Item=item)
         spend = f"${lease.get('totalCostAccrued', 0)} of ${lease['maxSpend']}"
-        table.add_row(lease["status"], lease["userEmail"], lease["uuid"], spend, str(len(lease)))
-    stage.console.print(table)
+        leases.add_row(lease["status"], lease["userEmail"], f"…{lease['uuid'][-4:]}", spend, str(len(lease)))
+    stage.detail(leases)
 
 
 def _put_events(cloud: LocalCloud, stage: Stage) -> dict[str, str]:
     """Put every event on the bus; the detail type by event id, in order."""
-    stage.heading("Lease events, on the event bus")
     events, sent = cloud.client("events"), {}
-    for detail_type, detail in track(EVENTS + ODD_EVENTS, "put-events", console=stage.console):
+    for detail_type, detail in stage.steps(EVENTS + ODD_EVENTS, "put-events"):
         entry = {
             "EventBusName": cloud.ready.outputs["event_bus_name"],
             "Source": SOURCE,
@@ -56,84 +58,76 @@ def _put_events(cloud: LocalCloud, stage: Stage) -> dict[str, str]:
             "Detail": json.dumps(detail),
         }
         sent[events.put_events(Entries=[entry])["Entries"][0]["EventId"]] = detail_type
-    stage.console.print(
-        f"  {len(EVENTS)} events, one of each type, and {len(ODD_EVENTS)} odd ones: no such lease, a uuid that is"
+    stage.say(
+        f"{len(LEASES)} leases, {len(EVENTS)} events of all types, and {len(ODD_EVENTS)} odd events: an unknown lease, a uuid"
     )
-    stage.console.print("  a number, no userEmail, and a type that nobody knows yet.")
+    stage.say("that is a number, no userEmail, and an unknown type.")
     return sent
 
 
-def _show_notifications(stage: Stage, sent: dict[str, str], told: dict[str, dict[str, Any]]) -> None:
-    stage.heading("Notifications, as a subscriber of the SNS topic got them")
-    example = next((message for message in told.values() if message["event_type"] == "LeaseBudgetThresholdAlert"), None)
+def _show_notifications(stage: Stage, sent: dict[str, str], received: dict[str, dict[str, Any]]) -> None:
+    example = next((message for message in received.values() if message["event_type"] == "LeaseBudgetThresholdAlert"), None)
     if example:
-        stage.console.print(Panel(Text(example["text"]), title="one of them, whole", width=90))
-    table = Table("event", "enrichment", "title", "facts", show_lines=True)
-    colours = {"enriched": "green", "not_found": "yellow", "skipped": "yellow", "failed": "red"}
+        stage.show(Panel(Text(example["text"]), width=min(90, stage.console.width - 2)))
     for event_id, detail_type in sent.items():
-        message = told.get(event_id)
+        message = received.get(event_id)
         if message is None:
-            table.add_row(detail_type, "[red]no notification", "", "")
+            stage.say(f"{detail_type}: no notification", "red")
             continue
         enrichment = message["enrichment"]
-        outcome = Text(enrichment["status"], style=colours.get(enrichment["status"], ""))
-        if enrichment.get("reason"):
-            outcome.append(f"\n{enrichment['reason']}", style="dim")
-        # title, lead, facts one a line, link, footer
+        outcome = f"{enrichment['status']} {enrichment.get('reason') or ''}".strip()
+        # title, first sentence, one fact per line, link, footer
         paragraphs = message["text"].split("\n\n")
-        table.add_row(detail_type, outcome, Text(paragraphs[0]), Text(paragraphs[2].replace("\n", " · ")))
-    stage.console.print(table)
+        stage.detail(
+            Text.assemble((detail_type, "bold"), "  ", (outcome, _COLOURS.get(enrichment["status"], ""))),
+            Text(f"{paragraphs[0]}\n{paragraphs[2].replace(chr(10), ' · ')}\n"),
+        )
 
 
 def _logged(cloud: LocalCloud, events: int) -> list[dict[str, Any]] | None:
-    """The function's log lines once the last line of each event is there: it is written after the notification went out."""
+    """The function's log lines, once each event has its last one, which is written after the notification was sent."""
     records = log_records(cloud, "notification")
     return records if sum(record.get("message") == "lease_event" for record in records) >= events else None
 
 
-def _show_measures(cloud: LocalCloud, stage: Stage, events: int) -> None:
-    records = until(lambda: _logged(cloud, events), 10) or log_records(cloud, "notification")
-    latencies = [float(value) for record in records for value in record.get("EnrichmentQueryLatencyMs", ())]
-    stage.heading(f"EnrichmentQueryLatencyMs, {len(latencies)} queries")
-    stage.console.print(
-        f"  p50 {percentile(latencies, 0.5):.1f} ms   p99 {percentile(latencies, 0.99):.1f} ms   (goal: p99 under 200 ms)\n"
-    )
-    for line in plot(latencies):
-        stage.console.print(f"  {line}", highlight=False)
-    stage.check(percentile(latencies, 0.99) < 200, "the p99 of the enrichment query is under 200 ms")
-
-    stage.heading("Schema fingerprints seen")
-    schemas = Table("status", "fields", "fingerprint", "seen", "drift")
+def _show_enrichment(stage: Stage, records: list[dict[str, Any]], events: int) -> None:
+    stage.heading("Enrichment: the lease's record, read by its key")
     drifts = {record["fingerprint"]: record for record in records if record.get("message") == "schema_drift"}
-    counted = Counter(
+    enriched = Counter(
         (record["lease_status"], record["field_count"], record["fingerprint"])
         for record in records
         if record.get("message") == "lease_schema"
     )
-    for (status, fields, fingerprint), times in counted.items():
+    schemas = table("status", "fields", "fingerprint", "events", "drift")
+    for (status, fields, fingerprint), count in enriched.items():
         drift = drifts.get(fingerprint)
-        text = f"unknown {drift['unknown']}, missing {drift['missing']}" if drift else ""
-        schemas.add_row(str(status), str(fields), str(fingerprint)[:16] + "…", str(times), Text(text, style="yellow"))
-    stage.console.print(schemas)
-    stage.check(len(drifts) == 1, "the one lease with a field that no schema has was noticed")
-
-    stage.heading("Not enriched, and why")
-    skipped = Counter(
+        text = f"unknown: {', '.join(drift['unknown'])}" if drift else ""
+        schemas.add_row(str(status), str(fields), f"{str(fingerprint)[:16]}…", str(count), Text(text, "yellow"))
+    stage.detail(schemas)
+    others = Counter(
         record["reason"] for record in records if record.get("message") in {"enrichment_skipped", "enrichment_failed"}
     )
-    skipped["not in LeaseTable"] = sum(record.get("message") == "lease_not_found" for record in records)
-    reasons = Table("reason", "events")
-    for reason, times in skipped.most_common():
-        reasons.add_row(reason, str(times))
-    stage.console.print(reasons)
-    enriched = sum(counted.values())
-    stage.check(enriched + sum(skipped.values()) == events, f"{enriched} of {events} were enriched, the others say why not")
-    text = json.dumps(records)
-    stage.check("@" not in text, f"no e-mail address in {len(records)} log lines")
+    others["not in LeaseTable"] = sum(record.get("message") == "lease_not_found" for record in records)
+    reasons = table("not enriched", "events")
+    for reason, count in others.most_common():
+        reasons.add_row(reason, str(count))
+    stage.show(reasons)
+    found = enriched.total()
+    stage.check(found + others.total() == events, f"{found} of {events} were enriched; the others say why not")
+    unknown = ", ".join(name for drift in drifts.values() for name in drift["unknown"])
+    stage.check(len(drifts) == 1, f"schema drift was noticed in one lease, the unknown field: {unknown or 'none'}")
+    stage.check("@" not in json.dumps(records), f"no e-mail address in {len(records)} log lines")
+
+
+def _show_latency(stage: Stage, records: list[dict[str, Any]]) -> None:
+    latencies = [float(value) for record in records for value in record.get("EnrichmentQueryLatencyMs", ())]
+    p50, p99 = percentile(latencies, 0.5), percentile(latencies, 0.99)
+    stage.detail(*map(Text, plot(latencies)))
+    stage.check(p99 < 200, f"EnrichmentQueryLatencyMs of {len(latencies)} queries: p99 {p99:.1f} ms, under 200 (p50 {p50:.1f})")
 
 
 def _post_over_http(cloud: LocalCloud, stage: Stage, inbox: "_Inbox") -> None:
-    stage.heading("The same event over HTTP: POST /events, signed")
+    stage.heading("A lease event over HTTP: POST /events, signed")
     body = json.dumps(
         {
             "id": "8a1f6f0c-demo-over-http",
@@ -143,27 +137,28 @@ def _post_over_http(cloud: LocalCloud, stage: Stage, inbox: "_Inbox") -> None:
             "detail": EVENTS[3][1],
         }
     ).encode()
-    good = hub_signature(body, SECRET)
-    table = Table("request", "status", "answer", show_lines=True)
-    tries = [
-        ("signed", body, {"X-Hub-Signature": good}, 202, "accepted"),
-        ("the same again, as a sender's retry", body, {"X-Hub-Signature": good}, 202, "duplicate"),
-        ("one byte changed", body + b" ", {"X-Hub-Signature": good}, 401, "unauthenticated"),
+    good = {"X-Hub-Signature": hub_signature(body, SECRET)}
+    answers = table("request", "status", "answer")
+    requests = [
+        ("signed", body, good, 202, "accepted"),
+        ("the same, sent again", body, good, 202, "duplicate"),
+        ("one byte changed", body + b" ", good, 401, "unauthenticated"),
         ("not signed", body, {}, 401, "unauthenticated"),
     ]
     holds = True
-    for name, data, headers, wanted_status, wanted_text in tries:
+    for name, data, headers, wanted_status, wanted_text in requests:
         status, text = send("POST", f"{cloud.ready.http_url}/events", data, headers)
         holds = holds and status == wanted_status and wanted_text in text
-        table.add_row(name, str(status), Text(text.strip()))
-    stage.console.print(table)
-    stage.check(holds, "a signed event is accepted once, its retry is a duplicate, and a bad signature opens nothing")
+        answer = json.loads(text)
+        answers.add_row(name, str(status), answer.get("message") or answer.get("status", ""))
+    stage.show(answers)
+    stage.check(holds, "a signed event is accepted once, and a bad signature is refused")
     inbox.wait_for({"8a1f6f0c-demo-over-http"}, _WAIT_SECONDS)
-    stage.check(inbox.count("8a1f6f0c-demo-over-http") == 1, "it was sent once")
+    stage.check(inbox.count("8a1f6f0c-demo-over-http") == 1, "it was sent to the subscriber once")
 
 
 class _Inbox:
-    """A queue subscribed to the notification topic, as any receiver would be."""
+    """A queue that is subscribed to the notification topic."""
 
     def __init__(self, cloud: LocalCloud) -> None:
         self._sqs = cloud.client("sqs")
@@ -173,12 +168,12 @@ class _Inbox:
         self._messages: list[dict[str, Any]] = []
 
     def wait_for(self, event_ids: set[str], seconds: float) -> dict[str, dict[str, Any]]:
-        """The messages of these events by event id, as many as come in time."""
+        """The messages of these events that arrive in time, by event id."""
         until(lambda: event_ids <= self._read().keys(), seconds)
         return {event_id: message for event_id, message in self._read().items() if event_id in event_ids}
 
     def count(self, event_id: str) -> int:
-        """How many messages an event has come to."""
+        """How many messages there were of an event."""
         self._read()
         return sum(message["event_id"] == event_id for message in self._messages)
 

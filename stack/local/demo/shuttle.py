@@ -1,14 +1,12 @@
-"""The last flow: a shop uploads a catalogue with a few bad rows, and the import says which, and why."""
+"""The last flow: a shop uploads a catalogue with three bad rows, and the import reports which they are and why."""
 
 import json
 import urllib.request
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
-
 from stack.local.cloud import LocalCloud
-from stack.local.demo.stage import Stage, send, send_signed, until
+from stack.local.demo.calls import send, send_signed, until
+from stack.local.demo.stage import Stage, table
 
 SHOP = "teapots.example.com"
 COLUMNS = [
@@ -22,19 +20,18 @@ BAD_ROWS = {17: ",Teapot without a number,9.50,3", 404: "T-404,Lost teapot,price
 _WAIT_SECONDS = 60.0
 
 
-def tell(cloud: LocalCloud, stage: Stage) -> None:
+def play(cloud: LocalCloud, stage: Stage) -> None:
     """Play the flow on ``stage``."""
     stage.heading("Shuttle: a shop imports its catalogue")
     shop = _ShopOwner(cloud)
     shop.install()
     file = _catalogue()
-    made = shop.call("POST", "/jobs", {"file_bytes": len(file), "client_token": "catalogue-1"})
-    again = shop.call("POST", "/jobs", {"file_bytes": len(file), "client_token": "catalogue-1"})
-    stage.check(made["job"]["job_id"] == again["job"]["job_id"], "the order sent twice is one job")
-    _upload(made["upload"]["url"], file)
-    job = until(lambda: shop.ended(made["job"]["job_id"]), _WAIT_SECONDS) or {}
-    stage.console.print(_job_table(job))
-    _check(stage, job)
+    order = {"file_bytes": len(file), "client_token": "catalogue-1"}
+    created, again = shop.call("POST", "/jobs", order), shop.call("POST", "/jobs", order)
+    stage.check(created["job"]["job_id"] == again["job"]["job_id"], "the same order, sent twice, is one job")
+    _upload(created["upload"]["url"], file)
+    job = until(lambda: shop.ended(created["job"]["job_id"]), _WAIT_SECONDS) or {}
+    _show_job(stage, job)
     _show_report(stage, shop, job)
     _show_usage(stage, shop)
 
@@ -73,24 +70,18 @@ def _upload(url: str, file: bytes) -> None:
         pass
 
 
-def _job_table(job: dict[str, Any]) -> Table:
-    table = Table("job", "status", "rows read", "valid", "failed", "bytes", "schema")
-    status = Text(str(job.get("status", "not ended")), "green" if job.get("status") == "COMPLETED" else "red")
-    values = (job.get(name) for name in ("rows_read", "rows_valid", "rows_failed", "bytes_read"))
-    table.add_row(
-        str(job.get("job_id")), status, *(f"{value or 0:,}" for value in values), f"version {job.get('schema_version')}"
-    )
-    return table
-
-
-def _check(stage: Stage, job: dict[str, Any]) -> None:
-    table = Table("error", "how often", "first rows")
-    for error in job.get("errors", []):
-        table.add_row(error["code"], str(error["count"]), ", ".join(map(str, error["first_rows"])))
-    stage.console.print(table)
-    counts = (job.get("status"), job.get("rows_read"), job.get("rows_failed"))
-    stage.check(counts == ("COMPLETED", GOOD_ROWS, len(BAD_ROWS)), f"{len(BAD_ROWS)} of {GOOD_ROWS:,} rows are bad")
-    found = sorted(row for error in job.get("errors", []) for row in error["first_rows"])
+def _show_job(stage: Stage, job: dict[str, Any]) -> None:
+    stage.say(f"job {job.get('job_id')}: {job.get('status', 'not ended')}, schema version {job.get('schema_version')}")
+    counts = [job.get(name) or 0 for name in ("rows_read", "rows_valid", "rows_failed", "bytes_read")]
+    stage.say("{:,} rows read, {:,} valid, {:,} failed; {:,} bytes".format(*counts))
+    errors = job.get("errors", [])
+    summary = table("error", "rows", "first rows")
+    for error in errors:
+        summary.add_row(error["code"], str(error["count"]), ", ".join(map(str, error["first_rows"])))
+    stage.detail(summary)
+    outcome = (job.get("status"), counts[0], counts[2])
+    stage.check(outcome == ("COMPLETED", GOOD_ROWS, len(BAD_ROWS)), f"{len(BAD_ROWS)} of {GOOD_ROWS:,} rows are bad")
+    found = sorted(row for error in errors for row in error["first_rows"])
     stage.check(found == sorted(BAD_ROWS), "the summary names their rows")
 
 
@@ -98,19 +89,20 @@ def _show_report(stage: Stage, shop: _ShopOwner, job: dict[str, Any]) -> None:
     link = shop.call("GET", f"/jobs/{job.get('job_id')}/report").get("url", "")
     _, text = send("GET", link) if link else (404, "")
     header, *lines = [line.split(",") for line in text.splitlines()] or [["no report"]]
-    table = Table(*header)
+    report = table(*header)
     for line in lines:
-        table.add_row(*(Text(cell) for cell in line))
-    stage.console.print(table)
-    stage.check(len(lines) == len(BAD_ROWS), "the error report, fetched by link, has a line for each")
+        report.add_row(*line)
+    stage.show(report)
+    stage.check(len(lines) == len(BAD_ROWS), "the error report, downloaded by its link, has a line for each")
 
 
 def _show_usage(stage: Stage, shop: _ShopOwner) -> None:
     usage = shop.call("GET", "/usage")
-    table = Table("metered", "imports", "completed", "rows read", "rows failed", "bytes read")
-    for kind, row in [("day", each) for each in usage["days"]] + [("month", each) for each in usage["months"]]:
-        values = (row[name] for name in ("imports", "jobs_completed", "rows_read", "rows_failed", "bytes_read"))
-        table.add_row(f"{kind} {row[kind]}", *(f"{value:,}" for value in values))
-    stage.console.print(table)
-    metered = [(row["imports"], row["rows_read"]) for row in (*usage["days"], *usage["months"])]
-    stage.check(metered == [(1, GOOD_ROWS)] * 2, "one import is metered, for the day and the month")
+    names = ("imports", "jobs_completed", "rows_read", "rows_failed", "bytes_read")
+    periods = [("day", each) for each in usage["days"]] + [("month", each) for each in usage["months"]]
+    metered = table("metered", *(name.replace("_", " ") for name in names))
+    for kind, row in periods:
+        metered.add_row(f"{kind} {row[kind]}", *(f"{row[name]:,}" for name in names))
+    stage.detail(metered)
+    imports = [(row["imports"], row["rows_read"]) for _, row in periods]
+    stage.check(imports == [(1, GOOD_ROWS)] * 2, "one import is metered, for the day and the month")

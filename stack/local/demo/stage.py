@@ -1,120 +1,109 @@
-"""What the flows of the demo share: headings, checks, and reading back what the functions logged."""
+"""The demo's terminal: headings, tables, progress, and the claims that were checked."""
 
-import base64
 import contextlib
-import hmac
-import json
 import math
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from rich.console import Console
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
 
 from stack.local.cloud import LocalCloud
 
-Found = TypeVar("Found")
+Item = TypeVar("Item")
+
+NEXT_STEPS = """\
+Try next:
+  make demo FULL=1        every table and every notification
+  make dev > ready.json   keep the local cloud running; in another terminal:
+  .venv/bin/python -m handlers.cli --outputs ready.json health
+  docs/quickstart.md      send events, webhooks and drafts of your own"""
 
 
 class Stage:
-    """The terminal, and the list of what was checked on it."""
+    """Prints the demo. ``full`` adds the details that :meth:`detail` leaves out otherwise."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, *, full: bool = False) -> None:
         self.console = console
-        self._checks: list[tuple[bool, str]] = []
+        self._full = full
+        self._claims: list[tuple[bool, str]] = []
 
-    def play(self, cloud: LocalCloud, name: str, tell: "Callable[[LocalCloud, Stage], None]") -> None:
-        """Tell a part of the story. One that breaks off has failed, and the next begins all the same."""
+    def play(self, cloud: LocalCloud, name: str, flow: "Callable[[LocalCloud, Stage], None]") -> None:
+        """Play a flow. If it raises, a claim fails, and the next flow can begin."""
         try:
-            tell(cloud, self)
+            flow(cloud, self)
         except Exception:
             self.console.print_exception(max_frames=4)
-            self.check(False, f"{name}: told to the end")
+            self.check(False, f"{name}: the flow was played to its end")
 
     def heading(self, text: str) -> None:
-        """Begin a part of the story."""
+        """Begin a part of a flow."""
         self.console.print()
-        self.console.rule(f"[bold]{text}", align="left")
+        self.console.rule(Text(text, "bold"), align="left")
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print a line."""
+        self.show(Text(text, style))
+
+    def show(self, shown: RenderableType) -> None:
+        """Print a table, a panel or a text, indented."""
+        self.console.print(Padding(shown, (0, 0, 0, 2), expand=False))
+
+    def detail(self, *shown: RenderableType) -> None:
+        """The same, in the full demo only."""
+        if self._full:
+            for each in shown:
+                self.show(each)
 
     def check(self, holds: bool, claim: str) -> None:
-        """Show whether a claim of the story holds; one that does not fails the demo."""
-        self._checks.append((holds, claim))
-        self.console.print(f"  [green]✓[/] {claim}" if holds else f"  [bold red]✗ {claim}")
+        """Show whether a claim holds; one that does not fails the demo."""
+        self._claims.append((holds, claim))
+        self.show(Text.assemble(("✓ ", "green"), claim) if holds else Text(f"✗ {claim}", "bold red"))
+
+    def steps(self, items: list[Item], doing: str) -> Iterable[Item]:
+        """The items, with a progress bar on a terminal."""
+        return track(items, doing, console=self.console, transient=True, disable=not self.console.is_terminal)
+
+    @contextlib.contextmanager
+    def busy(self, text: str) -> Iterator[None]:
+        """Show that something goes on: a spinner on a terminal, a line elsewhere."""
+        if self.console.is_terminal:
+            with self.console.status(text):
+                yield
+        else:
+            self.say(text)
+            yield
 
     def close(self) -> int:
-        """The exit code: 0 if every claim held."""
-        failed = [claim for holds, claim in self._checks if not holds]
+        """Print the result and what to try next; the exit code, 0 if every claim held."""
+        failed = sum(not holds for holds, _ in self._claims)
         self.console.print()
         if failed:
-            self.console.rule(f"[bold red]{len(failed)} of {len(self._checks)} claims did not hold")
-        else:
-            self.console.rule(f"[bold green]All {len(self._checks)} claims held")
-        return 1 if failed else 0
+            self.console.rule(f"[bold red]{failed} of {len(self._claims)} claims did not hold")
+            return 1
+        self.console.rule(f"[bold green]All {len(self._claims)} claims held")
+        self.console.print(NEXT_STEPS)
+        return 0
 
 
-def until(look: Callable[[], Found | None], seconds: float) -> Found | None:
-    """Look again until there is something, or time is up."""
-    end = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found or time.monotonic() > end:
-            return found
-        time.sleep(0.1)
-
-
-def send(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
-    """Make one HTTP request to the local cloud or a stand-in; status and body of the answer."""
-    request = urllib.request.Request(url, body, {"Content-Type": "application/json", **(headers or {})}, method=method)  # noqa: S310 (loopback)
-    try:
-        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310
-            return int(response.status), response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
-def send_signed(cloud: LocalCloud, method: str, url: str, body: bytes = b"") -> tuple[int, str]:
-    """The same with the AWS signature of the local cloud's operator, as an AWS_IAM route wants it."""
-    request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(Credentials("test", "test"), "execute-api", cloud.ready.region).add_auth(request)
-    return send(method, url, body or None, dict(request.headers))
-
-
-def hub_signature(body: bytes, secret: str) -> str:
-    """What ``X-Hub-Signature`` says of a body: WebSub's, which Jira and Git hosts sign by too."""
-    return "sha256=" + hmac.new(secret.encode(), body, "sha256").hexdigest()
-
-
-def basic_auth(user: str, password: str) -> dict[str, str]:
-    """The header of HTTP's basic authentication."""
-    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
-
-
-def log_records(cloud: LocalCloud, entry_point: str) -> list[dict[str, Any]]:
-    """The JSON lines of a function's log group, metrics among them."""
-    host = next(host for host in cloud.hosts.values() if host.spec.entry_point == entry_point)
-    pages = cloud.client("logs").get_paginator("filter_log_events").paginate(logGroupName=host.spec.log_group)
-    records = []
-    for page in pages:
-        for event in page["events"]:
-            with contextlib.suppress(ValueError):
-                records.append(json.loads(event["message"]))
-    return [record for record in records if isinstance(record, dict)]
+def table(*columns: str) -> Table:
+    """An empty table without a frame."""
+    return Table(*columns, box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that ``share`` of the values do not exceed (nearest rank). Of none it is NaN, which keeps no limit."""
+    """The value that ``share`` of the values do not exceed (nearest rank); NaN, which keeps no limit, without values."""
     if not values:
         return math.nan
     return sorted(values)[max(0, math.ceil(len(values) * share) - 1)]
 
 
 def plot(values: list[float], buckets: int = 8, width: int = 40) -> list[str]:
-    """A histogram in text, one line a bucket; no line of no values."""
+    """A histogram in text, one line per bucket."""
     if not values:
         return []
     low, high = min(values), max(values)
