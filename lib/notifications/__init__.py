@@ -1,4 +1,5 @@
-"""What people are told, and the channels that tell them.
+"""Notifications of lease events, and the channels that carry them.
 
-``message`` says what, ``channels`` and one module a channel say it, ``delivery`` sees that each channel says it once.
+``message`` composes what to say, each module in ``channels`` sends it, ``delivery`` makes each channel send it once, and
+``service`` puts them together.
 """

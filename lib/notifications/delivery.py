@@ -1,17 +1,15 @@
-"""Sees that a message goes out on every channel, once on each, and that one channel's failure is no other's.
+"""Sends a message on every channel, once on each, and keeps one channel's failure from affecting another.
 
 Before a channel sends, the event is claimed for it (docs/adr/0006)::
 
-    claim ─► won ──► send ─┬─ ok ───► complete                         SENT
-             done ─────────│─────────────────────────────────────────► DUPLICATE
-             held ─────────│───── somebody sends, or crashed just now ► HELD
-             no answer ────┤      send all the same, maybe twice
-                           └─ error ► release, so that a retry may try  FAILED
-
-It knows neither what the message says nor when the event comes again.
+    claim ─► won ──► send ─┬─ ok ───► complete                               SENT
+             done ─────────│───────────────────────────────────────────────► DUPLICATE
+             held ─────────│───── another attempt sends, or crashed just now ► HELD
+             no answer ────┤      send anyway, perhaps twice
+                           └─ error ► release, so that a retry may send      FAILED
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -24,10 +22,10 @@ from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.log import Logger
 
 CLAIMS_KEPT = timedelta(days=400)
-"""How long the claims on a dated event are kept, and with them the knowledge that it was sent (docs/adr/0018)."""
+"""How long the claims on a dated event are kept, and so the record that it was sent (docs/adr/0018)."""
 OLDEST = CLAIMS_KEPT - MAX_CLOCK_SKEW
 """An event of this age is not sent: it may have been sent before, under claims that have expired. Its sender's clock may have
-been ahead, so that it came in before its own time."""
+been ahead, so it may have arrived before its own time."""
 
 
 def is_too_old(event: LeaseEvent, now: datetime) -> bool:
@@ -36,17 +34,17 @@ def is_too_old(event: LeaseEvent, now: datetime) -> bool:
 
 
 class Outcome(StrEnum):
-    """What came of one channel."""
+    """The result of one channel."""
 
     SENT = "sent"
     DUPLICATE = "duplicate"
     """An earlier attempt sent it."""
     HELD = "held"
-    """Another attempt is sending it, or crashed a moment ago: not known to be sent, so the event must come again."""
+    """Another attempt is sending it, or crashed a moment ago. It may not be sent, so the event must be retried."""
     FAILED = "failed"
-    """Not sent, or not known to be sent: the event must come again."""
+    """It was not sent, or may not be sent: the event must be retried."""
     UNADDRESSED = "unaddressed"
-    """The channel writes to a person and the event names none: nothing to send, and nothing to try again."""
+    """The channel writes to a person and the event names none: nothing to send and nothing to retry."""
 
 
 class Delivery:
@@ -54,7 +52,7 @@ class Delivery:
 
     Args:
         channels: by name.
-        claims: where it is recorded what was sent.
+        claims: record what was sent.
         logger: of the function.
     """
 
@@ -64,11 +62,9 @@ class Delivery:
         self._logger = logger
 
     def deliver(self, message: Message, event_id: str, owner: str) -> dict[str, Outcome]:
-        """Send ``message`` on each channel that has not sent it yet, and say what came of each. Never raises.
+        """Send ``message`` on each channel that has not sent it yet, one after another. Never raises.
 
-        ``event_id`` names the event, on every retry the same; ``owner`` names this attempt and no other.
-
-        One channel after another: there are a few, each bounds its own wait, and an attempt is cheap to follow in the log.
+        ``event_id`` is the same on every retry of the event; ``owner`` is unique to this attempt.
         """
         return {name: self._deliver(name, message, event_id, owner) for name in self._channels}
 
@@ -80,62 +76,49 @@ class Delivery:
             return outcome
         failure = self._send(name, message)
         if failure is None or isinstance(failure, NoRecipientError):
-            self._complete(claim)
+            self._settle(claim, "claim_completion_failed", self._claims.complete)
             return Outcome.SENT if failure is None else Outcome.UNADDRESSED
-        self._release(claim, failure)
+        # The text of our errors holds nothing personal; the text of others may.
+        reason = str(failure) if isinstance(failure, errors.SwitchboardError) else type(failure).__name__
+        self._settle(claim, "claim_release_failed", lambda claim: self._claims.release(claim, reason))
         return Outcome.FAILED
 
     def _send(self, name: str, message: Message) -> Exception | None:
-        """Send on one channel; the answer is the error, if there was one."""
+        """Send on one channel. Returns the error, if there was one."""
         try:
             self._channels[name].send(message)
         except NoRecipientError as error:
-            self._logger.warning("notification_unaddressed", channel=name, reason=str(error))
+            self._logger.warning("notification_without_recipient", channel=name, reason=str(error))
             return error
-        except errors.SwitchboardError as error:
-            self._failed(name)
-            self._logger.error("notification_failed", error, channel=name)
-            return error
-        except Exception as error:  # a channel's defect is no other channel's
-            self._failed(name)
-            self._logger.defect("notification_failed", error, channel=name)
+        except Exception as error:  # other channels must still send
+            metrics.count(contract.NOTIFICATION_FAILED, channel=name)
+            write = self._logger.error if isinstance(error, errors.SwitchboardError) else self._logger.defect
+            write("notification_failed", error, channel=name)
             return error
         metrics.count(contract.NOTIFICATION_SENT, channel=name)
         self._logger.info("notification_sent", channel=name)
         return None
 
-    def _failed(self, name: str) -> None:
-        metrics.count(contract.NOTIFICATION_FAILED, channel=name)
-
     def _claim(self, name: str, event_id: str, owner: str) -> Claim | None:
-        """The claim, or None if the table does not answer: a notification goes out all the same."""
+        """The claim; None if the claims can't be reached, since the notification is sent anyway."""
         try:
             return self._claims.claim(f"{EVENT_PARTITIONS}{event_id}", name, owner)
         except Exception as error:
-            self._unsettled("notification_unclaimed", error, name)
+            self._warn("claim_unavailable", error, name)
             return None
 
-    def _complete(self, claim: Claim | None) -> None:
+    def _settle(self, claim: Claim | None, failure_event: str, settle: Callable[[Claim], None]) -> None:
+        """Complete or release the claim. A failure is only logged: a claim that can't be settled expires."""
         if claim is None:
             return
         try:
-            self._claims.complete(claim)
-        except Exception as error:  # it was sent, and that is what the caller asked for
-            self._unsettled("notification_unrecorded", error, claim.operation_key)
+            settle(claim)
+        except Exception as error:
+            self._warn(failure_event, error, claim.operation_key)
 
-    def _release(self, claim: Claim | None, failure: Exception) -> None:
-        if claim is None:
-            return
-        # An error of ours holds nothing personal; what another says can't be known.
-        reason = str(failure) if isinstance(failure, errors.SwitchboardError) else type(failure).__name__
-        try:
-            self._claims.release(claim, reason)
-        except Exception as error:  # the claim runs out by itself
-            self._unsettled("notification_unreleased", error, claim.operation_key)
-
-    def _unsettled(self, message: str, error: Exception, name: str) -> None:
-        """Log that the claims' table and what happened differ, so that the message may go out twice."""
+    def _warn(self, event: str, error: Exception, name: str) -> None:
+        """Log that the claims do not match what happened, so the message may be sent twice."""
         if isinstance(error, errors.SwitchboardError):
-            self._logger.warning(message, channel=name, error=type(error).__name__, error_text=str(error))
+            self._logger.warning(event, channel=name, error=type(error).__name__, error_text=str(error))
         else:
-            self._logger.defect(message, error, channel=name)
+            self._logger.defect(event, error, channel=name)

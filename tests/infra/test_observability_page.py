@@ -12,7 +12,12 @@ LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "defect": "ERR
 
 # Messages that come to the logger by a variable: where they stand, and what they can be.
 NAMED_ELSEWHERE = {
-    "lib/notifications/delivery.py": {"notification_unclaimed", "notification_unrecorded", "notification_unreleased"},
+    "lib/notifications/delivery.py": {
+        "claim_completion_failed",
+        "claim_release_failed",
+        "claim_unavailable",
+        "notification_failed",
+    },
     "handlers/jira_worker.py": {"task_failed", "recompute_failed", "run_record_failed"},
     "lib/leases/enrichment.py": {"enrichment_failed"},
 }

@@ -140,7 +140,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
         "time": clock.canonical(clock.utc_now()),
         "detail": {"leaseId": event_id, "userEmail": "grace@sandbox.example"},
     }
-    error = {"errorType": "UnavailableError", "errorMessage": "not told on sns"}
+    error = {"errorType": "UnavailableError", "errorMessage": "not sent on sns"}
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
     url = put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
 
@@ -148,7 +148,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
     sent = run(cloud, "redrive", "--function", "notification", "--yes")
 
     assert look.returncode == 0
-    assert "UnavailableError: not told on sns" in look.stdout
+    assert "UnavailableError: not sent on sns" in look.stdout
     assert "grace" not in look.stdout
     assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), sent.stderr
     inbox.wait_for(lambda message: message.get("event_id") == event_id)

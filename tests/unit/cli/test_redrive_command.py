@@ -48,7 +48,7 @@ def bodies(sqs: Any, queue: str) -> list[str]:
     return sorted(message["Body"] for message in answer.get("Messages", []))
 
 
-def record(event: object, error: str = "not told on slack") -> dict[str, Any]:
+def record(event: object, error: str = "not sent on slack") -> dict[str, Any]:
     return {
         "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 3},
         "requestPayload": event,

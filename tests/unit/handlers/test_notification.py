@@ -1,4 +1,4 @@
-"""The notification function on events of EventBridge: what goes out, what it answers, and when it fails on purpose."""
+"""The notification function on events from EventBridge: what it sends, what it answers, and when it fails."""
 
 import json
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lib.notifications import service
 from lib.platform import errors
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_cloud import MotoCloud
@@ -18,7 +19,7 @@ EVENT_ID = lease_event()["id"]
 NO_TOPIC = "arn:aws:sns:us-west-2:123456789012:gone"
 
 
-def test_an_event_comes_out_enriched_and_the_answer_says_what_was_done(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_an_event_is_enriched_sent_and_reported(notification: ModuleType, cloud: MotoCloud) -> None:
     cloud.put_lease(lease_item("Expired"))
 
     answer = notification.lambda_handler(lease_event("LeaseExpired"), LambdaContext())
@@ -47,7 +48,7 @@ def test_an_event_comes_out_enriched_and_the_answer_says_what_was_done(notificat
     ],
     ids=str,
 )
-def test_without_a_usable_key_the_notification_still_goes_out(
+def test_an_event_without_a_usable_key_is_still_sent(
     notification: ModuleType, cloud: MotoCloud, detail: dict[str, Any], reason: str
 ) -> None:
     answer = notification.lambda_handler(lease_event("LeaseExpired", detail), LambdaContext())
@@ -56,7 +57,7 @@ def test_without_a_usable_key_the_notification_still_goes_out(
     assert [message["enriched"] for message in cloud.published()] == [False]
 
 
-def test_with_the_table_gone_the_notification_still_goes_out(
+def test_an_event_is_sent_although_the_lease_table_is_missing(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud
 ) -> None:
     answer = load_notification(LEASE_TABLE_ARN=f"{cloud.lease_table_arn}-gone").lambda_handler(lease_event(), LambdaContext())
@@ -65,7 +66,7 @@ def test_with_the_table_gone_the_notification_still_goes_out(
     assert len(cloud.published()) == 1
 
 
-def test_the_same_event_again_is_told_nobody_twice(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_a_repeated_event_is_not_sent_twice(notification: ModuleType, cloud: MotoCloud) -> None:
     notification.lambda_handler(lease_event(), LambdaContext())
     answer = notification.lambda_handler(lease_event(), LambdaContext())
 
@@ -74,44 +75,40 @@ def test_the_same_event_again_is_told_nobody_twice(notification: ModuleType, clo
     assert cloud.claims() == {(f"event#{EVENT_ID}", "sns"): "done"}
 
 
-def test_an_event_without_an_id_is_told_once_too(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_an_event_without_an_id_is_sent_once_too(notification: ModuleType, cloud: MotoCloud) -> None:
     for _ in range(2):
         notification.lambda_handler(lease_event(id=None), LambdaContext())
 
     assert len(cloud.published()) == 1
 
 
-def test_a_channel_that_fails_fails_the_invocation_after_the_others_were_served(
+def test_a_failed_channel_fails_the_invocation_after_the_others(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud
 ) -> None:
     # Slack has no webhook set, so that it can't send.
     notification = load_notification(NOTIFY_CHANNELS="slack,sns")
 
-    with pytest.raises(errors.UnavailableError, match="not told on slack"):
+    with pytest.raises(errors.UnavailableError, match="not sent on slack"):
         notification.lambda_handler(lease_event(), LambdaContext())
 
     assert len(cloud.published()) == 1
     assert cloud.claims() == {(f"event#{EVENT_ID}", "sns"): "done", (f"event#{EVENT_ID}", "slack"): "failed"}
 
 
-def test_lambdas_retry_of_a_failed_event_sends_only_what_was_not_sent(
-    load_notification: Callable[..., ModuleType], cloud: MotoCloud
-) -> None:
+def test_lambdas_retry_sends_only_what_was_not_sent(load_notification: Callable[..., ModuleType], cloud: MotoCloud) -> None:
     same_request = LambdaContext()
     failing = load_notification(NOTIFICATION_TOPIC_ARN=NO_TOPIC)
     with pytest.raises(errors.UnavailableError):
         failing.lambda_handler(lease_event(), same_request)
 
-    mended = load_notification()
+    fixed = load_notification()
 
-    assert mended.lambda_handler(lease_event(), same_request)["channels"] == {"sns": "sent"}
-    assert mended.lambda_handler(lease_event(), same_request)["channels"] == {"sns": "duplicate"}
+    assert fixed.lambda_handler(lease_event(), same_request)["channels"] == {"sns": "sent"}
+    assert fixed.lambda_handler(lease_event(), same_request)["channels"] == {"sns": "duplicate"}
     assert len(cloud.published()) == 1
 
 
-def test_an_event_that_another_attempt_holds_must_come_again_even_one_of_the_same_request(
-    notification: ModuleType, cloud: MotoCloud
-) -> None:
+def test_an_event_held_by_another_attempt_fails_the_invocation(notification: ModuleType, cloud: MotoCloud) -> None:
     cloud.client("dynamodb").put_item(
         TableName=cloud.operations_table_name,
         Item={
@@ -123,13 +120,13 @@ def test_an_event_that_another_attempt_holds_must_come_again_even_one_of_the_sam
         },
     )
 
-    with pytest.raises(errors.UnavailableError, match="not told on sns"):
+    with pytest.raises(errors.UnavailableError, match="not sent on sns"):
         notification.lambda_handler(lease_event(), LambdaContext("run-1"))
 
     assert cloud.published() == []
 
 
-def test_one_dynamodb_client_serves_every_invocation_of_the_process(
+def test_one_dynamodb_client_serves_all_invocations(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from botocore.session import Session
@@ -153,7 +150,7 @@ def test_one_dynamodb_client_serves_every_invocation_of_the_process(
     assert made == at_load
 
 
-NO_EVENTS: list[tuple[Any, type[errors.SwitchboardError], str]] = [
+INVALID_EVENTS: list[tuple[Any, type[errors.SwitchboardError], str]] = [
     (None, errors.InvalidInputError, "the event is null, not a JSON object"),
     ([lease_event()], errors.InvalidInputError, "the event is a list, not a JSON object"),
     ("LeaseExpired", errors.InvalidInputError, "the event is text, not a JSON object"),
@@ -165,9 +162,9 @@ NO_EVENTS: list[tuple[Any, type[errors.SwitchboardError], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("event", "error", "sentence"), NO_EVENTS, ids=["null", "list", "text", "empty", "no detail", "5 MB", "deep"]
+    ("event", "error", "sentence"), INVALID_EVENTS, ids=["null", "list", "text", "empty", "no detail", "5 MB", "deep"]
 )
-def test_what_is_no_event_is_one_clear_line_and_an_error_for_the_dead_letter_queue(
+def test_an_invalid_event_is_one_log_line_and_an_error(
     notification: ModuleType,
     lines: LogLines,
     cloud: MotoCloud,
@@ -185,7 +182,7 @@ def test_what_is_no_event_is_one_clear_line_and_an_error_for_the_dead_letter_que
     assert cloud.published() == []
 
 
-def test_after_bad_input_the_same_process_serves_the_next_event(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_the_next_event_is_served_after_bad_input(notification: ModuleType, cloud: MotoCloud) -> None:
     with pytest.raises(errors.InvalidInputError):
         notification.lambda_handler(None, LambdaContext())
 
@@ -197,7 +194,7 @@ def test_after_bad_input_the_same_process_serves_the_next_event(notification: Mo
     ["a\x00b", "x" * 400_000, "\ud800", "𝕊🦆" * 1000, "</a>\r\n\u202e"],
     ids=["NUL", "400 kB", "surrogate", "wide", "markup"],
 )
-def test_odd_text_goes_through(notification: ModuleType, cloud: MotoCloud, comment: str) -> None:
+def test_odd_text_is_sent(notification: ModuleType, cloud: MotoCloud, comment: str) -> None:
     detail = {"leaseId": comment, "userEmail": USER_EMAIL, "reason": {"type": comment}}
 
     assert notification.lambda_handler(lease_event("LeaseFrozen", detail), LambdaContext())["channels"] == {"sns": "sent"}
@@ -213,7 +210,7 @@ def test_each_line_of_an_invocation_carries_its_ids(notification: ModuleType, li
         assert line["function"] == "notification"
 
 
-def test_bad_input_does_not_log_under_the_last_events_id(notification: ModuleType, lines: LogLines) -> None:
+def test_bad_input_is_not_logged_under_the_last_events_id(notification: ModuleType, lines: LogLines) -> None:
     notification.lambda_handler(lease_event(), LambdaContext("run-1"))
     with pytest.raises(errors.InvalidInputError):
         notification.lambda_handler({}, LambdaContext("run-2"))
@@ -240,13 +237,13 @@ def test_no_line_holds_an_e_mail_address(
     assert USER_EMAIL not in lines.text + capsys.readouterr().out
 
 
-def test_a_defect_leaves_a_trace_in_the_log_and_nothing_personal_for_the_runtime_to_print(
+def test_a_defect_is_logged_and_its_error_holds_nothing_personal(
     notification: ModuleType, lines: LogLines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object) -> None:
         raise KeyError(USER_EMAIL)
 
-    monkeypatch.setattr(notification, "compose", break_down)
+    monkeypatch.setattr(service, "compose", break_down)
     with pytest.raises(errors.SwitchboardError) as failure:
         notification.lambda_handler(lease_event(), LambdaContext())
 
@@ -256,7 +253,7 @@ def test_a_defect_leaves_a_trace_in_the_log_and_nothing_personal_for_the_runtime
     assert USER_EMAIL not in lines.text
 
 
-def test_dimensions_stay_with_their_metric_through_many_invocations(
+def test_dimensions_stay_with_their_metric(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     notification = load_notification(NOTIFY_CHANNELS="sns,slack")

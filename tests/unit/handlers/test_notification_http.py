@@ -1,4 +1,4 @@
-"""POST /events: the same event over HTTP, signed, and a plain answer for everything that is not."""
+"""POST /events: a signed event over HTTP, and the answer to every other request."""
 
 import base64
 import json
@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from lib.notifications import service
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_cloud import MotoCloud
 from tests.support.leases.builders import USER_EMAIL, lease_event, lease_item
@@ -25,7 +26,7 @@ def post(notification: ModuleType, body: str, headers: dict[str, str] | None = N
     return answer
 
 
-def test_a_signed_event_is_accepted_enriched_and_told(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_a_signed_event_is_accepted_enriched_and_sent(notification: ModuleType, cloud: MotoCloud) -> None:
     cloud.put_lease(lease_item())
 
     assert status_and_body(post(notification, json.dumps(lease_event()))) == (
@@ -41,7 +42,7 @@ def test_a_signed_event_is_accepted_enriched_and_told(notification: ModuleType, 
     assert [message["enriched"] for message in cloud.published()] == [True]
 
 
-def test_the_same_event_again_is_a_duplicate_however_it_came_first(notification: ModuleType, cloud: MotoCloud) -> None:
+def test_an_event_from_eventbridge_and_over_http_is_a_duplicate(notification: ModuleType, cloud: MotoCloud) -> None:
     notification.lambda_handler(lease_event(), LambdaContext())
 
     status, body = status_and_body(post(notification, json.dumps(lease_event())))
@@ -69,7 +70,9 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("encoded", [True, False], ids=["base64", "plain"])
-def test_an_event_comes_in_by_any_kind_of_gateway(notification: ModuleType, cloud: MotoCloud, form: str, encoded: bool) -> None:
+def test_an_event_arrives_through_any_kind_of_gateway(
+    notification: ModuleType, cloud: MotoCloud, form: str, encoded: bool
+) -> None:
     body = json.dumps(lease_event(detail={"comments": "façade"}), ensure_ascii=False)
     request = {
         **FORMS[form],
@@ -96,9 +99,7 @@ def test_an_event_comes_in_by_any_kind_of_gateway(notification: ModuleType, clou
     ],
     ids=["none", "empty", "no digest", "short", "not hex", "unknown method", "another secret", "another body"],
 )
-def test_without_the_right_signature_nothing_is_read_and_nobody_told(
-    notification: ModuleType, cloud: MotoCloud, headers: dict[str, str]
-) -> None:
+def test_nothing_is_sent_without_a_valid_signature(notification: ModuleType, cloud: MotoCloud, headers: dict[str, str]) -> None:
     status, body = status_and_body(post(notification, json.dumps(lease_event()), headers))
 
     assert (status, body["error"]) == (401, "unauthenticated")
@@ -109,7 +110,7 @@ def test_the_signature_is_checked_before_the_body_is_parsed(notification: Module
     assert status_and_body(post(notification, "not JSON", {}))[0] == 401
 
 
-def test_with_no_secret_set_nothing_gets_in(load_notification: Callable[..., ModuleType]) -> None:
+def test_every_event_is_refused_without_a_secret(load_notification: Callable[..., ModuleType]) -> None:
     notification = load_notification(EVENT_WEBHOOK_SECRET_ARN="")
 
     assert status_and_body(post(notification, json.dumps(lease_event()), signature("", json.dumps(lease_event()))))[0] == 401
@@ -161,7 +162,7 @@ def test_other_methods_and_paths_are_refused_as_json(notification: ModuleType, m
     assert body.keys() == {"error", "message"}
 
 
-def test_a_channel_that_fails_is_503_so_that_the_sender_tries_again(load_notification: Callable[..., ModuleType]) -> None:
+def test_a_failed_channel_is_503_so_that_the_sender_retries(load_notification: Callable[..., ModuleType]) -> None:
     notification = load_notification(NOTIFY_CHANNELS="slack")
 
     answer = post(notification, json.dumps(lease_event()))
@@ -171,7 +172,7 @@ def test_a_channel_that_fails_is_503_so_that_the_sender_tries_again(load_notific
 
 
 def test_a_defect_is_503_without_a_trace(notification: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notification, "compose", lambda *_: 1 / 0)
+    monkeypatch.setattr(service, "compose", lambda *_: 1 / 0)
 
     answer = post(notification, json.dumps(lease_event()))
 
@@ -198,7 +199,7 @@ def test_neither_address_nor_secret_nor_signature_is_logged(notification: Module
         assert private.removeprefix("sha256=") not in lines.text
 
 
-def test_flask_is_loaded_only_by_a_function_that_is_called_over_http(notification: ModuleType) -> None:
+def test_flask_is_loaded_only_for_requests_over_http(notification: ModuleType) -> None:
     notification.lambda_handler(lease_event(), LambdaContext())
     assert notification._http_app.cache_info().currsize == 0
 

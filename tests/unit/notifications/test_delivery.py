@@ -1,4 +1,4 @@
-"""Delivery: every channel once, and one channel's failure is no other's."""
+"""Delivery: every channel sends once, and one channel's failure does not affect another."""
 
 from collections.abc import Callable
 from typing import Any
@@ -31,7 +31,7 @@ class Recorder:
 
 
 class Table:
-    """The claims, without leases: what was done stays done, what was released can be claimed."""
+    """The claims, without leases: done is final, and a released claim can be claimed."""
 
     def __init__(self) -> None:
         self.rows: dict[tuple[str, str], tuple[str, str]] = {}
@@ -94,7 +94,7 @@ def deliver(table: Table, logger: log.Logger, lines: LogLines, monkeypatch: pyte
 # Every channel, once
 
 
-def test_every_channel_is_told(deliver: Deliver, table: Table) -> None:
+def test_every_channel_sends(deliver: Deliver, table: Table) -> None:
     sns, slack = Recorder(), Recorder()
 
     assert deliver(sns=sns, slack=slack) == {"sns": Outcome.SENT, "slack": Outcome.SENT}
@@ -102,7 +102,7 @@ def test_every_channel_is_told(deliver: Deliver, table: Table) -> None:
     assert table.rows == {("event#event-1", "sns"): ("done", "attempt-0"), ("event#event-1", "slack"): ("done", "attempt-0")}
 
 
-def test_a_retry_tells_nobody_twice(deliver: Deliver) -> None:
+def test_a_retry_sends_nothing_twice(deliver: Deliver) -> None:
     sns = Recorder()
     deliver(sns=sns)
 
@@ -118,7 +118,7 @@ def test_a_channel_that_fails_does_not_stop_another(deliver: Deliver) -> None:
     assert outcomes == {"sns": Outcome.SENT, "slack": Outcome.FAILED, "govuk_notify": Outcome.SENT}
 
 
-def test_a_retry_tells_only_the_channel_that_failed(deliver: Deliver) -> None:
+def test_a_retry_sends_only_on_the_channel_that_failed(deliver: Deliver) -> None:
     sns, slack = Recorder(), Recorder(errors.ThrottledError("Slack is busy"))
     deliver(sns=sns, slack=slack)
 
@@ -131,11 +131,11 @@ def test_a_retry_tells_only_the_channel_that_failed(deliver: Deliver) -> None:
     [errors.PermanentError("no"), errors.DeadlineExceededError("no answer"), KeyError("a defect"), RecursionError()],
     ids=repr,
 )
-def test_no_error_of_a_channel_gets_out(deliver: Deliver, error: Exception) -> None:
+def test_no_error_of_a_channel_reaches_the_caller(deliver: Deliver, error: Exception) -> None:
     assert deliver(slack=Recorder(error), sns=Recorder()) == {"slack": Outcome.FAILED, "sns": Outcome.SENT}
 
 
-def test_while_another_attempt_holds_the_claim_nothing_is_sent(deliver: Deliver, table: Table) -> None:
+def test_nothing_is_sent_while_another_attempt_holds_the_claim(deliver: Deliver, table: Table) -> None:
     table.claim("event#event-1", "sns", "another")
     sns, slack = Recorder(), Recorder()
 
@@ -143,57 +143,57 @@ def test_while_another_attempt_holds_the_claim_nothing_is_sent(deliver: Deliver,
     assert sns.tried == 0
 
 
-def test_a_channel_that_can_write_to_nobody_has_nothing_to_try_again(deliver: Deliver, lines: LogLines) -> None:
+def test_an_event_without_a_recipient_is_not_retried(deliver: Deliver, lines: LogLines) -> None:
     govuk = Recorder(NoRecipientError("the event names nobody"))
 
     assert deliver(govuk_notify=govuk) == {"govuk_notify": Outcome.UNADDRESSED}
-    assert lines.only("notification_unaddressed")["channel"] == "govuk_notify"
+    assert lines.only("notification_without_recipient")["channel"] == "govuk_notify"
     assert deliver(govuk_notify=govuk) == {"govuk_notify": Outcome.DUPLICATE}
 
 
-# A notification always goes out
+# A notification is sent even if the claims fail
 
 
-def test_without_the_claims_it_is_sent_all_the_same(deliver: Deliver, table: Table, lines: LogLines) -> None:
+def test_a_message_is_sent_although_it_could_not_be_claimed(deliver: Deliver, table: Table, lines: LogLines) -> None:
     table.broken = {"claim"}
     sns = Recorder()
 
     assert deliver(sns=sns) == {"sns": Outcome.SENT}
     assert (sns.tried, table.rows) == (1, {})
-    line = lines.only("notification_unclaimed")
+    line = lines.only("claim_unavailable")
     assert (line["level"], line["channel"], line["error"]) == ("WARNING", "sns", "UnavailableError")
 
 
-def test_without_the_claims_a_failure_is_a_failure(deliver: Deliver, table: Table) -> None:
+def test_a_failure_without_a_claim_is_a_failure(deliver: Deliver, table: Table) -> None:
     table.broken = {"claim", "release"}
     assert deliver(sns=Recorder(errors.UnavailableError("away"))) == {"sns": Outcome.FAILED}
 
 
-def test_what_was_sent_is_sent_though_it_could_not_be_recorded(deliver: Deliver, table: Table, lines: LogLines) -> None:
+def test_a_sent_message_counts_as_sent_although_not_recorded(deliver: Deliver, table: Table, lines: LogLines) -> None:
     table.broken = {"complete"}
 
     assert deliver(sns=Recorder()) == {"sns": Outcome.SENT}
-    assert lines.only("notification_unrecorded")["channel"] == "sns"
+    assert lines.only("claim_completion_failed")["channel"] == "sns"
 
 
-def test_a_claim_that_could_not_be_released_is_held_until_it_runs_out(deliver: Deliver, table: Table, lines: LogLines) -> None:
+def test_a_claim_that_could_not_be_released_is_held(deliver: Deliver, table: Table, lines: LogLines) -> None:
     table.broken = {"release"}
     sns = Recorder(errors.UnavailableError("away"))
 
     assert deliver(sns=sns) == {"sns": Outcome.FAILED}
-    assert lines.only("notification_unreleased")["channel"] == "sns"
+    assert lines.only("claim_release_failed")["channel"] == "sns"
     assert deliver(sns=sns) == {"sns": Outcome.HELD}
 
 
 @pytest.mark.parametrize("step", ["claim", "complete"])
-def test_even_a_defect_in_the_claims_stops_nothing(deliver: Deliver, table: Table, lines: LogLines, step: str) -> None:
+def test_a_defect_in_the_claims_does_not_stop_sending(deliver: Deliver, table: Table, lines: LogLines, step: str) -> None:
     table.broken, table.error = {step}, KeyError("Item")
 
     assert deliver(sns=Recorder()) == {"sns": Outcome.SENT}
     assert "KeyError" in lines.text
 
 
-# What is told of it
+# Metrics and log
 
 
 def test_each_outcome_is_counted_by_channel(deliver: Deliver, capsys: pytest.CaptureFixture[str]) -> None:
@@ -203,15 +203,13 @@ def test_each_outcome_is_counted_by_channel(deliver: Deliver, capsys: pytest.Cap
     assert counted == [("NotificationSent", "sns", 1), ("NotificationFailed", "slack", 1)]
 
 
-def test_nothing_is_counted_for_what_was_not_tried(deliver: Deliver, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_is_counted_without_an_attempt(deliver: Deliver, table: Table, capsys: pytest.CaptureFixture[str]) -> None:
     table.rows = {("event#event-1", "sns"): ("done", "x"), ("event#event-1", "slack"): ("pending", "x")}
     deliver(sns=Recorder(), slack=Recorder())
     assert metrics_in(capsys.readouterr().out) == []
 
 
-def test_a_known_failure_is_told_in_the_row_and_in_a_line_without_a_stack(
-    deliver: Deliver, table: Table, lines: LogLines
-) -> None:
+def test_a_known_failure_is_recorded_and_logged_without_a_stack(deliver: Deliver, table: Table, lines: LogLines) -> None:
     deliver(slack=Recorder(errors.ThrottledError("Slack refused the message: ratelimited")))
 
     assert table.reasons == ["Slack refused the message: ratelimited"]
@@ -220,9 +218,7 @@ def test_a_known_failure_is_told_in_the_row_and_in_a_line_without_a_stack(
     assert "exception" not in line
 
 
-def test_a_defect_is_told_with_its_stack_and_its_text_stays_out_of_the_row(
-    deliver: Deliver, table: Table, lines: LogLines
-) -> None:
+def test_a_defect_is_logged_with_its_stack_and_recorded_by_name(deliver: Deliver, table: Table, lines: LogLines) -> None:
     deliver(slack=Recorder(ValueError("rosa@example.org")))
 
     assert table.reasons == ["ValueError"]

@@ -19,7 +19,7 @@ RECORD = {
     "requestContext": {"requestId": "r", "condition": "RetriesExhausted", "approximateInvokeCount": 3},
     "requestPayload": {"id": "e-1", "name": "Zoë", "factor": 0.1},
     "responseContext": {"statusCode": 200, "functionError": "Unhandled"},
-    "responsePayload": {"errorType": "UnavailableError", "errorMessage": "not told on slack"},
+    "responsePayload": {"errorType": "UnavailableError", "errorMessage": "not sent on slack"},
 }
 OF_EVENTBRIDGE = {
     "RULE_ARN": {"DataType": "String", "StringValue": "arn:aws:events:us-west-2:123456789012:rule/leases"},
@@ -42,7 +42,7 @@ def test_lambdas_record_holds_the_event_and_its_error() -> None:
     letter = read_message(message(RECORD), of_a_work_queue=False)
 
     assert json.loads(letter.payload) == RECORD["requestPayload"]
-    assert letter.error == "UnavailableError: not told on slack (3 attempts)"
+    assert letter.error == "UnavailableError: not sent on slack (3 attempts)"
     assert letter.refused == ""
     assert letter.sent_at.isoformat() == "2026-03-01T12:00:00.123000+00:00"
 
