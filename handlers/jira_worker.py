@@ -17,9 +17,8 @@ from lib.jira.commits import Commit, keep_known
 from lib.jira.correlation import IssueResult
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
-from lib.jira.issue_writer import IssueWriter
 from lib.jira.run_records import RunRecords, correlation_entry
-from lib.jira.snapshots import BucketSnapshots
+from lib.jira.store_factory import make_issue_writer
 from lib.jira.tasks import fetch_and_record, read_task
 from lib.jira.webhooks import NeedsFetch
 from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
@@ -50,13 +49,7 @@ _history = timedelta(days=_environment.history_days)
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name, history=_history)
 _issues = IssueReader(_dynamodb, _environment.jira_issues_table_name)
 _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
-_store = IssueWriter(
-    _dynamodb,
-    _environment.jira_issues_table_name,
-    history=_history,
-    snapshots=BucketSnapshots(lambda: _s3, _environment.artifact_bucket_name),
-    on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
-)
+_store = make_issue_writer(_dynamodb, lambda: _s3, _environment)
 
 
 @dataclass(slots=True)
@@ -159,12 +152,9 @@ def _fetch(fetch: NeedsFetch, seconds_left: Callable[[], float]) -> Iterable[str
 
 
 def _jira(seconds_left: Callable[[], float]) -> "JiraClient":
-    from lib.jira.client import JiraClient  # noqa: PLC0415 - messages about Slack alone do without its SDK
+    from lib.jira.client import connect  # noqa: PLC0415 - messages about Slack alone do without its SDK
 
-    url, email = _environment.jira_base_url, _environment.jira_email
-    if not (url and email and _environment.jira_api_token_arn):
-        raise errors.ConfigurationError("Jira can't be asked: jiraBaseUrl, jiraEmail and jiraApiToken must all be set")
-    return JiraClient(url, email, _api_token.current(), seconds_left=lambda: seconds_left() - _RESERVE_SECONDS)
+    return connect(_environment, _api_token, seconds_left=lambda: seconds_left() - _RESERVE_SECONDS)
 
 
 def _retry_approvals_soon(failures: list[_Message]) -> None:

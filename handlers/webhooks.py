@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import flask
 
 from lib.jira import webhooks
-from lib.jira.issue_writer import IssueWriter
-from lib.jira.snapshots import BucketSnapshots
+from lib.jira.store_factory import make_issue_writer
 from lib.jira.tasks import Task
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch
 from lib.jira.work_queue import WorkQueue
@@ -54,13 +53,7 @@ _secrets_manager = aws.make_client("secretsmanager")
 _jira_secret = Secret(_secrets_manager, _environment.jira_webhook_secret_arn)
 _automation_token = Secret(_secrets_manager, _environment.jira_automation_token_arn)
 _commit_secret = Secret(_secrets_manager, _environment.commit_webhook_secret_arn)
-_store = IssueWriter(
-    _dynamodb,
-    _environment.jira_issues_table_name,
-    history=timedelta(days=_environment.history_days),
-    snapshots=BucketSnapshots(_s3, _environment.artifact_bucket_name),
-    on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
-)
+_store = make_issue_writer(_dynamodb, _s3, _environment)
 app = application.make_app("webhooks", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 

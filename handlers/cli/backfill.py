@@ -5,7 +5,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from handlers.cli.deployment import Deployment
 from handlers.cli.options import Find
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
-from lib.jira.snapshots import BucketSnapshots
+from lib.jira.store_factory import make_issue_writer
 from lib.operations.backfill import Backfill, Checkpoint, Report, Verification
 from lib.platform import aws, errors
 from lib.platform.environment import ReconciliationEnvironment
@@ -109,12 +108,7 @@ def _load(path: Path, table: str) -> Checkpoint:
 def _store(deployment: Deployment, client: Any) -> IssueWriter:
     """The store with the history and the bucket that the functions use."""
     environment = deployment.environment("reconciliation", ReconciliationEnvironment)
-    return IssueWriter(
-        client,
-        environment.jira_issues_table_name,
-        history=timedelta(days=environment.history_days),
-        snapshots=BucketSnapshots(lambda: deployment.client("s3"), environment.artifact_bucket_name),
-    )
+    return make_issue_writer(client, lambda: deployment.client("s3"), environment, on_throttle=lambda: None)
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from jira import JIRA, JIRAError
 from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 from lib.jira.webhooks import REST_FIELDS
 from lib.platform import clock, errors
+from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnvironment
+from lib.platform.secrets import Secret
 
 MAX_PAGE = 100
 """Issues a page, at most, if fields are asked for."""
@@ -131,7 +133,7 @@ class JiraClient:
             body["nextPageToken"] = token
         if reconcile:
             body["reconcileIssues"] = [int(issue_id) for issue_id in reconcile]
-        answer = self._again_and_again(lambda: self._ask("search issues", "POST", "search/jql", json=body))
+        answer = self._with_retries(lambda: self._ask("search issues", "POST", "search/jql", json=body))
         issues, next_token, is_last = answer.get("issues"), answer.get("nextPageToken"), answer.get("isLast")
         if not isinstance(issues, list) or not isinstance(next_token, str | None) or not isinstance(is_last, bool | None):
             raise errors.PermanentError("Jira's search answered without a list of issues, or not with a page of one")
@@ -224,9 +226,9 @@ class JiraClient:
         return answer.get("value")
 
     def _read(self, doing: str, path: str, parameters: Mapping[str, str]) -> Json:
-        return self._again_and_again(lambda: self._ask(doing, "GET", path, params=dict(parameters)))
+        return self._with_retries(lambda: self._ask(doing, "GET", path, params=dict(parameters)))
 
-    def _again_and_again(self, call: Callable[[], Result]) -> Result:
+    def _with_retries(self, call: Callable[[], Result]) -> Result:
         retrying = tenacity.Retrying(
             stop=self._gives_up,
             wait=_wait,
@@ -268,6 +270,31 @@ class JiraClient:
                 raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
             raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None
         return answer
+
+
+def connect(
+    settings: JiraWorkerEnvironment | ReconciliationEnvironment, api_token: Secret, *, seconds_left: Callable[[], float]
+) -> JiraClient:
+    """The client of the configured Jira.
+
+    Args:
+        settings: of the function.
+        api_token: the secret with the token.
+        seconds_left: see :class:`JiraClient`.
+
+    Raises:
+        ConfigurationError: a setting is missing.
+        SwitchboardError: the secret can't be read.
+    """
+    wanted = {
+        "jiraBaseUrl": settings.jira_base_url,
+        "jiraEmail": settings.jira_email,
+        "jiraApiToken": settings.jira_api_token_arn,
+    }
+    unset = [name for name, value in wanted.items() if not value]
+    if unset:
+        raise errors.ConfigurationError(f"Jira is not configured: {', '.join(unset)} not set")
+    return JiraClient(settings.jira_base_url, settings.jira_email, api_token.current(), seconds_left=seconds_left)
 
 
 def _check_login(response: requests.Response | None, doing: str) -> None:

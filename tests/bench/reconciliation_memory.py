@@ -18,7 +18,7 @@ from lib.jira.issues import IssueFields, Stamp
 from lib.jira.items import Issue
 from lib.jira.reconciliation.checkpoint import Checkpoint
 from lib.jira.reconciliation.merge import KeyRange
-from lib.jira.reconciliation.run import Reconciler
+from lib.jira.reconciliation.reconciler import Reconciler
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 

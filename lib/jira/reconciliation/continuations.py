@@ -86,4 +86,4 @@ class Continuations:
         try:
             act()
         except errors.SwitchboardError as error:
-            self._logger.error("continuation_unsettled", error)
+            self._logger.error("continuation_claim_not_updated", error)

@@ -1,29 +1,16 @@
-"""Deletions of reconciliation: is a missing issue gone, and the tombstone that says so.
+"""Deletions of reconciliation: confirms that a missing issue is gone, and writes its tombstone.
 
 A candidate is confirmed by two requests: a search made exact for its id must not show it, and a GET by its key must answer
-404 or another key. Neither means anything without good credentials: the caller checks them before it deletes.
+404 or another key. Neither proves anything with refused credentials: the caller checks them before it deletes.
 """
-
-from collections.abc import Callable, Mapping
-from datetime import datetime
-from typing import Any, Protocol
 
 from lib.jira import webhooks
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.issues import split_key
+from lib.jira.reconciliation.apply import read
 from lib.jira.reconciliation.checkpoint import Candidate, Gone
-from lib.jira.webhooks import Delivery
+from lib.jira.reconciliation.sources import Jira
 from lib.platform import clock, errors
-
-
-class Jira(Protocol):
-    """What a confirmation needs of Jira: see :class:`lib.jira.client.JiraClient`."""
-
-    def fetch(self, key_or_id: str, fields: Any = ...) -> dict[str, Any]:
-        """One issue, consistently."""
-
-    def search_all(self, jql: str, *, fields: Any = ..., reconcile: Any = ...) -> list[dict[str, Any]]:
-        """All issues of a search."""
 
 
 class Deletions:
@@ -32,7 +19,6 @@ class Deletions:
     Args:
         jira: Jira.
         store: the write side.
-        read: reads an issue of Jira's as of a moment.
         dry_run: write nothing.
         now: the clock.
     """
@@ -42,18 +28,16 @@ class Deletions:
         jira: Jira,
         store: IssueWriter,
         *,
-        read: Callable[[Mapping[str, Any], datetime], Delivery],
         dry_run: bool,
         now: clock.Clock,
     ) -> None:
         self._jira = jira
         self._store = store
-        self._read = read
         self._dry_run = dry_run
         self._now = now
 
     def confirm(self, candidate: Candidate) -> Gone | None:
-        """Whether Jira has the issue no longer; None if it has. The state of one that moved is stored under its new key."""
+        """The confirmation that Jira no longer has the issue; None if it has. A moved issue is stored under its new key."""
         asked_at = self._now()
         if self._search_shows(candidate):
             return None
@@ -62,7 +46,7 @@ class Deletions:
             issue = self._jira.fetch(candidate.issue_key)
         except errors.NotFoundError:
             return Gone(candidate, clock.epoch_ms(asked_at))
-        current = self._read(issue, asked_at)
+        current = read(issue, asked_at)
         if current.issue_key == candidate.issue_key:
             return None
         if not self._dry_run:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from lib.jira.client import JiraClient
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
-from lib.jira.reconciliation.run import Reconciler
+from lib.jira.reconciliation.reconciler import Reconciler
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.dynamodb.fake_table import FakeTable

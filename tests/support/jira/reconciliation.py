@@ -57,7 +57,7 @@ class Reconciliation:
         self.module = load(self.monkeypatch, "reconciliation", {**self.variables, **changes})
         self.monkeypatch.setattr(self.module, "_lambda", lambda: self.lambda_)
         patient = functools.partial(JiraClient, sleep=lambda _: None, timeout=(2.0, 2.0))
-        self.monkeypatch.setattr(self.module, "JiraClient", patient)
+        self.monkeypatch.setattr("lib.jira.client.JiraClient", patient)
         return self.module
 
     def run(self, event: object = None, *, seconds: float = 900.0, run_id: str = "run-1") -> dict[str, Any]:

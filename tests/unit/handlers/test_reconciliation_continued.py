@@ -106,7 +106,7 @@ def test_a_look_at_changes_hands_the_other_projects_over(in_step: Reconciliation
     results = in_step.run_to_the_end({"mode": "changes"}, seconds=SOON_OVER)
 
     # OPS has more changes than one page, and a look at changes does not resume: it says so, and begins anew next time.
-    assert "there was no time to look at all changes" in results[0]["refused"][0]
+    assert "there was no time to process all changes" in results[0]["refused"][0]
     assert (of(results[0], "WEB")["continued"], of(results[1], "WEB")["complete"]) == (True, True)
     assert in_step.watermark("OPS") is None
     assert in_step.watermark("WEB") is not None

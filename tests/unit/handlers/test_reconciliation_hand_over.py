@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.jira.reconciliation.continuations import LEASE
+from lib.jira.reconciliation.report import Reporter
 from lib.platform import clock, errors
 from lib.platform.claims import Claims
 from tests.support.aws.moto_inside import OPERATIONS
@@ -101,11 +102,11 @@ def test_the_report_is_complete_before_the_next_part_is_called(
 def killed(function: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> Reconciliation:
     """An invocation that ended between its claim and its call of the next part."""
 
-    def end(_: object) -> None:
+    def end(*_: object) -> None:
         raise SystemExit
 
     with monkeypatch.context() as patch:
-        patch.setattr(function.module, "_report", end)
+        patch.setattr(Reporter, "report", end)
         with pytest.raises(SystemExit):
             deliver(function)
     claim = function.claim("run-1", 2)
@@ -134,7 +135,7 @@ def test_a_report_that_breaks_lets_the_next_delivery_continue(
     function: Reconciliation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(function.module, "_report", lambda _: 1 / 0)
+        patch.setattr(Reporter, "report", lambda *_: 1 / 0)
         with pytest.raises(errors.SwitchboardError):
             deliver(function)
     assert function.lambda_.events == []
@@ -190,4 +191,4 @@ def test_a_claim_that_can_not_be_completed_is_logged(function: Reconciliation, m
     result = deliver(function)
 
     assert (result["refused"], len(function.lambda_.events)) == ([], 1)
-    assert lines.only("continuation_unsettled")["error_text"] == "could not settle"
+    assert lines.only("continuation_claim_not_updated")["error_text"] == "could not settle"

@@ -1,0 +1,36 @@
+"""Makes the issue writer of a handler or a command from its settings."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from lib.jira.issue_writer import IssueWriter
+from lib.jira.snapshots import BucketSnapshots
+from lib.platform import contract, metrics
+from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnvironment, WebhooksEnvironment
+
+Settings = WebhooksEnvironment | JiraWorkerEnvironment | ReconciliationEnvironment
+
+
+def make_issue_writer(
+    dynamodb: Any,
+    get_s3: Callable[[], Any],
+    settings: Settings,
+    *,
+    on_throttle: Callable[[], None] = lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
+) -> IssueWriter:
+    """The issue writer on the configured table and bucket.
+
+    Args:
+        dynamodb: a client of :mod:`lib.platform.aws`.
+        get_s3: returns an S3 client. Called only for a snapshot that is too large for a row.
+        settings: of the function.
+        on_throttle: called when a write was throttled. A command, whose output is not read for metrics, passes its own.
+    """
+    return IssueWriter(
+        dynamodb,
+        settings.jira_issues_table_name,
+        history=timedelta(days=settings.history_days),
+        snapshots=BucketSnapshots(get_s3, settings.artifact_bucket_name),
+        on_throttle=on_throttle,
+    )
