@@ -1,7 +1,7 @@
 """A draft as the description of a Jira issue, in the Atlassian Document Format.
 
-Jira's API takes text fields as ADF; wiki markup would show as one paragraph of punctuation. Text goes in as text nodes,
-so nothing in a draft can be taken for markup (https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/).
+Jira's API expects text fields as ADF; wiki markup would appear as one paragraph of punctuation. Text becomes text nodes, so
+nothing in a draft is read as markup (https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/).
 """
 
 import re
@@ -16,7 +16,7 @@ _BLANK_LINES = re.compile(r"\n[ \t]*\n\s*")
 
 
 def description(draft: Draft, footer: str) -> Node:
-    """The description of the draft's issue: a heading and its text for each part that has one, and ``footer`` at the end."""
+    """The description of the draft's issue: a heading and text for each part that is not empty, and ``footer`` at the end."""
     content = [*_section("Problem", _paragraphs(draft.problem)), *_section("Solution", _paragraphs(draft.solution))]
     for title, items in (
         ("Acceptance criteria", draft.acceptance_criteria),

@@ -1,33 +1,33 @@
-"""A draft: what somebody wants in Jira, checked once when it is submitted, and the hash that an approval is given for.
+"""A draft: the issue that somebody wants in Jira, checked when it is submitted, and its hash, which an approval refers to.
 
-Line ends become ``\\n`` and characters that people cannot see are written out (:mod:`lib.platform.characters`) before
-anything else happens: what is hashed is what is shown, approved and created. Nothing here does input or output.
+First, line ends become ``\\n`` and invisible characters are written out (:mod:`lib.platform.characters`): what is hashed is
+what is shown, approved and created. Nothing here does input or output.
 """
 
+import dataclasses
 import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, asdict, dataclass, fields
+from collections.abc import Callable
 from typing import Any
 
-from lib.platform import characters, errors
+from lib.platform import characters, errors, fields
 from lib.platform.contract import RECONCILIATION_PARTITION
 
 MAX_TITLE_CHARACTERS = 255
-"""Jira's own limit of a summary. Jira counts UTF-16 code units here and in descriptions."""
+"""Jira's limit of a summary. Jira counts UTF-16 code units here and in descriptions."""
 
 MAX_TEXT_CHARACTERS = 10_000
 MAX_ITEMS = 50
 MAX_ITEM_CHARACTERS = 1_000
 
 MAX_DESCRIPTION_CHARACTERS = 30_000
-"""All texts together. Jira takes 32,767 in a description; headings and the footer need some of them."""
+"""All texts together. Jira accepts 32,767 in a description; headings and the footer need some of them."""
 
-# session_id is a DynamoDB hash key (2048 bytes at most), stands in a button's value before ":", and shares its table with
-# rows of other functions, whose ids begin with "event#" or "health#". So neither ":" nor "#" can be in it, and only
-# characters that need no escape anywhere.
+# session_id is a DynamoDB hash key (2048 bytes at most), precedes ":" in a button's value, and shares its table with rows of
+# other functions, whose ids begin with "event#" or "health#". So it contains neither ":" nor "#", and only characters that
+# need no escaping anywhere.
 _SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~/+=-]{0,199}")
 _DRAFT_HASH = re.compile(r"[0-9a-f]{64}")
 _PROJECT = re.compile(r"[A-Z][A-Z0-9_]{0,79}")
@@ -42,21 +42,21 @@ _CONTROLS = frozenset({"Cc", "Cs"})
 _LINE_ENDS = frozenset({"Zl", "Zp"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
-    """What is to become one Jira issue.
+    """A future Jira issue.
 
     Attributes:
-        session_id: what the drafter calls the conversation; one draft of it is current at a time.
+        session_id: the drafter's id of the conversation; one of its drafts is current at a time.
         title: the summary of the issue, one line.
-        problem: why there should be an issue, as plain text; a blank line separates paragraphs.
-        solution: what should be done, likewise.
+        problem: why the issue is needed, as plain text; a blank line separates paragraphs.
+        solution: what should be done, in the same form.
         acceptance_criteria: when it is done, one sentence each.
-        constraints, risks, dependencies: likewise.
+        constraints, risks, dependencies: in the same form.
         epic: the key of the parent issue, or empty.
         project: the project's key.
         issue_type: the issue type's name in that project.
-        requested_by: the Slack user ID of who asks for it. A mention is read as its ID; who it is, the drafter says.
+        requested_by: the requester's Slack user ID, as the drafter states it. A mention is read as its ID.
         channel: the Slack channel for the preview, or empty for the configured one.
     """
 
@@ -76,22 +76,16 @@ class Draft:
 
 
 def read_draft(value: object) -> Draft:
-    """The draft that a JSON ``value`` holds.
+    """Read a draft from a JSON ``value``. Null counts as missing.
 
     Raises:
-        InvalidInputError: it is no object, lacks a field, has one too many, or a field breaks its bounds. The text is one
-            sentence and names the field.
+        InvalidInputError: it is not an object, lacks a field, has an unknown one, or a field exceeds its limits. The text is
+            one sentence and names the field.
     """
-    if not isinstance(value, Mapping):
-        raise errors.InvalidInputError("the draft is not a JSON object")
-    unknown = sorted(str(name)[:40] for name in value.keys() - _READERS.keys())
-    if unknown:
-        # What is not known is not hashed, and nobody would approve it.
-        raise errors.InvalidInputError(f"{unknown[0]!a} is no field of a draft")
-    given = {name: item for name, item in value.items() if item is not None}
-    missing = [field.name for field in fields(Draft) if field.default is MISSING and field.name not in given]
-    if missing:
-        raise errors.InvalidInputError(f"{missing[0]} is missing")
+    given = fields.require_object(value, "the draft")
+    given = {name: item for name, item in given.items() if item is not None or name not in _READERS}
+    # An unknown field would not be hashed, so nobody would approve it.
+    fields.require_members(given, _REQUIRED, _READERS, name="the draft")
     draft = Draft(**{name: _READERS[name](name, item) for name, item in given.items()})
     total = sum(map(characters.utf16_length, _texts(draft)))
     if total > MAX_DESCRIPTION_CHARACTERS:
@@ -102,43 +96,40 @@ def read_draft(value: object) -> Draft:
 
 
 def to_json(draft: Draft) -> dict[str, Any]:
-    """The draft as a JSON object with every field, which :func:`read_draft` reads."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(draft).items()}
+    """The draft as a JSON object with every field."""
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(draft).items()}
 
 
 def canonical_json(draft: Draft) -> str:
-    """The one JSON text of the draft: every field, sorted, no spaces, characters as they are."""
+    """The draft as JSON text with every field, sorted, without spaces or escapes."""
     return json.dumps(to_json(draft), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def draft_hash(draft: Draft) -> str:
-    """SHA-256 of the canonical JSON of all fields, as 64 hexadecimal digits.
-
-    All of it and all of them: an earlier system's eight digits over joined fields collided.
-    """
+    """SHA-256 of the canonical JSON of all fields, as 64 hexadecimal digits. Eight digits over joined fields would collide."""
     return hashlib.sha256(canonical_json(draft).encode()).hexdigest()
 
 
-def button_value(session_id: str, of_hash: str) -> str:
-    """What the preview's buttons carry."""
-    return f"{session_id}:{of_hash}"
+def button_value(session_id: str, draft_hash: str) -> str:
+    """The value of the preview's buttons."""
+    return f"{session_id}:{draft_hash}"
 
 
 def read_button_value(value: str) -> tuple[str, str]:
     """The session and the draft's hash of a button.
 
     Raises:
-        InvalidInputError: it is no value of :func:`button_value`.
+        InvalidInputError: it is not a value of :func:`button_value`.
     """
-    session_id, _, of_hash = value.partition(":")
-    return check_session_id(session_id), check_hash(of_hash)
+    session_id, _, draft_hash = value.partition(":")
+    return check_session_id(session_id), check_hash(draft_hash)
 
 
 def check_session_id(value: str) -> str:
-    """``value`` itself, if it can be a session's id.
+    """``value``, if it is a valid session id.
 
     Raises:
-        InvalidInputError: it can't.
+        InvalidInputError: it is not.
     """
     if not _SESSION_ID.fullmatch(value):
         raise errors.InvalidInputError(
@@ -150,10 +141,10 @@ def check_session_id(value: str) -> str:
 
 
 def check_hash(value: str) -> str:
-    """``value`` itself, if it can be a draft's hash.
+    """``value``, if it is a valid hash of a draft.
 
     Raises:
-        InvalidInputError: it can't.
+        InvalidInputError: it is not.
     """
     if not _DRAFT_HASH.fullmatch(value):
         raise errors.InvalidInputError("draft_hash must be 64 hexadecimal digits in lower case")
@@ -171,26 +162,29 @@ def _texts(draft: Draft) -> tuple[str, ...]:
     )
 
 
-def _text(name: str, given: object, *, least: int, most: int, lines: bool = True) -> str:
-    text = _written(name, given, lines=lines)
+def _text(name: str, given: object, *, most: int = MAX_TEXT_CHARACTERS) -> str:
+    return _not_empty(name, _text_or_empty(name, given, most=most))
+
+
+def _text_or_empty(name: str, given: object, *, most: int = MAX_TEXT_CHARACTERS) -> str:
+    text = _revealed(name, given, lines=True)
     _check_length(name, len(text), most)
-    return _not_empty(name, text) if least else text
+    return text
 
 
 def _title(name: str, given: object) -> str:
-    title = _written(name, given, lines=False)
+    title = _revealed(name, given, lines=False)
     _check_length(name, characters.utf16_length(title), MAX_TITLE_CHARACTERS)
     return _not_empty(name, title)
 
 
-def _written(name: str, given: object, *, lines: bool) -> str:
-    """Text with nothing in it that people cannot see."""
-    if not isinstance(given, str):
-        raise errors.InvalidInputError(f"{name} must be text")
+def _revealed(name: str, given: object, *, lines: bool) -> str:
+    """The text with its invisible characters written out."""
+    text = fields.require_text(given, name)
     refused, allowed = (_CONTROLS, "\t\n\r") if lines else (_CONTROLS | _LINE_ENDS, "")
-    if any(unicodedata.category(character) in refused and character not in allowed for character in given):
-        raise errors.InvalidInputError(f"{name} must hold no {'' if lines else 'line break or '}control character")
-    return characters.reveal(given.replace("\r\n", "\n").replace("\r", "\n"), keep="\t\n")
+    if any(unicodedata.category(character) in refused and character not in allowed for character in text):
+        raise errors.InvalidInputError(f"{name} must not contain a {'' if lines else 'line break or '}control character")
+    return characters.reveal(text.replace("\r\n", "\n").replace("\r", "\n"), keep="\t\n")
 
 
 def _check_length(name: str, length: int, most: int) -> None:
@@ -204,19 +198,14 @@ def _not_empty(name: str, text: str) -> str:
     return text
 
 
-def _long_text(least: int) -> Callable[[str, object], str]:
-    return lambda name, given: _text(name, given, least=least, most=MAX_TEXT_CHARACTERS)
-
-
 def _identifier(name: str, given: object, most: int) -> str:
-    """One line that means something to a machine: it must not look like another."""
-    if not isinstance(given, str):
-        raise errors.InvalidInputError(f"{name} must be text")
-    hidden = characters.first_hidden(given)
+    """One line for machines: it must not look like another one."""
+    text = fields.require_text(given, name)
+    hidden = characters.first_hidden(text)
     if hidden is not None:
-        raise errors.InvalidInputError(f"{name} must hold no invisible or control character, and holds {hidden}")
-    _check_length(name, len(given), most)
-    return given
+        raise errors.InvalidInputError(f"{name} must not contain an invisible or control character, and contains {hidden}")
+    _check_length(name, len(text), most)
+    return text
 
 
 def _shaped(pattern: re.Pattern[str], meaning: str, *, may_be_empty: bool = False) -> Callable[[str, object], str]:
@@ -245,18 +234,17 @@ def _read_session_id(name: str, given: object) -> str:
 
 
 def _read_items(name: str, given: object) -> tuple[str, ...]:
-    if not isinstance(given, list | tuple):
-        raise errors.InvalidInputError(f"{name} must be a list of texts")
-    if len(given) > MAX_ITEMS:
-        raise errors.InvalidInputError(f"{name} must have at most {MAX_ITEMS} entries, not {len(given)}")
-    return tuple(_text(f"{name}[{index}]", item, least=1, most=MAX_ITEM_CHARACTERS) for index, item in enumerate(given))
+    items = fields.require_list(given, name)
+    if len(items) > MAX_ITEMS:
+        raise errors.InvalidInputError(f"{name} must have at most {MAX_ITEMS} entries, not {len(items)}")
+    return tuple(_text(f"{name}[{index}]", item, most=MAX_ITEM_CHARACTERS) for index, item in enumerate(items))
 
 
 _READERS: dict[str, Callable[[str, object], Any]] = {
     "session_id": _read_session_id,
     "title": _title,
-    "problem": _long_text(1),
-    "solution": _long_text(0),
+    "problem": _text,
+    "solution": _text_or_empty,
     "acceptance_criteria": _read_items,
     "constraints": _read_items,
     "risks": _read_items,
@@ -268,5 +256,7 @@ _READERS: dict[str, Callable[[str, object], Any]] = {
     "channel": _shaped(_CHANNEL, "a Slack channel's ID or name", may_be_empty=True),
 }
 
-if _READERS.keys() != {field.name for field in fields(Draft)}:  # a field without a reader would go unchecked
+_REQUIRED = [field.name for field in dataclasses.fields(Draft) if field.default is dataclasses.MISSING]
+
+if _READERS.keys() != {field.name for field in dataclasses.fields(Draft)}:  # a field without a reader would not be checked
     raise TypeError("every field of a draft needs a reader")

@@ -1,12 +1,10 @@
-"""What Slack sends when somebody presses a button of a preview, as a typed Decision.
+"""Reads what Slack sends when somebody clicks a button of a preview, as a typed Decision.
 
-The payload is read as the samples of several SDKs show it: ``team`` may be null, names may be missing, and every other
-interaction is ignored. Checking the signature comes before and is not done here
-(https://docs.slack.dev/reference/interaction-payloads/block_actions-payload).
+In the samples of several SDKs ``team`` may be null and names may be missing. Every other interaction is ignored. The signature
+is checked before, not here (https://docs.slack.dev/reference/interaction-payloads/block_actions-payload).
 """
 
 import enum
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,21 +12,24 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from lib.approvals import drafts
-from lib.platform import errors
+from lib.platform import errors, fields
+
+Object = Mapping[str, Any]
 
 APPROVE_ACTION = "approve_draft"
 REJECT_ACTION = "reject_draft"
 
-# Slack's own, and that of its government cloud (https://docs.slack.dev/govslack).
+# Slack's host, and that of its government cloud (https://docs.slack.dev/govslack).
 _RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
-_USER_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_CHANNEL_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 _MESSAGE_TS = re.compile(r"[0-9]{1,20}\.[0-9]{1,10}")
 _MAX_URL_CHARACTERS = 1000
+_MAX_BYTES = 8_000
+"""More than any text that is accepted below, so that a text that is cut is refused."""
 
 
 class Verb(enum.Enum):
-    """What the button says."""
+    """The button that was clicked."""
 
     APPROVE = "approved"
     REJECT = "rejected"
@@ -36,16 +37,16 @@ class Verb(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One person's press of Approve or Reject.
+    """One person's click on Approve or Reject.
 
     Attributes:
         verb: which of the two.
         session_id: of the draft.
         draft_hash: of the draft that the preview showed.
         user: the person's Slack user ID.
-        channel: the channel of the message with the button; empty if Slack doesn't say.
-        message_ts: that message; empty if Slack doesn't say.
-        response_url: where an answer to that person may be posted; None if there is none that is Slack's.
+        channel: the channel of the message with the button; empty if unknown.
+        message_ts: that message; empty if unknown.
+        response_url: where to post an answer to that person; None if there is no URL on an allowed host.
     """
 
     verb: Verb
@@ -59,7 +60,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class Ignored:
-    """An interaction that is none of ours, and why."""
+    """An interaction that is not a click on a preview, and why."""
 
     reason: str
 
@@ -69,10 +70,10 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
 
     Args:
         body: as received, its signature checked.
-        slack_api_url: the configured API; an answer may go to its host besides Slack's own (a stand-in answers there).
+        slack_api_url: the configured API. Besides Slack's hosts, an answer may go to its host (a stand-in's, for example).
 
     Raises:
-        InvalidInputError: the body is no form with one JSON payload, or a press of our buttons lacks what it must have.
+        InvalidInputError: the body is not a form with one JSON payload, or a click lacks a required value.
     """
     form = _form(body)
     if form.get("ssl_check") == ["1"]:
@@ -80,24 +81,33 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
     payload = _payload(form)
     if payload.get("type") != "block_actions":
         return Ignored(f"the interaction is a {str(payload.get('type'))[:40]!a}")
-    action = next((action for action in _actions(payload) if action.get("action_id") in _VERBS), None)
-    if action is None:
-        return Ignored("no button of a preview was pressed")
-    user = _mapping(payload, "user")
+    clicks = ((action, _VERBS.get(_text(action, "action_id"))) for action in fields.objects_at(payload, "actions"))
+    for action, verb in clicks:
+        if verb is not None:
+            return _decision(verb, action, payload, slack_api_url)
+    return Ignored("no button of a preview was clicked")
+
+
+_VERBS: Mapping[str, Verb] = {APPROVE_ACTION: Verb.APPROVE, REJECT_ACTION: Verb.REJECT}
+
+
+def _decision(verb: Verb, action: Object, payload: Object, slack_api_url: str) -> Decision:
     session_id, draft_hash = drafts.read_button_value(_text(action, "value"))
-    container = _mapping(payload, "container")
+    user = _matching(_ID, _text(fields.object_at(payload, "user"), "id"))
+    if not user:
+        raise errors.InvalidInputError("the user's id is missing or malformed")
+    container = fields.object_at(payload, "container")
+    channel = _text(container, "channel_id") or _text(fields.object_at(payload, "channel"), "id")
+    message_ts = _text(container, "message_ts") or _text(fields.object_at(payload, "message"), "ts")
     return Decision(
-        verb=_VERBS[action["action_id"]],
+        verb=verb,
         session_id=session_id,
         draft_hash=draft_hash,
-        user=_required(user, "id", _USER_ID, "the user's id"),
-        channel=_shaped(_text(container, "channel_id") or _text(_mapping(payload, "channel"), "id"), _CHANNEL_ID),
-        message_ts=_shaped(_text(container, "message_ts") or _text(_mapping(payload, "message"), "ts"), _MESSAGE_TS),
+        user=user,
+        channel=_matching(_ID, channel),
+        message_ts=_matching(_MESSAGE_TS, message_ts),
         response_url=_response_url(_text(payload, "response_url"), slack_api_url),
     )
-
-
-_VERBS: Mapping[object, Verb] = {APPROVE_ACTION: Verb.APPROVE, REJECT_ACTION: Verb.REJECT}
 
 
 def _form(body: bytes) -> Mapping[str, list[str]]:
@@ -107,54 +117,29 @@ def _form(body: bytes) -> Mapping[str, list[str]]:
         raise errors.InvalidInputError("the body is not a form") from None
 
 
-def _payload(form: Mapping[str, list[str]]) -> Mapping[str, Any]:
-    try:
-        (text,) = form["payload"]
-        payload = json.loads(text)
-    except (ValueError, KeyError, RecursionError):
-        raise errors.InvalidInputError("the form does not have one JSON payload") from None
-    if not isinstance(payload, dict):
-        raise errors.InvalidInputError("the payload is not a JSON object")
-    return payload
+def _payload(form: Mapping[str, list[str]]) -> Object:
+    payloads = form.get("payload", [])
+    if len(payloads) != 1:
+        raise errors.InvalidInputError("the form does not have one payload")
+    return fields.read_object(payloads[0].encode(), "the payload")
 
 
-def _actions(payload: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    actions = payload.get("actions")
-    if not isinstance(actions, list):
-        return []
-    # An action_id that is no text could not be looked up.
-    return [action for action in actions if isinstance(action, dict) and isinstance(action.get("action_id"), str)]
+def _text(parent: Object, name: str) -> str:
+    return fields.text_at(parent, name, max_bytes=_MAX_BYTES) or ""
 
 
-def _mapping(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = parent.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _text(parent: Mapping[str, Any], name: str) -> str:
-    value = parent.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _required(parent: Mapping[str, Any], name: str, pattern: re.Pattern[str], meaning: str) -> str:
-    value = _text(parent, name)
-    if not pattern.fullmatch(value):
-        raise errors.InvalidInputError(f"{meaning} is missing or malformed")
-    return value
-
-
-def _shaped(value: str, pattern: re.Pattern[str]) -> str:
+def _matching(pattern: re.Pattern[str], value: str) -> str:
     return value if pattern.fullmatch(value) else ""
 
 
 def _response_url(text: str, slack_api_url: str) -> str | None:
-    """``text``, if it leads to Slack or to the configured API. Another is dropped and the decision stands: the answer then
-    goes by the API, and nobody can make us call a host of their choice."""
+    """``text``, if it is on a host of Slack or of the configured API. Another URL is dropped, so that nobody can make this code
+    call a host of their choice; the decision still counts, and the answer goes through the API."""
     try:
         url, api = urlsplit(text), urlsplit(slack_api_url)
         if len(text) <= _MAX_URL_CHARACTERS and url.username is None and url.password is None:
-            ours = url.scheme == "https" and url.port in (None, 443) and url.hostname in _RESPONSE_HOSTS
-            if ours or (api.hostname and _origin(url) == _origin(api)):
+            on_slack = url.scheme == "https" and url.port in (None, 443) and url.hostname in _RESPONSE_HOSTS
+            if on_slack or (api.hostname and _origin(url) == _origin(api)):
                 return text
     except ValueError:
         pass

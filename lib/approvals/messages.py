@@ -1,8 +1,8 @@
-"""What goes through the worker's queue: one dataclass a kind, and their JSON.
+"""The messages of the approvals' queue: one dataclass per kind, and their JSON.
 
-A message is ``{"version": 1, "kind": …, …}``. It names rows and holds nothing that they do: the worker reads what is true
-when it gets there, so a message that comes late, twice or out of order does no harm. The worker has another queue, of Jira's
-tasks; :func:`kind_of` tells whose a message is.
+A message is ``{"version": 1, "kind": …, …}``. It names rows and copies nothing from them: the worker reads their current state,
+so a message that arrives late, twice or out of order does no harm. The worker also receives Jira's tasks; :func:`kind_of`
+tells the two apart.
 """
 
 import dataclasses
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lib.approvals import drafts
-from lib.platform import errors
+from lib.platform import errors, fields
 from lib.platform.queues import Queue
 
 VERSION = 1
@@ -19,7 +19,7 @@ VERSION = 1
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class PostPreview:
-    """Post the draft's preview, unless it is there. ``again``: the draft was submitted after its issue was created."""
+    """Post the draft's preview, unless it is posted. ``again``: the draft was submitted after its issue was created."""
 
     session_id: str
     draft_hash: str
@@ -28,7 +28,7 @@ class PostPreview:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class UpdatePreview:
-    """Make the draft's preview show what is true now."""
+    """Make the draft's preview show its current state."""
 
     session_id: str
     draft_hash: str
@@ -36,7 +36,7 @@ class UpdatePreview:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class CreateIssue:
-    """Create the draft's issue, if that is right. ``tries`` counts how often it was put off in a row."""
+    """Create the draft's issue, if it is approved. ``tries`` counts how often this was postponed in a row."""
 
     session_id: str
     draft_hash: str
@@ -45,7 +45,7 @@ class CreateIssue:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class LookForMarker:
-    """Look whether the issue exists that may have been created. ``tries`` counts how often the search failed in a row."""
+    """Search for an issue that may have been created. ``tries`` counts how often the search failed in a row."""
 
     session_id: str
     draft_hash: str
@@ -54,13 +54,13 @@ class LookForMarker:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerClick:
-    """Tell one person what became of their click.
+    """Answer one person's click.
 
     Attributes:
         session_id, draft_hash: of the draft that the preview showed.
         user: the person.
-        channel: where the preview stands; may be empty.
-        response_url: where to answer. It lets whoever has it post there: it is never logged. May be empty.
+        channel: of the preview; may be empty.
+        response_url: where to post the answer; may be empty. It is never logged: whoever has it can post there.
         text: the answer.
     """
 
@@ -101,45 +101,37 @@ def sender(queue: Queue) -> Send:
 
 
 def kind_of(text: str) -> str:
-    """The kind that a message of the queue says it is, ours or another domain's.
+    """The kind of a message, which may be Jira's.
 
     Raises:
-        InvalidInputError: it is no JSON object with a kind.
+        InvalidInputError: the message is not a JSON object with a kind.
     """
-    return str(_object(text)["kind"])
+    return _read(text)[1]
 
 
 def decode(text: str) -> Message:
     """The message that JSON ``text`` holds.
 
     Raises:
-        InvalidInputError: it is no message of this version and of a kind of :data:`KINDS`.
+        InvalidInputError: it does not have this version, a kind of :data:`KINDS` and the fields of its kind.
     """
-    given = _object(text)
-    if given.get("version") != VERSION:
-        raise errors.InvalidInputError(f"the message has version {str(given.get('version'))[:20]!a}, and this is {VERSION}")
-    kind = _KINDS.get(str(given["kind"]))
-    if kind is None:
-        raise errors.InvalidInputError(f"{str(given['kind'])[:40]!a} is no kind of message")
-    wanted = {field.name: field for field in dataclasses.fields(kind)}
-    values = {name: value for name, value in given.items() if name not in {"version", "kind"}}
-    for name, value in values.items():
-        if name not in wanted or type(value) is not wanted[name].type:
-            raise errors.InvalidInputError(f"{name[:40]!a} is wrong in a message {given['kind']}")
-    try:
-        message = kind(**values)
-    except TypeError:
-        raise errors.InvalidInputError(f"a message {given['kind']} lacks a field") from None
+    given, name = _read(text)
+    kind = _KINDS.get(name)
+    if given.pop("version", None) != VERSION or kind is None:
+        raise errors.InvalidInputError(f"the message is not of version {VERSION} and a known kind: {name[:40]!a}")
+    del given["kind"]
+    known = {field.name: field for field in dataclasses.fields(kind)}
+    required = [field.name for field in known.values() if field.default is dataclasses.MISSING]
+    fields.require_members(given, required, known, name=f"a message {name}")
+    for member, value in given.items():
+        if type(value) is not known[member].type:
+            raise errors.InvalidInputError(f"{member} of a message {name} has the wrong type")
+    message = kind(**given)
     drafts.check_session_id(message.session_id)
     drafts.check_hash(message.draft_hash)
     return message
 
 
-def _object(text: str) -> dict[str, Any]:
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
-        given = None
-    if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
-        raise errors.InvalidInputError("the message is not a JSON object with a kind")
-    return given
+def _read(text: str) -> tuple[dict[str, Any], str]:
+    message = fields.read_object(text.encode(), "the message")
+    return message, fields.require_text(message.get("kind"), "the kind of the message")

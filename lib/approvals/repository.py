@@ -33,7 +33,7 @@ from lib.approvals.records import (
     number,
     text,
 )
-from lib.platform import clock, errors
+from lib.platform import clock, contract, errors, metrics
 from lib.platform.dynamodb import Condition, ContendedError, Item, Put, Statement, Table, Update
 
 MAX_PREVIEWS = 10
@@ -60,6 +60,11 @@ class Submitted:
     state: SessionState
     replaced: str | None = None
     reason: str = ""
+
+
+def make_table(client: Any, name: str) -> Table:
+    """The operations table of a function, which counts throttled calls."""
+    return Table(client, name, on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY))
 
 
 class ApprovalStore:

@@ -7,15 +7,18 @@ the write: the first may have been processed before it.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from lib.approvals import preview_pages, records, wording
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
-from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview
+from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview, sender
 from lib.approvals.records import Approval, SessionState, View
-from lib.approvals.repository import ApprovalStore, Submitted
+from lib.approvals.repository import ApprovalStore, Submitted, make_table
 from lib.approvals.wording import Verdict
 from lib.platform import clock, errors
+from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.queues import Queue
 
 RECORDING_SECONDS = 1
 """The delay of a click's message, so that it usually finds the decision recorded."""
@@ -56,6 +59,20 @@ def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
         return Verdict.NOT_ALLOWED
     own = decision.user == view.draft.draft.requested_by
     return Verdict.OWN if own and rules.require_other_approver and decision.verb is Verb.APPROVE else None
+
+
+def make_service(environment: ApprovalsEnvironment, *, dynamodb: Any, sqs: Any) -> "ApprovalService":
+    """The service of a function with this environment and these AWS clients."""
+    return ApprovalService(
+        store=ApprovalStore(make_table(dynamodb, environment.operations_table_name)),
+        send=sender(Queue(sqs, environment.approval_queue_url)),
+        rules=Rules(
+            approvers=frozenset(environment.approvers),
+            require_other_approver=environment.require_other_approver,
+            projects=frozenset(environment.jira_projects),
+        ),
+        jira_base_url=environment.jira_base_url,
+    )
 
 
 class ApprovalService:

@@ -17,10 +17,9 @@ from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Mess
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
-from lib.approvals.repository import ApprovalStore
+from lib.approvals.repository import ApprovalStore, make_table
 from lib.platform import aws, contract, errors, metrics
 from lib.platform.claims import Claims
-from lib.platform.dynamodb import Table
 from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
@@ -120,11 +119,7 @@ def _make_worker(
     connections: Connections, lease: timedelta, connect: Callable[[], JiraCalls], sync: Callable[[str], None]
 ) -> ApprovalWorker:
     environment = connections.environment
-    table = Table(
-        connections.dynamodb,
-        environment.operations_table_name,
-        on_throttle=lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
-    )
+    table = make_table(connections.dynamodb, environment.operations_table_name)
     store = ApprovalStore(table)
     tracker: IssueTracker = ReconnectingTracker(lambda: JiraTracker(connect()), connections.api_token.refresh)
     creator = IssueCreator(

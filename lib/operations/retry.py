@@ -1,7 +1,7 @@
-"""A person retries an issue that was not created, or a preview that was not posted: what ``operations retry`` does.
+"""``operations retry``: retries an issue that was not created, or a preview that was not posted.
 
-It skips no check and creates nothing itself: it lets a failed operation be claimed once more and wakes the worker, which
-looks for the marker before it creates.
+It skips no check and creates nothing: it lets a failed operation be claimed once more and wakes the worker, which searches for
+the marker before it creates an issue.
 """
 
 from lib.approvals.messages import CreateIssue, PostPreview, Send
@@ -13,28 +13,30 @@ from lib.platform import errors
 _NOTHING_TO_RETRY = {
     SessionState.PREVIEW: "nobody has approved its draft",
     SessionState.REJECTED: "its draft was rejected",
-    SessionState.CREATED: "its issue exists",
 }
 
 
 def retry(session_id: str, by: str, *, store: ApprovalStore, operations: JiraOperationStore, send: Send) -> SessionState:
-    """Retry the issue of the session's current draft, in the name of ``by``, or its preview; the state it was in.
+    """Retry the issue of the session's current draft, in the name of ``by``, or its preview. Returns the session's state.
 
     Raises:
         NotFoundError: there is no such session.
-        InvalidInputError: there is nothing to try again.
-        SwitchboardError: the table or the queue can't be reached. Ask again.
+        InvalidInputError: there is nothing to retry.
+        SwitchboardError: the table or the queue can't be reached.
     """
     view = store.read_current(session_id)
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id}")
     state = view.session.state
-    if state in _NOTHING_TO_RETRY:
-        raise errors.InvalidInputError(f"session {session_id} has nothing to try again: {_NOTHING_TO_RETRY[state]}")
+    operation = OperationId(session_id, view.draft_hash)
+    created = operations.was_already_created(operation)
+    reason = f"its issue {created} exists" if created else _NOTHING_TO_RETRY.get(state)
+    if reason:
+        raise errors.InvalidInputError(f"session {session_id} has nothing to retry: {reason}")
     if state is SessionState.FAILED and view.approval is None:
         send(PostPreview(session_id=session_id, draft_hash=view.draft_hash), 0)
         return state
     if state is SessionState.FAILED:
-        operations.request_retry(OperationId(session_id, view.draft_hash), by)
+        operations.request_retry(operation, by)
     send(CreateIssue(session_id=session_id, draft_hash=view.draft_hash), 0)
     return state

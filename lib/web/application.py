@@ -12,7 +12,7 @@ import flask
 from flask import request
 from werkzeug.exceptions import HTTPException
 
-from lib.platform import errors, log
+from lib.platform import errors, fields, log
 
 MAX_BODY_BYTES = 1024 * 1024
 """A larger body is answered 413 and not read."""
@@ -82,6 +82,19 @@ def correlation_id() -> str:
     event = request.environ.get("awsgi.event") or {}
     about = event.get("requestContext") or {}
     return str(about.get("requestId") or request.headers.get("X-Amzn-Trace-Id") or run_id())
+
+
+def iam_principal() -> str:
+    """The ARN of the IAM principal that signed the current request, as the gateway's authorizer reports it.
+
+    Raises:
+        UnauthenticatedError: the route has no IAM authorizer.
+    """
+    context = fields.object_at(request.environ.get("awsgi.event") or {}, "requestContext")
+    for form in (fields.object_at(context, "identity"), fields.object_at(context, "authorizer", "iam")):  # formats 1.0 and 2.0
+        if principal := fields.text_at(form, "userArn", max_bytes=2048):
+            return principal
+    raise errors.UnauthenticatedError("the request is not signed by an IAM principal")
 
 
 def json_body(body: bytes) -> Any:

@@ -209,7 +209,7 @@ def test_without_a_known_key_s_signature_no_draft_gets_in(approvals: ApprovalsCl
     [
         ({"title": ""}, "title"),
         ({"session_id": "a#b"}, "session_id"),
-        ({"colour": "green"}, "'colour' is no field of a draft"),
+        ({"colour": "green"}, "the draft has an unknown field 'colour'"),
         ({"acceptance_criteria": "all of it"}, "acceptance_criteria"),
     ],
 )

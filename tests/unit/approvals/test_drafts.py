@@ -38,7 +38,7 @@ def test_what_may_be_left_out_has_a_default() -> None:
 
 @pytest.mark.parametrize("name", ["session_id", "title", "problem", "project", "requested_by"])
 def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> None:
-    assert refusal(**{name: None}) == f"{name} is missing"
+    assert refusal(**{name: None}) == f"the draft lacks {name}"
     assert name in refusal(**{name: " " if name in {"title", "problem"} else ""})
 
 
@@ -48,22 +48,22 @@ def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> N
         ({"title": "x" * 256}, "title must be at most 255 characters, not 256"),
         ({"title": "\U0001f600" * 128}, "title must be at most 255 characters, not 256"),
         ({"title": "\u200b" * 50}, "title must be at most 255 characters, not 400"),
-        ({"title": "one\ntwo"}, "title must hold no line break"),
-        ({"title": "one\u2028two"}, "title must hold no line break"),
-        ({"title": "bell \x07"}, "title must hold no line break or control character"),
-        ({"problem": "nul \x00"}, "problem must hold no control character"),
-        ({"problem": "half \ud800"}, "problem must hold no control character"),
-        ({"problem": 7}, "problem must be text"),
+        ({"title": "one\ntwo"}, "title must not contain a line break"),
+        ({"title": "one\u2028two"}, "title must not contain a line break"),
+        ({"title": "bell \x07"}, "title must not contain a line break or control character"),
+        ({"problem": "nul \x00"}, "problem must not contain a control character"),
+        ({"problem": "half \ud800"}, "problem must not contain a control character"),
+        ({"problem": 7}, "problem is not a text"),
         ({"problem": "x" * 10_001}, "problem must be at most 10000 characters"),
-        ({"risks": "one"}, "risks must be a list of texts"),
+        ({"risks": "one"}, "risks is not a list"),
         ({"risks": ["x"] * 51}, "risks must have at most 50 entries, not 51"),
         ({"risks": ["fine", ""]}, "risks[1] must not be empty"),
         ({"risks": ["x" * 1001]}, "risks[0] must be at most 1000 characters"),
-        ({"risks": [1]}, "risks[0] must be text"),
+        ({"risks": [1]}, "risks[0] is not a text"),
         ({"epic": "the big one"}, "epic must be an issue key"),
         ({"project": "proj"}, "project must be a project key"),
         ({"channel": "#a b"}, "channel must be a Slack channel"),
-        ({"assignee": "me"}, "'assignee' is no field of a draft"),
+        ({"assignee": "me"}, "the draft has an unknown field 'assignee'"),
         ({"problem": "x" * 10_000, "solution": "x" * 10_000, "risks": ["x" * 1000] * 11}, "at most 30000 characters"),
     ],
 )
@@ -87,7 +87,7 @@ def test_an_identifier_holds_nothing_that_people_cannot_see(name, character) -> 
     code = f"U+{ord(character):04X}"
     assert (
         refusal(**FULL | {name: value[:place] + character + value[place:]})
-        == f"{name} must hold no invisible or control character, and holds {code}"
+        == f"{name} must not contain an invisible or control character, and contains {code}"
     )
 
 

@@ -276,7 +276,7 @@ def test_after_two_unclear_outcomes_it_is_left_to_a_person() -> None:
 
     assert len(jira.created) == 2
     assert scene.operation.status is OperationStatus.FAILED
-    assert "look for one before you try again" in scene.operation.error_message
+    assert "search for one before you retry" in scene.operation.error_message
     scene.operations.request_retry(OPERATION, "dana")
     assert scene.advance_message() is Outcome.CREATED
 

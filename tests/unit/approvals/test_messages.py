@@ -71,13 +71,13 @@ def test_another_message_is_refused(changed) -> None:
 
 
 def test_a_message_that_lacks_a_field_is_refused() -> None:
-    with pytest.raises(errors.InvalidInputError, match="lacks a field"):
+    with pytest.raises(errors.InvalidInputError, match="lacks draft_hash"):
         messages.decode('{"version": 1, "kind": "update_preview", "session_id": "s"}')
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": 1}', "[" * 100_000])
 def test_what_has_no_kind_is_refused(text) -> None:
-    with pytest.raises(errors.InvalidInputError, match="kind"):
+    with pytest.raises(errors.InvalidInputError):
         messages.kind_of(text)
 
 
