@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lib.jira.tasks import Task
+from lib.platform import contract, errors, metrics
+from lib.platform.log import Logger
 from lib.platform.queues import Queue
 
 if TYPE_CHECKING:
@@ -49,3 +51,13 @@ class WorkQueue:
             self.send(Task(touched=some))
             sent += len(some)
         return sent
+
+    def try_recomputes(self, issue_keys: Iterable[str], logger: Logger, /, **fields: Any) -> int | None:
+        """As :meth:`send_recomputes`, but a failure is counted and logged with ``fields``, and the result is None. The next
+        delivery of an issue or the nightly sweep recomputes it."""
+        try:
+            return self.send_recomputes(issue_keys)
+        except errors.SwitchboardError as error:
+            metrics.count(contract.CORRELATION_NOT_QUEUED)
+            logger.error("correlation_not_queued", error, **fields)
+            return None

@@ -18,7 +18,7 @@ NAMED_ELSEWHERE = {
         "claim_unavailable",
         "notification_failed",
     },
-    "handlers/jira_worker.py": {"task_failed", "recompute_failed", "run_record_failed"},
+    "lib/jira/worker.py": {"task_failed", "recompute_failed", "run_record_failed"},
     "lib/leases/enrichment.py": {"enrichment_failed"},
 }
 

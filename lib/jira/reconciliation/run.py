@@ -22,7 +22,7 @@ from lib.jira.reconciliation.sources import Reader
 from lib.jira.reconciliation.turns import Run, Turn
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.work_queue import WorkQueue
-from lib.platform import clock, contract, errors, metrics
+from lib.platform import clock, errors
 from lib.platform.log import Logger
 
 
@@ -133,13 +133,9 @@ class Runner:
             key_range = request.sweep.key_range if request.sweep else KeyRange(turn.project)
             stored = self.reader.by_project(turn.project, after=key_range.after, through=key_range.through)
             swept = (key for key in self.correlations.not_current(stored) if key not in already)
-        try:
-            queued = self.get_queue().send_recomputes(itertools.chain(changed, swept))
-        except errors.SwitchboardError as error:
-            metrics.count(contract.CORRELATION_NOT_QUEUED)
-            self.logger.error("correlation_not_queued", error, project=turn.project)
-            return
-        self.logger.info("correlation_queued", project=turn.project, issues=queued)
+        queued = self.get_queue().try_recomputes(itertools.chain(changed, swept), self.logger, project=turn.project)
+        if queued is not None:
+            self.logger.info("correlation_queued", project=turn.project, issues=queued)
 
     def _claim_next(self, run: Run) -> Continuation | None:
         projects = tuple(turn.project for turn in run.left)

@@ -1,0 +1,113 @@
+"""Stores the commits of a push under the issues that they name, at once or through the work queue.
+
+Git hosts do not send a push again, so commits that the table does not accept now, or not in time, go to the queue.
+"""
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from lib.jira.commits import Commit, Push, keep_known
+from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
+from lib.jira.work_queue import WorkQueue
+from lib.platform import contract, errors, metrics
+from lib.platform.log import Logger
+
+
+@dataclass(frozen=True, slots=True)
+class PushAnswer:
+    """What became of a push: ``status`` is ignored, accepted or stored; ``fields`` have the details."""
+
+    status: str
+    fields: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pushes:
+    """Takes in pushes.
+
+    Attributes:
+        links: where commits are stored.
+        issues: where projects that are not configured are looked up.
+        projects: the configured ones.
+        logger: of the function.
+    """
+
+    links: CorrelationStore
+    issues: IssueReader
+    projects: Collection[str]
+    logger: Logger
+
+    def take(self, push: Push, queue: WorkQueue, has_time: Callable[[], bool]) -> PushAnswer:
+        """Store what can be stored while ``has_time``, and queue the rest.
+
+        Raises:
+            SwitchboardError: the table and the queue both failed.
+        """
+        skipped = {"unusable": push.unusable, "left_out": push.left_out}
+        named = [commit for commit in push.commits if commit.issue_keys]
+
+        def is_known(project: str) -> bool:
+            if not has_time():
+                raise errors.UnavailableError("there is no time left to look up the projects")
+            return self.issues.project_is_known(project)
+
+        try:
+            links = keep_known(named, self.projects, is_known)
+        except errors.SwitchboardError as error:
+            return self._queue(queue, named, error, skipped)
+        skipped["left_out"] += links.left_out
+        skipped["projects_not_checked"] = links.not_checked
+        if not links.commits:
+            reason = "no commit names an issue of a known project"
+            return PushAnswer("ignored", {"reason": reason, **_count_skipped(skipped)})
+        stored = self.links.store_commits(links.commits, has_time=has_time)
+        queued = queue.try_recomputes(stored.touched, self.logger, issue_keys=stored.touched) is not None
+        if not queued:
+            self._leave_to_the_sweep(stored.touched)
+        if stored.left:
+            return self._queue(queue, stored.left, stored.error, skipped, stored=len(links.commits) - len(stored.left))
+        fields = {"commits": len(links.commits), "issue_keys": list(stored.touched), "correlation_queued": queued}
+        return PushAnswer("stored", fields | _count_skipped(skipped))
+
+    def store_queued(self, commits: Sequence[Commit]) -> tuple[str, ...]:
+        """Store commits that :meth:`take` queued; returns the keys touched.
+
+        Raises:
+            SwitchboardError: the table can't be reached or refuses. Storing them again changes nothing.
+        """
+        links = keep_known(commits, self.projects, self.issues.project_is_known)
+        touched = self.links.record_commits(links.commits)
+        skipped = {"left_out": links.left_out, "projects_not_checked": links.not_checked}
+        _count_skipped(skipped)
+        self.logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, **skipped)
+        return touched
+
+    def _queue(
+        self,
+        queue: WorkQueue,
+        left: Sequence[Commit],
+        error: errors.SwitchboardError | None,
+        skipped: dict[str, int],
+        *,
+        stored: int = 0,
+    ) -> PushAnswer:
+        self.logger.error("push_not_stored", error, commits=len(left), out_of_time=error is None)
+        queue.send_commits(left)
+        return PushAnswer("accepted", {"commits": stored, "commits_queued": len(left), **_count_skipped(skipped)})
+
+    def _leave_to_the_sweep(self, touched: tuple[str, ...]) -> None:
+        """Delete the results. A push changes no issue, so the sweep would take the results of before it for current."""
+        try:
+            self.links.forget(touched)
+        except errors.SwitchboardError as error:
+            self.logger.error("correlation_reset_failed", error, issue_keys=touched)
+
+
+def _count_skipped(skipped: dict[str, int]) -> dict[str, int]:
+    """Count what was skipped of a push, by kind; returns the numbers above 0."""
+    found = {kind: number for kind, number in skipped.items() if number}
+    for kind, number in found.items():
+        metrics.count(contract.PUSH_SKIPPED, number, kind=kind)
+    return found
