@@ -1,11 +1,4 @@
-"""What every stand-in has: the control surface under ``/_standin/`` and the faults.
-
-====================  =========================================================================
-``POST faults``       one fault or a list of them (:class:`stack.local.standins.faults.Fault`)
-``DELETE faults``     forget them; hanging requests go on
-``POST reset``        forget everything, faults too
-====================  =========================================================================
-"""
+"""What every stand-in has: faults, and the controls under ``/_standin/`` (docs/reference/local-cloud.md)."""
 
 import json
 import threading
@@ -21,10 +14,7 @@ CONTROL = "/_standin/"
 
 
 class StandIn(ABC):
-    """A stand-in, as a WSGI application. Subclasses say what the API answers.
-
-    ``lock`` guards their state: hold it in everything that reads or writes it.
-    """
+    """A stand-in as a WSGI application. ``lock`` guards the state of subclasses: hold it to read or write that."""
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -56,7 +46,7 @@ class StandIn(ABC):
         fault = self.faults.take(request)
         if fault is None:
             return self.answer(request)
-        request.get_data()  # the caller must have sent all of it, or it sees another error than the one meant
+        request.get_data()  # an unread body would give the caller another error
         answered = self.answer(request) if fault.after else None
         self.faults.wait(fault)
         if fault.reset:

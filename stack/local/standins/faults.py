@@ -1,10 +1,9 @@
-"""Faults that a stand-in plays on request: a slow answer, no answer, a broken connection, an error.
+"""Faults that a stand-in injects on request: a slow answer, no answer, a broken connection, an error.
 
-A fault may come before the request takes effect or after it. The second is the one that catches clients out: the work
-was done, and the caller can't know::
+A fault comes before the request takes effect or after it. After it, the work is done and the caller can't know::
 
     before   request ──► fault                    nothing happened
-    after    request ──► effect ──► fault         it happened, and the caller was told nothing or told wrong
+    after    request ──► effect ──► fault         it happened; the caller gets no answer or a wrong one
 """
 
 import os
@@ -13,7 +12,7 @@ import struct
 import threading
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Any, NoReturn
+from typing import Any, NoReturn, get_origin, get_type_hints
 
 from werkzeug.wrappers import Request, Response
 
@@ -25,9 +24,9 @@ class Fault:
     Attributes:
         path: the path, or a pattern of it with ``*``.
         method: the HTTP method; empty for any.
-        times: how many requests it befalls.
-        skip: how many matching requests pass before it begins.
-        hang: seconds to wait first; 0 for none. A reset of the stand-in ends the wait.
+        times: how many requests it affects.
+        skip: how many matching requests pass before the first.
+        hang: seconds to wait first. A reset of the stand-in ends the wait.
         status: answer with this HTTP status, ``headers`` and ``body``.
         headers: of the answer with ``status``.
         body: of the answer with ``status``.
@@ -53,35 +52,23 @@ class Fault:
         """The fault of a JSON object.
 
         Raises:
-            ValueError: it is no object, names an unknown field or has a value of the wrong type, and so would be played
-                otherwise than meant.
+            ValueError: not an object, an unknown field, or a value of the wrong type.
         """
         if not isinstance(value, dict) or "path" not in value:
             raise ValueError('a fault is an object with at least "path"')
-        kinds: dict[str, tuple[type, ...]] = {
-            "path": (str,),
-            "method": (str,),
-            "times": (int,),
-            "skip": (int,),
-            "hang": (int, float),
-            "status": (int,),
-            "headers": (dict,),
-            "body": (str,),
-            "error": (str,),
-            "reset": (bool,),
-            "after": (bool,),
-        }
+        kinds = {name: get_origin(kind) or kind for name, kind in get_type_hints(cls).items()}
         for name, given in value.items():
             if name not in kinds:
                 raise ValueError(f"a fault has no field {name!r}; it has {', '.join(kinds)}")
-            if not isinstance(given, kinds[name]) or (isinstance(given, bool) and bool not in kinds[name]):
-                raise ValueError(f"{name} of a fault is {' or '.join(kind.__name__ for kind in kinds[name])}")
+            accepted = (int, float) if kinds[name] is float else kinds[name]
+            if not isinstance(given, accepted) or (isinstance(given, bool) and kinds[name] is not bool):
+                raise ValueError(f"{name} of a fault is {'a number' if kinds[name] is float else kinds[name].__name__}")
         return cls(**value)
 
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    """A fault that is still to be played ``times`` times, after ``skip`` requests."""
+    """A fault that remains ``times`` times, after ``skip`` requests."""
 
     fault: Fault
     skip: int
@@ -89,7 +76,7 @@ class _Waiting:
 
 
 class Faults:
-    """The faults still to be played, first come, first served."""
+    """The faults that remain; the first that matches a request applies."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -97,19 +84,19 @@ class Faults:
         self._released = threading.Event()
 
     def add(self, fault: Fault) -> None:
-        """Play ``fault`` on the next requests that it matches."""
+        """Inject ``fault`` into the next requests that it matches."""
         with self._lock:
             self._waiting.append(_Waiting(fault, fault.skip, fault.times))
 
     def clear(self) -> None:
-        """Forget all faults and let hanging requests go on."""
+        """Forget all faults and let hanging requests continue."""
         with self._lock:
             self._waiting = []
             self._released.set()
             self._released = threading.Event()
 
     def take(self, request: Request) -> Fault | None:
-        """The fault of this request, if there is one; it is used up once."""
+        """The fault of this request, if there is one; it counts as used once."""
         with self._lock:
             for waiting in self._waiting:
                 fault = waiting.fault
@@ -131,7 +118,7 @@ class Faults:
 
 
 def break_connection(request: Request) -> NoReturn:
-    """Break the request's connection, so that the caller sees a reset and no answer.
+    """Reset the request's connection.
 
     Raises:
         ConnectionResetError: always; the server drops the request.

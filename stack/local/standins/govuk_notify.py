@@ -1,9 +1,7 @@
-"""A stand-in of GOV.UK Notify's e-mail API: https://docs.notifications.service.gov.uk/rest-api.html
+"""A stand-in for GOV.UK Notify's e-mail API: https://docs.notifications.service.gov.uk/rest-api.html
 
-It checks tokens with the official client's own code, which the real API uses too, and answers with its error names and
-sentences. It knows e-mail only, and delivers nothing: a notification is ``delivered`` as soon as it is taken.
-
-``GET /_standin/notifications`` lists what was taken.
+It checks tokens with the official client's code, as the real API does, and answers with its error names and sentences. A
+notification is ``delivered`` as soon as it is accepted.
 """
 
 import json
@@ -30,20 +28,22 @@ _EMAIL = re.compile(r"[^\s@]{1,64}@[^\s@.]+(\.[^\s@.]+)+")
 _URL = re.compile(r"(?i)\bhttps?://[^\s)]*")
 _MARKDOWN = re.compile(r"([\\\[\]()*_#^`~])")
 _PLACEHOLDER = re.compile(r"\(\(([^()?]+)(?:\?\?[^()]*)?\)\)")
-_FIELDS = {
-    "email_address",
-    "template_id",
-    "personalisation",
-    "reference",
-    "email_reply_to_id",
-    "one_click_unsubscribe_url",
-    "sanitise_content_for",
+_STATUSES = {"AuthError": 403, "RateLimitError": 429, "TooManyRequestsError": 429, "NoResultFound": 404, "Exception": 500}
+_FIELDS: dict[str, tuple[type, str]] = {
+    "email_address": (str, "string"),
+    "template_id": (str, "string"),
+    "personalisation": (dict, "object"),
+    "reference": (str, "string"),
+    "email_reply_to_id": (object, ""),
+    "one_click_unsubscribe_url": (object, ""),
+    "sanitise_content_for": (list, "array"),
 }
+"""The type of each field, in Python and in an error."""
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """An e-mail template; ``((name))`` in its texts stands for a personalisation field."""
+    """An e-mail template; ``((name))`` in its texts is replaced by a personalisation field."""
 
     subject: str
     body: str
@@ -61,8 +61,8 @@ class GovukNotify(StandIn):
     """The stand-in.
 
     Args:
-        api_key: ``<name>-<service id>-<secret>``, both UUIDs; the one key it takes.
-        templates: by id. Without them, every UUID names a template of ``title``, ``text`` and ``link``.
+        api_key: ``<name>-<service id>-<secret>``, both UUIDs; the only accepted key.
+        templates: by id. Without them, every UUID is a template of ``title``, ``text`` and ``link``.
         requests_per_minute: above this, 429.
         now: epoch seconds.
     """
@@ -85,7 +85,7 @@ class GovukNotify(StandIn):
 
     @property
     def notifications(self) -> list[dict[str, Any]]:
-        """What was taken, oldest first: what GET answers for each, and the ``personalisation`` it came with."""
+        """What was accepted, oldest first: what GET answers for each, and its ``personalisation``."""
         with self.lock:
             return [dict(notification) for notification in self._notifications.values()]
 
@@ -100,14 +100,7 @@ class GovukNotify(StandIn):
 
     def failure(self, _request: Request, name: str, /) -> Response:
         """An error of that name, with the status the real API gives it."""
-        statuses = {
-            "AuthError": 403,
-            "RateLimitError": 429,
-            "TooManyRequestsError": 429,
-            "NoResultFound": 404,
-            "Exception": 500,
-        }
-        return _errors(statuses.get(name, 400), name, f"{name} injected")
+        return _errors(_STATUSES.get(name, 400), name, f"{name} injected")
 
     def control(self, request: Request, name: str) -> Response | None:
         """``GET notifications``."""
@@ -174,23 +167,20 @@ class GovukNotify(StandIn):
             "uri": f"{request.host_url}services/{self._service_id}/templates/{form['template_id']}",
         }
         moment = datetime.fromtimestamp(self._now(), UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        empty = ("phone_number", *(f"line_{number}" for number in range(1, 7)), "postcode", "created_by_name", "scheduled_for")
         self._notifications[notification_id] = {
             "id": notification_id,
             "reference": form.get("reference"),
             "email_address": form["email_address"],
-            "phone_number": None,
-            **{f"line_{number}": None for number in range(1, 7)},
-            "postcode": None,
+            **dict.fromkeys(empty),
             "type": "email",
             "status": "delivered",
             "template": template,
             "subject": subject,
             "body": body,
             "created_at": moment,
-            "created_by_name": None,
             "sent_at": moment,
             "completed_at": moment,
-            "scheduled_for": None,
             "personalisation": form.get("personalisation") or {},
         }
         answer = {
@@ -217,8 +207,7 @@ class GovukNotify(StandIn):
             return _PLACEHOLDER.sub(lambda match: str(personalisation[match[1].strip()]), text)
 
         subject, body = fill(template.subject), fill(template.body)
-        if len(subject.encode()) + len(body.encode()) > MAX_EMAIL_BYTES:
-            size = len(subject.encode()) + len(body.encode())
+        if (size := len(subject.encode()) + len(body.encode())) > MAX_EMAIL_BYTES:
             message = f"Emails cannot be longer than {MAX_EMAIL_BYTES} bytes. Your message is {size} bytes."
             raise _RefusalError(400, "BadRequestError", message)
         return subject, body
@@ -241,26 +230,21 @@ def _validate(form: Any) -> None:
     for name in ("email_address", "template_id"):
         if name not in form:
             refuse(f"{name} is a required property")
-    for name in sorted(form.keys() - _FIELDS):
+    for name in sorted(form.keys() - _FIELDS.keys()):
         refuse(f"Additional properties are not allowed ({name} was unexpected)")
-    if not isinstance(form["email_address"], str):
-        refuse("email_address is not of type string")
+    for name, (kind, called) in _FIELDS.items():
+        if name in form and not isinstance(form[name], kind):
+            refuse(f"{name} is not of type {called}")
     if not _EMAIL.fullmatch(form["email_address"]):
         refuse("email_address Not a valid email address")
-    if not isinstance(form["template_id"], str) or not _is_uuid(form["template_id"]):
+    if not _is_uuid(form["template_id"]):
         refuse("template_id is not a valid UUID")
-    if not isinstance(form.get("personalisation", {}), dict):
-        refuse("personalisation is not of type object")
-    if not isinstance(form.get("sanitise_content_for", []), list):
-        refuse("sanitise_content_for is not of type array")
-    if not isinstance(form.get("reference", ""), str):
-        refuse("reference is not of type string")
     if len(form.get("reference", "")) > 1000:
         refuse("reference is too long")
 
 
 def _sanitise(personalisation: dict[str, Any], names: list[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Take links out of the named fields and escape their Markdown; also say what changed (alphagov/notifications-api#4838)."""
+    """Remove links from the named fields and escape their Markdown; also what changed (alphagov/notifications-api#4838)."""
     clean = dict(personalisation)
     changed = {}
     for name in names:

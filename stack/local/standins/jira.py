@@ -1,30 +1,14 @@
-"""A stand-in of Jira Cloud: search, issues, properties and webhooks, over the state of jira_site.py.
+"""A stand-in for Jira Cloud: search, issues, properties and webhooks, over the state of jira_site.py.
 
-Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/. Paths, pages, errors and the lag of search are as
-there; workflows, screens and permissions are not. Of its own, under ``/_standin/``:
-
-==================================  =====================================================================
-``POST seed``                       ``{project, count, …fields}``: make issues, without webhooks
-``POST issues``                     ``{project, summary, …fields}``: create one, as a user would
-``PATCH issues/<key>``              fields to change; ``{"project": …}`` moves it
-``DELETE issues/<key>``             delete it
-``POST settings``                   ``{lag_seconds, hidden, restricted, webhook_url, webhook_secret}``, those that are given
-``GET requests``                    what arrived: method, path, query, body
-``GET webhooks``                    what was sent: identifier, event, body, the status of the answer (0: none)
-==================================  =====================================================================
-
-Errors by name, for faults: ``rate_limited`` (429 with Retry-After), ``half_page`` (half of the answer), ``expired_token``
-(401), and ``anonymous``: Jira Cloud's answer to an expired token where anonymous callers are allowed. Searches and issues
-lack what is ``restricted`` (keys of issues or projects), ``myself`` and writes are 401, and each answer has the header
-``X-Seraph-LoginReason: AUTHENTICATED_FAILED``. To let a token expire after 5 requests::
-
-    {"path": "*", "error": "anonymous", "skip": 5, "times": 1000000}
+Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/. Paths, pages, errors and the lag of search are the
+real ones; workflows, screens and permissions are left out. Its controls, and its errors for faults, are in
+docs/reference/local-cloud.md.
 """
 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,6 +22,7 @@ from stack.local.standins.jql import JqlError, parse
 API = "/rest/api/3/"
 MAX_PAGE = 100
 MAX_RECONCILED = 50
+_UNBOUNDED = "Unbounded JQL queries are not allowed here. Please add a search restriction to your query."
 _EDITABLE = frozenset({"summary", "status", "assignee", "fix_versions", "labels", "updated"})
 
 
@@ -45,8 +30,8 @@ class Jira(StandIn):
     """The stand-in.
 
     Args:
-        accounts: API tokens by e-mail; None takes any pair.
-        site: the issues it begins with.
+        accounts: API tokens by e-mail; None accepts any pair.
+        site: the issues at the start.
     """
 
     def __init__(self, accounts: Mapping[str, str] | None = None, site: Site | None = None) -> None:
@@ -74,7 +59,7 @@ class Jira(StandIn):
                 return _errors(400, str(error))
 
     def failure(self, request: Request, name: str, /) -> Response:
-        """An error of the API's, or half of the true answer."""
+        """An error of the API, or the first half of the answer."""
         if name == "rate_limited":
             return as_json({"errorMessages": ["Rate limit exceeded."]}, 429, {"Retry-After": "1"})
         if name == "expired_token":
@@ -98,10 +83,10 @@ class Jira(StandIn):
         return response
 
     def control(self, request: Request, name: str) -> Response | None:
-        """The controls of the table above."""
+        """The controls that only this stand-in has."""
         given = request.get_json(silent=True) if request.get_data() else {}
         if not isinstance(given, dict):
-            return as_json({"error": "an object is wanted"}, 400)
+            return as_json({"error": "the body must be a JSON object"}, 400)
         head, _, key = name.partition("/")
         try:
             with self.lock:
@@ -116,14 +101,14 @@ class Jira(StandIn):
         self.webhooks.reset()
 
     def seed(self, project: str, count: int, **fields: Any) -> None:
-        """Make ``count`` issues without telling anybody."""
+        """Create ``count`` issues without webhooks."""
         with self.lock:
             self.site.add_project(project)
             for number in range(count):
                 self.site.create(project, f"Issue {number + 1} of {project}", **_fields(fields))
 
     def create(self, project: str, summary: str, **fields: Any) -> Issue:
-        """Create an issue as a user would: with a webhook."""
+        """Create an issue as a user would, with a webhook."""
         with self.lock:
             issue = self.site.create(project, summary, **_fields(fields))
             self.webhooks.send("jira:issue_created", issue, self.site.now())
@@ -159,7 +144,7 @@ class Jira(StandIn):
             case ("DELETE", "issues"):
                 self.delete(key)
             case ("POST", "settings"):
-                self._settle(**given)
+                self._apply(given)
             case ("GET", "requests"):
                 return as_json({"requests": self.requests})
             case ("GET", "webhooks"):
@@ -168,25 +153,17 @@ class Jira(StandIn):
                 return None
         return as_json({"ok": True})
 
-    def _settle(
-        self,
-        *,
-        lag_seconds: float | None = None,
-        hidden: list[str] | None = None,
-        restricted: list[str] | None = None,
-        webhook_url: str | None = None,
-        webhook_secret: str | None = None,
-    ) -> None:
-        if lag_seconds is not None:
-            self.site.lag = timedelta(seconds=lag_seconds)
-        if hidden is not None:
-            self.site.hidden = set(hidden)
-        if restricted is not None:
-            self.site.restricted = set(restricted)
-        if webhook_url is not None:
-            self.webhooks.url = webhook_url
-        if webhook_secret is not None:
-            self.webhooks.secret = webhook_secret
+    def _apply(self, settings: dict[str, Any]) -> None:
+        targets: dict[str, tuple[Any, str, Callable[[Any], Any]]] = {
+            "lag_seconds": (self.site, "lag", lambda seconds: timedelta(seconds=seconds)),
+            "hidden": (self.site, "hidden", set),
+            "restricted": (self.site, "restricted", set),
+            "webhook_url": (self.webhooks, "url", str),
+            "webhook_secret": (self.webhooks, "secret", str),
+        }
+        for name, value in settings.items():
+            owner, attribute, convert = targets[name]
+            setattr(owner, attribute, convert(value))
 
     def _issue(self, key: str) -> Issue:
         issue = self.site.find(key)
@@ -245,9 +222,7 @@ class Jira(StandIn):
         jql = str(given.get("jql", ""))
         query = parse(jql)
         if not query.clauses:
-            raise _BadRequestError(
-                ["Unbounded JQL queries are not allowed here. Please add a search restriction to your query."]
-            )
+            raise _BadRequestError([_UNBOUNDED])
         size = max(1, min(int(given.get("maxResults") or 50), MAX_PAGE))
         found = self.site.search(query, _after(given.get("nextPageToken"), jql), ids)
         page = [pair for pair, _ in zip(found, range(size + 1), strict=False)]
@@ -286,7 +261,7 @@ class Jira(StandIn):
             try:
                 value = json.loads(request.get_data())
             except ValueError:
-                raise _BadRequestError(["The property value is no JSON."]) from None
+                raise _BadRequestError(["The property value is not JSON."]) from None
             status = 200 if name in properties else 201
             properties[name] = value
             return Response(status=status)

@@ -1,7 +1,4 @@
-"""The state behind the Jira stand-in: projects, issues, and a search index that lags behind them.
-
-Not thread-safe: the stand-in holds its lock.
-"""
+"""The state behind the Jira stand-in: projects, issues, and a search index that lags. Not thread-safe."""
 
 import bisect
 from collections.abc import Callable, Iterable, Iterator
@@ -59,7 +56,7 @@ class Issue:
 
 @dataclass(slots=True)
 class _Indexed:
-    """What search shows of an issue until ``until``; None shows nothing."""
+    """What search shows of an issue until ``until``; None hides it."""
 
     shown: Issue | None
     until: datetime
@@ -71,9 +68,9 @@ class Site:
 
     Attributes:
         now: the clock.
-        lag: how long search takes to see a change.
-        hidden: keys of issues, and keys of projects, that the account may not see.
-        restricted: keys of those that only an account may see, and not an anonymous caller.
+        lag: how long a change takes to reach search.
+        hidden: keys of issues and projects that the account may not see.
+        restricted: keys of issues and projects that an anonymous caller may not see.
     """
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -95,12 +92,12 @@ class Site:
         return [project for project in self._last if project not in self.hidden]
 
     def add_project(self, project: str) -> None:
-        """Make a project, if it is not there."""
+        """Create a project unless it exists."""
         self._last.setdefault(project, 0)
         self._numbers.setdefault(project, [])
 
     def create(self, project: str, summary: str, **fields: Any) -> Issue:
-        """Create an issue: its id is the next of the site, its number the next of the project."""
+        """Create an issue with the site's next id and the project's next number."""
         self.add_project(project)
         self._last[project] += 1
         self._last_id += 1
@@ -110,19 +107,19 @@ class Site:
         return issue
 
     def edit(self, issue: Issue, **fields: Any) -> Issue:
-        """Change fields of an issue; its ``updated`` is now, or what is given."""
+        """Change fields of an issue; ``updated`` is now unless given."""
         changed = replace(issue, **{"updated": self._now_after(issue), **fields})
         self._put(changed, before=issue)
         return changed
 
     def delete(self, issue: Issue) -> None:
-        """Delete an issue. Search shows it for as long as it lags."""
+        """Delete an issue; search shows it until its lag is over."""
         self._remove(issue)
         self.properties.pop(issue.id, None)
         self._lag(issue.id, issue)
 
     def move(self, issue: Issue, project: str) -> Issue:
-        """Move an issue to another project. Moved back, it has its old key again."""
+        """Move an issue to another project; moved back, it has its old key again."""
         self.add_project(project)
         back = next((n for (p, n), known in self.former.items() if p == project and known == issue.id), None)
         if back is None:
@@ -151,16 +148,14 @@ class Site:
         return issue.key not in self.hidden and issue.project not in self.hidden
 
     def search(self, query: Query, after: tuple[Any, ...] | None, exact: set[int]) -> Iterator[tuple[tuple[Any, ...], Issue]]:
-        """What search shows, in order, with each issue's place in it, from behind the place ``after``.
-
-        ``exact`` are the ids that it does not lag for.
+        """The issues that search shows after the place ``after``, each with its place. ``exact`` are ids without lag.
 
         Raises:
-            JqlError: a clause can't hold for any issue of this site, as Jira says it.
+            JqlError: a project of the query does not exist.
         """
         self._check_projects(query)
         if any(clause.field == "key" and self._bounded_by_nothing(clause) for clause in query.clauses):
-            return  # Jira Cloud's search/jql finds nothing then, and says nothing
+            return  # Jira Cloud's search/jql then finds nothing and reports no error
         project = next(
             (clause.values[0] for clause in query.clauses if clause.field == "project" and clause.operator == "="), None
         )
@@ -177,7 +172,7 @@ class Site:
                 yield place, issue
 
     def _in_key_order(self, project: str, after: tuple[Any, ...] | None, exact: set[int]) -> Iterator[Issue]:
-        """Only for speed: the sweep of a large project is a thousand pages."""
+        """For speed: the sweep of a large project has a thousand pages."""
         if self._lagging:
             yield from sorted((i for i in self._shown(exact) if i.project == project), key=lambda issue: issue.number)
             return
@@ -227,7 +222,7 @@ class Site:
         self._numbers[issue.project].remove(issue.number)
 
     def _now_after(self, issue: Issue) -> datetime:
-        """Now, or a millisecond after the last change: Jira tells no finer, and of two in one none would be the later."""
+        """Now, or a millisecond after the last change: Jira's times are in milliseconds, and each change must be later."""
         return max(self.now(), issue.updated + timedelta(milliseconds=1))
 
     def _lag(self, issue_id: int, before: Issue | None) -> None:

@@ -1,4 +1,4 @@
-"""The webhooks of the Jira stand-in: bodies as Jira Cloud sends them, signed, in a thread, tried again on failure."""
+"""The webhooks of the Jira stand-in: bodies as Jira Cloud sends them, signed, sent by a thread and retried."""
 
 import hashlib
 import hmac
@@ -20,7 +20,7 @@ WAIT_SECONDS = 0.2
 
 
 class Webhooks:
-    """What was sent, and to whom the next goes. Without a ``url`` bodies are only kept in ``sent``."""
+    """What was sent. Without a ``url``, webhooks are only kept in ``sent``."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -48,7 +48,7 @@ class Webhooks:
             self._start()
 
     def reset(self) -> None:
-        """Forget what was sent; what waits is still sent."""
+        """Forget what was sent. Webhooks in the queue are still sent."""
         self.sent.clear()
         self.url = self.secret = ""
 
@@ -71,7 +71,7 @@ class Webhooks:
 
 
 def _post(url: str, secret: str, entry: dict[str, Any], retry: int) -> int:
-    """The status of the answer; 0 if none came."""
+    """The status of the answer; 0 without an answer."""
     parts = urllib.parse.urlsplit(url)
     body = entry["body"].encode()
     headers = {

@@ -1,7 +1,4 @@
-"""The JQL that the Jira stand-in understands: clauses joined by AND, and one ORDER BY.
-
-Fields: project, key (issuekey), id, labels, updated, created. It is a subset, and what lies outside of it is refused.
-"""
+"""The JQL that the Jira stand-in understands: clauses joined by AND, and one ORDER BY. It refuses the rest."""
 
 import re
 from dataclasses import dataclass
@@ -47,7 +44,7 @@ def parse(text: str) -> Query:
     """Read JQL.
 
     Raises:
-        JqlError: it is no JQL, or JQL beyond this subset.
+        JqlError: not JQL, or not in this subset.
     """
     tokens = _tokens(text)
     split = next((at for at in range(len(tokens) - 1) if [t.lower() for t in tokens[at : at + 2]] == ["order", "by"]), None)
@@ -68,7 +65,7 @@ def instant(value: str, now: datetime) -> datetime:
     """The instant of a date value: relative (``-25m``), or absolute in UTC, the time zone of the stand-in's users.
 
     Raises:
-        JqlError: it is neither.
+        JqlError: another format.
     """
     relative = _RELATIVE.fullmatch(value)
     if relative:
@@ -108,11 +105,11 @@ def _clause(tokens: list[str]) -> tuple[Clause, list[str]]:
     field = _FIELDS.get(tokens[0].lower(), tokens[0].lower())
     operator = tokens[1].lower()
     if operator not in _OPERATORS.get(field, set()):
-        raise JqlError(f"The stand-in knows no '{tokens[0]} {tokens[1]}'.")
+        raise JqlError(f"The stand-in does not support '{tokens[0]} {tokens[1]}'.")
     if operator != "in":
         return Clause(field, operator, (tokens[2],)), tokens[3:]
     if tokens[2] != "(" or ")" not in tokens:
-        raise JqlError("Error in the JQL Query: 'in' wants a list in brackets.")
+        raise JqlError("Error in the JQL Query: 'in' needs a list in brackets.")
     end = tokens.index(")")
     values = tuple(filter(lambda value: value != ",", tokens[3:end]))
     return Clause(field, operator, values), tokens[end + 1 :]

@@ -1,14 +1,8 @@
-"""A stand-in of Slack: the Web API methods that Switchboard uses, incoming webhooks and response URLs.
+"""A stand-in for Slack: the Web API methods that Switchboard uses, incoming webhooks and response URLs.
 
 Sources: https://docs.slack.dev/reference/methods, https://docs.slack.dev/apis/web-api/rate-limits,
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and
-https://docs.slack.dev/interactivity/handling-user-interaction. It shows nothing to anybody and presses no button.
-
-``GET /_standin/messages`` lists the messages as they stand now, ``POST /_standin/response_urls`` (``channel``, ``ts``)
-makes a response URL as a click on that message would, ``POST /_standin/limits`` (``per_second``, ``burst``) switches the
-rate limit on (0 switches it off), ``POST /_standin/channels`` (``channel``, ``error``) has the channel refuse every message
-with ``channel_not_found``, ``is_archived`` or ``not_in_channel`` (an empty error opens it again), ``POST /_standin/delete``
-(``channel``, ``ts``) deletes a message as a person would.
+https://docs.slack.dev/interactivity/handling-user-interaction. Its controls are in docs/reference/local-cloud.md.
 """
 
 import json
@@ -22,36 +16,23 @@ from typing import Any
 from werkzeug.wrappers import Request, Response
 
 from stack.local.standins.base import StandIn, as_json
-from stack.local.standins.slack_blocks import block_errors
+from stack.local.standins.slack_workspace import CHANNEL_ERRORS, RateLimitedError, SlackError, Workspace, content_of, id_of
 
 RESPONSE_URL_USES = 5
 RESPONSE_URL_SECONDS = 30 * 60
-MAX_TEXT_CHARACTERS = 40_000
 
 TEAM, BOT_USER, BOT, APP = "T0STANDIN", "U0SWITCHBRD", "B0SWITCHBRD", "A0SWITCHBRD"
 
-_CHANNEL_ID = re.compile(r"[CGD][A-Z0-9]{6,}")
-_CHANNEL_NAME = re.compile(r"#?([a-z0-9_-]{1,80})")
 _TOKEN = re.compile(r"xox[bp]-[\w-]+")
-_TS = re.compile(r"[0-9]{10,}\.[0-9]{6}")
-_CHANNEL_ERRORS = frozenset({"channel_not_found", "is_archived", "not_in_channel"})
 _WEBHOOK = re.compile(r"/services/(T\w+/B\w+/\w+)")
-
-
-class _Error(Exception):
-    """A Web API error: HTTP 200 with ``ok: false``."""
-
-    def __init__(self, name: str, **more: Any) -> None:
-        super().__init__(name)
-        self.body = {"ok": False, "error": name, **more}
-
-
-class _LimitedError(Exception):
-    """The channel's rate limit is reached."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__()
-        self.retry_after = retry_after
+_WEBHOOK_STATUSES = {
+    "action_prohibited": 403,
+    "channel_not_found": 404,
+    "no_service": 404,
+    "channel_is_archived": 410,
+    "rate_limited": 429,
+    "rollup_error": 500,
+}
 
 
 @dataclass(slots=True)
@@ -62,23 +43,15 @@ class _ResponseUrl:
     uses: int = 0
 
 
-@dataclass(slots=True)
-class _Bucket:
-    """A leaky bucket: ``burst`` messages at once, then ``per_second``."""
-
-    left: float
-    at: float
-
-
 class Slack(StandIn):
     """The stand-in.
 
     Args:
-        tokens: the tokens it takes; None for every well-formed one.
-        channels: the names of the channels there are; None for every well-formed one.
-        webhooks: the ``T…/B…/…`` parts of the webhooks there are; None for every well-formed one.
-        per_second: messages a second and channel, the real limit being about 1; 0 for no limit.
-        burst: how many may come at once before the limit bites.
+        tokens: the accepted tokens; None for every well-formed one.
+        channels: the names of its channels; None for every well-formed one.
+        webhooks: the ``T…/B…/…`` parts of its webhooks; None for every well-formed one.
+        per_second: messages per second and channel (the real limit is about 1); 0 for no limit.
+        burst: how many may come at once.
         now: epoch seconds.
     """
 
@@ -93,20 +66,16 @@ class Slack(StandIn):
         now: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
-        self._tokens, self._channels, self._webhooks = tokens, channels, webhooks
-        self._limits = self._first_limits = (per_second, burst)
-        self._now = now
-        self._messages: list[dict[str, Any]] = []
+        self._tokens, self._webhooks = tokens, webhooks
+        self._first_limits = (per_second, burst)
+        self._workspace = Workspace(channels, self._first_limits, now)
         self._response_urls: dict[str, _ResponseUrl] = {}
-        self._buckets: dict[str, _Bucket] = {}
-        self._channel_errors: dict[str, str] = {}
-        self._last_ts = 0
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The messages as they stand, oldest first; ``kind`` is message, ephemeral, webhook or response."""
+        """The current messages, oldest first; ``kind`` is message, ephemeral, webhook or response."""
         with self.lock:
-            return [dict(message) for message in self._messages]
+            return [dict(message) for message in self._workspace.messages]
 
     def answer(self, request: Request) -> Response:
         """The real API's answer to a request."""
@@ -121,11 +90,10 @@ class Slack(StandIn):
         return Response("Not Found", 404)
 
     def failure(self, request: Request, name: str, /) -> Response:
-        """An error of that name, in the form of the API it befalls."""
+        """An error of that name, as the API of the request's path answers it."""
         if request.path.startswith("/api/"):
             return _ratelimited(1) if name == "ratelimited" else as_json({"ok": False, "error": name})
-        statuses = {"action_prohibited": 403, "channel_not_found": 404, "no_service": 404, "channel_is_archived": 410}
-        return Response(name, {**statuses, "rate_limited": 429, "rollup_error": 500}.get(name, 400))
+        return Response(name, _WEBHOOK_STATUSES.get(name, 400))
 
     def control(self, request: Request, name: str) -> Response | None:
         """``GET messages``, ``POST response_urls``, ``limits``, ``channels`` and ``delete``."""
@@ -143,45 +111,39 @@ class Slack(StandIn):
             return None
         try:
             return as_json({"ok": True, **(commands[name](_json_object(request)) or {})})
-        except (_Error, KeyError, TypeError, ValueError) as error:
+        except (SlackError, KeyError, TypeError, ValueError) as error:
             return as_json({"ok": False, "error": f"{type(error).__name__}: {error}"}, 400)
 
     def limit(self, per_second: float, burst: int) -> None:
-        """Take so many messages per second and channel, and ``burst`` at once; 0 for no limit."""
+        """Accept ``burst`` messages at once and then so many per second and channel; 0 for no limit."""
         with self.lock:
-            self._limits = (per_second, burst)
-            self._buckets.clear()
+            self._workspace.set_limits(per_second, burst)
 
     def close_channel(self, channel: str, error: str) -> None:
-        """Have the channel, an id or a name, refuse every message with ``error``; an empty one opens it again.
-
-        Raises:
-            ValueError: it is not an error that a channel can have.
-        """
-        if error and error not in _CHANNEL_ERRORS:
-            raise ValueError(f"{error!a} is not one of {', '.join(sorted(_CHANNEL_ERRORS))}")
+        """Refuse every message to a channel (an id or a name) with ``error``; an empty one opens it again."""
+        if error and error not in CHANNEL_ERRORS:
+            raise ValueError(f"{error!a} is not one of {', '.join(sorted(CHANNEL_ERRORS))}")
         with self.lock:
-            self._channel_errors[_known_as(channel)] = error
+            self._workspace.channel_errors[id_of(channel)] = error
 
     def delete(self, channel: str, ts: str) -> None:
-        """Delete a message, as a person would. A reply in its thread stays."""
+        """Delete a message, as a person would."""
         with self.lock:
-            self._messages = [each for each in self._messages if (each["channel"], each["ts"]) != (channel, ts)]
+            self._workspace.delete(channel, ts)
+
+    def new_response_url(self, host_url: str, channel: str, ts: str) -> str:
+        """A response URL as an interaction with the message carries it; ``host_url`` is the stand-in's."""
+        with self.lock:
+            path = f"/actions/{TEAM}/{len(self._response_urls) + 1}/{uuid.uuid4().hex}"
+            self._response_urls[path] = _ResponseUrl(channel, ts, self._workspace.now() + RESPONSE_URL_SECONDS)
+        return host_url.rstrip("/") + path
 
     def reset(self) -> None:
         """Forget messages, response URLs, limits and errors of channels."""
-        self._channel_errors.clear()
-        self._messages.clear()
+        self._workspace.messages.clear()
+        self._workspace.channel_errors.clear()
+        self._workspace.set_limits(*self._first_limits)
         self._response_urls.clear()
-        self._buckets.clear()
-        self._limits = self._first_limits
-
-    def new_response_url(self, host_url: str, channel: str, ts: str) -> str:
-        """A response URL of the message, as an interaction with it would carry; ``host_url`` is the stand-in's own."""
-        with self.lock:
-            path = f"/actions/{TEAM}/{len(self._response_urls) + 1}/{uuid.uuid4().hex}"
-            self._response_urls[path] = _ResponseUrl(channel, ts, self._now() + RESPONSE_URL_SECONDS)
-        return host_url.rstrip("/") + path
 
     # The Web API
 
@@ -194,13 +156,13 @@ class Slack(StandIn):
         }
         try:
             if method not in methods:
-                raise _Error("unknown_method", req_method=method)
+                raise SlackError("unknown_method", req_method=method)
             arguments = _arguments(request)
             self._authenticate(request, arguments)
             return as_json({"ok": True, **methods[method](arguments)})
-        except _Error as error:
+        except SlackError as error:
             return as_json(error.body)
-        except _LimitedError as limited:
+        except RateLimitedError as limited:
             return _ratelimited(limited.retry_after)
 
     def _authenticate(self, request: Request, arguments: dict[str, Any]) -> None:
@@ -209,9 +171,9 @@ class Slack(StandIn):
             # A token in a JSON body does not count: https://docs.slack.dev/apis/web-api#methods_supporting_json
             token = "" if request.is_json else arguments.get("token", "")
         if not token:
-            raise _Error("not_authed")
+            raise SlackError("not_authed")
         if not _TOKEN.fullmatch(token) or (self._tokens is not None and token not in self._tokens):
-            raise _Error("invalid_auth")
+            raise SlackError("invalid_auth")
 
     def _auth_test(self, _arguments: dict[str, Any]) -> dict[str, Any]:
         return {
@@ -225,76 +187,31 @@ class Slack(StandIn):
         }
 
     def _post_message(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        channel = self._channel(arguments)
-        content = _content(arguments)
-        thread_ts = self._thread(channel, arguments.get("thread_ts"))
-        self._limit(channel)
-        message = self._keep("message", channel, content, thread_ts=thread_ts)
+        channel = self._workspace.open_channel(arguments.get("channel"))
+        content = content_of(arguments)
+        thread_ts = self._workspace.thread(channel, arguments.get("thread_ts"))
+        self._workspace.check_limit(channel)
+        message = self._workspace.add("message", channel, content, thread_ts=thread_ts)
         return {"channel": channel, "ts": message["ts"], "message": _as_posted(message)}
 
     def _post_ephemeral(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        channel = self._channel(arguments)
-        content = _content(arguments)
+        channel = self._workspace.open_channel(arguments.get("channel"))
+        content = content_of(arguments)
         if not arguments.get("user"):
-            raise _Error("user_not_in_channel")
-        self._limit(channel)
-        message = self._keep("ephemeral", channel, content, user=arguments["user"])
+            raise SlackError("user_not_in_channel")
+        self._workspace.check_limit(channel)
+        message = self._workspace.add("ephemeral", channel, content, user=arguments["user"])
         return {"message_ts": message["ts"]}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        channel = self._channel(arguments)
-        found = self._find(channel, arguments.get("ts"))
+        channel = self._workspace.open_channel(arguments.get("channel"))
+        found = self._workspace.find(channel, arguments.get("ts"))
         if found is None or found["kind"] == "ephemeral":
-            raise _Error("message_not_found")
+            raise SlackError("message_not_found")
         if found["kind"] != "message":
-            raise _Error("cant_update_message")
-        found.update(_content(arguments), edited_ts=self._next_ts())
+            raise SlackError("cant_update_message")
+        found.update(content_of(arguments), edited_ts=self._workspace.next_ts())
         return {"channel": channel, "ts": found["ts"], "text": found["text"], "message": _as_posted(found)}
-
-    def _thread(self, channel: str, thread_ts: Any) -> str | None:
-        """The message whose thread is meant: of a reply, the one that it replies to."""
-        if not thread_ts:
-            return None
-        if not isinstance(thread_ts, str) or not _TS.fullmatch(thread_ts):
-            raise _Error("invalid_thread_ts", response_metadata={"messages": [f"[ERROR] {thread_ts} is not a valid thread_ts"]})
-        found = self._find(channel, thread_ts)
-        if found is None:
-            raise _Error("thread_not_found")
-        if found["kind"] == "ephemeral":
-            raise _Error("cannot_reply_to_message")
-        return str(found.get("thread_ts") or thread_ts)
-
-    def _channel(self, arguments: dict[str, Any]) -> str:
-        """The channel's id, if it takes messages. One given by name gets an id of its own, the same every time."""
-        channel = self._id(arguments)
-        if self._channel_errors.get(channel):
-            raise _Error(self._channel_errors[channel])
-        return channel
-
-    def _id(self, arguments: dict[str, Any]) -> str:
-        given = arguments.get("channel")
-        if not isinstance(given, str):
-            raise _Error("channel_not_found")
-        if _CHANNEL_ID.fullmatch(given):
-            if self._channels is not None and given not in {_id_of(name) for name in self._channels}:
-                raise _Error("channel_not_found")
-            return given
-        name = _CHANNEL_NAME.fullmatch(given)
-        if not name or (self._channels is not None and name[1] not in self._channels):
-            raise _Error("channel_not_found")
-        return _id_of(name[1])
-
-    def _limit(self, channel: str) -> None:
-        per_second, burst = self._limits
-        if per_second <= 0:
-            return
-        now = self._now()
-        bucket = self._buckets.setdefault(channel, _Bucket(burst, now))
-        bucket.left = min(burst, bucket.left + (now - bucket.at) * per_second)
-        bucket.at = now
-        if bucket.left < 1:
-            raise _LimitedError(max(1, round((1 - bucket.left) / per_second)))
-        bucket.left -= 1
 
     # Incoming webhooks and response URLs
 
@@ -305,63 +222,49 @@ class Slack(StandIn):
         if request.method != "POST":
             return Response("invalid_method", 405)
         try:
-            channel = _id_of(match[1].split("/")[1].lower())
-            content = _content(_webhook_payload(request))
-            self._limit(channel)
-        except _Error as error:
+            channel = id_of(match[1].split("/")[1].lower())
+            content = content_of(_webhook_payload(request))
+            self._workspace.check_limit(channel)
+        except SlackError as error:
             return Response(str(error), 400)
-        except _LimitedError as limited:
+        except RateLimitedError as limited:
             return Response("rate_limited", 429, {"Retry-After": str(limited.retry_after)})
-        self._keep("webhook", channel, content)
+        self._workspace.add("webhook", channel, content)
         return Response("ok", content_type="text/html")
 
     def _response_url(self, request: Request) -> Response:
         target = self._response_urls.get(request.path)
-        if target is None or self._now() >= target.expires_at:
+        if target is None or self._workspace.now() >= target.expires_at:
             return as_json({"ok": False, "error": "expired_url"}, 404)
         if target.uses >= RESPONSE_URL_USES:
             return as_json({"ok": False, "error": "used_url"}, 404)
         try:
             payload = _webhook_payload(request)
-            content = {} if payload.get("delete_original") else _content(payload)
-        except _Error as error:
+            content = {} if payload.get("delete_original") else content_of(payload)
+        except SlackError as error:
             return as_json({"ok": False, "error": str(error)}, 400)
         target.uses += 1
-        original = self._find(target.channel, target.ts)
+        original = self._workspace.find(target.channel, target.ts)
         if payload.get("delete_original"):
-            self._messages = [message for message in self._messages if message is not original]
+            self._workspace.delete(target.channel, target.ts)
         elif payload.get("replace_original") and original is not None:
-            original.update(content, edited_ts=self._next_ts())
+            original.update(content, edited_ts=self._workspace.next_ts())
         else:
-            self._keep("response", target.channel, content, response_type=payload.get("response_type", "ephemeral"))
+            response_type = payload.get("response_type", "ephemeral")
+            self._workspace.add("response", target.channel, content, response_type=response_type)
         return as_json({"ok": True})
-
-    # The messages
-
-    def _keep(self, kind: str, channel: str, content: dict[str, Any], **more: Any) -> dict[str, Any]:
-        message = {"kind": kind, "channel": channel, "ts": self._next_ts(), **content, **more}
-        self._messages.append(message)
-        return message
-
-    def _find(self, channel: str, ts: Any) -> dict[str, Any] | None:
-        return next((found for found in self._messages if (found["channel"], found["ts"]) == (channel, ts)), None)
-
-    def _next_ts(self) -> str:
-        """Seconds and microseconds, and a message's name in its channel: no two are the same."""
-        self._last_ts = max(self._last_ts + 1, int(self._now() * 1_000_000))
-        return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
 
 
 def _arguments(request: Request) -> dict[str, Any]:
     if request.is_json:
-        return _json_object(request) if request.get_data() else {}  # the SDK says JSON and sends nothing to auth.test
+        return _json_object(request) if request.get_data() else {}  # the SDK sends auth.test as JSON with an empty body
     arguments: dict[str, Any] = {**request.args.to_dict(), **request.form.to_dict()}
     for name in ("blocks", "attachments"):
         if name in arguments:
             try:
                 arguments[name] = json.loads(arguments[name])
             except (ValueError, RecursionError):
-                raise _Error(f"invalid_{name}_format") from None
+                raise SlackError(f"invalid_{name}_format") from None
     return arguments
 
 
@@ -372,7 +275,7 @@ def _webhook_payload(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError):
         payload = None
     if not isinstance(payload, dict):
-        raise _Error("invalid_payload")
+        raise SlackError("invalid_payload")
     return payload
 
 
@@ -380,29 +283,10 @@ def _json_object(request: Request) -> dict[str, Any]:
     try:
         given = json.loads(request.get_data())
     except (ValueError, RecursionError):
-        raise _Error("invalid_json") from None
+        raise SlackError("invalid_json") from None
     if not isinstance(given, dict):
-        raise _Error("json_not_object")
+        raise SlackError("json_not_object")
     return given
-
-
-def _content(arguments: dict[str, Any]) -> dict[str, Any]:
-    text, blocks = arguments.get("text"), arguments.get("blocks")
-    if text is not None and not isinstance(text, str):
-        raise _Error("invalid_arguments")
-    if not text and not blocks and not arguments.get("attachments"):
-        raise _Error("no_text")
-    if text and len(text) > MAX_TEXT_CHARACTERS:
-        raise _Error("msg_too_long")
-    if blocks is not None:
-        if not isinstance(blocks, list):
-            raise _Error("invalid_blocks_format")
-        problems, too_long = block_errors(blocks)
-        if problems:
-            raise _Error("invalid_blocks", errors=problems, response_metadata={"messages": [f"[ERROR] {p}" for p in problems]})
-        if too_long:
-            raise _Error("msg_blocks_too_long")
-    return {"text": text or "", "blocks": blocks or []}
 
 
 def _as_posted(message: dict[str, Any]) -> dict[str, Any]:
@@ -418,15 +302,6 @@ def _as_posted(message: dict[str, Any]) -> dict[str, Any]:
         "text": message["text"],
         "blocks": message["blocks"],
     }
-
-
-def _known_as(channel: str) -> str:
-    """The id of a channel that is given by id or name."""
-    return channel if _CHANNEL_ID.fullmatch(channel) else _id_of(channel.removeprefix("#"))
-
-
-def _id_of(name: str) -> str:
-    return "C" + uuid.uuid5(uuid.NAMESPACE_DNS, name).hex[:10].upper()
 
 
 def _ratelimited(retry_after: int) -> Response:

@@ -1,7 +1,7 @@
-"""The limits of Block Kit that a message can break, so that a message which the stand-in takes is one that Slack takes.
+"""The limits of Block Kit that a message can break: Slack accepts what the stand-in accepts.
 
-Source: https://docs.slack.dev/reference/block-kit/blocks. It checks the block types that Switchboard sends and lets the
-fields of others pass.
+Source: https://docs.slack.dev/reference/block-kit/blocks. It checks the block types that Switchboard sends and ignores
+the fields of others.
 """
 
 from collections.abc import Iterator
@@ -9,22 +9,11 @@ from typing import Any
 
 MAX_BLOCKS = 50
 MAX_CHARACTERS = 12_000
-"""Of all texts together; Slack documents it for one block type only and applies it to all (slackapi/bolt-js#2509)."""
+"""Of all texts together. Slack documents it for one block type and applies it to all (slackapi/bolt-js#2509)."""
 
-_KNOWN = {
-    "actions",
-    "context",
-    "divider",
-    "file",
-    "header",
-    "image",
-    "input",
-    "markdown",
-    "rich_text",
-    "section",
-    "table",
-    "video",
-}
+_KNOWN = frozenset(
+    ("actions", "context", "divider", "file", "header", "image", "input", "markdown", "rich_text", "section", "table", "video")
+)
 
 
 def block_errors(blocks: list[Any]) -> tuple[list[str], bool]:
