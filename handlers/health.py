@@ -1,9 +1,8 @@
 """The health function: the deep check of everything that the other functions need, on a schedule.
 
-No HTTP route leads here: the role may read every secret. The webhooks function answers ``GET /health``.
-
-The check reports what failed by its result, its log and a metric for each check, and does not fail itself for it: Lambda
-would only retry and report the same, and the caller would get an error in place of the report.
+It has no HTTP route, because its role may read every secret; the webhooks function answers ``GET /health``. A failed check is
+in the result, the log and a metric, but does not fail the invocation: Lambda would only retry, and the caller would get an
+error instead of the report.
 """
 
 import functools
@@ -22,7 +21,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     """Run the deep check, for ``{}``, ``{"mode": "deep"}`` or a schedule's own event.
 
     Raises:
-        InvalidInputError: the event is none of these.
+        InvalidInputError: the event is something else.
     """
     _logger.start_run(str(context.aws_request_id))
     if not _asks_for_deep_check(event):

@@ -1,15 +1,15 @@
-"""The deep health check: does each thing that Switchboard stands on work, asked by doing what the functions do.
+"""The deep health check: whether each dependency of Switchboard works, tested by doing what the functions do.
 
-Used by handlers/health.py on a schedule and by the command line; ``GET /health`` has nothing to do with it. Each check runs
-in a thread of its own, all at once, and has ten seconds: what hangs is one failed check, and stops no other.
+handlers/health.py runs it on a schedule, and the command line on request. ``GET /health`` does not use it. All checks run at
+once, each in its own thread, for at most ten seconds: one that hangs fails and does not stop the others.
 
-A table that Switchboard writes to is written to::
+The check of a table that Switchboard writes to::
 
     key schema as expected? ──► put a sentinel ──► read it back ──► delete it ──► is it gone?
-                                                                       └ always, since a put that failed may have been done
+                                                                       └ always, since a failed put may have been written
 
-A sentinel that stays behind is a failed check, and expires within the hour. It is in the way of nobody: its key is none of
-an issue, an event, a session or a shop, and it has no attribute that an index is keyed by.
+A sentinel that remains is a failed check, and expires within an hour. It affects nothing: its key is not of an issue, an event,
+a session or a shop, and it has no attribute of an index.
 """
 
 import enum
@@ -32,14 +32,14 @@ CHECK_SECONDS = 10.0
 
 _SENTINEL_RANGE = "SENTINEL"
 _SENTINEL_LIFE = timedelta(hours=1)
-# Shorter than the client's own: a check has no time for five attempts of 20 s.
+# Shorter than the client's default: a check has no time for five attempts of 20 s.
 _JIRA_TIMEOUT_SECONDS = (2.0, 4.0)
 
 MakeClient = Callable[[str], Any]
 
 
 class Status(enum.StrEnum):
-    """What a check came to."""
+    """The result of a check."""
 
     OK = "ok"
     FAILED = "failed"
@@ -51,10 +51,9 @@ class Check:
     """One check.
 
     Attributes:
-        name: ``lease_table``, ``jira_issues_table``, ``operations_table``, ``shuttle_table``, ``secrets`` or ``jira``: always
-            the same ones, so that an alarm can watch each.
-        status: what it came to.
-        detail: what was found, or what is wrong; no secret.
+        name: one of :data:`lib.platform.contract.HEALTH_CHECKS`, each of which has an alarm.
+        status: the result.
+        detail: what was found, or what is wrong. Never a secret.
         latency_ms: how long it took.
     """
 
@@ -75,7 +74,7 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All checks of one run, and when it was."""
+    """All checks of one run, and its time."""
 
     checks: tuple[Check, ...]
     generated_at: datetime
@@ -83,7 +82,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether no check failed. A skipped one has not."""
+        """Whether no check failed. A skipped check has not failed."""
         return not self.failed
 
     @property
@@ -109,13 +108,13 @@ def run_checks(
     now: clock.Clock = clock.utc_now,
     seconds: float = CHECK_SECONDS,
 ) -> Report:
-    """Run every check and report on it. Raises nothing: what goes wrong is a failed check.
+    """Run every check. Raises nothing: any error is a failed check.
 
     Args:
-        environment: names what is checked.
-        make_client: makes the AWS client of a service.
+        environment: names what to check.
+        make_client: creates the AWS client of a service.
         now: the clock.
-        seconds: how long each check may take, and so, since they run at once, all of them.
+        seconds: how long the checks may take, which all run at once.
     """
     clients = _Clients(make_client)
     dynamodb, at = partial(clients, "dynamodb"), now()
@@ -143,7 +142,7 @@ _Probe = Callable[[], _Finding]
 
 
 class _Running:
-    """A check that runs in its own thread: a daemon, so that one that hangs for ever keeps no process alive."""
+    """A check that runs in its own thread: a daemon, so that a check that hangs does not keep the process alive."""
 
     def __init__(self, name: str, probe: _Probe) -> None:
         self._name = name
@@ -154,9 +153,9 @@ class _Running:
         self._thread.start()
 
     def check_by(self, deadline: float, seconds: float) -> Check:
-        """The check, or a failed one if it is not done by ``deadline``."""
+        """The check; failed if it is not done by ``deadline``."""
         self._thread.join(max(0.0, deadline - clock.monotonic()))
-        return self._check or self._told(_Finding(f"not done within {seconds:g} s", Status.FAILED))
+        return self._check or self._result(_Finding(f"not done within {seconds:g} s", Status.FAILED))
 
     def _run(self) -> None:
         try:
@@ -165,15 +164,15 @@ class _Running:
             finding = _Finding(str(error), Status.FAILED)
         except Exception as error:
             finding = _Finding(f"the check itself failed: {type(error).__name__}", Status.FAILED)
-        self._check = self._told(finding)
+        self._check = self._result(finding)
 
-    def _told(self, finding: _Finding) -> Check:
+    def _result(self, finding: _Finding) -> Check:
         return Check(self._name, finding.status, scrub(finding.detail), (clock.monotonic() - self._started_at) * 1000)
 
 
 @dataclass(slots=True)
 class _Clients:
-    """One client a service, whichever thread asks first: making one is not thread-safe, using one is."""
+    """One client per service. Creating a client is not thread-safe; using one is."""
 
     make: MakeClient
     made: dict[str, Any] = field(default_factory=dict)
@@ -187,7 +186,7 @@ class _Clients:
 
 
 def _check_readable(client: Any, table_name: str, layout: TableLayout) -> _Finding:
-    """The key schema, and a read of a key that is not there: all that Switchboard may do to this table."""
+    """Check the key schema and read an absent key, which is all that Switchboard may do with this table."""
     problems = _Problems()
     problems.attempt(lambda: _check_schema(client, table_name, layout))
     problems.attempt(lambda: _expect(client, table_name, layout.key(_sentinel_name(), _SENTINEL_RANGE), None))
@@ -207,13 +206,13 @@ def _check_writable(client: Any, table_name: str, layout: TableLayout, now: date
 
 
 class _Problems:
-    """What went wrong in the steps of a check. One step's failure does not stop the next."""
+    """Collects the errors of a check's steps. A failed step does not stop the next."""
 
     def __init__(self) -> None:
         self._found: list[str] = []
 
     def attempt(self, step: Callable[[], object]) -> bool:
-        """Take a step; whether it went well."""
+        """Run a step. Returns whether it succeeded."""
         try:
             step()
         except errors.SwitchboardError as error:
@@ -221,8 +220,8 @@ class _Problems:
             return False
         return True
 
-    def finding(self, all_well: str) -> _Finding:
-        return _Finding("; ".join(self._found), Status.FAILED) if self._found else _Finding(all_well)
+    def finding(self, success: str) -> _Finding:
+        return _Finding("; ".join(self._found), Status.FAILED) if self._found else _Finding(success)
 
 
 def _check_schema(client: Any, table_name: str, layout: TableLayout) -> None:
@@ -242,12 +241,8 @@ def _expect(client: Any, table_name: str, key: Mapping[str, Any], expected: Mapp
     answer = aws.call("read the sentinel", lambda: client.get_item(TableName=table_name, Key=key, ConsistentRead=True))
     found = answer.get("Item")
     if found != expected:
-        text = (
-            "a sentinel is still there after it was deleted"
-            if expected is None
-            else "the sentinel read back is not the one put"
-        )
-        raise errors.UnavailableError(text)
+        wrong = "the sentinel is not the one that was put" if expected else "the sentinel is still there after its deletion"
+        raise errors.UnavailableError(wrong)
 
 
 def _check_secrets(clients: _Clients, arns: tuple[str, ...]) -> _Finding:
@@ -269,7 +264,7 @@ def _check_secret(client: Any, arn: str) -> None:
 def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: float) -> _Finding:
     if not (environment.jira_base_url and environment.jira_email and environment.jira_api_token_arn):
         return _Finding("not configured", Status.SKIPPED)
-    from lib.jira.client import JiraClient  # noqa: PLC0415 - its import is a tenth of a second, and others wait
+    from lib.jira.client import JiraClient  # noqa: PLC0415 - its import takes a tenth of a second
 
     deadline = clock.monotonic() + seconds
     client = JiraClient(
@@ -280,7 +275,7 @@ def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: floa
         timeout=_JIRA_TIMEOUT_SECONDS,
     )
     client.check_credentials()
-    return _Finding("answers, and takes the token")
+    return _Finding("answers, and accepts the token")
 
 
 def _sentinel_name() -> str:

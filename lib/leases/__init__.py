@@ -1,1 +1,1 @@
-"""Sandbox leases: the events, the record behind them, and how the two are brought together."""
+"""Sandbox leases: their events, their records, and the enrichment of the one with the other."""

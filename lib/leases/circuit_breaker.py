@@ -1,11 +1,11 @@
-"""A circuit breaker: after failures in a row, stop asking for a while, then ask once and see.
+"""A circuit breaker: after consecutive failures, stop calling for a while, then try one probe.
 
-It only decides; it neither calls nor logs. One breaker serves one process and may be used by many threads::
+It only decides; it neither calls nor logs. One breaker serves one process and is thread-safe::
 
-    closed ── 3 failures in a row ──► open ── 60 s ──► one probe may pass ──┬─ success ─► closed
-                                       ▲                                    ├─ failure ─► open, 60 s more
-                                       │                                    └─ no word (the probe's thread died)
-                                       └── 60 s more ───────────────────────────┘
+    closed ── 3 consecutive failures ──► open ── 60 s ──► one probe may pass ──┬─ success ─► closed
+                                          ▲                                    ├─ failure ─► open, 60 s more
+                                          │                                    └─ no report (the probe's thread died)
+                                          └── 60 s more ───────────────────────────┘
 """
 
 import threading
@@ -17,12 +17,12 @@ COOLDOWN_SECONDS = 60.0
 
 
 class Breaker:
-    """The breaker before one dependency.
+    """The breaker of one dependency.
 
     Args:
         monotonic: the clock, in seconds.
-        failures: so many in a row open it.
-        cooldown_seconds: so long it stays open before a probe, and between probes.
+        failures: this many consecutive failures open it.
+        cooldown_seconds: how long it stays open before a probe, and between probes.
     """
 
     def __init__(
@@ -36,30 +36,30 @@ class Breaker:
         self._failures = failures
         self._cooldown_seconds = cooldown_seconds
         self._lock = threading.Lock()
-        self._in_a_row = 0
+        self._consecutive_failures = 0
         self._next_probe_at: float | None = None
 
     def allows(self) -> bool:
-        """Whether the caller may go ahead. True while open means that the caller is the probe, and must report back."""
+        """Whether the caller may make its call. If the breaker is open, the caller is the probe and must report the result."""
         with self._lock:
             if self._next_probe_at is None:
                 return True
             now = self._monotonic()
             if now < self._next_probe_at:
                 return False
-            # Moving the time on lets nobody else through, and needs no word from the probe to let the next one.
+            # Until this time, no other caller passes. A probe that never reports does not block the next one.
             self._next_probe_at = now + self._cooldown_seconds
             return True
 
     def succeeded(self) -> None:
         """Report that the dependency answered."""
         with self._lock:
-            self._in_a_row = 0
+            self._consecutive_failures = 0
             self._next_probe_at = None
 
     def failed(self) -> None:
-        """Report that it did not."""
+        """Report that the dependency did not answer."""
         with self._lock:
-            self._in_a_row += 1
-            if self._in_a_row >= self._failures:
+            self._consecutive_failures += 1
+            if self._consecutive_failures >= self._failures:
                 self._next_probe_at = self._monotonic() + self._cooldown_seconds

@@ -1,14 +1,12 @@
-"""Reads the lease behind an event, within two seconds whatever DynamoDB does, and never fails the event.
+"""Reads the lease of an event, within two seconds whatever DynamoDB does, and never fails the event.
 
-One strongly consistent GetItem; on ``ProvisionedThroughputExceededException`` one more after 500 ms, nothing else is
-tried again. Every way it can end is an :class:`Enrichment` for the message to be made from, with its log line and its
-metric. The rules of the key, the record, drift and the breaker are in their own modules.
+One strongly consistent GetItem; after ``ProvisionedThroughputExceededException``, and nothing else, one more after 500 ms. Each
+result is an :class:`Enrichment` for the message, a log line and a metric.
 
-The deadline holds because nothing waits for the network without it: each GetItem runs on a thread beside, and what has not
-answered in time is left behind. The socket timeouts alone would not do: they start anew at every byte, and name
-resolution has none::
+The deadline holds because nothing waits for the network beyond it: each GetItem runs on another thread, and one that does not
+answer in time is abandoned. Socket timeouts alone are not enough: they restart at every byte, and name resolution has none::
 
-    0 s ─ GetItem ─ throttled ─ 500 ms ─ GetItem …………………… 2 s: FAILED, deadline; the thread ends when it ends
+    0 s ─ GetItem ─ throttled ─ 500 ms ─ GetItem …………………… 2 s: FAILED, deadline; the thread ends with its call
           └─ one query ─┘                └─ one query: each has its own EnrichmentQueryLatencyMs
 """
 
@@ -31,7 +29,7 @@ from lib.platform import aws, clock, contract, errors, log, metrics
 Call = Callable[[], dict[str, Any] | None]
 
 DEADLINE_SECONDS = 2.0
-"""All enrichment of one event ends within this."""
+"""The enrichment of one event ends within this time."""
 
 
 class Status(StrEnum):
@@ -44,7 +42,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an event was not enriched; also the ``reason`` dimension of the metrics, so a short closed list."""
+    """Why an event was not enriched. It is also the ``reason`` dimension of metrics, hence a short closed list."""
 
     NO_USER_EMAIL = "no_user_email"
     NO_UUID = "no_uuid"
@@ -62,10 +60,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Enrichment:
-    """What enrichment came to.
+    """The result of enrichment.
 
-    ``lease`` and ``fingerprint`` are there when it is ENRICHED, ``reason`` when it was SKIPPED or FAILED, and
-    ``latency_ms``, the duration of the last GetItem, when there was one.
+    ``lease`` and ``fingerprint`` are set if it is ENRICHED, ``reason`` if it is SKIPPED or FAILED, and ``latency_ms`` (of the
+    last GetItem) if there was one.
     """
 
     status: Status
@@ -76,14 +74,14 @@ class Enrichment:
 
 
 class Enricher:
-    """Enriches events from one table. Made once a process; may be used by many threads.
+    """Enriches events from one table. Created once per process; thread-safe.
 
     Args:
         client: a DynamoDB client of ``lib.platform.aws.make_client``.
-        table: LeaseTable's name or ARN. A table of another account is found by its ARN only.
-        logger: of the function that it runs in.
-        breaker: before the table; one of its own unless given.
-        monotonic: tells the time for latency and deadline.
+        table: LeaseTable's name or ARN. A table in another account needs its ARN.
+        logger: of the function.
+        breaker: of the table; by default a new one.
+        monotonic: the clock for latency and deadline.
         sleep: waits between the two tries.
     """
 
@@ -115,7 +113,7 @@ class Enricher:
         query = _Query(self._get_item(key), self._callers, self._monotonic, self._monotonic() + DEADLINE_SECONDS)
         try:
             item = aws.retry_throttled_once(query.run, sleep=self._sleep, on_retry=query.allow_retry)
-        except Exception as error:  # the notification goes out whatever happened here
+        except Exception as error:  # the notification is sent whatever happens here
             self._breaker.failed()
             return self._failed(key, error, query)
         self._breaker.succeeded()
@@ -181,7 +179,7 @@ class Enricher:
 
 
 class _Query:
-    """The GetItem of one event, sent once or twice before one deadline."""
+    """The GetItem of one event, sent once or twice within one deadline."""
 
     def __init__(self, call: Call, callers: "_Callers", monotonic: clock.Monotonic, deadline: float) -> None:
         self._call = call
@@ -190,14 +188,14 @@ class _Query:
         self._deadline = deadline
         self.latency_ms: float | None = None
         self.was_throttled = False
-        """Whether it met the one error that is worth a second try."""
+        """Whether it was throttled, which is the one error with a retry."""
 
     def run(self) -> dict[str, Any] | None:
-        """Send it, and wait no longer than the deadline.
+        """Send it, and wait until the deadline at most.
 
         Raises:
-            DeadlineExceededError: no answer in time.
-            ClientError: and whatever else the client raises.
+            DeadlineExceededError: no answer came in time.
+            ClientError: or any other error of the client.
         """
         started = self._monotonic()
         try:
@@ -214,12 +212,12 @@ class _Query:
         """
         self.was_throttled = True
         if self._deadline - self._monotonic() <= aws.THROTTLE_RETRY_DELAY_SECONDS:
-            raise errors.ThrottledError("could not read the lease: throttled, and no time left to try again")
+            raise errors.ThrottledError("could not read the lease: throttled, and no time left for a retry")
         metrics.count(contract.ENRICHMENT_THROTTLE_RETRY)
 
 
 class _Callers:
-    """Threads that make calls which nobody waits for longer than allowed. One that is done serves the next call."""
+    """Threads for calls with a deadline. A thread whose call is done is reused for the next."""
 
     def __init__(self) -> None:
         self._idle: list[_Caller] = []
@@ -231,7 +229,7 @@ class _Callers:
     def call_within(self, seconds: float, call: Call) -> dict[str, Any] | None:
         """The result of ``call``, or DeadlineExceededError after ``seconds``.
 
-        The thread touches nothing but the client: one that is left behind must not log or count under the next event's name.
+        The thread uses only the client: an abandoned one must not log or count as part of the next event.
         """
         try:
             caller = self._idle.pop()
@@ -241,7 +239,7 @@ class _Callers:
         try:
             result, error = caller.outcomes.get(timeout=max(seconds, 0.0))
         except queue.Empty:
-            caller.calls.put(None)  # left behind: it ends when its call does
+            caller.calls.put(None)  # abandoned: it ends with its call
             raise errors.DeadlineExceededError("could not read the lease: no answer within the deadline") from None
         self._idle.append(caller)
         if error is not None:
@@ -250,7 +248,7 @@ class _Callers:
 
 
 class _Caller:
-    """One thread. It ends when it is given None for a call."""
+    """One thread. It ends when it receives None as a call."""
 
     def __init__(self) -> None:
         self.calls: queue.SimpleQueue[Call | None] = queue.SimpleQueue()
@@ -271,7 +269,7 @@ def _reason_of(key: MissingKey) -> Reason:
     return Reason.NO_UUID if key.user_email is None else Reason.NO_USER_EMAIL
 
 
-# First match wins, so that a subclass stands before its parent.
+# The first match counts, so a subclass comes before its parent.
 _FAILURES: tuple[tuple[type[Exception], Reason], ...] = (
     (errors.ThrottledError, Reason.THROTTLED),
     (errors.DeadlineExceededError, Reason.DEADLINE),

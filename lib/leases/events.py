@@ -1,8 +1,7 @@
-"""Reads a lease event as EventBridge delivers it, and finds the key of the lease it is about.
+"""Reads a lease event as EventBridge delivers it, and finds the key of its lease.
 
-Whatever arrives is either a :class:`LeaseEvent` or a clear error. A lease key that can't be found is no error: it is a
-:class:`MissingKey` that says which part is wrong, since the event is worth telling people all the same. What the detail
-of each event type means to people is lib/notifications's business.
+The result is a :class:`LeaseEvent` or a clear error. A lease key that can't be found is not an error but a :class:`MissingKey`
+that says which part is wrong: people are still notified of the event.
 """
 
 import hashlib
@@ -17,23 +16,23 @@ from typing import Any
 from lib.platform import clock, errors
 
 MAX_EVENT_BYTES = 1024 * 1024
-"""The most that an event takes as JSON. Lambda's asynchronous invocation takes no more, however the event comes."""
+"""The largest event, as JSON: the limit of Lambda's asynchronous invocation, applied to HTTP as well."""
 MAX_DEPTH = 64
-"""How deep an event nests at most. Real ones nest 4 levels; JSON is read and written by recursion."""
+"""The deepest nesting of an event. Real events have 4 levels; JSON is read and written by recursion."""
 MAX_DETAIL_TYPE_CHARACTERS = 128
 """EventBridge's own limit (PutEvents, DetailType)."""
 MAX_CLOCK_SKEW = timedelta(days=1)
 """How far the clock of a sender may be ahead of ours."""
 MAX_USER_EMAIL_BYTES = 2048
 MAX_UUID_BYTES = 1024
-"""What DynamoDB takes as a HASH and a RANGE key (its developer guide, "Constraints")."""
+"""DynamoDB's limits for a HASH and a RANGE key (its developer guide, "Constraints")."""
 
-# An id becomes part of a key and of every log line: printable, without blanks, short. EventBridge's are UUIDs.
+# An id becomes part of a key and of every log line: printable, without spaces, short. EventBridge's ids are UUIDs.
 _ID = re.compile(r"[!-~]{1,128}")
 
 
 class EventType(StrEnum):
-    """Every event type of Innovation Sandbox on AWS 1.2. Another one is no error: it is told in plain words."""
+    """Every event type of Innovation Sandbox on AWS 1.2. Other types are accepted too and get a plain wording."""
 
     LEASE_REQUESTED = "LeaseRequested"
     LEASE_APPROVED = "LeaseApproved"
@@ -61,10 +60,10 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LeaseEvent:
-    """One event. ``detail`` is JSON as it came; ``time`` is when the event happened, in UTC.
+    """One event. ``detail`` is JSON as received; ``time`` is when the event happened, in UTC.
 
-    ``is_dated`` is False if the event does not say when it happened, or names a time further ahead than clocks differ: then
-    ``time`` does not say how old it is.
+    ``is_dated`` says whether ``time`` shows the event's age. It is False if the event has no readable time, or one that is
+    later than a wrong clock explains (``MAX_CLOCK_SKEW``).
     """
 
     id: str
@@ -87,14 +86,14 @@ class LeaseKey:
 
 @dataclass(frozen=True, slots=True)
 class MissingKey:
-    """Why a lease key can't be had: for each of its parts what is wrong with it, and None where it is right."""
+    """Why an event has no lease key: the problem of each part, or None if that part is right."""
 
     user_email: str | None
     uuid: str | None
 
     @property
     def problems(self) -> dict[str, str]:
-        """What is wrong, by the part's name in the event: ``{"uuid": "is a number"}``."""
+        """The problems, by the part's name in the event: ``{"uuid": "is a number"}``."""
         parts = {"userEmail": self.user_email, "uuid": self.uuid}
         return {name: problem for name, problem in parts.items() if problem is not None}
 
@@ -102,17 +101,17 @@ class MissingKey:
 def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
     """Read an EventBridge event.
 
-    An id that is missing or unusable is replaced by the SHA-256 of the event's canonical JSON, so that a retry of the
-    same event has the same id; a time that is missing or unreadable, by ``now``.
+    A missing or unusable id is replaced by the SHA-256 of the event's canonical JSON, so that a retry of the event has the
+    same id. A missing or unreadable time is replaced by ``now``.
 
     Raises:
-        InvalidInputError: it is no JSON object, has no ``detail`` object or no ``detail-type``, or nests too deep.
+        InvalidInputError: it is not a JSON object, has no ``detail`` object or no ``detail-type``, or nests too deep.
         PayloadTooLargeError: it is larger than ``MAX_EVENT_BYTES``.
     """
     if not isinstance(obj, dict):
         raise errors.InvalidInputError(f"the event {_describe(obj)}, not a JSON object")
     canonical = _canonical(obj)
-    obj = _mended(obj, canonical)
+    obj = _without_lone_surrogates(obj, canonical)
     detail_type, detail = obj.get("detail-type"), obj.get("detail")
     if not isinstance(detail_type, str) or not detail_type.strip():
         raise errors.InvalidInputError("the event has no detail-type")
@@ -137,15 +136,14 @@ def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
 def find_lease_key(detail: object) -> LeaseKey | MissingKey:
     """Find the key of the lease that an event's ``detail`` is about. Never raises.
 
-    It stands there in one of three forms, and the first that is whole counts::
+    It has one of three forms, and the first complete one counts::
 
         {"leaseId": {"userEmail": …, "uuid": …}}      most events
         {"leaseId": uuid, "userEmail": …}             LeaseApproved, LeaseDenied, BlueprintDeploymentRequest
         {"uuid": uuid, "userEmail": …}
 
-    A part is right if it is text, not blank, and fits a DynamoDB key. A part of one form never makes up for one that
-    another form lacks: together they might be the key of somebody else's lease. If no form is whole, what is wrong is
-    told of the first that the event shows.
+    A part is valid if it is text, not blank, and fits a DynamoDB key. Parts of different forms are never combined: together
+    they might be the key of somebody else's lease. If no form is complete, the result describes the first form in the event.
     """
     if not isinstance(detail, Mapping):
         return MissingKey("is missing", "is missing")
@@ -154,7 +152,7 @@ def find_lease_key(detail: object) -> LeaseKey | MissingKey:
 
 
 def _forms(detail: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The objects of ``detail`` that may hold a key, as ``userEmail`` and ``uuid``, those that count first."""
+    """The objects of ``detail`` that may hold a key (``userEmail`` and ``uuid``), in order of priority."""
     lease_id = detail.get("leaseId")
     if isinstance(lease_id, Mapping):
         yield lease_id
@@ -196,12 +194,12 @@ def _describe(value: object) -> str:
 
 
 def _canonical(obj: dict[str, Any]) -> bytes:
-    """The event as JSON with sorted keys and no blanks; the size and the digest of the event are this text's."""
+    """The event as JSON with sorted keys and without spaces. Its size and digest are those of the event."""
     _check_depth(obj)
     try:
         text = json.dumps(obj, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise errors.InvalidInputError("the event holds something that JSON can't") from error
+        raise errors.InvalidInputError("the event contains a value that JSON can't represent") from error
     encoded = text.encode("utf-8", "surrogatepass")
     if len(encoded) > MAX_EVENT_BYTES:
         raise errors.PayloadTooLargeError(f"the event is larger than {MAX_EVENT_BYTES} bytes")
@@ -209,7 +207,7 @@ def _canonical(obj: dict[str, Any]) -> bytes:
 
 
 def _check_depth(obj: dict[str, Any]) -> None:
-    """Walk level by level, without recursion, over no more values than an event of the allowed size can hold."""
+    """Check level by level, without recursion, at most as many values as an event of the allowed size can contain."""
     level: list[Any] = [obj]
     seen = 0
     for _ in range(MAX_DEPTH):
@@ -228,17 +226,17 @@ def _check_depth(obj: dict[str, Any]) -> None:
     raise errors.InvalidInputError(f"the event nests deeper than {MAX_DEPTH} levels")
 
 
-def _mended(obj: dict[str, Any], canonical: bytes) -> dict[str, Any]:
-    """The event with lone surrogates, which JSON can spell and UTF-8 can't, as replacement characters.
+def _without_lone_surrogates(obj: dict[str, Any], canonical: bytes) -> dict[str, Any]:
+    """The event with replacement characters for lone surrogates, which JSON can contain and UTF-8 can't.
 
-    Mended here, once, since no channel, log or table takes them.
+    Replaced here, once, because no channel, log or table accepts them.
     """
     try:
         canonical.decode()
     except UnicodeDecodeError:
         text = canonical.decode("utf-8", "surrogatepass")
-        mended: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
-        return mended
+        replaced: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+        return replaced
     return obj
 
 

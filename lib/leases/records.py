@@ -1,7 +1,7 @@
-"""A lease as LeaseTable holds it: read from the DynamoDB item, typed, and tolerant of everything but silence.
+"""Reads a lease from its DynamoDB item into typed fields, without ever failing on what the item holds.
 
-What a record has depends on its status, and :func:`shape_of` says so. A field of the wrong type becomes None and is named
-in ``mistyped``; an unknown status has an unknown shape. Nothing here reads the table or decides what drift is.
+The fields of a record depend on its status (:func:`shape_of`). A field of the wrong type becomes None and is listed in
+``mistyped``.
 
 Source: Innovation Sandbox on AWS 1.2, its schemas of the lease record, versions 1 to 3.
 """
@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from lib.platform import clock
 
 MAX_DEPTH = 32
-"""How deep DynamoDB nests a document (its developer guide, "Constraints")."""
+"""DynamoDB's limit for nested documents (its developer guide, "Constraints")."""
 
 Value = TypeVar("Value")
 
@@ -41,7 +41,7 @@ class LeaseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The names a record must have and those it may have, as they stand in the table."""
+    """The names that a record must have and those it may have, as in the table."""
 
     required: frozenset[str]
     optional: frozenset[str]
@@ -97,7 +97,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One record. A field is None if the item does not have it, holds null, or holds it in the wrong type.
+    """One record. A field is None if it is absent, null, or of the wrong type.
 
     Money is in US dollars, ``ttl`` in epoch seconds, times are in UTC.
     """
@@ -126,13 +126,13 @@ class Lease:
     end_date: datetime | None
     ttl: Decimal | None
     names: frozenset[str]
-    """The names that stand in the item, known or not."""
+    """All names in the item, known or not."""
     mistyped: tuple[str, ...]
-    """The names of the fields that are there in the wrong type, sorted."""
+    """The names of the fields with the wrong type, sorted."""
 
 
 def shape_of(status: str | None) -> Shape:
-    """What a record of ``status`` has. Under an unknown status: what every record must and whatever any may have."""
+    """The names of a record of ``status``. For an unknown status: what every record must have, and what any may have."""
     return _SHAPES.get(status or "", _UNKNOWN)
 
 
@@ -163,7 +163,7 @@ def read_value(attribute: object, depth: int = 0) -> Any:
     """The Python value of a DynamoDB attribute value (``{"N": "1.5"}``); numbers are Decimal.
 
     Raises:
-        ValueError: it is none, nests deeper than DynamoDB allows, or is binary or a set, which no field of a lease is.
+        ValueError: it is malformed, nested deeper than DynamoDB allows, or binary or a set, which no field of a lease is.
     """
     if not isinstance(attribute, Mapping) or len(attribute) != 1 or depth > MAX_DEPTH:
         raise ValueError("not an attribute value")

@@ -1,6 +1,6 @@
-"""What a record's field names tell: a fingerprint of the schema that was seen, and how it drifts from the one we know.
+"""The schema of a lease record: a fingerprint of its field names, and how they differ from the known schema.
 
-A changed fingerprint alone is no drift, since optional fields come and go within one status. Pure; reads nothing.
+A changed fingerprint alone is not drift, because optional fields come and go within one status.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ from lib.leases.records import Lease, shape_of
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """Names that a record of its status should not have, lacks, or holds in the wrong type; each sorted."""
+    """Names that a record of its status should not have, lacks, or has with the wrong type; each sorted."""
 
     unknown: tuple[str, ...]
     missing: tuple[str, ...]
@@ -25,7 +25,7 @@ class Drift:
 
 
 def fingerprint(names: Iterable[str]) -> str:
-    """The SHA-256, in hex, of the set of ``names``: their order and repetitions do not count.
+    """The SHA-256, in hex, of the set of ``names``, regardless of order and repetition.
 
     The sorted names are joined as a JSON list, so that ``["a", "b"]`` and ``["ab"]`` or ``["a,b"]`` differ.
     """
@@ -34,9 +34,9 @@ def fingerprint(names: Iterable[str]) -> str:
 
 
 def drift(status: str | None, names: Iterable[str]) -> Drift:
-    """How ``names`` differ from those of a record of ``status``: unknown ones, and required ones that are missing.
+    """How ``names`` differ from those of a record of ``status``.
 
-    Under an unknown status, only a name that no status has is unknown, and only one that every status needs is missing.
+    For an unknown status, a name is unknown only if no status has it, and missing only if every status requires it.
     """
     shape = shape_of(status)
     present = set(names)
@@ -47,6 +47,6 @@ def drift(status: str | None, names: Iterable[str]) -> Drift:
 
 
 def drift_of(lease: Lease) -> Drift:
-    """How a record differs from what its status promises, wrong types included."""
+    """How a record differs from the schema of its status, including wrong types."""
     by_name = drift(lease.status, lease.names)
     return Drift(by_name.unknown, by_name.missing, lease.mistyped)

@@ -1,7 +1,7 @@
-"""Composes the message of one lease event: a text for people, and the same as a structure for machines.
+"""Composes the message of one lease event: a text for people, and the same content as a structure for machines.
 
-Pure: it reads no clock and no network. The event comes from strangers, so every field may hold anything; what can't be
-used is left out, and :func:`compose` never raises. How a channel writes the message is that channel's business.
+Pure: it reads neither clock nor network. The event is untrusted, so a field may hold anything: an unusable value is omitted,
+and :func:`compose` never raises. Each channel decides how it renders the message.
 """
 
 import re
@@ -14,7 +14,7 @@ from typing import Any
 from lib.leases.enrichment import Enrichment, Status
 from lib.leases.events import LeaseEvent, LeaseKey, find_lease_key
 from lib.leases.records import Lease
-from lib.notifications import text as values
+from lib.notifications import values
 from lib.notifications.wording import NOT_ENRICHED, REASONS, VALUES, WORDINGS, Wording
 from lib.platform import clock
 
@@ -31,18 +31,17 @@ _HTTP_URL = re.compile(r"https?://[^\s<>|\"]{1,500}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What people are told of one event.
+    """The message of one event.
 
     Attributes:
-        event_id: the event's.
         event_type: the event's detail-type, on one line.
         title: one line.
         lead: a sentence or two.
         facts: label and value of what is known, each value one line.
-        footer: which event this is of, and when it happened.
-        link: the sandbox console's, or empty.
-        text: all of it, readable, in several lines.
-        enriched: the lease record is in it.
+        footer: which event this is, and when it happened.
+        link: to the sandbox console, or empty.
+        text: all of the above, in several lines.
+        enriched: it contains data of the lease record.
         recipient: the e-mail address of the lease's owner, or empty. Never logged.
         structured: the same for machines, ready for JSON; its fields are in docs/observability.md.
     """
@@ -61,7 +60,7 @@ class Message:
 
 
 def compose(event: LeaseEvent, enrichment: Enrichment, console_url: str, now: datetime) -> Message:
-    """The message of ``event`` as of ``now``, with what the lease record adds. Never raises.
+    """The message of ``event`` at ``now``, with the data of the lease record. Never raises.
 
     ``console_url`` is linked if it is an http or https URL.
     """
@@ -102,7 +101,7 @@ def compose(event: LeaseEvent, enrichment: Enrichment, console_url: str, now: da
 
 
 class _Known:
-    """What the event and the lease record together tell; what stands in the event counts first."""
+    """The data of the event and the lease record together. The event's own data has priority."""
 
     def __init__(self, event: LeaseEvent, lease: Lease | None, wording: Wording, now: datetime) -> None:
         self._detail = event.detail
@@ -123,7 +122,7 @@ class _Known:
         self.comment = values.text(self._cause.get("comment") or self._detail.get("comments"), MAX_COMMENT_CHARACTERS)
 
     def facts(self) -> Iterator[tuple[str, str]]:
-        """Label and value of each thing that is known; a value may be empty."""
+        """Labels and values; a value may be empty."""
         lease = self._lease
         yield "Who", self.who
         yield "Account", self.account
@@ -140,7 +139,7 @@ class _Known:
         yield "Lease status", values.words(lease.status) if lease and lease.status else ""
 
     def structured(self) -> dict[str, Any]:
-        """The same for machines: numbers as numbers, times canonical, None for what is not known."""
+        """The same for machines: numbers as numbers, times canonical, None for unknown values."""
         lease = self._lease
         return {
             "who": self.who or None,
@@ -161,7 +160,7 @@ class _Known:
 
     @property
     def time_left(self) -> str:
-        """How long the lease still runs, in words; empty if that is not known."""
+        """How long the lease still runs, in words; empty if unknown."""
         if self._wording.ends or (self._lease and self._lease.end_date):
             return "none"
         if self.expires_at is None:
@@ -174,12 +173,12 @@ class _Known:
 
     @property
     def subject(self) -> str:
-        """Whom or what a title names: an e-mail address or an account number, and nothing else a stranger may have put
-        there, since titles stand where no channel can mark them as a stranger's words (a mail's subject)."""
+        """Who or what the title names: an e-mail address or an account number. Nothing else from outside gets into a title,
+        because a mail's subject can't show that part of it is quoted."""
         return values.email(self.owner) or (self.account if _ACCOUNT.fullmatch(self.account) else "")
 
     def _owner(self) -> str:
-        """Whose lease it is. A key that is no use for the table, for want of its uuid, still names the person."""
+        """The lease's owner. A key without its uuid can't be looked up, but still names the person."""
         lease_id = self._detail.get("leaseId")
         from_key = lease_id.get("userEmail") if isinstance(lease_id, Mapping) else None
         candidates = (self._lease and self._lease.user_email, from_key, self._detail.get("userEmail"))
@@ -218,7 +217,7 @@ class _Known:
         )
 
     def _reason(self) -> tuple[str, str]:
-        """The reason's type as it came, and the reason in words."""
+        """The reason's type as received, and the reason in words."""
         kind = values.text(self._cause.get("type")) or values.text(self._detail.get("reason"))
         if kind == "BudgetExceeded":
             at = self._cause.get("triggeredBudgetThreshold")
@@ -227,7 +226,7 @@ class _Known:
             return kind, self._duration_reached()
         if kind in REASONS:
             return kind, REASONS[kind]
-        # A type without words here is a name. A reason that is text is a constant, or was written for people.
+        # A type that REASONS lacks is a name. A reason given as text is a constant, or was written for people.
         return kind, (values.words(kind) if self._cause else values.readable(kind)) or self._reason_from_fields()
 
     def _reason_from_fields(self) -> str:
@@ -242,7 +241,7 @@ class _Known:
         return self._wording.reason and self._wording.reason + on
 
     def _spending_reached(self, threshold: object) -> str:
-        """The threshold is in dollars in the lease system's code and a fraction of the budget in its guide."""
+        """The threshold is in dollars in the lease system's code, and a fraction of the budget in its guide."""
         at = values.amount(threshold)
         if at is None or at <= 0:
             return "spending reached a threshold of the budget"
@@ -269,11 +268,11 @@ class _Known:
         return self._worded(name, values.text(value))
 
     def _worded(self, name: str, text: str) -> str:
-        """A constant in words. What people look for elsewhere by its name or id stays as it is written there."""
+        """A constant in words. A name or an id stays unchanged, since people search for it elsewhere."""
         return text if _IDENTIFIER.search(name) else VALUES.get(text) or values.readable(text)
 
 
-# Fields of an unknown event type that a message shows elsewhere, or that mean nothing to people.
+# Fields that a message of an unknown event type shows elsewhere, or that mean nothing to people.
 _SHOWN_ELSEWHERE = {
     "accountId",
     "awsAccountId",
@@ -289,11 +288,11 @@ _SHOWN_ELSEWHERE = {
 
 
 def _plain_wording(event_type: str, detail: Mapping[str, Any]) -> Wording:
-    """Words for an event type that nobody has worded: its name, and the plain values of its detail."""
+    """The wording of an unknown event type: its name, and the plain values of its detail."""
     names = [name for name in detail if name not in _SHOWN_ELSEWHERE and values.text(detail[name])]
     return Wording(
         title=f"Sandbox event {event_type}" if _PLAIN_NAME.fullmatch(event_type) else "Sandbox event",
-        lead="The lease system sent an event of a type that Switchboard has no words for.",
+        lead="The lease system sent an event of a type that Switchboard does not know.",
         details=tuple((values.text(name, 60), name) for name in names[:MAX_DETAILS]),
         of_lease=False,
     )

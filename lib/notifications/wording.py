@@ -1,7 +1,7 @@
-"""The words for every event type: what a message is called, what it says, and which fields of the detail it names.
+"""The wording of every event type: the title, the text, and the fields of the detail to show.
 
-Only words and names of fields; lib/notifications/message.py puts the values in. The types and their fields are those of
-Innovation Sandbox on AWS 1.2. An event type that is not here gets plain words made from its name.
+lib/notifications/message.py adds the values. The types and their fields are those of Innovation Sandbox on AWS 1.2. For other
+event types, message.py makes a plain wording from the name.
 """
 
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ from lib.leases.events import EventType
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """How to tell of one event type.
+    """The wording of one event type.
 
     Attributes:
         title: what happened, in a few words.
         lead: what happened, in a sentence or two.
-        reason: why, where the event itself does not say.
-        details: label and field of what else the detail tells.
-        of_lease: the event is about a lease, so that a lease record that was not found is worth a line.
-        ends: the lease is over with it, so that no time is left.
+        reason: why, if the event itself does not say.
+        details: label and field of other parts of the detail.
+        of_lease: the event is about a lease, so the message mentions a lease record that was not found.
+        ends: the event ends the lease, so no time is left.
     """
 
     title: str
@@ -36,7 +36,7 @@ _BLUEPRINT = (("Blueprint", "blueprintName"),)
 WORDINGS: Mapping[str, Wording] = {
     EventType.LEASE_REQUESTED: Wording(
         title="Sandbox lease requested",
-        lead="A sandbox account has been asked for.",
+        lead="Somebody has requested a sandbox account.",
         details=(("Needs approval", "requiresManualApproval"),),
     ),
     EventType.LEASE_APPROVED: Wording(
@@ -71,7 +71,7 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     EventType.LEASE_EXPIRED: Wording(
         title="Sandbox lease expired",
-        lead="The lease has run out.",
+        lead="The lease has reached its end.",
         reason="the lease ran out",
         ends=True,
     ),
@@ -148,7 +148,7 @@ WORDINGS: Mapping[str, Wording] = {
     ),
 }
 
-#: A reason's type in words. BudgetExceeded and Expired also have numbers: message.py words them.
+# The types of reasons, in words. BudgetExceeded and Expired also have numbers, so message.py writes them.
 REASONS: Mapping[str, str] = {
     "ManuallyTerminated": "an administrator or manager ended the lease",
     "UserTerminated": "its owner ended the lease",
@@ -163,25 +163,25 @@ REASONS: Mapping[str, str] = {
     "RETRY_FAILED_CLEANUP": "an earlier clean-up failed",
 }
 
-#: Values of other fields in words.
+# Values of other fields, in words.
 VALUES: Mapping[str, str] = {
     "AUTO_APPROVED": "automatic",
     "ALERT": "nothing: this is an alert only",
     "FREEZE_ACCOUNT": "the account will be frozen",
 }
 
-#: Why the lease record is not in the message, by ``Enrichment.reason``.
+# Why the message has no data of the lease record, by ``Enrichment.reason``.
 NOT_ENRICHED: Mapping[str, str] = {
-    "no_user_email": "the event does not say whose it is",
-    "no_uuid": "the event does not say which it is",
-    "no_user_email_and_uuid": "the event does not say which it is",
-    "circuit_open": "the lease table does not answer at the moment",
+    "no_user_email": "the event does not name the lease's owner",
+    "no_uuid": "the event does not identify the lease",
+    "no_user_email_and_uuid": "the event does not identify the lease",
+    "circuit_open": "the lease table is not answering at the moment",
     "throttled": "the lease table was too busy",
     "deadline": "the lease table did not answer in time",
     "unavailable": "the lease table can't be reached",
     "connection_lost": "the connection to the lease table broke",
-    "access_denied": "the lease table may not be read",
-    "no_table": "the lease table is not there",
-    "refused": "the lease table refused the question",
+    "access_denied": "access to the lease table is denied",
+    "no_table": "the lease table does not exist",
+    "refused": "the lease table refused the request",
     "defect": "something went wrong on our side",
 }

@@ -1,8 +1,7 @@
-"""What every Flask application of Switchboard has: JSON for every error, in one shape, and a bound on the body.
+"""The common parts of every Flask application of Switchboard: JSON errors of one shape, and a limit on the body.
 
-An error is ``{"error": code, "message": sentence}`` with the status of :func:`lib.platform.errors.http_answer`. Bad input is
-never a 500 and nothing ever answers with a stack trace. This module imports Flask, so only the modules that serve HTTP import
-it; it knows no route and no signature.
+An error is ``{"error": code, "message": sentence}`` with the status of :func:`lib.platform.errors.http_answer`. Bad input never
+gets a 500, and no answer contains a stack trace. This module imports Flask, so only modules that serve HTTP import it.
 """
 
 import json
@@ -17,22 +16,22 @@ from lib.platform import errors, fields, log
 MAX_BODY_BYTES = 1024 * 1024
 """A larger body is answered 413 and not read."""
 
-# 4xx codes that Werkzeug raises by itself; others go by the name of the status.
+# 4xx that Werkzeug raises. Other codes are the name of the status.
 _CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 
 def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BYTES) -> flask.Flask:
-    """Make the Flask application ``name``, without routes.
+    """Create the Flask application ``name``, without routes.
 
-    What a view raises is answered as JSON: an error of Switchboard by its cause, an HTTP exception by its own status, and
-    anything else as 503, since senders try a 5xx again, with the stack trace in the log only. Each request is a run of
-    ``logger`` and leaves a line ``http_request``.
+    Errors of views are answered as JSON: an error of Switchboard by its cause, an HTTP exception with its own status, and any
+    other error with 503, because senders retry a 5xx. Its stack trace is logged only. Each request is a run of ``logger`` and
+    logs ``http_request``.
     """
     app = flask.Flask(name, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = max_body_bytes
-    app.config["MAX_FORM_MEMORY_SIZE"] = max_body_bytes  # Flask's own limit is 500 kB, and a large push may come as a form
+    app.config["MAX_FORM_MEMORY_SIZE"] = max_body_bytes  # Flask's own limit is 500 kB, and a large push may be a form
     app.url_map.strict_slashes = False
-    app.url_map.merge_slashes = False  # it would redirect, and a signed POST does not follow
+    app.url_map.merge_slashes = False  # merging would redirect, and a signed POST does not follow
 
     @app.before_request
     def start_run() -> None:
@@ -55,7 +54,7 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
     @app.errorhandler(HTTPException)
     def http_exception(error: HTTPException) -> flask.Response:
         status = error.code or 500
-        # Werkzeug says "the data value transmitted exceeds the capacity limit", and not which.
+        # Werkzeug's text does not name the limit.
         message = f"the body is larger than {max_body_bytes} bytes" if status == 413 else error.description
         response = flask.jsonify(error=_CODES.get(status, error.name.lower().replace(" ", "_")), message=message)
         response.status_code = status
@@ -73,12 +72,12 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
 
 
 def run_id() -> str:
-    """The id of the Lambda invocation that brought the current request; empty outside Lambda."""
+    """The id of the Lambda invocation of the current request; empty outside of Lambda."""
     return str(getattr(request.environ.get("awsgi.context"), "aws_request_id", ""))
 
 
 def correlation_id() -> str:
-    """The id that the gateway or the load balancer gave the current request, or else the invocation's."""
+    """The id of the current request from the gateway or load balancer, or else the invocation's."""
     event = request.environ.get("awsgi.event") or {}
     about = event.get("requestContext") or {}
     return str(about.get("requestId") or request.headers.get("X-Amzn-Trace-Id") or run_id())
@@ -101,7 +100,7 @@ def json_body(body: bytes) -> Any:
     """The value of a JSON body.
 
     Raises:
-        InvalidInputError: it is not UTF-8, not JSON (NaN and Infinity are not), or nests too deep to be read.
+        InvalidInputError: it is not UTF-8, not JSON (which has no NaN or Infinity), or nested too deeply.
     """
     try:
         return json.loads(body.decode(), parse_constant=_refuse)
@@ -114,7 +113,7 @@ def _refuse(constant: str) -> None:
 
 
 def _error(answer: errors.HttpAnswer, error: Exception) -> flask.Response:
-    # What failed on our side is for the log; a caller is told only what it can mend.
+    # Failures on our side are logged. A caller is told only what it can fix.
     message = str(error) if answer.status < 500 else "not possible now, try again later"
     response = flask.jsonify(error=answer.code, message=log.scrub(message))
     response.status_code = answer.status

@@ -1,10 +1,13 @@
-"""Webhook signatures: HMAC over the raw body, compared in constant time, and nothing fails open.
+"""Verifies webhooks: HMAC over the raw body, compared in constant time. Nothing fails open.
 
-Sources: WebSub (https://www.w3.org/TR/websub/#signature-validation) as Atlassian and Bitbucket use it, GitHub's webhook
-documentation. The method stands before ``=`` and is read first, since Atlassian's page warns that it may change. Slack
-signs a time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack). A sender that cannot sign
-sends the secret itself as a token; GitLab does so (https://docs.gitlab.com/user/project/integrations/webhooks), or signs as
-Standard Webhooks define it (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
+``headers`` have their names in title case, as Flask writes them. Each ``verify_…`` accepts any of the secret's values, and
+refreshes a stale cache once.
+
+Sources: WebSub (https://www.w3.org/TR/websub/#signature-validation) as Atlassian and Bitbucket use it, and GitHub's webhook
+documentation. The method comes before ``=`` and is read first, since Atlassian's page warns that it may change. Slack signs a
+time with the body (https://docs.slack.dev/authentication/verifying-requests-from-slack). A sender that cannot sign sends the
+secret itself as a token: GitLab does (https://docs.gitlab.com/user/project/integrations/webhooks), or signs as Standard
+Webhooks define it (https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md).
 """
 
 import base64
@@ -16,7 +19,7 @@ from datetime import datetime, timedelta
 from lib.platform import clock, errors
 from lib.platform.secrets import Secret
 
-#: Headers that carry a WebSub signature, newest first. Two are of older Atlassian set-ups.
+# The headers of WebSub signatures, newest first. The last two are from older versions of Atlassian's products.
 WEBHOOK_HEADERS = (
     "X-Hub-Signature-256",
     "X-Hub-Signature",
@@ -29,28 +32,26 @@ TOKEN_HEADER = "X-Switchboard-Token"  # noqa: S105 - a name
 SLACK_SIGNATURE_HEADER = "X-Slack-Signature"
 SLACK_TIMESTAMP_HEADER = "X-Slack-Request-Timestamp"
 TOLERANCE = timedelta(minutes=5)
-"""A request that says it is older, or from further ahead, may be a replay."""
+"""A request with a timestamp further off than this may be a replay."""
 
 GITLAB_TOKEN_HEADER = "X-Gitlab-Token"  # noqa: S105 - a header's name
 STANDARD_ID_HEADER = "Webhook-Id"
 STANDARD_TIMESTAMP_HEADER = "Webhook-Timestamp"
 STANDARD_SIGNATURE_HEADER = "Webhook-Signature"
-_STANDARD_SECRET_PREFIX = "whsec_"  # noqa: S105 - how a secret begins
+_STANDARD_SECRET_PREFIX = "whsec_"  # noqa: S105 - a prefix
 
-_EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")  # as many digits as the year 5000 needs; int() would take "١٢" and "1_0"
+_EPOCH_SECONDS = re.compile(r"[0-9]{1,11}")  # enough digits for the year 5000; int() would accept "١٢" and "1_0"
 
-# SHA-1 is in WebSub's registry and refused here: no sender of ours needs it.
+# SHA-1 is in WebSub's registry, but none of our senders needs it.
 _METHODS = frozenset({"sha256", "sha384", "sha512"})
 
 
 def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> None:
-    """Check the signature of a raw ``body`` by any of the secret's values, refreshing a stale cache once.
-
-    ``headers`` has its names in title case, as Flask writes every header's.
+    """Verify the WebSub signature of a raw ``body``.
 
     Raises:
         UnauthenticatedError: the header is missing or malformed, its method unknown, the signature wrong, or no secret is
-            set.
+            configured.
         SwitchboardError: the secret can't be read.
     """
     signature = next((headers[name] for name in WEBHOOK_HEADERS if name in headers), None)
@@ -64,17 +65,15 @@ def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> N
 
 
 def has_token(headers: Mapping[str, str]) -> bool:
-    """Whether a request is to be judged by its token: it has one, and no signature, which always comes first."""
+    """Whether the token decides about a request: it has one, and no signature, which has priority."""
     return TOKEN_HEADER in headers and not any(name in headers for name in WEBHOOK_HEADERS)
 
 
 def verify_token(headers: Mapping[str, str], secret: Secret, header: str = TOKEN_HEADER) -> None:
-    """Check the token of a request against any of the secret's values, refreshing a stale cache once.
-
-    ``headers`` has its names in title case, as Flask writes every header's.
+    """Verify the token of a request.
 
     Raises:
-        UnauthenticatedError: the token is missing or wrong, or no secret is set.
+        UnauthenticatedError: the token is missing or wrong, or no secret is configured.
         SwitchboardError: the secret can't be read.
     """
     given = headers.get(header, "").strip().encode(errors="replace")
@@ -83,13 +82,13 @@ def verify_token(headers: Mapping[str, str], secret: Secret, header: str = TOKEN
 
 
 def verify_git(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
-    """Check that a Git host sent the raw ``body``. The first proof that the request has decides.
+    """Verify that a Git host sent the raw ``body``. The first proof in the request decides.
 
-    In this order: a WebSub signature (GitHub, Bitbucket), a Standard Webhooks signature within five minutes of ``now`` (GitLab
-    with a signing token), the secret itself as a token (GitLab). A token beside a wrong signature does not count.
+    The order: a WebSub signature (GitHub, Bitbucket), a Standard Webhooks signature within five minutes of ``now`` (GitLab with
+    a signing token), the secret itself as a token (GitLab). A token beside a wrong signature does not count.
 
     Raises:
-        UnauthenticatedError: there is no proof, it is malformed, too far off in time or wrong, or no secret is set.
+        UnauthenticatedError: the proof is missing, malformed, wrong or too far off in time, or no secret is configured.
         SwitchboardError: the secret can't be read.
     """
     if any(name in headers for name in WEBHOOK_HEADERS):
@@ -120,7 +119,7 @@ def _verify_standard(headers: Mapping[str, str], body: bytes, secret: Secret, no
 
 
 def _standard_key(secret: str) -> bytes:
-    """The key of a secret: the bytes behind ``whsec_`` in base64, or any other secret as it is."""
+    """The key of a secret: the base64 bytes after ``whsec_``, or any other secret unchanged."""
     if secret.startswith(_STANDARD_SECRET_PREFIX):
         try:
             key = base64.b64decode(secret.removeprefix(_STANDARD_SECRET_PREFIX), validate=True)
@@ -131,13 +130,13 @@ def _standard_key(secret: str) -> bytes:
 
 
 def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: datetime) -> None:
-    """Check that Slack sent the raw ``body`` within five minutes of ``now``, refreshing a stale cache once.
+    """Verify that Slack sent the raw ``body`` within five minutes of ``now``.
 
-    A request replayed within the five minutes passes: what it asks for must be idempotent.
+    A request replayed within the five minutes passes, so its effect must be idempotent.
 
     Raises:
         UnauthenticatedError: a header is missing or malformed, the time too far off, the signature wrong, or no secret is
-            set.
+            configured.
         SwitchboardError: the secret can't be read.
     """
     timestamp, signature = headers.get(SLACK_TIMESTAMP_HEADER), headers.get(SLACK_SIGNATURE_HEADER)
@@ -160,12 +159,12 @@ def _check_time(timestamp: str, now: datetime) -> None:
 
 
 def _any_value(secret: Secret, matches: Callable[[str], bool]) -> bool:
-    """Whether any value of the secret matches, once it was read again if the ones that are held do not."""
+    """Whether any value of the secret matches. If none does, a refreshed secret gets a second chance."""
     return _matches_any(secret, matches) or (secret.refresh() and _matches_any(secret, matches))
 
 
 def _matches_any(secret: Secret, matches: Callable[[str], bool]) -> bool:
-    matched = [matches(value) for value in secret.values() if value]  # all of them, whichever matches
+    matched = [matches(value) for value in secret.values() if value]  # check all of them, for constant time
     return any(matched)
 
 

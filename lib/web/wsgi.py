@@ -1,6 +1,6 @@
-"""A Lambda event in, a WSGI application called through aws-wsgi, the caller's form of answer out.
+"""Answers an HTTP event of Lambda with a WSGI application, through aws-wsgi, in the form that the caller expects.
 
-aws-wsgi knows two event shapes and reads both loosely (docs/adr/0001), so this module stands on either side of it::
+aws-wsgi knows two event shapes and reads both loosely (docs/adr/0001), so this module works before and after it::
 
     API Gateway v1 ─┐                                             ┌─► headers, multiValueHeaders
     HTTP API v2 ────┤                                             ├─► headers, cookies
@@ -8,11 +8,11 @@ aws-wsgi knows two event shapes and reads both loosely (docs/adr/0001), so this 
     ALB ────────────┤                                             ├─► headers, statusDescription
     ALB multi-value ┘                                             └─► multiValueHeaders, statusDescription
 
-It is strict where a guess could mislead the application: one header is one value, as it would be on the wire (repeated
-ones joined by a comma, RFC 9110 section 5.3), so that a second signature header can't silently win. It bounds nothing:
-how much a way in takes is the application's business. It knows no route and logs nothing.
+It is strict where a guess could mislead the application: one header is one value, as it would be on the wire (repeated ones
+joined by a comma, RFC 9110 section 5.3), so that a second signature header can't replace the first unnoticed. It limits no
+sizes, knows no routes and logs nothing.
 
-The whole event stays in reach of the application as ``environ["awsgi.event"]``.
+The application finds the original event in ``environ["awsgi.event"]``.
 """
 
 import base64
@@ -20,7 +20,7 @@ import binascii
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,11 +29,12 @@ from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 import awsgi
 
 from lib.platform import errors
+from lib.platform.fields import require_list, require_object, require_text
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
-# A field name is a token (RFC 9110 section 5.6.2). Without "_": WSGI writes "-" and "_" alike, so that X_Hub_Signature
-# would pass for X-Hub-Signature. Servers that face the internet drop it too.
+# A field name is a token (RFC 9110 section 5.6.2). Without "_": WSGI writes "-" and "_" in the same way, so X_Hub_Signature
+# would pass for X-Hub-Signature. Servers on the internet drop such headers too.
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^`|~0-9A-Za-z-]+")
 _METHOD = re.compile(r"[A-Z]{1,20}")
 _HOST_PORT = re.compile(r"(\[[^\]]*\]|[^:]*)(?::(\d{1,5}))?")
@@ -41,7 +42,7 @@ _BINARY = "application/octet-stream"
 
 
 class Form(Enum):
-    """Who asks, and so in which form it wants the answer."""
+    """The sender of an event, and so the form of its answer."""
 
     GATEWAY_V1 = "API Gateway, payload 1.0"
     GATEWAY_V2 = "HTTP API with payload 2.0, or a Function URL"
@@ -52,21 +53,21 @@ class Form(Enum):
 def respond(app: WsgiApp, event: dict[str, Any], context: object) -> dict[str, Any]:
     """Answer an HTTP event of any of the five forms with ``app``.
 
-    An event of a known form whose parts can't be read (a body that is not the base64 it claims to be, a header that is
-    no text) is answered 400 and does not reach the application. What the application raises goes to the caller.
+    An event of a known form with unreadable parts (a body that is not valid base64, a header that is not text) is answered
+    400 and does not reach the application. An error of the application is raised.
 
     Raises:
-        InvalidInputError: the event is of none of the forms.
+        InvalidInputError: the event has none of the forms.
     """
     form = form_of(event)
     if form is None:
-        raise errors.InvalidInputError("the event is no HTTP request of API Gateway, a Function URL or a load balancer")
+        raise errors.InvalidInputError("the event is not an HTTP request from API Gateway, a Function URL or a load balancer")
     try:
         request = _read(event, form)
     except errors.InvalidInputError as error:
         return _malformed(form, str(error))
     except UnicodeEncodeError:
-        return _malformed(form, "the request holds a character that is none")
+        return _malformed(form, "the request contains invalid Unicode")
     adapter = _Adapter(app, request, event)
     encoded = awsgi.response(adapter, request.for_awsgi(), context, base64_content_types={_BINARY})
     return adapter.response.in_form(form, encoded["body"], is_base64=encoded["isBase64Encoded"])
@@ -103,7 +104,7 @@ class _Request:
     default_host: str
 
     def for_awsgi(self) -> dict[str, Any]:
-        """The event that aws-wsgi reads right: single values, and a body it need not decode."""
+        """An event that aws-wsgi reads correctly: single values, and a decoded body."""
         return {
             "httpMethod": self.method,
             "path": self.path,
@@ -115,7 +116,7 @@ class _Request:
         }
 
     def environ(self) -> dict[str, Any]:
-        """What aws-wsgi leaves out, guesses or gets wrong (PEP 3333)."""
+        """The variables that aws-wsgi omits, guesses or gets wrong (PEP 3333)."""
         scheme = self.headers.get("x-forwarded-proto", "").lower()
         scheme = scheme if scheme in {"http", "https"} else "https"
         match = _HOST_PORT.fullmatch(self.headers.get("host", ""))
@@ -147,11 +148,11 @@ def _read(event: dict[str, Any], form: Form) -> _Request:
         caller = _object(about.get("identity"), "identity")
         method, path = event.get("httpMethod"), event.get("path")
         query = _query(event, encoded=form is not Form.GATEWAY_V1)
-        # A REST API's path comes without the stage, an HTTP API's with it; the context's own path tells which.
+        # The path of a REST API has no stage, that of an HTTP API does: then it equals the path in the context.
         path_has_stage = about.get("path") == path
     method = _text(method, "the method")
     if not _METHOD.fullmatch(method):
-        raise errors.InvalidInputError("the method is none of HTTP's")
+        raise errors.InvalidInputError("the method is not an HTTP method")
     stage = _text(about.get("stage"), "the stage") if path_has_stage else ""
     script_name, path = _split_stage(_text(path, "the path"), stage)
     return _Request(
@@ -167,7 +168,7 @@ def _read(event: dict[str, Any], form: Form) -> _Request:
 
 
 def _last_hop(headers: dict[str, str]) -> str:
-    """A load balancer names the caller only in X-Forwarded-For, and last: what stands before it, the caller wrote."""
+    """A load balancer appends the caller's address to X-Forwarded-For. The caller wrote everything before it."""
     return headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or "127.0.0.1"
 
 
@@ -180,13 +181,13 @@ def _split_stage(path: str, stage: str) -> tuple[str, str]:
 
 
 def _unquote(path: str) -> str:
-    # HTTP APIs have decoded the path already, REST APIs, Function URLs and load balancers have not, and the event does
-    # not always tell. Once more harms only a path that holds an encoded percent sign, which no route of ours has.
+    # HTTP APIs decode the path; REST APIs, Function URLs and load balancers do not, and the event does not always show which.
+    # Decoding twice changes only a path with an encoded percent sign, which none of our routes has.
     return unquote_to_bytes(path).decode("latin-1")
 
 
 def _query(event: dict[str, Any], *, encoded: bool) -> str:
-    """The query string again. API Gateway hands over decoded names and values, a load balancer the encoded ones."""
+    """The query string. API Gateway passes decoded names and values, a load balancer encoded ones."""
     pairs: list[tuple[str, str]] = []
     repeated = _object(event.get("multiValueQueryStringParameters"), "multiValueQueryStringParameters")
     for name, values in repeated.items():
@@ -199,7 +200,7 @@ def _query(event: dict[str, Any], *, encoded: bool) -> str:
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:
-    """One value a header, whatever the case of its name and the number of its lines."""
+    """One value per header, whatever the case of its name and the number of its lines."""
     lines: list[tuple[str, str]] = []
     repeated = _object(event.get("multiValueHeaders"), "multiValueHeaders")
     for name, values in repeated.items():
@@ -212,7 +213,7 @@ def _headers(event: dict[str, Any]) -> dict[str, str]:
     for name, value in ((name.lower(), _native(value)) for name, value in lines if _HEADER_NAME.fullmatch(name)):
         separator = "; " if name == "cookie" else ", "
         merged[name] = f"{merged[name]}{separator}{value}" if name in merged else value
-    # The body is here whole. WSGI would take a chunked one for one of unknown length and read nothing of it.
+    # The body is complete. WSGI would read a chunked one as of unknown length, and so as empty.
     merged.pop("transfer-encoding", None)
     return merged
 
@@ -224,7 +225,7 @@ def _body(event: dict[str, Any]) -> bytes:
     try:
         return base64.b64decode(body, validate=True)
     except (binascii.Error, ValueError):
-        raise errors.InvalidInputError("the body is not the base64 it claims to be") from None
+        raise errors.InvalidInputError("the body is not valid base64") from None
 
 
 def _native(text: str) -> str:
@@ -236,28 +237,16 @@ def _native(text: str) -> str:
     return text
 
 
-def _text(value: object, what: str) -> str:
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise errors.InvalidInputError(f"{what} is no text")
-    return value
+def _text(value: object, name: str) -> str:
+    return "" if value is None else require_text(value, name)
 
 
-def _object(value: object, what: str) -> dict[str, Any]:
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise errors.InvalidInputError(f"{what} is no object")
-    return value
+def _object(value: object, name: str) -> Mapping[str, Any]:
+    return {} if value is None else require_object(value, name)
 
 
-def _list(value: object, what: str) -> list[Any]:
-    if value is None:
-        return []
-    if not isinstance(value, list):
-        raise errors.InvalidInputError(f"{what} is no list")
-    return value
+def _list(value: object, name: str) -> list[Any]:
+    return [] if value is None else require_list(value, name)
 
 
 # The answer
@@ -272,7 +261,7 @@ class _Response:
         answer: dict[str, Any] = {"statusCode": int(self.status_line.split()[0]), "body": body, "isBase64Encoded": is_base64}
         lines = self._lines()
         match form:
-            case Form.GATEWAY_V1:  # puts the two maps together, so that a header stands in one of them only
+            case Form.GATEWAY_V1:  # merges the two maps, so each header is in one of them only
                 answer["headers"] = {name: values[0] for name, values in lines.items() if len(values) == 1}
                 answer["multiValueHeaders"] = {name: values for name, values in lines.items() if len(values) > 1}
             case Form.GATEWAY_V2:
@@ -280,7 +269,7 @@ class _Response:
                 answer["headers"] = _joined(lines)
             case Form.BALANCER:
                 answer["statusDescription"] = self.status_line
-                # Cookies can't be joined, but names that differ in case are different names to a load balancer.
+                # Cookies can't be joined, but to a load balancer, names that differ in case are different headers.
                 cookies = dict(zip(_spellings("Set-Cookie"), lines.pop("Set-Cookie", []), strict=False))
                 answer["headers"] = _joined(lines) | cookies
             case Form.BALANCER_MULTI:
@@ -289,7 +278,7 @@ class _Response:
         return answer
 
     def _lines(self) -> dict[str, list[str]]:
-        """The values of each header, under the name in one case."""
+        """The values of each header, with names in title case."""
         lines: dict[str, list[str]] = {}
         for name, value in self.headers:
             lines.setdefault("-".join(part.capitalize() for part in name.split("-")), []).append(value)
@@ -301,16 +290,16 @@ def _joined(lines: dict[str, list[str]]) -> dict[str, str]:
 
 
 def _spellings(name: str) -> Iterator[str]:
-    """Every way of writing the letters of ``name`` large and small, its own first."""
+    """Every mix of upper and lower case of ``name``, its own first."""
     choices = [(letter, letter.swapcase()) if letter.isalpha() else (letter,) for letter in name]
     return ("".join(letters) for letters in itertools.product(*choices))
 
 
 class _Adapter:
-    """The application as aws-wsgi sees it: the environment mended on the way in, status and headers kept on the way out.
+    """The application as aws-wsgi sees it: corrects the environment, and keeps the status and headers of the answer.
 
-    aws-wsgi gets a content type that makes it encode the body right: base64 for bytes that are no UTF-8 text (it would
-    raise), text for the others. Both reach the client as the same bytes.
+    aws-wsgi gets a content type that makes it encode the body correctly: base64 for bytes that are not UTF-8 (it would raise),
+    text for others. Both reach the client as the same bytes.
     """
 
     def __init__(self, app: WsgiApp, request: _Request, event: dict[str, Any]) -> None:

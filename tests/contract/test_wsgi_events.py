@@ -251,7 +251,7 @@ def test_a_method_that_is_none_is_answered_400(method: Any) -> None:
 
 
 def answer_to_the_method(method: Any) -> str:
-    return "the method is no text" if isinstance(method, int) else "the method is none of HTTP's"
+    return "the method is not a text" if isinstance(method, int) else "the method is not an HTTP method"
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def answer_to_the_method(method: Any) -> str:
 )
 def test_what_is_no_http_request_is_refused(event: Any) -> None:
     assert wsgi.form_of(event) is None
-    with pytest.raises(errors.InvalidInputError, match="no HTTP request"):
+    with pytest.raises(errors.InvalidInputError, match="not an HTTP request"):
         wsgi.respond(App(), event, None)
 
 

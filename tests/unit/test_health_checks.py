@@ -182,7 +182,7 @@ def test_a_sentinel_that_is_not_read_back_is_a_failure() -> None:
     lost = meddling("put_item", lambda *_, **__: {}, ISSUES)
 
     assert detail(run_checks(environment(), make_client=lost), "jira_issues_table") == (
-        "the sentinel read back is not the one put"
+        "the sentinel is not the one that was put"
     )
 
 
@@ -200,7 +200,7 @@ def test_a_clean_up_that_does_nothing_is_a_failed_check() -> None:
     report = run_checks(environment(), make_client=meddling("delete_item", lambda *_, **__: {}, ISSUES))
 
     assert [check.name for check in report.failed] == ["jira_issues_table"]
-    assert detail(report, "jira_issues_table") == "a sentinel is still there after it was deleted"
+    assert detail(report, "jira_issues_table") == "the sentinel is still there after its deletion"
 
 
 def test_a_put_whose_answer_got_lost_is_cleaned_up() -> None:

@@ -1,7 +1,7 @@
-"""Writes the lease's owner an e-mail by GOV.UK Notify, with its official client.
+"""Sends the lease's owner an e-mail through GOV.UK Notify, with its official client.
 
-The template is made in GOV.UK Notify; it gets ``((title))``, ``((text))`` and ``((link))``, and the fields of
-``personalisation``. It writes to one person, so that an event that names none is no message for this channel.
+The template is created in GOV.UK Notify; it can use ``((title))``, ``((text))``, ``((link))`` and the other fields of
+:func:`personalisation`. An event that names no owner is not sent on this channel.
 
 Source: https://docs.notifications.service.gov.uk/python.html
 """
@@ -21,7 +21,7 @@ from lib.platform.secrets import Secret
 
 TIMEOUT_SECONDS = 5
 
-# The client logs each failure as text, with the service's answer; what matters is in the errors raised here.
+# The client logs each failure as text, with the service's answer. The errors raised here say what matters.
 logging.getLogger("notifications_python_client").setLevel(logging.CRITICAL + 1)
 
 
@@ -29,7 +29,7 @@ class GovukNotify:
     """The service.
 
     Args:
-        api_key: a secret: its name, the service's id and the key itself, joined by hyphens.
+        api_key: a secret: the key's name, the service's id and the key itself, joined by hyphens.
         template_id: the template's UUID.
         base_url: where the API is.
     """
@@ -47,7 +47,7 @@ class GovukNotify:
             NoRecipientError: the message has no recipient.
         """
         if not message.recipient:
-            raise NoRecipientError("the event names nobody whom an e-mail could be sent to")
+            raise NoRecipientError("the event names nobody to send an e-mail to")
         self._api_key.use(lambda key: self._send(message, key))
 
     def _send(self, message: Message, key: str) -> None:
@@ -58,20 +58,20 @@ class GovukNotify:
                 template_id=self._template_id,
                 personalisation=fields,
                 reference=message.event_id,
-                # Links and Markdown of strangers stay text. Title and link hold none of theirs, and a subject, which is no
-                # Markdown, would show the escapes.
+                # Links and Markdown in untrusted values stay plain text. Title and link contain none, and the subject is not
+                # Markdown: it would show the escapes.
                 sanitise_content_for=sorted(fields.keys() - {"title", "link"}),
             )
         except HTTPError as error:
             _refuse(error)
         except APIError:
-            raise errors.AmbiguousError("GOV.UK Notify took the message and answered nothing that can be read") from None
+            raise errors.AmbiguousError("GOV.UK Notify accepted the message, but its answer can't be read") from None
         except (AssertionError, ValueError, requests.RequestException) as error:
             name = type(error).__name__
-            raise errors.PermanentError(f"the message can't be sent to GOV.UK Notify as configured: {name}") from None
+            raise errors.PermanentError(f"could not send to GOV.UK Notify: not as configured ({name})") from None
 
     def _client_of(self, key: str) -> NotificationsAPIClient:
-        """One client as long as the key stays the same, for its connection is kept open."""
+        """The client of a key, kept because its connection stays open."""
         if self._client is None or self._client[0] != key:
             client = NotificationsAPIClient(key, self._base_url, TIMEOUT_SECONDS)  # type: ignore[no-untyped-call]
             self._client = (key, client)
@@ -93,7 +93,7 @@ def personalisation(message: Message) -> dict[str, str]:
 
 
 def _refuse(error: HTTPError) -> NoReturn:
-    """Raise what an answer of the service means, or that none came; the client calls both a 503."""
+    """Raise the error for the service's answer, or for a missing answer: the client reports both as a 503."""
     if error.response is None:
         _no_answer(error.__cause__)
     status = error.status_code
@@ -110,7 +110,7 @@ def _refuse(error: HTTPError) -> NoReturn:
 
 
 def _in_words(error: HTTPError) -> str:
-    """The service's own words (``BadRequestError: Missing personalisation: title``), without anything personal."""
+    """The service's own text (``BadRequestError: Missing personalisation: title``), without personal data."""
     given: Any = error.message
     if not isinstance(given, list):
         return f"HTTP {error.status_code}"

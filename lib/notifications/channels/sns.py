@@ -1,13 +1,11 @@
-"""Tells by an SNS topic: the text to people who subscribed by e-mail, the structure to machines.
+"""Publishes to an SNS topic: text for people who subscribed by e-mail, the structure for machines.
 
-SNS puts the right one in front of each subscriber by protocol (``MessageStructure=json``). It knows no subscriber.
+SNS chooses by each subscriber's protocol (``MessageStructure=json``).
 """
 
 import json
 import unicodedata
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.notifications.message import Message
 from lib.platform import aws, errors
@@ -20,12 +18,7 @@ MACHINES = ("sqs", "lambda", "http", "https")
 
 
 class Sns:
-    """The topic.
-
-    Args:
-        client: an SNS client.
-        topic_arn: the topic.
-    """
+    """One topic. ``client`` is an SNS client."""
 
     def __init__(self, client: Any, topic_arn: str) -> None:
         self._client = client
@@ -35,12 +28,12 @@ class Sns:
         """Publish the message.
 
         Raises:
-            ConfigurationError: there is no topic.
+            ConfigurationError: no topic is configured.
             SwitchboardError: SNS can't be reached or refuses.
         """
         if not self._topic_arn:
             raise errors.ConfigurationError("NOTIFICATION_TOPIC_ARN is not set")
-        try:
+        with aws.translated("publish to the topic"):
             self._client.publish(
                 TopicArn=self._topic_arn,
                 Subject=subject(message.title),
@@ -51,19 +44,17 @@ class Sns:
                     "enriched": {"DataType": "String", "StringValue": "true" if message.enriched else "false"},
                 },
             )
-        except (BotoCoreError, ClientError) as error:
-            raise aws.translate(error, "publish to the topic") from None
 
 
 def body(message: Message) -> str:
-    """The text for each protocol. Not escaped to ASCII: that would make six bytes of a character, twice over."""
+    """The text for each protocol. Not escaped to ASCII, which would turn one character into six bytes or more."""
     structured = json.dumps(message.structured, ensure_ascii=False)
     texts = {"default": message.text, "email": message.text, **dict.fromkeys(MACHINES, structured)}
     return json.dumps(texts, ensure_ascii=False)
 
 
 def subject(title: str) -> str:
-    """``title`` as SNS takes a subject: accents are dropped, other characters beyond ASCII become a question mark."""
+    """``title`` as a subject for SNS: accents are dropped, other characters outside of ASCII become question marks."""
     plain = "".join(letter for letter in unicodedata.normalize("NFKD", title) if not unicodedata.combining(letter))
     line = " ".join(plain.encode("ascii", "replace").decode().split())[:MAX_SUBJECT_CHARACTERS].rstrip()
     printable = "".join(letter for letter in line if letter.isprintable())

@@ -48,8 +48,8 @@ def test_every_part_is_read() -> None:
         (lease_event(detail=ABSENT), "the event has no detail object"),
         (lease_event(detail=[]), "the event has no detail object"),
         (lease_event(detail='{"leaseId": "1"}'), "the event has no detail object"),
-        (lease_event(detail={"x": float("nan")}), "the event holds something that JSON can't"),
-        (lease_event(detail={"x": b"bytes"}), "the event holds something that JSON can't"),
+        (lease_event(detail={"x": float("nan")}), "the event contains a value that JSON can't represent"),
+        (lease_event(detail={"x": b"bytes"}), "the event contains a value that JSON can't represent"),
     ],
     ids=str,
 )

@@ -1,4 +1,4 @@
-"""Values from strangers as text for people."""
+"""Untrusted values as text for people."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lib.notifications import text as values
+from lib.notifications import values
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
-"""Turns values from strangers into text for people: any type, any length, never an error.
+"""Turns untrusted values into text for people: any type, any length, never an error.
 
-What can't be used becomes empty text or None, so that a message leaves it out. Nothing here knows events or channels.
+An unusable value becomes empty text or None, so that a message omits it. Nothing here knows events or channels.
 """
 
 import math
@@ -11,7 +11,7 @@ from decimal import Decimal
 from lib.platform import characters
 
 LIMIT = 200
-"""Characters of a value in a message, unless the field has a limit of its own."""
+"""Characters of a value in a message, unless its field has another limit."""
 LARGEST_AMOUNT = Decimal(10) ** 12
 
 _NUMBER = re.compile(r"[+-]?\d{1,12}(\.\d{1,10})?", re.ASCII)
@@ -20,7 +20,7 @@ _EMAIL = re.compile(r"[^\s@<>()\[\]\\,;:\"]{1,64}@(?:[A-Za-z0-9][A-Za-z0-9-]{0,6
 
 
 def text(value: object, limit: int = LIMIT) -> str:
-    """One line of at most ``limit`` characters: text and numbers as they are, true and false as yes and no."""
+    """One line of at most ``limit`` characters: text and numbers unchanged, true and false as yes and no."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float | Decimal):
@@ -28,13 +28,13 @@ def text(value: object, limit: int = LIMIT) -> str:
         return "" if number is None else f"{number.normalize():f}"
     if not isinstance(value, str):
         return ""
-    # Cut before the work, so that a long value costs no more than a short one; what is cut again below is never shown.
+    # Cut first, so that a long value costs no more time than a short one. The exact cut is below.
     line = " ".join(characters.blank(value[: limit * 4]).split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
 def amount(value: object) -> Decimal | None:
-    """A number, also one written as text; None for what is none or has no sensible size."""
+    """A number, or text that is one; None for anything else and for absurdly large numbers."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and _NUMBER.fullmatch(value):
@@ -64,7 +64,7 @@ def span(duration: timedelta) -> str:
 
 
 def hours(value: object) -> str:
-    """A duration given in hours, in words; empty for what is no positive number of hours below a century."""
+    """A duration given in hours, in words; empty unless it is more than 0 hours and less than a century."""
     number = amount(value)
     if number is None or not 0 < number < 24 * 36525:
         return ""
@@ -72,17 +72,17 @@ def hours(value: object) -> str:
 
 
 def email(value: object) -> str:
-    """An e-mail address as it stands, or empty text if it is none that mail can be sent to."""
+    """``value``, if it is an e-mail address that mail can be sent to; else empty."""
     if isinstance(value, str) and len(value) <= 254 and _EMAIL.fullmatch(value):
         return value
     return ""
 
 
 def readable(line: str) -> str:
-    """``line``, with a constant (``SOME_NEW_REASON``) as words. Text that is not one constant as a whole stays as it is."""
+    """``line``, in words if it is a constant (``SOME_NEW_REASON``); else unchanged."""
     return words(line) if _CONSTANT.fullmatch(line) else line
 
 
 def words(name: str) -> str:
-    """A name in the lease system's spelling as words: ``SomeNewReason`` and ``SOME_NEW_REASON`` are ``some new reason``."""
+    """A name of the lease system in words: ``SomeNewReason`` and ``SOME_NEW_REASON`` become ``some new reason``."""
     return " ".join(re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[^A-Z\s_-]+", text(name))).lower()
