@@ -106,7 +106,7 @@ class Preview(Draft):
         self.tries += 1
         self.message.receives += 1
         done = self.world.work_on(self.message)
-        return Tried(done, "done" if done else "comes again")
+        return Tried(done, "done" if done else "retried")
 
     def kept(self) -> list[str]:
         return []
@@ -238,7 +238,7 @@ class Creation(Click):
     def attempt(self) -> Tried:
         self.message.receives += 1
         done = self.world.work_on(self.message)
-        return Tried(done, "done" if done else "comes again")
+        return Tried(done, "done" if done else "retried")
 
     def kept(self) -> list[str]:
         return []

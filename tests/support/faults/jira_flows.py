@@ -39,8 +39,8 @@ class LeaseEvent(Run):
         try:
             answer = self.world.function("notification").lambda_handler(self.event(), LambdaContext(remaining_ms=30_000))
         except Exception:
-            return Tried(False, "comes again")
-        return Tried(True, f"told, {answer['enrichment']['status']}")
+            return Tried(False, "retried")
+        return Tried(True, f"sent, {answer['enrichment']['status']}")
 
     def kept(self) -> list[str]:
         return [] if self._told() else ["acknowledged, and nobody was told"]
@@ -252,12 +252,12 @@ class Batch(Run):
         try:
             answer = self.world.function("jira_worker").lambda_handler(event, LambdaContext())
         except Exception:
-            return Tried(False, "comes again")
+            return Tried(False, "retried")
         failed = {each["itemIdentifier"] for each in answer["batchItemFailures"]}
         self.done += [key for _, key in self.left if key not in failed]
         count = len(self.left)
         self.left = [(message, key) for message, key in self.left if key in failed]
-        return Tried(not failed, "done" if not failed else f"{len(failed)} of {count} come again")
+        return Tried(not failed, "done" if not failed else f"{len(failed)} of {count} retried")
 
     def never(self) -> list[str]:
         return [f"{key} is done and not correlated" for key in self.done if "CORRELATION" not in self.world.issue(key)]
@@ -272,7 +272,7 @@ class Batch(Run):
 
 
 class Sweep(Run):
-    """A whole reconciliation of a project whose issues are as stored, changed, new, and gone. It comes again by the clock."""
+    """A whole reconciliation of a project whose issues are as stored, changed, new, and gone. The schedule repeats it."""
 
     comes_again_after = timedelta(hours=1)
     event: dict[str, Any]
@@ -297,7 +297,7 @@ class Sweep(Run):
         try:
             result = self.world.function("reconciliation").lambda_handler(self.event, LambdaContext(remaining_ms=900_000))
         except Exception as error:
-            return Tried(False, f"comes again: {error}")
+            return Tried(False, f"retried: {error}")
         [turn] = result["projects"]
         if not turn["complete"]:
             return Tried(False, "refused" if result["refused"] else "incomplete")

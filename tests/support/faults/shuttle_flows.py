@@ -143,7 +143,7 @@ class Import(NewJob):
             {"Records": [self.message.record()]}, LambdaContext(remaining_ms=900_000)
         )
         failed = bool(answer["batchItemFailures"])
-        return Tried(not failed, "comes again" if failed else "done")
+        return Tried(not failed, "retried" if failed else "done")
 
     def kept(self) -> list[str]:
         return [] if self.job().status.is_final else ["the message is gone, and the job has not ended"]
@@ -160,7 +160,7 @@ class Import(NewJob):
 
 
 class StuckJob(NewJob):
-    """The sweep gives up a job whose file never came. It comes again by the clock."""
+    """The sweep gives up a job whose file never came. The schedule repeats it."""
 
     comes_again_after = timedelta(minutes=15)
 
@@ -178,7 +178,7 @@ class StuckJob(NewJob):
         try:
             self.sweep()
         except Exception:
-            return Tried(False, "comes again")
+            return Tried(False, "retried")
         return Tried(True, "swept")
 
     def kept(self) -> list[str]:
@@ -192,7 +192,7 @@ class StuckJob(NewJob):
 
 
 class DeepCheck(Run):
-    """The deep health check: it never fails, and says which check failed. It comes again by the clock."""
+    """The deep health check: it never fails, and says which check failed. The schedule repeats it."""
 
     def attempt(self) -> Tried:
         report = self.world.function("health").lambda_handler({"mode": "deep"}, LambdaContext(remaining_ms=60_000))

@@ -293,7 +293,7 @@ def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0.0)
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
     patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", HASTY_SECONDS)
-    patch.setattr(lib.approvals.preview_posting, "SECONDS_A_MESSAGE", 0.0)
+    patch.setattr(lib.approvals.preview_posting, "SECONDS_PER_MESSAGE", 0.0)
 
 
 def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:
