@@ -4,26 +4,13 @@ The client is passed in, not imported: importing it loads Jira's SDK.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from lib.approvals.issue_tracker import PROPERTY_KEY, FoundIssue, Marker
 from lib.platform import errors
 
-
-class JiraCalls(Protocol):
-    """The methods of Jira's client that are used here."""
-
-    def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
-        """Create an issue, sending the request once. Returns its key."""
-
-    def search_all(self, jql: str, *, fields: Sequence[str]) -> Sequence[Mapping[str, Any]]:
-        """All issues of a search, each with its ``key``."""
-
-    def check_credentials(self) -> None:
-        """Raise AccessDeniedError if Jira does not accept the token."""
-
-    def property_of(self, key_or_id: str, name: str) -> Any:
-        """The value of an issue's property; None if it has none."""
+if TYPE_CHECKING:
+    from lib.jira.client import JiraClient
 
 
 # Only after these errors, nothing was created. After any other, even a permanent one (such as an answer that can't be read),
@@ -34,7 +21,7 @@ _NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.
 class JiraTracker:
     """Jira. ``client`` is that of lib/jira/client.py."""
 
-    def __init__(self, client: JiraCalls) -> None:
+    def __init__(self, client: "JiraClient") -> None:
         self._client = client
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:

@@ -13,10 +13,13 @@
 Nothing here does input or output.
 """
 
+import dataclasses
 import enum
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from lib.approvals import drafts
 from lib.approvals.drafts import Draft
@@ -156,6 +159,9 @@ class Operation:
     replies: int = 0
 
 
+Row = TypeVar("Row", Session, StoredDraft, Approval, Operation)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
     """What the table holds about one draft: its session, and the draft's own rows."""
@@ -284,79 +290,51 @@ def approval_item(session_id: str, approval: Approval) -> Item:
 
 def read_session(item: Item) -> Session:
     """The session of a SESSION item."""
-    return Session(
-        session_id=item["session_id"]["S"],
-        draft_hash=item["draft_hash"]["S"],
-        state=SessionState(item["state"]["S"]),
-        updated_at=clock.parse(item["updated_at"]["S"]),
-        jira_key=_text(item, "jira_key"),
-        replaced_hash=_text(item, "replaced_hash"),
-    )
+    return _read(Session, item)
 
 
 def read_draft(item: Item) -> StoredDraft:
     """The draft of a DRAFT# item."""
-    return StoredDraft(
-        draft=drafts.read_draft(json.loads(item["draft"]["S"])),
-        draft_hash=item["draft_hash"]["S"],
-        preview_channel=_text(item, "preview_channel") or "",
-        preview_ts=_text(item, "preview_ts") or "",
-        preview_number=_number(item, "preview_number"),
-        previews=_texts(item, "previews"),
-        preview_error=_text(item, "preview_error") or "",
-    )
+    return _read(StoredDraft, item, draft=drafts.read_draft(json.loads(item["draft"]["S"])))
 
 
 def read_approval(item: Item) -> Approval:
     """The decision of an APPROVAL# item."""
     approved = item["status"]["S"] == "approved"
-    return Approval(
-        draft_hash=item["draft_hash"]["S"],
-        approved=approved,
-        decided_by=item["approved_by" if approved else "rejected_by"]["S"],
-        at=clock.parse(item["at"]["S"]),
-    )
+    decider = item["approved_by" if approved else "rejected_by"]
+    return _read(Approval, item, approved=approved, decided_by=decider["S"])
 
 
 def read_operation(item: Item) -> Operation:
     """The operation of an OPERATION# item, or of one that lib/platform/claims.py wrote."""
     draft_hash, _, name = item["operation_key"]["S"].removeprefix(OPERATION_PREFIX).partition("#")
-    return Operation(
-        session_id=item["session_id"]["S"],
-        draft_hash=draft_hash,
-        name=name,
-        status=OperationStatus(item["status"]["S"]),
-        created_by=_text(item, "created_by") or "",
-        approved_by=_text(item, "approved_by") or "",
-        jira_key=_text(item, "jira_key"),
-        error_message=_text(item, "error_message"),
-        claim_owner=_text(item, "claim_owner") or "",
-        claim_expires_at=_instant(item, "claim_expires_at"),
-        attempts=_number(item, "attempts"),
-        posts=_number(item, "posts"),
-        posted_at=_instant(item, "posted_at"),
-        looks=_number(item, "looks"),
-        next_look_at=_instant(item, "next_look_at"),
-        retry_by=_text(item, "retry_by"),
-        created_at=_instant(item, "created_at"),
-        updated_at=_instant(item, "updated_at"),
-        settled_at=_instant(item, "settled_at"),
-        other_keys=tuple(sorted(_texts(item, "other_keys"))),
-        replies=_number(item, "replies"),
-    )
+    return _read(Operation, item, draft_hash=draft_hash, name=name)
 
 
-def _text(item: Item, name: str) -> str | None:
-    return str(item[name]["S"]) if name in item else None
+def _text(attribute: Any) -> str:
+    return str(attribute["S"])
 
 
-def _texts(item: Item, name: str) -> frozenset[str]:
-    return frozenset(item[name]["SS"] if name in item else ())
+def _instant(attribute: Any) -> datetime:
+    return clock.parse(attribute["S"])
 
 
-def _number(item: Item, name: str) -> int:
-    return int(item[name]["N"]) if name in item else 0
+_READERS: Mapping[object, Callable[[Any], object]] = {
+    str: _text,
+    str | None: _text,
+    datetime: _instant,
+    datetime | None: _instant,
+    int: lambda attribute: int(attribute["N"]),
+    SessionState: lambda attribute: SessionState(attribute["S"]),
+    OperationStatus: lambda attribute: OperationStatus(attribute["S"]),
+    frozenset[str]: lambda attribute: frozenset(attribute["SS"]),
+    tuple[str, ...]: lambda attribute: tuple(sorted(attribute["SS"])),
+}
 
 
-def _instant(item: Item, name: str) -> datetime | None:
-    return clock.parse(item[name]["S"]) if name in item else None
+def _read(kind: type[Row], item: Item, **given: Any) -> Row:
+    """The fields that are not ``given`` are read from the attributes with their names, and have their defaults without one."""
+    for field in dataclasses.fields(kind):
+        if field.name in item and field.name not in given:
+            given[field.name] = _READERS[field.type](item[field.name])
+    return kind(**given)

@@ -7,12 +7,12 @@ time of the invocation, and a minute more. Jira's client is made only for a mess
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.approvals import messages
 from lib.approvals.issue_creation import IssueCreator, Outcome
 from lib.approvals.issue_tracker import DryRun, IssueTracker, ReconnectingTracker
-from lib.approvals.jira_issue_tracker import JiraCalls, JiraTracker
+from lib.approvals.jira_issue_tracker import JiraTracker
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, UpdatePreview
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
@@ -25,6 +25,9 @@ from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 from lib.slack.client import SlackClient
+
+if TYPE_CHECKING:
+    from lib.jira.client import JiraClient
 
 LEASE_MARGIN = timedelta(seconds=60)
 """How much longer than its invocation a claim holds. One request to create takes less (30 s), so it is never withheld because
@@ -80,7 +83,7 @@ def process(
     connections: Connections,
     *,
     seconds_left: float,
-    connect: Callable[[], JiraCalls],
+    connect: Callable[[], "JiraClient"],
     sync: Callable[[str], None],
 ) -> None:
     """Do what a message of the approvals' queue asks.
@@ -116,7 +119,7 @@ def shorten_visibility(sqs: Any, queue_url: str, receipt_handle: str, receives: 
 
 
 def _make_worker(
-    connections: Connections, lease: timedelta, connect: Callable[[], JiraCalls], sync: Callable[[str], None]
+    connections: Connections, lease: timedelta, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
 ) -> ApprovalWorker:
     environment = connections.environment
     table = make_table(connections.dynamodb, environment.operations_table_name)

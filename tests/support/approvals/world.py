@@ -2,12 +2,13 @@
 took effect, Jira's search lags, and the queue delivers twice."""
 
 import itertools
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.approvals import drafts, messages, preview, records
 from lib.approvals.drafts import Draft
@@ -24,7 +25,7 @@ from lib.approvals.worker import ApprovalWorker
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
 from lib.platform.claims import Claims
-from lib.platform.dynamodb import Table
+from lib.platform.dynamodb import CONFLICT_TRIES, Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.cloud import buttons_of
 from tests.support.concurrency.stage import Actor, Crash, Stage
@@ -260,21 +261,40 @@ class World:
 
 
 class _FaultyClient:
-    """A DynamoDB client each of whose calls is an effect."""
+    """A DynamoDB client each of whose calls is an effect.
+
+    A write may conflict with another transaction: once, so that the next try succeeds, or (``contended``) at every try.
+    """
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._left = threading.local()  # per actor: how many of its next writes conflict
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._world.table, name)
-        kind = "aws.read" if name in {"batch_get_item", "query"} else "aws.write"
-        return lambda **request: self._world.stage.effect(kind, lambda: call(**request), _aws_error)
+        if name in {"batch_get_item", "query"}:
+            return lambda **request: self._world.stage.effect("aws.read", lambda: call(**request), self._error)
+
+        def write(**request: Any) -> Any:
+            self._left.conflicts = getattr(self._left, "conflicts", 0) - 1
+            if self._left.conflicts >= 0:
+                raise self._error("conflict_before")
+            return self._world.stage.effect("aws.write", lambda: call(**request), self._error)
+
+        return write
+
+    def _error(self, fate: str) -> Exception:
+        if fate == "lost_before" or fate == "lost_after":
+            return ReadTimeoutError(endpoint_url="https://aws.example.com")
+        if fate == "contended_before":
+            self._left.conflicts = CONFLICT_TRIES - 1
+        return ClientError({"Error": {"Code": "TransactionConflictException", "Message": ""}}, "a write")
 
 
-#: What can become of an effect besides going well.
+#: The results of an effect besides success.
 FAULTS: Mapping[str, tuple[str, ...]] = {
     "aws.read": ("crash_before", "lost_before"),
-    "aws.write": ("crash_before", "crash_after", "lost_before", "lost_after"),
+    "aws.write": ("crash_before", "crash_after", "lost_before", "lost_after", "conflict_before", "contended_before"),
     "sqs.send": ("crash_before", "crash_after", "lost_before", "lost_after"),
     "jira.create": (
         "crash_before",
@@ -291,10 +311,6 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "slack.update": ("crash_before", "crash_after", "lost_before", "lost_after"),
     "slack.answer": ("crash_before", "crash_after", "lost_before", "lost_after"),
 }
-
-
-def _aws_error(fate: str) -> Exception:
-    return ReadTimeoutError(endpoint_url="https://aws.example.com")
 
 
 def _queue_error(fate: str) -> Exception:

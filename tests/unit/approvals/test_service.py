@@ -1,16 +1,20 @@
 """A draft submitted, a button pressed: what is recorded, what is queued, and what the person is told."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lib.approvals import drafts
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
+from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.wording import Verdict
 from lib.platform import errors
+from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.approvals.world import World
+from tests.support.dynamodb.operations_table import TABLE
 from tests.support.web.slack_limits import shown
 
 DRAFT = make_draft(title="Fix <this> & that")
@@ -300,8 +304,36 @@ def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_other
     assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
 
 
+def test_a_click_on_rows_that_always_conflict_fails_before_slack_stops_waiting() -> None:
+    world = scene()
+    clock = [0.0]
+
+    class AlwaysInConflict:
+        def batch_get_item(self, **request: object) -> object:
+            clock[0] += 0.05
+            return world.table.batch_get_item(**request)
+
+        def transact_write_items(self, **_: object) -> None:
+            clock[0] += 0.05
+            raise ClientError({"Error": {"Code": "TransactionConflictException"}}, "TransactWriteItems")
+
+    def wait(seconds: float) -> None:
+        clock[0] += seconds
+
+    service = ApprovalService(
+        store=ApprovalStore(Table(AlwaysInConflict(), TABLE, sleep=wait)),
+        send=lambda *_: wait(0.05),
+        rules=Rules(),
+        monotonic=lambda: clock[0],
+    )
+    with pytest.raises(errors.UnavailableError):
+        service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=HASH, user="U0ANN", **PLACE))
+    assert clock[0] < 2.5
+    assert world.decisions() == []
+
+
 @pytest.mark.parametrize(("seconds_a_write", "writes"), [(0.1, 3), (0.9, 2), (1.5, 1)])
-def test_after_a_second_no_further_try_is_begun_since_slack_waits_three(seconds_a_write: float, writes: int) -> None:
+def test_a_lost_write_is_repeated_for_a_second_since_slack_waits_three(seconds_a_write: float, writes: int) -> None:
     world = scene()
     clock = [0.0]
     tried: list[float] = []
