@@ -1,11 +1,11 @@
-"""Jira's REST API (Cloud, v3), as far as Switchboard needs it, with every failure as an error of lib.platform.errors.
+"""The part of Jira's REST API (Cloud, v3) that Switchboard needs. Every failure is an error of lib.platform.errors.
 
-On pycontribs ``jira``, whose own retries are off: it would send a create twice. Reads are tried up to five times, with
-exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Imported by the worker, the sweep and
-the command line only: the SDK's import is a tenth of a second.
+It uses pycontribs ``jira`` with the SDK's own retries off: they would send a create twice. Reads are tried up to five times,
+with exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Only the worker, the sweep, the health
+check and the command line import this module: the SDK's import takes a tenth of a second.
 
-Jira answers a wrong or expired token as it answers an anonymous caller, with 200 or 404, where anonymous callers are
-allowed. The header ``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError, whatever its status.
+Where anonymous callers are allowed, Jira answers a wrong or expired token like an anonymous caller, with 200 or 404. The header
+``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError, whatever its status.
 Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 """
 
@@ -26,7 +26,7 @@ from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnviro
 from lib.platform.secrets import Secret
 
 MAX_PAGE = 100
-"""Issues a page, at most, if fields are asked for."""
+"""The most issues per page if fields are requested."""
 
 ATTEMPTS = 5
 _CONNECT_TIMEOUT_SECONDS = 3.0
@@ -41,7 +41,7 @@ Json = dict[str, Any]
 
 
 class RateLimitedError(errors.ThrottledError):
-    """Jira answered 429. ``retry_after_seconds`` is what it asked for; None if it named nothing."""
+    """Jira answered 429. ``retry_after_seconds`` is from Retry-After; None without one."""
 
     def __init__(self, text: str, retry_after_seconds: float | None) -> None:
         super().__init__(text)
@@ -49,7 +49,7 @@ class RateLimitedError(errors.ThrottledError):
 
 
 class RefusedLoginError(errors.AccessDeniedError):
-    """Jira did not accept the credentials and answered as it answers an anonymous caller. ``status`` is of that answer."""
+    """Jira did not accept the credentials and answered like an anonymous caller. ``status`` is that of the answer."""
 
     def __init__(self, text: str, status: int) -> None:
         super().__init__(text)
@@ -63,7 +63,7 @@ class JiraClient:
         base_url: ``https://your-site.atlassian.net``.
         email: of the account that the token belongs to.
         api_token: of that account.
-        seconds_left: how long the caller may still take. A wait that would not fit is not begun.
+        seconds_left: the time that the caller has left. A wait that does not fit is not started.
         sleep: waits.
         timeout: seconds to connect and seconds to wait for an answer.
     """
@@ -91,10 +91,10 @@ class JiraClient:
         self._sleep = sleep
 
     def fetch(self, key_or_id: str, fields: Sequence[str] = REST_FIELDS) -> Json:
-        """One issue, as the database has it (no search lag). A moved issue comes back under its new key.
+        """One issue from Jira's database, without search lag. A moved issue is returned under its new key.
 
         Raises:
-            NotFoundError: there is none, or this account may not see it: Jira does not tell which.
+            NotFoundError: the issue does not exist, or this account may not see it: Jira does not distinguish the two.
             SwitchboardError: see :meth:`search`.
         """
         return self._read(f"fetch issue {key_or_id[:40]}", f"issue/{_quoted(key_or_id)}", {"fields": ",".join(fields)})
@@ -111,14 +111,13 @@ class JiraClient:
         """One page of a search.
 
         Args:
-            jql: bounded JQL. Beware: a search bounded by a key that is not there finds nothing, without an error.
-            fields: the fields wanted of each issue.
-            token: of the page before; None for the first. It holds for 7 days.
-            reconcile: ids of at most 50 issues to be exact about; others may lag.
+            jql: bounded JQL. A search bounded by a key that does not exist finds nothing, without an error.
+            fields: the fields to return of each issue.
+            token: from the previous page; None for the first. It is valid for 7 days.
+            reconcile: ids of at most 50 issues for which the search must not lag.
             page_size: at most 100. A page may be shorter, or empty, without being the last.
 
-        The last page is the one with ``isLast: true``, even beside a token, and the one without a token, or with an empty
-        one, unless it says ``isLast: false``.
+        The last page has ``isLast: true``, even with a token, or no token (or an empty one), unless it has ``isLast: false``.
 
         Raises:
             InvalidInputError: Jira refuses the JQL (an unknown project is one reason).
@@ -126,7 +125,7 @@ class JiraClient:
                 permission.
             RateLimitedError: 429, five times or for longer than there is time.
             UnavailableError, AmbiguousError: 5xx, no connection or a broken one, five times.
-            PermanentError: the answer is not what the API promises.
+            PermanentError: the answer is not as the API documents it.
         """
         body: Json = {"jql": jql, "fields": list(fields), "maxResults": min(page_size, MAX_PAGE)}
         if token is not None:
@@ -136,9 +135,9 @@ class JiraClient:
         answer = self._with_retries(lambda: self._ask("search issues", "POST", "search/jql", json=body))
         issues, next_token, is_last = answer.get("issues"), answer.get("nextPageToken"), answer.get("isLast")
         if not isinstance(issues, list) or not isinstance(next_token, str | None) or not isinstance(is_last, bool | None):
-            raise errors.PermanentError("Jira's search answered without a list of issues, or not with a page of one")
+            raise errors.PermanentError("Jira's search did not answer with a page of issues")
         if is_last is False and not next_token:
-            raise errors.PermanentError("Jira's search says that there is more, and not where")
+            raise errors.PermanentError("Jira's search announced another page without its token")
         return Page(tuple(issues), None if is_last else next_token or None)
 
     def pages(
@@ -150,7 +149,7 @@ class JiraClient:
         has_time: Callable[[], bool] = lambda: True,
         pages_before: int = 0,
     ) -> Iterator[Page]:
-        """The pages of a search, to its end: see :meth:`search`, and :func:`lib.jira.paging.read_pages` for the limits."""
+        """All pages of a search: see :meth:`search`, and :func:`lib.jira.paging.read_pages` for the limits."""
         return read_pages(
             lambda next_token: self.search(jql, fields=fields, token=next_token),
             token,
@@ -179,29 +178,29 @@ class JiraClient:
         return issues_of(pages)
 
     def sees_project(self, project_key: str) -> bool:
-        """Whether the project is there and this account may browse it. Raises as :meth:`search`."""
+        """Whether the project exists and this account may browse it. Raises as :meth:`search`."""
         try:
-            self._read(f"look at project {project_key}", f"project/{_quoted(project_key)}", {})
+            self._read(f"read project {project_key}", f"project/{_quoted(project_key)}", {})
         except errors.NotFoundError:
             return False
         return True
 
     def check_credentials(self) -> None:
-        """Make sure that Jira answers and takes the token. Raises as :meth:`search`."""
-        self._read("look at the own account", "myself", {})
+        """Check that Jira answers and accepts the token. Raises as :meth:`search`."""
+        self._read("read the own account", "myself", {})
 
     def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
         """Create an issue, sending the request once; returns its key.
 
         Args:
             fields: ``project``, ``issuetype``, ``summary``, ``description`` (ADF), ``labels`` and so on.
-            properties: entity properties that the issue is born with, by which it can be found again.
+            properties: entity properties of the new issue, by which it can be found again.
 
         Raises:
-            InvalidInputError: Jira refuses a field, and says which.
+            InvalidInputError: Jira refuses a field; the text says which.
             AccessDeniedError, NotFoundError, RateLimitedError, UnavailableError: nothing was created.
-            AmbiguousError: no answer, one that can't be read, 408 or a 5xx: it may have been created. Look before doing it
-                again. An answer that takes the account for an anonymous caller is one too, unless its status refuses.
+            AmbiguousError: no answer, an unreadable one, 408 or 5xx: it may have been created. Search for it before another
+                attempt. An answer to an anonymous caller is ambiguous too, unless its status is a refusal.
         """
         body: Json = {"fields": dict(fields)}
         if properties:
@@ -245,11 +244,11 @@ class JiraClient:
         """One request that changes nothing."""
         answer = self._call(doing, method, path, **arguments)
         if not isinstance(answer, dict):
-            raise errors.PermanentError(f"could not {doing}: Jira's answer is no object")
+            raise errors.PermanentError(f"could not {doing}: Jira's answer is not an object")
         return answer
 
     def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Any:
-        """One request. The SDK's session carries the credentials; its resource objects would hide the JSON."""
+        """One request on the SDK's session, which adds the credentials. Its resource objects would hide the JSON."""
         url = f"{self.base_url}/rest/api/3/{path}"
         try:
             response = self._jira._session.request(method, url, **arguments)
@@ -257,15 +256,15 @@ class JiraClient:
             answer = response.json()
         except JIRAError as error:
             _check_login(error.response, doing)
-            raise _translate(error, doing) from None  # its text holds headers and body
+            raise _translate(error, doing) from None  # its text contains headers and body
         except requests.exceptions.JSONDecodeError:
-            raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is cut short or no JSON") from None
+            raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is not complete JSON") from None
         except requests.exceptions.ConnectTimeout as error:
             raise errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})") from None
         except requests.exceptions.Timeout:
             raise errors.DeadlineExceededError(f"could not {doing}: Jira did not answer in time") from None
         except requests.exceptions.RequestException as error:
-            # An SSLError is one of these: it may break a handshake, or a connection that has carried the request.
+            # An SSLError is one of these: it may break a handshake, or a connection on which the request was sent.
             if _never_connected(error):
                 raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
             raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None

@@ -1,6 +1,6 @@
-"""Commits that name issues: which keys a text names, which of them count, and the COMMIT rows of a commit.
+"""Commits that name issues: the keys in a text, which of them are known, and the COMMIT rows of a commit. Pure.
 
-Pure. lib/jira/git_hosts/ reads the webhooks of each Git host. The author's address is not kept.
+lib/jira/git_hosts/ reads the webhooks of each Git host. The author's address is not kept.
 """
 
 import re
@@ -12,22 +12,21 @@ from typing import Any
 from lib.jira.issues import is_issue_key, issue_key, split_key
 from lib.jira.items import COMMIT_PREFIX, Item, key
 from lib.platform import clock, errors
-from lib.platform import fields as payload
+from lib.platform.fields import optional_text
 
-# Any character but an ASCII letter or digit bounds a key. An underscore may also be part of a project key, so a match is the
-# longest key that the text allows, and `candidates` lists the shorter ones. The quantifiers are possessive, which keeps the
-# scan linear.
+# Any character but an ASCII letter or digit ends a key. An underscore may also be part of a project key, so a match is the
+# longest possible key, and `candidates` lists the shorter ones. The quantifiers are possessive, which keeps the scan linear.
 _NAMED = re.compile(r"(?<![A-Z0-9])([A-Z][A-Z0-9_]{0,79}+-[1-9][0-9]{0,17}+)(?![A-Z0-9])", re.ASCII | re.IGNORECASE)
 _SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 
 MAX_COMMITS_PER_PUSH = 2048
 """The most that GitHub lists. Later commits of a larger push are left out."""
 MAX_NAMES_PER_COMMIT = 200
-"""The words of one commit that are checked for being issue keys."""
+"""Further words of one commit that look like issue keys are left out."""
 MAX_ISSUES_PER_COMMIT = 50
 """A commit that names more issues (a release note, a merge of everything) links to the first ones."""
 MAX_LINKS_PER_PUSH = 5000
-"""A link is one commit of one issue: one row, and 200 calls of 25 rows."""
+"""A link is one commit of one issue, and one row. So many take 200 calls of 25 rows."""
 MAX_LOOKUPS_PER_PUSH = 50
 """Project keys per push that are looked up in the table. Further keys count as unknown."""
 
@@ -42,7 +41,7 @@ class Commit:
         title: the first line of the message, or the title of the pull request.
         committed_at: canonical time.
         issue_keys: the issues that message, branch or title name, in order, each once. Before :func:`keep_known`: the longest
-            key that the text allows.
+            possible key of each word.
     """
 
     sha: str
@@ -54,7 +53,7 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Push:
-    """What a webhook reports.
+    """The commits of a webhook.
 
     Attributes:
         commits: each hash once.
@@ -83,10 +82,7 @@ class Links:
 
 
 def keys_named(*texts: str | None) -> tuple[str, ...]:
-    """Everything that looks like an issue key in ``texts``, in upper case, in order, each once.
-
-    ``UTF-8`` does, too: see :func:`keep_known`.
-    """
+    """Everything in ``texts`` that looks like an issue key (``UTF-8`` too), in upper case, in order, each once."""
     return tuple(dict.fromkeys(match.group(1).upper() for text in texts if text for match in _NAMED.finditer(text)))
 
 
@@ -97,7 +93,7 @@ def candidates(named: str) -> tuple[str, ...]:
 
 
 def keep_known(commits: Iterable[Commit], known_projects: Container[str], look_up: Callable[[str], bool]) -> Links:
-    """Keep the keys whose project is known, and the commits that have any left.
+    """Keep the keys of known projects, and the commits that still name one.
 
     Of the keys that a word may mean, the longest of a known project counts. ``look_up`` is called once per project key that is
     not in ``known_projects``, for at most :data:`MAX_LOOKUPS_PER_PUSH` of them.
@@ -134,7 +130,7 @@ def sha_of(value: object) -> str | None:
 
 
 def commit_items(commit: Commit, expires_at: datetime) -> list[Item]:
-    """The COMMIT rows of a commit, one per issue. A push that comes again writes the same rows with a later expiry."""
+    """The COMMIT rows of a commit, one per issue. A repeated push writes the same rows with a later expiry."""
     return [
         {
             **key(issue_key, COMMIT_PREFIX + commit.sha),
@@ -160,13 +156,13 @@ def read_commit(item: Mapping[str, Any]) -> Commit:
 
 
 def from_json(value: Mapping[str, Any]) -> Commit:
-    """The commit of a queue message, which has its fields as JSON values.
+    """Read a commit in a queue message.
 
     Raises:
-        InvalidInputError: it is not one.
+        InvalidInputError: it is malformed.
     """
     sha, keys = sha_of(value.get("sha")), value.get("issue_keys")
-    texts = [payload.optional_text(value, name, max_bytes=4000) or "" for name in ("repository", "title", "committed_at")]
+    texts = [optional_text(value, name, max_bytes=4000) or "" for name in ("repository", "title", "committed_at")]
     if sha is None or not isinstance(keys, list):
         raise errors.InvalidInputError("a commit of the message is incomplete")
     try:

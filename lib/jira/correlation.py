@@ -1,6 +1,6 @@
-"""Which commits belong to which issues: the match itself, and the result as it is stored and reported.
+"""Which commits belong to which issues: the match of many issues, and the result of one. Pure.
 
-Pure. The effects (reading an issue's own rows, writing the result, the run record) are in lib/jira/correlation_store.py.
+lib/jira/correlation_store.py reads the rows and stores the results; lib/operations/correlation_report.py reports a project.
 """
 
 import heapq
@@ -37,7 +37,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """A commit that names issues which nobody knows."""
+    """A commit and the keys that it names and no live issue has."""
 
     sha: str
     issue_keys: tuple[str, ...]
@@ -85,7 +85,7 @@ def match(issues: Iterable[Issue], commits: Iterable[Commit], window: Window | N
     now = {key: current_key(key, stored) for commit in counted.values() for key in commit.issue_keys}
     pairs = {Match(now[key], commit.sha) for commit in counted.values() for key in commit.issue_keys if now[key] in live}
     matched = {pair.issue_key for pair in pairs}
-    lonely = {
+    alone = {
         key for key, issue in live.items() if key not in matched and (window is None or window.holds(issue.stamp.version_at))
     }
     matches = tuple(sorted(pairs, key=lambda pair: (pair.issue_key, pair.sha)))
@@ -93,14 +93,14 @@ def match(issues: Iterable[Issue], commits: Iterable[Commit], window: Window | N
     unknown = tuple(sorted(_unknown(counted.values(), now, live), key=lambda found: found.sha))
     return Correlation(
         matches=matches,
-        issues_without_commits=tuple(sorted(lonely)),
+        issues_without_commits=tuple(sorted(alone)),
         commits_without_issues=commits_without_issues,
         commits_naming_unknown_issues=unknown,
         summary=Summary(
-            issues=len(matched | lonely),
+            issues=len(matched | alone),
             commits=len(counted),
             matches=len(matches),
-            issues_without_commits=len(lonely),
+            issues_without_commits=len(alone),
             commits_without_issues=len(commits_without_issues),
             commits_naming_unknown_issues=len(unknown),
         ),
@@ -117,7 +117,7 @@ def current_key(issue_key: str, stored: Mapping[str, Issue]) -> str:
 
 
 MAX_COMMITS_IN_RESULT = 100
-"""The commits that a result lists. The COMMIT rows hold the rest."""
+"""The commits that a result lists. The others are in COMMIT rows only."""
 
 
 @dataclass(frozen=True, slots=True)

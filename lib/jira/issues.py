@@ -1,7 +1,4 @@
-"""An issue as the store knows it: its key, its fields, and the stamp that says which of two states is the later one.
-
-Nothing here does input or output.
-"""
+"""An issue in the store: its key, its fields, and the stamp that orders its states. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -10,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from lib.platform import clock, errors
-from lib.platform import fields as payload
+from lib.platform.fields import epoch_ms_at, object_at, objects_at, text_at
 
 # Jira Cloud: capitals, digits and underscores, a capital first (https://support.atlassian.com/jira-cloud-administration/
 # docs/edit-a-projects-details/). Bounded, so that a key is always a storable key.
@@ -18,22 +15,22 @@ _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}-[1-9][0-9]{0,17}", re.ASCII)
 _PROJECT_KEY = re.compile(r"[A-Z][A-Z0-9_]{0,79}", re.ASCII)
 
 MAX_FIX_VERSIONS = 200
-"""The first ones are kept: each takes a row of the fix-version index (docs/adr/0023)."""
+"""More are dropped: each takes a row of the fix-version index (docs/adr/0023)."""
 
-# Jira's own limits are 255 characters for each of these; 4 bytes a character at most. A sort key holds 1024 bytes, and a
-# version's name stands in one behind "FIXVERSION#".
+# Jira's own limits are 255 characters for each of these; at most 4 bytes per character. A sort key has at most 1024 bytes;
+# the name of a version is in one, after "FIXVERSION#".
 _MAX_NAME_BYTES = 1000
 _MAX_SUMMARY_BYTES = 4000
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
-    """Which of two states of an issue is the later one: a total order, so that "keep the later" has one outcome.
+    """Orders the states of an issue. The order is total, so that "keep the later" has one outcome.
 
     Attributes:
         version_at: canonical time of the state in Jira's own terms: ``fields.updated``, or the time of a deletion.
         event_at: when Jira sent the event, in ms since the epoch. Decides between events with the same ``updated``.
-        idempotency_key: decides between events of the same millisecond: arbitrary, and the same everywhere.
+        idempotency_key: decides between events of the same millisecond, arbitrarily but always in the same way.
     """
 
     version_at: str
@@ -54,9 +51,9 @@ class IssueFields:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What one delivery says about one key: at ``stamp`` the issue was so, or was gone (``deleted``).
+    """What one delivery reports about one key: the state of the issue at ``stamp``, or its deletion.
 
-    ``snapshot`` is the JSON it came from, kept with the version; empty where another row keeps it.
+    ``snapshot`` is the JSON of the delivery; empty if another row keeps it.
     """
 
     issue_key: str
@@ -93,7 +90,7 @@ def project_key(value: str) -> str:
     """``value`` itself, if it has the shape of a project key.
 
     Raises:
-        InvalidInputError: it has not. What passes can be put into JQL between quotes.
+        InvalidInputError: it has not. A valid key can be quoted in JQL.
     """
     if not _PROJECT_KEY.fullmatch(value):
         raise errors.InvalidInputError(f"{value[:40]!a} is not a project key")
@@ -107,32 +104,30 @@ def split_key(key: str) -> tuple[str, int]:
 
 
 def read_fields(fields: Mapping[str, Any]) -> IssueFields:
-    """The fields that count, of the ``fields`` object of an issue.
+    """Read the ``fields`` object of an issue.
 
-    A field that is absent or malformed is empty, since one odd field must not lose the issue. A longer text than Jira allows
-    is cut, and of more than :data:`MAX_FIX_VERSIONS` versions the first ones are kept.
+    An absent or malformed field is empty, since one odd field must not lose the issue. A text that is longer than Jira allows
+    is cut, and versions after the first :data:`MAX_FIX_VERSIONS` are dropped.
     """
-    versions = (
-        payload.text_at(version, "name", max_bytes=_MAX_NAME_BYTES) for version in payload.objects_at(fields, "fixVersions")
-    )
-    assignee = payload.object_at(fields, "assignee")
+    versions = (text_at(version, "name", max_bytes=_MAX_NAME_BYTES) for version in objects_at(fields, "fixVersions"))
+    assignee = object_at(fields, "assignee")
     # Cloud has accountId; Server has name, and key where the two differ.
-    accounts = (payload.text_at(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
+    accounts = (text_at(assignee, name, max_bytes=_MAX_NAME_BYTES) for name in ("accountId", "name", "key"))
     return IssueFields(
-        summary=payload.text_at(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
-        status=payload.text_at(payload.object_at(fields, "status"), "name", max_bytes=_MAX_NAME_BYTES),
+        summary=text_at(fields, "summary", max_bytes=_MAX_SUMMARY_BYTES),
+        status=text_at(object_at(fields, "status"), "name", max_bytes=_MAX_NAME_BYTES),
         assignee=next((account for account in accounts if account), None),
-        assignee_name=payload.text_at(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
+        assignee_name=text_at(assignee, "displayName", max_bytes=_MAX_NAME_BYTES),
         fix_versions=tuple(dict.fromkeys(name for name in versions if name))[:MAX_FIX_VERSIONS],
     )
 
 
 def read_updated(fields: Mapping[str, Any]) -> datetime | None:
-    """``fields.updated`` as an instant; None if it is absent or not one, which marks the fields as incomplete.
+    """``fields.updated`` as an instant; None if it is absent or unreadable.
 
     Jira writes a time with an offset; Jira Automation may write milliseconds since the epoch.
     """
-    milliseconds = payload.epoch_ms_at(fields, "updated", earliest=clock.FIRST_EPOCH_MS)
+    milliseconds = epoch_ms_at(fields, "updated", earliest=clock.FIRST_EPOCH_MS)
     if milliseconds is not None:
         return clock.from_epoch_ms(milliseconds)
     text = fields.get("updated")

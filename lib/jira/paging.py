@@ -1,8 +1,7 @@
-"""The pages of a Jira search, one after the other, and an end for a listing that has none.
+"""Reads the pages of a Jira search one after the other, and stops a listing that does not end.
 
-Every listing goes through :func:`read_pages`. Jira says where a listing ends (``isLast``, or no token), and it has been
-seen to be wrong: tokens that are empty, repeat or alternate, and empty pages without end. docs/adr/0026 gives the reasons
-for the limits.
+Jira marks the end of a listing (``isLast``, or no token), but has been seen to do it wrongly: tokens that are empty, repeat or
+alternate, and endless empty pages. docs/adr/0026 gives the reasons for the limits.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -45,9 +44,9 @@ def read_pages(
     has_time: Callable[[], bool] = lambda: True,
     pages_before: int = 0,
 ) -> Iterator[Page]:
-    """The pages from ``token`` on. Each is yielded before it is judged, so that its issues are not lost.
+    """The pages from ``token`` on. Each is yielded before it is checked, so that its issues are not lost.
 
-    Ends after the last page, or when ``has_time`` says no; the last page that was yielded then has a ``next_token``.
+    Ends after the last page, or when ``has_time`` returns False; the last yielded page then has a ``next_token``.
 
     Args:
         ask: requests the page of a token.
@@ -57,7 +56,7 @@ def read_pages(
         pages_before: pages that earlier invocations of the same run have read.
 
     Raises:
-        PermanentError: the listing does not come to its end.
+        PermanentError: the listing does not end.
         SwitchboardError: from ``ask``.
     """
     # The hashes of all tokens fit in memory, since MAX_PAGES bounds them. Of the issues, only the latest are kept.
@@ -84,7 +83,7 @@ def issues_of(pages: Iterable[Page]) -> list[dict[str, Any]]:
     """All issues of a short listing, in which every entry counts.
 
     Raises:
-        PermanentError: an entry is not an issue with a key, so it does not say which issue it is.
+        PermanentError: an entry is not an issue with a key.
     """
     issues = [issue for page in pages for issue in page.issues]
     if not all(isinstance(issue, dict) and isinstance(issue.get("key"), str) for issue in issues):

@@ -1,7 +1,7 @@
-"""The work that a delivery leaves for the worker: one queue message, and what doing it comes to.
+"""The messages of the worker's queue.
 
-A message names issues to fetch from Jira first (their event does not describe them in full), commits to store that could not
-be stored when they were pushed, and issues whose correlation to recompute.
+A message names issues to fetch from Jira (their event does not describe them in full), commits that could not be stored when
+they were pushed, and issues whose correlation is to be recomputed.
 """
 
 import json
@@ -13,7 +13,7 @@ from lib.jira.issue_writer import IssueWriter, Recorded
 from lib.jira.issues import issue_key
 from lib.jira.webhooks import NeedsFetch, from_rest
 from lib.platform import errors
-from lib.platform import fields as payload
+from lib.platform.fields import optional_object, optional_objects, read_object
 
 if TYPE_CHECKING:
     from lib.jira.commits import Commit
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _KIND = "jira"
 
 MAX_TOUCHED = 1_000
-"""A message with more keys is refused: it could take the time of the whole batch. lib/jira/work_queue.py sends fewer."""
+"""A message with more keys is refused: it could use up the time of the whole batch. lib/jira/work_queue.py sends fewer."""
 
 
 class Jira(Protocol):
-    """What fetching asks of Jira: see :class:`lib.jira.client.JiraClient`."""
+    """See :class:`lib.jira.client.JiraClient`."""
 
     def fetch(self, key_or_id: str) -> dict[str, Any]:
         """One issue, consistently."""
@@ -51,28 +51,28 @@ def read_task(body: str) -> Task:
     """The task of a message's body.
 
     Raises:
-        InvalidInputError: the body is none.
+        InvalidInputError: the body is malformed.
     """
-    value = payload.read_object(body.encode("utf-8", "surrogatepass"))
+    value = read_object(body.encode("utf-8", "surrogatepass"))
     if value.get("kind") != _KIND:
-        raise errors.InvalidInputError("the message is no task of the Jira sync")
-    touched, fetch = value.get("touched", []), payload.optional_object(value, "fetch")
+        raise errors.InvalidInputError("the message is not a task of the Jira sync")
+    touched, fetch = value.get("touched", []), optional_object(value, "fetch")
     if not isinstance(touched, list) or not all(isinstance(key, str) for key in touched):
         raise errors.InvalidInputError("touched is not a list of keys")
     if len(touched) > MAX_TOUCHED:
         raise errors.InvalidInputError(f"the message touches more than {MAX_TOUCHED} issues")
     keys = tuple(issue_key(key) for key in touched)
-    return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(payload.optional_objects(value, "commits")))
+    return Task(keys, _read_fetch(fetch) if fetch else None, _read_commits(optional_objects(value, "commits")))
 
 
 def fetch_and_record(fetch: NeedsFetch, jira: Jira, store: IssueWriter) -> list[Recorded]:
-    """Fetch the issues that an event named and store each as that event's delivery.
+    """Fetch the issues that an event named, and store each as a delivery of that event.
 
-    An issue that Jira does not have (any more, or for this account) is passed over: its deletion comes as an event of its
-    own, or the sweep finds it. Jira may answer a refused token in the same way, so the credentials are checked first.
+    An issue that Jira does not return is skipped: an event of its own reports its deletion, or the sweep finds it. Jira may
+    answer a refused token in the same way, so the credentials are checked then.
 
     Raises:
-        SwitchboardError: Jira or the table failed. Do the whole task again: what was stored is not doubled.
+        SwitchboardError: Jira or the table failed. Repeat the whole task: what was stored is not doubled.
     """
     recorded = []
     for key_or_id in fetch.issues:

@@ -1,35 +1,35 @@
-"""What Jira sends, normalised: every webhook shape becomes a typed Delivery, Ignored or NeedsFetch.
+"""Normalises what Jira sends: every form of webhook becomes a typed Delivery, Ignored or NeedsFetch. No input or output.
 
-Shapes differ by product and age (Cloud, Server, old Server); the tests hold one payload for each. Nothing here does input
-or output. Times: docs/adr/0021 says which time a deletion and a move get, and why.
+Forms differ by product and age (Cloud, Server, old Server); the tests have one payload of each. docs/adr/0021 says which time a
+deletion and a move get, and why.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from lib.jira.issues import IssueFields, Observation, Stamp, is_issue_key, issue_key, read_fields, read_updated
 from lib.platform import clock, errors
-from lib.platform import fields as payload
+from lib.platform.fields import decoded, epoch_ms_at, id_at, object_at, objects_at, read_object, text_at
 
 TRANSITION = "transition"
-"""The event type of a webhook that is a post function of a workflow's transition: it has no ``webhookEvent``."""
+"""The event type of a webhook that is a post function of a workflow transition: it has no ``webhookEvent``."""
 AUTOMATION = "automation"
-"""The event type of a whole issue without an event, as rules of Jira Automation send it."""
+"""The event type of issue data without an event, as rules of Jira Automation send it."""
 
 _UNREADABLE = "unreadable"
 _MAX_EVENT_TYPE_BYTES = 100
 _DELETION = "jira:issue_deleted"
 _OF_ISSUES = frozenset({"jira:issue_created", "jira:issue_updated", _DELETION, TRANSITION, AUTOMATION})
-"""The events whose issue is whole."""
+"""The events that contain a whole issue."""
 _COMMENT_URL = re.compile(r"/issue/([0-9]{1,18})/comment/[0-9]+", re.ASCII)
 _JUST_AFTER = timedelta(microseconds=1)
 _LONGEST_AHEAD = timedelta(days=1)
-"""Jira sends no ``updated`` further ahead. If one were stored, it would hide every state of the issue until then."""
+"""The furthest that ``updated`` may be in the future. A later one would hide every state of the issue until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,15 @@ class Delivery:
     """A whole issue at one moment, or its deletion.
 
     Attributes:
-        issue_key: the key it has now.
-        issue_id: the id that stays when the key changes; None where the sender left it out.
+        issue_key: its current key.
+        issue_id: stays the same when the key changes; None if the sender omitted it.
         stamp: the moment, in the store's order.
-        event_type: Jira's ``webhookEvent``, or what made us ask Jira.
-        fields: the fields that count.
+        event_type: Jira's ``webhookEvent``, or why Jira was asked.
+        fields: those that the store keeps.
         deleted: it was deleted at ``stamp.version_at``.
-        moved_from: the key it had before, if the delivery reports a move.
-        snapshot: the JSON it arrived in. It is unchanged but for bytes that are not UTF-8, which become U+FFFD.
+        moved_from: its former key, if the delivery reports a move.
+        moved_to: its next key, if the deletion is a move.
+        snapshot: the JSON as received, with U+FFFD for bytes that are not UTF-8.
     """
 
     issue_key: str
@@ -58,8 +59,8 @@ class Delivery:
     snapshot: str = ""
 
     def observations(self) -> tuple[Observation, ...]:
-        """What the delivery tells about each key. The new key of a move comes first: a crash between the two shows an
-        issue under both keys for a while, never under none."""
+        """One observation per key. The new key of a move comes first: after a crash between the two, the issue is under both
+        keys for a while, never under neither."""
         current = Observation(
             issue_key=self.issue_key,
             issue_id=self.issue_id,
@@ -93,10 +94,10 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class NeedsFetch:
-    """The event names issues without telling their state: ask Jira for each.
+    """The event names issues without their state: fetch each from Jira.
 
     Attributes:
-        issues: keys or ids, as Jira's ``GET /issue/{key or id}`` takes either.
+        issues: keys or ids: Jira's ``GET /issue/{key or id}`` accepts both.
         event_type: Jira's ``webhookEvent``.
         event_at: when Jira sent it, in ms since the epoch.
         idempotency_key: of the event: the SHA-256 of its body.
@@ -119,16 +120,16 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
         received_at: the time of a fetch whose event has none.
 
     Raises:
-        InvalidInputError: the body is not a JSON object, or cannot be of an issue though its event promises one.
+        InvalidInputError: the body is not a JSON object, or its event promises an issue that it does not contain.
     """
-    event = payload.read_object(body)
+    event = read_object(body)
     if "fields" in event and is_issue_key(event.get("key")):
-        event = {"issue": event}  # issue data of Jira Automation, signed by something on its way
+        event = {"issue": event}  # issue data of Jira Automation, signed by a proxy
     event_type = _event_type(event)
     if event_type is None:
         return Ignored("the event names no type")  # user_deleted of Server is one
-    event_at = payload.epoch_ms_at(event, "timestamp")
-    source = _Source(event_type, event_at, hashlib.sha256(body).hexdigest(), payload.decoded(body))
+    event_at = epoch_ms_at(event, "timestamp")
+    source = _Source(event_type, event_at, hashlib.sha256(body).hexdigest(), decoded(body))
     issue = event.get("issue")
     promised = event_type in _OF_ISSUES and issue is not None
     if promised:
@@ -152,19 +153,19 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
 def normalise_automation(body: bytes, received_at: datetime) -> Delivery | NeedsFetch:
     """Read what Jira Automation sends by *Send web request*, authenticated by a token.
 
-    That is one issue, or an object with one as its ``issue``. A token says less about the body than a signature, so that
-    it opens no deletion and no move (docs/adr/0029).
+    The body is one issue, or an object with one as its ``issue``. A token proves less about the body than a signature, so it
+    allows neither a deletion nor a move (docs/adr/0029).
 
     Raises:
         UnauthenticatedError: it is the body of a webhook, which must be signed.
         InvalidInputError: it is not an issue.
     """
-    value = payload.read_object(body)
+    value = read_object(body)
     if "webhookEvent" in value or "transition" in value:
         raise errors.UnauthenticatedError("a webhook must be signed: the token is for issue data of Jira Automation")
-    issue = payload.object_at(value, "issue") or value
+    issue = object_at(value, "issue") or value
     key = issue_key(issue.get("key"))
-    source = _Source(AUTOMATION, None, hashlib.sha256(body).hexdigest(), payload.decoded(body))
+    source = _Source(AUTOMATION, None, hashlib.sha256(body).hexdigest(), decoded(body))
     delivery = _change(source, issue, {})
     if delivery is not None and delivery.stamp.version_at <= clock.canonical(received_at + _LONGEST_AHEAD):
         return delivery
@@ -179,27 +180,27 @@ def from_rest(
     idempotency_key: str,
     asked_for: str | None = None,
 ) -> Delivery:
-    """The delivery that an issue read from Jira's REST API amounts to.
+    """The delivery of an issue that was read from Jira's REST API.
 
     Args:
         issue: one issue as the API returns it, with ``fields.updated`` and the fields of :data:`REST_FIELDS`.
-        event_type: what made us ask, kept with the version.
-        event_at: the event that made us ask, or when we asked, in ms since the epoch.
-        idempotency_key: of that event, or of this look.
-        asked_for: the key or id that was asked for. Jira answers a moved issue under its new key and without a word
-            (docs/adr/0021), so that another key than this one is a move.
+        event_type: why it was fetched; kept with the version.
+        event_at: of the event that caused the fetch, or of the fetch itself, in ms since the epoch.
+        idempotency_key: of that event or fetch.
+        asked_for: the key or id in the request. Jira returns a moved issue under its new key, without a notice (docs/adr/0021),
+            so a different key in the answer is a move.
 
     Raises:
         InvalidInputError: the issue is not as the API promises.
     """
-    fields = payload.object_at(issue, "fields")
+    fields = object_at(issue, "fields")
     updated = read_updated(fields)
     if updated is None:
         raise errors.InvalidInputError("the issue has no usable fields.updated")
     key = issue_key(issue.get("key"))
     return Delivery(
         issue_key=key,
-        issue_id=payload.id_at(issue, "id"),
+        issue_id=id_at(issue, "id"),
         stamp=Stamp(clock.canonical(updated), event_at, idempotency_key),
         event_type=event_type,
         fields=read_fields(fields),
@@ -215,10 +216,10 @@ REST_FIELDS = ("summary", "status", "assignee", "fixVersions", "updated", "creat
 def gone(
     issue_key: str, issue_id: str | None, *, seen_at: datetime, after: Stamp, reason: str, moved_to: str | None = None
 ) -> Delivery:
-    """The deletion of an issue that Jira no longer has and never told us of.
+    """The deletion of an issue that Jira no longer has and for which no event arrived.
 
-    The tombstone stands at the moment Jira was asked, and in any case after the state it ends (``after``), so that
-    clocks that differ can't leave the issue alive.
+    The tombstone gets the time at which Jira was asked (``seen_at``), or a later one than that of the state it ends
+    (``after``): a difference of clocks must not leave the issue alive.
     """
     at = max(clock.canonical(seen_at), clock.canonical(_later(clock.parse(after.version_at))))
     return Delivery(
@@ -232,27 +233,20 @@ def gone(
     )
 
 
-def restored(delivery: Delivery, standing: Stamp) -> Delivery:
-    """``delivery``, stamped just after a ``standing`` state that was in error: a tombstone, or a state that Jira never had.
+def restored(delivery: Delivery, wrong: Stamp) -> Delivery:
+    """``delivery``, stamped just after a stored state that is ``wrong``: a tombstone, or a state that Jira never had.
 
-    For what Jira, asked directly, has under this key: its ``updated`` is older than the standing state and would lose. Any
-    later event of Jira still wins over this.
+    It is the state that Jira itself returned for this key. Its ``updated`` is older than the wrong state and would lose against
+    it. Any later event of Jira still replaces it.
     """
-    at = clock.canonical(_later(clock.parse(standing.version_at)))
+    at = clock.canonical(_later(clock.parse(wrong.version_at)))
     stamp = Stamp(at, delivery.stamp.event_at, delivery.stamp.idempotency_key)
-    return Delivery(
-        issue_key=delivery.issue_key,
-        issue_id=delivery.issue_id,
-        stamp=stamp,
-        event_type="restored",
-        fields=delivery.fields,
-        snapshot=delivery.snapshot,
-    )
+    return replace(delivery, stamp=stamp, event_type="restored", deleted=False, moved_from=None, moved_to=None)
 
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """Where a delivery comes from. ``digest`` is of the body; ``event_at`` is None if the event has no usable time."""
+    """The event of a delivery. ``digest`` is of the body; ``event_at`` is None if the event has no usable time."""
 
     event_type: str
     event_at: int | None
@@ -265,12 +259,12 @@ class _Source:
 
 
 def _event_type(event: Mapping[str, Any]) -> str | None:
-    """Jira's name of the event, or ours for one that has none; None if it is not about an issue."""
-    named = payload.text_at(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
+    """Jira's name of the event, or ours if it has none; None if it is not about an issue."""
+    named = text_at(event, "webhookEvent", max_bytes=_MAX_EVENT_TYPE_BYTES)
     if named:
         return named
     if event.get("webhookEvent"):
-        return _UNREADABLE  # it may be a deletion, so that Jira is asked
+        return _UNREADABLE  # it may be a deletion, so Jira is asked
     if "transition" in event:
         return TRANSITION
     return AUTOMATION if "issue" in event else None
@@ -278,13 +272,13 @@ def _event_type(event: Mapping[str, Any]) -> str | None:
 
 def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery | None:
     """The delivery of a whole issue; None if it lacks its key or time."""
-    fields = payload.object_at(issue, "fields")
+    fields = object_at(issue, "fields")
     key, updated = issue.get("key"), read_updated(fields)
     if not key or updated is None:
         return None
     return Delivery(
         issue_key=key,
-        issue_id=payload.id_at(issue, "id"),
+        issue_id=id_at(issue, "id"),
         stamp=source.stamp(updated),
         event_type=source.event_type,
         fields=read_fields(fields),
@@ -294,7 +288,7 @@ def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any])
 
 
 def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
-    fields = payload.object_at(issue, "fields")
+    fields = object_at(issue, "fields")
     updated = read_updated(fields)
     times = [] if source.event_at is None else [clock.from_epoch_ms(source.event_at)]
     if updated is not None:
@@ -303,7 +297,7 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
         raise errors.InvalidInputError("the deletion has no timestamp")
     return Delivery(
         issue_key=issue_key(issue.get("key")),
-        issue_id=payload.id_at(issue, "id"),
+        issue_id=id_at(issue, "id"),
         stamp=source.stamp(max(times)),
         event_type=source.event_type,
         fields=read_fields(fields),
@@ -313,8 +307,8 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
 
 
 def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
-    """The former key, told by the changelog item ``Key``. A custom field may be named Key as well."""
-    for item in payload.objects_at(payload.object_at(event, "changelog"), "items"):
+    """The former key, from the changelog item ``Key``. A custom field may also be named Key."""
+    for item in objects_at(object_at(event, "changelog"), "items"):
         if item.get("field") == "Key" and item.get("fieldtype") != "custom":
             former = item.get("fromString")
             if isinstance(former, str) and is_issue_key(former) and former != key:
@@ -324,23 +318,23 @@ def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
 
 def _issues_named(event: Mapping[str, Any]) -> tuple[str, ...]:
     """The keys or ids that the event names: of its issue, else of its comment, worklog or link."""
-    issue = payload.object_at(event, "issue")
+    issue = object_at(event, "issue")
     key = issue.get("key")
-    named = key if is_issue_key(key) else payload.id_at(issue, "id")
+    named = key if is_issue_key(key) else id_at(issue, "id")
     if named:
         return (named,)
-    link = payload.object_at(event, "issueLink")
+    link = object_at(event, "issueLink")
     ids = (
-        _issue_of_comment(payload.object_at(event, "comment").get("self")),
-        payload.id_at(payload.object_at(event, "worklog"), "issueId"),
-        payload.id_at(link, "sourceIssueId"),
-        payload.id_at(link, "destinationIssueId"),
+        _issue_of_comment(object_at(event, "comment").get("self")),
+        id_at(object_at(event, "worklog"), "issueId"),
+        id_at(link, "sourceIssueId"),
+        id_at(link, "destinationIssueId"),
     )
     return tuple(dict.fromkeys(value for value in ids if value))
 
 
 def _issue_of_comment(url: object) -> str | None:
-    """The issue's id in a comment's URL, which is all that Data Center says. The URL itself is never called."""
+    """The issue's id in a comment's URL, which is all that Data Center sends. The URL itself is never called."""
     found = _COMMENT_URL.search(url) if isinstance(url, str) else None
     return found[1] if found else None
 
@@ -349,4 +343,4 @@ def _later(moment: datetime) -> datetime:
     try:
         return moment + _JUST_AFTER
     except OverflowError:
-        raise errors.InvalidInputError("fields.updated is the end of time") from None
+        raise errors.InvalidInputError("fields.updated is too late") from None

@@ -24,7 +24,7 @@ from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_upd
 from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
 from lib.platform import aws, clock, errors
-from lib.platform import fields as payload
+from lib.platform.fields import id_at, optional_object, optional_objects, optional_text, read_object
 
 Result = TypeVar("Result")
 
@@ -262,8 +262,8 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     """
     row = {name: _plain(value) for name, value in item.items()}
     issue = _snapshot(row)
-    fields = payload.optional_object(issue, "fields") or {} if issue is not None else {}
-    key = issue_key(payload.optional_text(row, "issue_key", max_bytes=256))
+    fields = optional_object(issue, "fields") or {} if issue is not None else {}
+    key = issue_key(optional_text(row, "issue_key", max_bytes=256))
     stamped = row.get("updated_at") or row.get("updated") or fields.get("updated")
     updated = read_updated({"updated": stamped})
     if updated is None:
@@ -273,11 +273,11 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
     return Delivery(
         issue_key=key,
-        issue_id=payload.id_at(issue or {}, "id") or payload.id_at(row, "issue_id"),
+        issue_id=id_at(issue or {}, "id") or id_at(row, "issue_id"),
         stamp=Stamp(
             clock.canonical(updated),
             event_at,
-            payload.optional_text(row, "idempotency_key", max_bytes=256) or f"backfill:{digest}",
+            optional_text(row, "idempotency_key", max_bytes=256) or f"backfill:{digest}",
         ),
         event_type="backfill",
         fields=read_fields(fields) if fields else _flat_fields(row),
@@ -291,7 +291,7 @@ def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for name in _SNAPSHOTS:
         value = row.get(name)
         if isinstance(value, str) and value.startswith("{"):
-            value = payload.read_object(value.encode())
+            value = read_object(value.encode())
         if isinstance(value, dict):
             issue = value.get("issue", value)
             if isinstance(issue, dict) and isinstance(issue.get("fields"), dict):
@@ -311,7 +311,7 @@ def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
             # Strict, unlike webhooks: a layout that is only read in part must not be migrated.
-            "fixVersions": payload.optional_objects({"fix_versions": versions}, "fix_versions"),
+            "fixVersions": optional_objects({"fix_versions": versions}, "fix_versions"),
         }
     )
 

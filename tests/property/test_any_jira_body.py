@@ -11,7 +11,7 @@ from lib.jira import git_hosts
 from lib.jira.commits import Push, commit_items
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch, normalise
 from lib.platform import errors
-from lib.platform import fields as payload
+from lib.platform.fields import read_object
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.jira.builders import make_store
 from tests.support.project.examples import examples
@@ -136,7 +136,7 @@ def test_any_push_is_commits_or_invalid(body):
         value = git_hosts.read(body, RECEIVED)
     except errors.InvalidInputError:
         with pytest.raises(errors.InvalidInputError):  # only what is not an object is refused
-            payload.read_object(body)
+            read_object(body)
         return
     assert isinstance(value, Ignored | Push)
     for found in value.commits if isinstance(value, Push) else ():

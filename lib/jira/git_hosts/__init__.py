@@ -1,7 +1,7 @@
 """The webhooks of Git hosts: GitHub, Bitbucket Cloud, Bitbucket Data Center and GitLab, identified by their bodies.
 
-The body is signed and the headers are not, so the body decides. A JSON object never fails: what is not needed is ignored,
-what cannot be used is counted, and an event without commits is ignored with a reason. Pure.
+The body is signed and the headers are not, so the body decides. A JSON object is never refused: unneeded members are ignored,
+unusable commits are counted, and an event without commits is ignored with a reason. Pure.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from typing import Any
 from lib.jira.commits import Push
 from lib.jira.git_hosts import bitbucket_cloud, bitbucket_data_center, github, gitlab
 from lib.jira.webhooks import Ignored
-from lib.platform import fields as payload
+from lib.platform.fields import read_object
 
 
 def read(body: bytes, received_at: datetime) -> Push | Ignored:
@@ -24,7 +24,7 @@ def read(body: bytes, received_at: datetime) -> Push | Ignored:
     Raises:
         InvalidInputError: the body is not a JSON object.
     """
-    return _read(payload.read_object(body), received_at) or Ignored("the event has no commits")  # a ping, for one
+    return _read(read_object(body), received_at) or Ignored("the event has no commits")  # a ping, for one
 
 
 def _read(event: Mapping[str, Any], received_at: datetime) -> Push | None:

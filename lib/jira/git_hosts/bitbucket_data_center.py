@@ -14,7 +14,7 @@ from lib.platform.fields import object_at
 
 
 def read(event: Mapping[str, Any], received_at: datetime) -> Push | None:
-    """The commits of an event; None if it is of another kind."""
+    """The commits of an event; None for another event."""
     if "pullRequest" in event:
         request = object_at(event, "pullRequest")
         source = object_at(request, "fromRef")

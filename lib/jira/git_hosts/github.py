@@ -13,7 +13,7 @@ from lib.platform.fields import object_at
 
 
 def read(event: Mapping[str, Any], received_at: datetime) -> Push | None:
-    """The commits of an event; None if it is of another kind."""
+    """The commits of an event; None for another event."""
     reader = PushReader(text(object_at(event, "repository"), "full_name"), received_at)
     if "pull_request" in event:
         request = object_at(event, "pull_request")

@@ -13,7 +13,7 @@ from lib.platform.fields import object_at
 
 
 def read(event: Mapping[str, Any], received_at: datetime) -> Push | None:
-    """The commits of an event; None if it is of another kind."""
+    """The commits of an event; None for another event."""
     reader = PushReader(text(object_at(event, "project"), "path_with_namespace"), received_at)
     kind = text(event, "object_kind") or text(event, "event_name")
     if kind == "merge_request":

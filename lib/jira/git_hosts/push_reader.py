@@ -1,6 +1,6 @@
-"""Reads what Git hosts send without refusing anything: a value of another type than documented counts as absent.
+"""Collects the commits of a webhook. Nothing is refused: a value of an undocumented type counts as absent. Pure.
 
-Git hosts do not send an event again after a 4xx, so one odd commit must not cost the others. Pure.
+Git hosts do not send an event again after a 4xx, so one odd commit must not lose the others.
 """
 
 from collections.abc import Iterator, Mapping
@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from lib.jira.commits import MAX_COMMITS_PER_PUSH, MAX_NAMES_PER_COMMIT, Commit, Push, keys_named, sha_of
-from lib.platform import clock, fields
+from lib.platform import clock
+from lib.platform.fields import text_at
 
 _MAX_TEXT_BYTES = 1_000_000
 _KEPT_TITLE_CHARACTERS = 200
@@ -16,7 +17,7 @@ _KEPT_NAME_CHARACTERS = 300
 
 
 def entries(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:
-    """The elements of the list ``parent[name]``. One that is not an object comes out as an empty object."""
+    """The elements of the list ``parent[name]``, with an empty object for each one that is not an object."""
     value = parent.get(name)
     for element in value if isinstance(value, list) else ():
         yield element if isinstance(element, dict) else {}
@@ -24,7 +25,7 @@ def entries(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
 
 def text(parent: Mapping[str, Any], name: str) -> str | None:
     """The text ``parent[name]``, empty too, with each half of a surrogate pair replaced; None if it is not a text."""
-    return (fields.text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
+    return (text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
 
 
 def branch_of(ref: str | None) -> str | None:
@@ -37,7 +38,7 @@ class PushReader:
 
     Args:
         repository: ``owner/name``; None if the event does not say.
-        received_at: the time of a commit for which nothing else gives a time.
+        received_at: the time of a commit without a usable time.
     """
 
     def __init__(self, repository: str | None, received_at: datetime) -> None:
@@ -49,7 +50,7 @@ class PushReader:
         self._left_out = 0
 
     def add(self, sha: object, message: str | None, *times: object, branch: str | None = None) -> None:
-        """Add a commit that the event lists. Without a hash or a message it is counted as unusable.
+        """Add a listed commit. Without a hash or a message it is counted as unusable.
 
         Args:
             sha: the hash.
@@ -73,8 +74,8 @@ class PushReader:
         )
 
     def add_tip(self, sha: object, message: str | None, *times: object, branch: str | None = None) -> None:
-        """Add the commit that a branch or tag points to, which the event may list as well. Without a message it has the
-        branch's name for a title. Without a hash, or with one of zeros, there is none."""
+        """Add the commit that a branch or tag points to, which the event may also list. Without a message, the branch's name is
+        its title. Without a hash, or with one of zeros, there is none."""
         message = branch if message is None else message
         if (sha_of(sha) or "0").strip("0") and message is not None:
             self.add(sha, message, *times, branch=branch)
@@ -84,7 +85,7 @@ class PushReader:
         return Push(tuple(self._commits.values()), self._unusable, self._left_out)
 
     def _keys_of_branch(self, branch: str) -> tuple[str, ...]:
-        """Each branch is searched once: a host may name thousands of branches beside thousands of commits."""
+        """Search each branch once: an event may have thousands of branches and thousands of commits."""
         if branch not in self._branches:
             self._branches[branch] = self._limit(keys_named(branch))
         return self._branches[branch]
@@ -94,7 +95,7 @@ class PushReader:
         return named[:MAX_NAMES_PER_COMMIT]
 
     def _put(self, commit: Commit) -> None:
-        """Keep what came first of a commit that comes twice, with the keys of both."""
+        """Keep the first of two entries of one commit, with the keys of both."""
         first = self._commits.get(commit.sha)
         if first is None and len(self._commits) >= MAX_COMMITS_PER_PUSH:
             self._left_out += 1

@@ -1,4 +1,4 @@
-"""The values of a reconciliation: what it may delete, where it stands, and what came of it. Pure."""
+"""The values of a reconciliation: its limit of deletions, its progress and its result. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from lib.jira.reconciliation.merge import KeyRange
 from lib.platform import errors
 
 MAX_CANDIDATES = 1_000
-"""No run deletes more, whatever is configured: they travel in the checkpoint, and a call of oneself holds 1 MB."""
+"""No run deletes more, whatever is configured: they are part of the checkpoint, and an asynchronous call takes 1 MB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class DeleteLimit:
         return cls(0, int(digits) / 100) if text.strip().endswith("%") else cls(int(digits), 0.0)
 
     def allowed(self, stored: int) -> int:
-        """How many of ``stored`` issues may go."""
+        """How many of ``stored`` issues may be deleted."""
         return min(MAX_CANDIDATES, max(self.count, math.floor(self.share * stored)))
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Issues by what became of them, each counted once; ``fetched`` are those that Jira listed."""
+    """Issues by outcome, each counted once; ``fetched`` are those that Jira listed."""
 
     fetched: int = 0
     created: int = 0
@@ -66,7 +66,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A candidate that Jira, asked for this very issue, does not have under its key.
+    """A candidate that Jira, asked for this issue, does not have under its key.
 
     Attributes:
         candidate: the stored issue.
@@ -81,18 +81,18 @@ class Gone:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """Where a sweep stopped because its time was up. JSON in and out, to travel in the function's call of itself.
+    """How far a sweep got before its time was up. The function sends it to its next invocation as JSON.
 
     Attributes:
         key_range: the range that is swept.
         token: of the next page.
-        position: the last number dealt with.
+        position: the last number processed.
         counts: so far.
         stored: rows seen so far.
         missing: how many the listing lacked. The first 1,000 of them are in ``candidates``; more are never deleted.
-        candidates: to be confirmed when the listing is complete.
-        listed: whether it is complete: only candidates are left.
-        unreadable: how many of the failed issues no store can hold as Jira sends them: to look again is of no use.
+        candidates: to be confirmed after the listing.
+        listed: whether the listing is complete and only candidates are left.
+        unreadable: how many of the failed issues the store can't hold as Jira sends them. Another run can't fix those.
         unidentified: how many of those name no issue. Any missing issue may be one of them, so none is deleted.
         pages: how many pages of the listing were read.
         gone: the candidates that were confirmed. They are deleted when all are, and the credentials have been checked.
@@ -113,7 +113,7 @@ class Checkpoint:
 
     @property
     def reached(self) -> int:
-        """The number that everything up to has been dealt with."""
+        """The number up to which all issues were processed."""
         return max(self.position, self.key_range.after)
 
     def to_json(self) -> dict[str, Any]:
@@ -125,7 +125,7 @@ class Checkpoint:
         """The checkpoint of :meth:`to_json`.
 
         Raises:
-            InvalidInputError: it is none.
+            InvalidInputError: it is malformed.
         """
         try:
             nested = {
@@ -133,8 +133,7 @@ class Checkpoint:
                 "counts": Counts(**value["counts"]),
                 "candidates": tuple(_read_candidate(entry) for entry in value["candidates"]),
                 "gone": tuple(
-                    Gone(_read_candidate(entry["candidate"]), entry["seen_at"], entry["moved_to"])
-                    for entry in value.get("gone", ())
+                    Gone(_read_candidate(entry["candidate"]), entry["seen_at"], entry["moved_to"]) for entry in value["gone"]
                 ),
             }
             return cls(**{**value, **nested})
@@ -148,7 +147,7 @@ def _read_candidate(value: Mapping[str, Any]) -> Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One issue that was changed, or could not be: ``created``, ``updated``, ``deleted`` or ``failed``."""
+    """An issue and its outcome: ``created``, ``updated``, ``deleted`` or ``failed``."""
 
     issue_key: str
     action: str
@@ -157,15 +156,15 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of a sweep or a catch-up.
+    """The result of a sweep or a catch-up.
 
     Attributes:
         project: the project's key.
-        counts: of this run and those it took over from.
-        refused: what was not done, and why. Empty if all is well.
-        changes: the first 1,000 changes of this run.
-        checkpoint: where to go on; None if it is over.
-        unreadable: how many of the failed ones can't be read, whoever looks again.
+        counts: of this invocation and the earlier ones of the run.
+        refused: what was not done, and why.
+        changes: of this invocation, the first 1,000.
+        checkpoint: where to continue; None if nothing is left.
+        unreadable: how many of the failed ones another run can't fix.
     """
 
     project: str
@@ -177,5 +176,5 @@ class Result:
 
     @property
     def complete(self) -> bool:
-        """Whether everything was looked at, and nothing refused or failed that another look may bring in."""
+        """Whether everything was processed, and nothing refused or failed that another run may fix."""
         return self.checkpoint is None and not self.refused and self.counts.failed == self.unreadable

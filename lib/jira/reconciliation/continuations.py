@@ -1,4 +1,4 @@
-"""Continuations of a reconciliation: the next part, claimed before it is invoked.
+"""Continuations of a reconciliation: the next part is claimed before it is invoked.
 
 Lambda delivers an asynchronous event up to three times. Without a claim, each delivery would call the next part, and a
 chain of parts would grow to 3, 9, 27, … With it, of all deliveries of one part the first calls the next::
@@ -6,7 +6,7 @@ chain of parts would grow to 3, 9, 27, … With it, of all deliveries of one par
     part 7 of run R ─► claim (R, 8) ─┬─ won ─► record and metrics ─► invoke part 8 ─► claim done
                                      └─ held or done: another delivery continues
 
-docs/adr/0027 says what a crash between two of these steps costs.
+docs/adr/0027 describes a crash between two of these steps.
 """
 
 import secrets
@@ -75,13 +75,13 @@ class Continuations:
         except errors.SwitchboardError:
             self.release(continuation)
             raise
-        self._settle(lambda: self._claims.complete(continuation.claim))
+        self._update_claim(lambda: self._claims.complete(continuation.claim))
 
     def release(self, continuation: Continuation) -> None:
         """Let another delivery of this event continue."""
-        self._settle(lambda: self._claims.release(continuation.claim, "the next part was not invoked"))
+        self._update_claim(lambda: self._claims.release(continuation.claim, "the next part was not invoked"))
 
-    def _settle(self, act: Callable[[], None]) -> None:
+    def _update_claim(self, act: Callable[[], None]) -> None:
         """An error here is only logged: the claim expires."""
         try:
             act()

@@ -1,4 +1,4 @@
-"""What reconciliation should do: a listing of Jira merged with the stored rows, as a stream of decisions.
+"""Decides what reconciliation does: merges a listing of Jira with the stored rows into a stream of decisions.
 
 Pure, and flat in memory: both sides come in the order of issue numbers, and neither is ever held whole::
 
@@ -20,12 +20,12 @@ from lib.jira.issues import issue_key, split_key
 from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
-from lib.platform import fields as payload
+from lib.platform.fields import optional_text
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One issue of a listing: its delivery, or why it can't be read (it is there all the same)."""
+    """One issue of a listing: its delivery, or why it can't be read (Jira has it all the same)."""
 
     issue_key: str
     delivery: Delivery | errors.InvalidInputError
@@ -46,7 +46,7 @@ class Listing:
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """Jira has it and the store has not."""
+    """Jira has it and the store does not."""
 
     delivery: Delivery
 
@@ -61,7 +61,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Disputed:
-    """The store has another state, stamped later than the listing's: the listing lags, or Jira never had that state."""
+    """The store has another state with a later stamp: the listing lags, or Jira never had that state."""
 
     stored: Issue
 
@@ -75,14 +75,14 @@ class Unchanged:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The store has it and the listing has not: deleted, moved, hidden, or the listing lags."""
+    """The store has it and the listing does not: deleted, moved, hidden, or the listing lags."""
 
     stored: Issue
 
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Jira lists it in a form that can't be read."""
+    """Jira lists it in an unreadable form."""
 
     issue_key: str
     reason: str
@@ -102,7 +102,7 @@ class KeyRange:
     def jql(self) -> str:
         """The bounded JQL that lists the range in the order of numbers.
 
-        A bound must be the key of an issue that is there: search finds nothing, without an error, if it is not
+        A bound must be the key of an existing issue. Otherwise the search finds nothing, without an error
         (https://cdn.cdata.com/help/BJM/py/RSBJira_p_KeyColumnOperators.htm).
         """
         clauses = [f'project = "{self.project}"']
@@ -123,7 +123,7 @@ def read_listing(issues: Iterable[Any], read: Callable[[Mapping[str, Any]], Deli
     unidentified = 0
     for issue in issues:
         try:
-            key = issue_key(payload.optional_text(issue, "key", max_bytes=256)) if isinstance(issue, Mapping) else None
+            key = issue_key(optional_text(issue, "key", max_bytes=256)) if isinstance(issue, Mapping) else None
         except errors.InvalidInputError:
             key = None
         if key is None:
@@ -137,11 +137,11 @@ def read_listing(issues: Iterable[Any], read: Callable[[Mapping[str, Any]], Deli
 
 
 def check_order(listed: Iterable[Listed], key_range: KeyRange) -> None:
-    """Check that a page is of the listing that was asked for: of this range, in the order of numbers.
+    """Check that a page is of the requested listing: of this range, in the order of numbers.
 
     Raises:
-        PermanentError: an issue is of another project (the project was renamed), outside of the range or out of order. To
-            go on would be to take issues for missing.
+        PermanentError: an issue is of another project (the project was renamed), outside of the range or out of order. Going
+            on would make issues seem missing.
     """
     last = key_range.after
     for entry in listed:

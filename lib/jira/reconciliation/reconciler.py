@@ -129,13 +129,13 @@ class Reconciler:
         lists nothing or little, without an error: everything would seem missing."""
         self._jira.check_credentials()
         if not self._jira.sees_project(key_range.project):
-            raise errors.NotFoundError(f"the project {key_range.project} is not there, or the account may not see it")
+            raise errors.NotFoundError(f"the project {key_range.project} does not exist, or the account may not see it")
         for bound in key_range.bounds():
             if self._jira.fetch(bound, ("updated",)).get("key") != bound:
                 raise errors.NotFoundError(f"the bound {bound} has moved")
 
     def _list(self, progress: Progress) -> None:
-        """Work through the listing. Afterwards the run has a token if time was up, and the rest is for the next invocation."""
+        """Process the listing. Afterwards ``progress`` has a token if time was up; the rest is for the next invocation."""
         key_range, start = progress.state.key_range, progress.state
         stored = _Ahead(self._reader.by_project(key_range.project, after=start.reached, through=key_range.through))
         pages = self._jira.pages(

@@ -1,4 +1,4 @@
-"""What came of one invocation of a reconciliation: a turn for each project. Pure."""
+"""The result of one invocation of a reconciliation: a turn for each project. Pure."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -16,15 +16,15 @@ _MAX_REASON_CHARACTERS = 500
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What came of one project in this invocation.
+    """The result of one project in this invocation.
 
     Attributes:
         project: its key.
-        counts: of this invocation and those it took over from.
+        counts: of this invocation and the earlier ones of the run.
         own_counts: of this invocation.
         refused: what was not done, and why.
         changes: of this invocation, the first 1,000.
-        checkpoint: where its sweep stopped, if there was no time for the rest.
+        checkpoint: where to continue, if there was no time for the rest.
         complete: whether everything was processed, and nothing refused or failed that another run may fix.
         continued: whether another invocation goes on with it.
     """
@@ -75,7 +75,7 @@ class Run:
 
     Attributes:
         id: of the invocation.
-        request: what it was asked.
+        request: what it is to do.
         seconds_left: how long it may still take.
         turns: of the projects, in their order.
         left: the turns for the next part.

@@ -160,7 +160,7 @@ def test_a_run_that_never_ends_is_stopped(in_step: Reconciliation) -> None:
     event["checkpoint"]["part"] = MAX_PARTS
     result = in_step.run(event, seconds=SOON_OVER)
 
-    assert f"not over after {MAX_PARTS} invocations" in result["refused"][0]
+    assert f"did not end after {MAX_PARTS} invocations" in result["refused"][0]
     assert in_step.lambda_.events == []
 
 

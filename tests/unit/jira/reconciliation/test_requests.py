@@ -35,23 +35,23 @@ FORMS: list[tuple[dict[str, Any], Request]] = [
 MALFORMED: list[tuple[object, str]] = [
     (None, "the event is not a JSON object"),
     ([], "the event is not a JSON object"),
-    ({"projects": ["OPS"]}, "'projects' is not understood here: dry_run, full, mode, project are"),
+    ({"projects": ["OPS"]}, "unknown field 'projects'; known fields: dry_run, full, mode, project"),
     ({"mode": "all"}, "mode is one of changes, full"),
     ({"mode": ["full"]}, "mode is one of changes, full"),
-    ({"mode": "full", "full": True}, "give one of them"),
-    ({"full": "yes"}, "full is true or false"),
-    ({"dry_run": 1}, "dry_run is true or false"),
-    ({"project": 7}, "a project is named by its key"),
+    ({"mode": "full", "full": True}, "give only one of them"),
+    ({"full": "yes"}, "full is neither true nor false"),
+    ({"dry_run": 1}, "dry_run is neither true nor false"),
+    ({"project": 7}, "a project key is not a text"),
     ({"project": 'OPS" OR project = "WEB'}, "is not a project key"),
     ({"key_range": "OPS"}, "key_range is not a JSON object"),
-    ({"key_range": {"after": 1}}, "key_range names no project"),
-    ({"key_range": {"project": "OPS", "after": "1"}}, "are issue numbers"),
-    ({"key_range": {"project": "OPS", "after": True}}, "are issue numbers"),
+    ({"key_range": {"after": 1}}, "key_range lacks project"),
+    ({"key_range": {"project": "OPS", "after": "1"}}, "after of key_range is not a whole number"),
+    ({"key_range": {"project": "OPS", "after": True}}, "after of key_range is not a whole number"),
     ({"key_range": {"project": "OPS", "after": 9, "through": 9}}, "key_range is empty"),
-    ({"key_range": {"project": "OPS"}, "full": True}, "'full' is not understood here"),
+    ({"key_range": {"project": "OPS"}, "full": True}, "unknown field 'full'"),
     ({"checkpoint": None}, "checkpoint is not a JSON object"),
-    ({"checkpoint": {}}, "the checkpoint has no dry_run"),
-    ({"checkpoint": {}, "dry_run": True}, "'dry_run' is not understood here"),
+    ({"checkpoint": {}}, "checkpoint lacks dry_run"),
+    ({"checkpoint": {}, "dry_run": True}, "unknown field 'dry_run'"),
 ]
 
 GONE = {"issue_key": "OPS-20", "issue_id": "1", "stamp": asdict(STAMP)}
@@ -121,7 +121,7 @@ def test_a_continuation_of_one_keeps_the_run_that_began_it() -> None:
 
 def test_there_is_an_end_to_continuations() -> None:
     request = Request(part=MAX_PARTS)
-    with pytest.raises(errors.PermanentError, match=f"not over after {MAX_PARTS} invocations"):
+    with pytest.raises(errors.PermanentError, match=f"did not end after {MAX_PARTS} invocations"):
         request.continued("run-1", ("OPS",), None)
 
 
