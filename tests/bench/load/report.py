@@ -25,7 +25,7 @@ _WIDTH = 40
 def show(console: Console, load: Load | None, memory: Sequence[Memory]) -> None:
     """Print what there is."""
     if load is not None:
-        table = Table("request", "count", "failed", "p50 ms", "p99 ms", title=f"{load.per_second:.0f} requests a second")
+        table = Table("request", "count", "failed", "p50 ms", "p99 ms", title=f"{load.per_second:.0f} requests per second")
         for each in load.requests:
             table.add_row(each.name, f"{each.count:,}", str(each.failures), f"{each.p50_ms:.0f}", f"{each.p99_ms:.0f}")
         console.print(table)
@@ -62,19 +62,21 @@ def write(load: Load | None, memory: Sequence[Memory], command: str) -> Path:
 def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable[str]:
     yield "# Load"
     yield ""
-    yield f"`{command}` wrote this page on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE}), on {_machine()}."
+    yield f"`{command}` wrote this page on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE})."
+    yield ""
+    yield f"Machine: {_machine()}."
     yield ""
     if load is not None:
         yield "## The local cloud under load"
         yield ""
         yield (
-            f"{SENDERS} senders, each waiting for its answer, for {load.seconds:.0f} s: signed Jira deliveries of {ISSUES}"
-            " issues, pushes, and lease events by `POST /events` and by PutEvents. Everything runs on this one machine: the"
-            " senders, the HTTP API, a process a function, and moto, whose calls to DynamoDB run one at a time. So the figures"
-            " bound what the code takes from below, and say nothing of what AWS takes."
+            f"{SENDERS} senders send signed Jira deliveries of {ISSUES} issues, pushes, and lease events with `POST /events`\n"
+            f"and PutEvents for {load.seconds:.0f} s. Each waits for its answer. Everything runs on one machine: the senders,\n"
+            "the HTTP API, one process per function, and moto, which serves DynamoDB calls one at a time. So the figures\n"
+            "are a lower limit for the code, and do not describe AWS."
         )
         yield ""
-        yield f"**{load.per_second:.0f} requests a second; {load.failures} failed; {_arrived(load)}.**"
+        yield f"**{load.per_second:.0f} requests per second; {load.failures} failed; {_arrived(load)}.**"
         yield ""
         yield "| request | count | failed | p50 | p99 |"
         yield "|---|---:|---:|---:|---:|"
@@ -90,10 +92,10 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
         yield "## Memory over many invocations"
         yield ""
         yield (
-            "Each function's process alone, under `awslambdaric`, fed by the Runtime API, on an AWS that answers at once and"
-            f" keeps nothing. Every event is another. *Warm* is the median of the five samples from invocation {WARM_UP:,} on"
-            " (from a third on, in a shorter run), *last* of the last five; a function is flat if it grew by at most"
-            f" {ALLOWED_MB:g} MB between them."
+            "The process of each function runs alone under `awslambdaric`. AWS is a stub that answers at once and stores\n"
+            f"nothing. Every event is different. *Warm* is the median of five samples from invocation {WARM_UP:,} on (in a\n"
+            "shorter run, after a third), and *last* the median of the last five. A function is flat if it grew by at most\n"
+            f"{ALLOWED_MB:g} MB between them."
         )
         yield ""
         yield "| function | invocations | warm | last | growth | flat |"
@@ -111,15 +113,15 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
     yield ""
     yield "```sh"
     yield "make load                    # two minutes of load, then 50,000 invocations of each function: half an hour"
-    yield "make load LOAD=--quick       # 15 seconds and 2,000 invocations; leaves this page as it is"
-    yield "make load LOAD='--only webhooks --seconds 0'   # one function's memory; likewise"
+    yield "make load LOAD=--quick       # 15 seconds and 2,000 invocations; does not change this page"
+    yield "make load LOAD='--only webhooks --seconds 0'   # the memory of one function; does not change this page"
     yield "```"
     yield ""
-    yield "It fails if a request failed, if what was acknowledged is not there afterwards, or if a function is not flat."
+    yield "It fails if a request failed, if acknowledged data is missing afterwards, or if a function is not flat."
 
 
 def _arrived(load: Load) -> str:
-    return "; ".join(load.problems) if load.problems else "every lease event was told, every commit linked, no dead letter"
+    return "; ".join(load.problems) if load.problems else "every lease event sent, every commit linked, no dead letter"
 
 
 def _machine() -> str:

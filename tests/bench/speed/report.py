@@ -4,6 +4,7 @@ import os
 import platform
 import statistics
 import subprocess
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,28 +28,26 @@ FLAT_TIME = 1.30
 """So much may two medians of the same work differ on a machine that does other things as well."""
 
 _FLASK = (
-    "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before a route can be declared; all that "
-    "comes after them was made lazy or slim (docs/adr/0010)."
+    "Flask and Werkzeug import Jinja, Click, an HTTP server and a test client before the first route. Everything after them "
+    "is lazy or slim (docs/adr/0010)."
 )
 COLD_REASONS = {
     "reconciliation": (
-        "Every run asks Jira, and imports the SDK for it, pycontribs jira with requests: a tenth of a second that the peers, "
-        "which ask AWS alone, do not have. Nobody waits for a sweep."
+        "Every run reads Jira and imports its SDK, pycontribs jira with requests: a tenth of a second. The peers only call "
+        "AWS. Nobody waits for a sweep."
     ),
 }
 WARM_REASONS = {
     "webhook delivery": (
-        "Beyond the calls there is what the peers leave out: any form of event is read, a deletion, a move and an issue too "
-        "large for a row are told from a change, and two log lines are scrubbed of addresses and secrets."
+        "The peers leave out: every event format, deletions, moves, issues that are too large for a row, and two log lines "
+        "without addresses and secrets."
     ),
     "enrichment": (
-        "Beyond the call there is what the peers leave out: the record is read and its schema fingerprinted and checked for "
-        "drift, the log line is scrubbed of addresses and secrets, each metric is a record of its own, and the query runs on a "
-        "thread beside, so that an enrichment ends after two seconds whatever the network does (docs/adr/0005)."
+        "The peers leave out: the fingerprint and drift of the schema, a log line without addresses and secrets, one record "
+        "per metric, and the thread that limits an enrichment to two seconds (docs/adr/0005)."
     ),
     "notification": (
-        "Beyond the calls there is what the peers leave out: all that an enrichment has, a message in the words of each event, "
-        "and a metric and a log line for each channel."
+        "The peers leave out: what an enrichment has, a text per type of event, and a metric and a log line per channel."
     ),
 }
 
@@ -96,7 +95,9 @@ class Table:
         """The table as Markdown."""
         lines = [f"## {self.title}", "", _line(self.columns), _line(["---", *["---:"] * (len(self.columns) - 1)])]
         lines += [_line([f"**{cell}**" if row[0] == OURS else cell for cell in row]) for row in self.rows]
-        return "\n".join([*lines, "", *(f"- {verdict}" for verdict in self.verdicts), ""])
+        return "\n".join(
+            [*lines, "", *(textwrap.fill(f"- {verdict}", 118, subsequent_indent="  ") for verdict in self.verdicts), ""]
+        )
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -193,7 +194,7 @@ def _growth(name: str, costs: list[Cost]) -> Table:
         rows.append(
             (
                 operation,
-                "largest by smallest",
+                "largest / smallest",
                 f"{largest.calls / smallest.calls:.2f}×",
                 f"{largest.units / smallest.units:.2f}×",
                 *times,
@@ -239,32 +240,35 @@ def _is_clean() -> bool:
 _HEAD = """\
 # Benchmarks
 
-`{command}` wrote this page on {date}: commit {commit}, Python {python}, {machine}, load {load} at the start.
+`{command}` wrote this page on {date}.
+
+Commit {commit}, Python {python}, {machine}, load {load} at the start.
 
 ![The ratios to the floor](benchmarks.svg)
 
-Every figure is a median, and every ratio is of two medians of the same run. In each round every program runs once, in an order
-of its own, so that what else the machine does hits all alike. CPU is the processor time of the program's process, which others
-disturb little; wall is the time until the answer.
+Every figure is a median, and every ratio compares two medians of the same run. In each round, every program runs
+once, in random order, so that other work of the machine affects all of them. *CPU* is the processor time of the
+process. *Wall* is the time until the answer.
 
-- **The floor** is a bare boto3 client that makes the very AWS calls that Switchboard's function makes for the event,
-  recorded before, and does nothing else: no signature, no decision, no log line.
-- **The peers** (tests/bench/peers) do the same job with the libraries that people use, each as its documentation has it: the
-  signature over the raw body, the version and HEAD each under its condition, a message on the queue; the lease, a claim,
-  the publication. For the other five functions they do the least: what starts with the library makes Switchboard's own AWS
-  calls and decides nothing (FastAPI and Flask have nothing for a queue or a schedule).
-- Every program runs under Lambda's own runtime client, sees its own packages and the runtime's and no others, and has
-  bytecode (Switchboard once more without). AWS is a stub that answers at once and always the same, without TLS: an
-  engine would add its own time.
-- Cold start is from the start of the process until the answer is posted to the Runtime API.
-- Calls, units and growth are told by DynamoDB Local (`ConsumedCapacity`, indexes included).
+- **The floor** is a bare boto3 client that makes the same AWS calls as Switchboard and nothing else: no signature, no
+  decision, no log line.
+- **The peers** (tests/bench/peers) do the same job with common libraries, as their documentation shows: the signature
+  over the raw body, version and HEAD under their conditions, a message to the queue; the lease, a claim, the
+  notification. For the other functions, they only make the AWS calls of Switchboard. FastAPI and Flask have nothing
+  for a queue or a schedule.
+- Every program runs under the Lambda runtime client, with its own packages and those of the runtime, and with bytecode.
+  Switchboard also runs without bytecode. AWS is a stub that answers at once, without TLS.
+- A cold start lasts from the start of the process until the answer is posted to the Runtime API.
+- DynamoDB Local reports calls, units and growth (`ConsumedCapacity`, including indexes).
 """
 
 _TAIL = """\
-## Again
+## Run it
 
-    make bench            # all of it, and this page
-    make bench QUICK=1    # a look: fewer rounds, smaller tables, written to build/
+```sh
+make bench            # everything, and this page
+make bench QUICK=1    # fewer rounds, smaller tables, written to build/
+```
 
-Calls, units and growth need DynamoDB Local, which `make test-dynamodb-local` fetches, and Java.
+Calls, units and growth need Java and DynamoDB Local, which `make test-dynamodb-local` fetches.
 """
