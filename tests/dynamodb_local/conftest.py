@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from lib.platform import aws
-from lib.platform.contract import JIRA_ISSUES
+from lib.platform.contract import JIRA_ISSUES, SHUTTLE
 from tests.support.approvals.stores import stores
 from tests.support.aws.environment import REGION
 from tests.support.dynamodb import engine as dynamodb_local
 from tests.support.dynamodb.engine_table import EngineTable
 from tests.support.dynamodb.tables import a_table
-from tests.support.shuttle.builders import shuttle_table
+from tests.support.shuttle.builders import FixedClock, RecordingClient, ShuttleTable
 
 __all__ = ["shuttle_table", "stores"]
 
@@ -74,3 +74,10 @@ def jira_issues(engine: Any) -> Iterator[EngineTable]:
     """In the place of the fake (tests/conftest.py)."""
     with a_table(engine, JIRA_ISSUES) as name:
         yield EngineTable(engine, name)
+
+
+@pytest.fixture
+def shuttle_table(engine: Any) -> Iterator[ShuttleTable]:
+    """In the place of the fake (tests/support/shuttle/builders.py)."""
+    with a_table(engine, SHUTTLE) as name:
+        yield ShuttleTable(RecordingClient(engine), name, FixedClock())

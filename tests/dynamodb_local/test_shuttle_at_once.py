@@ -1,7 +1,7 @@
-"""Plan limits, transitions and progress when requests really meet, by DynamoDB's own transactions.
+"""Plan limits, transitions and progress under real concurrency, by DynamoDB's own transactions.
 
-Each test of transactions runs twice: as DynamoDB Local has it, which lets transactions wait for one another, and as AWS has
-it, which refuses those that meet.
+Each test of transactions runs twice: as on DynamoDB Local, where transactions wait for one another, and as on AWS, which
+refuses transactions that conflict.
 """
 
 import random
@@ -22,6 +22,7 @@ from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from tests.support.aws.multipart_s3 import MultipartS3
 from tests.support.concurrency.at_once import at_once
 from tests.support.dynamodb.transaction_conflicts import ConflictingClient
+from tests.support.project.examples import examples
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 THREADS = 24
@@ -30,22 +31,22 @@ ALLOWED = 5
 
 @pytest.fixture(params=["transactions wait", "transactions conflict"])
 def jobs(request: pytest.FixtureRequest, shuttle_table: ShuttleTable) -> Iterator[Jobs]:
-    """Jobs that really wait between the tries of a transaction."""
+    """Jobs that wait between the tries of a transaction."""
     client = shuttle_table.client.client
     if request.param == "transactions wait":
         yield Jobs(client, shuttle_table.name, shuttle_table.clock)
         return
     conflicting = ConflictingClient(client, ("PK", "SK"))
     yield Jobs(conflicting, shuttle_table.name, shuttle_table.clock)
-    assert conflicting.conflicts > 0, "no two transactions met: nothing was shown"
+    assert conflicting.conflicts > 0, "no two transactions conflicted: nothing was tested"
 
 
 ALONE = pytest.mark.parametrize("jobs", ["transactions wait"], indirect=True)
-"""For a test whose writes are no transactions, so that none can conflict."""
+"""For a test without transactions, so that none can conflict."""
 
 
-def until_answered(act: Callable[[], Any]) -> Any:
-    """What the caller of a crowded shop gets in the end, coming back as often as it is told to."""
+def with_retries(act: Callable[[], Any]) -> Any:
+    """The result of ``act``, repeated while it is throttled."""
     while True:
         try:
             return act()
@@ -59,10 +60,10 @@ def usage(table: ShuttleTable) -> UsageDaily:
 
 
 @pytest.mark.parametrize("which", ["concurrent_jobs", "daily_imports", "monthly_imports"])
-def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: ShuttleTable, jobs: Jobs, which: str) -> None:
+def test_requests_at_once_never_exceed_a_limit(shuttle_table: ShuttleTable, jobs: Jobs, which: str) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(**{which: ALLOWED})))
 
-    results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, an_order()))] * THREADS)
+    results = at_once([lambda: with_retries(lambda: jobs.create(DOMAIN, an_order()))] * THREADS)
 
     made = [result for result in results if isinstance(result, Job)]
     refused = [result for result in results if isinstance(result, LimitExceededError)]
@@ -73,15 +74,13 @@ def test_requests_at_once_use_a_limit_up_and_never_pass_it(shuttle_table: Shuttl
     assert {job.job_id for job in shuttle_table.repository.jobs(DOMAIN)} == {job.job_id for job in made}
 
 
-def test_a_crowd_is_answered_with_a_job_a_limit_or_come_again_and_counts_only_jobs(
-    shuttle_table: ShuttleTable, jobs: Jobs
-) -> None:
+def test_only_created_jobs_count_when_many_requests_conflict(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
 
     results = at_once([lambda: jobs.create(DOMAIN, an_order())] * THREADS)
 
     made = [result for result in results if isinstance(result, Job)]
-    assert {type(result) for result in results} <= {Job, LimitExceededError, errors.ThrottledError}
+    assert all(isinstance(result, Job | LimitExceededError | errors.ThrottledError) for result in results)
     assert 1 <= len(made) <= ALLOWED
     assert shuttle_table.active_jobs() == {job.job_id for job in made}
     assert usage(shuttle_table).imports == len(made)
@@ -91,7 +90,7 @@ def test_the_same_order_many_times_at_once_is_one_job(shuttle_table: ShuttleTabl
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
     order = an_order()
 
-    results = at_once([lambda: until_answered(lambda: jobs.create(DOMAIN, order))] * THREADS)
+    results = at_once([lambda: with_retries(lambda: jobs.create(DOMAIN, order))] * THREADS)
 
     assert len({job.job_id for job in results}) == 1
     assert usage(shuttle_table).imports == 1
@@ -103,23 +102,23 @@ def test_the_same_order_many_times_at_once_has_one_upload(shuttle_table: Shuttle
     uploads = Uploads(s3, "imports", Logger("shuttle"))
 
     def begin() -> Any:
-        return uploads.begin(until_answered(lambda: jobs.create(DOMAIN, order)), jobs)
+        return uploads.begin(with_retries(lambda: jobs.create(DOMAIN, order)), jobs)
 
-    results = at_once([lambda: until_answered(begin)] * THREADS)
+    results = at_once([lambda: with_retries(begin)] * THREADS)
 
     [upload_id] = {upload.upload_id for upload in results}
     [job] = shuttle_table.repository.jobs(DOMAIN)
     assert list(s3.open) == [job.upload_id] == [upload_id]
 
 
-def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+def test_freed_slots_are_used_once(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=ALLOWED)))
     first = [jobs.create(DOMAIN, an_order()) for _ in range(ALLOWED)]
 
     results = at_once(
         [
-            *(lambda job=job: until_answered(lambda: jobs.cancel(DOMAIN, job.job_id)) for job in first),
-            *[lambda: until_answered(lambda: jobs.create(DOMAIN, an_order()))] * THREADS,
+            *(lambda job=job: with_retries(lambda: jobs.cancel(DOMAIN, job.job_id)) for job in first),
+            *[lambda: with_retries(lambda: jobs.create(DOMAIN, an_order()))] * THREADS,
         ]
     )
 
@@ -131,19 +130,19 @@ def test_slots_that_are_freed_while_others_ask_are_used_and_never_doubled(shuttl
 
 
 @ALONE
-def test_of_many_workers_one_takes_a_job_up(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+def test_one_of_many_workers_starts_a_job(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop())
     job_id = jobs.create(DOMAIN, an_order()).job_id
 
-    results = at_once([lambda: until_answered(lambda: jobs.start(DOMAIN, job_id))] * THREADS)
+    results = at_once([lambda: with_retries(lambda: jobs.start(DOMAIN, job_id))] * THREADS)
 
     [taken] = [result for result in results if isinstance(result, Job)]
     assert taken.attempt == 1
     assert sum(isinstance(result, JobBusyError) for result in results) == THREADS - 1
 
 
-@pytest.mark.parametrize("race", range(4))
-def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: ShuttleTable, jobs: Jobs, race: int) -> None:
+@pytest.mark.parametrize("race", range(examples(2, thorough=8)))
+def test_one_of_many_ends_of_a_job_wins_and_is_metered_once(shuttle_table: ShuttleTable, jobs: Jobs, race: int) -> None:
     shuttle_table.registry.install(a_shop())
     job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     ends: list[Callable[[], Any]] = [
@@ -153,19 +152,19 @@ def test_of_many_ends_of_a_job_one_stands_and_is_metered_once(shuttle_table: Shu
         lambda: jobs.give_up(job, "WORKER_LOST", "lost"),
     ] * 3
 
-    results = at_once([lambda end=end: until_answered(end) for end in ends])
+    results = at_once([lambda end=end: with_retries(end) for end in ends])
 
-    stands, counted = shuttle_table.repository.job(DOMAIN, job.job_id), usage(shuttle_table)
-    assert stands.status.is_final
+    stored, counted = shuttle_table.repository.job(DOMAIN, job.job_id), usage(shuttle_table)
+    assert stored.status.is_final
     assert counted.jobs_completed + counted.jobs_failed + counted.jobs_cancelled == 1
-    assert counted.rows_read == stands.rows_read
+    assert counted.rows_read == stored.rows_read
     assert shuttle_table.active_jobs() == set()
     for result in results:
         assert not isinstance(result, Exception) or isinstance(result, IllegalTransitionError), result
 
 
 @ALONE
-def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
+def test_progress_never_goes_back_whatever_the_order_of_reports(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop())
     job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     reports = random.Random(6).sample(range(1, 121), 120)
@@ -178,8 +177,8 @@ def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table
     def watch() -> list[tuple[int, int, int]]:
         seen = []
         while not reported.is_set():
-            stands = shuttle_table.repository.job(DOMAIN, job.job_id)
-            seen.append((stands.rows_read, stands.rows_failed, stands.bytes_read))
+            stored = shuttle_table.repository.job(DOMAIN, job.job_id)
+            seen.append((stored.rows_read, stored.rows_failed, stored.bytes_read))
         return seen
 
     def work() -> list[Any]:
@@ -196,23 +195,21 @@ def test_progress_only_ever_goes_up_whatever_order_reports_come_in(shuttle_table
     assert shuttle_table.repository.job(DOMAIN, job.job_id).rows_read == 120
 
 
-def test_a_worker_that_lost_its_lease_writes_nothing_more_while_the_next_one_works(
-    shuttle_table: ShuttleTable, jobs: Jobs
-) -> None:
+def test_a_worker_that_lost_its_lease_writes_nothing_more(shuttle_table: ShuttleTable, jobs: Jobs) -> None:
     shuttle_table.registry.install(a_shop())
     lost = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     shuttle_table.clock.advance(minutes=17)
     [held] = [
         result
-        for result in at_once([lambda: until_answered(lambda: jobs.start(DOMAIN, lost.job_id))] * 8)
+        for result in at_once([lambda: with_retries(lambda: jobs.start(DOMAIN, lost.job_id))] * 8)
         if isinstance(result, Job)
     ]
 
     results = at_once(
         [
-            lambda: until_answered(lambda: jobs.finish(lost, Outcome(rows_read=1))),
-            lambda: until_answered(lambda: jobs.finish(held, Outcome(rows_read=2))),
-            *[lambda: until_answered(lambda: jobs.progress(lost, rows_read=9, rows_failed=0, bytes_read=9))] * 4,
+            lambda: with_retries(lambda: jobs.finish(lost, Outcome(rows_read=1))),
+            lambda: with_retries(lambda: jobs.finish(held, Outcome(rows_read=2))),
+            *[lambda: with_retries(lambda: jobs.progress(lost, rows_read=9, rows_failed=0, bytes_read=9))] * 4,
         ]
     )
 

@@ -1,10 +1,10 @@
 """What happens to a job beside its file, on the real engine: it is taken up, reported on, cancelled, lost and counted once.
 
-The tests of tests/integration/shuttle/test_import_worker.py that rest on conditions and transactions. What becomes of a file's
+The tests of tests/unit/shuttle/imports/test_worker.py that rest on conditions and transactions. What becomes of a file's
 rows is the same on any table.
 """
 
-from tests.integration.shuttle.test_import_worker import (
+from tests.unit.shuttle.imports.test_worker import (
     test_a_cancelled_import_stops_at_its_next_report,
     test_a_job_whose_workers_die_again_and_again_fails,
     test_a_second_delivery_waits_while_a_worker_has_the_job,

@@ -1,3 +1,3 @@
-"""The life of a job: the tests of tests/integration/shuttle/test_jobs.py, on the real engine."""
+"""The life of a job: the tests of tests/unit/shuttle/jobs/test_lifecycle.py, on the real engine."""
 
-from tests.integration.shuttle.test_jobs import *  # noqa: F403
+from tests.unit.shuttle.jobs.test_lifecycle import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""Every access pattern of Shuttle: the tests of tests/integration/shuttle/test_access_patterns.py, on the real engine."""
+"""Every access pattern of Shuttle: the tests of tests/unit/shuttle/test_access_patterns.py, on the real engine."""
 
-from tests.integration.shuttle.test_access_patterns import *  # noqa: F403
+from tests.unit.shuttle.test_access_patterns import *  # noqa: F403

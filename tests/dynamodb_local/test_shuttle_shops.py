@@ -1,3 +1,3 @@
-"""Shops that change: the tests of tests/integration/shuttle/test_shops.py, on the real engine."""
+"""Shops that change: the tests of tests/unit/shuttle/test_shops.py, on the real engine."""
 
-from tests.integration.shuttle.test_shops import *  # noqa: F403
+from tests.unit.shuttle.test_shops import *  # noqa: F403

@@ -1,3 +1,3 @@
-"""A tenant's reach: the tests of tests/integration/shuttle/test_tenancy.py, on the real engine."""
+"""A tenant's reach: the tests of tests/unit/shuttle/test_tenancy.py, on the real engine."""
 
-from tests.integration.shuttle.test_tenancy import *  # noqa: F403
+from tests.unit.shuttle.test_tenancy import *  # noqa: F403

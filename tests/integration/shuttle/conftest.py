@@ -1,12 +1,9 @@
-"""The fixtures that Shuttle's tests share."""
+"""The fixtures of Shuttle's tests in the local cloud."""
 
 import pytest
 
 from tests.support.cloud import Cloud
 from tests.support.shuttle.api import ShuttleApi
-from tests.support.shuttle.builders import shuttle_table
-
-__all__ = ["shuttle_table"]
 
 
 @pytest.fixture(scope="session")

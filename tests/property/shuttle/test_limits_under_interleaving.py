@@ -36,123 +36,123 @@ def usage(table: ShuttleTable) -> UsageDaily:
     which=st.sampled_from(["concurrent_jobs", "daily_imports", "monthly_imports"]),
     schedule=SCHEDULES,
 )
-def test_requests_at_once_never_pass_a_limit(dynamodb: Any, allowed: int, which: str, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop(feature_limits=limits(**{which: allowed})))
+def test_requests_at_once_never_pass_a_limit(allowed: int, which: str, schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop(feature_limits=limits(**{which: allowed})))
 
-        results = interleave(dynamodb, [lambda own: jobs_of(table, own).create(DOMAIN, an_order())] * 5, schedule)
+    results = interleave(table.client.client, [lambda own: jobs_of(table, own).create(DOMAIN, an_order())] * 5, schedule)
 
-        made = [result for result in results if isinstance(result, Job)]
-        refused = [result for result in results if isinstance(result, LimitExceededError)]
-        assert (len(made), len(refused)) == (allowed, 5 - allowed)
-        assert {error.limit for error in refused} == {which}
-        assert table.active_jobs() == {job.job_id for job in made}
-        assert usage(table).imports == allowed
-        assert len(list(table.repository.jobs(DOMAIN))) == allowed
-
-
-@QUICK
-@given(schedule=SCHEDULES)
-def test_the_same_order_at_once_is_one_job(dynamodb: Any, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
-        order = an_order()
-
-        results = interleave(dynamodb, [lambda own: jobs_of(table, own).create(DOMAIN, order)] * 4, schedule)
-
-        assert len({job.job_id for job in results}) == 1
-        assert usage(table).imports == 1
+    made = [result for result in results if isinstance(result, Job)]
+    refused = [result for result in results if isinstance(result, LimitExceededError)]
+    assert (len(made), len(refused)) == (allowed, 5 - allowed)
+    assert {error.limit for error in refused} == {which}
+    assert table.active_jobs() == {job.job_id for job in made}
+    assert usage(table).imports == allowed
+    assert len(list(table.repository.jobs(DOMAIN))) == allowed
 
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(dynamodb: Any, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop())
-        job = table.jobs.start(DOMAIN, table.jobs.create(DOMAIN, an_order()).job_id)
-        table.clock.advance(hours=2)
+def test_the_same_order_at_once_is_one_job(schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
+    order = an_order()
 
-        results = interleave(
-            dynamodb,
-            [
-                lambda own: jobs_of(table, own).finish(job, Outcome(rows_read=10, rows_failed=2)),
-                lambda own: jobs_of(table, own).cancel(DOMAIN, job.job_id),
-                lambda own: jobs_of(table, own).sweep(),
-            ],
-            schedule,
-        )
+    results = interleave(table.client.client, [lambda own: jobs_of(table, own).create(DOMAIN, order)] * 4, schedule)
 
-        stands = table.repository.job(DOMAIN, job.job_id)
-        counted = usage(table)
-        assert stands.status.is_final
+    assert len({job.job_id for job in results}) == 1
+    assert usage(table).imports == 1
+
+
+@QUICK
+@given(schedule=SCHEDULES)
+def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop())
+    job = table.jobs.start(DOMAIN, table.jobs.create(DOMAIN, an_order()).job_id)
+    table.clock.advance(hours=2)
+
+    results = interleave(
+        table.client.client,
+        [
+            lambda own: jobs_of(table, own).finish(job, Outcome(rows_read=10, rows_failed=2)),
+            lambda own: jobs_of(table, own).cancel(DOMAIN, job.job_id),
+            lambda own: jobs_of(table, own).sweep(),
+        ],
+        schedule,
+    )
+
+    stands = table.repository.job(DOMAIN, job.job_id)
+    counted = usage(table)
+    assert stands.status.is_final
+    assert table.active_jobs() == set()
+    assert counted.jobs_completed + counted.jobs_cancelled + counted.jobs_failed == 1
+    assert counted.rows_read == (10 if stands.status is JobStatus.COMPLETED else 0)
+    for result in results:
+        if isinstance(result, Exception):
+            assert isinstance(result, IllegalTransitionError)
+            assert result.current is stands.status
+
+
+@QUICK
+@given(schedule=SCHEDULES)
+def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop())
+    job_id = table.jobs.create(DOMAIN, an_order()).job_id
+
+    def deliver(own: Any) -> None:
+        jobs = jobs_of(table, own)
+        job = jobs.start(DOMAIN, job_id)
+        jobs.progress(job, rows_read=5, rows_failed=0, bytes_read=50)
+        jobs.finish(job, Outcome(rows_read=9, rows_failed=0, bytes_read=90))
+
+    results = interleave(table.client.client, [deliver] * 3, schedule)
+
+    assert results.count(None) == 1
+    assert (usage(table).jobs_completed, usage(table).rows_read) == (1, 9)
+    assert table.repository.job(DOMAIN, job_id).attempt == 1
+
+
+@QUICK
+@given(schedule=SCHEDULES)
+def test_a_slot_that_one_request_frees_another_may_take_and_no_third(schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
+    first = table.jobs.create(DOMAIN, an_order())
+
+    results = interleave(
+        table.client.client,
+        [
+            lambda own: jobs_of(table, own).cancel(DOMAIN, first.job_id),
+            lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
+            lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
+        ],
+        schedule,
+    )
+
+    made = [result for result in results[1:] if isinstance(result, Job)]
+    assert len(made) <= 1
+    assert table.active_jobs() == {job.job_id for job in made}
+
+
+@QUICK
+@given(schedule=SCHEDULES)
+def test_a_downgrade_at_the_same_time_is_never_slipped_past(schedule: list[int]) -> None:
+    table = a_table()
+    table.registry.install(a_shop())
+
+    created, _ = interleave(
+        table.client.client,
+        [
+            lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
+            lambda own: Registry(own, table.name).change_plan(DOMAIN, Plan.FREE, BillingState.SUSPENDED),
+        ],
+        schedule,
+    )
+
+    if isinstance(created, Exception):
+        assert isinstance(created, UnavailableError | BillingInactiveError)
         assert table.active_jobs() == set()
-        assert counted.jobs_completed + counted.jobs_cancelled + counted.jobs_failed == 1
-        assert counted.rows_read == (10 if stands.status is JobStatus.COMPLETED else 0)
-        for result in results:
-            if isinstance(result, Exception):
-                assert isinstance(result, IllegalTransitionError)
-                assert result.current is stands.status
-
-
-@QUICK
-@given(schedule=SCHEDULES)
-def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(dynamodb: Any, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop())
-        job_id = table.jobs.create(DOMAIN, an_order()).job_id
-
-        def deliver(own: Any) -> None:
-            jobs = jobs_of(table, own)
-            job = jobs.start(DOMAIN, job_id)
-            jobs.progress(job, rows_read=5, rows_failed=0, bytes_read=50)
-            jobs.finish(job, Outcome(rows_read=9, rows_failed=0, bytes_read=90))
-
-        results = interleave(dynamodb, [deliver] * 3, schedule)
-
-        assert results.count(None) == 1
-        assert (usage(table).jobs_completed, usage(table).rows_read) == (1, 9)
-        assert table.repository.job(DOMAIN, job_id).attempt == 1
-
-
-@QUICK
-@given(schedule=SCHEDULES)
-def test_a_slot_that_one_request_frees_another_may_take_and_no_third(dynamodb: Any, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
-        first = table.jobs.create(DOMAIN, an_order())
-
-        results = interleave(
-            dynamodb,
-            [
-                lambda own: jobs_of(table, own).cancel(DOMAIN, first.job_id),
-                lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
-                lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
-            ],
-            schedule,
-        )
-
-        made = [result for result in results[1:] if isinstance(result, Job)]
-        assert len(made) <= 1
-        assert table.active_jobs() == {job.job_id for job in made}
-
-
-@QUICK
-@given(schedule=SCHEDULES)
-def test_a_downgrade_at_the_same_time_is_never_slipped_past(dynamodb: Any, schedule: list[int]) -> None:
-    with a_table(dynamodb) as table:
-        table.registry.install(a_shop())
-
-        created, _ = interleave(
-            dynamodb,
-            [
-                lambda own: jobs_of(table, own).create(DOMAIN, an_order()),
-                lambda own: Registry(own, table.name).change_plan(DOMAIN, Plan.FREE, BillingState.SUSPENDED),
-            ],
-            schedule,
-        )
-
-        if isinstance(created, Exception):
-            assert isinstance(created, UnavailableError | BillingInactiveError)
-            assert table.active_jobs() == set()
-        else:
-            assert table.active_jobs() == {created.job_id}
+    else:
+        assert table.active_jobs() == {created.job_id}

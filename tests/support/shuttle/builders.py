@@ -1,8 +1,6 @@
-"""What Shuttle's tests share: a table of each test's own, a client that records, a clock that stands, builders."""
+"""What Shuttle's tests share: an empty table for each test, a client that records, a clock, builders."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +15,7 @@ from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.plans import Plan, PlanLimits
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
-from tests.support.dynamodb import tables
+from tests.support.dynamodb.fake_table import FakeTable
 
 NOON = datetime(2026, 1, 22, 12, 0, 0, tzinfo=UTC)
 DOMAIN = "teapots.example.com"
@@ -25,8 +23,8 @@ OTHER = "kettles.example.com"
 
 
 @dataclass
-class StandingClock:
-    """A clock that moves only when told to."""
+class FixedClock:
+    """A clock that moves only by ``advance``."""
 
     moment: datetime = NOON
 
@@ -39,7 +37,7 @@ class StandingClock:
 
 @dataclass
 class RecordingClient:
-    """Passes every call on to ``client`` and keeps it."""
+    """Passes every call on to ``client`` and records it."""
 
     client: Any
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -57,11 +55,11 @@ class RecordingClient:
 
 @dataclass
 class ShuttleTable:
-    """An empty Shuttle table and the ways to it."""
+    """A Shuttle table, with what reads and writes it."""
 
     client: RecordingClient
     name: str
-    clock: StandingClock
+    clock: FixedClock
 
     @property
     def repository(self) -> Repository:
@@ -91,21 +89,18 @@ class ShuttleTable:
 
 
 @pytest.fixture
-def shuttle_table(dynamodb: Any) -> Iterator[ShuttleTable]:
-    """An empty Shuttle table, as the stack makes it."""
-    with a_table(dynamodb) as made:
-        yield made
+def shuttle_table() -> ShuttleTable:
+    """An empty Shuttle table in memory."""
+    return a_table()
 
 
-@contextmanager
-def a_table(client: Any) -> Iterator[ShuttleTable]:
-    """An empty table, gone afterwards: moto copies every table it has on each transaction."""
-    with tables.a_table(client, SHUTTLE) as name:
-        yield ShuttleTable(RecordingClient(client), name, StandingClock())
+def a_table() -> ShuttleTable:
+    """An empty Shuttle table in memory."""
+    return ShuttleTable(RecordingClient(FakeTable(SHUTTLE)), SHUTTLE.name, FixedClock())
 
 
 def a_shop(domain: str = DOMAIN, **changes: Any) -> Shop:
-    """A paying shop of the LARGE plan, but for ``changes``."""
+    """A paying shop of the LARGE plan, with ``changes``."""
     values: dict[str, Any] = {
         "shop_domain": domain,
         "plan": Plan.LARGE,
@@ -116,7 +111,7 @@ def a_shop(domain: str = DOMAIN, **changes: Any) -> Shop:
 
 
 def limits(concurrent_jobs: int = 100, daily_imports: int = 1000, monthly_imports: int = 1000, **rest: int) -> PlanLimits:
-    """Limits that are out of the way, but for those named."""
+    """Limits that no test reaches, except those given."""
     return PlanLimits(
         concurrent_jobs=concurrent_jobs,
         daily_imports=daily_imports,
@@ -127,7 +122,7 @@ def limits(concurrent_jobs: int = 100, daily_imports: int = 1000, monthly_import
 
 
 def an_order(**changes: Any) -> JobOrder:
-    """An order for a CSV import under a token of its own, but for ``changes``."""
+    """An order for a CSV import with its own token, with ``changes``."""
     values: dict[str, Any] = {
         "client_token": uuid.uuid4().hex,
         "kind": JobKind.IMPORT,

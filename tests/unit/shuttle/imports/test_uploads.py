@@ -12,9 +12,7 @@ from lib.shuttle.imports.uploads import MAX_PARTS, MIN_PART_BYTES, MultipartUplo
 from lib.shuttle.jobs.job import Job
 from tests.support.aws.multipart_s3 import MultipartS3, s3_error
 from tests.support.observability.log_lines import LogLines
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, shuttle_table
-
-__all__ = ["shuttle_table"]
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order
 
 LARGE = 20_000_000
 

@@ -6,9 +6,7 @@ from lib.platform.contract import JOB_LEASE
 from lib.shuttle.jobs.job import Job, JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import WORKER_LOST, JobBusyError
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, shuttle_table
-
-__all__ = ["shuttle_table"]
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order
 
 
 @pytest.fixture
