@@ -20,17 +20,16 @@ from lib.approvals import issue_tracker
 from lib.approvals.issue_tracker import IssueTracker
 from lib.approvals.messages import MAX_DELAY_SECONDS, CreateIssue, LookForMarker, Send, UpdatePreview
 from lib.approvals.operations import JiraOperationStore, OperationId
-from lib.approvals.records import View
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.workflow import (
     AlreadyCreated,
     AwaitApproval,
     GiveUp,
-    Look,
     OutcomeUnknown,
     Policy,
     Refusal,
     Refuse,
+    Search,
     Start,
     Step,
     Wait,
@@ -102,7 +101,7 @@ class IssueCreator:
         operation = OperationId(message.session_id, message.draft_hash)
         view = self._store.read(message.session_id, message.draft_hash)
         step = next_step(view, self._now(), self._policy)
-        outcome = self._do(step, operation, view, message)
+        outcome = self._do(step, operation, message.tries)
         self._logger.info(
             "issue_creation",
             session_id=message.session_id,
@@ -113,12 +112,10 @@ class IssueCreator:
         )
         return outcome
 
-    def _do(  # noqa: PLR0911 - one per step
-        self, step: Step, operation: OperationId, view: View, message: CreateIssue | LookForMarker
-    ) -> Outcome:
+    def _do(self, step: Step, operation: OperationId, tries: int) -> Outcome:  # noqa: PLR0911 - one per step
         match step:
             case AwaitApproval():
-                return self._await_approval(operation, message.tries)
+                return self._await_approval(operation, tries)
             case Refuse(refusal):
                 self._logger.warning("issue_refused", session_id=operation.session_id, reason=refusal.value)
                 self._update_preview(operation)
@@ -129,13 +126,13 @@ class IssueCreator:
             case Wait(until):
                 return self._wait(operation, until)
             case OutcomeUnknown():
-                return self._claim_expired(operation)
-            case Look(looks):
-                return self._search(operation, looks, message.tries)
+                return self._outcome_unknown(operation, "the attempt ended without an outcome", owner=None)
+            case Search(looks):
+                return self._search(operation, looks, tries)
             case GiveUp():
                 return self._give_up(operation)
             case Start():
-                return self._start(operation, view, message.tries)
+                return self._start(operation, step, tries)
 
     # One method per step
 
@@ -143,22 +140,19 @@ class IssueCreator:
         if tries >= len(self._policy.approval_delays):
             self._logger.warning("issue_refused", session_id=operation.session_id, reason=Refusal.NOT_APPROVED.value)
             return Outcome.REFUSED
-        self._create_later(operation, self._policy.approval_delays[tries], tries + 1)
+        self._later(CreateIssue, operation, self._policy.approval_delays[tries], tries + 1)
         return Outcome.WAITING
 
     def _wait(self, operation: OperationId, until: datetime) -> Outcome:
         # If the owner of the claim crashes, this message continues its work.
-        self._create_later(operation, until - self._now() + timedelta(seconds=1), 0)
+        self._later(CreateIssue, operation, until - self._now() + timedelta(seconds=1), 0)
         return Outcome.WAITING
-
-    def _claim_expired(self, operation: OperationId) -> Outcome:
-        return self._outcome_unknown(operation, "the attempt ended without an outcome", owner=None)
 
     def _outcome_unknown(self, operation: OperationId, error: str, *, owner: str | None) -> Outcome:
         pause = self._look_delay(0)
         self._operations.mark_unknown(operation, error, owner=owner, next_look_at=self._now() + pause)
         self._update_preview(operation)
-        self._search_later(operation, pause)
+        self._later(LookForMarker, operation, pause)
         return Outcome.UNKNOWN
 
     def _search(self, operation: OperationId, looks: int, tries: int) -> Outcome:
@@ -170,7 +164,7 @@ class IssueCreator:
             return self._record(operation, found, Outcome.FOUND)
         pause = self._look_delay(looks + 1)
         self._operations.count_look(operation, looks=looks, next_look_at=self._now() + pause)
-        self._search_later(operation, pause)
+        self._later(LookForMarker, operation, pause)
         return Outcome.UNKNOWN
 
     def _search_failed(self, operation: OperationId, error: errors.SwitchboardError, tries: int) -> Outcome:
@@ -178,7 +172,8 @@ class IssueCreator:
         self._logger.error("marker_search_failed", error, session_id=operation.session_id)
         if tries >= self._policy.search_retries:
             return Outcome.STUCK
-        self._search_later(operation, self._policy.retry_delays[min(tries, len(self._policy.retry_delays) - 1)], tries + 1)
+        delays = self._policy.retry_delays
+        self._later(LookForMarker, operation, delays[min(tries, len(delays) - 1)], tries + 1)
         return Outcome.UNKNOWN
 
     def _give_up(self, operation: OperationId) -> Outcome:
@@ -190,17 +185,13 @@ class IssueCreator:
         self._update_preview(operation)
         return Outcome.FAILED
 
-    def _start(self, operation: OperationId, view: View, tries: int) -> Outcome:
-        approval = view.approval
-        if approval is None:  # next_step has checked this
-            raise errors.PermanentError("an issue needs an approval")
+    def _start(self, operation: OperationId, start: Start, tries: int) -> Outcome:
         owner = self._new_owner()
-        asked_by = view.operation.retry_by if view.operation is not None else None
         claimed = self._operations.record_operation_start(
             operation,
             owner=owner,
-            created_by=asked_by or approval.decided_by,
-            approved_by=approval.decided_by,
+            created_by=start.created_by,
+            approved_by=start.approval.decided_by,
             looks_needed=len(self._policy.look_delays),
         )
         if not claimed:
@@ -213,14 +204,11 @@ class IssueCreator:
             return self._nothing_happened(operation, error, owner, tries)
         if found is not None:
             return self._record(operation, found, Outcome.FOUND)
-        return self._post(operation, view, owner, tries)
+        return self._post(operation, start, owner, tries)
 
-    def _post(self, operation: OperationId, view: View, owner: str, tries: int) -> Outcome:
-        approval, draft = view.approval, view.draft
-        if approval is None or draft is None:  # next_step has checked this
-            raise errors.PermanentError("an issue needs an approved draft")
+    def _post(self, operation: OperationId, start: Start, owner: str, tries: int) -> Outcome:
         marker = issue_tracker.marker_of(operation.session_id, operation.draft_hash)
-        fields = issue_tracker.issue_fields(draft.draft, marker, approval.decided_by, approval.at)
+        fields = issue_tracker.issue_fields(start.draft, marker, start.approval)
         if not self._operations.begin_post(operation, owner=owner, until=self._now() + self._policy.post_timeout):
             return self._not_claimed(operation, tries)
         try:
@@ -235,13 +223,13 @@ class IssueCreator:
         # Another attempt was faster: check its result later, but not for ever, should the rows contradict each other.
         if tries >= len(self._policy.retry_delays):
             raise errors.UnavailableError(f"could not claim the issue of session {operation.session_id}")
-        self._create_later(operation, self._policy.retry_delays[tries], tries + 1)
+        self._later(CreateIssue, operation, self._policy.retry_delays[tries], tries + 1)
         return Outcome.WAITING
 
     def _nothing_happened(self, operation: OperationId, error: errors.SwitchboardError, owner: str, tries: int) -> Outcome:
         if not isinstance(error, errors.PermanentError) and tries < len(self._policy.retry_delays):
             self._operations.release(operation, str(error), owner=owner)
-            self._create_later(operation, self._policy.retry_delays[tries], tries + 1)
+            self._later(CreateIssue, operation, self._policy.retry_delays[tries], tries + 1)
             return Outcome.WAITING
         self._operations.mark_failed(operation, str(error), owner=owner)
         self._update_preview(operation)
@@ -277,12 +265,8 @@ class IssueCreator:
     def _update_preview(self, operation: OperationId) -> None:
         self._send(UpdatePreview(session_id=operation.session_id, draft_hash=operation.draft_hash), 0)
 
-    def _create_later(self, operation: OperationId, pause: timedelta, tries: int) -> None:
-        message = CreateIssue(session_id=operation.session_id, draft_hash=operation.draft_hash, tries=tries)
-        self._send(message, _seconds(pause))
-
-    def _search_later(self, operation: OperationId, pause: timedelta, tries: int = 0) -> None:
-        message = LookForMarker(session_id=operation.session_id, draft_hash=operation.draft_hash, tries=tries)
+    def _later(self, kind: type[CreateIssue | LookForMarker], operation: OperationId, pause: timedelta, tries: int = 0) -> None:
+        message = kind(session_id=operation.session_id, draft_hash=operation.draft_hash, tries=tries)
         self._send(message, _seconds(pause))
 
     def _look_delay(self, looks: int) -> timedelta:

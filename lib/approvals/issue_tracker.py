@@ -7,11 +7,11 @@ label, which can be searched for, and an issue property, which people don't see 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Protocol
 
 from lib.approvals import adf, drafts
 from lib.approvals.drafts import Draft
+from lib.approvals.records import Approval
 from lib.platform import clock, errors
 
 PROPERTY_KEY = "switchboard.operation"
@@ -70,10 +70,10 @@ def marker_of(session_id: str, draft_hash: str) -> Marker:
     return Marker(LABEL_PREFIX + digest[:32], session_id, draft_hash)
 
 
-def issue_fields(draft: Draft, marker: Marker, approved_by: str, approved_at: datetime) -> dict[str, Any]:
+def issue_fields(draft: Draft, marker: Marker, approval: Approval) -> dict[str, Any]:
     """The ``fields`` of ``POST /rest/api/3/issue`` for a draft."""
     footer = (
-        f"Requested by {draft.requested_by}, approved by {approved_by} in Slack on {clock.for_people(approved_at)}. "
+        f"Requested by {draft.requested_by}, approved by {approval.decided_by} in Slack on {clock.for_people(approval.at)}. "
         f"Switchboard session {draft.session_id}."
     )
     fields: dict[str, Any] = {

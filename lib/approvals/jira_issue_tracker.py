@@ -12,7 +12,6 @@ from lib.platform import errors
 if TYPE_CHECKING:
     from lib.jira.client import JiraClient
 
-
 # Only after these errors, nothing was created. After any other, even a permanent one (such as an answer that can't be read),
 # the issue may exist.
 _NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.RetryableError)
@@ -43,7 +42,7 @@ class JiraTracker:
 
         Raises:
             SwitchboardError: the search failed, or it found nothing and Jira does not accept the credentials: an issue may
-                exist all the same.
+                exist nevertheless.
         """
         # The label consists of letters, digits and a hyphen: nothing in it needs to be escaped.
         found = self._client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])

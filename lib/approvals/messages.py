@@ -2,7 +2,7 @@
 
 A message is ``{"version": 1, "kind": …, …}``. It names rows and copies nothing from them: the worker reads their current state,
 so a message that arrives late, twice or out of order does no harm. The worker also receives Jira's tasks; :func:`kind_of`
-tells the two apart.
+distinguishes them.
 """
 
 import dataclasses
@@ -110,7 +110,7 @@ def kind_of(text: str) -> str:
 
 
 def decode(text: str) -> Message:
-    """The message that JSON ``text`` holds.
+    """Read a message from its JSON.
 
     Raises:
         InvalidInputError: it does not have this version, a kind of :data:`KINDS` and the fields of its kind.

@@ -52,13 +52,13 @@ class SessionState(enum.Enum):
     UNKNOWN = "unknown"
 
 
-#: In these states an issue may appear in Jira, so the draft can't be replaced: nobody would look for its issue any more.
+#: In these states an issue may appear in Jira, so the draft can't be replaced: nobody would search for its issue any more.
 BUSY_STATES = frozenset({SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN})
 
 
 class OperationStatus(enum.Enum):
     """The result of a claim. ``pending``, ``done`` and ``failed`` are those of lib/platform/claims.py; ``unknown`` is an effect
-    that may have happened and is being looked for."""
+    that may have happened and is being searched for."""
 
     PENDING = "pending"
     DONE = "done"

@@ -48,36 +48,6 @@ class Connections:
     logger: Logger
 
 
-class ApprovalWorker:
-    """Does what a message asks.
-
-    Args:
-        creator: creates issues.
-        poster: posts to Slack.
-    """
-
-    def __init__(self, *, creator: IssueCreator, poster: PreviewPoster) -> None:
-        self._creator = creator
-        self._poster = poster
-
-    def handle(self, message: Message) -> Outcome | None:
-        """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one.
-
-        Raises:
-            SwitchboardError: it could not be done now. The message must be received again; that does no harm.
-        """
-        match message:
-            case CreateIssue() | LookForMarker():
-                return self._creator.advance(message)
-            case PostPreview():
-                self._poster.post(message)
-            case UpdatePreview():
-                self._poster.update(message)
-            case AnswerClick():
-                self._poster.answer(message)
-        return None
-
-
 def process(
     body: str,
     connections: Connections,
@@ -98,11 +68,24 @@ def process(
     Raises:
         SwitchboardError: it could not be done now. The message must be received again; that does no harm.
     """
-    message = messages.decode(body)
     lease = timedelta(seconds=seconds_left) + LEASE_MARGIN
-    outcome = _make_worker(connections, lease, connect, sync).handle(message)
+    outcome = handle(messages.decode(body), *_make(connections, lease, connect, sync))
     if outcome is not None:
         metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
+
+
+def handle(message: Message, creator: IssueCreator, poster: PreviewPoster) -> Outcome | None:
+    """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one. Raises as :func:`process`."""
+    match message:
+        case CreateIssue() | LookForMarker():
+            return creator.advance(message)
+        case PostPreview():
+            poster.post(message)
+        case UpdatePreview():
+            poster.update(message)
+        case AnswerClick():
+            poster.answer(message)
+    return None
 
 
 def shorten_visibility(sqs: Any, queue_url: str, receipt_handle: str, receives: int) -> None:
@@ -118,9 +101,9 @@ def shorten_visibility(sqs: Any, queue_url: str, receipt_handle: str, receives: 
         metrics.count(contract.WORKER_FAILURE, kind="visibility_change_failed")
 
 
-def _make_worker(
+def _make(
     connections: Connections, lease: timedelta, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
-) -> ApprovalWorker:
+) -> tuple[IssueCreator, PreviewPoster]:
     environment = connections.environment
     table = make_table(connections.dynamodb, environment.operations_table_name)
     store = ApprovalStore(table)
@@ -141,4 +124,4 @@ def _make_worker(
         jira_base_url=environment.jira_base_url,
         logger=connections.logger,
     )
-    return ApprovalWorker(creator=creator, poster=poster)
+    return creator, poster

@@ -8,7 +8,8 @@ import enum
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from lib.approvals.records import Operation, OperationStatus, View
+from lib.approvals.drafts import Draft
+from lib.approvals.records import Approval, Operation, OperationStatus, View
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ class OutcomeUnknown:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Search:
     """Search for the marker; ``looks`` searches have found nothing."""
 
     looks: int
@@ -97,10 +98,14 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim, and create."""
+    """Claim, and create. ``created_by`` is the approver, or who has asked for a retry."""
+
+    draft: Draft
+    approval: Approval
+    created_by: str
 
 
-Step = AwaitApproval | Refuse | AlreadyCreated | Wait | OutcomeUnknown | Look | GiveUp | Start
+Step = AwaitApproval | Refuse | AlreadyCreated | Wait | OutcomeUnknown | Search | GiveUp | Start
 
 
 def next_step(view: View, now: datetime, policy: Policy) -> Step:
@@ -111,24 +116,26 @@ def next_step(view: View, now: datetime, policy: Policy) -> Step:
         return Refuse(Refusal.REJECTED)
     if not view.is_current or view.draft is None:
         return Refuse(Refusal.CHANGED)
-    return Start() if view.operation is None else _continue(view.operation, now, policy)
+    by = view.operation.retry_by if view.operation is not None else None
+    start = Start(view.draft.draft, view.approval, by or view.approval.decided_by)
+    return start if view.operation is None else _continue(view.operation, start, now, policy)
 
 
-def _continue(operation: Operation, now: datetime, policy: Policy) -> Step:
+def _continue(operation: Operation, start: Start, now: datetime, policy: Policy) -> Step:
     if operation.status is OperationStatus.DONE:
         return AlreadyCreated(operation.jira_key or "")
     if operation.status is OperationStatus.FAILED:
-        return Start() if operation.retry_by else Refuse(Refusal.FAILED)
+        return start if operation.retry_by else Refuse(Refusal.FAILED)
     if operation.status is OperationStatus.UNKNOWN:
-        return _search_or_start(operation, now, policy)
+        return _search_or_start(operation, start, now, policy)
     if operation.claim_expires_at is not None and operation.claim_expires_at > now:
         return Wait(operation.claim_expires_at)
-    return OutcomeUnknown() if operation.posted_at is not None else Start()
+    return OutcomeUnknown() if operation.posted_at is not None else start
 
 
-def _search_or_start(operation: Operation, now: datetime, policy: Policy) -> Step:
+def _search_or_start(operation: Operation, start: Start, now: datetime, policy: Policy) -> Step:
     if operation.looks >= len(policy.look_delays):
-        return Start() if operation.posts < policy.max_posts else GiveUp()
+        return start if operation.posts < policy.max_posts else GiveUp()
     if operation.next_look_at is not None and operation.next_look_at > now:
         return Wait(operation.next_look_at)
-    return Look(operation.looks)
+    return Search(operation.looks)

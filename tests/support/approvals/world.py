@@ -21,7 +21,7 @@ from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
-from lib.approvals.worker import ApprovalWorker
+from lib.approvals.worker import handle
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
 from lib.platform.claims import Claims
@@ -84,7 +84,7 @@ class World:
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
         self.service = ApprovalService(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
         owners = (f"owner-{number}" for number in itertools.count())
-        creator = IssueCreator(
+        self._creator = IssueCreator(
             store=self.store,
             operations=self.operations,
             tracker=self,
@@ -95,7 +95,7 @@ class World:
             now=self.now,
             new_owner=lambda: next(owners),
         )
-        poster = PreviewPoster(
+        self._poster = PreviewPoster(
             store=self.store,
             claims=Claims(client, TABLE, lease=LEASE, keep=KEEP, now=self.now),
             chat=self,
@@ -105,7 +105,6 @@ class World:
             new_owner=lambda: next(owners),
             sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
         )
-        self.worker = ApprovalWorker(creator=creator, poster=poster)
 
     # Time, and what happens by itself
 
@@ -123,7 +122,7 @@ class World:
     def show(self, draft: Draft) -> str:
         """Have the draft's preview posted; its message."""
         of_hash = drafts.draft_hash(draft)
-        self.worker.handle(PostPreview(session_id=draft.session_id, draft_hash=of_hash))
+        self.handle(PostPreview(session_id=draft.session_id, draft_hash=of_hash))
         stored = self.store.read(draft.session_id, of_hash).draft
         assert stored is not None
         assert stored.is_shown
@@ -135,12 +134,16 @@ class World:
         )
         return Actor(self.stage, f"click of {user}", lambda: self.service.decide(decision), self.time.timestamp())
 
+    def handle(self, message: Message) -> None:
+        """Do what a message asks, as the worker does."""
+        handle(message, self._creator, self._poster)
+
     def deliver(self, queued: Queued) -> Actor:
         """One delivery of a message: gone from the queue if all goes well, and visible again later if not."""
         queued.visible_at = self.time + VISIBILITY
 
         def run() -> None:
-            self.worker.handle(messages.decode(messages.encode(queued.message)))
+            self.handle(messages.decode(messages.encode(queued.message)))
             if queued in self.queue:
                 self.queue.remove(queued)
 

@@ -23,8 +23,8 @@ def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> No
     count("update_item", "write", lambda request: 1)
     count("transact_write_items", "write", lambda request: 2 * len(request["TransactItems"]))
 
-    handle, messages = world.worker.handle, []
-    world.worker.handle = lambda message: (messages.append(message), handle(message))
+    handle, messages = world.handle, []
+    world.handle = lambda message: (messages.append(message), handle(message))
 
     of_hash = world.service.submit(make_draft()).draft_hash
     world.settle()

@@ -114,7 +114,8 @@ def test_an_approved_draft_becomes_an_issue_that_bears_its_marker() -> None:
 def test_an_epic_is_the_parent() -> None:
     from lib.approvals.issue_tracker import issue_fields
 
-    fields = issue_fields(make_draft(epic="PROJ-9"), marker_of("s", HASH), "U0ANN", World().time)
+    approval = Approval(draft_hash=HASH, approved=True, decided_by="U0ANN", at=World().time)
+    fields = issue_fields(make_draft(epic="PROJ-9"), marker_of("s", HASH), approval)
     assert fields["parent"] == {"key": "PROJ-9"}
 
 

@@ -66,7 +66,7 @@ def failing(*, times: int, after: bool = False, error: Exception | None = None):
 
 def test_a_preview_is_posted_once_however_often_it_is_asked_for(world) -> None:
     for _ in range(3):
-        world.worker.handle(POST)
+        world.handle(POST)
     assert "Draft for Jira" in only(world)
     assert world.store.read("sess-1", HASH).draft.preview_channel == "C1"
 
@@ -74,21 +74,21 @@ def test_a_preview_is_posted_once_however_often_it_is_asked_for(world) -> None:
 def test_the_drafts_own_channel_comes_before_the_configured_one(world) -> None:
     other = make_draft(session_id="sess-2", channel="C0OWN")
     world.service.submit(other)
-    world.worker.handle(PostPreview(session_id="sess-2", draft_hash=drafts.draft_hash(other)))
+    world.handle(PostPreview(session_id="sess-2", draft_hash=drafts.draft_hash(other)))
     assert world.store.read("sess-2", drafts.draft_hash(other)).draft.preview_channel == "C0OWN"
 
 
 def test_a_preview_whose_draft_has_changed_before_it_was_posted_is_not_posted(world) -> None:
     world.service.submit(make_draft(title="Another"))
-    world.worker.handle(POST)
+    world.handle(POST)
     assert world.slack == {}
 
 
 def test_a_post_that_failed_is_posted_by_the_next_delivery(world) -> None:
     world.post = failing(times=1)(world.post)
     with pytest.raises(errors.ConnectionLostError):
-        world.worker.handle(POST)
-    world.worker.handle(POST)
+        world.handle(POST)
+    world.handle(POST)
     assert "Draft for Jira" in only(world)
 
 
@@ -97,12 +97,12 @@ def test_while_another_attempt_posts_the_message_comes_again(world) -> None:
 
     def post_while_another_comes(*args, **kwargs):
         with pytest.raises(errors.UnavailableError, match="another attempt") as caught:
-            world.worker.handle(POST)
+            world.handle(POST)
         refused.append(caught.value)
         return World.post(world, *args, **kwargs)
 
     world.post = post_while_another_comes
-    world.worker.handle(POST)
+    world.handle(POST)
 
     assert len(refused) == 1
     assert len(world.slack) == 1
@@ -114,86 +114,86 @@ def test_a_preview_that_was_decided_on_while_it_was_being_posted_ends_up_true(wo
         return World.post(world, *args, **kwargs)
 
     world.post = post_slowly
-    world.worker.handle(POST)
+    world.handle(POST)
     assert "Draft approved" in only(world)
 
 
 def test_a_draft_that_is_submitted_again_heals_a_preview_that_shows_an_earlier_state(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world, approved=False)  # and nobody updated the preview
-    world.worker.handle(POST)
+    world.handle(POST)
     assert "Draft rejected" in only(world)
 
 
 def test_an_update_shows_what_is_true_when_it_comes(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world, approved=False)
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     assert "Draft rejected" in only(world)
 
 
 def test_an_update_overtaken_by_a_later_state_ends_in_the_later_state(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world)
     original = world.update
 
     def slow(posted, message):
         world.update = original
         create(world)
-        world.worker.handle(UPDATE)  # the later one overtakes
+        world.handle(UPDATE)  # the later one overtakes
         original(posted, message)  # and the earlier one arrives last
 
     world.update = slow
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     assert "Ticket Created: PROJ-1" in only(world)
 
 
 def test_an_update_of_a_preview_that_is_not_posted_does_nothing(world) -> None:
     decide(world)
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     assert world.slack == {}
 
 
 def test_a_preview_that_somebody_deleted_is_left_alone(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world)
     world.update = failing(times=9, error=errors.NotFoundError("message_not_found"))(world.update)
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     assert "preview_gone" in world.logger.messages()
 
 
 def test_a_created_issue_is_confirmed_in_the_thread_once(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world)
     create(world)
     for _ in range(3):
-        world.worker.handle(UPDATE)
+        world.handle(UPDATE)
     assert [message.text for message in world.threads] == [
         "Created <https://jira.example.com/browse/PROJ-1|PROJ-1> for <@U0REQUEST>."
     ]
 
 
 def test_a_draft_that_comes_again_after_its_issue_is_pointed_to_it_once(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world)
     create(world)
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     for _ in range(2):
         world.service.submit(DRAFT)
-        world.worker.handle(world.queue[-1].message)
+        world.handle(world.queue[-1].message)
     assert len(world.threads) == 2
     assert "already has a ticket" in world.threads[1].text
 
 
 def test_slacks_failure_leaves_the_issue_as_it_is_and_is_made_good_later(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     decide(world)
     create(world)
     world.update = failing(times=1)(world.update)
     with pytest.raises(errors.ConnectionLostError):
-        world.worker.handle(UPDATE)
+        world.handle(UPDATE)
     assert world.operations.was_already_created(OperationId("sess-1", HASH)) == "PROJ-1"
-    world.worker.handle(UPDATE)
+    world.handle(UPDATE)
     assert "Ticket Created" in only(world)
 
 
@@ -225,27 +225,27 @@ def click(**given) -> AnswerClick:
 
 def test_a_click_is_answered_by_its_url(world) -> None:
     answers = Answers(world)
-    world.worker.handle(click())
+    world.handle(click())
     assert (answers.by_url, answers.by_api) == ([("u", "Told.")], [])
 
 
 @pytest.mark.parametrize("url", [None, errors.NotFoundError("used_url")])
 def test_a_click_whose_url_is_missing_or_used_up_is_answered_by_the_api(world, url) -> None:
     answers = Answers(world, url=url)
-    world.worker.handle(click(response_url="u" if url else ""))
+    world.handle(click(response_url="u" if url else ""))
     assert answers.by_api == [("U0ANN", "Told.")]
 
 
 def test_a_click_that_nobody_can_be_told_of_is_logged_and_done(world) -> None:
     Answers(world, url=errors.NotFoundError("used_url"), api=errors.PermanentError("user_not_in_channel"))
-    world.worker.handle(click())
+    world.handle(click())
     assert "click_not_answered" in world.logger.messages()
 
 
 def test_an_answer_that_slack_is_too_busy_for_comes_again(world) -> None:
     Answers(world, url=errors.ThrottledError("ratelimited"))
     with pytest.raises(errors.ThrottledError):
-        world.worker.handle(click())
+        world.handle(click())
 
 
 # A draft that is longer than a message
@@ -280,7 +280,7 @@ def test_a_long_draft_is_posted_whole_before_its_buttons_appear(long_draft) -> N
         return send(*args, **kwargs)
 
     long_draft.post = post
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
 
     assert long_draft.threads == REPLIES
     assert len(REPLIES) > 1
@@ -293,7 +293,7 @@ def test_the_messages_of_a_preview_are_a_second_apart(long_draft) -> None:
     times = []
     send = long_draft.post
     long_draft.post = lambda *args, **kwargs: (times.append(long_draft.time), send(*args, **kwargs))[1]
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
     assert {(later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)} == {1.0}
 
 
@@ -313,9 +313,9 @@ def test_a_preview_that_breaks_off_goes_on_where_it_was(long_draft, fails_at, af
 
     long_draft.post = post
     with pytest.raises(errors.ConnectionLostError):
-        long_draft.worker.handle(POST_LONG)
+        long_draft.handle(POST_LONG)
     assert all(not buttons_of({"blocks": message.blocks}) for message in long_draft.slack.values())
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
 
     # What Slack took without answering can't be known, and is posted once more.
     twice = [REPLIES[fails_at - 1]] if after and fails_at > 0 else []
@@ -329,8 +329,8 @@ def test_a_reply_whose_record_was_lost_is_not_posted_again(long_draft) -> None:
     record = long_draft.store.count_replies
     long_draft.store.count_replies = failing(times=1, after=True)(record)
     with pytest.raises(errors.ConnectionLostError):
-        long_draft.worker.handle(POST_LONG)
-    long_draft.worker.handle(POST_LONG)
+        long_draft.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
     assert long_draft.threads == REPLIES
 
 
@@ -341,12 +341,12 @@ def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
         long_draft.post = send
         posted = send(*args, **kwargs)
         long_draft.advance(timedelta(minutes=10))  # the lease is over
-        long_draft.worker.handle(POST_LONG)
+        long_draft.handle(POST_LONG)
         return posted
 
     long_draft.post = post_slowly
     with pytest.raises(errors.SwitchboardError):
-        long_draft.worker.handle(POST_LONG)
+        long_draft.handle(POST_LONG)
 
     assert long_draft.threads == REPLIES
     overtaken, standing = long_draft.slack.values()
@@ -355,7 +355,7 @@ def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
 
 
 def test_a_preview_that_somebody_deleted_is_posted_again_with_its_thread(long_draft) -> None:
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
     first = stored(long_draft).preview_ts
     update = long_draft.update
     long_draft.slack.clear()
@@ -367,7 +367,7 @@ def test_a_preview_that_somebody_deleted_is_posted_again_with_its_thread(long_dr
 
     long_draft.update = gone
     long_draft.service.submit(LONG)
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
 
     second = stored(long_draft).preview_ts
     assert long_draft.replies == {first: REPLIES, second: REPLIES}
@@ -387,8 +387,8 @@ def test_a_preview_that_is_deleted_while_it_is_posted_is_posted_again(long_draft
 
     long_draft.post = post
     with pytest.raises(errors.UnavailableError, match="was deleted"):
-        long_draft.worker.handle(POST_LONG)
-    long_draft.worker.handle(POST_LONG)
+        long_draft.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
     assert long_draft.replies == {stored(long_draft).preview_ts: REPLIES}
     assert buttons(long_draft)
 
@@ -396,7 +396,7 @@ def test_a_preview_that_is_deleted_while_it_is_posted_is_posted_again(long_draft
 def test_a_preview_is_not_posted_again_for_ever(world) -> None:
     world.update = failing(times=99, error=errors.NotFoundError("message_not_found"))(world.update)
     for _ in range(repository.MAX_PREVIEWS + 3):
-        world.worker.handle(POST)
+        world.handle(POST)
     assert len(world.slack) == repository.MAX_PREVIEWS
 
 
@@ -406,14 +406,14 @@ def test_a_preview_is_not_posted_again_for_ever(world) -> None:
 def refuse(world: World, message=POST) -> None:
     """Handle a message about a draft for the configured channel, which Slack refuses."""
     with pytest.raises(errors.PermanentError):
-        world.worker.handle(message)
+        world.handle(message)
 
 
 def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world) -> None:
     own = make_draft(session_id="sess-3", channel="nowhere")
     of_hash = world.service.submit(own).draft_hash
     world.post = failing(times=1, error=refusal("post a message", 200, "channel_not_found"))(world.post)
-    world.worker.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
+    world.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
     again = world.service.submit(own)
     assert (again.state, again.reason) == (SessionState.FAILED, "could not post a message: Slack says channel_not_found")
 
@@ -439,9 +439,9 @@ def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, cod
 def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> None:
     world.post = failing(times=1, error=refusal("post a message", 200, "invalid_auth"))(world.post)
     with pytest.raises(errors.CredentialRefusedError):
-        world.worker.handle(POST)
+        world.handle(POST)
     assert world.store.read("sess-1", HASH).session.state is SessionState.FAILED
-    world.worker.handle(POST)
+    world.handle(POST)
     assert "Draft for Jira" in only(world)
 
 
@@ -459,7 +459,7 @@ def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft) ->
     assert long_draft.service.submit(LONG).state is SessionState.FAILED
 
     long_draft.post = send
-    long_draft.worker.handle(POST_LONG)
+    long_draft.handle(POST_LONG)
     assert long_draft.threads == REPLIES
     assert buttons(long_draft)
     assert long_draft.service.submit(LONG).state is SessionState.PREVIEW
@@ -484,7 +484,7 @@ def test_a_refusal_of_a_replaced_draft_leaves_the_session_alone(world) -> None:
 
 
 def test_a_refusal_to_post_a_preview_again_leaves_the_first_one_valid(world) -> None:
-    world.worker.handle(POST)
+    world.handle(POST)
     world.update = failing(times=1, error=errors.NotFoundError("message_not_found"))(world.update)
     world.post = failing(times=1, error=errors.PermanentError("Slack says is_archived"))(world.post)
     refuse(world)

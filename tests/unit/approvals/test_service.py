@@ -97,7 +97,7 @@ def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -
 
     def record_late(*given):
         for entry in world.queue:  # held back 1 s, and the write takes longer
-            world.worker.handle(entry.message)
+            world.handle(entry.message)
         world.queue.clear()
         return record(*given)
 
@@ -105,7 +105,7 @@ def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -
     press(world, Verb.REJECT)
     for entry in world.queue:
         if not isinstance(entry.message, AnswerClick):
-            world.worker.handle(entry.message)
+            world.handle(entry.message)
 
     (posted,) = world.slack.values()
     assert "Draft rejected" in shown(posted.blocks)

@@ -10,11 +10,11 @@ from lib.approvals.workflow import (
     AlreadyCreated,
     AwaitApproval,
     GiveUp,
-    Look,
     OutcomeUnknown,
     Policy,
     Refusal,
     Refuse,
+    Search,
     Start,
     Wait,
     next_step,
@@ -36,6 +36,12 @@ def view(operation: Operation | None = None, *, approved: bool | None = True, cu
         approval=approval,
         operation=operation,
     )
+
+
+def start(by: str = "U0ANN") -> Start:
+    approval = view().approval
+    assert approval is not None
+    return Start(make_draft(), approval, by)
 
 
 def operation(status: OperationStatus, **given) -> Operation:
@@ -61,17 +67,17 @@ UNKNOWN = operation(OperationStatus.UNKNOWN, next_look_at=NOON, posts=1)
         # Then whether there is an issue.
         (view(DONE), AlreadyCreated("PROJ-1")),
         # Then the claim.
-        (view(), Start()),
+        (view(), start()),
         (view(PENDING), Wait(LATER)),
-        (view(replace(PENDING, claim_expires_at=NOON)), Start()),
+        (view(replace(PENDING, claim_expires_at=NOON)), start()),
         (view(replace(PENDING, claim_expires_at=NOON, posted_at=EARLIER)), OutcomeUnknown()),
         (view(FAILED), Refuse(Refusal.FAILED)),
-        (view(replace(FAILED, retry_by="ops")), Start()),
+        (view(replace(FAILED, retry_by="ops")), start("ops")),
         # An unclear outcome is looked into before anything else may happen.
-        (view(UNKNOWN), Look(0)),
+        (view(UNKNOWN), Search(0)),
         (view(replace(UNKNOWN, next_look_at=LATER)), Wait(LATER)),
-        (view(replace(UNKNOWN, looks=1)), Look(1)),
-        (view(replace(UNKNOWN, looks=2)), Start()),
+        (view(replace(UNKNOWN, looks=1)), Search(1)),
+        (view(replace(UNKNOWN, looks=2)), start()),
         (view(replace(UNKNOWN, looks=2, posts=2)), GiveUp()),
     ],
 )

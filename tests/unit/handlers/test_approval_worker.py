@@ -172,7 +172,7 @@ def test_a_dry_run_does_everything_but_create_the_issue(
             answer = worker.lambda_handler({"Records": [record("1", messages.encode(sent.pop(0)))]}, LambdaContext())
             assert answer == {"batchItemFailures": []}
 
-    monkeypatch.setattr(worker, "_jira", lambda seconds_left: None)
+    monkeypatch.setattr("lib.jira.client.connect", lambda *_, **__: None)
     monkeypatch.setattr(approval_worker, "JiraTracker", lambda _: NoIssues())
     monkeypatch.setattr(approval_worker.messages, "sender", lambda _: lambda message, _: sent.append(message))
     monkeypatch.setattr(approval_worker.SlackClient, "post", post)
