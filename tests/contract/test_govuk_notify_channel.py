@@ -1,4 +1,4 @@
-"""The GOV.UK Notify channel against the stand-in over HTTP: what arrives, and what every refusal and silence means."""
+"""The GOV.UK Notify channel against the stand-in over HTTP: what arrives, and the error for each refusal and for no answer."""
 
 import socket
 from collections.abc import Iterator
@@ -42,16 +42,16 @@ def channel(url: str, key: str = KEY, template: str = TEMPLATE) -> Channel:
 # What arrives
 
 
-def test_the_owner_is_written_to_with_the_events_id_as_reference(standin: Served[GovukNotify]) -> None:
-    told = message("LeaseFrozen", enrichment=enriched())
-    channel(standin.url).send(told)
+def test_the_owner_gets_an_email_with_the_events_id_as_reference(standin: Served[GovukNotify]) -> None:
+    sent = message("LeaseFrozen", enrichment=enriched())
+    channel(standin.url).send(sent)
 
     [taken] = standin.app.notifications
     assert (taken["email_address"], taken["template"]["id"]) == (USER_EMAIL, TEMPLATE)
-    assert taken["reference"] == told.event_id
-    assert taken["subject"] == told.title
+    assert taken["reference"] == sent.event_id
+    assert taken["subject"] == sent.title
     assert CONSOLE in taken["body"]
-    for label, value in told.facts:
+    for label, value in sent.facts:
         assert f"{label}: {value}" in taken["personalisation"]["text"]
 
 
@@ -72,7 +72,7 @@ def test_the_status_of_the_lease_is_written_in_words(standin: Served[GovukNotify
     assert taken["personalisation"]["lease_status"] == "pending approval"
 
 
-def test_links_and_markdown_of_strangers_stay_text(standin: Served[GovukNotify]) -> None:
+def test_untrusted_links_and_markdown_stay_text(standin: Served[GovukNotify]) -> None:
     comment = "please [pay here](https://evil.example/pay) # now"
     channel(standin.url).send(message("LeaseFrozen", {"leaseId": LEASE_ID, "reason": {"type": "x", "comment": comment}}))
 
@@ -120,12 +120,12 @@ def test_each_http_status_has_its_meaning(standin: Served[GovukNotify], status: 
     assert type(raised.value) is meaning
 
 
-def test_a_refusal_is_told_in_the_services_words(standin: Served[GovukNotify]) -> None:
+def test_a_refusal_has_the_services_message(standin: Served[GovukNotify]) -> None:
     with pytest.raises(errors.PermanentError, match="ValidationError: template_id is not a valid UUID"):
         channel(standin.url, template="no-uuid").send(message())
 
 
-def test_a_template_that_wants_more_than_it_gets_is_told() -> None:
+def test_a_template_with_unknown_fields_is_reported() -> None:
     templates = {TEMPLATE: Template("((title))", "((colour))")}
     with (
         served(GovukNotify(KEY, templates=templates)) as standin,
@@ -134,7 +134,7 @@ def test_a_template_that_wants_more_than_it_gets_is_told() -> None:
         channel(standin.url).send(message())
 
 
-def test_nothing_personal_is_in_the_services_words(standin: Served[GovukNotify]) -> None:
+def test_the_services_message_contains_nothing_personal(standin: Served[GovukNotify]) -> None:
     body = (
         '{"errors": [{"error": "BadRequestError", "message": "can\'t send to rosa.field@example.gov.uk"}], "status_code": 400}'
     )
@@ -169,7 +169,7 @@ def test_a_key_of_another_service_or_with_another_secret_is_refused(standin: Ser
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 36])
-def test_a_key_that_is_none_is_a_permanent_error(standin: Served[GovukNotify], key: str) -> None:
+def test_an_invalid_key_is_a_permanent_error(standin: Served[GovukNotify], key: str) -> None:
     with pytest.raises(errors.PermanentError):
         channel(standin.url, key).send(message())
 
@@ -213,13 +213,13 @@ def test_a_refused_connection_is_unavailable_and_nothing_was_sent() -> None:
 
 
 @pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1", ""])
-def test_a_base_url_that_is_none_is_an_error(url: str) -> None:
+def test_an_invalid_base_url_is_an_error(url: str) -> None:
     with pytest.raises(errors.SwitchboardError):
         channel(url).send(message())
 
 
 @pytest.mark.parametrize("fault", [{"reset": True}, {"status": 500}, {"error": "AuthError"}, {"error": "BadRequestError"}])
-def test_neither_errors_nor_output_tell_the_key_or_the_recipient(
+def test_no_error_or_output_contains_the_key_or_the_recipient(
     standin: Served[GovukNotify], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

@@ -39,7 +39,7 @@ def post(standin: Served[GovukNotify], body: Any, token: str | None = None) -> t
     return answer.status_code, answer.json()["errors"][0]
 
 
-def test_an_email_is_taken_rendered_and_can_be_looked_up(client: Any) -> None:
+def test_an_email_is_accepted_rendered_and_can_be_read(client: Any) -> None:
     fields = {"name": "Rosa", "what": "your lease"}
     sent = client.send_email_notification("rosa@example.org", TEMPLATE, personalisation=fields, reference="event-1")
 
@@ -121,13 +121,13 @@ def test_beyond_the_limit_of_a_minute_it_refuses() -> None:
 
 
 @pytest.mark.parametrize(("wanted", "error"), [(SERVICE, "NoResultFound"), ("x", "ValidationError")])
-def test_a_notification_that_is_not_there_is_not_found(client: Any, wanted: str, error: str) -> None:
+def test_a_missing_notification_is_not_found(client: Any, wanted: str, error: str) -> None:
     with pytest.raises(HTTPError) as raised:
         client.get_notification_by_id(wanted)
     assert raised.value.message[0]["error"] == error
 
 
-def test_what_was_taken_can_be_seen_and_forgotten(standin: Served[GovukNotify], client: Any) -> None:
+def test_the_notifications_can_be_listed_and_reset(standin: Served[GovukNotify], client: Any) -> None:
     client.send_email_notification("rosa@example.org", TEMPLATE, personalisation={"name": "R", "what": "x"})
     taken = requests.get(f"{standin.url}/_standin/notifications", timeout=5).json()["notifications"]
     assert [(each["email_address"], each["personalisation"]["name"]) for each in taken] == [("rosa@example.org", "R")]

@@ -111,12 +111,12 @@ WITHOUT_KEY: dict[str, dict[str, Any]] = {
 }
 
 
-def test_there_is_an_event_here_for_every_type_that_we_know_and_for_no_other() -> None:
+def test_every_known_type_has_an_example_and_no_other() -> None:
     assert WITH_KEY.keys() | WITHOUT_KEY.keys() == set(EventType)
 
 
 @pytest.mark.parametrize("detail_type", WITH_KEY)
-def test_an_event_about_a_lease_leads_to_its_record(detail_type: str) -> None:
+def test_an_event_about_a_lease_has_the_key_of_its_record(detail_type: str) -> None:
     event = read_event(lease_event(detail_type, WITH_KEY[detail_type]))
 
     assert event.detail_type == EventType(detail_type)

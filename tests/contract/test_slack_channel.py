@@ -1,4 +1,4 @@
-"""The Slack channel against the stand-in over HTTP: what arrives, and what every refusal and silence means."""
+"""The Slack channel against the stand-in over HTTP: what arrives, and the error for each refusal and for no answer."""
 
 import socket
 from collections.abc import Iterator
@@ -46,19 +46,19 @@ def webhook(url: str, path: str = HOOK) -> SlackWebhook:
 
 
 def test_a_bot_posts_the_message_to_its_channel(standin: Served[Slack]) -> None:
-    told = message("LeaseFrozen", enrichment=enriched())
-    bot(standin.url).send(told)
+    sent = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(sent)
 
     [posted] = standin.app.messages
     assert posted["kind"] == "message"
-    assert posted["text"] == told.text
-    assert posted["blocks"][0] == {"type": "header", "text": {"type": "plain_text", "text": told.title, "emoji": False}}
+    assert posted["text"] == sent.text
+    assert posted["blocks"][0] == {"type": "header", "text": {"type": "plain_text", "text": sent.title, "emoji": False}}
 
 
 def test_a_webhook_posts_the_same(standin: Served[Slack]) -> None:
-    told = message("LeaseFrozen", enrichment=enriched())
-    bot(standin.url).send(told)
-    webhook(standin.url).send(told)
+    sent = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(sent)
+    webhook(standin.url).send(sent)
 
     by_bot, by_webhook = standin.app.messages
     assert by_webhook["kind"] == "webhook"
@@ -66,22 +66,22 @@ def test_a_webhook_posts_the_same(standin: Served[Slack]) -> None:
 
 
 def test_every_fact_is_a_field_and_the_console_is_linked(standin: Served[Slack]) -> None:
-    told = message("LeaseFrozen", enrichment=enriched())
-    bot(standin.url).send(told)
+    sent = message("LeaseFrozen", enrichment=enriched())
+    bot(standin.url).send(sent)
 
     blocks = standin.app.messages[0]["blocks"]
     fields = [field["text"] for block in blocks for field in block.get("fields", [])]
-    assert fields == [f"*{label}*\n{value}" for label, value in told.facts]
+    assert fields == [f"*{label}*\n{value}" for label, value in sent.facts]
     assert f"<{CONSOLE}|Open the sandbox console>" in [block.get("text", {}).get("text") for block in blocks]
-    assert blocks[-1]["elements"][0]["text"] == told.footer
+    assert blocks[-1]["elements"][0]["text"] == sent.footer
 
 
 @pytest.mark.parametrize(
     "hostile", ["<!channel>", "<!here|x>", "<@U012345>", "<https://evil.example|pay here>", "a & b", "> quote"]
 )
-def test_a_strangers_text_can_mention_nobody_and_dress_up_no_link(standin: Served[Slack], hostile: str) -> None:
-    told = message("LeaseFrozen", {"userEmail": hostile, "accountId": hostile, "reason": {"type": "New", "comment": hostile}})
-    bot(standin.url).send(told)
+def test_untrusted_text_cannot_mention_anybody_or_disguise_links(standin: Served[Slack], hostile: str) -> None:
+    sent = message("LeaseFrozen", {"userEmail": hostile, "accountId": hostile, "reason": {"type": "New", "comment": hostile}})
+    bot(standin.url).send(sent)
 
     [posted] = standin.app.messages
     strings = [posted["text"], *_strings(posted["blocks"])]
@@ -93,8 +93,8 @@ def test_a_strangers_text_can_mention_nobody_and_dress_up_no_link(standin: Serve
 
 
 def test_an_entity_is_not_cut_in_two() -> None:
-    told = message("LeaseFrozen", {"reason": {"type": "x", "comment": "&" * 500}})
-    texts = _strings(list(render(told).blocks))
+    sent = message("LeaseFrozen", {"reason": {"type": "x", "comment": "&" * 500}})
+    texts = _strings(list(render(sent).blocks))
     assert all(text.count("&") == text.count("&amp;") for text in texts)
 
 
@@ -233,14 +233,14 @@ def test_a_refused_connection_is_unavailable_and_nothing_was_sent(kind: str) -> 
 @pytest.mark.parametrize(
     "url", ["not a url", "ftp://127.0.0.1/x", "http://", "http://127.0.0.1:1/a b\x00", "file:///etc/passwd"]
 )
-def test_a_webhook_that_is_no_url_is_a_permanent_error_that_does_not_tell_it(url: str) -> None:
+def test_an_invalid_webhook_url_is_not_in_its_error(url: str) -> None:
     with pytest.raises(errors.SwitchboardError) as raised:
         webhook("", url).send(message())
     assert isinstance(raised.value, errors.PermanentError | errors.UnavailableError)
     assert url not in str(raised.value)
 
 
-def test_a_page_that_is_not_slacks_is_no_success(standin: Served[Slack]) -> None:
+def test_a_page_from_another_server_is_not_a_success(standin: Served[Slack]) -> None:
     standin.fail(HOOK, status=200, body="<html>please log in</html>")
     with pytest.raises(errors.PermanentError, match="not Slack"):
         webhook(standin.url).send(message())
@@ -266,7 +266,7 @@ def test_a_token_rotated_since_it_was_read_is_read_again(standin: Served[Slack])
     "fault",
     [{"reset": True}, {"status": 500}, {"error": "invalid_auth"}, {"error": "no_service"}, {"status": 200, "body": "[]"}],
 )
-def test_neither_errors_nor_output_tell_the_url_or_the_token(
+def test_no_error_or_output_contains_the_url_or_the_token(
     standin: Served[Slack], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")

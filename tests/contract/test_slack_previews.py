@@ -1,4 +1,4 @@
-"""Slack's API as previews use it: the right calls, and each way of failing told apart."""
+"""Slack's API as previews use it: the right calls, and an error class for each failure."""
 
 from collections.abc import Iterator
 
@@ -34,7 +34,7 @@ def says(**content):
     return lambda asked: (200, content, {})
 
 
-def test_a_preview_is_posted_to_its_channel_and_named_as_slack_names_it(slack) -> None:
+def test_a_preview_is_posted_and_identified_as_slack_does(slack) -> None:
     slack.answer = says(ok=True, channel="C0ID", ts="1.2")
 
     assert chat(slack).post("drafts", MESSAGE) == Posted("C0ID", "1.2")
@@ -59,7 +59,7 @@ def test_a_preview_is_edited_in_place(slack) -> None:
     assert (slack.asked[0].json()["channel"], slack.asked[0].json()["ts"]) == ("C0ID", "1.2")
 
 
-def test_an_answer_goes_to_the_one_person_only_and_leaves_the_preview(slack) -> None:
+def test_an_answer_is_ephemeral_and_keeps_the_preview(slack) -> None:
     slack.answer = lambda asked: (200, b"ok", {"Content-Type": "text/plain"})
 
     chat(slack).respond(f"{slack.url}/actions/1", "Only you see this")
@@ -89,7 +89,7 @@ def test_an_answer_by_the_api_names_the_person(slack) -> None:
         (None, errors.AmbiguousError),
     ],
 )
-def test_each_way_of_failing_is_told_apart_and_nothing_is_sent_twice(slack, answer, means) -> None:
+def test_each_failure_has_its_class_and_nothing_is_sent_twice(slack, answer, means) -> None:
     slack.answer = lambda asked: answer
     with pytest.raises(means):
         chat(slack).post("C0ID", MESSAGE)
@@ -100,14 +100,14 @@ def test_each_way_of_failing_is_told_apart_and_nothing_is_sent_twice(slack, answ
     ("status", "means"),
     [(404, errors.NotFoundError), (410, errors.NotFoundError), (429, errors.ThrottledError), (500, errors.AmbiguousError)],
 )
-def test_each_way_an_answer_fails_is_told_apart(slack, status, means) -> None:
+def test_each_failure_of_an_answer_has_its_class(slack, status, means) -> None:
     slack.answer = lambda asked: (status, b"used_url", {"Content-Type": "text/plain"})
     with pytest.raises(means):
         chat(slack).respond(f"{slack.url}/actions/1", "text")
     assert len(slack.asked) == 1
 
 
-def test_a_server_that_is_not_there_was_told_nothing() -> None:
+def test_a_missing_server_is_unavailable() -> None:
     with http_server() as gone:
         pass
     with pytest.raises(errors.UnavailableError):
@@ -125,7 +125,7 @@ def test_a_rotated_token_is_read_again_and_used(slack) -> None:
         chat(slack, "xoxb-old").post("C", MESSAGE)
 
 
-def test_no_error_shows_a_token_or_a_response_url(slack) -> None:
+def test_no_error_contains_a_token_or_a_response_url(slack) -> None:
     slack.answer = lambda asked: (500, b"xoxb-1 hooks", {"Content-Type": "text/plain"})
     for call in (
         lambda: chat(slack).post("C", MESSAGE),

@@ -49,7 +49,7 @@ def refused(call: Any, **arguments: Any) -> dict[str, Any]:
 # The Web API
 
 
-def test_a_message_has_a_place_and_a_time_of_its_own(client: WebClient) -> None:
+def test_a_message_has_its_own_channel_and_timestamp(client: WebClient) -> None:
     first = client.chat_postMessage(channel="#leases", text="one")
     second = client.chat_postMessage(channel=first["channel"], text="two")
     assert first["channel"] == second["channel"]
@@ -57,7 +57,7 @@ def test_a_message_has_a_place_and_a_time_of_its_own(client: WebClient) -> None:
     assert first["message"]["text"] == "one"
 
 
-def test_an_update_changes_the_message_where_it_stands(standin: Served[Slack], client: WebClient) -> None:
+def test_an_update_changes_the_message_in_place(standin: Served[Slack], client: WebClient) -> None:
     posted = client.chat_postMessage(channel="#leases", text="waiting")
     client.chat_update(channel=posted["channel"], ts=posted["ts"], text="approved")
     [message] = standin.app.messages
@@ -70,7 +70,7 @@ def test_an_ephemeral_message_cannot_be_updated(client: WebClient) -> None:
     assert refused(client.chat_update, channel=channel, ts=posted["message_ts"], text="x")["error"] == "message_not_found"
 
 
-def test_a_webhooks_message_is_not_the_bots_to_update() -> None:
+def test_a_bot_cannot_update_a_webhooks_message() -> None:
     with served(Slack()) as standin:
         WebhookClient(f"{standin.url}/services/T1/B1/x").send(text="hello")
         [message] = standin.app.messages
@@ -118,7 +118,7 @@ def test_a_bad_message_is_refused_as_slack_refuses_it(
     assert standin.app.messages == []
 
 
-def test_what_is_wrong_with_a_block_is_pointed_at(client: WebClient) -> None:
+def test_the_error_of_a_block_is_located(client: WebClient) -> None:
     blocks = [{"type": "divider"}, {"type": "section", "text": {"type": "mrkdwn", "text": "x" * 3001}}]
     answer = refused(client.chat_postMessage, channel="#leases", text="x", blocks=blocks)
     assert answer["errors"] == ["must be less than 3001 characters [json-pointer:/blocks/1/text/text]"]
@@ -143,7 +143,7 @@ def test_an_unknown_method_is_named(client: WebClient) -> None:
     assert refused(client.api_call, api_method="chat.shout")["error"] == "unknown_method"
 
 
-def test_the_rate_limit_bites_per_channel_and_lets_go(clock: Clock) -> None:
+def test_the_rate_limit_applies_per_channel_and_ends(clock: Clock) -> None:
     with served(Slack(per_second=1, burst=2, now=clock)) as standin:
         client = WebClient("xoxb-any", base_url=f"{standin.url}/api/", retry_handlers=[])
         for _ in range(2):
@@ -167,7 +167,7 @@ def test_a_reply_is_in_the_thread_of_the_message_that_it_answers(standin: Served
     assert [message.get("thread_ts") for message in standin.app.messages] == [None, first["ts"], first["ts"]]
 
 
-def test_a_reply_to_what_is_not_there_is_refused(standin: Served[Slack], client: WebClient) -> None:
+def test_a_reply_to_a_missing_message_is_refused(standin: Served[Slack], client: WebClient) -> None:
     posted = client.chat_postMessage(channel="#leases", text="one")
     hidden = client.chat_postEphemeral(channel="#leases", user="U012345", text="only you")
     standin.app.delete(posted["channel"], posted["ts"])
@@ -253,7 +253,7 @@ def test_a_response_url_deletes_the_message(standin: Served[Slack], response_url
     assert standin.app.messages == []
 
 
-def test_a_response_is_a_message_of_its_own_otherwise(standin: Served[Slack], response_url: str) -> None:
+def test_a_response_is_otherwise_a_new_message(standin: Served[Slack], response_url: str) -> None:
     WebhookClient(response_url).send(text="thanks")
     assert [(message["kind"], message["text"]) for message in standin.app.messages][1] == ("response", "thanks")
 
@@ -275,7 +275,7 @@ def test_a_response_url_works_for_half_an_hour(clock: Clock, response_url: str) 
 # The control surface
 
 
-def test_the_messages_can_be_seen_and_forgotten(standin: Served[Slack], client: WebClient) -> None:
+def test_the_messages_can_be_listed_and_reset(standin: Served[Slack], client: WebClient) -> None:
     client.chat_postMessage(channel="#leases", text="one")
     messages = requests.get(f"{standin.url}/_standin/messages", timeout=5).json()["messages"]
     assert [message["text"] for message in messages] == ["one"]

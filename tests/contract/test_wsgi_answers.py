@@ -47,7 +47,7 @@ def test_the_answers_iterable_is_closed(event: Callable[..., dict[str, Any]]) ->
     assert body.closed
 
 
-def test_the_answers_iterable_is_closed_when_it_breaks_off() -> None:
+def test_the_answers_iterable_is_closed_after_an_error() -> None:
     class Broken:
         closed = False
 
@@ -63,7 +63,7 @@ def test_the_answers_iterable_is_closed_when_it_breaks_off() -> None:
     assert body.closed
 
 
-def test_a_body_written_the_old_way_comes_first() -> None:
+def test_a_body_written_with_write_comes_first() -> None:
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         write = start_response("200 OK", [])
         write(b"one ")
@@ -72,7 +72,7 @@ def test_a_body_written_the_old_way_comes_first() -> None:
     assert wsgi.respond(app, gateway_v1(), None)["body"] == "one two"
 
 
-def test_an_application_that_starts_its_response_late_is_heard() -> None:
+def test_an_application_may_start_its_response_late() -> None:
     def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         start_response("202 Accepted", [("X-Late", "yes")])
         yield b"ok"
@@ -86,21 +86,21 @@ def test_an_application_that_starts_its_response_late_is_heard() -> None:
 ANSWER = [("content-type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Vary", "Origin"), ("vary", "Accept")]
 
 
-def test_v1_keeps_several_cookies_apart() -> None:
+def test_v1_keeps_several_cookies_separate() -> None:
     answer = wsgi.respond(App(headers=ANSWER), gateway_v1(), None)
     assert answer["headers"] == {"Content-Type": "text/plain"}
     assert answer["multiValueHeaders"] == {"Set-Cookie": ["a=1", "b=2"], "Vary": ["Origin", "Accept"]}
 
 
 @pytest.mark.parametrize("event", [gateway_v2, function_url])
-def test_v2_gives_cookies_in_their_own_list(event: Callable[..., dict[str, Any]]) -> None:
+def test_v2_has_cookies_in_their_own_list(event: Callable[..., dict[str, Any]]) -> None:
     answer = wsgi.respond(App(headers=ANSWER), event(), None)
     assert answer["headers"] == {"Content-Type": "text/plain", "Vary": "Origin, Accept"}
     assert answer["cookies"] == ["a=1", "b=2"]
     assert "multiValueHeaders" not in answer
 
 
-def test_a_load_balancer_gets_one_value_a_name_and_no_cookie_is_lost() -> None:
+def test_a_load_balancer_gets_one_value_per_name_and_all_cookies() -> None:
     answer = wsgi.respond(App(headers=ANSWER), balancer(), None)
     cookies = {name: value for name, value in answer["headers"].items() if name.lower() == "set-cookie"}
     assert sorted(cookies.values()) == ["a=1", "b=2"]

@@ -67,7 +67,7 @@ def test_a_quoted_path_is_unquoted(event: Callable[..., dict[str, Any]]) -> None
 
 
 @EVERY_FORM
-def test_a_path_that_is_already_text_arrives_too(event: Callable[..., dict[str, Any]]) -> None:
+def test_an_unquoted_path_arrives_too(event: Callable[..., dict[str, Any]]) -> None:
     key = "rawPath" if "rawPath" in event() else "path"
     assert ask(event(**{key: "/café"})).environ["PATH_INFO"].encode("latin-1").decode() == "/café"
 
@@ -83,11 +83,11 @@ def test_v1_repeated_query_keys_all_arrive_quoted_once() -> None:
     assert ask(event).environ["QUERY_STRING"] == "tag=a+%C3%A9&tag=b%26c&page=2"
 
 
-def test_v1_single_query_values_serve_where_there_are_no_multiple_ones() -> None:
+def test_v1_uses_single_query_values_without_multiple_ones() -> None:
     assert ask(gateway_v1(queryStringParameters={"page": "2"})).environ["QUERY_STRING"] == "page=2"
 
 
-def test_v2_the_raw_query_string_arrives_as_it_is() -> None:
+def test_v2_the_raw_query_string_is_unchanged() -> None:
     assert ask(gateway_v2(rawQueryString="tag=a%20b&tag=c&flag")).environ["QUERY_STRING"] == "tag=a%20b&tag=c&flag"
 
 
@@ -110,7 +110,7 @@ def test_null_headers_are_no_headers(event: Callable[..., dict[str, Any]]) -> No
 
 
 @pytest.mark.parametrize("event", [gateway_v1, balancer_multi])
-def test_repeated_headers_are_joined_so_that_none_silently_wins(event: Callable[..., dict[str, Any]]) -> None:
+def test_repeated_headers_are_joined(event: Callable[..., dict[str, Any]]) -> None:
     app = ask(
         event(headers={"X-Hub-Signature": "sha256=bb"}, multiValueHeaders={"X-Hub-Signature": ["sha256=aa", "sha256=bb"]})
     )
@@ -122,7 +122,7 @@ def test_headers_that_differ_only_in_case_are_joined() -> None:
     assert app.environ["HTTP_X_HUB_SIGNATURE"] == "sha256=aa, sha256=bb"
 
 
-def test_a_header_with_an_underscore_cannot_pass_for_one_with_a_hyphen() -> None:
+def test_a_header_with_an_underscore_is_dropped() -> None:
     app = ask(gateway_v1(headers={"X-Hub-Signature": "sha256=aa", "X_Hub_Signature": "sha256=bb"}))
     assert app.environ["HTTP_X_HUB_SIGNATURE"] == "sha256=aa"
 
@@ -133,14 +133,14 @@ def test_a_header_in_either_map_arrives_once() -> None:
 
 
 @EVERY_FORM
-def test_the_content_type_arrives_whatever_its_case(event: Callable[..., dict[str, Any]]) -> None:
+def test_the_content_type_arrives_in_any_case(event: Callable[..., dict[str, Any]]) -> None:
     headers = {"cOnTeNt-TyPe": "application/json"}
     multi = {name: [value] for name, value in headers.items()}
     given = event(multiValueHeaders=multi) if event is balancer_multi else event(headers=headers)
     assert ask(given).environ["CONTENT_TYPE"] == "application/json"
 
 
-def test_the_content_length_is_that_of_the_body_and_not_what_the_caller_claims() -> None:
+def test_the_content_length_is_that_of_the_body() -> None:
     app = ask(gateway_v1(headers={"content-length": "9999"}))
     assert app.environ["CONTENT_LENGTH"] == "5"
 
@@ -162,7 +162,7 @@ def test_a_header_beyond_latin_1_arrives_as_its_utf_8_bytes() -> None:
 # Where it came from
 
 
-def test_the_callers_own_forwarded_for_does_not_hide_its_address() -> None:
+def test_the_caller_cannot_hide_its_address() -> None:
     at_gateway = ask(gateway_v1(headers={"X-Forwarded-For": "10.0.0.1, 198.51.100.7"}))
     at_balancer = ask(balancer(headers={"X-Forwarded-For": "10.0.0.1, 198.51.100.7"}))
     assert at_gateway.environ["REMOTE_ADDR"] == "198.51.100.7"
@@ -200,13 +200,13 @@ def test_a_stage_alone_is_the_root() -> None:
     assert ask(event).environ["PATH_INFO"] == "/"
 
 
-def test_a_path_that_only_begins_like_the_stage_is_left_alone() -> None:
+def test_a_path_that_only_begins_like_the_stage_is_unchanged() -> None:
     event = gateway_v2(rawPath="/production/echo")
     event["requestContext"]["stage"] = "prod"
     assert ask(event).environ["PATH_INFO"] == "/production/echo"
 
 
-def test_a_rest_api_whose_path_has_no_stage_keeps_a_resource_of_that_name() -> None:
+def test_a_rest_apis_resource_with_the_stages_name_is_kept() -> None:
     event = gateway_v1(path="/prod/echo")
     event["requestContext"] |= {"stage": "prod", "path": "/prod/prod/echo"}
     environ = ask(event).environ
@@ -227,9 +227,7 @@ def test_a_rest_api_whose_path_has_no_stage_keeps_a_resource_of_that_name() -> N
         {"headers": {"host": 5}},
     ],
 )
-def test_unreadable_parts_are_answered_400_in_the_callers_form(
-    event: Callable[..., dict[str, Any]], parts: dict[str, Any]
-) -> None:
+def test_unreadable_parts_are_400_in_the_callers_form(event: Callable[..., dict[str, Any]], parts: dict[str, Any]) -> None:
     given = event(**parts)
     if "headers" in parts and event is balancer_multi:
         given = event(multiValueHeaders=parts["headers"])
@@ -242,7 +240,7 @@ def test_unreadable_parts_are_answered_400_in_the_callers_form(
 
 
 @pytest.mark.parametrize("method", [None, 5, "get", "GE T", "G" * 30])
-def test_a_method_that_is_none_is_answered_400(method: Any) -> None:
+def test_an_invalid_method_is_400(method: Any) -> None:
     v2 = gateway_v2()
     v2["requestContext"]["http"]["method"] = method
     for event in (gateway_v1(httpMethod=method), v2):
@@ -258,7 +256,7 @@ def answer_to_the_method(method: Any) -> str:
     "event",
     [None, [], "text", 5, {}, {"detail-type": "LeaseApproved", "detail": {}}, {"Records": []}, {"requestContext": None}],
 )
-def test_what_is_no_http_request_is_refused(event: Any) -> None:
+def test_an_event_that_is_not_an_http_request_is_refused(event: Any) -> None:
     assert wsgi.form_of(event) is None
     with pytest.raises(errors.InvalidInputError, match="not an HTTP request"):
         wsgi.respond(App(), event, None)
@@ -266,7 +264,7 @@ def test_what_is_no_http_request_is_refused(event: Any) -> None:
 
 @EVERY_FORM
 def test_a_chunked_request_has_its_body(event: Callable[..., dict[str, Any]]) -> None:
-    """The gateway has put the chunks together, and the header that told of them is no longer true."""
+    """The gateway has joined the chunks, so the header about them is wrong."""
     app = ask(event(headers={"Transfer-Encoding": "chunked"}))
     assert app.received == b"hello"
     assert "HTTP_TRANSFER_ENCODING" not in app.environ

@@ -31,7 +31,7 @@ events = objects(
 
 
 @given(json_values | details)
-def test_key_extraction_never_raises_and_gives_a_key_that_dynamodb_takes_or_names_a_problem(detail: object) -> None:
+def test_key_extraction_gives_a_valid_key_or_names_a_problem(detail: object) -> None:
     key = find_lease_key(detail)
 
     if isinstance(key, MissingKey):
@@ -43,7 +43,7 @@ def test_key_extraction_never_raises_and_gives_a_key_that_dynamodb_takes_or_name
 
 
 @given(st.text(min_size=1).filter(str.strip), st.text(min_size=1).filter(str.strip), json_values)
-def test_a_good_key_is_found_in_each_form_whatever_stands_beside_it(email: str, uuid: str, noise: object) -> None:
+def test_a_valid_key_is_found_in_each_form(email: str, uuid: str, noise: object) -> None:
     key = LeaseKey(email, uuid)
 
     assert find_lease_key({"leaseId": {"userEmail": email, "uuid": uuid, "more": noise}, "userEmail": noise}) == key
@@ -52,7 +52,7 @@ def test_a_good_key_is_found_in_each_form_whatever_stands_beside_it(email: str, 
 
 
 @given(json_values | events)
-def test_an_event_is_read_or_refused_on_purpose_and_what_is_read_can_be_written(obj: object) -> None:
+def test_an_event_is_refused_or_can_be_written_as_json(obj: object) -> None:
     try:
         event = read_event(obj)
     except errors.InvalidInputError:

@@ -31,7 +31,7 @@ known_names = st.sampled_from(sorted(shape_of("Expired").required | shape_of("Ex
 
 
 @given(st.lists(names), st.randoms())
-def test_the_fingerprint_knows_neither_order_nor_repetition(of: list[str], shuffler: random.Random) -> None:
+def test_the_fingerprint_ignores_order_and_repetition(of: list[str], shuffler: random.Random) -> None:
     shuffled = of + of[:2]
     shuffler.shuffle(shuffled)
 
@@ -44,7 +44,7 @@ def test_different_sets_of_names_have_different_fingerprints(one: set[str], othe
 
 
 @given(statuses, st.sets(known_names | names))
-def test_drift_is_exactly_what_is_beyond_or_below_the_shape_of_the_status(status: str | None, of: set[str]) -> None:
+def test_drift_is_the_difference_from_the_shape_of_the_status(status: str | None, of: set[str]) -> None:
     shape = shape_of(status)
     found = drift(status, of)
 
@@ -53,7 +53,7 @@ def test_drift_is_exactly_what_is_beyond_or_below_the_shape_of_the_status(status
 
 
 @given(statuses, st.data())
-def test_any_choice_of_optional_fields_is_no_drift(status: str | None, data: st.DataObject) -> None:
+def test_any_choice_of_optional_fields_is_without_drift(status: str | None, data: st.DataObject) -> None:
     shape = shape_of(status)
     chosen = data.draw(st.sets(st.sampled_from(sorted(shape.optional))))
 

@@ -1,4 +1,4 @@
-"""Whatever stands in an event, a message comes of it that every channel can carry."""
+"""Every event, whatever it contains, has a message that every channel can send."""
 
 import json
 import re
@@ -118,7 +118,7 @@ def composed(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str 
 
 @settings(max_examples=examples(300), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES, url=st.text())
-def test_a_message_comes_of_every_event(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str) -> None:
+def test_every_event_has_a_message(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str) -> None:
     message = composed(event, enrichment, now, url)
 
     assert message.title
@@ -138,7 +138,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
     rendered = slack.render(message)
     assert block_errors(list(rendered.blocks)) == ([], False)
     shown = json.dumps(rendered.blocks) + rendered.text
-    assert set(re.findall("<[^|>]*", shown)) == {"<https://sandbox.example.org"}, "the only thing that Slack is to read as more"
+    assert set(re.findall("<[^|>]*", shown)) == {"<https://sandbox.example.org"}, "the only markup for Slack"
 
     subject = sns.subject(message.title)
     assert re.fullmatch(r"[!-~][ -~]{0,98}", subject)
@@ -150,7 +150,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
 
 @settings(max_examples=examples(100), deadline=None)
 @given(amount=st.decimals(allow_nan=False, allow_infinity=False))
-def test_any_amount_on_record_can_be_told(amount: Decimal) -> None:
+def test_any_amount_on_record_can_be_shown(amount: Decimal) -> None:
     lease = read_lease({**lease_item("Active"), "maxSpend": {"N": f"{amount:f}"}, "totalCostAccrued": {"N": f"{amount:f}"}})
     event = LeaseEvent("1", "LeaseFrozen", "s", datetime(2026, 1, 1, tzinfo=UTC), "", "", {})
     assert composed(event, Enrichment(Status.ENRICHED, lease=lease), datetime(2026, 1, 1, tzinfo=UTC)).text

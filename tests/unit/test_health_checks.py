@@ -103,7 +103,7 @@ def rows(table: str) -> list[dict[str, Any]]:
     return items
 
 
-def test_all_is_well_and_nothing_stays_behind() -> None:
+def test_every_check_passes_and_no_sentinel_remains() -> None:
     secret = create_secret("webhook", "it opens doors")
     report = run_checks(environment(secret_arns=(secret,)), now=lambda: NOW)
 
@@ -112,7 +112,7 @@ def test_all_is_well_and_nothing_stays_behind() -> None:
     assert rows(ISSUES) == rows(OPERATIONS) == rows(LEASES) == []
 
 
-def test_the_report_says_when_in_phoenix_and_how_long_each_check_took() -> None:
+def test_the_report_has_phoenix_time_and_durations() -> None:
     value = run_checks(environment(), now=lambda: NOW).as_json()
 
     assert value.keys() == {"status", "checks", "time", "timezone", "version"}
@@ -128,7 +128,7 @@ def test_the_report_says_when_in_phoenix_and_how_long_each_check_took() -> None:
     ("hash_key", "range_key", "found"),
     [("issue_key", "version", "version (S, RANGE)"), ("id", "updated_at", "id (S, HASH)")],
 )
-def test_a_table_keyed_otherwise_is_that_tables_failed_check(hash_key: str, range_key: str, found: str) -> None:
+def test_a_table_with_other_keys_fails_its_check(hash_key: str, range_key: str, found: str) -> None:
     create_table("other", TableLayout(name="other", hash_key=hash_key, range_key=range_key, ttl="expires_at"))
     report = run_checks(environment(jira_issues_table_name="other"))
 
@@ -138,7 +138,7 @@ def test_a_table_keyed_otherwise_is_that_tables_failed_check(hash_key: str, rang
     assert statuses(report)["operations_table"] == "ok"
 
 
-def test_a_key_of_another_type_is_seen() -> None:
+def test_a_key_of_another_type_fails_the_check() -> None:
     layout = TableLayout(name="other", hash_key="session_id", range_key="operation_key", ttl="expires_at")
     create_table("other", TableLayout(**{**_fields(layout), "number_keys": frozenset({"operation_key"})}))
 
@@ -153,7 +153,7 @@ def test_a_key_of_another_type_is_seen() -> None:
         ("operations_table", {"operations_table_name": "nowhere"}),
     ],
 )
-def test_a_table_that_is_gone_fails_its_own_check_only(name: str, gone: dict[str, str]) -> None:
+def test_a_missing_table_fails_its_own_check_only(name: str, gone: dict[str, str]) -> None:
     report = run_checks(environment(**gone))
 
     assert [check.name for check in report.failed] == [name]
@@ -170,7 +170,7 @@ def test_a_table_that_is_gone_fails_its_own_check_only(name: str, gone: dict[str
     ],
 )
 @pytest.mark.parametrize("table", ["jira_issues_table", "operations_table", "shuttle_table"])
-def test_each_step_that_is_refused_is_named(table: str, operation: str, sentence: str) -> None:
+def test_each_refused_step_is_named(table: str, operation: str, sentence: str) -> None:
     name = {"jira_issues_table": ISSUES, "operations_table": OPERATIONS, "shuttle_table": SHOPS}[table]
     report = run_checks(environment(), make_client=meddling(operation, refusing(), name))
 
@@ -178,7 +178,7 @@ def test_each_step_that_is_refused_is_named(table: str, operation: str, sentence
     assert sentence in detail(report, table)
 
 
-def test_a_sentinel_that_is_not_read_back_is_a_failure() -> None:
+def test_a_sentinel_that_is_not_read_back_fails_the_check() -> None:
     lost = meddling("put_item", lambda *_, **__: {}, ISSUES)
 
     assert detail(run_checks(environment(), make_client=lost), "jira_issues_table") == (
@@ -186,7 +186,7 @@ def test_a_sentinel_that_is_not_read_back_is_a_failure() -> None:
     )
 
 
-def test_another_value_than_the_one_put_is_a_failure() -> None:
+def test_a_sentinel_with_another_value_fails_the_check() -> None:
     def put_another(put: Any, **arguments: Any) -> Any:
         return put(**{**arguments, "Item": {**arguments["Item"], "expires_at": {"N": "1"}}})
 
@@ -196,14 +196,14 @@ def test_another_value_than_the_one_put_is_a_failure() -> None:
     assert rows(OPERATIONS) == []
 
 
-def test_a_clean_up_that_does_nothing_is_a_failed_check() -> None:
+def test_a_deletion_without_effect_fails_the_check() -> None:
     report = run_checks(environment(), make_client=meddling("delete_item", lambda *_, **__: {}, ISSUES))
 
     assert [check.name for check in report.failed] == ["jira_issues_table"]
     assert detail(report, "jira_issues_table") == "the sentinel is still there after its deletion"
 
 
-def test_a_put_whose_answer_got_lost_is_cleaned_up() -> None:
+def test_a_put_whose_answer_was_lost_is_cleaned_up() -> None:
     def put_and_lose(put: Any, **arguments: Any) -> Any:
         put(**arguments)
         raise ClientError({"Error": {"Code": "InternalServerError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "PutItem")
@@ -222,13 +222,13 @@ def sentinels() -> dict[str, dict[str, Any]]:
 
 
 @pytest.mark.parametrize("table", [ISSUES, OPERATIONS])
-def test_a_sentinel_left_behind_expires_within_the_hour(sentinels: dict[str, dict[str, Any]], table: str) -> None:
+def test_a_remaining_sentinel_expires_within_an_hour(sentinels: dict[str, dict[str, Any]], table: str) -> None:
     expires_at = int(sentinels[table]["expires_at"]["N"])
 
     assert clock.epoch_s(NOW) < expires_at <= clock.epoch_s(NOW + timedelta(hours=1))
 
 
-def test_a_sentinel_left_behind_is_in_no_index_and_no_read(sentinels: dict[str, dict[str, Any]]) -> None:
+def test_a_remaining_sentinel_is_in_no_index_and_no_read(sentinels: dict[str, dict[str, Any]]) -> None:
     key = sentinels[ISSUES]["issue_key"]["S"]
     assert key.startswith(SENTINEL_PARTITIONS)
     assert sentinels[ISSUES].keys() == {"issue_key", "updated_at", "expires_at"}
@@ -255,7 +255,7 @@ def test_the_lease_table_is_only_read() -> None:
     assert set(written) == {ISSUES, OPERATIONS, SHOPS}
 
 
-def test_a_secret_that_is_gone_is_named_and_the_others_are_still_tried() -> None:
+def test_a_missing_secret_is_named_and_the_others_are_checked() -> None:
     good = create_secret("slack-bot-token", "xoxb-it-opens-doors")
     gone = good.replace("slack-bot-token", "jira-api-token")
     gone_too = good.replace("slack-bot-token", "commit-webhook")
@@ -267,13 +267,13 @@ def test_a_secret_that_is_gone_is_named_and_the_others_are_still_tried() -> None
     assert "slack" not in detail(report, "secrets")
 
 
-def test_no_value_of_a_secret_is_told() -> None:
+def test_no_value_of_a_secret_is_reported() -> None:
     secret = create_secret("webhook", "it opens doors")
 
     assert "opens doors" not in str(run_checks(environment(secret_arns=(secret,))).as_json())
 
 
-def test_without_secrets_that_check_is_skipped() -> None:
+def test_the_check_of_secrets_is_skipped_without_secrets() -> None:
     assert statuses(run_checks(environment()))["secrets"] == "skipped"
 
 
@@ -294,7 +294,7 @@ def test_jira_answers(jira: tuple[Jira, HealthEnvironment]) -> None:
 
 
 @pytest.mark.parametrize("missing", ["jira_base_url", "jira_email", "jira_api_token_arn"])
-def test_jira_is_skipped_where_it_is_not_configured(missing: str) -> None:
+def test_jira_is_skipped_if_not_configured(missing: str) -> None:
     configured = {"jira_base_url": "http://127.0.0.1:9", "jira_email": EMAIL, "jira_api_token_arn": "arn:aws:x"}
     report = run_checks(environment(**{**configured, missing: ""}))
 
@@ -312,17 +312,17 @@ def test_an_expired_token_is_a_failed_check_that_names_no_account(jira: tuple[Ji
     assert EMAIL not in detail(report, "jira")
 
 
-def test_an_address_in_jiras_own_words_is_not_told(jira: tuple[Jira, HealthEnvironment]) -> None:
+def test_an_address_in_jiras_message_is_not_reported(jira: tuple[Jira, HealthEnvironment]) -> None:
     site, configured = jira
     body = '{"errorMessages": ["ada@sandbox.example is no user of this site"]}'
     site.faults.add(Fault(path="/rest/api/3/myself", status=400, body=body))
-    told = detail(run_checks(configured), "jira")
+    shown = detail(run_checks(configured), "jira")
 
-    assert "is no user of this site" in told
-    assert "ada@" not in told
+    assert "is no user of this site" in shown
+    assert "ada@" not in shown
 
 
-def test_a_jira_that_hangs_fails_in_time_and_holds_up_nothing_else(jira: tuple[Jira, HealthEnvironment]) -> None:
+def test_a_hanging_jira_fails_in_time_and_alone(jira: tuple[Jira, HealthEnvironment]) -> None:
     site, configured = jira
     site.faults.add(Fault(path="/rest/api/3/myself", hang=60))
     report = run_checks(configured, seconds=1.0)
@@ -331,7 +331,7 @@ def test_a_jira_that_hangs_fails_in_time_and_holds_up_nothing_else(jira: tuple[J
     assert detail(report, "jira") == "not done within 1 s"
 
 
-def test_a_table_that_hangs_is_one_failed_check() -> None:
+def test_a_hanging_table_is_one_failed_check() -> None:
     released = threading.Event()
 
     def hang(_: Any, **__: Any) -> Any:
@@ -356,7 +356,7 @@ def test_a_defect_in_one_check_is_its_failure_without_its_text() -> None:
     assert detail(report, "lease_table") == "the check itself failed: KeyError"
 
 
-def test_a_client_that_can_not_be_made_fails_what_needs_it() -> None:
+def test_a_client_that_cannot_be_created_fails_its_checks() -> None:
     def refuse(_: str) -> Any:
         raise NoRegionError
 
@@ -366,7 +366,7 @@ def test_a_client_that_can_not_be_made_fails_what_needs_it() -> None:
     assert all("NoRegionError" in check.detail for check in report.failed)
 
 
-def test_one_client_a_service_is_made() -> None:
+def test_one_client_per_service_is_created() -> None:
     made: list[str] = []
 
     def make_client(service: str) -> Any:
@@ -378,7 +378,7 @@ def test_one_client_a_service_is_made() -> None:
     assert sorted(made) == ["dynamodb", "secretsmanager"]
 
 
-def test_a_skipped_check_is_no_failed_one() -> None:
+def test_a_skipped_check_has_not_failed() -> None:
     assert {check.status for check in run_checks(environment()).checks} == {Status.OK, Status.SKIPPED}
 
 

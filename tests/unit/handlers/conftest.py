@@ -1,5 +1,5 @@
-"""The functions in a process of their own, as far as one process can: each loaded anew, the notification function against
-a moto server, webhooks and the Jira worker on services inside this process.
+"""Loads each function as a new process would: the notification function against a moto server, webhooks and the Jira worker
+on services inside of this process.
 """
 
 import functools

@@ -50,7 +50,7 @@ def told_after(statement: str, expression: str, **variables: str) -> Any:
     ("channels", "needed"),
     [("sns", set()), ("sns,slack", {"slack_sdk"})],
 )
-def test_the_notification_function_imports_the_sdks_of_its_channels_only(channels: str, needed: set[str]) -> None:
+def test_notification_imports_only_the_sdks_of_its_channels(channels: str, needed: set[str]) -> None:
     assert heavy_imports_of("notification", NOTIFY_CHANNELS=channels) == needed
 
 
@@ -62,14 +62,14 @@ def test_the_shuttle_function_imports_flask_only() -> None:
     assert heavy_imports_of("shuttle") == {"flask", "jinja2", "werkzeug"}
 
 
-def test_the_webhooks_function_imports_for_a_delivery_nothing_that_only_a_push_needs() -> None:
+def test_webhooks_imports_nothing_that_only_a_push_needs() -> None:
     variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
     loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
     assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_store"} & set(loaded)
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_the_garbage_collector_is_on_once_an_entry_point_is_imported_and_passes_over_what_that_loaded(entry_point: str) -> None:
+def test_the_garbage_collector_is_on_and_skips_imported_objects(entry_point: str) -> None:
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "function",
         "ARTIFACT_BUCKET_NAME": "artifacts",
@@ -84,5 +84,5 @@ def test_the_garbage_collector_is_on_once_an_entry_point_is_imported_and_passes_
     assert frozen > 10_000
 
 
-def test_the_garbage_collector_stays_on_where_no_function_runs() -> None:
+def test_the_garbage_collector_stays_on_outside_of_functions() -> None:
     assert told_after("import gc, handlers.cli.__main__", "gc.isenabled()") is True

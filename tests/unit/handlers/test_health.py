@@ -45,7 +45,7 @@ def test_any_other_request_is_refused_as_json(webhooks: ModuleType, method: str,
     assert body.keys() == {"error", "message"}
 
 
-def test_each_request_leaves_a_line_with_its_ids(webhooks: ModuleType) -> None:
+def test_each_request_logs_a_line_with_its_ids(webhooks: ModuleType) -> None:
     lines = LogLines("webhooks")
     webhooks.lambda_handler(http_event("GET", "/health"), LambdaContext("run-3"))
 

@@ -30,7 +30,7 @@ def test_it_stays_closed_after_two_failures_and_opens_after_three() -> None:
     assert not breaker.allows()
 
 
-def test_a_success_between_failures_starts_the_count_anew() -> None:
+def test_a_success_between_failures_restarts_the_count() -> None:
     breaker = Breaker(Time())
 
     breaker.failed()
@@ -42,7 +42,7 @@ def test_a_success_between_failures_starts_the_count_anew() -> None:
     assert breaker.allows()
 
 
-def test_open_it_lets_nothing_through_for_a_minute_and_then_one_probe() -> None:
+def test_an_open_breaker_allows_one_probe_after_a_minute() -> None:
     time = Time()
     breaker = opened(time)
 
@@ -92,7 +92,7 @@ def test_a_probe_that_never_reports_does_not_keep_it_open_for_ever() -> None:
     assert breaker.allows()
 
 
-def test_of_many_threads_one_is_the_probe() -> None:
+def test_only_one_of_many_threads_is_the_probe() -> None:
     time = Time()
     breaker = opened(time)
     time.now += 60

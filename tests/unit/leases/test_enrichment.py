@@ -1,4 +1,4 @@
-"""Enrichment, at a real HTTP server through the real client: what is asked, what comes of each answer, and what is told."""
+"""Enrichment through the real client and a real HTTP server: the request, the result of each answer, log and metrics."""
 
 from collections.abc import Callable
 from typing import Any
@@ -60,9 +60,7 @@ def test_success_is_measured_and_the_schema_logged(
     assert not lines.named("schema_drift")
 
 
-def test_a_lease_that_is_not_there_is_not_found(
-    enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_lease_is_not_found(enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]) -> None:
     with AnsweringServer((200, {})) as server:
         enrichment = enricher_at(server.url).enrich(event())
 
@@ -84,7 +82,7 @@ def test_a_lease_that_is_not_there_is_not_found(
     ],
     ids=str,
 )
-def test_without_a_usable_key_it_is_skipped_with_one_warning_that_says_which(
+def test_an_event_without_a_usable_key_is_skipped_with_a_warning(
     enricher_at: MakeEnricher,
     lines: LogLines,
     capsys: pytest.CaptureFixture[str],
@@ -131,7 +129,7 @@ def test_drift_is_logged_by_name_and_counted_once(
     assert names_in(capsys.readouterr().out).count("SchemaDrift") == 1
 
 
-def test_optional_fields_coming_and_going_are_no_drift(
+def test_changing_optional_fields_are_not_drift(
     enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     more = (200, {"Item": lease_item("Active", comments={"S": "x"}, expirationDate={"S": "2026-03-04T17:30:00.000Z"})})
@@ -178,9 +176,7 @@ def test_every_other_error_fails_at_once(
     assert lines.only("enrichment_failed")["reason"] == reason
 
 
-def test_an_error_that_nobody_foresaw_is_a_failure_too_with_its_trace_in_the_log(
-    enricher_of: MakeEnricher, lines: LogLines
-) -> None:
+def test_an_unexpected_error_is_a_failure_logged_with_its_stack(enricher_of: MakeEnricher, lines: LogLines) -> None:
     class Broken:
         def get_item(self, **_: object) -> None:
             raise RuntimeError("cannot schedule new futures")
@@ -192,9 +188,7 @@ def test_an_error_that_nobody_foresaw_is_a_failure_too_with_its_trace_in_the_log
     assert "cannot schedule new futures" in lines.only("enrichment_failed")["exception"]
 
 
-def test_no_line_has_the_e_mail_address_and_every_line_about_the_lease_has_its_hash(
-    enricher_at: MakeEnricher, lines: LogLines
-) -> None:
+def test_log_lines_have_the_hash_of_the_address(enricher_at: MakeEnricher, lines: LogLines) -> None:
     drifted = (200, {"Item": lease_item("Active", teamColour={"S": USER_EMAIL}, createdBy={"S": USER_EMAIL})})
     with AnsweringServer(drifted, (200, {}), refusal("ValidationException")) as server:
         enricher = enricher_at(server.url)
@@ -206,9 +200,7 @@ def test_no_line_has_the_e_mail_address_and_every_line_about_the_lease_has_its_h
         assert lines.only(message)["lease_user"] == hash_email(USER_EMAIL)
 
 
-def test_a_dimension_of_one_metric_never_stands_in_the_record_of_another(
-    enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_dimensions_of_one_metric_are_in_no_other(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
     answers = [refusal("ValidationException"), (200, {"Item": lease_item("Active", teamColour={"S": "green"})}), (200, {})]
     with AnsweringServer(*answers) as server:
         enricher = enricher_at(server.url)

@@ -29,7 +29,7 @@ SLACK_MS = 1000
         (refusing, Reason.UNAVAILABLE),
     ],
 )
-def test_a_table_that_does_not_answer_costs_no_more_than_the_deadline(
+def test_no_answer_takes_no_longer_than_the_deadline(
     enricher_at: MakeEnricher,
     capsys: pytest.CaptureFixture[str],
     broken: Callable[[], contextlib.AbstractContextManager[str]],
@@ -44,7 +44,7 @@ def test_a_table_that_does_not_answer_costs_no_more_than_the_deadline(
     assert latency.value < DEADLINE_SECONDS * 1000 + SLACK_MS
 
 
-def test_name_resolution_that_hangs_costs_no_more_than_the_deadline(
+def test_hanging_name_resolution_takes_no_longer_than_the_deadline(
     enricher_at: MakeEnricher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     released = threading.Event()
@@ -57,7 +57,7 @@ def test_name_resolution_that_hangs_costs_no_more_than_the_deadline(
     assert (enrichment.status, enrichment.reason) == (Status.FAILED, Reason.DEADLINE)
 
 
-def test_a_query_that_was_left_behind_says_nothing_when_it_ends(
+def test_an_abandoned_query_logs_nothing_when_it_ends(
     enricher_of: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     running = set(threading.enumerate())
@@ -93,7 +93,7 @@ class Time:
         return self.now
 
 
-def test_after_three_failures_in_a_row_the_table_is_asked_no_more_for_a_minute(
+def test_three_failures_in_a_row_stop_queries_for_a_minute(
     enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
     time = Time()
@@ -114,7 +114,7 @@ def test_after_three_failures_in_a_row_the_table_is_asked_no_more_for_a_minute(
         assert len(server.requests) == 4
 
 
-def test_a_probe_that_is_answered_closes_the_circuit(enricher_at: MakeEnricher) -> None:
+def test_an_answered_probe_closes_the_circuit(enricher_at: MakeEnricher) -> None:
     time, broken = Time(), refusal("InternalServerError", 500)
     with AnsweringServer(broken, broken, broken, (200, {"Item": lease_item()})) as server:
         enricher = enricher_at(server.url, monotonic=time)
@@ -126,7 +126,7 @@ def test_a_probe_that_is_answered_closes_the_circuit(enricher_at: MakeEnricher) 
 
 
 @pytest.mark.parametrize("answer", [(200, {}), (200, {"Item": lease_item()})], ids=["not found", "found"])
-def test_an_answer_of_any_kind_is_no_failure(enricher_at: MakeEnricher, answer: tuple[int, dict[str, object]]) -> None:
+def test_any_answer_counts_as_success(enricher_at: MakeEnricher, answer: tuple[int, dict[str, object]]) -> None:
     broken = refusal("InternalServerError", 500)
     with AnsweringServer(broken, broken, answer, broken, broken, answer) as server:
         enricher = enricher_at(server.url)
@@ -136,7 +136,7 @@ def test_an_answer_of_any_kind_is_no_failure(enricher_at: MakeEnricher, answer: 
         assert len(server.requests) == 6
 
 
-def test_events_without_a_key_are_no_failures(enricher_at: MakeEnricher) -> None:
+def test_events_without_a_key_do_not_count_as_failures(enricher_at: MakeEnricher) -> None:
     with AnsweringServer((200, {"Item": lease_item()})) as server:
         enricher = enricher_at(server.url)
         for _ in range(5):

@@ -15,7 +15,7 @@ MakeEnricher = Callable[..., Enricher]
 EVENT = read_event(lease_event())
 
 
-def test_a_table_that_always_throttles_gets_exactly_two_requests_500_ms_apart(
+def test_a_throttling_table_gets_two_requests_500_ms_apart(
     enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waits: list[float] = []
@@ -36,7 +36,7 @@ def test_a_table_that_always_throttles_gets_exactly_two_requests_500_ms_apart(
     assert reasons_in(output, "EnrichmentFailure") == ["throttled"]
 
 
-def test_a_second_try_that_works_is_a_success(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_successful_retry_is_a_success(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
     waits: list[float] = []
     with AnsweringServer(THROTTLED, (200, {"Item": lease_item()})) as server:
         enrichment = enricher_at(server.url, sleep=waits.append).enrich(EVENT)
@@ -49,7 +49,7 @@ def test_a_second_try_that_works_is_a_success(enricher_at: MakeEnricher, capsys:
     assert "EnrichmentThrottleExhausted" not in names
 
 
-def test_a_second_try_that_fails_otherwise_fails_at_once(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_retry_with_another_error_fails_at_once(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
     with AnsweringServer(THROTTLED, refusal("InternalServerError", 500)) as server:
         enrichment = enricher_at(server.url, sleep=lambda _: None).enrich(EVENT)
 
@@ -58,7 +58,7 @@ def test_a_second_try_that_fails_otherwise_fails_at_once(enricher_at: MakeEnrich
     assert "EnrichmentThrottleExhausted" not in names_in(capsys.readouterr().out)
 
 
-def test_the_wait_is_in_no_latency(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_latency_does_not_include_the_wait(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
     class Time:
         now = 50.0
 
@@ -77,9 +77,7 @@ def test_the_wait_is_in_no_latency(enricher_at: MakeEnricher, capsys: pytest.Cap
     assert time.now == 50.5
 
 
-def test_without_time_for_the_wait_there_is_no_second_try(
-    enricher_of: MakeEnricher, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_there_is_no_retry_without_time_for_the_wait(enricher_of: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
     class Time:
         now = 50.0
 

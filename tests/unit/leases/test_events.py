@@ -53,7 +53,7 @@ def test_every_part_is_read() -> None:
     ],
     ids=str,
 )
-def test_what_is_no_event_is_refused_in_a_clear_sentence(obj: object, sentence: str) -> None:
+def test_an_invalid_event_is_refused_in_a_clear_sentence(obj: object, sentence: str) -> None:
     with pytest.raises(errors.InvalidInputError) as refusal:
         read_event(obj)
 
@@ -81,7 +81,7 @@ def test_an_event_of_megabytes_is_refused_as_too_large(detail: dict[str, Any]) -
         read_event(lease_event(detail=detail))
 
 
-def test_an_event_that_holds_itself_is_refused() -> None:
+def test_an_event_that_contains_itself_is_refused() -> None:
     detail: dict[str, Any] = {}
     detail["detail"] = detail
 
@@ -89,7 +89,7 @@ def test_an_event_that_holds_itself_is_refused() -> None:
         read_event(lease_event(detail=detail))
 
 
-def test_an_event_that_holds_one_value_in_a_trillion_places_is_refused_and_not_followed() -> None:
+def test_an_event_that_repeats_a_value_a_trillion_times_is_refused() -> None:
     value: Any = "ha"
     for _ in range(40):
         value = [value, value]
@@ -99,11 +99,11 @@ def test_an_event_that_holds_one_value_in_a_trillion_places_is_refused_and_not_f
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "x" * 400_000, "😀" * 100_000], ids=["NUL", "400 kB", "emoji"])
-def test_odd_text_within_the_size_is_taken_as_it_is(text: str) -> None:
+def test_odd_text_within_the_limit_is_unchanged(text: str) -> None:
     assert read_event(lease_event(detail={"comment": text})).detail["comment"] == text
 
 
-def test_lone_surrogates_are_mended_so_that_the_rest_can_write_the_text() -> None:
+def test_lone_surrogates_are_replaced() -> None:
     event = read_event(json.loads('{"detail-type": "Lease\\ud800", "detail": {"a\\udfff": ["\\ud83d\\ude00 \\ud800!"]}}'))
 
     assert event.detail_type == "Lease\ufffd"
@@ -111,7 +111,7 @@ def test_lone_surrogates_are_mended_so_that_the_rest_can_write_the_text() -> Non
 
 
 @pytest.mark.parametrize("event_id", [ABSENT, None, "", 7, "two words", "x" * 129, "a\x00b", "é"], ids=repr)
-def test_an_unusable_id_is_replaced_by_one_that_a_retry_has_too(event_id: object) -> None:
+def test_an_unusable_id_is_replaced_by_a_stable_one(event_id: object) -> None:
     first = read_event(lease_event(id=event_id))
     retry = read_event(dict(reversed(lease_event(id=event_id).items())))
     another = read_event(lease_event(id=event_id, detail={"accountId": "9"}))
@@ -122,7 +122,7 @@ def test_an_unusable_id_is_replaced_by_one_that_a_retry_has_too(event_id: object
 
 
 @pytest.mark.parametrize("time", [ABSENT, None, "", "yesterday", "2026-03-04T17:30:00", 1772645400], ids=repr)
-def test_an_unreadable_time_is_now_and_dates_nothing(time: object) -> None:
+def test_an_unreadable_time_is_now_and_undated(time: object) -> None:
     event = read_event(lease_event(time=time), now=lambda: NOW)
 
     assert (event.time, event.is_dated) == (NOW, False)
@@ -138,7 +138,7 @@ def test_an_unreadable_time_is_now_and_dates_nothing(time: object) -> None:
     ],
     ids=str,
 )
-def test_a_time_that_is_still_to_come_dates_nothing(ahead: timedelta, is_dated: bool) -> None:
+def test_a_time_in_the_future_is_undated(ahead: timedelta, is_dated: bool) -> None:
     event = read_event(lease_event(time=clock.canonical(NOW + ahead)), now=lambda: NOW)
 
     assert (event.time, event.is_dated) == (NOW + ahead, is_dated)

@@ -87,27 +87,27 @@ def test_a_part_of_the_wrong_type_is_named_in_every_form(value: object, problem:
 
 
 @pytest.mark.parametrize("value", [7, ["a"], ""], ids=repr)
-def test_a_lease_id_that_is_neither_object_nor_text_is_a_wrong_uuid(value: object) -> None:
+def test_a_lease_id_of_another_type_is_a_wrong_uuid(value: object) -> None:
     key = find_lease_key({"leaseId": value, "userEmail": USER_EMAIL})
 
     assert isinstance(key, MissingKey)
     assert key.problems.keys() == {"uuid"}
 
 
-def test_a_part_may_be_as_long_as_a_dynamodb_key_and_no_longer() -> None:
+def test_a_part_is_limited_to_the_size_of_a_dynamodb_key() -> None:
     assert find_lease_key({"userEmail": "é" * 1024, "uuid": "u" * 1024}) == LeaseKey("é" * 1024, "u" * 1024)
     assert find_lease_key({"userEmail": "é" * 1025, "uuid": "u" * 1025}) == MissingKey(
         "is longer than 2048 bytes", "is longer than 1024 bytes"
     )
 
 
-def test_parts_of_different_forms_never_make_a_key_together() -> None:
+def test_parts_of_different_forms_are_never_combined() -> None:
     detail = {"leaseId": {"uuid": UUID}, "userEmail": USER_EMAIL}
 
     assert find_lease_key(detail) == MissingKey("is missing", None)
-    assert find_lease_key({**detail, "uuid": 7}) == MissingKey("is missing", None), "told of the form that counts first"
+    assert find_lease_key({**detail, "uuid": 7}) == MissingKey("is missing", None), "describes the form that counts first"
 
 
 @pytest.mark.parametrize("detail", [None, [], "text", 7, True], ids=repr)
-def test_a_detail_that_is_no_object_has_no_key(detail: object) -> None:
+def test_a_detail_that_is_not_an_object_has_no_key(detail: object) -> None:
     assert find_lease_key(detail) == MissingKey("is missing", "is missing")

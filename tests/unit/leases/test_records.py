@@ -86,7 +86,7 @@ def test_a_record_of_any_status_is_read(status: str) -> None:
     ],
     ids=str,
 )
-def test_a_field_of_the_wrong_type_is_none_and_named_and_spares_the_others(name: str, field: str, wrong: Any) -> None:
+def test_a_field_of_the_wrong_type_is_none_and_named(name: str, field: str, wrong: Any) -> None:
     lease = read_lease(lease_item("Active", **{name: wrong}))
 
     assert getattr(lease, field) is None
@@ -94,7 +94,7 @@ def test_a_field_of_the_wrong_type_is_none_and_named_and_spares_the_others(name:
     assert lease.uuid == UUID
 
 
-def test_a_null_counts_as_absent_where_the_field_is_optional() -> None:
+def test_a_null_counts_as_absent_for_an_optional_field() -> None:
     lease = read_lease(lease_item("Active", blueprintId={"NULL": True}, expirationDate={"NULL": True}))
 
     assert (lease.blueprint_id, lease.expiration_date, lease.mistyped) == (None, None, ())
@@ -114,7 +114,7 @@ def test_a_number_keeps_all_of_its_digits() -> None:
     assert read_value({"N": "12345678901234567890.123456789012345678"}) == Decimal("12345678901234567890.123456789012345678")
 
 
-def test_a_document_deeper_than_dynamodb_allows_is_refused_without_recursion() -> None:
+def test_a_document_nested_too_deeply_is_refused() -> None:
     value: dict[str, Any] = {"S": "bottom"}
     for _ in range(100_000):
         value = {"L": [value]}

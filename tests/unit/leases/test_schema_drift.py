@@ -18,12 +18,12 @@ def test_names_are_joined_unambiguously(others: list[str]) -> None:
     assert fingerprint(others) != fingerprint(["a", "b"])
 
 
-def test_a_name_that_is_no_unicode_is_not_taken_for_the_one_it_would_spell() -> None:
+def test_an_invalid_unicode_name_has_its_own_fingerprint() -> None:
     assert fingerprint(["\ud83d\ude00"]) != fingerprint(["\U0001f600"])
 
 
 @pytest.mark.parametrize("status", LeaseStatus)
-def test_a_whole_record_of_a_known_status_has_no_drift(status: LeaseStatus) -> None:
+def test_a_complete_record_has_no_drift(status: LeaseStatus) -> None:
     assert not drift_of(read_lease(lease_item(status)))
 
 
@@ -61,7 +61,7 @@ def test_a_field_of_another_status_is_unknown_to_this_one() -> None:
     assert drift("Active", [*lease_item("Active"), "endDate"]) == Drift(("endDate",), ())
 
 
-def test_an_unknown_status_is_measured_by_what_all_have_in_common() -> None:
+def test_an_unknown_status_is_checked_against_all_statuses() -> None:
     assert not drift("Hibernating", lease_item("Expired"))
     assert drift("Hibernating", [*lease_item("PendingApproval", uuid=ABSENT), "teamColour"]) == Drift(
         ("teamColour",), ("uuid",)

@@ -31,17 +31,17 @@ def secrets_manager() -> SecretsManager:
     return SecretsManager()
 
 
-def test_the_channels_of_the_environment_are_made_in_its_order() -> None:
+def test_channels_are_created_in_the_configured_order() -> None:
     assert list(make_channels(environment("slack", "sns"), secrets_manager)) == ["slack", "sns"]
     assert list(make_channels(environment(*CHANNELS), secrets_manager)) == list(CHANNELS)
 
 
-def test_an_unknown_channel_is_named_beside_the_known_ones() -> None:
+def test_the_error_for_an_unknown_channel_lists_the_known_ones() -> None:
     with pytest.raises(errors.ConfigurationError, match=r"'pigeon'.*sns, slack, govuk_notify"):
         make_channels(environment("sns", "pigeon"), secrets_manager)
 
 
-def test_all_channels_with_a_secret_share_the_client_that_they_are_handed(clients: list[str]) -> None:
+def test_channels_with_a_secret_share_one_client(clients: list[str]) -> None:
     handed: list[SecretsManager] = []
     the_one = SecretsManager()
     made = make_channels(
@@ -54,7 +54,7 @@ def test_all_channels_with_a_secret_share_the_client_that_they_are_handed(client
     assert clients == []
 
 
-def test_a_client_is_made_with_the_channel_and_not_at_each_message(clients: list[str]) -> None:
+def test_a_client_is_created_once_per_channel(clients: list[str]) -> None:
     made = make_channels(environment("sns", notification_topic_arn="arn"), secrets_manager)
     for _ in range(3):
         with pytest.raises(AttributeError, match="publish"):  # these clients can only read secrets
@@ -83,7 +83,7 @@ def test_the_bot_token_wins_over_the_webhook(fields: dict[str, str], kind: str) 
         ("govuk_notify", {}),
     ],
 )
-def test_a_channel_that_is_not_configured_says_so_when_it_sends(channel: str, fields: dict[str, str]) -> None:
+def test_an_unconfigured_channel_fails_when_it_sends(channel: str, fields: dict[str, str]) -> None:
     with pytest.raises(errors.ConfigurationError):
         make_channels(environment(channel, **fields), secrets_manager)[channel].send(message())
 
@@ -92,7 +92,7 @@ def test_a_channel_that_is_not_configured_says_so_when_it_sends(channel: str, fi
     ("channel", "brings"),
     [("sns", set()), ("slack", {"slack_sdk"}), ("govuk_notify", {"notifications_python_client", "requests"})],
 )
-def test_a_channel_brings_its_sdk_and_no_other(channel: str, brings: set[str]) -> None:
+def test_a_channel_imports_its_own_sdk_only(channel: str, brings: set[str]) -> None:
     heavy = {"slack_sdk", "notifications_python_client", "requests", "flask", "boto3"}
     program = (
         "import sys\n"

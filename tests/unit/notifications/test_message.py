@@ -44,7 +44,7 @@ def test_a_message_reads_from_title_to_footer() -> None:
     )
 
 
-def test_a_machine_gets_the_same_as_fields() -> None:
+def test_the_structure_for_machines_has_the_same_content() -> None:
     detail = lease(accountId="444455556666", reason={"type": "ManuallyFrozen", "comment": "over the weekend"})
     composed = message("LeaseFrozen", detail, enriched("Frozen", expirationDate=EXPIRES))
 
@@ -76,7 +76,7 @@ def test_a_machine_gets_the_same_as_fields() -> None:
     assert json.loads(json.dumps(composed.structured)) == composed.structured
 
 
-def test_what_is_not_known_is_left_out_for_people_and_null_for_machines() -> None:
+def test_unknown_values_are_omitted_or_null() -> None:
     composed = message("LeaseFrozen", {}, console_url="")
     assert set(facts(composed)) == {"Lease record"}
     assert (composed.structured["who"], composed.structured["spend"], composed.structured["link"]) == (None, None, None)
@@ -86,21 +86,21 @@ def test_what_is_not_known_is_left_out_for_people_and_null_for_machines() -> Non
 # Who
 
 
-def test_the_owner_is_told_wherever_the_key_stands() -> None:
+def test_the_owner_is_shown_in_each_form_of_the_key() -> None:
     for detail in ({"leaseId": LEASE_ID}, {"leaseId": UUID, "userEmail": USER_EMAIL}, {"userEmail": USER_EMAIL}):
         composed = message("LeaseFrozen", detail)
         assert facts(composed)["Who"] == USER_EMAIL
         assert composed.recipient == USER_EMAIL
 
 
-def test_an_owner_that_is_no_address_is_told_but_not_written_to() -> None:
+def test_an_owner_without_an_address_is_shown_but_no_recipient() -> None:
     composed = message("LeaseFrozen", {"userEmail": "<!channel> click here", "uuid": UUID})
     assert facts(composed)["Who"] == "<!channel> click here"
     assert composed.recipient == ""
     assert composed.title == "Sandbox lease frozen"
 
 
-def test_the_recipient_is_not_in_what_a_log_would_show() -> None:
+def test_the_recipient_is_not_in_the_repr() -> None:
     shown = repr(message("LeaseFrozen", lease()))
     assert "event_id" in shown
     assert "recipient" not in shown
@@ -127,50 +127,50 @@ def test_the_recipient_is_not_in_what_a_log_would_show() -> None:
         ({"totalSpend": "a lot", "budget": {"usd": 1}}, NOT_ENRICHED, None),
     ],
 )
-def test_spend_is_told_against_the_budget(detail: dict[str, Any], enrichment: Enrichment, spend: str | None) -> None:
+def test_spend_is_shown_against_the_budget(detail: dict[str, Any], enrichment: Enrichment, spend: str | None) -> None:
     assert facts(message("LeaseFrozen", lease(**detail), enrichment)).get("Spend") == spend
 
 
-def test_a_budget_without_spending_is_told_by_itself() -> None:
-    told = facts(message("LeaseUnfrozen", lease(maxBudget=100)))
-    assert (told["Budget"], "Spend" in told) == ("$100.00", False)
+def test_a_budget_without_spending_is_shown_alone() -> None:
+    shown = facts(message("LeaseUnfrozen", lease(maxBudget=100)))
+    assert (shown["Budget"], "Spend" in shown) == ("$100.00", False)
 
 
 # Time
 
 
 def test_time_left_comes_from_the_record() -> None:
-    told = facts(message("LeaseFrozen", lease(), enriched(expirationDate={"S": "2026-03-04T20:45:00Z"})))
-    assert told["Time left"] == "3 hours 15 minutes (until 04 Mar 2026 13:45 Phoenix time)"
+    shown = facts(message("LeaseFrozen", lease(), enriched(expirationDate={"S": "2026-03-04T20:45:00Z"})))
+    assert shown["Time left"] == "3 hours 15 minutes (until 04 Mar 2026 13:45 Phoenix time)"
 
 
-def test_an_expiry_in_the_past_leaves_none() -> None:
-    told = facts(message("LeaseFrozen", lease(), enriched(expirationDate={"S": "2026-03-04T17:30:00Z"})))
-    assert told["Time left"] == "none, since 04 Mar 2026 10:30 Phoenix time"
+def test_no_time_is_left_after_an_expiry_in_the_past() -> None:
+    shown = facts(message("LeaseFrozen", lease(), enriched(expirationDate={"S": "2026-03-04T17:30:00Z"})))
+    assert shown["Time left"] == "none, since 04 Mar 2026 10:30 Phoenix time"
 
 
-def test_without_a_record_the_threshold_tells_about_how_long() -> None:
-    told = facts(message("LeaseDurationThresholdAlert", lease(triggeredDurationThreshold=24, leaseDurationInHours=168)))
-    assert told["Time left"] == "about 24 hours"
-    assert told["Reason"] == "at most 24 hours left of 7 days"
+def test_the_threshold_shows_the_time_left_without_a_record() -> None:
+    shown = facts(message("LeaseDurationThresholdAlert", lease(triggeredDurationThreshold=24, leaseDurationInHours=168)))
+    assert shown["Time left"] == "about 24 hours"
+    assert shown["Reason"] == "at most 24 hours left of 7 days"
 
 
 @pytest.mark.parametrize("detail_type", ["LeaseTerminated", "LeaseExpired", "LeaseBudgetExceeded"])
-def test_an_event_that_ends_the_lease_leaves_none(detail_type: str) -> None:
+def test_no_time_is_left_after_an_event_that_ends_the_lease(detail_type: str) -> None:
     assert facts(message(detail_type, lease(), enriched(expirationDate=EXPIRES)))["Time left"] == "none"
 
 
-def test_a_record_that_has_ended_leaves_none() -> None:
+def test_no_time_is_left_if_the_record_has_ended() -> None:
     assert facts(message("LeaseFrozen", lease(), enriched("Expired")))["Time left"] == "none"
 
 
-def test_an_expired_lease_tells_when() -> None:
-    told = facts(message("LeaseExpired", lease(leaseExpirationDate="2026-03-04T17:30:00.000Z")))
-    assert told["Reason"] == "the lease ran out on 04 Mar 2026 10:30 Phoenix time"
+def test_an_expired_lease_shows_when() -> None:
+    shown = facts(message("LeaseExpired", lease(leaseExpirationDate="2026-03-04T17:30:00.000Z")))
+    assert shown["Reason"] == "the lease ran out on 04 Mar 2026 10:30 Phoenix time"
 
 
 @pytest.mark.parametrize("wrong", ["soon", "2026-03-04", "0001-01-01T00:00:00Z", 5, None, ["2026-03-04T17:30:00.000Z"]])
-def test_an_expiry_that_is_no_time_is_not_told(wrong: Any) -> None:
+def test_an_invalid_expiry_is_not_shown(wrong: Any) -> None:
     assert facts(message("LeaseExpired", lease(leaseExpirationDate=wrong)))["Reason"].startswith("the lease ran out")
 
 
@@ -211,7 +211,7 @@ def test_an_expiry_that_is_no_time_is_not_told(wrong: Any) -> None:
         ([], None),
     ],
 )
-def test_a_reason_is_told_in_words(reason: Any, words: str | None) -> None:
+def test_a_reason_is_shown_in_words(reason: Any, words: str | None) -> None:
     assert facts(message("LeaseFrozen", lease(reason=reason))).get("Reason") == words
 
 
@@ -228,7 +228,7 @@ def test_a_reason_is_told_in_words(reason: Any, words: str | None) -> None:
         ("AccountParked", "stackId", "STACK_7", "stackId", "STACK_7"),
     ],
 )
-def test_a_constant_is_shown_in_words_and_a_name_as_it_is(
+def test_a_constant_is_shown_in_words_and_a_name_unchanged(
     detail_type: str, field: str, value: Any, label: str, shown: str
 ) -> None:
     assert facts(message(detail_type, {field: value}))[label] == shown
@@ -245,14 +245,14 @@ def test_a_constant_is_shown_in_words_and_a_name_as_it_is(
         ({"at": 75}, "spending reached a threshold of the budget"),
     ],
 )
-def test_a_budget_threshold_is_dollars_above_one_and_a_fraction_up_to_it(threshold: Any, words: str) -> None:
+def test_a_budget_threshold_above_one_is_in_dollars(threshold: Any, words: str) -> None:
     assert facts(message("LeaseBudgetThresholdAlert", lease(budgetThresholdTriggered=threshold)))["Reason"] == words
 
 
-def test_a_threshold_that_the_record_knows_in_dollars_is_dollars() -> None:
+def test_a_threshold_of_the_record_is_in_dollars() -> None:
     record = enriched(budgetThresholds={"L": [{"M": {"dollarsSpent": {"N": "0.5"}, "action": {"S": "ALERT"}}}]})
-    told = facts(message("LeaseBudgetThresholdAlert", lease(budgetThresholdTriggered=0.5), record))
-    assert told["Reason"] == "spending reached the threshold of $0.50"
+    shown = facts(message("LeaseBudgetThresholdAlert", lease(budgetThresholdTriggered=0.5), record))
+    assert shown["Reason"] == "spending reached the threshold of $0.50"
 
 
 # The record, and the link
@@ -268,13 +268,13 @@ def test_a_threshold_that_the_record_knows_in_dollars_is_dollars() -> None:
         (Enrichment(Status.FAILED, Reason.DEFECT), "not read: something went wrong on our side"),
     ],
 )
-def test_a_record_that_is_not_in_the_message_is_accounted_for(enrichment: Enrichment, line: str | None) -> None:
+def test_a_missing_record_is_explained(enrichment: Enrichment, line: str | None) -> None:
     composed = message("LeaseFrozen", lease(), enrichment)
     assert facts(composed).get("Lease record") == line
     assert composed.enriched is (line is None)
 
 
-def test_an_event_that_is_about_no_lease_does_not_miss_the_record() -> None:
+def test_an_event_not_about_a_lease_explains_no_missing_record() -> None:
     composed = message("AccountQuarantined", {"awsAccountId": "444455556666"}, Enrichment(Status.SKIPPED, Reason.NO_KEY))
     assert "Lease record" not in facts(composed)
     assert composed.title == "Account quarantined: 444455556666"
@@ -290,7 +290,7 @@ def test_only_a_web_address_is_linked(url: str) -> None:
 # Strangers
 
 
-def test_an_unknown_event_type_still_gives_a_plain_message() -> None:
+def test_an_unknown_event_type_has_a_plain_message() -> None:
     detail = lease(accountId="444455556666", extendedBy=24, approver="lead@example.gov.uk", nested={"a": 1}, reason="asked for")
     composed = message("LeaseExtensionApproved", detail)
 
@@ -304,7 +304,7 @@ def test_an_unknown_event_type_still_gives_a_plain_message() -> None:
     }
 
 
-def test_a_type_made_to_mislead_is_not_in_the_title() -> None:
+def test_a_misleading_type_is_not_in_the_title() -> None:
     composed = message("<!channel> [pay](http://evil.example)", {})
     assert composed.title == "Sandbox event"
     assert composed.event_type == "<!channel> [pay](http://evil.example)"
@@ -322,6 +322,6 @@ def test_control_characters_do_not_reach_people() -> None:
 
 
 def test_a_key_without_a_usable_uuid_still_names_the_owner() -> None:
-    told = message("LeaseFrozen", {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": 17}, "accountId": "210987654321"})
-    assert facts(told)["Who"] == "ada@sandbox.example"
-    assert told.recipient == "ada@sandbox.example"
+    shown = message("LeaseFrozen", {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": 17}, "accountId": "210987654321"})
+    assert facts(shown)["Who"] == "ada@sandbox.example"
+    assert shown.recipient == "ada@sandbox.example"

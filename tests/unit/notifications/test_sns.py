@@ -38,13 +38,13 @@ def subscribed_queue(client: Any) -> tuple[str, Any]:
 
 def test_a_queue_gets_the_structure_with_the_text_in_it(client: Any) -> None:
     topic, arrived = subscribed_queue(client)
-    told = message("LeaseFrozen", enrichment=enriched())
+    sent = message("LeaseFrozen", enrichment=enriched())
 
-    Sns(client, topic).send(told)
+    Sns(client, topic).send(sent)
 
     [notification] = arrived()
-    assert json.loads(notification["Message"]) == told.structured
-    assert json.loads(notification["Message"])["text"] == told.text
+    assert json.loads(notification["Message"]) == sent.structured
+    assert json.loads(notification["Message"])["text"] == sent.text
     assert notification["Subject"] == "Sandbox lease frozen: rosa.field@example.gov.uk"
     assert notification["MessageAttributes"] == {
         "event_type": {"Type": "String", "Value": "LeaseFrozen"},
@@ -53,12 +53,12 @@ def test_a_queue_gets_the_structure_with_the_text_in_it(client: Any) -> None:
 
 
 def test_people_get_the_text_and_machines_the_structure() -> None:
-    told = message("LeaseFrozen")
-    by_protocol = json.loads(sns.body(told))
+    sent = message("LeaseFrozen")
+    by_protocol = json.loads(sns.body(sent))
 
-    assert by_protocol["default"] == by_protocol["email"] == told.text
+    assert by_protocol["default"] == by_protocol["email"] == sent.text
     for protocol in ("sqs", "lambda", "http", "https"):
-        assert json.loads(by_protocol[protocol]) == told.structured
+        assert json.loads(by_protocol[protocol]) == sent.structured
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_people_get_the_text_and_machines_the_structure() -> None:
         ("", "Sandbox notification"),
     ],
 )
-def test_a_subject_is_a_line_of_ascii_that_sns_takes(title: str, subject: str) -> None:
+def test_a_subject_is_one_line_of_ascii(title: str, subject: str) -> None:
     assert sns.subject(title) == subject
 
 
-def test_a_missing_topic_is_our_fault(client: Any) -> None:
+def test_a_missing_topic_is_a_missing_resource(client: Any) -> None:
     with pytest.raises(errors.ResourceMissingError):
         Sns(client, "arn:aws:sns:us-west-2:123456789012:nowhere").send(message())
 

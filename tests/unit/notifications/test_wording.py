@@ -1,4 +1,4 @@
-"""Every event type of the lease system has words, and they name what that event tells."""
+"""Every event type of the lease system has a wording that shows the data of the event."""
 
 from typing import Any
 
@@ -112,13 +112,13 @@ EVENTS: dict[str, tuple[dict[str, Any], str, tuple[str, str]]] = {
 }
 
 
-def test_there_are_words_and_an_event_here_for_every_type() -> None:
+def test_every_type_has_a_wording_and_an_example() -> None:
     assert set(WORDINGS) == set(EventType)
     assert set(EVENTS) == set(EventType)
 
 
 @pytest.mark.parametrize("detail_type", EVENTS)
-def test_each_type_has_a_title_and_says_what_it_is_about(detail_type: str) -> None:
+def test_each_type_has_a_title_and_a_lead(detail_type: str) -> None:
     detail, title, (label, value) = EVENTS[detail_type]
     composed = message(detail_type, detail)
 
@@ -130,12 +130,12 @@ def test_each_type_has_a_title_and_says_what_it_is_about(detail_type: str) -> No
 
 
 @pytest.mark.parametrize("detail_type", [name for name, wording in WORDINGS.items() if wording.of_lease])
-def test_every_event_of_a_lease_tells_who_which_account_and_what_was_spent(detail_type: str) -> None:
-    told = facts(message(detail_type, EVENTS[detail_type][0], enriched()))
-    assert (told["Who"], told["Account"]) == (USER_EMAIL, ACCOUNT)
-    assert " of $" in told["Spend"]
+def test_every_lease_event_shows_owner_account_and_spend(detail_type: str) -> None:
+    shown = facts(message(detail_type, EVENTS[detail_type][0], enriched()))
+    assert (shown["Who"], shown["Account"]) == (USER_EMAIL, ACCOUNT)
+    assert " of $" in shown["Spend"]
 
 
-def test_no_two_types_have_the_same_words() -> None:
+def test_no_two_types_have_the_same_wording() -> None:
     assert len({wording.title for wording in WORDINGS.values()}) == len(WORDINGS)
     assert len({wording.lead for wording in WORDINGS.values()}) == len(WORDINGS)

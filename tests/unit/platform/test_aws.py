@@ -35,7 +35,7 @@ def test_a_client_does_not_wait_long() -> None:
     assert (config.connect_timeout, config.read_timeout) == (0.5, 1.0)
 
 
-def test_a_client_that_reads_longer_says_so() -> None:
+def test_a_client_can_have_a_longer_read_timeout() -> None:
     assert aws.make_client("s3", read_timeout_seconds=5).meta.config.read_timeout == 5
 
 
@@ -54,7 +54,7 @@ def test_a_table_is_reached_at_the_regional_host_by_name_and_by_arn(monkeypatch:
         client.get_item(**{**GET, "TableName": table})
 
 
-def test_half_of_an_answer_is_a_broken_connection_and_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_an_answer_is_a_broken_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_off(b'{"Item": {"userEmail": {"S": "a"}}}') as url:
         point_at(monkeypatch, url)
         with pytest.raises(exceptions.IncompleteReadError) as raised:
@@ -63,7 +63,7 @@ def test_half_of_an_answer_is_a_broken_connection_and_no_answer(monkeypatch: pyt
     assert isinstance(aws.translate(raised.value, "read the lease"), errors.ConnectionLostError)
 
 
-def test_an_answer_without_a_body_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_without_a_body_is_complete(monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_off(b"x" * 20, share=0.0) as url:
         point_at(monkeypatch, url)
         assert aws.make_client("s3").head_object(Bucket="bucket", Key="key")["ContentLength"] == 20
@@ -94,11 +94,11 @@ class Call:
 THROTTLE = answer("ProvisionedThroughputExceededException")
 
 
-def test_a_throttled_call_is_made_once_more_after_half_a_second() -> None:
-    call, slept, told = Call(THROTTLE), [], []
-    assert aws.retry_throttled_once(call, sleep=slept.append, on_retry=lambda: told.append(list(slept))) == "answer"
+def test_a_throttled_call_is_retried_once_after_half_a_second() -> None:
+    call, slept, notified = Call(THROTTLE), [], []
+    assert aws.retry_throttled_once(call, sleep=slept.append, on_retry=lambda: notified.append(list(slept))) == "answer"
     assert (call.times, slept) == (2, [0.5])
-    assert told == [[]], "the caller is told before the wait"
+    assert notified == [[]], "the caller is notified before the wait"
 
 
 def test_the_second_throttle_goes_to_the_caller() -> None:
@@ -161,12 +161,12 @@ def test_each_error_has_one_meaning(error: Any, meaning: type[errors.Switchboard
     assert str(translated).startswith("could not read the lease: ")
 
 
-def test_what_may_have_happened_is_never_called_retryable() -> None:
+def test_an_ambiguous_failure_is_never_retryable() -> None:
     for error in (answer("InternalServerError", 500), exceptions.ReadTimeoutError(endpoint_url="u")):
         assert isinstance(aws.translate(error, "write"), errors.AmbiguousError)
 
 
-def test_the_text_holds_nothing_of_what_the_service_said() -> None:
+def test_the_text_contains_nothing_of_the_services_message() -> None:
     error = ClientError({"Error": {"Code": "ValidationException", "Message": "rosa@example.org is bad"}}, "GetItem")
     assert "rosa" not in str(aws.translate(error, "read"))
 
@@ -182,11 +182,11 @@ def test_a_refused_connection_is_unavailable(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.parametrize(
     ("error", "code"), [(answer("ConditionalCheckFailedException"), True), (answer("Other"), False), (KeyError(), False)]
 )
-def test_a_failed_condition_is_told_from_other_errors(error: Exception, code: bool) -> None:
+def test_a_failed_condition_is_distinguished_from_other_errors(error: Exception, code: bool) -> None:
     assert aws.is_condition_failure(error) is code
 
 
-# A missing table is our fault, and no caller may take it for "there is no such thing": senders lose an event on 404.
+# A missing table must not be answered 404: senders drop an event on 404.
 
 
 def test_a_missing_resource_is_not_answered_404() -> None:
@@ -205,7 +205,7 @@ def cancelled(*codes: str) -> ClientError:
     return ClientError(response, "TransactWriteItems")
 
 
-def test_the_writes_whose_condition_refused_are_told_by_their_positions() -> None:
+def test_refused_writes_are_identified_by_their_positions() -> None:
     error = cancelled("None", "ConditionalCheckFailed", "None", "ConditionalCheckFailed")
     assert aws.refusals(error) == {1: {"n": {"N": "1"}}, 3: {"n": {"N": "1"}}}
     assert aws.refusals(cancelled("None", "TransactionConflict")) == {}
@@ -222,7 +222,7 @@ def test_the_writes_whose_condition_refused_are_told_by_their_positions() -> Non
         (ValueError("TransactionConflict"), False),
     ],
 )
-def test_another_transaction_at_a_row_is_told_from_other_errors(error: Exception, conflict: bool) -> None:
+def test_a_conflict_is_distinguished_from_other_errors(error: Exception, conflict: bool) -> None:
     assert aws.is_conflict(error) is conflict
 
 
@@ -235,6 +235,6 @@ def test_another_transaction_at_a_row_is_told_from_other_errors(error: Exception
     ],
 )
 def test_a_cancelled_transaction_means_what_its_reasons_say(codes: Any, meaning: type[errors.SwitchboardError]) -> None:
-    told = aws.translate(cancelled(*codes), "write")
-    assert type(told) is meaning
-    assert set(codes) - {"None"} <= set(str(told).removeprefix("could not write: ").split(", "))
+    translated = aws.translate(cancelled(*codes), "write")
+    assert type(translated) is meaning
+    assert set(codes) - {"None"} <= set(str(translated).removeprefix("could not write: ").split(", "))

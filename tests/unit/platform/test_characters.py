@@ -59,17 +59,17 @@ def test_a_mark_with_nothing_to_combine_with_is_hidden(text: str) -> None:
         "an emoji that Python does not know \U0001fa89\ufe0f",
     ],
 )
-def test_what_scripts_and_emoji_need_is_left_alone(text: str) -> None:
+def test_joiners_that_scripts_and_emoji_need_are_unchanged(text: str) -> None:
     assert characters.reveal(text) == characters.blank(text) == text
 
 
-def test_an_identifier_holds_no_joiner_in_any_place() -> None:
+def test_an_identifier_contains_no_joiner() -> None:
     assert characters.first_hidden("👩\u200d💻") == "U+200D"
     assert characters.first_hidden("❤\ufe0f") == "U+FE0F"
     assert characters.first_hidden("Größe-1") is None
 
 
-def test_what_is_to_be_kept_is_kept() -> None:
+def test_characters_to_keep_are_kept() -> None:
     assert characters.reveal("a\n\tb\x00", keep="\n\t") == "a\n\tb[U+0000]"
 
 

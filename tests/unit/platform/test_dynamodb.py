@@ -1,7 +1,6 @@
 """One table's conditional writes, transactions and pages. What DynamoDB itself decides is moto's here."""
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -166,39 +165,6 @@ def test_a_query_and_a_scan_return_the_rows_of_every_page(client: Any) -> None:
     later = table.query("read them", Limit=2, ExclusiveStartKey=key("row 1"), **condition)
     assert [item["operation_key"]["S"] for item in later] == names[2:]
     assert len(list(table.scan("read all", Limit=2))) == 5
-
-
-def test_a_batch_get_repeats_what_was_left_unprocessed(client: Any) -> None:
-    table = Table(client, "rows")
-    table.batch_write([Put(item=row(str(number))) for number in range(120)], "store them")
-    keys = [key(str(number)) for number in range(121)]
-    assert len(list(table.batch_get(keys, "read them"))) == 120
-
-    def partly(**request: Any) -> dict[str, Any]:
-        names = request["RequestItems"]["rows"]["Keys"]
-        left = names[1:]
-        return {"Responses": {"rows": names[:1]}, "UnprocessedKeys": {"rows": {"Keys": left}} if left else {}}
-
-    partly_client = SimpleNamespace(batch_get_item=partly)
-    assert list(Table(partly_client, "rows").batch_get(keys[:3], "read them")) == keys[:3]
-
-
-def test_a_batch_that_makes_no_progress_is_throttled() -> None:
-    def nothing(**request: Any) -> dict[str, Any]:
-        return {"Responses": {}, "UnprocessedKeys": request["RequestItems"], "UnprocessedItems": request["RequestItems"]}
-
-    waits: list[float] = []
-    table = Table(SimpleNamespace(batch_get_item=nothing, batch_write_item=nothing), "rows", sleep=waits.append)
-    with pytest.raises(errors.ThrottledError):
-        list(table.batch_get([key("a")], "read them"))
-    with pytest.raises(errors.ThrottledError, match="2 of 2 rows were throttled"):
-        table.batch_write([Put(item=row("a")), Delete(key=key("b"))], "store them")
-    assert waits == [0.5]
-
-
-def test_a_batch_takes_no_conditions(client: Any) -> None:
-    with pytest.raises(ValueError, match="no conditions"):
-        Table(client, "rows").batch_write([Put(item=row("a"), condition=ABSENT)], "store them")
 
 
 def test_a_page_is_read_only_when_it_is_asked_for(client: Any) -> None:

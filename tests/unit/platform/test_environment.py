@@ -39,7 +39,7 @@ def test_a_required_field_that_is_absent_or_empty_is_named(name: str, value: str
         Sample.read(environ)
 
 
-def test_a_required_list_of_nothing_is_not_set() -> None:
+def test_an_empty_required_list_is_an_error() -> None:
     with pytest.raises(errors.ConfigurationError, match="NAMES is not set"):
         Sample.read(WHOLE | {"NAMES": " , "})
 
@@ -50,7 +50,7 @@ def test_a_value_of_the_wrong_type_is_named(name: str, value: str) -> None:
         Sample.read(WHOLE | {name: value})
 
 
-def test_what_the_stack_writes_the_handler_reads() -> None:
+def test_the_handler_reads_what_the_stack_writes() -> None:
     variables = Sample.variables(name="a", names="x,y", enabled="true")
     assert Sample.read(variables) == Sample(name="a", names=("x", "y"), enabled=True)
 
@@ -65,7 +65,7 @@ def test_the_stack_cannot_write_a_field_that_nobody_reads() -> None:
         Sample.variables(nmae="a", names="x")
 
 
-def test_no_secret_is_in_the_environment_but_only_where_it_is() -> None:
+def test_the_environment_has_arns_of_secrets_and_no_values() -> None:
     secretive = ("token", "secret", "key", "webhook")
     named = [
         field.name for field in dataclasses.fields(NotificationEnvironment) if any(word in field.name for word in secretive)

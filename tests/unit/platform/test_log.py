@@ -37,7 +37,7 @@ def test_a_line_says_what_when_and_where(logger: log.Logger, lines: LogLines) ->
     assert line["generated_at"].endswith("-07:00")
 
 
-def test_a_run_forgets_the_fields_of_the_one_before(logger: log.Logger, lines: LogLines) -> None:
+def test_a_run_drops_the_fields_of_the_previous_one(logger: log.Logger, lines: LogLines) -> None:
     logger.start_run("run-1", "event-1")
     logger.start_run("run-2")
     logger.info("hello")
@@ -55,7 +55,7 @@ def test_each_level_has_its_name(logger: log.Logger, lines: LogLines, write: str
     assert lines.only("hello")["level"] == write.upper()
 
 
-def test_an_error_is_told_by_class_and_text_without_a_stack(logger: log.Logger, lines: LogLines) -> None:
+def test_an_error_is_logged_by_class_and_text_without_a_stack(logger: log.Logger, lines: LogLines) -> None:
     logger.error("failed", ValueError("no such thing"), channel="sns")
 
     line = lines.only("failed")
@@ -64,7 +64,7 @@ def test_an_error_is_told_by_class_and_text_without_a_stack(logger: log.Logger, 
     assert "exception" not in line
 
 
-def test_a_defect_is_told_with_its_stack(logger: log.Logger, lines: LogLines) -> None:
+def test_a_defect_is_logged_with_its_stack(logger: log.Logger, lines: LogLines) -> None:
     try:
         raise ZeroDivisionError("of nothing")
     except ZeroDivisionError as error:
@@ -86,7 +86,7 @@ def test_no_name_of_a_field_breaks_the_line(logger: log.Logger, lines: LogLines,
 
 
 @pytest.mark.parametrize("name", ["level", "function", "run_id", "timezone", "generated_at", "timestamp", "exception"])
-def test_no_field_takes_the_place_of_what_every_line_says(logger: log.Logger, lines: LogLines, name: str) -> None:
+def test_no_field_replaces_a_standard_field(logger: log.Logger, lines: LogLines, name: str) -> None:
     logger.start_run("run-1")
     logger.info("hello", **{name: "mine"})
 
@@ -148,16 +148,16 @@ def test_an_email_address_is_replaced_by_its_hash(text: str) -> None:
         ("a@b", "a@b"),
     ],
 )
-def test_unusual_addresses_leave_nothing_behind(text: str, secret_part: str) -> None:
+def test_unusual_addresses_are_replaced_completely(text: str, secret_part: str) -> None:
     assert secret_part not in log.scrub(text)
 
 
-def test_an_address_has_one_hash_however_its_case_is_written() -> None:
+def test_an_address_has_the_same_hash_in_any_case() -> None:
     assert log.hash_email(" Rosa.Field@Example.org ") == log.hash_email("rosa.field@example.org")
     assert log.hash_email("rosa.field@example.org") != log.hash_email("rosa.fields@example.org")
 
 
-def test_addresses_are_hashed_wherever_in_a_line_they_stand(logger: log.Logger, lines: LogLines) -> None:
+def test_addresses_are_hashed_anywhere_in_a_line(logger: log.Logger, lines: LogLines) -> None:
     logger.info(
         "to rosa@example.org",
         who="rosa@example.org",
@@ -213,7 +213,7 @@ def test_known_shapes_of_secrets_are_blanked(secret: str) -> None:
         "v1,v2 and v1,3",
     ],
 )
-def test_what_is_no_secret_stays(text: str) -> None:
+def test_text_that_is_not_a_secret_is_unchanged(text: str) -> None:
     assert log.scrub(text) == text
 
 
@@ -242,17 +242,17 @@ class Unprintable:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_every_value_gives_one_line_of_strict_json(logger: log.Logger, lines: LogLines, value: Any) -> None:
+def test_every_value_becomes_one_line_of_strict_json(logger: log.Logger, lines: LogLines, value: Any) -> None:
     logger.info("hello", value=value)
 
     assert len(lines.text.splitlines()) == 1
-    line = json.loads(lines.text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    line = json.loads(lines.text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert line["message"] == "hello"
     assert "value" in line
     lines.text.encode()
 
 
-def test_long_strings_are_cut_and_say_so(logger: log.Logger, lines: LogLines) -> None:
+def test_long_strings_are_cut_and_marked(logger: log.Logger, lines: LogLines) -> None:
     logger.info("hello", text="x" * 400_000, key={"y" * 400_000: 1}, items=list(range(1000)))
 
     line = lines.only("hello")
@@ -275,7 +275,7 @@ def test_a_long_stack_trace_keeps_both_ends(logger: log.Logger, lines: LogLines)
     assert len(exception) < 10_000
 
 
-def test_a_line_of_too_much_keeps_what_it_says_of_itself(logger: log.Logger, lines: LogLines) -> None:
+def test_an_oversized_line_keeps_its_standard_fields(logger: log.Logger, lines: LogLines) -> None:
     logger.start_run("run-1")
     logger.info("hello", small=1, big={str(n): {str(m): "x" * 900 for m in range(50)} for n in range(50)})
 

@@ -19,7 +19,7 @@ def stopwatch() -> Stopwatch:
     return Stopwatch()
 
 
-def test_a_secret_is_read_when_first_asked_for_and_then_cached(stopwatch: Stopwatch) -> None:
+def test_a_secret_is_read_on_first_use_and_then_cached(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
     assert manager.reads == 0
@@ -28,7 +28,7 @@ def test_a_secret_is_read_when_first_asked_for_and_then_cached(stopwatch: Stopwa
     assert manager.reads == 1
 
 
-def test_after_a_rotation_both_values_count_the_current_one_first(stopwatch: Stopwatch) -> None:
+def test_both_values_count_after_a_rotation_the_current_first(stopwatch: Stopwatch) -> None:
     assert Secret(SecretsManager("one", "two"), "arn", stopwatch).values() == ("two", "one")
 
 
@@ -44,7 +44,7 @@ def test_the_cache_is_at_most_five_minutes_old(stopwatch: Stopwatch) -> None:
     assert secret.values() == ("two", "one")
 
 
-def test_a_leaked_value_is_refused_five_minutes_after_its_label_is_removed(stopwatch: Stopwatch) -> None:
+def test_a_revoked_value_is_refused_after_five_minutes(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("leaked", "new")
     secret = Secret(manager, "arn", stopwatch)
     assert "leaked" in secret.values()
@@ -65,7 +65,7 @@ def test_a_refresh_finds_a_rotation_at_once(stopwatch: Stopwatch) -> None:
     assert secret.values() == ("two", "one")
 
 
-def test_a_refresh_that_finds_nothing_new_says_so(stopwatch: Stopwatch) -> None:
+def test_a_refresh_without_a_change_returns_false(stopwatch: Stopwatch) -> None:
     secret = Secret(SecretsManager("one"), "arn", stopwatch)
     secret.values()
     stopwatch.seconds += 30
@@ -82,7 +82,7 @@ def test_refreshing_reads_at_most_every_thirty_seconds(stopwatch: Stopwatch) -> 
     assert manager.reads == 1 + 2
 
 
-def test_a_service_that_is_down_leaves_the_old_value_standing(stopwatch: Stopwatch) -> None:
+def test_the_old_value_is_used_while_the_service_is_down(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
     secret.values()
@@ -93,7 +93,7 @@ def test_a_service_that_is_down_leaves_the_old_value_standing(stopwatch: Stopwat
     assert secret.refresh() is False
 
 
-def test_a_service_that_is_down_is_not_asked_again_for_thirty_seconds(stopwatch: Stopwatch) -> None:
+def test_a_failed_service_is_not_called_again_for_30_seconds(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
     secret.values()
@@ -104,7 +104,7 @@ def test_a_service_that_is_down_is_not_asked_again_for_thirty_seconds(stopwatch:
     assert manager.reads == 2
 
 
-def test_a_service_that_comes_back_is_believed(stopwatch: Stopwatch) -> None:
+def test_a_recovered_services_value_is_used(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
     secret.values()
@@ -118,7 +118,7 @@ def test_a_service_that_comes_back_is_believed(stopwatch: Stopwatch) -> None:
     assert secret.values() == ("two", "one")
 
 
-def test_a_secret_that_never_could_be_read_is_an_error(stopwatch: Stopwatch) -> None:
+def test_a_secret_that_was_never_read_is_an_error(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     manager.error = DOWN
     secret = Secret(manager, "arn", stopwatch)
@@ -129,13 +129,13 @@ def test_a_secret_that_never_could_be_read_is_an_error(stopwatch: Stopwatch) -> 
     assert secret.values() == ("one",)
 
 
-def test_a_secret_without_a_value_is_our_fault_and_no_404(stopwatch: Stopwatch) -> None:
+def test_a_secret_without_a_value_is_a_missing_resource(stopwatch: Stopwatch) -> None:
     with pytest.raises(errors.ResourceMissingError) as raised:
         Secret(SecretsManager(), "arn", stopwatch).values()
     assert errors.http_answer(raised.value).status == 503
 
 
-def test_an_unset_secret_has_no_values_and_is_never_asked_for(stopwatch: Stopwatch) -> None:
+def test_an_unset_secret_has_no_values_and_is_never_read(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "", stopwatch)
 
@@ -146,7 +146,7 @@ def test_an_unset_secret_has_no_values_and_is_never_asked_for(stopwatch: Stopwat
         secret.current()
 
 
-def test_an_empty_secret_is_no_secret(stopwatch: Stopwatch) -> None:
+def test_an_empty_secret_counts_as_unset(stopwatch: Stopwatch) -> None:
     secret = Secret(SecretsManager(""), "arn", stopwatch)
     assert secret.values() == ()
     with pytest.raises(errors.ConfigurationError):
@@ -157,7 +157,7 @@ def test_the_current_value_is_the_newest(stopwatch: Stopwatch) -> None:
     assert Secret(SecretsManager("one", "two"), "arn", stopwatch).current() == "two"
 
 
-def test_no_error_tells_the_value_or_what_the_service_said(stopwatch: Stopwatch) -> None:
+def test_no_error_contains_the_value_or_the_services_message(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("hunter2")
     manager.error = ClientError({"Error": {"Code": "DecryptionFailure", "Message": "hunter2"}}, "GetSecretValue")
     with pytest.raises(errors.PermanentError) as raised:
@@ -166,7 +166,7 @@ def test_no_error_tells_the_value_or_what_the_service_said(stopwatch: Stopwatch)
     assert raised.value.__suppress_context__
 
 
-def test_half_of_an_answer_is_no_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_of_an_answer_is_not_an_empty_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     with cut_off(b'{"Name": "webhook", "SecretString": "what the sender signs with"}') as url:
         point_at(monkeypatch, url)
         secret = Secret(aws.make_client("secretsmanager"), "arn")

@@ -53,7 +53,7 @@ def raising(app: flask.Flask) -> Callable[[Exception], Any]:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"), [("GET", "/nowhere", 404, "not_found"), ("GET", "/echo", 405, "method_not_allowed")]
 )
-def test_what_flask_refuses_is_json_of_the_same_shape(app: flask.Flask, method: str, path: str, status: int, code: str) -> None:
+def test_flasks_own_errors_are_json_of_the_same_shape(app: flask.Flask, method: str, path: str, status: int, code: str) -> None:
     answer = app.test_client().open(path, method=method)
 
     assert answer.status_code == status
@@ -62,7 +62,7 @@ def test_what_flask_refuses_is_json_of_the_same_shape(app: flask.Flask, method: 
     assert answer.content_type == "application/json"
 
 
-def test_a_wrong_method_is_told_the_right_ones(app: flask.Flask) -> None:
+def test_the_answer_to_a_wrong_method_lists_the_allowed_ones(app: flask.Flask) -> None:
     assert set(app.test_client().delete("/echo").headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
 
 
@@ -81,7 +81,7 @@ def test_a_form_may_be_as_large_as_any_body(logger: Logger) -> None:
     assert (answer.status_code, answer.text) == (200, "1000000")
 
 
-def test_a_path_with_empty_parts_leads_nowhere_and_not_elsewhere(app: flask.Flask) -> None:
+def test_a_path_with_empty_parts_is_not_found(app: flask.Flask) -> None:
     assert app.test_client().post("//echo", data=b"{}").status_code == 404
 
 
@@ -92,7 +92,7 @@ def test_a_body_that_is_not_json_is_malformed(app: flask.Flask, body: bytes) -> 
     assert (answer.status_code, answer.json) == (400, {"error": "malformed", "message": "the body is not JSON"})
 
 
-def test_nesting_beyond_what_can_be_read_is_malformed() -> None:
+def test_a_body_nested_too_deeply_is_malformed() -> None:
     with pytest.raises(errors.InvalidInputError):
         application.json_body(b"[" * 200_000 + b"]" * 200_000)
 
@@ -118,20 +118,20 @@ def test_an_error_is_answered_by_its_cause(
     assert (answer.status_code, answer.json["error"], answer.headers.get("Retry-After")) == (status, code, retry_after)
 
 
-def test_the_sender_is_told_what_it_can_mend_and_nothing_of_our_own_trouble(raising: Callable[[Exception], Any]) -> None:
+def test_the_sender_is_told_only_what_it_can_fix(raising: Callable[[Exception], Any]) -> None:
     assert raising(errors.InvalidInputError("the event has no detail object")).json["message"] == (
         "the event has no detail object"
     )
 
 
-def test_our_own_trouble_is_in_the_log_only(raising: Callable[[Exception], Any], lines: LogLines) -> None:
+def test_our_own_errors_are_logged_only(raising: Callable[[Exception], Any], lines: LogLines) -> None:
     answer = raising(errors.AccessDeniedError("could not read the secret: AccessDeniedException"))
 
     assert "secret" not in answer.text
     assert "AccessDeniedException" in lines.only("request_failed")["error_text"]
 
 
-def test_a_defect_leaves_its_trace_in_the_log_only(raising: Callable[[Exception], Any], lines: LogLines) -> None:
+def test_a_defects_stack_trace_is_logged_only(raising: Callable[[Exception], Any], lines: LogLines) -> None:
     answer = raising(KeyError("rosa.field@example.gov.uk"))
 
     assert "Traceback" not in answer.text
@@ -163,7 +163,7 @@ def test_each_request_is_one_line_with_the_ids_of_its_invocation(app: flask.Flas
         (None, {}, "run-7"),
     ],
 )
-def test_a_request_without_a_gateways_id_is_named_by_its_trace_or_its_invocation(
+def test_a_request_without_an_id_has_its_traces_or_invocations(
     app: flask.Flask, lines: LogLines, about: object, headers: dict[str, str], correlation_id: str
 ) -> None:
     environ = {"awsgi.context": LambdaContext("run-7"), "awsgi.event": {"requestContext": about}}

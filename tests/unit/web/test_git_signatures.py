@@ -64,7 +64,7 @@ def test_a_secret_that_is_not_base64_is_the_key_itself(raw: str) -> None:
     refused(standard(b""), secret_of(raw), "does not match")
 
 
-def test_one_right_signature_of_several_is_enough() -> None:
+def test_one_valid_signature_of_several_is_enough() -> None:
     headers = standard()
     headers["Webhook-Signature"] = f"v1,{'A' * 43}= v1a,x {headers['Webhook-Signature']} \u00e9"
     verify_git(headers, BODY, secret_of(SECRET), NOW)
@@ -125,7 +125,7 @@ def test_without_a_secret_everything_is_refused(headers: dict[str, str]) -> None
     refused(headers, secret_of(""))
 
 
-def test_a_right_token_beside_a_wrong_signature_does_not_count() -> None:
+def test_a_valid_token_beside_a_wrong_signature_does_not_count() -> None:
     refused({"X-Gitlab-Token": SECRET, **standard(b"another key")}, secret_of(SECRET))
     refused({"X-Gitlab-Token": SECRET, **websub("another")}, secret_of(SECRET))
 

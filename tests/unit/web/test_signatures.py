@@ -36,7 +36,7 @@ def test_the_published_vector_is_accepted_in_every_header(secret: Secret, header
 
 
 @pytest.mark.parametrize("value", [f"SHA256={DIGEST}", f"sha256={DIGEST.upper()}", f" sha256={DIGEST} "])
-def test_case_and_blanks_around_do_not_count(secret: Secret, value: str) -> None:
+def test_case_and_surrounding_spaces_do_not_matter(secret: Secret, value: str) -> None:
     verify_webhook({"X-Hub-Signature": value}, BODY, secret)
 
 
@@ -46,13 +46,13 @@ def test_stronger_methods_are_accepted(secret: Secret, method: str) -> None:
     verify_webhook({"X-Hub-Signature": f"{method}={digest}"}, BODY, secret)
 
 
-def test_the_newest_header_counts_where_there_are_several(secret: Secret) -> None:
+def test_the_newest_of_several_headers_counts(secret: Secret) -> None:
     verify_webhook({"X-Hub-Signature": "sha1=old", "X-Hub-Signature-256": f"sha256={DIGEST}"}, BODY, secret)
     with pytest.raises(errors.UnauthenticatedError):
         verify_webhook({"X-Hub-Signature": f"sha256={DIGEST}", "X-Hub-Signature-256": "sha256=00"}, BODY, secret)
 
 
-def test_a_body_of_any_bytes_is_signed_as_it_is() -> None:
+def test_a_body_of_any_bytes_is_signed_unchanged() -> None:
     body = b"\xff\x00\r\n"
     verify_webhook(signed("s", body), body, Secret(SecretsManager("s"), "arn"))
 
@@ -101,7 +101,7 @@ def test_an_unset_secret_does_not_switch_the_check_off(unset: Secret) -> None:
             verify_webhook(headers, BODY, unset)
 
 
-def test_an_empty_value_beside_a_good_one_is_no_key_to_the_door() -> None:
+def test_an_empty_value_beside_a_valid_one_verifies_nothing() -> None:
     class Careless(Secret):
         def values(self) -> tuple[str, ...]:
             return ("", "good")
@@ -119,7 +119,7 @@ def test_a_secret_that_cannot_be_read_is_not_the_senders_fault() -> None:
     assert errors.http_answer(raised.value).status == 503
 
 
-def test_no_error_tells_the_signature_or_the_secret(secret: Secret) -> None:
+def test_no_error_contains_the_signature_or_the_secret(secret: Secret) -> None:
     with pytest.raises(errors.UnauthenticatedError) as raised:
         verify_webhook({"X-Hub-Signature": "sha256=" + "ab" * 32}, BODY, secret)
     assert "abab" not in str(raised.value)
@@ -129,13 +129,13 @@ def test_no_error_tells_the_signature_or_the_secret(secret: Secret) -> None:
 # Rotation
 
 
-def test_senders_that_still_sign_with_the_old_secret_are_heard() -> None:
+def test_a_signature_with_the_previous_secret_is_accepted() -> None:
     secret = Secret(SecretsManager("old", "new"), "arn")
     verify_webhook(signed("old"), BODY, secret)
     verify_webhook(signed("new"), BODY, secret)
 
 
-def test_a_sender_that_signs_with_a_secret_newer_than_the_cache_is_heard() -> None:
+def test_a_signature_newer_than_the_cache_is_accepted() -> None:
     manager, stopwatch = SecretsManager("old"), Stopwatch()
     secret = Secret(manager, "arn", stopwatch)
     verify_webhook(signed("old"), BODY, secret)
@@ -150,7 +150,7 @@ def test_a_secret_rotated_out_twice_is_refused() -> None:
         verify_webhook(signed("one"), BODY, Secret(SecretsManager("one", "two", "three"), "arn"))
 
 
-def test_bad_signatures_do_not_hammer_the_service() -> None:
+def test_bad_signatures_do_not_flood_the_service() -> None:
     manager, stopwatch = SecretsManager("one"), Stopwatch()
     secret = Secret(manager, "arn", stopwatch)
     for _ in range(600):
@@ -173,7 +173,7 @@ def test_every_value_of_the_secret_is_a_token_through_a_rotation() -> None:
         verify_token(with_token(token), secret)
 
 
-def test_a_token_set_a_moment_ago_is_read_at_once() -> None:
+def test_a_new_token_is_read_at_once() -> None:
     manager, stopwatch = SecretsManager("one"), Stopwatch()
     secret = Secret(manager, "arn", stopwatch)
     verify_token(with_token("one"), secret)
@@ -190,12 +190,12 @@ def test_a_missing_wrong_or_old_token_is_refused(headers: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("arn", ["", "arn"])
 @pytest.mark.parametrize("token", ["", "token"])
-def test_without_a_secret_no_token_is_right(arn: str, token: str) -> None:
+def test_no_token_is_valid_without_a_secret(arn: str, token: str) -> None:
     with pytest.raises(errors.UnauthenticatedError):
         verify_token(with_token(token), Secret(SecretsManager(""), arn))
 
 
-def test_bad_tokens_do_not_hammer_the_service() -> None:
+def test_bad_tokens_do_not_flood_the_service() -> None:
     manager, stopwatch = SecretsManager("one"), Stopwatch()
     secret = Secret(manager, "arn", stopwatch)
     for _ in range(600):
@@ -205,7 +205,7 @@ def test_bad_tokens_do_not_hammer_the_service() -> None:
     assert manager.reads <= 3
 
 
-def test_a_signature_comes_before_a_token() -> None:
+def test_a_signature_has_priority_over_a_token() -> None:
     assert has_token(with_token(""))
     assert not has_token(with_token("t") | {"X-Hub-Signature": ""})
     assert not has_token({})

@@ -55,17 +55,17 @@ def test_slacks_own_vector_passes() -> None:
 
 
 @pytest.mark.parametrize("seconds", [-300, 0, 300])
-def test_a_request_within_five_minutes_either_way_passes(seconds) -> None:
+def test_a_request_within_five_minutes_passes(seconds) -> None:
     verify(now=SENT + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("seconds", [301, 86_400, -301, -86_400])
-def test_an_old_request_and_one_from_the_future_are_refused_though_signed_right(seconds) -> None:
+def test_a_signed_request_too_far_off_in_time_is_refused(seconds) -> None:
     with pytest.raises(errors.UnauthenticatedError, match="5 minutes"):
         verify(now=SENT + timedelta(seconds=seconds))
 
 
-def test_a_replay_with_a_fresh_timestamp_is_refused_since_the_time_is_signed_too() -> None:
+def test_a_replay_with_a_new_timestamp_is_refused() -> None:
     now = SENT + timedelta(hours=1)
     with pytest.raises(errors.UnauthenticatedError, match="does not match"):
         verify(timestamp=str(int(now.timestamp())), now=now)
@@ -74,7 +74,7 @@ def test_a_replay_with_a_fresh_timestamp_is_refused_since_the_time_is_signed_too
 @pytest.mark.parametrize(
     "timestamp", ["", "now", "1531420618.5", " 1531420618", "-1531420618", "1_531_420_618", "١٥", "1e9", "9" * 400]
 )
-def test_a_timestamp_that_is_no_number_of_seconds_is_refused_whatever_the_signature(timestamp) -> None:
+def test_a_timestamp_that_is_not_a_number_is_refused(timestamp) -> None:
     with pytest.raises(errors.UnauthenticatedError, match="not a number"):
         verify(timestamp=timestamp, signature=sign(timestamp, BODY))
 
@@ -99,13 +99,13 @@ def test_one_changed_byte_of_the_body_is_refused() -> None:
         verify(body=BODY.replace(b"roadrunner", b"roadrunneR"))
 
 
-def test_without_a_secret_nothing_passes_not_even_a_signature_by_the_empty_one() -> None:
+def test_nothing_passes_without_a_secret() -> None:
     for secret in (FakeSecret(), FakeSecret("")):
         with pytest.raises(errors.UnauthenticatedError):
             verify(signature=sign(TIMESTAMP, BODY, ""), secret=secret)
 
 
-def test_the_secret_before_a_rotation_still_counts() -> None:
+def test_the_previous_secret_still_counts() -> None:
     verify(secret=FakeSecret("new", SECRET))
 
 
