@@ -1,29 +1,29 @@
-"""Backfill: the issues of a legacy table, through the same store path as a webhook.
+"""Backfill: stores the issues of a legacy table, in the same way as a webhook.
 
-Because the store keeps the later of two states, a backfill may run while webhooks come in, be stopped, and be run again.
-A legacy row has ``issue_key`` alone or ``issue_key`` and ``updated_at`` as its key, times with ``Z`` or an offset, with or
-without fraction, and its issue either as a snapshot (one attribute, a map or JSON) or in flat attributes.
-docs/how-to/migrate.md says what is read from where. The command line draws the progress.
+The store keeps the later of two states, so a backfill may run while webhooks come in, be stopped, and be run again. A legacy
+row has the key ``issue_key``, or ``issue_key`` and ``updated_at``, times with ``Z`` or an offset, with or without fraction, and
+its issue as a snapshot (one attribute, a map or JSON) or in flat attributes: see docs/how-to/migrate.md.
 """
 
+import functools
 import hashlib
 import json
+import operator
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from lib.jira.issue_writer import Outcome, Recorded
 from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_updated
 from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
 from lib.platform import aws, clock, errors
+from lib.platform.dynamodb import Item, paginate
 from lib.platform.fields import id_at, optional_object, optional_objects, optional_text, read_object
 
 Result = TypeVar("Result")
@@ -34,14 +34,14 @@ _KEPT_REASONS = 20
 
 
 class Store(Protocol):
-    """Where issues go: see :class:`lib.jira.issue_writer.IssueWriter`."""
+    """See :class:`lib.jira.issue_writer.IssueWriter`."""
 
     def record(self, delivery: Delivery) -> Recorded:
         """Store a delivery."""
 
 
 class Reader(Protocol):
-    """Where they are looked for: see :class:`lib.jira.issue_reader.IssueReader`."""
+    """See :class:`lib.jira.issue_reader.IssueReader`."""
 
     def heads(self, issue_keys: Any) -> dict[str, Issue]:
         """The current states of some issues."""
@@ -49,14 +49,14 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What came of a backfill.
+    """The result of a backfill.
 
     Attributes:
         scanned: legacy rows read.
-        stored, superseded, duplicate: what the store said of them.
-        skipped: rows that are no issue or can't be read; ``reasons`` has the first.
-        stopped: why segments stopped before their end; run again with the same checkpoint.
-        reasons: of what was skipped, the first 20.
+        stored, superseded, duplicate: their outcomes in the store.
+        skipped: rows that are not an issue or can't be read.
+        stopped: why segments stopped before their end. Run again with the same checkpoint.
+        reasons: why rows were skipped, of the first 20.
     """
 
     scanned: int = 0
@@ -68,44 +68,35 @@ class Report:
     reasons: tuple[str, ...] = ()
 
     def plus(self, other: "Report") -> "Report":
-        """Both reports in one."""
-        return Report(
-            self.scanned + other.scanned,
-            self.stored + other.stored,
-            self.superseded + other.superseded,
-            self.duplicate + other.duplicate,
-            self.skipped + other.skipped,
-            self.stopped + other.stopped,
-            (self.reasons + other.reasons)[:_KEPT_REASONS],
-        )
-
-
-_TAKEN = {
-    Outcome.STORED: Report(scanned=1, stored=1),
-    Outcome.SUPERSEDED: Report(scanned=1, superseded=1),
-    Outcome.DUPLICATE: Report(scanned=1, duplicate=1),
-}
+        """The sum of both reports."""
+        total = Report(*map(operator.add, astuple(self), astuple(other)))
+        return replace(total, reasons=total.reasons[:_KEPT_REASONS])
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether the store has what the legacy table has: ``behind`` rows have no HEAD as late as they are; the first 20
-    of their keys are in ``keys``."""
+    """Whether the store has what the legacy table has. ``behind`` legacy rows are later than the HEAD of their issue, or it has
+    none; the first 20 of their keys are in ``keys``."""
 
     rows: int = 0
     behind: int = 0
     keys: tuple[str, ...] = ()
 
+    def plus(self, other: "Verification") -> "Verification":
+        """The sum of both."""
+        total = Verification(*map(operator.add, astuple(self), astuple(other)))
+        return replace(total, keys=total.keys[:_KEPT_REASONS])
+
 
 @dataclass(slots=True)
 class Checkpoint:
-    """How far each segment has come, in a file, so that a stopped backfill goes on where it was.
+    """The progress of each segment, in a file, so that a stopped backfill can be resumed.
 
     Attributes:
         path: the file; None keeps it in memory.
         table: the legacy table.
-        segments: into how many the scan is split; the same for the whole backfill.
-        reached: the last key of each segment that was begun; None for one that is done.
+        segments: the number of parallel scans; the same for the whole backfill.
+        reached: the last key of each segment that was started; None for one that is done.
     """
 
     path: Path | None
@@ -144,11 +135,11 @@ class Backfill:
     """A backfill from one legacy table.
 
     Args:
-        client: a DynamoDB client of :mod:`lib.platform.aws`, with time enough for a scan's page.
-        checkpoint: names the table and how far the scan has come.
-        store: where the issues go; None for a dry run.
-        on_progress: told of each page's report, from any thread.
-        page_size: rows a scan's page.
+        client: a DynamoDB client of :mod:`lib.platform.aws`, with a read timeout long enough for a page.
+        checkpoint: the table, and the progress in it.
+        store: stores the issues; None for a dry run.
+        on_progress: called with each page's report, from any thread.
+        page_size: rows per page.
         sleep: waits.
     """
 
@@ -170,7 +161,7 @@ class Backfill:
         self._sleep = sleep
 
     def run(self) -> Report:
-        """Store every row that is not behind the checkpoint, segments in parallel. Errors end in the report."""
+        """Store every row after the checkpoint, segments in parallel. Errors are in the report."""
         with ThreadPoolExecutor(self._checkpoint.segments, thread_name_prefix="backfill") as pool:
             reports = list(pool.map(self._run_segment, range(self._checkpoint.segments)))
         return sum_up(reports)
@@ -183,8 +174,8 @@ class Backfill:
         """
         result = Verification()
         for segment in range(self._checkpoint.segments):
-            for items, _ in self._pages(segment, None):
-                result = _plus(result, _compare(items, reader))
+            for page in self._pages(segment, None):
+                result = result.plus(_compare(page["Items"], reader))
         return result
 
     def _run_segment(self, segment: int) -> Report:
@@ -192,17 +183,17 @@ class Backfill:
         if segment in self._checkpoint.reached and self._checkpoint.reached[segment] is None:
             return report
         try:
-            for items, last_key in self._pages(segment, self._checkpoint.reached.get(segment)):
-                page = sum_up(self._take(item) for item in items)
-                report = report.plus(page)
+            for page in self._pages(segment, self._checkpoint.reached.get(segment)):
+                stored = sum_up(map(self._store_row, page["Items"]))
+                report = report.plus(stored)
                 if self._store is not None:
-                    self._checkpoint.advance(segment, last_key)
-                self._on_progress(page)
+                    self._checkpoint.advance(segment, page.get("LastEvaluatedKey"))
+                self._on_progress(stored)
         except errors.SwitchboardError as error:
             report = replace(report, stopped=(f"segment {segment}: {error}",))
         return report
 
-    def _take(self, item: Mapping[str, Any]) -> Report:
+    def _store_row(self, item: Mapping[str, Any]) -> Report:
         try:
             delivery = read_legacy(item)
         except errors.InvalidInputError as error:
@@ -210,34 +201,33 @@ class Backfill:
         store = self._store
         if store is None:
             return Report(scanned=1)
-        return _TAKEN[self._patiently(lambda: store.record(delivery)).outcome]
+        outcome = self._with_retries(lambda: store.record(delivery)).outcome
+        return Report(
+            scanned=1,
+            stored=int(outcome is Outcome.STORED),
+            superseded=int(outcome is Outcome.SUPERSEDED),
+            duplicate=int(outcome is Outcome.DUPLICATE),
+        )
 
-    def _pages(
-        self, segment: int, start: dict[str, Any] | None
-    ) -> Iterator[tuple[list[Mapping[str, Any]], dict[str, Any] | None]]:
-        while True:
-            request: dict[str, Any] = {
-                "TableName": self._checkpoint.table,
-                "Segment": segment,
-                "TotalSegments": self._checkpoint.segments,
-                "Limit": self._page_size,
-            }
-            if start:
-                request["ExclusiveStartKey"] = start
-            answer = self._patiently(lambda request=request: self._scan(request))  # type: ignore[misc]
-            start = answer.get("LastEvaluatedKey")
-            yield answer["Items"], start
-            if start is None:
-                return
+    def _pages(self, segment: int, start: dict[str, Any] | None) -> Iterator[Item]:
+        request: dict[str, Any] = {
+            "TableName": self._checkpoint.table,
+            "Segment": segment,
+            "TotalSegments": self._checkpoint.segments,
+            "Limit": self._page_size,
+            **({"ExclusiveStartKey": start} if start else {}),
+        }
+        return paginate(f"scan {self._checkpoint.table}", self._scan, request, sleep=self._sleep)
 
-    def _scan(self, request: dict[str, Any]) -> Any:
-        try:
-            return self._client.scan(**request)
-        except (ClientError, BotoCoreError) as error:
-            raise aws.translate(error, f"scan {self._checkpoint.table}") from error
+    def _scan(self, **request: Any) -> Any:
+        def scan() -> Any:
+            with aws.translated(f"scan {self._checkpoint.table}"):
+                return self._client.scan(**request)
 
-    def _patiently(self, call: Callable[[], Result]) -> Result:
-        """A backfill outruns a table now and then: wait and go on, where a webhook would answer 503."""
+        return self._with_retries(scan)
+
+    def _with_retries(self, call: Callable[[], Result]) -> Result:
+        """Call until it succeeds, up to five times. A backfill outruns a table now and then, and can wait."""
         for attempt in range(1, _TRIES):
             try:
                 return call()
@@ -247,18 +237,15 @@ class Backfill:
 
 
 def sum_up(reports: Iterable[Report]) -> Report:
-    """All reports in one."""
-    total = Report()
-    for report in reports:
-        total = total.plus(report)
-    return total
+    """The sum of all reports."""
+    return functools.reduce(Report.plus, reports, Report())
 
 
 def read_legacy(item: Mapping[str, Any]) -> Delivery:
-    """The delivery that a legacy row amounts to. Pure: the same row always gives the same delivery.
+    """The delivery of a legacy row. Pure: the same row always gives the same delivery.
 
     Raises:
-        InvalidInputError: it is no issue's row, or holds no time or one without an offset.
+        InvalidInputError: it is not the row of an issue, or has no time with an offset.
     """
     row = {name: _plain(value) for name, value in item.items()}
     issue = _snapshot(row)
@@ -267,9 +254,9 @@ def read_legacy(item: Mapping[str, Any]) -> Delivery:
     stamped = row.get("updated_at") or row.get("updated") or fields.get("updated")
     updated = read_updated({"updated": stamped})
     if updated is None:
-        raise errors.InvalidInputError("the row holds no time with an offset")
-    told = row.get("event_at", row.get("timestamp"))
-    event_at = int(told) if isinstance(told, Decimal) and 0 <= told < 10**15 else max(0, clock.epoch_ms(updated))
+        raise errors.InvalidInputError("the row has no time with an offset")
+    sent = row.get("event_at", row.get("timestamp"))
+    event_at = int(sent) if isinstance(sent, Decimal) and 0 <= sent < 10**15 else max(0, clock.epoch_ms(updated))
     digest = hashlib.sha256(json.dumps(item, sort_keys=True, default=str).encode()).hexdigest()
     return Delivery(
         issue_key=key,
@@ -310,7 +297,7 @@ def _flat_fields(row: Mapping[str, Any]) -> IssueFields:
             "summary": row.get("summary"),
             "status": _as_object(row.get("status"), "name"),
             "assignee": _as_object(row.get("assignee"), "accountId"),
-            # Strict, unlike webhooks: a layout that is only read in part must not be migrated.
+            # Strict, unlike for webhooks: a layout that can only be read in part must not be migrated.
             "fixVersions": optional_objects({"fix_versions": versions}, "fix_versions"),
         }
     )
@@ -357,7 +344,3 @@ def _compare(items: Iterable[Mapping[str, Any]], reader: Reader) -> Verification
     heads = reader.heads([key for key, _ in wanted])
     behind = [key for key, at in wanted if key not in heads or heads[key].stamp.version_at < at]
     return Verification(len(wanted), len(behind), tuple(behind[:_KEPT_REASONS]))
-
-
-def _plus(one: Verification, other: Verification) -> Verification:
-    return Verification(one.rows + other.rows, one.behind + other.behind, (one.keys + other.keys)[:_KEPT_REASONS])

@@ -64,7 +64,7 @@ def test_every_row_is_stored_and_compared(run: Run, stored: Callable[[], list[st
 
     assert result.exit_code == 0
     assert counts(result) == {"read": 31, "stored": 30, "superseded": 0, "duplicate": 0, "skipped": 1}
-    assert "Skipped OPS-99 2025-01-01T10:00:00: the row holds no time with an offset" in result.stdout
+    assert "Skipped OPS-99 2025-01-01T10:00:00: the row has no time with an offset" in result.stdout
     assert "Compared 30 rows with the stored issues. Issues older than their row: 0." in result.stdout
     assert stored() == ALL
 
