@@ -18,7 +18,7 @@ from lib.platform import clock, contract, errors, fields, metrics
 from lib.platform.log import Logger
 from lib.shuttle import api_json
 from lib.shuttle.imports.uploads import LINK_SECONDS, Uploads
-from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
+from lib.shuttle.jobs.job import JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import IllegalTransitionError
 from lib.shuttle.registry import Registry
@@ -175,7 +175,7 @@ def _body() -> Any:
     return application.json_body(request.get_data())
 
 
-def _find_jobs(repository: Repository, domain: str, page_size: int) -> Iterator[Job | JobSummary]:
+def _find_jobs(repository: Repository, domain: str, page_size: int) -> Iterator[JobSummary]:
     status, start, end, after = (request.args.get(name) for name in ("status", "from", "to", "after"))
     if status is not None:
         if start is not None or end is not None:

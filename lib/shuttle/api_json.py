@@ -39,7 +39,7 @@ def to_json(entity: Any) -> Json:
     return {field.name: _value(getattr(entity, field.name)) for field in dataclasses.fields(entity)}
 
 
-def job_to_json(job: Job | JobSummary) -> Json:
+def job_to_json(job: JobSummary) -> Json:
     """A job as a JSON object, without the fields that only workers need."""
     shown = {name: value for name, value in to_json(job).items() if name not in _INTERNAL}
     return shown | ({"rows_valid": job.rows_valid} if isinstance(job, Job) else {})

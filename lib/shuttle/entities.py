@@ -7,7 +7,7 @@ entity.
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, Self, TypeVar
 
@@ -61,13 +61,19 @@ class ShopSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shop:
-    """A tenant. ``feature_limits``, if agreed with the shop, replaces its plan's limits."""
+class ShopSummary:
+    """What GSI1 and GSI2 include of a Shop."""
 
     shop_domain: str
     plan: Plan
     billing_state: BillingState
     installed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shop(ShopSummary):
+    """A tenant. ``feature_limits``, if agreed with the shop, replaces its plan's limits."""
+
     settings: ShopSettings = ShopSettings()
     feature_limits: PlanLimits | None = None
 
@@ -83,21 +89,11 @@ class Shop:
     def key(self) -> keys.Key:  # noqa: D102
         return keys.shop(self.shop_domain)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (
             keys.shops_by_install(self.shop_domain, self.installed_at),
             keys.shops_by_plan(self.shop_domain, self.plan, self.billing_state),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ShopSummary:
-    """What GSI1 and GSI2 include of a Shop."""
-
-    shop_domain: str
-    plan: Plan
-    billing_state: BillingState
-    installed_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +121,7 @@ class UsageDaily(UsageCounters):
     def key(self) -> keys.Key:  # noqa: D102
         return keys.usage_daily(self.shop_domain, self.day)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.usage_of_day(self.shop_domain, self.day),)
 
 
@@ -139,7 +135,7 @@ class UsageMonthly(UsageCounters):
     def key(self) -> keys.Key:  # noqa: D102
         return keys.usage_monthly(self.shop_domain, self.month)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.usage_of_month(self.shop_domain, self.month),)
 
 
@@ -180,21 +176,27 @@ class Schema:
     def key(self) -> keys.Key:  # noqa: D102
         return keys.schema_version(self.shop_domain, self.version)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """A sign-in to a shop. It contains no token: nobody can sign in with a stolen row."""
+class SessionSummary:
+    """What GSI3 includes of a Session."""
 
     session_id: str
     shop_domain: str
     kind: SessionKind
     created_at: datetime
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session(SessionSummary):
+    """A sign-in to a shop. It contains no token: nobody can sign in with a stolen row."""
+
     user_id: str | None = None
-    scopes: tuple[str, ...] = field(default=())
+    scopes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         keys.session(self.session_id)
@@ -227,19 +229,8 @@ class Session:
     def key(self) -> keys.Key:  # noqa: D102
         return keys.session(self.session_id)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.sessions_of_shop(self.shop_domain, self.session_id, self.expires_at),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionSummary:
-    """What GSI3 includes of a Session."""
-
-    session_id: str
-    shop_domain: str
-    kind: SessionKind
-    created_at: datetime
-    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +248,7 @@ class AppConfig:
     def key(self) -> keys.Key:  # noqa: D102
         return keys.app_config(self.name)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return ()
 
 
@@ -267,7 +258,7 @@ class Entity(Protocol):
     def key(self) -> keys.Key:
         """The primary key."""
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:
+    def index_keys(self) -> tuple[keys.Key, ...]:
         """The keys in the indexes."""
 
 

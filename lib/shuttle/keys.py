@@ -43,23 +43,11 @@ _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """The primary key of a row."""
+    """The key of a row in the table, or in one of the indexes GSI1 to GSI3."""
 
     pk: str
     sk: str
-
-    def attributes(self) -> dict[str, Any]:
-        """The key in DynamoDB's JSON."""
-        return {"PK": {"S": self.pk}, "SK": {"S": self.sk}}
-
-
-@dataclass(frozen=True, slots=True)
-class IndexKey:
-    """The key of a row in one of the indexes GSI1 to GSI3."""
-
-    index: str
-    pk: str
-    sk: str
+    index: str = ""
 
     def attributes(self) -> dict[str, Any]:
         """The key in DynamoDB's JSON."""
@@ -162,14 +150,14 @@ def app_config(name: str) -> Key:
 # Index keys
 
 
-def shops_by_install(domain: str, installed_at: datetime) -> IndexKey:
+def shops_by_install(domain: str, installed_at: datetime) -> Key:
     """GSI1: all shops in the order of their installation. One partition: a shop is installed once."""
-    return IndexKey("GSI1", "SHOPS", f"{clock.canonical(installed_at)}#{shop_domain(domain)}")
+    return Key("SHOPS", f"{clock.canonical(installed_at)}#{shop_domain(domain)}", "GSI1")
 
 
-def shops_by_plan(domain: str, plan: str, billing_state: str) -> IndexKey:
+def shops_by_plan(domain: str, plan: str, billing_state: str) -> Key:
     """GSI2: the shops of a plan, by billing state."""
-    return IndexKey("GSI2", plan_partition(plan), billing_prefix(billing_state) + shop_domain(domain))
+    return Key(plan_partition(plan), billing_prefix(billing_state) + shop_domain(domain), "GSI2")
 
 
 def plan_partition(plan: str) -> str:
@@ -182,10 +170,10 @@ def billing_prefix(billing_state: str) -> str:
     return f"BILLING#{_checked(_WORD, billing_state, 'billing state')}#"
 
 
-def jobs_by_status(identifier: str, status: str, since: datetime) -> IndexKey:
+def jobs_by_status(identifier: str, status: str, since: datetime) -> Key:
     """GSI1: the jobs of all shops in a status, by the time they entered it, spread over shards by job id."""
     partition = status_partition(status, status_shard(identifier))
-    return IndexKey("GSI1", partition, f"{clock.canonical(since)}#{job_id(identifier)}")
+    return Key(partition, f"{clock.canonical(since)}#{job_id(identifier)}", "GSI1")
 
 
 def status_partition(status: str, shard: int) -> str:
@@ -198,9 +186,9 @@ def status_shard(identifier: str) -> int:
     return zlib.crc32(job_id(identifier).encode()) % STATUS_SHARDS
 
 
-def usage_of_day(domain: str, day: date) -> IndexKey:
+def usage_of_day(domain: str, day: date) -> Key:
     """GSI2: the usage of all shops on a day."""
-    return IndexKey("GSI2", usage_day_partition(day), shop_domain(domain))
+    return Key(usage_day_partition(day), shop_domain(domain), "GSI2")
 
 
 def usage_day_partition(day: date) -> str:
@@ -208,9 +196,9 @@ def usage_day_partition(day: date) -> str:
     return f"USAGE#DAY#{day:%Y-%m-%d}"
 
 
-def usage_of_month(domain: str, of: str) -> IndexKey:
+def usage_of_month(domain: str, of: str) -> Key:
     """GSI2: the usage of all shops in a month."""
-    return IndexKey("GSI2", usage_month_partition(of), shop_domain(domain))
+    return Key(usage_month_partition(of), shop_domain(domain), "GSI2")
 
 
 def usage_month_partition(of: str) -> str:
@@ -218,10 +206,10 @@ def usage_month_partition(of: str) -> str:
     return f"USAGE#MONTH#{month(of)}"
 
 
-def sessions_of_shop(domain: str, identifier: str, expires_at: datetime) -> IndexKey:
+def sessions_of_shop(domain: str, identifier: str, expires_at: datetime) -> Key:
     """GSI3: the sessions of a shop, by the time they end, so that a range excludes the ended ones."""
     sort = f"{clock.canonical(expires_at)}#{opaque_id(identifier, 'session id')}"
-    return IndexKey("GSI3", sessions_partition(domain), sort)
+    return Key(sessions_partition(domain), sort, "GSI3")
 
 
 def sessions_partition(domain: str) -> str:

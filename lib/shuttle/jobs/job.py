@@ -61,7 +61,22 @@ class ErrorSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class JobSummary:
+    """What GSI1 and StatusIndex include of a Job: only what a status change changes, so that progress costs no index write."""
+
+    shop_domain: str
+    job_id: str
+    kind: JobKind
+    mode: JobMode | None = None
+    status: JobStatus
+    status_since: datetime
+    created_at: datetime
+    expires_at: datetime
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job(JobSummary):
     """One import or export.
 
     ``attempt`` counts the workers that started it; only the latest may write to it. ``lease_until`` is when the next may
@@ -69,15 +84,7 @@ class Job:
     is a code (docs/runbooks/jobs.md lists them) and ``failure_detail`` a sentence for the shop.
     """
 
-    shop_domain: str
-    job_id: str
-    kind: JobKind
-    mode: JobMode | None = None
     file_format: FileFormat
-    status: JobStatus
-    status_since: datetime
-    created_at: datetime
-    expires_at: datetime
     file_bytes: int | None = None
     upload_id: str | None = None
     attempt: int = 0
@@ -86,7 +93,6 @@ class Job:
     rows_read: int = 0
     rows_failed: int = 0
     bytes_read: int = 0
-    failure: str | None = None
     failure_detail: str | None = None
     errors: tuple[ErrorSummary, ...] = ()
     has_report: bool = False
@@ -115,23 +121,8 @@ class Job:
     def key(self) -> keys.Key:  # noqa: D102
         return keys.job(self.shop_domain, self.job_id)
 
-    def index_keys(self) -> tuple[keys.IndexKey, ...]:  # noqa: D102
+    def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.jobs_by_status(self.job_id, self.status, self.status_since),)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobSummary:
-    """What GSI1 and StatusIndex include of a Job: only what a status change changes, so that progress costs no index write."""
-
-    shop_domain: str
-    job_id: str
-    kind: JobKind
-    mode: JobMode | None = None
-    status: JobStatus
-    status_since: datetime
-    created_at: datetime
-    expires_at: datetime
-    failure: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

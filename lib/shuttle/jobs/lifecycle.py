@@ -175,7 +175,7 @@ class Jobs:
             raise IllegalTransitionError(job.status, JobStatus.CANCELLED)
         return job
 
-    def give_up(self, stale: Job | JobSummary, failure: str, failure_detail: str) -> bool:
+    def give_up(self, stale: JobSummary, failure: str, failure_detail: str) -> bool:
         """Fail a job that nobody works on any more. False if its status was set again in the meantime."""
         change = transitions.give_up(stale, self._now(), failure, failure_detail)
         return self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1)) is None

@@ -118,7 +118,7 @@ def cancel(domain: str, job_id: str, now: datetime) -> Update:
     )
 
 
-def give_up(stale: Job | JobSummary, now: datetime, failure: str, failure_detail: str) -> Update:
+def give_up(stale: JobSummary, now: datetime, failure: str, failure_detail: str) -> Update:
     """Fail a job that nobody works on any more, if its status has not been set again since ``stale`` was read.
 
     Raises:
