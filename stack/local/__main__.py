@@ -1,7 +1,7 @@
 """``python -m stack.local up``, ``python -m stack.local aws`` and ``python -m stack.local demo``.
 
-The cloud is imported by the commands, after the signal handlers stand: the Pulumi SDK and moto take a second to import, and
-Ctrl-C must end that too without a stack trace.
+The commands import the cloud after they have installed the signal handlers: the Pulumi SDK and moto take a second to
+import, and Ctrl-C must end that too without a stack trace.
 """
 
 import dataclasses
@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,43 +17,43 @@ import click
 if TYPE_CHECKING:
     from stack.local.cloud import LocalCloud
 
-_LOOK_UP_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 
-STOP_SECONDS = 10.0
-"""How long an orderly stop may take before another signal ends the process at once."""
+STOP_SECONDS = 20.0
+"""How long an orderly stop may take. Then the process ends at once, and the functions with it."""
 
 
 @click.group()
 def main() -> None:
-    """Switchboard's local cloud: the whole stack on this machine, without an AWS account."""
+    """Run Switchboard's whole stack on this machine, without an AWS account."""
 
 
 @main.command()
 @click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="Port of the HTTP API; 0 for any free one.")
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
-@click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key over Pulumi.local.yaml's.")
-@click.option("--enforce-iam", is_flag=True, help="Refuse every AWS call that the function's role does not grant, as AWS does.")
-@click.option("--logs", is_flag=True, help="Show the functions' output on standard error.")
+@click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key; overrides Pulumi.local.yaml.")
+@click.option("--enforce-iam", is_flag=True, help="Refuse AWS calls that the function's role does not grant, as AWS does.")
+@click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
 @click.option(
     "--packaged",
     "python",
     is_flag=False,
     flag_value=sys.executable,
     metavar="[PYTHON]",
-    help="Run the functions from the built archive, apart from all else that is installed; by this Python, or the one named.",
+    help="Run the functions from the built archive, isolated from installed packages, on this Python or the named one.",
 )
 @click.option(
     "--functions-aws-url",
     default="",
     metavar="URL",
-    help="Where the functions' AWS calls go instead: a proxy before --aws-port.",
+    help="Send the functions' AWS calls to this URL, a proxy in front of --aws-port.",
 )
 def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
-    """Start, print one JSON line when all is ready, and go on until Ctrl-C."""
+    """Start everything, print one line of JSON when it is ready, and run until Ctrl-C."""
     signals = _Signals("Stopped while starting.")
     with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
         for key, url in cloud.standins.items():
-            click.echo(f"{key} is not set: a stand-in answers at {url}", err=True)
+            click.echo(f"{key} is not set: using the stand-in at {url}", err=True)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
         signals.wait()
@@ -67,11 +66,12 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any)
 def aws(port: int) -> None:
     """Serve the AWS API alone, empty, for `pulumi up -s local`.
 
-    Print one JSON line when it is ready and run until Ctrl-C. Functions, events and schedules are stored and do nothing.
+    Prints one line of JSON when it is ready and runs until Ctrl-C. Functions, events and schedules are stored but do
+    nothing.
     """
     signals = _Signals("Stopped while starting.")
-    from stack.local import aws_endpoint  # noqa: PLC0415 (see the module's first lines)
-    from stack.local.serving import PortTakenError, Server  # noqa: PLC0415 (see the module's first lines)
+    from stack.local import aws_endpoint
+    from stack.local.serving import PortTakenError, Server
 
     try:
         server = Server(aws_endpoint.AwsEndpoint(), port, purpose="the AWS API (--port)", handler=aws_endpoint.HANDLER)
@@ -88,7 +88,7 @@ def aws(port: int) -> None:
 def demo(full: bool) -> None:
     """Play every flow on sample events, and check each claim."""
     _Signals("The demo was stopped.")
-    from stack.local.demo import run  # noqa: PLC0415 (see the module's first lines)
+    from stack.local.demo import run
 
     sys.exit(run(full=full))
 
@@ -104,9 +104,9 @@ def _config(pairs: tuple[str, ...]) -> dict[str, str]:
 
 
 def _start(python: str | None, **options: Any) -> "LocalCloud":
-    from stack.local import sandbox  # noqa: PLC0415 (see the module's first lines)
-    from stack.local.cloud import LocalCloud, StartError  # noqa: PLC0415 (see the module's first lines)
-    from stack.packaging.archive import PackageError  # noqa: PLC0415 (see the module's first lines)
+    from stack.local import sandbox
+    from stack.local.cloud import LocalCloud, StartError
+    from stack.packaging.archive import PackageError
 
     try:
         return LocalCloud(sandbox=sandbox.packaged(python=python) if python else sandbox.CHECKOUT, **options)
@@ -115,18 +115,18 @@ def _start(python: str | None, **options: Any) -> "LocalCloud":
 
 
 class _Signals:
-    """Turns Ctrl-C, a polite kill and a closed terminal into an orderly stop.
+    """Turns SIGINT, SIGTERM and SIGHUP into an orderly stop.
 
-    A signal interrupts what goes on, the start of the cloud or the demo, and says ``interrupted``; where there is a wait
-    (:meth:`end_the_wait`), it ends that instead; while the cloud stops, it is ignored for :data:`STOP_SECONDS`. After that it
-    ends the process at once: an interrupt may get lost in a library, and then nothing stops. The functions end with it.
+    The first signal interrupts the start of the cloud or the demo and prints ``interrupted``; after :meth:`end_the_wait`
+    it ends :meth:`wait` instead. Further signals are ignored, until :data:`STOP_SECONDS` are over: a library may have
+    swallowed the interrupt, and then nothing stops.
     """
 
     def __init__(self, interrupted: str) -> None:
         self._interrupted = interrupted
         self._stop = threading.Event()
         self._waits = False
-        self._first_at = 0.0
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(1))
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
 
@@ -135,24 +135,18 @@ class _Signals:
         self._waits = True
 
     def wait(self) -> None:
-        """Wait for a signal.
-
-        The system may hand one to any thread, and Python runs its handler in this thread, as soon as it runs at all: a wait
-        without an end would not see it.
-        """
-        while not self._stop.wait(_LOOK_UP_SECONDS):
+        """Wait for a signal. It polls: Python runs signal handlers in this thread, but only while it runs."""
+        while not self._stop.wait(_POLL_SECONDS):
             pass
 
     def _on_signal(self, *_: object) -> None:
         if self._stop.is_set():
-            if time.monotonic() - self._first_at >= STOP_SECONDS:
-                os._exit(1)
             return
-        self._first_at = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, STOP_SECONDS)  # no thread: the main thread may hold any lock here
         interrupt = not self._waits
         self._stop.set()
         if interrupt:
-            # What is torn down half-way complains from several threads: none of it is news to who pressed Ctrl-C.
+            # Half-started threads complain while everything stops, which is noise after Ctrl-C.
             click.echo(self._interrupted, err=True)
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
             raise KeyboardInterrupt

@@ -1,12 +1,12 @@
-"""The AWS API of the local cloud: moto behind one URL, with what moto does not do put in.
+"""The AWS API of the local cloud: moto behind one URL, and what moto does not do.
 
-* ``lambda invoke`` runs the function, where moto would answer with a canned text, and a changed timeout counts from then on.
+* ``lambda invoke`` runs the function (moto returns a fixed text), and a changed timeout applies.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
-* A PUT is never a form: curl and urllib name that type for any body, and moto would read the body away.
-* Completing an upload that is not there is NoSuchUpload; moto fails with 500.
-* What the AWS provider of Pulumi needs and moto lacks (``moto_gaps.py``).
-* ``put-events`` refuses what EventBridge would: over 1 MB, or a detail that nests too deep to be read.
-* With a guard, a call that the caller's role does not grant is refused (``iam/``), and ``GET /_local/iam`` shows the grants.
+* A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
+* Completing an unknown upload is NoSuchUpload; moto fails with 500.
+* ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
+* ``moto_gaps.py`` has what the AWS provider of Pulumi needs.
+* With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
 import contextlib
@@ -28,14 +28,14 @@ from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
 HANDLER = MotoRequestHandler
-"""The request handler that the server of this application needs: it keeps S3's metadata headers as they are."""
+"""The request handler for this application's server: it keeps the case of S3's metadata headers."""
 
 _FORM = "application/x-www-form-urlencoded"
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
 
 IAM_PATH = "/_local/iam"
-"""Where the ledger of grants can be read."""
+"""The path of the ledger of grants."""
 
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 
@@ -43,12 +43,7 @@ _CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/
 
 
 class AwsEndpoint:
-    """The WSGI application. Give it an :class:`Invoker` once there are functions.
-
-    Args:
-        guard: who decides what callers may do; without one they may do everything.
-        ledger: the guard's.
-    """
+    """The WSGI application. Set ``invoker`` once there are functions. Without a ``guard``, every call is allowed."""
 
     def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
         self._guard = guard
@@ -85,18 +80,18 @@ class AwsEndpoint:
         if configuration and environ["REQUEST_METHOD"] == "PUT" and self.invoker is not None:
             _change_timeout(self.invoker, unquote(configuration[1]), _read_ahead(environ))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
-        if target == "AWSEvents.PutEvents" and (complaint := _complaint_about_events(_read_ahead(environ))):
-            body = json.dumps({"__type": "ValidationException", "message": complaint})
+        if target == "AWSEvents.PutEvents" and (refusal := _refusal_of_events(_read_ahead(environ))):
+            body = json.dumps({"__type": "ValidationException", "message": refusal})
             return Response(body, 400, content_type="application/x-amz-json-1.1")(environ, start_response)
         if target.startswith("DynamoDB_"):
-            _read_ahead(environ)  # a slow sender must not hold the lock
+            _read_ahead(environ)  # so that a slow sender does not hold the lock
             with self._one_at_a_time:
                 return self._from_moto(environ, start_response)
         return self._from_moto(environ, start_response)
 
     def _from_moto(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        # moto builds its routes by ast.parse when a service is first asked, and the program asks all services at once. In
-        # CPython 3.11 two threads in there now and then get "AST constructor recursion depth mismatch".
+        # moto builds a service's routes with ast.parse on its first request, and the program calls all services at once. In
+        # CPython 3.11, two threads in ast.parse sometimes get "AST constructor recursion depth mismatch".
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
@@ -117,8 +112,8 @@ def _read_ahead(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def _complaint_about_events(body: bytes) -> str:
-    """What EventBridge would say against a PutEvents request as a whole; empty if nothing."""
+def _refusal_of_events(body: bytes) -> str:
+    """Why EventBridge would refuse a PutEvents request as a whole; empty if it would not."""
     if len(body) > MAX_PUT_EVENTS_BYTES:
         return "Total size of the entries in the request is over the limit."
     try:
@@ -127,12 +122,12 @@ def _complaint_about_events(body: bytes) -> str:
     except RecursionError:
         return "Detail nests too deep."
     except (ValueError, AttributeError, TypeError):
-        return ""  # moto says what is wrong with the entry
+        return ""  # moto reports what is wrong with the entry
     return ""
 
 
 def _change_timeout(invoker: Invoker, function: str, body: bytes) -> None:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html; moto answers, and judges the rest."""
+    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html; moto validates and answers."""
     with contextlib.suppress(ValueError, AttributeError, TypeError, FunctionNotFoundError):
         timeout = json.loads(body).get("Timeout")
         if timeout is not None and 1 <= int(timeout) <= 900:

@@ -1,4 +1,4 @@
-"""S3 -> queue. moto sends a bucket's events to any queue; this module asks the queue's policy first, as SQS does."""
+"""S3 -> queue. moto sends a bucket's events to any queue; this module checks the queue's policy first, as SQS does."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ _moto_send: Callable[..., None] = notifications._send_sqs_message
 
 
 def connect(may: MayDo) -> None:
-    """From now on, an event goes to a queue if the queue's policy lets the bucket send."""
+    """Deliver events only to queues whose policy allows the bucket to send."""
 
     def send(account_id: str, event_body: Any, queue_name: str, region_name: str) -> None:
         queue_arn = f"arn:aws:sqs:{region_name}:{account_id}:{queue_name}"
@@ -22,10 +22,10 @@ def connect(may: MayDo) -> None:
 
 
 def disconnect() -> None:
-    """Give moto its own function back."""
+    """Restore moto's function."""
     setattr(notifications, "_send_sqs_message", _moto_send)  # noqa: B010
 
 
 def _bucket_arn(event: Any) -> str:
-    """The bucket that an event is of: S3's events have records, its test event names the bucket."""
+    """The bucket of an event. S3's events have records; its test event names the bucket."""
     return str(event["Records"][0]["s3"]["bucket"]["arn"] if "Records" in event else f"arn:aws:s3:::{event['Bucket']}")

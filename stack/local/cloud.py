@@ -1,7 +1,7 @@
-"""Starts the whole local cloud, and stops it leaving nothing behind.
+"""Starts the whole local cloud, and stops it without leaving a process or a port.
 
-Order: the AWS endpoint (moto), the stand-ins, the port of the HTTP API, the program against moto, the functions, then
-what leads to them. Stopping goes the other way.
+Order: the AWS endpoint (moto), the port of the HTTP API, the stand-ins, the program against moto, the functions, then what
+invokes them. It stops in reverse order.
 """
 
 import contextlib
@@ -42,12 +42,12 @@ DEFAULT_REGION = "us-west-2"
 ACCOUNT_ID = "123456789012"
 _OPERATOR = Credentials(access_key_id="test", secret_access_key="test", session_token="")  # noqa: S106 (every local cloud's)
 START_SECONDS = 60.0
-"""How long the functions together may take to import their handlers."""
+"""How long all functions together may take to import their handlers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What a caller needs to know of a running local cloud: the one line that ``up`` prints."""
+    """The URLs and outputs of a running local cloud: the line that ``up`` prints."""
 
     http_url: str
     aws_url: str
@@ -59,17 +59,17 @@ class LocalCloud:
     """One local cloud. Use it as a context manager.
 
     Args:
-        http_port: of the HTTP API, 0 for any free one.
-        aws_port: of the AWS API, 0 for any free one.
-        config: config keys and values over Pulumi.local.yaml's.
-        echo_logs: show the functions' output on standard error too.
+        http_port: port of the HTTP API, 0 for any free one.
+        aws_port: port of the AWS API, 0 for any free one.
+        config: config keys and values that override Pulumi.local.yaml.
+        echo_logs: print the functions' output on standard error too.
         enforce_iam: refuse every AWS call that the caller's role does not grant.
         sandbox: what the functions run: this checkout, or the built archive.
-        functions_aws_url: where the functions send their AWS calls, if not straight to the AWS API: a proxy before it.
+        functions_aws_url: a proxy in front of the AWS API that the functions call instead.
 
     Raises:
-        StartError: a port is taken, the program stopped (wrong config, or a resource that could not be created), a policy
-            can't be enforced, or a function failed to start.
+        StartError: a port is taken, the config is wrong, a resource could not be created, a policy can't be enforced, or
+            a function failed to start.
     """
 
     def __init__(
@@ -93,13 +93,13 @@ class LocalCloud:
         self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
-        """The URL of each stand-in, by the config key that could point elsewhere."""
+        """The URL of each stand-in, by the config key that it is the value of."""
         with contextlib.ExitStack() as undo:
             undo.callback(self._exit.close)
             self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs, enforce_iam)
             undo.pop_all()
-        # moto's, botocore's and Pulumi's models are a million objects for good, and what moto stores adds to them. A full
-        # collection looks at all of them and holds up every request for half a second, every few seconds.
+        # The models of moto, botocore and Pulumi are a million objects that stay. Without this, a full collection would scan
+        # them every few seconds and delay every request by half a second.
         gc.collect()
         gc.freeze()
         gc.set_threshold(20_000, 50, 1_000)
@@ -111,11 +111,11 @@ class LocalCloud:
         self.close()
 
     def close(self) -> None:
-        """Stop everything and give every port back."""
+        """Stop everything and release every port."""
         self._exit.close()
 
     def client(self, service: str, function: str = "") -> Any:
-        """A boto3 client of this cloud's AWS API: an operator's, or that of a function's role, by the function's name."""
+        """A boto3 client of this cloud's AWS API, as an operator or as the role of ``function``."""
         with self._client_lock:
             if (service, function) not in self._clients:
                 credentials = self._credentials[function] if function else _OPERATOR
@@ -134,7 +134,7 @@ class LocalCloud:
         config = read_config(given)
         self._region = config.setdefault("aws:region", DEFAULT_REGION)
         if self._region not in _plain_session().get_available_regions("dynamodb"):
-            raise StartError(f"aws:region is {self._region[:40]!r}, which is no AWS region.")
+            raise StartError(f"aws:region is {self._region[:40]!r}, which is not an AWS region.")
         ledger = Ledger(reason_in) if enforce_iam else None
         guard = Guard(ACCOUNT_ID, ledger) if ledger else None
         endpoint = aws_endpoint.AwsEndpoint(guard, ledger)
@@ -145,7 +145,7 @@ class LocalCloud:
 
         blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url)
         outputs = run_program(blueprint, config)
-        may = _enforced(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _anything
+        may = _enforce(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _allow_all
 
         writers = {spec.log_group: spec.name for spec in blueprint.functions}
         logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), echo=echo_logs)
@@ -179,20 +179,20 @@ class LocalCloud:
         return server
 
     def _with_standins(self, config: dict[str, str]) -> dict[str, str]:
-        """Start a stand-in for each outside service that the config does not point at, and point at that."""
-        pointed = dict(config)
-        if not pointed.get(f"{PROJECT}:slackApiUrl"):
-            pointed[f"{PROJECT}:slackApiUrl"] = self._stand_in("slackApiUrl", Slack()) + "/api/"
-        if not pointed.get(f"{PROJECT}:jiraBaseUrl"):
-            account = {pointed.get(f"{PROJECT}:jiraEmail", ""): pointed.get(f"{PROJECT}:jiraApiToken", "")}
-            pointed[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", Jira(account))
-        api_key = pointed.get(f"{PROJECT}:govukNotifyApiKey")
-        if api_key and not pointed.get(f"{PROJECT}:govukNotifyUrl"):
-            pointed[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))
-        return pointed
+        """Start a stand-in for each outside service that the config gives no URL of, and add its URL."""
+        complete = dict(config)
+        if not complete.get(f"{PROJECT}:slackApiUrl"):
+            complete[f"{PROJECT}:slackApiUrl"] = self._stand_in("slackApiUrl", Slack()) + "/api/"
+        if not complete.get(f"{PROJECT}:jiraBaseUrl"):
+            account = {complete.get(f"{PROJECT}:jiraEmail", ""): complete.get(f"{PROJECT}:jiraApiToken", "")}
+            complete[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", Jira(account))
+        api_key = complete.get(f"{PROJECT}:govukNotifyApiKey")
+        if api_key and not complete.get(f"{PROJECT}:govukNotifyUrl"):
+            complete[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))
+        return complete
 
     def _stand_in(self, key: str, standin: StandIn) -> str:
-        self.standins[key] = self._serve(standin, 0, f"the stand-in of {type(standin).__name__}").url
+        self.standins[key] = self._serve(standin, 0, f"the stand-in for {type(standin).__name__}").url
         return self.standins[key]
 
     def _start_functions(self, blueprint: Blueprint, logs: LogShipper) -> None:
@@ -228,27 +228,27 @@ class LocalCloud:
         return credentials
 
 
-def _enforced(guard: Guard, services: Services, blueprint: Blueprint) -> MayDo:
+def _enforce(guard: Guard, services: Services, blueprint: Blueprint) -> MayDo:
     try:
-        guard.write_down_roles()
+        guard.register_roles()
         for resource_arn, document in blueprint.resource_policies:
-            services.learn(resource_arn, document)
+            services.add_policy(resource_arn, document)
     except PolicyError as error:
         raise StartError(f"--enforce-iam can't enforce a policy of the program: {error}.") from error
     return services.may
 
 
-def _anything(*_: str) -> bool:
+def _allow_all(*_: str) -> bool:
     return True
 
 
 def _plain_session() -> botocore.session.Session:
-    """A session that heeds no profile of this machine's user: a stale AWS_PROFILE must not stop a local cloud."""
+    """A session that ignores the user's AWS profiles: a stale AWS_PROFILE must not stop a local cloud."""
     return botocore.session.Session({"profile": (None, None, None, None)})
 
 
 class _Placeholder:
-    """Holds the HTTP API's port, whose URL the program needs, until its routes are known."""
+    """Holds the port of the HTTP API until its routes are known: the program needs the URL."""
 
     app: Any = None
 

@@ -1,7 +1,7 @@
 """EventBridge rule -> function.
 
 moto matches events to rules and delivers to queues, log groups, archives and buses, but raises NotImplementedError on a
-Lambda target. This module delivers those, and leaves every other target to moto.
+Lambda target. This module delivers those and leaves the others to moto.
 """
 
 import copy
@@ -17,13 +17,11 @@ from stack.local.iam.services import MayDo
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
 _moto_send_to_targets: Callable[..., None] = Rule.send_to_targets
-
-
 _SERVICE = "events.amazonaws.com"
 
 
 def connect(invoker: Invoker, may: MayDo) -> None:
-    """From now on, rules with Lambda targets invoke the functions of ``invoker``, where those' policies let them."""
+    """Make rules with Lambda targets invoke the functions of ``invoker``, if their policies allow it."""
 
     def send_to_targets(rule: Rule, original_event: Any, transform_input: bool = True) -> None:
         functions = [target for target in rule.targets if ":lambda:" in target["Arn"]]
@@ -42,7 +40,7 @@ def connect(invoker: Invoker, may: MayDo) -> None:
 
 
 def disconnect() -> None:
-    """Give moto its own method back."""
+    """Restore moto's method."""
     setattr(Rule, "send_to_targets", _moto_send_to_targets)  # noqa: B010
 
 
@@ -51,7 +49,7 @@ def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any]
     try:
         invoker.host(target["Arn"])
         if not may(_SERVICE, "lambda:InvokeFunction", target["Arn"], rule_arn):
-            raise PermissionError("the function's policy does not let the rule invoke it")
+            raise PermissionError("the function's policy does not allow the rule to invoke it")
         invoker.invoke_later(target["Arn"], payload.encode())
     except (FunctionNotFoundError, PayloadTooLargeError, PermissionError) as error:
         print(f"local cloud: EventBridge could not deliver {event.get('id')}: {error}", file=sys.stderr)
@@ -61,7 +59,7 @@ def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any]
 
 
 def _as_sent(event: Any) -> dict[str, Any]:
-    """The event as EventBridge sends it: moto keeps its time as epoch seconds."""
+    """The event as EventBridge sends it; moto has its time in epoch seconds."""
     sent = dict(event)
     if isinstance(sent.get("time"), int | float):
         sent["time"] = datetime.fromtimestamp(sent["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

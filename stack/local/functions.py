@@ -1,8 +1,8 @@
 """Runs each function in a process of its own, under Lambda's own runtime client (``awslambdaric``).
 
-A process gets exactly the environment that the program declares, the variables that Lambda itself sets, and the
-credentials of its function's role: nothing of this process's environment reaches it. One that exits or overruns its
-timeout is replaced, and what it was doing fails as on Lambda; so does what waits for one that can't import its handler.
+A process gets the environment that the program declares, the variables that Lambda sets and the credentials of its
+function's role, and nothing of this process's environment. A process that exits or exceeds its timeout is replaced, and
+its invocation fails as on Lambda. If a process can't import its handler, the waiting invocations fail.
 """
 
 import json
@@ -19,12 +19,12 @@ from stack.local.serving import LOOPBACK, Server
 
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = (0.0, 0.2, 1.0, 5.0)
-"""How long to wait before a process is started again, by how many ended without having served anything."""
+"""Pause before a process is started again, by the number of processes that ended without having served anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a process signs its AWS calls with."""
+    """The AWS credentials of a process."""
 
     access_key_id: str
     secret_access_key: str
@@ -39,11 +39,11 @@ class FunctionSpec:
         name: its name in AWS.
         arn: its ARN.
         handler: ``module.function`` of the entry point.
-        timeout_seconds: how long one invocation may take.
-        memory_mb: what Lambda would give it; told to the function, not enforced.
+        timeout_seconds: the limit of one invocation.
+        memory_mb: passed to the function, not enforced.
         environment: the variables that the program declares.
-        log_group: where its output goes.
-        log_format: ``JSON`` or ``Text``, for the runtime client's own lines.
+        log_group: the group of its output.
+        log_format: ``JSON`` or ``Text``, for the lines of the runtime client.
         role_arn: the role whose credentials it gets.
     """
 
@@ -72,8 +72,8 @@ class FunctionHost:
 
     Args:
         spec: the function.
-        aws_url: where its AWS calls go.
-        region: the AWS region it is told.
+        aws_url: the endpoint of its AWS calls.
+        region: its AWS region.
         credentials: of its role.
         write_log: takes (log group, log stream, line).
         sandbox: what the process runs.
@@ -107,11 +107,11 @@ class FunctionHost:
 
     @property
     def pid(self) -> int | None:
-        """The process that serves the function now."""
+        """The current process."""
         return self._process.pid if self._process else None
 
     def wait_ready(self, timeout_seconds: float) -> None:
-        """Wait until the process has imported its handler and asks for work.
+        """Wait until the process has imported its handler and asks for an invocation.
 
         Raises:
             FunctionStartError: it failed, or took longer than ``timeout_seconds``.
@@ -126,7 +126,7 @@ class FunctionHost:
             raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
 
     def invoke(self, payload: bytes, request_id: str | None = None) -> Result:
-        """Run the function on one event and wait for its end. A retry keeps its first ``request_id``, as on Lambda."""
+        """Run the function on one event and wait for the result. A retry keeps its ``request_id``, as on Lambda."""
         invocation = Invocation(payload, request_id) if request_id else Invocation(payload)
         if self._stopping.is_set():
             invocation.settle(b'{"errorType":"Runtime.ExitError","errorMessage":"the local cloud has stopped"}', "Unhandled")
@@ -135,7 +135,7 @@ class FunctionHost:
         return invocation.wait()
 
     def stop(self) -> None:
-        """End the process and fail what it was doing."""
+        """End the process and fail its invocations."""
         self._stopping.set()
         if self._process is not None:
             self._supervisor.join(timeout=10)  # it may be starting another process
@@ -157,7 +157,7 @@ class FunctionHost:
             text=True,
             encoding="utf-8",
             errors="replace",
-            start_new_session=True,  # Ctrl-C is for the local cloud, which then ends its functions
+            start_new_session=True,  # Ctrl-C must reach the local cloud only
         )
         stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{process.pid:032x}"
         threading.Thread(target=self._read_output, args=(process, stream), daemon=True).start()
@@ -201,7 +201,7 @@ class FunctionHost:
 
 
 def wait_ready(hosts: Iterable[FunctionHost], timeout_seconds: float) -> None:
-    """Wait until all of them are ready; the time is for all together. Raises as :meth:`FunctionHost.wait_ready` does."""
+    """Wait until all are ready, within one timeout. Raises as :meth:`FunctionHost.wait_ready` does."""
     deadline = time.monotonic() + timeout_seconds
     for host in hosts:
         host.wait_ready(max(0.0, deadline - time.monotonic()))

@@ -1,8 +1,8 @@
-"""The HTTP API: turns requests into API Gateway events (payload format 1.0), and functions' answers back into responses.
+"""The HTTP API: turns requests into API Gateway events (payload format 1.0), and functions' answers into responses.
 
-As https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html has it: text
-bodies as they are and others in base64, one value of a repeated header in ``headers`` and all in ``multiValueHeaders``,
-404 for a route that is not there, 403 for an AWS_IAM route without a good signature, 500 for a function that failed.
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html: text bodies as they
+are and others in base64, one value of a repeated header in ``headers`` and all in ``multiValueHeaders``, 404 for an unknown
+route, 403 for an AWS_IAM route without a valid signature, 500 for a function that failed.
 """
 
 import base64
@@ -36,7 +36,7 @@ class Route:
 
     Attributes:
         method: an HTTP method, or ``ANY``.
-        path: with ``{name}`` for one part and ``{name+}`` for the rest, which may be empty.
+        path: with ``{name}`` for one part and ``{name+}`` for the rest, even an empty one.
         function: the ARN it invokes.
         wants_signature: AWS_IAM authorisation.
     """
@@ -47,7 +47,7 @@ class Route:
     wants_signature: bool
 
     def match(self, path: str) -> dict[str, str] | None:
-        """The path parameters if ``path`` is of this route."""
+        """The path parameters if ``path`` belongs to this route."""
         pattern = re.sub(
             r"\\\{(\w+)(\\\+)?\\\}", lambda part: f"(?P<{part[1]}>{'.*' if part[2] else '[^/]+'})", re.escape(self.path)
         )
@@ -56,7 +56,7 @@ class Route:
 
     @property
     def precedence(self) -> tuple[bool, int, bool]:
-        """Sorts the most specific route first: no greedy part, fewer parameters, a named method."""
+        """Sorts routes: no greedy part, fewer parameters and a named method first."""
         return ("+}" in self.path, self.path.count("{"), self.method == "ANY")
 
 
@@ -74,7 +74,7 @@ class HttpApi:
 
 @dataclass(slots=True)
 class _Exchange:
-    """One request on its way, and what the access log will say of it."""
+    """One request, and what the access log reports about it."""
 
     request: Request
     request_id: str = field(default_factory=lambda: base64.b64encode(uuid.uuid4().bytes).decode().rstrip("="))
@@ -86,15 +86,7 @@ class _Exchange:
 
 
 class HttpGateway:
-    """The WSGI application.
-
-    Args:
-        api: what the program declares.
-        invoker: of the functions.
-        find_key: finds a known access key.
-        write_log: takes (log group, log stream, line).
-        may: whether a service may do something, by the policy of the resource.
-    """
+    """The WSGI application. ``find_key`` finds a known access key; ``write_log`` takes (log group, log stream, line)."""
 
     def __init__(
         self,
@@ -135,9 +127,9 @@ class HttpGateway:
             return _message(413, "Request Entity Too Large")
         try:
             body = request.get_data()  # kept by the request
-        except (HTTPException, OSError):  # the caller hung up, or its chunks are none
+        except (HTTPException, OSError):  # the caller hung up, or its chunks are malformed
             return _message(400, "Bad Request")
-        if len(body) > MAX_BODY_BYTES:  # in chunks, so that no header told
+        if len(body) > MAX_BODY_BYTES:  # sent in chunks, without a length
             return _message(413, "Request Entity Too Large")
         if exchange.route.wants_signature:
             exchange.key = sigv4.authenticate(request, self._find_key)
@@ -149,7 +141,7 @@ class HttpGateway:
         event = _event(self._api, exchange, route, path)
         source = f"{self._api.execution_arn}/$default/{exchange.request.method}{route.path}"
         if not self._may("apigateway.amazonaws.com", "lambda:InvokeFunction", route.function, source):
-            exchange.integration_error = "The function's policy does not let this route invoke it"
+            exchange.integration_error = "The function's policy does not allow this route to invoke it"
             return _message(500, "Internal Server Error")
         try:
             result = self._invoker.invoke(route.function, json.dumps(event).encode())
@@ -164,7 +156,7 @@ class HttpGateway:
             return _message(503, "Service Unavailable") if timed_out else _message(500, "Internal Server Error")
         response = _response(result.payload)
         if response is None:
-            exchange.integration_error = "The function's answer is no HTTP response"
+            exchange.integration_error = "The function's answer is not an HTTP response"
             return _message(500, "Internal Server Error")
         return response
 
@@ -232,7 +224,7 @@ def _body(request: Request) -> tuple[str | None, bool]:
 
 
 def _response(payload: bytes) -> Response | None:
-    """The response of a function's answer, or None if it is none (API Gateway then answers 500)."""
+    """The response of a function's answer; None if it is malformed (API Gateway then answers 500)."""
     try:
         answer = json.loads(payload)
         status = int(answer["statusCode"])

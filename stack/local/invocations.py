@@ -1,10 +1,9 @@
-"""Invokes functions the two ways that Lambda has.
+"""Invokes functions synchronously and asynchronously, as Lambda does.
 
-Synchronous: the caller waits for the answer. Asynchronous: Lambda takes the event, retries a failing function, and after
-the last attempt puts the event with its error to the function's failure destination
-(https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Lambda waits one minute before the
-first retry and two before the second; here it is one second and two, so that a laptop sees the end. After a crash or a
-timeout it is nearly the whole minute all the same: until then, what the lost invocation had claimed is still held.
+An asynchronous event whose function fails is retried, and after the last attempt sent with its error to the function's
+failure destination (https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html). Lambda waits one
+minute before the first retry and two before the second; here it is one second and two. After a crash or a timeout it is
+nearly a minute, because the lost invocation's claims are held until then.
 """
 
 import heapq
@@ -23,19 +22,19 @@ from stack.local.functions import FunctionHost
 from stack.local.runtime_api import Result
 
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
-"""Lambda's limit on a synchronous payload is 6 MB. The margin is for the envelope that the HTTP gateway adds."""
+"""Lambda's limit of 6 MB, and a margin for the event that the HTTP gateway wraps a body in."""
 ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0)
 CRASH_RETRY_SECONDS = 55.0
-"""Over the 50 s for which the notification function's claims hold."""
+"""Longer than the claims of the notification function, 50 s."""
 
 
 class FunctionNotFoundError(LookupError):
-    """No function of that name or ARN."""
+    """There is no function of that name or ARN."""
 
 
 class PayloadTooLargeError(ValueError):
-    """The payload is over Lambda's limit for the kind of invocation."""
+    """The payload exceeds Lambda's limit for this kind of invocation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +56,13 @@ class _Pending:
 
 
 class Invoker:
-    """Invokes the functions of one local cloud.
+    """Invokes the functions of one local cloud. Its methods raise FunctionNotFoundError and PayloadTooLargeError.
 
     Args:
         hosts: the functions by name.
         async_configs: by function name.
-        sqs: a client to put to queues what no function's role puts there.
-        sqs_of: the client of a function's role, by the function's name: Lambda sends failed events in its name.
+        sqs: an operator's client.
+        sqs_of: the client of a function's role, with which Lambda sends failed events.
     """
 
     def __init__(
@@ -87,11 +86,7 @@ class Invoker:
             thread.start()
 
     def host(self, function: str) -> FunctionHost:
-        """The function of a name, an ARN or a partial ARN, with or without ``:$LATEST``.
-
-        Raises:
-            FunctionNotFoundError: there is none.
-        """
+        """The function of a name, an ARN or a partial ARN, with or without ``:$LATEST``."""
         plain = function.removesuffix(":$LATEST")
         host = self._hosts.get(plain) or self._by_arn.get(plain) or self._hosts.get(plain.rsplit(":", 1)[-1])
         if host is None:
@@ -99,35 +94,21 @@ class Invoker:
         return host
 
     def invoke(self, function: str, payload: bytes) -> Result:
-        """Run a function and wait for its answer.
-
-        Raises:
-            FunctionNotFoundError, PayloadTooLargeError
-        """
+        """Run a function and wait for its answer."""
         host = self.host(function)
-        if len(payload) > SYNCHRONOUS_LIMIT_BYTES:
-            raise PayloadTooLargeError(
-                f"Request must be smaller than {SYNCHRONOUS_LIMIT_BYTES} bytes for the InvokeFunction operation"
-            )
+        _check_size(payload, SYNCHRONOUS_LIMIT_BYTES)
         return host.invoke(payload)
 
     def invoke_later(self, function: str, payload: bytes) -> str:
-        """Take an event for a function; its request id.
-
-        Raises:
-            FunctionNotFoundError, PayloadTooLargeError
-        """
+        """Accept an event for a function; its request id."""
         host = self.host(function)
-        if len(payload) > ASYNCHRONOUS_LIMIT_BYTES:
-            raise PayloadTooLargeError(
-                f"Request must be smaller than {ASYNCHRONOUS_LIMIT_BYTES} bytes for the InvokeFunction operation"
-            )
+        _check_size(payload, ASYNCHRONOUS_LIMIT_BYTES)
         pending = _Pending(time.monotonic(), next(self._order), host, payload, str(uuid.uuid4()))
         self._push(pending)
         return pending.request_id
 
     def dead_letter(self, queue_arn: str, body: str, function: str = "") -> None:
-        """Put what nobody could handle into a queue, in the name of ``function``'s role if one is named."""
+        """Send a failed event to a queue, with the role of ``function`` if one is given."""
         queue_name = queue_arn.rsplit(":", 1)[-1]
         try:
             url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
@@ -137,7 +118,7 @@ class Invoker:
             print(f"local cloud: could not dead-letter to {queue_name}: {error}", file=sys.stderr)
 
     def close(self) -> None:
-        """Take no more; what waits is lost, as everything in a local cloud is when it stops."""
+        """Stop. Waiting events are lost, like everything in a local cloud."""
         with self._changed:
             self._stopped = True
             self._changed.notify_all()
@@ -176,6 +157,11 @@ class Invoker:
             self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, result)), pending.host.spec.name)
         else:
             print(f"local cloud: {pending.host.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
+
+
+def _check_size(payload: bytes, limit: int) -> None:
+    if len(payload) > limit:
+        raise PayloadTooLargeError(f"Request must be smaller than {limit} bytes for the InvokeFunction operation")
 
 
 def _failure_record(pending: _Pending, result: Result) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Takes what the functions print into their log groups, as Lambda does: in order, in batches, off the functions' path."""
+"""Sends the functions' output to their log groups, as Lambda does: in order and in batches, without delaying them."""
 
 import queue
 import sys
@@ -10,15 +10,15 @@ from typing import Any
 _FLUSH_SECONDS = 0.1
 _BATCH_LINES = 1000
 _LINE_BYTES = 256 * 1024
-"""CloudWatch Logs cuts an event at this size."""
+"""CloudWatch Logs truncates an event at this size."""
 
 
 class LogShipper:
     """One thread that ships lines to CloudWatch Logs.
 
     Args:
-        client_of: the ``logs`` client of a log group: Lambda writes in the name of the function's role.
-        echo: also show each line on standard error.
+        client_of: the ``logs`` client of a log group: Lambda writes with the function's role.
+        echo: also print each line on standard error.
     """
 
     def __init__(self, client_of: Callable[[str], Any], *, echo: bool) -> None:
@@ -30,33 +30,27 @@ class LogShipper:
         self._thread.start()
 
     def write(self, group: str, stream: str, line: str) -> None:
-        """Line up one log event."""
+        """Queue one log event."""
         if self._echo:
             # One write, so that the lines of several functions do not mix.
             sys.stderr.write(f"{group.rsplit('/', 1)[-1]} {line}\n")
         self._lines.put((group, stream, int(time.time() * 1000), line))
 
     def close(self) -> None:
-        """Ship what waits, then stop."""
+        """Ship the rest, then stop."""
         self._lines.put(None)
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        more = True
-        while more:
-            batch: list[tuple[str, str, int, str]] = []
-            first = self._lines.get()
-            if first is None:
-                return
-            batch.append(first)
-            end = time.monotonic() + _FLUSH_SECONDS
+        while (line := self._lines.get()) is not None:
+            batch, end = [line], time.monotonic() + _FLUSH_SECONDS
             while len(batch) < _BATCH_LINES and (left := end - time.monotonic()) > 0:
                 try:
                     line = self._lines.get(timeout=left)
                 except queue.Empty:
                     break
                 if line is None:
-                    more = False
+                    self._lines.put(None)  # ends the outer loop
                     break
                 batch.append(line)
             self._ship(batch)

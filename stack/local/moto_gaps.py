@@ -1,16 +1,13 @@
 """What the AWS provider of Pulumi needs and moto 5.2.5 lacks or returns differently.
 
-Without the first two, ``pulumi up`` fails; without the others, a second ``pulumi up`` reports changes that nobody made, or a
-change of config is accepted and has no effect.
+* ``GetFunctionRecursionConfig``, ``PutFunctionRecursionConfig`` and API Gateway's ``UpdateStage``: ``pulumi up`` fails
+  without them.
+* A function's ``LoggingConfig`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them, a second
+  ``pulumi up`` reports changes.
+* ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
 
-* Lambda: ``GetFunctionRecursionConfig`` and ``PutFunctionRecursionConfig``.
-* API Gateway: ``UpdateStage``.
-* Lambda: a function's ``LoggingConfig`` in every answer about it.
-* Lambda: ``PutFunctionEventInvokeConfig`` replaces the configuration that was there.
-* SQS: ``RedrivePolicy`` as compact JSON, as AWS returns it.
-
-moto itself never runs a function: it would start Docker, for example when a bucket sends its test message to a queue that feeds
-a function.
+moto itself never runs a function, since it would start Docker, for example when a bucket sends its test message to a queue
+that feeds a function.
 """
 
 import json
@@ -29,7 +26,7 @@ _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:
 
 
 def fill() -> None:
-    """Add all of it to moto. Call it before the first request; calling it again changes nothing."""
+    """Add all of it to moto, before the first request. Calling it again changes nothing."""
     lambda_urls.url_paths[_RECURSION_PATH] = LambdaResponse.dispatch
     for owner, name, replacement in (
         (LambdaResponse, "get_function_recursion_config", _get_recursion_config),
@@ -104,7 +101,7 @@ def _logging(function_name: str, given: dict[str, Any] | None) -> dict[str, Any]
 
 
 def _refuse_to_run(*_: Any, **__: Any) -> tuple[str, bool, str]:
-    message = "This endpoint stores functions and does not run them: start `python -m stack.local up`."
+    message = "This endpoint stores functions and does not run them: use `python -m stack.local up`."
     return json.dumps({"errorMessage": message}), True, message
 
 
@@ -112,7 +109,7 @@ _moto_put_event_invoke_config: Callable[..., Any] = LambdaBackend.put_function_e
 
 
 def _put_event_invoke_config(backend: Any, function_name: str, config: dict[str, Any]) -> Any:
-    """Moto appends to a list and reads its first entry."""
+    """Moto appends to a list and returns its first entry."""
     answer = _moto_put_event_invoke_config(backend, function_name, config)
     del backend.get_function(function_name).event_invoke_config[:-1]
     return answer

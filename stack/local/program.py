@@ -1,7 +1,7 @@
 """Runs the real Pulumi program in this process and creates each resource in moto.
 
-Pulumi's own mocks interface stands where the engine and the AWS provider would: ``new_resource`` gets every resource's
-resolved inputs, creates it by boto3, and hands the real ARN back to the program (docs/adr/0002).
+Pulumi's mocks interface replaces the engine and the AWS provider: ``new_resource`` gets every resource's resolved inputs,
+creates it with boto3, and returns the real ARN to the program (docs/adr/0002).
 """
 
 import asyncio
@@ -23,13 +23,13 @@ PROJECT = "switchboard"
 STACK = "local"
 CONFIG_FILE = Path(__file__).resolve().parents[2] / "Pulumi.local.yaml"
 
-# https://www.pulumi.com/docs/concepts/secrets/: how a secret looks on the wire.
+# How a secret looks on the wire: https://www.pulumi.com/docs/concepts/secrets/
 _SIGNATURE = "4dabf18193072939515e22adb298388d"
 _SECRET = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 (a marker, no secret)
 
 
 class ProgramError(StartError):
-    """The program stopped: wrong config, or a resource that could not be created."""
+    """The config is wrong, or a resource could not be created."""
 
 
 class _MotoMocks(Mocks):
@@ -48,12 +48,12 @@ class _MotoMocks(Mocks):
 
 
 def read_config(given: Mapping[str, str], path: Path = CONFIG_FILE) -> dict[str, str]:
-    """The stack's config as the engine would hand it over: Pulumi.local.yaml, and over it the keys ``given``.
+    """The stack's config as the engine would pass it: Pulumi.local.yaml, overridden by ``given``.
 
-    Keys of ``given`` are in the namespace ``switchboard`` unless they name another (``aws:region``).
+    Keys of ``given`` are in the namespace ``switchboard`` unless they have one (``aws:region``).
 
     Raises:
-        ProgramError: the file holds an encrypted value that ``given`` does not replace.
+        ProgramError: the file has an encrypted value that ``given`` does not override.
     """
     document = yaml.safe_load(path.read_text()) or {}
     config = dict(document.get("config") or {})
@@ -80,7 +80,7 @@ def _as_text(value: Any) -> str:
 
 
 def run_program(blueprint: Blueprint, config: Mapping[str, str]) -> dict[str, Any]:
-    """Run the program, creating everything, and return the stack's outputs.
+    """Run the program, which creates everything; the stack's outputs.
 
     Raises:
         ProgramError: wrong config, or a resource that could not be created.
@@ -116,10 +116,10 @@ def _sentence(error: BaseException) -> str:
 
 
 def as_plain(value: Any) -> Any:
-    """Convert a resource's inputs from the SDK's wire format to what boto3 takes.
+    """Convert a resource's inputs from the SDK's wire format to boto3's.
 
-    A secret is a plain value: on the wire, a secret in an environment wraps the whole of it in a signature dict. A whole number
-    is an ``int``: the wire format has floats only, and boto3 and moto refuse ``3600.0`` where AWS expects an integer.
+    Secrets are unwrapped: a secret in an environment wraps all of it. A whole number becomes an ``int``: the wire format has
+    only floats, and boto3 and moto refuse ``3600.0`` where AWS expects an integer.
     """
     if isinstance(value, Mapping):
         if value.get(_SIGNATURE) == _SECRET:

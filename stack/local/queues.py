@@ -1,8 +1,8 @@
-"""SQS event source -> function: polls a queue, invokes the function with a batch, deletes what it handled.
+"""SQS event source -> function: polls a queue, invokes the function with a batch, deletes what it processed.
 
-As Lambda does it (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html): a batch collects for the batching window;
-an answer with ``batchItemFailures`` keeps just those messages; an error keeps all. On AWS a kept message comes back when
-its visibility timeout ends; here after a second at most, so that a laptop sees it reach the dead-letter queue.
+As Lambda does (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html): a batch collects for the batching window, an
+answer with ``batchItemFailures`` keeps those messages, and an error keeps all. On AWS a kept message returns when its
+visibility timeout ends; here after a second, so that it reaches the dead-letter queue soon.
 """
 
 import json
@@ -16,9 +16,9 @@ from stack.local.invocations import Invoker
 
 _POLL_SECONDS = 0.1
 _IDLE_POLL_SECONDS = 0.5
-"""After :data:`_BUSY_SECONDS` without a message: a cloud that nobody uses should cost its machine little."""
+"""After :data:`_BUSY_SECONDS` without a message, so that an idle cloud costs its machine little."""
 _BUSY_SECONDS = 3.0
-_COME_BACK_SECONDS = 1
+_RETRY_SECONDS = 1
 _RECEIVE_LIMIT = 10
 
 
@@ -36,12 +36,8 @@ class EventSource:
 class QueueBridge:
     """Feeds one function from one queue, until closed.
 
-    Args:
-        source: what feeds what.
-        invoker: of the functions.
-        sqs: a client of the local cloud's own, for what no poller does on AWS.
-        sqs_of_role: the client of the function's role, in whose name Lambda polls.
-        region: of the queue, for the records.
+    ``sqs_of_role`` is the client of the function's role, with which Lambda polls; ``sqs`` is an operator's, for what no
+    poller does on AWS.
     """
 
     def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, sqs_of_role: Any, region: str) -> None:
@@ -71,7 +67,7 @@ class QueueBridge:
                 else:
                     is_busy = time.monotonic() - last_message < _BUSY_SECONDS
                     self._stopping.wait(_POLL_SECONDS if is_busy else _IDLE_POLL_SECONDS)
-            except Exception as error:  # a bridge must outlive one bad poll
+            except Exception as error:  # a bridge must survive a failed poll
                 if not self._stopping.is_set():
                     print(f"local cloud: polling for {self._source.function} failed: {error}", file=sys.stderr)
                 self._stopping.wait(1)
@@ -87,7 +83,7 @@ class QueueBridge:
         return messages
 
     def _receive(self, limit: int) -> list[dict[str, Any]]:
-        # A poller watches the backlog, and receives where there is one: a grant to receive counts as used by messages only.
+        # It receives only if there are messages, so that a grant to receive does not count as used without one.
         backlog = self._sqs_of_role.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         if int(backlog["Attributes"]["ApproximateNumberOfMessages"]) == 0:
             return []
@@ -109,7 +105,7 @@ class QueueBridge:
         for message in messages:
             if message["MessageId"] in failed:
                 self._sqs.change_message_visibility(
-                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_COME_BACK_SECONDS
+                    QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_RETRY_SECONDS
                 )
             else:
                 self._sqs_of_role.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
@@ -123,7 +119,7 @@ class QueueBridge:
             items = (answer or {}).get("batchItemFailures", [])
             failed = {item["itemIdentifier"] for item in items or []}
         except (ValueError, AttributeError, TypeError, KeyError):
-            return everything  # Lambda takes an answer it can't read as a failure of the whole batch
+            return everything  # Lambda treats a malformed answer as a failure of the whole batch
         return failed if failed <= everything else everything
 
     def _record(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,6 @@
-"""The Lambda Runtime API, from which ``awslambdaric`` takes its work.
+"""The Lambda Runtime API, from which ``awslambdaric`` gets its invocations. Each function has its own server.
 
-https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Each function has a server of its own, since the runtime
-client takes a host and a port to reach it.
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import json
@@ -22,8 +21,8 @@ class Result:
 
     Attributes:
         payload: the function's answer, or its error object, as JSON text.
-        error: what ``X-Amz-Function-Error`` says; empty if the function answered.
-        request_id: the invocation's id, on every log line as ``run_id``.
+        error: the value of ``X-Amz-Function-Error``; empty if the function answered.
+        request_id: the invocation's id, ``run_id`` on every log line.
     """
 
     payload: bytes
@@ -33,39 +32,35 @@ class Result:
 
 @dataclass(slots=True)
 class Invocation:
-    """One event on its way through a function."""
+    """One event for a function."""
 
     payload: bytes
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     deadline: float = 0.0
-    """On the monotonic clock, set when the function takes the event."""
+    """On the monotonic clock; set when a process gets the event."""
     _settled: threading.Event = field(default_factory=threading.Event)
     _result: Result | None = None
 
     def settle(self, payload: bytes, error: str = "") -> None:
-        """Give the result to whoever waits. Only the first counts."""
+        """Set the result. Only the first one counts."""
         if not self._settled.is_set():
             self._result = Result(payload, error, self.request_id)
             self._settled.set()
 
     def wait(self) -> Result:
-        """Wait for the result.
-
-        Once a process has taken the event, the function's timeout bounds the wait. Before that, the end of a process that
-        never asked for work does; only an import that neither ends nor fails holds it up for good.
-        """
+        """Wait for the result: at most the function's timeout, once a process has the event."""
         self._settled.wait()
         assert self._result is not None  # noqa: S101 (set before the event)
         return self._result
 
 
 class Mailbox:
-    """The invocations of one function: those waiting, and the one under way.
+    """The invocations of one function: those that wait, and the current one.
 
     Args:
-        timeout_seconds: how long one invocation may take; a change counts from the next one on.
+        timeout_seconds: the limit of one invocation; a change applies to the next.
         function_arn: the function's.
-        is_alive: tells whether the process that asks for work is still there.
+        is_alive: whether the process that asks for invocations still runs.
     """
 
     def __init__(self, timeout_seconds: float, function_arn: str, is_alive: Callable[[], bool] = lambda: True) -> None:
@@ -78,20 +73,20 @@ class Mailbox:
         self._generation = 0
         self._has_asked = False
         self.has_served = False
-        """Whether the process that serves now has answered anything."""
+        """Whether the current process has answered anything."""
         self.initialised = threading.Event()
         self.init_error: dict[str, Any] | None = None
-        """Why the last process that tried could not import its handler; None once one has asked for work."""
+        """Why the last process could not import its handler; None once one has asked for an invocation."""
 
     def put(self, invocation: Invocation) -> None:
-        """Line an invocation up."""
+        """Add an invocation."""
         self._waiting.put(invocation)
 
     def take(self) -> Invocation | None:
-        """What the runtime asks for as ``next``: waits for an invocation. None if its process died or was replaced meanwhile.
+        """Wait for an invocation, for the runtime's ``next``.
 
-        A process that dies while it waits has not begun anything: what comes for it is left to the next one, as Lambda
-        gives it to a fresh sandbox.
+        None if its process died or was replaced meanwhile: the invocation stays for the next process, as Lambda gives it
+        to a new sandbox.
         """
         with self._lock:
             generation = self._generation
@@ -111,7 +106,7 @@ class Mailbox:
                     return invocation
 
     def answer(self, request_id: str, payload: bytes, error: str = "") -> bool:
-        """Settle the invocation under way. False if it is another, or none."""
+        """Set the result of the current invocation; False if ``request_id`` is another's."""
         with self._lock:
             current = self._current
             if current is None or current.request_id != request_id:
@@ -122,20 +117,20 @@ class Mailbox:
         return True
 
     def fail_init(self, error: dict[str, Any]) -> None:
-        """The process could not import its handler, and will end."""
+        """Note that the process could not import its handler."""
         self.init_error = error
         self.initialised.set()
 
     def overdue(self) -> bool:
-        """Whether the invocation under way is past the function's timeout."""
+        """Whether the current invocation exceeds the function's timeout."""
         current = self._current
         return current is not None and time.monotonic() > current.deadline
 
     def replace(self, message: str) -> Invocation | None:
-        """The process is gone: fail what was under way, and send away a ``next`` that still waits for it.
+        """Fail the current invocation after its process ended, and return it; end a ``next`` that still waits.
 
-        One that never asked for work fails all that waits, as Lambda fails an invocation whose sandbox can't be initialised:
-        the next process is likely to fare no better.
+        If the process never asked for an invocation, all waiting ones fail too, as on Lambda when a sandbox can't be
+        initialised: the next process would probably fail as well.
         """
         with self._lock:
             self._generation += 1
@@ -153,7 +148,7 @@ class Mailbox:
         return current
 
     def fail_all(self, message: str) -> None:
-        """The cloud stops: fail everything that waits."""
+        """Fail every invocation, because the cloud stops."""
         self.replace(message)
         self._settle_waiting(_exit_error(message))
 
@@ -196,7 +191,7 @@ class RuntimeApi:
 def _next(mailbox: Mailbox) -> Response:
     invocation = mailbox.take()
     if invocation is None:
-        return _refusal(410, "this process was replaced")
+        return _refusal(410, "the process was replaced")
     remaining = invocation.deadline - time.monotonic()
     return Response(
         invocation.payload,

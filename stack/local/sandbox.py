@@ -1,7 +1,7 @@
-"""What the process of a function runs: this checkout in this environment, or the built archive and nothing else of ours.
+"""What the process of a function runs: this checkout in this environment, or the built archive in isolation.
 
-The second is what Lambda has: the archive's own packages, and those that Lambda's Python runtime brings. An import of anything
-else fails there, however well it works here.
+Isolated, it has what Lambda has: the archive's packages, and those of Lambda's Python runtime. An import of anything else
+fails, as on Lambda.
 """
 
 import shutil
@@ -14,11 +14,11 @@ from stack.packaging import archive as package
 OF_THE_RUNTIME = frozenset(
     {"awslambdaric", "boto3", "botocore", "python-dateutil", "s3transfer", "simplejson", "six", "snapshot-restore-py"}
 )
-"""What the runtime brings and the archive does not: its client, the AWS SDK, and what these need. (It has urllib3 and jmespath
-too, in versions of its own; the archive's come first.)"""
+"""What the runtime has and the archive lacks: its client, the AWS SDK, and what these need. (It has urllib3 and jmespath too;
+the archive's versions come first.)"""
 
-# Isolated, and without the site module: no site-packages, no .pth file, no variable of Python's own. The archive comes before
-# the runtime, and the image has no time zones.
+# Without the site module: no site-packages, no .pth file, no PYTHON variables. The archive precedes the runtime, and the image
+# has no time zones.
 _IN_ISOLATION = """
 import sys
 archive, runtime, handler = sys.argv[1:]
@@ -36,8 +36,8 @@ class Sandbox:
     """How a function's process is started.
 
     Attributes:
-        command: the interpreter and its arguments, but for the last: the handler.
-        folder: where it runs, and what it is told as ``LAMBDA_TASK_ROOT``.
+        command: the interpreter and its arguments, without the handler, which is the last.
+        folder: its working directory and ``LAMBDA_TASK_ROOT``.
     """
 
     command: tuple[str, ...]
@@ -48,7 +48,7 @@ CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), package.ROOT)
 
 
 def packaged(into: Path = package.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
-    """The archive, built for an interpreter of this machine, with what Lambda's runtime brings in a folder beside it.
+    """The archive, built for an interpreter of this machine, and the packages of Lambda's runtime in a folder beside it.
 
     Raises:
         PackageError: pip failed.

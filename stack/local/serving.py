@@ -1,4 +1,4 @@
-"""Serves a WSGI application on loopback, in threads, one request a connection (werkzeug's server keeps none alive)."""
+"""Serves a WSGI application on loopback, in threads, with one request per connection (werkzeug keeps none alive)."""
 
 import errno
 import socket
@@ -16,15 +16,15 @@ WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
 class PortTakenError(StartError):
-    """Another program listens on the port that was asked for."""
+    """The port is taken, or needs more rights."""
 
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes, and the second must not wait for the first's ACK
+    disable_nagle_algorithm = True  # head and body are two writes; the second must not wait for the ACK of the first
 
     def parse_request(self) -> bool:
-        """Refuse what is framed in two ways (RFC 9112 section 6.3), as AWS does: servers may differ on where it ends."""
+        """Refuse a request with two lengths (RFC 9112 section 6.3), as AWS does: servers may differ on where it ends."""
         if not super().parse_request():
             return False
         lengths = self.headers.get_all("Content-Length", [])
@@ -34,18 +34,18 @@ class _Handler(WSGIRequestHandler):
         return True
 
     def connection_dropped(self, error: BaseException, environ: object = None) -> None:  # noqa: ARG002 (the base class's)
-        """Ask for no further request: after a reset that a stand-in injects there is no connection to read one from."""
+        """Read no further request: a stand-in may have reset the connection."""
         self.close_connection = True
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing: the access log is the HTTP API's own."""
+        """Log nothing: the HTTP API writes its own access log."""
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Say nothing: a caller that hangs up is no error of ours."""
+        """Log nothing: callers may hang up."""
 
 
 def _listen(port: int, purpose: str) -> socket.socket:
-    """Bind by ourselves: werkzeug would print two lines and end the process when the port is taken."""
+    """Bind the port here: werkzeug would print two lines and end the process if it is taken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -68,10 +68,10 @@ class Server:
         app: the WSGI application.
         port: 0 for any free one.
         purpose: what the port is for, in an error.
-        handler: the request handler's class.
+        handler: the class of the request handler.
 
     Raises:
-        PortTakenError: somebody listens there.
+        PortTakenError: the port can't be used.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and give the port back."""
+        """Stop listening and release the port."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)

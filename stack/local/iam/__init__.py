@@ -2,16 +2,15 @@
 
 ::
 
-    guard.py       one request of the AWS API: finds the caller, refuses what is not granted, notes what was used
-      callers.py     whose an access key is, and the policies of that role
-      tables.py      how a table is keyed, for ``dynamodb:LeadingKeys``
-      needs.py       a request -> the (action, resource) pairs it needs; needs_s3.py and needs_dynamodb.py for theirs
-      policy.py      policies, and what they say of one pair (pure); conditions.py for ``Condition``
-      refusals.py    AccessDenied as each service words it
-    services.py    the AWS services that act for themselves: may EventBridge, API Gateway and S3 do what they are about to?
-    ledger.py      every grant, how often it was used, and what was refused
+    guard.py       admits or refuses one request of the AWS API
+      callers.py     the role of an access key, and its policies
+      needs.py       a request -> the (action, resource) pairs it needs; needs_s3.py, needs_dynamodb.py and tables.py
+      policy.py      policies, and their decision on one pair (pure); conditions.py for ``Condition``
+      refusals.py    AccessDenied in the words of each service
+    services.py    what EventBridge, API Gateway and S3 may do by the policies of resources
+    ledger.py      every grant, its uses, and the refusals
 
-The decision why none of this is a library's is docs/adr/0009.
+docs/adr/0009 says why no library does this.
 """
 
 from stack.local.iam.conditions import PolicyError

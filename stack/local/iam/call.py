@@ -1,4 +1,4 @@
-"""A signed request of the AWS API, as far as what it needs depends on it."""
+"""A signed request of the AWS API: the parts that decide which permissions it needs."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -16,27 +16,27 @@ _TARGETS = {
 
 
 class UnknownOperationError(LookupError):
-    """The request is of an operation whose needs are not known here. The text names it."""
+    """The needs of the operation, which the text names, are unknown."""
 
 
 class MalformedRequestError(ValueError):
-    """The request can't be read, so that nobody can say what it needs."""
+    """The request can't be read, so its needs are unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A signed request as far as its needs depend on it.
+    """A signed request.
 
     Attributes:
-        service: the service that the signature is for, by its signing name.
-        region: the same.
-        account_id: the account that everything is in.
+        service: the signing name of the service in its signature.
+        region: the region in its signature.
+        account_id: the account of the local cloud.
         method: of HTTP.
         path: decoded.
         query: decoded; the last of repeated names.
         headers: names in lower case.
-        read_body: reads the body, which stays there to be read again.
-        hash_key: the partition key's attribute of a DynamoDB table or index, by its ARN; None if there is no such table.
+        read_body: reads the body, which can be read again.
+        hash_key: the partition key's attribute of a DynamoDB table or index, by its ARN; None if it does not exist.
     """
 
     service: str
@@ -54,7 +54,7 @@ class Call:
         return f"arn:aws:{service or self.service}:{self.region}:{self.account_id}:{resource}"
 
     def operation(self) -> str:
-        """The name that ``X-Amz-Target`` (JSON protocols) has after its point."""
+        """The operation in ``X-Amz-Target`` (JSON protocols)."""
         prefix, _, name = self.headers.get("x-amz-target", "").partition(".")
         if self.method != "POST" or self.path != "/" or prefix != _TARGETS.get(self.service):
             raise UnknownOperationError(f"{self.service}: {self.method} {self.path} ({prefix or 'no target'})")
@@ -67,7 +67,7 @@ class Call:
         except (ValueError, RecursionError):
             parameters = None
         if not isinstance(parameters, dict):
-            raise MalformedRequestError("the body is no JSON object")
+            raise MalformedRequestError("the body is not a JSON object")
         return parameters
 
     def form(self) -> dict[str, str]:
@@ -78,7 +78,7 @@ class Call:
 
 
 def text_of(parameters: Mapping[str, Any], name: str) -> str:
-    """A parameter that must be there."""
+    """A required parameter."""
     value = parameters.get(name)
     if not isinstance(value, str) or not value:
         raise MalformedRequestError(f"{name} is missing")

@@ -1,7 +1,7 @@
-"""Whose an access key is, and what its role may do: as moto's STS and IAM have it at this moment.
+"""The role of an access key and its current policies, from moto's STS and IAM.
 
-A key that STS gave out for a role is that role's, whoever asked for it; so a policy that is changed by the IAM API counts
-from the next request on, as on AWS. Keys of users and keys that nobody knows are an operator's and are not restricted.
+A policy that is changed through the IAM API applies from the next request on, as on AWS. Keys of users and unknown keys
+belong to an operator and are not restricted.
 """
 
 from collections.abc import Iterator
@@ -40,24 +40,24 @@ class Callers:
         self._known: dict[str, Caller] = {}
 
     def find(self, access_key_id: str) -> Caller | None:
-        """The role session that a key belongs to; None if it is no role's."""
+        """The role session of a key; None if the key is not a role's."""
         caller = self._known.get(access_key_id)
         if caller is None:
             session = sts_backends[self._account_id][_PARTITION].get_assumed_role_from_access_key(access_key_id)
             if session is None:
                 return None
             caller = Caller(session.arn, session.role_arn.rpartition("/")[2], session.policy or "")
-            self._known[access_key_id] = caller  # a session stays what it is
+            self._known[access_key_id] = caller  # a session never changes
         return caller
 
     def statements_of(self, caller: Caller) -> tuple[Statement, ...]:
-        """What the policies of the caller's role say now.
+        """The current policies of the caller's role.
 
         Raises:
             PolicyError: they can't be evaluated here.
         """
         if caller.session_policy:
-            raise PolicyError("policies of a session are not known here")
+            raise PolicyError("session policies are not supported here")
         return _statements_of(self._roles().get_role(caller.role))
 
     def every_role(self) -> Iterator[tuple[str, tuple[Statement, ...]]]:
@@ -71,7 +71,7 @@ class Callers:
 
 def _statements_of(role: Any) -> tuple[Statement, ...]:
     if role.permissions_boundary:
-        raise PolicyError("permissions boundaries are not known here")
+        raise PolicyError("permissions boundaries are not supported here")
     return tuple(statement for document in _documents(role) for statement in read_role_policy(document))
 
 

@@ -1,7 +1,6 @@
 """The ``Condition`` element of a policy statement.
 
-An operator or a context key that this module does not know is an error, never a match and never a miss: a condition that
-is not understood must not decide anything.
+An unknown operator or context key is an error, so that a condition that is not understood decides nothing.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
 """
 
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 Context = Mapping[str, str | tuple[str, ...]]
-"""What a request brings: the values of context keys (in lower case), a tuple for a multivalued key."""
+"""The values of a request's context keys (in lower case); a tuple for a multivalued key."""
 
 _MULTIVALUED_KEYS = frozenset({"dynamodb:leadingkeys"})
 KNOWN_KEYS = _MULTIVALUED_KEYS | frozenset(
@@ -29,11 +28,11 @@ KNOWN_KEYS = _MULTIVALUED_KEYS | frozenset(
         "s3:prefix",
     )
 )
-"""The context keys that the local cloud fills in where AWS would."""
+"""The context keys that the local cloud provides as AWS does."""
 
 
 class Quantifier(enum.Enum):
-    """How a condition looks at the values of a multivalued key."""
+    """How a condition combines the values of a multivalued key."""
 
     ONE = ""
     ALL = "ForAllValues:"
@@ -41,7 +40,7 @@ class Quantifier(enum.Enum):
 
 
 class PolicyError(ValueError):
-    """A policy that is wrong, or that uses what this evaluator does not know."""
+    """A policy that is wrong, or uses what this evaluator does not support."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +48,11 @@ class Condition:
     """One operator on one context key.
 
     Attributes:
-        quantifier: the set operator before the operator, if the key is multivalued.
-        operator: as the policy has it, without a set operator and without ``IfExists``.
-        if_exists: whether an absent key is a match.
-        key: in lower case: context keys know no case.
-        values: any of which is enough.
+        quantifier: the set operator, for a multivalued key.
+        operator: as in the policy, without set operator and ``IfExists``.
+        if_exists: whether an absent key matches.
+        key: in lower case, since context keys are case-insensitive.
+        values: one of them must match.
     """
 
     quantifier: Quantifier
@@ -63,12 +62,12 @@ class Condition:
     values: tuple[str, ...]
 
     def holds(self, context: Context) -> bool:
-        """Whether a request with this context (keys in lower case) meets the condition."""
+        """Whether a request with this context meets the condition."""
         actual = context.get(self.key)
         if self.operator == "Null":
             return any((actual is None) == (value.lower() == "true") for value in self.values)
         if self.quantifier is not Quantifier.ONE:
-            # Without a value, AWS takes "all" for true and "any" for false, negated or not.
+            # Without values, "all" is true and "any" is false on AWS, negated or not.
             decide = all if self.quantifier is Quantifier.ALL else any
             return decide(self._fits(value) for value in actual or ()) or (actual is None and self.if_exists)
         if actual is None:
@@ -84,7 +83,7 @@ def parse_conditions(element: Any) -> tuple[Condition, ...]:
     """The conditions of a statement's ``Condition``, all of which must hold.
 
     Raises:
-        PolicyError: it is malformed, or an operator or a key is not known here.
+        PolicyError: it is malformed, or an operator or a key is not supported here.
     """
     if not isinstance(element, Mapping):
         raise PolicyError("a Condition must be an object")
@@ -92,14 +91,14 @@ def parse_conditions(element: Any) -> tuple[Condition, ...]:
     for operator, keys in element.items():
         quantifier, plain = _split(str(operator))
         if operator != "Null" and plain not in _OPERATORS.keys() | _NEGATIONS.keys():
-            raise PolicyError(f"the condition operator {operator!r} is not known here")
+            raise PolicyError(f"the condition operator {operator!r} is not supported here")
         if_exists = str(operator).endswith("IfExists")
         if not isinstance(keys, Mapping):
             raise PolicyError(f"the condition {operator} must be an object")
         for key, values in keys.items():
             name = str(key).lower()
             if name not in KNOWN_KEYS:
-                raise PolicyError(f"the condition key {key!r} is not known here")
+                raise PolicyError(f"the condition key {key!r} is not supported here")
             if operator != "Null" and (name in _MULTIVALUED_KEYS) != (quantifier is not Quantifier.ONE):
                 raise PolicyError(
                     f"the condition {operator} on {key}: a set operator goes with a multivalued key, and only with one"
@@ -116,28 +115,28 @@ def _split(operator: str) -> tuple[Quantifier, str]:
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """One value or a list of them, as policies allow both, as texts.
+    """One value or a list of them, as texts.
 
     Raises:
-        PolicyError: something else, or a policy variable (``${aws:username}``), which is not known here.
+        PolicyError: something else, or a policy variable (``${aws:username}``).
     """
     values = value if isinstance(value, Sequence) and not isinstance(value, str) else [value]
     if not values or not all(isinstance(each, str | int | float | bool) for each in values):
         raise PolicyError("an element of a policy must be a text or a list of texts")
     found = tuple(str(each).lower() if isinstance(each, bool) else str(each) for each in values)
     if any("${" in each for each in found):
-        raise PolicyError("policy variables are not known here")
+        raise PolicyError("policy variables are not supported here")
     return found
 
 
 def like(pattern: str, text: str) -> bool:
-    """Whether ``text`` fits a pattern in which ``*`` is any text and ``?`` any one character."""
+    """Whether ``text`` matches a pattern in which ``*`` is any text and ``?`` any character."""
     parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
 def arn_like(pattern: str, arn: str) -> bool:
-    """Whether an ARN fits a pattern. A wildcard matches within one of the six parts between colons, and beyond in the last."""
+    """Whether an ARN matches a pattern. A wildcard matches within one of the six parts; the last part has all that follows."""
     if pattern == "*":
         return True
     patterns, parts = pattern.split(":", 5), arn.split(":", 5)

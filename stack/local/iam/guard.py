@@ -1,6 +1,6 @@
-"""Decides on each request of the AWS API whether its caller may make it, and notes in the ledger what was used and refused.
+"""Decides whether the caller of an AWS request may make it, and records uses and refusals in the ledger.
 
-A request that carries no credential at all is refused, as AWS does; one that can't be judged is refused loudly.
+A request without credentials is refused, as on AWS. One whose needs are unknown is refused and reported on standard error.
 """
 
 import io
@@ -28,47 +28,42 @@ _CREDENTIAL = re.compile(r"(?:AWS4-HMAC-SHA256\s+Credential=)?([^/,\s]+)/\d{8}/(
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the guard says of a request.
+    """The guard's decision on a request.
 
     Attributes:
-        refusal: the answer instead of the service's; None if the request may go on.
-        on_absence: what to answer instead where the service says 404; None if it may say so.
+        refusal: the answer that refuses it; None if it is allowed.
+        on_absence: the answer in place of a 404; None if the caller may see the 404.
     """
 
     refusal: Response | None = None
     on_absence: Callable[[], Response | None] | None = None
 
 
-_FREE = Admission()
+_ADMITTED = Admission()
 
 
 class Guard:
-    """The guard of one local cloud's AWS API.
-
-    Args:
-        account_id: of everything in it.
-        ledger: where uses and refusals are noted.
-    """
+    """The guard of one local cloud's AWS API."""
 
     def __init__(self, account_id: str, ledger: Ledger) -> None:
         self._account_id = account_id
         self._ledger = ledger
         self._callers = Callers(account_id)
 
-    def write_down_roles(self) -> None:
-        """Enter every role's grants into the ledger.
+    def register_roles(self) -> None:
+        """Register every role's grants in the ledger.
 
         Raises:
             PolicyError: a role has a policy that can't be evaluated here.
         """
         for role, statements in self._callers.every_role():
             for statement in statements:
-                self._ledger.write_down(_principal(role), statement.grants(), statement.sid)
+                self._ledger.register(_principal(role), statement.grants(), statement.sid)
 
     def admit(self, environ: dict[str, Any]) -> Admission:
-        """Judge a request (WSGI). A body that had to be read is put back."""
+        """Decide on a request (WSGI). Its body can still be read."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
-            return _FREE  # a browser asks by CORS without credentials, and learns nothing
+            return _ADMITTED  # a browser's CORS request has no credentials
         query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
         header, link = environ.get("HTTP_AUTHORIZATION", ""), query.get("X-Amz-Credential", "")
         match = _CREDENTIAL.match(header or link)
@@ -80,10 +75,10 @@ class Guard:
         key, region, service = match.groups()
         caller = self._callers.find(key)
         if caller is None:
-            return _FREE
-        return self._judge(caller, self._call(environ, query, region, service))
+            return _ADMITTED
+        return self._decide_all(caller, self._call(environ, query, region, service))
 
-    def _judge(self, caller: Caller, call: Call) -> Admission:
+    def _decide_all(self, caller: Caller, call: Call) -> Admission:
         try:
             statements = self._callers.statements_of(caller)
             for access in needs_of(call):
@@ -92,20 +87,20 @@ class Guard:
                     return Admission(refusal)
             absence = needs_to_see_absence(call)
         except (UnknownOperationError, MalformedRequestError, PolicyError) as error:
-            self._ledger.note_refusal(_principal(caller.role), Access(f"{call.service}:?", str(error)))
+            self._ledger.record_refusal(_principal(caller.role), Access(f"{call.service}:?", str(error)))
             message = refusals.unknown(caller.arn, str(error))
             print(f"local cloud: refused: {message}", file=sys.stderr)
             return Admission(refusals.refuse(call.service, call.method, message))
         if absence is None:
-            return _FREE
+            return _ADMITTED
         return Admission(on_absence=lambda: self._decide(caller, call, absence, decide(statements, absence)))
 
     def _decide(self, caller: Caller, call: Call, access: Access, decision: Decision) -> Response | None:
         principal = _principal(caller.role)
         if decision.is_allowed:
-            self._ledger.note_use(principal, decision.used)
+            self._ledger.record_use(principal, decision.used)
             return None
-        self._ledger.note_refusal(principal, access)
+        self._ledger.record_refusal(principal, access)
         message = refusals.sentence(caller.arn, access, decision.verdict)
         return refusals.refuse(call.service, call.method, message)
 

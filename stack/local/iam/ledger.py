@@ -1,4 +1,4 @@
-"""Every grant that the program wrote, how often it was used, and what was refused: what ``GET /_local/iam`` shows."""
+"""Every grant of the program, its uses, and the refusals: the answer of ``GET /_local/iam``."""
 
 import threading
 from collections import Counter
@@ -15,8 +15,8 @@ class Grant:
 
     Attributes:
         principal: ``role/<name>``, or a service like ``events.amazonaws.com``.
-        action: as the program wrote it.
-        resource: the same.
+        action: as in the policy.
+        resource: as in the policy.
         sid: of its statement.
     """
 
@@ -27,37 +27,33 @@ class Grant:
 
 
 class Ledger:
-    """The book. Safe to write from several threads.
-
-    Args:
-        reason_of: finds the written reason of a statement with a wildcard, by its Sid.
-    """
+    """The ledger, safe to use from several threads. ``reason_of`` returns the reason of a wildcard, by its statement's Sid."""
 
     def __init__(self, reason_of: Callable[[str], str]) -> None:
         self._reason_of = reason_of
         self._lock = threading.Lock()
-        self._written: dict[tuple[str, GrantKey], Grant] = {}
+        self._grants: dict[tuple[str, GrantKey], Grant] = {}
         self._uses: Counter[tuple[str, GrantKey]] = Counter()
         self._refusals: Counter[tuple[str, str, str]] = Counter()
 
-    def write_down(self, principal: str, grants: Iterable[GrantKey], sid: str = "") -> None:
-        """Enter what a principal is granted."""
+    def register(self, principal: str, grants: Iterable[GrantKey], sid: str = "") -> None:
+        """Add grants of a principal."""
         with self._lock:
             for grant in grants:
-                self._written[principal, grant] = Grant(principal, grant.action, grant.resource, sid)
+                self._grants[principal, grant] = Grant(principal, grant.action, grant.resource, sid)
 
-    def note_use(self, principal: str, used: Iterable[GrantKey]) -> None:
-        """A principal used some of its grants, once each."""
+    def record_use(self, principal: str, used: Iterable[GrantKey]) -> None:
+        """Count one use of each grant."""
         with self._lock:
             self._uses.update((principal, grant) for grant in used)
 
-    def note_refusal(self, principal: str, access: Access) -> None:
-        """A principal was refused something."""
+    def record_refusal(self, principal: str, access: Access) -> None:
+        """Count a refusal."""
         with self._lock:
             self._refusals[principal, access.action, access.resource] += 1
 
     def as_json(self) -> dict[str, Any]:
-        """The book so far: grants, with the reason of a wildcard and the number of uses, and refusals with theirs."""
+        """Grants with their wildcard's reason and their uses, and refusals with their number."""
         with self._lock:
             grants = [
                 {
@@ -67,7 +63,7 @@ class Ledger:
                     "reason": self._reason_of(grant.sid),
                     "uses": self._uses[key],
                 }
-                for key, grant in sorted(self._written.items())
+                for key, grant in sorted(self._grants.items())
             ]
             refusals = [
                 {"principal": principal, "action": action, "resource": resource, "times": times}

@@ -1,7 +1,6 @@
-"""What a request of the AWS API needs: the (action, resource) pairs that IAM asks the caller's policies about.
+"""What a request of the AWS API needs: the (action, resource) pairs that IAM checks against the caller's policies.
 
-Only operations that are known here have needs. Any other is an :class:`UnknownOperationError`, and the guard refuses it:
-what nobody mapped, nobody granted. The pairs are those of
+An operation that is not listed here is an :class:`UnknownOperationError`, and the guard refuses it.
 https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
@@ -15,7 +14,7 @@ from stack.local.iam.policy import Access
 
 
 def needs_of(call: Call) -> list[Access]:
-    """What ``call`` needs, all of it.
+    """Everything that ``call`` needs.
 
     Raises:
         UnknownOperationError, MalformedRequestError
@@ -58,7 +57,7 @@ def _sqs(call: Call) -> list[Access]:
     # https://sqs.<region>.amazonaws.com/<account>/<queue>
     parts = urlsplit(text_of(call.parameters(), "QueueUrl")).path.strip("/").split("/")
     if len(parts) != 2:
-        raise MalformedRequestError("QueueUrl names no queue")
+        raise MalformedRequestError("QueueUrl is not the URL of a queue")
     return [Access(f"sqs:{_SQS_ACTIONS[operation]}", f"arn:aws:sqs:{call.region}:{parts[0]}:{parts[1]}")]
 
 
@@ -74,7 +73,7 @@ def _secrets_manager(call: Call) -> list[Access]:
     if operation not in {"GetSecretValue", "DescribeSecret", "PutSecretValue"}:
         raise UnknownOperationError(f"secretsmanager: {operation}")
     secret = text_of(call.parameters(), "SecretId")
-    # A name alone lacks the six characters at the end of the ARN, so that a grant on the ARN does not cover it.
+    # A name lacks the six characters at the end of the ARN, so a grant on the ARN does not cover it.
     return [Access(f"secretsmanager:{operation}", secret if secret.startswith("arn:") else call.arn(f"secret:{secret}"))]
 
 

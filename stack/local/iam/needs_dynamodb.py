@@ -1,7 +1,7 @@
-"""What a DynamoDB request needs, and the partition keys that it names, for conditions on ``dynamodb:LeadingKeys``.
+"""What a DynamoDB request needs, with its partition keys for conditions on ``dynamodb:LeadingKeys``.
 
-A transaction needs its items' actions, a batch its own action, each on every table named. One access covers all the items of
-an action on a table, with all their partition keys.
+A transaction needs the actions of its items, a batch its own action, each on every table named. The items of one action on
+one table are one access with all their partition keys.
 https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 """
@@ -43,7 +43,7 @@ _LEADING_KEYS = "dynamodb:leadingkeys"
 _EQUALITY = re.compile(r"([#\w.-]+)\s*=\s*(:\w+)")
 
 _Need = tuple[str, str, str | None]
-"""An action, a resource, and the partition key of one item; None where the request names none."""
+"""An action, a resource, and the partition key of one item, if the request has it."""
 
 
 def needs_of(call: Call) -> list[Access]:
@@ -110,7 +110,7 @@ def _all_of(needs: Iterable[_Need]) -> list[Access]:
 
 
 def _key_of_item(call: Call, resource: str, request: Mapping[str, Any]) -> str | None:
-    """The partition key in ``Key`` or ``Item``. One that is missing there is an empty text, which DynamoDB refuses."""
+    """The partition key in ``Key`` or ``Item``; if it is missing, an empty text, which DynamoDB refuses."""
     attribute = call.hash_key(resource)
     item = request.get("Key", request.get("Item"))
     return None if attribute is None else _text(item.get(attribute) if isinstance(item, dict) else None)
@@ -125,7 +125,7 @@ def _key_of_query(call: Call, resource: str, parameters: Mapping[str, Any]) -> s
         for each in ("ExpressionAttributeNames", "ExpressionAttributeValues", "KeyConditions")
     )
     if legacy:
-        raise MalformedRequestError("KeyConditions are not known here")
+        raise MalformedRequestError("KeyConditions are not supported here")
     for name, value in _EQUALITY.findall(str(parameters.get("KeyConditionExpression", ""))):
         if names.get(name, name) == attribute:
             return _text(values.get(value))
@@ -133,7 +133,7 @@ def _key_of_query(call: Call, resource: str, parameters: Mapping[str, Any]) -> s
 
 
 def _text(value: Any) -> str:
-    """A key attribute (``{"S": "a"}``) as the text that conditions compare."""
+    """The text of a key attribute (``{"S": "a"}``) for conditions."""
     return str(next(iter(value.values()), "")) if isinstance(value, dict) else ""
 
 

@@ -1,4 +1,4 @@
-"""What an S3 request needs. The bucket stands in the path, as it does for every endpoint that is an IP address.
+"""What an S3 request needs. The bucket is in the path, as for every endpoint with an IP address.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
 """
@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError
 from stack.local.iam.policy import Access
 
-_SAYS_NOTHING = re.compile(
+_IRRELEVANT = re.compile(
     r"(?i)x-amz-(algorithm|credential|date|expires|signedheaders|signature|security-token|checksum-.*)|x-id|max-parts|part-number-marker"
 )
 _LISTING = {"list-type", "prefix", "delimiter", "max-keys", "continuation-token", "start-after", "encoding-type", "fetch-owner"}
@@ -42,15 +42,15 @@ def needs_of(call: Call) -> list[Access]:
     bucket, _, key = call.path.removeprefix("/").partition("/")
     if not re.fullmatch(r"localhost|[\d.]+", host) or not bucket:
         raise UnknownOperationError(f"s3: {call.method} {host}{call.path}")
-    asked = {name: value for name, value in call.query.items() if not _SAYS_NOTHING.fullmatch(name)}
+    asked = {name: value for name, value in call.query.items() if not _IRRELEVANT.fullmatch(name)}
     arn = f"arn:aws:s3:::{bucket}"
     return _on_an_object(call, f"{arn}/{key}", asked) if key else _on_a_bucket(call, arn, asked)
 
 
 def needs_to_see_absence(call: Call) -> Access | None:
-    """What it takes to be told that an object is not there: without it S3 says 403, so that nobody learns names by asking.
+    """The permission to see that an object does not exist; without it S3 answers 403. None if the request reads no object.
 
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html. None if the request reads no object.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
     """
     bucket, _, key = call.path.removeprefix("/").partition("/")
     is_read = call.service == "s3" and call.method in {"GET", "HEAD"} and key
@@ -101,9 +101,9 @@ def _source(call: Call) -> list[Access]:
 
 def _deletions(body: bytes) -> list[tuple[str, str]]:
     try:
-        root = ElementTree.fromstring(body)  # noqa: S314 (a signed request to a laptop's own server)
+        root = ElementTree.fromstring(body)  # noqa: S314 (a signed request on loopback)
     except ElementTree.ParseError:
-        raise MalformedRequestError("the body is no XML") from None
+        raise MalformedRequestError("the body is not XML") from None
     found = []
     for item in root.iter():
         if item.tag.rpartition("}")[2] == "Object":

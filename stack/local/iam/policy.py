@@ -1,6 +1,6 @@
-"""Policies as data, and what they say of one action on one resource. Pure: no request, no moto, no clock.
+"""Policies as data, and their decision on one action on one resource. Pure: no request, no moto, no clock.
 
-The rules are AWS's for one account: an explicit Deny wins, else one Allow is enough, else it is refused.
+As on AWS within one account: an explicit Deny wins, else one Allow is enough, else the access is refused.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -23,8 +23,8 @@ class Access:
 
     Attributes:
         action: like ``dynamodb:GetItem``.
-        resource: an ARN, or ``*`` for an action that knows no resources.
-        context: what conditions may ask about, keys in lower case.
+        resource: an ARN, or ``*`` for an action without resources.
+        context: the values for conditions, keys in lower case.
     """
 
     action: str
@@ -34,7 +34,7 @@ class Access:
 
 @dataclass(frozen=True, slots=True, order=True)
 class GrantKey:
-    """One grant as it was written: one action on one resource of an Allow, wildcards and all."""
+    """One action on one resource of an Allow, as in the policy."""
 
     action: str
     resource: str
@@ -42,7 +42,7 @@ class GrantKey:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """One statement of a policy. Empty ``principals`` is every caller: a role's own policy names none."""
+    """One statement of a policy. A role's policy has no ``principals``: it applies to every caller."""
 
     sid: str
     allows: bool
@@ -54,7 +54,7 @@ class Statement:
     principals: tuple[str, ...] = ()
 
     def matching(self, access: Access, principal: str = "") -> tuple[GrantKey, ...]:
-        """What of this statement ``access`` falls under; empty if it does not."""
+        """The grants or denials of this statement that ``access`` matches."""
         if self.principals and principal not in self.principals and "*" not in self.principals:
             return ()
         if not all(condition.holds(access.context) for condition in self.conditions):
@@ -66,28 +66,28 @@ class Statement:
         )
 
     def grants(self) -> tuple[GrantKey, ...]:
-        """Every grant that the statement writes; none if it is a Deny."""
+        """Every grant of the statement; none if it is a Deny."""
         if not self.allows:
             return ()
-        actions = self.actions or tuple(f"everything but {each}" for each in self.not_actions)
-        resources = self.resources or tuple(f"everything but {each}" for each in self.not_resources)
+        actions = self.actions or tuple(f"all except {each}" for each in self.not_actions)
+        resources = self.resources or tuple(f"all except {each}" for each in self.not_resources)
         return tuple(GrantKey(action, resource) for action in actions for resource in resources)
 
     def _actions(self, action: str) -> list[str]:
         if self.not_actions:
             excepted = any(like(each.lower(), action.lower()) for each in self.not_actions)
-            return [] if excepted else [f"everything but {each}" for each in self.not_actions]
+            return [] if excepted else [f"all except {each}" for each in self.not_actions]
         return [each for each in self.actions if like(each.lower(), action.lower())]
 
     def _resources(self, resource: str) -> list[str]:
         if self.not_resources:
             excepted = any(arn_like(each, resource) for each in self.not_resources)
-            return [] if excepted else [f"everything but {each}" for each in self.not_resources]
+            return [] if excepted else [f"all except {each}" for each in self.not_resources]
         return [each for each in self.resources if arn_like(each, resource)]
 
 
 class Verdict(enum.Enum):
-    """What policies say of one access."""
+    """The decision of policies on one access."""
 
     ALLOWED = "allowed"
     NOT_GRANTED = "no policy allows it"
@@ -96,19 +96,19 @@ class Verdict(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A verdict, and the grants that an allowed access used."""
+    """A verdict, and the grants that allowed it."""
 
     verdict: Verdict
     used: tuple[GrantKey, ...] = ()
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the access may go on."""
+        """Whether the access is allowed."""
         return self.verdict is Verdict.ALLOWED
 
 
 def decide(statements: Iterable[Statement], access: Access, principal: str = "") -> Decision:
-    """What ``statements``, together, say of ``access``; ``principal`` matters to the policies of resources only."""
+    """The decision of ``statements`` on ``access``. Only policies of resources need a ``principal``."""
     used: list[GrantKey] = []
     for statement in statements:
         matching = statement.matching(access, principal)
@@ -120,17 +120,17 @@ def decide(statements: Iterable[Statement], access: Access, principal: str = "")
 
 @functools.lru_cache(maxsize=256)
 def read_role_policy(document: str) -> tuple[Statement, ...]:
-    """The statements of a policy that a role has, from its JSON text.
+    """The statements of a role's policy, from its JSON text.
 
     Raises:
-        PolicyError: AWS would refuse it, or it uses what this evaluator does not know.
+        PolicyError: AWS would refuse it, or it uses what this evaluator does not support.
     """
     return _read(document, _IDENTITY_ELEMENTS)
 
 
 @functools.lru_cache(maxsize=256)
 def read_resource_policy(document: str) -> tuple[Statement, ...]:
-    """The statements of a policy that a resource has, from its JSON text. Raises as :func:`read_role_policy` does."""
+    """The statements of a resource's policy. Raises as :func:`read_role_policy` does."""
     statements = _read(document, _PRINCIPAL_ELEMENTS)
     if not all(statement.principals for statement in statements):
         raise PolicyError("a statement of a resource's policy needs a Principal")
@@ -144,14 +144,14 @@ def _read(document: str, elements: set[str]) -> tuple[Statement, ...]:
     except (ValueError, TypeError, KeyError):
         raise PolicyError("a policy must be a JSON object with a Statement") from None
     if policy.get("Version") != "2012-10-17":
-        raise PolicyError(f"the policy version {policy.get('Version')!r} is not known here")
+        raise PolicyError(f"the policy version {policy.get('Version')!r} is not supported here")
     return tuple(_statement(each, elements) for each in ([raw] if isinstance(raw, Mapping) else raw))
 
 
 def _statement(raw: Any, elements: set[str]) -> Statement:
     if not isinstance(raw, Mapping) or raw.keys() - elements:
         unknown = sorted(raw.keys() - elements) if isinstance(raw, Mapping) else raw
-        raise PolicyError(f"a statement has what is not known here: {unknown}")
+        raise PolicyError(f"a statement has unknown elements: {unknown}")
     if raw.get("Effect") not in {"Allow", "Deny"}:
         raise PolicyError(f"the effect {raw.get('Effect')!r} is neither Allow nor Deny")
     if ("Action" in raw) == ("NotAction" in raw) or ("Resource" in raw) == ("NotResource" in raw):

@@ -1,7 +1,7 @@
-"""AccessDenied as each service words it, in its own protocol.
+"""AccessDenied in the protocol and words of each service.
 
-The sentence is IAM's: https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. Some services write the
-action in a case of their own, and SQS keeps the error code of its older protocol in a header.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. SQS and SNS write the action differently,
+and SQS has the error code of its older protocol in a header.
 """
 
 import json
@@ -32,8 +32,8 @@ def sentence(caller_arn: str, access: Access, verdict: Verdict) -> str:
 
 
 def unknown(caller_arn: str, what: str) -> str:
-    """Why a request is refused that the local cloud can't judge: this, AWS would not say."""
-    return f"User: {caller_arn} is not authorized: the local cloud does not know what this needs ({what}); see stack/local/iam"
+    """Why a request with unknown needs is refused. AWS has no such answer."""
+    return f"User: {caller_arn} is not authorized: the permissions of this call are unknown ({what}); see stack/local/iam"
 
 
 def refuse(service: str, method: str, message: str) -> Response:

@@ -1,7 +1,6 @@
-"""AWS services that act for themselves, not for a role: what they do must be allowed by the policy of the resource.
+"""AWS services that act without a role: the policy of the resource must allow what they do.
 
-API Gateway and EventBridge invoke functions by ``lambda:AddPermission``'s statements; EventBridge and S3 send to queues by the
-queues' policies.
+API Gateway and EventBridge need a function's permission to invoke it; EventBridge and S3 need a queue's policy to send to it.
 """
 
 import json
@@ -14,12 +13,12 @@ from stack.local.iam.ledger import Ledger
 from stack.local.iam.policy import Access, Statement, decide, read_resource_policy
 
 MayDo = Callable[[str, str, str, str], bool]
-""":meth:`Services.may`, or what stands in for it where nothing is enforced."""
+""":meth:`Services.may`: service, action, resource ARN and source ARN."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvokePermission:
-    """One statement of a function's policy: ``principal`` may do ``action`` when it comes from ``source_arn``."""
+    """One statement of a function's policy: ``principal`` may do ``action`` for ``source_arn``."""
 
     function_arn: str
     principal: str
@@ -27,7 +26,7 @@ class InvokePermission:
     source_arn: str = ""
 
     def document(self) -> str:
-        """The statement as Lambda keeps it, in a policy."""
+        """The policy document with this statement."""
         statement: dict[str, Any] = {
             "Effect": "Allow",
             "Principal": {"Service": self.principal},
@@ -40,20 +39,15 @@ class InvokePermission:
 
 
 class Services:
-    """What the policies of resources allow services to do.
-
-    Args:
-        account_id: of everything.
-        ledger: where uses and refusals are noted.
-    """
+    """What the policies of resources allow services to do."""
 
     def __init__(self, account_id: str, ledger: Ledger) -> None:
         self._account_id = account_id
         self._ledger = ledger
         self._statements: dict[str, list[Statement]] = {}
 
-    def learn(self, resource_arn: str, document: str) -> None:
-        """Take a policy of a resource into account.
+    def add_policy(self, resource_arn: str, document: str) -> None:
+        """Add a policy of a resource.
 
         Raises:
             PolicyError: it can't be evaluated here.
@@ -61,27 +55,27 @@ class Services:
         for statement in read_resource_policy(document):
             self._statements.setdefault(resource_arn, []).append(statement)
             for principal in statement.principals:
-                self._ledger.write_down(_by(principal, statement), statement.grants())
+                self._ledger.register(_by(principal, statement), statement.grants())
 
     def may(self, service: str, action: str, resource_arn: str, source_arn: str) -> bool:
         """Whether ``service`` may do ``action`` to a resource on behalf of ``source_arn`` (a rule, a route, a bucket)."""
         context = {
             "aws:sourcearn": source_arn,
             "aws:sourceaccount": self._account_id,
-            "aws:securetransport": "true",  # AWS's services come by TLS; the local cloud has none
+            "aws:securetransport": "true",  # as on AWS; the local cloud has no TLS
         }
         access = Access(action, resource_arn, context)
         statements = self._statements.get(resource_arn, [])
         if decide(statements, access, service).is_allowed:
             for statement in statements:
-                self._ledger.note_use(_by(service, statement), statement.matching(access, service))
+                self._ledger.record_use(_by(service, statement), statement.matching(access, service))
             return True
-        self._ledger.note_refusal(service, access)
+        self._ledger.record_refusal(service, access)
         print(f"local cloud: {service} may not {action} on {resource_arn} for {source_arn}", file=sys.stderr)
         return False
 
 
 def _by(service: str, statement: Statement) -> str:
-    """The principal of a grant: one service has several, told apart by where they hold."""
+    """The principal of a grant: the service, and the sources that it is limited to."""
     sources = [value for condition in statement.conditions if condition.key == "aws:sourcearn" for value in condition.values]
     return " ".join([service, *(f"for {source}" for source in sources)])

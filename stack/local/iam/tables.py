@@ -1,10 +1,10 @@
-"""How moto's DynamoDB tables are keyed, which decides what a request's leading keys are."""
+"""The partition keys of moto's DynamoDB tables, for ``dynamodb:LeadingKeys``."""
 
 from moto.dynamodb.models import dynamodb_backends
 
 
 def hash_key_of(resource: str, account_id: str) -> str | None:
-    """The attribute that a table or an index is partitioned by, by its ARN; None if it is not there, or another account's."""
+    """The partition key's attribute of a table or index, by its ARN; None if it does not exist in this account."""
     _, _, _, region, account, path = resource.split(":", 5)
     _, name, *index = path.split("/")
     table = dynamodb_backends[account_id][region].tables.get(name) if account == account_id else None

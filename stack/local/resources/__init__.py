@@ -1,7 +1,7 @@
-"""Creates in moto each kind of resource that the program declares: one function a kind, found by Pulumi's type token.
+"""Creates in moto each type of resource that the program declares: one function per type, found by Pulumi's type token.
 
-``inputs`` are the program's, in camelCase as Pulumi's provider gets them. A creator returns the resource's id and the
-outputs that the provider would compute; what it does not return, the program sees as None.
+``inputs`` are in camelCase, as Pulumi's provider gets them. A creator returns the resource's id and the outputs that the
+provider would compute; the program sees any other output as None.
 """
 
 from stack.local.resources import compute, data, edge, identity, messaging, operations

@@ -1,4 +1,4 @@
-"""Functions, and what leads events to them."""
+"""Functions, and what invokes them."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 @creates("aws:lambda/function:Function")
 def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A Lambda function: moto keeps its description, the local cloud runs it from the sources."""
+    """A Lambda function: moto has its configuration, the local cloud runs it from the sources."""
     name = physical_name(logical, inputs)
     variables = {key: str(value) for key, value in ((inputs.get("environment") or {}).get("variables") or {}).items()}
     logging = inputs.get("loggingConfig") or {}
@@ -113,7 +113,7 @@ def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Crea
 
 @creates("aws:lambda/functionRecursionConfig:FunctionRecursionConfig")
 def recursion_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Whether a function may call itself in a chain: kept, not enforced on a laptop."""
+    """Whether a function may call itself in a chain; not enforced here."""
     cloud.client("lambda").put_function_recursion_config(
         FunctionName=inputs["functionName"], RecursiveLoop=inputs["recursiveLoop"]
     )

@@ -52,7 +52,7 @@ def _index(index: Inputs) -> dict[str, Any]:
 
 @creates("aws:secretsmanager/secret:Secret")
 def secret(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A secret without a value yet."""
+    """A secret, without its value."""
     name = physical_name(logical, inputs)
     arn = cloud.client("secretsmanager").create_secret(Name=name)["ARN"]
     return arn, {"arn": arn, "name": name}
@@ -80,7 +80,7 @@ def bucket(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:s3/bucketNotification:BucketNotification")
 def bucket_notification(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """What a bucket tells a queue."""
+    """Which events a bucket sends to queues."""
     queues = [
         {
             "QueueArn": queue["queueArn"],
@@ -108,13 +108,13 @@ def bucket_notification(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 @creates("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")
 @creates("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
 def bucket_setting(_: Blueprint, __: str, inputs: Inputs) -> Created:
-    """A bucket's setting that changes nothing a laptop sees: noted by Pulumi, not made in moto."""
+    """A setting of a bucket that has no effect in the local cloud; moto does not get it."""
     return str(inputs["bucket"]), {}
 
 
 @creates("aws:s3/bucketCorsConfiguration:BucketCorsConfiguration")
 def bucket_cors(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Which web pages may reach a bucket."""
+    """Which web pages may call a bucket."""
     names = {
         "allowedHeaders": "AllowedHeaders",
         "allowedMethods": "AllowedMethods",

@@ -21,9 +21,9 @@ def api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:apigatewayv2/integration:Integration")
 def integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """How the API reaches a function."""
+    """How the API invokes a function."""
     if inputs.get("payloadFormatVersion", "1.0") != "1.0":
-        raise NotImplementedError("the local HTTP API speaks payload format 1.0 only")
+        raise NotImplementedError("the local HTTP API supports payload format 1.0 only")
     integration_id = cloud.client("apigatewayv2").create_integration(
         ApiId=inputs["apiId"],
         IntegrationType=inputs["integrationType"],

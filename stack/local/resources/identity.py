@@ -5,7 +5,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 @creates("aws:iam/role:Role")
 def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A role that a service may take on."""
+    """A role that a service may assume."""
     name = physical_name(logical, inputs)
     boundary = {"PermissionsBoundary": inputs["permissionsBoundary"]} if inputs.get("permissionsBoundary") else {}
     created = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"], **boundary)

@@ -46,7 +46,7 @@ def topic_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:sns/topicSubscription:TopicSubscription")
 def topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Who hears of a topic's messages."""
+    """Who receives a topic's messages."""
     topic_arn = inputs["topic"]
     answer = cloud.client("sns").subscribe(
         TopicArn=topic_arn, Protocol=inputs["protocol"], Endpoint=inputs["endpoint"], ReturnSubscriptionArn=True
@@ -64,7 +64,7 @@ def event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/eventRule:EventRule")
 def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An EventBridge rule; its bus is made if the program names an existing one that moto does not have."""
+    """An EventBridge rule. A bus that the program expects to exist is created."""
     name = physical_name(logical, inputs)
     bus = inputs.get("eventBusName") or "default"
     events = cloud.client("events")
@@ -76,7 +76,7 @@ def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/eventTarget:EventTarget")
 def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """What a rule delivers to."""
+    """The target of a rule."""
     target: dict[str, Any] = {"Id": inputs.get("targetId") or logical, "Arn": inputs["arn"]}
     if retry := inputs.get("retryPolicy"):
         target["RetryPolicy"] = {
@@ -101,7 +101,7 @@ def schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:scheduler/schedule:Schedule")
 def schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An EventBridge Scheduler schedule: kept in moto for a look, not run by the local cloud."""
+    """An EventBridge Scheduler schedule; the local cloud does not run it."""
     name = physical_name(logical, inputs)
     target, group = inputs["target"], inputs.get("groupName") or "default"
     arn = cloud.client("scheduler").create_schedule(

@@ -18,7 +18,7 @@ def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
 def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An alarm, in moto for a look at it: nothing evaluates it on a laptop."""
+    """An alarm; the local cloud does not evaluate it."""
     name = physical_name(logical, inputs)
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
@@ -59,7 +59,7 @@ def _name_of(metric: Inputs) -> dict[str, Any]:
 
 @creates("aws:cloudwatch/dashboard:Dashboard")
 def dashboard(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A dashboard, in moto for a look at its body."""
+    """A dashboard."""
     name = physical_name(logical, inputs, "dashboardName")
     cloud.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=inputs["dashboardBody"])
     arn = f"arn:aws:cloudwatch::{cloud.account_id}:dashboard/{name}"

@@ -1,4 +1,4 @@
-"""What the creators share: the clients, the register of kinds, and what they note down for the local cloud to run."""
+"""What the creators share: clients, their registry, and what they collect for the local cloud to run."""
 
 import secrets
 from collections.abc import Callable
@@ -16,13 +16,13 @@ Created = tuple[str, dict[str, Any]]
 
 @dataclass(slots=True)
 class Blueprint:
-    """What the program declared and moto does not run: the functions and what leads to them.
+    """What the program declares and moto does not run: the functions, and what invokes them.
 
     Attributes:
-        client: makes (or finds) the client of an AWS service.
+        client: returns the client of an AWS service.
         region: the AWS region.
         account_id: the AWS account.
-        http_url: where the HTTP API is served.
+        http_url: the URL of the HTTP API.
     """
 
     client: Callable[[str], Any]
@@ -39,7 +39,7 @@ class Blueprint:
     access_log_group: str = ""
     access_log_format: str = ""
     resource_policies: list[tuple[str, str]] = field(default_factory=list)
-    """The ARN of a resource and a policy document that lets AWS services in."""
+    """The ARN of a resource, and a policy that allows AWS services to use it."""
 
     def arn(self, service: str, resource: str) -> str:
         """An ARN in this account."""
@@ -51,7 +51,7 @@ _creators: dict[str, Creator] = {}
 
 
 def creates(token: str) -> Callable[[Creator], Creator]:
-    """Register the creator of a kind of resource."""
+    """Register the creator of a type of resource."""
 
     def register(creator: Creator) -> Creator:
         _creators[token] = creator
@@ -61,10 +61,10 @@ def creates(token: str) -> Callable[[Creator], Creator]:
 
 
 def creator_of(token: str) -> Creator:
-    """The creator of a kind of resource.
+    """The creator of a type of resource.
 
     Raises:
-        NotImplementedError: the local cloud does not know the kind.
+        NotImplementedError: the local cloud does not support the type.
     """
     try:
         return _creators[token]
@@ -73,6 +73,6 @@ def creator_of(token: str) -> Creator:
 
 
 def physical_name(logical: str, inputs: Inputs, key: str = "name") -> str:
-    """The resource's name: the one that the program gives, else the logical name and seven hex digits, as Pulumi does."""
+    """The name that the program gives, or the logical name and seven hex digits, as Pulumi makes it."""
     given = inputs.get(key)
     return str(given) if given else f"{logical}-{secrets.token_hex(4)[:7]}"

@@ -73,7 +73,7 @@ def an_object(key: str, method: str = "GET") -> dict[str, Any]:
 
 def test_a_granted_call_goes_on_with_its_body_and_is_in_the_book(account: Account) -> None:
     account.grant(("dynamodb:GetItem", TABLE))
-    account.guard.write_down_roles()
+    account.guard.register_roles()
     environ = request(account.key())
 
     assert account.guard.admit(environ).refusal is None
@@ -87,7 +87,7 @@ def test_a_granted_call_goes_on_with_its_body_and_is_in_the_book(account: Accoun
 
 def test_a_call_that_is_not_granted_is_refused_and_in_the_book(account: Account) -> None:
     account.grant(("dynamodb:PutItem", TABLE))
-    account.guard.write_down_roles()
+    account.guard.register_roles()
 
     refusal = account.guard.admit(request(account.key())).refusal
 
@@ -186,7 +186,7 @@ def test_who_may_not_list_is_not_told_that_an_object_is_not_there(account: Accou
 
 def test_who_may_list_is_told_and_that_is_a_use_of_the_grant(account: Account) -> None:
     account.grant(("s3:GetObject", f"{BUCKET}/*"), ("s3:ListBucket", BUCKET))
-    account.guard.write_down_roles()
+    account.guard.register_roles()
     admission = account.guard.admit(an_object(account.key(), "HEAD"))
 
     assert admission.on_absence is not None
@@ -249,7 +249,7 @@ def test_a_policy_that_is_not_understood_grants_nothing_and_stops_the_start(acco
 
     assert account.guard.admit(request(account.key())).refusal is not None
     with pytest.raises(PolicyError, match="IpAddress"):
-        account.guard.write_down_roles()
+        account.guard.register_roles()
 
 
 def test_a_role_with_a_permissions_boundary_is_refused_and_stops_the_start(account: Account) -> None:
@@ -260,7 +260,7 @@ def test_a_role_with_a_permissions_boundary_is_refused_and_stops_the_start(accou
 
     assert account.guard.admit(request(account.key())).refusal is not None
     with pytest.raises(PolicyError, match="permissions boundaries"):
-        account.guard.write_down_roles()
+        account.guard.register_roles()
 
 
 def test_a_boundary_that_the_program_declares_reaches_the_role(account: Account) -> None:
@@ -270,7 +270,7 @@ def test_a_boundary_that_the_program_declares_reaches_the_role(account: Account)
     creator_of("aws:iam/role:Role")(blueprint, "bounded", inputs)
 
     with pytest.raises(PolicyError, match="permissions boundaries"):
-        account.guard.write_down_roles()
+        account.guard.register_roles()
 
 
 def test_a_session_with_a_policy_of_its_own_is_refused_rather_than_misjudged(account: Account) -> None:

@@ -24,8 +24,8 @@ def services() -> Services:
         permission = InvokePermission(
             function_arn=FUNCTION, principal=principal, action="lambda:InvokeFunction", source_arn=source
         )
-        services.learn(FUNCTION, permission.document())
-    services.learn(QUEUE, json.dumps(queue_policy(QUEUE, RULE, sending_bucket_arn=BUCKET)))
+        services.add_policy(FUNCTION, permission.document())
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, RULE, sending_bucket_arn=BUCKET)))
     return services
 
 
@@ -53,7 +53,7 @@ def test_a_service_may_do_what_the_resource_allows_it(
 
 def test_a_queue_of_another_account_refuses_the_bucket_of_ours() -> None:
     services = Services("210987654321", Ledger(lambda sid: sid))
-    services.learn(QUEUE, json.dumps(queue_policy(QUEUE, None, sending_bucket_arn=BUCKET)))
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, None, sending_bucket_arn=BUCKET)))
 
     assert not services.may("s3.amazonaws.com", "sqs:SendMessage", QUEUE, BUCKET)
 
@@ -61,7 +61,7 @@ def test_a_queue_of_another_account_refuses_the_bucket_of_ours() -> None:
 def test_uses_and_refusals_are_in_the_book() -> None:
     ledger = Ledger(lambda sid: sid)
     services = Services("123456789012", ledger)
-    services.learn(QUEUE, json.dumps(queue_policy(QUEUE, RULE)))
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, RULE)))
 
     services.may("events.amazonaws.com", "sqs:SendMessage", QUEUE, RULE)
     services.may("events.amazonaws.com", "sqs:SendMessage", QUEUE, RULE + "2")
