@@ -1,18 +1,16 @@
-"""The environment of each function: one dataclass per function, which the stack uses to write it and the handler to read it.
+"""The environment of each function: one dataclass per function, which the stack writes and the handler reads.
 
 The environment variable of a field is its name in capitals. Lists are comma-separated. An optional field that is not
-set is absent. Secrets are never here, only the ARNs of the secrets.
+set is absent. Secrets are never in it, only their ARNs.
 """
 
 import dataclasses
 import os
 from collections.abc import Mapping
-from typing import Any, Self, TypeVar, get_args, get_origin
+from typing import Any, Self, get_args, get_origin
 
 from lib.platform import errors
 from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
-
-Value = TypeVar("Value")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,18 +35,21 @@ class Environment:
         return cls(**values)
 
     @classmethod
-    def variables(cls, **values: Value) -> dict[str, Value]:
-        """The environment variables that carry ``values``, given by field name.
+    def variables(cls, **values: Any) -> dict[str, Any]:
+        """The environment variables that carry ``values``, given by field name: the inverse of :meth:`read`.
+
+        Empty values are left out. Values that are not known yet (outputs of the stack) are passed as they are.
 
         Raises:
-            TypeError: a required field is missing, or a name is not a field: stack and handler disagree.
+            TypeError: a required field is missing or empty, or there is no field of that name.
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
+        written = {name: text for name, value in values.items() if not isinstance(text := _format(value), str) or text}
         unknown = values.keys() - fields.keys()
-        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - values.keys()
+        missing = {name for name, field in fields.items() if field.default is dataclasses.MISSING} - written.keys()
         if unknown or missing:
             raise TypeError(f"{cls.__name__}: unknown fields {sorted(unknown)}, missing fields {sorted(missing)}")
-        return {name.upper(): value for name, value in values.items()}
+        return {name.upper(): value for name, value in written.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +90,8 @@ class WebhooksEnvironment(Environment):
 class ApprovalsEnvironment(Environment):
     """handlers/approvals.py
 
-    ``missing_settings`` are the config keys that approvals need and that are not set; while there are any, drafts are refused.
-    ``has_channel`` says whether there is a channel for the preview of a draft that names none.
+    ``missing_settings`` are the config keys that approvals need and that are not set: no draft is accepted while there are any.
+    ``has_channel``: whether there is a channel for the preview of a draft that names none.
     """
 
     operations_table_name: str
@@ -163,6 +164,14 @@ class HealthEnvironment(Environment):
     jira_email: str = ""
     jira_api_token_arn: str = ""
     version: str = "unknown"
+
+
+def _format(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int) else value
 
 
 def _parse(name: str, text: str, kind: Any) -> Any:

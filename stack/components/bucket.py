@@ -1,6 +1,5 @@
-"""The buckets: private, encrypted, by TLS only, and what is in them expires."""
+"""The buckets: private, encrypted, reachable by TLS only, and every object expires."""
 
-import dataclasses
 import json
 from collections.abc import Sequence
 
@@ -9,93 +8,100 @@ import pulumi_aws as aws
 
 from lib.platform.contract import JOB_KEPT
 from stack.components import iam
+from stack.components.component import Component
 from stack.components.queue import WorkQueue
 
 RUN_RECORD_DAYS = 400
-"""How long a run record is kept: a year and a month, so that one year can be held against the next."""
+"""A year and a month, so that one year can be compared with the next."""
 
 ARCHIVE_AFTER_DAYS = 90
 UPLOAD_DAYS = 365
 REPORT_DAYS = JOB_KEPT.days + 1
 """A report is kept as long as the row of its job."""
 
+LifecycleRule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
-    """A bucket as its users need it."""
 
-    name: pulumi.Output[str]
-    arn: pulumi.Output[str]
+class Bucket(Component):
+    """A bucket with its lifecycle rules. Without ``protect``, its objects are deleted with it."""
+
+    def __init__(
+        self, name: str, lifecycle: Sequence[LifecycleRule], *, protect: bool, cors_origins: Sequence[str] = ()
+    ) -> None:
+        """Create the bucket; web pages of ``cors_origins`` may upload and download by presigned links."""
+        super().__init__(name)
+        bucket = aws.s3.Bucket(name, force_destroy=not protect, opts=self.child())
+        self.name, self.arn = bucket.bucket, bucket.arn
+        aws.s3.BucketPublicAccessBlock(
+            name,
+            bucket=self.name,
+            block_public_acls=True,
+            block_public_policy=True,
+            ignore_public_acls=True,
+            restrict_public_buckets=True,
+            opts=self.child(),
+        )
+        aws.s3.BucketServerSideEncryptionConfiguration(
+            name,
+            bucket=self.name,
+            rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
+            opts=self.child(),
+        )
+        aws.s3.BucketLifecycleConfiguration(name, bucket=self.name, rules=lifecycle, opts=self.child())
+        aws.s3.BucketPolicy(name, bucket=self.name, policy=self.arn.apply(_tls_only), opts=self.child())
+        if cors_origins:
+            self._allow_pages(cors_origins)
+        self.register_outputs({"name": self.name})
 
     def objects(self, prefix: str) -> pulumi.Output[str]:
-        """The ARN of every object below ``prefix``, as policies name them."""
+        """The ARN of every object below ``prefix``, as policies name it."""
         return self.arn.apply(lambda arn: f"{arn}/{prefix}*")
 
+    def notify(self, queue: WorkQueue, folder: str) -> None:
+        """Send ``queue``, which must allow it, a message for every object that is created in ``folder``."""
+        aws.s3.BucketNotification(
+            self.logical_name,
+            bucket=self.name,
+            queues=[{"queue_arn": queue.arn, "events": ["s3:ObjectCreated:*"], "filter_prefix": f"{folder}/"}],
+            opts=self.child(),
+        )
 
-def create_artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
-    """The bucket of run records (``runs/``) and of snapshots that no row can hold (``snapshots/``).
-
-    A snapshot outlives the version row that points at it by a day. Without ``protect``, what is in it is deleted with it.
-    """
-    return _create("artifacts", [_expiry("runs", RUN_RECORD_DAYS), _expiry("snapshots", history_days + 1)], protect=protect)
-
-
-def create_import_bucket(*, cors_origins: Sequence[str], protect: bool) -> Bucket:
-    """The bucket of the files that shops import (``uploads/``) and of the error reports on them (``reports/``).
-
-    An upload is in the archive after 90 days, when its job's row goes, and is deleted after a year; a report goes with the row.
-    Pages of ``cors_origins`` may send and fetch by link.
-    """
-    uploads = _expiry("uploads", UPLOAD_DAYS)
-    uploads["transitions"] = [{"days": ARCHIVE_AFTER_DAYS, "storage_class": "GLACIER"}]
-    bucket = _create("imports", [uploads, _expiry("reports", REPORT_DAYS)], protect=protect)
-    if cors_origins:
+    def _allow_pages(self, origins: Sequence[str]) -> None:
         aws.s3.BucketCorsConfiguration(
-            "imports",
-            bucket=bucket.name,
+            self.logical_name,
+            bucket=self.name,
             cors_rules=[
                 {
                     "allowed_methods": ["GET", "PUT"],
-                    "allowed_origins": list(cors_origins),
+                    "allowed_origins": list(origins),
                     "allowed_headers": ["content-type"],
                     "expose_headers": ["ETag"],  # a page needs it to complete a multipart upload
                     "max_age_seconds": 3600,
                 }
             ],
+            opts=self.child(),
         )
-    return bucket
 
 
-def tell_queue(bucket: Bucket, queue: WorkQueue, folder: str) -> None:
-    """Have ``bucket`` tell ``queue`` of every object that comes to be in ``folder``, which the queue must allow."""
-    aws.s3.BucketNotification(
-        "imports",
-        bucket=bucket.name,
-        queues=[{"queue_arn": queue.arn, "events": ["s3:ObjectCreated:*"], "filter_prefix": f"{folder}/"}],
-    )
+def artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
+    """The bucket of run records (``runs/``) and of snapshots that are too large for a row (``snapshots/``).
+
+    A snapshot outlives the version row that points at it by a day.
+    """
+    return Bucket("artifacts", [_expiry("runs", RUN_RECORD_DAYS), _expiry("snapshots", history_days + 1)], protect=protect)
 
 
-def _create(name: str, lifecycle: Sequence[aws.s3.BucketLifecycleConfigurationRuleArgsDict], *, protect: bool) -> Bucket:
-    bucket = aws.s3.Bucket(name, force_destroy=not protect)
-    aws.s3.BucketPublicAccessBlock(
-        name,
-        bucket=bucket.bucket,
-        block_public_acls=True,
-        block_public_policy=True,
-        ignore_public_acls=True,
-        restrict_public_buckets=True,
-    )
-    aws.s3.BucketServerSideEncryptionConfiguration(
-        name,
-        bucket=bucket.bucket,
-        rules=[{"apply_server_side_encryption_by_default": {"sse_algorithm": "AES256"}}],
-    )
-    aws.s3.BucketLifecycleConfiguration(name, bucket=bucket.bucket, rules=lifecycle)
-    aws.s3.BucketPolicy(name, bucket=bucket.bucket, policy=bucket.arn.apply(_tls_only))
-    return Bucket(name=bucket.bucket, arn=bucket.arn)
+def import_bucket(*, cors_origins: Sequence[str], protect: bool) -> Bucket:
+    """The bucket of the files that shops import (``uploads/``) and of the error reports on them (``reports/``).
+
+    An upload is archived after 90 days, when the row of its job expires, and deleted after a year.
+    """
+    uploads = _expiry("uploads", UPLOAD_DAYS)
+    uploads["transitions"] = [{"days": ARCHIVE_AFTER_DAYS, "storage_class": "GLACIER"}]
+    return Bucket("imports", [uploads, _expiry("reports", REPORT_DAYS)], protect=protect, cors_origins=cors_origins)
 
 
-def _expiry(folder: str, days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:
+def _expiry(folder: str, days: int) -> LifecycleRule:
     return {
         "id": folder,
         "status": "Enabled",

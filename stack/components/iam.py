@@ -1,6 +1,4 @@
-"""Who may do what: exact grants and the policy documents made of them. Which grants a function gets stands where the
-function is described (``entry_points.py``).
-"""
+"""Who may do what: exact grants, and the policy documents made of them. The grants of a function are in stack/functions/."""
 
 import dataclasses
 import json
@@ -23,8 +21,8 @@ class Grant:
     Attributes:
         actions: exact IAM actions.
         resources: ARNs, plain or outputs of the resources they name.
-        wildcard_reason: why a ``*`` in a resource can't be avoided; needed where there is one. It goes into the policy as
-            the statement's Sid, so that whoever reads the policy reads the reason.
+        wildcard_reason: why a ``*`` in a resource can't be avoided; required if there is one. It is the Sid of the statement,
+            so that whoever reads the policy reads the reason.
         conditions: when the grant holds, as IAM writes it: values by context key by operator.
     """
 
@@ -34,17 +32,41 @@ class Grant:
     conditions: Conditions = dataclasses.field(default_factory=dict)
 
 
-def in_partitions(*patterns: str) -> Conditions:
-    """The conditions of a grant on the rows of a DynamoDB table whose partition keys all fit one of ``patterns``.
+def logging(log_group_arn: pulumi.Output[str]) -> Grant:
+    """To write to a log group."""
+    return Grant(
+        actions=("logs:CreateLogStream", "logs:PutLogEvents"),
+        resources=(log_group_arn.apply(lambda arn: f"{arn}:*"),),
+        wildcard_reason="Lambda names the streams itself; the group is exact",
+    )
 
-    ``ForAllValues`` holds where a request names no partition key, so the second condition asks for one.
+
+def sending(*queue_arns: pulumi.Input[str]) -> Grant:
+    """To send messages to queues."""
+    return Grant(actions=("sqs:SendMessage",), resources=queue_arns)
+
+
+def receiving(*queue_arns: pulumi.Input[str]) -> Grant:
+    """What Lambda does with a function's role to feed it from queues."""
+    return Grant(actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), resources=queue_arns)
+
+
+def reading_secrets(*secret_arns: pulumi.Input[str]) -> Grant:
+    """To read the values of secrets."""
+    return Grant(actions=("secretsmanager:GetSecretValue",), resources=secret_arns)
+
+
+def in_partitions(*patterns: str) -> Conditions:
+    """The conditions of a grant on the rows of a DynamoDB table whose partition keys match one of ``patterns``.
+
+    ``ForAllValues`` is true for a request that names no partition key, so the second condition requires one.
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
     """
     return {"ForAllValues:StringLike": {_LEADING_KEYS: list(patterns)}, "Null": {_LEADING_KEYS: "false"}}
 
 
 def outside_partitions(*patterns: str) -> Conditions:
-    """The conditions of a grant on the rows of a DynamoDB table whose partition keys fit none of ``patterns``."""
+    """The conditions of a grant on the rows of a DynamoDB table whose partition keys match none of ``patterns``."""
     return {"ForAllValues:StringNotLike": {_LEADING_KEYS: list(patterns)}, "Null": {_LEADING_KEYS: "false"}}
 
 
@@ -62,7 +84,7 @@ def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
     """The IAM policy that grants exactly ``grants``, whose resources are plain ARNs.
 
     Raises:
-        ValueError: a grant is empty, an action has a ``*``, a resource has one without a reason, or no ARN.
+        ValueError: a grant is empty, an action has a ``*``, or a resource is not an ARN or has a ``*`` without a reason.
     """
     statements = [_statement(grant) for grant in grants]
     for number, statement in enumerate(statements):
@@ -77,7 +99,7 @@ def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
 
 
 def reason_in(sid: str) -> str:
-    """The reason that :func:`policy_document` put into a Sid, in words again; empty for an empty Sid."""
+    """The reason that :func:`policy_document` wrote into a Sid, as words; empty for an empty Sid."""
     return " ".join(re.findall(r"[A-Z][a-z]*", sid)).capitalize()
 
 
@@ -94,7 +116,7 @@ def policy(grants: Sequence[Grant]) -> pulumi.Output[str]:
 def trust_policy(service: str, source_arn: str = "") -> str:
     """The JSON text of the policy that lets an AWS service (``lambda.amazonaws.com``) assume a role.
 
-    ``source_arn`` is the resource that the service must act for: in its name alone, and in its account, may it do so.
+    With ``source_arn``, only on behalf of that resource, in its account.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
     """
     statement: dict[str, Any] = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
@@ -108,7 +130,7 @@ def trust_policy(service: str, source_arn: str = "") -> str:
 
 
 def refuse_plain_http(resource_arn: str, actions: str) -> dict[str, Any]:
-    """The statement of a resource's policy that refuses everybody who does not come by TLS."""
+    """The statement of a resource's policy that refuses every request without TLS."""
     return {
         "Sid": "RefusePlainHttp",
         "Effect": "Deny",
@@ -125,7 +147,7 @@ def _statement(grant: Grant) -> dict[str, Any]:
     _refuse_wildcards(grant.actions, "actions are exact")
     for resource in grant.resources:
         if resource != "*" and not str(resource).startswith("arn:"):
-            raise ValueError(f"{resource!r} is no ARN")
+            raise ValueError(f"{resource!r} is not an ARN")
     if not grant.wildcard_reason:
         _refuse_wildcards(grant.resources, "resources are exact, unless wildcard_reason says why not")
     sid = "".join(word.capitalize() for word in re.findall(r"[A-Za-z]+", grant.wildcard_reason))

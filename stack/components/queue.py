@@ -1,6 +1,5 @@
-"""Queues: encrypted, by TLS only. Dead-letter queues, where events end that could not be handled, and work queues."""
+"""Queues, encrypted and reachable by TLS only: dead-letter queues for events that could not be handled, and work queues."""
 
-import dataclasses
 import json
 from typing import Any
 
@@ -8,118 +7,116 @@ import pulumi
 import pulumi_aws as aws
 
 from stack.components import iam
+from stack.components.component import Component
 
-RETENTION_SECONDS = 14 * 24 * 3600
-"""As long as SQS can: what is in a dead-letter queue waits for a person."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Queue:
-    """A queue as its users need it."""
-
-    name: pulumi.Output[str]
-    arn: pulumi.Output[str]
-
-
-def create_dead_letter_queue(name: str, *, sending_rule_arn: pulumi.Input[str] | None = None) -> Queue:
-    """Create a queue that keeps what it gets for 14 days.
-
-    Args:
-        name: the logical name.
-        sending_rule_arn: the EventBridge rule that may send to it, if any. A function needs its own role's grant only.
-    """
-    queue = aws.sqs.Queue(name, message_retention_seconds=RETENTION_SECONDS, sqs_managed_sse_enabled=True)
-    aws.sqs.QueuePolicy(
-        name,
-        queue_url=queue.id,
-        policy=pulumi.Output.all(queue.arn, sending_rule_arn).apply(lambda arns: json.dumps(queue_policy(*arns))),
-    )
-    return Queue(name=queue.name, arn=queue.arn)
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class WorkQueue:
-    """A queue that feeds a function. ``dead_letters`` gets what the function failed on too often."""
-
-    name: pulumi.Output[str]
-    arn: pulumi.Output[str]
-    url: pulumi.Output[str]
-    dead_letters: Queue
-
+DEAD_LETTER_RETENTION_SECONDS = 14 * 24 * 3600
+"""The most that SQS allows: a dead letter waits for a person."""
 
 WORK_RETENTION_SECONDS = 4 * 24 * 3600
-"""A message keeps its age when it becomes a dead letter: what waited long here must not be gone at once there."""
+"""Shorter than that of dead letters, since a message keeps its age when it becomes one."""
 
 MAX_RECEIVES = 5
-"""How often a message is tried before it is a dead letter."""
+"""How often a message is delivered before it becomes a dead letter."""
 
 
-def create_work_queue(
-    name: str,
-    *,
-    function_timeout_seconds: int,
-    visibility_timeout_seconds: int | None = None,
-    sending_bucket_arn: pulumi.Input[str] | None = None,
-) -> WorkQueue:
-    """Create a queue for a function with this timeout, and its dead-letter queue.
+class DeadLetterQueue(Component):
+    """A queue that keeps what it receives for 14 days."""
 
-    A message stays invisible for six times the timeout, as Lambda asks for
-    (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html): shorter, and one that waits for its batch is
-    handed out twice. ``visibility_timeout_seconds`` says otherwise for a queue whose batches are of one message.
+    def __init__(
+        self, name: str, *, sender_arn: pulumi.Input[str] | None = None, parent: pulumi.Resource | None = None
+    ) -> None:
+        """Create the queue.
 
-    ``sending_bucket_arn`` is the bucket that may send to it. Such a queue's ``arn`` is known once it may: S3 tries.
-    """
-    if visibility_timeout_seconds is not None and visibility_timeout_seconds < function_timeout_seconds:
-        raise ValueError(f"{name}: a message would come back while the function still has it")
-    dead_letters = create_dead_letter_queue(f"{name}-dead-letters")
-    queue = aws.sqs.Queue(
-        name,
-        visibility_timeout_seconds=visibility_timeout_seconds or 6 * function_timeout_seconds,
-        message_retention_seconds=WORK_RETENTION_SECONDS,
-        sqs_managed_sse_enabled=True,
-        redrive_policy=dead_letters.arn.apply(
-            lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
-        ),
-    )
-    policy = aws.sqs.QueuePolicy(
-        name,
+        Args:
+            name: the logical name.
+            sender_arn: the EventBridge rule that may send to it, if any. A function needs only the grant of its own role.
+            parent: the component that it belongs to.
+        """
+        super().__init__(name, parent)
+        queue = aws.sqs.Queue(
+            name,
+            message_retention_seconds=DEAD_LETTER_RETENTION_SECONDS,
+            sqs_managed_sse_enabled=True,
+            opts=self.child(),
+        )
+        _attach_policy(self, queue, sender_arn)
+        self.name, self.arn = queue.name, queue.arn
+        self.register_outputs({"name": self.name})
+
+
+class WorkQueue(Component):
+    """A queue that feeds a function. ``dead_letters`` receives what the function failed on too often."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        function_timeout_seconds: int,
+        visibility_timeout_seconds: int | None = None,
+        sender_arn: pulumi.Input[str] | None = None,
+    ) -> None:
+        """Create the queue of a function with this timeout, and its dead-letter queue.
+
+        Args:
+            name: the logical name.
+            function_timeout_seconds: the timeout of the function.
+            visibility_timeout_seconds: how long a delivered message stays invisible. By default six times the function's
+                timeout, as Lambda asks for (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html):
+                with less, a message that waits for its batch is delivered twice. Batches of one message need less.
+            sender_arn: the bucket that may send to it, if any. ``arn`` of such a queue is known once the bucket may send,
+                since S3 sends a test message.
+
+        Raises:
+            ValueError: a message would be delivered again while the function still works on it.
+        """
+        if visibility_timeout_seconds is not None and visibility_timeout_seconds < function_timeout_seconds:
+            raise ValueError(f"{name}: a message would be delivered again while the function still works on it")
+        super().__init__(name)
+        self.dead_letters = DeadLetterQueue(f"{name}-dead-letters", parent=self)
+        queue = aws.sqs.Queue(
+            name,
+            visibility_timeout_seconds=visibility_timeout_seconds or 6 * function_timeout_seconds,
+            message_retention_seconds=WORK_RETENTION_SECONDS,
+            sqs_managed_sse_enabled=True,
+            redrive_policy=self.dead_letters.arn.apply(
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+            ),
+            opts=self.child(),
+        )
+        policy = _attach_policy(self, queue, sender_arn)
+        self.name, self.url = queue.name, queue.url
+        self.arn = pulumi.Output.all(queue.arn, policy.id).apply(lambda known: str(known[0]))
+        self.register_outputs({"name": self.name})
+
+
+def _attach_policy(component: Component, queue: aws.sqs.Queue, sender_arn: pulumi.Input[str] | None) -> aws.sqs.QueuePolicy:
+    return aws.sqs.QueuePolicy(
+        component.logical_name,
         queue_url=queue.id,
-        policy=pulumi.Output.all(queue.arn, sending_bucket_arn).apply(
-            lambda arns: json.dumps(queue_policy(arns[0], None, sending_bucket_arn=arns[1]))
+        policy=pulumi.Output.all(queue.arn, *([sender_arn] if sender_arn is not None else [])).apply(
+            lambda arns: json.dumps(queue_policy(*arns))
         ),
+        opts=component.child(),
     )
-    arn = pulumi.Output.all(queue.arn, policy.id).apply(lambda known: str(known[0]))
-    return WorkQueue(name=queue.name, arn=arn, url=queue.url, dead_letters=dead_letters)
 
 
-def queue_policy(queue_arn: str, sending_rule_arn: str | None, *, sending_bucket_arn: str | None = None) -> dict[str, Any]:
-    """The policy document of a queue: TLS only, and the rule or the bucket of this account that may send to it."""
-    statements = [iam.refuse_plain_http(queue_arn, "sqs:*")]
-    if sending_rule_arn:
-        statements.append(
-            {
-                "Sid": "DeadLettersOfTheRule",
-                "Effect": "Allow",
-                "Principal": {"Service": "events.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {"ArnEquals": {"aws:SourceArn": sending_rule_arn}},
-            }
-        )
-    if sending_bucket_arn:
-        # The ARN of a bucket names no account, and a deleted bucket's name can be taken by anybody.
-        account = queue_arn.split(":")[4]
-        statements.append(
-            {
-                "Sid": "EventsOfTheBucket",
-                "Effect": "Allow",
-                "Principal": {"Service": "s3.amazonaws.com"},
-                "Action": "sqs:SendMessage",
-                "Resource": queue_arn,
-                "Condition": {
-                    "ArnEquals": {"aws:SourceArn": sending_bucket_arn},
-                    "StringEquals": {"aws:SourceAccount": account},
-                },
-            }
-        )
-    return {"Version": iam.POLICY_VERSION, "Statement": statements}
+def queue_policy(queue_arn: str, *sender_arns: str) -> dict[str, Any]:
+    """The policy document of a queue: TLS only, and the EventBridge rules and buckets of this account that may send to it."""
+    senders = [_sender_statement(queue_arn, sender_arn) for sender_arn in sender_arns]
+    return {"Version": iam.POLICY_VERSION, "Statement": [iam.refuse_plain_http(queue_arn, "sqs:*"), *senders]}
+
+
+def _sender_statement(queue_arn: str, sender_arn: str) -> dict[str, Any]:
+    service, account = sender_arn.split(":")[2], sender_arn.split(":")[4]
+    condition: dict[str, Any] = {"ArnEquals": {"aws:SourceArn": sender_arn}}
+    if not account:
+        # The ARN of a bucket names no account, and anybody can take the name of a deleted bucket.
+        condition["StringEquals"] = {"aws:SourceAccount": queue_arn.split(":")[4]}
+    return {
+        "Sid": f"Allow{service.capitalize()}",
+        "Effect": "Allow",
+        "Principal": {"Service": f"{service}.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+        "Condition": condition,
+    }

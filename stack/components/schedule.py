@@ -1,15 +1,15 @@
-"""What runs by the clock: EventBridge Scheduler, in Phoenix time."""
+"""What runs on a schedule: EventBridge Scheduler, in Phoenix time."""
 
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import pulumi
 import pulumi_aws as aws
 
 from lib.platform.contract import TIMEZONE
 from stack.components import iam
+from stack.components.component import Component
 from stack.components.function import Function
 
 RETRY_ATTEMPTS = 2
@@ -45,34 +45,35 @@ WITH_PROJECTS = (
 """Only where ``jiraProjects`` names something to reconcile."""
 
 
-def create(schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:
-    """Create the schedules in a group of their own, and the role that may start their functions and nothing else.
+class Schedules(Component):
+    """The schedules, in a group of their own, and the role that may start their functions and nothing else.
 
-    The role's trust names the group, as EventBridge Scheduler asks for: a schedule's own ARN is known only after its role's.
+    The role trusts the group, as EventBridge Scheduler recommends: the ARN of a schedule is known only after its role's.
     https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
     """
-    group = aws.scheduler.ScheduleGroup("switchboard")
-    role = aws.iam.Role(
-        "scheduler", assume_role_policy=group.arn.apply(lambda arn: iam.trust_policy("scheduler.amazonaws.com", arn))
-    )
-    targets = {schedule.entry_point: functions[schedule.entry_point].arn for schedule in schedules}
-    policy = aws.iam.RolePolicy(
-        "scheduler",
-        role=role.name,
-        policy=iam.policy([iam.Grant(actions=("lambda:InvokeFunction",), resources=tuple(targets.values()))]),
-    )
-    for schedule in schedules:
-        aws.scheduler.Schedule(
-            schedule.name,
-            group_name=group.name,
-            schedule_expression=schedule.when,
-            schedule_expression_timezone=TIMEZONE,
-            flexible_time_window={"mode": "OFF"},
-            target={
-                "arn": targets[schedule.entry_point],
-                "role_arn": role.arn,
-                "input": json.dumps(schedule.payload),
-                "retry_policy": {"maximum_retry_attempts": RETRY_ATTEMPTS, "maximum_event_age_in_seconds": MAX_AGE_SECONDS},
-            },
-            opts=pulumi.ResourceOptions(depends_on=[policy]),
-        )
+
+    def __init__(self, schedules: Sequence[Schedule], functions: Mapping[str, Function]) -> None:
+        """Create the schedules; ``functions`` are by entry point."""
+        super().__init__("schedules")
+        group = aws.scheduler.ScheduleGroup("switchboard", opts=self.child())
+        trust = group.arn.apply(lambda arn: iam.trust_policy("scheduler.amazonaws.com", arn))
+        role = aws.iam.Role("scheduler", assume_role_policy=trust, opts=self.child())
+        targets = {schedule.entry_point: functions[schedule.entry_point].arn for schedule in schedules}
+        grant = iam.Grant(actions=("lambda:InvokeFunction",), resources=tuple(targets.values()))
+        policy = aws.iam.RolePolicy("scheduler", role=role.name, policy=iam.policy([grant]), opts=self.child())
+        for schedule in schedules:
+            aws.scheduler.Schedule(
+                schedule.name,
+                group_name=group.name,
+                schedule_expression=schedule.when,
+                schedule_expression_timezone=TIMEZONE,
+                flexible_time_window={"mode": "OFF"},
+                target={
+                    "arn": targets[schedule.entry_point],
+                    "role_arn": role.arn,
+                    "input": json.dumps(schedule.payload),
+                    "retry_policy": {"maximum_retry_attempts": RETRY_ATTEMPTS, "maximum_event_age_in_seconds": MAX_AGE_SECONDS},
+                },
+                opts=self.child(depends_on=[policy]),
+            )
+        self.register_outputs({})

@@ -1,1 +1,1 @@
-"""The Lambda functions: the environment and the grants of each."""
+"""The functions as data: one module per function with its size, its environment and its grants."""

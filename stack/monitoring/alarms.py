@@ -10,7 +10,7 @@ import pulumi_aws as aws
 
 from lib.platform import contract
 from stack.components.function import Function
-from stack.components.queue import Queue, WorkQueue
+from stack.components.queue import DeadLetterQueue, WorkQueue
 from stack.components.table import Table
 from stack.monitoring.metrics import (
     ENRICHMENT_P99_LIMIT_MS,
@@ -19,7 +19,6 @@ from stack.monitoring.metrics import (
     Metric,
     Total,
     Watched,
-    failure_queue,
     function_metric,
     http_metric,
     own_metric,
@@ -31,37 +30,37 @@ from stack.monitoring.metrics import (
 
 HOUR_SECONDS = 3600
 SLACK_WAITS_MS = 3000
-"""Slack gives up on the answer to a click after that, and shows a warning."""
+"""Slack stops waiting for the answer to a click after that, and shows a warning."""
 
 REFUSALS_LIMIT = 20
-"""Refused requests in 5 minutes: more, for a quarter of an hour, is no stranger trying doors but a sender set up wrong."""
+"""Refused requests in 5 minutes. More than that for 15 minutes is a misconfigured sender rather than a random scan."""
 
 LASTING_FAILURES = ("access_denied", "no_table", "refused", "defect")
-"""Reasons of EnrichmentFailure that do not pass by themselves. The others show as latency or throttles, or open the circuit."""
+"""Reasons of EnrichmentFailure that are permanent. The others show as latency or throttles, or open the circuit."""
 
 
 class Fault(enum.Enum):
-    """What of a metric is a fault: the comparison with the limit, and what it means that there is no value."""
+    """What makes a metric a fault: the comparison with the limit, and the meaning of a missing value."""
 
     TOO_MUCH = ("GreaterThanThreshold", "notBreaching")
-    """Nothing happened is no fault."""
+    """A missing value is not a fault."""
 
     SILENCE = ("LessThanOrEqualToThreshold", "breaching")
-    """What runs by the clock has not run."""
+    """Something scheduled has not run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
-    """When a metric is a case for a person.
+    """When a metric needs a person.
 
     Attributes:
         name: the alarm's logical name.
         meaning: what has happened, as a sentence.
-        runbook: where it says what to do: a section, from docs/runbooks/.
-        metric: what is looked at; for a total, CloudWatch bills each of its parts as an alarm.
+        runbook: the section that says what to do, relative to docs/runbooks/.
+        metric: what is watched; CloudWatch bills each part of a total as an alarm.
         fault: whether too much of it or none is the fault.
-        limit: more than this is too much; of silence, no more than this.
-        periods: how many periods on end.
+        limit: more than this is too much; for silence, no more than this.
+        periods: how many periods in a row.
         period_seconds: the length of one. A day of periods at most, a week of those of an hour or more
             (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html).
     """
@@ -77,20 +76,20 @@ class Alarm:
 
     @property
     def description(self) -> str:
-        """What the person who is called reads first."""
+        """What the notified person reads first."""
         return f"{self.meaning}. Runbook: docs/runbooks/{self.runbook}"
 
 
 def alarms(watched: Watched) -> Iterator[Alarm]:
-    """Every alarm there is to be."""
+    """Every alarm of the stack."""
     for function in watched.functions:
         yield from _function_alarms(function)
-    for name, dead_letters in watched.dead_letters.items():
-        yield _depth_alarm(name, dead_letters)
-    for name, work in watched.work_queues.items():
-        yield _age_alarm(name, work)
-    for name, table in watched.tables.items():
-        yield from _table_alarms(name, table)
+    for dead_letters in watched.dead_letters:
+        yield _depth_alarm(dead_letters)
+    for work in watched.work_queues:
+        yield _age_alarm(work)
+    for table in watched.tables:
+        yield from _table_alarms(table)
     for channel in watched.channels:
         yield _channel_alarm(channel)
     yield _too_old_alarm()
@@ -104,16 +103,8 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     yield from _http_alarms(watched)
 
 
-def create(watched: Watched, topic_arn: pulumi.Input[str]) -> list[pulumi.Output[str]]:
-    """Create the alarms of ``watched``; each tells ``topic_arn`` when it goes off and when it is over.
-
-    Returns:
-        Their ARNs.
-    """
-    return [_create(alarm, topic_arn).arn for alarm in alarms(watched)]
-
-
-def _create(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.MetricAlarm:
+def create(alarm: Alarm, topic_arn: pulumi.Input[str], opts: pulumi.ResourceOptions) -> aws.cloudwatch.MetricAlarm:
+    """Create an alarm; ``topic_arn`` is notified when it goes off and when it is over."""
     metric, period = alarm.metric, alarm.period_seconds
     comparison, missing = alarm.fault.value
     return aws.cloudwatch.MetricAlarm(
@@ -126,6 +117,7 @@ def _create(alarm: Alarm, topic_arn: pulumi.Input[str]) -> aws.cloudwatch.Metric
         treat_missing_data=missing,
         alarm_actions=[topic_arn],
         ok_actions=[topic_arn],
+        opts=opts,
     )
 
 
@@ -168,50 +160,52 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
     )
     yield Alarm(
         name=f"{name}-throttles",
-        meaning=f"The function {name} was refused for want of concurrency in this account",
+        meaning=f"The function {name} was throttled: the account's concurrency is used up",
         runbook="functions.md#functions-are-throttled",
         metric=function_metric(function, "Throttles"),
     )
     yield Alarm(
         name=f"{name}-recursion-stopped",
-        meaning=f"Lambda stopped a chain of invocations of {name} because it looks like an endless loop",
+        meaning=f"Lambda stopped a chain of invocations of {name} that looks like an endless loop",
         runbook="functions.md#lambda-stopped-a-loop",
         metric=function_metric(function, "RecursiveInvocationsDropped"),
     )
-    for queue_name, failures in failure_queue(function).items():
-        yield _depth_alarm(queue_name, failures)
+    if function.failures:
+        yield _depth_alarm(function.failures)
         yield Alarm(
-            name=f"{queue_name}-lost",
-            meaning=f"Lambda could not put an event that {name} failed on into its failure queue, and the event is gone",
+            name=f"{function.failures.logical_name}-lost",
+            meaning=f"Lambda could not send an event that {name} failed on to its failure queue: the event is lost",
             runbook="functions.md#an-event-was-lost",
             metric=function_metric(function, "DestinationDeliveryFailures"),
         )
 
 
-def _depth_alarm(name: str, queue: Queue) -> Alarm:
+def _depth_alarm(queue: DeadLetterQueue) -> Alarm:
     return Alarm(
-        name=f"{name}-depth",
-        meaning=f"Events lie in the queue {name}: nobody else will handle them",
+        name=f"{queue.logical_name}-depth",
+        meaning=f"The queue {queue.logical_name} holds events that failed: nothing else will process them",
         runbook="functions.md#dead-letters",
         metric=queue_depth(queue),
     )
 
 
-def _age_alarm(name: str, queue: WorkQueue) -> Alarm:
+def _age_alarm(queue: WorkQueue) -> Alarm:
+    minutes = OLDEST_WORK_LIMIT_SECONDS // 60
     return Alarm(
-        name=f"{name}-age",
-        meaning=f"Work lies in the queue {name} for more than {OLDEST_WORK_LIMIT_SECONDS // 60} minutes: it fails, or piles up",
+        name=f"{queue.logical_name}-age",
+        meaning=f"The oldest message of the queue {queue.logical_name} is older than {minutes} minutes",
         runbook="functions.md#messages-wait-in-a-queue",
         metric=queue_age(queue),
         limit=OLDEST_WORK_LIMIT_SECONDS,
     )
 
 
-def _table_alarms(name: str, table: Table) -> Iterator[Alarm]:
+def _table_alarms(table: Table) -> Iterator[Alarm]:
+    name, where = table.logical_name, " or its indexes" if table.indexes else ""
     for kind in ["Read"] if table.read_only else ["Read", "Write"]:
         yield Alarm(
             name=f"{name}-{kind.lower()}-throttles",
-            meaning=f"DynamoDB throttled {kind.lower()}s of the table {name}{' or its indexes' if table.indexes else ''}",
+            meaning=f"DynamoDB throttled {kind.lower()}s of the table {name}{where}",
             runbook="functions.md#a-table-is-throttled",
             metric=table_metric(table, f"{kind}ThrottleEvents"),
         )
@@ -220,7 +214,7 @@ def _table_alarms(name: str, table: Table) -> Iterator[Alarm]:
 def _channel_alarm(channel: str) -> Alarm:
     return Alarm(
         name=f"{channel}-notifications-failed",
-        meaning=f"Notifications could not be sent by the channel {channel}",
+        meaning=f"Notifications could not be sent through the channel {channel}",
         runbook="lease-notifications.md#a-channel-fails",
         metric=own_metric(contract.NOTIFICATION_FAILED, channel=channel),
     )
@@ -229,7 +223,7 @@ def _channel_alarm(channel: str) -> Alarm:
 def _too_old_alarm() -> Alarm:
     return Alarm(
         name="notifications-too-old",
-        meaning="Lease events were not sent because of their age: an old archive is replayed, or a sender's clock is wrong",
+        meaning="Lease events were too old to be sent: an old archive is replayed, or a sender's clock is wrong",
         runbook="lease-notifications.md#events-are-too-old",
         metric=own_metric(contract.NOTIFICATION_TOO_OLD),
     )
@@ -239,7 +233,7 @@ def _enrichment_alarms() -> Iterator[Alarm]:
     failing = "lease-notifications.md#enrichment-is-slow-or-fails"
     yield Alarm(
         name="enrichment-latency",
-        meaning=f"The slowest 1 % of lease look-ups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
+        meaning=f"The slowest 1 % of lease lookups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
         runbook=failing,
         metric=own_metric(contract.ENRICHMENT_QUERY_LATENCY_MS, "p99"),
         limit=ENRICHMENT_P99_LIMIT_MS,
@@ -248,19 +242,19 @@ def _enrichment_alarms() -> Iterator[Alarm]:
     for reason in LASTING_FAILURES:
         yield Alarm(
             name=f"enrichment-{reason.replace('_', '-')}",
-            meaning=f"Leases can't be looked up ({reason}): people are told without the lease's details",
+            meaning=f"Lease lookups fail ({reason}): notifications lack the details of the lease",
             runbook=failing,
             metric=own_metric(contract.ENRICHMENT_FAILURE, reason=reason),
         )
     yield Alarm(
         name="enrichment-circuit-open",
-        meaning="Three lease look-ups in a row failed, and most are left out for now: people are told without the details",
+        meaning="Three lease lookups in a row failed, and most are skipped for now: notifications lack the lease's details",
         runbook=failing,
         metric=own_metric(contract.ENRICHMENT_SKIPPED, reason="circuit_open"),
     )
     yield Alarm(
         name="schema-drift",
-        meaning="Lease records have fields that this version does not know, or lack some that it needs",
+        meaning="Lease records have unknown fields, or lack required ones",
         runbook="lease-notifications.md#the-schema-drifts",
         metric=own_metric(contract.SCHEMA_DRIFT),
     )
@@ -269,7 +263,7 @@ def _enrichment_alarms() -> Iterator[Alarm]:
 def _project_alarms(project: str) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{project}-reconciliation-refused",
-        meaning=f"The reconciliation of the project {project} did less than it should: its log says why",
+        meaning=f"The reconciliation of the project {project} refused a step: its log says why",
         runbook="reconciliation.md#a-run-refused-something",
         metric=own_metric(contract.RECONCILIATION_REFUSED, project=project),
     )
@@ -281,7 +275,7 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
     )
     yield Alarm(
         name=f"{project}-changes-stopped",
-        meaning=f"Jira's changes to the project {project} were not looked at for an hour: they are every 15 minutes",
+        meaning=f"Changes to the project {project} in Jira were not read for an hour: this should run every 15 minutes",
         runbook="reconciliation.md#it-does-not-run",
         metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="changes"),
         fault=Fault.SILENCE,
@@ -289,7 +283,7 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
     )
     yield Alarm(
         name=f"{project}-sweep-stopped",
-        meaning=f"No sweep of the project {project} came to its end for 26 hours: there is one every night",
+        meaning=f"No sweep of the project {project} finished for 26 hours: one should run every night",
         runbook="reconciliation.md#it-does-not-run",
         metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="full"),
         fault=Fault.SILENCE,
@@ -301,7 +295,7 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
 def _not_queued_alarm(entry_point: str) -> Alarm:
     return Alarm(
         name=f"{entry_point}-correlation-not-queued",
-        meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep ends well",
+        meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep succeeds",
         runbook="jira-webhooks.md#troubleshooting",
         metric=own_metric(contract.CORRELATION_NOT_QUEUED, writer=entry_point),
     )
@@ -316,13 +310,13 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     )
     yield Alarm(
         name="second-issue-created",
-        meaning="A draft has two Jira issues: the log line second_issue_created names the one to close",
+        meaning="A draft has two Jira issues: the log event second_issue_created names the one to close",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="second"),
     )
     yield Alarm(
         name="issue-search-stuck",
-        meaning="Jira's search failed for so long that a draft's issue is not looked for any more: the preview stays unclear",
+        meaning="The search for the Jira issue of a draft was given up after many failures: the preview stays unclear",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="stuck"),
     )
@@ -330,8 +324,8 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="approvals-slow",
         meaning=(
-            f"The function approvals took over {SLACK_WAITS_MS // 1000} s for a click or a draft, a cold start not counted; "
-            "Slack warns of such a click"
+            f"The slowest 1 % of clicks and drafts took the function approvals over {SLACK_WAITS_MS // 1000} s, cold starts "
+            "excluded: Slack shows a warning for such a click"
         ),
         runbook="approvals.md#what-people-see",
         metric=function_metric(function, "Duration", "p99"),
@@ -342,13 +336,13 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
 def _job_alarms() -> Iterator[Alarm]:
     yield Alarm(
         name="import-worker-lost",
-        meaning="An import was given up because its worker died",
+        meaning="An import was given up because its worker was lost",
         runbook="jobs.md#worker_lost",
         metric=own_metric(contract.JOB_GIVEN_UP, failure="WORKER_LOST"),
     )
     yield Alarm(
         name="shuttle-sweep-stopped",
-        meaning="Lost jobs were not looked for in the last hour: it is done every 15 minutes",
+        meaning="The sweep for lost jobs did not run for an hour: it should run every 15 minutes",
         runbook="jobs.md#jobs-stay-processing",
         metric=own_metric(contract.JOB_SWEEP),
         fault=Fault.SILENCE,
@@ -366,7 +360,7 @@ def _health_alarms() -> Iterator[Alarm]:
         )
     yield Alarm(
         name="health-stopped",
-        meaning="There was no health report for 15 minutes: there is one every 5",
+        meaning="There was no health report for 15 minutes: there should be one every 5 minutes",
         runbook="health_smoke.md#no-report-at-all",
         metric=own_metric(contract.HEALTH_REPORT),
         fault=Fault.SILENCE,
@@ -377,13 +371,13 @@ def _health_alarms() -> Iterator[Alarm]:
 def _http_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="http-server-errors",
-        meaning="The HTTP API answered with server errors: senders retry, and lose the event if it goes on",
+        meaning="The HTTP API answers with server errors: senders retry, and drop the event if this continues",
         runbook="functions.md#the-http-api-answers-5xx",
         metric=http_metric(watched.http_api, "5xx"),
     )
     yield Alarm(
         name="http-refusals",
-        meaning=f"The HTTP API refused more than {REFUSALS_LIMIT} requests in 5 minutes, three times on end",
+        meaning=f"The HTTP API refused more than {REFUSALS_LIMIT} requests in 5 minutes, three times in a row",
         runbook="functions.md#many-callers-are-refused",
         metric=http_metric(watched.http_api, "4xx"),
         limit=REFUSALS_LIMIT,

@@ -1,4 +1,4 @@
-"""The CloudWatch dashboard: what an operator looks at first, from what people notice down to what AWS counts."""
+"""The CloudWatch dashboard: from what people notice down to what AWS counts."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +32,9 @@ _ALARMS_IN_A_WIDGET = 100
 Json = dict[str, Any]
 
 
-def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]) -> pulumi.Output[str]:
+def create(
+    name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]], opts: pulumi.ResourceOptions
+) -> pulumi.Output[str]:
     """Create the dashboard.
 
     Returns:
@@ -58,7 +60,9 @@ def create(name: str, watched: Watched, alarm_arns: Sequence[pulumi.Output[str]]
             _log_table(watched, region, top=top, below=len(widgets)),
         ]
     }
-    dashboard = aws.cloudwatch.Dashboard("switchboard", dashboard_name=name, dashboard_body=pulumi.Output.json_dumps(body))
+    dashboard = aws.cloudwatch.Dashboard(
+        "switchboard", dashboard_name=name, dashboard_body=pulumi.Output.json_dumps(body), opts=opts
+    )
     return pulumi.Output.all(any_arn, dashboard.dashboard_name).apply(lambda known: url(*known))
 
 
@@ -71,7 +75,7 @@ def url(any_arn: str, name: str) -> str:
 
 
 def _alarm_strips(alarm_arns: Sequence[pulumi.Output[str]]) -> list[Json]:
-    """The state of every alarm, in as many widgets as CloudWatch needs for them."""
+    """The state of every alarm, in as many widgets as CloudWatch's limit requires."""
     return [
         {
             "type": "alarm",
@@ -119,9 +123,9 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             limit=ENRICHMENT_P99_LIMIT_MS,
         ),
         _graph(
-            "Lease table under strain, or changed",
+            "Lease table: throttles and unexpected fields",
             region,
-            _line(own_metric(contract.ENRICHMENT_THROTTLE_RETRY), "throttled, tried again"),
+            _line(own_metric(contract.ENRICHMENT_THROTTLE_RETRY), "throttled, retried"),
             _line(own_metric(contract.ENRICHMENT_THROTTLE_EXHAUSTED), "throttled twice, given up"),
             _line(own_metric(contract.SCHEMA_DRIFT), "unexpected fields"),
         ),
@@ -138,7 +142,7 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             _each(contract.PUSH_SKIPPED, "webhooks"),
         ),
         _graph(
-            "Jira work: what the worker did, and could not do",
+            "Jira worker: work done and failures",
             region,
             _line(own_metric(contract.JIRA_FETCH), "issues fetched"),
             _line(own_metric(contract.CORRELATION_RECOMPUTED), "correlations recomputed"),
@@ -150,12 +154,12 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             _each(contract.PUSH_SKIPPED, "jira_worker"),
         ),
         _graph(
-            "Reconciliation: issues looked at, by project",
+            "Reconciliation: issues compared, by project",
             region,
             *(_each(contract.RECONCILIATION_COUNTS[count]) for count in ("fetched", "unchanged")),
         ),
         _graph(
-            "Reconciliation: issues mended, by project",
+            "Reconciliation: issues corrected, by project",
             region,
             *(_each(contract.RECONCILIATION_COUNTS[count]) for count in ("created", "updated", "deleted")),
         ),
@@ -166,12 +170,12 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
             _each(contract.RECONCILIATION_REFUSED),
         ),
         _graph(
-            "Reconciliation: runs that ended, by project",
+            "Reconciliation: finished runs, by project",
             region,
             _each(contract.RECONCILIATION_RUN),
         ),
         _graph(
-            "Our tables throttled, tried again",
+            "Throttled requests to our tables that were retried",
             region,
             *(_line(own_metric(throttled, writer=writer), writer) for writer in throttled.writers),
         ),
@@ -181,7 +185,7 @@ def _jira_graphs(region: pulumi.Output[str]) -> list[Json]:
 def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
     return [
         _graph("Drafts, by the state of their session", region, _each(contract.DRAFT_SUBMITTED)),
-        _graph("Clicks, by what they came to", region, _each(contract.APPROVAL_CLICK)),
+        _graph("Clicks, by result", region, _each(contract.APPROVAL_CLICK)),
         _graph("Issues of approved drafts, by outcome", region, _each(contract.ISSUE_CREATION)),
     ]
 
@@ -189,11 +193,11 @@ def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
 def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
     return [
         _graph(
-            "Imports: jobs made, runs by the status they end in, runs to be repeated",
+            "Imports: jobs created, runs by final status, runs to be retried",
             region,
-            _line(own_metric(contract.JOB_CREATED), "made"),
+            _line(own_metric(contract.JOB_CREATED), "created"),
             _each(contract.IMPORT_RUN),
-            _line(own_metric(contract.IMPORT_FAILED), "to be repeated"),
+            _line(own_metric(contract.IMPORT_FAILED), "to be retried"),
         ),
         _graph(
             "Imports: duration (ms)",
@@ -201,7 +205,7 @@ def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
             *(_line(own_metric(contract.IMPORT_DURATION_MS, statistic), statistic) for statistic in ("p50", "p99")),
         ),
         _graph(
-            "Sweeps, and jobs given up by them, by reason",
+            "Job sweeps, and jobs that they gave up, by reason",
             region,
             _line(own_metric(contract.JOB_SWEEP), "sweeps"),
             _each(contract.JOB_GIVEN_UP),
@@ -212,14 +216,14 @@ def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
 def _work_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
     return [
         _graph(
-            "Work: messages that wait",
+            "Work queues: waiting messages",
             region,
-            *(_line(queue_depth(queue), name) for name, queue in watched.work_queues.items()),
+            *(_line(queue_depth(queue), queue.logical_name) for queue in watched.work_queues),
         ),
         _graph(
-            f"Work: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
+            f"Work queues: age of the oldest message (s, limit {OLDEST_WORK_LIMIT_SECONDS})",
             region,
-            *(_line(queue_age(queue), name) for name, queue in watched.work_queues.items()),
+            *(_line(queue_age(queue), queue.logical_name) for queue in watched.work_queues),
             limit=OLDEST_WORK_LIMIT_SECONDS,
         ),
     ]
@@ -227,7 +231,7 @@ def _work_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
 
 def _health_graph(region: pulumi.Output[str]) -> Json:
     return _graph(
-        "Health reports, and checks by what they came to",
+        "Health reports, and checks by result",
         region,
         _line(own_metric(contract.HEALTH_REPORT), "reports"),
         _each(contract.HEALTH_CHECK_FAILED),
@@ -256,9 +260,13 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             ),
         ),
         _graph(
-            "Events that wait for a person",
+            "Dead letters and lost events",
             region,
-            *(_line(queue_depth(queue), name) for name, queue in {**watched.failure_queues, **watched.dead_letters}.items()),
+            *(
+                _line(queue_depth(queue), queue.logical_name)
+                for queue in (*(function.failures for function in watched.functions), *watched.dead_letters)
+                if queue
+            ),
             *(
                 _line(function_metric(function, "DestinationDeliveryFailures"), f"{function.entry_point} lost")
                 for function in watched.functions
@@ -271,18 +279,18 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             *(_line(http_metric(watched.http_api, name), name.lower()) for name in ("Count", "4xx", "5xx")),
         ),
         _graph(
-            "Tables: units used, requests throttled",
+            "Tables: consumed units and throttled requests",
             region,
             *(
                 line
-                for name, table in watched.tables.items()
+                for table in watched.tables
                 for kind, what, word in (
                     ("Consumed", "ReadCapacityUnits", "reads"),
                     ("Consumed", "WriteCapacityUnits", "writes"),
                     ("Read", "ThrottleEvents", "throttles"),
                     ("Write", "ThrottleEvents", "throttles"),
                 )
-                for line in _lines(table_metric(table, f"{kind}{what}"), f"{name} {kind.lower()} {word}")
+                for line in _lines(table_metric(table, f"{kind}{what}"), f"{table.logical_name} {kind.lower()} {word}")
             ),
         ),
     ]
@@ -310,7 +318,7 @@ def _line(metric: Metric, label: str) -> list[Any]:
 
 
 def _lines(metric: Metric | Total, label: str) -> list[list[Any]]:
-    """One line to see. What it is added up from is in the graph as well, hidden."""
+    """One visible line. The parts of a sum are in the graph too, hidden."""
     if isinstance(metric, Metric):
         return [_line(metric, label)]
     prefix = label.lower().replace(" ", "_")

@@ -1,4 +1,4 @@
-"""What is watched, and by which metrics: what alarms and dashboard are made of. docs/observability.md explains each metric."""
+"""What is watched, and its metrics, from which alarms and dashboard are made. docs/observability.md explains each metric."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -8,14 +8,14 @@ import pulumi
 from lib.platform import contract
 from stack.components.function import Function
 from stack.components.http_api import HttpApi
-from stack.components.queue import Queue, WorkQueue
+from stack.components.queue import DeadLetterQueue, WorkQueue
 from stack.components.table import Table
 
 ENRICHMENT_P99_LIMIT_MS = 200
 PERIOD_SECONDS = 300
 OLDEST_WORK_LIMIT_SECONDS = 900
-"""A message is done within seconds. One this old has failed and comes back (half an hour later in ``jira-work``, 17 minutes in
-``shuttle-jobs``), waits behind others, or is a look for an unclear issue, up to 15 minutes after the one before."""
+"""A message is processed within seconds. One this old failed and waits for its next delivery (half an hour in ``jira-work``,
+17 minutes in ``shuttle-jobs``), waits behind others, or searches for an unclear issue, 15 minutes apart."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +25,7 @@ class Metric:
     Attributes:
         namespace: ``AWS/Lambda``, ``Switchboard``, …
         name: the metric's name.
-        dimensions: all of them: CloudWatch does not add up over one that is left out.
+        dimensions: all of them: CloudWatch does not aggregate over an omitted one.
         statistic: ``Sum``, ``Maximum``, or a percentile like ``p99``.
     """
 
@@ -37,15 +37,15 @@ class Metric:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """Metrics added up; one that has no value counts as nothing."""
+    """The sum of metrics; one without a value counts as zero."""
 
     parts: tuple[Metric, ...]
 
 
 def total_of(ids: Sequence[str]) -> str:
-    """The metric math of a :class:`Total`, whose parts have these ids.
+    """The metric math of a :class:`Total` whose parts have these IDs.
 
-    Most have never had a value: SUM leaves out what is not there at all, and FILL makes up for a gap.
+    Most have never had a value: SUM ignores a missing series, and FILL replaces a missing value.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
     return f"SUM([{','.join(f'FILL({each},0)' for each in ids)}])"
@@ -53,35 +53,25 @@ def total_of(ids: Sequence[str]) -> str:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
-    """What the stack consists of, as far as it is watched.
+    """The parts of the stack that are watched.
 
     Attributes:
         functions: every function.
-        dead_letters: the queues that should be empty, by a name of theirs, beside the functions' failure queues.
-        work_queues: the queues that feed functions, by a name of theirs.
-        tables: every table, by a name of its.
+        dead_letters: the queues that should be empty, besides the failure queues of functions.
+        work_queues: the queues that feed functions.
+        tables: every table.
         http_api: the HTTP API.
-        channels: the channels that notifications go out by.
+        channels: the notification channels in use.
         projects: the Jira projects that are reconciled.
     """
 
     functions: Sequence[Function]
-    dead_letters: Mapping[str, Queue]
-    work_queues: Mapping[str, WorkQueue]
-    tables: Mapping[str, Table]
+    dead_letters: Sequence[DeadLetterQueue]
+    work_queues: Sequence[WorkQueue]
+    tables: Sequence[Table]
     http_api: HttpApi
     channels: Sequence[str]
     projects: Sequence[str]
-
-    @property
-    def failure_queues(self) -> dict[str, Queue]:
-        """The queues of what functions failed on, by their logical names."""
-        return {name: queue for function in self.functions for name, queue in failure_queue(function).items()}
-
-
-def failure_queue(function: Function) -> dict[str, Queue]:
-    """The queue of what ``function`` failed on, by its logical name; nothing if it has none."""
-    return {f"{function.entry_point}-failures": function.failures} if function.failures else {}
 
 
 def own_metric(metric: contract.Metric, statistic: str = "Sum", *, writer: str = "", **dimensions: str) -> Metric:
@@ -112,22 +102,22 @@ def writer_of(metric: contract.Metric, writer: str = "") -> str:
 
 
 def function_metric(function: Function, name: str, statistic: str = "Sum") -> Metric:
-    """A metric that Lambda writes of ``function``."""
+    """A metric that Lambda writes about ``function``."""
     return Metric(namespace="AWS/Lambda", name=name, dimensions={"FunctionName": function.name}, statistic=statistic)
 
 
-def queue_depth(queue: Queue | WorkQueue) -> Metric:
-    """How many messages wait in ``queue``."""
+def queue_depth(queue: DeadLetterQueue | WorkQueue) -> Metric:
+    """The number of messages waiting in ``queue``."""
     return _queue_metric(queue, "ApproximateNumberOfMessagesVisible")
 
 
 def queue_age(queue: WorkQueue) -> Metric:
-    """How many seconds the oldest message of ``queue`` is old, waiting or being worked on."""
+    """The age in seconds of the oldest message of ``queue``, waiting or being processed."""
     return _queue_metric(queue, "ApproximateAgeOfOldestMessage")
 
 
 def table_metric(table: Table, name: str) -> Metric | Total:
-    """A metric that DynamoDB writes of ``table``, and of each of its indexes apart: all of it.
+    """A metric of ``table``, including its indexes, which DynamoDB counts separately.
 
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
     """
@@ -140,9 +130,9 @@ def table_metric(table: Table, name: str) -> Metric | Total:
 
 
 def http_metric(api: HttpApi, name: str, statistic: str = "Sum") -> Metric:
-    """A metric that API Gateway writes of ``api``."""
-    return Metric(namespace="AWS/ApiGateway", name=name, dimensions={"ApiId": api.id}, statistic=statistic)
+    """A metric that API Gateway writes about ``api``."""
+    return Metric(namespace="AWS/ApiGateway", name=name, dimensions={"ApiId": api.api_id}, statistic=statistic)
 
 
-def _queue_metric(queue: Queue | WorkQueue, name: str) -> Metric:
+def _queue_metric(queue: DeadLetterQueue | WorkQueue, name: str) -> Metric:
     return Metric(namespace="AWS/SQS", name=name, dimensions={"QueueName": queue.name}, statistic="Maximum")

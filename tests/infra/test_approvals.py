@@ -8,8 +8,9 @@ import pytest
 
 from lib.platform.environment import ApprovalsEnvironment, JiraWorkerEnvironment
 from stack.components.http_api import ROUTES
-from stack.functions.entry_points import JIRA_WORKER_TIMEOUT_SECONDS
-from stack.settings import Settings, SettingsError
+from stack.config_values import SettingsError
+from stack.functions import jira_worker
+from stack.settings import Settings
 from tests.support.project.pulumi_graph import Graph, declare, statements
 
 FUNCTION, TABLE, QUEUE = "aws:lambda/function:Function", "aws:dynamodb/table:Table", "aws:sqs/queue:Queue"
@@ -91,7 +92,7 @@ def test_the_approvals_role_has_exactly_these_grants() -> None:
     graph = declare(CONFIG, SECRETS)
 
     assert grants_of(graph, "approvals") == [
-        (("logs:CreateLogStream", "logs:PutLogEvents"), [graph.arn(GROUP, "approvals") + ":*"]),
+        (("logs:CreateLogStream", "logs:PutLogEvents"), [graph.arn(GROUP, "/aws/lambda/approvals") + ":*"]),
         (("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"), [graph.arn(TABLE, "JiraOperations")]),
         (("sqs:SendMessage",), [graph.arn(QUEUE, "approval-work")]),
         (("secretsmanager:GetSecretValue",), [graph.arn(SECRET, "slack-signing-secret")]),
@@ -105,11 +106,11 @@ def test_the_workers_role_has_these_grants_for_approvals_and_no_others() -> None
 
     assert ours == [
         (("dynamodb:BatchGetItem", "dynamodb:UpdateItem"), [graph.arn(TABLE, "JiraOperations")]),
+        (("sqs:SendMessage", "sqs:ChangeMessageVisibility"), [graph.arn(QUEUE, "approval-work")]),
         (
             ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"),
             [graph.arn(QUEUE, "jira-work"), graph.arn(QUEUE, "approval-work")],
         ),
-        (("sqs:SendMessage", "sqs:ChangeMessageVisibility"), [graph.arn(QUEUE, "approval-work")]),
         (
             ("secretsmanager:GetSecretValue",),
             [graph.arn(SECRET, "jira-api-token"), graph.arn(SECRET, "slack-bot-token")],
@@ -128,14 +129,14 @@ def test_the_signing_secret_is_read_by_the_approvals_function_alone_beside_the_h
 def test_approvals_have_a_queue_of_their_own_that_hands_out_one_message_at_once() -> None:
     graph = declare()
     queue = graph.one(QUEUE, "approval-work")
-    mapping = graph.one(MAPPING, "jira_worker-approvals").inputs
+    mapping = graph.one(MAPPING, "approval-work").inputs
 
     assert mapping["eventSourceArn"] == queue.outputs["arn"]
     assert mapping["functionName"] == graph.one(FUNCTION, "jira_worker").outputs["name"]
     assert mapping["batchSize"] == 1
     assert not mapping.get("maximumBatchingWindowInSeconds")
     assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert queue.inputs["visibilityTimeoutSeconds"] == 6 * JIRA_WORKER_TIMEOUT_SECONDS
+    assert queue.inputs["visibilityTimeoutSeconds"] == 6 * jira_worker.TIMEOUT_SECONDS
     redrive: dict[str, Any] = json.loads(queue.inputs["redrivePolicy"])
     assert redrive == {"deadLetterTargetArn": graph.arn(QUEUE, "approval-work-dead-letters"), "maxReceiveCount": 5}
 
@@ -146,7 +147,7 @@ def test_what_people_wait_for_in_vain_raises_an_alarm(name: str) -> None:
 
 
 def test_a_signing_secret_without_a_bot_token_is_refused_in_one_sentence() -> None:
-    with pytest.raises(SettingsError, match=r"^switchboard:slackBotToken is not set, and switchboard:slackSigningSecret "):
+    with pytest.raises(SettingsError, match=r"^switchboard:slackBotToken is not set, but switchboard:slackSigningSecret "):
         Settings.from_mapping({}, {"slackSigningSecret": A_SECRET})
 
 

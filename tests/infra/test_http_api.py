@@ -1,15 +1,11 @@
 """The HTTP API: which routes there are, who may call them, and where they lead."""
 
 import json
-from typing import Any
 
-import pulumi
 import pytest
 
-from stack.components import http_api
-from stack.components.function import Function
 from stack.components.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
-from tests.support.project.pulumi_graph import declare, record
+from tests.support.project.pulumi_graph import declare
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
 API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Stage", "aws:lambda/permission:Permission"
@@ -51,28 +47,6 @@ def test_a_post_route_with_a_slash_after_it_keeps_its_authorization() -> None:
 
 def test_no_route_ends_in_a_slash_since_api_gateway_refuses_that() -> None:
     assert not [route.key for route in with_slashes(ROUTES) if route.path.endswith("/")]
-
-
-def test_a_route_asks_for_its_authorization_and_goes_to_its_function() -> None:
-    routes = [
-        Route("POST", "/drafts", "approvals", Authorization.AWS_IAM),
-        Route("POST", "/slack/interactions", "approvals", Authorization.NONE),
-    ]
-
-    def program() -> dict[str, pulumi.Output[Any]]:
-        text = pulumi.Output.from_input("approvals")
-        approvals = Function(entry_point="approvals", name=text, arn=text, log_group_name=text, role_name=text, failures=None)
-        return {"url": http_api.create(routes, {"approvals": approvals}, log_retention_days=1, rate_limit=1, burst_limit=1).url}
-
-    graph = record(program)
-
-    assert {each.inputs["routeKey"]: each.inputs["authorizationType"] for each in graph.all(ROUTE)} == {
-        "POST /drafts": "AWS_IAM",
-        "POST /drafts/{slash+}": "AWS_IAM",
-        "POST /slack/interactions": "NONE",
-        "POST /slack/interactions/{slash+}": "NONE",
-    }
-    assert graph.one(INTEGRATION).inputs["integrationUri"] == "approvals"
 
 
 @pytest.mark.parametrize("route", with_slashes(ROUTES), ids=lambda route: route.key)

@@ -47,7 +47,7 @@ def test_the_notification_role_has_exactly_these_grants() -> None:
     graph = declare()
 
     assert grants_of(graph, "notification") == {
-        tuple(LOGGING): [graph.arn(GROUP, "notification") + ":*"],
+        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/notification") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "notification-failures")],
         ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable")],
         ("dynamodb:UpdateItem",): [graph.arn(TABLE, "JiraOperations")],
@@ -139,7 +139,7 @@ def test_the_webhooks_role_has_exactly_these_grants() -> None:
     issues = graph.arn(TABLE, "JiraIssues")
 
     assert grants_of(graph, "webhooks") == {
-        tuple(LOGGING): [graph.arn(GROUP, "webhooks") + ":*"],
+        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/webhooks") + ":*"],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"): [issues],
         ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
         ("s3:PutObject",): [graph.arn(BUCKET, "artifacts") + "/snapshots/*"],
@@ -157,7 +157,7 @@ def test_the_jira_workers_role_has_exactly_these_grants() -> None:
     bucket = graph.arn(BUCKET, "artifacts")
 
     assert grants_of(graph, "jira_worker") == {
-        tuple(LOGGING): [graph.arn(GROUP, "jira_worker") + ":*"],
+        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/jira_worker") + ":*"],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Query"): [
             graph.arn(TABLE, "JiraIssues")
         ],
@@ -178,7 +178,7 @@ def test_the_reconciliation_role_has_exactly_these_grants() -> None:
     issues, bucket = graph.arn(TABLE, "JiraIssues"), graph.arn(BUCKET, "artifacts")
 
     assert grants_of(graph, "reconciliation") == {
-        tuple(LOGGING): [graph.arn(GROUP, "reconciliation") + ":*"],
+        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/reconciliation") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "reconciliation-failures"), graph.arn(QUEUE, "jira-work")],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"): [issues],
         ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
@@ -206,7 +206,7 @@ def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tab
     secrets = grants.pop(("secretsmanager:GetSecretValue",))
     assert sorted(secrets) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))
     assert grants == {
-        tuple(LOGGING): [graph.arn(GROUP, "health") + ":*"],
+        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/health") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
         ("dynamodb:DescribeTable",): [graph.arn(TABLE, "LeaseTable"), *own],
         ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable"), *own],
@@ -336,7 +336,7 @@ def test_a_resource_with_a_wildcard_is_refused_without_a_reason_and_taken_with_o
     ],
 )
 def test_a_grant_of_nothing_or_on_no_arn_is_refused(grant: Grant) -> None:
-    with pytest.raises(ValueError, match=r"grants nothing|is no ARN"):
+    with pytest.raises(ValueError, match=r"grants nothing|is not an ARN"):
         iam.policy_document([grant])
 
 
@@ -379,7 +379,7 @@ def test_only_the_alarm_topic_lets_an_aws_service_publish() -> None:
 
 
 def test_the_alarm_topic_lets_cloudwatch_publish_from_this_account_only() -> None:
-    policy = topic_policy("arn:aws:sns:us-west-2:123456789012:alarms", ["cloudwatch.amazonaws.com"])
+    policy = topic_policy("arn:aws:sns:us-west-2:123456789012:alarms", ("cloudwatch.amazonaws.com",))
     [allowed] = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
 
     assert allowed["Principal"] == {"Service": "cloudwatch.amazonaws.com"}

@@ -3,8 +3,8 @@
 import pulumi
 import pytest
 
-from stack.components import secret
-from stack.settings import Settings, secret_keys
+from stack.components.secret import Secret
+from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import declare, record
 
 SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
@@ -45,13 +45,13 @@ def test_a_rotated_secret_keeps_its_previous_version() -> None:
 
 def test_a_rotation_previews_no_change_of_the_functions_that_read_the_secret() -> None:
     """They know its ARN, which stays. A preview does not know the id of the new version."""
-    graph = record(lambda: secret.create(rotated(), protect=True), replaced=VERSION)
 
-    assert graph.outputs == {"event_webhook_secret": graph.arn(SECRET, "event-webhook-secret")}
+    def program() -> dict[str, pulumi.Output[str]]:
+        return {"arn": Secret("event-webhook-secret", pulumi.Output.secret("the new value"), protect=True).arn}
 
+    graph = record(program, replaced=VERSION)
 
-def rotated() -> Settings:
-    return Settings(event_webhook_secret=pulumi.Output.secret("the new value"))
+    assert graph.outputs == {"arn": graph.arn(SECRET, "event-webhook-secret")}
 
 
 @pytest.mark.parametrize(("stack", "days"), [("prod", 30), ("dev", 0), ("local", 0)])

@@ -6,7 +6,8 @@ import pulumi
 import pytest
 
 from lib.jira.reconciliation.checkpoint import DeleteLimit
-from stack.settings import Settings, SettingsError
+from stack.config_values import SettingsError
+from stack.settings import Settings
 from tests.support.project.pulumi_graph import JIRA_CONFIG, declare
 
 # Never opened here. A real output outside a run would wait for ever for an event loop of its own.
@@ -30,13 +31,13 @@ WRONG_VALUES = [
     ("consoleUrl", "sandbox.example.com", "must be an https:// URL"),
     ("consoleUrl", "http://sandbox.example.com", "must be an https:// URL"),
     ("consoleUrl", "https://[", "must be an https:// URL"),
-    ("notifyChannels", "sns,sms", "names the channel 'sms'"),
+    ("notifyChannels", "sns,sms", "names the unknown channel 'sms'"),
     ("notifyChannels", "[]", "must not be empty"),
     ("notifyChannels", '["sns"', "starts like a JSON list"),
-    ("notifyChannels", "[1]", "must be a list of texts"),
-    ("notifyChannels", {"sns": True}, "must be a list of texts"),
+    ("notifyChannels", "[1]", "must be a list of strings"),
+    ("notifyChannels", {"sns": True}, "must be a list of strings"),
     ("alarmEmail", "operations", "must be an e-mail address"),
-    ("logRetentionDays", "31", "must be one of the retentions that CloudWatch Logs knows"),
+    ("logRetentionDays", "31", "must be a retention that CloudWatch Logs supports"),
     ("logRetentionDays", "a month", "must be a whole number"),
     ("historyDays", "0", "must be above zero"),
     ("historyDays", True, "must be a whole number"),
@@ -44,14 +45,27 @@ WRONG_VALUES = [
     ("reconcileMaxDeletes", "some", "must be a number of issues"),
     ("reconcileMaxDeletes", "5.5%", "must be a number of issues"),
     ("reconcileMaxDeletes", "101%", "must be a number of issues"),
-    ("reconcileMaxDeletes", 50, "must be text"),
+    ("reconcileMaxDeletes", 50, "must be a string"),
+    ("tags", "blue", "must be an object"),
+    ("tags", ["blue"], "must be an object of strings"),
+    ("tags", {"Owner": ["a"]}, "must be an object of strings"),
+    ("tags", {"": "a"}, "has the tag key ''"),
+    ("tags", {"a" * 129: "a"}, "a key is 1 to 128"),
+    ("tags", {"Owner ": "a"}, "has the tag key 'Owner '"),
+    ("tags", {"Owner?": "a"}, "has the tag key 'Owner?'"),
+    ("tags", {"AWS:owner": "a"}, "does not start with aws:"),
+    ("tags", {"Owner": "a,b"}, "has a value of Owner that"),
+    ("tags", {"Owner": "a" * 257}, "has a value of Owner that"),
+    ("tags", {"Owner": "a", "owner": "a"}, "has tag keys that differ only in case"),
+    ("tags", {"project": "a"}, "has tag keys that differ only in case: project and Project"),
+    ("tags", {f"key{number}": "" for number in range(49)}, "has 49 tags"),
     ("protect", "maybe", "must be auto, true or false, not 'maybe'"),
     ("jiraDryRun", "1", "must be true or false"),
     ("jiraProjects", "tes", "must be project keys"),
     ("jiraEmail", "bot at example.com", "must be an e-mail address"),
     ("slackApiUrl", "slack.com", "must be an https:// URL"),
     ("slackApiUrl", "", "must not be empty"),
-    ("slackChannel", 5, "must be text"),
+    ("slackChannel", 5, "must be a string"),
     ("govukNotifyTemplateId", "welcome", "must be the UUID of a template"),
     ("corsOrigins", "https://shop.example.com/upload", "must be origins"),
     ("httpRateLimit", "0", "must be above zero"),
@@ -59,9 +73,9 @@ WRONG_VALUES = [
     ("httpRateLimit", "2.5", "must be a whole number"),
     ("approvalsReservedConcurrency", "-1", "must be zero (none) or more"),
     ("webhooksReservedConcurrency", "many", "must be a whole number"),
-    ("shuttleReservedConcurrency", "5", "is not a key of Switchboard"),
-    ("notifyChanels", "sns", "is not a key of Switchboard (the nearest is switchboard:notifyChannels)"),
-    ("colour", "green", "is not a key of Switchboard."),
+    ("shuttleReservedConcurrency", "5", "is not a Switchboard key"),
+    ("notifyChanels", "sns", "is not a Switchboard key (did you mean switchboard:notifyChannels?)"),
+    ("colour", "green", "is not a Switchboard key."),
 ]
 
 
@@ -101,7 +115,7 @@ def test_an_address_that_is_wrong_is_not_shown_back() -> None:
 def test_a_channel_without_what_it_needs_is_refused(
     channel: str, values: dict[str, str], secrets: tuple[str, ...], missing: str
 ) -> None:
-    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and the channel {channel} ") as refused:
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but the channel {channel} ") as refused:
         Settings.from_mapping({"notifyChannels": f"sns,{channel}", **values}, dict.fromkeys(secrets, SECRET))
 
     assert str(refused.value).count(".") == 1
@@ -127,7 +141,7 @@ def test_projects_to_reconcile_need_a_site_and_an_account(missing: str) -> None:
     config = {key: value for key, value in JIRA_CONFIG.items() if key != missing}
     secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
 
-    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and switchboard:jiraProjects ") as refused:
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but switchboard:jiraProjects ") as refused:
         Settings.from_mapping(config, secrets)
 
     assert str(refused.value).count(".") == 1
@@ -138,7 +152,7 @@ def test_a_site_without_projects_needs_an_account_too_since_events_that_tell_lit
     config = {"jiraBaseUrl": JIRA_CONFIG["jiraBaseUrl"]} | ({} if missing == "jiraEmail" else {"jiraEmail": "a@example.com"})
     secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
 
-    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, and .* or switchboard:jiraBaseUrl needs it"):
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but .* and switchboard:jiraBaseUrl need it"):
         Settings.from_mapping(config, secrets)
 
 
@@ -169,6 +183,17 @@ def test_a_list_may_be_a_list_or_json_or_separated_by_commas(written: object) ->
     settings = Settings.from_mapping({"notifyChannels": written}, {"slackWebhookUrl": SECRET})
 
     assert settings.notify_channels == ("sns", "slack")
+
+
+@pytest.mark.parametrize("written", [{"Owner": "Ada", "CostCenter": 42}, '{"Owner": "Ada", "CostCenter": 42}'])
+def test_tags_may_be_an_object_or_json_and_a_number_is_text(written: object) -> None:
+    """`pulumi config set --path tags.CostCenter 42` stores a number."""
+    assert Settings.from_mapping({"tags": written}, {}).tags == {"Owner": "Ada", "CostCenter": "42"}
+
+
+@pytest.mark.parametrize("written", ["", {}, {"Project": "leases", "Team": "Plattform-Größe 7 @ a/b:c=d+e", "Empty": ""}])
+def test_tags_within_the_limits_of_aws_are_accepted(written: object) -> None:
+    assert Settings.from_mapping({"tags": written}, {}).tags == (written or {})
 
 
 @pytest.mark.parametrize(("written", "means"), [(90, 90), ("90", 90), (" 90 ", 90)])
@@ -208,7 +233,7 @@ def test_every_stack_but_disposable_ones_is_protected_unless_set_otherwise(prote
 
 
 def test_a_key_that_nobody_knows_stops_the_program() -> None:
-    with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is not a key of Switchboard"):
+    with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is not a Switchboard key"):
         declare({"notifyChanel": "sns"})
 
 
@@ -231,7 +256,7 @@ def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.M
     monkeypatch.setenv("AWS_REGION", "us-west-2")
 
     with pytest.raises(
-        SettingsError, match=r"^switchboard:leaseTableArn is of a table in eu-west-2, and this stack is in us-west-2: deploy to"
+        SettingsError, match=r"^switchboard:leaseTableArn names a table in eu-west-2, but this stack is in us-west-2: deploy to"
     ):
         declare({"leaseTableArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/Leases"})
 
@@ -256,7 +281,7 @@ def test_the_lease_table_and_its_key_may_be_of_any_account_and_partition(table: 
 
 
 def test_a_key_of_a_lease_table_that_is_not_named_is_refused_since_nothing_would_be_read_by_it() -> None:
-    with pytest.raises(SettingsError, match=r"^switchboard:leaseTableArn is not set, and switchboard:leaseTableKeyArn "):
+    with pytest.raises(SettingsError, match=r"^switchboard:leaseTableArn is not set, but switchboard:leaseTableKeyArn "):
         Settings.from_mapping({"leaseTableKeyArn": KEY}, {})
 
 
@@ -264,6 +289,6 @@ def test_a_key_of_another_region_than_the_table_is_refused() -> None:
     table = "arn:aws:dynamodb:us-west-2:123456789012:table/Leases"
 
     with pytest.raises(
-        SettingsError, match=r"^switchboard:leaseTableKeyArn is of a key in eu-west-2, and the table is in us-west-2"
+        SettingsError, match=r"^switchboard:leaseTableKeyArn names a key in eu-west-2, but the table is in us-west-2"
     ):
         Settings.from_mapping({"leaseTableArn": table, "leaseTableKeyArn": KEY.replace("us-west-2", "eu-west-2")}, {})

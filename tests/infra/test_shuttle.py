@@ -15,7 +15,7 @@ from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
-BUCKET = "aws:s3/bucket:Bucket"
+BUCKET, LOG_GROUP = "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"
 CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 
 
@@ -104,7 +104,7 @@ def test_the_queue_lets_in_that_bucket_of_this_account_and_nobody_else() -> None
 
     assert allowed == [
         {
-            "Sid": "EventsOfTheBucket",
+            "Sid": "AllowS3",
             "Effect": "Allow",
             "Principal": {"Service": "s3.amazonaws.com"},
             "Action": "sqs:SendMessage",
@@ -143,13 +143,13 @@ def test_a_message_that_fails_five_times_is_a_dead_letter() -> None:
 
 
 def test_a_queue_whose_messages_come_back_too_soon_is_refused() -> None:
-    with pytest.raises(ValueError, match="would come back while the function still has it"):
-        queues.create_work_queue("too-soon", function_timeout_seconds=900, visibility_timeout_seconds=899)
+    with pytest.raises(ValueError, match="would be delivered again while the function still works on it"):
+        queues.WorkQueue("too-soon", function_timeout_seconds=900, visibility_timeout_seconds=899)
 
 
 def test_the_function_gets_one_upload_at_a_time() -> None:
     graph = declare()
-    mapping = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "shuttle").inputs
+    mapping = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "shuttle-jobs").inputs
 
     assert mapping["eventSourceArn"] == graph.arn(QUEUE, "shuttle-jobs")
     assert mapping["batchSize"] == 1
@@ -173,7 +173,9 @@ def test_the_function_has_exactly_these_grants() -> None:
     policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", "shuttle").inputs["policy"])
 
     assert {tuple(each["Action"]): each["Resource"] for each in policy} == {
-        ("logs:CreateLogStream", "logs:PutLogEvents"): [graph.arn("aws:cloudwatch/logGroup:LogGroup", "shuttle") + ":*"],
+        ("logs:CreateLogStream", "logs:PutLogEvents"): [
+            graph.arn("aws:cloudwatch/logGroup:LogGroup", "/aws/lambda/shuttle") + ":*"
+        ],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-failures")],
         ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [shops],
         ("dynamodb:ConditionCheckItem",): [shops],

@@ -27,8 +27,8 @@ SHOWN_LINES = 40
 
 WRONG_CONFIG = (
     ("protect", "maybe", "must be auto, true or false"),
-    ("logRetentionDays", "31", "must be one of the retentions that CloudWatch Logs knows"),
-    ("notifyChanels", "sns", "is not a key of Switchboard"),
+    ("logRetentionDays", "31", "must be a retention that CloudWatch Logs supports"),
+    ("notifyChanels", "sns", "is not a Switchboard key"),
 )
 """A key, a wrong value, and a part of the sentence that ``pulumi preview`` stops with."""
 

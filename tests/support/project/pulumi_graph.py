@@ -7,6 +7,7 @@ resource from another's.
 import asyncio
 import dataclasses
 import functools
+import gc
 import json
 import logging
 from collections.abc import Callable, Mapping
@@ -56,11 +57,21 @@ class Resource:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Graph:
-    """Everything that the program declared. ``options``: Pulumi's own, by type and name, which no mock is told of."""
+    """Everything that the program declared.
+
+    Attributes:
+        resources: the resources of AWS.
+        components: the components that they are grouped in.
+        outputs: the outputs of the stack.
+        options: Pulumi's own, by type and name.
+        classes: the SDK's class, by type and name.
+    """
 
     resources: tuple[Resource, ...]
+    components: tuple[Resource, ...]
     outputs: dict[str, Any]
     options: dict[tuple[str, str], pulumi.ResourceOptions]
+    classes: dict[tuple[str, str], type[pulumi.Resource]]
 
     def all(self, type_: str) -> list[Resource]:
         """The resources of a type (``aws:sqs/queue:Queue``)."""
@@ -80,10 +91,14 @@ class Graph:
 class _Recorder(Mocks):
     def __init__(self, replaced: str = "") -> None:
         self.resources: list[Resource] = []
+        self.components: list[Resource] = []
         self._replaced = replaced
 
     def new_resource(self, args: MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         inputs = _open(args.inputs)
+        if not args.custom:
+            self.components.append(Resource(args.typ, args.name, inputs, {}, frozenset()))
+            return f"{args.name}-id", inputs
         physical = inputs.get("name") or f"{args.name}-1a2b3c4"
         outputs = {**inputs, "name": physical, "arn": _arn(args.typ, physical), **_computed(args.typ, physical)}
         secret = frozenset(name for name, value in args.inputs.items() if _is_secret(value))
@@ -125,6 +140,7 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
     recorder = _Recorder(replaced)
     outputs: dict[str, Any] = {}
     options: dict[tuple[str, str], pulumi.ResourceOptions] = {}
+    classes: dict[tuple[str, str], type[pulumi.Resource]] = {}
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     # What the engine would be told of a failure also comes back as an exception.
@@ -132,12 +148,14 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
 
     def note_options(args: pulumi.ResourceTransformationArgs) -> None:
         options[args.type_, args.name] = args.opts
+        classes[args.type_, args.name] = type(args.resource)
 
     def run() -> None:
         pulumi.runtime.register_stack_transformation(note_options)
         for name, value in program().items():
             value.apply(lambda known, name=name: outputs.__setitem__(name, known))
 
+    gc.disable()  # a run makes so many objects that collecting them takes half of its time
     try:
         set_root_resource(None)  # else this run would inherit what an earlier one registered
         set_mocks(recorder, project="switchboard", stack=stack, preview=bool(replaced))
@@ -145,7 +163,8 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
     finally:
         asyncio.set_event_loop(None)
         loop.close()
-    return Graph(tuple(recorder.resources), outputs, options)
+        gc.enable()
+    return Graph(tuple(recorder.resources), tuple(recorder.components), outputs, options, classes)
 
 
 def statements(policy: str) -> list[dict[str, Any]]:
