@@ -70,8 +70,6 @@ class LeaseEvent:
     detail_type: str
     source: str
     time: datetime
-    account: str
-    region: str
     detail: Mapping[str, Any]
     is_dated: bool = True
 
@@ -119,15 +117,13 @@ def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
         raise errors.InvalidInputError(f"the event's detail-type is longer than {MAX_DETAIL_TYPE_CHARACTERS} characters")
     if not isinstance(detail, dict):
         raise errors.InvalidInputError("the event has no detail object")
-    time = _time(obj.get("time"))
+    time, source = _time(obj.get("time")), obj.get("source")
     received_at = now()
     return LeaseEvent(
         id=_id(obj.get("id"), canonical),
         detail_type=detail_type,
-        source=_text(obj.get("source")),
+        source=source if isinstance(source, str) else "",
         time=time or received_at,
-        account=_text(obj.get("account")),
-        region=_text(obj.get("region")),
         detail=detail,
         is_dated=time is not None and time <= received_at + MAX_CLOCK_SKEW,
     )
@@ -251,7 +247,3 @@ def _time(value: object) -> datetime | None:
         return clock.parse(value) if isinstance(value, str) else None
     except ValueError:
         return None
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""

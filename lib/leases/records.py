@@ -50,18 +50,10 @@ class Shape:
 _PENDING = Shape(
     required=frozenset({"userEmail", "uuid", "status", "originalLeaseTemplateUuid", "originalLeaseTemplateName"}),
     optional=frozenset(
-        {
-            "comments",
-            "createdBy",
-            "maxSpend",
-            "leaseDurationInHours",
-            "budgetThresholds",
-            "durationThresholds",
-            "costReportGroup",
-            "blueprintId",
-            "blueprintName",
-            "meta",
-        }
+        (
+            *("comments", "createdBy", "maxSpend", "leaseDurationInHours", "budgetThresholds", "durationThresholds"),
+            *("costReportGroup", "blueprintId", "blueprintName", "meta"),
+        )
     ),
 )
 _DENIED = Shape(required=_PENDING.required | {"ttl"}, optional=_PENDING.optional)
@@ -72,17 +64,10 @@ _MONITORED = Shape(
 _ENDED = Shape(required=_MONITORED.required | {"endDate", "ttl"}, optional=_MONITORED.optional)
 
 _SHAPES: Mapping[str, Shape] = {
+    **dict.fromkeys(LeaseStatus, _ENDED),
+    **dict.fromkeys((LeaseStatus.PROVISIONING, LeaseStatus.ACTIVE, LeaseStatus.FROZEN), _MONITORED),
     LeaseStatus.PENDING_APPROVAL: _PENDING,
     LeaseStatus.APPROVAL_DENIED: _DENIED,
-    LeaseStatus.PROVISIONING: _MONITORED,
-    LeaseStatus.ACTIVE: _MONITORED,
-    LeaseStatus.FROZEN: _MONITORED,
-    LeaseStatus.EXPIRED: _ENDED,
-    LeaseStatus.BUDGET_EXCEEDED: _ENDED,
-    LeaseStatus.MANUALLY_TERMINATED: _ENDED,
-    LeaseStatus.ACCOUNT_QUARANTINED: _ENDED,
-    LeaseStatus.EJECTED: _ENDED,
-    LeaseStatus.PROVISIONING_FAILED: _ENDED,
 }
 _UNKNOWN = Shape(required=_PENDING.required, optional=(_ENDED.required | _ENDED.optional) - _PENDING.required)
 
@@ -220,30 +205,17 @@ def _thresholds(measure: str) -> Callable[[object], tuple[Threshold, ...]]:
     return read
 
 
+_TEXTS = (
+    *("status", "userEmail", "uuid", "originalLeaseTemplateUuid", "originalLeaseTemplateName", "comments", "createdBy"),
+    *("costReportGroup", "blueprintId", "blueprintName", "awsAccountId", "approvedBy"),
+)
 _READERS: Mapping[str, Callable[[object], Any]] = {
-    "status": _string,
-    "userEmail": _string,
-    "uuid": _string,
-    "originalLeaseTemplateUuid": _string,
-    "originalLeaseTemplateName": _string,
-    "comments": _string,
-    "createdBy": _string,
-    "maxSpend": _decimal,
-    "leaseDurationInHours": _decimal,
+    **dict.fromkeys(_TEXTS, _string),
+    **dict.fromkeys(("maxSpend", "leaseDurationInHours", "totalCostAccrued", "ttl"), _decimal),
+    **dict.fromkeys(("startDate", "expirationDate", "lastCheckedDate", "endDate"), _moment),
     "budgetThresholds": _thresholds("dollarsSpent"),
     "durationThresholds": _thresholds("hoursRemaining"),
-    "costReportGroup": _string,
-    "blueprintId": _string,
-    "blueprintName": _string,
     "meta": _mapping,
-    "awsAccountId": _string,
-    "approvedBy": _string,
-    "startDate": _moment,
-    "expirationDate": _moment,
-    "lastCheckedDate": _moment,
-    "totalCostAccrued": _decimal,
-    "endDate": _moment,
-    "ttl": _decimal,
 }
 
 

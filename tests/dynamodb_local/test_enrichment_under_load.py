@@ -47,7 +47,7 @@ def test_the_p99_of_a_thousand_enrichments_under_load_is_measured_and_bounded(
     for key in keys:
         write(key)
     enricher, done = Enricher(engine, table, Logger("latency")), threading.Event()
-    events = [LeaseEvent("e", "LeaseExpired", "s", datetime.now(UTC), "", "", dict(key)) for key in keys]
+    events = [LeaseEvent("e", "LeaseExpired", "s", datetime.now(UTC), dict(key)) for key in keys]
 
     def enrich(reader: int) -> list[Enrichment]:
         return [enricher.enrich(events[(reader + run) % LEASES]) for run in range(math.ceil(RUNS / READERS))]

@@ -92,7 +92,7 @@ def test_a_leases_money_is_read_to_dynamodbs_last_digit(engine: Any) -> None:
     cost = "123456789012345678901234567890123456.78"
     with a_table(engine, LEASE_TABLE) as name:
         engine.put_item(TableName=name, Item=lease_item(totalCostAccrued={"N": cost}, maxSpend={"N": "1E+120"}))
-        event = LeaseEvent("e", "LeaseExpired", "s", NOW, "", "", {"userEmail": USER_EMAIL, "uuid": UUID})
+        event = LeaseEvent("e", "LeaseExpired", "s", NOW, {"userEmail": USER_EMAIL, "uuid": UUID})
 
         enrichment = Enricher(engine, name, Logger("digits")).enrich(event)
 
@@ -105,7 +105,7 @@ def test_an_empty_lease_key_is_refused_by_dynamodb_and_skipped_before(engine: An
     with a_table(engine, LEASE_TABLE) as name:
         with pytest.raises(ClientError, match="ValidationException"):
             engine.get_item(TableName=name, Key={"userEmail": {"S": ""}, "uuid": {"S": UUID}})
-        event = LeaseEvent("e", "LeaseExpired", "s", NOW, "", "", {"userEmail": "", "uuid": UUID})
+        event = LeaseEvent("e", "LeaseExpired", "s", NOW, {"userEmail": "", "uuid": UUID})
 
         assert Enricher(engine, name, Logger("empty")).enrich(event).status is Status.SKIPPED
         assert "ValidationException" not in json.dumps(capfd.readouterr())

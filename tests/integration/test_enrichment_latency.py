@@ -51,7 +51,7 @@ def test_the_p99_of_a_thousand_enrichments_is_under_200_ms(
 ) -> None:
     name, user_email, lease_uuid = table
     enricher = Enricher(aws.make_client("dynamodb"), name, Logger("latency"))
-    event = LeaseEvent("e", "LeaseExpired", "s", datetime.now(UTC), "", "", {"userEmail": user_email, "uuid": lease_uuid})
+    event = LeaseEvent("e", "LeaseExpired", "s", datetime.now(UTC), {"userEmail": user_email, "uuid": lease_uuid})
 
     enrichments = [enricher.enrich(event) for _ in range(RUNS)]
 

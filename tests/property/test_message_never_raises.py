@@ -94,8 +94,6 @@ EVENTS = st.builds(
     detail_type=st.sampled_from(list(EventType)) | st.text(max_size=128),
     source=st.text(),
     time=TIMES,
-    account=st.text(),
-    region=st.text(),
     detail=DETAIL,
 )
 
@@ -152,7 +150,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
 @given(amount=st.decimals(allow_nan=False, allow_infinity=False))
 def test_any_amount_on_record_can_be_shown(amount: Decimal) -> None:
     lease = read_lease({**lease_item("Active"), "maxSpend": {"N": f"{amount:f}"}, "totalCostAccrued": {"N": f"{amount:f}"}})
-    event = LeaseEvent("1", "LeaseFrozen", "s", datetime(2026, 1, 1, tzinfo=UTC), "", "", {})
+    event = LeaseEvent("1", "LeaseFrozen", "s", datetime(2026, 1, 1, tzinfo=UTC), {})
     assert composed(event, Enrichment(Status.ENRICHED, lease=lease), datetime(2026, 1, 1, tzinfo=UTC)).text
 
 
@@ -160,7 +158,7 @@ def test_any_amount_on_record_can_be_shown(amount: Decimal) -> None:
 def test_the_largest_message_fits_into_sns(costly: str) -> None:
     """Each of these takes four bytes in JSON within JSON; no character takes more."""
     huge: dict[str, Any] = dict.fromkeys([*FIELDS, "reason", *"abcdefghij"], costly * 5000)
-    event = LeaseEvent("1" * 128, costly * 128, costly * 5000, datetime(2026, 1, 1, tzinfo=UTC), "", "", huge)
+    event = LeaseEvent("1" * 128, costly * 128, costly * 5000, datetime(2026, 1, 1, tzinfo=UTC), huge)
     lease = read_lease(
         {**lease_item("Active"), "originalLeaseTemplateName": {"S": costly * 5000}, "status": {"S": costly * 5000}}
     )

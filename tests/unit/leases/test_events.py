@@ -27,8 +27,6 @@ def test_every_part_is_read() -> None:
     assert event.detail_type == "LeaseFrozen"
     assert event.source == "InnovationSandbox-test"
     assert event.time == datetime(2026, 3, 4, 17, 30, tzinfo=UTC)
-    assert event.account == "111122223333"
-    assert event.region == "us-west-2"
     assert event.detail == {"accountId": "444455556666"}
 
 
@@ -144,7 +142,6 @@ def test_a_time_in_the_future_is_undated(ahead: timedelta, is_dated: bool) -> No
     assert (event.time, event.is_dated) == (NOW + ahead, is_dated)
 
 
-@pytest.mark.parametrize("name", ["source", "account", "region"])
-def test_other_parts_of_the_envelope_may_be_missing_or_wrong(name: str) -> None:
-    assert getattr(read_event(lease_event(**{name: ABSENT})), name) == ""
-    assert getattr(read_event(lease_event(**{name: 7})), name) == ""
+@pytest.mark.parametrize("source", [ABSENT, 7], ids=repr)
+def test_the_source_may_be_missing_or_wrong(source: object) -> None:
+    assert read_event(lease_event(source=source)).source == ""
