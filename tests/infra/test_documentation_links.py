@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project.documentation import ROOT, Link, anchors_of, links_of, pages
+from tests.support.project.documentation import ROOT, Link, anchors_of, links_of, pages, prose_of
 
 LINKS = [link for page in pages() for link in links_of(page)]
 
@@ -46,17 +46,16 @@ def test_a_decision_has_a_status_and_a_date_and_is_listed(decision: Path) -> Non
     assert f"]({decision.name})" in (ROOT / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
 
 
+WRITTEN_PAGES = [page for page in pages() if page.name != "CHANGELOG.md"]  # which names files as they were
 PATH = re.compile(
     r"(?<![\w/.<…-])((?:lib|handlers|stack|tests|unit|property|contract|infra|integration|dynamodb_local|faults)/[\w/.-]*[\w/])"
 )
 KINDS_OF_TESTS = ("unit", "property", "contract", "infra", "integration", "dynamodb_local", "faults")
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize("page", WRITTEN_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_path_that_a_page_names_exists(page: Path) -> None:
     """Pages may leave out ``tests/`` before the kind of a test."""
-    if page.name == "CHANGELOG.md":
-        return  # names files as they were
     named = {path.rstrip(".") for path in PATH.findall(page.read_text(encoding="utf-8"))}
 
     assert {path for path in named if not (_root_of(path) / path).exists()} == set()
@@ -64,3 +63,8 @@ def test_a_path_that_a_page_names_exists(page: Path) -> None:
 
 def _root_of(path: str) -> Path:
     return ROOT / "tests" if path.split("/", maxsplit=1)[0] in KINDS_OF_TESTS else ROOT
+
+
+@pytest.mark.parametrize("page", WRITTEN_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_a_line_of_prose_has_at_most_120_characters(page: Path) -> None:
+    assert [line for line in prose_of(page).splitlines() if len(line) > 120 and not line.lstrip().startswith("|")] == []

@@ -11,19 +11,19 @@ from lib.operations.costs.pricing import Breakdown, Workload, monthly_costs
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
 
 _INTRODUCTION = f"""\
-`python -m handlers.cli costs --document` writes this page; a test fails when it is out of date. Dollars a month of 30 days,
-{prices.REGION}, without free tier, discounts and data transfer out. Other sizes: `python -m handlers.cli costs <file>`,
-as a table or with `--json`.
+`python -m handlers.cli costs --document` writes this page; a test fails when it is out of date.
 
-An estimate, not a bill. Left out: retries, cold starts, what reconciliation reads, custom metrics and the dashboard
-([deployment](../deployment.md#what-it-costs)), and what Slack, Jira and GOV.UK Notify charge."""
+The costs are dollars per month of 30 days in {prices.REGION}, without free tier, discounts and data transfer out. For
+other sizes, run `python -m handlers.cli costs <file>`, with `--json` for programs.
+
+This is an estimate, not a bill. It leaves out retries, cold starts, the reads of reconciliation, custom metrics, the
+dashboard ([deployment](../deployment.md#what-it-costs)), and the prices of Slack, Jira and GOV.UK Notify."""
 
 _ABOUT_THE_PRICES = f"""\
-**Not fetched from AWS**: written down from knowledge of the list prices of {prices.REGION} as of
-{prices.AS_OF.isoformat()}. AWS's pages fill in
-their numbers by script and could not be read when this table was made. *Decides* names the page to check before you rely
-on a number. *Also stated by* names a page with the same price, usually a guide of 2024 to 2026; a dash means that none was
-found."""
+The prices are list prices of {prices.REGION} as of {prices.AS_OF.isoformat()}. They were **not fetched from AWS**: the
+pages of AWS insert their numbers with scripts and could not be read. Before you rely on a price, check the page in the
+column *decides*. The column *also stated by* names another page with the same price, usually a guide of 2024 to 2026. A
+dash means that none was found."""
 
 
 def as_table(breakdown: Breakdown) -> str:

@@ -40,14 +40,14 @@ def pages() -> list[Path]:
 
 def links_of(page: Path) -> list[Link]:
     """The links of a page to other places of the repository, in order. Those to the web are left out."""
-    text = re.sub(r"`[^`\n]*`", "", _prose(page))
+    text = re.sub(r"`[^`\n]*`", "", prose_of(page))
     return [Link(page, target) for target in _LINK.findall(text) if not re.match(r"[a-z]+:", target)]
 
 
 def anchors_of(page: Path) -> list[str]:
     """What a link may name of a page, as GitHub makes it from the headings: lower case, no punctuation, blanks as hyphens."""
     names: list[str] = []
-    for heading in _HEADING.findall(_prose(page)):
+    for heading in _HEADING.findall(prose_of(page)):
         plain = _LINK.sub(lambda link: link[0].partition("](")[0].strip("["), heading).replace("`", "")
         name = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
         names.append(f"{name}-{names.count(name)}" if name in names else name)
@@ -58,7 +58,7 @@ def tables_of(page: Path) -> list[list[list[str]]]:
     """The tables of a page: rows of cells, the heading first, without the line of dashes."""
     tables: list[list[list[str]]] = []
     ended = True
-    for line in _prose(page).splitlines():
+    for line in prose_of(page).splitlines():
         if not line.startswith("|"):
             ended = True
             continue
@@ -71,5 +71,6 @@ def tables_of(page: Path) -> list[list[list[str]]]:
     return tables
 
 
-def _prose(page: Path) -> str:
+def prose_of(page: Path) -> str:
+    """The text of a page without its blocks of code."""
     return _FENCED.sub("", page.read_text(encoding="utf-8"))
