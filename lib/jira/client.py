@@ -57,15 +57,9 @@ class RefusedLoginError(errors.AccessDeniedError):
 
 
 class JiraClient:
-    """One Jira site.
+    """One Jira site, with the e-mail and the API token of one account.
 
-    Args:
-        base_url: ``https://your-site.atlassian.net``.
-        email: of the account that the token belongs to.
-        api_token: of that account.
-        seconds_left: the time that the caller has left. A wait that does not fit is not started.
-        sleep: waits.
-        timeout: seconds to connect and seconds to wait for an answer.
+    A wait that is longer than ``seconds_left()`` is not started. ``timeout`` is in seconds: to connect, and for an answer.
     """
 
     def __init__(
@@ -112,7 +106,7 @@ class JiraClient:
 
         Args:
             jql: bounded JQL. A search bounded by a key that does not exist finds nothing, without an error.
-            fields: the fields to return of each issue.
+            fields: to return of each issue.
             token: from the previous page; None for the first. It is valid for 7 days.
             reconcile: ids of at most 50 issues for which the search must not lag.
             page_size: at most 100. A page may be shorter, or empty, without being the last.
@@ -121,8 +115,7 @@ class JiraClient:
 
         Raises:
             InvalidInputError: Jira refuses the JQL (an unknown project is one reason).
-            AccessDeniedError: 401 or 403, or an answer for an anonymous caller: the token is wrong, expired or lacks a
-                permission.
+            AccessDeniedError: the token is wrong, expired or lacks a permission.
             RateLimitedError: 429, five times or for longer than there is time.
             UnavailableError, AmbiguousError: 5xx, no connection or a broken one, five times.
             PermanentError: the answer is not as the API documents it.
@@ -276,24 +269,16 @@ def connect(
 ) -> JiraClient:
     """The client of the configured Jira.
 
-    Args:
-        settings: of the function.
-        api_token: the secret with the token.
-        seconds_left: see :class:`JiraClient`.
-
     Raises:
         ConfigurationError: a setting is missing.
         SwitchboardError: the secret can't be read.
     """
-    wanted = {
-        "jiraBaseUrl": settings.jira_base_url,
-        "jiraEmail": settings.jira_email,
-        "jiraApiToken": settings.jira_api_token_arn,
-    }
+    url, email = settings.jira_base_url, settings.jira_email
+    wanted = {"jiraBaseUrl": url, "jiraEmail": email, "jiraApiToken": settings.jira_api_token_arn}
     unset = [name for name, value in wanted.items() if not value]
     if unset:
         raise errors.ConfigurationError(f"Jira is not configured: {', '.join(unset)} not set")
-    return JiraClient(settings.jira_base_url, settings.jira_email, api_token.current(), seconds_left=seconds_left)
+    return JiraClient(url, email, api_token.current(), seconds_left=seconds_left)
 
 
 def _check_login(response: requests.Response | None, doing: str) -> None:
@@ -333,7 +318,6 @@ def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:
 
 
 def _seconds(retry_after: str | None) -> float | None:
-    """The seconds that a Retry-After header asks for: a number, or a date (RFC 9110)."""
     if retry_after is None:
         return None
     if retry_after.strip().isascii() and retry_after.strip().isdigit():

@@ -68,12 +68,9 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """The commits that name issues of known projects.
+    """The commits that name issues of known projects, with the keys of those only.
 
-    Attributes:
-        commits: with the keys of known projects only.
-        left_out: links beyond the limits of this module.
-        not_checked: project keys that were not looked up because there are too many of them.
+    ``left_out`` counts links, and ``not_checked`` project keys, beyond the limits of this module.
     """
 
     commits: tuple[Commit, ...]

@@ -125,7 +125,6 @@ class IssueResult:
     """The correlation of one key.
 
     Attributes:
-        issue_key: the key.
         state: ``matched``, ``without_commits``, ``moved`` for the former key of an issue, or ``unknown`` for a key that commits
             name and no live issue has.
         commits: the hashes of the newest :data:`MAX_COMMITS_IN_RESULT` commits, newest first.

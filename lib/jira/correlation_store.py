@@ -43,12 +43,10 @@ _MAX_STEPS = 50
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What became of the commits of a push.
+    """The result of storing the commits of a push.
 
-    Attributes:
-        touched: the keys of the rows that were stored.
-        left: the commits that were not stored, or not under each of their keys.
-        error: why; None if the time was over or everything was stored.
+    ``touched`` are the keys of the rows that were stored, and ``left`` the commits that were not stored, or not under each of
+    their keys, because of ``error`` (None: because of the time).
     """
 
     touched: tuple[str, ...]
@@ -59,14 +57,8 @@ class Stored:
 class CorrelationStore:
     """The commit links and correlation results in one JiraIssues table.
 
-    Every method raises SwitchboardError if the table can't be reached or refuses, :meth:`store_commits` excepted.
-
-    Args:
-        client: a DynamoDB client of :mod:`lib.platform.aws`.
-        table_name: JiraIssues.
-        history: how long a commit is kept after its last push.
-        now: the clock.
-        sleep: waits before the retry of a throttled call.
+    Every method but :meth:`store_commits` raises SwitchboardError if the table can't be reached or refuses. A commit expires
+    ``history`` after its last push.
     """
 
     def __init__(

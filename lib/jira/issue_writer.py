@@ -48,13 +48,9 @@ class Outcome(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The outcome for one delivery.
+    """The outcome for one delivery, over all keys that it reports; the issue's own key is the first.
 
-    Attributes:
-        outcome: the best one over all keys that the delivery reports.
-        issue_keys: those keys, the issue's own first.
-        newer: the state that the issue's own key has, if it is newer than the delivery's.
-        replaced: the state that the delivery replaced; None if there was none.
+    ``newer`` is the stored state of that key if it is newer than the delivery; ``replaced`` is what the delivery replaced.
     """
 
     outcome: Outcome
@@ -77,13 +73,8 @@ class Snapshots(Protocol):
 class IssueWriter:
     """The write side of one JiraIssues table.
 
-    Args:
-        client: a DynamoDB client of :mod:`lib.platform.aws`.
-        table_name: JiraIssues.
-        history: how long a version is kept after it came in. HEAD never expires, deleted or not (docs/adr/0021).
-        snapshots: takes what a row can't hold.
-        now: the clock.
-        on_throttle: called when a write was throttled, before its one retry.
+    A version is kept for ``history`` after it came in; HEAD never expires, deleted or not (docs/adr/0021). ``on_throttle`` is
+    called when a write was throttled, before its one retry.
     """
 
     def __init__(

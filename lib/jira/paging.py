@@ -25,12 +25,7 @@ _REMEMBERED_ISSUES = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page of a search.
-
-    Attributes:
-        issues: the entries as Jira sent them. An entry may be anything: Jira has been seen to send ``null``.
-        next_token: of the next page; None on the last one.
-    """
+    """One page of a search; ``next_token`` is None on the last one. Jira has been seen to send null for an issue."""
 
     issues: tuple[Any, ...]
     next_token: str | None
@@ -53,11 +48,10 @@ def read_pages(
         token: where to start; None for the first page.
         sleep: waits.
         has_time: whether there is time for another page.
-        pages_before: pages that earlier invocations of the same run have read.
+        pages_before: the number of pages that earlier invocations of the same run have read.
 
     Raises:
         PermanentError: the listing does not end.
-        SwitchboardError: from ``ask``.
     """
     # The hashes of all tokens fit in memory, since MAX_PAGES bounds them. Of the issues, only the latest are kept.
     tokens = {hash(token)}

@@ -25,14 +25,7 @@ class PushAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pushes:
-    """Takes in pushes.
-
-    Attributes:
-        links: where commits are stored.
-        issues: where projects that are not configured are looked up.
-        projects: the configured ones.
-        logger: of the function.
-    """
+    """Stores pushes in ``links``. Projects that are not among the configured ``projects`` are looked up in ``issues``."""
 
     links: CorrelationStore
     issues: IssueReader

@@ -16,15 +16,7 @@ from lib.platform import aws, clock
 
 
 class RunRecords:
-    """Run records in one bucket.
-
-    Args:
-        client: an S3 client of :mod:`lib.platform.aws`.
-        bucket: the artifact bucket.
-        git_sha: the deployed revision.
-        now: the clock.
-        make_token: makes the random part of a name.
-    """
+    """Run records in one bucket. ``client`` is an S3 client of :mod:`lib.platform.aws`, ``git_sha`` the deployed revision."""
 
     def __init__(
         self,
@@ -33,19 +25,17 @@ class RunRecords:
         *,
         git_sha: str,
         now: clock.Clock = clock.utc_now,
-        make_token: Any = lambda: uuid.uuid4().hex,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._git_sha = git_sha
         self._now = now
-        self._make_token = make_token
 
     def write(self, kind: str, run_id: str, issues: Iterable[Mapping[str, Any]], **more: Any) -> str:
         """Write the record of one run; returns its object name.
 
         Args:
-            kind: ``correlation`` or ``reconciliation``, the folder it goes to.
+            kind: ``correlation`` or ``reconciliation``: the folder of the record.
             run_id: of the invocation.
             issues: an entry for each issue.
             more: ``projects`` and ``refused`` of a reconciliation.
@@ -55,7 +45,7 @@ class RunRecords:
         """
         now = self._now()
         record = run_record(run_id, self._git_sha, now, issues, **more)
-        name = run_record_name(kind, now, run_id, self._make_token())
+        name = run_record_name(kind, now, run_id, uuid.uuid4().hex)
         body = json.dumps(record, separators=(",", ":")).encode()
         with aws.translated(f"store the run record {name}"):
             self._client.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType="application/json")

@@ -19,13 +19,9 @@ def make_issue_writer(
     *,
     on_throttle: Callable[[], None] = lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
 ) -> IssueWriter:
-    """The issue writer on the configured table and bucket.
+    """The issue writer on the configured table and bucket, with clients of :mod:`lib.platform.aws`.
 
-    Args:
-        dynamodb: a client of :mod:`lib.platform.aws`.
-        get_s3: returns an S3 client. Called only for a snapshot that is too large for a row.
-        settings: of the function.
-        on_throttle: called when a write was throttled. A command, whose output is not read for metrics, passes its own.
+    ``get_s3`` is called only for a snapshot that is too large for a row, and ``on_throttle`` when a write was throttled.
     """
     return IssueWriter(
         dynamodb,

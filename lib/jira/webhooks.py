@@ -129,7 +129,8 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
     if event_type is None:
         return Ignored("the event names no type")  # user_deleted of Server is one
     event_at = epoch_ms_at(event, "timestamp")
-    source = _Source(event_type, event_at, hashlib.sha256(body).hexdigest(), decoded(body))
+    digest = hashlib.sha256(body).hexdigest()
+    source = _Source(event_type, event_at, digest, decoded(body))
     issue = event.get("issue")
     promised = event_type in _OF_ISSUES and issue is not None
     if promised:
@@ -137,12 +138,13 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
             raise errors.InvalidInputError("issue is not an object")
         if issue.get("key"):
             issue_key(issue["key"])
-        delivery = _deletion(source, issue) if event_type == _DELETION else _change(source, issue, event)
+        moved_from = _moved_from(event, issue.get("key"))
+        delivery = _deletion(source, issue) if event_type == _DELETION else _change(source, issue, moved_from)
         if delivery is not None:
             return delivery
     named = _issues_named(event)
     if named:
-        return NeedsFetch(named, event_type, clock.epoch_ms(received_at) if event_at is None else event_at, source.digest)
+        return NeedsFetch(named, event_type, clock.epoch_ms(received_at) if event_at is None else event_at, digest)
     if promised:
         raise errors.InvalidInputError("the issue has no key")
     if event_type == _UNREADABLE:
@@ -166,10 +168,10 @@ def normalise_automation(body: bytes, received_at: datetime) -> Delivery | Needs
     issue = object_at(value, "issue") or value
     key = issue_key(issue.get("key"))
     source = _Source(AUTOMATION, None, hashlib.sha256(body).hexdigest(), decoded(body))
-    delivery = _change(source, issue, {})
+    delivery = _change(source, issue, None)
     if delivery is not None and delivery.stamp.version_at <= clock.canonical(received_at + _LONGEST_AHEAD):
         return delivery
-    return NeedsFetch((key,), AUTOMATION, clock.epoch_ms(received_at), source.digest)
+    return NeedsFetch((key,), AUTOMATION, clock.epoch_ms(received_at), source.idempotency_key)
 
 
 def from_rest(
@@ -193,20 +195,12 @@ def from_rest(
     Raises:
         InvalidInputError: the issue is not as the API promises.
     """
-    fields = object_at(issue, "fields")
-    updated = read_updated(fields)
-    if updated is None:
-        raise errors.InvalidInputError("the issue has no usable fields.updated")
     key = issue_key(issue.get("key"))
-    return Delivery(
-        issue_key=key,
-        issue_id=id_at(issue, "id"),
-        stamp=Stamp(clock.canonical(updated), event_at, idempotency_key),
-        event_type=event_type,
-        fields=read_fields(fields),
-        moved_from=asked_for if is_issue_key(asked_for) and asked_for != key else None,
-        snapshot=json.dumps(issue, separators=(",", ":"), default=str),
-    )
+    source = _Source(event_type, event_at, idempotency_key, json.dumps(issue, separators=(",", ":"), default=str))
+    delivery = _change(source, issue, asked_for if is_issue_key(asked_for) and asked_for != key else None)
+    if delivery is None:
+        raise errors.InvalidInputError("the issue has no usable fields.updated")
+    return delivery
 
 
 REST_FIELDS = ("summary", "status", "assignee", "fixVersions", "updated", "created", "project", "issuetype", "labels")
@@ -246,16 +240,23 @@ def restored(delivery: Delivery, wrong: Stamp) -> Delivery:
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """The event of a delivery. ``digest`` is of the body; ``event_at`` is None if the event has no usable time."""
+    """The event of a delivery. ``event_at`` is None if it has no usable time."""
 
     event_type: str
     event_at: int | None
-    digest: str
+    idempotency_key: str
     snapshot: str
 
-    def stamp(self, version_at: datetime) -> Stamp:
+    def delivery(self, issue: Mapping[str, Any], version_at: datetime) -> Delivery:
         event_at = max(0, clock.epoch_ms(version_at)) if self.event_at is None else self.event_at
-        return Stamp(clock.canonical(version_at), event_at, self.digest)
+        return Delivery(
+            issue_key=issue_key(issue.get("key")),
+            issue_id=id_at(issue, "id"),
+            stamp=Stamp(clock.canonical(version_at), event_at, self.idempotency_key),
+            event_type=self.event_type,
+            fields=read_fields(object_at(issue, "fields")),
+            snapshot=self.snapshot,
+        )
 
 
 def _event_type(event: Mapping[str, Any]) -> str | None:
@@ -270,43 +271,25 @@ def _event_type(event: Mapping[str, Any]) -> str | None:
     return AUTOMATION if "issue" in event else None
 
 
-def _change(source: _Source, issue: Mapping[str, Any], event: Mapping[str, Any]) -> Delivery | None:
+def _change(source: _Source, issue: Mapping[str, Any], moved_from: str | None) -> Delivery | None:
     """The delivery of a whole issue; None if it lacks its key or time."""
-    fields = object_at(issue, "fields")
-    key, updated = issue.get("key"), read_updated(fields)
-    if not key or updated is None:
+    updated = read_updated(object_at(issue, "fields"))
+    if not issue.get("key") or updated is None:
         return None
-    return Delivery(
-        issue_key=key,
-        issue_id=id_at(issue, "id"),
-        stamp=source.stamp(updated),
-        event_type=source.event_type,
-        fields=read_fields(fields),
-        moved_from=_moved_from(event, key),
-        snapshot=source.snapshot,
-    )
+    return replace(source.delivery(issue, updated), moved_from=moved_from)
 
 
 def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
-    fields = object_at(issue, "fields")
-    updated = read_updated(fields)
+    updated = read_updated(object_at(issue, "fields"))
     times = [] if source.event_at is None else [clock.from_epoch_ms(source.event_at)]
     if updated is not None:
         times.append(_later(updated))  # never before the edit that it ends, even if clocks differ
     if not times:
         raise errors.InvalidInputError("the deletion has no timestamp")
-    return Delivery(
-        issue_key=issue_key(issue.get("key")),
-        issue_id=id_at(issue, "id"),
-        stamp=source.stamp(max(times)),
-        event_type=source.event_type,
-        fields=read_fields(fields),
-        deleted=True,
-        snapshot=source.snapshot,
-    )
+    return replace(source.delivery(issue, max(times)), deleted=True)
 
 
-def _moved_from(event: Mapping[str, Any], key: str) -> str | None:
+def _moved_from(event: Mapping[str, Any], key: object) -> str | None:
     """The former key, from the changelog item ``Key``. A custom field may also be named Key."""
     for item in objects_at(object_at(event, "changelog"), "items"):
         if item.get("field") == "Key" and item.get("fieldtype") != "custom":

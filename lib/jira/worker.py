@@ -32,13 +32,7 @@ _RECORD_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Message:
-    """One message of the batch.
-
-    Attributes:
-        record: the message as it was received.
-        touched: the issues whose correlation is to be recomputed.
-        failed: whether it must be received again.
-    """
+    """One message: the issues whose correlation it ``touched``, and whether it ``failed`` and must be received again."""
 
     record: Record
     touched: set[str] = field(default_factory=set)
@@ -47,17 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JiraWorker:
-    """Works on one batch.
-
-    Attributes:
-        store: the write side of the issues.
-        pushes: stores queued commits.
-        correlations: recomputes correlations.
-        records: takes the run record.
-        connect: makes the client of Jira. Called only for a message that needs it.
-        seconds_left: of the invocation.
-        logger: of the function.
-    """
+    """Works on one batch. ``connect`` makes the client of Jira; it is called only for a message that needs it."""
 
     store: IssueWriter
     pushes: Pushes

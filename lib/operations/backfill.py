@@ -132,15 +132,10 @@ class Checkpoint:
 
 
 class Backfill:
-    """A backfill from one legacy table.
+    """A backfill from the legacy table of ``checkpoint`` to ``store``; None is a dry run.
 
-    Args:
-        client: a DynamoDB client of :mod:`lib.platform.aws`, with a read timeout long enough for a page.
-        checkpoint: the table, and the progress in it.
-        store: stores the issues; None for a dry run.
-        on_progress: called with each page's report, from any thread.
-        page_size: rows per page.
-        sleep: waits.
+    The client needs a read timeout that is long enough for a page. ``on_progress`` is called with each page's report, from any
+    thread.
     """
 
     def __init__(

@@ -30,14 +30,7 @@ class Pruned:
 
 
 class Pruner:
-    """Prunes one JiraIssues table.
-
-    Args:
-        client: a DynamoDB client of :mod:`lib.platform.aws`.
-        table_name: JiraIssues.
-        on_progress: called with the sum after each page.
-        sleep: waits.
-    """
+    """Prunes one JiraIssues table. ``on_progress`` is called with the sum after each page."""
 
     def __init__(
         self,

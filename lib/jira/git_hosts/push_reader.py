@@ -34,12 +34,7 @@ def branch_of(ref: str | None) -> str | None:
 
 
 class PushReader:
-    """Collects the commits of one event.
-
-    Args:
-        repository: ``owner/name``; None if the event does not say.
-        received_at: the time of a commit without a usable time.
-    """
+    """Collects the commits of one event. ``received_at`` is the time of those without a usable one."""
 
     def __init__(self, repository: str | None, received_at: datetime) -> None:
         self._repository = (repository or "unknown")[:_KEPT_NAME_CHARACTERS]

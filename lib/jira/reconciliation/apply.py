@@ -15,15 +15,7 @@ from lib.platform import clock, errors
 
 
 class Applier:
-    """Applies decisions.
-
-    Args:
-        jira: Jira.
-        store: the write side.
-        dry_run: count only, write nothing.
-        has_time: whether there is time for another request to Jira.
-        now: the clock.
-    """
+    """Applies decisions. ``has_time`` says whether there is time for another request to Jira."""
 
     def __init__(
         self, jira: Jira, store: IssueWriter, *, dry_run: bool, has_time: Callable[[], bool], now: clock.Clock

@@ -34,13 +34,7 @@ class Continuation:
 
 
 class Continuations:
-    """Claims and invokes the next parts of runs.
-
-    Args:
-        claims: on the operations table.
-        invoke: calls the function with an event, asynchronously.
-        logger: of the function.
-    """
+    """Claims and invokes the next parts of runs. ``invoke`` calls the function with an event, asynchronously."""
 
     def __init__(self, claims: Claims, invoke: Callable[[bytes], None], logger: Logger) -> None:
         self._claims = claims

@@ -14,14 +14,7 @@ from lib.platform import clock, errors
 
 
 class Deletions:
-    """Confirms and deletes single issues.
-
-    Args:
-        jira: Jira.
-        store: the write side.
-        dry_run: write nothing.
-        now: the clock.
-    """
+    """Confirms and deletes single issues. A dry run only counts."""
 
     def __init__(
         self,

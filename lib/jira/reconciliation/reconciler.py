@@ -46,17 +46,7 @@ _DELETIONS_PER_TIME_CHECK = 25
 
 
 class Reconciler:
-    """Reconciles one project at a time.
-
-    Args:
-        jira: Jira.
-        store: the write side.
-        reader: the read side.
-        limit: how many issues a run may delete.
-        dry_run: count only, write nothing.
-        seconds_left: how long this run may still take.
-        now: the clock.
-    """
+    """Reconciles one project at a time, within ``seconds_left()``. A dry run counts and writes nothing."""
 
     def __init__(
         self,

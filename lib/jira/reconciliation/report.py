@@ -13,12 +13,7 @@ from lib.platform.log import Logger
 
 
 class Reporter:
-    """Reports runs.
-
-    Args:
-        get_records: returns the run records. Called only for a run that is not a dry run.
-        logger: of the function.
-    """
+    """Reports runs. ``get_records`` is not called for a dry run."""
 
     def __init__(self, get_records: Callable[[], RunRecords], logger: Logger) -> None:
         self._get_records = get_records

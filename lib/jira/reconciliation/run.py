@@ -30,16 +30,8 @@ from lib.platform.log import Logger
 class Runner:
     """Carries out runs.
 
-    Attributes:
-        projects: the configured ones, for a request that names none.
-        connect: makes the reconciler of a run. It may raise SwitchboardError, which refuses every project.
-        reader: the read side of the store.
-        correlations: finds the issues whose correlation is not current.
-        watermarks: how far the catch-ups have come.
-        get_queue: returns the queue for recomputes. Called only if something changed.
-        continuations: claims and invokes the next part.
-        reporter: reports the run.
-        logger: of the function.
+    ``projects`` are the configured ones, for a request that names none. ``connect`` makes the reconciler of a run; a
+    SwitchboardError from it refuses every project.
     """
 
     projects: tuple[str, ...]

@@ -71,16 +71,10 @@ class Turn:
 
 @dataclass(slots=True)
 class Run:
-    """One invocation, while it goes on.
+    """One invocation while it runs.
 
-    Attributes:
-        id: of the invocation.
-        request: what it is to do.
-        seconds_left: how long it may still take.
-        turns: of the projects, in their order.
-        left: the turns for the next part.
-        refused: reasons that belong to no single project.
-        record: the name of the run record.
+    ``left`` are the turns for the next part, ``refused`` the reasons that belong to no single project, and ``record`` is the
+    name of the run record.
     """
 
     id: str
