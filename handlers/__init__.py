@@ -1,4 +1,4 @@
-"""The ways in: Lambda entry points and the command line. Each parses, calls ``lib`` and answers."""
+"""Lambda handlers and the command line. Each module parses its input, calls ``lib`` and answers."""
 
 from lib.platform import gc_tuning
 

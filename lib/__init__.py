@@ -1,4 +1,1 @@
-"""What Switchboard knows: pure decisions at the core, effects at the edge.
-
-Nothing here imports ``handlers`` or ``stack``.
-"""
+"""Domain logic: pure decisions at the core, effects at the edge. Imports neither ``handlers`` nor ``stack``."""

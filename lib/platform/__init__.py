@@ -1,1 +1,1 @@
-"""What every function stands on: AWS, DynamoDB, queues, secrets, the environment, time, errors, logs and metrics."""
+"""What every function needs: AWS, DynamoDB, queues, secrets, the environment, time, errors, logs and metrics."""

@@ -123,13 +123,8 @@ class Cloud:
 
     def _log_group(self, entry_point: str) -> str:
         if entry_point not in self._log_groups:
-            logs = self.client("logs")
-            function = self.client("lambda").get_function_configuration(FunctionName=self.outputs["functions"][entry_point])
-            self._log_groups[entry_point] = next(
-                group["logGroupName"]
-                for group in logs.describe_log_groups()["logGroups"]
-                if group["logGroupName"].startswith(entry_point) or group["logGroupName"].endswith(function["FunctionName"])
-            )
+            groups = self.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{entry_point}")["logGroups"]
+            self._log_groups[entry_point] = groups[0]["logGroupName"]
         return self._log_groups[entry_point]
 
     def log_records(self, entry_point: str) -> list[dict[str, Any]]:
