@@ -42,7 +42,7 @@ def button(**changed: Any) -> list[dict[str, Any]]:
     return [{"action_id": "approve_draft", "value": f"sess-1:{HASH}", **changed}]
 
 
-def test_a_press_of_approve_is_a_decision() -> None:
+def test_a_click_on_approve_is_a_decision() -> None:
     assert read(pressed()) == Decision(
         verb=Verb.APPROVE,
         session_id="sess-1",
@@ -54,13 +54,13 @@ def test_a_press_of_approve_is_a_decision() -> None:
     )
 
 
-def test_a_press_of_reject_is_one_too() -> None:
+def test_a_click_on_reject_is_a_decision() -> None:
     decision = read(pressed(actions=button(action_id="reject_draft")))
     assert isinstance(decision, Decision)
     assert decision.verb is Verb.REJECT
 
 
-def test_an_app_of_a_whole_organisation_has_no_team_and_is_read_the_same() -> None:
+def test_a_click_in_an_organisation_wide_app_without_a_team_is_read() -> None:
     assert read(pressed(team=None, enterprise={"id": "E0ORG"}, is_enterprise_install=True)) == read(pressed())
 
 
@@ -119,7 +119,7 @@ def test_every_other_interaction_is_ignored(payload) -> None:
         "text",
     ],
 )
-def test_a_press_that_lacks_what_it_must_have_is_refused(payload) -> None:
+def test_a_click_without_a_required_value_is_refused(payload) -> None:
     with pytest.raises(errors.InvalidInputError):
         read(payload)
 
@@ -157,7 +157,7 @@ def test_an_answer_may_go_to_slack(url) -> None:
     assert decision.response_url == url
 
 
-def test_an_answer_may_go_to_the_configured_api_and_to_no_other_port_of_its_host() -> None:
+def test_an_answer_may_go_to_the_configured_api_but_no_other_port() -> None:
     local = "http://127.0.0.1:8123/api/"
     for url, taken in [("http://127.0.0.1:8123/actions/1", True), ("http://127.0.0.1:8124/actions/1", False)]:
         decision = read(pressed(response_url=url), local)

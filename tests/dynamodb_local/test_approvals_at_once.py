@@ -37,7 +37,7 @@ def starts(stores: Stores, operation: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_64_starts_exactly_one_is_true(crowded: Stores, race: int) -> None:
+def test_one_of_64_starts_wins(crowded: Stores, race: int) -> None:
     operation = crowded.approved()
 
     results = starts(crowded, operation)
@@ -49,7 +49,7 @@ def test_of_64_starts_exactly_one_is_true(crowded: Stores, race: int) -> None:
     assert crowded.row("SESSION")["state"] == "creating"
 
 
-def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowded: Stores) -> None:
+def test_one_of_64_starts_wins_the_claim_of_a_crashed_worker(crowded: Stores) -> None:
     operation = crowded.approved()
     assert crowded.start(operation, "crashed")
     crowded.advance(seconds=90)
@@ -57,7 +57,7 @@ def test_of_64_starts_on_a_claim_whose_worker_crashed_exactly_one_is_true(crowde
     assert starts(crowded, operation).count(True) == 1
 
 
-def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crowded: Stores) -> None:
+def test_one_of_64_starts_wins_after_a_retry_was_requested(crowded: Stores) -> None:
     operation = crowded.approved()
     crowded.start(operation, "one")
     crowded.operations.mark_failed(operation, "Jira answered 400", owner="one")
@@ -67,7 +67,7 @@ def test_of_64_starts_after_a_person_asked_to_try_again_exactly_one_is_true(crow
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(crowded: Stores, race: int) -> None:
+def test_the_first_of_many_concurrent_decisions_wins(crowded: Stores, race: int) -> None:
     _, of_hash = crowded.submitted()
 
     results = at_once(
@@ -84,7 +84,7 @@ def test_of_many_approvals_and_rejections_the_first_wins_and_the_session_agrees(
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_of_many_previews_posted_at_once_one_is_remembered(stores: Stores, race: int) -> None:
+def test_one_of_many_concurrent_previews_is_recorded(stores: Stores, race: int) -> None:
     _, of_hash = stores.submitted()
 
     results = at_once(
@@ -98,7 +98,7 @@ def test_of_many_previews_posted_at_once_one_is_remembered(stores: Stores, race:
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crowded: Stores, race: int) -> None:
+def test_draft_and_session_agree_after_concurrent_preview_results(crowded: Stores, race: int) -> None:
     _, of_hash = crowded.submitted()
 
     def repeat(change: Callable[[], None]) -> None:
@@ -121,7 +121,7 @@ def test_draft_and_session_agree_after_a_preview_fails_and_is_shown_at_once(crow
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_an_outcome_and_the_end_of_a_claim_at_once_leave_operation_and_session_of_one_mind(crowded: Stores, race: int) -> None:
+def test_operation_and_session_agree_if_an_outcome_meets_an_expiry(crowded: Stores, race: int) -> None:
     """The worker records its issue while the sweep takes it for lost: the issue is never forgotten."""
     operation = crowded.approved()
     crowded.start(operation, "one")

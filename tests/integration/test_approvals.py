@@ -31,7 +31,7 @@ def kinds_in(node: dict[str, Any]) -> set[str]:
     return {node["type"]} | {kind for child in node.get("content", []) for kind in kinds_in(child)}
 
 
-def test_a_draft_is_previewed_with_all_that_is_decided_on_and_two_buttons(approvals: ApprovalsCloud) -> None:
+def test_a_preview_shows_the_whole_draft_and_two_buttons(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(**DETAILS)
     answer = approvals.submit(draft)
     assert answer.status_code == 200
@@ -47,7 +47,7 @@ def test_a_draft_is_previewed_with_all_that_is_decided_on_and_two_buttons(approv
     assert "<!channel>" not in shown
 
 
-def test_an_approval_makes_one_issue_that_bears_the_draft_and_its_marker(approvals: ApprovalsCloud) -> None:
+def test_an_approval_creates_one_issue_with_the_marker(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(**DETAILS)
     _, key = created(approvals, draft)
 
@@ -65,7 +65,7 @@ def test_an_approval_makes_one_issue_that_bears_the_draft_and_its_marker(approva
     assert "Everybody waits <!channel>." in json.dumps(issue.description)
 
 
-def test_the_preview_becomes_the_tickets_and_the_thread_confirms_it(approvals: ApprovalsCloud) -> None:
+def test_the_preview_shows_the_ticket_and_the_thread_confirms_it(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(**DETAILS)
     done, key = created(approvals, draft)
 
@@ -125,7 +125,7 @@ def test_a_draft_whose_ticket_exists_is_pointed_to_it(approvals: ApprovalsCloud)
     assert len(approvals.issues(draft["title"])) == 1
 
 
-def test_a_double_click_makes_one_issue_and_the_second_is_told_so(approvals: ApprovalsCloud) -> None:
+def test_a_double_click_creates_one_issue_and_is_answered(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Clicked twice")
     preview = approvals.preview_of(draft)
     approvals.press(preview)
@@ -137,7 +137,7 @@ def test_a_double_click_makes_one_issue_and_the_second_is_told_so(approvals: App
     assert len(approvals.issues("Clicked twice")) == 1
 
 
-def test_of_two_approvers_at_once_one_wins_and_the_other_is_told_who(approvals: ApprovalsCloud) -> None:
+def test_one_of_two_concurrent_approvers_wins(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Clicked by two")
     preview = approvals.preview_of(draft)
     clicks = [threading.Thread(target=approvals.press, args=(preview, user)) for user in (ADA, GRACE)]
@@ -152,7 +152,7 @@ def test_of_two_approvers_at_once_one_wins_and_the_other_is_told_who(approvals: 
     assert len(approvals.issues("Clicked by two")) == 1
 
 
-def test_a_rejected_draft_can_t_be_approved_any_more_and_nobody_is_told_it_was(approvals: ApprovalsCloud) -> None:
+def test_a_rejected_draft_can_no_longer_be_approved(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Turned down")
     preview = approvals.preview_of(draft)
     approvals.press(preview, ADA, "reject_draft")
@@ -166,7 +166,7 @@ def test_a_rejected_draft_can_t_be_approved_any_more_and_nobody_is_told_it_was(a
     assert approvals.creation(draft["session_id"]) == {}
 
 
-def test_an_approval_of_a_draft_that_has_changed_is_refused_and_the_current_one_shown(approvals: ApprovalsCloud) -> None:
+def test_a_click_on_a_changed_draft_shows_the_current_one(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="First version")
     old = approvals.preview_of(draft)
     new = approvals.preview_of({**draft, "title": "Second version"})
@@ -237,7 +237,7 @@ def test_a_timestamp_that_is_no_number_is_401(approvals: ApprovalsCloud, timesta
     assert approvals.interact({"type": "block_actions"}, timestamp=timestamp).status_code == 401
 
 
-def test_a_click_that_slack_did_not_sign_is_401_before_anything_reads_it(approvals: ApprovalsCloud) -> None:
+def test_a_click_without_a_valid_signature_is_401(approvals: ApprovalsCloud) -> None:
     assert approvals.interact({}, secret="guessed").status_code == 401
     url = f"{approvals.cloud.http_url}/slack/interactions"
     assert requests.post(url, data=b"payload=%7B", timeout=30).status_code == 401
@@ -258,9 +258,7 @@ def test_a_replayed_click_changes_nothing(approvals: ApprovalsCloud) -> None:
 @pytest.mark.parametrize(
     "payload", [{"type": "view_submission"}, {"type": "block_actions", "actions": [{"action_id": "open_link"}]}]
 )
-def test_an_interaction_that_is_none_of_ours_is_acknowledged_and_ignored(
-    approvals: ApprovalsCloud, payload: dict[str, Any]
-) -> None:
+def test_another_interaction_is_acknowledged_and_ignored(approvals: ApprovalsCloud, payload: dict[str, Any]) -> None:
     answer = approvals.interact(payload)
 
     assert (answer.status_code, answer.text) == (200, "")

@@ -60,7 +60,7 @@ def unclear(approvals: ApprovalsCloud) -> dict[str, Approved]:
 
 
 @pytest.mark.parametrize("answer", UNCLEAR)
-def test_an_issue_that_jira_created_and_did_not_own_up_to_is_found_and_not_created_again(
+def test_an_issue_created_without_an_answer_is_found(
     approvals: ApprovalsCloud, unclear: dict[str, Approved], answer: str
 ) -> None:
     approved = unclear[answer]
@@ -74,7 +74,7 @@ def test_an_issue_that_jira_created_and_did_not_own_up_to_is_found_and_not_creat
     assert (row["status"], row["jira_key"], row["posts"]) == ({"S": "done"}, {"S": issue.key}, {"N": "1"})
 
 
-def test_a_refusal_says_what_failed_and_a_person_can_have_it_tried_again(approvals: ApprovalsCloud) -> None:
+def test_a_refusal_shows_its_reason_and_can_be_retried(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="In a project to come", project="LATER")
     preview = approvals.preview_of(draft)
     approvals.press(preview)

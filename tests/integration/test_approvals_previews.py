@@ -103,7 +103,7 @@ def test_a_click_before_the_preview_is_refused_and_can_be_repeated(approvals: Ap
 
 
 @pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
-def test_a_channel_that_takes_no_messages_fails_the_draft_until_it_does(approvals: ApprovalsCloud, error: str) -> None:
+def test_a_channel_that_refuses_messages_fails_the_draft(approvals: ApprovalsCloud, error: str) -> None:
     draft = approvals.draft(title=f"Into a channel: {error}")
     approvals.slack.app.close_channel(CHANNEL, error)
     try:
@@ -132,7 +132,7 @@ def test_a_channel_that_takes_no_messages_fails_the_draft_until_it_does(approval
     approvals.header_becomes(preview, "Ticket Created: ")
 
 
-def test_a_preview_that_somebody_deleted_is_posted_again_for_the_same_draft(approvals: ApprovalsCloud) -> None:
+def test_a_deleted_preview_is_posted_again(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Deleted and posted again")
     first = approvals.preview_of(draft)
     approvals.slack.app.delete(first["channel"], first["ts"])

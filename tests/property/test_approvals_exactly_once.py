@@ -41,7 +41,7 @@ clicks = st.lists(
 choices = st.binary(min_size=60, max_size=250)
 
 
-def test_the_looks_reach_further_than_the_lag_they_allow_for() -> None:
+def test_all_searches_together_exceed_the_allowed_lag() -> None:
     assert sum(Policy().look_delays, timedelta(0)) > LONGEST_LAG
 
 

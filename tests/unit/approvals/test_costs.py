@@ -6,7 +6,7 @@ from tests.support.approvals.builders import make_draft
 from tests.support.approvals.world import World
 
 
-def test_a_draft_that_goes_straight_through_costs_what_the_document_says() -> None:
+def test_a_draft_costs_what_the_document_says() -> None:
     world = World()
     units = {"read": 0, "write": 0}
 

@@ -91,13 +91,13 @@ def test_an_identifier_holds_nothing_that_people_cannot_see(name, character) -> 
     )
 
 
-def test_what_people_cannot_see_is_written_out_before_the_draft_is_hashed() -> None:
+def test_invisible_characters_are_written_out_before_hashing() -> None:
     sent = {"title": "Pay \u202e001$", "problem": "a\u200bb", "solution": "\u0301x", "risks": ["one\u2028two"]}
     written = {"title": "Pay [U+202E]001$", "problem": "a[U+200B]b", "solution": "[U+0301]x", "risks": ["one[U+2028]two"]}
     assert make_draft(**sent) == make_draft(**written)
 
 
-def test_line_ends_are_all_the_same_before_the_draft_is_hashed() -> None:
+def test_line_ends_are_normalized_before_hashing() -> None:
     assert make_draft(problem="one\r\ntwo\rthree\n\tfour").problem == "one\ntwo\nthree\n\tfour"
 
 
@@ -141,7 +141,7 @@ def test_another_value_is_refused(value) -> None:
         drafts.read_button_value(value)
 
 
-def test_the_hash_is_64_hexadecimal_digits_and_the_same_for_the_same_draft() -> None:
+def test_the_hash_has_64_digits_and_depends_on_the_draft_alone() -> None:
     given = draft_json(**FULL)
     backwards = dict(reversed(list(json.loads(json.dumps(given)).items())))
     assert drafts.draft_hash(drafts.read_draft(given)) == drafts.draft_hash(drafts.read_draft(backwards))

@@ -119,7 +119,7 @@ def test_an_epic_is_the_parent() -> None:
     assert fields["parent"] == {"key": "PROJ-9"}
 
 
-def test_the_same_message_again_creates_nothing_and_brings_the_rest_of_the_world_up_to_date() -> None:
+def test_a_repeated_message_creates_nothing_and_updates_the_preview() -> None:
     jira = Jira("PROJ-1")
     scene = Scene(jira)
     scene.advance_message()
@@ -131,7 +131,7 @@ def test_the_same_message_again_creates_nothing_and_brings_the_rest_of_the_world
     assert scene.sent() == [(UPDATE, 0)]
 
 
-def test_without_an_approval_it_waits_longer_than_one_takes_to_record_and_then_does_nothing() -> None:
+def test_a_missing_approval_is_awaited_and_then_refused() -> None:
     jira = Jira()
     scene = Scene(jira, approved=None)
     waited = 0
@@ -181,7 +181,7 @@ def test_a_person_can_have_a_failed_one_tried_again_and_is_named() -> None:
     assert jira.searches == 2
 
 
-def test_when_jira_is_busy_nothing_happened_and_it_is_tried_later_then_left_to_a_person() -> None:
+def test_a_busy_jira_is_retried_and_then_left_to_a_person() -> None:
     jira = Jira(*[errors.ThrottledError("Jira answered 429")] * 5)
     scene = Scene(jira)
     pauses = []
@@ -194,7 +194,7 @@ def test_when_jira_is_busy_nothing_happened_and_it_is_tried_later_then_left_to_a
     assert (scene.operation.status, scene.operation.error_message) == (OperationStatus.FAILED, "Jira answered 429")
 
 
-def test_after_an_unclear_outcome_the_marker_is_looked_for_at_growing_distances_before_another_create() -> None:
+def test_after_an_unknown_outcome_all_searches_precede_another_create() -> None:
     jira = Jira(errors.DeadlineExceededError("no answer"), "PROJ-1")
     scene = Scene(jira)
     assert scene.advance_message() is Outcome.UNKNOWN
@@ -229,7 +229,7 @@ def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
 
 
 @pytest.mark.parametrize(("tries", "seconds"), [(0, 10), (1, 60), (2, 300), (3, 900), (4, 900), (95, 900)])
-def test_a_search_that_goes_on_failing_is_repeated_at_growing_distances(tries, seconds) -> None:
+def test_a_failing_search_is_repeated_after_growing_delays(tries, seconds) -> None:
     jira = Jira(errors.DeadlineExceededError("no answer"))
     scene = Scene(jira)
     scene.advance_message()
@@ -253,7 +253,7 @@ def test_an_issue_that_turns_up_is_recorded_and_none_is_created_again() -> None:
     assert len(jira.created) == 1
 
 
-def test_a_look_that_comes_too_soon_waits() -> None:
+def test_a_search_that_is_too_early_waits() -> None:
     jira = Jira(errors.ConnectionLostError("Jira answered 502"))
     scene = Scene(jira)
     scene.advance_message()
@@ -282,7 +282,7 @@ def test_after_two_unclear_outcomes_it_is_left_to_a_person() -> None:
     assert scene.advance_message() is Outcome.CREATED
 
 
-def test_a_search_that_fails_is_no_look_and_is_repeated() -> None:
+def test_a_search_that_fails_does_not_count_and_is_repeated() -> None:
     jira = Jira(errors.DeadlineExceededError("no answer"))
     scene = Scene(jira)
     scene.advance_message()
@@ -297,7 +297,7 @@ def test_a_search_that_fails_is_no_look_and_is_repeated() -> None:
     assert "marker_search_failed" in scene.logger.messages()
 
 
-def test_searches_that_fail_for_a_day_end_and_the_outcome_stays_unknown() -> None:
+def test_searches_end_after_failing_for_a_day() -> None:
     jira = Jira(errors.DeadlineExceededError("no answer"))
     scene = Scene(jira)
     scene.advance_message()
@@ -317,14 +317,14 @@ def test_an_issue_that_was_there_before_the_first_create_is_taken() -> None:
     assert jira.created == []
 
 
-def test_while_another_attempt_has_the_claim_the_message_comes_back_when_that_is_over() -> None:
+def test_a_message_waits_until_another_claim_expires() -> None:
     scene = Scene(Jira())
     scene.operations.record_operation_start(OPERATION, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=4)
     assert scene.advance_message() is Outcome.WAITING
     assert scene.sent() == [(CREATE, 91)]
 
 
-def test_a_crash_after_the_request_went_out_is_looked_into() -> None:
+def test_a_crash_after_the_request_leads_to_a_search() -> None:
     jira = Jira()
     scene = Scene(jira)
     scene.operations.record_operation_start(OPERATION, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=4)

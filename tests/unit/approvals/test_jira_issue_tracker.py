@@ -60,7 +60,7 @@ def test_everything_else_leaves_open_whether_it_was_created(error) -> None:
         JiraTracker(Client(error("odd"))).create_issue({}, MARKER)
 
 
-def test_the_marker_is_searched_by_its_label_and_told_from_copies_by_its_property() -> None:
+def test_the_marker_is_found_by_label_and_verified_by_property() -> None:
     client = Client(issues=[{"key": "PROJ-2"}, {"key": "PROJ-3"}, {"key": "PROJ-4"}])
     client.properties = {"PROJ-2": MARKER.value(), "PROJ-4": marker_of("other", "a" * 64).value()}
 

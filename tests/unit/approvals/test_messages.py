@@ -35,7 +35,7 @@ def test_a_message_is_encoded_and_queued_with_its_delay() -> None:
     assert (messages.decode(body), delay) == (EVERY[2], 60)
 
 
-def test_the_kinds_tell_whose_message_it_is() -> None:
+def test_the_kinds_distinguish_messages_of_other_domains() -> None:
     assert {messages.kind_of(messages.encode(message)) for message in EVERY} == messages.KINDS
     assert messages.kind_of('{"kind": "fetch_issue", "version": 9}') == "fetch_issue"
 

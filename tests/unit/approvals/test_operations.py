@@ -25,13 +25,13 @@ def test_the_first_start_is_true_and_every_later_one_false(stores) -> None:
     assert state(stores) == "creating"
 
 
-def test_a_start_whose_answer_was_lost_is_true_again_for_the_same_attempt(stores) -> None:
+def test_a_repeated_start_of_the_same_attempt_wins(stores) -> None:
     operation = stores.approved()
     assert stores.start(operation, "one")
     assert stores.start(operation, "one")
 
 
-def test_one_operation_does_not_stand_in_the_way_of_another_draft_session_or_name(stores) -> None:
+def test_operations_on_other_drafts_sessions_or_names_are_free(stores) -> None:
     first = stores.approved()
     assert stores.start(first)
     assert stores.start(stores.approved(session_id="sess-2"))
@@ -67,7 +67,7 @@ def test_nothing_starts_for_a_draft_that_is_not_current(stores) -> None:
     assert not stores.start(operation, "two")
 
 
-def test_a_lease_that_ran_out_before_the_request_went_out_is_free(stores) -> None:
+def test_a_claim_expired_before_the_request_is_free(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     stores.advance(seconds=90)
@@ -76,7 +76,7 @@ def test_a_lease_that_ran_out_before_the_request_went_out_is_free(stores) -> Non
     assert operation_of(stores, operation).attempts == 2
 
 
-def test_a_lease_that_ran_out_after_the_request_went_out_is_not_free_but_becomes_unknown(stores) -> None:
+def test_a_claim_expired_after_the_request_becomes_unknown(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     assert stores.post(operation, "one")
@@ -88,7 +88,7 @@ def test_a_lease_that_ran_out_after_the_request_went_out_is_not_free_but_becomes
 
 
 @pytest.mark.parametrize("posted", [True, False])
-def test_a_claim_that_still_holds_or_never_posted_is_no_doubt(stores, posted) -> None:
+def test_a_valid_claim_or_an_unsent_request_does_not_become_unknown(stores, posted) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     if posted:
@@ -97,7 +97,7 @@ def test_a_claim_that_still_holds_or_never_posted_is_no_doubt(stores, posted) ->
     assert not stores.operations.mark_unknown(operation, "no outcome", owner=None, next_look_at=stores.time)
 
 
-def test_no_request_goes_out_under_a_claim_that_is_anothers_or_ends_too_soon(stores) -> None:
+def test_no_request_is_sent_without_a_claim_that_lasts_long_enough(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     assert not stores.post(operation, "two")
@@ -121,7 +121,7 @@ def test_success_keeps_the_key_and_moves_the_session_with_it(stores) -> None:
     assert not stores.start(operation, "two")
 
 
-def test_success_is_recorded_even_if_the_claim_has_gone_to_another_and_then_nobody_posts(stores) -> None:
+def test_success_is_recorded_after_the_claim_was_lost(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     stores.advance(seconds=91)
@@ -147,7 +147,7 @@ def test_success_is_recorded_even_if_the_session_is_gone(stores) -> None:
     assert stores.row("SESSION") == {}
 
 
-def test_a_second_issue_does_not_replace_the_first_and_is_not_forgotten(stores) -> None:
+def test_a_second_issue_is_recorded_beside_the_first(stores) -> None:
     operation = stores.approved()
     stores.start(operation)
     stores.operations.mark_success(operation, "PROJ-1")
@@ -159,7 +159,7 @@ def test_a_second_issue_does_not_replace_the_first_and_is_not_forgotten(stores) 
     assert (standing.jira_key, standing.other_keys) == ("PROJ-1", ("PROJ-2",))
 
 
-def test_a_failed_operation_starts_again_once_for_each_time_a_person_asks(stores) -> None:
+def test_a_failed_operation_starts_once_per_requested_retry(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     assert stores.operations.mark_failed(operation, "Jira answered 400", owner="one")
@@ -186,7 +186,7 @@ def test_what_has_not_failed_cant_be_retried(stores, how) -> None:
     assert not stores.operations.request_retry(operation, "ops")
 
 
-def test_an_unknown_operation_is_free_only_after_all_looks(stores) -> None:
+def test_an_unknown_operation_is_free_only_after_all_searches(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     stores.post(operation, "one")
@@ -204,7 +204,7 @@ def test_an_unknown_operation_is_free_only_after_all_looks(stores) -> None:
     assert operation_of(stores, operation).looks == 0
 
 
-def test_giving_up_is_for_what_was_looked_for_in_vain(stores) -> None:
+def test_giving_up_needs_searches_that_found_nothing(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     stores.operations.mark_unknown(operation, "no answer", owner="one", next_look_at=stores.time)
@@ -216,7 +216,7 @@ def test_giving_up_is_for_what_was_looked_for_in_vain(stores) -> None:
     assert stores.approvals.read("sess-1", operation.draft_hash).session.state is SessionState.FAILED
 
 
-def test_a_released_claim_is_free_at_once_and_only_its_owner_can_release_it(stores) -> None:
+def test_only_the_owner_releases_a_claim_which_is_then_free(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one")
     stores.post(operation, "one")
@@ -232,7 +232,7 @@ def test_an_error_is_kept_short(stores) -> None:
     assert len(operation_of(stores, operation).error_message) == 500
 
 
-def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_other_row(stores) -> None:
+def test_the_audit_trail_of_a_session_has_its_operations(stores) -> None:
     operation = stores.approved()
     stores.approved(session_id="sess-10")
     stores.advance(seconds=1)
@@ -245,7 +245,7 @@ def test_the_audit_trail_of_a_session_holds_every_operation_slacks_too_and_no_ot
     assert [(entry.name, entry.status.value) for entry in trail] == [("post_preview", "done"), ("create_issue", "pending")]
 
 
-def test_the_audit_trail_of_a_day_holds_that_days_operations_of_every_session(stores) -> None:
+def test_the_audit_trail_of_a_day_has_all_sessions(stores) -> None:
     stores.start(stores.approved(session_id="yesterday"))
     stores.advance(days=1)
     stores.start(stores.approved(session_id="today-1"))

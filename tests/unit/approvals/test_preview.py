@@ -49,7 +49,7 @@ def render(*args, **given) -> SlackMessage:
     return message
 
 
-def test_a_draft_that_waits_shows_its_parts_and_two_buttons_that_carry_it() -> None:
+def test_a_waiting_draft_shows_its_parts_and_two_buttons() -> None:
     message = render(solution="Check first.", acceptance_criteria=["Refused."], risks=["None."], epic="PROJ-1")
 
     text = shown(message.blocks)
@@ -73,7 +73,7 @@ def test_a_draft_that_waits_shows_its_parts_and_two_buttons_that_carry_it() -> N
     assert approve["value"] == reject["value"] == value
 
 
-def test_a_created_issue_shows_its_key_link_problem_criteria_and_who_created_it_when() -> None:
+def test_a_created_issue_shows_its_key_link_creator_and_time() -> None:
     message = render(YES, CREATED, problem="p" * 1000, acceptance_criteria=["one", "two"])
 
     header, title, problem, criteria, facts = message.blocks
@@ -129,7 +129,7 @@ def test_a_draft_that_is_not_known_shows_nothing() -> None:
     assert preview.render(replace(view(), draft=None), JIRA) is None
 
 
-def test_a_draft_that_comes_again_is_told_of_its_ticket() -> None:
+def test_a_resubmitted_draft_gets_a_reply_with_its_ticket() -> None:
     message = preview.duplicate(make_draft(), CREATED, JIRA)
     check_blocks(message.blocks)
     assert "already has a ticket: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text

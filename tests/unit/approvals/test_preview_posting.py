@@ -78,7 +78,7 @@ def test_the_drafts_own_channel_comes_before_the_configured_one(world) -> None:
     assert world.store.read("sess-2", drafts.draft_hash(other)).draft.preview_channel == "C0OWN"
 
 
-def test_a_preview_whose_draft_has_changed_before_it_was_posted_is_not_posted(world) -> None:
+def test_a_preview_of_a_replaced_draft_is_not_posted(world) -> None:
     world.service.submit(make_draft(title="Another"))
     world.handle(POST)
     assert world.slack == {}
@@ -92,7 +92,7 @@ def test_a_post_that_failed_is_posted_by_the_next_delivery(world) -> None:
     assert "Draft for Jira" in only(world)
 
 
-def test_while_another_attempt_posts_the_message_comes_again(world) -> None:
+def test_a_message_is_received_again_while_another_attempt_posts(world) -> None:
     refused = []
 
     def post_while_another_comes(*args, **kwargs):
@@ -108,7 +108,7 @@ def test_while_another_attempt_posts_the_message_comes_again(world) -> None:
     assert len(world.slack) == 1
 
 
-def test_a_preview_that_was_decided_on_while_it_was_being_posted_ends_up_true(world) -> None:
+def test_a_decision_during_posting_is_shown(world) -> None:
     def post_slowly(*args, **kwargs):
         decide(world)
         return World.post(world, *args, **kwargs)
@@ -118,7 +118,7 @@ def test_a_preview_that_was_decided_on_while_it_was_being_posted_ends_up_true(wo
     assert "Draft approved" in only(world)
 
 
-def test_a_draft_that_is_submitted_again_heals_a_preview_that_shows_an_earlier_state(world) -> None:
+def test_submitting_again_updates_a_stale_preview(world) -> None:
     world.handle(POST)
     decide(world, approved=False)  # and nobody updated the preview
     world.handle(POST)
@@ -173,7 +173,7 @@ def test_a_created_issue_is_confirmed_in_the_thread_once(world) -> None:
     ]
 
 
-def test_a_draft_that_comes_again_after_its_issue_is_pointed_to_it_once(world) -> None:
+def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world) -> None:
     world.handle(POST)
     decide(world)
     create(world)
@@ -185,7 +185,7 @@ def test_a_draft_that_comes_again_after_its_issue_is_pointed_to_it_once(world) -
     assert "already has a ticket" in world.threads[1].text
 
 
-def test_slacks_failure_leaves_the_issue_as_it_is_and_is_made_good_later(world) -> None:
+def test_a_failure_of_slack_does_not_touch_the_issue(world) -> None:
     world.handle(POST)
     decide(world)
     create(world)
@@ -230,19 +230,19 @@ def test_a_click_is_answered_by_its_url(world) -> None:
 
 
 @pytest.mark.parametrize("url", [None, errors.NotFoundError("used_url")])
-def test_a_click_whose_url_is_missing_or_used_up_is_answered_by_the_api(world, url) -> None:
+def test_a_click_without_a_usable_url_is_answered_by_the_api(world, url) -> None:
     answers = Answers(world, url=url)
     world.handle(click(response_url="u" if url else ""))
     assert answers.by_api == [("U0ANN", "Told.")]
 
 
-def test_a_click_that_nobody_can_be_told_of_is_logged_and_done(world) -> None:
+def test_an_answer_that_cant_be_delivered_is_logged(world) -> None:
     Answers(world, url=errors.NotFoundError("used_url"), api=errors.PermanentError("user_not_in_channel"))
     world.handle(click())
     assert "click_not_answered" in world.logger.messages()
 
 
-def test_an_answer_that_slack_is_too_busy_for_comes_again(world) -> None:
+def test_an_answer_is_retried_if_slack_is_too_busy(world) -> None:
     Answers(world, url=errors.ThrottledError("ratelimited"))
     with pytest.raises(errors.ThrottledError):
         world.handle(click())
@@ -354,7 +354,7 @@ def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
     assert buttons_of({"blocks": standing.blocks})
 
 
-def test_a_preview_that_somebody_deleted_is_posted_again_with_its_thread(long_draft) -> None:
+def test_a_deleted_preview_is_posted_again_with_its_thread(long_draft) -> None:
     long_draft.handle(POST_LONG)
     first = stored(long_draft).preview_ts
     update = long_draft.update
@@ -436,7 +436,7 @@ def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(world, cod
     assert world.service.submit(DRAFT).reason == ""
 
 
-def test_a_refused_token_fails_the_draft_and_the_message_comes_again(world) -> None:
+def test_a_refused_token_fails_the_draft_and_is_retried(world) -> None:
     world.post = failing(times=1, error=refusal("post a message", 200, "invalid_auth"))(world.post)
     with pytest.raises(errors.CredentialRefusedError):
         world.handle(POST)
@@ -465,7 +465,7 @@ def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft) ->
     assert long_draft.service.submit(LONG).state is SessionState.PREVIEW
 
 
-def test_a_draft_that_was_refused_can_be_replaced_and_comes_back_failed(world) -> None:
+def test_a_refused_draft_can_be_replaced_and_is_failed_again(world) -> None:
     world.post = failing(times=1, error=errors.PermanentError("Slack says channel_not_found"))(world.post)
     refuse(world)
     other = make_draft(channel="C0RIGHT")

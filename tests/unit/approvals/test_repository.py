@@ -12,7 +12,7 @@ from lib.platform.dynamodb import ContendedError, Table
 from tests.support.approvals.builders import NOON, make_draft
 
 
-def test_a_submitted_draft_is_its_sessions_current_one_and_waits_in_preview(stores) -> None:
+def test_a_submitted_draft_becomes_the_current_one(stores) -> None:
     draft, of_hash = stores.submitted()
 
     view = stores.approvals.read("sess-1", of_hash)
@@ -34,7 +34,7 @@ def test_the_same_draft_again_changes_nothing(stores) -> None:
     assert (stores.row("SESSION"), stores.row(f"DRAFT#{of_hash}")) == before
 
 
-def test_another_draft_of_the_session_takes_its_place_and_says_which_it_replaced(stores) -> None:
+def test_another_draft_replaces_the_current_one_and_names_it(stores) -> None:
     _, first = stores.submitted()
 
     second = stores.approvals.submit(make_draft(title="Another"))
@@ -54,7 +54,7 @@ def test_every_row_expires_long_after_it_changed(stores) -> None:
 @pytest.mark.parametrize(
     ("approved", "state", "decider"), [(True, "approved", "approved_by"), (False, "rejected", "rejected_by")]
 )
-def test_a_decision_is_recorded_with_who_and_when_and_moves_the_session(stores, approved, state, decider) -> None:
+def test_a_decision_has_a_person_and_a_time_and_moves_the_session(stores, approved, state, decider) -> None:
     _, of_hash = stores.submitted()
 
     assert stores.decide(of_hash, approved=approved)
@@ -186,7 +186,7 @@ def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores) -> 
     assert stores.decide(of_hash)
 
 
-def test_a_replaced_draft_that_failed_is_shown_without_touching_the_session(stores) -> None:
+def test_a_replaced_draft_does_not_change_the_session(stores) -> None:
     _, first = stores.submitted()
     stores.approvals.fail_preview("sess-1", first, "Slack says is_archived")
     _, second = stores.submitted(title="Another")
@@ -248,7 +248,7 @@ def canceled(*codes: str) -> ClientError:
         (ClientError({"Error": {"Code": "TransactionInProgressException"}}, "TransactWriteItems"), ContendedError),
     ],
 )
-def test_why_a_transaction_failed_is_told_apart(error, means) -> None:
+def test_the_cause_of_a_failed_transaction_is_distinguished(error, means) -> None:
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
     store = ApprovalStore(Table(Refusing(error), "operations"), now=lambda: NOON)
     if means is ContendedError:

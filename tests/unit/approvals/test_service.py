@@ -55,7 +55,7 @@ def queued(world: World) -> list[type]:
     return [type(entry.message) for entry in world.queue if not isinstance(entry.message, AnswerClick)]
 
 
-def test_a_submitted_draft_has_its_preview_posted_and_again_if_it_comes_again() -> None:
+def test_every_submission_queues_the_preview() -> None:
     world = World()
     first = world.service.submit(DRAFT)
     second = world.service.submit(DRAFT)
@@ -91,7 +91,7 @@ def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
 
 
-def test_a_rejection_that_the_worker_was_too_early_for_is_shown_all_the_same() -> None:
+def test_a_rejection_is_shown_even_if_the_worker_was_faster() -> None:
     world = scene()
     record = world.store.record_decision
 
@@ -139,7 +139,7 @@ def after(world: World, *presses) -> tuple[Verdict, str]:
         ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
     ],
 )
-def test_a_second_press_is_told_what_the_first_one_was_and_has_the_preview_mended_and_nothing_else(presses, said) -> None:
+def test_a_second_click_is_answered_and_refreshes_the_preview(presses, said) -> None:
     world = scene()
     verdict, text = after(world, *presses)
     assert (verdict, queued(world)) == (Verdict.DECIDED, [UpdatePreview])
@@ -163,7 +163,7 @@ def test_a_rejected_draft_is_never_called_approved() -> None:
         (lambda world: world.operations.mark_unknown(OPERATION, "no", owner="x", next_look_at=world.time), "is looking for"),
     ],
 )
-def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -> None:
+def test_a_late_click_is_answered_with_the_state_of_the_issue(settle, said) -> None:
     world = scene()
     press(world)
     world.queue.clear()
@@ -172,7 +172,7 @@ def test_a_late_press_is_told_how_far_the_issue_is_with_its_link(settle, said) -
     assert said in press(world, user="U0BOB")[1]
 
 
-def test_a_click_on_a_changed_draft_is_refused_and_shows_the_current_one() -> None:
+def test_a_click_on_a_replaced_draft_posts_the_current_one() -> None:
     world = scene()
     new = world.service.submit(make_draft(title="Another")).draft_hash
     world.queue.clear()
@@ -186,7 +186,7 @@ def test_a_click_on_a_changed_draft_is_refused_and_shows_the_current_one() -> No
     assert PostPreview(session_id="sess-1", draft_hash=new) in [entry.message for entry in world.queue]
 
 
-def test_a_press_on_a_draft_that_is_not_known_is_told_so() -> None:
+def test_a_click_on_an_unknown_draft_is_answered() -> None:
     world = scene()
     verdict, text = press(world, of_hash="0" * 64)
     assert verdict is Verdict.NOT_KNOWN
@@ -204,7 +204,7 @@ def test_who_is_no_approver_decides_nothing(verb) -> None:
     assert press(world, verb, "U0BOB")[0] is Verdict.RECORDED
 
 
-def test_without_a_list_of_approvers_everybody_who_sees_the_preview_may_decide() -> None:
+def test_without_a_list_of_approvers_everybody_may_decide() -> None:
     assert press(scene(), user="U0ANYBODY")[0] is Verdict.RECORDED
 
 
@@ -272,7 +272,7 @@ def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts) -> None
     assert press(world, message_ts=message_ts)[0] is Verdict.RECORDED
 
 
-def test_a_draft_that_cannot_be_shown_whole_is_refused_and_nothing_stored() -> None:
+def test_a_draft_that_is_too_long_to_show_is_refused() -> None:
     world = World()
     long = make_draft(problem="&" * 10_000, solution="&" * 10_000, risks=["&" * 1_000] * 10)
     with pytest.raises(errors.InvalidInputError, match=r"needs 1\d messages in Slack, and at most 10 are allowed"):
@@ -292,7 +292,7 @@ def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
     assert press(world)[0] is Verdict.RECORDED
 
 
-def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_otherwise() -> None:
+def test_a_decision_that_cant_be_recorded_is_not_answered() -> None:
     world = scene()
 
     def refuse(*given):
@@ -304,7 +304,7 @@ def test_a_decision_that_cant_be_recorded_is_an_error_and_no_answer_claims_other
     assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
 
 
-def test_a_click_on_rows_that_always_conflict_fails_before_slack_stops_waiting() -> None:
+def test_conflicts_end_a_click_before_slack_stops_waiting() -> None:
     world = scene()
     clock = [0.0]
 

@@ -109,7 +109,7 @@ def test_a_queue_that_cant_be_reached_does_not_lose_the_message(worker: ModuleTy
     assert answer == {"batchItemFailures": [{"itemIdentifier": "1"}]}
 
 
-def test_a_claim_outlives_the_invocation_and_names_a_missing_jira_configuration(worker: ModuleType, queue_url: str) -> None:
+def test_a_claim_outlives_its_invocation(worker: ModuleType, queue_url: str) -> None:
     sent: list[object] = []
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, _: sent.append(message), rules=Rules())

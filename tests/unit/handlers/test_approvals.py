@@ -88,7 +88,7 @@ def kinds_queued(queue_url: str) -> list[str]:
     return sorted(found)
 
 
-def test_a_draft_is_stored_its_preview_queued_and_its_hash_told(approvals: ModuleType, queue_url: str) -> None:
+def test_a_draft_is_stored_and_its_preview_queued(approvals: ModuleType, queue_url: str) -> None:
     status, body = submit(approvals, draft_json())
 
     assert status == 200
@@ -125,9 +125,7 @@ def test_the_principal_of_a_format_2_0_event_counts_too(approvals: ModuleType) -
     assert status_and_body(approvals.lambda_handler(event, LambdaContext()))[0] == 200
 
 
-def test_before_approvals_are_set_up_no_draft_is_stored_and_the_caller_is_told_what_is_missing(
-    load_approvals: Callable[..., ModuleType], queue_url: str
-) -> None:
+def test_without_its_settings_no_draft_is_accepted(load_approvals: Callable[..., ModuleType], queue_url: str) -> None:
     approvals = load_approvals(MISSING_SETTINGS="slackBotToken,jiraBaseUrl")
 
     status, body = submit(approvals, draft_json())
@@ -153,9 +151,7 @@ def test_a_project_that_is_not_ours_is_refused(load_approvals: Callable[..., Mod
     )
 
 
-def test_a_signed_click_is_acknowledged_with_nothing_and_its_work_queued(
-    approvals: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_signed_click_is_acknowledged_and_its_work_queued(approvals: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     _, draft = submit(approvals, draft_json())
     show_whole(approvals._service._store, draft["draft_hash"])
     sent: dict[type, int] = {}
@@ -183,7 +179,7 @@ def test_slacks_check_of_the_certificate_is_answered_if_it_is_signed(approvals: 
     assert interact(approvals, "ssl_check=1&token=abc", secret="a guess")["statusCode"] == 401
 
 
-def test_a_draft_whose_preview_slack_refused_is_answered_with_the_reason(approvals: ModuleType) -> None:
+def test_a_submission_answers_why_slack_refused_the_preview(approvals: ModuleType) -> None:
     _, draft = submit(approvals, draft_json())
     approvals._service._store.fail_preview("sess-1", draft["draft_hash"], "could not post a message: Slack says is_archived")
 
@@ -203,9 +199,7 @@ def test_with_no_secret_set_no_click_gets_in(load_approvals: Callable[..., Modul
     assert interact(approvals, click("0" * 64), secret="")["statusCode"] == 401
 
 
-def test_a_click_that_could_not_be_recorded_is_an_error_so_that_the_person_clicks_again(
-    approvals: ModuleType, queue_url: str
-) -> None:
+def test_a_click_that_could_not_be_recorded_is_answered_503(approvals: ModuleType, queue_url: str) -> None:
     _, draft = submit(approvals, draft_json())
     aws.make_client("sqs").delete_queue(QueueUrl=queue_url)
 

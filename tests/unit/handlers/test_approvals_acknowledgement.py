@@ -35,9 +35,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, float]]]:
     return made
 
 
-def test_a_click_is_acknowledged_after_its_work_is_queued_and_the_decision_stored_and_after_nothing_else(
-    approvals: ModuleType, calls: list[tuple[str, float]]
-) -> None:
+def test_a_click_is_acknowledged_after_four_aws_calls(approvals: ModuleType, calls: list[tuple[str, float]]) -> None:
     _, draft = submit(approvals, draft_json())
     show_whole(approvals._service._store, draft["draft_hash"])
     interact(approvals, click("0" * 64))  # the signing secret is read with the first click, and kept

@@ -42,7 +42,7 @@ def test_what_has_not_ended_well_wakes_the_worker(state) -> None:
     assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
 
 
-def test_a_preview_that_slack_refused_is_posted_when_the_channel_is_there() -> None:
+def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     world, operation = scene("preview")
     world.store.fail_preview("sess-1", operation.draft_hash, "Slack says channel_not_found")
 
