@@ -1,4 +1,4 @@
-"""What Slack sends when a button is pressed, in the forms that its SDKs document."""
+"""What Slack sends when a button is clicked, in the forms that its SDKs document."""
 
 import json
 from typing import Any
@@ -13,8 +13,8 @@ API = "https://slack.com/api/"
 HASH = "0f" * 32
 
 
-def pressed(**changed: Any) -> dict[str, Any]:
-    """A press of Approve, as Slack sends it for a message of a bot."""
+def clicked(**changed: Any) -> dict[str, Any]:
+    """A click on Approve, as Slack sends it for a message of a bot."""
     payload = {
         "type": "block_actions",
         "team": {"id": "T0TEAM", "domain": "example"},
@@ -43,7 +43,7 @@ def button(**changed: Any) -> list[dict[str, Any]]:
 
 
 def test_a_click_on_approve_is_a_decision() -> None:
-    assert read(pressed()) == Decision(
+    assert read(clicked()) == Decision(
         verb=Verb.APPROVE,
         session_id="sess-1",
         draft_hash=HASH,
@@ -55,22 +55,22 @@ def test_a_click_on_approve_is_a_decision() -> None:
 
 
 def test_a_click_on_reject_is_a_decision() -> None:
-    decision = read(pressed(actions=button(action_id="reject_draft")))
+    decision = read(clicked(actions=button(action_id="reject_draft")))
     assert isinstance(decision, Decision)
     assert decision.verb is Verb.REJECT
 
 
 def test_a_click_in_an_organisation_wide_app_without_a_team_is_read() -> None:
-    assert read(pressed(team=None, enterprise={"id": "E0ORG"}, is_enterprise_install=True)) == read(pressed())
+    assert read(clicked(team=None, enterprise={"id": "E0ORG"}, is_enterprise_install=True)) == read(clicked())
 
 
 @pytest.mark.parametrize("missing", ["team", "channel", "message", "api_app_id", "trigger_id"])
 def test_parts_that_are_not_needed_may_be_missing(missing) -> None:
-    assert read(pressed(**{missing: ...})) == read(pressed())
+    assert read(clicked(**{missing: ...})) == read(clicked())
 
 
 def test_without_a_container_the_message_is_named_by_its_other_parts() -> None:
-    assert read(pressed(container=...)) == read(pressed())
+    assert read(clicked(container=...)) == read(clicked())
 
 
 def test_slacks_check_of_the_certificate_is_ignored() -> None:
@@ -83,8 +83,8 @@ def test_a_request_that_is_not_an_ssl_check_needs_a_payload(raw) -> None:
         read_interaction(raw, API)
 
 
-def test_what_is_not_named_is_empty() -> None:
-    decision = read(pressed(container=..., channel=..., message=..., response_url=..., user={"id": "U0ANN"}))
+def test_missing_values_are_empty() -> None:
+    decision = read(clicked(container=..., channel=..., message=..., response_url=..., user={"id": "U0ANN"}))
     assert isinstance(decision, Decision)
     assert (decision.channel, decision.message_ts, decision.response_url) == ("", "", None)
 
@@ -95,10 +95,10 @@ def test_what_is_not_named_is_empty() -> None:
         {"type": "view_submission", "view": {}},
         {"type": "shortcut"},
         {},
-        pressed(actions=[{"type": "multi_conversations_select", "action_id": "other", "selected_conversations": ["G1"]}]),
-        pressed(actions=[]),
-        pressed(actions=None),
-        pressed(actions=["odd", {"action_id": ["approve_draft"]}]),
+        clicked(actions=[{"type": "multi_conversations_select", "action_id": "other", "selected_conversations": ["G1"]}]),
+        clicked(actions=[]),
+        clicked(actions=None),
+        clicked(actions=["odd", {"action_id": ["approve_draft"]}]),
     ],
 )
 def test_every_other_interaction_is_ignored(payload) -> None:
@@ -108,13 +108,13 @@ def test_every_other_interaction_is_ignored(payload) -> None:
 @pytest.mark.parametrize(
     "payload",
     [
-        pressed(user=...),
-        pressed(user={"id": ""}),
-        pressed(user={"id": 7}),
-        pressed(user={"id": "U0 ANN"}),
-        pressed(actions=button(value="sess-1")),
-        pressed(actions=button(value=None)),
-        pressed(actions=button(value=f"event#1:{HASH}")),
+        clicked(user=...),
+        clicked(user={"id": ""}),
+        clicked(user={"id": 7}),
+        clicked(user={"id": "U0 ANN"}),
+        clicked(actions=button(value="sess-1")),
+        clicked(actions=button(value=None)),
+        clicked(actions=button(value=f"event#1:{HASH}")),
         [],
         "text",
     ],
@@ -152,7 +152,7 @@ def test_a_body_that_is_no_form_with_one_payload_is_refused(raw) -> None:
     ],
 )
 def test_an_answer_may_go_to_slack(url) -> None:
-    decision = read(pressed(response_url=url))
+    decision = read(clicked(response_url=url))
     assert isinstance(decision, Decision)
     assert decision.response_url == url
 
@@ -160,7 +160,7 @@ def test_an_answer_may_go_to_slack(url) -> None:
 def test_an_answer_may_go_to_the_configured_api_but_no_other_port() -> None:
     local = "http://127.0.0.1:8123/api/"
     for url, taken in [("http://127.0.0.1:8123/actions/1", True), ("http://127.0.0.1:8124/actions/1", False)]:
-        decision = read(pressed(response_url=url), local)
+        decision = read(clicked(response_url=url), local)
         assert isinstance(decision, Decision)
         assert (decision.response_url == url) is taken
 
@@ -184,7 +184,7 @@ def test_an_answer_may_go_to_the_configured_api_but_no_other_port() -> None:
         7,
     ],
 )
-def test_an_answer_goes_nowhere_else_and_the_decision_still_counts(url) -> None:
-    decision = read(pressed(response_url=url))
+def test_an_answer_to_another_host_is_dropped_and_the_click_counts(url) -> None:
+    decision = read(clicked(response_url=url))
     assert isinstance(decision, Decision)
     assert decision.response_url is None

@@ -43,9 +43,9 @@ def test_one_of_64_starts_wins(crowded: Stores, race: int) -> None:
     results = starts(crowded, operation)
 
     assert (results.count(True), results.count(False)) == (1, THREADS - 1)
-    standing = crowded.operations.get_operation(operation)
-    assert standing is not None
-    assert (standing.claim_owner, standing.attempts) == (f"worker-{results.index(True)}", 1)
+    found = crowded.operations.get_operation(operation)
+    assert found is not None
+    assert (found.claim_owner, found.attempts) == (f"worker-{results.index(True)}", 1)
     assert crowded.row("SESSION")["state"] == "creating"
 
 
@@ -143,7 +143,7 @@ def test_operation_and_session_agree_if_an_outcome_meets_an_expiry(crowded: Stor
 
     at_once([record, *[sweep] * 8])
 
-    standing = crowded.operations.get_operation(operation)
-    assert standing is not None
-    assert (standing.status, standing.jira_key) == (OperationStatus.DONE, "PROJ-1")
+    found = crowded.operations.get_operation(operation)
+    assert found is not None
+    assert (found.status, found.jira_key) == (OperationStatus.DONE, "PROJ-1")
     assert crowded.row("SESSION")["state"] == "created"

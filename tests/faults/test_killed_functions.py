@@ -116,7 +116,7 @@ def press_and_kill_worker(
     """Approve a draft, and have the worker killed when its call has taken effect."""
 
     def press() -> None:
-        approvals.press(preview)
+        approvals.click(preview)
         proxy.holding.wait(HELD_SECONDS)
 
     kill_at(approvals.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
@@ -221,7 +221,7 @@ def test_a_click_whose_function_is_killed_is_answered_5xx_and_pressed_again_make
     sent = kill_at(approvals.cloud, proxy, "approvals", "dynamodb.TransactWriteItems", fault, lambda: approvals.interact(click))
 
     assert sent.result().status_code >= 500
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ", seconds=60)
     assert len(approvals.issues(draft["title"])) == 1
     assert approvals.creation(draft["session_id"])["approved_by"] == {"S": ADA}

@@ -1,4 +1,4 @@
-"""A signed draft in, a preview in Slack, a signed click, and exactly one Jira issue out: the whole loop in the local cloud."""
+"""From a signed draft to a preview in Slack, a signed click and exactly one Jira issue, in the local cloud."""
 
 import json
 import threading
@@ -22,7 +22,7 @@ DETAILS = {
 def created(approvals: ApprovalsCloud, draft: dict[str, Any], user: str = ADA) -> tuple[dict[str, Any], str]:
     """The preview of a draft that was approved and created, and the issue's key."""
     preview = approvals.preview_of(draft)
-    approvals.press(preview, user)
+    approvals.click(preview, user)
     done = approvals.header_becomes(preview, "Ticket Created: ")
     return done, header_of(done).removeprefix("Ticket Created: ")
 
@@ -116,7 +116,7 @@ def test_the_same_draft_again_has_the_same_preview(approvals: ApprovalsCloud) ->
     assert len([each for each in approvals.posts() if draft["title"] in each["text"]]) == 1
 
 
-def test_a_draft_whose_ticket_exists_is_pointed_to_it(approvals: ApprovalsCloud) -> None:
+def test_a_resubmitted_draft_is_pointed_to_its_ticket(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft()
     done, key = created(approvals, draft)
 
@@ -128,10 +128,10 @@ def test_a_draft_whose_ticket_exists_is_pointed_to_it(approvals: ApprovalsCloud)
 def test_a_double_click_creates_one_issue_and_is_answered(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Clicked twice")
     preview = approvals.preview_of(draft)
-    approvals.press(preview)
-    approvals.press(preview)
+    approvals.click(preview)
+    approvals.click(preview)
 
-    approvals.told("You have already approved “Clicked twice”")
+    approvals.answer("You have already approved “Clicked twice”")
     approvals.header_becomes(preview, "Ticket Created: ")
     settle(approvals)
     assert len(approvals.issues("Clicked twice")) == 1
@@ -140,7 +140,7 @@ def test_a_double_click_creates_one_issue_and_is_answered(approvals: ApprovalsCl
 def test_one_of_two_concurrent_approvers_wins(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Clicked by two")
     preview = approvals.preview_of(draft)
-    clicks = [threading.Thread(target=approvals.press, args=(preview, user)) for user in (ADA, GRACE)]
+    clicks = [threading.Thread(target=approvals.click, args=(preview, user)) for user in (ADA, GRACE)]
     for click in clicks:
         click.start()
     for click in clicks:
@@ -148,17 +148,17 @@ def test_one_of_two_concurrent_approvers_wins(approvals: ApprovalsCloud) -> None
 
     approvals.header_becomes(preview, "Ticket Created: ")
     winner = approvals.creation(draft["session_id"])["approved_by"]["S"]
-    approvals.told(f"<@{winner}> has already approved “Clicked by two”")
+    approvals.answer(f"<@{winner}> has already approved “Clicked by two”")
     assert len(approvals.issues("Clicked by two")) == 1
 
 
 def test_a_rejected_draft_can_no_longer_be_approved(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Turned down")
     preview = approvals.preview_of(draft)
-    approvals.press(preview, ADA, "reject_draft")
-    approvals.press(preview, GRACE)
+    approvals.click(preview, ADA, "reject_draft")
+    approvals.click(preview, GRACE)
 
-    assert f"<@{ADA}> has already rejected “Turned down”" in approvals.told("already rejected “Turned down”")
+    assert f"<@{ADA}> has already rejected “Turned down”" in approvals.answer("already rejected “Turned down”")
     rejected = approvals.header_becomes(preview, "Draft rejected")
     assert buttons_of(rejected) == {}
     settle(approvals)
@@ -170,27 +170,27 @@ def test_a_click_on_a_changed_draft_shows_the_current_one(approvals: ApprovalsCl
     draft = approvals.draft(title="First version")
     old = approvals.preview_of(draft)
     new = approvals.preview_of({**draft, "title": "Second version"})
-    approvals.press(old)
+    approvals.click(old)
 
-    approvals.told("“First version” has changed since")
+    approvals.answer("“First version” has changed since")
     approvals.header_becomes(old, "Draft changed")
     settle(approvals)
     assert approvals.issues("First version") == approvals.issues("Second version") == []
     assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "preview"}
 
-    approvals.press(new)
+    approvals.click(new)
     approvals.header_becomes(new, "Ticket Created: ")
     assert len(approvals.issues("Second version")) == 1
 
 
-def test_who_is_no_approver_or_asked_for_it_approves_nothing(approvals: ApprovalsCloud) -> None:
+def test_neither_strangers_nor_the_requester_approve(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="Not yours", requested_by=GRACE)
     preview = approvals.preview_of(draft)
-    approvals.press(preview, MALLORY)
-    approvals.press(preview, GRACE)
+    approvals.click(preview, MALLORY)
+    approvals.click(preview, GRACE)
 
-    approvals.told("You are not an approver, so your click on “Not yours”")
-    approvals.told("You requested “Not yours”")
+    approvals.answer("You are not an approver, so your click on “Not yours”")
+    approvals.answer("You requested “Not yours”")
     assert not any(name.startswith("APPROVAL#") for name in approvals.rows(draft["session_id"]))
 
 

@@ -1,4 +1,4 @@
-"""``drafts submit`` and ``operations``: a draft by hand, its audit trail, and another try, against the local cloud."""
+"""``drafts submit`` and ``operations``: a draft from a file, its audit trail and a retry, in the local cloud."""
 
 import json
 from collections.abc import Callable
@@ -35,9 +35,7 @@ def write(draft: object, folder: Path) -> str:
     return str(file)
 
 
-def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
-    approvals: ApprovalsCloud, run: Callable[..., Result], tmp_path: Path
-) -> None:
+def test_a_draft_from_a_file_has_an_audit_trail(approvals: ApprovalsCloud, run: Callable[..., Result], tmp_path: Path) -> None:
     draft = approvals.draft(title="By hand\x1b[2J")
     refused = run(drafts, "submit", write(draft, tmp_path))
     assert isinstance(refused.exception, errors.InvalidInputError)
@@ -48,7 +46,7 @@ def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
     assert json.loads(answer.stdout)["state"] == "preview"
 
     preview = approvals.preview_of(draft)
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")
     [issue] = approvals.issues("By hand")
     shown = run(operations, "show", draft["session_id"]).stdout
@@ -65,10 +63,10 @@ def test_a_draft_from_a_file_goes_through_and_its_trail_can_be_read(
     assert issue.key not in run(operations, "list", "--day", "2020-01-01", "--json").stdout
 
 
-def test_a_failed_issue_is_tried_again_in_the_name_of_who_asked(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+def test_a_failed_issue_is_retried_in_a_persons_name(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
     draft = approvals.draft(title="Tried by command", project="SOON")
     preview = approvals.preview_of(draft)
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket not created")
     approvals.jira.app.seed("SOON", 1)
 

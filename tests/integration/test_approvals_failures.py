@@ -1,4 +1,4 @@
-"""Jira and Slack fail in the middle of an approval: it still ends in one issue, or says what to do, and nothing is undone."""
+"""Jira and Slack fail during an approval: it ends in one issue or shows what to do, and nothing is undone."""
 
 import dataclasses
 import json
@@ -53,7 +53,7 @@ def unclear(approvals: ApprovalsCloud) -> dict[str, Approved]:
         draft = approvals.draft(title=title)
         preview = approvals.preview_of(draft)
         approvals.jira.fail(ISSUE_PATH, method="POST", after=True, **fault)
-        approvals.press(preview)
+        approvals.click(preview)
         until(lambda title=title: creations(approvals, title))
         made[name] = Approved(title, draft["session_id"], preview)
     return made
@@ -77,7 +77,7 @@ def test_an_issue_created_without_an_answer_is_found(
 def test_a_refusal_shows_its_reason_and_can_be_retried(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="In a project to come", project="LATER")
     preview = approvals.preview_of(draft)
-    approvals.press(preview)
+    approvals.click(preview)
 
     failed = approvals.header_becomes(preview, "Ticket not created")
     shown = json.dumps(failed["blocks"])
@@ -108,7 +108,7 @@ def test_a_failure_of_slack_repeats_no_issue(
     title = f"Slack failed with a {request.node.callspec.id}"
     preview = approvals.preview_of(approvals.draft(title=title))
     approvals.slack.fail("/api/chat.update", times=2, **fault)
-    approvals.press(preview)
+    approvals.click(preview)
 
     approvals.header_becomes(preview, "Ticket Created: ")
     assert len(approvals.issues(title)) == creations(approvals, title) == 1

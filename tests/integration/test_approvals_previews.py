@@ -1,4 +1,4 @@
-"""People approve what they can read, where it was posted: long drafts, hidden characters, clicks elsewhere, closed channels."""
+"""People approve what they can read: long drafts, hidden characters, clicks on other messages, closed channels."""
 
 import html
 import json
@@ -41,7 +41,7 @@ def test_all_of_a_long_draft_can_be_read_before_it_can_be_approved(approvals: Ap
     hidden = sum(len(texts_of(reply)) for reply in replies)
     assert f"{hidden:,} more characters continue in the thread" in json.dumps(preview["blocks"])
 
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")
     assert "the last line of the draft" in json.dumps(approvals.issues("A long one")[0].description)
 
@@ -63,12 +63,12 @@ def test_slacks_rate_limit_delays_a_long_draft_and_loses_nothing(approvals: Appr
     assert texts == [f"Part {number} of {len(texts) + 1} of the draft: A slow one" for number in range(2, len(texts) + 2)]
 
 
-def test_what_people_cannot_see_is_shown_and_created_as_it_is_shown(approvals: ApprovalsCloud) -> None:
+def test_invisible_characters_are_shown_and_created_as_text(approvals: ApprovalsCloud) -> None:
     preview = approvals.preview_of(approvals.draft(title="Pay \u202e001$", problem="Zero\u200bwidth"))
     assert "Pay [U+202E]001$" in texts_of(preview)
     assert "Zero[U+200B]width" in texts_of(preview)
 
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")
     assert len(approvals.issues("Pay [U+202E]001$")) == 1
 
@@ -82,7 +82,7 @@ def test_a_click_in_another_message_decides_nothing(approvals: ApprovalsCloud, e
 
     assert approvals.interact(payload).status_code == 200
 
-    approvals.told(f"This message is not a preview of “{draft['title']}”")
+    approvals.answer(f"This message is not a preview of “{draft['title']}”")
     assert not any(name.startswith("APPROVAL#") for name in approvals.rows(draft["session_id"]))
 
 
@@ -93,12 +93,12 @@ def test_a_click_before_the_preview_is_refused_and_can_be_repeated(approvals: Ap
         of_hash = approvals.submit(draft).json()["draft_hash"]
         value = f"{draft['session_id']}:{of_hash}"
         button = {"type": "actions", "elements": [{"action_id": "approve_draft", "value": value}]}
-        approvals.press({"ts": "1700000000.000100", "channel": "C0APPROVALS", "blocks": [button]})
-        approvals.told("The preview of “Clicked too early” is still being posted")
+        approvals.click({"ts": "1700000000.000100", "channel": "C0APPROVALS", "blocks": [button]})
+        approvals.answer("This message is not a preview of “Clicked too early”")
     finally:
         approvals.slack.app.close_channel(CHANNEL, "")
     preview = approvals.preview_of(draft)
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")
 
 
@@ -128,7 +128,7 @@ def test_a_channel_that_refuses_messages_fails_the_draft(approvals: ApprovalsClo
         lambda: next((each for each in approvals.posts() if draft["title"] in each["text"] and buttons_of(each)), None)
     )
     assert approvals.submit(draft).json().keys() == {"session_id", "draft_hash", "state"}
-    approvals.press(preview)
+    approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")
 
 
@@ -140,5 +140,5 @@ def test_a_deleted_preview_is_posted_again(approvals: ApprovalsCloud) -> None:
     second = approvals.preview_of(draft)
 
     assert second["ts"] != first["ts"]
-    approvals.press(second)
+    approvals.click(second)
     approvals.header_becomes(second, "Ticket Created: ")

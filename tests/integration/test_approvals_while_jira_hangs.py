@@ -1,4 +1,4 @@
-"""A click is acknowledged and recorded while Jira does not answer at all, and its issue comes once Jira does.
+"""A click is acknowledged and recorded while Jira does not answer; the issue is created when Jira answers again.
 
 How quickly is measured by tests/bench/click_latency.py; what is on the way is held by
 tests/unit/handlers/test_approvals_acknowledgement.py.
@@ -12,7 +12,7 @@ def test_a_click_is_acknowledged_and_recorded_while_jira_hangs(approvals: Approv
     preview = approvals.preview_of(draft)
     approvals.jira.fail("/rest/api/3/*", times=100, hang=600)
     try:
-        approvals.press(preview)
+        approvals.click(preview)
         assert any(key.startswith("APPROVAL#") for key in approvals.rows(draft["session_id"]))
         assert approvals.issues(draft["title"]) == []
     finally:

@@ -128,7 +128,7 @@ def test_approvals_and_the_worker_make_an_issue_of_an_approved_draft(approvals: 
     draft = approvals.draft()
     preview = approvals.preview_of(draft)
 
-    approvals.press(preview)
+    approvals.click(preview)
 
     done = approvals.header_becomes(preview, "Ticket Created: ")
     [issue] = approvals.issues(draft["title"])

@@ -1,7 +1,7 @@
-"""Whatever crashes, fails, overtakes or comes twice: one approval makes at most one issue, and in the end it is accounted for.
+"""Whatever crashes, fails, conflicts, overtakes or arrives twice: one approval creates at most one issue, which is recorded.
 
 Each history is a string of bytes that choose, step by step, who goes on, what fails, how time passes and what the queue
-delivers. The effects of all actors interleave one by one. Afterwards everything heals, and what stands is looked at.
+delivers. The effects of all actors interleave one by one. Then the faults end, and the final state is checked.
 """
 
 import contextlib
@@ -72,7 +72,7 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks,
     _every_issue_is_recorded(world)
     _every_approval_has_come_to_an_end(world)
     _sessions_agree_with_their_rows(world)
-    _what_people_were_told_is_true(world, history)
+    _answers_to_people_are_true(world, history)
     _previews_show_what_is_true(world)
     _decisions_are_on_drafts_that_were_shown_whole(world)
     _who_is_to_decide_can(world)
@@ -169,7 +169,7 @@ def _every_approval_has_come_to_an_end(world: World) -> None:
         elif approval.draft_hash in created:
             assert state is SessionState.CREATED
         else:
-            # Refused by Jira, or given up after every bounded try: told to people, and open to a retry.
+            # Refused by Jira, or given up after every allowed try: shown to people, and open to a retry.
             assert state is SessionState.FAILED
             assert view.operation is not None
             assert view.operation.error_message
@@ -185,19 +185,19 @@ def _sessions_agree_with_their_rows(world: World) -> None:
             assert view.session.jira_key == (view.operation.jira_key if view.operation is not None else None)
 
 
-def _what_people_were_told_is_true(world: World, history: _History) -> None:
-    standing = {approval.draft_hash: approval for _, approval in world.decisions()}
+def _answers_to_people_are_true(world: World, history: _History) -> None:
+    decisions = {approval.draft_hash: approval for _, approval in world.decisions()}
     for actor, user, verb, of_hash in history.clicked:
         if actor.result is Verdict.RECORDED:
-            assert standing[of_hash].decided_by == user
-            assert standing[of_hash].approved == (verb is Verb.APPROVE)
+            assert decisions[of_hash].decided_by == user
+            assert decisions[of_hash].approved == (verb is Verb.APPROVE)
         elif actor.result is Verdict.DECIDED:
-            assert of_hash in standing
+            assert of_hash in decisions
     for answer in world.answers:
         if "already approved" in answer:
-            assert any(approval.approved for approval in standing.values())
+            assert any(approval.approved for approval in decisions.values())
         if "already rejected" in answer:
-            assert any(not approval.approved for approval in standing.values())
+            assert any(not approval.approved for approval in decisions.values())
 
 
 def _previews_show_what_is_true(world: World) -> None:

@@ -1,5 +1,5 @@
-"""Approvals in a running local cloud, from outside: a bot that submits drafts, people in Slack who press buttons, and a look at
-what came of it in Slack, Jira and the tables.
+"""Approvals in a running local cloud, from outside: a bot submits drafts, people click buttons in Slack, and the test reads the
+results from Slack, Jira and the tables.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _numbers = itertools.count(1)
 
 
 class ApprovalsCloud:
-    """One local cloud with stand-ins that the test can look into."""
+    """One local cloud with stand-ins that the test can inspect."""
 
     def __init__(self, cloud: Cloud, slack: Served[Slack], jira: Served[Jira]) -> None:
         self.cloud = cloud
@@ -65,19 +65,19 @@ class ApprovalsCloud:
     # Slack
 
     def posts(self) -> list[dict[str, Any]]:
-        """The messages that stand in Slack's channels, threads too."""
+        """The messages in Slack's channels, threads included."""
         return [message for message in self.slack.app.messages if message["kind"] == "message"]
 
     def post(self, preview: dict[str, Any]) -> dict[str, Any]:
-        """The preview as it stands now."""
+        """The preview in its current state."""
         return next(each for each in self.posts() if each["ts"] == preview["ts"])
 
     def thread(self, preview: dict[str, Any]) -> list[str]:
-        """What the thread under a preview says."""
+        """The texts in the thread of a preview."""
         return [each["text"] for each in self.posts() if each.get("thread_ts") == preview["ts"]]
 
     def payload(self, preview: dict[str, Any], user: str, action: str = "approve_draft") -> dict[str, Any]:
-        """What Slack sends when ``user`` presses a button of ``preview``."""
+        """What Slack sends when ``user`` clicks a button of ``preview``."""
         return {
             "type": "block_actions",
             "user": {"id": user, "username": user.lower(), "team_id": "T0STANDIN"},
@@ -101,13 +101,13 @@ class ApprovalsCloud:
         headers = {"Content-Type": "application/x-www-form-urlencoded", **signed}
         return requests.post(f"{self.cloud.http_url}/slack/interactions", data=body, headers=headers, timeout=30)
 
-    def press(self, preview: dict[str, Any], user: str = ADA, action: str = "approve_draft") -> None:
-        """Press a button, and see it acknowledged."""
+    def click(self, preview: dict[str, Any], user: str = ADA, action: str = "approve_draft") -> None:
+        """Click a button, and check that this is acknowledged."""
         answer = self.interact(self.payload(preview, user, action))
         assert (answer.status_code, answer.text) == (200, "")
 
-    def told(self, phrase: str, *, seconds: float = 30) -> str:
-        """What somebody was told after a click, once it holds ``phrase``."""
+    def answer(self, phrase: str, *, seconds: float = 30) -> str:
+        """The answer to a click that contains ``phrase``, once it is there."""
         return until(
             lambda: next(
                 (each["text"] for each in self.slack.app.messages if each["kind"] == "response" and phrase in each["text"]),

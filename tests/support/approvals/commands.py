@@ -7,7 +7,7 @@ from tests.support.approvals.cloud import ApprovalsCloud
 
 
 class Deployment:
-    """The approvals's local cloud, as the commands find it."""
+    """The approvals' local cloud, as the commands find it."""
 
     def __init__(self, approvals: ApprovalsCloud) -> None:
         self._cloud = approvals.cloud

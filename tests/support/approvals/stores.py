@@ -1,4 +1,4 @@
-"""Both stores of the approvals over one operations table, and the steps that lead to where a test begins."""
+"""Both stores of the approvals over one operations table, and the steps before a test begins."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ LEASE = timedelta(seconds=90)
 
 @dataclass
 class Stores:
-    """Both stores over one table, and a clock that stands until it is moved."""
+    """Both stores over one table, and a clock that only moves when it is advanced."""
 
     client: Any
     table_name: str
@@ -65,6 +65,6 @@ class Stores:
 
 @pytest.fixture
 def stores(dynamodb: Any) -> Iterator[Stores]:
-    """A stores over an empty table."""
+    """Both stores over an empty table."""
     with a_table(dynamodb, JIRA_OPERATIONS) as name:
         yield Stores(dynamodb, name)

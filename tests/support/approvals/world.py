@@ -1,5 +1,5 @@
-"""The whole of the approvals over fakes that are as bad as the real things: every call can crash, fail, or fail after it
-took effect, Jira's search lags, and the queue delivers twice."""
+"""All of the approvals over fakes with the faults of the real services: every call can crash, fail, or fail after it took
+effect, transactions conflict, Jira's search lags, and the queue delivers twice."""
 
 import itertools
 import threading
@@ -106,7 +106,7 @@ class World:
             sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
         )
 
-    # Time, and what happens by itself
+    # Time, and what happens on its own
 
     def now(self) -> datetime:
         return self.time
@@ -120,7 +120,7 @@ class World:
     # What people do
 
     def show(self, draft: Draft) -> str:
-        """Have the draft's preview posted; its message."""
+        """Post the draft's preview. Returns its message."""
         of_hash = drafts.draft_hash(draft)
         self.handle(PostPreview(session_id=draft.session_id, draft_hash=of_hash))
         stored = self.store.read(draft.session_id, of_hash).draft
@@ -139,7 +139,7 @@ class World:
         handle(message, self._creator, self._poster)
 
     def deliver(self, queued: Queued) -> Actor:
-        """One delivery of a message: gone from the queue if all goes well, and visible again later if not."""
+        """One delivery of a message: it leaves the queue on success, and is visible again later on failure."""
         queued.visible_at = self.time + VISIBILITY
 
         def run() -> None:
@@ -150,7 +150,7 @@ class World:
         return Actor(self.stage, f"worker on {type(queued.message).__name__}", run, self.time.timestamp())
 
     def run(self, actor: Actor) -> Actor:
-        """Let the actor finish in peace."""
+        """Let the actor finish without faults."""
         while not actor.done:
             actor.step("go")
             self.advance(timedelta(milliseconds=20))
@@ -159,7 +159,7 @@ class World:
         return actor
 
     def settle(self, limit: int = 400) -> None:
-        """Deliver every message in its time, with nothing going wrong, until there is none left."""
+        """Deliver every message when it is due, without faults, until none is left."""
         for _ in range(limit):
             if not self.queue and not self.late:
                 return
@@ -235,7 +235,7 @@ class World:
         self.stage.effect("slack.update", do, _slack_error)
 
     def _check_buttons(self, ts: str, message: SlackMessage) -> None:
-        """Nobody can click before the whole draft is there to be read."""
+        """Nobody can click before the whole draft is posted."""
         value = buttons_of({"blocks": message.blocks}).get(APPROVE_ACTION)
         if value is not None:
             session_id, of_hash = drafts.read_button_value(value)
@@ -256,7 +256,7 @@ class World:
     def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         self.stage.effect("slack.answer", lambda: self.answers.append(text), _slack_error)
 
-    # What stands in the end
+    # The final state
 
     def decisions(self) -> list[tuple[str, records.Approval]]:
         rows = [row for row in self.table.rows() if row["operation_key"]["S"].startswith("APPROVAL#")]

@@ -1,4 +1,4 @@
-"""What a draft costs in DynamoDB on its straight way to an issue, as docs/database-schema.md says."""
+"""The DynamoDB costs of a draft that becomes an issue without a fault, as docs/database-schema.md says."""
 
 from lib.approvals.interactions import Decision, Verb
 from lib.operations.costs import pricing

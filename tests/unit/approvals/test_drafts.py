@@ -1,4 +1,4 @@
-"""A draft is read whole or refused with one sentence that names the field, and its hash covers all of it."""
+"""A draft is read completely or refused with one sentence that names the field; its hash covers every field."""
 
 import dataclasses
 import json
@@ -31,13 +31,13 @@ def test_a_draft_with_every_field_is_read_as_it_was_sent() -> None:
     assert drafts.to_json(make_draft(**FULL)) == draft_json(**FULL)
 
 
-def test_what_may_be_left_out_has_a_default() -> None:
+def test_optional_fields_have_defaults() -> None:
     draft = make_draft()
     assert (draft.solution, draft.risks, draft.epic, draft.issue_type, draft.channel) == ("", (), "", "Task", "")
 
 
 @pytest.mark.parametrize("name", ["session_id", "title", "problem", "project", "requested_by"])
-def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> None:
+def test_a_required_field_is_named_if_missing_null_or_empty(name) -> None:
     assert refusal(**{name: None}) == f"the draft lacks {name}"
     assert name in refusal(**{name: " " if name in {"title", "problem"} else ""})
 
@@ -67,7 +67,7 @@ def test_what_must_be_there_is_named_when_it_is_missing_null_or_empty(name) -> N
         ({"problem": "x" * 10_000, "solution": "x" * 10_000, "risks": ["x" * 1000] * 11}, "at most 30000 characters"),
     ],
 )
-def test_what_breaks_a_bound_is_refused_by_name(given, said) -> None:
+def test_an_invalid_field_is_refused_by_name(given, said) -> None:
     assert said in refusal(**given)
 
 
@@ -102,7 +102,7 @@ def test_line_ends_are_normalized_before_hashing() -> None:
 
 
 @pytest.mark.parametrize("given", ["U0REQUEST", "W0REQUEST", "<@U0REQUEST>", "<@U0REQUEST|ada.lovelace>", " U0REQUEST "])
-def test_who_asks_is_a_slack_user_id_or_a_mention_of_one(given) -> None:
+def test_the_requester_is_a_slack_user_id_or_a_mention(given) -> None:
     assert make_draft(requested_by=given).requested_by == given.strip(" <@>").partition("|")[0]
 
 
@@ -110,12 +110,12 @@ def test_who_asks_is_a_slack_user_id_or_a_mention_of_one(given) -> None:
     "given",
     ["ada", "@ada", "ada@example.com", "u0request", "<@U0REQUEST", "U0REQUEST|ada", "<!channel>", "B0BOT", "<@ada>", ""],
 )
-def test_who_asks_is_nothing_else(given) -> None:
+def test_the_requester_is_not_a_name_or_address(given) -> None:
     assert refusal(requested_by=given) == "requested_by must be a Slack user ID like U0123456789, or a mention of one"
 
 
 @pytest.mark.parametrize("value", [None, [], "draft", 3])
-def test_what_is_no_object_is_refused(value) -> None:
+def test_a_draft_that_is_not_an_object_is_refused(value) -> None:
     with pytest.raises(errors.InvalidInputError, match="not a JSON object"):
         drafts.read_draft(value)
 
@@ -128,7 +128,7 @@ def test_a_session_id_that_would_break_a_key_or_a_button_is_refused(session_id) 
 
 
 @pytest.mark.parametrize("session_id", ["s", "reconciliation-2", "2026-01-22T12.00", "bot/thread~1", "x" * 200])
-def test_a_buttons_value_gives_back_session_and_hash(session_id) -> None:
+def test_a_buttons_value_contains_session_and_hash(session_id) -> None:
     of_hash = drafts.draft_hash(make_draft(session_id=session_id))
     assert drafts.read_button_value(drafts.button_value(session_id, of_hash)) == (session_id, of_hash)
 

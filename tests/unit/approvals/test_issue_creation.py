@@ -24,7 +24,7 @@ LOOK = LookForMarker(session_id="sess-1", draft_hash=HASH)
 
 
 class Jira:
-    """A tracker whose creates end as told, one after the other, and that finds what it is told to find."""
+    """A tracker whose creates have the given outcomes, in order, and whose searches find ``found``."""
 
     def __init__(self, *outcomes: Any, found: tuple[FoundIssue, ...] = ()) -> None:
         self.outcomes = list(outcomes)
@@ -363,7 +363,7 @@ def test_a_second_issue_is_an_error_in_the_log() -> None:
 
     def stalled(*args, **kwargs):
         answer = begin_post(*args, **kwargs)
-        scene.operations.mark_success(OPERATION, "PROJ-1")  # another attempt, while this one stood still past its lease
+        scene.operations.mark_success(OPERATION, "PROJ-1")  # another attempt, while this one stalled past its lease
         return answer
 
     scene.operations.begin_post = stalled

@@ -1,4 +1,4 @@
-"""The tracker over Jira's client: the marker goes with the create, and only a clear refusal counts as one."""
+"""The tracker over Jira's client: a create includes the marker, and only a clear refusal counts as one."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,7 +49,7 @@ def test_a_create_carries_the_marker_as_a_property() -> None:
     "error",
     [errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.ThrottledError, errors.UnavailableError],
 )
-def test_a_clear_refusal_stays_what_it_is(error) -> None:
+def test_a_clear_refusal_is_passed_on(error) -> None:
     with pytest.raises(error):
         JiraTracker(Client(error("no"))).create_issue({}, MARKER)
 

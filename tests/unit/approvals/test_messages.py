@@ -1,4 +1,4 @@
-"""A message comes out of the queue as it went in, and anything else is refused."""
+"""A message is received as it was sent, and anything else is refused."""
 
 import json
 
@@ -76,7 +76,7 @@ def test_a_message_that_lacks_a_field_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": 1}', "[" * 100_000])
-def test_what_has_no_kind_is_refused(text) -> None:
+def test_a_message_without_a_kind_is_refused(text) -> None:
     with pytest.raises(errors.InvalidInputError):
         messages.kind_of(text)
 

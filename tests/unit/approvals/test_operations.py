@@ -1,4 +1,4 @@
-"""An operation is claimed by one, settled by the one that has it, and its row tells all of it."""
+"""One attempt claims an operation, its owner settles it, and the row records everything."""
 
 from datetime import timedelta
 
@@ -38,15 +38,15 @@ def test_operations_on_other_drafts_sessions_or_names_are_free(stores) -> None:
     assert stores.start(OperationId("sess-1", first.draft_hash, "link_issue"), "two")
 
 
-def test_a_start_writes_who_when_and_for_how_long(stores) -> None:
+def test_a_start_records_people_times_and_the_lease(stores) -> None:
     operation = stores.approved()
     stores.start(operation, "one", by="U0BOB")
 
-    standing = operation_of(stores, operation)
+    found = operation_of(stores, operation)
 
-    assert (standing.created_by, standing.approved_by, standing.claim_owner, standing.attempts) == ("U0BOB", "U0ANN", "one", 1)
-    assert standing.claim_expires_at == NOON + timedelta(seconds=90)
-    assert standing.created_at == standing.updated_at == NOON
+    assert (found.created_by, found.approved_by, found.claim_owner, found.attempts) == ("U0BOB", "U0ANN", "one", 1)
+    assert found.claim_expires_at == NOON + timedelta(seconds=90)
+    assert found.created_at == found.updated_at == NOON
 
 
 @pytest.mark.parametrize("decided", [None, False])
@@ -114,8 +114,8 @@ def test_success_keeps_the_key_and_moves_the_session_with_it(stores) -> None:
 
     assert stores.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
 
-    standing = operation_of(stores, operation)
-    assert (standing.status, standing.jira_key, standing.settled_at) == (OperationStatus.DONE, "PROJ-1", NOON)
+    found = operation_of(stores, operation)
+    assert (found.status, found.jira_key, found.settled_at) == (OperationStatus.DONE, "PROJ-1", NOON)
     assert (state(stores), stores.row("SESSION")["jira_key"]) == ("created", "PROJ-1")
     assert stores.operations.was_already_created(operation) == "PROJ-1"
     assert not stores.start(operation, "two")
@@ -155,8 +155,8 @@ def test_a_second_issue_is_recorded_beside_the_first(stores) -> None:
     assert stores.operations.mark_success(operation, "PROJ-2") == "PROJ-1"
     assert stores.operations.mark_success(operation, "PROJ-1") == "PROJ-1"
 
-    standing = operation_of(stores, operation)
-    assert (standing.jira_key, standing.other_keys) == ("PROJ-1", ("PROJ-2",))
+    found = operation_of(stores, operation)
+    assert (found.jira_key, found.other_keys) == ("PROJ-1", ("PROJ-2",))
 
 
 def test_a_failed_operation_starts_once_per_requested_retry(stores) -> None:
@@ -176,7 +176,7 @@ def test_a_failed_operation_starts_once_per_requested_retry(stores) -> None:
 
 
 @pytest.mark.parametrize("how", ["pending", "done", "unknown"])
-def test_what_has_not_failed_cant_be_retried(stores, how) -> None:
+def test_only_a_failed_operation_can_be_retried(stores, how) -> None:
     operation = stores.approved()
     stores.start(operation)
     if how == "done":

@@ -1,4 +1,4 @@
-"""What the preview shows in each state, within Slack's limits and with nothing in it that Slack takes for a mention."""
+"""What the preview shows in each state, within Slack's limits and without anything that Slack reads as a mention."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -119,13 +119,13 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
         (YES, CREATED, False, ["Ticket Created: PROJ-123"]),
     ],
 )
-def test_each_state_says_what_is_and_has_no_buttons(approval, operation, current, says) -> None:
+def test_each_decided_state_is_shown_without_buttons(approval, operation, current, says) -> None:
     message = render(approval, operation, current=current)
     assert all(part in shown(message.blocks) for part in says)
     assert all(block["type"] != "actions" for block in message.blocks)
 
 
-def test_a_draft_that_is_not_known_shows_nothing() -> None:
+def test_an_unknown_draft_shows_nothing() -> None:
     assert preview.render(replace(view(), draft=None), JIRA) is None
 
 

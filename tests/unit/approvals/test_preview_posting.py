@@ -1,4 +1,4 @@
-"""Previews are posted once, kept true, and no failure of Slack touches the issue."""
+"""Previews are posted once and kept up to date, and no failure of Slack touches the issue."""
 
 import itertools
 from datetime import timedelta
@@ -125,7 +125,7 @@ def test_submitting_again_updates_a_stale_preview(world) -> None:
     assert "Draft rejected" in only(world)
 
 
-def test_an_update_shows_what_is_true_when_it_comes(world) -> None:
+def test_an_update_shows_the_current_state(world) -> None:
     world.handle(POST)
     decide(world, approved=False)
     world.handle(UPDATE)
@@ -299,7 +299,7 @@ def test_the_messages_of_a_preview_are_a_second_apart(long_draft) -> None:
 
 @pytest.mark.parametrize("fails_at", range(len(REPLIES) + 1))
 @pytest.mark.parametrize("after", [False, True])
-def test_a_preview_that_breaks_off_goes_on_where_it_was(long_draft, fails_at, after) -> None:
+def test_an_interrupted_preview_continues_where_it_stopped(long_draft, fails_at, after) -> None:
     posts = itertools.count()
     send = long_draft.post
 
@@ -334,7 +334,7 @@ def test_a_reply_whose_record_was_lost_is_not_posted_again(long_draft) -> None:
     assert long_draft.threads == REPLIES
 
 
-def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
+def test_an_attempt_that_lost_its_claim_posts_no_more_replies(long_draft) -> None:
     send = long_draft.post
 
     def post_slowly(*args, **kwargs):
@@ -349,9 +349,9 @@ def test_who_was_overtaken_posts_no_further_reply(long_draft) -> None:
         long_draft.handle(POST_LONG)
 
     assert long_draft.threads == REPLIES
-    overtaken, standing = long_draft.slack.values()
+    overtaken, current = long_draft.slack.values()
     assert buttons_of({"blocks": overtaken.blocks}) == {}
-    assert buttons_of({"blocks": standing.blocks})
+    assert buttons_of({"blocks": current.blocks})
 
 
 def test_a_deleted_preview_is_posted_again_with_its_thread(long_draft) -> None:

@@ -92,7 +92,7 @@ def test_a_decision_on_a_session_that_is_not_there_is_not_recorded(stores) -> No
 
 
 @pytest.mark.parametrize("far", ["approved", "creating", "unknown"])
-def test_a_draft_on_its_way_to_jira_cant_be_replaced(stores, far) -> None:
+def test_a_draft_whose_issue_is_being_created_cant_be_replaced(stores, far) -> None:
     operation = stores.approved()
     if far != "approved":
         stores.start(operation)
@@ -106,7 +106,7 @@ def test_a_draft_on_its_way_to_jira_cant_be_replaced(stores, far) -> None:
     assert stores.approvals.submit(make_draft()).state.value == far
 
 
-def test_a_rejected_draft_comes_back_rejected(stores) -> None:
+def test_a_rejected_draft_submitted_again_stays_rejected(stores) -> None:
     draft, of_hash = stores.submitted()
     stores.decide(of_hash, approved=False)
     stores.submitted(title="Another")
@@ -115,7 +115,7 @@ def test_a_rejected_draft_comes_back_rejected(stores) -> None:
     assert not stores.decide(of_hash)
 
 
-def test_a_draft_whose_issue_exists_comes_back_created_with_its_key(stores) -> None:
+def test_a_created_draft_submitted_again_keeps_its_key(stores) -> None:
     operation = stores.approved()
     stores.start(operation)
     stores.operations.mark_success(operation, "PROJ-1")
@@ -157,7 +157,7 @@ def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores) ->
     assert (stored.previews, stored.preview_ts, stored.preview_number) == ({"C1/1.2", "C1/1.3"}, "", 2)
 
 
-def test_replies_are_counted_by_who_has_the_claim(stores) -> None:
+def test_replies_are_counted_by_the_owner_of_the_claim(stores) -> None:
     _, of_hash = stores.submitted()
     claims = Claims(stores.client, stores.table_name, lease=KEEP)
     key = records.operation_key(of_hash, records.POST_PREVIEW)

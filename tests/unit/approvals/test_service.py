@@ -1,4 +1,4 @@
-"""A draft submitted, a button pressed: what is recorded, what is queued, and what the person is told."""
+"""Submissions and clicks: what is recorded, what is queued, and what the person is answered."""
 
 import pytest
 from botocore.exceptions import ClientError
@@ -36,7 +36,7 @@ def submit(world: World, draft) -> str:
     return of_hash
 
 
-def press(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
+def click(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
     decision = Decision(
         verb=verb,
         session_id="sess-1",
@@ -69,7 +69,7 @@ def test_a_draft_that_replaces_another_has_the_others_preview_updated() -> None:
     assert [entry.message for entry in world.queue][1] == UpdatePreview(session_id="sess-1", draft_hash=HASH)
 
 
-def test_a_project_that_is_not_allowed_is_refused_and_nothing_stored() -> None:
+def test_a_project_that_is_not_allowed_is_refused() -> None:
     world = World(rules=Rules(projects=frozenset({"OPS", "TES"})))
     with pytest.raises(errors.InvalidInputError, match="project must be one of OPS, TES"):
         world.service.submit(DRAFT)
@@ -78,14 +78,14 @@ def test_a_project_that_is_not_allowed_is_refused_and_nothing_stored() -> None:
 
 def test_an_approval_is_queued_recorded_and_answered() -> None:
     world = scene()
-    assert press(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
+    assert click(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
     assert queued(world) == [CreateIssue]
     assert world.store.read("sess-1", HASH).approval.decided_by == "U0ANN"
 
 
 def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     world = scene()
-    verdict, text = press(world, Verb.REJECT)
+    verdict, text = click(world, Verb.REJECT)
     # The second one is sent after the decision was written: the worker may have done the first before it.
     assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview, UpdatePreview])
     assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
@@ -102,7 +102,7 @@ def test_a_rejection_is_shown_even_if_the_worker_was_faster() -> None:
         return record(*given)
 
     world.store.record_decision = record_late
-    press(world, Verb.REJECT)
+    click(world, Verb.REJECT)
     for entry in world.queue:
         if not isinstance(entry.message, AnswerClick):
             world.handle(entry.message)
@@ -117,20 +117,20 @@ def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
     record, send = world.store.record_decision, world.service._send
     world.store.record_decision = lambda *given: (order.append("record"), record(*given))[1]
     world.service._send = lambda message, delay: (order.append(type(message)), send(message, delay))
-    press(world)
+    click(world)
     assert order == [CreateIssue, "record", AnswerClick]
 
 
-def after(world: World, *presses) -> tuple[Verdict, str]:
-    for verb, user in presses[:-1]:
-        press(world, verb, user)
+def after(world: World, *clicks) -> tuple[Verdict, str]:
+    for verb, user in clicks[:-1]:
+        click(world, verb, user)
         world.queue.clear()
-    verb, user = presses[-1]
-    return press(world, verb, user)
+    verb, user = clicks[-1]
+    return click(world, verb, user)
 
 
 @pytest.mark.parametrize(
-    ("presses", "said"),
+    ("clicks", "said"),
     [
         ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0ANN")], "You have already approved"),
         ([(Verb.APPROVE, "U0ANN"), (Verb.APPROVE, "U0BOB")], "<@U0ANN> has already approved"),
@@ -139,9 +139,9 @@ def after(world: World, *presses) -> tuple[Verdict, str]:
         ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
     ],
 )
-def test_a_second_click_is_answered_and_refreshes_the_preview(presses, said) -> None:
+def test_a_second_click_is_answered_and_refreshes_the_preview(clicks, said) -> None:
     world = scene()
-    verdict, text = after(world, *presses)
+    verdict, text = after(world, *clicks)
     assert (verdict, queued(world)) == (Verdict.DECIDED, [UpdatePreview])
     assert said in text
 
@@ -165,11 +165,11 @@ def test_a_rejected_draft_is_never_called_approved() -> None:
 )
 def test_a_late_click_is_answered_with_the_state_of_the_issue(settle, said) -> None:
     world = scene()
-    press(world)
+    click(world)
     world.queue.clear()
     world.operations.record_operation_start(OPERATION, owner="x", created_by="U0ANN", approved_by="U0ANN", looks_needed=4)
     settle(world)
-    assert said in press(world, user="U0BOB")[1]
+    assert said in click(world, user="U0BOB")[1]
 
 
 def test_a_click_on_a_replaced_draft_posts_the_current_one() -> None:
@@ -177,7 +177,7 @@ def test_a_click_on_a_replaced_draft_posts_the_current_one() -> None:
     new = world.service.submit(make_draft(title="Another")).draft_hash
     world.queue.clear()
 
-    verdict, text = press(world)
+    verdict, text = click(world)
 
     assert verdict is Verdict.CHANGED
     assert "has changed since" in text
@@ -188,42 +188,42 @@ def test_a_click_on_a_replaced_draft_posts_the_current_one() -> None:
 
 def test_a_click_on_an_unknown_draft_is_answered() -> None:
     world = scene()
-    verdict, text = press(world, of_hash="0" * 64)
+    verdict, text = click(world, of_hash="0" * 64)
     assert verdict is Verdict.NOT_KNOWN
     assert "no longer exists" in text
     assert world.decisions() == []
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_who_is_no_approver_decides_nothing(verb) -> None:
+def test_only_an_approver_decides(verb) -> None:
     world = scene(approvers=frozenset({"U0BOB"}))
-    verdict, text = press(world, verb)
+    verdict, text = click(world, verb)
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_ALLOWED, [], [])
     assert "not an approver" in text
     world.queue.clear()
-    assert press(world, verb, "U0BOB")[0] is Verdict.RECORDED
+    assert click(world, verb, "U0BOB")[0] is Verdict.RECORDED
 
 
 def test_without_a_list_of_approvers_everybody_may_decide() -> None:
-    assert press(scene(), user="U0ANYBODY")[0] is Verdict.RECORDED
+    assert click(scene(), user="U0ANYBODY")[0] is Verdict.RECORDED
 
 
-def test_nobody_approves_what_they_asked_for() -> None:
+def test_nobody_approves_their_own_draft() -> None:
     world = World(rules=Rules(require_other_approver=True))
     of_hash = submit(world, make_draft(requested_by="<@U0ANN|ann>"))
 
-    verdict, text = press(world, of_hash=of_hash)
+    verdict, text = click(world, of_hash=of_hash)
     assert (verdict, world.decisions()) == (Verdict.OWN, [])
     assert "another person has to approve it" in text
 
     world.queue.clear()
-    assert press(world, user="U0BOB", of_hash=of_hash)[0] is Verdict.RECORDED
+    assert click(world, user="U0BOB", of_hash=of_hash)[0] is Verdict.RECORDED
 
 
-def test_who_asked_for_a_draft_may_take_it_back() -> None:
+def test_the_requester_may_reject_the_draft() -> None:
     world = World(rules=Rules(require_other_approver=True))
     of_hash = submit(world, make_draft(requested_by="U0ANN"))
-    assert press(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
+    assert click(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
 
 
 @pytest.mark.parametrize("verb", Verb)
@@ -233,13 +233,13 @@ def test_a_click_before_the_preview_is_complete_is_refused(verb) -> None:
     assert world.store.set_preview("sess-1", of_hash, *PLACE.values())
     world.queue.clear()
 
-    verdict, text = press(world, verb)
+    verdict, text = click(world, verb)
 
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
     assert text.endswith("so your click was not recorded. Use the buttons of the preview.")
     world.store.open_preview("sess-1", of_hash, *PLACE.values(), failed=False)
     world.queue.clear()
-    assert press(world, verb)[0] is Verdict.RECORDED
+    assert click(world, verb)[0] is Verdict.RECORDED
 
 
 @pytest.mark.parametrize("verb", Verb)
@@ -249,7 +249,7 @@ def test_a_click_before_the_preview_is_complete_is_refused(verb) -> None:
 )
 def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb, elsewhere) -> None:
     world = scene()
-    verdict, text = press(world, verb, **elsewhere)
+    verdict, text = click(world, verb, **elsewhere)
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
     assert "is not a preview of “Fix" in text
 
@@ -260,7 +260,7 @@ def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
     assert world.store.set_preview("sess-2", other, "C1", "2.0")
     world.store.open_preview("sess-2", other, "C1", "2.0", failed=False)
     world.queue.clear()
-    assert press(world, message_ts="2.0")[0] is Verdict.NOT_A_PREVIEW
+    assert click(world, message_ts="2.0")[0] is Verdict.NOT_A_PREVIEW
 
 
 @pytest.mark.parametrize("message_ts", ["1.0", "2.0"])
@@ -269,7 +269,7 @@ def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts) -> None
     assert world.store.forget_preview("sess-1", HASH, "1.0")
     assert world.store.set_preview("sess-1", HASH, "C1", "2.0")
     world.store.open_preview("sess-1", HASH, "C1", "2.0", failed=False)
-    assert press(world, message_ts=message_ts)[0] is Verdict.RECORDED
+    assert click(world, message_ts=message_ts)[0] is Verdict.RECORDED
 
 
 def test_a_draft_that_is_too_long_to_show_is_refused() -> None:
@@ -289,7 +289,7 @@ def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
         raise errors.DeadlineExceededError("no answer")
 
     world.store.record_decision = lost
-    assert press(world)[0] is Verdict.RECORDED
+    assert click(world)[0] is Verdict.RECORDED
 
 
 def test_a_decision_that_cant_be_recorded_is_not_answered() -> None:
@@ -300,7 +300,7 @@ def test_a_decision_that_cant_be_recorded_is_not_answered() -> None:
 
     world.store.record_decision = refuse
     with pytest.raises(errors.ThrottledError):
-        press(world)
+        click(world)
     assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
 
 

@@ -1,4 +1,4 @@
-"""What to do next follows from the rows, and the checks come in their order."""
+"""The next step follows from the rows, and the checks have a fixed order."""
 
 from dataclasses import replace
 from datetime import timedelta

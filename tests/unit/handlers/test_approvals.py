@@ -1,4 +1,4 @@
-"""The approvals function: who gets in, what is answered, what is queued, and what it is too busy to import."""
+"""The approvals function: who has access, what is answered, what is queued, and what is not imported."""
 
 import base64
 import json
@@ -142,7 +142,7 @@ def test_a_draft_without_a_channel_is_refused_where_none_is_configured(load_appr
     assert submit(approvals, draft_json(channel="#here"))[0] == 200
 
 
-def test_a_project_that_is_not_ours_is_refused(load_approvals: Callable[..., ModuleType]) -> None:
+def test_a_project_that_is_not_configured_is_refused(load_approvals: Callable[..., ModuleType]) -> None:
     approvals = load_approvals(JIRA_PROJECTS="OPS,WEB")
 
     assert submit(approvals, draft_json(project="PROJ")) == (

@@ -1,6 +1,6 @@
-"""What stands between a click and its acknowledgement: a few short AWS calls, and nobody else.
+"""Between a click and its acknowledgement there are a few short AWS calls, and nothing else.
 
-Slack waits 3 s. How quick the answer is, tests/bench/click_latency.py measures; that nothing slow is on its way is shown here.
+Slack waits 3 s. tests/bench/click_latency.py measures the latency; these tests show that nothing slow is called.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,9 +46,7 @@ def test_a_click_is_acknowledged_after_four_aws_calls(approvals: ModuleType, cal
     assert [operation for operation, _ in calls] == ["BatchGetItem", "SendMessage", "TransactWriteItems", "SendMessage"]
 
 
-def test_each_call_is_tried_once_and_given_up_before_slack_gives_up(
-    approvals: ModuleType, calls: list[tuple[str, float]]
-) -> None:
+def test_each_call_ends_before_slack_stops_waiting(approvals: ModuleType, calls: list[tuple[str, float]]) -> None:
     _, draft = submit(approvals, draft_json())
     show_whole(approvals._service._store, draft["draft_hash"])
     calls.clear()

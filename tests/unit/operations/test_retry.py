@@ -1,4 +1,4 @@
-"""What a person can have tried again, and what not."""
+"""What a person can retry."""
 
 import pytest
 
@@ -36,7 +36,7 @@ def ask(world: World, session_id: str = "sess-1") -> SessionState:
 
 
 @pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
-def test_what_has_not_ended_well_wakes_the_worker(state) -> None:
+def test_a_retry_of_an_unfinished_creation_wakes_the_worker(state) -> None:
     world, operation = scene(state)
     assert ask(world).value == state
     assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
@@ -54,22 +54,22 @@ def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
 
 
-def test_a_failed_one_ends_in_an_issue_created_by_who_asked() -> None:
+def test_a_retried_creation_names_who_asked() -> None:
     world, operation = scene("failed")
     ask(world)
     world.settle()
-    standing = world.operations.get_operation(operation)
-    assert (standing.jira_key, standing.created_by, standing.approved_by) == ("PROJ-1", "dana", "U0ANN")
+    found = world.operations.get_operation(operation)
+    assert (found.jira_key, found.created_by, found.approved_by) == ("PROJ-1", "dana", "U0ANN")
 
 
 @pytest.mark.parametrize(("state", "why"), [("preview", "nobody"), ("rejected", "rejected"), ("created", "exists")])
-def test_there_is_nothing_to_retry_where_nothing_failed(state, why) -> None:
+def test_only_what_failed_or_is_unfinished_can_be_retried(state, why) -> None:
     world, _ = scene(state)
     with pytest.raises(errors.InvalidInputError, match=why):
         ask(world)
     assert world.queue == []
 
 
-def test_a_session_that_is_not_there_is_not_found() -> None:
+def test_an_unknown_session_is_not_found() -> None:
     with pytest.raises(errors.NotFoundError):
         ask(World(), "nobody")
