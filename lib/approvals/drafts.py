@@ -87,7 +87,8 @@ def read_draft(value: object) -> Draft:
     # An unknown field would not be hashed, so nobody would approve it.
     fields.require_members(given, _REQUIRED, _READERS, name="the draft")
     draft = Draft(**{name: _READERS[name](name, item) for name, item in given.items()})
-    total = sum(map(characters.utf16_length, _texts(draft)))
+    items = (*draft.acceptance_criteria, *draft.constraints, *draft.risks, *draft.dependencies)
+    total = sum(map(characters.utf16_length, (draft.problem, draft.solution, *items)))
     if total > MAX_DESCRIPTION_CHARACTERS:
         raise errors.InvalidInputError(
             f"problem, solution and the lists together must be at most {MAX_DESCRIPTION_CHARACTERS} characters, not {total}"
@@ -95,14 +96,9 @@ def read_draft(value: object) -> Draft:
     return draft
 
 
-def to_json(draft: Draft) -> dict[str, Any]:
-    """The draft as a JSON object with every field."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in dataclasses.asdict(draft).items()}
-
-
 def canonical_json(draft: Draft) -> str:
     """The draft as JSON text with every field, sorted, without spaces or escapes."""
-    return json.dumps(to_json(draft), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(dataclasses.asdict(draft), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def draft_hash(draft: Draft) -> str:
@@ -122,15 +118,22 @@ def read_button_value(value: str) -> tuple[str, str]:
         InvalidInputError: it is not a value of :func:`button_value`.
     """
     session_id, _, draft_hash = value.partition(":")
-    return check_session_id(session_id), check_hash(draft_hash)
+    check_ids(session_id, draft_hash)
+    return session_id, draft_hash
 
 
-def check_session_id(value: str) -> str:
-    """``value``, if it is a valid session id.
+def check_ids(session_id: str, draft_hash: str) -> None:
+    """Check that these can be the ids of a draft.
 
     Raises:
-        InvalidInputError: it is not.
+        InvalidInputError: they can't.
     """
+    _check_session_id(session_id)
+    if not _DRAFT_HASH.fullmatch(draft_hash):
+        raise errors.InvalidInputError("draft_hash must be 64 hexadecimal digits in lower case")
+
+
+def _check_session_id(value: str) -> str:
     if not _SESSION_ID.fullmatch(value):
         raise errors.InvalidInputError(
             "session_id must be 1 to 200 letters, digits and ._~/+=- and begin with a letter or a digit"
@@ -138,28 +141,6 @@ def check_session_id(value: str) -> str:
     if value == RECONCILIATION_PARTITION:
         raise errors.InvalidInputError(f"session_id must not be {RECONCILIATION_PARTITION!r}, which is reserved")
     return value
-
-
-def check_hash(value: str) -> str:
-    """``value``, if it is a valid hash of a draft.
-
-    Raises:
-        InvalidInputError: it is not.
-    """
-    if not _DRAFT_HASH.fullmatch(value):
-        raise errors.InvalidInputError("draft_hash must be 64 hexadecimal digits in lower case")
-    return value
-
-
-def _texts(draft: Draft) -> tuple[str, ...]:
-    return (
-        draft.problem,
-        draft.solution,
-        *draft.acceptance_criteria,
-        *draft.constraints,
-        *draft.risks,
-        *draft.dependencies,
-    )
 
 
 def _text(name: str, given: object, *, most: int = MAX_TEXT_CHARACTERS) -> str:
@@ -230,7 +211,7 @@ def _read_slack_user(name: str, given: object) -> str:
 
 
 def _read_session_id(name: str, given: object) -> str:
-    return check_session_id(_identifier(name, given, 200))
+    return _check_session_id(_identifier(name, given, 200))
 
 
 def _read_items(name: str, given: object) -> tuple[str, ...]:

@@ -5,14 +5,14 @@ label, which can be searched for, and an issue property, which people don't see 
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lib.approvals import adf, drafts
 from lib.approvals.drafts import Draft
 from lib.approvals.records import Approval
-from lib.platform import clock, errors
+from lib.platform import clock
 
 PROPERTY_KEY = "switchboard.operation"
 LABEL_PREFIX = "switchboard-"
@@ -99,41 +99,6 @@ def choose(found: Sequence[FoundIssue]) -> FoundIssue | None:
 def _number(key: str) -> int:
     number = key.rpartition("-")[2]
     return int(number) if number.isdecimal() else 0
-
-
-class ReconnectingTracker:
-    """A tracker that is connected when it is first needed, and once more if its token turns out to have been rotated.
-
-    Only a search detects that. There is one before every create, so a create is never sent twice because of the token.
-
-    Args:
-        connect: makes the tracker, with the current token.
-        refresh: reads the token again; whether it has changed.
-    """
-
-    def __init__(self, connect: Callable[[], IssueTracker], refresh: Callable[[], bool]) -> None:
-        self._connect = connect
-        self._refresh = refresh
-        self._connected: IssueTracker | None = None
-
-    def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
-        """See :class:`IssueTracker`."""
-        return self._tracker().create_issue(fields, marker)
-
-    def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
-        """See :class:`IssueTracker`."""
-        try:
-            return self._tracker().find_by_marker(marker)
-        except errors.AccessDeniedError:
-            if not self._refresh():
-                raise
-        self._connected = None
-        return self._tracker().find_by_marker(marker)
-
-    def _tracker(self) -> IssueTracker:
-        if self._connected is None:
-            self._connected = self._connect()
-        return self._connected
 
 
 class DryRun:

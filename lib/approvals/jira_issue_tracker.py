@@ -3,7 +3,7 @@
 The client is passed in, not imported: importing it loads Jira's SDK.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from lib.approvals.issue_tracker import PROPERTY_KEY, FoundIssue, Marker
@@ -18,38 +18,50 @@ _NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.
 
 
 class JiraTracker:
-    """Jira. ``client`` is that of lib/jira/client.py."""
+    """Jira, connected when it is first needed, and once more if the token turns out to have been rotated.
 
-    def __init__(self, client: "JiraClient") -> None:
-        self._client = client
+    Only a search detects that. There is one before every create, so a create is never sent twice because of the token.
+
+    Args:
+        connect: makes the client, with the current token.
+        refresh_token: reads the token again; whether it has changed.
+    """
+
+    def __init__(self, connect: "Callable[[], JiraClient]", refresh_token: Callable[[], bool]) -> None:
+        self._connect = connect
+        self._refresh_token = refresh_token
+        self._connected: JiraClient | None = None
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
-        """Create an issue with ``fields`` and ``marker``, with one request. Returns its key.
-
-        Raises:
-            InvalidInputError, AccessDeniedError, NotFoundError, RetryableError: nothing was created.
-            AmbiguousError: it may have been created.
-        """
+        """See :meth:`lib.approvals.issue_tracker.IssueTracker.create_issue`."""
         try:
-            return self._client.create(fields, properties={PROPERTY_KEY: marker.value()})
+            return self._client().create(fields, properties={PROPERTY_KEY: marker.value()})
         except (errors.AmbiguousError, *_NOTHING_HAPPENED):
             raise
         except errors.SwitchboardError as error:
             raise errors.ConnectionLostError(str(error)) from error
 
     def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
-        """The issues with the marker's label that Jira's search finds, in every project.
+        """See :meth:`lib.approvals.issue_tracker.IssueTracker.find_by_marker`. The search covers every project."""
+        try:
+            return self._find(marker)
+        except errors.AccessDeniedError:
+            if not self._refresh_token():
+                raise
+        self._connected = None
+        return self._find(marker)
 
-        Raises:
-            SwitchboardError: the search failed, or it found nothing and Jira does not accept the credentials: an issue may
-                exist nevertheless.
-        """
+    def _find(self, marker: Marker) -> Sequence[FoundIssue]:
+        client = self._client()
         # The label consists of letters, digits and a hyphen: nothing in it needs to be escaped.
-        found = self._client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
+        found = client.search_all(f'labels = "{marker.label}" ORDER BY created ASC', fields=["labels"])
         keys = [str(issue["key"]) for issue in found]
         if not keys:
-            self._client.check_credentials()  # "none" leads to a second request to create
-        return [FoundIssue(key, has_property=self._has_property(key, marker)) for key in keys]
+            # Without access the search finds nothing, and "none" leads to a second request to create.
+            client.check_credentials()
+        return [FoundIssue(key, has_property=client.property_of(key, PROPERTY_KEY) == marker.value()) for key in keys]
 
-    def _has_property(self, key: str, marker: Marker) -> bool:
-        return bool(self._client.property_of(key, PROPERTY_KEY) == marker.value())
+    def _client(self) -> "JiraClient":
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected

@@ -127,8 +127,7 @@ def decode(text: str) -> Message:
         if type(value) is not known[member].type:
             raise errors.InvalidInputError(f"{member} of a message {name} has the wrong type")
     message = kind(**given)
-    drafts.check_session_id(message.session_id)
-    drafts.check_hash(message.draft_hash)
+    drafts.check_ids(message.session_id, message.draft_hash)
     return message
 
 

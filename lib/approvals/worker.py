@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.approvals import messages
 from lib.approvals.issue_creation import IssueCreator, Outcome
-from lib.approvals.issue_tracker import DryRun, IssueTracker, ReconnectingTracker
+from lib.approvals.issue_tracker import DryRun, IssueTracker
 from lib.approvals.jira_issue_tracker import JiraTracker
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, UpdatePreview
 from lib.approvals.operations import JiraOperationStore
@@ -107,7 +107,7 @@ def _make(
     environment = connections.environment
     table = make_table(connections.dynamodb, environment.operations_table_name)
     store = ApprovalStore(table)
-    tracker: IssueTracker = ReconnectingTracker(lambda: JiraTracker(connect()), connections.api_token.refresh)
+    tracker: IssueTracker = JiraTracker(connect, connections.api_token.refresh)
     creator = IssueCreator(
         store=store,
         operations=JiraOperationStore(table, lease=lease),

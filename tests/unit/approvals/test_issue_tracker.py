@@ -1,9 +1,8 @@
-"""Markers, which issue is the created one, and a tracker whose token is rotated."""
+"""Markers, and which issue is the created one."""
 
 import pytest
 
-from lib.approvals.issue_tracker import FoundIssue, ReconnectingTracker, choose, is_dry, marker_of
-from lib.platform import errors
+from lib.approvals.issue_tracker import FoundIssue, choose, is_dry, marker_of
 
 HASH = "a" * 64
 MARKER = marker_of("sess-1", HASH)
@@ -35,42 +34,3 @@ def test_the_created_issue_is_the_oldest_one_with_the_property(found, chosen) ->
 @pytest.mark.parametrize(("key", "dry"), [("PROJ-DRY7", True), ("PROJ-7", False), ("DRY-7", False)])
 def test_the_key_of_a_dry_run_is_recognized_by_its_number(key, dry) -> None:
     assert is_dry(key) is dry
-
-
-class Tracker:
-    def __init__(self, denied: bool) -> None:
-        self.denied = denied
-
-    def find_by_marker(self, marker: object) -> list[FoundIssue]:
-        if self.denied:
-            raise errors.AccessDeniedError("Jira answered 401")
-        return [FoundIssue("OPS-1", has_property=True)]
-
-    def create_issue(self, fields: object, marker: object) -> str:
-        return self.find_by_marker(marker)[0].key
-
-
-def test_a_search_is_repeated_with_the_new_token_after_a_rotation() -> None:
-    connections = iter([Tracker(denied=True), Tracker(denied=False)])
-    tracker = ReconnectingTracker(lambda: next(connections), lambda: True)
-
-    assert [issue.key for issue in tracker.find_by_marker(MARKER)] == ["OPS-1"]
-
-
-def test_a_search_is_not_repeated_with_the_same_wrong_token() -> None:
-    tracker = ReconnectingTracker(lambda: Tracker(denied=True), lambda: False)
-
-    with pytest.raises(errors.AccessDeniedError):
-        tracker.find_by_marker(MARKER)
-
-
-def test_a_create_that_is_denied_is_not_sent_again() -> None:
-    connections: list[Tracker] = []
-
-    def connect() -> Tracker:
-        connections.append(Tracker(denied=True))
-        return connections[-1]
-
-    with pytest.raises(errors.AccessDeniedError):
-        ReconnectingTracker(connect, lambda: True).create_issue({}, MARKER)
-    assert len(connections) == 1

@@ -173,7 +173,7 @@ def test_a_dry_run_does_everything_but_create_the_issue(
             assert answer == {"batchItemFailures": []}
 
     monkeypatch.setattr("lib.jira.client.connect", lambda *_, **__: None)
-    monkeypatch.setattr(approval_worker, "JiraTracker", lambda _: NoIssues())
+    monkeypatch.setattr(approval_worker, "JiraTracker", lambda *_: NoIssues())
     monkeypatch.setattr(approval_worker.messages, "sender", lambda _: lambda message, _: sent.append(message))
     monkeypatch.setattr(approval_worker.SlackClient, "post", post)
     monkeypatch.setattr(approval_worker.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
