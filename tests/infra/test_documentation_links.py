@@ -68,3 +68,15 @@ def _root_of(path: str) -> Path:
 @pytest.mark.parametrize("page", WRITTEN_PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_a_line_of_prose_has_at_most_120_characters(page: Path) -> None:
     assert [line for line in prose_of(page).splitlines() if len(line) > 120 and not line.lstrip().startswith("|")] == []
+
+
+@pytest.mark.parametrize(
+    ("page", "section"),
+    [
+        ("docs/deployment.md", "dynamodb-schema-notes"),
+        ("docs/runbooks/health_smoke.md", "invocation"),
+        ("docs/observability.md", "jira-cache-idempotency"),
+    ],
+)
+def test_a_section_that_other_systems_link_to_exists(page: str, section: str) -> None:
+    assert section in anchors_of(ROOT / page)
