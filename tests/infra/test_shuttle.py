@@ -23,7 +23,7 @@ def bucket_part(graph: Graph, kind: str) -> dict[str, Any]:
     return graph.one(f"aws:s3/{kind[0].lower()}{kind[1:]}:{kind}", "imports").inputs
 
 
-def test_the_indexes_together_include_no_more_than_dynamodb_takes() -> None:
+def test_the_indexes_include_no_more_than_dynamodb_allows() -> None:
     indexes = declare().one(TABLE, "Shuttle").inputs["globalSecondaryIndexes"]
 
     assert all(len(index["nonKeyAttributes"]) <= 20 for index in indexes)
@@ -39,7 +39,7 @@ def test_the_outputs_name_the_table_and_the_function() -> None:
     assert graph.outputs["functions"]["shuttle"] == graph.one(FUNCTION, "shuttle").outputs["name"]
 
 
-def test_an_upload_is_archived_after_90_days_and_then_deleted_and_a_report_goes_with_its_job() -> None:
+def test_uploads_are_archived_and_reports_expire_with_their_job() -> None:
     rules = {rule["id"]: rule for rule in bucket_part(declare(), "BucketLifecycleConfiguration")["rules"]}
 
     assert rules["uploads"]["filter"] == {"prefix": "uploads/"}
@@ -82,7 +82,7 @@ def test_pages_of_the_origins_in_the_config_may_upload_and_no_others() -> None:
     assert not declare().all(CORS)
 
 
-def test_the_bucket_tells_the_queue_of_uploads_and_of_nothing_else() -> None:
+def test_the_bucket_notifies_the_queue_of_uploads_only() -> None:
     graph = declare()
     [told] = bucket_part(graph, "BucketNotification")["queues"]
 
@@ -93,7 +93,7 @@ def test_the_bucket_tells_the_queue_of_uploads_and_of_nothing_else() -> None:
     }
 
 
-def test_the_queue_lets_in_that_bucket_of_this_account_and_nobody_else() -> None:
+def test_only_this_accounts_bucket_may_send_to_the_queue() -> None:
     graph = declare()
     queue = graph.arn(QUEUE, "shuttle-jobs")
     allowed = [
@@ -117,7 +117,7 @@ def test_the_queue_lets_in_that_bucket_of_this_account_and_nobody_else() -> None
     ]
 
 
-def test_no_other_queue_lets_in_a_bucket() -> None:
+def test_no_bucket_may_send_to_another_queue() -> None:
     for policy in declare().all("aws:sqs/queuePolicy:QueuePolicy"):
         if policy.name != "shuttle-jobs":
             assert "s3.amazonaws.com" not in policy.inputs["policy"]
@@ -188,7 +188,7 @@ def test_the_function_has_exactly_these_grants() -> None:
     }
 
 
-def test_costs_are_counted_with_the_alarms_queues_and_secrets_that_there_are() -> None:
+def test_costs_count_the_stacks_alarms_queues_and_secrets() -> None:
     graph = declare()
     month = pricing.monthly_costs(pricing.Workload(events_per_day=0))
 
@@ -202,7 +202,7 @@ def test_costs_are_counted_with_the_alarms_queues_and_secrets_that_there_are() -
     assert secrets == len(secret_keys()) - 1, "Slack's bot token and its webhook are not used together"
 
 
-def test_every_path_of_shuttle_wants_a_signature() -> None:
+def test_every_path_of_shuttle_requires_a_signature() -> None:
     graph = declare()
     routes = {route.inputs["routeKey"]: route.inputs for route in graph.all("aws:apigatewayv2/route:Route")}
 

@@ -1,4 +1,4 @@
-"""A caller who may call the paths of one shop reaches nothing of another one, however the path is written."""
+"""A caller with access to one shop reaches nothing of another one, however the path is written."""
 
 import json
 from contextlib import closing
@@ -53,7 +53,7 @@ def shops(api: ShuttleApi) -> tuple[ShopApi, ShopApi, str]:
 
 @pytest.mark.parametrize("trick", TRICKS)
 @pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
-def test_no_spelling_of_a_path_leads_out_of_the_shop(
+def test_no_spelling_of_a_path_reaches_another_shop(
     api: ShuttleApi, shops: tuple[ShopApi, ShopApi, str], method: str, trick: str
 ) -> None:
     a, b, job_id = shops
@@ -100,7 +100,7 @@ def test_no_path_below_a_shop_sets_its_plan(api: ShuttleApi, rest: str) -> None:
         ("POST", "jobs/{job}/upload", {"upload_id": "x", "parts": [{"part_number": 1, "etag": "x"}]}),
     ],
 )
-def test_another_shops_job_is_not_there(
+def test_another_shops_job_is_not_found(
     shops: tuple[ShopApi, ShopApi, str], method: str, path: str, body: dict[str, Any] | None
 ) -> None:
     a, _, job_id = shops
@@ -110,7 +110,7 @@ def test_another_shops_job_is_not_there(
     assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
 
 
-def test_another_shops_client_token_is_not_known(shops: tuple[ShopApi, ShopApi, str]) -> None:
+def test_another_shops_client_token_is_unknown(shops: tuple[ShopApi, ShopApi, str]) -> None:
     a, b, _ = shops
     of_b = b.order(10, client_token="the-same")
 

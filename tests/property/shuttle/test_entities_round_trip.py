@@ -1,4 +1,4 @@
-"""Every entity comes back from its row as it went in, and a row that was tampered with does not come back at all."""
+"""Every entity is read from its row unchanged, and a row that was tampered with is refused."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -117,12 +117,12 @@ stored: st.SearchStrategy[Any] = st.one_of(
 
 
 @given(stored)
-def test_an_entity_comes_back_from_its_row_as_it_went_in(entity: Any) -> None:
+def test_an_entity_is_read_from_its_row_unchanged(entity: Any) -> None:
     assert entities.from_item(type(entity), entities.to_item(entity)) == entity
 
 
 @given(stored)
-def test_a_row_that_lost_an_attribute_or_changed_its_type_is_an_error(entity: Any) -> None:
+def test_a_row_with_a_missing_or_mistyped_attribute_is_an_error(entity: Any) -> None:
     item = entities.to_item(entity)
     for name in ("EntityType", "PK", "SK"):
         with pytest.raises((items.CorruptItemError, InvalidInputError)):
@@ -134,7 +134,7 @@ def test_a_row_that_lost_an_attribute_or_changed_its_type_is_an_error(entity: An
 
 
 @given(jobs(), domains)
-def test_a_row_under_another_shops_key_is_an_error(job: Job, domain: str) -> None:
+def test_a_row_with_another_shops_key_is_an_error(job: Job, domain: str) -> None:
     item = entities.to_item(job) | keys.job("intruder.example.com", job.job_id).attributes()
     with pytest.raises(items.CorruptItemError, match="another row's key"):
         entities.from_item(Job, item)
@@ -174,7 +174,7 @@ VALID_JOB: dict[str, Any] = {
         {"created_at": NOON.replace(tzinfo=None)},
     ],
 )
-def test_a_job_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_job_is_refused(wrong: dict[str, Any]) -> None:
     Job(**VALID_JOB)
     with pytest.raises(InvalidInputError):
         Job(**VALID_JOB | wrong)
@@ -188,7 +188,7 @@ def test_a_job_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
         tuple(Column(name=f"c{number}") for number in range(201)),
     ],
 )
-def test_a_schema_that_makes_no_sense_is_refused(wrong: tuple[Column, ...]) -> None:
+def test_an_invalid_schema_is_refused(wrong: tuple[Column, ...]) -> None:
     with pytest.raises(InvalidInputError):
         Schema(shop_domain="teapots.example.com", version=1, columns=wrong, created_at=NOON)
 
@@ -196,6 +196,6 @@ def test_a_schema_that_makes_no_sense_is_refused(wrong: tuple[Column, ...]) -> N
 @pytest.mark.parametrize(
     "wrong", [{"name": ""}, {"name": " a"}, {"name": "a\n"}, {"max_length": 0}, {"type": ColumnType.DATE, "max_length": 3}]
 )
-def test_a_column_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
+def test_an_invalid_column_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):
         Column(**{"name": "a"} | wrong)

@@ -1,4 +1,4 @@
-"""Whatever is asked of a job, in whatever order, it goes only along the legal arrows, and its shop's books stay right."""
+"""Whatever happens to a job, in whatever order, it makes only legal transitions, and its shop's usage and slots are right."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ ALLOWED = 3
 
 
 class Life(RuleBasedStateMachine):
-    """Jobs of one shop, compared with a model that only knows the arrows."""
+    """Jobs of one shop, compared with a model of the legal transitions."""
 
     made = Bundle("made")
     held = Bundle("held")
@@ -98,7 +98,7 @@ class Life(RuleBasedStateMachine):
                 self.move(job_id, JobStatus.FAILED)
 
     @invariant()
-    def the_table_is_where_the_arrows_lead(self) -> None:
+    def the_table_agrees_with_the_model(self) -> None:
         stored = {job.job_id: job for job in self.table.repository.jobs(DOMAIN)}
         assert {job_id: job.status for job_id, job in stored.items()} == self.status
         assert self.table.active_jobs() == self.unfinished()

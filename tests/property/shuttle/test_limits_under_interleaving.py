@@ -1,4 +1,4 @@
-"""However requests meet, the plan's limits hold, every slot is freed once, and usage counts what happened."""
+"""However requests interleave, the plan's limits hold, every slot is freed once, and usage counts what happened."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def test_the_same_order_at_once_is_one_job(schedule: list[int]) -> None:
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(schedule: list[int]) -> None:
+def test_only_one_of_cancel_finish_and_sweep_ends_the_job(schedule: list[int]) -> None:
     table = a_table()
     table.registry.install(a_shop())
     job = table.jobs.start(DOMAIN, table.jobs.create(DOMAIN, an_order()).job_id)
@@ -82,21 +82,21 @@ def test_of_cancel_and_finish_and_sweep_at_once_exactly_one_ends_the_job(schedul
         schedule,
     )
 
-    stands = table.repository.job(DOMAIN, job.job_id)
+    stored = table.repository.job(DOMAIN, job.job_id)
     counted = usage(table)
-    assert stands.status.is_final
+    assert stored.status.is_final
     assert table.active_jobs() == set()
     assert counted.jobs_completed + counted.jobs_cancelled + counted.jobs_failed == 1
-    assert counted.rows_read == (10 if stands.status is JobStatus.COMPLETED else 0)
+    assert counted.rows_read == (10 if stored.status is JobStatus.COMPLETED else 0)
     for result in results:
         if isinstance(result, Exception):
             assert isinstance(result, IllegalTransitionError)
-            assert result.current is stands.status
+            assert result.current is stored.status
 
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(schedule: list[int]) -> None:
+def test_one_of_duplicate_deliveries_runs_the_job(schedule: list[int]) -> None:
     table = a_table()
     table.registry.install(a_shop())
     job_id = table.jobs.create(DOMAIN, an_order()).job_id
@@ -116,7 +116,7 @@ def test_of_duplicate_deliveries_at_once_one_works_and_ends_the_job_once(schedul
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_a_slot_that_one_request_frees_another_may_take_and_no_third(schedule: list[int]) -> None:
+def test_a_freed_slot_is_taken_by_one_request_only(schedule: list[int]) -> None:
     table = a_table()
     table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=1)))
     first = table.jobs.create(DOMAIN, an_order())
@@ -138,7 +138,7 @@ def test_a_slot_that_one_request_frees_another_may_take_and_no_third(schedule: l
 
 @QUICK
 @given(schedule=SCHEDULES)
-def test_a_downgrade_at_the_same_time_is_never_slipped_past(schedule: list[int]) -> None:
+def test_a_job_is_never_created_within_an_old_plan(schedule: list[int]) -> None:
     table = a_table()
     table.registry.install(a_shop())
 

@@ -1,4 +1,4 @@
-"""For any path that IAM would let a caller of one shop use, the function works for that shop or refuses; none sets a plan."""
+"""On any path that IAM allows a caller of one shop, the function works for that shop or refuses; none sets a plan."""
 
 from collections.abc import Iterator
 from types import ModuleType
@@ -24,13 +24,13 @@ SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", 
 WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage"]
 PIECES = st.sampled_from([*SIGNS, *WORDS, MINE, THEIRS, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
 BODIES = ["{}", '{"plan": "LARGE"}', '{"columns": [{"name": "sku"}]}', '{"file_bytes": 1}']
-"""Bodies that each route would take."""
+"""Bodies that each route would accept."""
 RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=40))
 
 
 @pytest.fixture(scope="module")
 def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
-    """The function, and the shops it worked for since last asked."""
+    """The function, and the shops that it worked for in the current example."""
     worked_for: list[str] = []
     with pytest.MonkeyPatch.context() as patch, moto_inside(patch):
         create_tables()
@@ -55,7 +55,7 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
 @example(method="PUT", rest="", body=BODIES[1])  # IAM's * is the empty text too
 @example(method="PUT", rest="/", body=BODIES[1])
 @example(method="PUT", rest="%2F", body=BODIES[1])
-def test_a_path_below_a_shop_is_never_another_shops_nor_the_operators(
+def test_a_path_below_a_shop_reaches_that_shop_only(
     shuttle: tuple[ModuleType, list[str]], method: str, rest: str, body: str
 ) -> None:
     module, worked_for = shuttle

@@ -31,7 +31,7 @@ class NewJob(Run):
         self.prepare()
 
     def prepare(self) -> None:
-        """Bring about what stood before."""
+        """Set up what the flow starts from."""
 
     def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
         """A request of the shop's; the status and the JSON of the answer."""
@@ -56,7 +56,7 @@ class NewJob(Run):
     def ended(self) -> list[str]:
         return self.counted(imports=1) + ([] if self.slots() == {self.job_id} else [f"slots {self.slots()}"])
 
-    # What stands
+    # What is stored
 
     def repository(self) -> Repository:
         """Reads past the proxy."""

@@ -1,4 +1,4 @@
-"""Shuttle's HTTP API as its callers use it: signed requests, uploads by link, and the wait for a job's end."""
+"""Shuttle's HTTP API as its callers use it: requests, uploads by link, and waiting for the end of a job."""
 
 import dataclasses
 import json
@@ -10,6 +10,7 @@ import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from flask.testing import FlaskClient
 
 from tests.support.cloud import Cloud, until
 
@@ -18,7 +19,7 @@ COLUMNS = [
     {"name": "price", "type": "DECIMAL"},
     {"name": "stock", "type": "INTEGER"},
 ]
-UNENDED = {"QUEUED", "PROCESSING"}
+UNFINISHED = {"QUEUED", "PROCESSING"}
 
 
 def new_domain() -> str:
@@ -26,18 +27,16 @@ def new_domain() -> str:
     return f"shop-{uuid.uuid4().hex[:12]}.example.com"
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class ShuttleApi:
-    """The API of one local cloud."""
+class Api:
+    """The API, however it is called."""
 
-    cloud: Cloud
+    def send(self, method: str, path: str, data: bytes) -> requests.Response:
+        """Make a request."""
+        raise NotImplementedError
 
     def call(self, method: str, path: str, body: Any = None, *, raw: bytes | None = None) -> requests.Response:
-        """Make a signed request, with ``body`` as JSON."""
-        data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
-        signed = AWSRequest(method, self.cloud.http_url + path, data=data, headers={"Content-Type": "application/json"})
-        SigV4Auth(Credentials("test", "test"), "execute-api", self.cloud.region).add_auth(signed)
-        return requests.request(method, self.cloud.http_url + path, data=data, headers=dict(signed.headers), timeout=60)
+        """Make a request with ``body`` as JSON."""
+        return self.send(method, path, raw if raw is not None else b"" if body is None else json.dumps(body).encode())
 
     def shop(self, domain: str | None = None, *, columns: Any = COLUMNS, **changes: Any) -> "ShopApi":
         """A shop that is installed, with a schema."""
@@ -51,31 +50,56 @@ class ShuttleApi:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class ShuttleApi(Api):
+    """The API of one local cloud, by signed requests."""
+
+    cloud: Cloud
+
+    def send(self, method: str, path: str, data: bytes) -> requests.Response:
+        signed = AWSRequest(method, self.cloud.http_url + path, data=data, headers={"Content-Type": "application/json"})
+        SigV4Auth(Credentials("test", "test"), "execute-api", self.cloud.region).add_auth(signed)
+        return requests.request(method, self.cloud.http_url + path, data=data, headers=dict(signed.headers), timeout=60)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class FlaskApi(Api):
+    """The API of a Flask application, in this process."""
+
+    client: FlaskClient
+
+    def send(self, method: str, path: str, data: bytes) -> requests.Response:
+        answer = self.client.open(path, method=method, data=data, content_type="application/json")
+        response = requests.Response()
+        response.status_code, response._content = answer.status_code, answer.get_data()
+        return response
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class ShopApi:
     """One shop's part of the API."""
 
-    api: ShuttleApi
+    api: Api
     domain: str
 
     def call(self, method: str, path: str, body: Any = None) -> requests.Response:
-        """Make a signed request below the shop's path."""
+        """Make a request below the shop's path."""
         return self.api.call(method, f"/shuttle/shops/{self.domain}/{path}", body)
 
     def order(self, file_bytes: int, **order: Any) -> dict[str, Any]:
-        """Make a job; the answer."""
+        """Create a job; the answer."""
         answer = self.call("POST", "jobs", {"file_bytes": file_bytes, **order})
         assert answer.status_code == 202, answer.text
         return dict(answer.json())
 
     def start(self, content: bytes, **order: Any) -> str:
-        """Make a job and upload its file by one link; the job's id."""
+        """Create a job and upload its file by one link; the job's id."""
         made = self.order(len(content), **order)
         uploaded = requests.put(made["upload"]["url"], data=content, timeout=60)
         assert uploaded.status_code == 200, uploaded.text
         return str(made["job"]["job_id"])
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """A job as it is."""
+        """A job."""
         answer = self.call("GET", f"jobs/{job_id}")
         assert answer.status_code == 200, answer.text
         return dict(answer.json()["job"])
@@ -85,10 +109,10 @@ class ShopApi:
 
         def look() -> dict[str, Any] | None:
             job = self.job(job_id)
-            return None if job["status"] in UNENDED else job
+            return None if job["status"] in UNFINISHED else job
 
         return until(look, seconds)
 
     def run(self, content: bytes, **order: Any) -> Mapping[str, Any]:
-        """Make a job, upload its file and wait for its end."""
+        """Create a job, upload its file and wait for its end."""
         return self.ended(self.start(content, **order))

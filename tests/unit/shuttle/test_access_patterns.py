@@ -78,14 +78,14 @@ def test_a_shop_that_never_installed_is_not_found(shuttle_table: ShuttleTable) -
         shuttle_table.repository.shop(DOMAIN)
 
 
-def test_shops_come_newest_first(shuttle_table: ShuttleTable) -> None:
+def test_shops_are_listed_newest_first(shuttle_table: ShuttleTable) -> None:
     put(shuttle_table, a_shop(), a_shop(OTHER, installed_at=NOON + timedelta(days=1)))
     found = [shop.shop_domain for shop in shuttle_table.repository.shops_by_install_date()]
     assert found == [OTHER, DOMAIN]
     assert sent(shuttle_table, "query") == a_query("SHOPS", IndexName="GSI1", ScanIndexForward=False)
 
 
-def test_shops_come_by_a_range_of_install_dates_both_ends_included(shuttle_table: ShuttleTable) -> None:
+def test_shops_are_listed_by_install_date_both_ends_included(shuttle_table: ShuttleTable) -> None:
     days = [a_shop(f"shop{day}.example.com", installed_at=NOON + timedelta(days=day)) for day in range(4)]
     put(shuttle_table, *days)
     found = shuttle_table.repository.shops_by_install_date(NOON + timedelta(days=1), NOON + timedelta(days=2))
@@ -99,7 +99,7 @@ def test_shops_come_by_a_range_of_install_dates_both_ends_included(shuttle_table
     )
 
 
-def test_shops_come_by_plan_and_billing_state(shuttle_table: ShuttleTable) -> None:
+def test_shops_are_listed_by_plan_and_billing_state(shuttle_table: ShuttleTable) -> None:
     put(
         shuttle_table,
         a_shop("a.example.com"),
@@ -135,7 +135,7 @@ def test_a_job_is_not_found_under_another_shop(shuttle_table: ShuttleTable) -> N
         shuttle_table.repository.job(OTHER, job.job_id)
 
 
-def test_the_jobs_of_a_shop_come_newest_first(shuttle_table: ShuttleTable) -> None:
+def test_the_jobs_of_a_shop_are_listed_newest_first(shuttle_table: ShuttleTable) -> None:
     old, new = a_job(minutes_ago=9), a_job(minutes_ago=1)
     put(shuttle_table, old, new, a_job(domain=OTHER), a_shop())
     assert list(shuttle_table.repository.jobs(DOMAIN)) == [new, old]
@@ -155,7 +155,7 @@ def test_the_jobs_of_a_shop_are_fetched_a_page_at_a_time(shuttle_table: ShuttleT
     assert len(shuttle_table.calls) == 3
 
 
-def test_the_jobs_of_a_shop_go_on_after_the_last_one_seen(shuttle_table: ShuttleTable) -> None:
+def test_a_list_of_jobs_continues_after_the_last_one_seen(shuttle_table: ShuttleTable) -> None:
     jobs = [a_job(minutes_ago=minute) for minute in range(3)]
     put(shuttle_table, *jobs)
     assert list(shuttle_table.repository.jobs(DOMAIN, after=jobs[0].job_id)) == jobs[1:]
@@ -165,7 +165,7 @@ def test_the_jobs_of_a_shop_go_on_after_the_last_one_seen(shuttle_table: Shuttle
     }
 
 
-def test_the_jobs_of_a_shop_come_between_dates_both_ends_included(shuttle_table: ShuttleTable) -> None:
+def test_jobs_are_listed_between_dates_both_ends_included(shuttle_table: ShuttleTable) -> None:
     jobs = [a_job(minutes_ago=minute) for minute in range(4)]
     put(shuttle_table, *jobs)
     start, end = NOON - timedelta(minutes=2), NOON - timedelta(minutes=1)
@@ -178,13 +178,13 @@ def test_the_jobs_of_a_shop_come_between_dates_both_ends_included(shuttle_table:
     )
 
 
-def test_a_list_between_dates_does_not_go_on_after_a_job_outside_them(shuttle_table: ShuttleTable) -> None:
+def test_after_must_be_a_job_between_the_dates(shuttle_table: ShuttleTable) -> None:
     outside = ulids.new(NOON - timedelta(days=3))
     with pytest.raises(errors.InvalidInputError):
         shuttle_table.repository.jobs_between(DOMAIN, NOON - timedelta(days=2), NOON, after=outside)
 
 
-def test_the_jobs_of_a_shop_come_by_status(shuttle_table: ShuttleTable) -> None:
+def test_the_jobs_of_a_shop_are_listed_by_status(shuttle_table: ShuttleTable) -> None:
     failed = a_job(status=JobStatus.FAILED)
     put(shuttle_table, failed, a_job(), a_job(domain=OTHER, status=JobStatus.FAILED))
     (found,) = shuttle_table.repository.jobs_by_status(DOMAIN, JobStatus.FAILED)
@@ -194,7 +194,7 @@ def test_the_jobs_of_a_shop_come_by_status(shuttle_table: ShuttleTable) -> None:
     )
 
 
-def test_the_jobs_of_a_shop_by_status_go_on_after_the_last_one_seen(shuttle_table: ShuttleTable) -> None:
+def test_a_list_by_status_continues_after_the_last_job_seen(shuttle_table: ShuttleTable) -> None:
     jobs = {job.job_id for job in (a_job(minutes_ago=minute) for minute in range(3)) if not put(shuttle_table, job)}
     (first,) = itertools.islice(shuttle_table.repository.jobs_by_status(DOMAIN, JobStatus.QUEUED, page_size=1), 1)
     rest = shuttle_table.repository.jobs_by_status(DOMAIN, JobStatus.QUEUED, after=first.job_id)
@@ -204,7 +204,7 @@ def test_the_jobs_of_a_shop_by_status_go_on_after_the_last_one_seen(shuttle_tabl
 # Jobs of all shops
 
 
-def test_the_jobs_of_all_shops_by_status_are_one_query_a_shard_merged_by_time(shuttle_table: ShuttleTable) -> None:
+def test_the_jobs_of_all_shops_are_one_query_per_shard_merged(shuttle_table: ShuttleTable) -> None:
     jobs = [a_job(minutes_ago=minute, domain=f"shop{minute}.example.com") for minute in range(30)]
     put(shuttle_table, *jobs, a_job(status=JobStatus.FAILED))
     found = [job.job_id for job in shuttle_table.repository.all_jobs_by_status(JobStatus.QUEUED)]
@@ -216,7 +216,7 @@ def test_the_jobs_of_all_shops_by_status_are_one_query_a_shard_merged_by_time(sh
     assert requests == [a_query(f"JOBS#QUEUED#{shard:02d}", IndexName="GSI1") for shard in range(8)]
 
 
-def test_the_jobs_of_all_shops_fetch_no_more_pages_than_are_looked_at(shuttle_table: ShuttleTable) -> None:
+def test_the_jobs_of_all_shops_are_fetched_as_they_are_read(shuttle_table: ShuttleTable) -> None:
     put(shuttle_table, *(a_job(minutes_ago=minute) for minute in range(40)))
     next(shuttle_table.repository.all_jobs_by_status(JobStatus.QUEUED, page_size=1))
     assert len(shuttle_table.calls) == keys.STATUS_SHARDS
@@ -227,7 +227,7 @@ def test_jobs_are_spread_over_every_shard() -> None:
     assert shards == set(range(keys.STATUS_SHARDS))
 
 
-def test_stale_jobs_are_those_in_their_status_since_the_time_or_longer(shuttle_table: ShuttleTable) -> None:
+def test_stale_jobs_have_their_status_since_the_time_or_longer(shuttle_table: ShuttleTable) -> None:
     jobs = [a_job(minutes_ago=minute, status=JobStatus.PROCESSING) for minute in (10, 60, 90)]
     put(shuttle_table, *jobs)
     found = shuttle_table.repository.stale_jobs(JobStatus.PROCESSING, NOON - timedelta(minutes=60))
@@ -248,7 +248,7 @@ def a_day(day: int, domain: str = DOMAIN, **counters: int) -> UsageDaily:
     return UsageDaily(shop_domain=domain, day=date(2026, 1, day), expires_at=NOON + timedelta(days=400), **counters)
 
 
-def test_daily_usage_comes_by_a_range_both_ends_included(shuttle_table: ShuttleTable) -> None:
+def test_daily_usage_is_listed_by_range_both_ends_included(shuttle_table: ShuttleTable) -> None:
     put(shuttle_table, *(a_day(day, imports=day) for day in (20, 21, 22, 23)), a_day(21, OTHER))
     found = shuttle_table.repository.daily_usage(DOMAIN, date(2026, 1, 21), date(2026, 1, 22))
     assert list(found) == [a_day(21, imports=21), a_day(22, imports=22)]
@@ -259,7 +259,7 @@ def test_daily_usage_comes_by_a_range_both_ends_included(shuttle_table: ShuttleT
     )
 
 
-def test_monthly_usage_comes_by_a_range_both_ends_included(shuttle_table: ShuttleTable) -> None:
+def test_monthly_usage_is_listed_by_range_both_ends_included(shuttle_table: ShuttleTable) -> None:
     months = [UsageMonthly(shop_domain=DOMAIN, month=month, imports=3) for month in ("2025-11", "2025-12", "2026-01")]
     put(shuttle_table, *months)
     assert list(shuttle_table.repository.monthly_usage(DOMAIN, "2025-12", "2026-01")) == months[1:]
@@ -270,13 +270,13 @@ def test_monthly_usage_comes_by_a_range_both_ends_included(shuttle_table: Shuttl
     )
 
 
-def test_a_days_usage_comes_for_all_shops(shuttle_table: ShuttleTable) -> None:
+def test_the_usage_of_a_day_is_listed_for_all_shops(shuttle_table: ShuttleTable) -> None:
     put(shuttle_table, a_day(22, rows_read=7), a_day(22, OTHER), a_day(21))
     assert list(shuttle_table.repository.all_usage_of_day(date(2026, 1, 22))) == [a_day(22, OTHER), a_day(22, rows_read=7)]
     assert sent(shuttle_table, "query") == a_query("USAGE#DAY#2026-01-22", IndexName="GSI2")
 
 
-def test_a_months_usage_comes_for_all_shops(shuttle_table: ShuttleTable) -> None:
+def test_the_usage_of_a_month_is_listed_for_all_shops(shuttle_table: ShuttleTable) -> None:
     usage = UsageMonthly(shop_domain=DOMAIN, month="2026-01", exports=2)
     put(shuttle_table, usage, UsageMonthly(shop_domain=DOMAIN, month="2025-12"))
     assert list(shuttle_table.repository.all_usage_of_month("2026-01")) == [usage]
@@ -297,7 +297,7 @@ def test_the_current_schema_is_one_get_item(shuttle_table: ShuttleTable) -> None
     }
 
 
-def test_the_schema_history_comes_newest_first_and_without_the_current_row(shuttle_table: ShuttleTable) -> None:
+def test_the_schema_history_is_newest_first_without_the_current_row(shuttle_table: ShuttleTable) -> None:
     for version in range(3):
         shuttle_table.registry.save_schema(DOMAIN, (Column(name=f"sku{version}"),), replaces=version)
     shuttle_table.client.forget()
@@ -333,7 +333,7 @@ def test_a_session_that_has_ended_is_not_found(shuttle_table: ShuttleTable, kind
         shuttle_table.repository.session("s1")
 
 
-def test_the_sessions_of_a_shop_leave_out_the_ended_ones(shuttle_table: ShuttleTable) -> None:
+def test_ended_sessions_are_not_listed(shuttle_table: ShuttleTable) -> None:
     put(
         shuttle_table,
         a_session("online"),
@@ -371,7 +371,7 @@ def test_app_config_is_one_get_item(shuttle_table: ShuttleTable) -> None:
 # What holds for all of them
 
 
-def test_rows_that_have_expired_are_left_out_of_every_list(shuttle_table: ShuttleTable) -> None:
+def test_expired_rows_are_in_no_list(shuttle_table: ShuttleTable) -> None:
     gone = a_job(expires_at=NOON)
     put(shuttle_table, gone, a_day(22).__class__(shop_domain=DOMAIN, day=date(2026, 1, 22), expires_at=NOON))
     repository = shuttle_table.repository
@@ -419,7 +419,7 @@ def test_no_access_pattern_ever_scans(shuttle_table: ShuttleTable) -> None:
     assert {name for name, _ in shuttle_table.calls} == {"put_item", "get_item", "transact_write_items", "query"}
 
 
-def test_a_row_that_is_not_what_it_should_be_is_an_error(shuttle_table: ShuttleTable) -> None:
+def test_an_invalid_row_is_an_error(shuttle_table: ShuttleTable) -> None:
     shuttle_table.put_raw(entities.to_item(a_shop()) | {"Plan": {"S": "HUGE"}})
     with pytest.raises(items.CorruptItemError, match=r"Shop\.Plan"):
         shuttle_table.repository.shop(DOMAIN)

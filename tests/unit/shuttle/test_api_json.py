@@ -1,4 +1,4 @@
-"""Shuttle's JSON on its way in: what a caller may say, and what is refused before anything is done."""
+"""The JSON that Shuttle's API takes: what a caller may send, and what is refused."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -30,30 +30,30 @@ def test_an_upload_id_that_s3_never_gave_is_refused(upload_id: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [0, MAX_PARTS + 1, "1", True])
-def test_a_part_number_beyond_the_links_given_is_refused(number: Any) -> None:
+def test_a_part_number_out_of_range_is_refused(number: Any) -> None:
     with pytest.raises(errors.InvalidInputError, match=f"part_number is not a whole number from 1 to {MAX_PARTS}"):
         api_json.read_completed_upload(completion(parts=[{"part_number": number, "etag": "x"}]))
 
 
 @pytest.mark.parametrize(("text", "size"), [(None, 20), ("1", 1), ("100", 100), ("007", 7)])
-def test_a_page_is_as_large_as_the_caller_says(text: str | None, size: int) -> None:
+def test_the_caller_chooses_the_page_size(text: str | None, size: int) -> None:
     assert api_json.read_page_size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "0", "101", "-1", "+1", "1.0", "\u0661", "0000001009999999", "9" * 5000])
-def test_a_page_of_no_size_or_beyond_the_bound_is_refused(text: str) -> None:
+def test_a_page_size_out_of_range_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInputError, match="limit is from 1 to 100"):
         api_json.read_page_size(text)
 
 
-def test_a_span_is_of_whole_days_or_of_instants_and_ends_now_if_not_told() -> None:
+def test_a_span_has_days_or_instants_and_ends_now_by_default() -> None:
     day = datetime(2026, 1, 20, tzinfo=UTC)
 
     assert api_json.read_span("2026-01-20", None, NOW) == (day, NOW)
     assert api_json.read_span(None, "2026-01-20T00:00:00Z", NOW) == (EPOCH, day)
 
 
-def test_a_span_from_tomorrow_on_is_empty_and_one_that_ends_before_it_begins_is_refused() -> None:
+def test_a_span_may_be_empty_but_not_end_before_it_starts() -> None:
     tomorrow = datetime(2026, 1, 23, tzinfo=UTC)
 
     assert api_json.read_span("2026-01-23", None, NOW) == (tomorrow, tomorrow)
@@ -62,7 +62,7 @@ def test_a_span_from_tomorrow_on_is_empty_and_one_that_ends_before_it_begins_is_
 
 
 @pytest.mark.parametrize(("first", "last"), [("1969-12-31", None), ("0001-01-03", "2026-01-22"), (None, "1969-12-30")])
-def test_a_span_begins_at_the_epoch_at_the_earliest_since_no_id_is_older(first: str | None, last: str | None) -> None:
+def test_a_span_starts_at_the_epoch_at_the_earliest(first: str | None, last: str | None) -> None:
     begin, end = api_json.read_span(first, last, NOW)
 
     assert begin == EPOCH

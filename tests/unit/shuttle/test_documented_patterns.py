@@ -1,4 +1,4 @@
-"""docs/database-schema.md lists every access pattern of Shuttle, by its method and index, and none that is not there."""
+"""docs/database-schema.md lists exactly the access patterns of Shuttle, by method and index."""
 
 import inspect
 import re
@@ -18,11 +18,11 @@ def documented() -> dict[str, str]:
     return {row["method"]: row["index"] for row in ROW.finditer(DOCUMENT.read_text(encoding="utf-8"))}
 
 
-def test_every_method_that_reads_is_in_the_document_and_no_other() -> None:
+def test_exactly_the_methods_that_read_are_documented() -> None:
     methods = {name for name, _ in inspect.getmembers(Repository, inspect.isfunction) if not name.startswith("_")}
 
     assert documented().keys() == methods
 
 
-def test_every_index_is_there_for_a_pattern() -> None:
+def test_every_index_serves_a_documented_pattern() -> None:
     assert set(documented().values()) == {"table", *(index.name for index in SHUTTLE.indexes)}

@@ -1,4 +1,4 @@
-"""Keys can't be forged: no id holds the separator, and each key is read back as what it was built from."""
+"""Keys can't be forged: no id contains the separator, and an upload key is parsed into what it was built from."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -61,18 +61,18 @@ def test_a_job_id_is_a_ulid(identifier: str) -> None:
 
 
 @pytest.mark.parametrize("month", ["2026-1", "2026-13", "2026-00", "26-01", "2026-01#", "2026-01-01"])
-def test_a_month_is_a_month(month: str) -> None:
+def test_a_malformed_month_is_refused(month: str) -> None:
     with pytest.raises(InvalidInputError):
         keys.usage_monthly("a.example.com", month)
 
 
 @given(st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z0-9]{1,10}){1,3}", fullmatch=True).filter(lambda d: len(d) > 3))
-def test_a_shop_and_a_job_are_read_back_from_their_upload(domain: str) -> None:
+def test_an_upload_key_is_parsed_into_its_shop_and_job(domain: str) -> None:
     assert keys.parse_upload_object(keys.upload_object(domain, JOB)) == (domain, JOB)
 
 
 @pytest.mark.parametrize("key", ["", "reports/a.example.com/" + JOB, "uploads/a.example.com", f"uploads/a.example.com/{JOB}/x"])
-def test_an_object_that_is_no_upload_names_no_job(key: str) -> None:
+def test_another_object_key_is_refused(key: str) -> None:
     with pytest.raises(InvalidInputError):
         keys.parse_upload_object(key)
 

@@ -1,4 +1,4 @@
-"""A shop that is changed: its plan, its settings and its limits are the new ones, and all of its rows say so."""
+"""Changing a shop: its plan, settings and limits are the new ones, in the table and in its indexes."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from lib.shuttle.jobs.plans import Plan
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, limits
 
 
-def test_a_changed_shop_is_as_it_was_given_but_for_its_installation(shuttle_table: ShuttleTable) -> None:
+def test_a_changed_shop_keeps_only_its_install_date(shuttle_table: ShuttleTable) -> None:
     installed = a_shop(plan=Plan.FREE)
     shuttle_table.registry.install(installed)
     shuttle_table.clock.advance(days=3)
@@ -28,7 +28,7 @@ def test_a_changed_shop_is_as_it_was_given_but_for_its_installation(shuttle_tabl
     assert changed.installed_at == installed.installed_at
 
 
-def test_limits_that_were_agreed_go_when_they_are_not_given(shuttle_table: ShuttleTable) -> None:
+def test_changing_a_shop_without_limits_removes_the_agreed_ones(shuttle_table: ShuttleTable) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(concurrent_jobs=7)))
 
     changed = shuttle_table.registry.reconfigure(a_shop())
@@ -37,7 +37,7 @@ def test_limits_that_were_agreed_go_when_they_are_not_given(shuttle_table: Shutt
     assert changed.limits == Plan.LARGE.limits
 
 
-def test_a_changed_shop_is_found_under_its_new_plan_and_not_under_the_old(shuttle_table: ShuttleTable) -> None:
+def test_a_changed_shop_is_listed_under_its_new_plan_only(shuttle_table: ShuttleTable) -> None:
     shuttle_table.registry.install(a_shop(plan=Plan.FREE))
 
     shuttle_table.registry.reconfigure(a_shop(plan=Plan.MEDIUM))
@@ -47,6 +47,6 @@ def test_a_changed_shop_is_found_under_its_new_plan_and_not_under_the_old(shuttl
     assert list(found(Plan.FREE, BillingState.ACTIVE)) == []
 
 
-def test_a_shop_that_is_not_there_is_not_made_by_changing_it(shuttle_table: ShuttleTable) -> None:
+def test_changing_an_unknown_shop_does_not_create_it(shuttle_table: ShuttleTable) -> None:
     with pytest.raises(errors.NotFoundError):
         shuttle_table.registry.reconfigure(a_shop())

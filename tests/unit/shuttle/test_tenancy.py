@@ -1,4 +1,4 @@
-"""A tenant's client reaches the tenant's rows and nobody else's."""
+"""A tenant's client reaches the tenant's rows only."""
 
 from typing import Any
 
@@ -76,7 +76,7 @@ def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tena
         {"KeyConditionExpression": "#pk = :pk", "ExpressionAttributeNames": {"#pk": "PK"}, "IndexName": "GSI3"},
     ],
 )
-def test_a_query_that_does_not_plainly_name_the_tenant_is_refused(
+def test_a_query_without_the_tenants_partition_is_refused(
     shuttle_table: ShuttleTable, tenant: TenantClient, request_: dict[str, Any]
 ) -> None:
     values = {":pk": {"S": f"SHOP#{DOMAIN}"}, ":pkk": {"S": f"SHOP#{OTHER}"}}
@@ -84,7 +84,7 @@ def test_a_query_that_does_not_plainly_name_the_tenant_is_refused(
         tenant.query(**{"TableName": shuttle_table.name, "ExpressionAttributeValues": values} | request_)
 
 
-def test_a_transaction_with_one_row_of_another_shop_is_refused_whole(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
+def test_a_transaction_with_a_row_of_another_shop_is_refused(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
     puts = [
         {"Put": {"TableName": shuttle_table.name, "Item": {"PK": {"S": f"SHOP#{domain}"}, "SK": {"S": "X"}}}}
         for domain in (DOMAIN, OTHER)
@@ -95,5 +95,5 @@ def test_a_transaction_with_one_row_of_another_shop_is_refused_whole(shuttle_tab
 
 
 @pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_item", "batch_write_item"])
-def test_what_the_check_does_not_know_is_not_there(tenant: TenantClient, method: str) -> None:
+def test_operations_without_a_check_do_not_exist(tenant: TenantClient, method: str) -> None:
     assert not hasattr(tenant, method)

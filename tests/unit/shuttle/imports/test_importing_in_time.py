@@ -1,4 +1,4 @@
-"""No file keeps an import worker busy unobserved: time and cancellation are checked where bytes are read."""
+"""No file keeps an import worker busy unchecked: time and cancellation are checked where bytes are read."""
 
 import contextlib
 import gzip
@@ -43,7 +43,7 @@ every_file = pytest.mark.parametrize(("content", "file_format"), FILES_WITHOUT_R
 
 
 @every_file
-def test_no_more_than_a_piece_is_read_between_two_checks(content: bytes, file_format: FileFormat) -> None:
+def test_at_most_one_piece_is_read_between_two_checks(content: bytes, file_format: FileFormat) -> None:
     source, taken, most = io.BytesIO(content), 0, 0
 
     def check(_: int) -> None:
@@ -79,7 +79,7 @@ def test_a_cancelled_import_stops_within_five_seconds(content: bytes, file_forma
     assert worker.checks == 5
 
 
-def test_a_file_of_rows_alone_is_checked_every_500_of_them() -> None:
+def test_the_time_is_checked_every_500_rows() -> None:
     worker = Worker(b"{}\n" * 5_000, FileFormat.JSONL)
 
     worker.run()
@@ -89,7 +89,7 @@ def test_a_file_of_rows_alone_is_checked_every_500_of_them() -> None:
     assert worker.checks >= 10
 
 
-def test_a_passing_error_gives_the_job_back() -> None:
+def test_a_temporary_error_releases_the_job() -> None:
     worker = Worker(b"sku\nA1\n", FileFormat.CSV)
     worker.monotonic = _raise(errors.ConnectionLostError("could not read the upload"))
 
@@ -99,7 +99,7 @@ def test_a_passing_error_gives_the_job_back() -> None:
     assert (worker.released, worker.outcome) == (1, None)
 
 
-def test_a_defect_gives_the_job_back_even_if_that_fails_too() -> None:
+def test_an_internal_error_is_raised_even_if_the_release_fails() -> None:
     worker = Worker(b"sku\nA1\n", FileFormat.CSV)
     worker.monotonic = _raise(ZeroDivisionError("a defect"))
     worker.release_error = errors.UnavailableError("could not release the job")

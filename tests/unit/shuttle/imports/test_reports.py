@@ -28,7 +28,7 @@ def column_cell(column: str) -> str:
 
 @pytest.mark.parametrize("sign", SIGNS)
 @pytest.mark.parametrize("before", ["", *TRIMMED, " \t\"'", "\ufeff "])
-def test_a_formula_start_is_quoted_even_behind_what_is_trimmed(before: str, sign: str) -> None:
+def test_a_formula_start_is_quoted_even_behind_trimmed_characters(before: str, sign: str) -> None:
     assert column_cell(f"{before}{sign}HYPERLINK(1)").startswith("'")
 
 
@@ -42,17 +42,17 @@ def test_a_formula_behind_a_separator_is_quoted(separator: str) -> None:
     assert f"{separator}'=cmd" in column_cell(f"name{separator}=cmd")
 
 
-def test_a_number_is_a_name_like_any_other() -> None:
+def test_a_negative_number_is_quoted() -> None:
     assert column_cell("-5") == "'-5"
 
 
 @pytest.mark.parametrize("name", ["price", "price in €", "net-price", "a=b", "me@home", "5", "a, b", "'quoted'"])
-def test_a_harmless_name_stays_as_it_is(name: str) -> None:
+def test_a_harmless_name_is_unchanged(name: str) -> None:
     assert column_cell(name) == name
 
 
 @given(st.text(alphabet=[*SIGNS, *TRIMMED, ",", ";", "a", "1"], max_size=12), st.sampled_from([",", ";", "\t"]))
-def test_no_piece_of_a_report_begins_like_a_formula(name: str, separator: str) -> None:
+def test_no_cell_of_a_report_starts_like_a_formula(name: str, separator: str) -> None:
     for row in csv.reader(io.StringIO(reported(name), newline=""), delimiter=separator):
         for cell in row:
             assert cell.lstrip("".join(TRIMMED))[:1] not in set(SIGNS) or cell.startswith("'"), (cell, name)

@@ -1,4 +1,4 @@
-"""Uploads by link: how a file is cut into parts, one multipart upload per job, and what becomes of an expired one."""
+"""Uploads by link: how a file is split into parts, one multipart upload per job, and what happens to an expired one."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ LARGE = 20_000_000
 
 
 @given(st.integers(1, 5 * 1024**4))
-def test_the_parts_of_a_file_are_the_file_in_a_thousand_parts_at_most(file_bytes: int) -> None:
+def test_a_file_is_split_into_at_most_a_thousand_parts(file_bytes: int) -> None:
     sizes = part_sizes(file_bytes)
 
     assert sum(sizes) == file_bytes
@@ -64,17 +64,17 @@ def world(shuttle_table: ShuttleTable) -> World:
 # One job, one upload
 
 
-def test_a_small_file_needs_no_upload_of_parts(world: World) -> None:
+def test_a_small_file_needs_no_multipart_upload(world: World) -> None:
     assert isinstance(world.uploads.begin(world.order(10), world.table.jobs), SingleUpload)
     assert world.s3.began == []
 
 
-def test_the_same_order_again_is_answered_with_the_same_upload(world: World) -> None:
+def test_a_repeated_order_gets_the_same_upload(world: World) -> None:
     assert world.begin_in_parts() == world.begin_in_parts()
     assert world.s3.began == [world.stored().upload_id]
 
 
-def test_a_request_that_comes_second_aborts_its_own_upload(world: World) -> None:
+def test_the_second_of_two_requests_aborts_its_own_upload(world: World) -> None:
     job = world.order()
     first = world.begin_in_parts()
 
@@ -84,7 +84,7 @@ def test_a_request_that_comes_second_aborts_its_own_upload(world: World) -> None
     assert (len(world.s3.began), list(world.s3.open)) == (2, [first.upload_id])
 
 
-def test_an_upload_that_expired_is_replaced_by_one_other(world: World) -> None:
+def test_an_expired_upload_is_replaced_once(world: World) -> None:
     expired = world.begin_in_parts()
     world.s3.open.clear()
 
@@ -92,7 +92,7 @@ def test_an_upload_that_expired_is_replaced_by_one_other(world: World) -> None:
     assert len(world.s3.began) == 2
 
 
-def test_of_two_requests_that_replace_an_expired_upload_one_does(world: World) -> None:
+def test_one_of_two_requests_replaces_an_expired_upload(world: World) -> None:
     world.begin_in_parts()
     world.s3.open.clear()
     job = world.stored()
@@ -101,14 +101,14 @@ def test_of_two_requests_that_replace_an_expired_upload_one_does(world: World) -
     assert list(world.s3.open) == [world.stored().upload_id]
 
 
-def test_a_completed_upload_is_not_begun_again(world: World) -> None:
+def test_a_completed_upload_is_not_replaced(world: World) -> None:
     world.complete(world.begin_in_parts().upload_id)
 
     assert world.begin() is None
     assert len(world.s3.began) == 1
 
 
-def test_a_job_that_is_cancelled_meanwhile_gets_no_upload(world: World) -> None:
+def test_a_job_cancelled_in_the_meantime_gets_no_upload(world: World) -> None:
     job = world.order()
     world.table.jobs.cancel(DOMAIN, job.job_id)
 
@@ -153,7 +153,7 @@ def test_the_upload_of_a_cancelled_job_is_aborted_once(world: World) -> None:
     assert world.s3.open == {}
 
 
-def test_an_upload_that_can_not_be_aborted_is_logged_and_left(world: World) -> None:
+def test_a_failed_abort_is_logged(world: World) -> None:
     lines = LogLines("shuttle")
     world.begin_in_parts()
     world.s3.failures["abort_multipart_upload"] = s3_error("AccessDenied", 403)
@@ -180,7 +180,7 @@ def test_an_upload_that_expired_can_not_be_completed(world: World) -> None:
         world.complete(upload_id)
 
 
-def test_an_upload_that_is_not_the_jobs_can_not_be_completed(world: World) -> None:
+def test_another_jobs_upload_can_not_be_completed(world: World) -> None:
     world.begin_in_parts()
     another = world.s3.create_multipart_upload(Key=f"uploads/{DOMAIN}/{world.stored().job_id}")["UploadId"]
 
@@ -190,7 +190,7 @@ def test_an_upload_that_is_not_the_jobs_can_not_be_completed(world: World) -> No
 
 
 @pytest.mark.parametrize("code", ["InvalidPart", "InvalidPartOrder", "EntityTooSmall"])
-def test_parts_that_are_not_those_of_the_upload_are_the_callers_mistake(world: World, code: str) -> None:
+def test_wrong_parts_are_an_error_of_the_caller(world: World, code: str) -> None:
     upload_id = world.begin_in_parts().upload_id
     world.s3.failures["complete_multipart_upload"] = s3_error(code)
 
@@ -202,7 +202,7 @@ def test_parts_that_are_not_those_of_the_upload_are_the_callers_mistake(world: W
     ("code", "status", "kind"),
     [("SlowDown", 503, errors.ThrottledError), ("AccessDenied", 403, errors.AccessDeniedError)],
 )
-def test_what_fails_on_our_side_is_not_the_callers_mistake(
+def test_errors_of_s3_are_not_errors_of_the_caller(
     world: World, code: str, status: int, kind: type[errors.SwitchboardError]
 ) -> None:
     upload_id = world.begin_in_parts().upload_id
@@ -213,6 +213,6 @@ def test_what_fails_on_our_side_is_not_the_callers_mistake(
 
 
 @pytest.mark.parametrize(("number", "etag"), [(0, "x"), (MAX_PARTS + 1, "x"), (1, ""), (1, "x" * 201)])
-def test_a_part_that_can_not_be_is_refused(number: int, etag: str) -> None:
+def test_an_invalid_part_is_refused(number: int, etag: str) -> None:
     with pytest.raises(errors.InvalidInputError):
         Part(number, etag)

@@ -1,4 +1,4 @@
-"""The import worker over a real table: every file, good or bad, leads its job to an end."""
+"""The import worker: every file, valid or not, ends its job."""
 
 import csv
 import gzip
@@ -142,7 +142,7 @@ def test_a_json_object_is_one_row(world: World) -> None:
     assert (job.status, job.rows_read) == (JobStatus.COMPLETED, 1)
 
 
-def test_the_shops_own_delimiter_counts(world: World) -> None:
+def test_the_shops_csv_delimiter_is_used(world: World) -> None:
     world.table.put_raw(
         world.table.get_raw(f"SHOP#{DOMAIN}", "SHOP")
         | {"Settings": {"M": {"CsvDelimiter": {"S": ";"}, "DefaultMode": {"S": "NEW_ONLY"}}}}
@@ -152,7 +152,7 @@ def test_the_shops_own_delimiter_counts(world: World) -> None:
 
 
 @pytest.mark.parametrize("size", [100, 64 * 1024 - 7, 64 * 1024, 300_000])
-def test_json_elements_are_found_wherever_the_window_cuts_them(world: World, size: int) -> None:
+def test_json_rows_are_read_across_window_borders(world: World, size: int) -> None:
     padding = " " * size
     text = (
         f'{padding}[{padding}{{"sku": "A1", "stock": 12{padding}}}{padding},\n{{"sku": "\\u00e9\\\\", "stock": 345}}]{padding}'
@@ -173,7 +173,7 @@ def test_a_cell_may_be_as_long_as_its_column_says(world: World, file_format: Fil
 # Files with wrong rows
 
 
-def test_wrong_rows_are_counted_summarised_and_reported(world: World) -> None:
+def test_invalid_rows_are_counted_summarized_and_reported(world: World) -> None:
     lines = ["sku,price,stock", "A1,9,3", ",1,1", "A3,cheap,1", "A4,1,1.5", "A5-is-too-long,1,1", ",x,1"]
     job = world.imported("\n".join(lines).encode())
     assert (job.status, job.rows_read, job.rows_failed, job.rows_valid) == (JobStatus.COMPLETED, 6, 5, 1)
@@ -193,20 +193,20 @@ def test_wrong_rows_are_counted_summarised_and_reported(world: World) -> None:
     ]
 
 
-def test_an_unknown_column_of_a_json_row_is_that_rows_error_and_no_spreadsheet_formula(world: World) -> None:
+def test_an_unknown_json_column_is_an_error_of_its_row(world: World) -> None:
     rows = [{"sku": "A1"}, {"sku": "A2", "=HYPERLINK(1)": 1}]
     job = world.imported(json.dumps(rows).encode(), FileFormat.JSON)
     assert (job.status, job.rows_failed) == (JobStatus.COMPLETED, 1)
     assert world.report(job)[1] == ["2", "'=HYPERLINK(1)", "UNKNOWN_COLUMN", "the schema has no such column"]
 
 
-def test_an_unknown_column_whose_name_is_no_text_is_reported_all_the_same(world: World) -> None:
+def test_an_unknown_column_with_an_invalid_name_is_reported(world: World) -> None:
     job = world.imported(b'[{"sku": "A1"}, {"sku": "A2", "\\ud800": 1}]', FileFormat.JSON)
     assert (job.status, job.rows_failed) == (JobStatus.COMPLETED, 1)
     assert world.report(job)[1] == ["2", "?", "UNKNOWN_COLUMN", "the schema has no such column"]
 
 
-def test_a_report_is_bounded_and_says_so(world: World) -> None:
+def test_a_report_is_bounded_and_counts_the_lines_left_out(world: World) -> None:
     job = world.imported(b"sku,stock\nA1,1\n" + b"A2,x\n" * 10_050)
     assert job.errors == (ErrorSummary(code="WRONG_TYPE", count=10_050, first_rows=(2, 3, 4, 5, 6)),)
     report = world.report(job)
@@ -268,7 +268,7 @@ VAST = b"1e9999999999999999999999"
         pytest.param(b'[{"stock": ' + b"9" * 10_000 + b"}]", FileFormat.JSON, "MALFORMED", id="a number without end"),
         pytest.param(b'[{"price": %s}]' % VAST, FileFormat.JSON, "MALFORMED", id="an exponent beyond any number's"),
         pytest.param(b'{"price": %s}' % VAST, FileFormat.JSONL, "MALFORMED", id="an exponent beyond any number's in a line"),
-        pytest.param(b'{"sku": "A1"}\nnope\n', FileFormat.JSONL, "MALFORMED", id="a line that is no json"),
+        pytest.param(b'{"sku": "A1"}\nnope\n', FileFormat.JSONL, "MALFORMED", id="a line that is not json"),
         pytest.param(GOOD_CSV, FileFormat.JSON, "MALFORMED", id="csv called json"),
         pytest.param(a_zip(), FileFormat.CSV, "UNSUPPORTED_FORMAT", id="a zip archive"),
         pytest.param(gzip.compress(GOOD_CSV)[:-9], FileFormat.CSV, "CANNOT_DECOMPRESS", id="a gzip cut off"),
@@ -287,14 +287,14 @@ def test_a_file_that_cannot_be_imported_fails_with_its_reason(
     assert world.table.active_jobs() == set()
 
 
-def test_a_failed_file_says_how_far_it_was_read(world: World) -> None:
+def test_a_failed_job_keeps_its_counters_and_its_report(world: World) -> None:
     job = world.imported(b"sku,stock\nA1,1\nA2,x\nA3\n")
     assert (job.failure, job.failure_detail) == ("RAGGED_ROW", "Row 3 has 1 cells and the header 2.")
     assert (job.rows_read, job.rows_failed) == (2, 1)
     assert world.report(job)[1][:3] == ["2", "stock", "WRONG_TYPE"]
 
 
-def test_a_file_larger_than_the_plan_takes_fails(world: World) -> None:
+def test_a_file_larger_than_the_plan_allows_fails(world: World) -> None:
     world.table.put_raw(
         world.table.get_raw(f"SHOP#{DOMAIN}", "SHOP") | {"FeatureLimits": {"M": {name: {"N": "10"} for name in LIMIT_NAMES}}}
     )
@@ -310,14 +310,14 @@ def test_a_shop_without_a_schema_fails(shuttle_table: ShuttleTable) -> None:
     assert World(shuttle_table).imported(GOOD_CSV).failure == "NO_SCHEMA"
 
 
-def test_an_upload_that_is_not_there_fails(world: World) -> None:
+def test_a_missing_upload_fails_the_job(world: World) -> None:
     job_id = world.upload(GOOD_CSV)
     world.objects.stored.clear()
     world.run(job_id)
     assert world.job(job_id).failure == "UPLOAD_MISSING"
 
 
-# What happens meanwhile
+# What happens during a run
 
 
 def test_usage_is_metered_once(world: World) -> None:
@@ -358,7 +358,7 @@ def test_an_import_that_runs_out_of_time_fails(world: World) -> None:
     assert (job.status, job.failure, job.rows_read) == (JobStatus.FAILED, "DEADLINE_EXCEEDED", 0)
 
 
-def test_after_a_passing_error_the_next_delivery_takes_over_at_once(world: World) -> None:
+def test_the_delivery_after_a_temporary_error_takes_over_at_once(world: World) -> None:
     def broken() -> None:
         raise errors.ConnectionLostError("could not read the upload: the connection broke")
 
@@ -378,7 +378,7 @@ def test_a_second_delivery_waits_while_a_worker_has_the_job(world: World) -> Non
         world.run(job_id)
 
 
-def test_a_job_whose_workers_die_again_and_again_fails(world: World) -> None:
+def test_a_job_that_loses_three_workers_fails(world: World) -> None:
     job_id = world.upload(GOOD_CSV)
     for _ in range(3):
         world.table.jobs.start(DOMAIN, job_id)
@@ -388,7 +388,7 @@ def test_a_job_whose_workers_die_again_and_again_fails(world: World) -> None:
     assert world.table.active_jobs() == set()
 
 
-def test_a_worker_that_wakes_up_late_writes_nothing(world: World) -> None:
+def test_a_worker_that_was_replaced_writes_nothing(world: World) -> None:
     world.ticking.step = 10.0
     job_id = world.upload(b"sku\n" + b"A1\n" * 5_000)
 
@@ -402,7 +402,7 @@ def test_a_worker_that_wakes_up_late_writes_nothing(world: World) -> None:
     assert (world.job(job_id).attempt, world.job(job_id).rows_read) == (2, 0)
 
 
-def test_nothing_of_a_cell_is_in_a_report_or_a_detail(world: World) -> None:
+def test_reports_and_details_contain_no_cells(world: World) -> None:
     secret: Any = "someone@example.com"
     job = world.imported(f"sku,stock\nA1,1\n{secret},{secret}\n".encode())
     assert secret.encode() not in world.objects.stored[keys.report_object(DOMAIN, job.job_id)]

@@ -1,4 +1,4 @@
-"""How often a job is taken up: three workers at most, and at once after a release."""
+"""How often a job is started: by three workers at most, and at once after a release."""
 
 import pytest
 
@@ -17,13 +17,13 @@ def job_id(shuttle_table: ShuttleTable) -> str:
 
 
 def lose_worker(table: ShuttleTable, job_id: str) -> Job:
-    """Take the job up, and never end it: its lease is over."""
+    """Start the job and let the worker's lease end."""
     job = table.jobs.start(DOMAIN, job_id)
     table.clock.advance(seconds=JOB_LEASE.total_seconds())
     return job
 
 
-def test_a_third_worker_may_take_a_job_up(shuttle_table: ShuttleTable, job_id: str) -> None:
+def test_a_third_worker_may_start_a_job(shuttle_table: ShuttleTable, job_id: str) -> None:
     lose_worker(shuttle_table, job_id)
     lose_worker(shuttle_table, job_id)
 
@@ -50,7 +50,7 @@ def test_a_job_is_busy_until_its_lease_is_over(shuttle_table: ShuttleTable, job_
         shuttle_table.jobs.start(DOMAIN, job_id)
 
 
-def test_a_released_job_is_taken_up_at_once(shuttle_table: ShuttleTable, job_id: str) -> None:
+def test_a_released_job_can_be_started_at_once(shuttle_table: ShuttleTable, job_id: str) -> None:
     shuttle_table.jobs.release(shuttle_table.jobs.start(DOMAIN, job_id))
 
     assert shuttle_table.jobs.start(DOMAIN, job_id).attempt == 2

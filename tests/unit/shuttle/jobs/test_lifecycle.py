@@ -1,4 +1,4 @@
-"""The life of a job: made once, within limits, changed only from where it stands, ended once."""
+"""The life of a job: created once, within limits, changed only from its current status, ended once."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def installed(shuttle_table: ShuttleTable) -> ShuttleTable:
 
 
 class FailingClient:
-    """Passes calls on, but for the first ones of ``method``: those raise; ``after`` says whether they were done first."""
+    """Passes calls on; the first ones of ``method`` raise ``failures``, with ``after`` once they have taken effect."""
 
     def __init__(self, client: Any, method: str, failures: list[Exception], *, after: bool = False) -> None:
         self._client = client
@@ -52,7 +52,7 @@ def jobs_through(table: ShuttleTable, client: FailingClient) -> Jobs:
     return Jobs(client, table.name, table.clock, sleep=lambda seconds: None)
 
 
-def test_a_job_is_made_by_one_transaction_after_one_read(installed: ShuttleTable) -> None:
+def test_a_job_is_created_by_one_read_and_one_transaction(installed: ShuttleTable) -> None:
     installed.client.forget()
     job = installed.jobs.create(DOMAIN, an_order(client_token="t1"))
     assert [name for name, _ in installed.calls] == ["get_item", "transact_write_items"]
@@ -95,51 +95,51 @@ def test_a_limit_that_is_reached_is_named(installed: ShuttleTable, steps: list[s
     assert (refused.value.limit, refused.value.allowed) == (limit, allowed)
 
 
-def test_an_export_counts_for_no_import_limit(shuttle_table: ShuttleTable) -> None:
+def test_an_export_does_not_count_as_an_import(shuttle_table: ShuttleTable) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(daily_imports=0)))
     shuttle_table.jobs.create(DOMAIN, an_order(kind=JobKind.EXPORT, mode=None))
     with pytest.raises(LimitExceededError):
         shuttle_table.jobs.create(DOMAIN, an_order())
 
 
-def test_a_shop_that_does_not_pay_begins_nothing(shuttle_table: ShuttleTable) -> None:
+def test_a_shop_that_does_not_pay_can_not_create_jobs(shuttle_table: ShuttleTable) -> None:
     shuttle_table.registry.install(a_shop(billing_state=BillingState.SUSPENDED))
     with pytest.raises(BillingInactiveError):
         shuttle_table.jobs.create(DOMAIN, an_order())
 
 
-def test_a_file_larger_than_the_plan_takes_is_refused_at_once(shuttle_table: ShuttleTable) -> None:
+def test_an_order_larger_than_the_plan_allows_is_refused(shuttle_table: ShuttleTable) -> None:
     shuttle_table.registry.install(a_shop(feature_limits=limits(max_file_bytes=100)))
     with pytest.raises(errors.PayloadTooLargeError):
         shuttle_table.jobs.create(DOMAIN, an_order(file_bytes=101))
 
 
-def test_the_same_order_again_is_the_same_job(installed: ShuttleTable) -> None:
+def test_a_repeated_order_is_the_same_job(installed: ShuttleTable) -> None:
     order = an_order()
     assert installed.jobs.create(DOMAIN, order) == installed.jobs.create(DOMAIN, order)
     assert len(installed.active_jobs()) == 1
 
 
-def test_the_same_order_again_is_the_same_job_even_when_its_limits_are_used_up(installed: ShuttleTable) -> None:
+def test_a_repeated_order_is_the_same_job_even_at_the_limit(installed: ShuttleTable) -> None:
     order = an_order()
     job = installed.jobs.create(DOMAIN, order)
     installed.jobs.create(DOMAIN, an_order())
     assert installed.jobs.create(DOMAIN, order) == job
 
 
-def test_another_order_under_the_same_token_is_refused(installed: ShuttleTable) -> None:
+def test_another_order_with_the_same_token_is_refused(installed: ShuttleTable) -> None:
     installed.jobs.create(DOMAIN, an_order(client_token="t1", file_bytes=1))
     with pytest.raises(errors.InvalidInputError, match="client token"):
         installed.jobs.create(DOMAIN, an_order(client_token="t1", file_bytes=2))
 
 
-def test_a_token_is_forgotten_after_a_day(installed: ShuttleTable) -> None:
+def test_a_token_expires_after_a_day(installed: ShuttleTable) -> None:
     first = installed.jobs.create(DOMAIN, an_order(client_token="t1"))
     installed.clock.advance(hours=24)
     assert installed.jobs.create(DOMAIN, an_order(client_token="t1")).job_id != first.job_id
 
 
-def test_an_answer_lost_while_making_a_job_is_mended_by_the_token(installed: ShuttleTable) -> None:
+def test_the_token_finds_the_job_whose_answer_was_lost(installed: ShuttleTable) -> None:
     order = an_order()
     lossy = FailingClient(installed.client, "transact_write_items", [ReadTimeoutError(endpoint_url="")], after=True)
     with pytest.raises(errors.AmbiguousError):
@@ -148,19 +148,19 @@ def test_an_answer_lost_while_making_a_job_is_mended_by_the_token(installed: Shu
     assert installed.active_jobs() == {job.job_id}
 
 
-def test_a_conflict_with_another_transaction_is_tried_again(installed: ShuttleTable) -> None:
+def test_a_conflict_with_another_transaction_is_retried(installed: ShuttleTable) -> None:
     client = FailingClient(installed.client, "transact_write_items", [conflict()] * (CONFLICT_TRIES - 1))
     assert jobs_through(installed, client).create(DOMAIN, an_order()).status is JobStatus.QUEUED
 
 
-def test_a_conflict_that_does_not_end_is_told_as_throttling(installed: ShuttleTable) -> None:
+def test_a_lasting_conflict_is_reported_as_throttling(installed: ShuttleTable) -> None:
     client = FailingClient(installed.client, "transact_write_items", [conflict()] * CONFLICT_TRIES)
     with pytest.raises(errors.ThrottledError):
         jobs_through(installed, client).create(DOMAIN, an_order())
     assert client.failures == []
 
 
-def test_a_condition_that_failed_beside_a_conflict_is_not_tried_again(installed: ShuttleTable) -> None:
+def test_a_failed_condition_beside_a_conflict_is_not_retried(installed: ShuttleTable) -> None:
     both = conflict()
     both.response["CancellationReasons"][1] = {"Code": "ConditionalCheckFailed"}  # type: ignore[typeddict-unknown-key]
     client = FailingClient(installed.client, "transact_write_items", [both, both])
@@ -169,7 +169,7 @@ def test_a_condition_that_failed_beside_a_conflict_is_not_tried_again(installed:
     assert len(client.failures) == 1
 
 
-def test_a_plan_that_changes_between_reading_and_writing_is_not_slipped_past(installed: ShuttleTable) -> None:
+def test_a_plan_that_changes_after_it_was_read_refuses_the_job(installed: ShuttleTable) -> None:
     class ChangingClient(FailingClient):
         def get_item(self, **request: Any) -> Any:
             answer = installed.client.get_item(**request)
@@ -182,7 +182,7 @@ def test_a_plan_that_changes_between_reading_and_writing_is_not_slipped_past(ins
     assert list(installed.repository.jobs(DOMAIN)) == []
 
 
-def test_a_job_that_moved_on_since_it_was_found_stale_is_not_given_up(installed: ShuttleTable) -> None:
+def test_a_stale_job_that_was_started_again_is_not_given_up(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.clock.advance(hours=1)
     (stale,) = installed.repository.stale_jobs(JobStatus.PROCESSING, installed.clock())
@@ -192,7 +192,7 @@ def test_a_job_that_moved_on_since_it_was_found_stale_is_not_given_up(installed:
     assert installed.active_jobs() == {job.job_id}
 
 
-def test_an_answer_lost_while_ending_a_job_is_no_error_the_second_time(installed: ShuttleTable) -> None:
+def test_finishing_again_after_a_lost_answer_is_not_an_error(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.jobs.finish(job, Outcome(rows_read=3))
     installed.jobs.finish(job, Outcome(rows_read=3))
@@ -221,15 +221,15 @@ def test_progress_never_goes_back(installed: ShuttleTable) -> None:
     assert (stored.rows_read, stored.rows_failed) == (10, 1)
 
 
-def test_progress_after_a_cancel_says_so(installed: ShuttleTable) -> None:
+def test_progress_of_a_cancelled_job_is_refused(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.jobs.cancel(DOMAIN, job.job_id)
-    with pytest.raises(IllegalTransitionError) as told:
+    with pytest.raises(IllegalTransitionError) as refused:
         installed.jobs.progress(job, rows_read=1, rows_failed=0, bytes_read=1)
-    assert told.value.current is JobStatus.CANCELLED
+    assert refused.value.current is JobStatus.CANCELLED
 
 
-def test_a_worker_that_was_taken_over_can_neither_report_nor_end(installed: ShuttleTable) -> None:
+def test_a_worker_that_was_replaced_can_not_report_or_finish(installed: ShuttleTable) -> None:
     lost = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.clock.advance(minutes=16)
     installed.jobs.start(DOMAIN, lost.job_id)
@@ -252,13 +252,13 @@ def test_cancelling_twice_is_the_same_as_once(installed: ShuttleTable) -> None:
     assert installed.jobs.cancel(DOMAIN, job.job_id) == installed.jobs.cancel(DOMAIN, job.job_id)
 
 
-def test_a_job_that_is_not_there_is_not_found(installed: ShuttleTable) -> None:
+def test_cancelling_an_unknown_job_is_not_found(installed: ShuttleTable) -> None:
     with pytest.raises(errors.NotFoundError):
         installed.jobs.cancel(DOMAIN, "01J00000000000000000000000")
     assert installed.get_raw(f"SHOP#{DOMAIN}", "JOB#01J00000000000000000000000") == {}
 
 
-def test_the_sweep_fails_what_nobody_works_on_and_frees_its_slots(installed: ShuttleTable) -> None:
+def test_the_sweep_fails_stale_jobs_and_frees_their_slots(installed: ShuttleTable) -> None:
     lost = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     unused = installed.jobs.create(DOMAIN, an_order())
     installed.clock.advance(minutes=59)
@@ -271,7 +271,7 @@ def test_the_sweep_fails_what_nobody_works_on_and_frees_its_slots(installed: Shu
     assert [installed.repository.job(DOMAIN, job.job_id).failure for job in (lost, unused)] == ["WORKER_LOST", "UPLOAD_MISSING"]
 
 
-def test_a_schema_is_not_saved_over_one_that_was_not_seen(installed: ShuttleTable) -> None:
+def test_a_schema_does_not_replace_one_that_was_not_read(installed: ShuttleTable) -> None:
     from lib.shuttle.entities import Column
     from lib.shuttle.registry import SchemaChangedError
 
