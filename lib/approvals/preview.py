@@ -18,26 +18,18 @@ from lib.slack.text import clip, escape
 _SHORT_CHARACTERS = 300
 
 
-def render(view: View, jira_base_url: str) -> SlackMessage | None:  # noqa: PLR0911 - one per state
+def render(view: View, jira_base_url: str) -> SlackMessage | None:
     """The draft's preview in its current state; None if the draft does not exist."""
     if view.draft is None:
         return None
+    if view.created is not None:
+        return created(view.draft.draft, view.created, jira_base_url)
+    if view.is_current and view.approval is None:
+        return waiting(view.draft)
     draft = view.draft.draft
-    state = state_of(view.draft, view.approval, view.operation)
-    approval, operation = view.approval, view.operation
-    if state is SessionState.CREATED and operation is not None:
-        return created(draft, operation, jira_base_url)
-    if approval is not None and state is SessionState.REJECTED:
-        return _rejected(draft, approval)
-    if not view.is_current:
-        return _changed(draft)
-    if approval is not None and operation is not None and state is SessionState.FAILED:
-        return _failed(draft, approval, operation)
-    if approval is not None and state is SessionState.UNKNOWN:
-        return _unknown(draft, approval)
-    if approval is not None:
-        return _approved(draft, approval)
-    return waiting(view.draft)
+    header, *lines = _decided(view, view.approval) if view.approval is not None else _CHANGED
+    shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *map(blocks.section, lines)]
+    return SlackMessage(f"{header}: {escape(draft.title)}", tuple(shown))
 
 
 def waiting(stored: StoredDraft) -> SlackMessage:
@@ -106,48 +98,36 @@ def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMe
     return SlackMessage(text, (blocks.section(text),))
 
 
-def _approved(draft: Draft, approval: Approval) -> SlackMessage:
-    return _decided("Draft approved", draft, _by("Approved", approval), "Its Jira issue is being created.")
+_CHANGED = (
+    "Draft changed",
+    "The draft has changed since. This version can no longer be approved; decide on the new one.",
+)
 
 
-def _rejected(draft: Draft, approval: Approval) -> SlackMessage:
-    return _decided("Draft rejected", draft, _by("Rejected", approval), "No Jira issue was created.")
-
-
-def _unknown(draft: Draft, approval: Approval) -> SlackMessage:
-    return _decided(
-        "Draft approved: looking for its ticket",
-        draft,
-        _by("Approved", approval),
-        "Jira gave no clear answer, so the ticket may or may not exist. Switchboard looks for it before it creates another. "
-        "Please don't create one by hand in the meantime.",
-    )
-
-
-def _failed(draft: Draft, approval: Approval, operation: Operation) -> SlackMessage:
-    error = clip(operation.error_message or "no reason was given", 1_000)
-    return _decided(
-        "Ticket not created",
-        draft,
-        _by("Approved", approval),
-        f"What failed: {error}",
-        f"What to do: fix the cause, then retry (`operations retry {escape(draft.session_id)} "
-        f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval remains valid.",
-    )
-
-
-def _changed(draft: Draft) -> SlackMessage:
-    text = "The draft has changed since. This version can no longer be approved; decide on the new one."
-    return _decided("Draft changed", draft, text)
-
-
-def _decided(header: str, draft: Draft, *lines: str) -> SlackMessage:
-    shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *(blocks.section(line) for line in lines)]
-    return SlackMessage(f"{header}: {escape(draft.title)}", tuple(shown))
-
-
-def _by(what: str, approval: Approval) -> str:
-    return f"{what} by {mention(approval.decided_by)} at {clock.for_people(approval.at)}."
+def _decided(view: View, approval: Approval) -> tuple[str, ...]:
+    """The header of the preview and its lines, for a draft with a decision and without an issue."""
+    by = f"by {mention(approval.decided_by)} at {clock.for_people(approval.at)}."
+    match state_of(view.draft, approval, view.operation):
+        case SessionState.REJECTED:
+            return "Draft rejected", f"Rejected {by}", "No Jira issue was created."
+        case _ if not view.is_current:
+            return _CHANGED
+        case SessionState.FAILED:
+            return (
+                "Ticket not created",
+                f"Approved {by}",
+                f"What failed: {clip(view.failure or 'no reason was given', 1_000)}",
+                f"What to do: fix the cause, then retry (`operations retry {escape(view.session_id)} "
+                f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval remains valid.",
+            )
+        case SessionState.UNKNOWN:
+            return (
+                "Draft approved: looking for its ticket",
+                f"Approved {by}",
+                "Jira gave no clear answer, so the ticket may or may not exist. Switchboard looks for it before it creates "
+                "another. Please don't create one by hand in the meantime.",
+            )
+    return "Draft approved", f"Approved {by}", "Its Jira issue is being created."
 
 
 def _count(criteria: int) -> str:

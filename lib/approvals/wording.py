@@ -68,7 +68,7 @@ def _decided(decision: Decision, approval: Approval, title: str, progress: str) 
     who = "You have" if approval.decided_by == decision.user else f"{mention(approval.decided_by)} has"
     when = clock.for_people(approval.at)
     if not approval.approved:
-        hint = " To have it approved, change the draft and submit it again." if decision.verb is Verb.APPROVE else ""
+        hint = " For another decision, change the draft and submit it again." if decision.verb is Verb.APPROVE else ""
         return f"{who} already rejected {title} on {when}.{hint}"
     hint = " It can no longer be rejected." if decision.verb is Verb.REJECT else ""
     return f"{who} already approved {title} on {when}. {progress}{hint}"

@@ -149,8 +149,8 @@ def test_a_second_click_is_answered_and_refreshes_the_preview(clicks, said) -> N
 def test_a_rejected_draft_is_never_called_approved() -> None:
     world = scene()
     _, text = after(world, (Verb.REJECT, "U0ANN"), (Verb.APPROVE, "U0BOB"))
-    assert "already approved" not in text
-    assert text.endswith("To have it approved, change the draft and submit it again.")
+    assert "approved" not in text
+    assert text.endswith("For another decision, change the draft and submit it again.")
 
 
 @pytest.mark.parametrize(
