@@ -71,7 +71,7 @@ def test_64_threads_on_each_of_1000_claims_have_one_winner_each(engine: Any, tab
     assert (row["claim_owner"]["S"], row["attempts"]["N"]) == (f"owner-{won[0][0]}", "1"), "a loser writes nothing"
 
 
-def test_of_those_who_find_a_crashed_claim_one_takes_it_over(engine: Any, table: str) -> None:
+def test_one_of_many_takes_over_a_crashed_claim(engine: Any, table: str) -> None:
     [crashed] = winners(storm(engine, table, "event#1"))
 
     assert winners(storm(engine, table, "event#1", NOW + LEASE - timedelta(microseconds=1))) == []
@@ -79,14 +79,14 @@ def test_of_those_who_find_a_crashed_claim_one_takes_it_over(engine: Any, table:
     assert next_one.owner != crashed.owner
 
 
-def test_of_those_who_find_a_failed_claim_one_tries_again(engine: Any, table: str) -> None:
+def test_one_of_many_retries_a_failed_claim(engine: Any, table: str) -> None:
     [failed] = winners(storm(engine, table, "event#1"))
     claims(engine, table).release(failed, "Slack refused the message")
 
     assert len(winners(storm(engine, table, "event#1"))) == 1
 
 
-def test_what_is_done_while_others_claim_is_never_won_again(engine: Any, table: str) -> None:
+def test_a_claim_completed_meanwhile_is_never_won_again(engine: Any, table: str) -> None:
     [holder] = winners(storm(engine, table, "event#1"))
     own = claims(engine, table)
     late = claims(WireClient(engine), table, NOW + LEASE)
@@ -101,6 +101,6 @@ def test_what_is_done_while_others_claim_is_never_won_again(engine: Any, table: 
 
     if finished is None:  # the holder was done in time
         assert Verdict.WON not in verdicts
-    else:  # somebody was there before, and the holder is told
+    else:  # somebody came first, and the owner is returned
         assert isinstance(finished, errors.PermanentError)
         assert verdicts.count(Verdict.WON) == 1

@@ -35,9 +35,7 @@ def table(engine: Any) -> Iterator[str]:
         yield name
 
 
-def test_the_p99_of_a_thousand_enrichments_under_load_is_measured_and_bounded(
-    engine: Any, table: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_the_p99_of_enrichments_under_load_is_bounded(engine: Any, table: str, capfd: pytest.CaptureFixture[str]) -> None:
     keys = [{"userEmail": f"user-{number}@sandbox.example", "uuid": str(uuid.uuid4())} for number in range(LEASES)]
 
     def write(key: dict[str, str], cost: int = 0) -> None:

@@ -35,7 +35,7 @@ def delivery(snapshot: str = "{}", **fields: Any) -> Delivery:
 
 
 @pytest.mark.parametrize("layout", [LEASE_TABLE, JIRA_ISSUES, JIRA_OPERATIONS, SHUTTLE], ids=lambda layout: layout.name)
-def test_the_stacks_tables_are_tables_that_dynamodb_makes_and_expires(engine: Any, layout: TableLayout) -> None:
+def test_dynamodb_creates_and_expires_the_stacks_tables(engine: Any, layout: TableLayout) -> None:
     with a_table(engine, layout) as name:
         engine.update_time_to_live(TableName=name, TimeToLiveSpecification={"Enabled": True, "AttributeName": layout.ttl})
 
@@ -46,7 +46,7 @@ def test_the_stacks_tables_are_tables_that_dynamodb_makes_and_expires(engine: An
 
 
 def test_fields_without_text_are_stored_and_found_empty(jira_issues: Any) -> None:
-    """A name of no characters may stand in a row, but not in an index's key."""
+    """An empty text may be in a row, but not in an index's key."""
     store, reader = make_store(jira_issues), make_reader(jira_issues)
 
     store.record(delivery(summary="", assignee_name=""))
@@ -79,7 +79,7 @@ def test_a_row_over_400_kb_is_a_permanent_error(engine: Any, issues: str) -> Non
     assert type(aws.translate(caught.value, "store the version")) is errors.PermanentError
 
 
-def test_an_event_time_of_any_size_that_a_body_may_hold_is_kept_to_the_digit(engine: Any, issues: str) -> None:
+def test_an_event_time_of_any_size_is_kept_to_the_digit(engine: Any, issues: str) -> None:
     store = IssueWriter(engine, issues, history=timedelta(days=90), snapshots=Snapshots(), now=lambda: NOW)
     at = 253_402_300_799_999  # the last millisecond of the year 9999
     store.record(Delivery("OPS-7", "1", Stamp(STAMP.version_at, at, "d"), "jira:issue_updated", IssueFields()))
@@ -101,7 +101,7 @@ def test_a_leases_money_is_read_to_dynamodbs_last_digit(engine: Any) -> None:
         assert (enrichment.lease.total_cost_accrued, enrichment.lease.max_spend) == (Decimal(cost), Decimal("1E+120"))
 
 
-def test_an_empty_lease_key_is_refused_by_dynamodb_and_skipped_before(engine: Any, capfd: pytest.CaptureFixture[str]) -> None:
+def test_an_empty_lease_key_is_skipped_before_dynamodb_refuses_it(engine: Any, capfd: pytest.CaptureFixture[str]) -> None:
     with a_table(engine, LEASE_TABLE) as name:
         with pytest.raises(ClientError, match="ValidationException"):
             engine.get_item(TableName=name, Key={"userEmail": {"S": ""}, "uuid": {"S": UUID}})
