@@ -7,11 +7,11 @@ from stack.local.functions import FunctionSpec
 from stack.local.iam.services import InvokePermission
 from stack.local.invocations import AsyncConfig
 from stack.local.queues import EventSource
-from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, pascal, physical_name
 
 
 @creates("aws:lambda/function:Function")
-def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+def _function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """A Lambda function: moto has its configuration, the local cloud runs it from the sources."""
     name = physical_name(logical, inputs)
     variables = {key: str(value) for key, value in ((inputs.get("environment") or {}).get("variables") or {}).items()}
@@ -27,7 +27,7 @@ def function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Architectures=inputs.get("architectures") or ["x86_64"],
         Environment={"Variables": variables},
         Description=inputs.get("description") or "",
-        LoggingConfig={key[0].upper() + key[1:]: value for key, value in logging.items()},
+        LoggingConfig=pascal(logging),
     )["FunctionArn"]
     if reserved := inputs.get("reservedConcurrentExecutions"):
         cloud.client("lambda").put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=int(reserved))
@@ -56,19 +56,11 @@ def _empty_archive() -> bytes:
 
 
 @creates("aws:lambda/permission:Permission")
-def permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """Who may invoke a function."""
+def _permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     statement_id = physical_name(logical, inputs, "statementId")
     name = str(inputs["function"]).rsplit(":", 1)[-1]
-    arguments = {
-        "FunctionName": name,
-        "StatementId": statement_id,
-        "Action": inputs["action"],
-        "Principal": inputs["principal"],
-    }
-    if inputs.get("sourceArn"):
-        arguments["SourceArn"] = inputs["sourceArn"]
-    cloud.client("lambda").add_permission(**arguments)
+    given = pascal({key: inputs[key] for key in ("action", "principal", "sourceArn") if inputs.get(key)})
+    cloud.client("lambda").add_permission(FunctionName=name, StatementId=statement_id, **given)
     statement = InvokePermission(
         function_arn=cloud.arn("lambda", f"function:{name}"),
         principal=inputs["principal"],
@@ -80,29 +72,26 @@ def permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig")
-def event_invoke_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """What happens to asynchronous events that fail."""
+def _event_invoke_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     name = str(inputs["functionName"]).rsplit(":", 1)[-1]
     on_failure = ((inputs.get("destinationConfig") or {}).get("onFailure") or {}).get("destination") or ""
-    retries = inputs.get("maximumRetryAttempts")
+    retries = 2 if inputs.get("maximumRetryAttempts") is None else inputs["maximumRetryAttempts"]
     cloud.client("lambda").put_function_event_invoke_config(
         FunctionName=name,
-        MaximumRetryAttempts=2 if retries is None else retries,
+        MaximumRetryAttempts=retries,
         MaximumEventAgeInSeconds=inputs.get("maximumEventAgeInSeconds") or 21600,
         DestinationConfig={"OnFailure": {"Destination": on_failure}} if on_failure else {},
     )
-    cloud.async_configs[name] = AsyncConfig(2 if retries is None else retries, on_failure)
+    cloud.async_configs[name] = AsyncConfig(retries, on_failure)
     return name, {}
 
 
 @creates("aws:lambda/eventSourceMapping:EventSourceMapping")
-def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A queue that feeds a function."""
-    function_name = str(inputs["functionName"]).rsplit(":", 1)[-1]
+def _event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     cloud.event_sources.append(
         EventSource(
             queue_arn=inputs["eventSourceArn"],
-            function=function_name,
+            function=str(inputs["functionName"]).rsplit(":", 1)[-1],
             batch_size=inputs.get("batchSize") or 10,
             window_seconds=float(inputs.get("maximumBatchingWindowInSeconds") or 0),
             reports_item_failures="ReportBatchItemFailures" in (inputs.get("functionResponseTypes") or []),
@@ -112,7 +101,7 @@ def event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Crea
 
 
 @creates("aws:lambda/functionRecursionConfig:FunctionRecursionConfig")
-def recursion_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
+def _recursion_config(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     """Whether a function may call itself in a chain; not enforced here."""
     cloud.client("lambda").put_function_recursion_config(
         FunctionName=inputs["functionName"], RecursiveLoop=inputs["recursiveLoop"]

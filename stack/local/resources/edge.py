@@ -5,7 +5,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 
 @creates("aws:apigatewayv2/api:Api")
-def api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+def _api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An HTTP API; its URL is the local cloud's own."""
     name = physical_name(logical, inputs)
     api_id = cloud.client("apigatewayv2").create_api(Name=name, ProtocolType=inputs["protocolType"])["ApiId"]
@@ -20,8 +20,7 @@ def api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:apigatewayv2/integration:Integration")
-def integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """How the API invokes a function."""
+def _integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     if inputs.get("payloadFormatVersion", "1.0") != "1.0":
         raise NotImplementedError("the local HTTP API supports payload format 1.0 only")
     integration_id = cloud.client("apigatewayv2").create_integration(
@@ -35,12 +34,10 @@ def integration(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:apigatewayv2/route:Route")
-def route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """One route of the API."""
+def _route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     target = str(inputs["target"])
-    route_id = cloud.client("apigatewayv2").create_route(ApiId=inputs["apiId"], RouteKey=inputs["routeKey"], Target=target)[
-        "RouteId"
-    ]
+    client = cloud.client("apigatewayv2")
+    route_id = client.create_route(ApiId=inputs["apiId"], RouteKey=inputs["routeKey"], Target=target)["RouteId"]
     method, _, path = str(inputs["routeKey"]).partition(" ")
     cloud.routes.append(
         Route(
@@ -54,8 +51,7 @@ def route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:apigatewayv2/stage:Stage")
-def stage(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """The API's stage, with its access log."""
+def _stage(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     cloud.client("apigatewayv2").create_stage(ApiId=inputs["apiId"], StageName=name, AutoDeploy=True)
     access_log = inputs.get("accessLogSettings") or {}

@@ -4,8 +4,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 
 @creates("aws:iam/role:Role")
-def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A role that a service may assume."""
+def _role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     boundary = {"PermissionsBoundary": inputs["permissionsBoundary"]} if inputs.get("permissionsBoundary") else {}
     created = cloud.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=inputs["assumeRolePolicy"], **boundary)
@@ -14,8 +13,7 @@ def role(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:iam/rolePolicy:RolePolicy")
-def role_policy(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """What a role may do."""
+def _role_policy(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     cloud.client("iam").put_role_policy(RoleName=inputs["role"], PolicyName=name, PolicyDocument=inputs["policy"])
     return f"{inputs['role']}:{name}", {"name": name}

@@ -3,12 +3,11 @@
 import json
 from typing import Any
 
-from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, pascal, physical_name
 
 
 @creates("aws:sqs/queue:Queue")
-def queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An SQS queue."""
+def _queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     values = {
         "VisibilityTimeout": inputs.get("visibilityTimeoutSeconds"),
@@ -21,8 +20,7 @@ def queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:sqs/queuePolicy:QueuePolicy")
-def queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Who may send to a queue."""
+def _queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     cloud.client("sqs").set_queue_attributes(QueueUrl=inputs["queueUrl"], Attributes={"Policy": inputs["policy"]})
     arn = cloud.arn("sqs", str(inputs["queueUrl"]).rpartition("/")[2])
     cloud.resource_policies.append((arn, inputs["policy"]))
@@ -30,23 +28,20 @@ def queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:sns/topic:Topic")
-def topic(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An SNS topic."""
+def _topic(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     arn = cloud.client("sns").create_topic(Name=name)["TopicArn"]
     return arn, {"name": name, "arn": arn}
 
 
 @creates("aws:sns/topicPolicy:TopicPolicy")
-def topic_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Who may publish to a topic."""
+def _topic_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     cloud.client("sns").set_topic_attributes(TopicArn=inputs["arn"], AttributeName="Policy", AttributeValue=inputs["policy"])
     return str(inputs["arn"]), {}
 
 
 @creates("aws:sns/topicSubscription:TopicSubscription")
-def topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
-    """Who receives a topic's messages."""
+def _topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     topic_arn = inputs["topic"]
     answer = cloud.client("sns").subscribe(
         TopicArn=topic_arn, Protocol=inputs["protocol"], Endpoint=inputs["endpoint"], ReturnSubscriptionArn=True
@@ -55,15 +50,14 @@ def topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:cloudwatch/eventBus:EventBus")
-def event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An EventBridge bus."""
+def _event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     arn = cloud.client("events").create_event_bus(Name=name)["EventBusArn"]
     return name, {"name": name, "arn": arn}
 
 
 @creates("aws:cloudwatch/eventRule:EventRule")
-def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+def _event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An EventBridge rule. A bus that the program expects to exist is created."""
     name = physical_name(logical, inputs)
     bus = inputs.get("eventBusName") or "default"
@@ -75,16 +69,9 @@ def event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:cloudwatch/eventTarget:EventTarget")
-def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """The target of a rule."""
+def _event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     target: dict[str, Any] = {"Id": inputs.get("targetId") or logical, "Arn": inputs["arn"]}
-    if retry := inputs.get("retryPolicy"):
-        target["RetryPolicy"] = {
-            "MaximumRetryAttempts": retry["maximumRetryAttempts"],
-            "MaximumEventAgeInSeconds": retry["maximumEventAgeInSeconds"],
-        }
-    if dead_letter := inputs.get("deadLetterConfig"):
-        target["DeadLetterConfig"] = {"Arn": dead_letter["arn"]}
+    target |= pascal({key: inputs[key] for key in ("retryPolicy", "deadLetterConfig") if inputs.get(key)})
     cloud.client("events").put_targets(
         Rule=inputs["rule"], EventBusName=inputs.get("eventBusName") or "default", Targets=[target]
     )
@@ -92,15 +79,14 @@ def event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:scheduler/scheduleGroup:ScheduleGroup")
-def schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A group of schedules."""
+def _schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     arn = cloud.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
     return name, {"name": name, "arn": arn}
 
 
 @creates("aws:scheduler/schedule:Schedule")
-def schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+def _schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An EventBridge Scheduler schedule; the local cloud does not run it."""
     name = physical_name(logical, inputs)
     target, group = inputs["target"], inputs.get("groupName") or "default"

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
+from stack.local.resources.registry import Blueprint, Created, Inputs, creates, pascal, physical_name
 
 
 @creates("aws:cloudwatch/logGroup:LogGroup")
-def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A log group."""
+def _log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
@@ -17,7 +16,7 @@ def log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
-def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
+def _metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An alarm; the local cloud does not evaluate it."""
     name = physical_name(logical, inputs)
     cloud.client("cloudwatch").put_metric_alarm(
@@ -29,19 +28,14 @@ def metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         TreatMissingData=inputs.get("treatMissingData") or "missing",
         AlarmActions=inputs.get("alarmActions") or [],
         OKActions=inputs.get("okActions") or [],
-        **(_queries(inputs["metricQueries"]) if inputs.get("metricQueries") else _metric(inputs)),
+        **({"Metrics": [_query(each) for each in inputs["metricQueries"]]} if inputs.get("metricQueries") else _metric(inputs)),
     )
     return name, {"name": name, "arn": cloud.arn("cloudwatch", f"alarm:{name}")}
 
 
 def _metric(inputs: Inputs) -> dict[str, Any]:
-    kind = "statistic" if inputs.get("statistic") else "extendedStatistic"
-    statistic = {kind[0].upper() + kind[1:]: inputs[kind]}
+    statistic = pascal({key: inputs[key] for key in ("statistic", "extendedStatistic") if inputs.get(key)})
     return {**_name_of(inputs), "Period": inputs["period"], **statistic}
-
-
-def _queries(queries: list[Inputs]) -> dict[str, Any]:
-    return {"Metrics": [_query(each) for each in queries]}
 
 
 def _query(query: Inputs) -> dict[str, Any]:
@@ -58,8 +52,7 @@ def _name_of(metric: Inputs) -> dict[str, Any]:
 
 
 @creates("aws:cloudwatch/dashboard:Dashboard")
-def dashboard(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """A dashboard."""
+def _dashboard(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs, "dashboardName")
     cloud.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=inputs["dashboardBody"])
     arn = f"arn:aws:cloudwatch::{cloud.account_id}:dashboard/{name}"

@@ -72,6 +72,13 @@ def creator_of(token: str) -> Creator:
         raise NotImplementedError(f"the local cloud can't create a {token} yet: add it to stack/local/resources") from None
 
 
+def pascal(value: Any) -> Any:
+    """Inputs with the names of boto3: ``maxAgeSeconds`` -> ``MaxAgeSeconds``, in every object."""
+    if isinstance(value, dict):
+        return {key[0].upper() + key[1:]: pascal(item) for key, item in value.items()}
+    return [pascal(item) for item in value] if isinstance(value, list) else value
+
+
 def physical_name(logical: str, inputs: Inputs, key: str = "name") -> str:
     """The name that the program gives, or the logical name and seven hex digits, as Pulumi makes it."""
     given = inputs.get(key)
