@@ -1,10 +1,10 @@
 # `make demo` and `make test` need nothing but Python 3.11 or newer and the package registry.
 PYTHON ?= python3
-# Lambda's own version where there is one: its start-up time is what is compared.
+# Lambda's version of Python where it is installed, since start-up times are compared.
 BENCH_PYTHON ?= $(shell python3.13 -c '' 2>/dev/null && echo python3.13 || echo $(PYTHON))
 HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
-# More than cores: most tests of the local cloud wait.
+# More than cores, because most tests of the local cloud wait.
 TEST_WORKERS ?= 3
 BIN := .venv/bin
 DYNAMODB_LOCAL := build/dynamodb-local/installed
@@ -29,10 +29,10 @@ setup: .venv/installed-for-tests ## make .venv and install everything pinned
 demo: .venv/installed ## play every flow on sample events in the local cloud (FULL=1 for every table)
 	@$(BIN)/python -m stack.local demo $(if $(FULL),--full)
 
-dev: .venv/installed ## the local cloud on fixed ports, until Ctrl-C
+dev: .venv/installed ## run the local cloud on fixed ports until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
 
-test: setup ## the whole test suite
+test: setup ## run the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
 	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -40,10 +40,10 @@ coverage: setup ## lines and branches that the unit tests cover, by package
 	@$(BIN)/python -m pytest tests/unit --quiet --numprocesses $(TEST_WORKERS) --cov --cov-report=
 	@$(BIN)/python -m tests.support.project.coverage_figures
 
-test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## stores and claims on a real DynamoDB engine
+test-dynamodb-local: setup $(if $(DYNAMODB_ENDPOINT),,$(DYNAMODB_LOCAL)) ## test stores and claims on a real DynamoDB engine
 	@$(BIN)/python -m pytest tests/dynamodb_local
 
-test-pulumi: setup ## the program under the Pulumi CLI and its AWS provider, against the local AWS endpoint
+test-pulumi: setup ## deploy with the Pulumi CLI and its AWS provider to the local AWS API
 	@$(BIN)/python -m tests.pulumi.run
 
 $(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
@@ -53,27 +53,27 @@ $(DYNAMODB_LOCAL): tests/dynamodb_local/pom.xml
 	mvn --batch-mode --quiet --strict-checksums --file $< dependency:copy-dependencies
 	@touch $@
 
-check: setup ## formatting, lint, types and layers
+check: setup ## check formatting, lint, types and layers
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: setup ## format and mend what can be mended
+format: setup ## format the code and apply automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: .venv/installed ## the Lambda archive, in build/
+package: .venv/installed ## build the Lambda archive in build/
 	@$(BIN)/python -m stack.packaging
 
-load: build/bench-venv/installed ## load on the local cloud, and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
+load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
-bench: build/bench-venv/installed ## beside a bare client and other libraries: tables, docs/performance/benchmarks.md (QUICK=1 for a look)
+bench: build/bench-venv/installed ## compare with a bare client and other libraries; writes docs/performance/benchmarks.md (QUICK=1 for a look)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
 
-# What users would pick instead, a load tool and plots: in an environment of its own.
+# Libraries to compare with, a load tool and plots have their own environment.
 build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/requirements.txt tests/bench/requirements.txt
 	@PYTHON=$(BENCH_PYTHON) .ci/install build/bench-venv "what the benchmarks need" tests/requirements.txt tests/bench/requirements.txt
 	@touch $@
@@ -94,5 +94,5 @@ lock: setup ## pin the dependency groups of pyproject.toml in the requirements f
 	{ echo "# To test and check, beside requirements.txt. 'make lock' writes this file."; echo "-r ../requirements.txt"; $(without)=build/deploy.txt build/all.txt; } > tests/requirements.txt
 	$(pin_anywhere) --constraint build/all.txt --group bench --output-file tests/bench/requirements.txt pyproject.toml
 
-clean: ## remove what the other targets made
+clean: ## remove what the other targets created
 	rm -rf .venv build .coverage .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

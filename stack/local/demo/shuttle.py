@@ -5,7 +5,7 @@ import urllib.request
 from typing import Any
 
 from stack.local.cloud import LocalCloud
-from stack.local.demo.calls import send, send_signed, until
+from stack.local.demo.calls import open_url, send, send_signed, until
 from stack.local.demo.stage import Stage, table
 
 SHOP = "teapots.example.com"
@@ -66,7 +66,7 @@ def _catalogue() -> bytes:
 
 
 def _upload(url: str, file: bytes) -> None:
-    with urllib.request.urlopen(urllib.request.Request(url, file, method="PUT"), timeout=60):  # noqa: S310 (loopback)
+    with open_url(urllib.request.Request(url, file, method="PUT"), timeout=60):  # noqa: S310 (loopback)
         pass
 
 
