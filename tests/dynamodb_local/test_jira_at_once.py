@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from lib.jira import items as rows
-from lib.jira import webhooks
+from lib.jira import items, webhooks
 from lib.jira.commits import Commit
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
@@ -109,7 +108,7 @@ def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any,
 
     assert results == [None] * WRITERS
     by_key = rows_of(engine, table)
-    found = {key: [sha["S"] for sha in by_key[key, rows.CORRELATION]["commits"]["L"]] for key in keys}
+    found = {key: [sha["S"] for sha in by_key[key, items.CORRELATION]["commits"]["L"]] for key in keys}
     assert {key: commits for key, commits in found.items() if commits != shas} == {}
 
 
@@ -154,20 +153,20 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: IssueWri
     by_key = rows_of(engine, table)
     linked: dict[str, list[str]] = {key: [] for key in keys}
     for key, row in by_key:
-        if row.startswith(rows.COMMIT_PREFIX):
-            linked[key].append(row.removeprefix(rows.COMMIT_PREFIX))
+        if row.startswith(items.COMMIT_PREFIX):
+            linked[key].append(row.removeprefix(items.COMMIT_PREFIX))
     assert {sha for shas in linked.values() for sha in shas} == {commit.sha for commit in commits}, "no commit is lost"
     for head in heads:
-        correlation = by_key[head.issue_key, rows.CORRELATION]
+        correlation = by_key[head.issue_key, items.CORRELATION]
         shas = linked[head.issue_key]
         live = "matched" if shas else "without_commits"
         assert correlation["state"]["S"] == ("moved" if head.moved_to else "unknown" if head.deleted else live)
         assert [sha["S"] for sha in correlation["commits"]["L"]] == shas
         assert not (head.moved_to and shas), "the commits of a moved issue are under its current key"
-    assert {key for key in by_key if key[1].startswith(rows.FIX_VERSION_PREFIX)} == {
-        (key, rows.FIX_VERSION_PREFIX + name)
+    assert {key for key in by_key if key[1].startswith(items.FIX_VERSION_PREFIX)} == {
+        (key, items.FIX_VERSION_PREFIX + name)
         for key, issue in site.live.items()
-        for name in rows.hinted(tuple(issue["versions"]))
+        for name in items.hinted(tuple(issue["versions"]))
     }
 
 

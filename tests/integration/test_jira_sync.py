@@ -97,7 +97,7 @@ def test_head_has_the_attributes_that_are_promised(cloud: Cloud) -> None:
     assert head["fix_versions"] == {"L": [{"S": "1.0"}, {"S": "2.0"}]}
 
 
-def test_a_late_update_does_not_bring_a_deleted_issue_back_and_a_re_creation_does(cloud: Cloud) -> None:
+def test_a_deleted_issue_returns_by_a_re_creation_but_not_by_a_late_update(cloud: Cloud) -> None:
     key = issue_key()
     post(cloud, delivery(key, 1))
     post(cloud, delivery(key, 2, event="jira:issue_deleted", sent=3))

@@ -1,11 +1,11 @@
 """Whatever order Jira's deliveries come in, the table ends in the state that Jira is in.
 
-The model is no copy of the store's rules: it is a small Jira. Issues are created, edited, commented on, deleted,
+The model is a small Jira, not a copy of the store's rules. Issues are created, edited, commented on, deleted,
 re-created under the same key, moved away and moved back, by Jira's own clock; each change sends a delivery through the
 real webhook body. Deliveries arrive in any order, several times, and the store crashes before or after any of its
 writes, until Jira's retry gets through. In the end each key that ever was must be as it is in Jira.
 
-400 histories run as a matter of course; HYPOTHESIS_PROFILE=thorough runs 20,000, fifty times as long.
+400 histories run by default; HYPOTHESIS_PROFILE=thorough runs 20,000, which takes fifty times as long.
 """
 
 from datetime import timedelta
@@ -14,8 +14,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from lib.jira import items as rows
-from lib.jira import webhooks
+from lib.jira import items, webhooks
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.platform import errors
@@ -173,13 +172,13 @@ class Convergence(RuleBasedStateMachine):
     def indexes_show_current_states_only(self):
         for index in ("ProjectIndex", "StatusIndex", "AssigneeIndex"):
             for item in self.table.indexed(index):
-                assert item["updated_at"]["S"] == rows.HEAD
+                assert item["updated_at"]["S"] == items.HEAD
                 assert not item["deleted"]["BOOL"]
 
     @invariant()
     def every_version_of_a_live_head_is_found(self):
         """Even between a crash and the retry: hints are put before HEAD."""
-        heads = [rows.read_head(item) for (_, row), item in self.table.items.items() if row == rows.HEAD]
+        heads = [items.read_head(item) for (_, row), item in self.table.items.items() if row == items.HEAD]
         for name in VERSIONS:
             found = sorted(issue.issue_key for issue in self.reader.by_fix_version(name))
             assert found == sorted(head.issue_key for head in heads if not head.deleted and name in head.fields.fix_versions)

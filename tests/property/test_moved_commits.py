@@ -76,7 +76,7 @@ def test_commits_end_under_the_current_key_in_any_order(data: Any, path: tuple[s
 
 @settings(max_examples=examples(100), deadline=None)
 @given(random=st.randoms(use_true_random=True), path=st.sampled_from(PATHS))
-def test_commits_end_under_the_current_key_though_recomputes_overtake_each_other(random: Random, path: tuple[str, ...]) -> None:
+def test_commits_end_under_the_current_key_after_overlapping_recomputes(random: Random, path: tuple[str, ...]) -> None:
     table, ticks = FakeTable(), itertools.count()
     mover = Mover(table, "issues", path)
     mover.links._now = lambda: NOW + timedelta(milliseconds=next(ticks))

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lib.jira import items as rows
-from lib.jira import webhooks
+from lib.jira import items, webhooks
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
@@ -80,9 +79,9 @@ class Engine:
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         return self.meter.calls, self.meter.units, cpu * 1000, wall * 1000
 
-    def load(self, items: Iterator[dict[str, Any]], done: Callable[[int], None]) -> None:
+    def load(self, rows: Iterator[dict[str, Any]], done: Callable[[int], None]) -> None:
         """Put many rows."""
-        while batch := list(itertools.islice(items, _BATCH)):
+        while batch := list(itertools.islice(rows, _BATCH)):
             requests = [{"PutRequest": {"Item": item}} for item in batch]
             while requests:
                 answer = self.client.batch_write_item(RequestItems={self.table: requests})
@@ -117,7 +116,7 @@ def of_issues(url: str, sizes: tuple[int, ...], rounds: int, done: Callable[[int
     }
     engines = {size: Engine(url, f"issues-{size}") for size in sizes}
     for size, engine in engines.items():
-        engine.load((rows.head_item(_observation(f"OPS-{number + 1}", number)) for number in range(size)), done)
+        engine.load((items.head_item(_observation(f"OPS-{number + 1}", number)) for number in range(size)), done)
     return _costs(engines, operations, rounds)
 
 
@@ -154,7 +153,7 @@ def _observation(key: str, number: int) -> Observation:
 
 
 def _version(key: str, number: int) -> dict[str, Any]:
-    return rows.version_item(_observation(key, number), _at(number), _at(number) + timedelta(days=365), None)
+    return items.version_item(_observation(key, number), _at(number), _at(number) + timedelta(days=365), None)
 
 
 def _delivery(number: int, issue: int) -> webhooks.Delivery:

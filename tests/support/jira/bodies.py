@@ -11,7 +11,7 @@ from tests.support.web.events import http_event, signature
 
 SENT = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
 UPDATED_AT = "2026-03-01T12:00:00.000000Z"
-"""Where the version row of :func:`issue_event` stands."""
+"""The key ``updated_at`` of the version row of :func:`issue_event`."""
 
 
 def issue_event(key: str = "OPS-7", *, minute: int = 0, event: str = "jira:issue_updated", **fields: Any) -> dict[str, Any]:

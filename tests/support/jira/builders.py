@@ -47,7 +47,7 @@ def stored_keys(table: FakeTable) -> list[str]:
 
 @contextmanager
 def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
-    """A running stand-in, and a client of it that never really waits."""
+    """A running stand-in, and a client of it that does not wait."""
     site = Jira(accounts={EMAIL: TOKEN})
     server = Server(site)
     try:

@@ -111,7 +111,7 @@ class JiraCloud:
 
 @contextmanager
 def jira_cloud_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[JiraCloud]:
-    """Everything made anew; functions loaded meanwhile work on it."""
+    """New resources, on which functions that are loaded meanwhile work."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with moto_inside(monkeypatch):
         create_table(ISSUES, JIRA_ISSUES)

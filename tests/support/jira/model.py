@@ -1,7 +1,7 @@
-"""A small Jira to hold the store against: what it sends, and how each of its issues must stand in the table in the end.
+"""A small Jira to compare the store with: what it sends, and the final state of each of its issues.
 
-It is no copy of the store's rules. Issues are created, edited, deleted, re-created under the same key, moved away and
-moved back by Jira's own clock, and each change is told by the real webhook body.
+It does not copy the store's rules. Issues are created, edited, deleted, re-created under the same key, moved away and moved
+back by Jira's own clock, and each change is sent as a real webhook body.
 """
 
 import json

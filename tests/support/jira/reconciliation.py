@@ -1,4 +1,4 @@
-"""The reconciliation function against moto and the Jira stand-in, and a Lambda that only notes what it is called with."""
+"""The reconciliation function against moto and the Jira stand-in, and a Lambda that only records its calls."""
 
 import dataclasses
 import functools
@@ -27,14 +27,14 @@ ARN = "arn:aws:lambda:us-west-2:123456789012:function:reconciliation-5d1c"
 
 
 class Lambda:
-    """A Lambda client that notes the asynchronous calls, or refuses them."""
+    """A Lambda client that records the asynchronous calls, or refuses them."""
 
     def __init__(self) -> None:
         self.events: list[dict[str, Any]] = []
         self.error: Exception | None = None
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
-        """Note the event."""
+        """Record the event."""
         assert (FunctionName, InvocationType) == (ARN, "Event")
         if self.error is not None:
             raise self.error
@@ -53,7 +53,7 @@ class Reconciliation:
     module: ModuleType | None = None
 
     def load(self, **changes: str) -> ModuleType:
-        """Load the function anew, in an environment with ``changes``."""
+        """Load the function again, in an environment with ``changes``."""
         self.module = load(self.monkeypatch, "reconciliation", {**self.variables, **changes})
         self.monkeypatch.setattr(self.module, "_lambda", lambda: self.lambda_)
         patient = functools.partial(JiraClient, sleep=lambda _: None, timeout=(2.0, 2.0))
@@ -75,7 +75,7 @@ class Reconciliation:
         while self.lambda_.events:
             number = len(results) + 1
             results.append(self.run(self.lambda_.events.pop(0), seconds=seconds, run_id=f"run-{number}"))
-            assert number < 50, "it never ends"
+            assert number < 50, "the run does not end"
         return results
 
     def stored(self, project: str = "OPS") -> list[str]:
@@ -108,13 +108,13 @@ class Reconciliation:
         return item
 
     def watermark(self, project: str = "OPS") -> str | None:
-        """How far the changes of a project have been looked at."""
+        """The stored watermark of a project."""
         key = {"session_id": {"S": "reconciliation"}, "operation_key": {"S": f"WATERMARK#{project}"}}
         item = aws.make_client("dynamodb").get_item(TableName=OPERATIONS, Key=key).get("Item")
         return item["reached"]["S"] if item else None
 
     def recomputes(self) -> list[str]:
-        """The issues that the worker has been left to correlate, since last asked."""
+        """The issues that were queued for correlation since the last call."""
         sqs = aws.make_client("sqs")
         touched: list[str] = []
         url = sqs.get_queue_url(QueueName=QUEUE)["QueueUrl"]
@@ -168,5 +168,5 @@ def counts(result: dict[str, Any], project: str = "OPS") -> dict[str, int]:
 
 
 def of(result: dict[str, Any], project: str = "OPS") -> dict[str, Any]:
-    """What a result says of a project."""
+    """The part of a result that is of one project."""
     return next(entry for entry in result["projects"] if entry["project"] == project)

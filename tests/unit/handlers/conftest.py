@@ -14,6 +14,7 @@ from tests.support.aws.environment import point_at
 from tests.support.aws.functions import load
 from tests.support.aws.moto_cloud import MotoCloud, fresh_cloud, moto_server
 from tests.support.jira.cloud import JiraCloud, jira_cloud_inside
+from tests.support.jira.reconciliation import Reconciliation, reconciliation
 from tests.support.observability.log_lines import LogLines
 
 NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
@@ -77,3 +78,16 @@ def load_jira_worker(jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def jira_worker(load_jira_worker: Callable[..., ModuleType]) -> ModuleType:
     return load_jira_worker()
+
+
+@pytest.fixture
+def ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
+    """The reconciliation function for the project OPS, on empty tables and an empty Jira."""
+    with reconciliation(monkeypatch) as function:
+        yield function
+
+
+@pytest.fixture
+def no_throttle_delay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Retries of throttled calls do not wait."""
+    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)

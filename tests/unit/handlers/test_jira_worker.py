@@ -15,7 +15,6 @@ from lib.jira.commits import MAX_ISSUES_PER_COMMIT, MAX_LOOKUPS_PER_PUSH, Commit
 from lib.jira.correlation import IssueResult
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.tasks import MAX_TOUCHED, Task
-from lib.platform import aws
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.sqs_events import work
 from tests.support.aws.wire import aws_error
@@ -27,11 +26,7 @@ from tests.support.observability.log_lines import LogLines
 PUT, QUERY, PUT_OBJECT = "dynamodb.PutItem", "dynamodb.Query", "s3.PutObject"
 RECORDS = "runs/correlation/"
 
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits so short that nobody sees them."""
-    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("no_throttle_delay")
 
 
 @pytest.fixture
@@ -62,7 +57,7 @@ def test_an_issue_and_its_commits_end_as_matched_in_phoenix_time(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     deliver(webhooks, issue_event())
-    push(webhooks, github_push("OPS-7 mend", "OPS-7 again"))
+    push(webhooks, github_push("OPS-7 fix", "OPS-7 again"))
 
     assert work(jira_worker, *jira_cloud.tasks()) == []
 
@@ -72,11 +67,11 @@ def test_an_issue_and_its_commits_end_as_matched_in_phoenix_time(
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}-07:00", row["generated_at"]["S"])
 
 
-def test_an_issue_without_commits_and_commits_without_an_issue_say_so(
+def test_issues_without_commits_and_unknown_issues_have_their_state(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     deliver(webhooks, issue_event("OPS-7"))
-    push(webhooks, github_push("OPS-8 mend"))
+    push(webhooks, github_push("OPS-8 fix"))
 
     assert work(jira_worker, *jira_cloud.tasks()) == []
 
@@ -93,7 +88,7 @@ def test_a_batch_recomputes_each_touched_issue_once(jira_worker: ModuleType, jir
     assert len(jira_cloud.wire.named(PUT)) == 3
 
 
-def test_an_issue_that_the_recompute_of_its_former_key_has_done_is_not_done_again(
+def test_a_moved_issue_is_recomputed_once_per_batch(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     deliver(webhooks, issue_event("OPS-7"))
@@ -119,11 +114,11 @@ def test_a_recompute_is_one_query_and_one_write_whatever_the_history(
     assert jira_cloud.wire.operations == [QUERY, PUT, PUT_OBJECT]
 
 
-def test_doing_a_message_twice_changes_nothing_but_the_time(
+def test_a_message_processed_twice_changes_only_the_time(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     deliver(webhooks, issue_event())
-    push(webhooks, github_push("OPS-7 mend"))
+    push(webhooks, github_push("OPS-7 fix"))
     for _ in range(2):
         assert work(jira_worker, Task(("OPS-7",))) == []
 
@@ -135,7 +130,7 @@ def test_doing_a_message_twice_changes_nothing_but_the_time(
 
 
 def test_a_batch_leaves_one_record_of_the_schema(webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
-    push(webhooks, github_push("OPS-8 mend"))
+    push(webhooks, github_push("OPS-8 fix"))
 
     work(jira_worker, Task(("OPS-7",)), Task(("OPS-8",)), context=LambdaContext("run-1"))
 
@@ -151,7 +146,7 @@ def test_a_batch_leaves_one_record_of_the_schema(webhooks: ModuleType, jira_work
     ]
 
 
-def test_attempts_at_one_batch_leave_records_of_different_names_even_in_one_millisecond(
+def test_two_attempts_at_one_batch_write_records_of_different_names(
     jira_worker: ModuleType, jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jira_worker._records, "_now", lambda: datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
@@ -163,9 +158,7 @@ def test_attempts_at_one_batch_leave_records_of_different_names_even_in_one_mill
     assert all(name.startswith("runs/correlation/2026-03-01/") and "run-1" in name for name in names)
 
 
-def test_a_record_that_could_not_be_written_fails_every_message_and_the_next_attempt_writes_it(
-    jira_worker: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_a_run_record_that_can_not_be_written_fails_every_message(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
     tasks = [Task(("OPS-7",)), Task(("OPS-8",))]
     jira_cloud.wire.fail(PUT_OBJECT, aws_error("SlowDown", 503))
     assert work(jira_worker, *tasks) == ["m-1", "m-2"]
@@ -196,7 +189,7 @@ def test_queued_commits_of_known_projects_are_stored_and_correlated(
     assert jira_cloud.rows("UTF-8") == {}
 
 
-def test_what_is_beyond_the_limits_of_queued_commits_is_counted(
+def test_queued_commits_beyond_the_limits_are_counted(
     load_jira_worker: Callable[..., ModuleType], capsys: pytest.CaptureFixture[str]
 ) -> None:
     keys = [f"OPS-{number}" for number in range(1, MAX_ISSUES_PER_COMMIT + 4)]
@@ -208,7 +201,9 @@ def test_what_is_beyond_the_limits_of_queued_commits_is_counted(
 
 
 @pytest.mark.parametrize("call", [QUERY, "dynamodb.BatchWriteItem"])
-def test_queued_commits_that_cannot_be_stored_come_again(jira_worker: ModuleType, jira_cloud: JiraCloud, call: str) -> None:
+def test_queued_commits_that_can_not_be_stored_are_received_again(
+    jira_worker: ModuleType, jira_cloud: JiraCloud, call: str
+) -> None:
     jira_cloud.wire.fail(call, aws_error("ProvisionedThroughputExceededException"))
     store = Task(commits=(commit(1, "OPS-7"),))
     jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
@@ -220,7 +215,7 @@ def test_queued_commits_that_cannot_be_stored_come_again(jira_worker: ModuleType
     assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
 
 
-def test_a_push_that_met_a_table_that_was_down_is_linked_in_the_end(
+def test_a_push_is_linked_after_the_table_was_down(
     webhooks: ModuleType, load_jira_worker: Callable[..., ModuleType], jira_cloud: JiraCloud
 ) -> None:
     jira_cloud.wire.fail("dynamodb.BatchWriteItem", aws_error("InternalServerError", 500))
@@ -235,7 +230,7 @@ def test_a_push_that_met_a_table_that_was_down_is_linked_in_the_end(
 # Moves
 
 
-def test_a_move_brings_the_commits_along_and_later_ones_too(
+def test_a_move_takes_earlier_and_later_commits_along(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:
     deliver(webhooks, issue_event("OPS-7"), "d-1")
@@ -262,9 +257,7 @@ def test_a_message_with_too_many_issues_fails_alone(jira_worker: ModuleType, jir
     assert (state(jira_cloud, "WEB-1"), state(jira_cloud, "WEB-2")) == ("unknown", "unknown")
 
 
-def test_a_large_message_for_which_the_time_is_too_short_fails_alone(
-    jira_worker: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_message_without_enough_time_fails_alone(jira_worker: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     done: list[str] = []
 
     def recompute(issue_key: str) -> tuple[IssueResult, ...]:
@@ -286,13 +279,13 @@ def test_a_large_message_for_which_the_time_is_too_short_fails_alone(
     ["", "not JSON", "[]", '{"kind": "approval"}', '{"kind": "jira", "touched": ["no key"]}', "\ud800", "[" * 100_000],
     ids=["empty", "text", "list", "another kind", "no key", "surrogate", "brackets"],
 )
-def test_a_message_that_no_one_can_read_fails_alone(jira_worker: ModuleType, jira_cloud: JiraCloud, body: str) -> None:
+def test_an_unreadable_message_fails_alone(jira_worker: ModuleType, jira_cloud: JiraCloud, body: str) -> None:
     assert work(jira_worker, Task(("OPS-7",)), body, Task(("OPS-8",))) == ["m-2"]
     assert (state(jira_cloud, "OPS-7"), state(jira_cloud, "OPS-8")) == ("unknown", "unknown")
 
 
 @pytest.mark.parametrize("error", [aws_error("ThrottlingException"), ZeroDivisionError("a defect")], ids=["AWS", "defect"])
-def test_an_issue_that_fails_fails_the_messages_that_touched_it_and_no_other(
+def test_a_failed_recompute_fails_only_the_messages_of_its_issue(
     jira_worker: ModuleType, jira_cloud: JiraCloud, broken: dict[str, Exception], error: Exception
 ) -> None:
     broken["OPS-8"] = error
@@ -305,21 +298,19 @@ def test_an_issue_that_fails_fails_the_messages_that_touched_it_and_no_other(
     assert {issue["issue_key"] for issue in record["issues"]} == {"OPS-7", "OPS-9"}
 
 
-def test_a_batch_of_which_nothing_came_fails_whole_and_leaves_no_record(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_batch_without_results_fails_whole_and_writes_no_record(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(QUERY, aws_error("ProvisionedThroughputExceededException"))
 
     assert work(jira_worker, Task(("OPS-7",)), "not JSON", Task(("OPS-8",))) == ["m-1", "m-2", "m-3"]
     assert jira_cloud.objects(RECORDS) == {}
 
 
-def test_an_issue_touched_only_by_a_message_that_failed_is_left_to_its_next_attempt(
-    jira_worker: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_an_issue_of_a_failed_message_only_is_not_recomputed(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
     assert work(jira_worker, '{"kind": "jira", "touched": ["OPS-7"], "fetch": {"issues": 5}}') == ["m-1"]
     assert state(jira_cloud, "OPS-7") is None
 
 
-def test_each_failure_is_a_line_that_names_its_messages_and_a_metric_of_its_kind(
+def test_each_failure_is_a_log_line_with_its_messages_and_a_metric(
     jira_worker: ModuleType, broken: dict[str, Exception], capsys: pytest.CaptureFixture[str]
 ) -> None:
     lines = LogLines("jira_worker")
@@ -339,14 +330,12 @@ def test_each_failure_is_a_line_that_names_its_messages_and_a_metric_of_its_kind
     assert names_in(output).count("CorrelationRecomputed") == 1
 
 
-def test_after_a_bad_batch_the_same_process_does_the_next(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_after_a_failed_batch_the_same_process_does_the_next(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
     assert work(jira_worker, "not JSON") == ["m-1"]
     assert work(jira_worker, Task(("OPS-7",))) == []
 
 
-def test_commits_of_an_issue_are_told_once_each_however_often_they_were_pushed(
-    jira_worker: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_a_commit_that_was_pushed_twice_is_listed_once(jira_worker: ModuleType, jira_cloud: JiraCloud) -> None:
     commits = [Commit(sha(1), repository, "t", "2026-03-01T12:00:00.000000Z", ("OPS-7",)) for repository in ("a/b", "c/d")]
     CorrelationStore(jira_worker._dynamodb, jira_cloud.webhooks_variables()["JIRA_ISSUES_TABLE_NAME"]).record_commits(commits)
 

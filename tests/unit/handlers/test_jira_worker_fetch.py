@@ -72,7 +72,7 @@ def test_an_event_without_state_ends_with_the_issue_as_jira_has_it(
     assert asked(jira) == [ISSUE.format("OPS-2")]
 
 
-def test_what_was_fetched_twice_is_stored_once(worker: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_an_issue_fetched_twice_is_stored_once(worker: ModuleType, jira_cloud: JiraCloud) -> None:
     lines = LogLines("jira_worker")
     assert work(worker, fetch("OPS-1"), fetch("OPS-1")) == []
 
@@ -88,7 +88,7 @@ def test_both_ends_of_a_link_are_fetched_by_their_ids(worker: ModuleType, jira: 
     assert all("HEAD" in jira_cloud.rows(key) for key in ("OPS-1", "OPS-3"))
 
 
-def test_an_issue_that_moved_meanwhile_ends_under_both_keys_and_both_are_recomputed(
+def test_both_keys_of_an_issue_that_moved_meanwhile_are_recomputed(
     worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud
 ) -> None:
     moved = jira.app.edit("OPS-1", project="GOLD")
@@ -100,7 +100,7 @@ def test_an_issue_that_moved_meanwhile_ends_under_both_keys_and_both_are_recompu
     assert jira_cloud.rows(moved.key)["CORRELATION"]["state"] == {"S": "without_commits"}
 
 
-def test_an_issue_that_jira_does_not_have_is_passed_over(worker: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_an_issue_that_jira_does_not_have_is_skipped(worker: ModuleType, jira_cloud: JiraCloud) -> None:
     assert work(worker, fetch("OPS-99")) == []
     assert jira_cloud.row_count() == 0
 
@@ -111,7 +111,7 @@ def test_fetches_are_counted(worker: ModuleType, capsys: pytest.CaptureFixture[s
     assert [metric.value for metric in metrics_in(capsys.readouterr().out) if metric.name == "JiraFetch"] == [2]
 
 
-# Jira asks for patience
+# Jira throttles
 
 
 def test_retry_after_is_honoured(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud, waits: list[float]) -> None:
@@ -123,7 +123,7 @@ def test_retry_after_is_honoured(worker: ModuleType, jira: Served[Jira], jira_cl
     assert "HEAD" in jira_cloud.rows("OPS-1")
 
 
-def test_a_wait_that_does_not_fit_the_time_left_is_not_begun_and_the_message_comes_again(
+def test_a_wait_longer_than_the_time_left_is_not_started(
     worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud, waits: list[float]
 ) -> None:
     jira.fail(ISSUE.format("OPS-1"), status=429, headers={"Retry-After": "200"})
@@ -135,9 +135,7 @@ def test_a_wait_that_does_not_fit_the_time_left_is_not_begun_and_the_message_com
     assert work(worker, fetch("OPS-1")) == []
 
 
-def test_with_no_time_left_jira_is_not_asked_and_the_rest_of_the_batch_is_done(
-    worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud
-) -> None:
+def test_with_no_time_left_jira_is_not_asked(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud) -> None:
     assert work(worker, fetch("OPS-1"), Task(("OPS-9",)), context=LambdaContext(remaining_ms=50_000)) == ["m-1"]
 
     assert asked(jira) == []
@@ -156,7 +154,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_passing_failure_is_outlived(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud, fault: str) -> None:
+def test_a_temporary_failure_is_retried(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud, fault: str) -> None:
     jira.fail(ISSUE.format("OPS-1"), **FAULTS[fault], times=4)
 
     assert work(worker, fetch("OPS-1")) == []
@@ -164,7 +162,7 @@ def test_a_passing_failure_is_outlived(worker: ModuleType, jira: Served[Jira], j
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_lasting_failure_fails_its_message_after_five_attempts_and_no_other(
+def test_a_lasting_failure_fails_only_its_message_after_five_attempts(
     worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud, waits: list[float], fault: str
 ) -> None:
     jira.fail(ISSUE.format("OPS-1"), **FAULTS[fault], times=99)
@@ -190,15 +188,13 @@ def test_a_token_that_jira_refuses_is_not_tried_again(worker: ModuleType, jira: 
 @pytest.mark.parametrize(
     "body", ["[]", "{}", '{"key": "OPS-1", "fields": {}}', '{"key": "no key", "fields": {"updated": "2026-03-01T12:00:00Z"}}']
 )
-def test_an_answer_that_is_no_issue_fails_its_message_alone(worker: ModuleType, jira: Served[Jira], body: str) -> None:
+def test_an_answer_without_an_issue_fails_only_its_message(worker: ModuleType, jira: Served[Jira], body: str) -> None:
     jira.fail(ISSUE.format("OPS-1"), status=200, body=body, headers={"Content-Type": "application/json"}, times=99)
 
     assert work(worker, fetch("OPS-1"), fetch("OPS-2")) == ["m-1"]
 
 
-def test_a_store_that_is_down_fails_the_message_and_the_next_attempt_stores_it(
-    worker: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_with_the_table_down_the_message_fails_and_its_retry_stores(worker: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail("dynamodb.PutItem", aws_error("InternalServerError", 500), times=1)
 
     assert work(worker, fetch("OPS-1"), fetch("OPS-2")) == ["m-1"]
@@ -237,13 +233,13 @@ def test_without_jira_configured_a_fetch_fails_and_says_what_to_set(
     assert asked(jira) == []
 
 
-def test_a_token_that_cannot_be_read_fails_the_fetches_only(worker: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_token_that_can_not_be_read_fails_only_the_fetches(worker: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail("secretsmanager.GetSecretValue", aws_error("AccessDeniedException"))
 
     assert work(worker, fetch("OPS-1"), Task(("OPS-9",))) == ["m-1"]
 
 
-# What it tells
+# What it logs
 
 
 @pytest.mark.parametrize("fault", [*FAULTS, "expired", "echo"])

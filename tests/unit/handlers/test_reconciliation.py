@@ -1,6 +1,5 @@
-"""The reconciliation function: what it is asked, what it does, and what it says came of it."""
+"""The reconciliation function: its events, its work and its reports."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +9,7 @@ from botocore.exceptions import ClientError
 from lib.platform import clock, errors
 from stack.local.standins.faults import Fault
 from tests.support.aws.lambda_context import LambdaContext
-from tests.support.jira.reconciliation import EMAIL, TOKEN, Reconciliation, counts, of, reconciliation
+from tests.support.jira.reconciliation import EMAIL, TOKEN, Reconciliation, counts, of
 from tests.support.observability.emf import metrics_in
 from tests.support.observability.log_lines import LogLines
 
@@ -18,13 +17,7 @@ SEARCH = "/rest/api/3/search/jql"
 
 
 @pytest.fixture
-def ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
-    with reconciliation(monkeypatch) as function:
-        yield function
-
-
-@pytest.fixture
-def in_step(ops: Reconciliation) -> Reconciliation:
+def synced(ops: Reconciliation) -> Reconciliation:
     """Twelve issues that the store has."""
     ops.jira.seed("OPS", 12)
     assert of(ops.run())["complete"]
@@ -40,7 +33,7 @@ def metrics(capsys: pytest.CaptureFixture[str], project: str = "OPS") -> dict[st
     return total
 
 
-def test_the_nightly_sweep_fills_an_empty_table_and_tells_of_it(ops: Reconciliation) -> None:
+def test_the_nightly_sweep_fills_an_empty_table_and_reports_it(ops: Reconciliation) -> None:
     ops.jira.seed("OPS", 3)
     result = ops.run({"mode": "full"})
 
@@ -59,62 +52,64 @@ def test_the_nightly_sweep_fills_an_empty_table_and_tells_of_it(ops: Reconciliat
     assert ops.stored() == ["OPS-1", "OPS-2", "OPS-3"]
 
 
-def test_moved_deleted_and_edited_issues_are_caught_up_with(in_step: Reconciliation) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.delete("OPS-5")
-    in_step.jira.edit("OPS-7", project="WEB")
-    result = in_step.run()
+def test_a_sweep_applies_moves_deletions_and_edits(synced: Reconciliation) -> None:
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.delete("OPS-5")
+    synced.jira.edit("OPS-7", project="WEB")
+    result = synced.run()
 
     assert counts(result) == {"fetched": 10, "updated": 1, "deleted": 2, "unchanged": 9}
-    assert in_step.reader.latest("OPS-5").deleted
-    assert in_step.reader.latest("OPS-7").moved_to == "WEB-1"
-    assert in_step.stored("WEB") == ["WEB-1"]
+    assert synced.reader.latest("OPS-5").deleted
+    assert synced.reader.latest("OPS-7").moved_to == "WEB-1"
+    assert synced.stored("WEB") == ["WEB-1"]
 
 
-def test_search_lag_deletes_nothing(in_step: Reconciliation) -> None:
-    in_step.jira.site.lag = timedelta(hours=1)
-    in_step.jira.create("OPS", "too fresh for search")
-    in_step.jira.edit("OPS-3", status="Done")
+def test_search_lag_deletes_nothing(synced: Reconciliation) -> None:
+    synced.jira.site.lag = timedelta(hours=1)
+    synced.jira.create("OPS", "too fresh for search")
+    synced.jira.edit("OPS-3", status="Done")
 
-    assert counts(in_step.run()) == {"fetched": 12, "unchanged": 12}
+    assert counts(synced.run()) == {"fetched": 12, "unchanged": 12}
 
 
 # What it is asked
 
 
 @pytest.mark.parametrize("event", [{}, {"mode": "changes"}, {"full": False}, {"project": "OPS"}])
-def test_by_default_it_looks_at_the_changes_of_every_configured_project(in_step: Reconciliation, event: dict[str, Any]) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.delete("OPS-5")
-    result = in_step.run(event)
+def test_by_default_the_changes_of_every_configured_project_are_processed(
+    synced: Reconciliation, event: dict[str, Any]
+) -> None:
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.delete("OPS-5")
+    result = synced.run(event)
 
     assert (result["mode"], counts(result)["updated"]) == ("changes", 1)
-    assert "OPS-5" in in_step.stored(), "a look at changes deletes nothing"
+    assert "OPS-5" in synced.stored(), "a catch-up deletes nothing"
 
 
 @pytest.mark.parametrize("event", [{"mode": "full"}, {"full": True}, {"full": True, "project": "OPS"}])
-def test_a_person_can_ask_for_a_full_sweep(in_step: Reconciliation, event: dict[str, Any]) -> None:
-    in_step.jira.delete("OPS-5")
+def test_a_person_can_ask_for_a_full_sweep(synced: Reconciliation, event: dict[str, Any]) -> None:
+    synced.jira.delete("OPS-5")
 
-    assert counts(in_step.run(event))["deleted"] == 1
-
-
-def test_a_project_that_is_not_configured_is_swept_if_a_person_names_it(in_step: Reconciliation) -> None:
-    in_step.jira.seed("WEB", 2)
-
-    assert counts(in_step.run({"project": "WEB", "full": True}), "WEB") == {"fetched": 2, "created": 2}
+    assert counts(synced.run(event))["deleted"] == 1
 
 
-def test_a_key_range_is_swept_alone(in_step: Reconciliation) -> None:
+def test_a_person_can_sweep_a_project_that_is_not_configured(synced: Reconciliation) -> None:
+    synced.jira.seed("WEB", 2)
+
+    assert counts(synced.run({"project": "WEB", "full": True}), "WEB") == {"fetched": 2, "created": 2}
+
+
+def test_only_the_given_key_range_is_swept(synced: Reconciliation) -> None:
     for number in (2, 6, 11):
-        in_step.jira.delete(f"OPS-{number}")
-    result = in_step.run({"key_range": {"project": "OPS", "after": 4, "through": 8}})
+        synced.jira.delete(f"OPS-{number}")
+    result = synced.run({"key_range": {"project": "OPS", "after": 4, "through": 8}})
 
     assert counts(result) == {"fetched": 3, "deleted": 1, "unchanged": 3}
-    assert {"OPS-2", "OPS-11"} <= set(in_step.stored())
+    assert {"OPS-2", "OPS-11"} <= set(synced.stored())
 
 
-def test_an_event_that_can_not_be_read_fails_with_one_line_and_asks_jira_nothing(ops: Reconciliation) -> None:
+def test_an_unreadable_event_fails_with_one_log_line(ops: Reconciliation) -> None:
     module = ops.load()
     lines = LogLines("reconciliation")
     with pytest.raises(errors.InvalidInputError, match="mode is one of changes, full"):
@@ -127,22 +122,22 @@ def test_an_event_that_can_not_be_read_fails_with_one_line_and_asks_jira_nothing
 # What it may not write
 
 
-def test_a_dry_run_counts_and_writes_nothing_at_all(in_step: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.delete("OPS-5")
-    before = in_step.everything()
+def test_a_dry_run_counts_and_writes_nothing_at_all(synced: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.delete("OPS-5")
+    before = synced.everything()
     capsys.readouterr()
     for event in ({"full": True, "dry_run": True}, {"dry_run": True}):
-        assert in_step.run(event)["dry_run"]
+        assert synced.run(event)["dry_run"]
 
-    assert in_step.everything() == before
+    assert synced.everything() == before
     assert metrics(capsys) == {}
 
 
-def test_a_dry_run_names_what_it_would_do(in_step: Reconciliation) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.delete("OPS-5")
-    result = in_step.run({"full": True, "dry_run": True})
+def test_a_dry_run_names_what_it_would_do(synced: Reconciliation) -> None:
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.delete("OPS-5")
+    result = synced.run({"full": True, "dry_run": True})
 
     assert of(result)["changes"] == [
         {"issue_key": "OPS-3", "action": "updated"},
@@ -151,17 +146,17 @@ def test_a_dry_run_names_what_it_would_do(in_step: Reconciliation) -> None:
     assert result["record"] is None
 
 
-def test_more_deletions_than_allowed_are_refused_and_said(in_step: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
-    in_step.load(RECONCILE_MAX_DELETES="2")
+def test_more_deletions_than_allowed_are_refused(synced: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
+    synced.load(RECONCILE_MAX_DELETES="2")
     for number in (1, 2, 3):
-        in_step.jira.delete(f"OPS-{number}")
+        synced.jira.delete(f"OPS-{number}")
     capsys.readouterr()
-    result = in_step.run()
+    result = synced.run()
 
     assert "3 of 12 issues are missing" in result["refused"][0]
     assert of(result)["refused"] == result["refused"]
     assert not of(result)["complete"]
-    assert len(in_step.stored()) == 12
+    assert len(synced.stored()) == 12
     assert metrics(capsys) == {
         "ReconciliationFetched": 9,
         "ReconciliationUnchanged": 9,
@@ -175,11 +170,11 @@ def test_more_deletions_than_allowed_are_refused_and_said(in_step: Reconciliatio
     [({}, ["changes"]), ({"full": True}, ["full"]), ({"key_range": {"project": "OPS", "after": 3}}, [])],
     ids=["changes", "sweep", "a range"],
 )
-def test_a_run_that_ended_is_counted_by_its_mode_and_a_range_is_no_run(
-    in_step: Reconciliation, capsys: pytest.CaptureFixture[str], event: dict[str, Any], modes: list[str]
+def test_a_whole_run_is_counted_by_mode_and_a_range_is_not(
+    synced: Reconciliation, capsys: pytest.CaptureFixture[str], event: dict[str, Any], modes: list[str]
 ) -> None:
     capsys.readouterr()
-    in_step.run(event)
+    synced.run(event)
 
     runs = [metric.dimensions for metric in metrics_in(capsys.readouterr().out) if metric.name == "ReconciliationRun"]
     assert [(run["project"], run["mode"]) for run in runs] == [("OPS", mode) for mode in modes]
@@ -194,7 +189,7 @@ FAULTS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["401", "429", "half a page", "500"])
-def test_a_fault_half_way_deletes_nothing_and_says_so(
+def test_a_fault_half_way_deletes_nothing_and_is_reported(
     ops: Reconciliation, capsys: pytest.CaptureFixture[str], fault: dict[str, Any]
 ) -> None:
     ops.jira.seed("OPS", 120)
@@ -212,19 +207,19 @@ def test_a_fault_half_way_deletes_nothing_and_says_so(
     assert metrics(capsys)["ReconciliationRefused"] == 1
 
 
-def test_no_retry_of_lambda_is_asked_for_what_would_be_refused_again(in_step: Reconciliation) -> None:
-    """It returns: to raise would have Lambda sweep twice more with the same token."""
-    in_step.jira.faults.add(Fault(path="/rest/api/3/project/OPS", error="expired_token", times=9))
+def test_a_refusal_does_not_fail_the_invocation(synced: Reconciliation) -> None:
+    """It returns. If it raised, Lambda would sweep twice more with the same token."""
+    synced.jira.faults.add(Fault(path="/rest/api/3/project/OPS", error="expired_token", times=9))
 
-    assert "401" in in_step.run()["refused"][0]
+    assert "401" in synced.run()["refused"][0]
 
 
 def test_a_row_that_failed_is_in_result_metric_and_record(
-    in_step: Reconciliation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    synced: Reconciliation, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.edit("OPS-4", status="Done")
-    module = in_step.load()
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.edit("OPS-4", status="Done")
+    module = synced.load()
     record = module._store.record
 
     def fail_once(delivery: Any) -> Any:
@@ -234,28 +229,28 @@ def test_a_row_that_failed_is_in_result_metric_and_record(
 
     monkeypatch.setattr(module._store, "record", fail_once)
     capsys.readouterr()
-    result = in_step.run()
+    result = synced.run()
 
     assert counts(result) == {"fetched": 12, "updated": 1, "unchanged": 10, "failed": 1}
     assert not of(result)["complete"]
     assert metrics(capsys)["ReconciliationFailed"] == 1
-    failed = next(issue for issue in in_step.record(result)["issues"] if issue["action"] == "failed")
+    failed = next(issue for issue in synced.record(result)["issues"] if issue["action"] == "failed")
     assert failed["issue_key"] == "OPS-3"
     assert "could not store" in failed["reason"]
-    assert "ada@" not in str(in_step.record(result)) + str(result)
+    assert "ada@" not in str(synced.record(result)) + str(result)
 
 
-# An issue that can't be read: no store holds what Jira tells of it, today or tomorrow
+# An issue that the store can't hold as Jira sends it
 
 
 @pytest.fixture
-def one_unreadable(in_step: Reconciliation) -> Reconciliation:
-    in_step.jira.edit("OPS-3", updated=datetime.max.replace(tzinfo=UTC))  # not a time in every zone
-    in_step.jira.edit("OPS-4", status="Done")
-    return in_step
+def one_unreadable(synced: Reconciliation) -> Reconciliation:
+    synced.jira.edit("OPS-3", updated=datetime.max.replace(tzinfo=UTC))  # not a time in every zone
+    synced.jira.edit("OPS-4", status="Done")
+    return synced
 
 
-def test_an_issue_that_can_not_be_read_is_told_and_does_not_hold_the_watermark_for_ever(
+def test_an_unreadable_issue_is_reported_and_the_watermark_advances(
     one_unreadable: Reconciliation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     result = one_unreadable.run({})
@@ -265,7 +260,7 @@ def test_an_issue_that_can_not_be_read_is_told_and_does_not_hold_the_watermark_f
     assert one_unreadable.watermark() is not None
 
 
-def test_an_issue_that_can_not_be_read_keeps_no_other_from_being_correlated(one_unreadable: Reconciliation) -> None:
+def test_an_unreadable_issue_does_not_keep_others_from_correlation(one_unreadable: Reconciliation) -> None:
     one_unreadable.recomputes()
     one_unreadable.jira.edit("OPS-4", status="To Do")
     result = one_unreadable.run()
@@ -279,67 +274,67 @@ def test_an_issue_that_can_not_be_read_keeps_no_other_from_being_correlated(one_
 # Watermarks
 
 
-def test_the_watermark_goes_on_after_a_look_at_all_changes(in_step: Reconciliation) -> None:
+def test_the_watermark_advances_after_a_complete_catch_up(synced: Reconciliation) -> None:
     before = clock.canonical(clock.utc_now())
-    in_step.run({})
-    first = in_step.watermark()
-    in_step.run({})
+    synced.run({})
+    first = synced.watermark()
+    synced.run({})
 
     assert first is not None
-    assert before <= first < (in_step.watermark() or "")
+    assert before <= first < (synced.watermark() or "")
 
 
-def test_the_next_look_begins_where_the_last_one_ended(in_step: Reconciliation) -> None:
-    in_step.run({})
-    in_step.jira.requests.clear()
-    in_step.run({})
+def test_the_next_catch_up_begins_where_the_last_one_ended(synced: Reconciliation) -> None:
+    synced.run({})
+    synced.jira.requests.clear()
+    synced.run({})
 
-    (search,) = [request for request in in_step.jira.requests if request["path"] == SEARCH]
+    (search,) = [request for request in synced.jira.requests if request["path"] == SEARCH]
     assert '\\"-6m\\"' in search["body"], "five minutes of overlap, and the minute since"
 
 
-def test_a_look_that_failed_leaves_the_watermark_where_it_was(in_step: Reconciliation) -> None:
-    in_step.run({})
-    before = in_step.watermark()
-    in_step.jira.faults.add(Fault(path=SEARCH, status=500, times=9))
-    assert in_step.run({})["refused"]
+def test_a_failed_catch_up_leaves_the_watermark(synced: Reconciliation) -> None:
+    synced.run({})
+    before = synced.watermark()
+    synced.jira.faults.add(Fault(path=SEARCH, status=500, times=9))
+    assert synced.run({})["refused"]
 
-    assert in_step.watermark() == before
+    assert synced.watermark() == before
 
 
 @pytest.mark.parametrize("requests_before", [0, 1, 2])
-def test_an_expired_token_keeps_the_watermark_for_the_next_good_run(in_step: Reconciliation, requests_before: int) -> None:
+def test_an_expired_token_keeps_the_watermark_for_the_next_good_run(synced: Reconciliation, requests_before: int) -> None:
     """Before the run, in its listing, and after it: Jira answers as if nothing had changed."""
-    in_step.run({})
-    before = in_step.watermark()
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.site.restricted = {f"OPS-{number}" for number in range(1, 13)}
-    in_step.jira.faults.add(Fault(path="*", error="anonymous", skip=requests_before, times=99))
-    result = in_step.run({})
+    synced.run({})
+    before = synced.watermark()
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.site.restricted = {f"OPS-{number}" for number in range(1, 13)}
+    synced.jira.faults.add(Fault(path="*", error="anonymous", skip=requests_before, times=99))
+    result = synced.run({})
     assert "did not accept the credentials" in result["refused"][0]
-    assert in_step.watermark() == before
+    assert synced.watermark() == before
 
-    in_step.jira.faults.clear()
-    assert counts(in_step.run({})).get("updated", 0) + counts(result).get("updated", 0) == 1
-    assert in_step.reader.latest("OPS-3").fields.status == "Done"
+    synced.jira.faults.clear()
+    assert counts(synced.run({})).get("updated", 0) + counts(result).get("updated", 0) == 1
+    assert synced.reader.latest("OPS-3").fields.status == "Done"
 
 
-def test_a_full_sweep_and_a_dry_run_leave_the_watermark_alone(in_step: Reconciliation) -> None:
-    in_step.run({"mode": "full"})
-    in_step.run({"dry_run": True})
+def test_a_full_sweep_and_a_dry_run_leave_the_watermark(synced: Reconciliation) -> None:
+    synced.run({"mode": "full"})
+    synced.run({"dry_run": True})
 
-    assert in_step.watermark() is None
+    assert synced.watermark() is None
 
 
 @pytest.mark.parametrize("method", ["read", "advance"])
-def test_a_watermark_that_can_not_be_had_is_refused(
-    in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch, method: str
+def test_a_watermark_that_can_not_be_read_or_written_is_a_refusal(
+    synced: Reconciliation, monkeypatch: pytest.MonkeyPatch, method: str
 ) -> None:
     def refuse(*_: Any) -> None:
         raise errors.ThrottledError("could not reach the watermark")
 
-    monkeypatch.setattr(in_step.load()._watermarks, method, refuse)
-    result = in_step.run({})
+    monkeypatch.setattr(synced.load()._watermarks, method, refuse)
+    result = synced.run({})
 
     assert "could not reach the watermark" in result["refused"][0]
     assert not of(result)["complete"]
@@ -348,7 +343,7 @@ def test_a_watermark_that_can_not_be_had_is_refused(
 # Several projects
 
 
-def test_each_project_has_its_turn_whatever_becomes_of_the_others(
+def test_each_project_is_reconciled_whatever_happens_to_the_others(
     ops: Reconciliation, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ops.load(JIRA_PROJECTS="OPS,GONE,WEB")
@@ -364,9 +359,7 @@ def test_each_project_has_its_turn_whatever_becomes_of_the_others(
     assert [m.dimensions["project"] for m in output if m.name == "ReconciliationRefused"] == ["GONE"]
 
 
-def test_a_defect_in_one_project_is_its_refusal_and_a_trace_in_the_log(
-    ops: Reconciliation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_defect_in_one_project_is_a_refusal_with_a_stack_trace(ops: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     module = ops.load(JIRA_PROJECTS="OPS,WEB")
     lines = LogLines("reconciliation")
     ops.jira.seed("OPS", 1)
@@ -387,7 +380,7 @@ def test_a_defect_in_one_project_is_its_refusal_and_a_trace_in_the_log(
     assert EMAIL not in lines.text
 
 
-def test_a_configured_project_that_is_no_key_is_refused(ops: Reconciliation) -> None:
+def test_a_configured_project_with_a_malformed_key_is_refused(ops: Reconciliation) -> None:
     ops.load(JIRA_PROJECTS="ops")
 
     assert "is not a project key" in ops.run({})["refused"][0]
@@ -400,13 +393,13 @@ def test_a_configured_project_that_is_no_key_is_refused(ops: Reconciliation) -> 
     ("variable", "name"),
     [("JIRA_BASE_URL", "jiraBaseUrl"), ("JIRA_EMAIL", "jiraEmail"), ("JIRA_API_TOKEN_ARN", "jiraApiToken")],
 )
-def test_a_jira_that_is_not_configured_is_a_refusal_and_no_crash(ops: Reconciliation, variable: str, name: str) -> None:
+def test_without_jira_configured_every_project_is_refused(ops: Reconciliation, variable: str, name: str) -> None:
     ops.load(**{variable: ""})
 
     assert ops.run()["refused"] == [f"OPS: Jira is not configured: {name} not set"]
 
 
-def test_without_a_project_nothing_is_done_and_that_is_said(ops: Reconciliation) -> None:
+def test_without_a_project_the_run_is_refused(ops: Reconciliation) -> None:
     ops.load(JIRA_PROJECTS="")
     result = ops.run()
 
@@ -429,11 +422,11 @@ def test_a_secret_that_can_not_be_read_is_a_refusal(ops: Reconciliation) -> None
 # What is on record
 
 
-def test_the_record_names_each_change_and_the_counts(in_step: Reconciliation) -> None:
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.jira.delete("OPS-5")
-    result = in_step.run()
-    record = in_step.record(result)
+def test_the_record_names_each_change_and_the_counts(synced: Reconciliation) -> None:
+    synced.jira.edit("OPS-3", status="Done")
+    synced.jira.delete("OPS-5")
+    result = synced.run()
+    record = synced.record(result)
 
     assert result["record"].startswith("runs/reconciliation/")
     assert (record["run_id"], record["git_sha"], record["timezone"]) == ("run-1", "1efc1f6", "America/Phoenix")
@@ -442,26 +435,26 @@ def test_the_record_names_each_change_and_the_counts(in_step: Reconciliation) ->
     assert (project["project"], project["updated"], project["deleted"]) == ("OPS", 1, 1)
 
 
-def test_a_record_that_can_not_be_stored_is_said(in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_record_that_can_not_be_stored_is_a_refusal(synced: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied"}, "ResponseMetadata": {"HTTPStatusCode": 403}}, "PutObject")
 
-    module = in_step.load()
+    module = synced.load()
     monkeypatch.setattr(module._s3(), "put_object", refuse)
-    result = in_step.run()
+    result = synced.run()
 
     assert result["record"] is None
     assert "what was done is not on record" in result["refused"][0]
 
 
-def test_each_line_carries_the_run_and_none_the_token(in_step: Reconciliation) -> None:
-    in_step.load()
+def test_each_log_line_has_the_run_id_and_none_the_token(synced: Reconciliation) -> None:
+    synced.load()
     lines = LogLines("reconciliation")
-    in_step.jira.faults.add(Fault(path=SEARCH, error="expired_token", times=9))
-    in_step.run(run_id="run-7")
+    synced.jira.faults.add(Fault(path=SEARCH, error="expired_token", times=9))
+    synced.run(run_id="run-7")
 
-    told = {"correlation_queued", "project_reconciled", "reconciliation_refused", "reconciliation_done"}
-    assert {line["message"] for line in lines.all()} == told
+    events = {"correlation_queued", "project_reconciled", "reconciliation_refused", "reconciliation_done"}
+    assert {line["message"] for line in lines.all()} == events
     assert all((line["run_id"], line["correlation_id"]) == ("run-7", "run-7") for line in lines.all())
     refused = lines.only("reconciliation_refused")
     assert (refused["level"], refused["project"]) == ("ERROR", "OPS")
@@ -469,11 +462,11 @@ def test_each_line_carries_the_run_and_none_the_token(in_step: Reconciliation) -
     assert EMAIL not in lines.text
 
 
-def test_the_line_of_a_project_names_its_counts(in_step: Reconciliation) -> None:
-    in_step.load()
+def test_the_log_line_of_a_project_has_its_counts(synced: Reconciliation) -> None:
+    synced.load()
     lines = LogLines("reconciliation")
-    in_step.jira.edit("OPS-3", status="Done")
-    in_step.run()
+    synced.jira.edit("OPS-3", status="Done")
+    synced.run()
 
     line = lines.only("project_reconciled")
     assert {name: line[name] for name in line if name.startswith("issues_")} == {
@@ -487,15 +480,15 @@ def test_the_line_of_a_project_names_its_counts(in_step: Reconciliation) -> None
     assert [name for name in line if name.endswith("_")] == []
 
 
-def test_what_the_function_does_when_it_is_broken_itself_is_to_fail_without_a_text(
-    in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch
+def test_a_defect_fails_the_invocation_without_the_text_of_the_error(
+    synced: Reconciliation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: Any, **__: Any) -> None:
         raise KeyError(EMAIL)
 
-    module = in_step.load()
+    module = synced.load()
     monkeypatch.setattr(module._records(), "write", break_down)
     with pytest.raises(errors.SwitchboardError) as failure:
-        in_step.run()
+        synced.run()
 
     assert str(failure.value) == "the reconciliation could not be done: KeyError"

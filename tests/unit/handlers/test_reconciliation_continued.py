@@ -1,12 +1,10 @@
 """A reconciliation that outlasts one invocation: it goes on in the next, every project has its turn, nothing counts twice."""
 
-from collections.abc import Iterator
-
 import pytest
 from botocore.exceptions import ClientError
 
 from lib.jira.reconciliation.requests import MAX_PARTS, read_request
-from tests.support.jira.reconciliation import Reconciliation, counts, of, reconciliation
+from tests.support.jira.reconciliation import Reconciliation, counts, of
 from tests.support.observability.emf import metrics_in
 from tests.support.observability.log_lines import LogLines
 
@@ -15,14 +13,8 @@ SOON_OVER = 5.0
 
 
 @pytest.fixture
-def ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
-    with reconciliation(monkeypatch) as function:
-        yield function
-
-
-@pytest.fixture
-def in_step(ops: Reconciliation) -> Reconciliation:
-    """Three pages of OPS and three issues of WEB, that the store has."""
+def synced(ops: Reconciliation) -> Reconciliation:
+    """Three pages of OPS and three issues of WEB, all stored."""
     ops.jira.seed("OPS", 210)
     ops.jira.seed("WEB", 3)
     ops.load(JIRA_PROJECTS="OPS,WEB")
@@ -38,39 +30,37 @@ def totals(capsys: pytest.CaptureFixture[str], project: str) -> dict[str, float]
     return total
 
 
-def test_a_sweep_goes_on_to_its_end_and_the_next_project_has_its_turn(in_step: Reconciliation) -> None:
+def test_a_sweep_continues_to_its_end_and_with_the_next_project(synced: Reconciliation) -> None:
     for number in (20, 120, 205):
-        in_step.jira.delete(f"OPS-{number}")
-    in_step.jira.delete("WEB-2")
-    results = in_step.run_to_the_end(seconds=SOON_OVER)
+        synced.jira.delete(f"OPS-{number}")
+    synced.jira.delete("WEB-2")
+    results = synced.run_to_the_end(seconds=SOON_OVER)
 
-    told = [[(e["project"], e["complete"], e["continued"]) for e in result["projects"]] for result in results]
-    assert told == [
+    turns = [[(e["project"], e["complete"], e["continued"]) for e in result["projects"]] for result in results]
+    assert turns == [
         *([[("OPS", False, True), ("WEB", False, True)]] * 4),  # three pages, and a confirmation each from the third on
         [("OPS", True, False), ("WEB", False, True)],
         [("WEB", True, False)],
     ]
     assert counts(results[4], "OPS") == {"fetched": 207, "deleted": 3, "unchanged": 207}
     assert counts(results[5], "WEB") == {"fetched": 2, "deleted": 1, "unchanged": 2}
-    assert len(in_step.stored("OPS")) == 207
-    assert in_step.stored("WEB") == ["WEB-1", "WEB-3"]
+    assert len(synced.stored("OPS")) == 207
+    assert synced.stored("WEB") == ["WEB-1", "WEB-3"]
 
 
-def test_nothing_is_deleted_before_the_last_page(in_step: Reconciliation) -> None:
-    in_step.jira.delete("OPS-20")
-    in_step.run(seconds=SOON_OVER)
+def test_nothing_is_deleted_before_the_last_page(synced: Reconciliation) -> None:
+    synced.jira.delete("OPS-20")
+    synced.run(seconds=SOON_OVER)
 
-    assert len(in_step.stored("OPS")) == 210
+    assert len(synced.stored("OPS")) == 210
 
 
-def test_over_all_invocations_each_issue_is_one_in_the_metrics(
-    in_step: Reconciliation, capsys: pytest.CaptureFixture[str]
-) -> None:
-    in_step.jira.edit("OPS-7", status="Done")
-    in_step.jira.edit("OPS-150", status="Done")
-    in_step.jira.delete("OPS-20")
+def test_over_all_invocations_each_issue_is_counted_once(synced: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
+    synced.jira.edit("OPS-7", status="Done")
+    synced.jira.edit("OPS-150", status="Done")
+    synced.jira.delete("OPS-20")
     capsys.readouterr()
-    results = in_step.run_to_the_end(seconds=SOON_OVER)
+    results = synced.run_to_the_end(seconds=SOON_OVER)
 
     assert len(results) == 4
     assert totals(capsys, "OPS") == {
@@ -82,40 +72,40 @@ def test_over_all_invocations_each_issue_is_one_in_the_metrics(
     }
 
 
-def test_each_invocation_leaves_a_record_of_its_own_changes(in_step: Reconciliation) -> None:
-    in_step.jira.edit("OPS-7", status="Done")
-    in_step.jira.edit("OPS-150", status="Done")
-    results = in_step.run_to_the_end(seconds=SOON_OVER)
+def test_each_invocation_leaves_a_record_of_its_own_changes(synced: Reconciliation) -> None:
+    synced.jira.edit("OPS-7", status="Done")
+    synced.jira.edit("OPS-150", status="Done")
+    results = synced.run_to_the_end(seconds=SOON_OVER)
 
-    changed = [[issue["issue_key"] for issue in in_step.record(result)["issues"]] for result in results]
+    changed = [[issue["issue_key"] for issue in synced.record(result)["issues"]] for result in results]
     assert changed == [["OPS-7"], ["OPS-150"], [], []]
     assert len({result["record"] for result in results}) == 4
 
 
-def test_a_dry_run_stays_one_in_every_part(in_step: Reconciliation) -> None:
-    in_step.jira.delete("OPS-20")
-    before = in_step.everything()
-    results = in_step.run_to_the_end({"full": True, "dry_run": True}, seconds=SOON_OVER)
+def test_a_dry_run_is_one_in_every_part(synced: Reconciliation) -> None:
+    synced.jira.delete("OPS-20")
+    before = synced.everything()
+    results = synced.run_to_the_end({"full": True, "dry_run": True}, seconds=SOON_OVER)
 
     assert all(result["dry_run"] for result in results)
     assert counts(results[2])["deleted"] == 1
-    assert in_step.everything() == before
+    assert synced.everything() == before
 
 
-def test_a_look_at_changes_hands_the_other_projects_over(in_step: Reconciliation) -> None:
-    results = in_step.run_to_the_end({"mode": "changes"}, seconds=SOON_OVER)
+def test_a_catch_up_hands_over_the_other_projects(synced: Reconciliation) -> None:
+    results = synced.run_to_the_end({"mode": "changes"}, seconds=SOON_OVER)
 
-    # OPS has more changes than one page, and a look at changes does not resume: it says so, and begins anew next time.
+    # OPS has more changes than one page. A catch-up can't be resumed: it reports that, and starts again next time.
     assert "there was no time to process all changes" in results[0]["refused"][0]
     assert (of(results[0], "WEB")["continued"], of(results[1], "WEB")["complete"]) == (True, True)
-    assert in_step.watermark("OPS") is None
-    assert in_step.watermark("WEB") is not None
+    assert synced.watermark("OPS") is None
+    assert synced.watermark("WEB") is not None
 
 
-def test_the_lines_of_all_parts_carry_the_run_that_began_it(in_step: Reconciliation) -> None:
-    in_step.load(JIRA_PROJECTS="OPS,WEB")
+def test_the_log_lines_of_all_parts_have_the_first_run_id(synced: Reconciliation) -> None:
+    synced.load(JIRA_PROJECTS="OPS,WEB")
     lines = LogLines("reconciliation")
-    in_step.run_to_the_end(seconds=SOON_OVER)
+    synced.run_to_the_end(seconds=SOON_OVER)
 
     done = lines.named("reconciliation_done")
     assert [(line["run_id"], line["correlation_id"], line["part"]) for line in done] == [
@@ -130,12 +120,12 @@ REFUSALS: list[tuple[ClientError, str]] = [
 
 
 @pytest.mark.parametrize(("error", "code"), REFUSALS, ids=["denied", "throttled"])
-def test_a_call_of_itself_that_fails_is_refused_and_counted_for_each_project_left(
-    in_step: Reconciliation, capsys: pytest.CaptureFixture[str], error: ClientError, code: str
+def test_a_failed_continuation_is_a_refusal_of_each_project_left(
+    synced: Reconciliation, capsys: pytest.CaptureFixture[str], error: ClientError, code: str
 ) -> None:
-    in_step.lambda_.error = error
+    synced.lambda_.error = error
     capsys.readouterr()
-    result = in_step.run(seconds=SOON_OVER)
+    result = synced.run(seconds=SOON_OVER)
 
     assert [(e["project"], e["complete"], e["continued"]) for e in result["projects"]] == [
         ("OPS", False, False),
@@ -146,59 +136,59 @@ def test_a_call_of_itself_that_fails_is_refused_and_counted_for_each_project_lef
     assert [(m.dimensions["project"], m.value) for m in refused] == [("OPS", 1), ("WEB", 1)]
 
 
-def test_a_checkpoint_too_large_for_a_call_is_refused(in_step: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_checkpoint_too_large_for_a_call_is_refused(synced: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lib.jira.reconciliation.requests.MAX_EVENT_BYTES", 100)
-    result = in_step.run(seconds=SOON_OVER)
+    result = synced.run(seconds=SOON_OVER)
 
     assert "too many for a call" in result["refused"][0]
-    assert in_step.lambda_.events == []
+    assert synced.lambda_.events == []
 
 
-def test_a_run_that_never_ends_is_stopped(in_step: Reconciliation) -> None:
-    in_step.run(seconds=SOON_OVER)
-    event = in_step.lambda_.events.pop()
+def test_a_run_that_never_ends_is_stopped(synced: Reconciliation) -> None:
+    synced.run(seconds=SOON_OVER)
+    event = synced.lambda_.events.pop()
     event["checkpoint"]["part"] = MAX_PARTS
-    result = in_step.run(event, seconds=SOON_OVER)
+    result = synced.run(event, seconds=SOON_OVER)
 
     assert f"did not end after {MAX_PARTS} invocations" in result["refused"][0]
-    assert in_step.lambda_.events == []
+    assert synced.lambda_.events == []
 
 
-def test_what_was_found_missing_travels_with_it(in_step: Reconciliation) -> None:
-    in_step.jira.delete("OPS-20")
-    in_step.run(seconds=SOON_OVER)
-    request = read_request(in_step.lambda_.events[0])
+def test_missing_issues_are_handed_over(synced: Reconciliation) -> None:
+    synced.jira.delete("OPS-20")
+    synced.run(seconds=SOON_OVER)
+    request = read_request(synced.lambda_.events[0])
 
     assert (request.projects, request.run_id, request.part) == (("OPS", "WEB"), "run-1", 2)
     assert request.sweep is not None
     assert (request.sweep.position, [candidate.issue_key for candidate in request.sweep.candidates]) == (101, ["OPS-20"])
 
 
-def test_a_whole_sweep_leaves_what_changed_and_what_was_never_correlated(in_step: Reconciliation) -> None:
-    in_step.recomputes()
-    in_step.correlate("WEB-3")
-    in_step.jira.delete("WEB-2")
-    in_step.jira.edit("WEB-1", status="Done")
+def test_a_whole_sweep_queues_what_changed_or_was_never_correlated(synced: Reconciliation) -> None:
+    synced.recomputes()
+    synced.correlate("WEB-3")
+    synced.jira.delete("WEB-2")
+    synced.jira.edit("WEB-1", status="Done")
 
-    in_step.run({"project": "WEB", "full": True})
+    synced.run({"project": "WEB", "full": True})
 
-    assert sorted(in_step.recomputes()) == ["WEB-1", "WEB-2"], "WEB-3 is current"
-
-
-def test_a_whole_sweep_makes_good_a_recompute_that_was_lost(in_step: Reconciliation) -> None:
-    in_step.recomputes()  # lost: nobody works through them
-
-    in_step.run({"project": "WEB", "full": True})
-
-    assert sorted(in_step.recomputes()) == ["WEB-1", "WEB-2", "WEB-3"]
+    assert sorted(synced.recomputes()) == ["WEB-1", "WEB-2"], "WEB-3 is current"
 
 
-def test_a_look_at_changes_leaves_what_changed_and_a_dry_run_leaves_nothing(in_step: Reconciliation) -> None:
-    in_step.run({})
-    in_step.recomputes()
-    in_step.jira.edit("WEB-1", status="Done")
+def test_a_whole_sweep_repairs_a_lost_recompute(synced: Reconciliation) -> None:
+    synced.recomputes()  # lost: nobody works through them
 
-    in_step.run({"project": "WEB", "dry_run": True})
-    assert in_step.recomputes() == []
-    in_step.run({"project": "WEB"})
-    assert in_step.recomputes() == ["WEB-1"]
+    synced.run({"project": "WEB", "full": True})
+
+    assert sorted(synced.recomputes()) == ["WEB-1", "WEB-2", "WEB-3"]
+
+
+def test_a_catch_up_queues_what_changed_and_a_dry_run_nothing(synced: Reconciliation) -> None:
+    synced.run({})
+    synced.recomputes()
+    synced.jira.edit("WEB-1", status="Done")
+
+    synced.run({"project": "WEB", "dry_run": True})
+    assert synced.recomputes() == []
+    synced.run({"project": "WEB"})
+    assert synced.recomputes() == ["WEB-1"]

@@ -57,7 +57,7 @@ def test_a_part_that_is_invoked_twice_continues_once(function: Reconciliation) -
     assert [of(result, "APP")["continued"] for result in results] == [True, True]
 
 
-def test_a_second_delivery_says_that_the_continuation_exists(function: Reconciliation) -> None:
+def test_a_second_delivery_logs_that_the_continuation_exists(function: Reconciliation) -> None:
     lines = LogLines("reconciliation")
     deliver(function)
     deliver(function)
@@ -131,9 +131,7 @@ def test_a_delivery_after_the_lease_continues(killed: Reconciliation, monkeypatc
     assert len(killed.lambda_.events) == 1
 
 
-def test_a_report_that_breaks_lets_the_next_delivery_continue(
-    function: Reconciliation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_report_lets_the_next_delivery_continue(function: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(Reporter, "report", lambda *_: 1 / 0)
         with pytest.raises(errors.SwitchboardError):

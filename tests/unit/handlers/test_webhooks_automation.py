@@ -46,7 +46,7 @@ def test_issue_data_again_is_a_duplicate(webhooks: ModuleType) -> None:
     assert [post(webhooks, ISSUE, TOKEN)[1]["status"] for _ in range(2)] == ["stored", "duplicate"]
 
 
-def test_issue_data_without_updated_is_left_to_the_worker(
+def test_issue_data_without_updated_is_queued(
     webhooks: ModuleType, jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock.parse("2026-03-01T13:00:00Z")
@@ -87,7 +87,7 @@ def test_without_the_secret_the_header_is_ignored(load_webhooks: Callable[..., M
 
 
 @pytest.mark.parametrize("token", [AUTOMATION_TOKEN, "guessed"])
-def test_a_signed_body_is_never_judged_by_its_token(webhooks: ModuleType, token: str) -> None:
+def test_the_token_of_a_signed_body_is_ignored(webhooks: ModuleType, token: str) -> None:
     for body, event_type in ((issue_event(event="jira:issue_deleted"), "jira:issue_deleted"), (ISSUE, "automation")):
         text = json.dumps(body)
         headers = {"X-Switchboard-Token": token, **signature(JIRA_SECRET, text)}

@@ -22,16 +22,12 @@ from tests.support.web.events import signature
 BATCH, QUERY, SEND = "dynamodb.BatchWriteItem", "dynamodb.Query", "sqs.SendMessage"
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits so short that nobody sees them."""
-    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)
+pytestmark = pytest.mark.usefixtures("no_throttle_delay")
 
 
 @pytest.fixture(autouse=True)
-def patience(webhooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No push runs out of time because the machine is busy."""
+def enough_time(webhooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No push runs out of time on a busy machine."""
     monkeypatch.setattr(webhooks, "STORE_SECONDS", 300.0)
 
 
@@ -40,7 +36,7 @@ def linked(cloud: JiraCloud, issue_key: str) -> list[str]:
     return [name.removeprefix("COMMIT#") for name in cloud.rows(issue_key) if name.startswith("COMMIT#")]
 
 
-def test_a_push_links_its_commits_and_leaves_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_push_links_its_commits_and_queues_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     body = github_push("OPS-7 fix the disk", "no issue", "OPS-7 and OPS-8: again")
 
     assert push(webhooks, body) == (
@@ -52,7 +48,7 @@ def test_a_push_links_its_commits_and_leaves_one_message(webhooks: ModuleType, j
     assert jira_cloud.tasks() == [Task(("OPS-7", "OPS-8"))]
 
 
-def test_a_commits_row_says_what_it_was_and_not_who(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_commit_row_has_no_author(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     body = github_push("OPS-7 fix\n\nCo-authored-by: Grace <grace@example.com>")
     body["commits"][0]["author"] = {"email": "grace@example.com"}
     push(webhooks, body)
@@ -115,7 +111,7 @@ def test_branch_and_title_name_issues_as_a_message_does(webhooks: ModuleType, bo
         "OPS-",
     ],
 )
-def test_what_only_looks_like_a_key_is_no_key(webhooks: ModuleType, jira_cloud: JiraCloud, message: str) -> None:
+def test_a_word_that_only_looks_like_a_key_is_ignored(webhooks: ModuleType, jira_cloud: JiraCloud, message: str) -> None:
     assert push(webhooks, github_push(message)) == (
         202,
         {"status": "ignored", "reason": "no commit names an issue of a known project"},
@@ -171,7 +167,7 @@ def test_github_may_send_a_form(webhooks: ModuleType, jira_cloud: JiraCloud, con
     assert jira_cloud.rows("OPS-7")[f"COMMIT#{sha(0)}"]["title"] == {"S": "OPS-7 fix & façade + 100 %"}
 
 
-def test_a_form_is_signed_as_it_came_and_not_as_its_payload(webhooks: ModuleType) -> None:
+def test_the_signature_of_a_form_is_of_the_whole_body(webhooks: ModuleType) -> None:
     payload = json.dumps(github_push("OPS-7"))
     body = urlencode({"payload": payload})
 
@@ -229,7 +225,7 @@ def commits_in(tasks: list[Task]) -> list[str]:
     return [commit.sha for task in tasks for commit in task.commits]
 
 
-def test_what_the_table_does_not_take_of_a_push_goes_to_the_queue(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_commits_that_the_table_refuses_are_queued(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     body = github_push(*[f"OPS-{number} fix" for number in range(1, 61)])
     jira_cloud.wire.fail(BATCH, aws_error("ProvisionedThroughputExceededException"), skip=1)
 
@@ -240,7 +236,7 @@ def test_what_the_table_does_not_take_of_a_push_goes_to_the_queue(webhooks: Modu
     assert [key for task in tasks for key in task.touched] == [f"OPS-{number}" for number in range(1, 26)]
 
 
-def test_a_push_whose_projects_cannot_be_looked_up_goes_to_the_queue(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_push_whose_projects_can_not_be_looked_up_is_queued(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(QUERY, aws_error("ProvisionedThroughputExceededException"))
 
     assert push(webhooks, github_push("bugfix_GOLD-2", "no issue")) == (
@@ -293,7 +289,7 @@ def test_what_is_beyond_the_limits_of_a_push_is_counted(webhooks: ModuleType) ->
     assert push(webhooks, github_push(*["OPS-1"] * 2050))[1]["left_out"] == 2
 
 
-def test_with_the_queue_down_the_commits_are_stored_and_the_lost_recompute_counted(
+def test_with_the_queue_down_the_commits_are_stored(
     webhooks: ModuleType, jira_cloud: JiraCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     CorrelationStore(aws.make_client("dynamodb"), ISSUES).recompute("OPS-7")

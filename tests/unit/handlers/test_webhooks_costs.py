@@ -46,7 +46,7 @@ def test_the_units_are_the_version_rows_size_and_one_for_the_head(
     assert units(jira_cloud)[0] <= kilobytes + 1
 
 
-def test_what_the_issue_has_behind_it_makes_no_delivery_dearer(warm: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_history_does_not_raise_the_cost_of_a_delivery(warm: ModuleType, jira_cloud: JiraCloud) -> None:
     for minute in range(20):
         deliver(warm, issue_event(minute=minute), f"d-{minute}")
     jira_cloud.wire.forget()
@@ -83,8 +83,8 @@ def test_an_event_that_needs_a_fetch_is_one_message(warm: ModuleType, jira_cloud
     assert jira_cloud.wire.operations == [SEND]
 
 
-def test_a_push_for_configured_projects_is_one_write_a_25_rows_and_one_message(warm: ModuleType, jira_cloud: JiraCloud) -> None:
-    push(warm, github_push(*[f"OPS-{number} mend" for number in range(1, 27)]))
+def test_a_push_is_one_write_per_25_rows_and_one_message(warm: ModuleType, jira_cloud: JiraCloud) -> None:
+    push(warm, github_push(*[f"OPS-{number} fix" for number in range(1, 27)]))
 
     assert jira_cloud.wire.operations == [BATCH, BATCH, SEND]
 
@@ -96,9 +96,7 @@ def test_each_unknown_project_of_a_push_is_looked_up_once(warm: ModuleType, jira
     assert {call.parameters["Limit"] for call in jira_cloud.wire.named("dynamodb.Query")} == {1}
 
 
-def test_a_warm_process_asks_secrets_manager_nothing_and_a_cold_one_for_two_stages(
-    webhooks: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_secrets_are_read_by_a_cold_process_only(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(webhooks, issue_event())
     cold = [call.parameters["VersionStage"] for call in jira_cloud.wire.named(SECRET)]
     for minute in range(1, 11):

@@ -29,9 +29,7 @@ REFUSED = EndpointConnectionError(endpoint_url="the service")
 
 
 @pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits and timeouts so short that nobody sees them."""
-    monkeypatch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0)
+def short_timeouts(no_throttle_delay: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aws, "READ_TIMEOUT_SECONDS", 0.2)
 
 
@@ -68,7 +66,7 @@ def test_a_write_that_is_throttled_once_is_stored_and_counted(
 
 @pytest.mark.parametrize("error", [THROTTLED, LOST, REFUSED], ids=["throttled", "hangs", "refuses"])
 @pytest.mark.parametrize("writes_before", [0, 1])
-def test_a_delivery_refused_half_way_is_stored_by_the_senders_retry_and_no_duplicate(
+def test_a_delivery_refused_half_way_is_stored_by_the_senders_retry(
     webhooks: ModuleType, jira_cloud: JiraCloud, error: Exception, writes_before: int
 ) -> None:
     jira_cloud.wire.fail(PUT, error, skip=writes_before)
@@ -82,7 +80,7 @@ def test_a_delivery_refused_half_way_is_stored_by_the_senders_retry_and_no_dupli
 
 
 @pytest.mark.parametrize(("writes_before", "outcome"), [(0, "stored"), (1, "duplicate")], ids=["the version's", "HEAD's"])
-def test_after_a_lost_answer_the_retry_is_told_what_stands(
+def test_after_a_lost_answer_the_retry_is_a_duplicate(
     webhooks: ModuleType, jira_cloud: JiraCloud, writes_before: int, outcome: str
 ) -> None:
     jira_cloud.wire.fail(PUT, LOST, skip=writes_before, after=True)
@@ -93,7 +91,7 @@ def test_after_a_lost_answer_the_retry_is_told_what_stands(
     assert jira_cloud.tasks() == [Task(("OPS-7",))]
 
 
-def test_a_move_refused_between_its_keys_is_made_whole_by_the_retry(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_the_retry_completes_a_move_refused_between_its_keys(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(PUT, THROTTLED, skip=2)
     assert deliver(webhooks, move_event("OPS-7", "GOLD-2"))[0] == 503
 
@@ -118,7 +116,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("port", ["silent_port", "closed_port"])
-def test_a_store_that_hangs_or_refuses_is_503_and_nothing_of_it_is_told(
+def test_a_table_that_hangs_or_refuses_is_503_without_details(
     load_webhooks: Callable[..., ModuleType], request: pytest.FixtureRequest, port: str
 ) -> None:
     endpoint = f"http://127.0.0.1:{request.getfixturevalue(port)}"
@@ -134,15 +132,13 @@ def test_a_store_that_hangs_or_refuses_is_503_and_nothing_of_it_is_told(
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ResourceNotFoundException", "ValidationException"])
-def test_a_fault_of_ours_is_503_and_never_a_4xx_that_would_lose_the_event(
-    webhooks: ModuleType, jira_cloud: JiraCloud, code: str
-) -> None:
+def test_a_fault_of_ours_is_503_and_never_4xx(webhooks: ModuleType, jira_cloud: JiraCloud, code: str) -> None:
     jira_cloud.wire.fail(PUT, aws_error(code))
 
     assert deliver(webhooks, issue_event())[0] == 503
 
 
-def test_a_defect_is_503_without_a_trace_and_with_one_in_the_log(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_defect_is_503_with_the_stack_trace_in_the_log_only(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     lines = LogLines("webhooks")
     jira_cloud.wire.fail(PUT, ZeroDivisionError("of the tests"))
 
@@ -154,9 +150,7 @@ def test_a_defect_is_503_without_a_trace_and_with_one_in_the_log(webhooks: Modul
     assert "Traceback" in lines.only("request_failed")["exception"]
 
 
-def test_a_bucket_that_is_down_refuses_a_large_issue_and_leaves_no_row_without_its_snapshot(
-    webhooks: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_with_the_bucket_down_a_large_issue_is_refused_and_no_row_stored(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     large = issue_event(description="x" * 400_000)
     jira_cloud.wire.fail("s3.PutObject", aws_error("SlowDown", 503))
     assert deliver(webhooks, large)[0] == 503
@@ -178,7 +172,7 @@ QUEUE_ERRORS = {
 
 
 @pytest.mark.parametrize("reason", QUEUE_ERRORS)
-def test_with_the_queue_down_a_stored_delivery_is_acknowledged_and_the_lost_recompute_counted(
+def test_with_the_queue_down_a_stored_delivery_is_acknowledged(
     webhooks: ModuleType, jira_cloud: JiraCloud, capsys: pytest.CaptureFixture[str], reason: str
 ) -> None:
     lines = LogLines("webhooks")
@@ -208,7 +202,7 @@ class _ProcessKilledError(BaseException):
     """The process ends here: nothing catches it."""
 
 
-def test_a_crash_between_store_and_queue_is_made_good_by_the_senders_retry(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_the_senders_retry_repairs_a_crash_between_table_and_queue(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     jira_cloud.wire.fail(SEND, _ProcessKilledError(), times=1)
     with pytest.raises(_ProcessKilledError):
         deliver(webhooks, issue_event())
@@ -222,7 +216,7 @@ def test_a_crash_between_store_and_queue_is_made_good_by_the_senders_retry(webho
 
 
 @pytest.mark.parametrize("writes_before", range(5))
-def test_a_crash_after_any_write_of_a_move_is_made_good_by_the_senders_retry(
+def test_the_senders_retry_repairs_a_crash_after_any_write_of_a_move(
     webhooks: ModuleType, jira_cloud: JiraCloud, writes_before: int
 ) -> None:
     deliver(webhooks, issue_event("OPS-7"), "d-0")

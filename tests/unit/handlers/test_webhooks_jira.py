@@ -18,7 +18,7 @@ from tests.support.web.events import http_event, signature, status_and_body
 LATER_AT = "2026-03-01T12:05:00.000000Z"
 
 
-def test_a_stored_delivery_is_history_and_current_state_and_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_delivery_is_a_version_a_head_and_one_message(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     assert deliver(webhooks, issue_event()) == (
         202,
         {
@@ -66,7 +66,7 @@ def test_another_body_under_the_same_identifier_is_not_a_duplicate(webhooks: Mod
     assert jira_cloud.rows("OPS-7")["HEAD"]["summary"] == {"S": "second"}
 
 
-def test_a_body_again_that_was_stored_under_its_identifier_stays_readable(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_repeated_body_stays_readable(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     """Rows of releases whose idempotency key was the identifier: the same state is there afterwards."""
     deliver(webhooks, issue_event())
     jira_cloud.replace("OPS-7", idempotency_key={"S": "2a6f3a9e-77a2-4ad3-8f0d-0f7d1c9e51aa"})
@@ -76,7 +76,7 @@ def test_a_body_again_that_was_stored_under_its_identifier_stays_readable(webhoo
     assert (head["summary"], head["version_at"]) == ({"S": "Disk full"}, {"S": UPDATED_AT})
 
 
-def test_another_delivery_of_the_same_moment_is_no_duplicate_and_not_lost(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_another_delivery_of_the_same_moment_is_stored(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(webhooks, issue_event(summary="first"), "d-1")
     event = {**issue_event(summary="second"), "timestamp": SENT + 1}
 
@@ -84,7 +84,7 @@ def test_another_delivery_of_the_same_moment_is_no_duplicate_and_not_lost(webhoo
     assert jira_cloud.rows("OPS-7")["HEAD"]["summary"] == {"S": "second"}
 
 
-def test_an_older_delivery_is_superseded_kept_as_history_and_not_shown(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_an_older_delivery_is_superseded_and_kept_as_history(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(webhooks, issue_event(minute=5, summary="newer"), "d-2")
 
     status, body = deliver(webhooks, issue_event(summary="older"), "d-1")
@@ -102,7 +102,7 @@ def test_a_superseded_delivery_again_is_a_duplicate(webhooks: ModuleType) -> Non
     assert deliver(webhooks, issue_event(), "d-1")[1]["status"] == "duplicate"
 
 
-def test_a_deletion_is_a_tombstone_that_a_late_update_does_not_lift(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_a_late_update_does_not_undo_a_deletion(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(webhooks, issue_event(event="jira:issue_deleted"), "d-1")
     late = issue_event(summary="late", updated="2026-03-01T12:00:00.200+0000")
 
@@ -130,16 +130,14 @@ def test_a_move_touches_both_keys(webhooks: ModuleType, jira_cloud: JiraCloud) -
     ],
     ids=["no type", "no issue"],
 )
-def test_what_tells_of_no_issue_is_ignored_with_the_reason(
+def test_an_event_without_an_issue_is_ignored_with_the_reason(
     webhooks: ModuleType, jira_cloud: JiraCloud, event: dict[str, Any], reason: str
 ) -> None:
     assert deliver(webhooks, event) == (202, {"status": "ignored", "reason": reason})
     assert (jira_cloud.row_count(), jira_cloud.tasks()) == (0, [])
 
 
-def test_an_event_without_the_issues_state_is_accepted_and_left_to_the_worker(
-    webhooks: ModuleType, jira_cloud: JiraCloud
-) -> None:
+def test_an_event_without_the_state_of_its_issue_is_queued(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     assert deliver(webhooks, comment_event()) == (
         202,
         {"status": "accepted", "event_type": "comment_created", "fetching": ["OPS-7"]},
@@ -159,7 +157,7 @@ def test_an_event_without_the_issues_state_is_accepted_and_left_to_the_worker(
     ],
     ids=["empty", "list", "brackets", "type", "key"],
 )
-def test_a_delivery_that_breaks_its_shape_is_400_with_a_sentence(webhooks: ModuleType, body: str, sentence: str) -> None:
+def test_a_malformed_delivery_is_400_with_the_reason(webhooks: ModuleType, body: str, sentence: str) -> None:
     assert deliver(webhooks, body) == (400, {"error": "malformed", "message": sentence})
 
 
@@ -175,7 +173,7 @@ def test_a_delivery_that_breaks_its_shape_is_400_with_a_sentence(webhooks: Modul
     ],
     ids=["text", "float", "absurd", "changelog", "surrogate", "transition"],
 )
-def test_an_odd_member_that_is_not_needed_loses_no_issue(
+def test_a_malformed_member_that_is_not_needed_loses_no_issue(
     webhooks: ModuleType, jira_cloud: JiraCloud, odd: dict[str, Any]
 ) -> None:
     event = issue_event(summary="half \ud83d of a pair") | odd
@@ -192,7 +190,7 @@ def test_a_large_snapshot_with_half_a_surrogate_pair_is_stored(webhooks: ModuleT
     assert list(jira_cloud.objects("snapshots/OPS-7/").values()) == [event]
 
 
-def test_a_data_center_comment_leaves_its_issue_to_the_worker(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_the_issue_of_a_data_center_comment_is_queued(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     comment = {"self": "https://jira.example.com/rest/api/2/issue/10010/comment/7", "body": "Done?"}
     event = {"timestamp": SENT, "webhookEvent": "comment_created", "comment": comment}
 
@@ -208,7 +206,7 @@ def test_a_project_that_is_not_configured_is_stored_too(webhooks: ModuleType, ji
 # Large bodies
 
 
-def test_six_megabytes_of_issue_are_stored_the_snapshot_in_the_bucket(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
+def test_the_snapshot_of_a_6_mb_issue_is_stored_in_the_bucket(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
     event = issue_event(description="x" * 6_000_000)
 
     assert deliver(webhooks, event)[1]["status"] == "stored"
@@ -240,7 +238,7 @@ def test_a_body_above_the_limit_is_413_and_not_read(webhooks: ModuleType, jira_c
 # What it leaves behind
 
 
-def test_each_delivery_is_a_line_and_a_metric_by_outcome(webhooks: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_delivery_is_a_log_line_and_a_metric_by_outcome(webhooks: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
     lines = LogLines("webhooks")
     for _ in range(2):
         deliver(webhooks, issue_event())

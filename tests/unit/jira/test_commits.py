@@ -31,8 +31,8 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("OPS-7 mend the disk", ("OPS-7",)),
-        ("mend (OPS-7), [WEB-12]: OPS-7 again.", ("OPS-7", "WEB-12")),
+        ("OPS-7 fix the disk", ("OPS-7",)),
+        ("fix (OPS-7), [WEB-12]: OPS-7 again.", ("OPS-7", "WEB-12")),
         ("feature/OPS-7-login", ("OPS-7",)),
         ("feature/OPS-7_login and OPS-7_2", ("OPS-7",)),
         ("OPS-7_WEB-2 _GOLD-3 1_OPS-9", ("OPS-7", "WEB-2", "GOLD-3", "OPS-9")),
@@ -46,7 +46,7 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
         ("", ()),
     ],
 )
-def test_any_character_but_letters_and_digits_bounds_a_key(text, keys):
+def test_any_character_but_letters_and_digits_ends_a_key(text, keys):
     assert keys_named(text) == keys
 
 
@@ -90,7 +90,7 @@ def test_each_project_is_looked_up_once_and_a_configured_one_never():
     assert asked == ["UTF", "WEB"]
 
 
-def test_the_number_of_lookups_has_a_bound_and_the_rest_is_counted():
+def test_lookups_beyond_the_limit_are_counted():
     asked = []
     names = [f"P{number}-1" for number in range(MAX_LOOKUPS_PER_PUSH + 7)]
     links = keep_known([commit(*names, "OPS-1")], {"OPS"}, lambda project: bool(asked.append(project)))
@@ -98,19 +98,19 @@ def test_the_number_of_lookups_has_a_bound_and_the_rest_is_counted():
     assert links.commits[0].issue_keys == ("OPS-1",)
 
 
-def test_the_keys_per_commit_have_a_bound_and_the_rest_is_counted():
+def test_keys_of_a_commit_beyond_the_limit_are_counted():
     links = keep_known([commit(*(f"OPS-{n}" for n in range(1, MAX_ISSUES_PER_COMMIT + 4)))], {"OPS"}, bool)
     assert (len(links.commits[0].issue_keys), links.left_out) == (MAX_ISSUES_PER_COMMIT, 3)
 
 
-def test_the_links_per_push_have_a_bound_and_the_rest_is_counted():
+def test_links_of_a_push_beyond_the_limit_are_counted():
     keys = [f"OPS-{number}" for number in range(1, MAX_ISSUES_PER_COMMIT + 1)]
     count = MAX_LINKS_PER_PUSH // MAX_ISSUES_PER_COMMIT
     links = keep_known([commit(*keys, number=number) for number in range(count + 1)], {"OPS"}, bool)
     assert (len(links.commits), links.left_out) == (count, MAX_ISSUES_PER_COMMIT)
 
 
-def test_a_commit_of_a_queue_message_comes_back_as_it_was():
+def test_a_commit_survives_the_queue():
     sent = Task(commits=(commit("OPS-7", "A_B-1"),))
     assert read_task(sent.to_body()) == sent
 
@@ -123,7 +123,7 @@ def test_a_commit_of_a_queue_message_is_checked(change):
         read_task(json.dumps(body))
 
 
-def test_one_row_for_each_issue_and_no_address_in_it():
+def test_a_commit_has_one_row_per_issue_without_an_address():
     named = Commit(SHA, "o/r", "OPS-7 OPS-8", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8"))
     assert [(item["issue_key"]["S"], item["updated_at"]["S"]) for item in commit_items(named, NOW)] == [
         ("OPS-7", f"COMMIT#{SHA}"),
@@ -154,7 +154,7 @@ def test_a_push_and_an_issue_meet_whichever_comes_first():
         )
 
 
-def test_many_commits_are_written_25_at_a_time_and_twice_is_as_once():
+def test_many_commits_are_written_25_at_a_time():
     table = FakeTable()
     commits = [Commit(f"{n:040x}", "o/r", "t", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8")) for n in range(30)]
     for _ in range(2):
@@ -174,7 +174,7 @@ class Throttled(FakeTable):
         return {"UnprocessedItems": RequestItems} if self.batches >= 0 else super().batch_write_item(RequestItems=RequestItems)
 
 
-def test_commits_left_unprocessed_are_sent_once_more_and_then_given_up():
+def test_unprocessed_commits_are_sent_once_more():
     waits = []
     commits = [commit("OPS-7")]
     once, twice = Throttled(1), Throttled(2)
@@ -197,7 +197,7 @@ def test_a_recompute_clears_hints_that_a_crash_left():
     assert sorted(name for _, name in table.items if "#" in name) == ["FIXVERSION#2", "FIXVERSION#on its way"]
 
 
-def test_a_recompute_that_was_overtaken_reads_again_and_writes_over_nothing_newer():
+def test_an_overtaken_recompute_reads_again():
     table = FakeTable()
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: NOW) for _ in range(2))
     overtaken = []
@@ -213,7 +213,7 @@ def test_a_recompute_that_was_overtaken_reads_again_and_writes_over_nothing_newe
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
 
-def test_a_recompute_that_read_a_result_since_forgotten_writes_over_nothing_newer():
+def test_a_recompute_does_not_replace_a_result_made_after_a_reset():
     """The result is deleted and made again meanwhile, as by a recompute that moves commits here."""
     table = FakeTable()
     times = (NOW + timedelta(milliseconds=number) for number in itertools.count())

@@ -101,7 +101,7 @@ def test_moves_in_a_circle_end():
     assert found.commits_naming_unknown_issues == (Unknown("a", ("OPS-1",)),)
 
 
-def test_a_former_key_says_where_its_issue_is_and_has_no_commits():
+def test_a_former_key_has_the_current_key_and_no_commits():
     result = correlate_issue("OPS-1", issue("OPS-1", moved_to="DEV-1"), tally(commit("a", "OPS-1")))
     assert (result.state, result.moved_to, result.commits) == ("moved", "DEV-1", ())
 

@@ -42,7 +42,7 @@ def test_a_delivery_costs_two_writes_of_the_rows_sizes_and_no_read(table, versio
     assert sizes["HEAD"] < 1024
 
 
-def test_history_does_not_make_a_delivery_dearer(table):
+def test_history_does_not_raise_the_cost_of_a_delivery(table):
     store = make_store(table)
     costs = [cost(table, lambda number=number: store.record(delivery(number))) for number in range(1, 100)]
     assert costs[50] == costs[98] == [("put_item", 11), ("put_item", 1)]
@@ -92,7 +92,7 @@ def test_a_recompute_costs_one_query_and_one_write_whatever_the_history(table):
     for number in range(200):
         make_store(table).record(delivery(number))
     links = CorrelationStore(table, TABLE)
-    links.record_commits([commits.Commit("a" * 40, "o/r", "OPS-7 mend", stamp(1).version_at, ("OPS-7",))])
+    links.record_commits([commits.Commit("a" * 40, "o/r", "OPS-7 fix", stamp(1).version_at, ("OPS-7",))])
     assert cost(table, lambda: links.recompute("OPS-7")) == [("query", 1), ("put_item", 1)]
 
 

@@ -84,7 +84,7 @@ def test_an_unusable_commit_loses_no_other_wherever_it_is(push, sha, time, place
 
 @every_host
 @pytest.mark.parametrize("odd", [None, "yesterday", "2026-02-01T10:00:00", [], {}, True, 10**30, -1, "0001-01-01T00:00:00Z"])
-def test_a_commit_without_a_readable_time_has_another_one(push, sha, time, odd):
+def test_a_commit_without_a_readable_time_gets_another_one(push, sha, time, odd):
     (found,) = read(push({sha: ONE, "message": "OPS-1", time: odd})).commits
     assert found.committed_at == (MADE_AT if push is data_center else RECEIVED_AT)  # the date of the push, or the receipt
 
@@ -114,7 +114,7 @@ def test_words_beyond_the_limit_are_counted():
     assert (len(found.commits[0].issue_keys), found.left_out) == (MAX_NAMES_PER_COMMIT, 5)
 
 
-def test_a_branch_is_searched_once_and_what_it_leaves_out_counted_once(monkeypatch):
+def test_each_branch_is_searched_once(monkeypatch):
     """Thousands of branches at one commit beside thousands of commits would take minutes otherwise."""
     searched = []
     monkeypatch.setattr(push_reader, "keys_named", lambda text: searched.append(text) or keys_named(text))

@@ -1,4 +1,4 @@
-"""Reading issues back: typed, in order, and without what is no issue."""
+"""Reading issues: typed, in order, and without rows that are not issues."""
 
 import pytest
 
@@ -33,7 +33,7 @@ def test_latest_is_the_current_state(table):
     assert issue.fields.fix_versions == ("1", "2")
 
 
-def test_latest_tells_deleted_from_never_heard_of(table):
+def test_latest_distinguishes_deleted_from_unknown(table):
     record(table, deleted=True)
     assert make_reader(table).latest("OPS-7").deleted
     assert make_reader(table).latest("OPS-8") is None
@@ -84,12 +84,12 @@ def test_sentinel_rows_never_show(table):
 
 
 @pytest.mark.parametrize("key", ["", "ops-7", "OPS-07", "OPS-0", "OPS", "OPS-7 ", "OPS-7\n", "ÖPS-7", "OPS-٧"])
-def test_what_is_no_issue_key_is_refused(table, key):
+def test_a_malformed_issue_key_is_refused(table, key):
     with pytest.raises(errors.InvalidInputError):
         make_reader(table).latest(key)
 
 
-def test_nothing_can_be_looked_for_by_an_empty_name(table):
+def test_an_empty_name_is_refused(table):
     with pytest.raises(errors.InvalidInputError):
         make_reader(table).by_status("")
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from lib.jira import items as rows
+from lib.jira import items
 from lib.jira.issue_writer import MAX_SNAPSHOT_BYTES, Outcome
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
@@ -83,7 +83,7 @@ def test_the_same_delivery_again_is_a_duplicate(store):
     assert store.record(delivery(at(1))).outcome is Outcome.DUPLICATE
 
 
-def test_an_older_delivery_is_kept_as_history_and_said_to_be_superseded(table, store):
+def test_an_older_delivery_is_superseded_and_kept_as_history(table, store):
     store.record(delivery(at(2), status="Done"))
     recorded = store.record(delivery(at(1, key="late"), status="To Do"))
     assert recorded.outcome is Outcome.SUPERSEDED
@@ -99,14 +99,14 @@ def test_an_older_delivery_again_is_a_duplicate(store):
 
 
 @pytest.mark.parametrize("order", [("early", "late"), ("late", "early")])
-def test_of_two_deliveries_with_one_updated_the_later_event_stands_in_either_order(table, store, order):
+def test_of_two_deliveries_with_the_same_updated_the_later_event_wins(table, store, order):
     early, late = delivery(at(1, 10, "early"), status="To Do"), delivery(at(1, 20, "late"), status="Done")
     outcomes = {name: store.record({"early": early, "late": late}[name]).outcome for name in order}
     assert outcomes["late"] is Outcome.STORED
     assert row(table, "HEAD")["status"] == row(table, at(1).version_at)["fields"]["M"]["status"] == {"S": "Done"}
 
 
-def test_a_late_update_does_not_bring_a_deleted_issue_back_and_a_re_creation_does(table, store):
+def test_a_deleted_issue_returns_by_a_re_creation_but_not_by_a_late_update(table, store):
     store.record(delivery(at(1)))
     store.record(delivery(at(30, 30_000, "deletion"), deleted=True))
     assert store.record(delivery(at(29, 31_000, "late"))).outcome is Outcome.SUPERSEDED
@@ -134,7 +134,7 @@ def test_a_move_stores_the_new_key_and_ends_the_old(table, store):
     assert store.record(moved).outcome is Outcome.DUPLICATE
 
 
-def test_moved_away_and_back(table, store):
+def test_an_issue_that_moved_away_and_back_is_live(table, store):
     store.record(delivery(at(1)))
     store.record(Delivery("WEB-1", "10007", at(2, key="away"), "jira:issue_updated", IssueFields("s"), moved_from="OPS-7"))
     store.record(delivery(at(3, key="back"), moved_from="WEB-1"))
@@ -187,14 +187,14 @@ def test_a_snapshot_that_just_fits_stays_in_its_row(table, store):
 
 
 def hints(table):
-    return sorted(name for _, name in table.items if name.startswith(rows.FIX_VERSION_PREFIX))
+    return sorted(name for _, name in table.items if name.startswith(items.FIX_VERSION_PREFIX))
 
 
 def found(table, version):
     return [issue.issue_key for issue in make_reader(table).by_fix_version(version)]
 
 
-def test_an_issue_is_found_under_each_fix_version_and_under_none_it_left(table, store):
+def test_an_issue_is_found_under_its_current_fix_versions_only(table, store):
     store.record(delivery(at(1), versions=("1", "2", "3")))
     assert [found(table, version) for version in "123"] == [["OPS-7"]] * 3
     store.record(delivery(at(2), versions=("2", "4")))
@@ -211,7 +211,7 @@ def test_a_late_delivery_leaves_no_hint(table, store):
     assert hints(table) == ["FIXVERSION#3"]
 
 
-def test_a_slow_function_does_not_clear_what_a_newer_delivery_has_put(table, store):
+def test_a_slow_function_keeps_the_hints_of_a_newer_delivery(table, store):
     """OPS-7 leaves version 2 and comes back to it, and the function that stores the leaving is the slower one."""
     store.record(delivery(at(1), versions=("1", "2")))
     left = [2]  # version, HEAD: then it stalls before clearing the hint

@@ -56,7 +56,7 @@ def test_a_crash_between_the_rows_and_the_result_is_found_by_the_sweep(jira_issu
     assert list(mover.links.not_current(make_reader(jira_issues).by_project("DEV"))) == ["DEV-60"]
 
 
-def test_a_commit_has_one_row_which_the_next_recompute_finds_at_its_place(jira_issues):
+def test_the_next_recompute_finds_the_moved_commit(jira_issues):
     mover = Mover(jira_issues, TABLE, ("OPS-60", "DEV-60"))
     for key in (*mover.arrive(0), *mover.arrive(1), *mover.push(0, "OPS-60")):
         mover.links.recompute(key)

@@ -1,4 +1,4 @@
-"""The Jira stand-in: what the client's tests do not show of it."""
+"""The Jira stand-in, beyond what the tests of the client cover."""
 
 import base64
 import http.server
@@ -82,7 +82,7 @@ def test_a_query_can_be_read():
     assert (query.order, query.descending) == ("updated", True)
 
 
-def test_pages_hold_while_issues_come_and_go(site, http_client):
+def test_pages_stay_the_same_while_issues_change(site, http_client):
     first = search(http_client, "project = OPS", fields="summary", maxResults=2)
     site.delete("OPS-3")
     site.create("OPS", "new")
@@ -96,7 +96,7 @@ def test_a_token_of_another_query_is_refused(http_client):
     assert search(http_client, "project = OPS ORDER BY updated", nextPageToken=token).status_code == 400
 
 
-def test_the_old_search_is_gone_and_strangers_are_refused(http_client):
+def test_the_old_search_is_gone_and_anonymous_callers_are_refused(http_client):
     assert http_client.get("/rest/api/3/search", headers=AUTH).status_code == 410
     assert http_client.get("/rest/api/3/myself").status_code == 401
     assert http_client.get("/rest/api/3/serverInfo").status_code == 200
@@ -113,7 +113,7 @@ def test_search_lags_behind_edits_and_deletions(site, http_client):
     assert http_client.get("/rest/api/3/issue/OPS-2", headers=AUTH).status_code == 404
 
 
-def test_moved_back_an_issue_has_its_old_key(site):
+def test_an_issue_that_moves_back_has_its_old_key(site):
     assert site.edit("OPS-1", project="WEB").key == "WEB-1"
     assert site.site.find("OPS-1").key == "WEB-1"
     assert site.edit("WEB-1", project="OPS").key == "OPS-1"

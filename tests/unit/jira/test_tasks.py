@@ -1,4 +1,4 @@
-"""What a delivery leaves for the worker, and issues fetched because their event told too little."""
+"""Messages for the worker, and issues that are fetched because their event did not describe them."""
 
 import pytest
 
@@ -72,11 +72,11 @@ def test_an_issue_that_moved_meanwhile_ends_under_its_old_key():
     assert make_reader(table).latest("OPS-7").moved_to == "WEB-1"
 
 
-def test_an_issue_that_is_gone_is_passed_over():
+def test_an_issue_that_does_not_exist_is_skipped():
     link = NeedsFetch(("10001", "10002"), "issuelink_created", 1, "d-1")
     assert len(fetch_and_record(link, Jira(**{"10002": "OPS-2"}), make_store(FakeTable()))) == 1
 
 
-def test_an_issue_that_a_refused_token_can_not_see_is_not_passed_over():
+def test_an_issue_hidden_from_a_refused_token_is_not_skipped():
     with pytest.raises(errors.AccessDeniedError):
         fetch_and_record(COMMENT, Jira(accepts_token=False), make_store(FakeTable()))

@@ -22,7 +22,7 @@ def legacy(number=1, updated="2025-01-01T10:00:00Z", **more):
 
 
 class Legacy:
-    """A table that is scanned in segments; fails where told to."""
+    """A table that is scanned in segments, and fails on request."""
 
     def __init__(self, items):
         self.items = items
@@ -115,7 +115,7 @@ def test_a_deleted_row_is_a_tombstone():
         legacy(fix_versions={"BOOL": True}),
     ],
 )
-def test_what_is_no_issue_is_skipped_with_its_reason(row):
+def test_a_row_without_an_issue_is_skipped_with_the_reason(row):
     with pytest.raises(errors.InvalidInputError):
         read_legacy(row)
     report = backfill(Legacy([row | text(updated_at=row.get("updated_at", {"S": ""})["S"])]), FakeTable()).run()
@@ -127,7 +127,7 @@ ROWS = [legacy(number, f"2025-01-0{day}T10:00:00Z") for number in range(1, 6) fo
 
 
 @pytest.mark.parametrize("segments", [1, 4, 16])
-def test_all_rows_arrive_and_verify(segments):
+def test_all_rows_are_stored_and_verified(segments):
     table, source = FakeTable(), Legacy(ROWS)
     job = backfill(source, table, Checkpoint(None, "legacy", segments))
     report = job.run()
@@ -144,7 +144,7 @@ def test_running_it_again_changes_nothing():
     assert str(table.items) == before
 
 
-def test_a_webhook_that_came_meanwhile_wins():
+def test_a_webhook_received_meanwhile_wins():
     table = FakeTable()
     newer = Stamp("2026-03-01T00:00:00.000000Z", 1, "webhook")
     make_store(table).record(Delivery("OPS-1", "1", newer, "jira:issue_deleted", IssueFields(), deleted=True))
@@ -161,7 +161,7 @@ def test_a_dry_run_writes_nothing_and_leaves_the_checkpoint(tmp_path):
     assert not (tmp_path / "checkpoint").exists()
 
 
-def test_a_stopped_backfill_goes_on_where_it_was(tmp_path):
+def test_a_stopped_backfill_resumes(tmp_path):
     path = tmp_path / "checkpoint.json"
     table, source = FakeTable(), Legacy(ROWS)
     source.fail_at = 2
@@ -174,7 +174,7 @@ def test_a_stopped_backfill_goes_on_where_it_was(tmp_path):
     assert backfill(rest, table, Checkpoint.load(path)).run() == Report(), "a finished segment is not scanned again"
 
 
-def test_a_throttled_page_is_waited_for():
+def test_a_throttled_page_is_read_again():
     source = Legacy(ROWS)
     source.fail_at = 0
     waits = []
@@ -187,7 +187,7 @@ def test_a_throttled_page_is_waited_for():
     assert (job.run().stored, waits) == (10, [1.0])
 
 
-def test_verification_finds_what_is_missing_and_what_is_behind():
+def test_verification_finds_missing_and_older_issues():
     table = FakeTable()
     make_store(table).record(read_legacy(ROWS[0]))
     job = backfill(Legacy(ROWS), table)
@@ -204,7 +204,7 @@ def test_a_broken_checkpoint_is_refused(tmp_path, content):
         Checkpoint.load(path)
 
 
-def test_event_time_of_a_legacy_row_never_beats_the_webhook_of_the_same_edit():
+def test_a_webhook_wins_over_the_legacy_row_of_the_same_edit():
     delivery = read_legacy(legacy(updated="2025-01-01T10:00:00.100Z"))
     edit = datetime(2025, 1, 1, 10, 0, 0, 100_000, UTC)
     assert delivery.stamp.event_at == int(edit.timestamp() * 1000)

@@ -40,7 +40,7 @@ def test_only_the_current_version_and_the_other_rows_stay(table):
     assert {key: item for key, item in table.items.items() if key in others} == others
 
 
-def test_what_came_in_lately_stays(table):
+def test_recent_versions_stay(table):
     record(table, 90, received=LATER)
     record(table, 91, received=LATER)
     Pruner(table, TABLE).prune(NOW + timedelta(days=1))

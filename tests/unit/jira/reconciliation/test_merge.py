@@ -73,11 +73,11 @@ def test_a_stored_state_later_than_the_listing_is_disputed_if_it_differs():
     assert decide(listed(1, status="Done"), later) == Unchanged("OPS-1")
 
 
-def test_a_tombstone_does_not_count_as_a_row():
+def test_a_tombstone_counts_as_no_row():
     assert isinstance(decide(listed(1), stored(1, second=9, deleted=True)), Create)
 
 
-def test_an_issue_that_can_not_be_read_is_not_missing():
+def test_an_unreadable_issue_is_not_missing():
     broken = Listed("OPS-1", errors.InvalidInputError("fields.updated is not a time"))
     assert list(merge([broken], [stored(1)])) == [Unreadable("OPS-1", "fields.updated is not a time")]
 
@@ -86,7 +86,7 @@ def test_an_issue_that_can_not_be_read_is_not_missing():
     "keys",
     [["OPS-2", "OPS-1"], ["OPS-1", "OPS-1"], ["OPS-1", "WEB-2"], ["OPS-11"]],
 )
-def test_a_listing_that_is_not_what_was_asked_for_is_refused(keys):
+def test_a_listing_of_another_range_or_order_is_refused(keys):
     listing = read_listing([{"key": key} for key in keys], lambda issue: listed(1).delivery)
     with pytest.raises(errors.PermanentError):
         check_order(listing.issues, KeyRange("OPS", 0, 10))
@@ -121,7 +121,7 @@ def test_how_many_may_be_deleted(text, stored_rows, allowed):
 
 
 @pytest.mark.parametrize("text", ["many", "-1", "101%", "5.5", "%"])
-def test_a_limit_that_is_none_is_a_configuration_error(text):
+def test_a_malformed_limit_is_a_configuration_error(text):
     with pytest.raises(errors.ConfigurationError):
         DeleteLimit.parse(text)
 

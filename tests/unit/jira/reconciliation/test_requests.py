@@ -93,33 +93,33 @@ TAMPERED: list[tuple[tuple[str, ...], object]] = [
 
 
 @pytest.mark.parametrize(("event", "request_"), FORMS, ids=[json.dumps(event) for event, _ in FORMS])
-def test_each_form_is_read_as_meant(event: dict[str, Any], request_: Request) -> None:
+def test_each_form_of_event_is_read(event: dict[str, Any], request_: Request) -> None:
     assert read_request(event) == request_
 
 
 @pytest.mark.parametrize(("event", "sentence"), MALFORMED, ids=[str(event) for event, _ in MALFORMED])
-def test_anything_else_is_refused_in_one_sentence(event: object, sentence: str) -> None:
+def test_a_malformed_event_is_refused_with_the_reason(event: object, sentence: str) -> None:
     with pytest.raises(errors.InvalidInputError, match=sentence):
         read_request(event)
 
 
-def test_what_the_function_sends_itself_is_read_as_what_it_meant() -> None:
+def test_a_continuation_event_is_read_as_its_request() -> None:
     assert read_request(json.loads(json.dumps(CONTINUED.to_event()))) == CONTINUED
 
 
-def test_a_continuation_without_a_sweep_is_read_too() -> None:
+def test_a_continuation_without_a_sweep_is_read() -> None:
     request = Request().continued("run-1", ("WEB",), None)
 
     assert read_request(json.loads(json.dumps(request.to_event()))) == request
 
 
-def test_a_continuation_of_one_keeps_the_run_that_began_it() -> None:
+def test_a_continuation_keeps_the_first_run_id() -> None:
     third = CONTINUED.continued("run-2", ("WEB",), None)
 
     assert (third.run_id, third.part, third.dry_run, third.mode) == ("run-1", 3, True, Mode.FULL)
 
 
-def test_there_is_an_end_to_continuations() -> None:
+def test_the_number_of_continuations_is_limited() -> None:
     request = Request(part=MAX_PARTS)
     with pytest.raises(errors.PermanentError, match=f"did not end after {MAX_PARTS} invocations"):
         request.continued("run-1", ("OPS",), None)
