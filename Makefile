@@ -11,7 +11,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench lock clean
+.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench mutants lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ dev: .venv/installed ## run the local cloud on fixed ports until Ctrl-C
 
 test: setup ## run the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
-	@$(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
 
 coverage: setup ## lines and branches that the unit tests cover, by package
 	@$(BIN)/python -m pytest tests/unit --quiet --numprocesses $(TEST_WORKERS) --cov --cov-report=
@@ -72,6 +72,9 @@ load: build/bench-venv/installed ## measure load on the local cloud and every fu
 bench: build/bench-venv/installed ## compare with a bare client and other libraries; writes docs/performance/benchmarks.md (QUICK=1 for a look)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
+
+mutants: build/bench-venv/installed ## change the core modules one line at a time and list the changes that no test notices (MUTANTS=all, COMPARE=FILE)
+	@build/bench-venv/bin/python -m tests.bench.mutants $(if $(filter all,$(MUTANTS)),--all) $(if $(COMPARE),--compare $(COMPARE))
 
 # Libraries to compare with, a load tool and plots have their own environment.
 build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/requirements.txt tests/bench/requirements.txt
