@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ from tests.support.aws.moto_clients import moto_client
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.iam import grant_plugin
 from tests.support.project.examples import THOROUGH, examples
+
+HERE = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -24,10 +27,36 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("switchboard")
 
 
+# Folders whose tests take long come first: workers that run in parallel then end at about the same time.
+SLOW_FOLDERS = ("integration", "faults", "dynamodb_local", "property", "infra")
+# Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
+SHARED_FIXTURES = ("approvals", "cloud", "house")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if THOROUGH:
-        for item in items:
+    order = {folder: number for number, folder in enumerate(SLOW_FOLDERS)}
+    items.sort(key=lambda item: order.get(_folder(item), len(order)))
+    for item in items:
+        if THOROUGH:
             item.add_marker(pytest.mark.timeout(3600))
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(HERE).parts[0]
+
+
+def _group(item: pytest.Item) -> str:
+    """What runs in one worker under ``--dist loadgroup``: the tests that share a cloud or an engine, else those of a file."""
+    if _folder(item) == "dynamodb_local":
+        return "engine"
+    names = getattr(item, "fixturenames", ())
+    for name in SHARED_FIXTURES:
+        definition = item.session._fixturemanager.getfixturedefs(name, item) if name in names else None
+        if definition and definition[-1].scope == "session":
+            return name
+    return str(item.path.relative_to(HERE))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

@@ -2,19 +2,18 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import validate
 
 from lib.platform import aws
 from stack.components.http_api import ROUTES, Authorization, Route
 from tests.support.aws.functions import load
+from tests.support.project.documentation import ROOT, read_yaml
 
-DOCUMENT: dict[str, Any] = yaml.safe_load((Path(__file__).resolve().parents[2] / "docs" / "openapi.yaml").read_text("utf-8"))
+DOCUMENT: dict[str, Any] = read_yaml(ROOT / "docs" / "openapi.yaml")
 OPERATIONS = {(path, method): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()}
 VARIABLES = {
     "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",

@@ -6,14 +6,12 @@ The same inputs each time; with ``HYPOTHESIS_PROFILE=thorough`` there are many m
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 import requests
 import schemathesis
-import yaml
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -24,6 +22,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.integration.bad_input.conftest import SHOP, bounded
 from tests.support.cloud import Cloud
+from tests.support.project.documentation import ROOT, read_yaml
 from tests.support.shuttle.api import COLUMNS, ShuttleApi
 from tests.support.web.gateway import Signer, leaks, traces
 
@@ -35,7 +34,7 @@ CHECKS = [
     response_schema_conformance,
 ]
 
-DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "openapi.yaml"
+DOCUMENT = ROOT / "docs" / "openapi.yaml"
 
 api = schemathesis.openapi.from_path(DOCUMENT)
 guarded = schemathesis.openapi.from_path(DOCUMENT).exclude(path="/health")
@@ -69,7 +68,7 @@ def documented_requests() -> list[Any]:
     S3 alone can have begun.
     """
     found = []
-    for path, operations in yaml.safe_load(DOCUMENT.read_text(encoding="utf-8"))["paths"].items():
+    for path, operations in read_yaml(DOCUMENT)["paths"].items():
         for method, operation in operations.items():
             for kind, content in operation.get("requestBody", {}).get("content", {}).items() if method != "parameters" else ():
                 named = {name: each["value"] for name, each in content.get("examples", {}).items()}

@@ -63,7 +63,13 @@ gives up are the clients' doing, and the same wherever a call of that kind stand
 def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
     """Parameters of a test: each flow with each way to break it."""
     return [
-        pytest.param(flow, fault, lasting, id=f"{flow}: a call {fault}{', and stays so' if lasting else ''}")
+        pytest.param(
+            flow,
+            fault,
+            lasting,
+            id=f"{flow}: a call {fault}{', and stays so' if lasting else ''}",
+            marks=pytest.mark.xdist_group(f"faults: {flow}"),
+        )
         for flow in flows
         for fault, lasting in ways
     ]

@@ -18,6 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.support.web.wsgi import call_wsgi
+
 LATE_SECONDS, TOO_LATE_SECONDS = 0.1, 0.45
 """Within what a hasty caller waits for (:mod:`.world`), and beyond it: by then it has hung up or tried again."""
 HELD_SECONDS = 60.0
@@ -46,6 +48,10 @@ class Fault(enum.StrEnum):
         return self in {Fault.LATE, Fault.HALF} or self.value.startswith("takes effect")
 
 
+Answer = tuple[int, dict[str, str], bytes]
+"""A status, headers and a body."""
+
+
 class FaultProxy:
     """The line to one or more servers. Calls are numbered over all of them."""
 
@@ -63,14 +69,16 @@ class FaultProxy:
         self._fault = Fault.LATE
         self._servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
 
-    def serve(self, url: str, name_of: Callable[["Asked"], str]) -> str:
-        """Stand before the server at ``url``; the URL to call instead."""
-        upstream = urlsplit(url)
+    def serve(self, url: str, name_of: Callable[["Asked"], str], app: Any = None) -> str:
+        """Listen in place of the server at ``url``, and return the URL to call instead.
+
+        With ``app``, the WSGI application of that server, calls are passed to it directly: a connection less for each.
+        """
         proxy = self
 
         class Handler(_Handler):
             def handle_call(self, asked: Asked) -> None:
-                proxy._handle(self, asked, name_of(asked), (upstream.hostname or "", upstream.port or 80))
+                proxy._handle(self, asked, name_of(asked), lambda: _call_app(app, url, asked) if app else _forward(asked, url))
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         server.daemon_threads = True
@@ -108,7 +116,7 @@ class FaultProxy:
             server.server_close()
             thread.join()
 
-    def _handle(self, line: "_Handler", asked: "Asked", name: str, upstream: tuple[str, int]) -> None:
+    def _handle(self, line: "_Handler", asked: "Asked", name: str, forward: Callable[[], "Answer"]) -> None:
         with self._lock:
             position = len(self.calls)
             self.calls.append(name)
@@ -116,9 +124,9 @@ class FaultProxy:
             fault = self._fault
             self.fired += broken
         if not broken:
-            line.answer(*_forward(asked, upstream))
+            line.answer(*forward())
             return
-        answer = _forward(asked, upstream) if fault.has_effect else None
+        answer = forward() if fault.has_effect else None
         match fault:
             case Fault.LATE | Fault.TOO_LATE:
                 time.sleep(LATE_SECONDS if fault is Fault.LATE else TOO_LATE_SECONDS)
@@ -219,12 +227,25 @@ def _throttled(asked: Asked, name: str) -> tuple[int, dict[str, str], bytes]:
     return error_answer(asked, name, status, code)
 
 
-def _forward(asked: Asked, upstream: tuple[str, int]) -> tuple[int, dict[str, str], bytes]:
-    connection = http.client.HTTPConnection(*upstream, timeout=HELD_SECONDS)
+def _passed_on(asked: Asked) -> dict[str, str]:
+    left_out = {"connection", "expect", "transfer-encoding", "content-length"}
+    return {name: value for name, value in asked.headers.items() if name not in left_out}
+
+
+def _call_app(app: Any, url: str, asked: Asked) -> Answer:
+    status, headers, body = call_wsgi(
+        app, asked.method, asked.path, {**_passed_on(asked), "host": urlsplit(url).netloc}, asked.body
+    )
+    length = {} if asked.method == "HEAD" else {"Content-Length": str(len(body))}
+    return status, {**headers, **length}, body
+
+
+def _forward(asked: Asked, url: str) -> Answer:
+    upstream = urlsplit(url)
+    connection = http.client.HTTPConnection(upstream.hostname or "", upstream.port or 80, timeout=HELD_SECONDS)
     with contextlib.closing(connection):
-        left_out = {"connection", "expect", "transfer-encoding", "content-length"}
-        headers = {name: value for name, value in asked.headers.items() if name not in left_out}
-        connection.request(asked.method, asked.path, asked.body, {**headers, "content-length": str(len(asked.body))})
+        headers = {**_passed_on(asked), "content-length": str(len(asked.body))}
+        connection.request(asked.method, asked.path, asked.body, headers)
         answer = connection.getresponse()
         body = answer.read()
         hop = {"connection", "transfer-encoding", "content-length", "date", "server"}

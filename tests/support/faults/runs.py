@@ -93,8 +93,7 @@ def break_at(world: World, begin: Callable[[World], Run], position: int, call: s
 
 
 def _break_at(world: World, begin: Callable[[World], Run], position: int, call: str, fault: Fault, *, lasting: bool) -> Outcome:
-    with world.past_the_proxy():
-        run = begin(world)
+    run = _prepared(world, begin)
     world.proxy.break_call(from_nth(position, call) if lasting else nth(position), fault)
     with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER, Fault.LATE, Fault.TOO_LATE}):
         tried = _attempt(run)
@@ -120,6 +119,16 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
         run.settle()
     outcome.complaints += run.never() + run.ended()
     return outcome
+
+
+def _prepared(world: World, begin: Callable[[World], Run]) -> Run:
+    """The run of a flow just before its first attempt: it is prepared once, and what it brought about copied."""
+    if begin not in world.prepared:
+        world.clear()
+        with world.past_the_proxy():
+            world.prepared[begin] = world.state(begin(world))
+    run: Run = world.restore(world.prepared[begin])
+    return run
 
 
 def _attempt(run: Run) -> Tried:

@@ -7,6 +7,7 @@ not waited, and the clients are made once. Everything between client and server 
 """
 
 import contextlib
+import copy
 import functools
 import itertools
 import json
@@ -24,7 +25,10 @@ import boto3
 import botocore.httpsession
 import pytest
 import requests.adapters
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from moto.core.botocore_stubber import MockRawResponse
 from moto.dynamodb.models import dynamodb_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
@@ -51,6 +55,7 @@ from tests.support.aws.moto_inside import (
 )
 from tests.support.faults.proxy import FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.web.standins import served
+from tests.support.web.wsgi import call_wsgi
 
 HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
 ACCOUNT = "123456789012"
@@ -80,6 +85,8 @@ class World:
     """How long a function's call waits for its answer."""
     clients: dict[str, Any] = field(default_factory=dict)
     calls: dict[Any, list[str]] = field(default_factory=dict)
+    prepared: dict[Any, dict[str, Any]] = field(default_factory=dict)
+    """What each flow finds before its first attempt: a state to restore."""
 
     def client(self, service: str) -> Any:
         """A client of the test's own, past the proxy."""
@@ -126,11 +133,51 @@ class World:
         """Forget what other runs have left: moto copies its tables for each transaction, and tests look through the rest."""
         self.jira.reset()
         self.slack.reset()
-        for table in dynamodb_backends[ACCOUNT][REGION].tables.values():
+        self._put_back({}, {}, {}, {})
+
+    def state(self, run: object) -> dict[str, Any]:
+        """A copy of everything that ``run`` has brought about, and of the run itself."""
+        bucket = s3_backends[ACCOUNT]["aws"].buckets[BUCKET]
+        parts = {
+            "rows": {name: table.items for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items()},
+            "messages": {name: queue._messages for name, queue in sqs_backends[ACCOUNT][REGION].queues.items()},
+            "objects": dict(bucket.keys),
+            "uploads": bucket.multiparts,
+            "jira": self.jira.site,
+            "slack": {name: value for name, value in vars(self.slack).items() if name not in {"lock", "faults", "_now"}},
+            "offset": self.offset,
+            "run": run,
+        }
+        return copy.deepcopy(parts, self._shared())
+
+    def restore(self, state: dict[str, Any]) -> Any:
+        """Make everything as it was when the state was copied; the run as it was then."""
+        parts = copy.deepcopy(state, self._shared())
+        self.jira.reset()
+        self.jira.site = parts["jira"]
+        self.slack.reset()
+        vars(self.slack).update(parts["slack"])
+        self.offset = parts["offset"]
+        self._put_back(parts["rows"], parts["messages"], parts["objects"], parts["uploads"])
+        return parts["run"]
+
+    def _shared(self) -> dict[int, Any]:
+        """What a copy of a run has in common with it: the world and its clients."""
+        return {id(each): each for each in (self, *self.clients.values())}
+
+    def _put_back(
+        self, rows: dict[str, Any], messages: dict[str, Any], objects: dict[str, Any], uploads: dict[str, Any]
+    ) -> None:
+        for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items():
             table.items.clear()
-        for queue in sqs_backends[ACCOUNT][REGION].queues.values():
-            queue._messages.clear()
-        s3_backends[ACCOUNT]["aws"].buckets[BUCKET].keys.clear()
+            table.items.update(rows.get(name, {}))
+        for name, queue in sqs_backends[ACCOUNT][REGION].queues.items():
+            queue._messages[:] = messages.get(name, [])
+        bucket = s3_backends[ACCOUNT]["aws"].buckets[BUCKET]
+        bucket.keys.clear()
+        bucket.keys.update(objects)
+        bucket.multiparts.clear()
+        bucket.multiparts.update(uploads)
 
     def number(self) -> int:
         """A number that no other flow has."""
@@ -230,9 +277,11 @@ def fault_world() -> Iterator[World]:
         create_tables()
         create_bucket()
         world.variables |= _variables(
-            proxy.serve(jira_served.url, path_name("jira")), proxy.serve(slack_served.url, path_name("slack"))
+            proxy.serve(jira_served.url, path_name("jira"), jira), proxy.serve(slack_served.url, path_name("slack"), slack)
         )
-        point_at(patch, proxy.serve(moto_url, aws_name))
+        moto = DomainDispatcherApplication(create_backend_app)
+        point_at(patch, proxy.serve(moto_url, aws_name, moto))
+        _call_directly(patch, moto_url, moto)
         _make_mortal(patch, proxy)
         _set_clock(patch, world)
         yield world
@@ -294,6 +343,21 @@ def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
     patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", HASTY_SECONDS)
     patch.setattr(lib.approvals.preview_posting, "SECONDS_PER_MESSAGE", 0.0)
+
+
+def _call_directly(patch: pytest.MonkeyPatch, url: str, app: Any) -> None:
+    """Answer the calls that pass no proxy in this process, without a connection: they are most of all calls."""
+    send_over_http = botocore.httpsession.URLLib3Session.send
+
+    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
+        if not request.url.startswith(url):
+            return send_over_http(session, request)
+        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        content = body.encode() if isinstance(body, str) else bytes(body)
+        status, headers, answer = call_wsgi(app, request.method, request.url, request.headers, content)
+        return AWSResponse(request.url, status, headers, MockRawResponse(answer))
+
+    patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
 
 
 def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:

@@ -3,6 +3,9 @@
 import dataclasses
 import re
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -74,3 +77,8 @@ def tables_of(page: Path) -> list[list[list[str]]]:
 def prose_of(page: Path) -> str:
     """The text of a page without its blocks of code."""
     return _FENCED.sub("", page.read_text(encoding="utf-8"))
+
+
+def read_yaml(path: Path) -> Any:
+    """What a YAML file says, by the parser in C where there is one: it takes a tenth of the time."""
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

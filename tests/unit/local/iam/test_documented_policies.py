@@ -3,10 +3,9 @@
 import re
 
 import pytest
-import yaml
 
 from stack.local.iam.policy import Access, Statement, decide, read_role_policy
-from tests.support.project.documentation import ROOT
+from tests.support.project.documentation import ROOT, read_yaml
 
 MINE, JOB = "a.example", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 NAMES = {"<region>": "us-west-2", "<account>": "123456789012", "<api id>": "api", "<domain>": MINE}
@@ -16,7 +15,7 @@ Route = tuple[str, str]
 
 def signed_routes() -> set[Route]:
     """Method and path, for the shop ``MINE``, of every documented route that wants a signature by IAM."""
-    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text(encoding="utf-8"))
+    document = read_yaml(ROOT / "docs" / "openapi.yaml")
     return {
         (method.upper(), path.format(domain=MINE, job_id=JOB))
         for path, item in document["paths"].items()
