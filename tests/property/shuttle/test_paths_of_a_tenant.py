@@ -8,13 +8,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from lib.platform import aws
+from lib.platform.contract import SHUTTLE
 from lib.shuttle.api import ShopAccess, ShuttleApi
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
-from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.aws.multipart_s3 import MultipartS3
+from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.project.examples import examples
 from tests.support.shuttle.builders import a_shop
 from tests.support.web.events import http_event
@@ -32,10 +34,11 @@ RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=4
 def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
     """The function, and the shops that it worked for in the current example."""
     worked_for: list[str] = []
-    with pytest.MonkeyPatch.context() as patch, moto_inside(patch):
-        create_tables()
-        Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(MINE, plan=Plan.FREE))
-        module = load(patch, "shuttle", {"SHUTTLE_TABLE_NAME": SHOPS, "IMPORT_BUCKET_NAME": "imports"})
+    clients = {"dynamodb": FakeTable(SHUTTLE), "s3": MultipartS3()}
+    Registry(clients["dynamodb"], SHUTTLE.name).install(a_shop(MINE, plan=Plan.FREE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(aws, "make_client", lambda service, **_: clients[service])
+        module = load(patch, "shuttle", {"SHUTTLE_TABLE_NAME": SHUTTLE.name, "IMPORT_BUCKET_NAME": "imports"})
         access = ShuttleApi.access
 
         def note(api: ShuttleApi, domain: str) -> ShopAccess:
@@ -67,4 +70,4 @@ def test_a_path_below_a_shop_reaches_that_shop_only(
     assert answer["statusCode"] < 500
     assert not 300 <= answer["statusCode"] < 400, "a signed request does not follow"
     assert answer["statusCode"] >= 300 or worked_for == [MINE]
-    assert Repository(module._dynamodb, SHOPS).shop(MINE).plan is Plan.FREE
+    assert Repository(module._dynamodb, SHUTTLE.name).shop(MINE).plan is Plan.FREE

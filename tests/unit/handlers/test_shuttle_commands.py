@@ -1,7 +1,6 @@
 """``shuttle`` and ``costs`` on the command line."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,34 +11,34 @@ from click.testing import CliRunner, Result
 from handlers.cli.costs import costs
 from handlers.cli.shuttle import shuttle
 from lib.platform import aws, errors
+from lib.platform.contract import SHUTTLE
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle.entities import BillingState
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
-from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
+from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.shuttle.builders import DOMAIN, OTHER, a_shop, an_order
 
 
 class Deployed:
-    """A deployment whose tables are moto's."""
+    """A deployment with a table in memory."""
 
     def environment(self, entry_point: str, kind: type[ShuttleEnvironment]) -> ShuttleEnvironment:
         assert entry_point == "shuttle"
-        return kind(shuttle_table_name=SHOPS, import_bucket_name="imports")
+        return kind(shuttle_table_name=SHUTTLE.name, import_bucket_name="imports")
 
     def client(self, service: str) -> Any:
         return aws.make_client(service)
 
 
 @pytest.fixture(autouse=True)
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    with moto_inside(monkeypatch):
-        create_tables()
-        for domain, plan in ((DOMAIN, Plan.LARGE), (OTHER, Plan.FREE)):
-            Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(domain, plan=plan))
-        yield
+    table = FakeTable(SHUTTLE)
+    monkeypatch.setattr(aws, "make_client", lambda service: table)
+    for domain, plan in ((DOMAIN, Plan.LARGE), (OTHER, Plan.FREE)):
+        Registry(table, SHUTTLE.name).install(a_shop(domain, plan=plan))
 
 
 def run(*arguments: str, command: click.Command = shuttle) -> Result:
@@ -53,7 +52,7 @@ def lines(*arguments: str) -> list[dict[str, Any]]:
 
 
 def a_job(domain: str = DOMAIN) -> str:
-    return Jobs(aws.make_client("dynamodb"), SHOPS).create(domain, an_order()).job_id
+    return Jobs(aws.make_client("dynamodb"), SHUTTLE.name).create(domain, an_order()).job_id
 
 
 def test_shops_are_listed_all_or_by_plan_or_alone() -> None:
@@ -66,7 +65,7 @@ def test_shops_are_listed_all_or_by_plan_or_alone() -> None:
 def test_shops_are_listed_by_their_billing_state_with_a_plan_and_without() -> None:
     suspended, gone = "suspended.example.com", "gone.example.com"
     for domain, state in ((suspended, BillingState.SUSPENDED), (gone, BillingState.CANCELLED)):
-        Registry(aws.make_client("dynamodb"), SHOPS).install(a_shop(domain, plan=Plan.FREE, billing_state=state))
+        Registry(aws.make_client("dynamodb"), SHUTTLE.name).install(a_shop(domain, plan=Plan.FREE, billing_state=state))
 
     def found(*options: str) -> set[str]:
         return {shop["shop_domain"] for shop in lines("shops", *options)}
