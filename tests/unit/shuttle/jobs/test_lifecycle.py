@@ -201,6 +201,15 @@ def test_finishing_again_after_a_lost_answer_is_not_an_error(installed: ShuttleT
     assert (usage.jobs_completed, usage.rows_read) == (1, 3)
 
 
+def test_a_replaced_worker_can_not_finish_as_the_next_one_did(installed: ShuttleTable) -> None:
+    lost = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
+    installed.clock.advance(minutes=17)
+    installed.jobs.finish(installed.jobs.start(DOMAIN, lost.job_id), Outcome(rows_read=3))
+
+    with pytest.raises(IllegalTransitionError):
+        installed.jobs.finish(lost, Outcome(rows_read=3))
+
+
 def test_ending_a_job_is_one_transaction(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.client.forget()
