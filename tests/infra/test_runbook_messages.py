@@ -1,4 +1,4 @@
-"""A message that a runbook quotes is a message of the code, so that an operator finds it by searching."""
+"""A message that a runbook quotes is a message of the code, so that an operator finds the page by searching for it."""
 
 import ast
 import functools
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.project.documentation import ROOT
+from tests.support.project.documentation import ROOT, prose_of, tables_of
 
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
-QUOTED = re.compile(r"^\| `([a-z …][^`|]* [^`|]*)`(?:, `([^`|]* [^`|]*)`)*(?:, `([^`|]* [^`|]*)`)* \|", re.M)
+MESSAGE = re.compile(r"`(?!GET |POST )([^`]* [^`]*)`|\"([^\"]* [^\"]*)\"")
+"""A quotation of several words."""
 
 
 @functools.cache
@@ -28,16 +29,18 @@ def texts_of_the_code() -> str:
     return "\n".join(texts)
 
 
-@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.name)
-def test_a_message_that_a_runbook_quotes_is_in_the_code(page: Path) -> None:
-    code = texts_of_the_code()
-    quoted = {message for groups in QUOTED.findall(page.read_text(encoding="utf-8")) for message in groups if message}
-    fragments = {
-        re.sub(r"^(could not|the rest) ", "", fragment.strip(" :,"))  # "could not {doing}: {error}", "the rest {outcome}"
-        for message in quoted
-        if '"' not in message  # an event to invoke a function with
-        for fragment in re.split(r"…|: |\b[NML]\b|\b\d{3}\b|\bKEY\b", message)
-        if len(fragment.strip(" :,")) > 8
+def quoted(page: Path) -> set[str]:
+    """The messages in the first column of the page's tables and in its headings, in the parts between their values."""
+    lines = [row[0] for table in tables_of(page) for row in table[1:]]
+    lines += re.findall(r"^#+ (.*)$", prose_of(page), re.MULTILINE)
+    messages = {backticks or quotes for line in lines for backticks, quotes in MESSAGE.findall(line)}
+    parts = {part.strip(" :,") for message in messages for part in re.split(r"…|: |\b[NML]\b|\b\d{3}\b", message)}
+    # "could not {doing}: {error}", "the rest {outcome}"; JSON is an event to invoke a function with
+    return {
+        re.sub(r"^(could not|the rest) ", "", part) for part in parts if len(part) > 8 and '"' not in part and "{" not in part
     }
 
-    assert {fragment for fragment in fragments if fragment not in code} == set()
+
+@pytest.mark.parametrize("page", RUNBOOKS, ids=lambda page: page.name)
+def test_a_message_that_a_runbook_quotes_is_in_the_code(page: Path) -> None:
+    assert {message for message in quoted(page) if message not in texts_of_the_code()} == set()
