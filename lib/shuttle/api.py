@@ -30,8 +30,8 @@ MAX_VERSIONS = 100
 """How many versions of a schema are returned at most, the newest first."""
 
 _ROUTES = (
-    # A shop's grant begins with the slash behind its domain; the shop itself is for operators. So the first two routes match
-    # exactly this path, and not the one with a slash behind it (docs/security.md, "The path of a shop").
+    # A shop's grant begins with the slash after its domain; the shop itself is for operators. So the first two routes match
+    # exactly this path, and not the one with a slash after it (docs/security.md, "The path of a shop").
     ("GET", "", "show_shop"),
     ("PUT", "", "put_shop"),
     ("POST", "/jobs", "create_job"),

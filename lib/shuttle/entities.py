@@ -32,7 +32,7 @@ class BillingState(enum.StrEnum):
 
 
 class ColumnType(enum.StrEnum):
-    """What the cells of a column hold."""
+    """The type of the cells of a column."""
 
     STRING = "STRING"
     INTEGER = "INTEGER"

@@ -1,6 +1,6 @@
 """Frozen dataclasses to DynamoDB attributes and back, driven by the types of their fields.
 
-``shop_domain: str`` becomes ``ShopDomain: {"S": …}``; times take the canonical form, enumerations their value, nested
+``shop_domain: str`` becomes ``ShopDomain: {"S": …}``; times have the canonical form, enumerations their value, nested
 dataclasses a map, tuples a list. None is stored as no attribute. ``expires_at`` alone is a number, seconds since the epoch,
 as DynamoDB's TTL requires. Reading back checks every type, so that a broken row is an error here and not a surprise later.
 Attributes without a field are ignored: a newer version may have written them.
@@ -36,7 +36,7 @@ class CorruptItemError(errors.PermanentError):
 
 
 def to_attributes(entity: Any) -> Attributes:
-    """The attributes that hold ``entity``'s fields."""
+    """The attributes of ``entity``'s fields."""
     return {
         attribute_name(field.name): ttl_attribute(value) if field.name == TTL_FIELD else value_to_attribute(value)
         for field in dataclasses.fields(entity)

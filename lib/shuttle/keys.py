@@ -117,12 +117,12 @@ def slots(domain: str) -> Key:
 
 def usage_daily(domain: str, day: date) -> Key:
     """The key of a shop's usage on a day (UTC)."""
-    return Key(shop_partition(domain), f"USAGE#DAY#{day:%Y-%m-%d}")
+    return Key(shop_partition(domain), usage_day_partition(day))
 
 
 def usage_monthly(domain: str, of: str) -> Key:
     """The key of a shop's usage in a month (UTC), as ``2026-01``."""
-    return Key(shop_partition(domain), f"USAGE#MONTH#{month(of)}")
+    return Key(shop_partition(domain), usage_month_partition(of))
 
 
 def schema_current(domain: str) -> Key:
@@ -192,7 +192,7 @@ def usage_of_day(domain: str, day: date) -> Key:
 
 
 def usage_day_partition(day: date) -> str:
-    """GSI2's partition of a day."""
+    """GSI2's partition of a day, and the sort key of a shop's usage on that day."""
     return f"USAGE#DAY#{day:%Y-%m-%d}"
 
 
@@ -202,7 +202,7 @@ def usage_of_month(domain: str, of: str) -> Key:
 
 
 def usage_month_partition(of: str) -> str:
-    """GSI2's partition of a month, as ``2026-01``."""
+    """GSI2's partition of a month (``2026-01``), and the sort key of a shop's usage in that month."""
     return f"USAGE#MONTH#{month(of)}"
 
 

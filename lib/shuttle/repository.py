@@ -1,7 +1,7 @@
 """Every way the Shuttle table is read, one method each: one GetItem, or one Query (jobs over all shops: one per shard).
 
 A list is an iterator: it sends its Query when its first row is asked for and the next page when that one is used up, so
-that taking ten rows costs one page. ``after`` continues behind the last row seen; it is the row's own id, so that it can be
+that taking ten rows costs one page. ``after`` continues after the last row seen; it is the row's own id, so that it can be
 handed to a caller and taken back. docs/database-schema.md has the key conditions, the indexes and what each costs.
 """
 
@@ -34,7 +34,7 @@ from lib.shuttle.queries import EVERYTHING, PAGE_SIZE, Query, Sort, begins_with,
 Stored = TypeVar("Stored", bound=Entity)
 Summary = TypeVar("Summary")
 
-# Sorts behind every time, id and domain: all of them are ASCII.
+# Sorts after every time, id and domain: all of them are ASCII.
 _LAST = "\x7f"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -61,21 +61,17 @@ class Repository:
         """A shop. NotFoundError if it never installed the app."""
         return self._get(Shop, keys.shop(domain), "the shop")
 
-    def shops_by_install_date(
-        self, start: datetime | None = None, end: datetime | None = None, *, page_size: int = PAGE_SIZE
-    ) -> Iterator[ShopSummary]:
+    def shops_by_install_date(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[ShopSummary]:
         """All shops, newest first, or those installed from ``start`` to ``end``, both included."""
         sort = EVERYTHING
         if start is not None or end is not None:
             sort = between(clock.canonical(start or _EPOCH), (clock.canonical(end) if end else "") + _LAST)
-        query = Query(index="GSI1", partition="SHOPS", sort=sort, newest_first=True, page_size=page_size)
-        return self._summaries(ShopSummary, query, "the shops")
+        return self._summaries(ShopSummary, Query(index="GSI1", partition="SHOPS", sort=sort, newest_first=True), "the shops")
 
-    def shops_by_plan(self, plan: Plan, billing_state: BillingState, *, page_size: int = PAGE_SIZE) -> Iterator[ShopSummary]:
+    def shops_by_plan(self, plan: Plan, billing_state: BillingState) -> Iterator[ShopSummary]:
         """The shops of a plan in a billing state, by domain."""
         sort = begins_with(keys.billing_prefix(billing_state))
-        query = Query(index="GSI2", partition=keys.plan_partition(plan), sort=sort, page_size=page_size)
-        return self._summaries(ShopSummary, query, "the shops")
+        return self._summaries(ShopSummary, Query(index="GSI2", partition=keys.plan_partition(plan), sort=sort), "the shops")
 
     # Jobs of a shop
 
@@ -121,9 +117,9 @@ class Repository:
         """The jobs of all shops in a status, the one longest in it first. One Query per shard, merged as they arrive."""
         return self._merged(status, EVERYTHING, page_size)
 
-    def stale_jobs(self, status: JobStatus, since: datetime, *, page_size: int = PAGE_SIZE) -> Iterator[JobSummary]:
+    def stale_jobs(self, status: JobStatus, since: datetime) -> Iterator[JobSummary]:
         """The jobs of all shops that have been in ``status`` since ``since`` or longer. One Query per shard, merged."""
-        return self._merged(status, between(clock.canonical(_EPOCH), clock.canonical(since) + _LAST), page_size)
+        return self._merged(status, between(clock.canonical(_EPOCH), clock.canonical(since) + _LAST), PAGE_SIZE)
 
     def _merged(self, status: JobStatus, sort: Sort, page_size: int) -> Iterator[JobSummary]:
         queries = (
@@ -135,26 +131,24 @@ class Repository:
 
     # Usage
 
-    def daily_usage(self, domain: str, first: date, last: date, *, page_size: int = PAGE_SIZE) -> Iterator[UsageDaily]:
+    def daily_usage(self, domain: str, first: date, last: date) -> Iterator[UsageDaily]:
         """A shop's usage on the days from ``first`` to ``last``, both included; a day without any has no row."""
         sort = between(keys.usage_daily(domain, first).sk, keys.usage_daily(domain, last).sk)
-        query = Query(partition=keys.shop_partition(domain), sort=sort, page_size=page_size)
-        return self._entities(UsageDaily, query, "the daily usage")
+        return self._entities(UsageDaily, Query(partition=keys.shop_partition(domain), sort=sort), "the daily usage")
 
-    def monthly_usage(self, domain: str, first: str, last: str, *, page_size: int = PAGE_SIZE) -> Iterator[UsageMonthly]:
+    def monthly_usage(self, domain: str, first: str, last: str) -> Iterator[UsageMonthly]:
         """A shop's usage in the months (``2026-01``) from ``first`` to ``last``, both included."""
         sort = between(keys.usage_monthly(domain, first).sk, keys.usage_monthly(domain, last).sk)
-        query = Query(partition=keys.shop_partition(domain), sort=sort, page_size=page_size)
-        return self._entities(UsageMonthly, query, "the monthly usage")
+        return self._entities(UsageMonthly, Query(partition=keys.shop_partition(domain), sort=sort), "the monthly usage")
 
-    def all_usage_of_day(self, day: date, *, page_size: int = PAGE_SIZE) -> Iterator[UsageDaily]:
+    def all_usage_of_day(self, day: date) -> Iterator[UsageDaily]:
         """The usage of all shops on a day, by domain."""
-        query = Query(index="GSI2", partition=keys.usage_day_partition(day), page_size=page_size)
+        query = Query(index="GSI2", partition=keys.usage_day_partition(day))
         return self._summaries(UsageDaily, query, "the usage of all shops")
 
-    def all_usage_of_month(self, month: str, *, page_size: int = PAGE_SIZE) -> Iterator[UsageMonthly]:
+    def all_usage_of_month(self, month: str) -> Iterator[UsageMonthly]:
         """The usage of all shops in a month (``2026-01``), by domain."""
-        query = Query(index="GSI2", partition=keys.usage_month_partition(month), page_size=page_size)
+        query = Query(index="GSI2", partition=keys.usage_month_partition(month))
         return self._summaries(UsageMonthly, query, "the usage of all shops")
 
     # Schemas, sessions, configuration
@@ -173,10 +167,10 @@ class Repository:
         """A session. NotFoundError if it does not exist or has ended."""
         return self._get(Session, keys.session(session_id), "the session")
 
-    def sessions(self, domain: str, *, page_size: int = PAGE_SIZE) -> Iterator[SessionSummary]:
+    def sessions(self, domain: str) -> Iterator[SessionSummary]:
         """The sessions of a shop that have not ended, ordered by their end."""
         sort = between(clock.canonical(self._now()), _LAST)
-        query = Query(index="GSI3", partition=keys.sessions_partition(domain), sort=sort, page_size=page_size)
+        query = Query(index="GSI3", partition=keys.sessions_partition(domain), sort=sort)
         return self._summaries(SessionSummary, query, "the sessions")
 
     def app_config(self, name: str) -> AppConfig:

@@ -82,7 +82,7 @@ class Objects(Protocol):
 
 
 class S3Objects:
-    """The import bucket in S3.
+    """The import bucket in S3. Every method raises a SwitchboardError if S3 can't be reached or refuses.
 
     Args:
         client: an S3 client with a read timeout of some seconds.
@@ -94,21 +94,12 @@ class S3Objects:
         self._bucket = bucket
 
     def open(self, key: str) -> ByteStream:
-        """The object ``key``.
-
-        Raises:
-            NotFoundError: there is none.
-            SwitchboardError: S3 can't be reached or refuses, here or while the stream is read.
-        """
+        """The object ``key``; NotFoundError if there is none. Reading the stream may raise a SwitchboardError as well."""
         with aws.translated("open the upload"):
             return _S3Stream(self._client.get_object(Bucket=self._bucket, Key=key)["Body"])
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
-        """Store an object whole.
-
-        Raises:
-            SwitchboardError: S3 can't be reached or refuses.
-        """
+        """Store an object whole."""
         with aws.translated("store the report"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
 

@@ -2,8 +2,8 @@
 
 A JSON file is an array of objects, an object with such an array as its first member (``{"products": […]}``), or one
 object, which is one row. Arrays are read element by element with the standard library's decoder on a window of text
-(docs/adr/0063 says why not with a library). A malformed text raises :class:`~.files.UnreadableFileError`: behind the error,
-rows can't be told from garbage. :mod:`lib.shuttle.imports.row_validation` checks the cells.
+(docs/adr/0063 says why not with a library). A malformed text raises :class:`~.files.UnreadableFileError`: after an error,
+the start of the next row can't be found. :mod:`lib.shuttle.imports.row_validation` checks the cells.
 """
 
 import csv

@@ -21,7 +21,7 @@ MAX_REPORT_LINES = 10_000
 CONTENT_TYPE = "text/csv; charset=utf-8"
 
 # What a spreadsheet reads as the start of a formula (https://owasp.org/www-community/attacks/CSV_Injection): the signs and
-# their full-width forms, behind blanks, quotes and invisible characters, which spreadsheets trim; a tab, CR or LF by itself.
+# their full-width forms, after blanks, quotes and invisible characters, which spreadsheets trim; a tab, CR or LF by itself.
 # Also after a separator: a spreadsheet that splits at another one begins a cell in the middle of a name.
 _FORMULA_START = re.compile(
     r"""(?:^|(?<=[,;|\t\r\n]))(?=[\s"'`\x00-\x1f\u00ad\u200b-\u200f\u2060\ufeff]*[=+\-@＝＋－＠]|[\t\r\n])"""

@@ -75,6 +75,8 @@ class Part:
 class Uploads:
     """Links into and out of the import bucket.
 
+    Every method but ``abort`` raises a SwitchboardError if S3 or the table can't be reached or refuses.
+
     Args:
         client: an S3 client (:func:`lib.platform.aws.make_client`), whose role may read and write the objects.
         bucket: the import bucket.
@@ -87,11 +89,7 @@ class Uploads:
         self._logger = logger
 
     def begin(self, job: Job, jobs: Jobs) -> SingleUpload | MultipartUpload | None:
-        """Links for the file of a queued job; None if it no longer waits for one. If called again, earlier links stay valid.
-
-        Raises:
-            SwitchboardError: S3 or the table can't be reached or refuses.
-        """
+        """Links for the file of a queued job; None if it no longer waits for one. If called again, earlier links stay valid."""
         key, file_bytes = keys.upload_object(job.shop_domain, job.job_id), job.file_bytes or 0
         if file_bytes <= MAX_SINGLE_BYTES:
             return SingleUpload(self._link("put_object", key, ContentLength=file_bytes))
@@ -110,7 +108,6 @@ class Uploads:
 
         Raises:
             InvalidInputError: the parts are not those that were uploaded, or the job has no such upload.
-            SwitchboardError: S3 can't be reached or refuses.
         """
         if upload_id != job.upload_id:
             raise errors.InvalidInputError("the job has no such upload: use the upload_id that was returned with the job")

@@ -1,4 +1,4 @@
-"""Whether a job may begin: the plan's limits, checked and used up in one transaction (docs/adr/0061).
+"""Whether a job may be created: the plan's limits, checked and used up in one transaction (docs/adr/0061).
 
 ::
 
@@ -8,7 +8,7 @@
     B: transaction ─► size(slots) < 2 does not hold                      refused: nothing written
 
 A slot is a job id in a set, not a number in a counter: adding and taking twice is the same as once, and one can see which
-jobs hold them. The transaction that ends a job takes its id out (:mod:`.lifecycle`), so no crash can lose a slot. An
+jobs hold them. The transaction that ends a job removes its id (:mod:`.lifecycle`), so no crash can lose a slot. An
 import counts for its day and month when it is created, and cancelling does not give it back: otherwise creating and
 cancelling would be free.
 """
@@ -69,13 +69,13 @@ def admit(shop: Shop, order: JobOrder) -> None:
 
     Raises:
         BillingInactiveError: the shop does not pay.
-        PayloadTooLargeError: the plan takes no file of that size.
+        PayloadTooLargeError: the plan does not allow a file of that size.
         LimitExceededError: the plan allows none at all.
     """
     if shop.billing_state is not BillingState.ACTIVE:
         raise BillingInactiveError(f"the shop's billing is {shop.billing_state}")
     if (order.file_bytes or 0) > shop.limits.max_file_bytes:
-        raise errors.PayloadTooLargeError(f"the plan takes files of up to {shop.limits.max_file_bytes} bytes")
+        raise errors.PayloadTooLargeError(f"the plan allows files of up to {shop.limits.max_file_bytes} bytes")
     applying = _LIMIT_POSITIONS.values() if order.kind is JobKind.IMPORT else ("concurrent_jobs",)
     for limit in applying:
         if getattr(shop.limits, limit) == 0:
@@ -118,7 +118,7 @@ def refusal(shop: Shop, positions: Collection[int]) -> errors.SwitchboardError:
     try reads the new one.
     """
     if _SHOP_POSITION in positions:
-        return errors.UnavailableError("the shop's plan or billing changed meanwhile")
+        return errors.UnavailableError("the shop's plan or billing changed in the meantime")
     for position, limit in _LIMIT_POSITIONS.items():
         if position in positions:
             return LimitExceededError(limit, getattr(shop.limits, limit))

@@ -176,7 +176,7 @@ def test_a_plan_that_changes_after_it_was_read_refuses_the_job(installed: Shuttl
             installed.registry.change_plan(DOMAIN, Plan.LARGE, BillingState.SUSPENDED)
             return answer
 
-    with pytest.raises(errors.UnavailableError, match="changed meanwhile"):
+    with pytest.raises(errors.UnavailableError, match="changed in the meantime"):
         jobs_through(installed, ChangingClient(installed.client, "", [])).create(DOMAIN, an_order())
     assert installed.active_jobs() == set()
     assert list(installed.repository.jobs(DOMAIN)) == []
