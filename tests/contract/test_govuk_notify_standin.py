@@ -101,7 +101,7 @@ def test_another_scheme_is_refused(standin: Served[GovukNotify]) -> None:
     assert "bearer scheme" in answer.json()["errors"][0]["message"]
 
 
-def test_beyond_the_limit_of_a_minute_it_refuses() -> None:
+def test_requests_over_the_limit_per_minute_are_refused() -> None:
     class Clock:
         now = time.time()
 

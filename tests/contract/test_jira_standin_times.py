@@ -1,4 +1,4 @@
-"""The Jira stand-in tells the order of an issue's changes by their times, however fast they follow one another."""
+"""The Jira stand-in gives the changes of an issue increasing times, however fast they follow each other."""
 
 import json
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from stack.local.standins.jira import Jira
 
 
-def test_changes_of_one_issue_in_one_millisecond_have_times_in_their_order() -> None:
+def test_changes_of_an_issue_within_a_millisecond_have_ordered_times() -> None:
     jira = Jira()
     jira.site.now = lambda: datetime(2026, 11, 20, 12, 0, 0, 999_900, UTC)
 
@@ -14,6 +14,6 @@ def test_changes_of_one_issue_in_one_millisecond_have_times_in_their_order() -> 
     moved = jira.edit(made.key, project="GOLD")
     jira.edit(moved.key, status="In Progress")
 
-    told = [json.loads(each["body"])["issue"]["fields"]["updated"] for each in jira.webhooks.sent]
-    assert len(told) == 3
-    assert sorted(set(told)) == told
+    times = [json.loads(each["body"])["issue"]["fields"]["updated"] for each in jira.webhooks.sent]
+    assert len(times) == 3
+    assert sorted(set(times)) == times

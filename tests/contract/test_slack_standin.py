@@ -79,7 +79,7 @@ def test_a_bot_cannot_update_a_webhooks_message() -> None:
         assert answer["error"] == "cant_update_message"
 
 
-def test_who_am_i(client: WebClient) -> None:
+def test_auth_test_returns_the_bot(client: WebClient) -> None:
     assert client.auth_test()["user"] == "switchboard"
 
 
@@ -195,7 +195,7 @@ def test_a_channel_refuses_messages_until_it_is_open_again(standin: Served[Slack
     assert close("leases", "is_full") == 400
 
 
-def test_a_message_that_somebody_deletes_is_gone(standin: Served[Slack], client: WebClient) -> None:
+def test_a_deleted_message_is_gone(standin: Served[Slack], client: WebClient) -> None:
     posted = client.chat_postMessage(channel="#leases", text="one")
     place = {"channel": posted["channel"], "ts": posted["ts"]}
     assert requests.post(f"{standin.url}/_standin/delete", json=place, timeout=5).json() == {"ok": True}

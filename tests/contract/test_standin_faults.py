@@ -1,4 +1,4 @@
-"""Faults of a stand-in: played once each, before or after the request takes effect, and refused when they make no sense."""
+"""Faults of a stand-in: injected before or after the request takes effect; malformed ones are refused."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ def inject(standin: Served[Slack], *faults: dict[str, Any]) -> requests.Response
     return requests.post(f"{standin.url}/_standin/faults", json=list(faults), timeout=5)
 
 
-def test_a_fault_is_played_as_often_as_it_says_and_then_no_more(standin: Served[Slack]) -> None:
+def test_a_fault_affects_as_many_requests_as_it_says(standin: Served[Slack]) -> None:
     assert inject(standin, {"path": HOOK, "status": 503, "times": 2}).json() == {"ok": True}
     assert [post(standin).status_code for _ in range(3)] == [503, 503, 200]
 
@@ -36,7 +36,7 @@ def test_a_fault_can_let_requests_pass_before_it_begins(standin: Served[Slack]) 
     assert [post(standin).status_code for _ in range(5)] == [200, 200, 503, 503, 200]
 
 
-def test_faults_are_played_in_order(standin: Served[Slack]) -> None:
+def test_faults_apply_in_order(standin: Served[Slack]) -> None:
     inject(standin, {"path": HOOK, "status": 500}, {"path": "/services/*", "status": 429, "headers": {"Retry-After": "7"}})
     first, second, third = post(standin), post(standin), post(standin)
     assert (first.status_code, second.status_code, third.status_code) == (500, 429, 200)
@@ -65,9 +65,7 @@ def test_a_reset_breaks_the_connection(standin: Served[Slack], after: bool) -> N
     assert post(standin).status_code == 200
 
 
-def test_a_reset_is_no_error_of_the_server_that_would_print_a_stack_trace(
-    standin: Served[Slack], capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_reset_prints_no_stack_trace(standin: Served[Slack], capfd: pytest.CaptureFixture[str]) -> None:
     inject(standin, {"path": HOOK, "reset": True})
     with pytest.raises(requests.ConnectionError):
         post(standin)
@@ -91,7 +89,7 @@ def test_an_error_is_the_apis_own(standin: Served[Slack]) -> None:
 
 
 @pytest.mark.parametrize("way", [("DELETE", "faults"), ("POST", "reset")])
-def test_faults_can_be_forgotten(standin: Served[Slack], way: tuple[str, str]) -> None:
+def test_faults_can_be_removed(standin: Served[Slack], way: tuple[str, str]) -> None:
     inject(standin, {"path": HOOK, "status": 500, "times": 100})
     requests.request(way[0], f"{standin.url}/_standin/{way[1]}", timeout=5)
     assert post(standin).status_code == 200
@@ -107,7 +105,7 @@ def test_faults_can_be_forgotten(standin: Served[Slack], way: tuple[str, str]) -
         ('{"path": "/x", "times": true}', "times of a fault is int"),
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused(standin: Served[Slack], body: str, says: str) -> None:
+def test_a_malformed_fault_is_refused(standin: Served[Slack], body: str, says: str) -> None:
     answer = requests.post(f"{standin.url}/_standin/faults", data=body, timeout=5)
     assert answer.status_code == 400
     assert says in answer.json()["error"]

@@ -48,7 +48,7 @@ def test_an_unknown_function_is_not_found(cloud: Cloud) -> None:
     assert code_of(raised.value) == ("ResourceNotFoundException", 404)
 
 
-def test_a_payload_that_is_no_json_is_refused(cloud: Cloud) -> None:
+def test_a_payload_that_is_not_json_is_refused(cloud: Cloud) -> None:
     with pytest.raises(ClientError) as raised:
         cloud.client("lambda").invoke(FunctionName=cloud.outputs["functions"]["notification"], Payload=b"{")
     assert code_of(raised.value) == ("InvalidRequestContentException", 400)
@@ -65,7 +65,7 @@ def test_a_payload_over_the_limit_of_its_kind_is_refused(cloud: Cloud, kind: str
     assert code_of(raised.value) == ("RequestTooLargeException", 413)
 
 
-def test_an_event_that_can_not_be_read_is_tried_three_times_and_dead_lettered_with_its_error(cloud: Cloud) -> None:
+def test_a_malformed_event_is_tried_three_times_and_dead_lettered(cloud: Cloud) -> None:
     answer = cloud.invoke("notification", {"no": "detail", "marker": "dead-letter-me"}, kind="Event")
     assert answer["status"] == 202
 

@@ -1,4 +1,4 @@
-"""``python -m stack.local up`` as a user meets it: one line when ready, clear sentences when not, nothing left behind."""
+"""``python -m stack.local up``: one line when it is ready, one sentence when it fails, and no process left behind."""
 
 import json
 import signal
@@ -28,13 +28,11 @@ def can_bind(url: str) -> bool:
     ("number", "region"),
     [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2"), (signal.SIGHUP, "us-west-2")],
 )
-def test_its_ready_line_tells_everything_and_a_signal_ends_it_and_leaves_no_process_and_no_port(
-    number: signal.Signals, region: str
-) -> None:
+def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: signal.Signals, region: str) -> None:
     cloud = wait_ready(launch("--config", f"aws:region={region}"))
     functions = children_of(cloud.process.pid)
     assert len(functions) == len(cloud.outputs["functions"])
-    assert_it_tells_urls_region_and_every_output(cloud, region)
+    assert_its_ready_line_is_complete(cloud, region)
 
     assert cloud.stop(number) == 0
 
@@ -64,7 +62,7 @@ def test_ctrl_c_while_it_starts_ends_it_too() -> None:
     assert error == "Stopped while starting.\n"
 
 
-def assert_it_tells_urls_region_and_every_output(cloud: Cloud, region: str) -> None:
+def assert_its_ready_line_is_complete(cloud: Cloud, region: str) -> None:
     assert cloud.http_url.startswith("http://127.0.0.1:")
     assert cloud.aws_url.startswith("http://127.0.0.1:")
     assert cloud.region == region
@@ -109,7 +107,7 @@ def test_a_taken_port_is_one_clear_sentence(option: str) -> None:
     ],
 )
 def test_wrong_config_is_one_sentence_that_names_the_key(pair: str, key: str) -> None:
-    """Which values are wrong, tests/infra/test_settings.py holds; here is how it is said."""
+    """tests/infra/test_settings.py has the wrong values; this is about the message."""
     code, out, error = failing("--config", pair)
     assert code == 1
     assert out == ""

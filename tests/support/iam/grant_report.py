@@ -52,11 +52,11 @@ class Report:
 
     def problems(self) -> list[str]:
         """What is wrong; for a part of the suite, nothing can be said but that a cloud was lost."""
-        lost = [f"a local cloud did not tell of its grants after {test}: what was used since is not here" for test in self.lost]
+        lost = [f"a local cloud did not report its grants after {test}: later uses are missing" for test in self.lost]
         if not self.whole:
             return lost
         if not self.grants:
-            return [*lost, "no local cloud told of its grants: nothing was checked"]
+            return [*lost, "no local cloud reported its grants: nothing was checked"]
         return [
             *lost,
             *(f"unused: {row}" for row in self.grants if not row.times),

@@ -1,4 +1,4 @@
-"""The local cloud's config: Pulumi.local.yaml, and over it what the command line sets."""
+"""The local cloud's config: Pulumi.local.yaml, overridden by the command line."""
 
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def test_an_encrypted_part_of_a_value_is_refused_too(stack_file: Path, value: st
         read_config({}, stack_file)
 
 
-def test_an_encrypted_value_that_the_command_line_replaces_does_no_harm(stack_file: Path) -> None:
+def test_an_encrypted_value_may_be_overridden_on_the_command_line(stack_file: Path) -> None:
     stack_file.write_text(ENCRYPTED)
 
     config = read_config({"jiraApiToken": "local-token"}, stack_file)

@@ -1,11 +1,11 @@
-"""A function's mailbox: what comes for a process that is dead is the next one's."""
+"""A function's mailbox: the next process gets the invocations of a dead one."""
 
 import threading
 
 from stack.local.runtime_api import Invocation, Mailbox
 
 
-def test_what_comes_for_a_process_that_died_while_it_waited_goes_to_the_next() -> None:
+def test_an_invocation_for_a_dead_process_goes_to_the_next_process() -> None:
     alive = True
     mailbox = Mailbox(30, "an-arn", lambda: alive)
     taken: list[Invocation | None] = []
@@ -23,7 +23,7 @@ def test_what_comes_for_a_process_that_died_while_it_waited_goes_to_the_next() -
     assert mailbox.take() is sent
 
 
-def test_what_a_process_was_at_when_it_died_has_failed() -> None:
+def test_the_invocation_of_a_process_that_dies_fails() -> None:
     mailbox = Mailbox(30, "an-arn")
     sent = Invocation(b"{}")
     mailbox.put(sent)
@@ -33,7 +33,7 @@ def test_what_a_process_was_at_when_it_died_has_failed() -> None:
     assert b"Runtime.ExitError" in sent.wait().payload
 
 
-def test_a_process_has_served_once_it_has_answered_and_its_successor_has_not() -> None:
+def test_a_process_has_served_once_it_has_answered() -> None:
     mailbox = Mailbox(30, "an-arn")
     sent = Invocation(b"{}")
     mailbox.put(sent)

@@ -56,7 +56,7 @@ def test_arns_are_compared_part_by_part(operator: str, pattern: str, expected: b
     assert holds(operator, "aws:SourceArn", pattern, aws__sourcearn=ARN) is expected
 
 
-def test_any_one_of_several_values_is_enough_and_none_for_a_negation() -> None:
+def test_one_of_several_values_must_match_and_none_for_a_negation() -> None:
     assert holds("StringEquals", "s3:prefix", ["a", "b"], s3__prefix="b")
     assert not holds("StringNotEquals", "s3:prefix", ["a", "b"], s3__prefix="b")
     assert holds("StringNotEquals", "s3:prefix", ["a", "b"], s3__prefix="c")
@@ -136,7 +136,7 @@ def test_null_distinguishes_absent_and_present_multivalued_keys() -> None:
 
 
 @pytest.mark.parametrize(("operator", "key"), [("StringLike", KEYS), ("ForAllValues:StringLike", "s3:prefix")])
-def test_a_set_operator_goes_with_a_multivalued_key_only_and_is_needed_there(operator: str, key: str) -> None:
+def test_a_multivalued_key_and_no_other_needs_a_set_operator(operator: str, key: str) -> None:
     with pytest.raises(PolicyError, match="a set operator goes with a multivalued key"):
         parse_conditions({operator: {key: "a"}})
 

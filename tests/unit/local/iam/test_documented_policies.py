@@ -14,7 +14,7 @@ Route = tuple[str, str]
 
 
 def signed_routes() -> set[Route]:
-    """Method and path, for the shop ``MINE``, of every documented route that wants a signature by IAM."""
+    """Method and path, for the shop ``MINE``, of every documented route that requires an IAM signature."""
     document = read_yaml(ROOT / "docs" / "openapi.yaml")
     return {
         (method.upper(), path.format(domain=MINE, job_id=JOB))
@@ -37,7 +37,7 @@ def documented_policy(heading: str) -> tuple[Statement, ...]:
 
 
 def is_allowed(policy: tuple[Statement, ...], method: str, path: str) -> bool:
-    """Whether API Gateway lets a principal with ``policy`` alone pass."""
+    """Whether API Gateway allows a principal with only ``policy``."""
     resource = f"arn:aws:execute-api:us-west-2:123456789012:api/$default/{method}{path}"
     return decide(policy, Access("execute-api:Invoke", resource)).is_allowed
 
@@ -64,7 +64,7 @@ def test_a_policy_allows_its_own_routes_and_no_others(caller: str) -> None:
 
 
 @each_caller
-def test_a_policy_opens_a_path_by_its_methods_alone(caller: str) -> None:
+def test_a_policy_allows_only_the_methods_of_a_path(caller: str) -> None:
     policy = documented_policy(caller)
     # GET …/jobs/* covers the paths of the two routes below a job, which answer it 405.
     below_a_job = {("GET", f"/shuttle/shops/{MINE}/jobs/{JOB}/{verb}") for verb in ("upload", "cancel")}
@@ -76,7 +76,7 @@ def test_a_policy_opens_a_path_by_its_methods_alone(caller: str) -> None:
 
 @each_caller
 @pytest.mark.parametrize("other", [f"{MINE}.org", f"not-{MINE}", "b.example"])
-def test_a_policy_opens_nothing_of_another_shop(caller: str, other: str) -> None:
+def test_a_policy_allows_no_other_shop(caller: str, other: str) -> None:
     policy = documented_policy(caller)
     theirs = {(method, path.replace(f"/{MINE}", f"/{other}")) for method, path in ROUTES if MINE in path}
 

@@ -1,4 +1,4 @@
-"""The report on grants: what it finds wrong, what it merges, and that it can fail."""
+"""The report on grants: the problems it finds, how it merges, and that it can fail."""
 
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ def test_a_grant_is_used_if_any_process_used_it() -> None:
     assert report.problems() == []
 
 
-def test_a_wildcard_without_a_written_reason_is_a_problem() -> None:
+def test_a_wildcard_without_a_reason_is_a_problem() -> None:
     wild = [row(resource="dynamodb:table/*"), row("dynamodb:*"), row(resource="s3:b/?"), row(resource="s3:c/*", reason="why")]
 
     problems = merge([book(*wild)], whole=True).problems()
@@ -48,7 +48,7 @@ def test_a_wildcard_without_a_written_reason_is_a_problem() -> None:
     assert all(problem.startswith("wildcard without a written reason: ") for problem in problems)
 
 
-def test_a_refusal_is_a_problem_unless_every_test_that_saw_it_expected_it() -> None:
+def test_a_refusal_is_a_problem_unless_every_test_expected_it() -> None:
     expected, surprise = row(), row(expected=False, tests=["test_b"])
 
     assert merge([book(row(), refusals=(expected,))], whole=True).problems() == []
@@ -64,10 +64,10 @@ def test_a_run_of_a_part_has_no_problems_and_says_that_it_is_partial() -> None:
 
 
 def test_a_whole_run_in_which_no_cloud_was_watched_proves_nothing() -> None:
-    assert merge([book()], whole=True).problems() == ["no local cloud told of its grants: nothing was checked"]
+    assert merge([book()], whole=True).problems() == ["no local cloud reported its grants: nothing was checked"]
 
 
-def test_a_cloud_that_no_longer_tells_is_a_problem_even_of_a_part_of_the_suite() -> None:
+def test_a_cloud_that_stops_reporting_is_a_problem_in_a_partial_run_too() -> None:
     nobody = "http://127.0.0.1:1"
     watch = Watch()
     watch.join(nobody)
@@ -76,7 +76,7 @@ def test_a_cloud_that_no_longer_tells_is_a_problem_even_of_a_part_of_the_suite()
     watch.look("test_b")
 
     [problem] = merge([book(row()), {"deselected": 0, **watch.as_json()}], whole=False).problems()
-    assert problem.startswith("a local cloud did not tell of its grants after test_a (URLError)")
+    assert problem.startswith("a local cloud did not report its grants after test_a (URLError)")
 
 
 def test_the_report_names_every_grant_with_its_tests_and_the_problems(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def ledger(uses: int, refused: int = 0) -> dict[str, Any]:
     return {"grants": [{**grant, "reason": "", "uses": uses}], "refusals": refusals}
 
 
-def test_each_test_gets_what_was_used_since_the_last_look() -> None:
+def test_each_test_gets_the_uses_since_the_previous_one() -> None:
     watch = Watch()
     watch.enter("http://a", ledger(0), "test_a")
     watch.enter("http://a", ledger(2), "test_b")
@@ -115,7 +115,7 @@ def test_each_test_gets_what_was_used_since_the_last_look() -> None:
     assert (tally.times, tally.tests) == (2, ["test_b"])
 
 
-def test_what_a_test_does_by_hand_is_no_use_of_a_grant() -> None:
+def test_a_call_that_a_test_makes_is_not_a_use_of_a_grant() -> None:
     watch = Watch()
     watch.enter("http://a", ledger(2), "test_a", by_hand=True)
     watch.enter("http://a", ledger(3), "test_b")
@@ -132,7 +132,7 @@ def test_the_same_grant_in_two_clouds_is_one() -> None:
     assert (tally.times, tally.tests) == (2, ["test_a", "test_b"])
 
 
-def test_a_refusal_stays_unexpected_once_one_test_did_not_expect_it() -> None:
+def test_a_refusal_that_one_test_did_not_expect_is_a_problem() -> None:
     watch = Watch()
     watch.enter("http://a", ledger(0, refused=1), "test_a", by_hand=True)
     assert [tally.expected for tally in watch.refusals.values()] == [True]

@@ -1,4 +1,4 @@
-"""A session of pytest that watches grants: it fails over one that nothing used, and only if everything was run."""
+"""A pytest session that watches grants fails on an unused grant, but only if all tests were run."""
 
 import json
 import os

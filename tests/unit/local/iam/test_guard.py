@@ -1,4 +1,4 @@
-"""The guard: whose a request is, and what becomes of it. Roles and sessions are moto's, in this process."""
+"""The guard: the caller of a request, and the decision on it. Roles and sessions are moto's, in this process."""
 
 import io
 import json
@@ -26,7 +26,7 @@ def document(*grants: tuple[str, str], **more: Any) -> str:
 
 
 class Account:
-    """A role with a session, and the guard before them."""
+    """A role with a session, and the guard."""
 
     def __init__(self) -> None:
         self.iam = boto3.client("iam", region_name="us-west-2")
@@ -71,7 +71,7 @@ def an_object(key: str, method: str = "GET") -> dict[str, Any]:
     return environ
 
 
-def test_a_granted_call_goes_on_with_its_body_and_is_in_the_book(account: Account) -> None:
+def test_a_granted_call_keeps_its_body_and_is_in_the_ledger(account: Account) -> None:
     account.grant(("dynamodb:GetItem", TABLE))
     account.guard.register_roles()
     environ = request(account.key())
@@ -85,7 +85,7 @@ def test_a_granted_call_goes_on_with_its_body_and_is_in_the_book(account: Accoun
     }
 
 
-def test_a_call_that_is_not_granted_is_refused_and_in_the_book(account: Account) -> None:
+def test_a_call_without_a_grant_is_refused_and_in_the_ledger(account: Account) -> None:
     account.grant(("dynamodb:PutItem", TABLE))
     account.guard.register_roles()
 
@@ -135,7 +135,7 @@ def test_an_attached_managed_policy_counts_too(account: Account) -> None:
     assert account.guard.admit(request(account.key())).refusal is None
 
 
-def test_a_key_that_is_no_roles_is_an_operators(account: Account) -> None:
+def test_a_key_without_a_role_belongs_to_an_operator(account: Account) -> None:
     assert account.guard.admit(request("test")).refusal is None
 
 
@@ -168,11 +168,11 @@ def test_a_link_is_judged_by_the_role_that_signed_it(account: Account) -> None:
     assert follow("/artifacts/runs/a.json").status_code == 403
 
 
-def test_a_browsers_question_before_an_upload_needs_no_credential(account: Account) -> None:
+def test_a_cors_preflight_request_needs_no_credentials(account: Account) -> None:
     assert account.guard.admit({"REQUEST_METHOD": "OPTIONS", "PATH_INFO": "/artifacts/a"}).refusal is None
 
 
-def test_who_may_not_list_is_not_told_that_an_object_is_not_there(account: Account) -> None:
+def test_without_permission_to_list_a_missing_object_is_refused(account: Account) -> None:
     account.grant(("s3:GetObject", f"{BUCKET}/*"))
     admission = account.guard.admit(an_object(account.key()))
 
@@ -184,7 +184,7 @@ def test_who_may_not_list_is_not_told_that_an_object_is_not_there(account: Accou
     assert b"s3:ListBucket" in hidden.get_data()
 
 
-def test_who_may_list_is_told_and_that_is_a_use_of_the_grant(account: Account) -> None:
+def test_with_permission_to_list_a_missing_object_is_404_and_a_use(account: Account) -> None:
     account.grant(("s3:GetObject", f"{BUCKET}/*"), ("s3:ListBucket", BUCKET))
     account.guard.register_roles()
     admission = account.guard.admit(an_object(account.key(), "HEAD"))
@@ -217,7 +217,7 @@ def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> No
     assert [is_refused(table, "ada@sandbox.example") for table in ("Leases", TABLE)] == [True, True]
 
 
-def test_an_index_has_its_own_partition_key_and_a_foreign_table_none(account: Account) -> None:
+def test_an_index_has_its_own_partition_key(account: Account) -> None:
     create_table(boto3.client("dynamodb", region_name="us-west-2"), "Issues", JIRA_ISSUES)
     issues = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Issues"
 
@@ -227,7 +227,7 @@ def test_an_index_has_its_own_partition_key_and_a_foreign_table_none(account: Ac
     assert hash_key_of(issues.replace(ACCOUNT, "210987654321"), ACCOUNT) is None
 
 
-def test_what_nobody_mapped_is_refused_even_to_a_role_that_may_do_everything(account: Account, capsys: Any) -> None:
+def test_an_unknown_operation_is_refused_even_with_every_permission(account: Account, capsys: Any) -> None:
     account.grant(("*", "*"))
 
     refusal = account.guard.admit(request(account.key(), HTTP_X_AMZ_TARGET="DynamoDB_20120810.ExecuteStatement")).refusal
@@ -238,13 +238,13 @@ def test_what_nobody_mapped_is_refused_even_to_a_role_that_may_do_everything(acc
 
 
 @pytest.mark.parametrize("service", ["kms", "iam", "unheard-of"])
-def test_a_service_that_nobody_mapped_is_refused(account: Account, service: str) -> None:
+def test_an_unknown_service_is_refused(account: Account, service: str) -> None:
     account.grant(("*", "*"))
 
     assert account.guard.admit(request(account.key(), service)).refusal is not None
 
 
-def test_a_policy_that_is_not_understood_grants_nothing_and_stops_the_start(account: Account) -> None:
+def test_an_unsupported_policy_grants_nothing_and_stops_the_start(account: Account) -> None:
     account.grant(("dynamodb:GetItem", TABLE), Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})
 
     assert account.guard.admit(request(account.key())).refusal is not None
@@ -273,7 +273,7 @@ def test_a_boundary_that_the_program_declares_reaches_the_role(account: Account)
         account.guard.register_roles()
 
 
-def test_a_session_with_a_policy_of_its_own_is_refused_rather_than_misjudged(account: Account) -> None:
+def test_a_session_with_a_session_policy_is_refused(account: Account) -> None:
     account.grant(("dynamodb:GetItem", TABLE))
 
     key = account.key(Policy=document(("dynamodb:PutItem", TABLE)))

@@ -1,4 +1,4 @@
-"""The partition keys that a DynamoDB request names: what conditions on ``dynamodb:LeadingKeys`` are asked about."""
+"""The partition keys of a DynamoDB request, for conditions on ``dynamodb:LeadingKeys``."""
 
 import json
 from typing import Any
@@ -26,7 +26,7 @@ def request(operation: str, **parameters: Any) -> Call:
 
 
 def leading_keys(operation: str, **parameters: Any) -> dict[str, Any]:
-    """The leading keys of each access by its action and table; None where the request names none."""
+    """The leading keys of each access by its action and table, if the request has them."""
     return {
         f"{access.action.partition(':')[2]} {access.resource.split(':', 5)[5]}": access.context.get("dynamodb:leadingkeys")
         for access in needs_of(request(operation, **parameters))
@@ -114,21 +114,21 @@ def test_a_transaction_names_the_keys_of_each_of_its_actions() -> None:
 
 
 @pytest.mark.parametrize("operation", ["Scan", "DescribeTable"])
-def test_what_is_about_the_whole_table_names_no_key(operation: str) -> None:
+def test_an_operation_on_a_whole_table_has_no_key(operation: str) -> None:
     assert leading_keys(operation, TableName="Operations") == {f"{operation} {OPERATIONS}": None}
 
 
-def test_of_a_table_that_is_not_there_no_key_is_known() -> None:
+def test_a_table_that_does_not_exist_has_no_key() -> None:
     assert leading_keys("GetItem", TableName="Gone", Key=row("a")) == {"GetItem table/Gone": None}
 
 
 @pytest.mark.parametrize("parameters", [{}, {"Key": {}}, {"Key": "a"}, {"Key": {"session_id": "a"}}])
 def test_a_key_that_is_missing_fits_no_partition(parameters: dict[str, Any]) -> None:
-    """DynamoDB refuses such a request; a list of partitions must not let it pass before that."""
+    """DynamoDB refuses such a request; no grant on partitions may allow it."""
     assert leading_keys("GetItem", TableName="Operations", **parameters) == {f"GetItem {OPERATIONS}": ("",)}
 
 
-def test_the_older_form_of_a_query_is_refused_rather_than_misread() -> None:
+def test_key_conditions_of_an_older_query_are_refused() -> None:
     conditions = {"session_id": {"AttributeValueList": [{"S": "a"}], "ComparisonOperator": "EQ"}}
 
     with pytest.raises(MalformedRequestError, match="KeyConditions"):

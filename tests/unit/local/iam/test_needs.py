@@ -1,4 +1,4 @@
-"""What each request of the AWS API needs, and that what is not known is never nothing."""
+"""What each request of the AWS API needs. An unknown request is an error."""
 
 import json
 from typing import Any
@@ -128,7 +128,7 @@ def test_what_a_request_to_s3_needs(
     assert needed(call("s3", method, path, query, headers)) == wanted
 
 
-def test_a_listing_tells_its_prefix_to_conditions() -> None:
+def test_a_listing_passes_its_prefix_to_conditions() -> None:
     [access] = needs_of(call("s3", "GET", "/b", {"list-type": "2", "prefix": "uploads/", "max-keys": "5"}))
 
     assert access.context == {"s3:prefix": "uploads/", "s3:max-keys": "5"}
@@ -143,7 +143,7 @@ def test_deleting_several_objects_needs_each_of_them() -> None:
     ]
 
 
-def test_to_be_told_that_an_object_is_not_there_one_must_be_allowed_to_list() -> None:
+def test_a_missing_object_is_visible_only_with_permission_to_list() -> None:
     access = needs_to_see_absence(call("s3", "HEAD", "/b/k"))
 
     assert access is not None
@@ -217,7 +217,7 @@ def test_putting_events_needs_every_bus() -> None:
     ]
 
 
-def test_everybody_may_ask_who_they_are_and_not_become_somebody_else() -> None:
+def test_get_caller_identity_needs_nothing_and_assume_role_a_grant() -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/other"
 
     assert needed(call("sts", body=b"Action=GetCallerIdentity&Version=2011-06-15")) == []
@@ -254,7 +254,7 @@ def test_everybody_may_ask_who_they_are_and_not_become_somebody_else() -> None:
     ],
     ids=lambda request: f"{request.service} {request.method} {request.path}",
 )
-def test_what_is_not_known_is_an_error(request_: Call) -> None:
+def test_an_unknown_request_is_an_error(request_: Call) -> None:
     with pytest.raises(UnknownOperationError):
         needs_of(request_)
 
@@ -275,6 +275,6 @@ def test_what_is_not_known_is_an_error(request_: Call) -> None:
     ],
     ids=lambda request: f"{request.service} {request.path}",
 )
-def test_what_can_not_be_read_is_an_error(request_: Call) -> None:
+def test_a_malformed_request_is_an_error(request_: Call) -> None:
     with pytest.raises(MalformedRequestError):
         needs_of(request_)

@@ -1,4 +1,4 @@
-"""What policies say of one action on one resource: AWS's rules for one account."""
+"""The decision of policies on one action on one resource: AWS's rules within one account."""
 
 import json
 from typing import Any
@@ -60,11 +60,11 @@ def test_an_explicit_deny_wins_over_any_allow_before_or_after_it() -> None:
     assert verdict(allow(), deny("*", "*")) is Verdict.DENIED
 
 
-def test_a_deny_of_something_else_takes_nothing_away() -> None:
+def test_a_deny_of_another_access_changes_nothing() -> None:
     assert verdict(allow(), deny("dynamodb:PutItem")) is Verdict.ALLOWED
 
 
-def test_a_deny_counts_wherever_among_the_policies_it_stands() -> None:
+def test_a_deny_applies_wherever_it_is_among_the_policies() -> None:
     statements = (*read_role_policy(policy(allow())), *read_role_policy(policy(deny())))
 
     assert decide(statements, READ).verdict is Verdict.DENIED
@@ -115,7 +115,7 @@ def test_a_wildcard_at_the_end_crosses_slashes_and_colons() -> None:
     assert verdict(allow(stream.action, "arn:aws:logs:us-west-2:1:log-group:we:*"), access=stream) is Verdict.NOT_GRANTED
 
 
-def test_not_action_and_not_resource_grant_everything_else() -> None:
+def test_not_action_and_not_resource_grant_all_others() -> None:
     other = {"Effect": "Allow", "NotAction": "dynamodb:Delete*", "NotResource": "arn:aws:s3:::*"}
 
     assert verdict(other) is Verdict.ALLOWED
@@ -123,7 +123,7 @@ def test_not_action_and_not_resource_grant_everything_else() -> None:
     assert verdict(other, access=Access("s3:GetObject", "arn:aws:s3:::bucket/key")) is Verdict.NOT_GRANTED
 
 
-def test_a_condition_that_does_not_hold_takes_the_statement_away() -> None:
+def test_a_statement_whose_condition_does_not_hold_does_not_apply() -> None:
     listing = Access("s3:ListBucket", "arn:aws:s3:::b", {"s3:prefix": "uploads/"})
     statement = allow("s3:ListBucket", "arn:aws:s3:::b", Condition={"StringEquals": {"s3:prefix": "uploads/"}})
 
@@ -147,7 +147,7 @@ def test_a_decision_names_the_grants_that_were_used_and_no_others() -> None:
     assert decide(statements, READ).used == (GrantKey("dynamodb:GetItem", TABLE), GrantKey("dynamodb:Get*", TABLE))
 
 
-def test_every_grant_that_a_policy_writes_can_be_listed_and_a_deny_is_none() -> None:
+def test_every_grant_of_a_policy_can_be_listed_and_a_deny_is_not_one() -> None:
     [allowing, denying] = read_role_policy(policy(allow(["dynamodb:GetItem", "dynamodb:PutItem"]), deny()))
 
     assert allowing.grants() == (GrantKey("dynamodb:GetItem", TABLE), GrantKey("dynamodb:PutItem", TABLE))
@@ -160,7 +160,7 @@ def test_a_single_statement_need_not_be_in_a_list() -> None:
     assert decide(read_role_policy(document), READ).is_allowed
 
 
-def test_a_resources_policy_lets_in_whom_it_names() -> None:
+def test_a_resource_policy_allows_the_principals_that_it_names() -> None:
     queue = "arn:aws:sqs:us-west-2:123456789012:work"
     document = policy(allow("sqs:SendMessage", queue, Principal={"Service": "events.amazonaws.com"}))
     statements = read_resource_policy(document)
@@ -169,7 +169,7 @@ def test_a_resources_policy_lets_in_whom_it_names() -> None:
     assert not decide(statements, Access("sqs:SendMessage", queue), "s3.amazonaws.com").is_allowed
 
 
-def test_a_star_for_a_principal_is_everybody() -> None:
+def test_a_star_as_principal_is_everybody() -> None:
     queue = "arn:aws:sqs:us-west-2:123456789012:work"
     statements = read_resource_policy(policy(deny("sqs:*", queue, Principal="*")))
 
@@ -200,7 +200,7 @@ def test_a_star_for_a_principal_is_everybody() -> None:
         policy(allow(Condition={"StringEquals": "s3:prefix"})),
     ],
 )
-def test_a_policy_that_is_wrong_or_not_understood_is_an_error_and_never_decides(document: str) -> None:
+def test_a_wrong_or_unsupported_policy_is_an_error(document: str) -> None:
     with pytest.raises(PolicyError):
         read_role_policy(document)
 

@@ -24,7 +24,7 @@ def test_the_sentence_is_iams() -> None:
     ("action", "written"),
     [("sqs:SendMessage", "sqs:sendmessage"), ("sns:Publish", "SNS:Publish"), ("s3:PutObject", "s3:PutObject")],
 )
-def test_some_services_write_the_action_in_a_case_of_their_own(action: str, written: str) -> None:
+def test_sqs_and_sns_write_the_action_differently(action: str, written: str) -> None:
     assert f"perform: {written} on resource" in sentence(CALLER, Access(action, "arn:aws:x:::y"), Verdict.NOT_GRANTED)
 
 

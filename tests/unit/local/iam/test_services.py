@@ -1,4 +1,4 @@
-"""AWS services that act for themselves do what the policy of the resource allows, for the source it names."""
+"""AWS services that act without a role may do what the policy of the resource allows for a source."""
 
 import json
 
@@ -25,7 +25,7 @@ def services() -> Services:
             function_arn=FUNCTION, principal=principal, action="lambda:InvokeFunction", source_arn=source
         )
         services.add_policy(FUNCTION, permission.document())
-    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, RULE, sending_bucket_arn=BUCKET)))
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, RULE, BUCKET)))
     return services
 
 
@@ -53,12 +53,12 @@ def test_a_service_may_do_what_the_resource_allows_it(
 
 def test_a_queue_of_another_account_refuses_the_bucket_of_ours() -> None:
     services = Services("210987654321", Ledger(lambda sid: sid))
-    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, None, sending_bucket_arn=BUCKET)))
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, None, BUCKET)))
 
     assert not services.may("s3.amazonaws.com", "sqs:SendMessage", QUEUE, BUCKET)
 
 
-def test_uses_and_refusals_are_in_the_book() -> None:
+def test_uses_and_refusals_are_in_the_ledger() -> None:
     ledger = Ledger(lambda sid: sid)
     services = Services("123456789012", ledger)
     services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, RULE)))
