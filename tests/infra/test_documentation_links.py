@@ -85,10 +85,7 @@ def test_a_section_that_other_systems_link_to_exists(page: str, section: str) ->
 def test_a_page_that_the_code_names_exists() -> None:
     """Decisions are named by their number: ``docs/adr/0041``."""
     files = [path for top in ("lib", "handlers", "stack", "tests") for path in (ROOT / top).rglob("*.py")]
-    named = {
-        page
-        for path in files
-        for page in re.findall(r"(?<![\w/])docs/[\w/-]+(?:\.md|\.yaml)?", path.read_text(encoding="utf-8"))
-    }
+    pattern = re.compile(r"(?<![\w/])docs/(?:[\w/-]+\.(?:md|yaml|svg)|adr/\d{4})")
+    named = {page for path in files for page in pattern.findall(path.read_text(encoding="utf-8"))}
 
     assert {page for page in named if not (ROOT / page).exists() and not list(ROOT.glob(f"{page}-*.md"))} == set()
