@@ -104,10 +104,8 @@ class Function(Component):
         self.entry_point = name
         self.failures = DeadLetterQueue(f"{name}-failures", parent=self) if spec.asynchronous else None
         secrets = {f"{field}_arn": secret_arns[field] for field in spec.secrets if field in secret_arns}
-        log_group = aws.cloudwatch.LogGroup(f"/aws/lambda/{name}", retention_in_days=log_retention_days, opts=self.child())
         role = aws.iam.Role(name, assume_role_policy=iam.trust_policy("lambda.amazonaws.com"), opts=self.child())
         grants = [
-            iam.logging(log_group.arn),
             *([iam.sending(self.failures.arn)] if self.failures else []),
             *spec.grants,
             *([iam.receiving(*(feed.queue.arn for feed in spec.feeds))] if spec.feeds else []),
@@ -126,10 +124,19 @@ class Function(Component):
             reserved_concurrent_executions=spec.reserved_concurrency or None,  # for Lambda, 0 is "switched off"
             environment={"variables": {**spec.environment.variables(**spec.values, **secrets), **_powertools(name)}},
             # JSON, so that what the runtime itself logs about a failed invocation is one JSON object per line too.
-            logging_config={"log_format": "JSON", "log_group": log_group.name},
+            logging_config={"log_format": "JSON"},
             opts=self.child(depends_on=[policy]),
         )
-        self.name, self.arn, self.log_group_name = function.name, function.arn, log_group.name
+        self.name, self.arn = function.name, function.arn
+        # The group that Lambda logs to by default, named after the function. Hence its grant has a policy of its own.
+        log_group = aws.cloudwatch.LogGroup(
+            name,
+            name=self.name.apply(lambda known: f"/aws/lambda/{known}"),
+            retention_in_days=log_retention_days,
+            opts=self.child(),
+        )
+        self.log_group_name = log_group.name
+        self._add_policy("logs", role, iam.logging(log_group.arn))
         if self.failures:
             self._keep_failures(self.failures, policy)
         for feed in spec.feeds:
@@ -137,10 +144,12 @@ class Function(Component):
         if spec.may_recur or spec.invokes_itself:
             aws.lambda_.FunctionRecursionConfig(name, function_name=self.name, recursive_loop="Allow", opts=self.child())
         if spec.invokes_itself:
-            # A policy of its own, since the ARN is known only once the function exists.
-            itself = iam.Grant(actions=("lambda:InvokeFunction",), resources=(self.arn,))
-            aws.iam.RolePolicy(f"{name}-itself", role=role.name, policy=iam.policy([itself]), opts=self.child())
+            self._add_policy("itself", role, iam.Grant(actions=("lambda:InvokeFunction",), resources=(self.arn,)))
         self.register_outputs({"name": self.name})
+
+    def _add_policy(self, name: str, role: aws.iam.Role, grant: iam.Grant) -> None:
+        """Add a grant on something that exists only after the function."""
+        aws.iam.RolePolicy(f"{self.entry_point}-{name}", role=role.name, policy=iam.policy([grant]), opts=self.child())
 
     def _keep_failures(self, failures: DeadLetterQueue, policy: aws.iam.RolePolicy) -> None:
         aws.lambda_.FunctionEventInvokeConfig(

@@ -14,11 +14,7 @@ from stack.settings import Settings
 from tests.support.project.pulumi_graph import Graph, declare, statements
 
 FUNCTION, TABLE, QUEUE = "aws:lambda/function:Function", "aws:dynamodb/table:Table", "aws:sqs/queue:Queue"
-GROUP, SECRET, MAPPING = (
-    "aws:cloudwatch/logGroup:LogGroup",
-    "aws:secretsmanager/secret:Secret",
-    "aws:lambda/eventSourceMapping:EventSourceMapping",
-)
+SECRET, MAPPING = "aws:secretsmanager/secret:Secret", "aws:lambda/eventSourceMapping:EventSourceMapping"
 CONFIG = {
     "jiraBaseUrl": "https://example.atlassian.net",
     "jiraEmail": "switchboard@example.com",
@@ -92,7 +88,6 @@ def test_the_approvals_role_has_exactly_these_grants() -> None:
     graph = declare(CONFIG, SECRETS)
 
     assert grants_of(graph, "approvals") == [
-        (("logs:CreateLogStream", "logs:PutLogEvents"), [graph.arn(GROUP, "/aws/lambda/approvals") + ":*"]),
         (("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"), [graph.arn(TABLE, "JiraOperations")]),
         (("sqs:SendMessage",), [graph.arn(QUEUE, "approval-work")]),
         (("secretsmanager:GetSecretValue",), [graph.arn(SECRET, "slack-signing-secret")]),
@@ -102,7 +97,7 @@ def test_the_approvals_role_has_exactly_these_grants() -> None:
 def test_the_workers_role_has_these_grants_for_approvals_and_no_others() -> None:
     graph = declare(CONFIG, SECRETS)
     grants = grants_of(graph, "jira_worker")
-    ours = [each for each in grants if "JiraIssues" not in str(each) and not each[0][0].startswith(("logs:", "s3:"))]
+    ours = [each for each in grants if "JiraIssues" not in str(each) and not each[0][0].startswith("s3:")]
 
     assert ours == [
         (("dynamodb:BatchGetItem", "dynamodb:UpdateItem"), [graph.arn(TABLE, "JiraOperations")]),

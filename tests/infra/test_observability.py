@@ -393,7 +393,7 @@ def test_the_dashboard_shows_every_alarm_and_the_log_of_every_function() -> None
 
     assert sorted(by_type["alarm"]["alarms"]) == sorted(each.outputs["arn"] for each in graph.all(ALARM))
     for function in graph.all(FUNCTION):
-        assert f"SOURCE '{function.inputs['loggingConfig']['logGroup']}'" in by_type["log"]["query"]
+        assert f"SOURCE '/aws/lambda/{function.outputs['name']}'" in by_type["log"]["query"]
 
 
 MANY_PROJECTS = ({**JIRA_CONFIG, "jiraProjects": ",".join(f"P{number}" for number in range(40))}, JIRA_SECRETS)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from lib.platform.contract import ENTRY_POINTS
 from stack.components import iam
 from stack.components.iam import Grant
 from stack.components.queue import queue_policy
@@ -24,7 +25,7 @@ EVERY_SECRET = dict.fromkeys(secret_keys(), "hush")
 
 
 def grants_of(graph: Graph, entry_point: str) -> dict[tuple[str, ...], list[str]]:
-    """The resources by actions of the one policy that the function's role has."""
+    """What the function's role may do besides logging and invoking itself: resources by actions."""
     policy = graph.one(ROLE_POLICY, entry_point)
     assert policy.inputs["role"] == graph.one(ROLE, entry_point).outputs["name"]
     grants: dict[tuple[str, ...], list[str]] = {}
@@ -47,7 +48,6 @@ def test_the_notification_role_has_exactly_these_grants() -> None:
     graph = declare()
 
     assert grants_of(graph, "notification") == {
-        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/notification") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "notification-failures")],
         ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable")],
         ("dynamodb:UpdateItem",): [graph.arn(TABLE, "JiraOperations")],
@@ -139,7 +139,6 @@ def test_the_webhooks_role_has_exactly_these_grants() -> None:
     issues = graph.arn(TABLE, "JiraIssues")
 
     assert grants_of(graph, "webhooks") == {
-        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/webhooks") + ":*"],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem"): [issues],
         ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
         ("s3:PutObject",): [graph.arn(BUCKET, "artifacts") + "/snapshots/*"],
@@ -157,7 +156,6 @@ def test_the_jira_workers_role_has_exactly_these_grants() -> None:
     bucket = graph.arn(BUCKET, "artifacts")
 
     assert grants_of(graph, "jira_worker") == {
-        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/jira_worker") + ":*"],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchWriteItem", "dynamodb:Query"): [
             graph.arn(TABLE, "JiraIssues")
         ],
@@ -178,7 +176,6 @@ def test_the_reconciliation_role_has_exactly_these_grants() -> None:
     issues, bucket = graph.arn(TABLE, "JiraIssues"), graph.arn(BUCKET, "artifacts")
 
     assert grants_of(graph, "reconciliation") == {
-        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/reconciliation") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "reconciliation-failures"), graph.arn(QUEUE, "jira-work")],
         ("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:BatchGetItem"): [issues],
         ("dynamodb:Query",): [f"{issues}/index/ProjectIndex"],
@@ -186,6 +183,17 @@ def test_the_reconciliation_role_has_exactly_these_grants() -> None:
         ("s3:PutObject",): [f"{bucket}/snapshots/*", f"{bucket}/runs/*"],
         ("secretsmanager:GetSecretValue",): [graph.arn(SECRET, "jira-api-token")],
     }
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_function_may_write_to_its_own_log_group_and_no_other(entry_point: str) -> None:
+    graph = declare()
+    policy = graph.one(ROLE_POLICY, f"{entry_point}-logs").inputs
+
+    assert policy["role"] == graph.one(ROLE, entry_point).outputs["name"]
+    assert [(each["Action"], each["Resource"]) for each in statements(policy["policy"])] == [
+        (LOGGING, [graph.arn(GROUP, entry_point) + ":*"])
+    ]
 
 
 def test_the_reconciliation_function_may_invoke_itself_and_no_other() -> None:
@@ -206,7 +214,6 @@ def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tab
     secrets = grants.pop(("secretsmanager:GetSecretValue",))
     assert sorted(secrets) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))
     assert grants == {
-        tuple(LOGGING): [graph.arn(GROUP, "/aws/lambda/health") + ":*"],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "health-failures")],
         ("dynamodb:DescribeTable",): [graph.arn(TABLE, "LeaseTable"), *own],
         ("dynamodb:GetItem",): [graph.arn(TABLE, "LeaseTable"), *own],
@@ -254,7 +261,7 @@ def test_without_a_configured_secret_a_role_may_read_none(entry_point: str) -> N
     assert ("secretsmanager:GetSecretValue",) not in grants_of(declare(), entry_point)
 
 
-def test_a_role_has_its_own_policy_and_no_other_but_the_one_to_invoke_itself() -> None:
+def test_a_role_has_no_policies_but_its_own_and_those_to_log_and_to_invoke_itself() -> None:
     graph = declare()
     policies: dict[str, list[str]] = {}
     for policy in graph.all(ROLE_POLICY):
@@ -262,8 +269,9 @@ def test_a_role_has_its_own_policy_and_no_other_but_the_one_to_invoke_itself() -
 
     for role in graph.all(ROLE):
         assert not role.inputs.keys() & {"managedPolicyArns", "inlinePolicies"}
-        more = ["reconciliation-itself"] if role.name == "reconciliation" else []
-        assert sorted(policies.pop(role.outputs["name"])) == [role.name, *more]
+        more = [f"{role.name}-logs"] if role.name in ENTRY_POINTS else []
+        more += ["reconciliation-itself"] if role.name == "reconciliation" else []
+        assert sorted(policies.pop(role.outputs["name"])) == sorted([role.name, *more])
     assert not policies
     assert not graph.all("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 

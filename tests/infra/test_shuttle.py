@@ -173,9 +173,6 @@ def test_the_function_has_exactly_these_grants() -> None:
     policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", "shuttle").inputs["policy"])
 
     assert {tuple(each["Action"]): each["Resource"] for each in policy} == {
-        ("logs:CreateLogStream", "logs:PutLogEvents"): [
-            graph.arn("aws:cloudwatch/logGroup:LogGroup", "/aws/lambda/shuttle") + ":*"
-        ],
         ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-failures")],
         ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [shops],
         ("dynamodb:ConditionCheckItem",): [shops],

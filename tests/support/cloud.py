@@ -37,7 +37,6 @@ class Cloud:
     outputs: dict[str, Any]
     errors: list[str]
     _clients: dict[str, Any] = dataclasses.field(default_factory=dict)
-    _log_groups: dict[str, str] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Any:
         """A client of its AWS API: one a service, since making one takes as long as fifty calls."""
@@ -122,10 +121,7 @@ class Cloud:
         return [event["message"] for page in pages for event in page["events"]]
 
     def _log_group(self, entry_point: str) -> str:
-        if entry_point not in self._log_groups:
-            groups = self.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{entry_point}")["logGroups"]
-            self._log_groups[entry_point] = groups[0]["logGroupName"]
-        return self._log_groups[entry_point]
+        return f"/aws/lambda/{self.outputs['functions'][entry_point]}"
 
     def log_records(self, entry_point: str) -> list[dict[str, Any]]:
         """A function's log lines that are JSON objects, metrics among them."""
