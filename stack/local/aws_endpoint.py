@@ -23,7 +23,7 @@ from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
 from werkzeug.wrappers import Request, Response
 
-from stack.local import moto_gaps
+from stack.local import moto_gaps, moto_speed
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
@@ -49,6 +49,7 @@ class AwsEndpoint:
         self._guard = guard
         self._ledger = ledger
         moto_gaps.fill()
+        moto_speed.speed_up()
         setattr(S3Backend, "complete_multipart_upload", _complete_multipart_upload)  # noqa: B010 (a method, for the type checker)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()

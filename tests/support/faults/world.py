@@ -27,9 +27,7 @@ import pytest
 import requests.adapters
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto.core.botocore_stubber import MockRawResponse
-from moto.dynamodb.models import dynamodb_backends
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from moto.s3.models import s3_backends
 from moto.sqs.models import sqs_backends
 
 import lib.approvals.preview_posting
@@ -53,12 +51,12 @@ from tests.support.aws.moto_inside import (
     create_secret,
     create_tables,
 )
+from tests.support.aws.moto_state import ACCOUNT, moto_state, put_back
 from tests.support.faults.proxy import FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.web.standins import served
 from tests.support.web.wsgi import call_wsgi
 
 HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
-ACCOUNT = "123456789012"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
 SECRET, SIGNING_SECRET, BOT_TOKEN = "what the senders sign with", "what Slack signs with", "xoxb-of-the-tests"
 APPROVER = "U0ADA"
@@ -133,16 +131,12 @@ class World:
         """Forget what other runs have left: moto copies its tables for each transaction, and tests look through the rest."""
         self.jira.reset()
         self.slack.reset()
-        self._put_back({}, {}, {}, {})
+        put_back({})
 
     def state(self, run: object) -> dict[str, Any]:
         """A copy of everything that ``run`` has brought about, and of the run itself."""
-        bucket = s3_backends[ACCOUNT]["aws"].buckets[BUCKET]
         parts = {
-            "rows": {name: table.items for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items()},
-            "messages": {name: queue._messages for name, queue in sqs_backends[ACCOUNT][REGION].queues.items()},
-            "objects": dict(bucket.keys),
-            "uploads": bucket.multiparts,
+            "aws": moto_state(),
             "jira": self.jira.site,
             "slack": {name: value for name, value in vars(self.slack).items() if name not in {"lock", "faults", "_now"}},
             "offset": self.offset,
@@ -158,26 +152,12 @@ class World:
         self.slack.reset()
         vars(self.slack).update(parts["slack"])
         self.offset = parts["offset"]
-        self._put_back(parts["rows"], parts["messages"], parts["objects"], parts["uploads"])
+        put_back(parts["aws"])
         return parts["run"]
 
     def _shared(self) -> dict[int, Any]:
         """What a copy of a run has in common with it: the world and its clients."""
         return {id(each): each for each in (self, *self.clients.values())}
-
-    def _put_back(
-        self, rows: dict[str, Any], messages: dict[str, Any], objects: dict[str, Any], uploads: dict[str, Any]
-    ) -> None:
-        for name, table in dynamodb_backends[ACCOUNT][REGION].tables.items():
-            table.items.clear()
-            table.items.update(rows.get(name, {}))
-        for name, queue in sqs_backends[ACCOUNT][REGION].queues.items():
-            queue._messages[:] = messages.get(name, [])
-        bucket = s3_backends[ACCOUNT]["aws"].buckets[BUCKET]
-        bucket.keys.clear()
-        bucket.keys.update(objects)
-        bucket.multiparts.clear()
-        bucket.multiparts.update(uploads)
 
     def number(self) -> int:
         """A number that no other flow has."""
