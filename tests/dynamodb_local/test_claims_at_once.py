@@ -103,6 +103,6 @@ def test_a_claim_completed_meanwhile_is_never_won_again(engine: Any, table: str)
 
     if finished is None:  # the holder was done in time
         assert Verdict.WON not in verdicts
-    else:  # somebody came first, and the owner is returned
+    else:  # another attempt claimed it first, and the owner gets an error
         assert isinstance(finished, errors.PermanentError)
         assert verdicts.count(Verdict.WON) == 1
