@@ -25,11 +25,12 @@ from lib.approvals.worker import handle
 from lib.approvals.workflow import Policy
 from lib.platform import errors, log
 from lib.platform.claims import Claims
+from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import CONFLICT_TRIES, Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.cloud import buttons_of
 from tests.support.concurrency.stage import Actor, Crash, Stage
-from tests.support.dynamodb.operations_table import TABLE, MemoryTable
+from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.observability.quiet import QuietLogger
 
 JIRA_URL = "https://jira.example.com"
@@ -73,12 +74,12 @@ class World:
         self.synced: list[str] = []
         self.refused: set[str] = set()
         self.logger = QuietLogger()
-        self.table = MemoryTable()
+        self.table = FakeTable(JIRA_OPERATIONS)
         self._numbers = itertools.count(1)
         self._lags = itertools.cycle(self.lags)
         self._lates = itertools.cycle(self.lates)
         client = _FaultyClient(self)
-        table = Table(client, TABLE, sleep=lambda seconds: self.advance(timedelta(seconds=seconds)))
+        table = Table(client, JIRA_OPERATIONS.name, sleep=lambda seconds: self.advance(timedelta(seconds=seconds)))
         quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
@@ -97,7 +98,7 @@ class World:
         )
         self._poster = PreviewPoster(
             store=self.store,
-            claims=Claims(client, TABLE, lease=LEASE, keep=KEEP, now=self.now),
+            claims=Claims(client, JIRA_OPERATIONS.name, lease=LEASE, keep=KEEP, now=self.now),
             chat=self,
             channel="C1",
             jira_base_url=JIRA_URL,

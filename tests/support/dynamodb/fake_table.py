@@ -94,7 +94,7 @@ class FakeTable:
         self._count("batch_get_item", sum(_read_units([item], request["ConsistentRead"]) for item in found))
         return {"Responses": {name: copy.deepcopy(found)}, "UnprocessedKeys": {}}
 
-    def query(self, *, TableName: str, Limit: int, KeyConditionExpression: str, **options: Any) -> dict[str, Any]:  # noqa: N803
+    def query(self, *, TableName: str, KeyConditionExpression: str, Limit: int = 1000, **options: Any) -> dict[str, Any]:  # noqa: N803
         index = options.get("IndexName")
         assert not (index and options.get("ConsistentRead")), "DynamoDB refuses consistent reads of a global index"
         hash_key, range_key = self._layout.key_of(index)
@@ -129,6 +129,10 @@ class FakeTable:
         own = (self._layout.hash_key, self._layout.range_key)
         last = {"LastEvaluatedKey": {name: rows[-1][name] for name in own}} if len(keys) > Limit else {}
         return {"Items": copy.deepcopy(page), **last}
+
+    def rows(self) -> list[Item]:
+        """Every row."""
+        return copy.deepcopy(list(self.items.values()))
 
     def indexed(self, index: str) -> list[Item]:
         """The rows that an index shows."""

@@ -11,10 +11,10 @@ from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.wording import Verdict
 from lib.platform import errors
+from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.approvals.world import World
-from tests.support.dynamodb.operations_table import TABLE
 from tests.support.web.slack_limits import shown
 
 DRAFT = make_draft(title="Fix <this> & that")
@@ -321,7 +321,7 @@ def test_conflicts_end_a_click_before_slack_stops_waiting() -> None:
         clock[0] += seconds
 
     service = ApprovalService(
-        store=ApprovalStore(Table(AlwaysInConflict(), TABLE, sleep=wait)),
+        store=ApprovalStore(Table(AlwaysInConflict(), JIRA_OPERATIONS.name, sleep=wait)),
         send=lambda *_: wait(0.05),
         rules=Rules(),
         monotonic=lambda: clock[0],
