@@ -22,8 +22,8 @@ from lib.jira.reconciliation.continuations import LEASE, Continuations
 from lib.jira.reconciliation.reconciler import Reconciler
 from lib.jira.reconciliation.report import Reporter
 from lib.jira.reconciliation.requests import read_request
+from lib.jira.reconciliation.result import Run
 from lib.jira.reconciliation.run import Runner
-from lib.jira.reconciliation.turns import Run
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.run_records import RunRecords
 from lib.jira.store_factory import make_issue_writer

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple, dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from lib.jira.issue_writer import Outcome, Recorded
+from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_updated
-from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
 from lib.platform import aws, clock, errors
 from lib.platform.dynamodb import Item, paginate
@@ -31,20 +31,6 @@ Result = TypeVar("Result")
 _SNAPSHOTS = ("raw", "snapshot", "payload", "issue", "data")
 _TRIES = 5
 _KEPT_REASONS = 20
-
-
-class Store(Protocol):
-    """See :class:`lib.jira.issue_writer.IssueWriter`."""
-
-    def record(self, delivery: Delivery) -> Recorded:
-        """Store a delivery."""
-
-
-class Reader(Protocol):
-    """See :class:`lib.jira.issue_reader.IssueReader`."""
-
-    def heads(self, issue_keys: Any) -> dict[str, Issue]:
-        """The current states of some issues."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +128,7 @@ class Backfill:
         self,
         client: Any,
         checkpoint: Checkpoint,
-        store: Store | None,
+        store: IssueWriter | None,
         *,
         on_progress: Callable[[Report], None] = lambda _report: None,
         page_size: int = 100,
@@ -161,7 +147,7 @@ class Backfill:
             reports = list(pool.map(self._run_segment, range(self._checkpoint.segments)))
         return sum_up(reports)
 
-    def verify(self, reader: Reader) -> Verification:
+    def verify(self, reader: IssueReader) -> Verification:
         """Scan the legacy table again and compare each row with its issue's HEAD.
 
         Raises:
@@ -328,7 +314,7 @@ def _name(item: Mapping[str, Any]) -> str:
     return " ".join(str(name)[:60] for name in names)
 
 
-def _compare(items: Iterable[Mapping[str, Any]], reader: Reader) -> Verification:
+def _compare(items: Iterable[Mapping[str, Any]], reader: IssueReader) -> Verification:
     wanted: list[tuple[str, str]] = []
     for item in items:
         try:

@@ -4,28 +4,19 @@ The worker correlates one issue at a time (lib/jira/correlation_store.py). This 
 shows the commits that name issues which nobody knows.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from lib.jira import items
 from lib.jira.commits import Commit, read_commit
 from lib.jira.correlation import Correlation, Window, match
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import project_key, split_key
 from lib.jira.items import Issue
 from lib.platform import clock
 from lib.platform.dynamodb import Table
-
-
-class Reader(Protocol):
-    """Where the issues are read: see :class:`lib.jira.issue_reader.IssueReader`."""
-
-    def by_project(self, project_key: str) -> Iterator[Issue]:
-        """The live issues of a project."""
-
-    def heads(self, issue_keys: Sequence[str]) -> dict[str, Issue]:
-        """The current states of some issues, deleted ones too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +66,7 @@ class CorrelationReport:
 
 
 def report_project(
-    project: str, reader: Reader, table: Table, *, window: Window | None = None, now: clock.Clock = clock.utc_now
+    project: str, reader: IssueReader, table: Table, *, window: Window | None = None, now: clock.Clock = clock.utc_now
 ) -> CorrelationReport:
     """Read the issues and commits of ``project`` and correlate them.
 
@@ -136,7 +127,7 @@ def read_commits(table: Table, project: str, now: datetime) -> Iterator[Commit]:
     return map(read_commit, rows)
 
 
-def read_issues(reader: Reader, project: str, commits: Iterable[Commit]) -> list[Issue]:
+def read_issues(reader: IssueReader, project: str, commits: Iterable[Commit]) -> list[Issue]:
     """The live issues of ``project``, and every other issue that ``commits`` name: deleted or moved, and where it moved to."""
     found = {issue.issue_key: issue for issue in reader.by_project(project)}
     asked = set(found)

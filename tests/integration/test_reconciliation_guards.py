@@ -186,8 +186,8 @@ ENDLESS = {
         [{**EMPTY, "nextPageToken": "a"}, {**EMPTY, "nextPageToken": "b"}, {**EMPTY, "nextPageToken": "a"}],
         "Jira repeats a page",
     ),
-    "an empty token and more": ([{**EMPTY, "nextPageToken": "", "isLast": False}], "not where"),
-    "no token and more": ([{**EMPTY, "isLast": False}], "not where"),
+    "an empty token and more": ([{**EMPTY, "nextPageToken": "", "isLast": False}], "announced another page"),
+    "no token and more": ([{**EMPTY, "isLast": False}], "announced another page"),
 }
 
 

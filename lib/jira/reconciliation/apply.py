@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from lib.jira import webhooks
+from lib.jira.client import JiraClient
 from lib.jira.issue_writer import IssueWriter, Outcome, Recorded
 from lib.jira.items import Issue
 from lib.jira.reconciliation.merge import Create, Decision, Disputed, Missing, Unchanged, Unreadable, Update
 from lib.jira.reconciliation.progress import Progress
-from lib.jira.reconciliation.sources import Jira
 from lib.jira.webhooks import Delivery
 from lib.platform import clock, errors
 
@@ -18,7 +18,7 @@ class Applier:
     """Applies decisions. ``has_time`` says whether there is time for another request to Jira."""
 
     def __init__(
-        self, jira: Jira, store: IssueWriter, *, dry_run: bool, has_time: Callable[[], bool], now: clock.Clock
+        self, jira: JiraClient, store: IssueWriter, *, dry_run: bool, has_time: Callable[[], bool], now: clock.Clock
     ) -> None:
         self._jira = jira
         self._store = store

@@ -1,4 +1,4 @@
-"""The values of a reconciliation: its limit of deletions, its progress and its result. Pure."""
+"""The progress of a sweep, as one invocation hands it over to the next, and the limit of deletions. Pure."""
 
 import math
 from collections.abc import Mapping
@@ -53,6 +53,10 @@ class Counts:
     def plus(self, name: str, number: int = 1) -> "Counts":
         """These counts with ``number`` more of ``name``."""
         return replace(self, **{name: getattr(self, name) + number})
+
+    def minus(self, other: "Counts") -> "Counts":
+        """These counts without those of ``other``."""
+        return Counts(**{name: number - getattr(other, name) for name, number in asdict(self).items()})
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,38 +147,3 @@ class Checkpoint:
 
 def _read_candidate(value: Mapping[str, Any]) -> Candidate:
     return Candidate(value["issue_key"], value["issue_id"], Stamp(**value["stamp"]))
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An issue and its outcome: ``created``, ``updated``, ``deleted`` or ``failed``."""
-
-    issue_key: str
-    action: str
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """The result of a sweep or a catch-up.
-
-    Attributes:
-        project: the project's key.
-        counts: of this invocation and the earlier ones of the run.
-        refused: what was not done, and why.
-        changes: of this invocation, the first 1,000.
-        checkpoint: where to continue; None if nothing is left.
-        unreadable: how many of the failed ones another run can't fix.
-    """
-
-    project: str
-    counts: Counts
-    refused: tuple[str, ...] = ()
-    changes: tuple[Change, ...] = ()
-    checkpoint: Checkpoint | None = None
-    unreadable: int = 0
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything was processed, and nothing refused or failed that another run may fix."""
-        return self.checkpoint is None and not self.refused and self.counts.failed == self.unreadable

@@ -5,11 +5,11 @@ A candidate is confirmed by two requests: a search made exact for its id must no
 """
 
 from lib.jira import webhooks
+from lib.jira.client import JiraClient
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.issues import split_key
 from lib.jira.reconciliation.apply import read
 from lib.jira.reconciliation.checkpoint import Candidate, Gone
-from lib.jira.reconciliation.sources import Jira
 from lib.platform import clock, errors
 
 
@@ -18,7 +18,7 @@ class Deletions:
 
     def __init__(
         self,
-        jira: Jira,
+        jira: JiraClient,
         store: IssueWriter,
         *,
         dry_run: bool,

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from lib.jira.items import Issue
-from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Change, Checkpoint, Gone, Result
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Checkpoint, Gone
 from lib.jira.reconciliation.merge import Listing
+from lib.jira.reconciliation.result import Change, Result
 from lib.platform import errors
 
 _MAX_CHANGES = 1_000
@@ -17,6 +18,7 @@ class Progress:
 
     def __init__(self, start: Checkpoint) -> None:
         self.state = start
+        self._before = start.counts
         self._changes: list[Change] = []
         self._failures_in_a_row = 0
 
@@ -113,13 +115,14 @@ class Progress:
 
     def refuse(self, reason: str) -> Result:
         """The result of a run that stopped, and why."""
-        return replace(self.result(), refused=(reason,))
+        return self.result().refuse(reason)
 
     def result(self, *, handed_over: bool = False) -> Result:
         """The result so far."""
         return Result(
             project=self.state.key_range.project,
             counts=self.state.counts,
+            before=self._before,
             changes=tuple(self._changes),
             checkpoint=self.state if handed_over else None,
             unreadable=self.state.unreadable,

@@ -17,14 +17,16 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from lib.jira.client import JiraClient
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.items import Issue
 from lib.jira.reconciliation.apply import Applier, read
-from lib.jira.reconciliation.checkpoint import Candidate, Checkpoint, DeleteLimit, Result
+from lib.jira.reconciliation.checkpoint import Candidate, Checkpoint, DeleteLimit
 from lib.jira.reconciliation.deletions import Deletions
 from lib.jira.reconciliation.merge import KeyRange, check_order, decide, merge, read_listing
 from lib.jira.reconciliation.progress import Progress
-from lib.jira.reconciliation.sources import Jira, Reader
+from lib.jira.reconciliation.result import Result
 from lib.jira.webhooks import REST_FIELDS
 from lib.platform import clock, errors
 
@@ -50,9 +52,9 @@ class Reconciler:
 
     def __init__(
         self,
-        jira: Jira,
+        jira: JiraClient,
         store: IssueWriter,
-        reader: Reader,
+        reader: IssueReader,
         *,
         limit: DeleteLimit = DeleteLimit(),  # noqa: B008 - frozen
         dry_run: bool = False,
@@ -73,7 +75,6 @@ class Reconciler:
         Errors end in the result, never as an exception, unless they are defects.
         """
         progress = Progress(start)
-        project = start.key_range.project
         try:
             self._check_access(start.key_range)
             if not start.listed:
@@ -82,14 +83,14 @@ class Reconciler:
                     return progress.hand_over(start)
                 self._check_access(start.key_range)
         except errors.SwitchboardError as error:
-            return progress.refuse(f"{project}: the listing is incomplete, nothing was deleted: {error}")
+            return progress.refuse(f"the listing is incomplete, nothing was deleted: {error}")
         too_many = self._limit_deletions(progress.state)
         if too_many:
-            return progress.refuse(f"{project}: {too_many}: nothing was deleted")
+            return progress.refuse(f"{too_many}: nothing was deleted")
         try:
             return self._delete(progress)
         except errors.SwitchboardError as error:
-            return progress.refuse(f"{project}: the deletions stopped: {error}")
+            return progress.refuse(f"the deletions stopped: {error}")
 
     def catch_up(self, project: str, since: datetime | None) -> Result:
         """Store what changed in Jira from a little before ``since`` on; deletes nothing."""
@@ -105,10 +106,10 @@ class Reconciler:
                 progress.move_on(page.next_token, 0)
                 asked_at = self._now()
             if progress.state.token is not None:
-                return progress.refuse(f"{project}: there was no time to process all changes")
+                return progress.refuse("there was no time to process all changes")
             self._jira.check_credentials()  # an anonymous caller would have seen no change, or few
         except errors.SwitchboardError as error:
-            return progress.refuse(f"{project}: the catch-up is incomplete: {error}")
+            return progress.refuse(f"the catch-up is incomplete: {error}")
         return progress.result()
 
     def _has_time(self) -> bool:

@@ -1,6 +1,6 @@
-"""One invocation of the reconciliation: gives each project its turn, and hands over what is left to the next invocation.
+"""One invocation of the reconciliation: reconciles projects one after another, and hands over the rest to the next invocation.
 
-What can't or may not be done is *refused*: result, log and metric say what and why, and the next project has its turn. The
+What can't or may not be done is *refused*: result, log and metric say what and why, and the next project is reconciled. The
 invocation does not fail for it: Lambda would repeat all of it twice, and Jira's 401 would be a 401 again. The next part is
 claimed first and invoked last, after the report, so that an invocation that Lambda repeats does not start a second chain
 (:mod:`.continuations`).
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from lib.jira.correlation_store import CorrelationStore
+from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import project_key
-from lib.jira.reconciliation.checkpoint import Checkpoint, Counts
+from lib.jira.reconciliation.checkpoint import Checkpoint
 from lib.jira.reconciliation.continuations import Continuation, Continuations
 from lib.jira.reconciliation.merge import KeyRange
 from lib.jira.reconciliation.reconciler import RESERVE_SECONDS, Reconciler
 from lib.jira.reconciliation.report import Reporter
 from lib.jira.reconciliation.requests import Mode
-from lib.jira.reconciliation.sources import Reader
-from lib.jira.reconciliation.turns import Run, Turn
+from lib.jira.reconciliation.result import Result, Run
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.work_queue import WorkQueue
 from lib.platform import clock, errors
@@ -36,7 +36,7 @@ class Runner:
 
     projects: tuple[str, ...]
     connect: Callable[[Run], Reconciler]
-    reader: Reader
+    reader: IssueReader
     correlations: CorrelationStore
     watermarks: Watermarks
     get_queue: Callable[[], WorkQueue]
@@ -62,7 +62,7 @@ class Runner:
             self.reporter.report_not_continued(run, error)
 
     def _reconcile(self, run: Run) -> None:
-        """Give each project its turn while there is time, and leave the others to the next part. The first always has one."""
+        """Reconcile the projects while there is time, the first one always, and leave the others to the next part."""
         projects = run.request.projects
         projects = tuple(dict.fromkeys(self.projects)) if projects is None else projects
         if not projects:
@@ -71,70 +71,68 @@ class Runner:
         try:
             reconciler = self.connect(run)
         except errors.SwitchboardError as error:
-            run.turns = [Turn(project).refuse(f"{project}: {error}") for project in projects]
+            run.results = [Result(project).refuse(str(error)) for project in projects]
             return
         for index, project in enumerate(projects):
             sweep = run.request.sweep if index == 0 else None
             if index and run.seconds_left() < RESERVE_SECONDS:
-                run.left = [Turn(later) for later in projects[index:]]
+                run.left = [Result(later) for later in projects[index:]]
                 return
-            turn = self._give_turn(project, sweep, run, reconciler)
-            self._queue_recomputes(turn, run)
-            if turn.checkpoint is not None:
-                run.left = [turn, *(Turn(later) for later in projects[index + 1 :])]
+            result = self._reconcile_project(project, sweep, run, reconciler)
+            self._queue_recomputes(result, run)
+            if result.checkpoint is not None:
+                run.left = [result, *(Result(later) for later in projects[index + 1 :])]
                 return
-            run.turns.append(turn)
+            run.results.append(result)
 
-    def _give_turn(self, project: str, sweep: Checkpoint | None, run: Run, reconciler: Reconciler) -> Turn:
+    def _reconcile_project(self, project: str, sweep: Checkpoint | None, run: Run, reconciler: Reconciler) -> Result:
         start = sweep or Checkpoint(KeyRange(project))
         try:
             project_key(project)  # a configured one may be malformed
             if run.request.mode is Mode.CHANGES:
                 return self._catch_up(project, run, reconciler)
-            return Turn.of(reconciler.sweep(start), start.counts)
+            return reconciler.sweep(start)
         except errors.SwitchboardError as error:
-            return Turn(project).refuse(f"{project}: {error}")
+            return Result(project).refuse(str(error))
         except Exception as error:
             self.logger.defect("project_failed", error, project=project)
-            return Turn(project).refuse(
-                f"{project}: stopped by a defect ({type(error).__name__}), and what was done is not counted"
-            )
+            return Result(project).refuse(f"stopped by a defect ({type(error).__name__}), and what was done is not counted")
 
-    def _catch_up(self, project: str, run: Run, reconciler: Reconciler) -> Turn:
+    def _catch_up(self, project: str, run: Run, reconciler: Reconciler) -> Result:
         """Process the changes since the watermark, and advance it to now if all of them were processed."""
         started_at = clock.utc_now()
-        turn = Turn.of(reconciler.catch_up(project, self.watermarks.read(project)), Counts())
-        if not turn.complete or run.request.dry_run:
-            return turn
+        result = reconciler.catch_up(project, self.watermarks.read(project))
+        if not result.complete or run.request.dry_run:
+            return result
         try:
             self.watermarks.advance(project, started_at)
         except errors.SwitchboardError as error:
-            return turn.refuse(f"{project}: {error}; the next run processes these changes again")
-        return turn
+            return result.refuse(f"{error}; the next run processes these changes again")
+        return result
 
-    def _queue_recomputes(self, turn: Turn, run: Run) -> None:
+    def _queue_recomputes(self, result: Result, run: Run) -> None:
         """Have the worker correlate what changed, and after a whole sweep every issue whose correlation is not of its current
         state: this repairs what a queue that was down, or a dead letter, has lost. A failure here loses a recompute only."""
         request = run.request
         if request.dry_run:
             return
-        changed = [change.issue_key for change in turn.changes if change.action != "failed"]
+        changed = [change.issue_key for change in result.changes if change.action != "failed"]
         already = frozenset(changed)
         swept: Iterable[str] = ()
-        if request.mode is Mode.FULL and turn.complete:
-            key_range = request.sweep.key_range if request.sweep else KeyRange(turn.project)
-            stored = self.reader.by_project(turn.project, after=key_range.after, through=key_range.through)
+        if request.mode is Mode.FULL and result.complete:
+            key_range = request.sweep.key_range if request.sweep else KeyRange(result.project)
+            stored = self.reader.by_project(result.project, after=key_range.after, through=key_range.through)
             swept = (key for key in self.correlations.not_current(stored) if key not in already)
-        queued = self.get_queue().try_recomputes(itertools.chain(changed, swept), self.logger, project=turn.project)
+        queued = self.get_queue().try_recomputes(itertools.chain(changed, swept), self.logger, project=result.project)
         if queued is not None:
-            self.logger.info("correlation_queued", project=turn.project, issues=queued)
+            self.logger.info("correlation_queued", project=result.project, issues=queued)
 
     def _claim_next(self, run: Run) -> Continuation | None:
-        projects = tuple(turn.project for turn in run.left)
+        projects = tuple(result.project for result in run.left)
         try:
             continuation = self.continuations.claim(run.request.continued(run.id, projects, run.left[0].checkpoint))
         except errors.SwitchboardError as error:
-            run.turns += [turn.refuse(f"{turn.project}: the rest was not done: {error}") for turn in run.left]
+            run.results += [result.refuse(f"the rest was not done: {error}") for result in run.left]
             return None
-        run.turns += [replace(turn, continued=True) for turn in run.left]
+        run.results += [replace(result, continued=True) for result in run.left]
         return continuation

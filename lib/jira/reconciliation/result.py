@@ -1,10 +1,10 @@
-"""The result of one invocation of a reconciliation: a turn for each project. Pure."""
+"""The result of a project in one invocation, and the whole of the invocation. Pure."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from lib.jira.reconciliation.checkpoint import Change, Checkpoint, Counts, Result
+from lib.jira.reconciliation.checkpoint import Checkpoint, Counts
 from lib.jira.reconciliation.requests import Request
 from lib.platform.log import scrub
 
@@ -15,42 +15,55 @@ _MAX_REASON_CHARACTERS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
-    """The result of one project in this invocation.
+class Change:
+    """An issue and its outcome: ``created``, ``updated``, ``deleted`` or ``failed``."""
+
+    issue_key: str
+    action: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The result of one project in one invocation.
 
     Attributes:
         project: its key.
         counts: of this invocation and the earlier ones of the run.
-        own_counts: of this invocation.
+        before: of the earlier ones.
         refused: what was not done, and why.
         changes: of this invocation, the first 1,000.
-        checkpoint: where to continue, if there was no time for the rest.
-        complete: whether everything was processed, and nothing refused or failed that another run may fix.
-        continued: whether another invocation goes on with it.
+        checkpoint: where to continue; None if nothing is left.
+        unreadable: how many of the failed issues another run can't fix.
+        continued: whether another invocation continues with it.
     """
 
     project: str
     counts: Counts = field(default_factory=Counts)
-    own_counts: Counts = field(default_factory=Counts)
+    before: Counts = field(default_factory=Counts)
     refused: tuple[str, ...] = ()
     changes: tuple[Change, ...] = ()
     checkpoint: Checkpoint | None = None
-    complete: bool = False
+    unreadable: int = 0
     continued: bool = False
 
-    @classmethod
-    def of(cls, result: Result, before: Counts) -> "Turn":
-        """The turn with this ``result``. ``before`` are the counts of earlier invocations."""
-        own = Counts(**{name: number - getattr(before, name) for name, number in asdict(result.counts).items()})
-        refused = tuple(map(_shortened, result.refused))
-        return cls(result.project, result.counts, own, refused, result.changes, result.checkpoint, result.complete)
+    @property
+    def complete(self) -> bool:
+        """Whether everything was processed, and nothing refused or failed that another run may fix."""
+        done = self.checkpoint is None and not self.continued
+        return done and not self.refused and self.counts.failed == self.unreadable
 
-    def refuse(self, reason: str) -> "Turn":
-        """This turn, with one more thing not done."""
-        return replace(self, refused=(*self.refused, _shortened(reason)), complete=False)
+    @property
+    def own_counts(self) -> Counts:
+        """The counts of this invocation."""
+        return self.counts.minus(self.before)
+
+    def refuse(self, reason: str) -> "Result":
+        """This result, with one more thing not done: ``reason`` says what and why."""
+        return replace(self, refused=(*self.refused, _shortened(f"{self.project}: {reason}")))
 
     def entries(self) -> list[dict[str, str]]:
-        """Its changes as JSON values."""
+        """The changes as JSON values."""
         return [
             {"issue_key": change.issue_key, "action": change.action}
             | ({"reason": _shortened(change.reason)} if change.reason else {})
@@ -58,7 +71,7 @@ class Turn:
         ]
 
     def to_json(self) -> dict[str, Any]:
-        """The turn in the function's answer."""
+        """The project in the function's answer."""
         return {
             "project": self.project,
             "counts": asdict(self.counts),
@@ -73,21 +86,21 @@ class Turn:
 class Run:
     """One invocation while it runs.
 
-    ``left`` are the turns for the next part, ``refused`` the reasons that belong to no single project, and ``record`` is the
+    ``left`` are the projects for the next part, ``refused`` the reasons that belong to no single project, and ``record`` is the
     name of the run record.
     """
 
     id: str
     request: Request
     seconds_left: Callable[[], float]
-    turns: list[Turn] = field(default_factory=list)
-    left: list[Turn] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    left: list[Result] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     record: str | None = None
 
     def reasons(self) -> list[str]:
         """Everything that was refused."""
-        return [*self.refused, *(reason for turn in self.turns for reason in turn.refused)]
+        return [*self.refused, *(reason for result in self.results for reason in result.refused)]
 
     def to_json(self) -> dict[str, Any]:
         """The function's answer."""
@@ -95,12 +108,12 @@ class Run:
             "run_id": self.id,
             "mode": self.request.mode.value,
             "dry_run": self.request.dry_run,
-            "projects": [turn.to_json() for turn in self.turns],
+            "projects": [result.to_json() for result in self.results],
             "refused": self.reasons(),
             "record": self.record,
         }
 
 
 def _shortened(reason: str) -> str:
-    """A reason as it leaves the function: it may hold Jira's own text, and that anything."""
+    """A reason as it leaves the function: it may contain any text of Jira's."""
     return scrub(reason)[:_MAX_REASON_CHARACTERS]
