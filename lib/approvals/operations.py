@@ -180,7 +180,6 @@ class JiraOperationStore:
                 sets={
                     "status": text("unknown"),
                     "error_message": error_text(error),
-                    "looks": number(0),
                     "next_look_at": instant(next_look_at),
                     "settled_at": instant(now),
                     **change_times(now),
@@ -284,16 +283,14 @@ class JiraOperationStore:
         return not refused
 
 
-_START_FROM = (SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN, SessionState.FAILED)
-_OUTCOME_FROM = (*_START_FROM, SessionState.CREATED)
+_BEFORE = (SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN, SessionState.FAILED)
 
 
 def _session_to(state: SessionState, operation: OperationId, now: datetime, **sets: dict[str, str]) -> Update:
-    before = _START_FROM if state is SessionState.CREATING else _OUTCOME_FROM
     return Update(
         key=records.row_key(operation.session_id, SESSION_KEY),
         sets={"state": text(state.value), **change_times(now), **sets},
-        condition=session_condition(operation.draft_hash, *before),
+        condition=session_condition(operation.draft_hash, *_BEFORE),
     )
 
 

@@ -154,12 +154,13 @@ def test_an_update_of_a_preview_that_is_not_posted_does_nothing(world) -> None:
     assert world.slack == {}
 
 
-def test_a_preview_that_somebody_deleted_is_left_alone(world) -> None:
+def test_a_deleted_preview_of_a_decided_draft_is_left_alone(world) -> None:
     world.handle(POST)
     decide(world)
     world.update = failing(times=9, error=errors.NotFoundError("message_not_found"))(world.update)
     world.handle(UPDATE)
     assert "preview_gone" in world.logger.messages()
+    assert world.store.read("sess-1", HASH).draft.preview_number == 0  # no other is posted: the draft is decided
 
 
 def test_a_created_issue_is_confirmed_in_the_thread_once(world) -> None:

@@ -106,6 +106,21 @@ def test_a_draft_whose_issue_is_being_created_cant_be_replaced(stores, far) -> N
     assert stores.approvals.submit(make_draft()).state.value == far
 
 
+def test_a_draft_that_is_approved_during_a_submission_is_not_replaced(stores, monkeypatch) -> None:
+    _, of_hash = stores.submitted()
+    read = stores.approvals.read
+
+    def read_and_approve(*given):
+        view = read(*given)
+        stores.decide(of_hash)
+        return view
+
+    monkeypatch.setattr(stores.approvals, "read", read_and_approve)
+    with pytest.raises(errors.InvalidInputError, match="is being created"):
+        stores.approvals.submit(make_draft(title="Another"))
+    assert stores.row("SESSION")["draft_hash"] == of_hash
+
+
 def test_a_rejected_draft_submitted_again_stays_rejected(stores) -> None:
     draft, of_hash = stores.submitted()
     stores.decide(of_hash, approved=False)
@@ -151,6 +166,7 @@ def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores) ->
         assert not stores.approvals.read("sess-1", of_hash).draft.is_shown
         stores.approvals.open_preview("sess-1", of_hash, "C1", ts, failed=False)
         assert stores.approvals.read("sess-1", of_hash).draft.is_shown
+        assert not stores.approvals.forget_preview("sess-1", of_hash, "0.9")  # another message
         assert stores.approvals.forget_preview("sess-1", of_hash, ts)
         assert not stores.approvals.forget_preview("sess-1", of_hash, ts)
     stored = stores.approvals.read("sess-1", of_hash).draft

@@ -183,7 +183,9 @@ def test_a_click_on_a_replaced_draft_posts_the_current_one() -> None:
     assert "has changed since" in text
     assert "not recorded" in text
     assert world.store.read("sess-1", HASH).approval is None
-    assert PostPreview(session_id="sess-1", draft_hash=new) in [entry.message for entry in world.queue]
+    sent = [entry.message for entry in world.queue]
+    assert UpdatePreview(session_id="sess-1", draft_hash=HASH) in sent
+    assert PostPreview(session_id="sess-1", draft_hash=new) in sent
 
 
 def test_a_click_on_an_unknown_draft_is_answered() -> None:
