@@ -53,7 +53,7 @@ def test_a_service_may_do_what_the_resource_allows_it(
 
 def test_a_queue_of_another_account_refuses_the_bucket_of_ours() -> None:
     services = Services("210987654321", Ledger(lambda sid: sid))
-    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, None, BUCKET)))
+    services.add_policy(QUEUE, json.dumps(queue_policy(QUEUE, BUCKET)))
 
     assert not services.may("s3.amazonaws.com", "sqs:SendMessage", QUEUE, BUCKET)
 
