@@ -3,9 +3,8 @@
 * ``lambda invoke`` runs the function (moto returns a fixed text), and a changed timeout applies.
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
-* Completing an unknown upload is NoSuchUpload; moto fails with 500.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
-* ``moto_gaps.py`` has what the AWS provider of Pulumi needs.
+* ``moto_gaps.py`` corrects moto itself.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -14,13 +13,11 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
-from moto.s3.exceptions import NoSuchUpload
-from moto.s3.models import S3Backend
 from werkzeug.wrappers import Request, Response
 
 from stack.local import moto_gaps, moto_speed
@@ -50,7 +47,6 @@ class AwsEndpoint:
         self._ledger = ledger
         moto_gaps.fill()
         moto_speed.speed_up()
-        setattr(S3Backend, "complete_multipart_upload", _complete_multipart_upload)  # noqa: B010 (a method, for the type checker)
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
@@ -96,15 +92,6 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
-
-
-_moto_complete_multipart_upload: Callable[..., Any] = S3Backend.complete_multipart_upload
-
-
-def _complete_multipart_upload(backend: S3Backend, bucket_name: str, multipart_id: str, body: Any) -> Any:
-    if multipart_id not in backend.get_bucket(bucket_name).multiparts:
-        raise NoSuchUpload(upload_id=multipart_id)
-    return _moto_complete_multipart_upload(backend, bucket_name, multipart_id, body)
 
 
 def _read_ahead(environ: dict[str, Any]) -> bytes:

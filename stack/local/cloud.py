@@ -20,7 +20,7 @@ from stack.components.iam import reason_in
 from stack.local import aws_endpoint, bucket_events, event_bridge
 from stack.local.errors import StartError
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready
-from stack.local.http_gateway import HttpApi, HttpGateway
+from stack.local.http_gateway import HttpGateway
 from stack.local.iam import Guard, Ledger, PolicyError, Services
 from stack.local.iam.services import MayDo
 from stack.local.invocations import Invoker
@@ -162,15 +162,7 @@ class LocalCloud:
         self._exit.callback(bucket_events.disconnect)
         for source in blueprint.event_sources:
             self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function), self._region).close)
-        api = HttpApi(
-            api_id=blueprint.api_id,
-            account_id=ACCOUNT_ID,
-            execution_arn=blueprint.arn("execute-api", blueprint.api_id),
-            routes=tuple(blueprint.routes),
-            access_log_group=blueprint.access_log_group,
-            access_log_format=blueprint.access_log_format,
-        )
-        gateway.app = HttpGateway(api, invoker, self._keys.get, logs.write, may)
+        gateway.app = HttpGateway(blueprint.http_api, invoker, self._keys.get, logs.write, may)
         return Ready(http.url, self._aws.url, self._region, outputs)
 
     def _serve(self, app: Any, port: int, purpose: str, handler: Any = None) -> Server:

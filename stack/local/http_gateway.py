@@ -60,14 +60,14 @@ class Route:
         return ("+}" in self.path, self.path.count("{"), self.method == "ANY")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class HttpApi:
-    """An HTTP API as the program declares it."""
+    """The HTTP API as the program declares it."""
 
-    api_id: str
-    account_id: str
-    execution_arn: str
-    routes: tuple[Route, ...]
+    api_id: str = ""
+    account_id: str = ""
+    execution_arn: str = ""
+    routes: list[Route] = field(default_factory=list)
     access_log_group: str = ""
     access_log_format: str = ""
 
@@ -83,6 +83,11 @@ class _Exchange:
     parameters: dict[str, str] = field(default_factory=dict)
     key: sigv4.AccessKey | None = None
     integration_error: str = "-"
+
+    @property
+    def time(self) -> str:
+        """The time of its arrival, as API Gateway writes it."""
+        return datetime.fromtimestamp(self.started, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000")
 
 
 class HttpGateway:
@@ -141,24 +146,19 @@ class HttpGateway:
         event = _event(self._api, exchange, route, path)
         source = f"{self._api.execution_arn}/$default/{exchange.request.method}{route.path}"
         if not self._may("apigateway.amazonaws.com", "lambda:InvokeFunction", route.function, source):
-            exchange.integration_error = "The function's policy does not allow this route to invoke it"
-            return _message(500, "Internal Server Error")
+            return _failed(exchange, "The function's policy does not allow this route to invoke it")
         try:
             result = self._invoker.invoke(route.function, json.dumps(event).encode())
         except PayloadTooLargeError:
             return _message(413, "Request Entity Too Large")
         except FunctionNotFoundError as error:
-            exchange.integration_error = str(error)
-            return _message(500, "Internal Server Error")
+            return _failed(exchange, str(error))
+        if b"Sandbox.Timedout" in result.payload and result.error:
+            exchange.integration_error = "The function timed out"
+            return _message(503, "Service Unavailable")
         if result.error:
-            timed_out = b"Sandbox.Timedout" in result.payload
-            exchange.integration_error = "The function timed out" if timed_out else "The function failed"
-            return _message(503, "Service Unavailable") if timed_out else _message(500, "Internal Server Error")
-        response = _response(result.payload)
-        if response is None:
-            exchange.integration_error = "The function's answer is not an HTTP response"
-            return _message(500, "Internal Server Error")
-        return response
+            return _failed(exchange, "The function failed")
+        return _response(result.payload) or _failed(exchange, "The function's answer is not an HTTP response")
 
 
 def _event(api: HttpApi, exchange: _Exchange, route: Route, path: str) -> dict[str, Any]:
@@ -169,7 +169,7 @@ def _event(api: HttpApi, exchange: _Exchange, route: Route, path: str) -> dict[s
     query: dict[str, list[str]] = {}
     for name, value in parse_qsl(request.query_string.decode("utf-8", "replace"), keep_blank_values=True):
         query.setdefault(name, []).append(value)
-    moment = datetime.fromtimestamp(exchange.started, UTC)
+    principal = exchange.key.principal_arn if exchange.key else None
     return {
         "version": "1.0",
         "resource": route.path,
@@ -189,16 +189,16 @@ def _event(api: HttpApi, exchange: _Exchange, route: Route, path: str) -> dict[s
             "identity": {
                 "accessKey": None,
                 "accountId": api.account_id if exchange.key else None,
-                "caller": exchange.key.principal_arn if exchange.key else None,
+                "caller": principal,
                 "sourceIp": request.remote_addr,
-                "user": exchange.key.principal_arn if exchange.key else None,
+                "user": principal,
                 "userAgent": request.headers.get("User-Agent"),
-                "userArn": exchange.key.principal_arn if exchange.key else None,
+                "userArn": principal,
             },
             "path": path,
             "protocol": "HTTP/1.1",
             "requestId": exchange.request_id,
-            "requestTime": moment.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+            "requestTime": exchange.time,
             "requestTimeEpoch": int(exchange.started * 1000),
             "resourceId": f"{route.method} {route.path}",
             "resourcePath": route.path,
@@ -246,12 +246,18 @@ def _message(status: int, text: str) -> Response:
     return Response(json.dumps({"message": text}), status, content_type="application/json")
 
 
+def _failed(exchange: _Exchange, reason: str) -> Response:
+    exchange.integration_error = reason
+    return _message(500, "Internal Server Error")
+
+
 def _access_line(form: str, exchange: _Exchange, response: Response) -> str:
     request, route = exchange.request, exchange.route
+    milliseconds = str(int((time.time() - exchange.started) * 1000))
     values = {
         "requestId": exchange.request_id,
         "identity.sourceIp": request.remote_addr or "-",
-        "requestTime": datetime.fromtimestamp(exchange.started, UTC).strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "requestTime": exchange.time,
         "requestTimeEpoch": str(int(exchange.started * 1000)),
         "httpMethod": request.method,
         "routeKey": f"{route.method} {route.path}" if route else "-",
@@ -259,8 +265,8 @@ def _access_line(form: str, exchange: _Exchange, response: Response) -> str:
         "protocol": "HTTP/1.1",
         "status": str(response.status_code),
         "responseLength": str(response.calculate_content_length() or 0),
-        "responseLatency": str(int((time.time() - exchange.started) * 1000)),
-        "integrationLatency": str(int((time.time() - exchange.started) * 1000)),
+        "responseLatency": milliseconds,
+        "integrationLatency": milliseconds,
         "integrationErrorMessage": exchange.integration_error,
         "error.message": "-",
     }

@@ -1,10 +1,11 @@
-"""What the AWS provider of Pulumi needs and moto 5.2.5 lacks or returns differently.
+"""What the AWS provider of Pulumi and the functions need, and moto 5.2.5 lacks or returns differently.
 
 * ``GetFunctionRecursionConfig``, ``PutFunctionRecursionConfig`` and API Gateway's ``UpdateStage``: ``pulumi up`` fails
   without them.
 * A function's ``LoggingConfig`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them, a second
   ``pulumi up`` reports changes.
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
+* Completing an unknown upload is NoSuchUpload; moto fails with 500.
 
 moto itself never runs a function, since it would start Docker, for example when a bucket sends its test message to a queue
 that feeds a function.
@@ -20,6 +21,8 @@ from moto.awslambda import urls as lambda_urls
 from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import ActionResult
+from moto.s3.exceptions import NoSuchUpload
+from moto.s3.models import S3Backend
 from moto.sqs.models import Queue
 
 _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"
@@ -38,6 +41,7 @@ def fill() -> None:
         (LambdaFunction, "_invoke_lambda", _refuse_to_run),
         (LambdaBackend, "put_function_event_invoke_config", _put_event_invoke_config),
         (Queue, "attributes", property(_queue_attributes)),
+        (S3Backend, "complete_multipart_upload", _complete_multipart_upload),
     ):
         setattr(owner, name, replacement)
 
@@ -113,6 +117,15 @@ def _put_event_invoke_config(backend: Any, function_name: str, config: dict[str,
     answer = _moto_put_event_invoke_config(backend, function_name, config)
     del backend.get_function(function_name).event_invoke_config[:-1]
     return answer
+
+
+_moto_complete_multipart_upload: Callable[..., Any] = S3Backend.complete_multipart_upload
+
+
+def _complete_multipart_upload(backend: S3Backend, bucket_name: str, multipart_id: str, body: Any) -> Any:
+    if multipart_id not in backend.get_bucket(bucket_name).multiparts:
+        raise NoSuchUpload(upload_id=multipart_id)
+    return _moto_complete_multipart_upload(backend, bucket_name, multipart_id, body)
 
 
 _moto_queue_attributes: Any = Queue.attributes

@@ -1,6 +1,6 @@
 """The HTTP API."""
 
-from stack.local.http_gateway import Route
+from stack.local.http_gateway import HttpApi, Route
 from stack.local.resources.registry import Blueprint, Created, Inputs, creates, physical_name
 
 
@@ -9,14 +9,9 @@ def _api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An HTTP API; its URL is the local cloud's own."""
     name = physical_name(logical, inputs)
     api_id = cloud.client("apigatewayv2").create_api(Name=name, ProtocolType=inputs["protocolType"])["ApiId"]
-    cloud.api_id = api_id
-    outputs = {
-        "name": name,
-        "arn": f"arn:aws:apigateway:{cloud.region}::/apis/{api_id}",
-        "executionArn": cloud.arn("execute-api", api_id),
-        "apiEndpoint": cloud.http_url,
-    }
-    return api_id, outputs
+    arn, execution_arn = f"arn:aws:apigateway:{cloud.region}::/apis/{api_id}", cloud.arn("execute-api", api_id)
+    cloud.http_api = HttpApi(api_id, cloud.account_id, execution_arn)
+    return api_id, {"name": name, "arn": arn, "executionArn": execution_arn, "apiEndpoint": cloud.http_url}
 
 
 @creates("aws:apigatewayv2/integration:Integration")
@@ -39,7 +34,7 @@ def _route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     client = cloud.client("apigatewayv2")
     route_id = client.create_route(ApiId=inputs["apiId"], RouteKey=inputs["routeKey"], Target=target)["RouteId"]
     method, _, path = str(inputs["routeKey"]).partition(" ")
-    cloud.routes.append(
+    cloud.http_api.routes.append(
         Route(
             method=method,
             path=path,
@@ -55,7 +50,7 @@ def _stage(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     name = physical_name(logical, inputs)
     cloud.client("apigatewayv2").create_stage(ApiId=inputs["apiId"], StageName=name, AutoDeploy=True)
     access_log = inputs.get("accessLogSettings") or {}
-    cloud.access_log_group = str(access_log.get("destinationArn", "")).removesuffix(":*").rpartition(":log-group:")[2]
-    cloud.access_log_format = str(access_log.get("format", ""))
+    cloud.http_api.access_log_group = str(access_log.get("destinationArn", "")).removesuffix(":*").rpartition(":log-group:")[2]
+    cloud.http_api.access_log_format = str(access_log.get("format", ""))
     arn = f"arn:aws:apigateway:{cloud.region}::/apis/{inputs['apiId']}/stages/{name}"
     return name, {"name": name, "arn": arn, "invokeUrl": cloud.http_url, "executionArn": cloud.arn("execute-api", name)}

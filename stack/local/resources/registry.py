@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stack.local.functions import FunctionSpec
-from stack.local.http_gateway import Route
+from stack.local.http_gateway import HttpApi
 from stack.local.invocations import AsyncConfig
 from stack.local.queues import EventSource
 
@@ -32,12 +32,9 @@ class Blueprint:
     functions: list[FunctionSpec] = field(default_factory=list)
     async_configs: dict[str, AsyncConfig] = field(default_factory=dict)
     event_sources: list[EventSource] = field(default_factory=list)
-    routes: list[Route] = field(default_factory=list)
     integrations: dict[str, str] = field(default_factory=dict)
     """Function ARN by integration id."""
-    api_id: str = ""
-    access_log_group: str = ""
-    access_log_format: str = ""
+    http_api: HttpApi = field(default_factory=HttpApi)
     resource_policies: list[tuple[str, str]] = field(default_factory=list)
     """The ARN of a resource, and a policy that allows AWS services to use it."""
 
