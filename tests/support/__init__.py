@@ -1,1 +1,1 @@
-"""What several tests need: stand-ins for services, captures of what goes out, builders of what comes in."""
+"""Builders, fakes and services that tests share, in a package per area; ``cloud`` starts and uses a local cloud."""

@@ -1,4 +1,4 @@
-"""The local cloud as its users have it: a process started by command line, spoken to over HTTP and the AWS API."""
+"""A local cloud as its users run it: a process started from the command line, used over HTTP and the AWS API."""
 
 import contextlib
 import dataclasses
@@ -39,7 +39,7 @@ class Cloud:
     _clients: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """A client of its AWS API: one a service, since making one takes as long as fifty calls."""
+        """A client of its AWS API. There is one per service, because making one takes as long as fifty calls."""
         if service not in self._clients:
             self._clients[service] = boto3.client(
                 service,
@@ -84,7 +84,7 @@ class Cloud:
         return str(answer["Entries"][0]["EventId"])
 
     def post_signed(self, path: str, body: object, secret: str, identifier: str | None = None) -> requests.Response:
-        """Post as a sender does who knows ``secret``: bytes as they are, else JSON. Jira's deliveries have an identifier."""
+        """Post a request signed with ``secret``: bytes as they are, others as JSON. Jira's deliveries have an identifier."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         headers = {"Content-Type": "application/json", **signature(secret, raw)}
         if identifier is not None:
@@ -92,7 +92,7 @@ class Cloud:
         return requests.post(self.http_url + path, data=raw, headers=headers, timeout=60)
 
     def take_dead_letters(self, queue: str) -> list[dict[str, Any]]:
-        """Everything in a dead-letter queue. It is the caller's now: other tests count what is in there."""
+        """Receive and delete every message of a dead-letter queue, because other tests count them."""
         sqs = self.client("sqs")
         url = next(url for url in sqs.list_queues()["QueueUrls"] if f"/{queue}-" in url)
         found = []
@@ -141,7 +141,7 @@ class Cloud:
 
 
 class Inbox:
-    """A queue that hears what a topic says, as any subscriber would.
+    """A queue that subscribes to a topic.
 
     Args:
         cloud: where.
@@ -156,7 +156,7 @@ class Inbox:
         self.messages: list[dict[str, Any]] = []
 
     def read(self) -> list[dict[str, Any]]:
-        """Everything heard so far: each SNS envelope's ``Message``, from JSON where it is JSON."""
+        """Every message received so far: the ``Message`` of each SNS envelope, parsed as JSON."""
         while batch := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages", []):
             for message in batch:
                 self.messages.append(json.loads(json.loads(message["Body"])["Message"]))
@@ -169,11 +169,11 @@ class Inbox:
 
 
 LOG_LOOKS = 0.2
-"""Seconds between two looks into a log: each reads and parses all of it."""
+"""Seconds between two reads of a log: each reads and parses all of it."""
 
 
 def until(look: Callable[[], Result | None], seconds: float = 15, *, every: float = 0.05) -> Result:
-    """Look again until there is something, ``every`` so many seconds, and fail when it does not come."""
+    """Call ``look`` every ``every`` seconds until it returns something; fail after ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         found = look()
@@ -184,7 +184,7 @@ def until(look: Callable[[], Result | None], seconds: float = 15, *, every: floa
 
 
 def children_of(pid: int) -> set[int]:
-    """The processes that a process has started and that still are."""
+    """The running processes that a process has started."""
     children: set[int] = set()
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
@@ -193,7 +193,7 @@ def children_of(pid: int) -> set[int]:
 
 
 def is_alive(pid: int) -> bool:
-    """Whether a process still runs; one that is dead and not reaped does not."""
+    """Whether a process runs; a dead one that was not reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
@@ -216,7 +216,7 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 @contextlib.contextmanager
 def running(*arguments: str, **config: str) -> Iterator[Cloud]:
-    """A local cloud with arguments given and config keys set, stopped at the end."""
+    """A local cloud with these arguments and config keys, stopped at the end."""
     process = launch(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
         cloud = wait_ready(process)
@@ -233,7 +233,7 @@ def running(*arguments: str, **config: str) -> Iterator[Cloud]:
 
 
 def _end(process: subprocess.Popen[str], errors: list[str]) -> None:
-    """Wait for the end. A cloud that does not stop shows what its threads are at."""
+    """Wait for the end. A cloud that does not stop prints the stacks of its threads."""
     try:
         process.wait(timeout=30)
     except subprocess.TimeoutExpired:

@@ -1,1 +1,1 @@
-"""Test support: dynamodb."""
+"""DynamoDB for tests: a table in memory, the same interface on DynamoDB Local, and servers that misbehave."""

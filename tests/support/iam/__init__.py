@@ -1,1 +1,1 @@
-"""Test support: iam."""
+"""Watches which IAM grants the local clouds use, and reports grants that no test used and calls that were refused."""

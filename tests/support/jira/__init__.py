@@ -1,1 +1,1 @@
-"""Test support: jira."""
+"""Jira for tests: webhook bodies, a model of Jira, issues that move, and the functions over moto and the Jira stand-in."""

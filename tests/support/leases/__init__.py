@@ -1,1 +1,1 @@
-"""Test support: leases."""
+"""Lease events, lease records and notification messages to build tests from."""

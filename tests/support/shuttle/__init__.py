@@ -1,1 +1,1 @@
-"""Test support: shuttle."""
+"""Shuttle for tests: builders over a table and a clock, and its HTTP API as callers use it."""
