@@ -1,11 +1,11 @@
-"""What a protected stack keeps from deletion, for every kind of resource of the program (docs/adr/0015).
+"""What a protected stack keeps from deletion, by type of resource (docs/adr/0015).
 
-``pulumi destroy`` stops at its preview over a protected resource. With ``--skip-preview`` it deletes everything that no
-protected resource needs, and stops then. So each kind is one of three:
+``pulumi destroy`` stops at its preview if there is a protected resource. With ``--skip-preview`` it first deletes everything
+that no protected resource depends on. So each type is one of three:
 
-* **protected**: Pulumi refuses to delete it, since another ``pulumi up`` cannot bring it back: it holds data, or its address is
+* **protected**: Pulumi refuses to delete it, since another ``pulumi up`` cannot restore it: it holds data, or its address is
   registered outside of the stack.
-* **retained**: Pulumi forgets it and leaves it in AWS: a setting that a protected resource must not be without, or a log.
+* **retained**: Pulumi forgets it and leaves it in AWS: a setting that a protected resource needs, or a log.
 * **re-created**: it is deleted, and the next ``pulumi up`` creates it again with the same effect.
 """
 
@@ -14,14 +14,14 @@ import pulumi
 PROTECTED = {
     "aws:dynamodb/table:Table": "holds data",
     "aws:s3/bucket:Bucket": "holds data",
-    "aws:sqs/queue:Queue": "holds work that is not done yet, and dead letters",
+    "aws:sqs/queue:Queue": "holds unfinished work and dead letters",
     "aws:apigatewayv2/api:Api": "its URL is registered in Jira, in Slack, at Git hosts and in policies of callers",
-    "aws:cloudwatch/eventBus:EventBus": "the lease system puts its events there by name",
+    "aws:cloudwatch/eventBus:EventBus": "the lease system sends events to it by name",
     "aws:sns/topic:Topic": "people and systems subscribe to its ARN, and confirm the subscription by hand",
 }
 
 PROTECTED_ROLES = frozenset({"notification", "health"})
-"""The roles that read leases: the policies of a LeaseTable and of a KMS key that belong to others can name them."""
+"""The roles that read leases: policies of a LeaseTable and a KMS key of others can name them."""
 
 RETAINED = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "keeps the data in the bucket private",
@@ -30,7 +30,7 @@ RETAINED = {
     "aws:s3/bucketPolicy:BucketPolicy": "refuses access without TLS",
     "aws:sqs/queuePolicy:QueuePolicy": "refuses access without TLS",
     "aws:sns/topicPolicy:TopicPolicy": "refuses access without TLS",
-    "aws:cloudwatch/logGroup:LogGroup": "what happened; it expires by logRetentionDays",
+    "aws:cloudwatch/logGroup:LogGroup": "the history; it expires after logRetentionDays",
 }
 
 RECREATED = {
@@ -41,7 +41,7 @@ RECREATED = {
     "aws:cloudwatch/eventRule:EventRule": "holds no data; the bus stays",
     "aws:cloudwatch/eventTarget:EventTarget": "holds no data",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "holds no data; metrics stay in CloudWatch",
-    "aws:iam/role:Role": "known to the stack only, but for PROTECTED_ROLES",
+    "aws:iam/role:Role": "used in the stack only, except PROTECTED_ROLES",
     "aws:iam/rolePolicy:RolePolicy": "holds no data",
     "aws:lambda/eventSourceMapping:EventSourceMapping": "messages wait in the queue meanwhile",
     "aws:lambda/function:Function": "its code is the program's; its name is in the stack's outputs",
@@ -59,7 +59,7 @@ RECREATED = {
 
 
 def keep() -> None:
-    """Keep every resource that the stack declares from now on as its kind says."""
+    """Protect or retain every resource that the stack declares from now on, by its type."""
     pulumi.runtime.register_stack_transformation(_kept)
 
 

@@ -106,7 +106,7 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             _line(own_metric(contract.NOTIFICATION_TOO_OLD), "events too old"),
         ),
         _graph(
-            "Lease look-ups, by outcome",
+            "Lease lookups, by outcome",
             region,
             _line(own_metric(contract.ENRICHMENT_SUCCESS), "enriched"),
             _line(own_metric(contract.LEASE_NOT_FOUND), "no such lease"),
@@ -114,7 +114,7 @@ def _lease_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             _each(contract.ENRICHMENT_FAILURE),
         ),
         _graph(
-            f"Lease look-up latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
+            f"Lease lookup latency (limit {ENRICHMENT_P99_LIMIT_MS} ms at p99)",
             region,
             *(
                 _line(own_metric(contract.ENRICHMENT_QUERY_LATENCY_MS, statistic), statistic)

@@ -1,8 +1,8 @@
-"""The archive that every function runs from: the wheels of handlers/requirements.txt for Lambda's arm64 Python 3.13, with
-lib/ and handlers/, their bytecode, and what botocore reads of AWS. Built when its inputs changed, and byte for byte the same
-from the same inputs and by the same Python.
+"""The archive that every function runs from: the wheels of handlers/requirements.txt for Lambda's arm64 Python 3.13, lib/,
+handlers/, their bytecode, and the AWS models that botocore reads. It is built when its inputs changed; the same inputs and the
+same Python give the same bytes.
 
-``pulumi up`` calls :func:`archive`; ``make package`` runs this module and writes a zip beside the folder.
+``pulumi up`` calls :func:`archive`; ``make package`` also writes a zip beside the folder.
 """
 
 import contextlib
@@ -33,11 +33,10 @@ PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
 
 MAX_UNPACKED_BYTES = 15_000_000
-"""The archive's own budget, far below Lambda's limit: what is unpacked is part of every cold start (docs/adr/0004)."""
+"""Our own budget, far below Lambda's limit: unpacking is part of every cold start (docs/adr/0004)."""
 
 NOT_SHIPPED = frozenset({"docopt"})
-"""Pinned, and left out: notifications-python-client names docopt for a script of its own and never imports it; docopt has
-no wheel."""
+"""Pinned but left out: notifications-python-client needs docopt only for a script, and docopt has no wheel."""
 
 UNUSED = (
     "aws_lambda_powertools/event_handler",
@@ -51,22 +50,22 @@ UNUSED = (
     "slack",
     *(f"slack_sdk/{name}" for name in ("audit_logs", "oauth", "rtm_v2", "scim", "socket_mode")),
 )
-"""Parts of packages that nothing here imports: a quarter of what pip installs."""
+"""Parts of packages that nothing imports: a quarter of what pip installs."""
 
 NOT_FOR_LAMBDA = ("handlers/cli/", "lib/operations/")
-"""Source files, and folders of them, that only people run."""
+"""Source folders that only people run."""
 
 VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
-"""Packages that look up their own version in their metadata; the metadata of others is left out."""
+"""Packages that read their own version from their metadata; the metadata of others is left out."""
 
 _SOURCES = ("handlers", "lib")
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 
 NO_BYTECODE = (
-    f"No Python {PYTHON_VERSION} is on PATH: the archive has no bytecode, works the same, and starts at half the speed "
+    f"No Python {PYTHON_VERSION} on PATH: the archive has no bytecode. It works the same but starts at half the speed "
     "(docs/adr/0010)."
 )
-Tell = Callable[[str], None]
+Log = Callable[[str], None]
 
 
 class PackageError(pulumi.RunError):
@@ -75,7 +74,7 @@ class PackageError(pulumi.RunError):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a zip turned out to be. Sizes in bytes."""
+    """A zip that was written. Sizes in bytes."""
 
     path: Path
     size: int
@@ -85,12 +84,12 @@ class Summary:
 
 
 def archive() -> pulumi.FileArchive:
-    """The archive as Pulumi takes it, built anew if its inputs changed.
+    """The archive for Pulumi, rebuilt if its inputs changed.
 
     Raises:
         PackageError: pip failed.
     """
-    return pulumi.FileArchive(str(build(tell=pulumi.log.info)))
+    return pulumi.FileArchive(str(build(log=pulumi.log.info)))
 
 
 def version() -> str:
@@ -99,7 +98,7 @@ def version() -> str:
 
 
 def git_sha() -> str:
-    """The revision of the sources, for the run records; ``unknown`` where they are in no git checkout."""
+    """The revision of the sources, for run records; ``unknown`` outside of a git checkout."""
     try:
         command = ["git", "rev-parse", "HEAD"]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10, check=True)  # noqa: S603
@@ -108,12 +107,17 @@ def git_sha() -> str:
     return done.stdout.strip()
 
 
-def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None, python: str = "") -> Path:
-    """Build the folder ``into``/lambda from the sources in ``root``, unless it stands there with the same inputs.
+def build(into: Path = BUILD, *, root: Path = ROOT, log: Log = lambda _: None, python: str = "") -> Path:
+    """Build the folder ``into``/lambda from the sources in ``root``, unless it exists and was built from the same inputs.
 
-    It is built aside and moved into place whole; its stamp is written last and taken away first, so that what an
-    interrupted build leaves is never taken for a finished one. ``tell`` hears of a build that begins, and of one that has to
-    do without bytecode. ``python`` is an interpreter of this machine to run it with; without one it is for Lambda.
+    It is built in a temporary folder and then moved. Its stamp is deleted first and written last, so that the remains of an
+    interrupted build never count as finished.
+
+    Args:
+        into: the folder to build in.
+        root: the folder of the sources.
+        log: is called when a build begins, and when it has no bytecode.
+        python: an interpreter of this machine that will run the archive; by default it is for Lambda.
 
     Raises:
         PackageError: pip failed.
@@ -125,7 +129,7 @@ def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None,
         inputs = " ".join((_inputs(root), python, compiler.build if compiler else "no bytecode"))
         if folder.is_dir() and stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs:
             return folder
-        tell("Building the Lambda archive")
+        log("Building the Lambda archive")
         with tempfile.TemporaryDirectory(prefix="lambda-", dir=into) as scratch:
             fresh = Path(scratch) / "lambda"
             fresh.mkdir()
@@ -137,7 +141,7 @@ def build(into: Path = BUILD, *, root: Path = ROOT, tell: Tell = lambda _: None,
                 shutil.copyfile(source, target)
             aws_models.write(fresh)
             if compiler is None:
-                tell(NO_BYTECODE)
+                log(NO_BYTECODE)
             else:
                 compiler.compile(fresh)
             _set_permissions(fresh)
@@ -170,7 +174,7 @@ def write_zip(folder: Path, path: Path) -> Summary:
 
 @contextlib.contextmanager
 def alone(into: Path) -> Iterator[None]:
-    """Hold the lock of ``into``, so that two builds at once wait for each other."""
+    """Hold the lock of ``into``, so that concurrent builds wait for each other."""
     with (into / "lambda.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -182,7 +186,7 @@ def _source_files(root: Path) -> list[Path]:
 
 
 def _inputs(root: Path) -> str:
-    """A hash over all that decides the archive's content, this recipe among it."""
+    """A hash of everything that determines the content of the archive, including this code."""
     digest = hashlib.sha256(botocore.__version__.encode())
     recipe = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__)]
     for file in [*recipe, root / "handlers" / "requirements.txt", *_source_files(root)]:
@@ -206,7 +210,7 @@ def name_of(pin: str) -> str:
 
 
 def install(pinned: Iterable[str], target: Path, python: str = "") -> None:
-    """Unpack the wheels of ``pinned`` into the folder ``target``: Lambda's, or those that the interpreter ``python`` can use.
+    """Unpack the wheels of ``pinned`` into the folder ``target``: those for Lambda, or for the interpreter ``python``.
 
     Raises:
         PackageError: pip failed.
@@ -221,7 +225,7 @@ def install(pinned: Iterable[str], target: Path, python: str = "") -> None:
         *(sys.executable, "-m", "pip", *(("--python", python) if python else ())),
         *("install", "--quiet", "--disable-pip-version-check", "--no-input"),
         *("--requirement", str(pins), "--target", str(target), "--no-compile", "--only-binary", ":all:"),
-        "--no-deps",  # everything is pinned, what the packages themselves need included
+        "--no-deps",  # everything is pinned, including dependencies
         *(() if python else of_lambda),
     ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 (our own interpreter)
@@ -230,13 +234,13 @@ def install(pinned: Iterable[str], target: Path, python: str = "") -> None:
 
 
 def _explain(stderr: str) -> str:
-    """One sentence of what pip wrote."""
+    """pip's error in one sentence."""
     failed = "The Lambda archive could not be built:"
     if re.search(r"NewConnectionError|ConnectTimeoutError|NameResolutionError|ProxyError|ReadTimeoutError", stderr):
         return f"{failed} pip can't reach the package registry."
     missing = re.search(r"No matching distribution found for (\S+)", stderr)
     if missing:
-        # Without retries pip says the same of a registry that is away.
+        # Without retries, pip reports an unreachable registry in the same way.
         return (
             f"{failed} pip finds no wheel of {missing[1]} (handlers/requirements.txt) for Python {PYTHON_VERSION} on arm64, "
             "or can't reach the package registry."
@@ -246,7 +250,7 @@ def _explain(stderr: str) -> str:
 
 
 def _prune(folder: Path) -> None:
-    """Take away what a running function never needs: scripts, tests, caches, and metadata that nobody reads."""
+    """Delete what a function never needs: scripts, tests, caches, and metadata that nothing reads."""
     shutil.rmtree(folder / "bin", ignore_errors=True)
     for path in sorted(folder.rglob("*")):
         if path.is_dir() and path.name in {"__pycache__", "tests"}:
@@ -269,19 +273,19 @@ def _prune(folder: Path) -> None:
 
 
 def _set_permissions(folder: Path) -> None:
-    """Let Lambda's own user read everything, whatever the umask here."""
+    """Make everything readable for Lambda's user, whatever the umask of this machine."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def main() -> int:
-    """Build the zip and show what it is. Returns the exit code."""
+    """Build the zip and print a summary. Returns the exit code."""
     from rich.console import Console  # noqa: PLC0415 (pulumi up needs none of it)
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
     try:
-        folder = build(tell=console.print)
+        folder = build(log=console.print)
     except PackageError as error:
         Console(stderr=True).print(str(error), style="red", highlight=False)
         return 1

@@ -1,8 +1,7 @@
-"""What botocore must read to make a client, for the services that Switchboard uses and without its documentation.
+"""The models that botocore reads to make a client, for the services that Switchboard uses and without documentation.
 
-botocore reads a service's whole model with the manual in it, the regions of all of AWS's services, and lists the folders of
-all of them, 400 or so; most of the time that making a client takes. lib/platform/aws.py looks into this folder first and finds
-all else where botocore keeps it (docs/adr/0010).
+Making a client takes long because botocore reads the whole model of the service with its documentation, the regions of all AWS
+services, and the list of about 400 service folders. lib/platform/aws.py makes it read this folder first (docs/adr/0010).
 """
 
 import json
@@ -12,7 +11,7 @@ from typing import Any
 from botocore.loaders import Loader
 
 FOLDER = "lib/platform/aws_models"
-"""Where lib/platform/aws.py looks, seen from the archive's root."""
+"""Where lib/platform/aws.py finds the models, relative to the root of the archive."""
 
 SERVICES = ("dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs")
 
@@ -20,7 +19,7 @@ _MODELS = ("service-2", "endpoint-rule-set-1")
 
 
 def write(archive: Path) -> None:
-    """Write the models, those of the botocore that is installed here, into the folder of an archive."""
+    """Write the models of the installed botocore into the folder of an archive."""
     folder = archive / FOLDER
     loader = Loader()
     for service in SERVICES:
@@ -35,8 +34,8 @@ def write(archive: Path) -> None:
 
 
 def without_documentation(model: Any) -> Any:
-    """``model`` with every text that is for people empty: gone, one that botocore looks up would be missed. A member that
-    happens to be called documentation is no text."""
+    """``model`` with empty documentation. The keys stay, since botocore reads some of them. A member of an API that is named
+    "documentation" is not text and stays."""
     if isinstance(model, dict):
         return {
             name: "" if name == "documentation" and isinstance(value, str) else without_documentation(value)

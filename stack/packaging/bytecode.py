@@ -1,8 +1,5 @@
-"""Bytecode for the archive. Lambda's file system can't be written to, so that without any each cold start compiles anew what
-it imports, which takes longer than all the rest of it (docs/adr/0010).
-
-It must be of the very Python that runs it, so that a Python of Lambda's version is needed to build; what a build does without
-one is its caller's business.
+"""Bytecode for the archive. Lambda's file system is read-only: without bytecode each cold start compiles what it imports, which
+takes longer than everything else (docs/adr/0010). It must be compiled by a Python of Lambda's version.
 """
 
 import os
@@ -29,24 +26,24 @@ PACKAGES = (
     "urllib3",
     "werkzeug",
 )
-"""What a function imports before its first answer. The SDKs that only a message to Jira, Slack or GOV.UK Notify brings in stay
-as they are: their bytecode would be a third of the archive, and nobody waits for the functions that use them."""
+"""What a function imports before its first answer. SDKs that only a message to Jira, Slack or GOV.UK Notify needs are not
+compiled: their bytecode would be a third of the archive, and nobody waits for the functions that use them."""
 
-_RUNS_IN = "/var/task"  # where Lambda unpacks an archive; tracebacks name files by it
+_RUNS_IN = "/var/task"  # where Lambda unpacks an archive, for the file names in tracebacks
 
 
 @dataclass(frozen=True, slots=True)
 class Compiler:
-    """A Python that compiles. ``build`` tells it from others whose bytecode may differ."""
+    """A Python that compiles. ``build`` distinguishes Pythons whose bytecode may differ."""
 
     executable: str
     build: str
 
     def compile(self, folder: Path) -> None:
-        """Compile :data:`PACKAGES` in ``folder``, those that are there.
+        """Compile those of :data:`PACKAGES` that are in ``folder``.
 
-        The bytecode is never checked against its source: an archive's dates are fixed ones. One process and one seed, since
-        sets of constants are written in the order of their hashes: the same sources give the same bytes.
+        The bytecode is not checked against its source, since the dates in an archive are fixed. With one process and one hash
+        seed the same sources give the same bytes: sets of constants are written in the order of their hashes.
 
         Raises:
             CalledProcessError: it can't be compiled.
@@ -64,7 +61,7 @@ class Compiler:
 
 
 def find_compiler(version: str, python: str = "") -> Compiler | None:
-    """A Python of ``version`` (``3.13``): this one, or what PATH has by that name. With ``python``, that one and no other."""
+    """A Python of ``version`` (``3.13``): this one, or one on PATH. With ``python``, only that one."""
     candidates = [python] if python else [sys.executable, shutil.which(f"python{version}")]
     for candidate in candidates:
         build = _build_of(candidate) if candidate else None
@@ -74,7 +71,7 @@ def find_compiler(version: str, python: str = "") -> Compiler | None:
 
 
 def _build_of(python: str) -> str | None:
-    """The version of an interpreter, to the letter; None if it does not run, as a shim without anything behind it."""
+    """The exact version of an interpreter; None if it does not run, like a shim without a Python behind it."""
     command = [python, "-I", "-c", "import platform; print(platform.python_version(), platform.python_implementation())"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603

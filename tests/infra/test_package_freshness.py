@@ -133,7 +133,7 @@ def test_without_lambdas_python_the_archive_has_no_bytecode_and_the_build_says_s
     monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": None)
     heard: list[str] = []
 
-    folder = archive.build(root / "build", root=root, tell=heard.append)
+    folder = archive.build(root / "build", root=root, log=heard.append)
 
     assert not list(folder.rglob("*.pyc"))
     assert heard == ["Building the Lambda archive", archive.NO_BYTECODE]
@@ -150,8 +150,8 @@ def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
 def test_a_build_is_announced_and_a_reuse_is_not(root: Path, pip: Pip) -> None:
     heard: list[str] = []
 
-    archive.build(root / "build", root=root, tell=heard.append)
-    archive.build(root / "build", root=root, tell=heard.append)
+    archive.build(root / "build", root=root, log=heard.append)
+    archive.build(root / "build", root=root, log=heard.append)
 
     assert heard == ["Building the Lambda archive"]
 
