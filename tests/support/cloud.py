@@ -247,7 +247,7 @@ def wait_ready(process: subprocess.Popen[str]) -> Cloud:
     assert process.stdout is not None
     assert process.stderr is not None
     errors: list[str] = []
-    drain = threading.Thread(target=lambda: errors.extend(process.stderr), daemon=True)
+    drain = threading.Thread(target=errors.extend, args=(process.stderr,), daemon=True)
     drain.start()
     watchdog = threading.Timer(START_SECONDS, process.kill)
     watchdog.start()

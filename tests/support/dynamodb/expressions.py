@@ -147,7 +147,12 @@ def _function(name: str, stream: _Stream) -> Any:
     stream.take(",")
     prefix = _operand(stream.take())
     stream.take(")")
-    return lambda *row: path(*row) is not None and path(*row)["S"].startswith(prefix(*row)["S"])
+
+    def begins(*row: Any) -> bool:
+        value, start = path(*row), prefix(*row)
+        return value is not None and start is not None and str(value["S"]).startswith(start["S"])
+
+    return begins
 
 
 def _size(stream: _Stream) -> Any:

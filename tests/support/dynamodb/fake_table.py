@@ -52,7 +52,7 @@ class FakeTable:
         reasons = [self._reason(self.items.get(key), write) for key, (_, write) in zip(keys, writes, strict=True)]
         if any(reason["Code"] != "None" for reason in reasons):
             error = {"Code": "TransactionCanceledException", "Message": "refused"}
-            raise ClientError({"Error": error, "CancellationReasons": reasons}, "TransactWriteItems")  # type: ignore[typeddict-unknown-key]
+            raise ClientError({"Error": error, "CancellationReasons": reasons}, "TransactWriteItems")
         for key, (kind, write) in zip(keys, writes, strict=True):
             old = self.items.get(key)
             match kind:

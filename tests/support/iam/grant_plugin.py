@@ -64,7 +64,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     config = session.config
     folder = Path(os.environ[FOLDER])
-    name = config.workerinput["workerid"] if _is_worker(config) else "main"
+    name = getattr(config, "workerinput", {})["workerid"] if _is_worker(config) else "main"
     _leave_book(folder, name, config.stash[_DESELECTED])
     if _is_worker(config):
         return

@@ -42,7 +42,9 @@ class Mover:
         end = self.path[-1]
         shas = [commit(number, end).sha for number in reversed(range(commits))]
         last = {key: position for position, key in enumerate(self.path)}
-        states = {key: ("moved", self.path[position + 1], []) for key, position in last.items() if key != end}
+        states: dict[str, tuple[str, str, list[str]]] = {
+            key: ("moved", self.path[position + 1], []) for key, position in last.items() if key != end
+        }
         return {**states, end: ("matched" if shas else "without_commits", "", shas)}
 
 

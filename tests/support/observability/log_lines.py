@@ -14,6 +14,7 @@ class LogLines:
         handlers = logging.getLogger(function).handlers
         assert handlers, f"no logger {function!r} was made"
         for handler in handlers:
+            assert isinstance(handler, logging.StreamHandler)
             handler.stream = self._stream  # setStream would flush the former stream, which pytest may have closed
 
     @property

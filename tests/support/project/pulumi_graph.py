@@ -153,11 +153,11 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
     def run() -> None:
         pulumi.runtime.register_stack_transformation(note_options)
         for name, value in program().items():
-            value.apply(lambda known, name=name: outputs.__setitem__(name, known))
+            value.apply(functools.partial(outputs.__setitem__, name))
 
     gc.disable()  # a run makes so many objects that collecting them takes half of its time
     try:
-        set_root_resource(None)  # else this run would inherit what an earlier one registered
+        set_root_resource(None)  # type: ignore[arg-type]  # else this run would inherit what an earlier one registered
         set_mocks(recorder, project="switchboard", stack=stack, preview=bool(replaced))
         loop.run_until_complete(run_pulumi_func(run))
     finally:
