@@ -50,7 +50,7 @@ TESTS = (
     "tests/unit/platform",
     "tests/unit/shuttle",
     "tests/unit/web",
-    "tests/unit/handlers/test_approval_work.py",
+    "tests/unit/handlers/test_approval_worker.py",
     "tests/unit/handlers/test_approvals.py",
     "tests/unit/handlers/test_jira_worker.py",
     "tests/property/test_lease_key_property.py",
@@ -161,14 +161,19 @@ def print_report(results: dict[str, dict[str, str]]) -> None:
             print(f"survived: {each['module']} {each['function']}\n    " + each["change"].replace("\n", "\n    "))
 
 
+def short_key(function: str, change: str) -> str:
+    """What stays the same when a class or module is renamed."""
+    return f"{function.rpartition('.')[2]}:{change}"
+
+
 def compare(before: dict[str, dict[str, str]], after: dict[str, dict[str, str]]) -> int:
     """Print the mutants that were killed before and survive now; return how many."""
-    lost = [key for key, each in after.items() if each["result"] == SURVIVED and before.get(key, {}).get("result") == KILLED]
-    shared = before.keys() & after.keys()
-    new = [key for key, each in after.items() if each["result"] == SURVIVED and key not in before]
-    print(f"\n{len(shared)} mutants are in both; {len(lost)} were killed before and survive now; {len(new)} new ones survive")
-    for key in lost:
-        print(f"LOST: {after[key]['module']} {after[key]['function']}\n    " + after[key]["change"].replace("\n", "\n    "))
+    former = {short_key(each["function"], each["change"]): each["result"] for each in before.values()}
+    current = {short_key(each["function"], each["change"]): each for each in after.values()}
+    lost = [each for key, each in current.items() if each["result"] == SURVIVED and former.get(key) == KILLED]
+    print(f"\n{len(former.keys() & current.keys())} mutants are in both; {len(lost)} were killed before and survive now")
+    for each in lost:
+        print(f"LOST: {each['module']} {each['function']}\n    " + each["change"].replace("\n", "\n    "))
     return len(lost)
 
 
@@ -189,14 +194,20 @@ def main() -> int:
         mutmut(work, "generate", options.workers)
     modules = [module for module in MODULES if (work / module).exists()]
     everything = [mutant for module in modules for mutant in read_mutants(work, module)]
-    chosen = [mutant for mutant in everything if options.all or mutant.is_sampled(options.sample)]
+    before = json.loads(options.compare.read_text()) if options.compare else {}
+    known = {short_key(each["function"], each["change"]) for each in before.values()}
+    chosen = [
+        mutant
+        for mutant in everything
+        if options.all or mutant.is_sampled(options.sample) or short_key(mutant.function, mutant.change) in known
+    ]
     print(f"{len(chosen)} of {len(everything)} mutants", flush=True)
     mutmut(work, "run", options.workers, [mutant.name for mutant in chosen])
     results = read_results(work, chosen)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
     print_report(results)
-    return 1 if options.compare and compare(json.loads(options.compare.read_text()), results) else 0
+    return 1 if compare(before, results) else 0
 
 
 if __name__ == "__main__":
