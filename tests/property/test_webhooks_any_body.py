@@ -42,7 +42,7 @@ MANY = settings(
 class Queue:
     """Takes what SQS takes."""
 
-    def send_message(self, *, QueueUrl: str, MessageBody: str) -> None:  # noqa: N803 - AWS's names
+    def send_message(self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int) -> None:  # noqa: N803 - AWS's names
         assert 0 < len(MessageBody.encode()) <= 1_048_576
 
 

@@ -9,6 +9,7 @@ from moto import mock_aws
 from moto.core import patch_client
 
 from lib.platform import aws
+from tests.support.aws.wire import aws_error
 
 
 @contextlib.contextmanager
@@ -22,9 +23,7 @@ def moto_client(service: str) -> Iterator[Any]:
 
 def throttled(operation: str) -> ClientError:
     """DynamoDB's answer when a table's capacity is used up."""
-    return ClientError(
-        {"Error": {"Code": "ProvisionedThroughputExceededException"}, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation
-    )
+    return aws_error("ProvisionedThroughputExceededException", operation=operation)
 
 
 class Unreliable:

@@ -5,6 +5,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.support.aws.wire import aws_error
+
 
 class MultipartS3:
     """The import bucket for :class:`lib.shuttle.imports.uploads.Uploads`; any number of threads.
@@ -66,4 +68,4 @@ class MultipartS3:
 
 def s3_error(code: str, status: int = 400) -> ClientError:
     """The error that S3 answers."""
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "An operation")
+    return aws_error(code, status)

@@ -83,6 +83,7 @@ def _name(model: Any) -> str:
     return f"{model.service_model.service_name}.{model.name}"
 
 
-def aws_error(code: str, status: int = 400) -> ClientError:
-    """A service's answer with the error ``code``."""
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "Operation")
+def aws_error(code: str, status: int = 400, operation: str = "Operation", **content: Any) -> ClientError:
+    """A service's answer with the error ``code`` and further ``content``."""
+    answer: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}, **content}
+    return ClientError(answer, operation)

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lib.platform.contract import JIRA_ISSUES, TableLayout
+from tests.support.aws.wire import aws_error
 from tests.support.dynamodb.expressions import Item, holds, plain, updated
 
 
@@ -51,8 +52,7 @@ class FakeTable:
         self.before_write()
         reasons = [self._reason(self.items.get(key), write) for key, (_, write) in zip(keys, writes, strict=True)]
         if any(reason["Code"] != "None" for reason in reasons):
-            error = {"Code": "TransactionCanceledException", "Message": "refused"}
-            raise ClientError({"Error": error, "CancellationReasons": reasons}, "TransactWriteItems")
+            raise aws_error("TransactionCanceledException", CancellationReasons=reasons)
         for key, (kind, write) in zip(keys, writes, strict=True):
             old = self.items.get(key)
             match kind:

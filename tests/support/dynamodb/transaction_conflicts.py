@@ -11,6 +11,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from tests.support.aws.wire import aws_error
+
 Row = tuple[str, ...]
 
 
@@ -51,10 +53,7 @@ class ConflictingClient:
             reasons = [{"Code": "TransactionConflict" if row in self._under_way else "None"} for row in rows]
             if not self._under_way.isdisjoint(rows):
                 self.conflicts += 1
-                raise ClientError(
-                    {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons},
-                    "TransactWriteItems",
-                )
+                raise aws_error("TransactionCanceledException", CancellationReasons=reasons)
             self._under_way.update(rows)
         try:
             yield

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import ClientError
+
+from tests.support.aws.wire import aws_error
 
 
 class WireClient:
@@ -34,9 +35,7 @@ class WireClient:
         if answer.status == 200:
             return content
         code = content.pop("__type").rpartition("#")[2]
-        raise ClientError(
-            {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": answer.status}, **content}, "UpdateItem"
-        )
+        raise aws_error(code, answer.status, **content)
 
     def _send(self, connection: HTTPConnection, operation: str, request: dict[str, Any]) -> tuple[HTTPResponse, dict[str, Any]]:
         body = json.dumps(request).encode()

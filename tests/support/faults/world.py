@@ -26,6 +26,7 @@ import botocore.httpsession
 import pytest
 import requests.adapters
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import MockRawResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sqs.models import sqs_backends
@@ -332,10 +333,11 @@ def _call_directly(patch: pytest.MonkeyPatch, url: str, app: Any) -> None:
     def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
         if not request.url.startswith(url):
             return send_over_http(session, request)
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
+        given: Any = request.body
+        body = given.read() if hasattr(given, "read") else given or b""
         content = body.encode() if isinstance(body, str) else bytes(body)
-        status, headers, answer = call_wsgi(app, request.method, request.url, request.headers, content)
-        return AWSResponse(request.url, status, headers, MockRawResponse(answer))
+        status, headers, answer = call_wsgi(app, request.method, request.url, dict(request.headers), content)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(answer))
 
     patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
 
