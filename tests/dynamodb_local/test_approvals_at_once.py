@@ -14,7 +14,7 @@ from lib.approvals import records
 from lib.approvals.records import OperationStatus, SessionState
 from lib.platform import errors
 from tests.support.approvals.stores import Stores
-from tests.support.concurrency.at_once import at_once
+from tests.support.concurrency import at_once
 from tests.support.dynamodb.transaction_conflicts import ConflictingClient
 
 THREADS = 64

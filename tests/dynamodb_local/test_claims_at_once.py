@@ -11,7 +11,7 @@ import pytest
 from lib.platform import errors
 from lib.platform.claims import Claim, Claims, Verdict
 from lib.platform.contract import JIRA_OPERATIONS
-from tests.support.concurrency.at_once import at_once
+from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
 from tests.support.dynamodb.wire import WireClient
 from tests.support.project.examples import THOROUGH, examples

@@ -16,7 +16,7 @@ from lib.leases.enrichment import Enricher, Enrichment, Status
 from lib.leases.events import LeaseEvent
 from lib.platform.contract import LEASE_TABLE
 from lib.platform.log import Logger
-from tests.support.concurrency.at_once import at_once
+from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
 from tests.support.leases.builders import lease_item
 

@@ -20,7 +20,7 @@ from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.platform import clock, errors
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS
-from tests.support.concurrency.at_once import at_once
+from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
 from tests.support.jira.model import ACCOUNTS, PROJECTS, START, STATUSES, VERSIONS, Site, assert_as_in_jira
 

@@ -20,7 +20,7 @@ from lib.shuttle.jobs.lifecycle import JobBusyError, Jobs
 from lib.shuttle.jobs.limits import LimitExceededError
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from tests.support.aws.multipart_s3 import MultipartS3
-from tests.support.concurrency.at_once import at_once
+from tests.support.concurrency import at_once
 from tests.support.dynamodb.transaction_conflicts import ConflictingClient
 from tests.support.project.examples import examples
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits

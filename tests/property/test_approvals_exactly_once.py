@@ -23,7 +23,7 @@ from lib.approvals.workflow import Policy
 from lib.platform import errors
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.world import FAULTS, JIRA_URL, LONGEST_LAG, SERVICE_TIMEOUT, WORKER_TIMEOUT, World
-from tests.support.concurrency.stage import Actor
+from tests.support.concurrency import Actor
 from tests.support.project.examples import examples
 
 MOST_ACTORS = 4

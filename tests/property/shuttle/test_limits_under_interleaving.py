@@ -13,7 +13,7 @@ from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.jobs.transitions import IllegalTransitionError
 from lib.shuttle.registry import Registry
-from tests.support.concurrency.interleaving import interleave
+from tests.support.concurrency import interleave
 from tests.support.project.examples import examples
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, a_table, an_order, limits
 

@@ -29,7 +29,7 @@ from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import CONFLICT_TRIES, Table
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.cloud import buttons_of
-from tests.support.concurrency.stage import Actor, Crash, Stage
+from tests.support.concurrency import Actor, Crash, Stage
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.observability.quiet import QuietLogger
 

@@ -1,16 +1,35 @@
-"""Actors that take turns, one effect at a time, so that a test decides every interleaving and every crash.
+"""Work that meets, in two ways.
 
-Each actor runs in a thread of its own, and only one thread ever runs. Before each call to the world outside an actor stops
-and waits to be told what becomes of that call.
+* :func:`at_once` starts real threads together. The machine chooses the order, so it shows what a real engine does
+  (tests/dynamodb_local).
+* A :class:`Stage` runs its actors one at a time, each up to its next effect. The test chooses the order and the result of each
+  effect, crashes too, and can run a failing order again. :func:`interleave` does so for AWS calls.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 
+def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
+    """What each work returned or raised. All start when the last is ready."""
+    gate = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        gate.wait()
+        try:
+            return work()
+        except Exception as error:
+            return error
+
+    with ThreadPoolExecutor(len(works)) as threads:
+        return list(threads.map(run, works))
+
+
 class Crash(BaseException):
-    """The process is gone. No code catches this."""
+    """The process ends. No code catches this."""
 
 
 class Actor:
@@ -31,7 +50,7 @@ class Actor:
         self._resume()
 
     def step(self, fate: str) -> None:
-        """Let the pending effect have this fate, and run on to the next one."""
+        """Give the pending effect this fate, and run to the next effect."""
         assert not self.done
         self._fate = fate
         self._resume()
@@ -60,7 +79,7 @@ class Actor:
 
 
 class Stage:
-    """Where actors act. An effect of no actor just happens."""
+    """Where actors take turns. An effect outside of an actor happens at once."""
 
     def __init__(self) -> None:
         self.local = threading.local()
@@ -86,3 +105,29 @@ class Stage:
         if fate.endswith("_after"):
             raise errors(fate)
         return result
+
+
+class _StagedClient:
+    """A client whose calls are effects on a stage."""
+
+    def __init__(self, stage: Stage, client: Any) -> None:
+        self._stage = stage
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda **request: self._stage.effect(name, partial(getattr(self._client, name), **request), RuntimeError)
+
+
+def interleave(client: Any, works: Sequence[Callable[[Any], Any]], schedule: Iterable[int]) -> list[Any]:
+    """What each work returned or raised. A work takes its client, and stops before each call.
+
+    ``schedule`` numbers the works; each number lets that work make its next call. The number of a work that has ended counts
+    for another one. When the schedule ends, the works end one after another.
+    """
+    stage = Stage()
+    staged = _StagedClient(stage, client)
+    actors = [Actor(stage, f"work {number}", partial(work, staged), 0.0) for number, work in enumerate(works)]
+    order = iter(schedule)
+    while alive := [actor for actor in actors if not actor.done]:
+        alive[next(order, 0) % len(alive)].step("go")
+    return [actor.result if actor.error is None else actor.error for actor in actors]
