@@ -36,6 +36,7 @@ SLOW_FOLDERS = ("integration", "faults", "dynamodb_local", "property", "infra")
 SHARED_FIXTURES = ("approvals", "cloud", "house")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order = {folder: number for number, folder in enumerate(SLOW_FOLDERS)}
     items.sort(key=lambda item: order.get(_folder(item), len(order)))
