@@ -145,4 +145,4 @@ def pins_of(file: str) -> dict[str, str]:
 
 
 def name_of(requirement: str) -> str:
-    return re.split(r"[\[=; ]", requirement)[0]
+    return re.split(r"[\[=<; ]", requirement)[0]

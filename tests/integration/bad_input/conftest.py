@@ -78,9 +78,10 @@ def signer(house: Cloud, knocks: set[str]) -> Signer:
     return Signer(house, knocks)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist adds the group
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each operation's test an id of its own: schemathesis names them alike, and pytest-xdist would run one of them."""
     for item in items:
         _, bracket, label = item.name.partition("[")
-        if bracket and item.id.params is None and item.path.parent == Path(__file__).parent:
-            item._id = item.id.with_params(label.removesuffix("]"))
+        if bracket and not item.nodeid.endswith("]") and item.path.parent == Path(__file__).parent:
+            item._nodeid = f"{item.nodeid}[{label}"
