@@ -107,14 +107,14 @@ def test_server_issue_updated_by_a_comment_keeps_its_old_updated():
     assert read(body).stamp == Stamp("2026-03-01T11:55:00.000000Z", SENT, digest(body))
 
 
-def test_a_deletion_stands_at_its_own_time():
+def test_a_deletion_has_its_own_time():
     body = event("jira:issue_deleted", user=CLOUD_USER, issue=issue(updated="2026-03-01T11:59:01.000+0000"))
     delivery = read(body)
     assert delivery.deleted
     assert delivery.stamp == Stamp("2026-03-01T12:00:00.250000Z", SENT, digest(body))
 
 
-def test_a_deletion_never_stands_before_the_edit_it_ends():
+def test_a_deletion_is_never_before_the_edit_it_ends():
     body = event("jira:issue_deleted", issue=issue(updated="2026-03-01T12:00:00.250+0000"))
     assert read(body).stamp.version_at == "2026-03-01T12:00:00.250001Z"
 
@@ -156,7 +156,7 @@ def test_a_move_ends_the_old_key():
 @pytest.mark.parametrize(
     "item", [{"fieldtype": "custom"}, {"fromString": None}, {"fromString": "not a key"}, {"fromString": "GOLD-208"}]
 )
-def test_a_custom_field_called_key_is_no_move(item):
+def test_a_custom_field_called_key_is_not_a_move(item):
     assert read(moved(**item)).moved_from is None
 
 

@@ -137,7 +137,7 @@ def test_a_click_without_a_required_value_is_refused(payload) -> None:
         b"&".join(b"a=1" for _ in range(50)),
     ],
 )
-def test_a_body_that_is_no_form_with_one_payload_is_refused(raw) -> None:
+def test_a_body_other_than_a_form_with_one_payload_is_refused(raw) -> None:
     with pytest.raises(errors.InvalidInputError):
         read_interaction(raw, API)
 

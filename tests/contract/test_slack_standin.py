@@ -226,7 +226,7 @@ def test_a_webhook_refuses_in_plain_text(standin: Served[Slack], path: str, body
     assert (answer.status_code, answer.text) == expected
 
 
-def test_a_webhook_that_does_not_exist_is_no_service() -> None:
+def test_an_unknown_webhook_answers_no_service() -> None:
     with served(Slack(webhooks={"T1/B1/right"})) as standin:
         assert WebhookClient(f"{standin.url}/services/T1/B1/wrong").send(text="x").body == "no_service"
         assert WebhookClient(f"{standin.url}/services/T1/B1/right").send(text="x").body == "ok"

@@ -41,7 +41,7 @@ def units(billed: Billed, second: int, *, status: str = "Done", deleted: bool = 
     return billed.units
 
 
-def test_a_delivery_costs_an_index_one_unit_to_enter_or_leave_and_two_to_move_in_it(billed: Billed) -> None:
+def test_an_index_costs_one_unit_to_enter_or_leave_and_two_to_move(billed: Billed) -> None:
     assert units(billed, 1) == 4, "HEAD enters all four"
     assert units(billed, 2, status="To Do") == 7, "it stays in ProjectIndex, and moves in the three that are sorted by time"
     assert units(billed, 3, status="To Do") == 7, "whatever changed: the time did"

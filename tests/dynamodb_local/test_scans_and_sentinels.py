@@ -18,7 +18,7 @@ from tests.support.dynamodb.tables import a_table
 from tests.support.jira.builders import NOW, make_reader, make_store
 
 
-def test_the_health_check_finds_the_four_tables_well_and_leaves_nothing_in_them(engine: Any) -> None:
+def test_the_health_check_passes_on_four_tables_and_leaves_no_rows(engine: Any) -> None:
     with ExitStack() as stack:
         leases, issues, operations, shops = (
             stack.enter_context(a_table(engine, layout)) for layout in (LEASE_TABLE, JIRA_ISSUES, JIRA_OPERATIONS, SHUTTLE)

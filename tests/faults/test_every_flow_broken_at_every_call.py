@@ -26,7 +26,7 @@ def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, 
 
 
 @pytest.mark.parametrize("fault", [Fault.RESET_AFTER, Fault.ERROR, Fault.THROTTLE, Fault.HALF])
-def test_the_deep_health_check_tells_of_a_broken_call_and_leaves_nothing_behind(world: World, fault: Fault) -> None:
+def test_the_deep_health_check_reports_a_broken_call_and_cleans_up(world: World, fault: Fault) -> None:
     outcomes = break_all(world, DeepCheck, fault, lasting=False)
 
     assert complaints_of(outcomes) == []

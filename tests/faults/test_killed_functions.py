@@ -151,7 +151,7 @@ def killed_early(cloud: Cloud, proxy: FaultProxy, inbox: Inbox) -> dict[str, str
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_webhook_whose_function_is_killed_is_answered_5xx_and_stored_by_the_senders_retry(
+def test_a_webhook_killed_midway_gets_5xx_and_the_retry_stores_it(
     cloud: Cloud, proxy: FaultProxy, fault: Fault, nth: int
 ) -> None:
     key, identifier = f"OPS-{time.time_ns() % 10**9}", str(uuid.uuid4())
@@ -177,9 +177,7 @@ def test_a_message_whose_worker_is_killed_is_done_by_the_next(cloud: Cloud, prox
     until(lambda: cloud.jira_row(key, "CORRELATION"))
 
 
-def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(
-    approvals: ApprovalsCloud, proxy: FaultProxy
-) -> None:
+def test_a_worker_killed_while_holding_the_claim_creates_one_issue(approvals: ApprovalsCloud, proxy: FaultProxy) -> None:
     draft = approvals.draft(project=SWEPT)
     preview = approvals.preview_of(draft)
 
@@ -193,9 +191,7 @@ def test_an_approval_whose_worker_is_killed_with_the_claim_ends_in_one_issue(
     assert len(approvals.issues(draft["title"])) == 1
 
 
-def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in_one_issue(
-    approvals: ApprovalsCloud, proxy: FaultProxy
-) -> None:
+def test_a_worker_killed_during_issue_creation_creates_one_issue(approvals: ApprovalsCloud, proxy: FaultProxy) -> None:
     draft = approvals.draft(project=SWEPT)
     preview = approvals.preview_of(draft)
 
@@ -211,7 +207,7 @@ def test_an_approval_whose_worker_is_killed_while_jira_creates_the_issue_ends_in
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])
-def test_a_click_whose_function_is_killed_is_answered_5xx_and_pressed_again_makes_one_issue(
+def test_a_click_killed_midway_gets_5xx_and_a_second_creates_one_issue(
     approvals: ApprovalsCloud, proxy: FaultProxy, fault: Fault
 ) -> None:
     draft = approvals.draft(project=SWEPT)
@@ -256,7 +252,7 @@ def test_a_function_that_is_killed_while_it_waits_loses_nobodys_request(cloud: C
         assert cloud.jira_row(key)
 
 
-def test_the_lease_event_whose_function_was_killed_was_told_by_lambdas_retry(
+def test_lambdas_retry_announces_the_lease_event_of_a_killed_function(
     cloud: Cloud, inbox: Inbox, killed_early: dict[str, str]
 ) -> None:
     message = inbox.wait_for(lambda message: message["event_id"] == killed_early["event"], seconds=90)
@@ -264,7 +260,7 @@ def test_the_lease_event_whose_function_was_killed_was_told_by_lambdas_retry(
     assert message["enriched"] is True
 
 
-def test_the_reconciliation_that_was_killed_was_done_by_lambdas_retry_and_deleted_nothing(cloud: Cloud) -> None:
+def test_lambdas_retry_finishes_a_killed_reconciliation_without_deletions(cloud: Cloud) -> None:
     keys = [f"{SWEPT}-{number}" for number in (1, 2, 3)]
 
     heads = until(lambda: [head for key in keys if (head := cloud.jira_row(key))][2:] and True, seconds=90)

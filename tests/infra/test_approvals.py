@@ -38,7 +38,7 @@ def grants_of(graph: Graph, entry_point: str) -> list[tuple[tuple[str, ...], lis
     return [(tuple(each["Action"]), each["Resource"]) for each in statements(policy.inputs["policy"])]
 
 
-def test_drafts_want_an_aws_signature_and_clicks_are_checked_by_the_function() -> None:
+def test_drafts_require_an_aws_signature_and_the_function_checks_clicks() -> None:
     ours = {route.key: route.authorization.value for route in ROUTES if route.entry_point == "approvals"}
 
     assert ours == {"POST /drafts": "AWS_IAM", "POST /slack/interactions": "NONE"}
@@ -71,7 +71,7 @@ def test_the_worker_knows_what_approvals_need() -> None:
     assert (environment.approvals_channel, environment.jira_dry_run) == ("#approvals", True)
 
 
-def test_without_a_channel_of_their_own_previews_go_to_the_channel_of_notifications() -> None:
+def test_previews_default_to_the_notification_channel() -> None:
     graph = declare({"slackChannel": "#leases"})
 
     assert variables_of(graph, "jira_worker")["APPROVALS_CHANNEL"] == "#leases"
@@ -113,7 +113,7 @@ def test_the_workers_role_has_these_grants_for_approvals_and_no_others() -> None
     ]
 
 
-def test_the_signing_secret_is_read_by_the_approvals_function_alone_beside_the_health_check() -> None:
+def test_only_approvals_and_health_may_read_the_signing_secret() -> None:
     graph = declare(CONFIG, SECRETS)
     secret = graph.arn(SECRET, "slack-signing-secret")
     functions = [function.name for function in graph.all(FUNCTION)]
@@ -121,7 +121,7 @@ def test_the_signing_secret_is_read_by_the_approvals_function_alone_beside_the_h
     assert {name for name in functions if secret in str(grants_of(graph, name))} == {"approvals", "health"}
 
 
-def test_approvals_have_a_queue_of_their_own_that_hands_out_one_message_at_once() -> None:
+def test_approvals_have_their_own_queue_with_a_batch_size_of_one() -> None:
     graph = declare()
     queue = graph.one(QUEUE, "approval-work")
     mapping = graph.one(MAPPING, "approval-work").inputs

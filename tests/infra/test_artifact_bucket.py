@@ -50,9 +50,8 @@ def test_the_bucket_and_its_objects_refuse_plain_http_and_let_in_nobody() -> Non
 
 
 @pytest.mark.parametrize(("folder", "days"), [("runs", 400), ("snapshots", 91)])
-def test_run_records_expire_after_400_days_and_a_snapshot_a_day_after_the_version_that_points_at_it(
-    folder: str, days: int
-) -> None:
+def test_run_records_and_snapshots_expire_on_schedule(folder: str, days: int) -> None:
+    """Run records expire after 400 days, and a snapshot one day after the version that points at it."""
     graph = declare({"historyDays": "90"})
     rules = of_the_bucket(graph, "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")["rules"]
 
@@ -69,7 +68,8 @@ def test_run_records_expire_after_400_days_and_a_snapshot_a_day_after_the_versio
 
 
 @pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("staging", True), ("dev", False), ("local", False)])
-def test_a_protected_stack_keeps_its_bucket_and_another_deletes_it_with_all_that_is_in_it(stack: str, protected: bool) -> None:
+def test_only_a_protected_stack_keeps_its_bucket(stack: str, protected: bool) -> None:
+    """An unprotected stack deletes the bucket and everything in it."""
     graph = declare(stack=stack)
 
     assert bool(graph.options[BUCKET, "artifacts"].protect) is protected
@@ -80,7 +80,7 @@ def test_the_bucket_is_not_named_by_the_program() -> None:
     assert "bucket" not in declare().one(BUCKET, "artifacts").inputs
 
 
-def test_the_code_writes_to_the_folders_that_expire_and_its_roles_may_write_to() -> None:
+def test_the_code_writes_only_to_expiring_folders_that_its_roles_may_write() -> None:
     graph = declare(JIRA_CONFIG, JIRA_SECRETS)
     rules = of_the_bucket(graph, "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")["rules"]
     granted = {

@@ -37,7 +37,7 @@ def test_the_archive_has_them_where_the_clients_look() -> None:
     assert ROOT / aws_models.FOLDER == aws.MODELS
 
 
-def test_there_are_models_of_every_service_that_the_functions_make_a_client_of() -> None:
+def test_every_service_with_a_client_has_its_models_in_the_archive() -> None:
     files = [file for top in ("lib", "handlers") for file in (ROOT / top).rglob("*.py") if "commands" not in file.parts]
     made = {name for file in files for name in re.findall(r'make_client\(\s*"([\w-]+)"', file.read_text(encoding="utf-8"))}
 
@@ -137,7 +137,7 @@ def test_a_service_without_slim_models_is_made_by_botocores_own() -> None:
 
 
 @pytest.mark.usefixtures("slim")
-def test_credentials_that_are_not_in_the_environment_are_looked_for_everywhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_credentials_missing_from_the_environment_are_searched_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(aws._session(True).get_component("credential_provider").providers) == 1
     aws._session.cache_clear()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")

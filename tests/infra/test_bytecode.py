@@ -44,9 +44,7 @@ def test_the_same_sources_give_the_same_bytes_wherever_they_lie(this_python: byt
     assert compiled(one).read_bytes() == compiled(other).read_bytes()
 
 
-def test_it_is_taken_without_a_look_at_the_source_and_names_the_file_as_lambda_has_it(
-    this_python: bytecode.Compiler, tmp_path: Path
-) -> None:
+def test_bytecode_loads_without_its_source_and_names_lambdas_path(this_python: bytecode.Compiler, tmp_path: Path) -> None:
     this_python.compile(sources(tmp_path / "archive"))
 
     data = compiled(tmp_path / "archive").read_bytes()

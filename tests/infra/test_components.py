@@ -40,7 +40,7 @@ def test_a_component_is_named_as_its_main_resource(graph: Graph) -> None:
     assert (parent._type, parent._name) == ("switchboard:components:DeadLetterQueue", "shuttle-jobs-dead-letters")
 
 
-def test_every_taggable_resource_has_the_tags_of_the_stack_and_of_the_config(graph: Graph) -> None:
+def test_taggable_resources_have_the_tags_of_the_stack_and_the_config(graph: Graph) -> None:
     tagged = {each.type for each in graph.resources if "tags" in each.inputs}
 
     for each in graph.resources:

@@ -58,7 +58,7 @@ def test_no_log_group_keeps_logs_for_ever() -> None:
 
 
 @pytest.mark.parametrize("entry_point", GIVEN_EVENTS)
-def test_an_event_that_a_function_could_not_handle_is_tried_twice_more_and_then_kept(entry_point: str) -> None:
+def test_a_failed_event_is_retried_twice_and_then_kept(entry_point: str) -> None:
     graph = declare()
     function: Resource = graph.one(FUNCTION, entry_point)
     config = graph.one(INVOKE_CONFIG, entry_point).inputs
@@ -99,7 +99,8 @@ def test_by_default_no_function_takes_concurrency_from_the_account() -> None:
     assert not any("reservedConcurrentExecutions" in each.inputs for each in declare().all(FUNCTION))
 
 
-def test_every_queue_is_encrypted_and_a_dead_letter_has_more_time_than_it_can_have_lost_waiting_for_work() -> None:
+def test_queues_are_encrypted_and_dead_letters_outlive_their_source() -> None:
+    """A dead letter is kept for longer than it can have waited in its source queue."""
     for queue in declare().all(QUEUE):
         assert queue.inputs["sqsManagedSseEnabled"] is True
         days = 4 if "redrivePolicy" in queue.inputs else 14
@@ -107,14 +108,14 @@ def test_every_queue_is_encrypted_and_a_dead_letter_has_more_time_than_it_can_ha
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_function_writes_its_metrics_under_its_own_name_in_the_namespace_of_the_code(entry_point: str) -> None:
+def test_metrics_use_the_functions_name_and_the_codes_namespace(entry_point: str) -> None:
     variables = variables_of(declare(), entry_point)
 
     assert variables["POWERTOOLS_SERVICE_NAME"] == entry_point
     assert variables["POWERTOOLS_METRICS_NAMESPACE"] == METRICS_NAMESPACE
 
 
-def test_the_notification_function_knows_tables_and_topic_by_the_outputs_of_the_resources() -> None:
+def test_the_notification_function_gets_tables_and_topic_from_outputs() -> None:
     graph = declare()
     lease_table = graph.one(TABLE, "LeaseTable").outputs
     environment = NotificationEnvironment.read(variables_of(graph, "notification"))
@@ -160,7 +161,7 @@ def test_an_optional_variable_that_is_not_set_is_absent() -> None:
     assert "" not in variables.values()
 
 
-def test_no_secret_stands_in_an_environment() -> None:
+def test_no_environment_contains_a_secret() -> None:
     graph = declare({**JIRA_CONFIG, "slackChannel": "#leases"}, {key: f"very-secret {key}" for key in secret_keys()})
 
     for function in graph.all(FUNCTION):
@@ -168,7 +169,8 @@ def test_no_secret_stands_in_an_environment() -> None:
         assert "very-secret" not in str(function.inputs)
 
 
-def test_the_webhooks_function_knows_table_bucket_queue_projects_and_the_secrets_of_its_senders() -> None:
+def test_the_webhooks_function_gets_its_whole_environment() -> None:
+    """Table, bucket, queue, projects and the secrets of its senders."""
     graph = declare({**JIRA_CONFIG, "historyDays": "90"}, JIRA_SECRETS)
 
     assert WebhooksEnvironment.read(variables_of(graph, "webhooks")) == WebhooksEnvironment(
@@ -201,7 +203,8 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
     )
 
 
-def test_the_reconciliation_function_knows_tables_bucket_projects_its_limit_and_how_to_ask_jira() -> None:
+def test_the_reconciliation_function_gets_its_whole_environment() -> None:
+    """Tables, bucket, projects, the limit of deletions and the access to Jira."""
     graph = declare({**JIRA_CONFIG, "historyDays": "90", "reconcileMaxDeletes": "5%"}, JIRA_SECRETS)
 
     assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")) == ReconciliationEnvironment(

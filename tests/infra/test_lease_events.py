@@ -39,7 +39,7 @@ def test_an_existing_bus_is_used_and_none_created_if_it_is_named() -> None:
     assert graph.one(RULE).inputs["eventBusName"] == graph.one(TARGET).inputs["eventBusName"] == "isb-events"
 
 
-def test_the_rule_hands_events_to_the_notification_function_and_may_invoke_it() -> None:
+def test_the_rule_targets_the_notification_function_and_may_invoke_it() -> None:
     graph = declare()
     rule, function = graph.one(RULE).outputs, graph.one("aws:lambda/function:Function", "notification").outputs
     permission = graph.one("aws:lambda/permission:Permission", "lease-events").inputs
@@ -54,7 +54,7 @@ def test_the_rule_hands_events_to_the_notification_function_and_may_invoke_it() 
     }
 
 
-def test_an_event_that_lambda_does_not_take_is_tried_for_an_hour_and_then_kept() -> None:
+def test_an_event_lambda_rejects_is_retried_for_an_hour_and_then_kept() -> None:
     graph = declare()
     target = graph.one(TARGET).inputs
 

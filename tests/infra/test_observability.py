@@ -77,7 +77,7 @@ def check_metric(graph: Graph, namespace: str, name: str, dimensions: dict[str, 
         assert dimensions[dimension] in {resource.outputs["name"] for resource in graph.all(type_)}
 
 
-def test_every_alarm_watches_a_metric_that_is_written_of_something_that_exists() -> None:
+def test_every_alarm_watches_a_written_metric_of_an_existing_resource() -> None:
     graph = declare(*EVERYTHING)
 
     for each in graph.all(ALARM):
@@ -85,7 +85,7 @@ def test_every_alarm_watches_a_metric_that_is_written_of_something_that_exists()
             check_metric(graph, *metric)
 
 
-def test_every_alarm_tells_the_alarm_topic_both_ways() -> None:
+def test_every_alarm_notifies_the_alarm_topic_both_ways() -> None:
     graph = declare(*EVERYTHING)
     topic = graph.arn("aws:sns/topic:Topic", "alarms")
 
@@ -113,9 +113,8 @@ def test_silence_is_a_fault_of_what_runs_by_the_clock_and_of_nothing_else() -> N
     ("name", "every_seconds"),
     [("health-stopped", 300), ("shuttle-sweep-stopped", 900), ("OPS-changes-stopped", 900), ("OPS-sweep-stopped", 24 * 3600)],
 )
-def test_silence_is_noticed_after_more_than_one_run_was_missed_or_late_and_within_what_cloudwatch_looks_back(
-    name: str, every_seconds: int
-) -> None:
+def test_silence_alarms_allow_one_missed_run_within_cloudwatchs_range(name: str, every_seconds: int) -> None:
+    """Silence raises an alarm after more than one missed or late run, and within the period that CloudWatch evaluates."""
     inputs = alarm(declare(*EVERYTHING), name)
     looked_back = inputs["period"] * inputs["evaluationPeriods"]
 
@@ -130,7 +129,7 @@ def test_every_reason_that_is_watched_is_a_reason_of_the_code() -> None:
     assert watched <= set(Reason)
 
 
-def test_every_outcome_of_an_approval_that_is_watched_is_an_outcome_of_the_code() -> None:
+def test_every_watched_approval_outcome_exists_in_the_code() -> None:
     watched = set(dimension_of_alarms(declare(), "outcome"))
 
     assert watched == {Outcome.FAILED.value, Outcome.SECOND.value, Outcome.STUCK.value}
@@ -172,7 +171,7 @@ def test_work_that_lies_for_more_than_15_minutes_raises_an_alarm() -> None:
 
 
 @pytest.mark.parametrize(("kind", "metric"), [("refused", "ReconciliationRefused"), ("failed", "ReconciliationFailed")])
-def test_a_reconciliation_that_refused_or_failed_raises_an_alarm_for_each_project_of_the_config(kind: str, metric: str) -> None:
+def test_refused_and_failed_reconciliations_raise_an_alarm_per_project(kind: str, metric: str) -> None:
     graph = declare(*EVERYTHING)
     found = {each.name: each.inputs for each in graph.all(ALARM) if each.inputs.get("metricName") == metric}
 
@@ -183,7 +182,8 @@ def test_a_reconciliation_that_refused_or_failed_raises_an_alarm_for_each_projec
         assert (inputs["statistic"], inputs["threshold"], inputs["evaluationPeriods"]) == ("Sum", 0, 1)
 
 
-def test_without_a_project_there_is_no_alarm_on_reconciliation_but_those_of_its_function_and_its_work() -> None:
+def test_no_projects_means_no_per_project_reconciliation_alarms() -> None:
+    """Without a project, only the alarms on the reconciliation function and on its work remain."""
     names = [each.name for each in declare().all(ALARM) if "reconciliation" in each.name]
 
     assert sorted(names) == [
@@ -250,9 +250,8 @@ def test_throttles_raise_an_alarm_for_what_switchboard_does_to_a_table() -> None
 
 @pytest.mark.parametrize("table", ["JiraIssues", "Shuttle"])
 @pytest.mark.parametrize("kind", ["Read", "Write"])
-def test_throttles_of_a_tables_indexes_count_too_since_dynamodb_does_not_count_them_as_the_tables(
-    table: str, kind: str
-) -> None:
+def test_throttles_of_a_tables_indexes_count_too(table: str, kind: str) -> None:
+    """DynamoDB does not count an index's throttles as its table's."""
     graph = declare()
     declared = graph.one("aws:dynamodb/table:Table", table)
     of_table = {"TableName": declared.outputs["name"]}
@@ -300,7 +299,8 @@ def test_alarms_go_to_the_address_of_the_config_and_to_nobody_without_one() -> N
     assert not declare().all(subscription)
 
 
-def test_the_notification_topic_is_encrypted_and_the_alarm_topic_is_not_since_cloudwatch_could_not_write_to_it() -> None:
+def test_only_the_notification_topic_is_encrypted() -> None:
+    """CloudWatch could not publish to an encrypted alarm topic."""
     graph = declare()
 
     assert graph.one("aws:sns/topic:Topic", "notifications").inputs["kmsMasterKeyId"] == "alias/aws/sns"
@@ -362,7 +362,7 @@ def test_a_metric_with_other_dimensions_or_an_unclear_writer_is_refused() -> Non
         own_metric(contract.CORRELATION_NOT_QUEUED, writer="health")
 
 
-def test_what_is_used_and_throttled_of_a_table_is_shown_with_its_indexes_as_one_line() -> None:
+def test_table_usage_and_throttles_include_indexes_in_one_line() -> None:
     [widget] = [each for each in dashboard_widgets(declare()) if each["properties"]["title"].startswith("Tables: ")]
     lines = widget["properties"]["metrics"]
     hidden = {line[-1]["id"]: line for line in lines if line[-1].get("visible") is False}
@@ -399,7 +399,7 @@ def test_the_dashboard_shows_every_alarm_and_the_log_of_every_function() -> None
 MANY_PROJECTS = ({**JIRA_CONFIG, "jiraProjects": ",".join(f"P{number}" for number in range(40))}, JIRA_SECRETS)
 
 
-def test_the_alarms_of_many_projects_are_shown_in_widgets_of_as_many_as_cloudwatch_takes_in_one() -> None:
+def test_alarms_of_many_projects_are_split_to_fit_cloudwatchs_widgets() -> None:
     graph = declare(*MANY_PROJECTS)
     shown = [each["properties"]["alarms"] for each in dashboard_widgets(graph) if each["type"] == "alarm"]
 

@@ -37,7 +37,7 @@ def documented_metrics() -> dict[str, frozenset[str]]:
     }
 
 
-def test_the_page_names_every_metric_of_the_code_with_its_dimensions_and_no_other() -> None:
+def test_the_page_names_exactly_the_codes_metrics_with_their_dimensions() -> None:
     assert documented_metrics() == {name: frozenset(metric.dimensions) for name, metric in METRICS.items()}
 
 

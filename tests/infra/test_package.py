@@ -132,7 +132,7 @@ def imports_of(file: Path) -> set[str]:
     return found
 
 
-def test_everything_that_the_code_imports_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> None:
+def test_every_import_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> None:
     shipped = {path.name.removesuffix(".py") for path in folder.iterdir()}
     own = [*(folder / "lib").rglob("*.py"), *(folder / "handlers").rglob("*.py")]
 
@@ -146,7 +146,7 @@ def test_what_is_not_shipped_is_imported_by_nobody(folder: Path) -> None:
         assert not imports_of(file) & package.NOT_SHIPPED, file
 
 
-def test_a_package_that_looks_up_a_version_finds_it_and_no_other_metadata_is_there(folder: Path) -> None:
+def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -> None:
     looked_up = {
         match
         for file in folder.rglob("*.py")
@@ -186,7 +186,7 @@ print(json.dumps({"jira": jira.__version__, "refused": refused, "said": said, "p
 """
 
 
-def test_what_asks_jira_and_checks_run_records_works_with_nothing_but_the_archive(folder: Path, tmp_path: Path) -> None:
+def test_the_jira_client_and_run_records_work_from_the_archive_alone(folder: Path, tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-I", "-S", "-B", "-c", FROM_THE_ARCHIVE, str(folder)],
         cwd=tmp_path,
@@ -205,9 +205,7 @@ def test_what_asks_jira_and_checks_run_records_works_with_nothing_but_the_archiv
     assert not [entry for entry in told["path"] if "site-packages" in entry], "it was more than the archive"
 
 
-def test_the_revision_is_that_of_the_checkout_and_unknown_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_revision_is_the_checkouts_or_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     checkout, elsewhere = tmp_path / "checkout", tmp_path / "elsewhere"
     checkout.mkdir()
     elsewhere.mkdir()

@@ -75,7 +75,7 @@ def built(root: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_the_folder_holds_wheels_and_sources_and_nothing_of_an_earlier_build(root: Path, pip: Pip) -> None:
+def test_the_folder_holds_wheels_and_sources_and_no_earlier_build(root: Path, pip: Pip) -> None:
     built(root)
     (root / "lib/platform/clock.py").rename(root / "lib/watch.py")
 
@@ -92,7 +92,7 @@ def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
     "changed",
     ["handlers/requirements.txt", "handlers/health.py", "lib/platform/clock.py", "lib/new.py", "lib/jira/run.schema.json"],
 )
-def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> None:
+def test_a_changed_input_is_rebuilt(root: Path, pip: Pip, changed: str) -> None:
     built(root)
     (root / changed).write_text("changed = 2")
 
@@ -100,7 +100,7 @@ def test_a_changed_input_is_built_anew(root: Path, pip: Pip, changed: str) -> No
     assert pip.calls == 2
 
 
-def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
+def test_files_outside_the_archive_are_not_inputs(root: Path, pip: Pip) -> None:
     built(root)
     (root / "handlers/cli/__main__.py").write_text("CLI = 2")
     (root / "handlers/cli/prune.py").write_text("PRUNE = 2")
@@ -112,14 +112,14 @@ def test_what_is_not_in_the_archive_is_no_input(root: Path, pip: Pip) -> None:
     assert pip.calls == 1
 
 
-def test_the_archive_for_another_interpreter_is_built_anew(root: Path, pip: Pip) -> None:
+def test_the_archive_for_another_interpreter_is_rebuilt(root: Path, pip: Pip) -> None:
     for python in ("", "python3.12", "python3.13", "python3.13"):
         archive.build(root / "build", root=root, python=python)
 
     assert pip.calls == 3
 
 
-def test_bytecode_of_another_python_is_made_anew(root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytecode_of_another_python_is_recompiled(root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     built(root)
     monkeypatch.setattr(COMPILER, "build", "3.13.2 CPython", raising=False)
 
@@ -127,7 +127,7 @@ def test_bytecode_of_another_python_is_made_anew(root: Path, pip: Pip, monkeypat
     assert pip.calls == 2
 
 
-def test_without_lambdas_python_the_archive_has_no_bytecode_and_the_build_says_so(
+def test_without_lambdas_python_the_build_reports_missing_bytecode(
     root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": None)
@@ -157,7 +157,7 @@ def test_a_build_is_announced_and_a_reuse_is_not(root: Path, pip: Pip) -> None:
 
 
 @pytest.mark.parametrize("step", ["_install", "_set_permissions"])
-def test_an_interrupted_build_leaves_the_old_archive_and_the_next_one_is_whole(
+def test_an_interrupted_build_keeps_the_old_archive_and_the_next_is_whole(
     root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     before = built(root)
@@ -173,9 +173,7 @@ def test_an_interrupted_build_leaves_the_old_archive_and_the_next_one_is_whole(
     assert sorted(path.name for path in (root / "build").iterdir()) == ["lambda", "lambda.inputs", "lambda.lock"]
 
 
-def test_an_archive_whose_build_died_before_its_stamp_is_never_taken_for_an_earlier_one(
-    root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_archive_without_its_stamp_is_not_reused(root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
     def die(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 

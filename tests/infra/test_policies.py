@@ -55,7 +55,7 @@ def test_the_notification_role_has_exactly_these_grants() -> None:
     }
 
 
-def test_the_notification_role_may_read_one_item_of_the_lease_table_and_do_nothing_else_to_it() -> None:
+def test_the_notification_role_may_only_get_items_of_the_lease_table() -> None:
     graph = declare()
     lease_table = graph.arn(TABLE, "LeaseTable")
 
@@ -64,7 +64,7 @@ def test_the_notification_role_may_read_one_item_of_the_lease_table_and_do_nothi
     assert touching == {("dynamodb:GetItem",)}
 
 
-def test_the_notification_role_may_read_the_secrets_of_its_channels_and_no_other() -> None:
+def test_the_notification_role_may_read_only_its_channels_secrets() -> None:
     graph = declare(EVERY_CHANNEL, EVERY_SECRET)
 
     assert sorted(grants_of(graph, "notification")["secretsmanager:GetSecretValue",]) == sorted(
@@ -79,9 +79,7 @@ def test_the_notification_role_may_read_the_secrets_of_its_channels_and_no_other
         ({}, "slack-webhook-url"),
     ],
 )
-def test_of_a_bot_token_and_a_webhook_the_notification_role_may_read_the_one_that_is_used(
-    config: dict[str, str], secret: str
-) -> None:
+def test_the_notification_role_may_read_only_the_slack_secret_in_use(config: dict[str, str], secret: str) -> None:
     graph = declare({"notifyChannels": "slack", **config}, {"slackBotToken": "hush", "slackWebhookUrl": "hush"})
 
     assert grants_of(graph, "notification")["secretsmanager:GetSecretValue",] == [graph.arn(SECRET, secret)]
@@ -100,7 +98,7 @@ def test_an_existing_lease_table_is_granted_by_its_own_arn() -> None:
 
 
 @pytest.mark.parametrize("entry_point", ["notification", "health"])
-def test_who_reads_leases_may_decrypt_by_the_key_of_an_existing_lease_table(entry_point: str) -> None:
+def test_readers_of_leases_may_decrypt_with_the_lease_tables_key(entry_point: str) -> None:
     arn = "arn:aws:dynamodb:us-west-2:123456789012:table/SandboxLeases"
     key = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
 
@@ -206,7 +204,7 @@ def test_the_reconciliation_function_may_invoke_itself_and_no_other() -> None:
     ]
 
 
-def test_the_health_role_may_try_every_table_and_secret_and_write_to_our_own_tables_only() -> None:
+def test_the_health_role_may_probe_everything_and_write_only_own_tables() -> None:
     graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
     own = [graph.arn(TABLE, name) for name in ("JiraIssues", "JiraOperations", "Shuttle")]
     grants = grants_of(graph, "health")
@@ -261,7 +259,7 @@ def test_without_a_configured_secret_a_role_may_read_none(entry_point: str) -> N
     assert ("secretsmanager:GetSecretValue",) not in grants_of(declare(), entry_point)
 
 
-def test_a_role_has_no_policies_but_its_own_and_those_to_log_and_to_invoke_itself() -> None:
+def test_a_role_has_only_its_own_logging_and_self_invoke_policies() -> None:
     graph = declare()
     policies: dict[str, list[str]] = {}
     for policy in graph.all(ROLE_POLICY):
@@ -276,7 +274,8 @@ def test_a_role_has_no_policies_but_its_own_and_those_to_log_and_to_invoke_itsel
     assert not graph.all("aws:iam/rolePolicyAttachment:RolePolicyAttachment")
 
 
-def test_only_lambda_may_take_on_a_functions_role_and_only_the_scheduler_its_own() -> None:
+def test_only_the_intended_service_may_assume_each_role() -> None:
+    """Lambda assumes the roles of functions, the scheduler its own role."""
     for role in declare().all(ROLE):
         service = "scheduler" if role.name == "scheduler" else "lambda"
 
@@ -285,7 +284,7 @@ def test_only_lambda_may_take_on_a_functions_role_and_only_the_scheduler_its_own
         ]
 
 
-def test_the_scheduler_assumes_its_role_for_the_schedules_of_this_stack_only() -> None:
+def test_the_scheduler_assumes_its_role_only_for_this_stacks_schedules() -> None:
     graph = declare()
     group = graph.one("aws:scheduler/scheduleGroup:ScheduleGroup").outputs
     [statement] = statements(graph.one(ROLE, "scheduler").inputs["assumeRolePolicy"])
@@ -298,7 +297,7 @@ def test_the_scheduler_assumes_its_role_for_the_schedules_of_this_stack_only() -
         assert schedule.inputs["groupName"] == group["name"]
 
 
-def test_a_wildcard_stands_nowhere_but_for_the_streams_of_a_log_group_and_the_objects_of_a_folder() -> None:
+def test_wildcards_cover_only_log_streams_and_objects_of_a_folder() -> None:
     graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
     artifacts, imports = graph.arn(BUCKET, "artifacts"), graph.arn(BUCKET, "imports")
     folders = {
@@ -326,7 +325,7 @@ def test_an_action_with_a_wildcard_is_refused_whatever_the_reason(actions: tuple
 
 
 @pytest.mark.parametrize("resource", ["*", "arn:aws:dynamodb:us-west-2:123456789012:table/*"])
-def test_a_resource_with_a_wildcard_is_refused_without_a_reason_and_taken_with_one(resource: str) -> None:
+def test_a_wildcard_resource_needs_a_reason(resource: str) -> None:
     grant = Grant(actions=("dynamodb:GetItem",), resources=(resource,))
     with pytest.raises(ValueError, match="wildcard_reason"):
         iam.policy_document([grant])

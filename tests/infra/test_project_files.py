@@ -57,14 +57,16 @@ def test_the_defaults_of_the_schema_are_those_of_settings() -> None:
     assert Settings.from_mapping(given, {}) == Settings()
 
 
-def test_every_key_has_a_description_and_a_default_since_the_cli_demands_a_value_of_one_without() -> None:
+def test_every_key_has_a_description_and_a_default() -> None:
+    """The CLI requires a value for a key without a default."""
     for key, declared in SCHEMA.items():
         assert declared["description"].endswith("."), key
         assert declared["default"] is not None, key
 
 
 @pytest.mark.parametrize("key", secret_keys())
-def test_a_secret_is_empty_by_default_and_not_marked_since_the_cli_refuses_a_default_of_a_marked_one(key: str) -> None:
+def test_a_secret_is_empty_by_default_and_not_marked(key: str) -> None:
+    """The CLI refuses a default for a key that is marked as secret."""
     assert SCHEMA[key]["default"] == ""
     assert "secret" not in SCHEMA[key]
     assert SCHEMA[key]["description"].startswith("Secret.")
@@ -75,7 +77,7 @@ def test_a_declaration_has_no_attribute_that_the_cli_does_not_know() -> None:
         assert declared.keys() <= {"type", "items", "description", "default"}, key
 
 
-def test_the_cli_runs_the_folder_stack_in_the_virtual_environment_of_make_setup() -> None:
+def test_the_cli_runs_the_stack_folder_in_the_virtual_env_of_make_setup() -> None:
     assert PROJECT["main"] == "stack"
     assert PROJECT["runtime"] == {"name": "python", "options": {"toolchain": "pip", "virtualenv": ".venv"}}
 

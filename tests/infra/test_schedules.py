@@ -92,7 +92,7 @@ def test_the_scheduler_may_start_exactly_the_functions_of_the_schedules() -> Non
     assert sorted(statement["Resource"]) == sorted(graph.arn(FUNCTION, name) for name in started)
 
 
-def test_a_schedule_acts_by_the_schedulers_role_once_that_may_start_its_function() -> None:
+def test_a_schedule_waits_for_the_schedulers_role_to_have_its_policy() -> None:
     graph = declare(JIRA_CONFIG, JIRA_SECRETS)
     role = graph.arn("aws:iam/role:Role", "scheduler")
 

@@ -43,7 +43,7 @@ def test_a_rotated_secret_keeps_its_previous_version() -> None:
     assert graph.options[VERSION, "event-webhook-secret"].retain_on_delete is True
 
 
-def test_a_rotation_previews_no_change_of_the_functions_that_read_the_secret() -> None:
+def test_a_rotation_previews_no_change_to_functions_reading_the_secret() -> None:
     """They know its ARN, which stays. A preview does not know the id of the new version."""
 
     def program() -> dict[str, pulumi.Output[str]]:

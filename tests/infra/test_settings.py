@@ -91,7 +91,7 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(key: str, v
     assert "\n" not in sentence
 
 
-def test_the_cli_prints_the_sentence_alone_because_the_error_is_a_run_error() -> None:
+def test_the_cli_prints_only_the_message_of_a_run_error() -> None:
     assert issubclass(SettingsError, pulumi.RunError)
 
 
@@ -148,7 +148,8 @@ def test_projects_to_reconcile_need_a_site_and_an_account(missing: str) -> None:
 
 
 @pytest.mark.parametrize("missing", ["jiraEmail", "jiraApiToken"])
-def test_a_site_without_projects_needs_an_account_too_since_events_that_tell_little_are_fetched(missing: str) -> None:
+def test_a_site_without_projects_needs_an_account_too(missing: str) -> None:
+    """Events that hold too little are completed from Jira."""
     config = {"jiraBaseUrl": JIRA_CONFIG["jiraBaseUrl"]} | ({} if missing == "jiraEmail" else {"jiraEmail": "a@example.com"})
     secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
 
@@ -172,9 +173,7 @@ def test_webhooks_need_no_site_and_an_account_alone_asks_for_none() -> None:
         ("100%", DeleteLimit(0, 1.0)),
     ],
 )
-def test_a_limit_of_deletions_that_is_accepted_means_what_reconciliation_reads_from_it(
-    written: str, means: DeleteLimit
-) -> None:
+def test_an_accepted_deletion_limit_is_what_reconciliation_reads(written: str, means: DeleteLimit) -> None:
     assert DeleteLimit.parse(Settings.from_mapping({"reconcileMaxDeletes": written}, {}).reconcile_max_deletes) == means
 
 
@@ -237,7 +236,7 @@ def test_a_key_that_nobody_knows_stops_the_program() -> None:
         declare({"notifyChanel": "sns"})
 
 
-def test_a_secret_in_plain_text_stops_the_program_and_the_sentence_says_how_to_set_it() -> None:
+def test_a_plain_text_secret_fails_with_a_hint_how_to_set_it() -> None:
     with pytest.raises(SettingsError) as refused:
         declare({"eventWebhookSecret": "in the clear"})
 
@@ -280,7 +279,8 @@ def test_the_lease_table_and_its_key_may_be_of_any_account_and_partition(table: 
     assert Settings.from_mapping({"leaseTableArn": table, "leaseTableKeyArn": key}, {}).lease_table_key_arn == key
 
 
-def test_a_key_of_a_lease_table_that_is_not_named_is_refused_since_nothing_would_be_read_by_it() -> None:
+def test_a_lease_table_key_without_its_table_is_refused() -> None:
+    """Nothing would be read with the key."""
     with pytest.raises(SettingsError, match=r"^switchboard:leaseTableArn is not set, but switchboard:leaseTableKeyArn "):
         Settings.from_mapping({"leaseTableKeyArn": KEY}, {})
 

@@ -66,7 +66,8 @@ def test_only_issues_and_shops_have_indexes_and_there_are_none_but_these() -> No
     }
 
 
-def test_a_table_declares_exactly_the_attributes_that_are_keys_since_dynamodb_refuses_any_other() -> None:
+def test_a_table_declares_exactly_its_key_attributes() -> None:
+    """DynamoDB refuses any other."""
     for table in declare().all(TABLE):
         schemas = [each["keySchemas"] for each in table.inputs.get("globalSecondaryIndexes", [])]
         keys = {table.inputs["hashKey"], table.inputs["rangeKey"]}
@@ -99,7 +100,7 @@ def test_every_table_is_on_demand_encrypted_and_restorable_in_every_stack(stack:
         ("prod", {"protect": "false"}, False),
     ],
 )
-def test_a_protected_stack_keeps_its_tables_from_deletion_by_aws_and_by_pulumi(
+def test_a_protected_stack_protects_its_tables_in_aws_and_in_pulumi(
     stack: str, config: dict[str, str], protected: bool
 ) -> None:
     graph = declare(config, stack=stack)
@@ -113,7 +114,7 @@ def test_no_table_is_named_by_the_program() -> None:
     assert all("name" not in table.inputs for table in declare().all(TABLE))
 
 
-def test_the_lease_systems_own_table_is_used_and_none_created_if_its_arn_is_given() -> None:
+def test_an_existing_lease_table_is_used_instead_of_a_new_one() -> None:
     graph = declare({"leaseTableArn": EXISTING})
 
     assert {table.name for table in graph.all(TABLE)} == {"JiraIssues", "JiraOperations", "Shuttle"}

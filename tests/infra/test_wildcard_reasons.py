@@ -31,7 +31,7 @@ def test_the_same_reason_twice_in_a_policy_makes_two_sids() -> None:
     assert {reason_in(sid) for sid in sids} == {"Objects are named as they come"}
 
 
-def test_every_wildcard_of_the_program_has_a_reason_that_iam_takes_for_a_sid() -> None:
+def test_every_wildcard_has_a_reason_that_is_a_valid_sid() -> None:
     policies = [each.inputs["policy"] for each in declare().all(ROLE_POLICY)]
     wild = [each for policy in policies for each in statements(policy) if "*" in json.dumps(each["Resource"])]
 

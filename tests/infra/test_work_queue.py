@@ -8,7 +8,7 @@ QUEUE, FUNCTION = "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
 
 
-def test_a_message_stays_invisible_for_six_times_as_long_as_the_worker_may_take() -> None:
+def test_the_visibility_timeout_is_six_times_the_workers_timeout() -> None:
     graph = declare()
 
     visibility = graph.one(QUEUE, "jira-work").inputs["visibilityTimeoutSeconds"]
@@ -32,7 +32,7 @@ def test_no_queues_but_the_work_queues_give_up_on_their_messages() -> None:
     assert giving_up == {"jira-work", "approval-work", "shuttle-jobs"}
 
 
-def test_the_worker_gets_batches_that_collect_for_a_second_and_says_which_messages_it_failed_on() -> None:
+def test_the_worker_batches_for_a_second_and_reports_failed_messages() -> None:
     graph = declare()
 
     inputs = graph.one(MAPPING, "jira-work").inputs

@@ -233,7 +233,7 @@ def test_a_click_from_another_time_is_401(approvals: ApprovalsCloud, seconds: in
 
 
 @pytest.mark.parametrize("timestamp", ["now", "1_700_000_000", "1e9", "-1", "nan"])
-def test_a_timestamp_that_is_no_number_is_401(approvals: ApprovalsCloud, timestamp: str) -> None:
+def test_a_non_numeric_timestamp_is_401(approvals: ApprovalsCloud, timestamp: str) -> None:
     assert approvals.interact({"type": "block_actions"}, timestamp=timestamp).status_code == 401
 
 

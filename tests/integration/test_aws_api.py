@@ -21,7 +21,7 @@ def test_invoke_runs_the_function_and_gives_its_answer(cloud: Cloud) -> None:
     assert answer["payload"]["channels"] == {"sns": "sent"}
 
 
-def test_an_alarm_on_a_total_has_a_query_for_each_part_and_one_that_adds_them_up(cloud: Cloud) -> None:
+def test_an_alarm_on_a_total_has_a_query_per_part_and_one_for_the_sum(cloud: Cloud) -> None:
     [alarm] = cloud.client("cloudwatch").describe_alarms(AlarmNamePrefix="JiraIssues-write-throttles")["MetricAlarms"]
     *parts, total = alarm["Metrics"]
 

@@ -147,7 +147,7 @@ def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cl
         client.update_function_configuration(FunctionName=function, Timeout=900)
 
 
-def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_the_bucket(cloud: Cloud, jira: str) -> None:
+def test_a_snapshot_too_large_for_a_row_goes_to_the_bucket(cloud: Cloud, jira: str) -> None:
     """Of what is asked of Jira, only the fix versions can be many."""
     versions = [f"{number:03}".ljust(990, "x") for number in range(200)]
     fetched, swept = put_issue(jira, "LARGE", fix_versions=versions), put_issue(jira, "HUGE", fix_versions=versions)
@@ -164,7 +164,7 @@ def test_the_worker_and_reconciliation_keep_a_snapshot_that_no_row_can_hold_in_t
     until(lambda: has_snapshot(fetched), 60)
 
 
-def test_a_file_that_is_not_there_is_told_from_one_that_may_not_be_read(cloud: Cloud) -> None:
+def test_a_missing_file_is_distinct_from_an_unreadable_one(cloud: Cloud) -> None:
     """S3 says 404 only to a role that may list the bucket, and 403 to any other."""
     shop = ShuttleApi(cloud).shop()
     job_id = shop.order(100)["job"]["job_id"]
@@ -179,7 +179,7 @@ def test_a_file_that_is_not_there_is_told_from_one_that_may_not_be_read(cloud: C
     assert (job["status"], job["failure"]) == ("FAILED", "UPLOAD_MISSING"), job
 
 
-def test_the_bot_that_posts_previews_tells_of_leases_too(approvals: ApprovalsCloud) -> None:
+def test_the_bot_that_posts_previews_announces_leases_too(approvals: ApprovalsCloud) -> None:
     detail = {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}}
     event = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": detail}
 

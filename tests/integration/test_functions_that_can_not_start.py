@@ -70,9 +70,7 @@ def end(host: FunctionHost) -> None:
     until(lambda: host.pid != ended, 20)
 
 
-def test_what_waits_for_a_process_that_can_not_be_imported_any_more_gets_the_error_of_the_import(
-    host: FunctionHost, tmp_path: Path
-) -> None:
+def test_a_caller_waiting_on_a_failed_import_gets_the_import_error(host: FunctionHost, tmp_path: Path) -> None:
     assert json.loads(invoke(host).payload) == "fine"
     (tmp_path / "module.py").write_text(BREAKS)
     end(host)
@@ -83,7 +81,7 @@ def test_what_waits_for_a_process_that_can_not_be_imported_any_more_gets_the_err
         assert "cobol" in json.loads(result.payload)["errorMessage"]
 
 
-def test_what_waits_for_a_process_that_ends_without_a_word_is_told_of_its_end(host: FunctionHost, tmp_path: Path) -> None:
+def test_a_caller_waiting_on_a_process_that_exits_gets_an_error(host: FunctionHost, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(VANISHES)
     end(host)
 

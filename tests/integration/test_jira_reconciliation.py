@@ -176,6 +176,6 @@ def test_the_incremental_look_brings_in_what_changed_lately(cloud: Cloud, site: 
 @pytest.mark.parametrize(
     "event", [{"projekt": "X"}, {"project": 1}, {"full": "yes"}, {"project": "no key"}, [], "text"], ids=repr
 )
-def test_an_event_that_is_no_request_is_a_clear_error(cloud: Cloud, event: object) -> None:
+def test_an_invalid_request_event_is_a_clear_error(cloud: Cloud, event: object) -> None:
     answer = cloud.invoke("reconciliation", event)
     assert answer["payload"]["errorType"] == "InvalidInputError"

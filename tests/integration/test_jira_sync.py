@@ -112,7 +112,7 @@ def test_a_deleted_issue_returns_by_a_re_creation_but_not_by_a_late_update(cloud
     assert key in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
 
 
-def test_a_moved_issue_is_found_under_its_new_key_and_the_old_one_says_where_it_went(cloud: Cloud) -> None:
+def test_a_moved_issue_has_its_new_key_and_the_old_key_points_to_it(cloud: Cloud) -> None:
     old, new = issue_key(), issue_key("GOLD")
     post(cloud, delivery(old, 1))
     moved = delivery(new, 2)
@@ -182,7 +182,7 @@ def test_a_wrong_secret_opens_nothing(cloud: Cloud, path: str, secret: str) -> N
 @pytest.mark.parametrize(
     "body", [b"", b"{", b"[]", b"null", b"\xff", b'{"webhookEvent": "jira:issue_updated", "issue": {"key": "no key"}}']
 )
-def test_a_signed_body_that_is_no_delivery_is_400(cloud: Cloud, body: bytes) -> None:
+def test_a_signed_body_other_than_a_delivery_is_400(cloud: Cloud, body: bytes) -> None:
     assert post(cloud, body).status_code == 400
 
 

@@ -265,7 +265,7 @@ def test_a_link_is_worth_no_more_than_the_role_that_signed_it(cloud: Cloud) -> N
     assert (put("snapshots/least-privilege.json"), put("runs/least-privilege.json")) == (200, 403)
 
 
-def test_who_may_not_list_a_bucket_is_not_told_that_an_object_is_not_there(cloud: Cloud) -> None:
+def test_without_list_permission_a_missing_object_is_not_revealed(cloud: Cloud) -> None:
     session = RoleSession.of_function(cloud, "shuttle")
     bucket = next(each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"] if each["Name"].startswith("imports-"))
 
@@ -289,7 +289,7 @@ def deliver(cloud: Cloud, key: str) -> requests.Response:
     return cloud.post_signed("/webhooks/jira", issue_event(key), JIRA_SECRET, str(uuid.uuid4()))
 
 
-def test_without_its_grant_to_write_a_webhook_is_not_acknowledged_and_with_it_again_it_is(cloud: Cloud) -> None:
+def test_a_webhook_is_acknowledged_only_with_the_grant_to_write(cloud: Cloud) -> None:
     with RoleSession.of_function(cloud, "webhooks").without("dynamodb:PutItem"):
         assert deliver(cloud, "LEAST-1").status_code >= 500
 
@@ -297,7 +297,7 @@ def test_without_its_grant_to_write_a_webhook_is_not_acknowledged_and_with_it_ag
     assert (answer.status_code, answer.json()["status"]) == (202, "stored")
 
 
-def test_without_its_grant_to_publish_nobody_is_told(cloud: Cloud) -> None:
+def test_without_its_grant_to_publish_nobody_is_notified(cloud: Cloud) -> None:
     event = {"detail-type": "LeaseExpired", "source": "x", "detail": {}}
 
     with RoleSession.of_function(cloud, "notification").without("sns:Publish"):

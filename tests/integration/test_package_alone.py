@@ -181,7 +181,8 @@ def start() -> Iterator[Started]:
         host.stop()
 
 
-def test_every_import_of_the_code_is_met_by_the_archive_the_runtime_or_the_standard_library(told: dict[str, Any]) -> None:
+def test_every_import_resolves_without_this_machines_packages(told: dict[str, Any]) -> None:
+    """From the archive, Lambda's runtime or the standard library."""
     assert told["failed"] == []
     assert told["modules"] > 500, "it did import them"
     assert told["phoenix"] == "America/Phoenix"
@@ -200,7 +201,7 @@ def test_the_interpreter_sees_no_package_of_this_machine(archive: Sandbox, told:
     assert not any(os.path.samefile(entry, package.ROOT) for entry in standard_library if os.path.isdir(entry))
 
 
-def test_an_archive_without_the_packages_that_are_imported_late_is_found_out(copy: Sandbox) -> None:
+def test_an_archive_without_late_imported_packages_is_detected(copy: Sandbox) -> None:
     for name in IMPORTED_LATE:
         shutil.rmtree(copy.folder / name)
 
@@ -210,9 +211,7 @@ def test_an_archive_without_the_packages_that_are_imported_late_is_found_out(cop
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
-def test_a_module_that_is_installed_here_and_not_in_the_archive_fails_the_cold_start(
-    copy: Sandbox, start: Started, entry_point: str
-) -> None:
+def test_a_module_missing_from_the_archive_fails_the_cold_start(copy: Sandbox, start: Started, entry_point: str) -> None:
     assert importlib.util.find_spec("hypothesis"), "this machine has it"
     plant(copy, entry_point, "import hypothesis")
 
@@ -223,7 +222,7 @@ def test_a_module_that_is_installed_here_and_not_in_the_archive_fails_the_cold_s
 @pytest.mark.parametrize(
     ("gone", "entry_point"), [("flask", "webhooks"), ("jira", "reconciliation"), ("aws_lambda_powertools", "notification")]
 )
-def test_an_archive_without_a_package_that_is_imported_at_once_fails_the_cold_start(
+def test_a_package_missing_from_the_archive_fails_the_cold_start(
     copy: Sandbox, start: Started, gone: str, entry_point: str
 ) -> None:
     shutil.rmtree(copy.folder / gone)

@@ -66,7 +66,7 @@ def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
     assert str(archive.folder) in archive.command
 
 
-def test_notification_tells_every_channel_of_an_enriched_event(approvals: ApprovalsCloud, notify: Served[GovukNotify]) -> None:
+def test_notification_sends_an_enriched_event_to_every_channel(approvals: ApprovalsCloud, notify: Served[GovukNotify]) -> None:
     cloud, lease = approvals.cloud, {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
     inbox = Inbox(cloud, cloud.outputs["notification_topic_arn"])
     cloud.put_lease(lease | {"status": "Active", "maxSpend": 500})

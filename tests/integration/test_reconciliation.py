@@ -220,7 +220,7 @@ def test_key_ranges_add_up_to_the_project(in_step, table):
     assert stored_keys(table) == live_keys(site)
 
 
-def test_a_range_whose_bound_is_no_issue_is_refused(in_step, table):
+def test_a_range_whose_bound_issue_does_not_exist_is_refused(in_step, table):
     """Jira's search finds nothing then, and says nothing."""
     site, client = in_step
     site.delete("OPS-90")
@@ -265,7 +265,7 @@ def test_a_forged_state_is_corrected_by_the_sweep(in_step, table, ahead):
     assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
 
 
-def test_a_webhook_that_search_lags_behind_stands(in_step, table):
+def test_a_webhook_newer_than_the_search_results_is_kept(in_step, table):
     site, client = in_step
     site.site.lag = timedelta(hours=1)
     site.edit("OPS-7", status="Done")

@@ -113,6 +113,6 @@ def test_any_event_is_answered_or_refused_on_purpose(house: Cloud, entry_point: 
             assert told["statusCode"] < 500, told
 
 
-def test_lambda_refuses_what_is_no_json_before_any_function_sees_it(house: Cloud) -> None:
+def test_lambda_refuses_invalid_json_before_any_function_sees_it(house: Cloud) -> None:
     with pytest.raises(ClientError, match="InvalidRequestContentException"):
         house.invoke("notification", {"detail": float("nan")})
