@@ -1,4 +1,4 @@
-"""The alarms: when a person is called, and by which runbook they go. docs/reference/failures.md has them all in one table."""
+"""The alarms: when a person is notified, and which runbook to follow. docs/reference/failures.md lists them all."""
 
 import dataclasses
 import enum
@@ -104,7 +104,7 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
 
 
 def create(alarm: Alarm, topic_arn: pulumi.Input[str], opts: pulumi.ResourceOptions) -> aws.cloudwatch.MetricAlarm:
-    """Create an alarm; ``topic_arn`` is notified when it goes off and when it is over."""
+    """Create an alarm; ``topic_arn`` is notified when it is raised and when it is over."""
     metric, period = alarm.metric, alarm.period_seconds
     comparison, missing = alarm.fault.value
     return aws.cloudwatch.MetricAlarm(
@@ -174,7 +174,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
         yield _depth_alarm(function.failures)
         yield Alarm(
             name=f"{function.failures.logical_name}-lost",
-            meaning=f"Lambda could not send an event that {name} failed on to its failure queue: the event is lost",
+            meaning=f"An event that {name} could not process is lost: Lambda could not write it to the failure queue",
             runbook="functions.md#an-event-was-lost",
             metric=function_metric(function, "DestinationDeliveryFailures"),
         )
@@ -183,7 +183,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
 def _depth_alarm(queue: DeadLetterQueue) -> Alarm:
     return Alarm(
         name=f"{queue.logical_name}-depth",
-        meaning=f"The queue {queue.logical_name} holds events that failed: nothing else will process them",
+        meaning=f"The queue {queue.logical_name} contains failed work: nothing retries it until you redrive it",
         runbook="functions.md#dead-letters",
         metric=queue_depth(queue),
     )
@@ -316,7 +316,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     )
     yield Alarm(
         name="issue-search-stuck",
-        meaning="The search for the Jira issue of a draft was given up after many failures: the preview stays unclear",
+        meaning="The search for the Jira issue of a draft ended after many failures: whether the issue exists is unknown",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="stuck"),
     )
@@ -336,7 +336,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
 def _job_alarms() -> Iterator[Alarm]:
     yield Alarm(
         name="import-worker-lost",
-        meaning="An import was given up because its worker was lost",
+        meaning="The sweep failed an import job because its worker was lost",
         runbook="jobs.md#worker_lost",
         metric=own_metric(contract.JOB_GIVEN_UP, failure="WORKER_LOST"),
     )
