@@ -180,7 +180,7 @@ class JiraClient:
 
     def check_credentials(self) -> None:
         """Check that Jira answers and accepts the token. Raises as :meth:`search`."""
-        self._read("read the own account", "myself", {})
+        self._read("read the account of the API token", "myself", {})
 
     def create(self, fields: Mapping[str, Any], *, properties: Mapping[str, Any] | None = None) -> str:
         """Create an issue, sending the request once; returns its key.

@@ -75,7 +75,7 @@ def issue_key(value: object) -> str:
     if value is None or value == "":
         raise errors.InvalidInputError("the issue has no key")
     if not isinstance(value, str):
-        raise errors.InvalidInputError("the issue's key is not a text")
+        raise errors.InvalidInputError("the issue's key is not a string")
     if not _KEY.fullmatch(value):
         raise errors.InvalidInputError(f"{value[:40]!a} is not an issue key")
     return value

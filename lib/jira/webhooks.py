@@ -148,7 +148,7 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
     if promised:
         raise errors.InvalidInputError("the issue has no key")
     if event_type == _UNREADABLE:
-        raise errors.InvalidInputError("webhookEvent is not a text")
+        raise errors.InvalidInputError("webhookEvent is not a string")
     return Ignored(f"the event {event_type} names no issue")
 
 

@@ -81,7 +81,7 @@ def require_list(value: object, name: str) -> list[Any]:
 def require_text(value: object, name: str) -> str:
     """``value``, if it is text."""
     if not isinstance(value, str):
-        raise errors.InvalidInputError(f"{name} is not a text")
+        raise errors.InvalidInputError(f"{name} is not a string")
     return value
 
 
@@ -139,7 +139,7 @@ def optional_text(parent: Mapping[str, Any], name: str, *, max_bytes: int) -> st
     if value is None or value == "":
         return None
     if not isinstance(value, str):
-        raise errors.InvalidInputError(f"{name} is not a text")
+        raise errors.InvalidInputError(f"{name} is not a string")
     return checked(value, name, max_bytes=max_bytes)
 
 

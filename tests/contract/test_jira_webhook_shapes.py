@@ -256,7 +256,7 @@ def test_a_fetch_without_a_time_takes_the_time_of_receipt():
         (b'{"webhookEvent": "jira:issue_updated", "issue": []}', "issue is not an object"),
         (b'{"webhookEvent": "jira:issue_updated", "timestamp": 1, "issue": {}}', "no key"),
         (b'{"webhookEvent": "jira:issue_deleted", "timestamp": 1, "issue": {"id": "10007"}}', "no key"),
-        (b'{"transition": {}, "issue": {"key": 5}}', "key is not a text"),
+        (b'{"transition": {}, "issue": {"key": 5}}', "key is not a string"),
         (b'{"webhookEvent": "jira:issue_updated", "issue": {"key": "ops 7"}}', "issue key"),
     ],
 )

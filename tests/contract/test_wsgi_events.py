@@ -249,7 +249,7 @@ def test_an_invalid_method_is_400(method: Any) -> None:
 
 
 def answer_to_the_method(method: Any) -> str:
-    return "the method is not a text" if isinstance(method, int) else "the method is not an HTTP method"
+    return "the method is not a string" if isinstance(method, int) else "the method is not an HTTP method"
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ MALFORMED: list[tuple[object, str]] = [
     ({"mode": "full", "full": True}, "give only one of them"),
     ({"full": "yes"}, "full is neither true nor false"),
     ({"dry_run": 1}, "dry_run is neither true nor false"),
-    ({"project": 7}, "a project key is not a text"),
+    ({"project": 7}, "a project key is not a string"),
     ({"project": 'OPS" OR project = "WEB'}, "is not a project key"),
     ({"key_range": "OPS"}, "key_range is not a JSON object"),
     ({"key_range": {"after": 1}}, "key_range lacks project"),
