@@ -186,7 +186,7 @@ class PreviewPoster:
         self._logger.error("preview_refused", error, session_id=view.session_id, draft_hash=view.draft_hash)
         self._store.fail_preview(view.session_id, view.draft_hash, str(error))
         if isinstance(error, errors.CredentialRefusedError) or not draft.channel:
-            raise error  # the configuration is wrong: the message becomes a dead letter, and an alarm goes off
+            raise error  # the configuration is wrong: the message becomes a dead letter, and an alarm is raised
 
     def _post_missing(self, view: View, operation: str, claim: Claim) -> SlackMessage | None:
         session_id, draft_hash = view.session_id, view.draft_hash

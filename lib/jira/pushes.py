@@ -17,7 +17,7 @@ from lib.platform.log import Logger
 
 @dataclass(frozen=True, slots=True)
 class PushAnswer:
-    """What became of a push: ``status`` is ignored, accepted or stored; ``fields`` have the details."""
+    """The outcome of a push: ``status`` is ignored, accepted or stored; ``fields`` have the details."""
 
     status: str
     fields: dict[str, Any]

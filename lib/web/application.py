@@ -113,7 +113,7 @@ def _refuse(constant: str) -> None:
 
 
 def _error(answer: errors.HttpAnswer, error: Exception) -> flask.Response:
-    # Failures on our side are logged. A caller is told only what it can fix.
+    # Failures on our side are logged. A response has only what the caller can fix.
     message = str(error) if answer.status < 500 else "not possible now, try again later"
     response = flask.jsonify(error=answer.code, message=log.scrub(message))
     response.status_code = answer.status

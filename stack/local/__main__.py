@@ -64,7 +64,7 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any)
     "--port", type=click.IntRange(0, 65535), default=4566, show_default=True, help="Port to serve; 0 for any free one."
 )
 def aws(port: int) -> None:
-    """Serve the AWS API alone, empty, for `pulumi up -s local`.
+    """Serve only the AWS API, without resources, for `pulumi up -s local`.
 
     Prints one line of JSON when it is ready and runs until Ctrl-C. Functions, events and schedules are stored but do
     nothing.
@@ -86,7 +86,7 @@ def aws(port: int) -> None:
 @main.command()
 @click.option("--full", is_flag=True, help="Show every table and every notification.")
 def demo(full: bool) -> None:
-    """Play every flow on sample events, and check each claim."""
+    """Run every flow on sample events, and check the results."""
     _Signals("The demo was stopped.")
     from stack.local.demo import run
 

@@ -114,7 +114,7 @@ class Invoker:
             url = self._sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
             sender = self._sqs_of(function) if function else self._sqs
             sender.send_message(QueueUrl=url, MessageBody=body)
-        except Exception as error:  # the caller must go on to the next event
+        except Exception as error:  # the caller must continue with the next event
             print(f"local cloud: could not dead-letter to {queue_name}: {error}", file=sys.stderr)
 
     def close(self) -> None:

@@ -70,7 +70,7 @@ class Stage:
 
     @contextlib.contextmanager
     def busy(self, text: str) -> Iterator[None]:
-        """Show that something goes on: a spinner on a terminal, a line elsewhere."""
+        """Show that work is in progress: a spinner on a terminal, a line elsewhere."""
         if self.console.is_terminal:
             with self.console.status(text):
                 yield
