@@ -59,7 +59,7 @@ def backfill(find: Find, *, from_table: str, segments: int | None, resume: bool,
         total = client.describe_table(TableName=from_table)["Table"].get("ItemCount") or None
     issues_table = deployment.jira_issues_table_name
     if from_table.rpartition("/")[2] == issues_table:
-        raise errors.InvalidInputError(f"{from_table} is the table to copy to")
+        raise errors.InvalidInputError(f"{from_table} is the table of Switchboard itself")
     store = None if dry_run else _store(deployment, client)
     with _progress("Reading" if dry_run else "Storing", total) as on_progress:
         job = Backfill(client, checkpoint, store, on_progress=on_progress)

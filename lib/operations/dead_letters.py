@@ -121,7 +121,7 @@ class DeadLetterQueue:
             with aws.translated("delete"):
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
         except errors.SwitchboardError as error:
-            raise errors.AmbiguousError(f"it was sent back, and is still in the queue: {error}") from None
+            raise errors.AmbiguousError(f"it was sent back, but is still in the queue: {error}") from None
 
     def release(self, letter: DeadLetter) -> None:
         """Show a letter to others again at once.

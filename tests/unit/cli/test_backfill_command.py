@@ -238,4 +238,4 @@ def test_a_missing_legacy_table_is_an_error(run: Run) -> None:
 def test_a_table_is_not_filled_from_itself(run: Run) -> None:
     result = run("backfill", "--from-table", ISSUES)
 
-    assert (result.exit_code, result.stderr) == (1, f"Error: {ISSUES} is the table to copy to\n")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {ISSUES} is the table of Switchboard itself\n")

@@ -237,7 +237,7 @@ def test_a_letter_that_cannot_be_deleted_may_have_gone_back_twice(queues: Queues
     letter = only_letter(queues, queue)
 
     with pytest.raises(
-        errors.AmbiguousError, match="it was sent back, and is still in the queue: could not delete: AccessDenied"
+        errors.AmbiguousError, match="it was sent back, but is still in the queue: could not delete: AccessDenied"
     ):
         queue.send_back(letter)
 
