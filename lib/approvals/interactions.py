@@ -121,7 +121,7 @@ def _payload(form: Mapping[str, list[str]]) -> Object:
     payloads = form.get("payload", [])
     if len(payloads) != 1:
         raise errors.InvalidInputError("the form does not have one payload")
-    return fields.read_object(payloads[0].encode(), "the payload")
+    return fields.read_object(payloads[0], "the payload")
 
 
 def _text(parent: Object, name: str) -> str:

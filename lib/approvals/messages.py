@@ -132,5 +132,5 @@ def decode(text: str) -> Message:
 
 
 def _read(text: str) -> tuple[dict[str, Any], str]:
-    message = fields.read_object(text.encode(), "the message")
+    message = fields.read_object(text, "the message")
     return message, fields.require_text(message.get("kind"), "the kind of the message")

@@ -53,7 +53,7 @@ def read_task(body: str) -> Task:
     Raises:
         InvalidInputError: the body is malformed.
     """
-    value = read_object(body.encode("utf-8", "surrogatepass"))
+    value = read_object(body)
     if value.get("kind") != _KIND:
         raise errors.InvalidInputError("the message is not a task of the Jira sync")
     touched, fetch = value.get("touched", []), optional_object(value, "fetch")

@@ -259,7 +259,7 @@ def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     for name in _SNAPSHOTS:
         value = row.get(name)
         if isinstance(value, str) and value.startswith("{"):
-            value = read_object(value.encode())
+            value = read_object(value)
         if isinstance(value, dict):
             issue = value.get("issue", value)
             if isinstance(issue, dict) and isinstance(issue.get("fields"), dict):

@@ -30,14 +30,16 @@ def decoded(body: bytes) -> str:
     return body.decode("utf-8-sig", "replace")
 
 
-def read_object(body: bytes, name: str = "the body") -> dict[str, Any]:
-    """Read ``body``, called ``name`` in errors, as one JSON object.
+def read_object(body: bytes | str, name: str = "the body") -> dict[str, Any]:
+    """Read ``body``, called ``name`` in errors, as one JSON object. Half a surrogate pair in a text becomes U+FFFD.
 
     A key given twice counts as given last, as in every mainstream parser. Numbers beyond what Python can hold are infinite.
 
     Raises:
         InvalidInputError: it is not JSON, nested too deeply for the parser, or not an object.
     """
+    if isinstance(body, str):
+        body = body.encode("utf-8", "surrogatepass")
     try:
         value = json.loads(decoded(body), parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:

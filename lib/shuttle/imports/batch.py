@@ -43,7 +43,7 @@ def read_uploads(body: str) -> list[tuple[str, str]]:
     Raises:
         InvalidInputError: the message is not an event of the import bucket.
     """
-    event = fields.read_object(body.encode())
+    event = fields.read_object(body, "the message")
     if event.get("Event") == "s3:TestEvent":
         return []
     try:

@@ -75,7 +75,7 @@ def test_a_message_that_lacks_a_field_is_refused() -> None:
         messages.decode('{"version": 1, "kind": "update_preview", "session_id": "s"}')
 
 
-@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": 1}', "[" * 100_000])
+@pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": 1}', "[" * 100_000, "\ud800"])
 def test_a_message_without_a_kind_is_refused(text) -> None:
     with pytest.raises(errors.InvalidInputError):
         messages.kind_of(text)

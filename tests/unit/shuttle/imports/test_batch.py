@@ -76,7 +76,7 @@ def test_a_run_that_fails_is_delivered_again(error: Exception, level: str, line:
     assert lines.only(line)["level"] == level
 
 
-@pytest.mark.parametrize("body", ["", "not JSON", "{}", "[]", "null", '{"Records": [{}]}', '{"Records": 1}'])
+@pytest.mark.parametrize("body", ["", "not JSON", "{}", "[]", "null", "\ud800", '{"Records": [{}]}', '{"Records": 1}'])
 def test_a_malformed_message_fails_alone(body: str) -> None:
     worker = Worker()
 
