@@ -312,7 +312,5 @@ def _statuses(*names: str) -> Item:
 
 def _oldest_first(rows: Iterable[Item]) -> list[Operation]:
     operations = map(records.read_operation, rows)
-    return sorted(operations, key=lambda operation: operation.created_at or operation.updated_at or _EPOCH)
-
-
-_EPOCH = clock.from_epoch_ms(0)
+    epoch = clock.from_epoch_ms(0)
+    return sorted(operations, key=lambda operation: operation.created_at or operation.updated_at or epoch)

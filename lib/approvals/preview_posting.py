@@ -27,7 +27,6 @@ SECONDS_PER_MESSAGE = 1.0
 
 _MAX_UPDATES = 5
 
-
 Result = TypeVar("Result")
 
 

@@ -1,4 +1,4 @@
-"""The sweep by the clock, with its metrics and its log line."""
+"""Runs the scheduled sweep, with its metrics and its log line."""
 
 from typing import Any
 
