@@ -89,6 +89,7 @@ def test_a_bad_request_is_refused_with_its_name(standin: Served[GovukNotify], bo
         (jwt.encode({"iss": SERVICE, "iat": int(time.time())}, SERVICE), 403, "API key not found"),
         (jwt.encode({"iss": SERVICE, "iat": 1}, SECRET), 403, "clock must be accurate"),
     ],
+    ids=("no token", "not a token", "no issuer", "unknown issuer", "unknown key", "old"),  # a token depends on the time
 )
 def test_a_bad_token_is_refused(standin: Served[GovukNotify], token: str, status: int, says: str) -> None:
     refused = post(standin, EMAIL, token)
