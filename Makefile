@@ -26,7 +26,7 @@ setup: .venv/installed-for-tests ## make .venv and install everything pinned
 	@PYTHON=$(PYTHON) .ci/install .venv "what the tests and checks need" tests/requirements.txt
 	@touch $@
 
-demo: .venv/installed ## play every flow on sample events in the local cloud (FULL=1 for every table)
+demo: .venv/installed ## run every flow on sample events in the local cloud (FULL=1 for every table)
 	@$(BIN)/python -m stack.local demo $(if $(FULL),--full)
 
 dev: .venv/installed ## run the local cloud on fixed ports until Ctrl-C
@@ -69,7 +69,7 @@ package: .venv/installed ## build the Lambda archive in build/
 load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
-bench: build/bench-venv/installed ## compare with a bare client and other libraries; writes docs/performance/benchmarks.md (QUICK=1 for a look)
+bench: build/bench-venv/installed ## compare with a bare client and other libraries; writes docs/performance/benchmarks.md (QUICK=1 for a short run)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
 

@@ -82,7 +82,7 @@ def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
 @issues.command("list")
 @click.option("--project", type=PROJECT_KEY, help="Issues of this project.")
 @click.option("--status", help="Issues in this status.")
-@click.option("--assignee", help="Issues of this account: its id, or its name on Jira Server.")
+@click.option("--assignee", help="Issues of this account: its id, or its user name on Jira Data Center.")
 @click.option("--fix-version", help="Issues with this fix version.")
 @limit_option
 @json_option

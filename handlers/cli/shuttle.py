@@ -84,7 +84,7 @@ def _shops(
 
 
 @shuttle.group(invoke_without_command=True)
-@click.option("--status", type=_STATUSES, help="The jobs of all shops in this status, the one longest in it first.")
+@click.option("--status", type=_STATUSES, help="The jobs of all shops in this status, the oldest status change first.")
 @limit_option
 @json_option
 @click.pass_context
@@ -184,7 +184,7 @@ def sweep_jobs(find: Find) -> int:
 
 @shuttle.command()
 @click.argument("domain", required=False, metavar="[SHOP]")
-@click.option("--from", "first", type=Day(), metavar="YYYY-MM-DD", help="The first day; by default 30 days before the last.")
+@click.option("--from", "first", type=Day(), metavar="YYYY-MM-DD", help="The first day; by default 29 days before the last.")
 @click.option("--to", "last", type=Day(), metavar="YYYY-MM-DD", help="The last day; by default today.")
 @click.option("--month", metavar="YYYY-MM", help="A month of SHOP or, without SHOP, of all shops.")
 @limit_option
@@ -212,7 +212,7 @@ def usage(
         of = row.day.isoformat() if isinstance(row, UsageDaily) else row.month
         return (row.shop_domain, of, *(f"{getattr(row, name):,}" for name in counters))
 
-    columns = ("shop", "of", *(name.replace("_", " ") for name in counters))
+    columns = ("shop", "period", *(name.replace("_", " ") for name in counters))
     return output.show_list(found, "rows", columns, cells, api_json.to_json, as_json=as_json, limit=limit)
 
 
