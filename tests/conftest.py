@@ -82,5 +82,5 @@ def dynamodb(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 @pytest.fixture
 def jira_issues() -> Any:
-    """An empty JiraIssues table that tells its rows and counts what calls cost: the fake."""
+    """An empty JiraIssues fake table that exposes its rows and counts the cost of calls."""
     return FakeTable()

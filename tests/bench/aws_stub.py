@@ -104,14 +104,14 @@ def _serve(pipe: Connection) -> None:
         server = await loop.create_server(lambda: _Answers(counts), "127.0.0.1", 0)
         stop = loop.create_future()
 
-        def told() -> None:
+        def on_message() -> None:
             if pipe.recv() == "stop":
                 stop.set_result(None)
                 return
             pipe.send(dict(counts))
             counts.clear()
 
-        loop.add_reader(pipe.fileno(), told)
+        loop.add_reader(pipe.fileno(), on_message)
         pipe.send(server.sockets[0].getsockname()[1])
         await stop
 

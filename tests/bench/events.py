@@ -197,7 +197,9 @@ def payloads(entry_point: str) -> Iterator[bytes]:
 
 def complaint(entry_point: str, answer: bytes) -> str:
     """What is wrong with a function's answer; empty if it did what it should."""
-    told = json.loads(answer)
-    if "statusCode" in told:
-        return "" if told["statusCode"] < 300 else f"{entry_point} answered {told['statusCode']}: {told['body'][:200]}"
-    return f"{entry_point} failed messages" if told.get("batchItemFailures") else ""
+    response = json.loads(answer)
+    if "statusCode" in response:
+        return (
+            "" if response["statusCode"] < 300 else f"{entry_point} answered {response['statusCode']}: {response['body'][:200]}"
+        )
+    return f"{entry_point} failed messages" if response.get("batchItemFailures") else ""

@@ -63,7 +63,7 @@ def main():
         job = shop.ended(job_id, seconds=600)
         seconds = time.monotonic() - started
         peak = worker_peak(cloud)
-        told = {
+        report = {
             "status": job["status"],
             "file_mb": round(size / 1e6, 1),
             "rows": job["rows_read"],
@@ -73,7 +73,7 @@ def main():
             "worker_peak_before_mb": round(before, 1),
             "allowed_mb": ALLOWED_MB,
         }
-        print(json.dumps(told))
+        print(json.dumps(report))
         return 0 if job["status"] == "COMPLETED" and peak <= ALLOWED_MB else 1
 
 

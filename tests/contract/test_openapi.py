@@ -1,4 +1,4 @@
-"""docs/openapi.yaml tells of every route that is served and of no other, of who may call it, and has examples that fit."""
+"""docs/openapi.yaml documents exactly the served routes and who may call them, with valid examples."""
 
 import re
 from collections.abc import Iterator
@@ -58,7 +58,7 @@ def covering(path: str, method: str) -> list[Route]:
 
 
 def contents(operation: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Every body of an operation: where it stands, its media type, and what the document says of it."""
+    """Every body of an operation: its location, its media type, and its schema in the document."""
     for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
         yield "request", media_type, content
     for status, answer in operation["responses"].items():

@@ -27,7 +27,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the tests here if they can't run and need not: by a mark, which pytest tells in one line a file."""
+    """Skip the tests here if they can't run and need not: with a mark, which pytest reports in one line per file."""
     missing = None if os.environ.get("DYNAMODB_ENDPOINT") else dynamodb_local.why_not()
     if missing is None or (os.environ.get("CI") and shutil.which("java")):
         return

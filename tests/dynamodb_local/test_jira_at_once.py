@@ -1,6 +1,6 @@
 """Whatever many functions store at the same moment, the table ends in the state that Jira is in.
 
-The histories are those of tests/support/jira/model.py, drawn from a seed that the test's name tells. Deliveries come
+The histories are those of tests/support/jira/model.py, drawn from the seed in the test's name. Deliveries come
 disordered, up to three times, some late, through eight threads, while others recompute correlations.
 """
 
@@ -98,7 +98,7 @@ def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any,
 
     def push(sha: str) -> None:
         for key in keys:  # all writers at the same issue at about the same time
-            links.record_commits([Commit(sha, "o/r", f"{key} mend", clock.canonical(START), (key,))])
+            links.record_commits([Commit(sha, "o/r", f"{key} fix", clock.canonical(START), (key,))])
             while True:
                 with contextlib.suppress(errors.UnavailableError):  # its message comes again
                     links.recompute(key)
@@ -117,9 +117,7 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: IssueWri
     draw = random.Random(seed)
     site, sent = history(draw)
     links, keys = CorrelationStore(engine, table), sorted(site.keys_ever)
-    commits = [
-        Commit(f"{number:040x}", "o/r", f"{key} mend", clock.canonical(START), (key,)) for number, key in enumerate(keys)
-    ]
+    commits = [Commit(f"{number:040x}", "o/r", f"{key} fix", clock.canonical(START), (key,)) for number, key in enumerate(keys)]
 
     def write(hand: list[webhooks.Delivery]) -> list[tuple[webhooks.Delivery, Outcome]]:
         return [(delivery, store.record(delivery).outcome) for delivery in hand]

@@ -1,5 +1,5 @@
 """A flow of each kind, broken at every call it makes, in every way a call can break: nothing that was acknowledged is lost,
-nothing is told to nobody, deleted wrongly or done twice, and when the line is mended the next try ends where it should.
+nothing is lost, deleted wrongly or done twice, and the next try after the connection recovers ends where it should.
 
 Given a flow's calls, recorded once; when one of them hangs, is cut, refused, throttled, half answered or finds its process
 killed, and whoever sent it tries again as they would; then what each flow says in ``never``, ``kept`` and ``ended`` holds, and
@@ -30,4 +30,4 @@ def test_the_deep_health_check_reports_a_broken_call_and_cleans_up(world: World,
     outcomes = break_all(world, DeepCheck, fault, lasting=False)
 
     assert complaints_of(outcomes) == []
-    assert {outcome.told for outcome in outcomes} <= {"ok", "1 check failed"}
+    assert {outcome.answer for outcome in outcomes} <= {"ok", "1 check failed"}

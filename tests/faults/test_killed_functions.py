@@ -143,10 +143,10 @@ def killed_early(cloud: Cloud, proxy: FaultProxy, inbox: Inbox) -> dict[str, str
         cloud.invoke("reconciliation", {"mode": "full", "project": SWEPT}, kind="Event")
 
     kill_at(cloud, proxy, "reconciliation", "dynamodb.PutItem", Fault.HANG_AFTER, sweep)
-    told = kill_at(
+    killed = kill_at(
         cloud, proxy, "notification", "sns.Publish", Fault.HANG, lambda: cloud.put_event("LeaseApproved", {"leaseId": lease})
     )
-    return {"event": told.result()}
+    return {"event": killed.result()}
 
 
 @pytest.mark.parametrize("fault", [Fault.HANG, Fault.HANG_AFTER])

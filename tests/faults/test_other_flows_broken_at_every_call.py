@@ -1,5 +1,5 @@
 """The flows that go the same ways as those of test_every_flow_broken_at_every_call.py with other calls, broken at each of them
-in one way of each kind that a function can tell apart, and at the first call of each kind in three ways more.
+in one way of each kind that a function can distinguish, and at the first call of each kind in three ways more.
 
 A file of its own, so that another process can run it meanwhile.
 """

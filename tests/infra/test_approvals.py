@@ -1,4 +1,4 @@
-"""What approvals stand on: two routes, a function, a queue of their own, exact grants, and the config they need."""
+"""The resources of approvals: two routes, a function, a queue of their own, exact grants, and the config they need."""
 
 import json
 from typing import Any, cast

@@ -15,7 +15,7 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
 ROWS, ROWS_WITHOUT = (table[1:] for table in tables_of(PAGE))
 
-# What stands for the placeholders of the table.
+# Values for the placeholders of the table.
 VALUES = {
     "<function>": ENTRY_POINTS,
     "<channel>": CHANNELS,
@@ -29,7 +29,7 @@ VALUES = {
 
 
 def pattern_of(row: list[str]) -> re.Pattern[str]:
-    """The names of alarms that a row speaks of. The alarm stands first in its cell, as code; a remark may follow."""
+    """The names of the alarms in a row. The alarm is first in its cell, as code; a remark may follow."""
     name = re.match(r"`([^`]+)`", row[2])
     assert name, row
     pattern = re.escape(name[1]).replace(r"\ ", " ")

@@ -10,7 +10,7 @@ PAGE = ROOT / "docs" / "observability.md"
 LOGGERS = {"_logger", "logger"}
 LEVELS = {"info": "INFO", "warning": "WARNING", "error": "ERROR", "defect": "ERROR"}
 
-# Messages that come to the logger by a variable: where they stand, and what they can be.
+# Messages that the code logs from a variable: where, and their possible values.
 NAMED_ELSEWHERE = {
     "lib/notifications/delivery.py": {
         "claim_completion_failed",
@@ -42,7 +42,7 @@ def test_the_page_names_exactly_the_codes_metrics_with_their_dimensions() -> Non
 
 
 def logged() -> set[str]:
-    """The messages of all log lines, as far as they stand where they are logged."""
+    """The messages of all log lines that are literals at the call."""
     found: set[str] = set()
     for path in [*(ROOT / "lib").rglob("*.py"), *(ROOT / "handlers").rglob("*.py")]:
         name = path.relative_to(ROOT).as_posix()

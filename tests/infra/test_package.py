@@ -197,12 +197,12 @@ def test_the_jira_client_and_run_records_work_from_the_archive_alone(folder: Pat
     )
 
     assert result.returncode == 0, result.stderr
-    told = json.loads(result.stdout)
+    printed = json.loads(result.stdout)
     pins = (package.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert f"jira=={told['jira']}" in pins
-    assert told["refused"] is True
-    assert told["said"] == "UnavailableError"
-    assert not [entry for entry in told["path"] if "site-packages" in entry], "it was more than the archive"
+    assert f"jira=={printed['jira']}" in pins
+    assert printed["refused"] is True
+    assert printed["said"] == "UnavailableError"
+    assert not [entry for entry in printed["path"] if "site-packages" in entry], "it was more than the archive"
 
 
 def test_the_revision_is_the_checkouts_or_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

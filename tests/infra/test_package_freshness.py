@@ -104,8 +104,8 @@ def test_files_outside_the_archive_are_not_inputs(root: Path, pip: Pip) -> None:
     built(root)
     (root / "handlers/cli/__main__.py").write_text("CLI = 2")
     (root / "handlers/cli/prune.py").write_text("PRUNE = 2")
-    (root / "lib/jira/notes.txt").write_text("for people, anew")
-    (root / "lib/__pycache__/clock.pyc").write_text("compiled anew")
+    (root / "lib/jira/notes.txt").write_text("for people, again")
+    (root / "lib/__pycache__/clock.pyc").write_text("compiled again")
 
     built(root)
 

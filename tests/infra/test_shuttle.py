@@ -1,4 +1,4 @@
-"""What Shuttle stands on: its table, bucket, queue, function, route and schedule, and what each may do."""
+"""The resources of Shuttle: its table, bucket, queue, function, route and schedule, and what each may do."""
 
 import json
 from typing import Any
@@ -84,9 +84,9 @@ def test_pages_of_the_origins_in_the_config_may_upload_and_no_others() -> None:
 
 def test_the_bucket_notifies_the_queue_of_uploads_only() -> None:
     graph = declare()
-    [told] = bucket_part(graph, "BucketNotification")["queues"]
+    [notification] = bucket_part(graph, "BucketNotification")["queues"]
 
-    assert told == {
+    assert notification == {
         "queueArn": graph.arn(QUEUE, "shuttle-jobs"),
         "events": ["s3:ObjectCreated:*"],
         "filterPrefix": "uploads/",

@@ -1,4 +1,4 @@
-"""Why a grant has a wildcard stands in the policy itself, as the Sid of its statement."""
+"""The policy itself gives the reason for a wildcard, as the Sid of its statement."""
 
 import json
 import re

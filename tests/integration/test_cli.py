@@ -196,8 +196,8 @@ def test_a_closed_pipe_prints_no_stack_trace(cloud: Cloud) -> None:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
-        told = process.stderr.read()
-        assert (process.wait(timeout=30), told) == (1, b"")
+        printed = process.stderr.read()
+        assert (process.wait(timeout=30), printed) == (1, b"")
 
 
 def test_a_stopped_cloud_is_an_error(cloud: Cloud) -> None:

@@ -33,7 +33,7 @@ def deliver(cloud: Cloud, key: str, moment: datetime, **fields: Any) -> str:
     return str(answer.json()["status"])
 
 
-def tell_of_a_comment(cloud: Cloud, key: str) -> None:
+def deliver_a_comment(cloud: Cloud, key: str) -> None:
     """A webhook that names an issue without its state, so that the worker asks Jira."""
     issue = {"id": "1", "key": key, "fields": {"summary": "few"}}
     comment = {"timestamp": SENT, "webhookEvent": "comment_created", "issue": issue}
@@ -116,7 +116,7 @@ def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cl
     deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
     assert hints(cloud, key) == ["2.0"]
 
-    tell_of_a_comment(cloud, key)
+    deliver_a_comment(cloud, key)
 
     until(lambda: not hints(cloud, key), 30)
 
@@ -156,7 +156,7 @@ def test_a_snapshot_too_large_for_a_row_goes_to_the_bucket(cloud: Cloud, jira: s
         bucket = cloud.outputs["artifact_bucket_name"]
         return cloud.client("s3").list_objects_v2(Bucket=bucket, Prefix=f"snapshots/{key}/")["KeyCount"] == 1
 
-    tell_of_a_comment(cloud, fetched)
+    deliver_a_comment(cloud, fetched)
     answer = cloud.invoke("reconciliation", {"project": "HUGE", "full": True})
 
     assert answer["error"] is None, answer

@@ -106,7 +106,7 @@ def test_a_deleted_issue_returns_by_a_re_creation_but_not_by_a_late_update(cloud
     assert head is not None
     assert head["deleted"] == {"BOOL": True}
     assert key not in keys_in(cloud, "ProjectIndex", "project_key", "OPS")
-    assert cloud.jira_row(key, "2026-03-01T12:03:00.000000Z") is not None, "the tombstone stands at the deletion's own time"
+    assert cloud.jira_row(key, "2026-03-01T12:03:00.000000Z") is not None, "the tombstone has the deletion's own time"
 
     assert post(cloud, delivery(key, 4, event="jira:issue_created")).json()["status"] == "stored"
     assert key in keys_in(cloud, "ProjectIndex", "project_key", "OPS")

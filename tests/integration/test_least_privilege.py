@@ -302,10 +302,10 @@ def test_without_its_grant_to_publish_nobody_is_notified(cloud: Cloud) -> None:
 
     with RoleSession.of_function(cloud, "notification").without("sns:Publish"):
         refused = cloud.invoke("notification", {**event, "id": str(uuid.uuid4())})
-    told = cloud.invoke("notification", {**event, "id": str(uuid.uuid4())})
+    sent = cloud.invoke("notification", {**event, "id": str(uuid.uuid4())})
 
     assert refused["error"] is not None
-    assert told["payload"]["channels"] == {"sns": "sent"}
+    assert sent["payload"]["channels"] == {"sns": "sent"}
 
 
 def test_without_the_grant_to_receive_lambda_feeds_the_function_nothing(cloud: Cloud) -> None:

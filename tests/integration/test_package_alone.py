@@ -35,7 +35,7 @@ IMPORTED_LATE = (
     "urllib3",
 )
 
-# In the place of the runtime client: tells what of a list of imports fails, and what came from the runtime's folder.
+# Replaces the runtime client: prints which imports of a list fail, and which came from the runtime's folder.
 PROBE = """
 import importlib, json, sys
 archive, runtime, imports = sys.argv[1:]
@@ -95,8 +95,8 @@ def copy(archive: Sandbox, tmp_path: Path) -> Sandbox:
 
 
 @pytest.fixture(scope="module")
-def told(archive: Sandbox) -> dict[str, Any]:
-    """What the probe tells of the whole archive."""
+def probed(archive: Sandbox) -> dict[str, Any]:
+    """What the probe prints for the whole archive."""
     return probe(archive)
 
 
@@ -126,8 +126,8 @@ def probe(box: Sandbox) -> dict[str, Any]:
         timeout=60,
     )
     assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+    probed: dict[str, Any] = json.loads(done.stdout)
+    return probed
 
 
 def plant(box: Sandbox, entry_point: str, statement: str) -> None:
@@ -181,20 +181,20 @@ def start() -> Iterator[Started]:
         host.stop()
 
 
-def test_every_import_resolves_without_this_machines_packages(told: dict[str, Any]) -> None:
+def test_every_import_resolves_without_this_machines_packages(probed: dict[str, Any]) -> None:
     """From the archive, Lambda's runtime or the standard library."""
-    assert told["failed"] == []
-    assert told["modules"] > 500, "it did import them"
-    assert told["phoenix"] == "America/Phoenix"
+    assert probed["failed"] == []
+    assert probed["modules"] > 500, "it did import them"
+    assert probed["phoenix"] == "America/Phoenix"
 
 
-def test_nothing_of_the_runtime_is_used_but_botocore_and_what_that_needs(told: dict[str, Any]) -> None:
-    assert set(told["of_runtime"]) - USED_IF_THERE == BOTOCORE_AND_ITS_OWN
+def test_nothing_of_the_runtime_is_used_but_botocore_and_what_that_needs(probed: dict[str, Any]) -> None:
+    assert set(probed["of_runtime"]) - USED_IF_THERE == BOTOCORE_AND_ITS_OWN
 
 
-def test_the_interpreter_sees_no_package_of_this_machine(archive: Sandbox, told: dict[str, Any]) -> None:
+def test_the_interpreter_sees_no_package_of_this_machine(archive: Sandbox, probed: dict[str, Any]) -> None:
     folder, runtime = archive.command[-2:]
-    first, *standard_library, last = told["path"]
+    first, *standard_library, last = probed["path"]
 
     assert (first, last) == (folder, runtime)
     assert [entry for entry in standard_library if "site-packages" in entry or "dist-packages" in entry] == []
@@ -232,14 +232,14 @@ def test_a_package_missing_from_the_archive_fails_the_cold_start(
 
 
 def test_what_a_handler_finds_is_the_runtime_clients_own_environment(copy: Sandbox, start: Started) -> None:
-    (copy.folder / "handlers" / "told.py").write_text(
+    (copy.folder / "handlers" / "printing.py").write_text(
         "import os, sys\n"
         "def lambda_handler(event, context):\n"
         "    return {'event': event, 'isolated': sys.flags.isolated, 'no_site': sys.flags.no_site, 'here': os.getcwd(),\n"
         "            'root': os.environ['LAMBDA_TASK_ROOT'], 'run_id': context.aws_request_id}\n"
     )
 
-    result = start(copy, "told").invoke(b'{"asked": 1}', "run-7")
+    result = start(copy, "printing").invoke(b'{"asked": 1}', "run-7")
 
     folder = str(copy.folder)
     assert not result.error

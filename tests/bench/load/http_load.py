@@ -1,5 +1,5 @@
 """Load on the local cloud for a while, by locust, with the memory of each function's process sampled; and a count afterwards of
-what was stored and told, since an answer alone proves nothing.
+what was stored and sent, because a response alone proves nothing.
 """
 
 import json

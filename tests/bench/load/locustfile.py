@@ -1,5 +1,5 @@
 """What locust sends to the local cloud: Jira deliveries, pushes, and lease events by both ways in. Every sender waits for its
-answer before it sends again. Run by ``tests.bench.load``, which tells it where by environment variables.
+answer before it sends again. Run by ``tests.bench.load``, which passes the address in environment variables.
 """
 
 import itertools

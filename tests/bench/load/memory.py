@@ -1,7 +1,7 @@
 """One function's process, under Lambda's own runtime client, through tens of thousands of invocations, its memory sampled.
 
-No HTTP API and no engine stand in between: events come by the Runtime API and AWS is :mod:`tests.bench.aws_stub`, so that
-nothing grows but the function itself.
+There is no HTTP API and no engine in between: events arrive through the Runtime API and AWS is
+:mod:`tests.bench.aws_stub`, so that nothing grows but the function itself.
 """
 
 import statistics

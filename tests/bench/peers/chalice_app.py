@@ -22,7 +22,7 @@ def secret() -> str:
 
 @app.route("/webhooks/jira", methods=["POST"], content_types=["application/json"])
 def jira():
-    """Store what Jira tells."""
+    """Store what Jira sends."""
     request = app.current_request
     try:
         work.check(request.raw_body, request.headers.get("x-hub-signature"), secret())

@@ -26,7 +26,7 @@ def secret() -> str:
 
 @app.post("/webhooks/jira")
 async def jira(request: Request) -> JSONResponse:
-    """Store what Jira tells."""
+    """Store what Jira sends."""
     body = await request.body()
     try:
         work.check(body, request.headers.get("X-Hub-Signature"), secret())

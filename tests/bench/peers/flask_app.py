@@ -24,7 +24,7 @@ def secret() -> str:
 
 @app.post("/webhooks/jira")
 def jira():
-    """Store what Jira tells."""
+    """Store what Jira sends."""
     body = request.get_data()
     try:
         work.check(body, request.headers.get("X-Hub-Signature"), secret())

@@ -25,17 +25,17 @@ def enrich(event: dict) -> dict:
     return lease
 
 
-@idempotent_function(data_keyword_argument="told", config=config, persistence_store=persistence)
-def publish(told: dict) -> dict:
-    """Tell, once."""
-    sns.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **told["notice"])
+@idempotent_function(data_keyword_argument="notification", config=config, persistence_store=persistence)
+def publish(notification: dict) -> dict:
+    """Publish once."""
+    sns.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **notification["notice"])
     return {"status": "sent"}
 
 
 @metrics.log_metrics
 @event_source(data_class=EventBridgeEvent)
 def lambda_handler(event: EventBridgeEvent, context):
-    """Tell of one event."""
+    """Send the notification of one event."""
     config.register_lambda_context(context)
     lease = enrich(event.raw_event)
-    return publish(told={"id": event.get_id, "notice": work.notice(event.raw_event, lease)})
+    return publish(notification={"id": event.get_id, "notice": work.notice(event.raw_event, lease)})

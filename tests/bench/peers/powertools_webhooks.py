@@ -23,7 +23,7 @@ config = IdempotencyConfig(event_key_jmespath="id", expires_after_seconds=3600)
 
 @app.post("/webhooks/jira")
 def jira() -> Response:
-    """Store what Jira tells."""
+    """Store what Jira sends."""
     body = (app.current_event.decoded_body or "").encode()
     headers = app.current_event.headers
     try:

@@ -26,7 +26,7 @@ def check(body: bytes, signature: str | None, secret: str) -> None:
 
 
 def store(client, table: str, body: bytes, delivery: str) -> str:
-    """Store the version and HEAD of the issue in a webhook, unless something newer stands there. Returns the issue's key."""
+    """Store the version and HEAD of the issue in a webhook, unless something newer is stored. Returns the issue's key."""
     event = json.loads(body, parse_float=Decimal)
     issue, fields = event["issue"], event["issue"]["fields"]
     updated = datetime.strptime(fields["updated"], "%Y-%m-%dT%H:%M:%S.%f%z").astimezone(UTC)
@@ -74,7 +74,7 @@ def store(client, table: str, body: bytes, delivery: str) -> str:
 
 
 def put(client, table: str, item: dict, condition: str, values: dict) -> bool:
-    """Put an item under a condition; False if something newer stands there."""
+    """Put an item under a condition; False if something newer is stored."""
     try:
         client.put_item(TableName=table, Item=item, ConditionExpression=condition, ExpressionAttributeValues=values)
     except client.exceptions.ConditionalCheckFailedException:
@@ -134,7 +134,7 @@ def claim(client, table: str, event_id: str) -> bool:
 
 
 def complete(client, table: str, event_id: str) -> None:
-    """Record that the event was told of."""
+    """Record that the event was announced."""
     client.update_item(
         TableName=table,
         Key={"session_id": {"S": f"event#{event_id}"}, "operation_key": {"S": "sns"}},

@@ -67,10 +67,10 @@ def measure(plan: Plan, console: Console) -> report.Results:
     ):
         task = progress.add_task("building", total=7)
 
-        def tell(what: str) -> None:
+        def report_step(what: str) -> None:
             progress.update(task, description=f"building {what}", advance=1)
 
-        shop = Workshop(Path(folder) / "programs", stub.url, tell)
+        shop = Workshop(Path(folder) / "programs", stub.url, report_step)
         programs = {job: shop.programs(job) for job in (WEBHOOKS, NOTIFICATION)}
         for job, some in (programs | {job: shop.programs(job) for job in OTHERS}).items():
             with _bar(progress, f"cold start: {job.name}", len(some) * (plan.cold_rounds + 1)) as done:

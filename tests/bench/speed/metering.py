@@ -1,6 +1,6 @@
 """Counts the DynamoDB calls of a program and the capacity units that they use, on a real engine.
 
-A forwarder stands before the engine and asks it, in every call's name, what the call consumed. Other services answer as in
+A proxy in front of the engine asks it, on behalf of every call, what the call consumed. Other services answer as in
 aws_stub.py.
 """
 
@@ -82,7 +82,7 @@ def _forwarder(engine: str, meter: Meter) -> type[BaseHTTPRequestHandler]:
             target = self.headers.get("x-amz-target", "")
             if not target.startswith("DynamoDB"):
                 _, content, kind = aws_stub.answer(target, body)
-                self._tell(200, kind, content or b"")
+                self._respond(200, kind, content or b"")
                 return
             asked = json.dumps({**json.loads(body), "ReturnConsumedCapacity": "INDEXES"}).encode()
             headers = {name: self.headers[name] for name in ("Authorization", "X-Amz-Date", "X-Amz-Target", "Content-Type")}
@@ -93,9 +93,9 @@ def _forwarder(engine: str, meter: Meter) -> type[BaseHTTPRequestHandler]:
             except urllib.error.HTTPError as error:
                 status, content = error.code, error.read()
             meter.add(json.loads(content))
-            self._tell(status, "application/x-amz-json-1.0", content)
+            self._respond(status, "application/x-amz-json-1.0", content)
 
-        def _tell(self, status: int, kind: str, content: bytes) -> None:
+        def _respond(self, status: int, kind: str, content: bytes) -> None:
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(content)))

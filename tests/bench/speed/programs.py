@@ -139,16 +139,16 @@ _PEERS = Path(__file__).parents[1] / "peers"
 class Workshop:
     """Builds every folder once, below ``folder``, and makes the programs from them."""
 
-    def __init__(self, folder: Path, aws_url: str, tell: Callable[[str], None]) -> None:
+    def __init__(self, folder: Path, aws_url: str, report: Callable[[str], None]) -> None:
         self._folder = folder
         self._aws_url = aws_url
-        tell("the runtime's packages")
+        report("the runtime's packages")
         self._runtime = archives.build(folder / "runtime", archives.closure(archives.RUNTIME))
-        tell("Switchboard's archive, with bytecode and without")
+        report("Switchboard's archive, with bytecode and without")
         shutil.copytree(archive.build(folder / "build", python=sys.executable), folder / "ours")
         shutil.copytree(folder / "ours", folder / "ours-bare", ignore=shutil.ignore_patterns("__pycache__"))
         for name, packages in _PACKAGES.items():
-            tell(f"the archive of {name}")
+            report(f"the archive of {name}")
             needed = packages if name == "chalice" else archives.closure(packages)
             own = [name for name in needed if name not in archives.closure(archives.RUNTIME)]
             archives.build(folder / name, own, sorted(_PEERS.glob("*.py")))

@@ -103,14 +103,14 @@ def nested(levels: int) -> list[Any]:
 def test_any_event_is_answered_or_refused_on_purpose(house: Cloud, entry_point: str, event: Any) -> None:
     answer = house.invoke(entry_point, json.loads(json.dumps(event), parse_constant=str))  # Lambda itself refuses NaN
 
-    told = answer["payload"]
+    payload = answer["payload"]
     if answer["error"]:
-        assert told["errorType"] in OURS, told
-        assert leaks(told["errorMessage"], set()) == []
+        assert payload["errorType"] in OURS, payload
+        assert leaks(payload["errorMessage"], set()) == []
     else:
-        assert leaks(json.dumps(told, ensure_ascii=False), set()) == []
-        if isinstance(told, dict) and "statusCode" in told:
-            assert told["statusCode"] < 500, told
+        assert leaks(json.dumps(payload, ensure_ascii=False), set()) == []
+        if isinstance(payload, dict) and "statusCode" in payload:
+            assert payload["statusCode"] < 500, payload
 
 
 def test_lambda_refuses_invalid_json_before_any_function_sees_it(house: Cloud) -> None:

@@ -121,7 +121,7 @@ TAKEN = {
         "/events", f"X-Hub-Signature: {GOOD}", "Content-Type: odd/odd; charset=odd; charset=utf-16"
     ),
     "a compression that it has not": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Encoding: gzip"),
-    "a caller that waits to be told to go on": post("/events", f"X-Hub-Signature: {GOOD}", "Expect: 100-continue"),
+    "a caller that waits for 100 Continue": post("/events", f"X-Hub-Signature: {GOOD}", "Expect: 100-continue"),
 }
 
 

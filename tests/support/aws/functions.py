@@ -1,4 +1,4 @@
-"""The functions as Lambda loads them: the module imported anew, in the environment it is given."""
+"""The functions as Lambda loads them: the module imported again, in the given environment."""
 
 import importlib
 import sys

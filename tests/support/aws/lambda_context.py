@@ -17,5 +17,5 @@ class LambdaContext:
     remaining_ms: int = 300_000
 
     def get_remaining_time_in_millis(self) -> int:
-        """How long the invocation may still take; a test's clock stands still."""
+        """How long the invocation may still take; a test's clock does not move."""
         return self.remaining_ms

@@ -74,7 +74,7 @@ class MotoCloud:
 
 
 def fresh_cloud(url: str, webhook_secret: str) -> MotoCloud:
-    """Forget all that the server holds, and make everything anew."""
+    """Delete everything on the server, and create it again."""
     reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
     urllib.request.urlopen(reset, timeout=10).close()
     leases = _table(url, "leases-4f2a", "userEmail", "uuid")

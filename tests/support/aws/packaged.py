@@ -16,10 +16,10 @@ def lambdas_python() -> str:
     command = [f"python{archive.PYTHON_VERSION}", "-c", "import sys; print(sys.executable)"]
     environment = {**os.environ, "PYENV_VERSION": archive.PYTHON_VERSION}  # pyenv has one for each version, and wants it named
     try:
-        told = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return sys.executable
-    return told.stdout.strip()
+    return done.stdout.strip()
 
 
 @functools.cache

@@ -36,7 +36,7 @@ class Draft(Run):
         self.prepare()
 
     def prepare(self) -> None:
-        """Bring about what stood before."""
+        """Create the state before the flow."""
 
     def attempt(self) -> Tried:
         self.tries += 1
@@ -71,7 +71,7 @@ class Draft(Run):
             wrong.append(f"{len(previews)} previews")
         row = self.rows()[f"DRAFT#{self.hash}"]
         if previews and not row.get("preview_ts"):
-            wrong.append("where the preview stands is not remembered")
+            wrong.append("the location of the preview is not stored")
         clickable = [each["ts"] for each in previews if buttons_of(each)]
         if clickable != [row["preview_ts"]["S"]]:
             wrong.append(f"there are buttons in {clickable}")
@@ -82,7 +82,7 @@ class Draft(Run):
         return self.world.rows(OPERATIONS, "session_id", self.session)
 
     def previews(self) -> list[dict[str, Any]]:
-        """The previews of the draft that stand in Slack."""
+        """The previews of the draft in Slack."""
         with self.world.slack.lock:
             posts = [each for each in self.world.slack.messages if each["kind"] == "message" and not each.get("thread_ts")]
         return [each for each in posts if self.title in json.dumps(each)]
@@ -191,7 +191,7 @@ class Click(Draft):
         if rows["SESSION"]["state"] != {"S": "created"}:
             wrong.append(f"the session is {rows['SESSION']['state']}")
         if not any("Ticket Created" in json.dumps(each) for each in self.previews()):
-            wrong.append("the preview does not tell of the issue")
+            wrong.append("the preview does not show the issue")
         return wrong
 
 

@@ -47,7 +47,7 @@ OTHERS: dict[str, Begin] = {
     "Shuttle upload": shuttle.CompletedUpload,
     "Shuttle sweep": shuttle.StuckJob,
 }
-"""They go the same ways with other calls. Broken in one way of each kind that a function can tell apart."""
+"""They take the same paths with other calls. Each call is broken in one way of each kind that a function can distinguish."""
 
 FLOWS = MAIN | OTHERS
 
@@ -57,7 +57,7 @@ ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
 AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
 """What the rest are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and when it
-gives up are the clients' doing, and the same wherever a call of that kind stands."""
+gives up are the clients' doing, and the same wherever a call of that kind is made."""
 
 
 def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
@@ -80,9 +80,9 @@ def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_
     outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
 
     assert complaints_of(outcomes) == []
-    told = {(flow, outcome.call, outcome.told) for outcome in outcomes}
+    answers = {(flow, outcome.call, outcome.answer) for outcome in outcomes}
     says = documented()
-    assert {each for each in told if each[2] not in says.get(each[:2], set())} == set(), (
+    assert {each for each in answers if each[2] not in says.get(each[:2], set())} == set(), (
         "docs/reference/faults.md says otherwise"
     )
 
@@ -101,5 +101,5 @@ def documented() -> dict[tuple[str, str], set[str]]:
             flow = line.removeprefix("### ")
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("| `") and len(cells) == 2:
-            found[flow, cells[0].strip("`")] = {"killed"} | {told.strip() for told in cells[1].split(";")}
+            found[flow, cells[0].strip("`")] = {"killed"} | {answer.strip() for answer in cells[1].split(";")}
     return found

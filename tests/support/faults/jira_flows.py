@@ -43,17 +43,17 @@ class LeaseEvent(Run):
         return Tried(True, f"sent, {answer['enrichment']['status']}")
 
     def kept(self) -> list[str]:
-        return [] if self._told() else ["acknowledged, and nobody was told"]
+        return [] if self._sent() else ["acknowledged, and nobody was notified"]
 
     def ended(self) -> list[str]:
-        told = self._told()
-        wrong = [] if 1 <= len(told) <= self.tries else [f"told {len(told)} times"]
+        sent = self._sent()
+        wrong = [] if 1 <= len(sent) <= self.tries else [f"notified {len(sent)} times"]
         claim = self.world.rows(OPERATIONS, "session_id", f"event#{self.id}").get("sns", {})
         if claim and claim["status"]["S"] == "failed":
-            wrong.append("the claim says that nobody was told")
+            wrong.append("the claim says that nobody was notified")
         return wrong
 
-    def _told(self) -> list[dict[str, Any]]:
+    def _sent(self) -> list[dict[str, Any]]:
         self.heard += [json.loads(message.body) for message in self.world.take("HEARD")]
         return [message for message in self.heard if message["event_id"] == self.id]
 
@@ -85,7 +85,7 @@ class Webhook(Run):
         self.prepare()
 
     def prepare(self) -> None:
-        """Bring about what stood before."""
+        """Create the state before the flow."""
 
     def body(self) -> dict[str, Any]:
         """What is sent."""
@@ -213,7 +213,7 @@ class Push(Webhook):
         self.world.take("JIRA_QUEUE_URL")
 
     def body(self) -> dict[str, Any]:
-        return bodies.github_push(f"{self.key}: mend it", f"{self.key}: mend it well")
+        return bodies.github_push(f"{self.key}: fix it", f"{self.key}: fix it well")
 
     def kept(self) -> list[str]:
         missing = self.stored()
@@ -344,7 +344,7 @@ class CatchUp(Sweep):
         return wrong
 
     def ended(self) -> list[str]:
-        return super().ended() + ([] if self.watermark() else ["the watermark does not stand"])
+        return super().ended() + ([] if self.watermark() else ["there is no watermark"])
 
     def watermark(self) -> str:
         """Up to when changes were looked at; empty if they never were."""

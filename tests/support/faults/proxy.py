@@ -1,6 +1,6 @@
 """A proxy on the loopback interface that breaks one call, or all of a kind, on its way to a server behind it.
 
-It stands before the AWS endpoint (and before Jira's and Slack's stand-ins), so that what a function meets is the real thing:
+It is in front of the AWS endpoint (and of Jira's and Slack's stand-ins), so that what a function meets is the real thing:
 bytes that do not come, a connection that is cut, half of an answer. It names every call by what was asked, in order.
 """
 
@@ -88,7 +88,7 @@ class FaultProxy:
         return f"http://127.0.0.1:{server.server_port}"
 
     def forget(self) -> None:
-        """Begin to count anew."""
+        """Start the count again."""
         with self._lock:
             self.calls.clear()
 
@@ -249,9 +249,9 @@ def _forward(asked: Asked, url: str) -> Answer:
         answer = connection.getresponse()
         body = answer.read()
         hop = {"connection", "transfer-encoding", "content-length", "date", "server"}
-        told = {name: value for name, value in answer.getheaders() if name.lower() not in hop}
+        kept = {name: value for name, value in answer.getheaders() if name.lower() not in hop}
         length = answer.getheader("Content-Length") if asked.method == "HEAD" else None
-        return answer.status, told | ({"Content-Length": length} if length else {}), body
+        return answer.status, kept | ({"Content-Length": length} if length else {}), body
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Breaks one flow at one call in one way, lets the sender or the platform try again as it would, and tells what was wrong."""
+"""Breaks one flow at one call in one way, lets the sender or the platform try again as it would, and reports what was wrong."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ class Tried:
 
     Attributes:
         acknowledged: whether whoever sent it takes it for done, and will not send it again.
-        told: the answer in a word or two, as docs/reference/faults.md has it.
+        answer: the answer in a word or two, as docs/reference/faults.md has it.
     """
 
     acknowledged: bool
-    told: str
+    answer: str
 
 
 class Run:
@@ -40,7 +40,7 @@ class Run:
         return []
 
     def kept(self) -> list[str]:
-        """What is wrong with what stands at the moment that it is acknowledged."""
+        """What is wrong with the state at the moment of the acknowledgement."""
         return []
 
     def settle(self) -> None:
@@ -56,7 +56,7 @@ class Outcome:
     """What came of breaking one call."""
 
     call: str
-    told: str
+    answer: str
     complaints: list[str] = field(default_factory=list)
 
 
@@ -80,7 +80,7 @@ def _record_calls(world: World, begin: Callable[[World], Run]) -> list[str]:
 
 
 def break_at(world: World, begin: Callable[[World], Run], position: int, call: str, fault: Fault, *, lasting: bool) -> Outcome:
-    """Break the call at ``position``, for once or until all hope is gone, and then mend the line."""
+    """Break the call at ``position``, for once or until all hope is gone, and then restore the connection."""
     before: list[str] = []
     for _ in range(3):  # a busy machine may be late by itself, and the flow never come to this call
         outcome = _break_at(world, begin, position, call, fault, lasting=lasting)
@@ -97,7 +97,7 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
     world.proxy.break_call(from_nth(position, call) if lasting else nth(position), fault)
     with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER, Fault.LATE, Fault.TOO_LATE}):
         tried = _attempt(run)
-    outcome = Outcome(call, tried.told)
+    outcome = Outcome(call, tried.answer)
     if not lasting:
         world.proxy.clear_faults()
     outcome.complaints += run.never()
@@ -114,7 +114,7 @@ def _break_at(world: World, begin: Callable[[World], Run], position: int, call: 
             world.pass_time(run.comes_again_after)
             tried = _attempt(run)
     if not tried.acknowledged:
-        outcome.complaints.append(f"it is never acknowledged: {tried.told}")
+        outcome.complaints.append(f"it is never acknowledged: {tried.answer}")
     with world.past_the_proxy():
         run.settle()
     outcome.complaints += run.never() + run.ended()
@@ -171,7 +171,7 @@ def telling(calls: list[str]) -> list[int]:
 
 def complaints_of(outcomes: list[Outcome]) -> list[str]:
     """Every complaint with the call it is about."""
-    return [f"{outcome.call} ({outcome.told}): {each}" for outcome in outcomes for each in outcome.complaints]
+    return [f"{outcome.call} ({outcome.answer}): {each}" for outcome in outcomes for each in outcome.complaints]
 
 
 def http(method: str, path: str, body: Any, headers: dict[str, str] | None = None, **context: Any) -> dict[str, Any]:

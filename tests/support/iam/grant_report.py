@@ -42,7 +42,7 @@ class Report:
         whole: whether every test was run.
         grants: every grant that a local cloud of the suite had.
         refusals: every call that was refused.
-        lost: the tests after which a cloud did not tell any more, though nobody had stopped it.
+        lost: the tests after which a cloud no longer answered, though nobody had stopped it.
     """
 
     whole: bool

@@ -37,7 +37,7 @@ class Watch:
         self.grants: dict[Key, Tally] = {}
         self.refusals: dict[Key, Tally] = {}
         self.lost: list[str] = []
-        """The clouds that did not tell and were not stopped on purpose, by the test after which they were asked."""
+        """The clouds that did not answer and were not stopped on purpose, by the test after which they were asked."""
         self._seen: dict[str, Counter[tuple[str, Key]]] = {}
 
     @property

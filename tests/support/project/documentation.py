@@ -1,4 +1,4 @@
-"""The Markdown of the repository as a reader sees it: headings, links and tables. What stands in code is neither."""
+"""The Markdown of the repository as a reader sees it: headings, links and tables. Text in code is none of them."""
 
 import dataclasses
 import re
@@ -16,7 +16,7 @@ _HEADING = re.compile(r"^#{1,6} +(.+?) *#*$", re.MULTILINE)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Link:
-    """A link to another place of the repository: the page it stands on, and where it leads."""
+    """A link to another place of the repository: the page it is on, and its target."""
 
     page: Path
     target: str

@@ -1,4 +1,4 @@
-"""What the stack tells others: the names of its outputs, and of the functions among them. Others rely on these."""
+"""What the stack publishes: the names of its outputs, and of the functions among them. Others rely on these."""
 
 OUTPUTS = frozenset(
     {

@@ -1,7 +1,7 @@
 """The infrastructure program run under Pulumi's mocks, as a graph of resources to assert on.
 
-Every resource gets the computed outputs that the program uses, in AWS's own forms, so that a test can tell the ARN of one
-resource from another's.
+Every resource gets the computed outputs that the program uses, in AWS's own forms, so that a test can distinguish one ARN
+from another.
 """
 
 import asyncio
@@ -143,7 +143,7 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
     classes: dict[tuple[str, str], type[pulumi.Resource]] = {}
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    # What the engine would be told of a failure also comes back as an exception.
+    # A failure that is reported to the engine is also raised as an exception.
     logging.getLogger("pulumi").setLevel(logging.CRITICAL)
 
     def note_options(args: pulumi.ResourceTransformationArgs) -> None:

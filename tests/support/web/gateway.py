@@ -32,7 +32,7 @@ SECRETS = {
 """The secrets of the local cloud that is knocked at, by config key."""
 
 SLACK_WEBHOOK_PATH = "/services/T0001/B0001/planted9c1fwebhook"
-"""The secret part of one secret more, ``slackWebhookUrl``: where its server stands is known only when it runs."""
+"""The secret part of one secret more, ``slackWebhookUrl``: the address of its server is known only when it runs."""
 _PLANTED = (*SECRETS.values(), SLACK_WEBHOOK_PATH.rpartition("/")[2], SECRETS["govukNotifyApiKey"][-36:])
 
 _WEBHOOKS = {
@@ -108,5 +108,5 @@ def all_logs(cloud: Cloud) -> str:
 
 
 def defects(logs: str) -> list[str]:
-    """The lines of ``logs`` by which a function tells of a failure that it does not know, or a server has printed of one."""
+    """The lines of ``logs`` in which a function logs an unknown failure, or a server prints one."""
     return [line for line in logs.splitlines() if '"exception":' in line or line.startswith("Traceback")]

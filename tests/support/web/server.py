@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that answers as it is told and keeps what it was asked."""
+"""A server on 127.0.0.1 that answers as configured and keeps the requests."""
 
 import json
 import threading

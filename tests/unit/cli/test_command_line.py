@@ -32,8 +32,8 @@ def translated(error: ClientError | NoCredentialsError) -> errors.SwitchboardErr
             raise error
         except (ClientError, NoCredentialsError) as cause:
             raise aws.translate(cause, "list issues") from None
-    except errors.SwitchboardError as told:
-        return told
+    except errors.SwitchboardError as error:
+        return error
 
 
 DENIED = ClientError({"Error": {"Code": "AccessDeniedException", "Message": "ada@example.com may not"}}, "Query")
@@ -154,7 +154,7 @@ def test_a_closed_pipe_prints_no_stack_trace() -> None:
     process.stdin.write(b"the reader has left\n")
     process.stdin.close()
 
-    told = process.stderr.read()
+    printed = process.stderr.read()
 
     assert process.wait(timeout=30) == 1
-    assert told == b""
+    assert printed == b""

@@ -133,7 +133,7 @@ def test_stack_option_beats_variables_which_beat_the_pulumi_cli(tmp_path: Path) 
         ("print('[]')", "it did not print a JSON object"),
     ],
 )
-def test_a_pulumi_cli_that_fails_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str) -> None:
+def test_a_pulumi_cli_that_fails_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str) -> None:
     pulumi = install_pulumi(tmp_path, script)
     monkeypatch.setenv("PATH", pulumi["PATH"])
     with pytest.raises(errors.ConfigurationError, match=f"the Pulumi CLI gave no outputs: {reason}"):

@@ -31,8 +31,8 @@ def record(deployed: None) -> Record:
 
     def record_it(key: str, minute: int = 0, *, deleted: bool = False, moved_to: str | None = None, **fields: Any) -> None:
         stamp = Stamp(f"2026-03-01T12:{minute:02d}:00.000000Z", 1_772_366_400_000 + minute * 60_000, f"{key}@{minute}")
-        told = IssueFields(**{"summary": f"{key} at {minute}", "status": "Done", **fields})
-        store.record(Delivery(key, "1", stamp, "jira:issue_updated", told, deleted=deleted, moved_to=moved_to))
+        recorded = IssueFields(**{"summary": f"{key} at {minute}", "status": "Done", **fields})
+        store.record(Delivery(key, "1", stamp, "jira:issue_updated", recorded, deleted=deleted, moved_to=moved_to))
 
     return record_it
 
@@ -178,7 +178,7 @@ def test_list_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
     assert "OPS-4" not in result.stdout
 
 
-def test_a_table_that_is_not_there_is_told(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_not_there_is_reported(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
 
     result = run("issues", "list", "--project", "OPS")

@@ -89,7 +89,7 @@ def test_nothing_to_delete_asks_nothing(run: Run) -> None:
     assert result.stdout.endswith("Nothing was deleted.\n")
 
 
-def test_a_table_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_that_is_not_there_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
 
     result = run("prune", "--yes")

@@ -120,23 +120,23 @@ def test_json_is_the_functions_own_answer(run: Run, functions: LambdaService) ->
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "reason"),
     [
         ({"errorType": "InvalidInputError", "errorMessage": "no project"}, "InvalidInputError: no project"),
         ({"errorType": "Sandbox.Timedout"}, "Sandbox.Timedout"),
         (None, "Unhandled"),
     ],
 )
-def test_a_function_that_fails_is_told(run: Run, functions: LambdaService, payload: object, told: str) -> None:
+def test_a_function_that_fails_is_reported(run: Run, functions: LambdaService, payload: object, reason: str) -> None:
     functions.answer, functions.function_error = payload, "Unhandled"
 
     result = run("reconcile")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: the reconciliation function failed: {told}\n"
+    assert result.stderr == f"Error: the reconciliation function failed: {reason}\n"
 
 
-def test_a_call_that_is_refused_is_told(run: Run, functions: LambdaService) -> None:
+def test_a_call_that_is_refused_is_reported(run: Run, functions: LambdaService) -> None:
     functions.refusal = (429, "TooManyRequestsException")
 
     result = run("reconcile")

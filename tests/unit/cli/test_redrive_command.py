@@ -184,7 +184,7 @@ def test_a_function_without_a_dead_letter_queue_is_an_error(run: Run, monkeypatc
     )
 
 
-def test_a_queue_that_is_not_there_is_told(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_queue_that_is_not_there_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFICATION_DEAD_LETTER_QUEUES", "gone")
 
     result = run("redrive", "--function", "notification")

@@ -35,10 +35,10 @@ VARIABLES = {
 
 def heavy_imports_of(entry_point: str, **variables: str) -> set[str]:
     """Which of the heavy packages a new process has loaded once the entry point is imported."""
-    return HEAVY & set(told_after(f"import handlers.{entry_point}", "sorted(sys.modules)", **variables))
+    return HEAVY & set(printed_after(f"import handlers.{entry_point}", "sorted(sys.modules)", **variables))
 
 
-def told_after(statement: str, expression: str, **variables: str) -> Any:
+def printed_after(statement: str, expression: str, **variables: str) -> Any:
     """What an expression comes to in a new process after a statement."""
     script = f"import json, sys; {statement}; print(json.dumps({expression}))"
     environment = {**os.environ, **VARIABLES, **variables}
@@ -64,7 +64,7 @@ def test_the_shuttle_function_imports_flask_only() -> None:
 
 def test_webhooks_imports_nothing_that_only_a_push_needs() -> None:
     variables = {"ARTIFACT_BUCKET_NAME": "artifacts", "JIRA_QUEUE_URL": "https://sqs.test/work", "HISTORY_DAYS": "365"}
-    loaded = told_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
+    loaded = printed_after("import handlers.webhooks", "sorted(sys.modules)", **variables)
     assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_store"} & set(loaded)
 
 
@@ -77,7 +77,7 @@ def test_the_garbage_collector_is_on_and_skips_imported_objects(entry_point: str
         "APPROVAL_QUEUE_URL": "https://sqs.test/approvals",
         "HISTORY_DAYS": "365",
     }
-    collects, frozen = told_after(
+    collects, frozen = printed_after(
         f"import gc, handlers.{entry_point}", "[gc.isenabled(), gc.get_freeze_count()]", NOTIFY_CHANNELS="sns", **variables
     )
     assert collects
@@ -85,4 +85,4 @@ def test_the_garbage_collector_is_on_and_skips_imported_objects(entry_point: str
 
 
 def test_the_garbage_collector_stays_on_outside_of_functions() -> None:
-    assert told_after("import gc, handlers.cli.__main__", "gc.isenabled()") is True
+    assert printed_after("import gc, handlers.cli.__main__", "gc.isenabled()") is True

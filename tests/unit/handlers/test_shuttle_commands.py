@@ -104,7 +104,7 @@ def test_a_sweep_tells_what_it_gave_up() -> None:
     assert run("jobs", "sweep").stdout == "WORKER_LOST: 0\nUPLOAD_MISSING: 0\n"
 
 
-def test_usage_is_told_of_a_shop_and_of_all() -> None:
+def test_usage_is_printed_for_a_shop_and_for_all() -> None:
     a_job()
     a_job(OTHER)
     [mine] = lines("usage", DOMAIN)
@@ -131,13 +131,13 @@ def test_a_shop_that_is_not_there_is_said_in_a_sentence() -> None:
     assert isinstance(run("shops", "nobody.example.com").exception, errors.NotFoundError)
 
 
-def test_costs_are_told_of_a_workload_file_as_a_table_and_as_json(tmp_path: Path) -> None:
+def test_costs_of_a_workload_file_are_printed_as_table_or_json(tmp_path: Path) -> None:
     file = tmp_path / "workload.json"
     file.write_text('{"events_per_day": 1000, "notify_channels": 3}')
 
-    told = json.loads(run(str(file), "--json", command=costs).stdout)
-    assert told["workload"]["notify_channels"] == 3
-    assert f"{told['dollars']:,.2f}" in run(str(file), command=costs).stdout.splitlines()[-1]
+    printed = json.loads(run(str(file), "--json", command=costs).stdout)
+    assert printed["workload"]["notify_channels"] == 3
+    assert f"{printed['dollars']:,.2f}" in run(str(file), command=costs).stdout.splitlines()[-1]
     assert json.loads(run("--events", "1000", "--json", command=costs).stdout)["dollars"] > 0
 
 
@@ -149,7 +149,7 @@ def test_a_workload_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
     assert isinstance(run(str(file), command=costs).exception, errors.InvalidInputError)
 
 
-def test_the_document_is_printed_as_it_stands() -> None:
+def test_the_document_is_printed_unchanged() -> None:
     document = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "costs.md").read_text(encoding="utf-8")
 
     assert run("--document", command=costs).stdout == document

@@ -69,8 +69,8 @@ def test_more_events_never_cost_less(some: int, more: int) -> None:
 @given(st.integers(1, 10**7))
 def test_the_table_and_the_json_say_the_same(events: int) -> None:
     breakdown = monthly_costs(Workload(events_per_day=events))
-    told = json.loads(cost_report.as_json(breakdown))
-    assert told["dollars"] == pytest.approx(sum(line["dollars"] for line in told["lines"]), abs=0.01)
+    printed = json.loads(cost_report.as_json(breakdown))
+    assert printed["dollars"] == pytest.approx(sum(line["dollars"] for line in printed["lines"]), abs=0.01)
     assert cost_report.as_table(breakdown).splitlines()[-1].split() == ["total", f"{breakdown.dollars:,.2f}"]
 
 

@@ -268,6 +268,6 @@ def test_a_message_that_is_not_a_record_is_neither_sent_nor_deleted(queues: Queu
     assert_kept(queues, queue, letter)
 
 
-def test_a_queue_that_is_not_there_is_told(queues: Queues) -> None:
+def test_a_queue_that_is_not_there_is_reported(queues: Queues) -> None:
     with pytest.raises(errors.SwitchboardError, match="could not find the queue gone"):
         queues.of("gone")

@@ -118,7 +118,7 @@ def test_an_error_is_answered_by_its_cause(
     assert (answer.status_code, answer.json["error"], answer.headers.get("Retry-After")) == (status, code, retry_after)
 
 
-def test_the_sender_is_told_only_what_it_can_fix(raising: Callable[[Exception], Any]) -> None:
+def test_the_sender_sees_only_errors_it_can_fix(raising: Callable[[Exception], Any]) -> None:
     assert raising(errors.InvalidInputError("the event has no detail object")).json["message"] == (
         "the event has no detail object"
     )
