@@ -76,7 +76,7 @@ def test_cloud_issue_updated():
     assert read(body).stamp.version_at == "2026-03-01T11:59:59.900000Z"
 
 
-def test_cloud_issue_assigned_with_empty_changelog_and_few_fields_is_fetched():
+def test_cloud_issue_assigned_with_empty_changelog_is_fetched():
     body = event(
         "jira:issue_updated",
         issue_event_type_name="issue_assigned",

@@ -168,9 +168,7 @@ def test_many_writers_end_where_jira_is(engine: Any, table: str, store: IssueWri
     }
 
 
-def test_many_deliveries_of_one_moment_end_in_the_one_with_the_greatest_stamp(
-    engine: Any, table: str, store: IssueWriter
-) -> None:
+def test_of_simultaneous_deliveries_the_greatest_stamp_wins(engine: Any, table: str, store: IssueWriter) -> None:
     site = Site()
     site.create("OPS-1", {"status": "To Do", "assignee": None, "versions": []})
     sent = []

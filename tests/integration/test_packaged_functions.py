@@ -101,7 +101,7 @@ def test_webhooks_stores_a_delivery_and_the_worker_correlates_it(cloud: Cloud) -
 def test_webhooks_links_commits(cloud: Cloud) -> None:
     commit = {
         "id": "4f2a9c1",
-        "message": "PROJ-1: mend it",
+        "message": "PROJ-1: fix it",
         "timestamp": "2026-03-01T12:00:00Z",
         "url": "https://git.example/1",
     }

@@ -155,7 +155,7 @@ def _look(cloud: Cloud, sent: Mapping[str, int]) -> list[str]:
 
     lease_events = sent.get("POST /events", 0) + sent.get("PutEvents", 0)
     wanted = {
-        "lease events told": (lease_events, ("jira_operations_table_name", "begins_with(session_id, :prefix)", "event#")),
+        "lease events sent": (lease_events, ("jira_operations_table_name", "begins_with(session_id, :prefix)", "event#")),
         "commits linked": (
             sent.get("POST /webhooks/commits", 0),
             ("jira_issues_table_name", "begins_with(updated_at, :prefix)", "COMMIT#"),
