@@ -12,7 +12,7 @@ Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 import requests
@@ -23,7 +23,9 @@ from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 from lib.jira.webhooks import REST_FIELDS
 from lib.platform import clock, errors
 from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnvironment
-from lib.platform.secrets import Secret
+
+if TYPE_CHECKING:
+    from lib.platform.secrets import Secret
 
 MAX_PAGE = 100
 """The most issues per page if fields are requested."""
@@ -265,7 +267,7 @@ class JiraClient:
 
 
 def connect(
-    settings: JiraWorkerEnvironment | ReconciliationEnvironment, api_token: Secret, *, seconds_left: Callable[[], float]
+    settings: JiraWorkerEnvironment | ReconciliationEnvironment, api_token: "Secret", *, seconds_left: Callable[[], float]
 ) -> JiraClient:
     """The client of the configured Jira.
 
