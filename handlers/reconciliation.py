@@ -72,7 +72,7 @@ _claims = Claims(_dynamodb, _environment.operations_table_name, lease=LEASE)
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
-    """Reconcile; returns what came of each project: ``{run_id, mode, dry_run, projects, refused, record}``.
+    """Reconcile; returns the result of each project: ``{run_id, mode, dry_run, projects, refused, record}``.
 
     Raises:
         InvalidInputError: the event can't be read.

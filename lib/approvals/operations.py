@@ -33,12 +33,11 @@ from lib.approvals.records import (
     change_times,
     error_text,
     instant,
-    number,
     text,
 )
 from lib.approvals.repository import read_rows, session_condition
 from lib.platform import clock
-from lib.platform.dynamodb import Condition, ContendedError, Item, Table, Update
+from lib.platform.dynamodb import Condition, ContendedError, Item, Table, Update, number
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 from lib.approvals import drafts
 from lib.approvals.drafts import Draft
 from lib.platform import clock
-from lib.platform.dynamodb import Item
+from lib.platform.dynamodb import Item, number
 
 SESSION_KEY = "SESSION"
 CREATE_ISSUE = "create_issue"
@@ -241,11 +241,6 @@ def operation_key(draft_hash: str, operation: str) -> str:
 def text(value: str) -> dict[str, str]:
     """A text attribute."""
     return {"S": value}
-
-
-def number(value: int) -> dict[str, str]:
-    """A number attribute."""
-    return {"N": str(value)}
 
 
 def instant(moment: datetime) -> dict[str, str]:

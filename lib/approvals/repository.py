@@ -30,11 +30,10 @@ from lib.approvals.records import (
     View,
     change_times,
     instant,
-    number,
     text,
 )
 from lib.platform import clock, contract, errors, metrics
-from lib.platform.dynamodb import Condition, ContendedError, Item, Put, Statement, Table, Update
+from lib.platform.dynamodb import Condition, ContendedError, Item, Put, Statement, Table, Update, number
 
 MAX_PREVIEWS = 10
 """How often a preview that is deleted in Slack is posted in all: each stays in the draft's row."""

@@ -34,6 +34,11 @@ Element = TypeVar("Element")
 _NAME = re.compile(r"#(\w+)")
 
 
+def number(value: int) -> dict[str, str]:
+    """A whole number in DynamoDB's JSON."""
+    return {"N": str(value)}
+
+
 class ContendedError(errors.ThrottledError):
     """Other transactions held one of the rows at each try. Nothing was written."""
 
@@ -316,21 +321,19 @@ def paginate(
     Args:
         doing: names the call in an error ("read the issues").
         read: the client's ``query`` or ``scan``.
-        request: without the start of later pages.
+        request: of the first page.
         on_throttle: called when a call was throttled, before its one retry.
         sleep: waits so many seconds.
 
     Raises:
         SwitchboardError: the table can't be reached or refuses.
     """
-    start: Mapping[str, Any] = {}
     while True:
-        page: Item = aws.call(doing, functools.partial(read, **request, **start), sleep=sleep, on_retry=on_throttle)
+        page: Item = aws.call(doing, functools.partial(read, **request), sleep=sleep, on_retry=on_throttle)
         yield page
         if not page.get("LastEvaluatedKey"):
             return
-        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-        request = {name: value for name, value in request.items() if name != "ExclusiveStartKey"}
+        request = {**request, "ExclusiveStartKey": page["LastEvaluatedKey"]}
 
 
 def _chunks(elements: Iterable[Element], size: int) -> Iterator[list[Element]]:

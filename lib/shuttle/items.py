@@ -16,7 +16,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from lib.platform import clock, errors
-from lib.platform.dynamodb import Condition, Item
+from lib.platform.dynamodb import Condition, Item, number
 
 Entity = TypeVar("Entity")
 Attributes = dict[str, Any]
@@ -83,11 +83,6 @@ def has_expired(item: Item, now: datetime) -> bool:
     """Whether a row's time to live is over, though DynamoDB may not have deleted it yet."""
     expiry = item.get(TTL_ATTRIBUTE)
     return expiry is not None and int(expiry["N"]) <= clock.epoch_s(now)
-
-
-def number(value: int) -> Attributes:
-    """A whole number in DynamoDB's JSON."""
-    return {"N": str(value)}
 
 
 def value_to_attribute(value: Any) -> Attributes:

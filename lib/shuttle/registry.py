@@ -6,7 +6,7 @@ Jobs are written by :mod:`lib.shuttle.jobs.lifecycle`.
 from typing import Any
 
 from lib.platform import clock, errors
-from lib.platform.dynamodb import Condition, Put, Table, Update
+from lib.platform.dynamodb import Condition, Put, Table, Update, number
 from lib.shuttle import entities, items, keys
 from lib.shuttle.entities import AppConfig, BillingState, Column, Schema, Session, Shop
 from lib.shuttle.items import ABSENT, PRESENT
@@ -65,7 +65,7 @@ class Registry:
             InvalidInputError: the columns are not valid.
         """
         schema = Schema(shop_domain=domain, version=replaces + 1, columns=columns, created_at=self._now())
-        unchanged = Condition(expression="#Version = :replaces", values={":replaces": items.number(replaces)})
+        unchanged = Condition(expression="#Version = :replaces", values={":replaces": number(replaces)})
         current = entities.to_item(schema, keys.schema_current(domain))
         statements = [
             Put(item=entities.to_item(schema), condition=ABSENT),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from lib.platform import errors
-from lib.platform.dynamodb import Check, Condition, Put, Statement, Update
+from lib.platform.dynamodb import Check, Condition, Put, Statement, Update, number
 from lib.shuttle import entities, items, keys
 from lib.shuttle.entities import BillingState, Shop, UsageCounters
 from lib.shuttle.items import ABSENT
@@ -96,7 +96,7 @@ def statements(shop: Shop, order: JobOrder, job: Job, now: datetime) -> list[Sta
             adds={"ActiveJobs": {"SS": [job.job_id]}},
             condition=Condition(
                 expression="attribute_not_exists(#ActiveJobs) OR size(#ActiveJobs) < :allowed",
-                values={":allowed": items.number(allowed.concurrent_jobs)},
+                values={":allowed": number(allowed.concurrent_jobs)},
             ),
         ),
         metering.daily(domain, now, counters, _below("Imports", allowed.daily_imports) if is_import else None),
@@ -160,4 +160,4 @@ def _unchanged(shop: Shop) -> Check:
 
 def _below(counter: str, allowed: int) -> Condition:
     expression = f"attribute_not_exists(#{counter}) OR #{counter} < :allowed"
-    return Condition(expression=expression, values={":allowed": items.number(allowed)})
+    return Condition(expression=expression, values={":allowed": number(allowed)})

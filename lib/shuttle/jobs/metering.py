@@ -7,7 +7,7 @@ twice or left out.
 import dataclasses
 from datetime import datetime
 
-from lib.platform.dynamodb import Condition, Update
+from lib.platform.dynamodb import Condition, Update, number
 from lib.shuttle import entities, items
 from lib.shuttle.entities import UsageCounters, UsageDaily, UsageMonthly
 from lib.shuttle.jobs.job import Outcome
@@ -43,6 +43,6 @@ def _add(row: UsageDaily | UsageMonthly, counters: UsageCounters, condition: Con
     return Update(
         key=key,
         sets={name: value for name, value in entities.to_item(row).items() if name not in added and name not in key},
-        adds={name: items.number(count) for name, count in sorted(added.items()) if count},
+        adds={name: number(count) for name, count in sorted(added.items()) if count},
         condition=condition,
     )

@@ -16,9 +16,9 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from lib.platform import clock, errors
-from lib.platform.dynamodb import Condition, Update
+from lib.platform.dynamodb import Condition, Update, number
 from lib.shuttle import items, keys
-from lib.shuttle.items import Attributes, number
+from lib.shuttle.items import Attributes
 from lib.shuttle.jobs.job import Job, JobStatus, JobSummary, Outcome
 
 #: How many workers may start a job before it fails.

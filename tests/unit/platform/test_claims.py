@@ -1,4 +1,4 @@
-"""First-wins claims: each change of state, and each way in which a call can fail."""
+"""First-wins claims: each change of state, and each failure of a call."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
