@@ -136,20 +136,21 @@ class Function(Component):
             opts=self.child(),
         )
         self.log_group_name = log_group.name
-        self._add_policy("logs", role, iam.logging(log_group.arn))
+        logs = self._add_policy("logs", role, iam.logging(log_group.arn))
         if self.failures:
             self._keep_failures(self.failures, policy)
         for feed in spec.feeds:
-            self._poll(feed)
+            self._poll(feed, [policy, logs])
         if spec.may_recur or spec.invokes_itself:
             aws.lambda_.FunctionRecursionConfig(name, function_name=self.name, recursive_loop="Allow", opts=self.child())
         if spec.invokes_itself:
             self._add_policy("itself", role, iam.Grant(actions=("lambda:InvokeFunction",), resources=(self.arn,)))
         self.register_outputs({"name": self.name})
 
-    def _add_policy(self, name: str, role: aws.iam.Role, grant: iam.Grant) -> None:
+    def _add_policy(self, name: str, role: aws.iam.Role, grant: iam.Grant) -> aws.iam.RolePolicy:
         """Add a grant on something that exists only after the function."""
-        aws.iam.RolePolicy(f"{self.entry_point}-{name}", role=role.name, policy=iam.policy([grant]), opts=self.child())
+        policy = iam.policy([grant])
+        return aws.iam.RolePolicy(f"{self.entry_point}-{name}", role=role.name, policy=policy, opts=self.child())
 
     def _keep_failures(self, failures: DeadLetterQueue, policy: aws.iam.RolePolicy) -> None:
         aws.lambda_.FunctionEventInvokeConfig(
@@ -161,7 +162,8 @@ class Function(Component):
             opts=self.child(depends_on=[policy]),
         )
 
-    def _poll(self, feed: Feed) -> None:
+    def _poll(self, feed: Feed, policies: Sequence[aws.iam.RolePolicy]) -> None:
+        """Feed the function once its role may receive and log: the first messages of a full queue arrive at once."""
         aws.lambda_.EventSourceMapping(
             feed.queue.logical_name,
             event_source_arn=feed.queue.arn,
@@ -170,7 +172,7 @@ class Function(Component):
             maximum_batching_window_in_seconds=feed.window_seconds,
             function_response_types=["ReportBatchItemFailures"],
             scaling_config={"maximum_concurrency": feed.maximum_concurrency},
-            opts=self.child(),
+            opts=self.child(depends_on=policies),
         )
 
 

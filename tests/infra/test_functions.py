@@ -250,7 +250,7 @@ def test_without_a_jira_site_every_function_has_what_it_needs_all_the_same() -> 
     assert HealthEnvironment.read(variables_of(graph, "health")).secret_arns == ()
 
 
-def test_a_function_exists_only_once_its_role_may_log() -> None:
+def test_a_function_exists_only_once_its_role_has_its_grants() -> None:
     graph = declare()
 
     for entry_point in ENTRY_POINTS:

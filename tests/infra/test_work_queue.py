@@ -46,6 +46,16 @@ def test_the_worker_batches_for_a_second_and_reports_failed_messages() -> None:
     }
 
 
+def test_no_queue_is_polled_before_the_role_may_receive_and_log() -> None:
+    """Messages may be in the queue already, so that the first batch arrives at once."""
+    graph = declare()
+
+    for queue, function in (("jira-work", "jira_worker"), ("approval-work", "jira_worker"), ("shuttle-jobs", "shuttle")):
+        waits_for = graph.options[MAPPING, queue].depends_on
+        assert isinstance(waits_for, list)
+        assert [resource._name for resource in waits_for] == [function, f"{function}-logs"]
+
+
 def test_no_queue_may_take_the_whole_concurrency_of_the_account() -> None:
     bounds = {each.name: each.inputs["scalingConfig"]["maximumConcurrency"] for each in declare().all(MAPPING)}
 
