@@ -12,6 +12,7 @@ from typing import Any
 from lib.jira.issues import is_issue_key, issue_key, split_key
 from lib.jira.items import COMMIT_PREFIX, Item, key
 from lib.platform import clock, errors
+from lib.platform.dynamodb import number
 from lib.platform.fields import optional_text
 
 # Any character but an ASCII letter or digit ends a key. An underscore may also be part of a project key, so a match is the
@@ -135,7 +136,7 @@ def commit_items(commit: Commit, expires_at: datetime) -> list[Item]:
             "repository": {"S": commit.repository},
             "title": {"S": commit.title},
             "committed_at": {"S": commit.committed_at},
-            "expires_at": {"N": str(clock.epoch_s(expires_at))},
+            "expires_at": number(clock.epoch_s(expires_at)),
         }
         for issue_key in commit.issue_keys
     ]

@@ -11,7 +11,7 @@ from typing import Any
 from lib.jira import issues, items
 from lib.jira.items import Issue, Version
 from lib.platform import contract, errors
-from lib.platform.dynamodb import Item, Table
+from lib.platform.dynamodb import Item, Table, number
 
 _LAST_NUMBER = 10**18  # no issue key has a longer number
 
@@ -104,8 +104,8 @@ def _project_query(project_key: str, first: int, last: int) -> dict[str, Any]:
         "KeyConditionExpression": "project_key = :project AND issue_number BETWEEN :first AND :last",
         "ExpressionAttributeValues": {
             ":project": {"S": issues.project_key(project_key)},
-            ":first": {"N": str(first)},
-            ":last": {"N": str(last)},
+            ":first": number(first),
+            ":last": number(last),
         },
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib.jira.issues import IssueFields, Observation, Stamp, split_key
 from lib.platform import clock
-from lib.platform.dynamodb import Condition, Delete, Put
+from lib.platform.dynamodb import Condition, Delete, Put, number
 
 HEAD = "HEAD"
 COMMIT_PREFIX = "COMMIT#"
@@ -75,7 +75,7 @@ def no_newer_event(stamp: Stamp) -> Condition:
     """A version may be put unless a newer event is stored for the same time of the same issue."""
     return Condition(
         expression=f"attribute_not_exists(issue_key) OR {_LATER_EVENT.format('<')}",
-        values={":event_at": {"N": str(stamp.event_at)}, ":key": {"S": stamp.idempotency_key}},
+        values={":event_at": number(stamp.event_at), ":key": {"S": stamp.idempotency_key}},
     )
 
 
@@ -103,11 +103,11 @@ def version_item(observation: Observation, received_at: datetime, expires_at: da
     """The history row of an observation. No attribute of it is an index's key: the fields are one level down."""
     item = {
         **key(observation.issue_key, observation.stamp.version_at),
-        "event_at": {"N": str(observation.stamp.event_at)},
+        "event_at": number(observation.stamp.event_at),
         "idempotency_key": {"S": observation.stamp.idempotency_key},
         "event_type": {"S": observation.event_type},
         "received_at": {"S": clock.canonical(received_at)},
-        "expires_at": {"N": str(clock.epoch_s(expires_at))},
+        "expires_at": number(clock.epoch_s(expires_at)),
         "deleted": {"BOOL": observation.deleted},
         "fields": {"M": _fields(observation.fields)},
     }
@@ -129,9 +129,9 @@ def head_item(observation: Observation) -> Item:
         return _with_texts(
             item, issue_id=observation.issue_id, summary=observation.fields.summary, moved_to=observation.moved_to
         )
-    project, number = split_key(observation.issue_key)
+    project, issue_number = split_key(observation.issue_key)
     versions = observation.fields.fix_versions
-    item |= {"project_key": {"S": project}, "issue_number": {"N": str(number)}, **_fields(observation.fields)}
+    item |= {"project_key": {"S": project}, "issue_number": number(issue_number), **_fields(observation.fields)}
     return _with_texts(item, issue_id=observation.issue_id, fix_version=versions[0] if versions else None)
 
 
@@ -196,7 +196,7 @@ def _stamp_condition(stamp: Stamp, comparison: str) -> Condition:
 def _stamp(stamp: Stamp) -> Item:
     return {
         "version_at": {"S": stamp.version_at},
-        "event_at": {"N": str(stamp.event_at)},
+        "event_at": number(stamp.event_at),
         "idempotency_key": {"S": stamp.idempotency_key},
     }
 

@@ -16,7 +16,7 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import project_key, split_key
 from lib.jira.items import Issue
 from lib.platform import clock
-from lib.platform.dynamodb import Table
+from lib.platform.dynamodb import Table, number
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def read_commits(table: Table, project: str, now: datetime) -> Iterator[Commit]:
         ExpressionAttributeValues={
             ":project": {"S": f"{project}-"},
             ":commit": {"S": items.COMMIT_PREFIX},
-            ":now": {"N": str(clock.epoch_s(now))},
+            ":now": number(clock.epoch_s(now)),
         },
     )
     return map(read_commit, rows)

@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import Any
 
 from lib.platform import clock, errors
-from lib.platform.dynamodb import Condition, Item, Table, Update
+from lib.platform.dynamodb import Condition, Item, Table, Update, number
 
 _FREE = (
     "attribute_not_exists(#session_id) OR #status = :failed "
@@ -87,7 +87,7 @@ class Claims:
                 "claim_owner": owner_text,
                 "claim_expires_at": {"S": clock.canonical(now + self._lease)},
                 "updated_at": at,
-                **({} if self._keep is None else {"expires_at": {"N": str(clock.epoch_s(now + self._keep))}}),
+                **({} if self._keep is None else {"expires_at": number(clock.epoch_s(now + self._keep))}),
             },
             defaults={"created_at": at},
             adds={"attempts": {"N": "1"}},
