@@ -14,13 +14,13 @@ import click
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
 from handlers.cli.options import Day, Find, json_option, start_of
-from lib.approvals import drafts as draft_rules
 from lib.approvals import messages
+from lib.approvals.drafts import canonical_json, read_draft
 from lib.approvals.issue_tracker import marker_of
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
-from lib.operations.retry import retry as retry_issue
+from lib.operations.retry import retry_session
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment
@@ -84,7 +84,7 @@ def retry(find: Find, session_id: str, by: str) -> int:
     """
     deployment = find()
     table = _table(deployment)
-    state = retry_issue(
+    state = retry_session(
         session_id,
         by,
         store=ApprovalStore(table),
@@ -117,11 +117,11 @@ def submit(find: Find, file: Path) -> int:
     except (ValueError, RecursionError):
         source = "standard input" if str(file) == "-" else file
         raise errors.InvalidInputError(f"{source} is not JSON") from None
-    draft = draft_rules.read_draft(value)
+    draft = read_draft(value)
     url = str(find().outputs.get("http_api_url") or "")
     if not url:
         raise errors.ConfigurationError("the stack's outputs have no http_api_url")
-    click.echo(json.dumps(post_signed(f"{url}/drafts", draft_rules.canonical_json(draft).encode())))
+    click.echo(json.dumps(post_signed(f"{url}/drafts", canonical_json(draft).encode())))
     return 0
 
 

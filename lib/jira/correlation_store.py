@@ -25,13 +25,12 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from lib.jira import items
+from lib.jira import issues, items
 from lib.jira.commits import Commit, commit_items, read_commit
 from lib.jira.correlation import CommitTally, IssueResult, correlate_issue
-from lib.jira.issues import issue_key as checked_key
 from lib.jira.items import Issue
 from lib.platform import clock, errors
-from lib.platform.dynamodb import Condition, Delete, Item, Put, Table
+from lib.platform.dynamodb import Condition, Delete, Item, Put, Table, number
 
 _ROWS_PER_STEP = 25
 _ISSUES_PER_STEP = 100
@@ -132,9 +131,9 @@ class CorrelationStore:
                     pending.append(step)
         return tuple(results.values())
 
-    def not_current(self, issues: Iterable[Issue]) -> Iterator[str]:
+    def not_current(self, stored: Iterable[Issue]) -> Iterator[str]:
         """The keys of those issues whose correlation was never computed, or was computed of another state than the current."""
-        pending = iter(issues)
+        pending = iter(stored)
         while some := list(islice(pending, _ISSUES_PER_STEP)):
             keys = [items.key(issue.issue_key, items.CORRELATION) for issue in some]
             rows = self._table.batch_get(keys, "read the correlations", consistent=False, attributes="issue_key, computed_of")
@@ -160,7 +159,7 @@ class CorrelationStore:
     def _read(self, issue_key: str) -> "_OwnRows":
         found = _OwnRows()
         now = clock.epoch_s(self._now())
-        for item in self._own_rows(checked_key(issue_key), items.FIRST_LETTER):
+        for item in self._own_rows(issues.issue_key(issue_key), items.FIRST_LETTER):
             name = item["updated_at"]["S"]
             if name == items.HEAD:
                 found.head = items.read_head(item)
@@ -210,19 +209,19 @@ class CorrelationStore:
         """Put a result in the place of the one that was read; False if another one has replaced that."""
         condition = Condition(expression="attribute_not_exists(revision)")
         if found.revision:
-            condition = Condition(expression="revision = :revision", values={":revision": {"N": str(found.revision)}})
+            condition = Condition(expression="revision = :revision", values={":revision": number(found.revision)})
         # Not 1 for the first: a result that was deleted and made again must differ from the one that another recompute read.
         revision = max(found.revision + 1, clock.epoch_ms(self._now()))
         item = {
             **items.key(result.issue_key, items.CORRELATION),
             "state": {"S": result.state},
             "commits": {"L": [{"S": sha} for sha in result.commits]},
-            "commit_count": {"N": str(result.commit_count)},
+            "commit_count": number(result.commit_count),
             **({"moved_to": {"S": result.moved_to}} if result.moved_to else {}),
             **({"computed_of": {"S": found.head.stamp.idempotency_key}} if found.head else {}),
             "generated_at": {"S": clock.phoenix(self._now())},
             "timezone": {"S": clock.TIMEZONE},
-            "revision": {"N": str(revision)},
+            "revision": number(revision),
         }
         return self._table.put(Put(item=item, condition=condition), "store the correlation").accepted
 

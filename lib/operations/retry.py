@@ -16,7 +16,9 @@ _NOTHING_TO_RETRY = {
 }
 
 
-def retry(session_id: str, by: str, *, store: ApprovalStore, operations: JiraOperationStore, send: Send) -> SessionState:
+def retry_session(
+    session_id: str, by: str, *, store: ApprovalStore, operations: JiraOperationStore, send: Send
+) -> SessionState:
     """Retry the issue of the session's current draft, in the name of ``by``, or its preview. Returns the session's state.
 
     Raises:

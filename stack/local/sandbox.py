@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from stack.packaging import archive as package
+from stack.packaging import archive
 
 OF_THE_RUNTIME = frozenset(
     {"awslambdaric", "boto3", "botocore", "python-dateutil", "s3transfer", "simplejson", "six", "snapshot-restore-py"}
@@ -44,34 +44,33 @@ class Sandbox:
     folder: Path
 
 
-CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), package.ROOT)
+CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), archive.ROOT)
 
 
-def packaged(into: Path = package.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
+def packaged(into: Path = archive.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
     """The archive, built for an interpreter of this machine, and the packages of Lambda's runtime in a folder beside it.
 
     Raises:
         PackageError: pip failed.
     """
-    archive = package.build(into, python=python)
-    return isolated(archive, _runtime(into, python), python)
+    return isolated(archive.build(into, python=python), _runtime(into, python), python)
 
 
-def isolated(archive: Path, runtime: Path, python: str) -> Sandbox:
-    """The folder ``archive`` under ``python``, with ``runtime`` behind it and nothing else."""
-    command = (python, "-I", "-S", "-B", "-u", "-c", _IN_ISOLATION, str(archive), str(runtime))
-    return Sandbox(command, archive)
+def isolated(folder: Path, runtime: Path, python: str) -> Sandbox:
+    """An archive's ``folder`` under ``python``, with ``runtime`` behind it and nothing else."""
+    command = (python, "-I", "-S", "-B", "-u", "-c", _IN_ISOLATION, str(folder), str(runtime))
+    return Sandbox(command, folder)
 
 
 def _runtime(into: Path, python: str) -> Path:
-    lines = (package.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    pins = [line for line in lines if package.name_of(line) in OF_THE_RUNTIME]
+    lines = (archive.ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if archive.name_of(line) in OF_THE_RUNTIME]
     folder, stamp = into / "runtime", into / "runtime.inputs"
     inputs = "\n".join([python, *pins])
-    with package.alone(into):
+    with archive.alone(into):
         if not (stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs):
             stamp.unlink(missing_ok=True)
             shutil.rmtree(folder, ignore_errors=True)
-            package.install(pins, folder, python)
+            archive.install(pins, folder, python)
             stamp.write_text(inputs, encoding="utf-8")
     return folder

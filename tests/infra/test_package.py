@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.packaging import archive as package
-from stack.packaging import bytecode
+from stack.packaging import archive, bytecode
 
 # Lambda's Python runtime brings boto3 and what that needs.
 OF_THE_RUNTIME = {"boto3", "botocore"}
@@ -23,7 +22,7 @@ ELF_AARCH64 = 183
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return package.build(tmp_path_factory.mktemp("build"))
+    return archive.build(tmp_path_factory.mktemp("build"))
 
 
 def names(folder: Path) -> list[str]:
@@ -31,20 +30,20 @@ def names(folder: Path) -> list[str]:
 
 
 def test_two_builds_make_the_same_zip_byte_for_byte(folder: Path, tmp_path: Path) -> None:
-    again = package.build(tmp_path / "again")
+    again = archive.build(tmp_path / "again")
 
-    one, other = (package.write_zip(built, tmp_path / f"{index}.zip") for index, built in enumerate((folder, again)))
+    one, other = (archive.write_zip(built, tmp_path / f"{index}.zip") for index, built in enumerate((folder, again)))
 
     assert one.sha256 == other.sha256
     assert one.path.read_bytes() == other.path.read_bytes()
 
 
 def test_the_zip_is_sorted_with_one_date_and_one_permission(folder: Path, tmp_path: Path) -> None:
-    summary = package.write_zip(folder, tmp_path / "archive.zip")
+    summary = archive.write_zip(folder, tmp_path / "archive.zip")
 
-    with zipfile.ZipFile(summary.path) as archive:
-        entries = archive.infolist()
-        assert archive.testzip() is None
+    with zipfile.ZipFile(summary.path) as zipped:
+        entries = zipped.infolist()
+        assert zipped.testzip() is None
     assert [entry.filename for entry in entries] == sorted(names(folder))
     assert {entry.date_time for entry in entries} == {(1980, 1, 1, 0, 0, 0)}
     assert {entry.external_attr >> 16 for entry in entries} == {0o100644}
@@ -53,29 +52,29 @@ def test_the_zip_is_sorted_with_one_date_and_one_permission(folder: Path, tmp_pa
 
 
 def test_the_archive_is_within_lambdas_limits(folder: Path, tmp_path: Path) -> None:
-    summary = package.write_zip(folder, tmp_path / "archive.zip")
+    summary = archive.write_zip(folder, tmp_path / "archive.zip")
 
     assert summary.size < 50_000_000
     assert summary.unpacked_size < 250_000_000
 
 
 def test_the_archive_is_within_the_budget_that_it_has_without_boto3(folder: Path, tmp_path: Path) -> None:
-    summary = package.write_zip(folder, tmp_path / "archive.zip")
+    summary = archive.write_zip(folder, tmp_path / "archive.zip")
 
     print(f"the archive: {summary.unpacked_size / 1e6:.2f} MB unzipped, {summary.size / 1e6:.2f} MB zipped")
-    assert package.MAX_UNPACKED_BYTES == 15_000_000
-    assert summary.unpacked_size < package.MAX_UNPACKED_BYTES
+    assert archive.MAX_UNPACKED_BYTES == 15_000_000
+    assert summary.unpacked_size < archive.MAX_UNPACKED_BYTES
     assert not OF_THE_RUNTIME & {path.name for path in folder.iterdir()}
 
 
 def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path) -> None:
     there = set(names(folder))
 
-    tops = (package.ROOT / "lib", package.ROOT / "handlers")
+    tops = (archive.ROOT / "lib", archive.ROOT / "handlers")
     for source in (file for top in tops for ending in ("py", "json") for file in top.rglob(f"*.{ending}")):
-        name = source.relative_to(package.ROOT).as_posix()
-        assert (name in there) is not name.startswith(package.NOT_FOR_LAMBDA), name
-    assert all((package.ROOT / name).exists() for name in package.NOT_FOR_LAMBDA)
+        name = source.relative_to(archive.ROOT).as_posix()
+        assert (name in there) is not name.startswith(archive.NOT_FOR_LAMBDA), name
+    assert all((archive.ROOT / name).exists() for name in archive.NOT_FOR_LAMBDA)
     assert "handlers/requirements.txt" not in there
     assert "lib/jira/run.schema.json" in there
 
@@ -93,18 +92,18 @@ def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folde
     """None at all where no Python of Lambda's version is on PATH (docs/adr/0010)."""
     there = [path.relative_to(folder) for path in folder.rglob("*.pyc")]
 
-    assert bool(there) is (bytecode.find_compiler(package.PYTHON_VERSION) is not None)
+    assert bool(there) is (bytecode.find_compiler(archive.PYTHON_VERSION) is not None)
     assert all(path.name.endswith(".cpython-313.pyc") for path in there)
     tops = {name.removesuffix(".py") for name in bytecode.PACKAGES}
     assert all(path.parts[0] in tops or path.name.partition(".")[0] in tops for path in there)
 
 
 def test_what_is_left_out_as_unused_was_there_to_be_left_out(tmp_path: Path) -> None:
-    pins = (package.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = (archive.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (tmp_path / "all").mkdir()
-    package.install([pin for pin in pins if package.name_of(pin) in {"aws-lambda-powertools", "slack-sdk"}], tmp_path / "all")
+    archive.install([pin for pin in pins if archive.name_of(pin) in {"aws-lambda-powertools", "slack-sdk"}], tmp_path / "all")
 
-    assert [name for name in package.UNUSED if not (tmp_path / "all" / name).exists()] == []
+    assert [name for name in archive.UNUSED if not (tmp_path / "all" / name).exists()] == []
 
 
 def test_compiled_modules_are_for_lambdas_python_and_processor(folder: Path) -> None:
@@ -143,7 +142,7 @@ def test_every_import_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> N
 
 def test_what_is_not_shipped_is_imported_by_nobody(folder: Path) -> None:
     for file in folder.rglob("*.py"):
-        assert not imports_of(file) & package.NOT_SHIPPED, file
+        assert not imports_of(file) & archive.NOT_SHIPPED, file
 
 
 def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -> None:
@@ -154,8 +153,8 @@ def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -
     }
 
     kept = {path.relative_to(folder).as_posix() for path in folder.glob("*.dist-info/*")}
-    assert looked_up <= package.VERSION_READERS
-    assert {name.partition("-")[0] for name in kept} == package.VERSION_READERS
+    assert looked_up <= archive.VERSION_READERS
+    assert {name.partition("-")[0] for name in kept} == archive.VERSION_READERS
     assert {Path(name).name for name in kept} == {"METADATA"}
 
 
@@ -198,7 +197,7 @@ def test_the_jira_client_and_run_records_work_from_the_archive_alone(folder: Pat
 
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
-    pins = (package.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = (archive.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert f"jira=={printed['jira']}" in pins
     assert printed["refused"] is True
     assert printed["said"] == "UnavailableError"
@@ -213,12 +212,12 @@ def test_the_revision_is_the_checkouts_or_unknown(tmp_path: Path, monkeypatch: p
     subprocess.run([*as_somebody, "init", "--quiet"], cwd=checkout, check=True)
     subprocess.run([*as_somebody, "commit", "--quiet", "--allow-empty", "--message", "first"], cwd=checkout, check=True)
 
-    monkeypatch.setattr(package, "ROOT", checkout)
-    assert package.git_sha() == (checkout / ".git/refs/heads" / branch_of(checkout)).read_text().strip()
-    monkeypatch.setattr(package, "ROOT", elsewhere)
-    assert package.git_sha() == "unknown"
+    monkeypatch.setattr(archive, "ROOT", checkout)
+    assert archive.git_sha() == (checkout / ".git/refs/heads" / branch_of(checkout)).read_text().strip()
+    monkeypatch.setattr(archive, "ROOT", elsewhere)
+    assert archive.git_sha() == "unknown"
     monkeypatch.setenv("PATH", str(elsewhere))  # no git at all
-    assert package.git_sha() == "unknown"
+    assert archive.git_sha() == "unknown"
 
 
 def branch_of(checkout: Path) -> str:
@@ -228,14 +227,14 @@ def branch_of(checkout: Path) -> str:
 def test_make_package_shows_what_it_made(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(package, "build", lambda **_: folder)
-    monkeypatch.setattr(package, "BUILD", tmp_path)
+    monkeypatch.setattr(archive, "build", lambda **_: folder)
+    monkeypatch.setattr(archive, "BUILD", tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
-    assert package.main() == 0
+    assert archive.main() == 0
 
     shown = capsys.readouterr().out
-    summary = package.write_zip(folder, tmp_path / "other.zip")
+    summary = archive.write_zip(folder, tmp_path / "other.zip")
     assert summary.sha256 in shown
     assert f"{summary.size / 1e6:.2f} MB" in shown
     assert str(summary.files) in shown

@@ -10,7 +10,7 @@ from lib.operations.costs.prices import Meter
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle.jobs import lifecycle
-from stack.components import queue as queues
+from stack.components.queue import MAX_RECEIVES, WorkQueue
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import Graph, declare, statements
 
@@ -138,13 +138,13 @@ def test_a_message_that_fails_five_times_is_a_dead_letter() -> None:
 
     assert redrive == {
         "deadLetterTargetArn": graph.arn(QUEUE, "shuttle-jobs-dead-letters"),
-        "maxReceiveCount": queues.MAX_RECEIVES,
+        "maxReceiveCount": MAX_RECEIVES,
     }
 
 
 def test_a_queue_whose_messages_come_back_too_soon_is_refused() -> None:
     with pytest.raises(ValueError, match="would be delivered again while the function still works on it"):
-        queues.WorkQueue("too-soon", function_timeout_seconds=900, visibility_timeout_seconds=899)
+        WorkQueue("too-soon", function_timeout_seconds=900, visibility_timeout_seconds=899)
 
 
 def test_the_function_gets_one_upload_at_a_time() -> None:

@@ -10,7 +10,7 @@ import pytest
 from lib.approvals import messages as approval_messages
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.repository import ApprovalStore
-from lib.operations.retry import retry
+from lib.operations.retry import retry_session
 from lib.platform.dynamodb import Table
 from lib.platform.queues import Queue
 from tests.support.approvals.cloud import ISSUE_PATH, ApprovalsCloud, header_of
@@ -88,7 +88,7 @@ def test_a_refusal_shows_its_reason_and_can_be_retried(approvals: ApprovalsCloud
 
     approvals.jira.app.seed("LATER", 1)
     table = Table(approvals.cloud.client("dynamodb"), approvals.cloud.outputs["jira_operations_table_name"])
-    retry(
+    retry_session(
         draft["session_id"],
         "U0OPERATOR",
         store=ApprovalStore(table),

@@ -18,7 +18,7 @@ from lib.platform.contract import ENTRY_POINTS
 from stack.local import sandbox
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, FunctionStartError
 from stack.local.sandbox import Sandbox
-from stack.packaging import archive as package
+from stack.packaging.archive import ROOT
 from tests.support.aws.packaged import the_archive
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
@@ -198,7 +198,7 @@ def test_the_interpreter_sees_no_package_of_this_machine(archive: Sandbox, probe
 
     assert (first, last) == (folder, runtime)
     assert [entry for entry in standard_library if "site-packages" in entry or "dist-packages" in entry] == []
-    assert not any(os.path.samefile(entry, package.ROOT) for entry in standard_library if os.path.isdir(entry))
+    assert not any(os.path.samefile(entry, ROOT) for entry in standard_library if os.path.isdir(entry))
 
 
 def test_an_archive_without_late_imported_packages_is_detected(copy: Sandbox) -> None:

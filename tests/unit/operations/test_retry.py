@@ -6,7 +6,7 @@ from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import CreateIssue, PostPreview
 from lib.approvals.operations import OperationId
 from lib.approvals.records import SessionState
-from lib.operations.retry import retry
+from lib.operations.retry import retry_session
 from lib.platform import errors
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.approvals.world import World
@@ -32,7 +32,7 @@ def scene(state: str) -> tuple[World, OperationId]:
 
 
 def ask(world: World, session_id: str = "sess-1") -> SessionState:
-    return retry(session_id, "dana", store=world.store, operations=world.operations, send=world.send)
+    return retry_session(session_id, "dana", store=world.store, operations=world.operations, send=world.send)
 
 
 @pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
