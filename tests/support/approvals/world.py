@@ -23,7 +23,7 @@ from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
 from lib.approvals.worker import handle
 from lib.approvals.workflow import Policy
-from lib.platform import errors, log
+from lib.platform import errors
 from lib.platform.claims import Claims
 from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import CONFLICT_TRIES, Table
@@ -80,7 +80,6 @@ class World:
         self._lates = itertools.cycle(self.lates)
         client = _FaultyClient(self)
         table = Table(client, JIRA_OPERATIONS.name, sleep=lambda seconds: self.advance(timedelta(seconds=seconds)))
-        quiet = cast(log.Logger, self.logger)
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
         self.service = ApprovalService(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
@@ -91,7 +90,7 @@ class World:
             tracker=self,
             sync=self.sync,
             send=self.send,
-            logger=quiet,
+            logger=self.logger,
             policy=Policy(),
             now=self.now,
             new_owner=lambda: next(owners),
@@ -102,7 +101,7 @@ class World:
             chat=self,
             channel="C1",
             jira_base_url=JIRA_URL,
-            logger=quiet,
+            logger=self.logger,
             new_owner=lambda: next(owners),
             sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
         )

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from lib.platform.log import Logger
 
-class QuietLogger:
+
+class QuietLogger(Logger):
     def __init__(self) -> None:
         self.lines: list[tuple[str, str, dict[str, Any]]] = []
 
@@ -15,6 +17,9 @@ class QuietLogger:
 
     def error(self, message: str, error: BaseException | None = None, /, **fields: Any) -> None:
         self.lines.append(("error", message, {**fields, "error": error}))
+
+    def defect(self, message: str, error: BaseException, /, **fields: Any) -> None:
+        self.error(message, error, **fields)
 
     def messages(self) -> list[str]:
         return [message for _, message, _ in self.lines]

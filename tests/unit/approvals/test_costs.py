@@ -1,30 +1,42 @@
 """The DynamoDB costs of a draft that becomes an issue without a fault, as docs/database-schema.md says."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
 from lib.approvals.interactions import Decision, Verb
+from lib.approvals.messages import Message
 from lib.operations.costs import pricing
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.world import World
 
 
-def test_a_draft_costs_what_the_document_says() -> None:
+def test_a_draft_costs_what_the_document_says(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     units = {"read": 0, "write": 0}
 
-    def count(name: str, kind: str, cost) -> None:
+    def count(name: str, kind: str, cost: Callable[[dict[str, Any]], int]) -> None:
         call = getattr(world.table, name)
 
-        def counted(**request):
+        def counted(**request: Any) -> Any:
             units[kind] += cost(request)
             return call(**request)
 
-        setattr(world.table, name, counted)
+        monkeypatch.setattr(world.table, name, counted)
 
     count("batch_get_item", "read", lambda request: sum(len(table["Keys"]) for table in request["RequestItems"].values()))
     count("update_item", "write", lambda request: 1)
     count("transact_write_items", "write", lambda request: 2 * len(request["TransactItems"]))
 
-    handle, messages = world.handle, []
-    world.handle = lambda message: (messages.append(message), handle(message))
+    handle = world.handle
+    messages: list[Message] = []
+
+    def counted_handle(message: Message) -> None:
+        messages.append(message)
+        handle(message)
+
+    monkeypatch.setattr(world, "handle", counted_handle)
 
     of_hash = world.service.submit(make_draft()).draft_hash
     world.settle()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 
@@ -149,11 +150,11 @@ def test_the_hash_has_64_digits_and_depends_on_the_draft_alone() -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(drafts.Draft)])
-def test_a_change_of_any_one_field_changes_the_hash(name) -> None:
+def test_a_change_of_any_one_field_changes_the_hash(name: str) -> None:
     draft = make_draft(**FULL)
     value = getattr(draft, name)
-    other = dataclasses.replace(draft, **{name: (*value, "more") if isinstance(value, tuple) else value + "x"})
-    assert drafts.draft_hash(other) != drafts.draft_hash(draft)
+    other: dict[str, Any] = {name: (*value, "more") if isinstance(value, tuple) else value + "x"}
+    assert drafts.draft_hash(dataclasses.replace(draft, **other)) != drafts.draft_hash(draft)
 
 
 def test_moving_text_from_one_field_to_the_next_changes_the_hash() -> None:

@@ -1,5 +1,6 @@
 """From an approval to an issue, one outcome of Jira at a time."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 
 from lib.approvals import drafts
 from lib.approvals.issue_creation import IssueCreator, Outcome
-from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, marker_of
+from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, Marker, marker_of
 from lib.approvals.messages import CreateIssue, LookForMarker, UpdatePreview
 from lib.approvals.operations import OperationId
 from lib.approvals.records import Approval, OperationStatus, SessionState
@@ -26,20 +27,20 @@ LOOK = LookForMarker(session_id="sess-1", draft_hash=HASH)
 class Jira:
     """A tracker whose creates have the given outcomes, in order, and whose searches find ``found``."""
 
-    def __init__(self, *outcomes: Any, found: tuple[FoundIssue, ...] = ()) -> None:
+    def __init__(self, *outcomes: Any, found: Sequence[FoundIssue] | Exception = ()) -> None:
         self.outcomes = list(outcomes)
         self.found = found
         self.created: list[dict[str, Any]] = []
         self.searches = 0
 
-    def create_issue(self, fields, marker) -> str:
+    def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
         self.created.append({**fields, "marker": marker})
-        outcome = self.outcomes.pop(0)
+        outcome: str | Exception = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    def find_by_marker(self, marker):
+    def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
         self.searches += 1
         if isinstance(self.found, Exception):
             raise self.found
@@ -86,7 +87,9 @@ class Scene(World):
 
     @property
     def state(self) -> SessionState:
-        return self.store.read("sess-1", HASH).session.state
+        session = self.store.read("sess-1", HASH).session
+        assert session is not None
+        return session.state
 
 
 UPDATE = UpdatePreview(session_id="sess-1", draft_hash=HASH)
@@ -357,7 +360,7 @@ def test_a_dry_run_does_everything_but_create() -> None:
     assert (jira.created, jira.searches, scene.synced) == ([], 1, [])
 
 
-def test_a_second_issue_is_an_error_in_the_log() -> None:
+def test_a_second_issue_is_an_error_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
     scene = Scene(Jira("PROJ-2"))
     begin_post = scene.operations.begin_post
 
@@ -366,7 +369,7 @@ def test_a_second_issue_is_an_error_in_the_log() -> None:
         scene.operations.mark_success(OPERATION, "PROJ-1")  # another attempt, while this one stalled past its lease
         return answer
 
-    scene.operations.begin_post = stalled
+    monkeypatch.setattr(scene.operations, "begin_post", stalled)
     assert scene.advance_message() is Outcome.SECOND
 
     assert scene.operation.other_keys == ("PROJ-2",)

@@ -7,9 +7,10 @@ import pytest
 from lib.approvals import messages
 from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, PostPreview, UpdatePreview
 from lib.platform import errors
+from lib.platform.queues import Queue
 
 HASH = "a" * 64
-EVERY = [
+EVERY: list[messages.Message] = [
     PostPreview(session_id="s", draft_hash=HASH, again=True),
     UpdatePreview(session_id="s", draft_hash=HASH),
     CreateIssue(session_id="s", draft_hash=HASH, tries=2),
@@ -19,18 +20,18 @@ EVERY = [
 
 
 @pytest.mark.parametrize("message", EVERY, ids=lambda message: type(message).__name__)
-def test_every_kind_survives_the_queue(message) -> None:
+def test_every_kind_survives_the_queue(message: messages.Message) -> None:
     assert messages.decode(messages.encode(message)) == message
 
 
 def test_a_message_is_encoded_and_queued_with_its_delay() -> None:
     sent: list[tuple[str, int]] = []
 
-    class Queue:
+    class NotedQueue(Queue):
         def send(self, body: str, *, delay_seconds: int = 0) -> None:
             sent.append((body, delay_seconds))
 
-    messages.sender(Queue())(EVERY[2], 60)
+    messages.sender(NotedQueue(None, "url"))(EVERY[2], 60)
     ((body, delay),) = sent
     assert (messages.decode(body), delay) == (EVERY[2], 60)
 
@@ -64,7 +65,7 @@ def test_a_message_says_its_version_and_kind() -> None:
         {"draft_hash": "short"},
     ],
 )
-def test_another_message_is_refused(changed) -> None:
+def test_another_message_is_refused(changed: dict[str, object]) -> None:
     text = json.dumps({**json.loads(messages.encode(EVERY[2])), **changed})
     with pytest.raises(errors.InvalidInputError):
         messages.decode(text)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -31,18 +32,19 @@ CREATED = Operation(
 )
 
 
-def view(approval=None, operation=None, *, current: bool = True, **given) -> View:
+def view(approval: Approval | None = None, operation: Operation | None = None, *, current: bool = True, **given: Any) -> View:
     draft = make_draft(**given)
     of_hash = drafts.draft_hash(draft)
     session = Session(
         session_id="sess-1", draft_hash=of_hash if current else "b" * 64, state=SessionState.PREVIEW, updated_at=NOON
     )
-    place = {"preview_channel": "C1", "preview_ts": "1.0", "previews": frozenset({"C1/1.0"})}
-    stored = StoredDraft(draft=draft, draft_hash=of_hash, **place)
+    stored = StoredDraft(
+        draft=draft, draft_hash=of_hash, preview_channel="C1", preview_ts="1.0", previews=frozenset({"C1/1.0"})
+    )
     return View(session_id="sess-1", draft_hash=of_hash, session=session, draft=stored, approval=approval, operation=operation)
 
 
-def render(*args, **given) -> SlackMessage:
+def render(*args: Any, **given: Any) -> SlackMessage:
     message = preview.render(view(*args, **given), JIRA)
     assert message is not None
     check_blocks(message.blocks)
@@ -179,15 +181,17 @@ def test_a_cut_never_splits_an_escape_and_keeps_its_length(text, most) -> None:
 
 def test_a_preview_without_its_thread_has_no_buttons_and_says_so() -> None:
     seen = view()
+    assert seen.draft is not None
     waiting = preview.render(replace(seen, draft=replace(seen.draft, previews=frozenset({"C1/0.9"}))), JIRA)
+    assert waiting is not None
     assert all(block["type"] != "actions" for block in waiting.blocks)
     assert "The buttons appear when the whole draft is posted." in shown(waiting.blocks)
 
 
 def test_a_preview_says_how_much_continues_in_the_thread() -> None:
-    given = {"problem": "p" * 10_000, "solution": "s" * 5_000}
-    message = render(**given)
-    replies = preview.thread(view(**given).draft.draft)
+    draft = {"problem": "p" * 10_000, "solution": "s" * 5_000}
+    message = render(**draft)
+    replies = preview.thread(make_draft(**draft))
     assert sum(shown(reply.blocks).count("p") + shown(reply.blocks).count("s") for reply in replies) > 5_000
     count = 15_000 - sum(len(text) for text in texts(message.blocks) if set(text) <= {"p", "s"})
     assert f"*{count:,} more characters continue in the thread*, in 1 message. " in shown(message.blocks)

@@ -10,6 +10,7 @@ from lib.platform import clock, errors
 from lib.platform.claims import Claims
 from lib.platform.dynamodb import ContendedError, Table
 from tests.support.approvals.builders import NOON, make_draft
+from tests.support.aws.wire import aws_error
 
 
 def test_a_submitted_draft_becomes_the_current_one(stores) -> None:
@@ -247,9 +248,7 @@ class Refusing:
 
 def canceled(*codes: str) -> ClientError:
     reasons = [{"Code": code} for code in codes]
-    return ClientError(
-        {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}, "TransactWriteItems"
-    )
+    return aws_error("TransactionCanceledException", operation="TransactWriteItems", CancellationReasons=reasons)
 
 
 @pytest.mark.parametrize(

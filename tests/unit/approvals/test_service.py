@@ -1,11 +1,13 @@
 """Submissions and clicks: what is recorded, what is queued, and what the person is answered."""
 
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 
 from lib.approvals import drafts
 from lib.approvals.interactions import Decision, Verb
-from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, UpdatePreview
+from lib.approvals.messages import AnswerClick, CreateIssue, Message, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.service import ApprovalService, Rules
@@ -80,7 +82,9 @@ def test_an_approval_is_queued_recorded_and_answered() -> None:
     world = scene()
     assert click(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
     assert queued(world) == [CreateIssue]
-    assert world.store.read("sess-1", HASH).approval.decided_by == "U0ANN"
+    approval = world.store.read("sess-1", HASH).approval
+    assert approval is not None
+    assert approval.decided_by == "U0ANN"
 
 
 def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
@@ -91,7 +95,7 @@ def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
 
 
-def test_a_rejection_is_shown_even_if_the_worker_was_faster() -> None:
+def test_a_rejection_is_shown_even_if_the_worker_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     world = scene()
     record = world.store.record_decision
 
@@ -101,7 +105,7 @@ def test_a_rejection_is_shown_even_if_the_worker_was_faster() -> None:
         world.queue.clear()
         return record(*given)
 
-    world.store.record_decision = record_late
+    monkeypatch.setattr(world.store, "record_decision", record_late)
     click(world, Verb.REJECT)
     for entry in world.queue:
         if not isinstance(entry.message, AnswerClick):
@@ -111,12 +115,21 @@ def test_a_rejection_is_shown_even_if_the_worker_was_faster() -> None:
     assert "Draft rejected" in shown(posted.blocks)
 
 
-def test_the_message_is_queued_before_the_approval_is_recorded() -> None:
+def test_the_message_is_queued_before_the_approval_is_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     world = scene()
-    order = []
+    order: list[type[Message] | str] = []
     record, send = world.store.record_decision, world.service._send
-    world.store.record_decision = lambda *given: (order.append("record"), record(*given))[1]
-    world.service._send = lambda message, delay: (order.append(type(message)), send(message, delay))
+
+    def note_record(*given: Any) -> Any:
+        order.append("record")
+        return record(*given)
+
+    def note_send(message: Message, delay: int) -> None:
+        order.append(type(message))
+        send(message, delay)
+
+    monkeypatch.setattr(world.store, "record_decision", note_record)
+    monkeypatch.setattr(world.service, "_send", note_send)
     click(world)
     assert order == [CreateIssue, "record", AnswerClick]
 
@@ -282,7 +295,7 @@ def test_a_draft_that_is_too_long_to_show_is_refused() -> None:
     assert (world.table.rows(), world.queue) == ([], [])
 
 
-def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
+def test_a_decision_whose_answer_was_lost_is_found_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     world = scene()
     record = world.store.record_decision
 
@@ -290,17 +303,17 @@ def test_a_decision_whose_answer_was_lost_is_found_recorded() -> None:
         record(*given)
         raise errors.DeadlineExceededError("no answer")
 
-    world.store.record_decision = lost
+    monkeypatch.setattr(world.store, "record_decision", lost)
     assert click(world)[0] is Verdict.RECORDED
 
 
-def test_a_decision_that_cant_be_recorded_is_not_answered() -> None:
+def test_a_decision_that_cant_be_recorded_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     world = scene()
 
     def refuse(*given):
         raise errors.ThrottledError("no")
 
-    world.store.record_decision = refuse
+    monkeypatch.setattr(world.store, "record_decision", refuse)
     with pytest.raises(errors.ThrottledError):
         click(world)
     assert not [entry for entry in world.queue if isinstance(entry.message, AnswerClick)]
@@ -311,7 +324,7 @@ def test_conflicts_end_a_click_before_slack_stops_waiting() -> None:
     clock = [0.0]
 
     class AlwaysInConflict:
-        def batch_get_item(self, **request: object) -> object:
+        def batch_get_item(self, **request: Any) -> Any:
             clock[0] += 0.05
             return world.table.batch_get_item(**request)
 

@@ -51,6 +51,8 @@ def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     assert [queued.message for queued in world.queue] == [PostPreview(session_id="sess-1", draft_hash=operation.draft_hash)]
     world.settle()
     view = world.store.read("sess-1", operation.draft_hash)
+    assert view.session is not None
+    assert view.draft is not None
     assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
 
 
@@ -59,6 +61,7 @@ def test_a_retried_creation_names_who_asked() -> None:
     ask(world)
     world.settle()
     found = world.operations.get_operation(operation)
+    assert found is not None
     assert (found.jira_key, found.created_by, found.approved_by) == ("PROJ-1", "dana", "U0ANN")
 
 

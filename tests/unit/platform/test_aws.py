@@ -9,13 +9,14 @@ from botocore.exceptions import ClientError
 
 from lib.platform import aws, errors
 from tests.support.aws.environment import point_at
+from tests.support.aws.wire import aws_error
 from tests.support.dynamodb.servers import THROTTLED, AnsweringServer, cut_off, refusal
 
 GET = {"TableName": "leases", "Key": {"userEmail": {"S": "a"}, "uuid": {"S": "b"}}}
 
 
 def answer(code: str, status: int = 400) -> ClientError:
-    return ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}, "GetItem")
+    return aws_error(code, status, "GetItem")
 
 
 # Clients
@@ -95,7 +96,9 @@ THROTTLE = answer("ProvisionedThroughputExceededException")
 
 
 def test_a_throttled_call_is_retried_once_after_half_a_second() -> None:
-    call, slept, notified = Call(THROTTLE), [], []
+    call = Call(THROTTLE)
+    slept: list[float] = []
+    notified: list[list[float]] = []
     assert aws.retry_throttled_once(call, sleep=slept.append, on_retry=lambda: notified.append(list(slept))) == "answer"
     assert (call.times, slept) == (2, [0.5])
     assert notified == [[]], "the caller is notified before the wait"
@@ -145,7 +148,7 @@ def test_every_other_error_goes_to_the_caller_at_once(error: Exception) -> None:
         (answer("ValidationException"), errors.PermanentError),
         (exceptions.ConnectTimeoutError(endpoint_url="u"), errors.UnavailableError),
         (exceptions.EndpointConnectionError(endpoint_url="u"), errors.UnavailableError),
-        (exceptions.SSLError(endpoint_url="u", error="e"), errors.UnavailableError),
+        (exceptions.SSLError(endpoint_url="u", error=OSError("e")), errors.UnavailableError),
         (exceptions.ReadTimeoutError(endpoint_url="u"), errors.DeadlineExceededError),
         (exceptions.ConnectionClosedError(endpoint_url="u"), errors.ConnectionLostError),
         (exceptions.HTTPClientError(error="e"), errors.ConnectionLostError),
@@ -201,8 +204,7 @@ def test_a_missing_resource_is_not_answered_404() -> None:
 
 def cancelled(*codes: str) -> ClientError:
     reasons = [{"Code": code, **({"Item": {"n": {"N": "1"}}} if code == "ConditionalCheckFailed" else {})} for code in codes]
-    response: Any = {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}
-    return ClientError(response, "TransactWriteItems")
+    return aws_error("TransactionCanceledException", operation="TransactWriteItems", CancellationReasons=reasons)
 
 
 def test_refused_writes_are_identified_by_their_positions() -> None:

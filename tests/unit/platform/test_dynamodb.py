@@ -23,6 +23,7 @@ from lib.platform.dynamodb import (
     paginate,
 )
 from tests.support.aws.moto_clients import Unreliable, moto_client, throttled
+from tests.support.aws.wire import aws_error
 from tests.support.dynamodb import tables
 
 ABSENT = Condition(expression="attribute_not_exists(#session_id)")
@@ -46,14 +47,12 @@ def row(name: str, status: str = "new") -> Item:
 
 
 def conflict(operation: str) -> ClientError:
-    return ClientError({"Error": {"Code": "TransactionConflictException"}}, operation)
+    return aws_error("TransactionConflictException", operation=operation)
 
 
 def cancelled(*codes: str) -> ClientError:
     reasons = [{"Code": code} for code in codes]
-    return ClientError(
-        {"Error": {"Code": "TransactionCanceledException"}, "CancellationReasons": reasons}, "TransactWriteItems"
-    )
+    return aws_error("TransactionCanceledException", operation="TransactWriteItems", CancellationReasons=reasons)
 
 
 def test_a_refused_put_returns_the_row_that_is_there(client: Any) -> None:

@@ -189,7 +189,8 @@ def accepts_only(good: str, sent: list[str]) -> Callable[[str], str]:
 
 
 def test_a_refused_secret_that_was_rotated_is_read_again_and_used(stopwatch: Stopwatch) -> None:
-    manager, sent = SecretsManager("old"), []
+    manager = SecretsManager("old")
+    sent: list[str] = []
     secret = Secret(manager, "arn", stopwatch)
     secret.current()
     manager.rotate("new")
