@@ -64,11 +64,13 @@ def _group(item: pytest.Item) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say loudly, where it matters, that what rests on a real engine was not shown."""
+    """In CI, warn if the tests that need a real DynamoDB engine were skipped."""
     skipped = terminalreporter.stats.get("skipped", [])
     if os.environ.get("CI") and any("no real DynamoDB engine" in str(report.longrepr) for report in skipped):
         terminalreporter.section("NO REAL DYNAMODB ENGINE")
-        terminalreporter.line("CI is set and there is no Java: nothing that rests on DynamoDB's atomicity was shown.", red=True)
+        terminalreporter.line(
+            "CI is set and there is no Java: the tests that need atomic writes of DynamoDB did not run.", red=True
+        )
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ def _show(found: Iterable[Operation], as_json: bool) -> int:
         return (*(row[name] for name in names), operation.error_message)
 
     columns = ("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
-    return output.show_list(found, "operations", columns, cells, as_json_object, as_json=as_json)
+    return output.show_list(found, "operation", columns, cells, as_json_object, as_json=as_json)
 
 
 def _environment(deployment: Deployment) -> ApprovalsEnvironment:

@@ -19,6 +19,7 @@ from lib.jira.store_factory import make_issue_writer
 from lib.operations.backfill import Backfill, Checkpoint, Report, Verification
 from lib.platform import aws, errors
 from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.wording import counted
 
 MAX_SEGMENTS = 10
 """As many connections as one client keeps."""
@@ -80,7 +81,9 @@ def backfill(find: Find, *, from_table: str, segments: int | None, resume: bool,
 def _resume(path: Path, table: str, segments: int | None) -> Checkpoint:
     found = _load(path, table)
     if segments not in (None, found.segments):
-        raise errors.InvalidInputError(f"the checkpoint {path} has {found.segments} segments, which can't be changed")
+        raise errors.InvalidInputError(
+            f"the checkpoint {path} has {counted(found.segments, 'segment')}, which can't be changed"
+        )
     return found
 
 
@@ -126,7 +129,7 @@ def _progress(doing: str, total: int | None) -> Iterator[Callable[[Report], None
             nonlocal so_far
             with lock:
                 so_far = so_far.plus(page)
-                update(so_far.scanned, f"{so_far.scanned} rows, {so_far.skipped} skipped")
+                update(so_far.scanned, f"{counted(so_far.scanned, 'row')}, {so_far.skipped} skipped")
             if stop.is_set():
                 raise errors.UnavailableError("stopped by Ctrl-C")
 
@@ -154,5 +157,6 @@ def _show(report: Report, dry_run: bool) -> None:
 def _show_verification(verification: Verification) -> None:
     keys = f" ({', '.join(verification.keys)})" if verification.keys else ""
     output.out().print(
-        f"Compared {verification.rows} rows with the stored issues. Issues older than their row: {verification.behind}{keys}."
+        f"Compared {counted(verification.rows, 'row')} with the stored issues. "
+        f"Issues older than their row: {verification.behind}{keys}."
     )

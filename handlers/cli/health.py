@@ -7,6 +7,7 @@ from handlers.cli.options import Find
 from lib.health import Report, Status, run_checks
 from lib.platform import clock
 from lib.platform.environment import HealthEnvironment
+from lib.platform.wording import counted
 
 _STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}
 
@@ -37,4 +38,4 @@ def _show(report: Report) -> None:
         table.add_row(check.name, status, f"{check.latency_ms:.0f}", output.plain(check.detail))
     output.show(table, f"Health at {clock.phoenix(report.generated_at)}")
     if report.failed:
-        output.err().print(f"{len(report.failed)} of {len(report.checks)} checks failed.")
+        output.err().print(f"{len(report.failed)} of {counted(len(report.checks), 'check')} failed.")

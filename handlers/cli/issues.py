@@ -13,6 +13,7 @@ from lib.jira.items import Issue, Version
 from lib.operations.correlation_report import report_project
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
+from lib.platform.wording import counted
 
 
 @click.group()
@@ -61,7 +62,7 @@ def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
     """Show the deliveries of the issue KEY, newest state first."""
     return output.show_list(
         _reader(find).history(issue_key),
-        "deliveries",
+        "delivery",
         ("updated", "event", "event time", "received", "status", "assignee", "state"),
         lambda version: (
             output.phoenix(version.stamp.version_at),
@@ -121,7 +122,7 @@ def list_issues(
     )
     return output.show_list(
         wanted,
-        "issues",
+        "issue",
         ("issue", "status", "assignee", "fix versions", "updated", "summary"),
         lambda issue: (
             issue.issue_key,
@@ -169,8 +170,9 @@ def correlate(find: Find, project: str, since: date | None, until: date | None, 
     output.show(rows, f"Commits of {project}")
     counts = report.counts
     output.out().print(
-        f"{counts.issues} issues: {counts.matched_issues} with commits, {counts.issues_without_commits} without. "
-        f"{counts.commits} commits: {counts.commits_without_issues} without an issue. {counts.unknown_issues} unknown issues."
+        f"{counted(counts.issues, 'issue')}: {counts.matched_issues} with commits, {counts.issues_without_commits} without. "
+        f"{counted(counts.commits, 'commit')}: {counts.commits_without_issues} without an issue. "
+        f"{counted(counts.unknown_issues, 'unknown issue')}."
     )
     if report.commits_without_issues:
         output.out().print(f"Commits without an issue: {', '.join(map(_short, report.commits_without_issues))}")

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lib.platform import clock
+from lib.platform.wording import counted
 
 Row = TypeVar("Row")
 
@@ -58,7 +59,7 @@ def show_details(title: str, details: Iterable[tuple[str, object]]) -> None:
 
 def show_list(
     found: Iterable[Row],
-    what: str,
+    noun: str,
     columns: tuple[str, ...],
     cells: Callable[[Row], Iterable[object]],
     to_json: Callable[[Row], Mapping[str, Any]],
@@ -71,7 +72,7 @@ def show_list(
 
     Args:
         found: the rows; no more are read than are printed, and one to see whether there are more.
-        what: names the rows: "issues".
+        noun: names a row, in the singular: "issue".
         columns: the table's headings.
         cells: the table's cells of a row.
         to_json: a row as JSON.
@@ -92,7 +93,9 @@ def show_list(
         shown.add_row(*(plain(cell) for cell in cells(row)))
     show(shown, title)
     more = next(rest, None) is not None
-    err().print(f"Showing {shown.row_count} {what}; use --limit for more." if more else f"{shown.row_count} {what}.")
+    err().print(
+        f"Showing {counted(shown.row_count, noun)}; use --limit for more." if more else f"{counted(shown.row_count, noun)}."
+    )
     return 0
 
 

@@ -8,6 +8,7 @@ from handlers.cli import output
 from handlers.cli.options import Age, Find, yes_option
 from lib.operations.pruning import Pruned, Pruner
 from lib.platform import clock
+from lib.platform.wording import counted
 
 
 @click.command()
@@ -35,19 +36,24 @@ def prune(find: Find, older_than: timedelta, dry_run: bool, yes: bool) -> int:
             pruner = Pruner(
                 client,
                 table,
-                on_progress=lambda so_far: update(so_far.deleted, f"{so_far.deleted} of {so_far.versions} versions"),
+                on_progress=lambda so_far: update(
+                    so_far.deleted, f"{so_far.deleted:,} of {counted(so_far.versions, 'version')}"
+                ),
             )
             return pruner.prune(before, dry_run=dry_run)
 
     screen, total = output.out(), None
     if dry_run or not yes:
-        counted = run("Counting", None, dry_run=True)
-        total = counted.deleted
-        screen.print(f"{total} of {counted.versions} versions are superseded and arrived before {clock.phoenix(before)}.")
+        found = run("Counting", None, dry_run=True)
+        total = found.deleted
+        screen.print(
+            f"{total:,} of {counted(found.versions, 'version')} can be deleted: superseded, and received before "
+            f"{clock.phoenix(before)}."
+        )
         if dry_run or not total:
             screen.print("Nothing was deleted.")
             return 0
-        click.confirm(f"Delete {total} versions of {table}?", abort=True, err=True)
+        click.confirm(f"Delete {counted(total, 'version')} of {table}?", abort=True, err=True)
     pruned = run("Deleting", total, dry_run=False)
-    screen.print(f"Deleted {pruned.deleted} of {pruned.versions} versions.")
+    screen.print(f"Deleted {pruned.deleted:,} of {counted(pruned.versions, 'version')}.")
     return 0

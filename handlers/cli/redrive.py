@@ -10,6 +10,7 @@ from lib.operations.dead_letters import HOLD_SECONDS, DeadLetter, DeadLetterQueu
 from lib.platform import clock, errors
 from lib.platform.contract import ENTRY_POINTS
 from lib.platform.log import scrub
+from lib.platform.wording import counted
 
 _SHOWN_CHARACTERS = 200
 """Of a payload."""
@@ -26,7 +27,7 @@ _Held = tuple[DeadLetterQueue, DeadLetter]
     help="Function whose dead-letter queue to read.",
 )
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Read at most this many.")
-@click.option("--dry-run", "--look", "dry_run", is_flag=True, help="Show the dead letters, and send none back.")
+@click.option("--dry-run", is_flag=True, help="Show the dead letters, and send none back.")
 @yes_option
 @click.pass_obj
 def redrive(find: Find, entry_point: str, limit: int, dry_run: bool, yes: bool) -> int:
@@ -49,12 +50,18 @@ def redrive(find: Find, entry_point: str, limit: int, dry_run: bool, yes: bool) 
             return 0
         _show(held, entry_point)
         if len(held) == limit:
-            output.err().print(f"Showing {limit}; there may be more: use --limit, or run the command again.")
+            output.err().print(
+                f"Showing {counted(limit, 'dead letter')}. There may be more: use --limit, or run the command again."
+            )
         if dry_run:
             output.out().print("Nothing was sent back.")
             return 0
         if not yes:
-            click.confirm(f"Send {len(held)} back? They are held for {HOLD_SECONDS // 60} minutes.", abort=True, err=True)
+            click.confirm(
+                f"Send {counted(len(held), 'dead letter')} back? Answer within {HOLD_SECONDS // 60} minutes.",
+                abort=True,
+                err=True,
+            )
         return _send_back(held)
     finally:
         _release(held)

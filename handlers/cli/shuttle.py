@@ -57,7 +57,7 @@ def shops(
         _install(Registry(*connection), domain, Plan(plan), state or BillingState.ACTIVE)
     return output.show_list(
         _shops(Repository(*connection), domain, plan, state),
-        "shops",
+        "shop",
         ("shop", "plan", "billing", "installed"),
         lambda shop: (shop.shop_domain, shop.plan.value, shop.billing_state.value, clock.phoenix(shop.installed_at)),
         api_json.to_json,
@@ -116,7 +116,7 @@ def list_jobs(find: Find, domain: str, status: str | None, limit: int, as_json: 
 def _show_jobs(found: Iterable[Job | JobSummary], limit: int, as_json: bool) -> int:
     return output.show_list(
         found,
-        "jobs",
+        "job",
         ("shop", "job", "status", "since", "created", "failure"),
         lambda job: (
             job.shop_domain,
@@ -213,7 +213,7 @@ def usage(
         return (row.shop_domain, of, *(f"{getattr(row, name):,}" for name in counters))
 
     columns = ("shop", "period", *(name.replace("_", " ") for name in counters))
-    return output.show_list(found, "rows", columns, cells, api_json.to_json, as_json=as_json, limit=limit)
+    return output.show_list(found, "row", columns, cells, api_json.to_json, as_json=as_json, limit=limit)
 
 
 def _connection(find: Find) -> tuple[Any, str]:

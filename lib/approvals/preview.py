@@ -11,6 +11,7 @@ from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
 from lib.approvals.wording import issue_link, mention
 from lib.platform import clock
+from lib.platform.wording import counted
 from lib.slack import blocks
 from lib.slack.blocks import Block, SlackMessage
 from lib.slack.text import clip, escape
@@ -73,7 +74,7 @@ def created(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMess
         blocks.header(f"Ticket Created: {key}"),
         blocks.section(f"*{issue_link(jira_base_url, key, draft.title)}*"),
         blocks.section(clip(draft.problem, _SHORT_CHARACTERS)),
-        blocks.section(_count(len(draft.acceptance_criteria))),
+        blocks.section(counted(len(draft.acceptance_criteria), "acceptance criterion")),
         blocks.context(blocks.mrkdwn(facts)),
     ]
     if operation.other_keys:
@@ -94,7 +95,9 @@ def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> Slac
 def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
     """The reply when a draft is submitted again whose issue exists."""
     key = operation.jira_key or ""
-    text = f"This draft already has a ticket: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. No other was created."
+    text = (
+        f"This draft already has a Jira issue: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. No other was created."
+    )
     return SlackMessage(text, (blocks.section(text),))
 
 
@@ -114,7 +117,7 @@ def _decided(view: View, approval: Approval) -> tuple[str, ...]:
             return _CHANGED
         case SessionState.FAILED:
             return (
-                "Ticket not created",
+                "Jira issue not created",
                 f"Approved {by}",
                 f"What failed: {clip(view.failure or 'no reason was given', 1_000)}",
                 f"What to do: fix the cause, then retry (`operations retry {escape(view.session_id)} "
@@ -122,16 +125,12 @@ def _decided(view: View, approval: Approval) -> tuple[str, ...]:
             )
         case SessionState.UNKNOWN:
             return (
-                "Draft approved: looking for its ticket",
+                "Draft approved: looking for its Jira issue",
                 f"Approved {by}",
-                "Jira gave no clear answer, so the ticket may or may not exist. Switchboard looks for it before it creates "
+                "Jira gave no clear answer, so the issue may or may not exist. Switchboard looks for it before it creates "
                 "another. Please don't create one by hand in the meantime.",
             )
     return "Draft approved", f"Approved {by}", "Its Jira issue is being created."
-
-
-def _count(criteria: int) -> str:
-    return f"{criteria} acceptance {'criterion' if criteria == 1 else 'criteria'}"
 
 
 def _facts(draft: Draft) -> Block:
@@ -144,8 +143,8 @@ def _facts(draft: Draft) -> Block:
 
 
 def _rest(characters: int, messages: int) -> str:
-    where = "in 1 message" if messages == 1 else f"in {messages} messages"
-    return f"*{characters:,} more characters continue in the thread*, {where}. Read them before you decide."
+    more = f"*The thread has {counted(characters, 'more character')}*, in {counted(messages, 'message')}."
+    return f"{more} Read all of it before you decide."
 
 
 def _reply(heading: str, draft: Draft, page: preview_pages.Page) -> SlackMessage:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from lib.approvals.drafts import Draft
 from lib.platform import characters, errors
+from lib.platform.wording import counted
 from lib.slack import blocks
 from lib.slack.blocks import Block
 from lib.slack.text import escape
@@ -51,7 +52,7 @@ def check(draft: Draft) -> None:
     needed = len(pages_of(draft))
     if needed > MAX_MESSAGES:
         raise errors.InvalidInputError(
-            f"the draft needs {needed} messages in Slack, and at most {MAX_MESSAGES} are allowed: shorten it"
+            f"the draft needs {counted(needed, 'message')} in Slack, and at most {MAX_MESSAGES} are allowed: shorten it"
         )
 
 

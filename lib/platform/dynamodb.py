@@ -2,7 +2,7 @@
 
 Dataclasses say what to write; :class:`Table` sends it. A condition that does not hold is an answer and not an error: the caller
 gets the row that is there and decides what that means. In every expression ``#Name`` is the attribute ``Name``, so DynamoDB's
-reserved words are no problem.
+reserved words cause no error.
 """
 
 import functools

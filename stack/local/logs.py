@@ -68,4 +68,4 @@ class LogShipper:
                     self._streams.add((group, stream))
                 client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
             except Exception as error:  # a lost log line must not stop the ones after it
-                print(f"local cloud: {len(events)} log lines of {group} were lost: {error}", file=sys.stderr)
+                print(f"local cloud: lost log lines of {group}: {len(events)} ({error})", file=sys.stderr)

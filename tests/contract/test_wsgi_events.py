@@ -102,7 +102,7 @@ def test_a_load_balancers_query_is_not_quoted_twice() -> None:
 
 
 @EVERY_FORM
-def test_null_headers_are_no_headers(event: Callable[..., dict[str, Any]]) -> None:
+def test_null_headers_count_as_empty(event: Callable[..., dict[str, Any]]) -> None:
     app = ask(event(headers=None))
     assert app.environ["wsgi.url_scheme"] == "https"
     assert app.environ["SERVER_PORT"] == "443"

@@ -55,7 +55,7 @@ def test_a_backfill_takes_every_row_of_every_segment_once(engine: Any, jira_issu
         assert Backfill(engine, checkpoint, None).verify(make_reader(jira_issues)).behind == 0
 
 
-def test_a_prune_goes_through_every_page_and_deletes_every_batch(jira_issues: EngineTable) -> None:
+def test_a_prune_reads_every_page_and_deletes_every_batch(jira_issues: EngineTable) -> None:
     store = make_store(jira_issues)
     for second in range(130):  # more than a page of the scan, and no whole number of batches
         stamp = Stamp(f"2026-03-01T12:{second // 60:02d}:{second % 60:02d}.000000Z", second, f"d-{second}")

@@ -110,16 +110,16 @@ def let_lease_pass(cloud: Cloud, table: str, key: dict[str, Any], attribute: str
     )
 
 
-def press_and_kill_worker(
+def click_and_kill_worker(
     approvals: ApprovalsCloud, proxy: FaultProxy, preview: dict[str, Any], operation: str, nth: int = 1
 ) -> None:
     """Approve a draft, and have the worker killed when its call has taken effect."""
 
-    def press() -> None:
+    def click() -> None:
         approvals.click(preview)
         proxy.holding.wait(HELD_SECONDS)
 
-    kill_at(approvals.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, press, nth)
+    kill_at(approvals.cloud, proxy, "jira_worker", operation, Fault.HANG_AFTER, click, nth)
 
 
 def let_claim_pass(approvals: ApprovalsCloud, claim: dict[str, Any]) -> None:
@@ -182,7 +182,7 @@ def test_a_worker_killed_while_holding_the_claim_creates_one_issue(approvals: Ap
     preview = approvals.preview_of(draft)
 
     # The first transaction is the decision's, in the approvals function; the second is the worker's claim.
-    press_and_kill_worker(approvals, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
+    click_and_kill_worker(approvals, proxy, preview, "dynamodb.TransactWriteItems", nth=2)
     claim = approvals.creation(draft["session_id"])
     assert claim["status"] == {"S": "pending"}
     let_claim_pass(approvals, claim)
@@ -195,7 +195,7 @@ def test_a_worker_killed_during_issue_creation_creates_one_issue(approvals: Appr
     draft = approvals.draft(project=SWEPT)
     preview = approvals.preview_of(draft)
 
-    press_and_kill_worker(approvals, proxy, preview, "jira.POST issue")
+    click_and_kill_worker(approvals, proxy, preview, "jira.POST issue")
     claim = approvals.creation(draft["session_id"])
     assert (claim["status"], claim["posts"]) == ({"S": "pending"}, {"N": "1"})
     assert len(approvals.issues(draft["title"])) == 1
@@ -244,7 +244,7 @@ def test_an_import_whose_worker_is_killed_is_taken_over_and_counted_once(cloud: 
     assert (day["imports"], day["jobs_completed"], day["jobs_failed"]) == (1, 1, 0)
 
 
-def test_a_function_that_is_killed_while_it_waits_loses_nobodys_request(cloud: Cloud) -> None:
+def test_a_function_killed_while_it_waits_loses_no_request(cloud: Cloud) -> None:
     for _ in range(5):
         key = f"OPS-{time.time_ns() % 10**9}"
         kill(cloud, "webhooks")

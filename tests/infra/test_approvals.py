@@ -137,7 +137,7 @@ def test_approvals_have_their_own_queue_with_a_batch_size_of_one() -> None:
 
 
 @pytest.mark.parametrize("name", ["approval-work-dead-letters-depth", "approval-work-age", "issue-creation-failed"])
-def test_what_people_wait_for_in_vain_raises_an_alarm(name: str) -> None:
+def test_late_work_raises_an_alarm(name: str) -> None:
     assert declare().one("aws:cloudwatch/metricAlarm:MetricAlarm", name)
 
 

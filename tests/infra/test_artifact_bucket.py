@@ -38,7 +38,7 @@ def test_what_is_in_the_bucket_is_encrypted() -> None:
     assert of_the_bucket(declare(), type_)["rules"] == [{"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}]
 
 
-def test_the_bucket_and_its_objects_refuse_plain_http_and_let_in_nobody() -> None:
+def test_the_bucket_refuses_plain_http_and_grants_no_access() -> None:
     graph = declare()
     arn = graph.arn(BUCKET, "artifacts")
 

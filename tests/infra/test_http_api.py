@@ -36,7 +36,7 @@ def test_every_route_leads_to_its_function_in_payload_format_1_0() -> None:
     assert len(leads_to) == len(with_slashes(ROUTES))
 
 
-def test_a_post_route_with_a_slash_after_it_keeps_its_authorization() -> None:
+def test_a_post_route_with_a_trailing_slash_keeps_its_authorization() -> None:
     graph = declare()
     authorizations = {route.inputs["routeKey"]: route.inputs["authorizationType"] for route in graph.all(ROUTE)}
 

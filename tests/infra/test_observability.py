@@ -93,7 +93,7 @@ def test_every_alarm_notifies_the_alarm_topic_both_ways() -> None:
         assert each.inputs["alarmActions"] == each.inputs["okActions"] == [topic]
 
 
-def test_silence_is_a_fault_of_what_runs_by_the_clock_and_of_nothing_else() -> None:
+def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
     alarms = declare(*EVERYTHING).all(ALARM)
     silent = {each.name for each in alarms if each.inputs["treatMissingData"] == "breaching"}
 
@@ -287,7 +287,7 @@ def test_a_failed_notification_raises_an_alarm_for_each_channel_that_is_on() -> 
     assert sorted(each["dimensions"]["channel"] for each in failing) == sorted(CHANNELS)
 
 
-def test_alarms_go_to_the_address_of_the_config_and_to_nobody_without_one() -> None:
+def test_alarms_are_sent_only_to_the_configured_address() -> None:
     subscription = "aws:sns/topicSubscription:TopicSubscription"
     graph = declare({"alarmEmail": "operations@example.com"})
 

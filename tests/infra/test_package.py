@@ -98,7 +98,7 @@ def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folde
     assert all(path.parts[0] in tops or path.name.partition(".")[0] in tops for path in there)
 
 
-def test_what_is_left_out_as_unused_was_there_to_be_left_out(tmp_path: Path) -> None:
+def test_every_excluded_module_exists(tmp_path: Path) -> None:
     pins = (archive.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
     (tmp_path / "all").mkdir()
     archive.install([pin for pin in pins if archive.name_of(pin) in {"aws-lambda-powertools", "slack-sdk"}], tmp_path / "all")
@@ -140,7 +140,7 @@ def test_every_import_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> N
     assert needed - shipped - OF_THE_RUNTIME - sys.stdlib_module_names == set()
 
 
-def test_what_is_not_shipped_is_imported_by_nobody(folder: Path) -> None:
+def test_no_function_imports_a_module_that_is_not_shipped(folder: Path) -> None:
     for file in folder.rglob("*.py"):
         assert not imports_of(file) & archive.NOT_SHIPPED, file
 

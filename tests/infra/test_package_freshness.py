@@ -189,7 +189,7 @@ def test_an_archive_without_its_stamp_is_not_reused(root: Path, pip: Pip, monkey
     assert built(root)["lib/platform/clock.py"] == "CLOCK = 1"
 
 
-def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_registry_is_reported_in_one_sentence(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:1/simple")
     monkeypatch.setenv("PIP_RETRIES", "1")
     (root / "handlers/requirements.txt").write_text("a-package-that-is-cached-nowhere==1.0")
@@ -214,7 +214,7 @@ def test_a_registry_that_is_away_is_said_in_one_sentence(root: Path, monkeypatch
         ("", "pip says 'nothing'."),
     ],
 )
-def test_a_failure_of_pip_is_said_in_one_sentence(stderr: str, said: str) -> None:
+def test_a_failure_of_pip_is_reported_in_one_sentence(stderr: str, said: str) -> None:
     sentence = archive._explain(stderr)
 
     assert sentence.startswith("The Lambda archive could not be built: ")

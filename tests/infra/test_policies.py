@@ -342,7 +342,7 @@ def test_a_wildcard_resource_needs_a_reason(resource: str) -> None:
         Grant(actions=("s3:GetObject",), resources=("bucket",)),
     ],
 )
-def test_a_grant_of_nothing_or_on_no_arn_is_refused(grant: Grant) -> None:
+def test_a_grant_without_actions_or_with_a_bad_arn_is_refused(grant: Grant) -> None:
     with pytest.raises(ValueError, match=r"grants nothing|is not an ARN"):
         iam.policy_document([grant])
 
@@ -365,7 +365,7 @@ def test_every_queue_and_topic_refuses_plain_http() -> None:
     )
 
 
-def test_a_queue_lets_in_the_one_rule_that_may_send_and_nobody_else() -> None:
+def test_a_queue_accepts_only_the_one_rule_that_may_send() -> None:
     policy = queue_policy("arn:aws:sqs:us-west-2:123456789012:dead", "arn:aws:events:us-west-2:123456789012:rule/bus/lease")
     [allowed] = [each for each in policy["Statement"] if each["Effect"] == "Allow"]
 

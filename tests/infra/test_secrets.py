@@ -10,11 +10,11 @@ from tests.support.project.pulumi_graph import declare, record
 SECRET, VERSION = "aws:secretsmanager/secret:Secret", "aws:secretsmanager/secretVersion:SecretVersion"
 
 
-def test_without_a_configured_secret_there_is_none() -> None:
+def test_no_secret_is_created_without_a_value() -> None:
     assert not declare().all(SECRET)
 
 
-def test_a_secret_that_is_set_to_nothing_is_not_set() -> None:
+def test_an_empty_secret_counts_as_not_set() -> None:
     assert not declare({}, {"eventWebhookSecret": ""}).all(SECRET)
 
 

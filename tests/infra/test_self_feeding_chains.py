@@ -89,7 +89,7 @@ def test_lambda_lets_long_chains_continue_that_are_bounded() -> None:
     assert all((bound > 16) == (setting == "Allow") for bound, setting in CHAINS.values())
 
 
-def test_a_link_that_nobody_listed_would_be_found() -> None:
+def test_an_unlisted_link_is_found() -> None:
     """The webhooks function feeds the worker. Were the worker to feed the webhooks' queue too, the chain would show."""
     assert ("webhooks", "jira-work", "jira_worker") in set(links(declare(*EVERYTHING)))
     assert ("reconciliation", "jira-work", "jira_worker") in set(links(declare(*EVERYTHING)))

@@ -231,7 +231,7 @@ def test_every_stack_but_disposable_ones_is_protected_unless_set_otherwise(prote
     assert Settings.from_mapping({"protect": protect}, {}).protects(stack) is protected
 
 
-def test_a_key_that_nobody_knows_stops_the_program() -> None:
+def test_an_unknown_config_key_stops_the_program() -> None:
     with pytest.raises(SettingsError, match=r"^switchboard:notifyChanel is not a Switchboard key"):
         declare({"notifyChanel": "sns"})
 

@@ -231,7 +231,7 @@ def test_the_sweep_runs_every_quarter_of_an_hour() -> None:
         "import-worker-lost",
     ],
 )
-def test_what_goes_wrong_raises_an_alarm(alarm: str) -> None:
+def test_every_failure_raises_its_alarm(alarm: str) -> None:
     assert declare().one("aws:cloudwatch/metricAlarm:MetricAlarm", alarm)
 
 

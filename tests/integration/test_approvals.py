@@ -65,7 +65,7 @@ def test_an_approval_creates_one_issue_with_the_marker(approvals: ApprovalsCloud
     assert "Everybody waits <!channel>." in json.dumps(issue.description)
 
 
-def test_the_preview_shows_the_ticket_and_the_thread_confirms_it(approvals: ApprovalsCloud) -> None:
+def test_the_preview_shows_the_issue_and_the_thread_confirms_it(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(**DETAILS)
     done, key = created(approvals, draft)
 
@@ -116,12 +116,12 @@ def test_the_same_draft_again_has_the_same_preview(approvals: ApprovalsCloud) ->
     assert len([each for each in approvals.posts() if draft["title"] in each["text"]]) == 1
 
 
-def test_a_resubmitted_draft_is_pointed_to_its_ticket(approvals: ApprovalsCloud) -> None:
+def test_a_resubmitted_draft_links_to_its_issue(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft()
     done, key = created(approvals, draft)
 
     assert approvals.submit(draft).json()["state"] == "created"
-    until(lambda: any("already has a ticket" in text and key in text for text in approvals.thread(done)))
+    until(lambda: any("already has a Jira issue" in text and key in text for text in approvals.thread(done)))
     assert len(approvals.issues(draft["title"])) == 1
 
 
@@ -213,9 +213,7 @@ def test_without_a_known_key_s_signature_no_draft_gets_in(approvals: ApprovalsCl
         ({"acceptance_criteria": "all of it"}, "acceptance_criteria"),
     ],
 )
-def test_a_draft_that_can_t_be_right_is_400_and_says_which_field(
-    approvals: ApprovalsCloud, wrong: dict[str, Any], sentence: str
-) -> None:
+def test_an_invalid_draft_is_400_and_names_the_field(approvals: ApprovalsCloud, wrong: dict[str, Any], sentence: str) -> None:
     answer = approvals.submit({**approvals.draft(), **wrong})
 
     assert (answer.status_code, answer.json()["error"]) == (400, "malformed")

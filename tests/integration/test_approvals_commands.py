@@ -67,7 +67,7 @@ def test_a_failed_issue_is_retried_in_a_persons_name(approvals: ApprovalsCloud, 
     draft = approvals.draft(title="Tried by command", project="SOON")
     preview = approvals.preview_of(draft)
     approvals.click(preview)
-    approvals.header_becomes(preview, "Ticket not created")
+    approvals.header_becomes(preview, "Jira issue not created")
     approvals.jira.app.seed("SOON", 1)
 
     answer = run(operations, "retry", draft["session_id"], "--by", "U0OPERATOR")
@@ -78,7 +78,7 @@ def test_a_failed_issue_is_retried_in_a_persons_name(approvals: ApprovalsCloud, 
     assert approvals.creation(draft["session_id"])["created_by"] == {"S": "U0OPERATOR"}
 
 
-def test_there_is_nothing_to_try_again_where_nobody_has_approved(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+def test_a_draft_without_an_approval_cannot_be_retried(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
     draft = approvals.draft()
     approvals.preview_of(draft)
 

@@ -79,7 +79,7 @@ def test_a_refusal_shows_its_reason_and_can_be_retried(approvals: ApprovalsCloud
     preview = approvals.preview_of(draft)
     approvals.click(preview)
 
-    failed = approvals.header_becomes(preview, "Ticket not created")
+    failed = approvals.header_becomes(preview, "Jira issue not created")
     shown = json.dumps(failed["blocks"])
     assert "Jira answered 400" in shown
     assert f"operations retry {draft['session_id']}" in shown

@@ -39,7 +39,7 @@ def test_all_of_a_long_draft_can_be_read_before_it_can_be_approved(approvals: Ap
     for text in (draft["title"], draft["problem"], draft["solution"], *draft["acceptance_criteria"], *draft["dependencies"]):
         assert text in shown
     hidden = sum(len(texts_of(reply)) for reply in replies)
-    assert f"{hidden:,} more characters continue in the thread" in json.dumps(preview["blocks"])
+    assert f"The thread has {hidden:,} more characters" in json.dumps(preview["blocks"])
 
     approvals.click(preview)
     approvals.header_becomes(preview, "Ticket Created: ")

@@ -144,7 +144,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
     url = put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
 
-    look = run(cloud, "redrive", "--function", "notification", "--look")
+    look = run(cloud, "redrive", "--function", "notification", "--dry-run")
     sent = run(cloud, "redrive", "--function", "notification", "--yes")
 
     assert look.returncode == 0

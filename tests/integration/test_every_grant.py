@@ -85,7 +85,7 @@ def test_an_event_that_a_function_can_not_read_ends_in_its_own_queue(cloud: Clou
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
 
 
-def test_an_event_whose_function_is_not_there_is_a_dead_letter_of_the_rule(cloud: Cloud) -> None:
+def test_an_event_for_a_missing_function_is_a_dead_letter_of_the_rule(cloud: Cloud) -> None:
     events, bus = cloud.client("events"), cloud.outputs["event_bus_name"]
     [rule] = [each["Name"] for each in events.list_rules(EventBusName=bus)["Rules"]]
     [target] = events.list_targets_by_rule(Rule=rule, EventBusName=bus)["Targets"]

@@ -100,7 +100,7 @@ def test_the_commits_of_a_moved_issue_are_under_its_new_key(cloud: Cloud) -> Non
     assert linked(cloud, key, state="moved")
 
 
-def test_commits_that_come_by_the_queue_are_stored_and_correlated(cloud: Cloud) -> None:
+def test_queued_commits_are_stored_and_correlated(cloud: Cloud) -> None:
     key, sha = new_issue(cloud), new_sha()
     commit = Commit(sha, "acme/shop", "fix", "2026-03-01T12:00:00.000000Z", (f"FIX_{key}", "UTF-8"))
     sqs = cloud.client("sqs")

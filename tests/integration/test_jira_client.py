@@ -28,7 +28,7 @@ def creations(site):
     return [request for request in site.requests if (request["method"], request["path"]) == ("POST", ISSUE)]
 
 
-def test_making_a_client_calls_nobody(jira):
+def test_making_a_client_sends_no_request(jira):
     site, _ = jira
     assert site.requests == []
 
@@ -47,7 +47,7 @@ def test_a_moved_issue_comes_back_under_its_new_key(jira):
     assert (delivery.issue_key, delivery.moved_from) == ("WEB-1", "OPS-7")
 
 
-def test_what_is_not_there_and_what_is_hidden_look_the_same(jira):
+def test_missing_and_hidden_issues_look_the_same(jira):
     site, client = jira
     site.site.hidden = {"OPS-7"}
     for key in ("OPS-7", "OPS-999", "../myself"):
@@ -90,7 +90,7 @@ def test_a_wrong_token_is_access_denied_and_named_nowhere(jira):
     assert "wrong-token" not in str(denied.value)
 
 
-def test_a_site_that_is_not_there_is_unavailable():
+def test_a_missing_site_is_unavailable():
     client, waits = with_waits("http://127.0.0.1:1")
     with pytest.raises(errors.UnavailableError):
         client.check_credentials()

@@ -82,7 +82,7 @@ def head(cloud: Cloud, key: str) -> dict[str, Any]:
     return cloud.jira_row(key) or {}
 
 
-def test_a_sweep_brings_in_what_changed_and_marks_what_is_gone(cloud: Cloud, site: str) -> None:
+def test_a_sweep_stores_changes_and_marks_deletions(cloud: Cloud, site: str) -> None:
     control(site, "PATCH", f"issues/{PROJECT}-10", status="Done")
     control(site, "DELETE", f"issues/{PROJECT}-20")
     moved = control(site, "PATCH", f"issues/{PROJECT}-30", project="AWAY")["key"]
@@ -164,7 +164,7 @@ def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: str
     assert head(cloud, gone[0])["deleted"] == {"BOOL": False}
 
 
-def test_the_incremental_look_brings_in_what_changed_lately(cloud: Cloud, site: str) -> None:
+def test_a_catch_up_stores_recent_changes(cloud: Cloud, site: str) -> None:
     control(site, "PATCH", f"issues/{PROJECT}-70", status="In Progress")
     answer = cloud.invoke("reconciliation", {})
     (project,) = answer["payload"]["projects"]

@@ -297,7 +297,7 @@ def test_a_webhook_is_acknowledged_only_with_the_grant_to_write(cloud: Cloud) ->
     assert (answer.status_code, answer.json()["status"]) == (202, "stored")
 
 
-def test_without_its_grant_to_publish_nobody_is_notified(cloud: Cloud) -> None:
+def test_without_the_grant_to_publish_no_notification_is_sent(cloud: Cloud) -> None:
     event = {"detail-type": "LeaseExpired", "source": "x", "detail": {}}
 
     with RoleSession.of_function(cloud, "notification").without("sns:Publish"):

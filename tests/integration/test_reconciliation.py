@@ -166,7 +166,7 @@ def test_more_deletions_than_allowed_are_refused_all_together(in_step, table):
     for number in range(1, 5):
         site.delete(f"OPS-{number}")
     result = make_reconciler(client, table, limit=DeleteLimit.parse("3")).sweep(WHOLE)
-    assert "4 of 250 issues are missing" in result.refused[0]
+    assert "Jira lacks 4 of 250 issues" in result.refused[0]
     assert len(stored_keys(table)) == 250
     assert make_reconciler(client, table, limit=DeleteLimit.parse("4")).sweep(WHOLE).counts.deleted == 4
 
@@ -323,7 +323,7 @@ def test_a_store_that_is_down_stops_the_sweep(jira, table):
     assert result.counts.failed == 10
 
 
-def test_catching_up_brings_in_what_changed_and_deletes_nothing(in_step, table):
+def test_a_catch_up_stores_changes_and_deletes_nothing(in_step, table):
     site, client = in_step
     site.site.now = lambda: clock.utc_now() + timedelta(hours=2)
     site.edit("OPS-7", status="Done")

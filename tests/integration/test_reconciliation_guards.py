@@ -254,13 +254,13 @@ def test_a_page_that_repeats_is_not_handed_over(in_step, table, tokens_asked):
 
 
 @pytest.mark.parametrize("entry", [None, "OPS-2", 5, [], {}, {"id": "1"}, {"key": None}, {"key": "no key"}])
-def test_an_entry_that_is_not_an_issue_is_counted_and_nothing_is_deleted(in_step, table, entry):
+def test_a_listed_entry_without_an_issue_is_counted_and_stops_deletions(in_step, table, entry):
     site, client = in_step
     site.delete("OPS-20")
     answer(site, {"issues": [listed(client, 1), entry, listed(client, 3)], "isLast": True})
     result = make_reconciler(client, table).sweep(WHOLE)
     assert (result.counts.fetched, result.counts.failed, result.counts.deleted) == (2, 1, 0)
-    assert "name no issue" in result.refused[0]
+    assert "without an issue key" in result.refused[0]
     assert len(stored_keys(table)) == 110
 
 
@@ -272,11 +272,11 @@ def test_an_entry_that_is_not_an_issue_is_remembered_by_the_next_part(in_step, t
     )
     answer(site, {"issues": [listed(client, 3)], "nextPageToken": "token", "isLast": True})
     result = sweep_in_parts(client, table)
-    assert "name no issue" in result.refused[0]
+    assert "without an issue key" in result.refused[0]
     assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
 
 
-def test_catching_up_passes_over_an_entry_that_is_not_an_issue(in_step, table):
+def test_a_catch_up_skips_an_entry_that_is_not_an_issue(in_step, table):
     site, client = in_step
     answer(site, {"issues": [None, listed(client, 7)], "isLast": True})
     result = make_reconciler(client, table).catch_up("OPS", None)

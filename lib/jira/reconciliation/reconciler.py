@@ -29,6 +29,7 @@ from lib.jira.reconciliation.progress import Progress
 from lib.jira.reconciliation.result import Result
 from lib.jira.webhooks import REST_FIELDS
 from lib.platform import clock, errors
+from lib.platform.wording import counted
 
 RESERVE_SECONDS = 60.0
 """With less time left, a sweep stops at the end of a page and hands over a checkpoint."""
@@ -159,13 +160,13 @@ class Reconciler:
         """Why the missing issues may not be deleted; empty if they may."""
         if state.unidentified and state.missing:
             return (
-                f"{state.unidentified} entries of Jira's listing name no issue, and any of the {state.missing} missing issues "
-                "may be one of them"
+                f"{counted(state.unidentified, 'entry')} of Jira's listing without an issue key: each of the "
+                f"{counted(state.missing, 'missing issue')} may be one of them"
             )
         allowed = self._limit.allowed(state.stored)
         if state.missing > allowed:
             return (
-                f"{state.missing} of {state.stored} issues are missing in Jira and {allowed} may be deleted in a run "
+                f"Jira lacks {state.missing} of {counted(state.stored, 'issue')}, and a run may delete at most {allowed} "
                 "(reconcileMaxDeletes)"
             )
         return ""

@@ -104,7 +104,7 @@ class Uploads:
         return MultipartUpload(upload_id, sizes[0], tuple(links))
 
     def complete(self, job: Job, upload_id: str, parts: Iterable[Part]) -> None:
-        """Join the parts into one object. Completing twice is the same as once.
+        """Join the parts into one object. Idempotent.
 
         Raises:
             InvalidInputError: the parts are not those that were uploaded, or the job has no such upload.
@@ -121,7 +121,7 @@ class Uploads:
                 raise
 
     def abort(self, job: Job) -> None:
-        """Abort the job's multipart upload, if it has one, and delete its parts. Aborting twice is the same as once.
+        """Abort the job's multipart upload, if it has one, and delete its parts. Idempotent.
 
         Never raises: a failure is logged, and the bucket aborts an incomplete upload after a day.
         """

@@ -144,7 +144,7 @@ class Jobs:
         self._change_held(job, transitions.release(job, self._now()), "release the job")
 
     def finish(self, job: Job, outcome: Outcome) -> None:
-        """End the job as completed or failed, and meter it. Finishing twice is the same as once.
+        """End the job as completed or failed, and meter it. Idempotent.
 
         Raises:
             IllegalTransitionError: it has ended in another way.
@@ -160,7 +160,7 @@ class Jobs:
         _raise_lost(stored, outcome.status)
 
     def cancel(self, domain: str, job_id: str) -> Job:
-        """Cancel the job; its worker, if it has one, stops at its next report. Cancelling twice is the same as once.
+        """Cancel the job; its worker, if it has one, stops at its next report. Idempotent.
 
         Raises:
             NotFoundError: there is no such job.

@@ -7,8 +7,8 @@
     A: transaction ─► slots {j1, jA}, day 4 → 5, month …, job row        written
     B: transaction ─► size(slots) < 2 does not hold                      refused: nothing written
 
-A slot is a job id in a set, not a number in a counter: adding and taking twice is the same as once, and one can see which
-jobs hold them. The transaction that ends a job removes its id (:mod:`.lifecycle`), so no crash can lose a slot. An
+A slot is a job id in a set, not a number in a counter: adding and removing are idempotent, and the set shows which jobs
+hold them. The transaction that ends a job removes its id (:mod:`.lifecycle`), so no crash can lose a slot. An
 import counts for its day and month when it is created, and cancelling does not give it back: otherwise creating and
 cancelling would be free.
 """
@@ -126,7 +126,7 @@ def refusal(shop: Shop, positions: Collection[int]) -> errors.SwitchboardError:
 
 
 def free_slot(domain: str, job_id: str) -> Update:
-    """Free the slot of a job that ended. Freeing twice is the same as once."""
+    """Free the slot of a job that ended. Idempotent."""
     return Update(key=keys.slots(domain).attributes(), takes={"ActiveJobs": {"SS": [job_id]}})
 
 

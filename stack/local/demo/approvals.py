@@ -88,7 +88,7 @@ def _survive_an_unclear_answer(approvals: "_Approvals", stage: Stage) -> None:
     preview = approvals.preview("demo-unclear")
     approvals.break_next_create()
     approvals.click(preview, GRACE, "approve_draft")
-    unclear = until(lambda: "looking for its ticket" in json.dumps(approvals.now(preview)), _WAIT_SECONDS)
+    unclear = until(lambda: "looking for its Jira issue" in json.dumps(approvals.now(preview)), _WAIT_SECONDS)
     stage.show(_as_people_see(approvals.now(preview)))
     stage.check(bool(unclear), "the preview says so, and no second issue is created")
     with stage.busy("After ten seconds the worker searches Jira for the issue's label …"):

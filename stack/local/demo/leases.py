@@ -29,7 +29,7 @@ def play(cloud: LocalCloud, stage: Stage) -> None:
     received = inbox.wait_for(set(sent), _WAIT_SECONDS)
     stage.heading("Notifications, as a subscriber of the SNS topic receives them")
     _show_notifications(stage, sent, received)
-    stage.check(set(received) == set(sent), f"{len(sent)} events went in, and each came out as one notification")
+    stage.check(set(received) == set(sent), f"each of {len(sent)} events became one notification")
     records = until(lambda: _logged(cloud, len(sent)), 10) or log_records(cloud, "notification")
     _show_enrichment(stage, records, len(sent))
     _show_latency(stage, records)
@@ -58,10 +58,8 @@ def _put_events(cloud: LocalCloud, stage: Stage) -> dict[str, str]:
             "Detail": json.dumps(detail),
         }
         sent[events.put_events(Entries=[entry])["Entries"][0]["EventId"]] = detail_type
-    stage.say(
-        f"{len(LEASES)} leases, {len(EVENTS)} events of all types, and {len(ODD_EVENTS)} odd events: an unknown lease, a uuid"
-    )
-    stage.say("that is a number, no userEmail, and an unknown type.")
+    stage.say(f"{len(LEASES)} leases, {len(EVENTS)} events of all types, and {len(ODD_EVENTS)} odd events:")
+    stage.say("an unknown lease, a uuid that is a number, no userEmail, and an unknown type.")
     return sent
 
 
@@ -113,7 +111,9 @@ def _show_enrichment(stage: Stage, records: list[dict[str, Any]], events: int) -
         reasons.add_row(reason, str(count))
     stage.show(reasons)
     found = enriched.total()
-    stage.check(found + others.total() == events, f"{found} of {events} were enriched; the others say why not")
+    stage.check(
+        found + others.total() == events, f"{found} of {events} events were enriched; the reasons for the others are above"
+    )
     unknown = ", ".join(name for drift in drifts.values() for name in drift["unknown"])
     stage.check(len(drifts) == 1, f"schema drift was noticed in one lease, the unknown field: {unknown or 'none'}")
     stage.check("@" not in json.dumps(records), f"no e-mail address in {len(records)} log lines")

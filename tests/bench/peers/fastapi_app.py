@@ -1,5 +1,5 @@
-"""Both functions with FastAPI and Mangum. One module, as Mangum's documentation shows: what is no HTTP request is handled
-before it."""
+"""Both functions with FastAPI and Mangum. One module, as Mangum's documentation shows: other events are handled before
+it."""
 
 import functools
 import json

@@ -1,4 +1,4 @@
-"""Both functions with Flask and apig-wsgi. One module: what is no HTTP request is handled before it."""
+"""Both functions with Flask and apig-wsgi. One module: other events are handled before it."""
 
 import functools
 import json

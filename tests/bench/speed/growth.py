@@ -3,8 +3,8 @@
 Every size has a table of its own, and in each round every operation runs once on each of them, in an order of its own: what
 the machine does meanwhile hits all sizes alike. Calls and units come from the engine and must not grow. Time is reported twice:
 the processor time of this process, which is the client's and ours, and the time until the answer, which has the engine's own
-in it: DynamoDB Local keeps its rows in SQLite, whose trees get deeper, and is no measure of AWS; DynamoDB's own time does not
-depend on a table's size.
+in it: DynamoDB Local keeps its rows in SQLite, whose trees get deeper, so its time says nothing about AWS: DynamoDB's own time
+does not depend on a table's size.
 """
 
 import itertools

@@ -24,7 +24,7 @@ WRONG = "sha256=" + "0" * 64
 
 
 def exchange(cloud: Cloud, request: bytes) -> tuple[int, str]:
-    """Send bytes and say no more: the status, 0 if the other side hung up without one, and everything that came back."""
+    """Send only these bytes. Returns the status (0 if the connection was closed without one) and the whole answer."""
     address = urlsplit(cloud.http_url)
     with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
         try:
@@ -60,13 +60,13 @@ REFUSED = {
     "a space before the colon": post("/events", f"X-Hub-Signature : {GOOD}"),
     "a bare line feed in a value": post("/events", f"X-Other: a\nX-Hub-Signature: {WRONG}"),
     "no name": post("/events", f": {GOOD}"),
-    "a byte that is no character": post("/events", b"X-Hub-Signature: sha256=\xff\xfe"),
+    "a byte that is not a character": post("/events", b"X-Hub-Signature: sha256=\xff\xfe"),
     "a null": post("/events", b"X-Hub-Signature: sha256=\x00"),
     "a value of 60,000 characters": post("/events", "X-Hub-Signature: sha256=" + "0" * 60_000),
     "a value of 100,000 characters": post("/events", "X-Hub-Signature: " + "0" * 100_000),
     "two hundred headers": post("/events", *(f"X-Odd-{number}: 1" for number in range(200))),
     "a length below zero": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Length: -1", length=False),
-    "a length that is no number": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Length: ten", length=False),
+    "a length that is not a number": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Length: ten", length=False),
     "two lengths": post("/events", f"X-Hub-Signature: {GOOD}", "Content-Length: 1"),
     "a length beyond the body": post("/events", f"X-Hub-Signature: {GOOD}", f"Content-Length: {len(EVENT) + 9}", length=False),
     "a length short of the body": post(
@@ -94,7 +94,7 @@ REFUSED = {
     "a half encoding": post("/events%", f"X-Hub-Signature: {GOOD}"),
     "an encoded line break": post("/events%0d%0aSet-Cookie:%20odd=1", f"X-Hub-Signature: {GOOD}"),
     "an encoded null": post("/events%00", f"X-Hub-Signature: {GOOD}"),
-    "bytes that are no text": post("/events%ff%fe", f"X-Hub-Signature: {GOOD}"),
+    "bytes that are not text": post("/events%ff%fe", f"X-Hub-Signature: {GOOD}"),
     "a path of 9,000 characters": post("/" + "events/" * 1_300, f"X-Hub-Signature: {GOOD}"),
     "a path of 100,000 characters": post("/" + "e" * 100_000, f"X-Hub-Signature: {GOOD}"),
     "no path": b"POST  HTTP/1.1\r\nHost: door\r\n\r\n",
@@ -175,7 +175,7 @@ def test_an_odd_request_is_refused_and_given_nothing(house: Cloud, signer: Signe
 
 
 @pytest.mark.parametrize("what", TAKEN)
-def test_what_is_only_written_oddly_is_taken(house: Cloud, what: str) -> None:
+def test_unusual_notation_is_accepted(house: Cloud, what: str) -> None:
     status, answer = exchange(house, TAKEN[what])
 
     assert status in {100, 202}, answer

@@ -118,7 +118,7 @@ def test_an_unsigned_request_is_forbidden(cloud: Cloud) -> None:
         assert answer.status_code == 403
 
 
-def test_the_sweep_returns_what_it_gave_up(cloud: Cloud) -> None:
+def test_the_sweep_returns_how_many_jobs_it_failed(cloud: Cloud) -> None:
     answer = cloud.invoke("shuttle", {"mode": "sweep"})
 
     assert answer["error"] is None

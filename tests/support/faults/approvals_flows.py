@@ -148,9 +148,9 @@ class Click(Draft):
 
     def attempt(self) -> Tried:
         self.tries += 1
-        return self.press()
+        return self.click()
 
-    def press(self) -> Tried:
+    def click(self) -> Tried:
         """``POST /slack/interactions``."""
         ts, channel = self.preview["ts"], self.preview["channel"]
         payload = {
@@ -230,7 +230,7 @@ class Creation(Click):
 
     def prepare(self) -> None:
         super().prepare()
-        assert self.press().acknowledged
+        assert self.click().acknowledged
         taken = self.world.take("APPROVAL_QUEUE_URL")
         [self.message] = [message for message in taken if json.loads(message.body)["kind"] == "create_issue"]
         self.world.pass_time(timedelta(seconds=5))

@@ -1,4 +1,4 @@
-"""A proxy on the loopback interface that breaks one call, or all of a kind, on its way to a server behind it.
+"""A proxy on the loopback interface that breaks one call, or all calls of one kind, on its way to a server behind it.
 
 It is in front of the AWS endpoint (and of Jira's and Slack's stand-ins), so that what a function meets is the real thing:
 bytes that do not come, a connection that is cut, half of an answer. It names every call by what was asked, in order.

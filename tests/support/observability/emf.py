@@ -15,7 +15,7 @@ class Metric:
 
 
 def metrics_in(output: str) -> list[Metric]:
-    """The metrics in a function's output, in order. Lines that are no EMF record are passed over."""
+    """The metrics in a function's output, in order. Other lines are skipped."""
     metrics = []
     for line in output.splitlines():
         record = _record(line)

@@ -18,7 +18,7 @@ def texts(node: Any) -> list[str]:
     return [node["text"]] if node["type"] == "text" else texts(node.get("content", []))
 
 
-def test_each_part_has_a_heading_and_a_part_that_is_empty_has_none() -> None:
+def test_each_part_has_a_heading_unless_it_is_empty() -> None:
     content = described(solution="Do it.", acceptance_criteria=["Done."], dependencies=["PROJ-7"])
     headings = [texts(node)[0] for node in content if node["type"] == "heading"]
     assert headings == ["Problem", "Solution", "Acceptance criteria", "Dependencies"]

@@ -172,7 +172,7 @@ def test_a_clear_refusal_is_failed_says_why_and_does_not_move_on(error) -> None:
     assert len(jira.created) == 1
 
 
-def test_a_person_can_have_a_failed_one_tried_again_and_is_named() -> None:
+def test_a_person_can_retry_a_failed_issue_and_is_recorded() -> None:
     jira = Jira(errors.InvalidInputError("no"), "PROJ-1")
     scene = Scene(jira)
     scene.advance_message()

@@ -104,13 +104,13 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
         (NO, None, True, ["Draft rejected", "Rejected by <@U0ANN> at 22 Jan 2026 05:00 Phoenix time", "No Jira issue"]),
         (YES, None, True, ["Draft approved", "Approved by <@U0ANN>", "is being created"]),
         (YES, replace(CREATED, status=OperationStatus.PENDING), True, ["Draft approved", "is being created"]),
-        (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its ticket", "may or may not exist"]),
+        (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its Jira issue", "may or may not exist"]),
         (
             YES,
             replace(CREATED, status=OperationStatus.FAILED, error_message="Jira answered 400: <b>"),
             True,
             [
-                "Ticket not created",
+                "Jira issue not created",
                 "What failed: Jira answered 400: &lt;b&gt;",
                 "`operations retry sess-1 --by &lt;your Slack ID&gt;`",
                 "approval remains valid",
@@ -131,10 +131,10 @@ def test_an_unknown_draft_shows_nothing() -> None:
     assert preview.render(replace(view(), draft=None), JIRA) is None
 
 
-def test_a_resubmitted_draft_gets_a_reply_with_its_ticket() -> None:
+def test_a_resubmitted_draft_gets_a_reply_with_its_issue() -> None:
     message = preview.duplicate(make_draft(), CREATED, JIRA)
     check_blocks(message.blocks)
-    assert "already has a ticket: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text
+    assert "already has a Jira issue: <https://jira.example.com/browse/PROJ-123|PROJ-123 Refuse" in message.text
 
 
 HOSTILE = "<!channel> <@U0BOSS> & <https://evil.example|click>"
@@ -194,7 +194,7 @@ def test_a_preview_says_how_much_continues_in_the_thread() -> None:
     replies = preview.thread(make_draft(**draft))
     assert sum(shown(reply.blocks).count("p") + shown(reply.blocks).count("s") for reply in replies) > 5_000
     count = 15_000 - sum(len(text) for text in texts(message.blocks) if set(text) <= {"p", "s"})
-    assert f"*{count:,} more characters continue in the thread*, in 1 message. " in shown(message.blocks)
+    assert f"*The thread has {count:,} more characters*, in 1 message. " in shown(message.blocks)
     (reply,) = replies
     assert "Part 2 of 2 of the draft" in shown(reply.blocks)
 

@@ -72,7 +72,7 @@ def test_a_short_draft_is_one_page_with_its_headings() -> None:
     ]
 
 
-def test_a_continued_text_says_so_on_the_next_page() -> None:
+def test_a_continued_text_is_marked_on_the_next_page() -> None:
     first, second = preview_pages.pages_of(make_draft(problem="word " * 2_000, solution="s" * 5_000))
     assert second.blocks[0]["text"]["text"] in {"*Problem (continued)*", "*Solution*", "*Solution (continued)*"}
     assert first.characters + second.characters == 10_000 + 5_000 + len(make_draft().title)

@@ -183,7 +183,7 @@ def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world) -> None:
         world.service.submit(DRAFT)
         world.handle(world.queue[-1].message)
     assert len(world.threads) == 2
-    assert "already has a ticket" in world.threads[1].text
+    assert "already has a Jira issue" in world.threads[1].text
 
 
 def test_a_failure_of_slack_does_not_touch_the_issue(world) -> None:

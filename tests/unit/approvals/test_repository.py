@@ -87,7 +87,7 @@ def test_a_decision_on_a_draft_that_has_changed_is_not_recorded(stores) -> None:
     assert stores.approvals.read("sess-1", second).session.state is SessionState.PREVIEW
 
 
-def test_a_decision_on_a_session_that_is_not_there_is_not_recorded(stores) -> None:
+def test_a_decision_on_a_missing_session_is_not_recorded(stores) -> None:
     assert not stores.decide("0" * 64, session_id="nobody")
     assert stores.row("SESSION", "nobody") == {}
 

@@ -69,7 +69,7 @@ def test_every_row_is_stored_and_compared(run: Run, stored: Callable[[], list[st
     assert stored() == ALL
 
 
-def test_again_from_the_start_everything_is_a_duplicate(run: Run) -> None:
+def test_a_second_backfill_finds_only_duplicates(run: Run) -> None:
     backfill(run)
 
     result = backfill(run)

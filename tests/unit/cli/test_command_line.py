@@ -63,7 +63,7 @@ def test_an_error_is_one_sentence_and_exit_code_1(
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {sentence}\n")
 
 
-def test_ctrl_c_is_no_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_prints_one_sentence_and_no_stack_trace(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     raise_from_everywhere(monkeypatch, KeyboardInterrupt())
 
     result = run("issues", "get", "OPS-1")

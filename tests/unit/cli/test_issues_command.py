@@ -14,6 +14,7 @@ from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.platform import aws
+from lib.platform.wording import counted
 from tests.support.aws.moto_inside import ISSUES
 from tests.support.jira.builders import Snapshots
 
@@ -164,7 +165,7 @@ def test_list_finds_the_live_issues_that_match_all_options(
 
     assert found == keys
     assert [line.split("│")[1].strip() for line in table.stdout.splitlines() if line.startswith("│")] == keys
-    assert table.stderr == f"{len(keys)} issues.\n"
+    assert table.stderr == f"{counted(len(keys), 'issue')}.\n"
 
 
 def test_list_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
@@ -178,7 +179,7 @@ def test_list_stops_at_the_limit_and_says_so(run: Run, record: Record) -> None:
     assert "OPS-4" not in result.stdout
 
 
-def test_a_table_that_is_not_there_is_reported(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_table_is_reported(run: Run, deployed: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
 
     result = run("issues", "list", "--project", "OPS")
@@ -204,7 +205,7 @@ def test_correlate_shows_matches_gaps_and_counts(run: Run, commits: None) -> Non
     rows = dict([cell.strip() for cell in line.split("│")[1:3]] for line in result.stdout.splitlines() if line.startswith("│"))
     assert rows == {"OPS-1": "a" * 12, "OPS-2": "none", "OPS-99 (unknown)": "b" * 12}
     assert result.stdout.endswith(
-        "2 issues: 1 with commits, 1 without. 2 commits: 1 without an issue. 1 unknown issues.\n"
+        "2 issues: 1 with commits, 1 without. 2 commits: 1 without an issue. 1 unknown issue.\n"
         f"Commits without an issue: {'b' * 12}\n"
     )
 

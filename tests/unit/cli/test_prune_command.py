@@ -45,7 +45,7 @@ def test_superseded_versions_of_that_age_are_deleted_after_a_yes(run: Run, rows:
     result = run("prune", input="y\n")
 
     assert result.exit_code == 0
-    assert result.stdout.startswith("3 of 4 versions are superseded and arrived before ")
+    assert result.stdout.startswith("3 of 4 versions can be deleted: superseded, and received before ")
     assert result.stdout.endswith("Deleted 3 of 4 versions.\n")
     assert "-07:00" in result.stdout
     assert f"Delete 3 versions of {ISSUES}? [y/N]" in result.stderr
@@ -53,7 +53,7 @@ def test_superseded_versions_of_that_age_are_deleted_after_a_yes(run: Run, rows:
 
 
 @pytest.mark.parametrize("said", ["n\n", "\n", ""])
-def test_nothing_goes_without_a_yes(run: Run, rows: Callable[[], list[str]], said: str) -> None:
+def test_nothing_is_deleted_without_a_yes(run: Run, rows: Callable[[], list[str]], said: str) -> None:
     result = run("prune", input=said)
 
     assert result.exit_code == 1
@@ -65,7 +65,7 @@ def test_a_dry_run_counts_asks_nothing_and_deletes_nothing(run: Run, rows: Calla
     result = run("prune", "--dry-run", "--yes")
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert "3 of 4 versions are superseded" in result.stdout
+    assert "3 of 4 versions can be deleted" in result.stdout
     assert result.stdout.endswith("Nothing was deleted.\n")
     assert rows() == EVERYTHING
 
@@ -89,7 +89,7 @@ def test_nothing_to_delete_asks_nothing(run: Run) -> None:
     assert result.stdout.endswith("Nothing was deleted.\n")
 
 
-def test_a_table_that_is_not_there_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_table_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", "elsewhere")
 
     result = run("prune", "--yes")

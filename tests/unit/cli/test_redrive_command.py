@@ -62,11 +62,11 @@ def flat(result: Result) -> str:
     return "|".join("".join(cell.strip() for cell in cells) for cells in zip(*rows, strict=True))
 
 
-def test_a_look_shows_each_and_leaves_them(run: Run, queues: Any, functions: LambdaService) -> None:
+def test_a_dry_run_shows_each_letter_and_leaves_it(run: Run, queues: Any, functions: LambdaService) -> None:
     put(queues, "failures", record({"id": "e-1"}))
     put(queues, "undelivered", {"id": "e-2"}, RULE)
 
-    result = run("redrive", "--function", "notification", "--look")
+    result = run("redrive", "--function", "notification", "--dry-run")
 
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("Dead letters of notification\n")
@@ -97,7 +97,7 @@ def test_after_a_yes_events_go_to_their_function(run: Run, queues: Any, function
     result = run("redrive", "--function", "notification", input="y\n")
 
     assert result.exit_code == 0
-    assert "Send 2 back? They are held for 5 minutes. [y/N]" in result.stderr
+    assert "Send 2 dead letters back? Answer within 5 minutes. [y/N]" in result.stderr
     assert result.stdout.endswith("2 sent back, 0 left.\n")
     assert functions.invocations == [
         ("notification-5f", "Event", {"id": "e-1"}),
@@ -154,14 +154,14 @@ def test_a_refused_letter_stays_and_stops_no_other(run: Run, queues: Any, functi
     assert bodies(queues, "failures") == ["what is this"]
 
 
-def test_no_more_than_the_limit_are_taken(run: Run, queues: Any, functions: LambdaService) -> None:
+def test_at_most_limit_letters_are_read(run: Run, queues: Any, functions: LambdaService) -> None:
     for number in range(3):
         put(queues, "failures", record({"id": number}))
     put(queues, "undelivered", {"id": "e-2"}, RULE)
 
     result = run("redrive", "--function", "notification", "--limit", "2", "--yes")
 
-    assert "Showing 2; there may be more" in result.stderr
+    assert "Showing 2 dead letters. There may be more" in result.stderr
     assert len(functions.invocations) == 2
     assert (len(bodies(queues, "failures")), len(bodies(queues, "undelivered"))) == (1, 1)
 
@@ -184,7 +184,7 @@ def test_a_function_without_a_dead_letter_queue_is_an_error(run: Run, monkeypatc
     )
 
 
-def test_a_queue_that_is_not_there_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_queue_is_reported(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFICATION_DEAD_LETTER_QUEUES", "gone")
 
     result = run("redrive", "--function", "notification")

@@ -153,7 +153,7 @@ def test_more_deletions_than_allowed_are_refused(synced: Reconciliation, capsys:
     capsys.readouterr()
     result = synced.run()
 
-    assert "3 of 12 issues are missing" in result["refused"][0]
+    assert "Jira lacks 3 of 12 issues" in result["refused"][0]
     assert of(result)["refused"] == result["refused"]
     assert not of(result)["complete"]
     assert len(synced.stored()) == 12

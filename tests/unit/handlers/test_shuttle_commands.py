@@ -55,7 +55,7 @@ def a_job(domain: str = DOMAIN) -> str:
     return Jobs(aws.make_client("dynamodb"), SHUTTLE.name).create(domain, an_order()).job_id
 
 
-def test_shops_are_listed_all_or_by_plan_or_alone() -> None:
+def test_shops_lists_all_or_those_on_a_plan_or_one() -> None:
     assert {shop["shop_domain"] for shop in lines("shops")} == {DOMAIN, OTHER}
     assert [shop["shop_domain"] for shop in lines("shops", "--plan", "FREE")] == [OTHER]
     assert [shop["plan"] for shop in lines("shops", DOMAIN)] == ["LARGE"]
@@ -100,7 +100,7 @@ def test_a_job_is_cancelled() -> None:
     assert lines("jobs", "get", DOMAIN, job_id)[0]["status"] == "CANCELLED"
 
 
-def test_a_sweep_tells_what_it_gave_up() -> None:
+def test_a_sweep_prints_how_many_jobs_it_failed() -> None:
     assert run("jobs", "sweep").stdout == "WORKER_LOST: 0\nUPLOAD_MISSING: 0\n"
 
 
@@ -123,11 +123,11 @@ def test_usage_is_printed_for_a_shop_and_for_all() -> None:
         ("shops", DOMAIN, "--billing", "SUSPENDED"),
     ],
 )
-def test_what_is_asked_wrongly_is_a_usage_error(arguments: tuple[str, ...]) -> None:
+def test_wrong_arguments_are_a_usage_error(arguments: tuple[str, ...]) -> None:
     assert isinstance(run(*arguments).exception, click.UsageError)
 
 
-def test_a_shop_that_is_not_there_is_said_in_a_sentence() -> None:
+def test_an_unknown_shop_is_not_found() -> None:
     assert isinstance(run("shops", "nobody.example.com").exception, errors.NotFoundError)
 
 
@@ -142,14 +142,14 @@ def test_costs_of_a_workload_file_are_printed_as_table_or_json(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"events_per_day": "many"}', '{"events": 1}'])
-def test_a_workload_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+def test_an_invalid_workload_file_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "workload.json"
     file.write_text(text)
 
     assert isinstance(run(str(file), command=costs).exception, errors.InvalidInputError)
 
 
-def test_the_document_is_printed_unchanged() -> None:
+def test_document_prints_the_page_on_costs() -> None:
     document = (Path(__file__).resolve().parents[3] / "docs" / "reference" / "costs.md").read_text(encoding="utf-8")
 
     assert run("--document", command=costs).stdout == document

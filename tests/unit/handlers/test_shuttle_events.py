@@ -65,7 +65,7 @@ def test_an_error_that_a_caller_can_handle_has_its_own_code(error: Exception, st
     assert (http_answer(error).status, http_answer(error).code) == (status, code)
 
 
-def test_links_are_signed_the_way_that_every_region_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_links_are_signed_as_every_region_accepts(monkeypatch: pytest.MonkeyPatch) -> None:
     with moto_inside(monkeypatch):
         url = aws.make_client("s3").generate_presigned_url("get_object", Params={"Bucket": "imports-1", "Key": "x"})
 

@@ -283,7 +283,7 @@ def test_a_commit_expires_with_the_history_after_its_last_push():
     assert links.recompute("OPS-7")[0].commit_count == 0
 
 
-def test_commits_that_there_is_no_time_to_store_are_left():
+def test_commits_are_left_when_the_time_is_up():
     table, time_left = FakeTable(), iter([True, False])
     pushed = [commit("OPS-7", "OPS-8", number=number) for number in range(20)]
     stored = CorrelationStore(table, TABLE, now=lambda: NOW).store_commits(pushed, has_time=lambda: next(time_left))

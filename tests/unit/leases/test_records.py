@@ -110,7 +110,7 @@ def test_unknown_fields_are_kept_by_name_only() -> None:
     assert "teamColour" in read_lease(lease_item(teamColour={"S": "green"})).names
 
 
-def test_a_number_keeps_all_of_its_digits() -> None:
+def test_a_number_keeps_all_its_digits() -> None:
     assert read_value({"N": "12345678901234567890.123456789012345678"}) == Decimal("12345678901234567890.123456789012345678")
 
 

@@ -5,7 +5,7 @@ import threading
 from stack.local.runtime_api import Invocation, Mailbox
 
 
-def test_an_invocation_for_a_dead_process_goes_to_the_next_process() -> None:
+def test_an_invocation_of_a_dead_process_goes_to_the_next_one() -> None:
     alive = True
     mailbox = Mailbox(30, "an-arn", lambda: alive)
     taken: list[Invocation | None] = []

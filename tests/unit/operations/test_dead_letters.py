@@ -38,7 +38,7 @@ def message(body: object, attributes: Any = None) -> dict[str, Any]:
     }
 
 
-def test_lambdas_record_holds_the_event_and_its_error() -> None:
+def test_the_record_of_lambda_contains_the_event_and_its_error() -> None:
     letter = read_message(message(RECORD), of_a_work_queue=False)
 
     assert json.loads(letter.payload) == RECORD["requestPayload"]
@@ -47,18 +47,18 @@ def test_lambdas_record_holds_the_event_and_its_error() -> None:
     assert letter.sent_at.isoformat() == "2026-03-01T12:00:00.123000+00:00"
 
 
-def test_an_event_that_grew_too_old_was_never_answered() -> None:
+def test_the_error_of_an_expired_event_is_its_condition() -> None:
     record = {"requestContext": {"condition": "EventAgeExceeded"}, "requestPayload": {}}
     assert read_message(message(record), of_a_work_queue=False).error == "EventAgeExceeded"
 
 
-def test_an_event_of_eventbridge_is_the_message_itself() -> None:
+def test_a_message_of_eventbridge_is_the_event_itself() -> None:
     letter = read_message(message('{ "id": "e-2" }', OF_EVENTBRIDGE), of_a_work_queue=False)
 
     assert (letter.payload, letter.error, letter.refused) == ('{ "id": "e-2" }', "NO_PERMISSIONS: not authorized", "")
 
 
-def test_a_message_of_a_work_queue_is_itself_whatever_it_looks_like() -> None:
+def test_a_message_of_a_work_queue_is_always_the_payload() -> None:
     letter = read_message(message(RECORD), of_a_work_queue=True)
 
     assert (json.loads(letter.payload), letter.refused) == (RECORD, "")
@@ -77,7 +77,7 @@ def test_a_message_of_a_work_queue_is_itself_whatever_it_looks_like() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_no_record_goes_nowhere(body: object) -> None:
+def test_a_message_that_is_not_a_record_is_refused(body: object) -> None:
     letter = read_message(message(body), of_a_work_queue=False)
 
     assert letter.refused == "it is not a record of a failed event"
@@ -156,7 +156,7 @@ def test_reading_holds_the_letters_and_releasing_shows_them_again(queues: Queues
     assert queues.held("failures") == 0
 
 
-def test_looking_stops_at_its_limit(queues: Queues) -> None:
+def test_reading_stops_at_its_limit(queues: Queues) -> None:
     for _ in range(15):
         queues.put("failures", RECORD)
 
@@ -206,7 +206,7 @@ LOST = ReadTimeoutError(endpoint_url="https://lambda")
 
 
 @pytest.mark.parametrize(("fault", "kind"), [(REFUSED, errors.ResourceMissingError), (LOST, errors.AmbiguousError)])
-def test_a_letter_that_is_not_taken_is_kept(queues: Queues, fault: Exception, kind: type[Exception]) -> None:
+def test_a_letter_that_is_not_accepted_is_kept(queues: Queues, fault: Exception, kind: type[Exception]) -> None:
     queue = queues.of("failures")
     letter = only_letter(queues, queue)
     queues.functions.fault = fault
@@ -268,6 +268,6 @@ def test_a_message_that_is_not_a_record_is_neither_sent_nor_deleted(queues: Queu
     assert_kept(queues, queue, letter)
 
 
-def test_a_queue_that_is_not_there_is_reported(queues: Queues) -> None:
+def test_a_missing_queue_is_reported(queues: Queues) -> None:
     with pytest.raises(errors.SwitchboardError, match="could not find the queue gone"):
         queues.of("gone")

@@ -28,11 +28,11 @@ def verdict(*statements: dict[str, Any], access: Access = READ) -> Verdict:
     return decide(read_role_policy(policy(*statements)), access).verdict
 
 
-def test_what_is_granted_is_allowed() -> None:
+def test_a_granted_call_is_allowed() -> None:
     assert verdict(allow()) is Verdict.ALLOWED
 
 
-def test_what_nothing_grants_is_refused() -> None:
+def test_a_call_without_a_grant_is_refused() -> None:
     assert decide((), READ).verdict is Verdict.NOT_GRANTED
 
 

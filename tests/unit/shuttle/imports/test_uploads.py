@@ -163,7 +163,7 @@ def test_a_failed_abort_is_logged(world: World) -> None:
     assert lines.only("upload_abort_failed")["job_id"] == world.stored().job_id
 
 
-def test_completing_twice_is_the_same_as_once(world: World) -> None:
+def test_completing_is_idempotent(world: World) -> None:
     upload_id = world.begin_in_parts().upload_id
 
     world.complete(upload_id)

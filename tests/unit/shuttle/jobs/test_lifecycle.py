@@ -182,7 +182,7 @@ def test_a_plan_that_changes_after_it_was_read_refuses_the_job(installed: Shuttl
     assert list(installed.repository.jobs(DOMAIN)) == []
 
 
-def test_a_stale_job_that_was_started_again_is_not_given_up(installed: ShuttleTable) -> None:
+def test_a_stale_job_that_was_started_again_is_not_failed(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.clock.advance(hours=1)
     (stale,) = installed.repository.stale_jobs(JobStatus.PROCESSING, installed.clock())
@@ -192,7 +192,7 @@ def test_a_stale_job_that_was_started_again_is_not_given_up(installed: ShuttleTa
     assert installed.active_jobs() == {job.job_id}
 
 
-def test_finishing_again_after_a_lost_answer_is_not_an_error(installed: ShuttleTable) -> None:
+def test_finishing_again_after_a_lost_answer_succeeds(installed: ShuttleTable) -> None:
     job = installed.jobs.start(DOMAIN, installed.jobs.create(DOMAIN, an_order()).job_id)
     installed.jobs.finish(job, Outcome(rows_read=3))
     installed.jobs.finish(job, Outcome(rows_read=3))
@@ -256,7 +256,7 @@ def test_a_job_that_has_ended_is_not_cancelled(installed: ShuttleTable, failure:
         installed.jobs.cancel(DOMAIN, job.job_id)
 
 
-def test_cancelling_twice_is_the_same_as_once(installed: ShuttleTable) -> None:
+def test_cancelling_is_idempotent(installed: ShuttleTable) -> None:
     job = installed.jobs.create(DOMAIN, an_order())
     assert installed.jobs.cancel(DOMAIN, job.job_id) == installed.jobs.cancel(DOMAIN, job.job_id)
 
