@@ -32,14 +32,14 @@ def verdicts(measured: report.Results) -> list[str]:
     return [verdict for table in report.tables(measured) for verdict in table.verdicts]
 
 
-def test_what_is_fast_and_flat_enough_is_said_to_be_and_needs_no_reason() -> None:
+def test_figures_within_the_limits_are_met_without_a_reason() -> None:
     said = verdicts(results(ours=103))
 
     assert not [verdict for verdict in said if "missed" in verdict or verdict.startswith("Why")]
     assert len([verdict for verdict in said if "met" in verdict]) == 11
 
 
-def test_what_is_missed_is_said_with_its_figure_and_the_reason() -> None:
+def test_a_missed_limit_has_its_figure_and_the_reason() -> None:
     said = verdicts(results(ours=160))
 
     assert "wall: at most 1.04× the floor: missed, 1.60×" in said
@@ -48,11 +48,11 @@ def test_what_is_missed_is_said_with_its_figure_and_the_reason() -> None:
     assert len([verdict for verdict in said if verdict.startswith("Why: Flask")]) == 1
 
 
-def test_units_that_grow_are_missed() -> None:
+def test_growing_units_miss_the_limit() -> None:
     assert "calls and units flat: missed, the worst grows 2.00×" in verdicts(results(ours=100, growth=24))
 
 
-def test_time_that_grows_is_missed_and_said_apart() -> None:
+def test_growing_cpu_time_misses_its_own_limit() -> None:
     costs = [Cost("record", 10, 2, 12, 4, 9), Cost("record", 1000, 2, 12, 6, 9)]
     measured = results(ours=100)
     measured.growth = {"issues": costs}
@@ -61,7 +61,7 @@ def test_time_that_grows_is_missed_and_said_apart() -> None:
     assert "CPU flat: missed, the worst grows 1.50×" in verdicts(measured)
 
 
-def test_the_page_has_every_table_with_ours_in_bold() -> None:
+def test_the_page_has_every_table_with_our_row_in_bold() -> None:
     page = report.page(results(ours=103), quick=False)
 
     assert page.count("\n## ") == 5  # four tables, and how to do it again
@@ -86,7 +86,7 @@ def path(tmp_path: Path) -> list[Path]:
     return [tmp_path, *(Path(entry) for entry in sys.path if entry.endswith("site-packages"))]
 
 
-def test_a_program_answers_its_events_and_the_stub_tells_what_it_called(path: list[Path]) -> None:
+def test_a_program_answers_and_the_stub_counts_its_calls(path: list[Path]) -> None:
     with AwsStub() as stub:
         process = Process("program.lambda_handler", path, {"AWS_URL": stub.url})
         try:
@@ -101,7 +101,7 @@ def test_a_program_answers_its_events_and_the_stub_tells_what_it_called(path: li
     assert calls == {"DynamoDB_20120810.GetItem": 2}
 
 
-def test_a_program_that_fails_is_no_figure(path: list[Path]) -> None:
+def test_a_failing_program_raises_instead_of_giving_a_figure(path: list[Path]) -> None:
     process = Process("program.lambda_handler", path, {"AWS_URL": "http://127.0.0.1:9"})
     try:
         with pytest.raises(ProgramError, match="as asked"):
@@ -110,7 +110,7 @@ def test_a_program_that_fails_is_no_figure(path: list[Path]) -> None:
         process.end()
 
 
-def test_an_archive_has_what_a_package_needs_and_bytecode_if_asked_for(tmp_path: Path) -> None:
+def test_an_archive_has_the_dependencies_and_bytecode_unless_switched_off(tmp_path: Path) -> None:
     needed = archives.closure(["jinja2"])
     assert set(needed) == {"jinja2", "markupsafe"}
 
