@@ -13,6 +13,7 @@ import pytest
 from lib.jira.client import JiraClient
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
+from lib.jira.items import Issue
 from lib.jira.tasks import read_task
 from lib.platform import aws
 from stack.local.serving import Server
@@ -20,9 +21,11 @@ from stack.local.standins.jira import Jira
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_tables, moto_inside
+from tests.support.observability.emf import metrics_in
 
 QUEUE = "jira-work-3c1d"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
+SEARCH = "/rest/api/3/search/jql"
 ARN = "arn:aws:lambda:us-west-2:123456789012:function:reconciliation-5d1c"
 
 
@@ -81,6 +84,12 @@ class Reconciliation:
     def stored(self, project: str = "OPS") -> list[str]:
         """The keys of the live issues that the store has."""
         return [issue.issue_key for issue in self.reader.by_project(project)]
+
+    def latest(self, issue_key: str) -> Issue:
+        """The current state of an issue that the store has."""
+        issue = self.reader.latest(issue_key)
+        assert issue is not None
+        return issue
 
     @property
     def reader(self) -> IssueReader:
@@ -170,3 +179,12 @@ def counts(result: dict[str, Any], project: str = "OPS") -> dict[str, int]:
 def of(result: dict[str, Any], project: str = "OPS") -> dict[str, Any]:
     """The part of a result that is of one project."""
     return next(entry for entry in result["projects"] if entry["project"] == project)
+
+
+def metrics(capsys: pytest.CaptureFixture[str], project: str = "OPS") -> dict[str, float]:
+    """The metrics of a project since last asked, added up; those that are zero left out."""
+    total: dict[str, float] = {}
+    for metric in metrics_in(capsys.readouterr().out):
+        if metric.dimensions.get("project") == project and metric.value:
+            total[metric.name] = total.get(metric.name, 0) + metric.value
+    return total

@@ -1,5 +1,6 @@
-"""The fixture that the tests of the approvals share."""
+"""The fixtures that the tests of the approvals share."""
 
+from tests.support.approvals.previews import long_draft, world
 from tests.support.approvals.stores import stores
 
-__all__ = ["stores"]
+__all__ = ["long_draft", "stores", "world"]

@@ -14,7 +14,7 @@ from tests.support.aws.environment import point_at
 from tests.support.aws.functions import load
 from tests.support.aws.moto_cloud import MotoCloud, fresh_cloud, moto_server
 from tests.support.jira.cloud import JiraCloud, jira_cloud_inside
-from tests.support.jira.reconciliation import Reconciliation, reconciliation
+from tests.support.jira.reconciliation import Reconciliation, of, reconciliation
 from tests.support.observability.log_lines import LogLines
 
 NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
@@ -85,6 +85,14 @@ def ops(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
     """The reconciliation function for the project OPS, on empty tables and an empty Jira."""
     with reconciliation(monkeypatch) as function:
         yield function
+
+
+@pytest.fixture
+def synced(ops: Reconciliation) -> Reconciliation:
+    """Twelve issues that the store has."""
+    ops.jira.seed("OPS", 12)
+    assert of(ops.run())["complete"]
+    return ops
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from lib.jira.reconciliation.requests import MAX_PARTS, read_request
 from tests.support.aws.moto_state import moto_state, put_back
-from tests.support.jira.reconciliation import Reconciliation, counts, of
+from tests.support.jira.reconciliation import Reconciliation, counts, metrics, of
 from tests.support.observability.emf import metrics_in
 from tests.support.observability.log_lines import LogLines
 
@@ -31,14 +31,6 @@ def synced(ops: Reconciliation) -> Reconciliation:
     put_back(_SYNCED["aws"])
     ops.jira.site = copy.deepcopy(_SYNCED["jira"])
     return ops
-
-
-def totals(capsys: pytest.CaptureFixture[str], project: str) -> dict[str, float]:
-    total: dict[str, float] = {}
-    for metric in metrics_in(capsys.readouterr().out):
-        if metric.dimensions.get("project") == project and metric.value:
-            total[metric.name] = total.get(metric.name, 0) + metric.value
-    return total
 
 
 def test_a_sweep_continues_to_its_end_and_with_the_next_project(synced: Reconciliation) -> None:
@@ -74,7 +66,7 @@ def test_over_all_invocations_each_issue_is_counted_once(synced: Reconciliation,
     results = synced.run_to_the_end(seconds=SOON_OVER)
 
     assert len(results) == 4
-    assert totals(capsys, "OPS") == {
+    assert metrics(capsys, "OPS") == {
         "ReconciliationFetched": 209,
         "ReconciliationUpdated": 2,
         "ReconciliationDeleted": 1,

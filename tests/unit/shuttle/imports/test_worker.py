@@ -1,110 +1,18 @@
 """The import worker: every file, valid or not, ends its job."""
 
-import csv
 import gzip
 import io
-import itertools
 import json
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any
 
 import pytest
 
-from lib.platform import errors
 from lib.shuttle import keys
-from lib.shuttle.entities import Column, ColumnType, ShopSettings
-from lib.shuttle.imports.files import ByteStream
-from lib.shuttle.imports.worker import Importer
-from lib.shuttle.jobs.job import ErrorSummary, FileFormat, Job, JobStatus
-from lib.shuttle.jobs.lifecycle import JobBusyError
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
-
-COLUMNS = (
-    Column(name="sku", required=True, max_length=8),
-    Column(name="price", type=ColumnType.DECIMAL),
-    Column(name="stock", type=ColumnType.INTEGER),
-)
-GOOD_CSV = b"sku,price,stock\nA1,9.50,3\nA2,,\n"
-
-
-@dataclass
-class MemoryObjects:
-    """The import bucket, in memory."""
-
-    stored: dict[str, bytes] = field(default_factory=dict)
-    during_read: Callable[[], None] = lambda: None
-
-    def open(self, key: str) -> ByteStream:
-        if key not in self.stored:
-            raise errors.NotFoundError("could not open the upload: NoSuchKey")
-        return Hooked(io.BytesIO(self.stored[key]), self)
-
-    def put(self, key: str, body: BinaryIO, content_type: str) -> None:
-        self.stored[key] = body.read()
-
-
-@dataclass
-class Hooked:
-    """A stream that does something before every read."""
-
-    stream: BinaryIO
-    objects: MemoryObjects
-
-    def read(self, amount: int, /) -> bytes:
-        self.objects.during_read()
-        return self.stream.read(amount)
-
-
-@dataclass
-class Ticking:
-    """Monotonic seconds; each look takes ``step``."""
-
-    step: float = 0.0
-    at: float = 0.0
-
-    def __call__(self) -> float:
-        self.at += self.step
-        return self.at
-
-
-@dataclass
-class World:
-    """A shop with a schema, a bucket and a worker."""
-
-    table: ShuttleTable
-    objects: MemoryObjects = field(default_factory=MemoryObjects)
-    seconds_left: float = 900.0
-    ticking: Ticking = field(default_factory=Ticking)
-
-    def upload(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> str:
-        job_id = self.table.jobs.create(DOMAIN, an_order(file_format=file_format)).job_id
-        self.objects.stored[keys.upload_object(DOMAIN, job_id)] = content
-        return job_id
-
-    def run(self, job_id: str) -> JobStatus:
-        importer = Importer(self.table.repository, self.table.jobs, self.objects, self.ticking)
-        return importer.run(DOMAIN, job_id, lambda: self.seconds_left)
-
-    def job(self, job_id: str) -> Job:
-        return self.table.repository.job(DOMAIN, job_id)
-
-    def imported(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> Job:
-        job_id = self.upload(content, file_format)
-        self.run(job_id)
-        return self.job(job_id)
-
-    def report(self, job: Job) -> list[list[str]]:
-        return list(csv.reader(io.StringIO(self.objects.stored[keys.report_object(DOMAIN, job.job_id)].decode())))
-
-
-@pytest.fixture
-def world(shuttle_table: ShuttleTable) -> World:
-    shuttle_table.registry.install(a_shop(feature_limits=limits(max_rows=100_000, max_file_bytes=50_000_000)))
-    shuttle_table.registry.save_schema(DOMAIN, COLUMNS, replaces=0)
-    return World(shuttle_table)
-
+from lib.shuttle.entities import Column, ShopSettings
+from lib.shuttle.jobs.job import ErrorSummary, FileFormat, JobStatus
+from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop
+from tests.support.shuttle.importer import GOOD_CSV, World
 
 # Files that are as they should be
 
@@ -315,91 +223,6 @@ def test_a_missing_upload_fails_the_job(world: World) -> None:
     world.objects.stored.clear()
     world.run(job_id)
     assert world.job(job_id).failure == "UPLOAD_MISSING"
-
-
-# What happens during a run
-
-
-def test_usage_is_metered_once(world: World) -> None:
-    job_id = world.upload(GOOD_CSV)
-    world.run(job_id)
-    assert world.run(job_id) is JobStatus.COMPLETED  # a duplicate delivery
-    today = world.table.clock().date()
-    (usage,) = world.table.repository.daily_usage(DOMAIN, today, today)
-    assert (usage.imports, usage.jobs_completed, usage.rows_read, usage.bytes_read) == (1, 1, 2, len(GOOD_CSV))
-
-
-def test_progress_is_written_every_few_seconds(world: World) -> None:
-    world.ticking.step = 3.0
-    seen: list[int] = []
-    job_id = world.upload(b"sku\n" + b"A1\n" * 3_000)
-    world.table.client.forget()
-    world.run(job_id)
-    for name, request in world.table.calls:
-        if name == "update_item" and ":RowsRead" in request["ExpressionAttributeValues"]:
-            seen.append(int(request["ExpressionAttributeValues"][":RowsRead"]["N"]))
-    assert seen == sorted(seen)
-    assert seen[-1] > 2_000
-    assert max(later - earlier for earlier, later in itertools.pairwise(seen)) <= 1_000  # a report at every second check
-
-
-def test_a_cancelled_import_stops_at_its_next_report(world: World) -> None:
-    world.ticking.step = 10.0
-    job_id = world.upload(b"sku\n" + b"A1\n" * 50_000)
-    world.objects.during_read = lambda: world.table.jobs.cancel(DOMAIN, job_id)
-    assert world.run(job_id) is JobStatus.CANCELLED
-    job = world.job(job_id)
-    assert (job.status, job.rows_read, job.has_report) == (JobStatus.CANCELLED, 0, False)
-
-
-def test_an_import_that_runs_out_of_time_fails(world: World) -> None:
-    world.seconds_left = 19.0
-    job = world.imported(b"sku\n" + b"A1\n" * 600)
-    assert (job.status, job.failure, job.rows_read) == (JobStatus.FAILED, "DEADLINE_EXCEEDED", 0)
-
-
-def test_the_delivery_after_a_temporary_error_takes_over_at_once(world: World) -> None:
-    def broken() -> None:
-        raise errors.ConnectionLostError("could not read the upload: the connection broke")
-
-    job_id = world.upload(GOOD_CSV)
-    world.objects.during_read = broken
-    with pytest.raises(errors.ConnectionLostError):
-        world.run(job_id)
-    world.objects.during_read = lambda: None
-    assert world.run(job_id) is JobStatus.COMPLETED
-    assert world.job(job_id).attempt == 2
-
-
-def test_a_second_delivery_waits_while_a_worker_has_the_job(world: World) -> None:
-    job_id = world.upload(GOOD_CSV)
-    world.table.jobs.start(DOMAIN, job_id)
-    with pytest.raises(JobBusyError):
-        world.run(job_id)
-
-
-def test_a_job_that_loses_three_workers_fails(world: World) -> None:
-    job_id = world.upload(GOOD_CSV)
-    for _ in range(3):
-        world.table.jobs.start(DOMAIN, job_id)
-        world.table.clock.advance(minutes=17)
-    assert world.run(job_id) is JobStatus.FAILED
-    assert world.job(job_id).failure == "WORKER_LOST"
-    assert world.table.active_jobs() == set()
-
-
-def test_a_worker_that_was_replaced_writes_nothing(world: World) -> None:
-    world.ticking.step = 10.0
-    job_id = world.upload(b"sku\n" + b"A1\n" * 5_000)
-
-    def another_takes_over() -> None:
-        world.table.clock.advance(minutes=17)
-        world.objects.during_read = lambda: None
-        world.table.jobs.start(DOMAIN, job_id)
-
-    world.objects.during_read = another_takes_over
-    assert world.run(job_id) is JobStatus.PROCESSING
-    assert (world.job(job_id).attempt, world.job(job_id).rows_read) == (2, 0)
 
 
 def test_reports_and_details_contain_no_cells(world: World) -> None:
