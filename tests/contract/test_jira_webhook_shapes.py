@@ -13,6 +13,7 @@ import pytest
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery, Ignored, NeedsFetch, normalise, normalise_automation
 from lib.platform import clock, errors
+from tests.support.jira.builders import read_delivery
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SENT = 1_772_366_400_250  # 2026-03-01T12:00:00.250Z
@@ -334,23 +335,25 @@ def test_an_odd_id_of_an_issue_is_left_out(issue_id):
 )
 def test_an_unknown_member_loses_no_issue(member):
     body = encoded(event("jira:issue_updated", issue=issue())).replace(b"{", b"{" + member + b", ", 1)
-    delivery = normalise(body, RECEIVED)
+    delivery = read_delivery(body, RECEIVED)
     assert delivery.issue_key == "OPS-7"
     delivery.snapshot.encode()
 
 
 def test_a_byte_order_mark_loses_no_issue():
-    assert normalise(b"\xef\xbb\xbf" + encoded(event("jira:issue_updated", issue=issue())), RECEIVED).issue_key == "OPS-7"
+    assert read_delivery(b"\xef\xbb\xbf" + encoded(event("jira:issue_updated", issue=issue())), RECEIVED).issue_key == "OPS-7"
 
 
 def test_the_snapshot_is_the_body_as_it_came():
     body = encoded(event("jira:issue_updated", issue=issue(customfield_1="\ud800", customfield_2=10**60)))
-    assert normalise(body, RECEIVED).snapshot.encode() == body
+    assert read_delivery(body, RECEIVED).snapshot.encode() == body
 
 
 def test_the_last_of_two_equal_keys_counts():
     body = b'{"webhookEvent": "a", "webhookEvent": "jira:issue_updated", "timestamp": 1, "issue": {"key": "A-1", "key": "B-2"}}'
-    assert normalise(body, RECEIVED).issues == ("B-2",)
+    fetch = normalise(body, RECEIVED)
+    assert isinstance(fetch, NeedsFetch)
+    assert fetch.issues == ("B-2",)
 
 
 # Jira Automation

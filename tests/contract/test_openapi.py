@@ -29,7 +29,7 @@ VARIABLES = {
     "HISTORY_DAYS": "90",
 }
 
-BY_THE_FUNCTION = {"/webhooks/jira": [{"jiraSignature": []}, {"jiraAutomationToken": []}]}
+BY_THE_FUNCTION: dict[str, Any] = {"/webhooks/jira": [{"jiraSignature": []}, {"jiraAutomationToken": []}]}
 """The paths with two ways to authenticate, of which the function asks for one."""
 
 

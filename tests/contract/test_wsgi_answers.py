@@ -59,7 +59,7 @@ def test_the_answers_iterable_is_closed_after_an_error() -> None:
 
     body = Broken()
     with pytest.raises(RuntimeError, match="half way"):
-        wsgi.respond(App(body=body), gateway_v1(), None)  # type: ignore[arg-type]
+        wsgi.respond(App(body=body), gateway_v1(), None)
     assert body.closed
 
 
@@ -125,9 +125,10 @@ def test_flask_reads_a_raw_body_and_answers_through_it() -> None:
     flask = pytest.importorskip("flask")
     app = flask.Flask(__name__)
 
-    @app.post("/things/<name>")
     def thing(name: str) -> Any:
         return {"name": name, "tags": flask.request.args.getlist("tag"), "size": len(flask.request.get_data())}, 202
+
+    app.add_url_rule("/things/<name>", view_func=thing, methods=["POST"])
 
     event = gateway_v1(
         path="/things/a%20b", multiValueQueryStringParameters={"tag": ["x", "y"]}, body="eHh4", isBase64Encoded=True

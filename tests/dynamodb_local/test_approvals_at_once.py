@@ -6,6 +6,7 @@ refuses those that meet.
 
 import functools
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,7 +34,7 @@ def crowded(request: pytest.FixtureRequest, stores: Stores) -> Iterator[Stores]:
 
 def starts(stores: Stores, operation: Any) -> list[Any]:
     """What came of ``THREADS`` starts at the same moment, each its own attempt."""
-    return at_once([lambda number=number: stores.start(operation, f"worker-{number}") for number in range(THREADS)])
+    return at_once([partial(stores.start, operation, f"worker-{number}") for number in range(THREADS)])
 
 
 @pytest.mark.parametrize("race", ROUNDS)
@@ -70,9 +71,7 @@ def test_one_of_64_starts_wins_after_a_retry_was_requested(crowded: Stores) -> N
 def test_the_first_of_many_concurrent_decisions_wins(crowded: Stores, race: int) -> None:
     _, of_hash = crowded.submitted()
 
-    results = at_once(
-        [lambda number=number: crowded.decide(of_hash, approved=number % 2 == 0, by=f"U{number}") for number in range(32)]
-    )
+    results = at_once([partial(crowded.decide, of_hash, approved=number % 2 == 0, by=f"U{number}") for number in range(32)])
 
     assert (results.count(True), results.count(False)) == (1, 31)
     first = results.index(True)
@@ -87,9 +86,7 @@ def test_the_first_of_many_concurrent_decisions_wins(crowded: Stores, race: int)
 def test_one_of_many_concurrent_previews_is_recorded(stores: Stores, race: int) -> None:
     _, of_hash = stores.submitted()
 
-    results = at_once(
-        [lambda number=number: stores.approvals.set_preview("sess-1", of_hash, "C1", f"{number}.0") for number in range(32)]
-    )
+    results = at_once([partial(stores.approvals.set_preview, "sess-1", of_hash, "C1", f"{number}.0") for number in range(32)])
 
     assert (results.count(True), results.count(False)) == (1, 31)
     stored = stores.approvals.read("sess-1", of_hash).draft

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -64,7 +65,7 @@ def test_each_of_many_claims_has_one_winner_among_many_threads(engine: Any, tabl
             gate.abort()  # the others would wait for ever
             raise
 
-    results = at_once([lambda number=number: contend(number) for number in range(THREADS)])
+    results = at_once([partial(contend, number) for number in range(THREADS)])
 
     assert results == [None] * THREADS
     assert [key for key in range(KEYS) if len(won[key]) != 1] == []

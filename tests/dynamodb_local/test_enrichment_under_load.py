@@ -8,6 +8,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -59,7 +60,7 @@ def test_the_p99_of_enrichments_under_load_is_bounded(engine: Any, table: str, c
 
     def read_all() -> list[Any]:
         try:
-            return at_once([lambda reader=reader: enrich(reader) for reader in range(READERS)])
+            return at_once([partial(enrich, reader) for reader in range(READERS)])
         finally:
             done.set()
 

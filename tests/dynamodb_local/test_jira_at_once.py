@@ -8,6 +8,7 @@ import contextlib
 import random
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from lib.platform import clock, errors
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS
 from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
+from tests.support.jira.builders import read_delivery
 from tests.support.jira.model import ACCOUNTS, PROJECTS, START, STATUSES, VERSIONS, Site, assert_as_in_jira
 
 SEEDS = range(8)
@@ -104,7 +106,7 @@ def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any,
                     links.recompute(key)
                     break
 
-    results = at_once([lambda sha=sha: push(sha) for sha in shas])
+    results = at_once([partial(push, sha) for sha in shas])
 
     assert results == [None] * WRITERS
     by_key = rows_of(engine, table)
@@ -174,15 +176,13 @@ def test_of_simultaneous_deliveries_the_greatest_stamp_wins(engine: Any, table: 
     sent = []
     for number in range(32):
         site.live["OPS-1"]["status"] = f"status {number}"
-        sent.append(webhooks.normalise(site.webhook("jira:issue_updated", "OPS-1"), START))
+        sent.append(read_delivery(site.webhook("jira:issue_updated", "OPS-1"), START))
     order = random.Random(6).sample(range(32), 32)
 
-    outcomes = dict(
-        zip(order, at_once([lambda number=number: store.record(sent[number]).outcome for number in order]), strict=True)
-    )
+    outcomes = dict(zip(order, at_once([partial(store.record, sent[number]) for number in order]), strict=True))
 
-    assert set(outcomes.values()) <= {Outcome.STORED, Outcome.SUPERSEDED}
-    assert outcomes[31] is Outcome.STORED
+    assert {each.outcome for each in outcomes.values()} <= {Outcome.STORED, Outcome.SUPERSEDED}
+    assert outcomes[31].outcome is Outcome.STORED
     head = IssueReader(engine, table).latest("OPS-1")
     [version] = IssueReader(engine, table).history("OPS-1")
     assert head is not None
@@ -195,7 +195,7 @@ def test_a_watermark_never_goes_back_whoever_is_last(engine: Any) -> None:
     with a_table(engine, JIRA_OPERATIONS) as name:
         marks = Watermarks(engine, name)
 
-        results = at_once([lambda to=to: marks.advance("OPS", to) for to in times])
+        results = at_once([partial(marks.advance, "OPS", to) for to in times])
 
         assert results == [None] * len(times)
         assert marks.read("OPS") == max(times)

@@ -7,6 +7,7 @@ refuses transactions that conflict.
 import random
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -152,7 +153,7 @@ def test_one_of_many_ends_of_a_job_wins_and_is_metered_once(shuttle_table: Shutt
         lambda: jobs.give_up(job, "WORKER_LOST", "lost"),
     ] * 3
 
-    results = at_once([lambda end=end: with_retries(end) for end in ends])
+    results = at_once([partial(with_retries, end) for end in ends])
 
     stored, counted = shuttle_table.repository.job(DOMAIN, job.job_id), usage(shuttle_table)
     assert stored.status.is_final
@@ -183,7 +184,7 @@ def test_progress_never_goes_back_whatever_the_order_of_reports(shuttle_table: S
 
     def work() -> list[Any]:
         try:
-            return at_once([lambda part=part: report(reports[part::8]) for part in range(8)])
+            return at_once([partial(report, reports[part::8]) for part in range(8)])
         finally:
             reported.set()
 

@@ -255,7 +255,7 @@ def test_a_function_killed_while_it_waits_loses_no_request(cloud: Cloud) -> None
 def test_lambdas_retry_announces_the_lease_event_of_a_killed_function(
     cloud: Cloud, inbox: Inbox, killed_early: dict[str, str]
 ) -> None:
-    message = inbox.wait_for(lambda message: message["event_id"] == killed_early["event"], seconds=90)
+    message = inbox.wait_for_event(killed_early["event"], seconds=90)
 
     assert message["enriched"] is True
 

@@ -67,7 +67,7 @@ def test_a_client_of_our_services_opens_the_slim_models_and_nothing_large(
     models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened = []
-    read = JSONFileLoader._load_file
+    read = JSONFileLoader._load_file  # type: ignore[attr-defined]  # the stubs leave it out
 
     def watch(self: JSONFileLoader, path: str, open_method: Any) -> Any:
         value = read(self, path, open_method)

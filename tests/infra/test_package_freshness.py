@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.packaging import archive
+from stack.packaging import archive, aws_models, bytecode
 from stack.packaging.archive import PackageError
 
 
@@ -43,8 +43,8 @@ COMPILER = Compiler()
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     pip = Pip()
     monkeypatch.setattr(archive, "_install", pip)
-    monkeypatch.setattr(archive.aws_models, "write", lambda folder: None)
-    monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": COMPILER)
+    monkeypatch.setattr(aws_models, "write", lambda folder: None)
+    monkeypatch.setattr(bytecode, "find_compiler", lambda version, python="": COMPILER)
     return pip
 
 
@@ -130,7 +130,7 @@ def test_bytecode_of_another_python_is_recompiled(root: Path, pip: Pip, monkeypa
 def test_without_lambdas_python_the_build_reports_missing_bytecode(
     root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive.bytecode, "find_compiler", lambda version, python="": None)
+    monkeypatch.setattr(bytecode, "find_compiler", lambda version, python="": None)
     heard: list[str] = []
 
     folder = archive.build(root / "build", root=root, log=heard.append)

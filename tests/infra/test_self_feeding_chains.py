@@ -36,7 +36,9 @@ def links(graph: Graph) -> Iterator[tuple[str, str, str]]:
     for policy in graph.all(ROLE_POLICY):
         sender = roles[policy.inputs["role"]]
         for statement in statements(policy.inputs["policy"]):
-            for resource in statement["Resource"] if sender and FEEDING & set(statement["Action"]) else ():
+            if sender is None or not FEEDING & set(statement["Action"]):
+                continue
+            for resource in statement["Resource"]:
                 for source, (through, fed) in sources.items():
                     if arn_like(resource, source):
                         yield sender, through if functions[fed] != sender or through != fed else "itself", functions[fed]

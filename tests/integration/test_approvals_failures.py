@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ def creations(approvals: ApprovalsCloud, title: str) -> int:
     return sum(json.loads(body)["fields"]["summary"] == title for body in sent)
 
 
-UNCLEAR = {
+UNCLEAR: dict[str, dict[str, Any]] = {
     "a server error": {"status": 500},
     "a reset": {"reset": True},
     "half an answer": {"status": 201, "body": '{"id": "1'},
@@ -54,7 +55,7 @@ def unclear(approvals: ApprovalsCloud) -> dict[str, Approved]:
         preview = approvals.preview_of(draft)
         approvals.jira.fail(ISSUE_PATH, method="POST", after=True, **fault)
         approvals.click(preview)
-        until(lambda title=title: creations(approvals, title))
+        until(partial(creations, approvals, title))
         made[name] = Approved(title, draft["session_id"], preview)
     return made
 

@@ -56,5 +56,5 @@ def test_a_port_in_use_is_one_sentence() -> None:
 
 
 def account_of(url: str) -> str:
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return str(boto3.client("sts", endpoint_url=url, region_name="us-west-2", **keys).get_caller_identity()["Account"])
+    session = boto3.Session("test", "test", region_name="us-west-2")
+    return str(session.client("sts", endpoint_url=url).get_caller_identity()["Account"])

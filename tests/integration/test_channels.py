@@ -72,7 +72,7 @@ def test_every_channel_sends_once(cloud: Cloud, inbox: Inbox, slack: str, notify
     sent = event()
     answer = cloud.invoke("notification", sent)
     assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "govuk_notify": "sent"}
-    inbox.wait_for(lambda message: message["event_id"] == sent["id"])
+    inbox.wait_for_event(sent["id"])
     assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
 
 
@@ -86,7 +86,7 @@ def test_a_retry_sends_only_on_the_channel_that_failed(cloud: Cloud, inbox: Inbo
     second = cloud.invoke("notification", sent)
 
     assert second["payload"]["channels"] == {"sns": "duplicate", "slack": "sent", "govuk_notify": "duplicate"}
-    inbox.wait_for(lambda message: message["event_id"] == sent["id"])
+    inbox.wait_for_event(sent["id"])
     assert sum(message["event_id"] == sent["id"] for message in inbox.read()) == 1
     assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
 

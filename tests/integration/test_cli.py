@@ -127,8 +127,8 @@ def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: C
     assert "│ duplicate  │   120 │" in again.stdout
     assert pruned.returncode == 0, pruned.stderr
     assert int(pruned.stdout.split(" ", 1)[0]) >= 80
-    days = [json.loads(line)["updated_at"] for line in history.stdout.splitlines()]
-    assert days == ["2025-01-03T03:00:00.500-07:00", "2025-01-02T03:00:00.000-07:00", "2025-01-01T03:00:00.000-07:00"]
+    left = [json.loads(line)["updated_at"] for line in history.stdout.splitlines()]
+    assert left == ["2025-01-03T03:00:00.500-07:00", "2025-01-02T03:00:00.000-07:00", "2025-01-01T03:00:00.000-07:00"]
 
 
 def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox) -> None:
@@ -151,7 +151,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
     assert "UnavailableError: not sent on sns" in look.stdout
     assert "grace" not in look.stdout
     assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), sent.stderr
-    inbox.wait_for(lambda message: message.get("event_id") == event_id)
+    inbox.wait_for_event(event_id)
     assert is_empty(cloud, url)
 
 

@@ -6,6 +6,7 @@ Together with the other tests they use every grant; the report at the end of a w
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import requests
@@ -80,7 +81,7 @@ def test_an_event_that_a_function_can_not_read_ends_in_its_own_queue(cloud: Clou
         cloud.invoke(function, {"what": "nobody knows", "marker": marker}, kind="Event")
 
     for function in functions:
-        letter = until(lambda name=function: cloud.take_dead_letters(f"{name}-failures"), 30)[0]
+        letter = until(partial(cloud.take_dead_letters, f"{function}-failures"), 30)[0]
         assert letter["requestPayload"]["marker"] == marker
         assert letter["requestContext"]["condition"] == "RetriesExhausted"
 

@@ -32,7 +32,7 @@ def new_sha() -> str:
 
 def linked(cloud: Cloud, key: str, *shas: str, state: str = "matched") -> bool:
     row = cloud.jira_row(key, "CORRELATION")
-    return bool(row) and row["state"]["S"] == state and {sha["S"] for sha in row["commits"]["L"]} == set(shas)
+    return row is not None and row["state"]["S"] == state and {sha["S"] for sha in row["commits"]["L"]} == set(shas)
 
 
 def github(sha: str, key: str) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_a_signed_event_is_accepted_and_sent(cloud: Cloud, inbox: Inbox) -> None
     assert answer.json()["status"] == "accepted"
     assert answer.json()["event_id"] == sent["id"]
     assert answer.headers["Content-Type"].startswith("application/json")
-    inbox.wait_for(lambda message: message["event_id"] == sent["id"])
+    inbox.wait_for_event(sent["id"])
 
 
 def test_a_senders_retry_is_a_duplicate(cloud: Cloud) -> None:

@@ -235,7 +235,7 @@ def test_reads_are_tried_five_times(jira, fault):
 
 
 def with_waits(site_url, **options):
-    waits = []
+    waits: list[float] = []
     return JiraClient(site_url, EMAIL, TOKEN, sleep=waits.append, timeout=(2.0, 2.0), **options), waits
 
 

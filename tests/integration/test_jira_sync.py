@@ -30,7 +30,7 @@ def delivery(
     key: str, minute: float, *, event: str = "jira:issue_updated", sent: float | None = None, **fields: Any
 ) -> dict[str, Any]:
     """A webhook body: the issue as of ``minute``, sent then or at ``sent``."""
-    base = {
+    base: dict[str, Any] = {
         "summary": f"{key} at {minute}",
         "status": {"name": "To Do"},
         "assignee": None,

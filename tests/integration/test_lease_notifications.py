@@ -51,7 +51,7 @@ def test_an_event_is_enriched_in_each_of_the_three_forms_of_its_key(cloud: Cloud
 
     event_id = cloud.put_event("LeaseApproved", form(key))
 
-    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    message = inbox.wait_for_event(event_id)
     assert message["enriched"] is True
     assert message["enrichment"]["status"] == "enriched"
     for said in ("Two weeks of EC2", "$500", "$123.45", "999988887777", "https://sandbox.example.com"):
@@ -63,7 +63,7 @@ def test_only_documented_event_sources_are_notified(cloud: Cloud, inbox: Inbox) 
     unheard = cloud.put_event("LeaseExpired", {}, source="somebody.else")
     last = cloud.put_event("LeaseExpired", {})
     for event_id in [*heard, last]:
-        inbox.wait_for(lambda message, event_id=event_id: message["event_id"] == event_id)
+        inbox.wait_for_event(event_id)
     assert unheard not in {message["event_id"] for message in inbox.read()}
 
 
@@ -84,7 +84,7 @@ def test_an_event_without_a_usable_key_is_sent_with_a_warning(
 ) -> None:
     event_id = cloud.put_event("AccountQuarantined", detail)
 
-    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    message = inbox.wait_for_event(event_id)
     assert message["enrichment"]["status"] == "skipped"
 
     def warnings() -> list[dict[str, Any]]:
@@ -98,14 +98,14 @@ def test_an_event_without_a_usable_key_is_sent_with_a_warning(
 
 def test_a_missing_lease_is_reported_and_counted(cloud: Cloud, inbox: Inbox) -> None:
     event_id = cloud.put_event("LeaseFrozen", with_id_object(str(uuid.uuid4())))
-    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    message = inbox.wait_for_event(event_id)
     assert message["enriched"] is False
     assert message["enrichment"]["status"] == "not_found"
 
 
 def test_an_unknown_event_type_has_a_plain_message(cloud: Cloud, inbox: Inbox) -> None:
     event_id = cloud.put_event("LeaseTeleported", {"whereTo": "Mars"})
-    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    message = inbox.wait_for_event(event_id)
     assert "LeaseTeleported" in message["text"]
 
 
@@ -115,7 +115,7 @@ def test_drift_is_logged_and_optional_fields_are_not_drift(cloud: Cloud, inbox: 
     cloud.put_lease(lease(plain, comments="optional", costReportGroup="optional too"))
     ids = {name: cloud.put_event("LeaseExpired", with_id_object(key)) for name, key in (("odd", odd), ("plain", plain))}
     for event_id in ids.values():
-        inbox.wait_for(lambda message, event_id=event_id: message["event_id"] == event_id)
+        inbox.wait_for_event(event_id)
 
     def drifts() -> list[dict[str, Any]]:
         records = cloud.log_records("notification")
@@ -129,12 +129,12 @@ def test_drift_is_logged_and_optional_fields_are_not_drift(cloud: Cloud, inbox: 
 
 
 def test_a_repeated_event_is_sent_once(cloud: Cloud, inbox: Inbox) -> None:
-    event = {"id": f"repeated-{uuid.uuid4()}", "detail-type": "LeaseExpired", "source": "x", "detail": {}}
+    event: dict[str, Any] = {"id": f"repeated-{uuid.uuid4()}", "detail-type": "LeaseExpired", "source": "x", "detail": {}}
     first = cloud.invoke("notification", event)
     second = cloud.invoke("notification", event)
     assert first["payload"]["channels"] == {"sns": "sent"}
     assert second["payload"]["channels"] == {"sns": "duplicate"}
-    inbox.wait_for(lambda message: message["event_id"] == event["id"])
+    inbox.wait_for_event(event["id"])
     assert sum(message["event_id"] == event["id"] for message in inbox.read()) == 1
 
 
@@ -181,7 +181,7 @@ def test_nothing_personal_is_in_the_log(cloud: Cloud, inbox: Inbox) -> None:
     key = str(uuid.uuid4())
     cloud.put_lease(lease(key))
     event_id = cloud.put_event("LeaseRequested", {**with_id_object(key), "comments": f"call me: {EMAIL}"})
-    inbox.wait_for(lambda message: message["event_id"] == event_id)
+    inbox.wait_for_event(event_id)
     until(lambda: any(each.get("event_id") == event_id for each in cloud.log_records("notification")), every=LOG_LOOKS)
     lines = cloud.log_lines("notification")
     assert [line for line in lines if "@" in line] == []

@@ -158,7 +158,8 @@ def test_a_table_named_by_its_arn_is_the_table(cloud: Cloud, by: str) -> None:
 def test_a_transaction_may_not_reach_into_a_table_of_the_neighbours(cloud: Cloud) -> None:
     own, neighbours = cloud.outputs["shuttle_table_name"], cloud.outputs["jira_issues_table_name"]
     client = RoleSession.of_function(cloud, "shuttle").client("dynamodb")
-    put = {"Put": {"TableName": own, "Item": {"PK": {"S": "least"}, "SK": {"S": "privilege"}}}}
+    key = {"PK": {"S": "least"}, "SK": {"S": "privilege"}}
+    put = {"Put": {"TableName": own, "Item": key}}
     delete = {"Delete": {"TableName": neighbours, "Key": {"issue_key": {"S": "A-1"}, "updated_at": {"S": "HEAD"}}}}
 
     with pytest.raises(ClientError) as refused:
@@ -166,7 +167,7 @@ def test_a_transaction_may_not_reach_into_a_table_of_the_neighbours(cloud: Cloud
 
     assert refused.value.response["Error"]["Code"] == "AccessDeniedException"
     assert "dynamodb:DeleteItem" in refused.value.response["Error"]["Message"]
-    left = cloud.client("dynamodb").get_item(TableName=own, Key=put["Put"]["Item"])  # type: ignore[index]
+    left = cloud.client("dynamodb").get_item(TableName=own, Key=key)
     assert "Item" not in left
 
 

@@ -7,6 +7,7 @@ when it needs it is imported too. tests/integration/test_package_alone.py shows 
 import json
 import uuid
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -73,7 +74,7 @@ def test_notification_sends_an_enriched_event_to_every_channel(approvals: Approv
 
     event_id = cloud.put_event("LeaseApproved", {"leaseId": lease})
 
-    message = inbox.wait_for(lambda message: message["event_id"] == event_id)
+    message = inbox.wait_for_event(event_id)
     assert message["enriched"] is True
     until(lambda: event_id in json.dumps(approvals.posts()))
     until(lambda: requests.get(f"{notify.url}/_standin/notifications", timeout=10).json()["notifications"])
@@ -164,5 +165,5 @@ def test_health_answers_and_checks_deeply(cloud: Cloud) -> None:
 
 def test_no_function_ever_missed_an_import(cloud: Cloud) -> None:
     for entry_point in ENTRY_POINTS:
-        lines = until(lambda name=entry_point: cloud.log_lines(name))  # the logs arrive a little later
+        lines = until(partial(cloud.log_lines, entry_point))  # the logs arrive a little later
         assert [line for line in lines if "ModuleNotFoundError" in line or "No module named" in line] == []

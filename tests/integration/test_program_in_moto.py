@@ -1,5 +1,7 @@
 """The program with everything that config can switch on, created in moto by the local cloud's own creators."""
 
+from typing import Any
+
 import boto3
 import pytest
 
@@ -35,8 +37,8 @@ def created() -> dict[str, list[object]]:
         return create
 
     server = Server(AwsEndpoint(), handler=HANDLER)
-    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": REGION}
-    blueprint = Blueprint(lambda service: boto3.client(service, endpoint_url=server.url, **keys), REGION, ACCOUNT, server.url)
+    session: Any = boto3.Session("test", "test", region_name=REGION)
+    blueprint = Blueprint(lambda service: session.client(service, endpoint_url=server.url), REGION, ACCOUNT, server.url)
     config = {f"switchboard:{key}": value for key, value in {**EVERY_KEY, **SECRETS}.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "creator_of", recording)

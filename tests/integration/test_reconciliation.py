@@ -12,7 +12,7 @@ from lib.jira.reconciliation.merge import KeyRange
 from lib.platform import clock, errors
 from stack.local.standins.faults import Fault
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.jira.builders import jira_site, make_reader, make_reconciler, make_store, stored_keys
+from tests.support.jira.builders import jira_site, latest, make_reader, make_reconciler, make_store, read_delivery, stored_keys
 
 SEARCH = "/rest/api/3/search/jql"
 WHOLE = Checkpoint(KeyRange("OPS"))
@@ -69,12 +69,11 @@ def test_changes_deletions_and_moves_are_caught_up_with(in_step, table):
     assert result.complete
     assert (result.counts.updated, result.counts.deleted, result.counts.unchanged) == (1, 2, 247)
     assert stored_keys(table) == live_keys(site)
-    reader = make_reader(table)
-    assert reader.latest("OPS-7").fields.status == "Done"
-    assert [issue.issue_key for issue in reader.by_fix_version("2.0")] == ["OPS-7"]
-    assert reader.latest("OPS-20").deleted
-    assert reader.latest("OPS-30").moved_to == "WEB-1"
-    assert reader.latest("WEB-1").deleted is False
+    assert latest(table, "OPS-7").fields.status == "Done"
+    assert [issue.issue_key for issue in make_reader(table).by_fix_version("2.0")] == ["OPS-7"]
+    assert latest(table, "OPS-20").deleted
+    assert latest(table, "OPS-30").moved_to == "WEB-1"
+    assert latest(table, "WEB-1").deleted is False
 
 
 def test_a_dry_run_counts_and_writes_nothing(in_step, table):
@@ -91,11 +90,9 @@ def test_search_lag_neither_deletes_nor_revives(in_step, table):
     site, client = in_step
     site.site.lag = timedelta(hours=1)
     site.create("OPS", "too fresh for search")
-    body = site.webhooks.sent[-1]["body"].encode()
-    make_store(table).record(webhooks.normalise(body, clock.utc_now()))
+    make_store(table).record(read_delivery(site.webhooks.sent[-1]["body"], clock.utc_now()))
     site.delete("OPS-20")
-    body = site.webhooks.sent[-1]["body"].encode()
-    make_store(table).record(webhooks.normalise(body, clock.utc_now()))
+    make_store(table).record(read_delivery(site.webhooks.sent[-1]["body"], clock.utc_now()))
     result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert (result.counts.deleted, result.counts.created) == (0, 0)
@@ -197,7 +194,8 @@ def test_a_sweep_out_of_time_goes_on_from_its_checkpoint(in_step, table):
     for number in (20, 120, 220):
         site.delete(f"OPS-{number}")
     site.edit("OPS-240", status="Done")
-    checkpoint, invocations = WHOLE, 0
+    checkpoint: Checkpoint | None = WHOLE
+    invocations = 0
     while checkpoint is not None:
         restored = Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json())))
         result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
@@ -233,16 +231,16 @@ def test_a_range_whose_bound_issue_does_not_exist_is_refused(in_step, table):
 
 def test_a_tombstone_in_error_is_undone(in_step, table):
     site, client = in_step
-    head = make_reader(table).latest("OPS-20")
+    head = latest(table, "OPS-20")
     gone = webhooks.gone("OPS-20", head.issue_id, seen_at=clock.utc_now(), after=head.stamp, reason="in error")
     make_store(table).record(gone)
     result = make_reconciler(client, table).sweep(WHOLE)
     assert result.complete
     assert result.counts.created == 1
-    assert make_reader(table).latest("OPS-20").deleted is False
+    assert latest(table, "OPS-20").deleted is False
     site.edit("OPS-20", status="Done")
-    make_store(table).record(webhooks.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
-    assert make_reader(table).latest("OPS-20").fields.status == "Done"
+    make_store(table).record(read_delivery(site.webhooks.sent[-1]["body"], clock.utc_now()))
+    assert latest(table, "OPS-20").fields.status == "Done"
 
 
 def forge(client, table, key, *, ahead, **fields):
@@ -250,7 +248,9 @@ def forge(client, table, key, *, ahead, **fields):
     issue = client.fetch(key)
     updated = (clock.utc_now() + ahead).isoformat(timespec="milliseconds")
     body = json.dumps({**issue, "fields": {**issue["fields"], **fields, "updated": updated}}).encode()
-    assert make_store(table).record(webhooks.normalise_automation(body, clock.utc_now())).outcome.name == "STORED"
+    forged = webhooks.normalise_automation(body, clock.utc_now())
+    assert isinstance(forged, webhooks.Delivery)
+    assert make_store(table).record(forged).outcome.name == "STORED"
 
 
 @pytest.mark.parametrize("ahead", [timedelta(minutes=1), timedelta(hours=23)])
@@ -259,9 +259,9 @@ def test_a_forged_state_is_corrected_by_the_sweep(in_step, table, ahead):
     forge(client, table, "OPS-7", ahead=ahead, summary="forged")
 
     dry = make_reconciler(client, table, dry_run=True).sweep(WHOLE)
-    assert (dry.counts.updated, make_reader(table).latest("OPS-7").fields.summary) == (1, "forged")
+    assert (dry.counts.updated, latest(table, "OPS-7").fields.summary) == (1, "forged")
     assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 1
-    assert make_reader(table).latest("OPS-7").fields.summary == site.site.find("OPS-7").summary
+    assert latest(table, "OPS-7").fields.summary == site.site.find("OPS-7").summary
     assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
 
 
@@ -269,11 +269,11 @@ def test_a_webhook_newer_than_the_search_results_is_kept(in_step, table):
     site, client = in_step
     site.site.lag = timedelta(hours=1)
     site.edit("OPS-7", status="Done")
-    make_store(table).record(webhooks.normalise(site.webhooks.sent[-1]["body"].encode(), clock.utc_now()))
-    before = make_reader(table).latest("OPS-7")
+    make_store(table).record(read_delivery(site.webhooks.sent[-1]["body"], clock.utc_now()))
+    before = latest(table, "OPS-7")
 
     assert make_reconciler(client, table).sweep(WHOLE).counts.updated == 0
-    assert make_reader(table).latest("OPS-7") == before
+    assert latest(table, "OPS-7") == before
 
 
 def test_without_time_a_disputed_state_waits_for_the_next_sweep(in_step, table):
@@ -281,7 +281,7 @@ def test_without_time_a_disputed_state_waits_for_the_next_sweep(in_step, table):
     forge(client, table, "OPS-7", ahead=timedelta(hours=1), summary="forged")
     result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE)
     assert (result.counts.failed, result.counts.updated) == (0, 0)
-    assert make_reader(table).latest("OPS-7").fields.summary == "forged"
+    assert latest(table, "OPS-7").fields.summary == "forged"
 
 
 def test_a_drift_with_the_same_updated_is_cleared(in_step, table):
@@ -291,7 +291,7 @@ def test_a_drift_with_the_same_updated_is_cleared(in_step, table):
     site.edit("OPS-7", fix_versions=["renamed"], updated=issue.updated)
     result = make_reconciler(client, table).sweep(WHOLE)
     assert result.counts.updated == 1
-    assert make_reader(table).latest("OPS-7").fields.fix_versions == ("renamed",)
+    assert latest(table, "OPS-7").fields.fix_versions == ("renamed",)
 
 
 def test_a_row_that_can_not_be_written_is_counted_as_failed(in_step, table):
@@ -345,10 +345,10 @@ def test_catching_up_after_a_failure_says_so(in_step, table):
 
 def test_a_row_stamped_in_the_future_is_still_deleted(in_step, table):
     site, client = in_step
-    head = make_reader(table).latest("OPS-20")
+    head = latest(table, "OPS-20")
     ahead = Stamp("2999-01-01T00:00:00.000000Z", head.stamp.event_at, "ahead")
     issue = webhooks.from_rest(client.fetch("OPS-20"), event_type="test", event_at=0, idempotency_key="ahead")
     make_store(table).record(webhooks.Delivery("OPS-20", issue.issue_id, ahead, "test", issue.fields))
     site.delete("OPS-20")
     assert make_reconciler(client, table).sweep(WHOLE).counts.deleted == 1
-    assert make_reader(table).latest("OPS-20").deleted
+    assert latest(table, "OPS-20").deleted

@@ -3,6 +3,7 @@
 import itertools
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -49,7 +50,8 @@ def expire_token(site, *, after=0):
 
 def sweep_in_parts(client, table, *, between=lambda part: None):
     """A sweep whose invocations are always out of time, each from its checkpoint; the last result."""
-    checkpoint, parts = WHOLE, 0
+    checkpoint: Checkpoint | None = WHOLE
+    parts = 0
     while checkpoint is not None:
         restored = Checkpoint.from_json(json.loads(json.dumps(checkpoint.to_json())))
         result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(restored)
@@ -57,6 +59,13 @@ def sweep_in_parts(client, table, *, between=lambda part: None):
         between(parts)
         assert parts < 20, "it never ends"
     return result
+
+
+def next_part(client, table, part) -> Checkpoint:
+    """The checkpoint that an invocation out of time leaves."""
+    checkpoint = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part).checkpoint
+    assert checkpoint is not None
+    return checkpoint
 
 
 # Refused credentials
@@ -123,7 +132,7 @@ def test_catching_up_with_an_expired_token_is_refused(in_step, table, requests_b
 def test_a_confirmation_before_a_hand_over_needs_good_credentials(in_step, table):
     """The token expires while the first candidate is confirmed, without the header, and the next part has a new token."""
     site, client = in_step
-    part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    part = next_part(client, table, WHOLE)
     site.site.hidden = {"OPS-105", "OPS-106"}
     site.faults.add(Fault(path=MYSELF, skip=2, error="expired_token", times=FOR_GOOD))
     result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
@@ -139,7 +148,7 @@ def test_an_old_confirmation_is_made_again(in_step, table):
     site.site.hidden = {"OPS-20", "OPS-60"}
     part = WHOLE
     while not part.gone:
-        part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part).checkpoint
+        part = next_part(client, table, part)
     site.site.hidden = {"OPS-60"}
     days_later = clock.utc_now() + timedelta(days=3)
     result = make_reconciler(client, table, now=lambda: days_later).sweep(part)
@@ -175,7 +184,7 @@ def listed(client, number):
     return client.fetch(f"OPS-{number}")
 
 
-EMPTY = {"issues": []}
+EMPTY: dict[str, Any] = {"issues": []}
 ENDLESS = {
     "the same token": ([{**EMPTY, "nextPageToken": "same"}], "Jira repeats a page"),
     "the same token, said not to be the last": (
@@ -207,17 +216,11 @@ def test_a_listing_without_an_end_is_incomplete_after_a_few_requests(in_step, ta
 
 def test_a_listing_that_repeats_an_issue_under_new_tokens_is_bounded(in_step, table, monkeypatch):
     _, client = in_step
-    issue, tokens, asked = listed(client, 7), itertools.count(), []
-    monkeypatch.setattr(client, "search", lambda *_, **__: asked.append(1) or Page((issue,), f"token-{next(tokens)}"))
+    issue, asked = listed(client, 7), itertools.count(1)
+    monkeypatch.setattr(client, "search", lambda *_, **__: Page((issue,), f"token-{next(asked)}"))
     result = make_reconciler(client, table).catch_up("OPS", None)
     assert "without a new issue" in result.refused[0]
-    assert len(asked) <= MAX_IDLE_PAGES + 1
-
-
-def page_of(issue, token):
-    from lib.jira.paging import Page
-
-    return Page((issue,), token)
+    assert next(asked) <= MAX_IDLE_PAGES + 2
 
 
 def test_an_empty_token_is_the_end(in_step, table, tokens_asked):
@@ -246,7 +249,7 @@ def test_a_part_without_progress_is_not_handed_over(in_step, table):
 def test_a_page_that_repeats_is_not_handed_over(in_step, table, tokens_asked):
     site, client = in_step
     answer(site, {"issues": [listed(client, 7)], "nextPageToken": "same"})
-    part = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(WHOLE).checkpoint
+    part = next_part(client, table, WHOLE)
     assert part.token == "same"
     result = make_reconciler(client, table, seconds_left=lambda: 5.0).sweep(part)
     assert (result.checkpoint, tokens_asked) == (None, [None, "same"])

@@ -8,6 +8,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -105,11 +106,12 @@ class _History:
     def _options(self, nuance: int) -> list[Callable[[], None]]:
         options: list[Callable[[], None]] = []
         for actor in self.actors:
+            assert actor.pending is not None
             faults = FAULTS[actor.pending]
             fate = faults[nuance % len(faults)]
             decisive = actor.pending == "jira.create"
-            options += [lambda actor=actor: actor.step("go")] * (3 if decisive else 9)
-            options += [lambda actor=actor, fate=fate: actor.step(fate)] * (4 if decisive else 1)
+            options += [partial(actor.step, "go")] * (3 if decisive else 9)
+            options += [partial(actor.step, fate)] * (4 if decisive else 1)
         if len(self.actors) < MOST_ACTORS:
             if self.clicks:
                 options += [self._click] * 2

@@ -14,11 +14,12 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
-from lib.jira import items, webhooks
+from lib.jira import items
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.jira.builders import read_delivery
 from tests.support.jira.model import START, STATUSES, VERSIONS, Site, assert_as_in_jira
 from tests.support.project.examples import examples
 
@@ -154,10 +155,11 @@ class Convergence(RuleBasedStateMachine):
 
     def deliver(self, number):
         again = number in self.arrived
-        delivery = webhooks.normalise(self.sent[number], START)
+        delivery = read_delivery(self.sent[number], START)
         outcome = self.store.record(delivery).outcome
         self.arrived.add(number)
         head = self.reader.latest(delivery.issue_key)
+        assert head is not None
         if outcome is Outcome.STORED and delivery.moved_from is None:
             assert not again, "a delivery can be stored once only"
             assert head.stamp >= delivery.stamp

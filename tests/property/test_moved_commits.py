@@ -48,7 +48,7 @@ def test_commits_end_under_the_current_key_in_any_order(data: Any, path: tuple[s
     table = FakeTable()
     mover = Mover(table, "issues", path)
     named = data.draw(st.lists(st.sampled_from(sorted(set(path))), max_size=4))
-    events = [(mover.arrive, position, None) for position in range(len(path))]
+    events: list[tuple[Any, int, str | None]] = [(mover.arrive, position, None) for position in range(len(path))]
     events += [(mover.push, number, key) for number, key in enumerate(named)]
     pending: list[str] = []
 

@@ -163,9 +163,9 @@ class Inbox:
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return self.messages
 
-    def wait_for(self, wanted: Callable[[dict[str, Any]], bool], seconds: float = 15) -> dict[str, Any]:
-        """The first message that is ``wanted``."""
-        return until(lambda: next((message for message in self.read() if wanted(message)), None), seconds)
+    def wait_for_event(self, event_id: str, seconds: float = 15) -> dict[str, Any]:
+        """The first message about an event."""
+        return until(lambda: next((each for each in self.read() if each.get("event_id") == event_id), None), seconds)
 
 
 LOG_LOOKS = 0.2

@@ -73,7 +73,7 @@ def send_as_written(api: ShuttleApi, method: str, path: str, body: Any) -> tuple
     data = b"" if method == "GET" else json.dumps(body).encode()
     signed = AWSRequest(method, api.cloud.http_url + path, data=data, headers={"Content-Type": "application/json"})
     signer = SigV4Auth(Credentials("test", "test"), "execute-api", api.cloud.region)
-    signer._normalize_url_path = lambda url_path: url_path  # type: ignore[method-assign]
+    signer._normalize_url_path = lambda url_path: url_path  # type: ignore[attr-defined]
     signer.add_auth(signed)
     with closing(HTTPConnection(urlsplit(api.cloud.http_url).netloc, timeout=60)) as connection:
         connection.request(method, path, body=data, headers=dict(signed.headers))

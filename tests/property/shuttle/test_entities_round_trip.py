@@ -24,10 +24,11 @@ from lib.shuttle.entities import (
 )
 from lib.shuttle.jobs.job import ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
 from lib.shuttle.jobs.plans import Plan, PlanLimits
+from lib.shuttle.validation import whole_second
 
 domains = st.sampled_from(["teapots.example.com", "a-1.myshop.example"])
 instants = st.datetimes(datetime(2001, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
-seconds = instants.map(entities.whole_second)
+seconds = instants.map(whole_second)
 counts = st.integers(0, 10**12)
 texts = st.text(min_size=1, max_size=20)
 limits = st.builds(

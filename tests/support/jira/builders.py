@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from lib.jira.client import JiraClient
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
+from lib.jira.items import Issue
 from lib.jira.reconciliation.reconciler import Reconciler
+from lib.jira.webhooks import Delivery, normalise
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.dynamodb.fake_table import FakeTable
@@ -27,17 +30,31 @@ class Snapshots:
         self.written[name] = data
 
 
-def make_store(table: FakeTable, **options) -> IssueWriter:
+def make_store(client: Any, **options: Any) -> IssueWriter:
     options = {"history": timedelta(days=90), "snapshots": Snapshots(), "now": lambda: NOW, **options}
-    return IssueWriter(table, TABLE, **options)
+    return IssueWriter(client, TABLE, **options)
 
 
-def make_reader(table: FakeTable) -> IssueReader:
-    return IssueReader(table, TABLE)
+def make_reader(client: Any) -> IssueReader:
+    return IssueReader(client, TABLE)
 
 
-def make_reconciler(client: JiraClient, table: FakeTable, **options) -> Reconciler:
+def make_reconciler(client: JiraClient, table: FakeTable, **options: Any) -> Reconciler:
     return Reconciler(client, make_store(table), make_reader(table), **options)
+
+
+def read_delivery(body: bytes | str, received_at: datetime) -> Delivery:
+    """The delivery that a webhook body is."""
+    read = normalise(body.encode() if isinstance(body, str) else body, received_at)
+    assert isinstance(read, Delivery)
+    return read
+
+
+def latest(table: FakeTable, issue_key: str) -> Issue:
+    """The current state of an issue that the store has."""
+    issue = make_reader(table).latest(issue_key)
+    assert issue is not None
+    return issue
 
 
 def stored_keys(table: FakeTable) -> list[str]:
