@@ -82,6 +82,7 @@ class _Answers(asyncio.Protocol):
             self._answer(method, path.partition("?")[0], headers.get("x-amz-target", ""), body)
 
     def _answer(self, method: str, path: str, target: str, body: bytes) -> None:
+        content: bytes | None
         if path in _JIRA:
             call, content, kind = f"Jira {path}", _JIRA[path], "application/json"
         elif method == "PUT":  # S3 takes every object

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, NoRegionError
+from botocore.exceptions import NoRegionError
 
 from lib import health
 from lib.health import Report, Status
@@ -28,6 +28,7 @@ from tests.support.aws.moto_inside import (
     create_tables,
     moto_inside,
 )
+from tests.support.aws.wire import aws_error
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
@@ -85,7 +86,7 @@ def meddling(operation: str, instead: Callable[..., Any], table: str = "") -> Ca
 
 def refusing(code: str = "AccessDeniedException") -> Callable[..., Any]:
     def refuse(_: Any, **__: Any) -> Any:
-        raise ClientError({"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": 400}}, "Operation")
+        raise aws_error(code)
 
     return refuse
 
@@ -206,7 +207,7 @@ def test_a_deletion_without_effect_fails_the_check() -> None:
 def test_a_put_whose_answer_was_lost_is_cleaned_up() -> None:
     def put_and_lose(put: Any, **arguments: Any) -> Any:
         put(**arguments)
-        raise ClientError({"Error": {"Code": "InternalServerError"}, "ResponseMetadata": {"HTTPStatusCode": 500}}, "PutItem")
+        raise aws_error("InternalServerError", 500, "PutItem")
 
     report = run_checks(environment(), make_client=meddling("put_item", put_and_lose, ISSUES))
 

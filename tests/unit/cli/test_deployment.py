@@ -1,9 +1,9 @@
 """What a command works on is found in one place, the first that there is, and the AWS SDK is pointed at it."""
 
-import io
 import json
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,8 +20,8 @@ OUTPUTS = {
 READY = {"http_url": "http://127.0.0.1:1", "aws_url": "http://127.0.0.1:2", "region": "us-west-2", "outputs": OUTPUTS}
 
 
-def written(path: Path, value: object, **options: int) -> str:
-    path.write_text(value if isinstance(value, str) else json.dumps(value, **options), encoding="utf-8")
+def written(path: Path, value: object, indent: int | None = None) -> str:
+    path.write_text(value if isinstance(value, str) else json.dumps(value, indent=indent), encoding="utf-8")
     return str(path)
 
 
@@ -61,18 +61,15 @@ def test_the_local_clouds_line_points_the_sdk_at_it(tmp_path: Path) -> None:
     }
 
 
-class OpenEnded(io.StringIO):
-    """Standard input from a program that keeps running: reading past its line would block."""
-
-    def __next__(self) -> str:
-        line = super().__next__()
-        assert line != "more\n", "read too far"
-        return line
+def open_ended(text: str) -> Iterator[str]:
+    """The lines of a program that keeps running: reading past them would block."""
+    yield from text.splitlines(keepends=True)
+    raise AssertionError("read too far")
 
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_standard_input_is_read_up_to_the_end_of_the_json(monkeypatch: pytest.MonkeyPatch, indent: int | None) -> None:
-    monkeypatch.setattr(sys, "stdin", OpenEnded(json.dumps(READY, indent=indent) + "\nmore\n"))
+    monkeypatch.setattr(sys, "stdin", open_ended(json.dumps(READY, indent=indent) + "\n"))
 
     assert find("-", None, {}).function_name("reconciliation") == "reconciliation-1"
 

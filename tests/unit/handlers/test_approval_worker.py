@@ -23,6 +23,7 @@ from lib.approvals.workflow import Policy
 from lib.platform import aws, clock
 from lib.platform.dynamodb import Table
 from lib.slack.blocks import Posted, SlackMessage
+from lib.slack.client import SlackClient
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
@@ -135,8 +136,8 @@ def test_the_record_of_a_posted_preview_is_kept_as_long_as_its_session(
     table = aws.make_client("dynamodb")
     service = ApprovalService(store=ApprovalStore(Table(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash
-    monkeypatch.setattr(approval_worker.SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
-    monkeypatch.setattr(approval_worker.SlackClient, "update", lambda *_: None)
+    monkeypatch.setattr(SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
+    monkeypatch.setattr(SlackClient, "update", lambda *_: None)
 
     answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
@@ -174,9 +175,9 @@ def test_a_dry_run_does_everything_but_create_the_issue(
 
     monkeypatch.setattr("lib.jira.client.connect", lambda *_, **__: None)
     monkeypatch.setattr(approval_worker, "JiraTracker", lambda *_: NoIssues())
-    monkeypatch.setattr(approval_worker.messages, "sender", lambda _: lambda message, _: sent.append(message))
-    monkeypatch.setattr(approval_worker.SlackClient, "post", post)
-    monkeypatch.setattr(approval_worker.SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
+    monkeypatch.setattr(messages, "sender", lambda _: lambda message, _: sent.append(message))
+    monkeypatch.setattr(SlackClient, "post", post)
+    monkeypatch.setattr(SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
     service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
     draft_hash = service.submit(make_draft()).draft_hash

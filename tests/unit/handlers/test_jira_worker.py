@@ -202,15 +202,16 @@ def test_queued_commits_beyond_the_limits_are_counted(
 
 @pytest.mark.parametrize("call", [QUERY, "dynamodb.BatchWriteItem"])
 def test_queued_commits_that_can_not_be_stored_are_received_again(
-    jira_worker: ModuleType, jira_cloud: JiraCloud, call: str
+    jira_worker: ModuleType, jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
     jira_cloud.wire.fail(call, aws_error("ProvisionedThroughputExceededException"))
     store = Task(commits=(commit(1, "OPS-7"),))
-    jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
+    without = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
+    monkeypatch.setattr(jira_worker, "_environment", without)
     assert work(jira_worker, store) == ["m-1"]
 
     jira_cloud.wire.clear_faults()
-    jira_worker._environment = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",))
+    monkeypatch.setattr(jira_worker, "_environment", dataclasses.replace(without, jira_projects=("OPS",)))
     assert work(jira_worker, store) == []
     assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
 

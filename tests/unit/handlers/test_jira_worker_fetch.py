@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_an_issue_fetched_twice_is_stored_once(worker: ModuleType, jira_cloud: J
 
 
 def test_both_ends_of_a_link_are_fetched_by_their_ids(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud) -> None:
-    ids = [jira.app.site.find(key).id for key in ("OPS-1", "OPS-3")]
+    ids = [issue.id for key in ("OPS-1", "OPS-3") if (issue := jira.app.site.find(key))]
 
     assert work(worker, fetch(*map(str, ids))) == []
 
@@ -144,7 +145,7 @@ def test_with_no_time_left_jira_is_not_asked(worker: ModuleType, jira: Served[Ji
 
 # Jira fails
 
-FAULTS = {
+FAULTS: dict[str, dict[str, Any]] = {
     "500": {"status": 500},
     "503": {"status": 503},
     "reset": {"reset": True},
@@ -248,7 +249,7 @@ def test_no_line_holds_the_token_or_an_address(
 ) -> None:
     lines = LogLines("jira_worker")
     echo = {"status": 400, "body": json.dumps({"errorMessages": [f"no such person: {EMAIL}"]})}
-    others = {"expired": {"error": "expired_token"}, "echo": echo}
+    others: dict[str, dict[str, Any]] = {"expired": {"error": "expired_token"}, "echo": echo}
     jira.fail(ISSUE.format("OPS-1"), **{**FAULTS, **others}[fault], times=99)
 
     assert work(worker, fetch("OPS-1"), fetch("OPS-2")) == ["m-1"]

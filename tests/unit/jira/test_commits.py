@@ -91,9 +91,14 @@ def test_each_project_is_looked_up_once_and_a_configured_one_never():
 
 
 def test_lookups_beyond_the_limit_are_counted():
-    asked = []
+    asked: list[str] = []
+
+    def look_up(project: str) -> bool:
+        asked.append(project)
+        return False
+
     names = [f"P{number}-1" for number in range(MAX_LOOKUPS_PER_PUSH + 7)]
-    links = keep_known([commit(*names, "OPS-1")], {"OPS"}, lambda project: bool(asked.append(project)))
+    links = keep_known([commit(*names, "OPS-1")], {"OPS"}, look_up)
     assert (len(asked), links.not_checked) == (MAX_LOOKUPS_PER_PUSH, 7)
     assert links.commits[0].issue_keys == ("OPS-1",)
 
@@ -175,7 +180,7 @@ class Throttled(FakeTable):
 
 
 def test_unprocessed_commits_are_sent_once_more():
-    waits = []
+    waits: list[float] = []
     commits = [commit("OPS-7")]
     once, twice = Throttled(1), Throttled(2)
     CorrelationStore(once, TABLE, sleep=waits.append).record_commits(commits)
@@ -200,7 +205,7 @@ def test_a_recompute_clears_hints_that_a_crash_left():
 def test_an_overtaken_recompute_reads_again():
     table = FakeTable()
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: NOW) for _ in range(2))
-    overtaken = []
+    overtaken: list[bool] = []
 
     def overtake():
         if not overtaken:
@@ -219,7 +224,7 @@ def test_a_recompute_does_not_replace_a_result_made_after_a_reset():
     times = (NOW + timedelta(milliseconds=number) for number in itertools.count())
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: next(times)) for _ in range(2))
     slow.recompute("OPS-7")
-    overtaken = []
+    overtaken: list[bool] = []
 
     def overtake():
         if not overtaken:

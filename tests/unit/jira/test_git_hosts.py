@@ -116,8 +116,13 @@ def test_words_beyond_the_limit_are_counted():
 
 def test_each_branch_is_searched_once(monkeypatch):
     """Thousands of branches at one commit beside thousands of commits would take minutes otherwise."""
-    searched = []
-    monkeypatch.setattr(push_reader, "keys_named", lambda text: searched.append(text) or keys_named(text))
+    searched: list[str] = []
+
+    def search(text: str) -> tuple[str, ...]:
+        searched.append(text)
+        return keys_named(text)
+
+    monkeypatch.setattr(push_reader, "keys_named", search)
     commits = [{"id": f"{number:040x}", "message": "fix"} for number in range(10, 60)]
     changes = [
         {"ref": {"id": f"refs/heads/ops-{number}"}, "toHash": ONE, "type": "ADD"}

@@ -1,5 +1,7 @@
 """Reading issues: typed, in order, and without rows that are not issues."""
 
+from typing import Any
+
 import pytest
 
 from lib.jira.issue_reader import IssueReader
@@ -7,12 +9,12 @@ from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.jira.builders import TABLE, make_reader, make_store
+from tests.support.jira.builders import TABLE, latest, make_reader, make_store
 
 
-def record(table, key="OPS-7", second=1, *, deleted=False, **fields):
+def record(table: FakeTable, key: str = "OPS-7", second: int = 1, *, deleted: bool = False, **given: Any) -> None:
     stamp = Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, f"d-{second}")
-    fields = IssueFields(**{"summary": "s", "status": "Done", **fields})
+    fields = IssueFields(**{"summary": "s", "status": "Done", **given})
     make_store(table).record(Delivery(key, "1", stamp, "jira:issue_updated", fields, deleted=deleted, snapshot="{}"))
 
 
@@ -28,14 +30,14 @@ def keys(issues):
 def test_latest_is_the_current_state(table):
     record(table, second=1, status="To Do")
     record(table, second=2, status="Done", fix_versions=("1", "2"))
-    issue = make_reader(table).latest("OPS-7")
+    issue = latest(table, "OPS-7")
     assert (issue.project_key, issue.issue_number, issue.fields.status) == ("OPS", 7, "Done")
     assert issue.fields.fix_versions == ("1", "2")
 
 
 def test_latest_distinguishes_deleted_from_unknown(table):
     record(table, deleted=True)
-    assert make_reader(table).latest("OPS-7").deleted
+    assert latest(table, "OPS-7").deleted
     assert make_reader(table).latest("OPS-8") is None
 
 

@@ -6,14 +6,17 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 import pytest
 from werkzeug.test import Client
 
 from lib.jira.webhooks import Delivery, normalise
+from lib.platform.secrets import Secret
 from lib.web import signatures
 from stack.local.standins.jira import Jira
 from stack.local.standins.jql import JqlError, instant, parse
+from tests.support.aws.secrets import SecretsManager
 
 AUTH = {"Authorization": "Basic " + base64.b64encode(b"a@example.com:token").decode()}
 
@@ -138,30 +141,22 @@ def test_the_control_surface(http_client):
 
 
 class Receiver(http.server.BaseHTTPRequestHandler):
-    statuses: list[int]
-    seen: list[tuple[dict, bytes]]
+    statuses: ClassVar[list[int]]
+    seen: ClassVar[list[tuple[dict[str, str], bytes]]]
 
-    def do_POST(self):
+    def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.seen.append((dict(self.headers), body))
         self.send_response(self.statuses.pop(0) if self.statuses else 202)
         self.end_headers()
 
-    def log_message(self, *arguments):
+    def log_message(self, *arguments: object) -> None:
         pass
 
 
-class OneSecret:
-    def values(self):
-        return ("shared",)
-
-    def refresh(self):
-        return False
-
-
-def test_webhooks_are_signed_and_sent_again_after_a_5xx(site):
-    handler = type("Handler", (Receiver,), {"statuses": [503, 202], "seen": []})
-    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+def test_webhooks_are_signed_and_sent_again_after_a_5xx(site: Jira) -> None:
+    Receiver.statuses, Receiver.seen = [503, 202], []
+    with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         site.webhooks.url = f"http://127.0.0.1:{server.server_port}/webhooks/jira"
         site.webhooks.secret = "shared"
@@ -170,11 +165,11 @@ def test_webhooks_are_signed_and_sent_again_after_a_5xx(site):
         while site.webhooks.sent[-1]["status"] != 202 and time.monotonic() < deadline:
             time.sleep(0.01)
         server.shutdown()
-    (first, body), (second, again) = handler.seen
+    (first, body), (second, again) = Receiver.seen
     assert body == again
     assert first["X-Atlassian-Webhook-Identifier"] == second["X-Atlassian-Webhook-Identifier"]
     assert (first.get("X-Atlassian-Webhook-Retry"), second["X-Atlassian-Webhook-Retry"]) == (None, "1")
-    signatures.verify_webhook(first, body, OneSecret())
+    signatures.verify_webhook(first, body, Secret(SecretsManager("shared"), "arn"))
     delivery = normalise(body, datetime.now(UTC))
     assert isinstance(delivery, Delivery)
     assert delivery.fields.status == "Done"

@@ -7,7 +7,7 @@ from lib.jira.tasks import Task, fetch_and_record, read_task
 from lib.jira.webhooks import NeedsFetch
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.jira.builders import make_reader, make_store
+from tests.support.jira.builders import latest, make_store
 
 COMMENT = NeedsFetch(("OPS-7",), "comment_created", 1_772_366_400_250, "d-1")
 
@@ -59,7 +59,7 @@ def test_a_fetched_issue_is_stored_as_its_events_delivery():
     table = FakeTable()
     (recorded,) = fetch_and_record(COMMENT, Jira(OPS_7="OPS-7"), make_store(table))
     assert recorded.outcome is Outcome.STORED
-    stamp = make_reader(table).latest("OPS-7").stamp
+    stamp = latest(table, "OPS-7").stamp
     assert (stamp.event_at, stamp.idempotency_key) == (COMMENT.event_at, "d-1")
     (again,) = fetch_and_record(COMMENT, Jira(OPS_7="OPS-7"), make_store(table))
     assert again.outcome is Outcome.DUPLICATE
@@ -69,7 +69,7 @@ def test_an_issue_that_moved_meanwhile_ends_under_its_old_key():
     table = FakeTable()
     (recorded,) = fetch_and_record(COMMENT, Jira(OPS_7="WEB-1"), make_store(table))
     assert recorded.issue_keys == ("WEB-1", "OPS-7")
-    assert make_reader(table).latest("OPS-7").moved_to == "WEB-1"
+    assert latest(table, "OPS-7").moved_to == "WEB-1"
 
 
 def test_an_issue_that_does_not_exist_is_skipped():

@@ -204,7 +204,8 @@ def test_dimensions_of_one_metric_are_in_no_other(enricher_at: MakeEnricher, cap
     answers = [refusal("ValidationException"), (200, {"Item": lease_item("Active", teamColour={"S": "green"})}), (200, {})]
     with AnsweringServer(*answers) as server:
         enricher = enricher_at(server.url)
-        for detail in (None, {}, None, None):
+        details: tuple[dict[str, Any] | None, ...] = (None, {}, None, None)
+        for detail in details:
             enricher.enrich(event(detail))
 
     metrics = metrics_in(capsys.readouterr().out)

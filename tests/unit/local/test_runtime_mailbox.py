@@ -6,19 +6,19 @@ from stack.local.runtime_api import Invocation, Mailbox
 
 
 def test_an_invocation_of_a_dead_process_goes_to_the_next_one() -> None:
-    alive = True
-    mailbox = Mailbox(30, "an-arn", lambda: alive)
+    dead = threading.Event()
+    mailbox = Mailbox(30, "an-arn", lambda: not dead.is_set())
     taken: list[Invocation | None] = []
     waiting = threading.Thread(target=lambda: taken.append(mailbox.take()))
     waiting.start()
-    alive = False  # killed, and nobody has noticed yet
+    dead.set()  # killed, and nobody has noticed yet
 
     sent = Invocation(b"{}")
     mailbox.put(sent)
     waiting.join(5)
     assert taken == [None]
 
-    alive = True
+    dead.clear()
     assert mailbox.replace("it is noticed now") is None, "nothing was under way"
     assert mailbox.take() is sent
 
@@ -38,10 +38,10 @@ def test_a_process_has_served_once_it_has_answered() -> None:
     sent = Invocation(b"{}")
     mailbox.put(sent)
     assert mailbox.take() is sent
-    assert not mailbox.has_served
+    before = mailbox.has_served
 
     assert mailbox.answer(sent.request_id, b"{}")
-    assert mailbox.has_served
+    assert (before, mailbox.has_served) == (False, True)
 
     mailbox.replace("Runtime exited with exit status -9")
     assert not mailbox.has_served

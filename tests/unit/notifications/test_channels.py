@@ -23,7 +23,12 @@ def environment(*channels: str, **fields: str) -> NotificationEnvironment:
 def clients(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The services that clients were made for."""
     made: list[str] = []
-    monkeypatch.setattr(aws, "make_client", lambda service: made.append(service) or SecretsManager())
+
+    def make_client(service: str) -> SecretsManager:
+        made.append(service)
+        return SecretsManager()
+
+    monkeypatch.setattr(aws, "make_client", make_client)
     return made
 
 
@@ -44,9 +49,14 @@ def test_the_error_for_an_unknown_channel_lists_the_known_ones() -> None:
 def test_channels_with_a_secret_share_one_client(clients: list[str]) -> None:
     handed: list[SecretsManager] = []
     the_one = SecretsManager()
+
+    def hand_out() -> SecretsManager:
+        handed.append(the_one)
+        return the_one
+
     made = make_channels(
         environment("slack", "govuk_notify", slack_webhook_url_arn="w", govuk_notify_api_key_arn="k"),
-        lambda: handed.append(the_one) or the_one,
+        hand_out,
     )
 
     assert list(made) == ["slack", "govuk_notify"]

@@ -10,7 +10,7 @@ from lib.jira.webhooks import Delivery
 from lib.operations.backfill import Backfill, Checkpoint, Report, read_legacy
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.jira.builders import make_reader, make_store
+from tests.support.jira.builders import latest, make_reader, make_store
 
 
 def text(**values):
@@ -150,7 +150,7 @@ def test_a_webhook_received_meanwhile_wins():
     make_store(table).record(Delivery("OPS-1", "1", newer, "jira:issue_deleted", IssueFields(), deleted=True))
     job = backfill(Legacy(ROWS), table)
     job.run()
-    assert make_reader(table).latest("OPS-1").deleted
+    assert latest(table, "OPS-1").deleted
     assert job.verify(make_reader(table)).behind == 0
 
 

@@ -22,7 +22,8 @@ def tenant(shuttle_table: ShuttleTable) -> TenantClient:
 
 
 def test_everything_that_a_shop_does_stays_within_its_partitions(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
-    jobs, repository = (kind(tenant, shuttle_table.name, shuttle_table.clock) for kind in (Jobs, Repository))
+    jobs = Jobs(tenant, shuttle_table.name, shuttle_table.clock)
+    repository = Repository(tenant, shuttle_table.name, shuttle_table.clock)
     job = jobs.start(DOMAIN, jobs.create(DOMAIN, an_order()).job_id)
     jobs.progress(job, rows_read=1, rows_failed=0, bytes_read=1)
     jobs.finish(job, Outcome())
@@ -37,7 +38,8 @@ def test_everything_that_a_shop_does_stays_within_its_partitions(shuttle_table: 
 
 def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
     theirs = shuttle_table.jobs.create(OTHER, an_order()).job_id
-    jobs, repository = (kind(tenant, shuttle_table.name, shuttle_table.clock) for kind in (Jobs, Repository))
+    jobs = Jobs(tenant, shuttle_table.name, shuttle_table.clock)
+    repository = Repository(tenant, shuttle_table.name, shuttle_table.clock)
     registry = Registry(tenant, shuttle_table.name, shuttle_table.clock)
     shuttle_table.client.forget()
     for attempt in (

@@ -42,7 +42,7 @@ def raising(app: flask.Flask) -> Callable[[Exception], Any]:
 
     def answer(error: Exception) -> Any:
         @app.get("/raise")
-        def view() -> None:
+        def view() -> flask.Response:
             raise error
 
         return app.test_client().get("/raise")
@@ -57,6 +57,7 @@ def test_flasks_own_errors_are_json_of_the_same_shape(app: flask.Flask, method: 
     answer = app.test_client().open(path, method=method)
 
     assert answer.status_code == status
+    assert answer.json is not None
     assert answer.json.keys() == {"error", "message"}
     assert answer.json["error"] == code
     assert answer.content_type == "application/json"

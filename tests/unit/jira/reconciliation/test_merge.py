@@ -11,6 +11,7 @@ from lib.jira.items import Issue
 from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Checkpoint, Counts, DeleteLimit, Gone
 from lib.jira.reconciliation.merge import (
     Create,
+    Decision,
     Disputed,
     KeyRange,
     Listed,
@@ -53,13 +54,12 @@ def test_each_case_of_the_merge():
 @given(st.sets(st.integers(1, 60)), st.sets(st.integers(1, 60)))
 def test_each_issue_is_decided_about_once_and_in_order(in_jira, in_store):
     decisions = merge((listed(number) for number in sorted(in_jira)), (stored(number) for number in sorted(in_store)))
-    kinds = {}
+    kinds: dict[str, type[Decision]] = {}
     for decision in decisions:
-        key = (
-            decision.issue_key
-            if isinstance(decision, Unchanged)
-            else (decision.stored if isinstance(decision, Missing) else decision.delivery).issue_key
-        )
+        if isinstance(decision, Unchanged | Unreadable):
+            key = decision.issue_key
+        else:
+            key = (decision.stored if isinstance(decision, Missing | Disputed) else decision.delivery).issue_key
         assert key not in kinds
         kinds[key] = type(decision)
     assert list(kinds) == [f"OPS-{number}" for number in sorted(in_jira | in_store)]

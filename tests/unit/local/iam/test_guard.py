@@ -210,7 +210,7 @@ def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> No
 
     def is_refused(table: str, user_email: str) -> bool:
         body = json.dumps({"TableName": table, "Key": {"userEmail": {"S": user_email}}}).encode()
-        environ = request(account.key(), **{"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)})
+        environ = request(account.key()) | {"CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
         return account.guard.admit(environ).refusal is not None
 
     assert [is_refused(table, "health#1") for table in ("Leases", TABLE)] == [False, False]

@@ -3,6 +3,7 @@
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
+from werkzeug.datastructures import Headers
 
 from stack.local.iam.policy import Access, Verdict
 from stack.local.iam.refusals import refuse, sentence
@@ -47,10 +48,12 @@ def test_a_client_reads_the_code_and_the_sentence(service: str, operation: str, 
     session = botocore.session.get_session()
     model = session.get_service_model(service)
     parser = create_parser(model.resolved_protocol)
+    output = model.operation_model(operation).output_shape
+    assert output is not None
 
     parsed = parser.parse(
         {"status_code": response.status_code, "headers": _lower(response.headers), "body": response.get_data()},
-        model.operation_model(operation).output_shape,
+        output,
     )
 
     assert response.status_code == status
@@ -62,5 +65,5 @@ def test_the_answer_to_head_has_no_body() -> None:
     assert refuse("s3", "HEAD", "no").get_data() == b""
 
 
-def _lower(headers: object) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers}  # type: ignore[attr-defined]
+def _lower(headers: Headers) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers}

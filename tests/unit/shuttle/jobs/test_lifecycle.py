@@ -13,6 +13,7 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
+from tests.support.aws.wire import aws_error
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
 
 
@@ -42,10 +43,9 @@ class FailingClient:
         return call
 
 
-def conflict() -> ClientError:
-    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
-    error = {"Error": {"Code": "TransactionCanceledException", "Message": ""}, "CancellationReasons": reasons}
-    return ClientError(error, "TransactWriteItems")
+def conflict(beside: str = "None") -> ClientError:
+    reasons = [{"Code": "TransactionConflict"}, {"Code": beside}]
+    return aws_error("TransactionCanceledException", operation="TransactWriteItems", CancellationReasons=reasons)
 
 
 def jobs_through(table: ShuttleTable, client: FailingClient) -> Jobs:
@@ -161,8 +161,7 @@ def test_a_lasting_conflict_is_reported_as_throttling(installed: ShuttleTable) -
 
 
 def test_a_failed_condition_beside_a_conflict_is_not_retried(installed: ShuttleTable) -> None:
-    both = conflict()
-    both.response["CancellationReasons"][1] = {"Code": "ConditionalCheckFailed"}  # type: ignore[typeddict-unknown-key]
+    both = conflict(beside="ConditionalCheckFailed")
     client = FailingClient(installed.client, "transact_write_items", [both, both])
     with pytest.raises(errors.UnavailableError):
         jobs_through(installed, client).create(DOMAIN, an_order())
