@@ -1,7 +1,7 @@
 """``make demo``: starts the local cloud and plays every flow on sample events.
 
 Events enter through the AWS API and HTTP, as in production. What the demo shows was read back from queues, tables and
-log groups, and each claim is checked: the exit code is 1 if one does not hold.
+log groups, and checked: the exit code is 1 if a check fails.
 """
 
 import time

@@ -107,7 +107,7 @@ def _deliver_in_disorder(cloud: LocalCloud, stage: Stage, jira: _JiraSite) -> No
     stage.check(outcomes["duplicate"] == len(sent), "every second copy was recognised as a duplicate")
 
 
-def _compare(cloud: LocalCloud, stage: Stage, jira: _JiraSite, keys: list[str], claim: str) -> Table:
+def _compare(cloud: LocalCloud, stage: Stage, jira: _JiraSite, keys: list[str], statement: str) -> Table:
     issues = table("issue", "in Jira", "HEAD in JiraIssues", "versions", "correlation")
     agree = True
     for key in keys:
@@ -116,7 +116,7 @@ def _compare(cloud: LocalCloud, stage: Stage, jira: _JiraSite, keys: list[str], 
         agree = agree and stored == actual
         versions = sum(name[:1].isdigit() for name in rows)
         issues.add_row(key, actual, stored, str(versions), rows.get("CORRELATION", {}).get("state", {}).get("S", ""))
-    stage.check(agree, claim)
+    stage.check(agree, statement)
     return issues
 
 

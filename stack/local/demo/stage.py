@@ -1,4 +1,4 @@
-"""The demo's terminal: headings, tables, progress, and the claims that were checked."""
+"""The demo's terminal: headings, tables, progress, and the results of its checks."""
 
 import contextlib
 import math
@@ -30,10 +30,10 @@ class Stage:
     def __init__(self, console: Console, *, full: bool = False) -> None:
         self.console = console
         self._full = full
-        self._claims: list[tuple[bool, str]] = []
+        self._checks: list[tuple[bool, str]] = []
 
     def play(self, cloud: LocalCloud, name: str, flow: "Callable[[LocalCloud, Stage], None]") -> None:
-        """Play a flow. If it raises, a claim fails, and the next flow can begin."""
+        """Play a flow. If it raises, a check fails, and the next flow can begin."""
         try:
             flow(cloud, self)
         except Exception:
@@ -59,10 +59,10 @@ class Stage:
             for each in shown:
                 self.show(each)
 
-    def check(self, holds: bool, claim: str) -> None:
-        """Show whether a claim holds; one that does not fails the demo."""
-        self._claims.append((holds, claim))
-        self.show(Text.assemble(("✓ ", "green"), claim) if holds else Text(f"✗ {claim}", "bold red"))
+    def check(self, passed: bool, statement: str) -> None:
+        """Show whether a statement is true; if not, the demo fails."""
+        self._checks.append((passed, statement))
+        self.show(Text.assemble(("✓ ", "green"), statement) if passed else Text(f"✗ {statement}", "bold red"))
 
     def steps(self, items: list[Item], doing: str) -> Iterable[Item]:
         """The items, with a progress bar on a terminal."""
@@ -79,13 +79,13 @@ class Stage:
             yield
 
     def close(self) -> int:
-        """Print the result and what to try next; the exit code, 0 if every claim held."""
-        failed = sum(not holds for holds, _ in self._claims)
+        """Print the result and what to try next; the exit code, 0 if every check passed."""
+        failed = sum(not passed for passed, _ in self._checks)
         self.console.print()
         if failed:
-            self.console.rule(f"[bold red]{failed} of {len(self._claims)} claims did not hold")
+            self.console.rule(f"[bold red]{failed} of {len(self._checks)} checks failed")
             return 1
-        self.console.rule(f"[bold green]All {len(self._claims)} claims held")
+        self.console.rule(f"[bold green]All {len(self._checks)} checks passed")
         self.console.print(NEXT_STEPS)
         return 0
 
