@@ -23,7 +23,7 @@ STOP_SECONDS = 20.0
 """How long an orderly stop may take. Then the process ends at once, and the functions with it."""
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run Switchboard's whole stack on this machine, without an AWS account."""
 
@@ -49,7 +49,10 @@ def main() -> None:
     help="Send the functions' AWS calls to this URL, a proxy in front of --aws-port.",
 )
 def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
-    """Start everything, print one line of JSON when it is ready, and run until Ctrl-C."""
+    """Start everything, and run until Ctrl-C.
+
+    Prints one line of JSON when it is ready.
+    """
     signals = _Signals("Stopped while starting.")
     with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
         for key, url in cloud.standins.items():
