@@ -110,10 +110,9 @@ def submit(find: Find, file: Path) -> int:
 
     Use - for standard input. The request is signed with your AWS credentials.
     """
-    with click.open_file(str(file), encoding="utf-8") as given:
-        text = given.read()
     try:
-        value = json.loads(text)
+        with click.open_file(str(file), encoding="utf-8") as given:
+            value = json.load(given)
     except (ValueError, RecursionError):
         source = "standard input" if str(file) == "-" else file
         raise errors.InvalidInputError(f"{source} is not JSON") from None

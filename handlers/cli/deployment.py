@@ -125,6 +125,10 @@ def _read_outputs(name: str) -> Deployment:
                 value = _first_json(lines)
     except OSError as error:
         raise errors.ConfigurationError(f"can't read the outputs from {source}: {error.strerror}") from None
+    except EOFError:
+        raise errors.ConfigurationError(
+            f"can't read the outputs from {source}: it is empty; is the deployment ready?"
+        ) from None
     except ValueError:
         raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not JSON") from None
     if not isinstance(value, dict):
@@ -142,6 +146,8 @@ def _first_json(lines: Iterable[str]) -> Any:
                 return json.loads(text)
             except ValueError:
                 continue  # an inner brace of indented JSON
+    if not text.strip():
+        raise EOFError
     return json.loads(text)
 
 

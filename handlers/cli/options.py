@@ -9,6 +9,7 @@ import click
 
 from lib.jira import issues
 from lib.platform import clock, errors
+from lib.shuttle import keys
 
 if TYPE_CHECKING:
     from handlers.cli.deployment import Deployment
@@ -41,6 +42,9 @@ class _Checked(click.ParamType[str]):
 
 ISSUE_KEY = _Checked("key", issues.issue_key)
 PROJECT_KEY = _Checked("project", issues.project_key)
+SHOP = _Checked("shop", keys.shop_domain)
+JOB_ID = _Checked("job", keys.job_id)
+MONTH = _Checked("month", keys.month)
 
 
 class Age(click.ParamType[timedelta]):

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Day, Find, json_option, limit_option
+from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, json_option, limit_option
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle import api_json
@@ -33,7 +33,7 @@ def shuttle() -> None:
 
 
 @shuttle.command()
-@click.argument("domain", required=False, metavar="[SHOP]")
+@click.argument("domain", type=SHOP, required=False, metavar="[SHOP]")
 @click.option("--plan", type=_PLANS, help="Shops on this plan; with --install, the plan of SHOP.")
 @click.option("--billing", type=_STATES, help="Shops in this billing state; with --plan or --install, by default ACTIVE.")
 @click.option("--install", is_flag=True, help="Install SHOP, or change it to --plan and --billing.")
@@ -101,7 +101,7 @@ def jobs(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> i
 
 
 @jobs.command("list")
-@click.argument("domain", metavar="SHOP")
+@click.argument("domain", type=SHOP, metavar="SHOP")
 @click.option("--status", type=_STATUSES, help="Jobs in this status.")
 @limit_option
 @json_option
@@ -133,8 +133,8 @@ def _show_jobs(found: Iterable[Job | JobSummary], limit: int, as_json: bool) -> 
 
 
 @jobs.command("get")
-@click.argument("domain", metavar="SHOP")
-@click.argument("job_id", metavar="JOB")
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@click.argument("job_id", type=JOB_ID, metavar="JOB")
 @json_option
 @click.pass_obj
 def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
@@ -160,8 +160,8 @@ def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
 
 
 @jobs.command("cancel")
-@click.argument("domain", metavar="SHOP")
-@click.argument("job_id", metavar="JOB")
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@click.argument("job_id", type=JOB_ID, metavar="JOB")
 @click.pass_obj
 def cancel_job(find: Find, domain: str, job_id: str) -> int:
     """Cancel the job JOB of SHOP.
@@ -183,10 +183,10 @@ def sweep_jobs(find: Find) -> int:
 
 
 @shuttle.command()
-@click.argument("domain", required=False, metavar="[SHOP]")
+@click.argument("domain", type=SHOP, required=False, metavar="[SHOP]")
 @click.option("--from", "first", type=Day(), metavar="YYYY-MM-DD", help="The first day; by default 29 days before the last.")
 @click.option("--to", "last", type=Day(), metavar="YYYY-MM-DD", help="The last day; by default today.")
-@click.option("--month", metavar="YYYY-MM", help="A month of SHOP or, without SHOP, of all shops.")
+@click.option("--month", type=MONTH, metavar="YYYY-MM", help="A month of SHOP or, without SHOP, of all shops.")
 @limit_option
 @json_option
 @click.pass_obj

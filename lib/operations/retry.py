@@ -28,7 +28,7 @@ def retry_session(
     """
     view = store.read_current(session_id)
     if view is None or view.session is None:
-        raise errors.NotFoundError(f"there is no session {session_id}")
+        raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
     state = view.session.state
     operation = OperationId(session_id, view.draft_hash)
     created = operations.was_already_created(operation)

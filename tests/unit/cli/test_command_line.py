@@ -101,6 +101,9 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("backfill", "--from-table", "t", "--segments", "11"),
             "Invalid value for '--segments': 11 is not in the range 1<=x<=10.",
         ),
+        (("shuttle", "usage", "--month", "2026-1"), "Invalid value for '--month': '2026-1' is not a valid month."),
+        (("shuttle", "jobs", "get", "teapots.example.com", "7"), "Invalid value for 'JOB': '7' is not a job id."),
+        (("shuttle", "jobs", "list", "teapots"), "Invalid value for 'SHOP': 'teapots' is not a valid shop domain."),
         (("redrive",), None),
         (("redrive", "--function", "cook"), None),
     ],
@@ -113,6 +116,15 @@ def test_a_usage_error_is_one_sentence_and_exit_code_2(run: Run, arguments: tupl
     assert len(result.stderr.splitlines()) == 1
     if sentence:
         assert result.stderr == f"Error: {sentence}\n"
+
+
+def test_a_draft_that_is_not_text_is_refused(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "draft.json"
+    file.write_bytes(b"\xff\xfe")
+
+    result = run("drafts", "submit", str(file))
+
+    assert (result.exit_code, result.stderr) == (1, f"Error: {file} is not JSON\n")
 
 
 def test_without_arguments_it_prints_its_help(run: Run) -> None:

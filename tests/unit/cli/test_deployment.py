@@ -78,7 +78,7 @@ def test_standard_input_is_read_up_to_the_end_of_the_json(monkeypatch: pytest.Mo
     ("content", "reason"),
     [
         ("{broken", "it is not JSON"),
-        ("", "it is not JSON"),
+        ("", "it is empty; is the deployment ready?"),
         ("[]", "it is not a JSON object"),
         (None, "No such file or directory"),
     ],
