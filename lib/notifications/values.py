@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from lib.platform import characters
+from lib.platform.wording import counted
 
 LIMIT = 200
 """Characters of a value in a message, unless its field has another limit."""
@@ -60,7 +61,7 @@ def span(duration: timedelta) -> str:
         return "less than a minute"
     days, hours = (minutes // 1440, minutes % 1440 // 60) if minutes > 2 * 1440 else (0, minutes // 60)
     parts = ((days, "day"), (hours, "hour"), (0 if days else minutes % 60, "minute"))
-    return " ".join(f"{count} {unit}{'' if count == 1 else 's'}" for count, unit in parts if count)
+    return " ".join(counted(count, unit) for count, unit in parts if count)
 
 
 def hours(value: object) -> str:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from lib.platform import aws, errors
+from lib.platform.wording import counted
 
 Item = Mapping[str, Any]
 """A row, a key or expression values in DynamoDB's JSON: ``{"name": {"S": "text"}}``."""
@@ -227,7 +228,9 @@ class Table:
                 if not pending:
                     break
             else:
-                raise errors.ThrottledError(f"could not {doing}: {len(pending)} of {len(some)} rows were throttled")
+                raise errors.ThrottledError(
+                    f"could not {doing}: DynamoDB throttled {len(pending)} of {counted(len(some), 'row')}"
+                )
 
     def query(self, doing: str, **request: Any) -> Iterator[Item]:
         """The rows of a Query. Each page is read when its first row is needed."""

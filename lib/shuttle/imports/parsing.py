@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from lib.platform.wording import counted
 from lib.shuttle.imports.files import Failure, UnreadableFileError, UploadText
 from lib.shuttle.jobs.job import FileFormat
 
@@ -61,7 +62,9 @@ def _csv_rows(text: UploadText, delimiter: str) -> Iterator[Row]:
             continue  # a blank line
         number += 1
         if len(record) != len(header):
-            raise UnreadableFileError(Failure.RAGGED_ROW, f"Row {number} has {len(record)} cells and the header {len(header)}.")
+            raise UnreadableFileError(
+                Failure.RAGGED_ROW, f"Row {number} has {counted(len(record), 'cell')}, and the header has {len(header)}."
+            )
         yield dict(zip(header, record, strict=True))
 
 

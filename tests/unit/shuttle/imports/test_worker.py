@@ -197,7 +197,7 @@ def test_a_file_that_cannot_be_imported_fails_with_its_reason(
 
 def test_a_failed_job_keeps_its_counters_and_its_report(world: World) -> None:
     job = world.imported(b"sku,stock\nA1,1\nA2,x\nA3\n")
-    assert (job.failure, job.failure_detail) == ("RAGGED_ROW", "Row 3 has 1 cells and the header 2.")
+    assert (job.failure, job.failure_detail) == ("RAGGED_ROW", "Row 3 has 1 cell, and the header has 2.")
     assert (job.rows_read, job.rows_failed) == (2, 1)
     assert world.report(job)[1][:3] == ["2", "stock", "WRONG_TYPE"]
 
