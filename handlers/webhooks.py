@@ -2,7 +2,7 @@
 none of the permissions that the deep check needs (handlers/health.py).
 
 A delivery is acknowledged once it is stored. What may take longer (asking Jira, correlating) is one message on the work queue.
-If the queue is down, a stored delivery is acknowledged all the same, since the next delivery or the sweep recomputes the issue;
+If the queue is down, a stored delivery is still acknowledged, because the next delivery or the sweep recomputes the issue;
 an event that only the queue would keep is refused with 503. lib/jira/pushes.py stores the commits of a push.
 """
 

@@ -220,7 +220,7 @@ class IssueCreator:
         return self._record(operation, jira_key, Outcome.CREATED)
 
     def _not_claimed(self, operation: OperationId, tries: int) -> Outcome:
-        # Another attempt was faster: check its result later, but not for ever, should the rows contradict each other.
+        # Another attempt was faster: check its result later, but not forever, should the rows contradict each other.
         if tries >= len(self._policy.retry_delays):
             raise errors.UnavailableError(f"could not claim the issue of session {operation.session_id}")
         self._later(CreateIssue, operation, self._policy.retry_delays[tries], tries + 1)

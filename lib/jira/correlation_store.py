@@ -74,7 +74,7 @@ class CorrelationStore:
         self._now = now
 
     def record_commits(self, commits: Sequence[Commit]) -> tuple[str, ...]:
-        """Store the COMMIT rows of ``commits``; returns the keys touched. Storing twice changes nothing but the expiry."""
+        """Store the COMMIT rows of ``commits``; returns the keys touched. Idempotent, except for the expiry."""
         stored = self.store_commits(commits)
         if stored.error is not None:
             raise stored.error

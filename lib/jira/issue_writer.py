@@ -73,7 +73,7 @@ class Snapshots(Protocol):
 class IssueWriter:
     """The write side of one JiraIssues table.
 
-    A version is kept for ``history`` after it came in; HEAD never expires, deleted or not (docs/adr/0021). ``on_throttle`` is
+    A version is kept for ``history`` after its receipt; HEAD never expires, deleted or not (docs/adr/0021). ``on_throttle`` is
     called when a write was throttled, before its one retry.
     """
 
@@ -138,8 +138,8 @@ class IssueWriter:
         return self._put(Put(item=item, condition=items.no_newer_event(observation.stamp)), "store the version")
 
     def _note_former_key(self, former: Observation, issue_key: str) -> None:
-        """Have the next recompute of ``issue_key`` fetch the commits of the former key, whatever happens to the message, and
-        keep the former project known, so that later commits may name it."""
+        """Make the next recompute of ``issue_key`` fetch the commits of the former key, even if the message is lost. Also keep
+        the former project known, so that later commits may name it."""
         for item in (items.key(issue_key, items.MOVED_PREFIX + former.issue_key), items.former_project_item(former)):
             self._put(Put(item=item), "note the former key")
 

@@ -42,7 +42,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why an event was not enriched. It is also the ``reason`` dimension of metrics, hence a short closed list."""
+    """Why an event was not enriched. It is also the ``reason`` dimension of metrics, so the list is short and closed."""
 
     NO_USER_EMAIL = "no_user_email"
     NO_UUID = "no_uuid"
@@ -194,7 +194,7 @@ class _Query:
         """Send it, and wait until the deadline at most.
 
         Raises:
-            DeadlineExceededError: no answer came in time.
+            DeadlineExceededError: there was no answer in time.
             ClientError: or any other error of the client.
         """
         started = self._monotonic()

@@ -63,7 +63,7 @@ class Notifier:
     Args:
         enricher: reads the lease of an event.
         channels: by name.
-        make_claims: creates the claims, given how long to keep them (None: for ever).
+        make_claims: creates the claims, given how long to keep them (None: forever).
         console_url: of the sandbox console; may be empty.
         logger: of the function.
     """

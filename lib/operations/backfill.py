@@ -1,6 +1,6 @@
 """Backfill: stores the issues of a legacy table, in the same way as a webhook.
 
-The store keeps the later of two states, so a backfill may run while webhooks come in, be stopped, and be run again. A legacy
+The store keeps the later of two states, so a backfill may run while webhooks arrive, be stopped, and be run again. A legacy
 row has the key ``issue_key``, or ``issue_key`` and ``updated_at``, times with ``Z`` or an offset, with or without fraction, and
 its issue as a snapshot (one attribute, a map or JSON) or in flat attributes: see docs/how-to/migrate.md.
 """

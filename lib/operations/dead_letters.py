@@ -36,7 +36,7 @@ class DeadLetter:
         payload: what goes back.
         refused: why it can't go back; empty if it can.
         receipt: SQS's receipt handle.
-        attributes: what goes back beside the payload, to a queue.
+        attributes: of the message; they go back with the payload, to a queue.
     """
 
     message_id: str

@@ -1,6 +1,6 @@
 """Pruning: deletes superseded versions before their TTL, to make a table smaller now.
 
-HEAD only goes forward, so a version that it has passed never becomes current again: pruning may run while deliveries come in.
+HEAD only goes forward, so a version that it has passed never becomes current again: pruning may run while deliveries arrive.
 The bucket's lifecycle rule deletes the snapshots in the bucket.
 """
 
@@ -45,7 +45,7 @@ class Pruner:
         self._on_progress = on_progress
 
     def prune(self, before: datetime, *, dry_run: bool = False) -> Pruned:
-        """Delete the versions that came in before ``before`` and are not current.
+        """Delete the versions that were received before ``before`` and are not current.
 
         Raises:
             SwitchboardError: the table can't be reached or refuses. What was deleted stays deleted; run it again.

@@ -1,14 +1,14 @@
 """First-wins claims on the operations table (``session_id``, ``operation_key``).
 
-A claim says who may do a thing that must be done once. It expires, so a crash does not hold it for ever::
+A claim says who may do a thing that must be done once. It expires, so a crash does not hold it forever::
 
     claim ──► pending ──┬─ complete ─► done       never again
               │         ├─ release ──► failed     the next claim wins
               │         └─ crash …… lease expires: the next claim wins
               └─ another claim meanwhile: held
 
-What it does not promise: an owner that stalls past its lease and resumes may act beside the next one. Keep the lease longer
-than the function's timeout.
+Not promised: an owner that stalls past its lease and resumes may act at the same time as the next one. So keep the lease
+longer than the function's timeout.
 """
 
 import enum
@@ -53,7 +53,7 @@ class Claims:
         client: a DynamoDB client.
         table_name: the operations table.
         lease: how long a claim holds without being completed.
-        keep: how long the row is kept, for audits and against late duplicates; None: for ever.
+        keep: how long the row is kept, for audits and against late duplicates; None: forever.
         now: the clock.
         sleep: waits so many seconds.
     """

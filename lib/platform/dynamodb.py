@@ -297,8 +297,8 @@ class Table:
     def _with_conflict_retries(self, send: Callable[[], Any], doing: str) -> Any:
         """Run ``send``; while another transaction holds a row, retry up to three times within about half a second.
 
-        Concurrent requests on the same rows conflict in normal operation, and nothing was written. If a condition failed beside
-        the conflict, that is the answer, without a retry.
+        Concurrent requests on the same rows conflict in normal operation, and nothing was written. If a condition also
+        failed, that is the answer, without a retry.
         """
         for tried in range(1, CONFLICT_TRIES + 1):
             try:

@@ -61,7 +61,7 @@ def require_object(value: object, name: str) -> Mapping[str, Any]:
 def require_members(
     value: object, required: Collection[str], optional: Collection[str] = (), *, name: str
 ) -> Mapping[str, Any]:
-    """``value``, if it is an object with all ``required`` members and none beside these and ``optional``."""
+    """``value``, if it is an object with all ``required`` members, and no others except ``optional``."""
     given = require_object(value, name)
     missing = sorted(set(required) - given.keys())
     if missing:

@@ -85,7 +85,7 @@ def verify_git(headers: Mapping[str, str], body: bytes, secret: Secret, now: dat
     """Verify that a Git host sent the raw ``body``. The first proof in the request decides.
 
     The order: a WebSub signature (GitHub, Bitbucket), a Standard Webhooks signature within five minutes of ``now`` (GitLab with
-    a signing token), the secret itself as a token (GitLab). A token beside a wrong signature does not count.
+    a signing token), the secret itself as a token (GitLab). If the signature is wrong, the token does not count.
 
     Raises:
         UnauthenticatedError: the proof is missing, malformed, wrong or too far off in time, or no secret is configured.

@@ -128,7 +128,7 @@ class Function(Component):
             opts=self.child(depends_on=[policy]),
         )
         self.name, self.arn = function.name, function.arn
-        # The group that Lambda logs to by default, named after the function. Hence its grant has a policy of its own.
+        # The group that Lambda logs to by default, named after the function. So its grant has its own policy.
         log_group = aws.cloudwatch.LogGroup(
             name,
             name=self.name.apply(lambda known: f"/aws/lambda/{known}"),

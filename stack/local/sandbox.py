@@ -48,7 +48,7 @@ CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), archive.ROOT)
 
 
 def packaged(into: Path = archive.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
-    """The archive, built for an interpreter of this machine, and the packages of Lambda's runtime in a folder beside it.
+    """The archive, built for an interpreter of this machine, and the packages of Lambda's runtime in a folder next to it.
 
     Raises:
         PackageError: pip failed.

@@ -205,7 +205,7 @@ def _shuttle_graphs(region: pulumi.Output[str]) -> list[Json]:
             *(_line(own_metric(contract.IMPORT_DURATION_MS, statistic), statistic) for statistic in ("p50", "p99")),
         ),
         _graph(
-            "Job sweeps, and jobs that they gave up, by reason",
+            "Job sweeps, and jobs that they failed, by reason",
             region,
             _line(own_metric(contract.JOB_SWEEP), "sweeps"),
             _each(contract.JOB_GIVEN_UP),

@@ -2,7 +2,7 @@
 handlers/, their bytecode, and the AWS models that botocore reads. It is built when its inputs changed; the same inputs and the
 same Python give the same bytes.
 
-``pulumi up`` calls :func:`archive`; ``make package`` also writes a zip beside the folder.
+``pulumi up`` calls :func:`archive`; ``make package`` also writes a zip next to the folder.
 """
 
 import contextlib

@@ -129,7 +129,7 @@ class AwsStub:
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
-        theirs.close()  # so that a process that failed to start is an end of file, and not a wait for ever
+        theirs.close()  # so that a process that failed to start is an end of file, and not a wait forever
         self.url = f"http://127.0.0.1:{self._pipe.recv()}"
         return self
 

@@ -62,7 +62,7 @@ def test_each_of_many_claims_has_one_winner_among_many_threads(engine: Any, tabl
                 if contender.claim(f"event#{key}", "sns", f"owner-{number}").verdict is Verdict.WON:
                     won[key].append(number)
         except BaseException:
-            gate.abort()  # the others would wait for ever
+            gate.abort()  # the others would wait forever
             raise
 
     results = at_once([partial(contend, number) for number in range(THREADS)])

@@ -51,7 +51,7 @@ def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(entry_point: st
     assert group.inputs["retentionInDays"] == 90
 
 
-def test_no_log_group_keeps_logs_for_ever() -> None:
+def test_no_log_group_keeps_logs_forever() -> None:
     groups = declare().all("aws:cloudwatch/logGroup:LogGroup")
 
     assert all(group.inputs["retentionInDays"] == 30 for group in groups)

@@ -10,7 +10,7 @@ from stack.config_values import SettingsError
 from stack.settings import Settings
 from tests.support.project.pulumi_graph import JIRA_CONFIG, declare
 
-# Never opened here. A real output outside a run would wait for ever for an event loop of its own.
+# Never opened here. A real output outside a run would wait forever for an event loop of its own.
 SECRET = cast("pulumi.Output[str]", object())
 
 WRONG_VALUES = [

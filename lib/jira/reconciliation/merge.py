@@ -1,6 +1,6 @@
 """Decides what reconciliation does: merges a listing of Jira with the stored rows into a stream of decisions.
 
-Pure, and flat in memory: both sides come in the order of issue numbers, and neither is ever held whole::
+Pure, and constant in memory: both sides are ordered by issue number, and neither is loaded completely::
 
     Jira     1   2       4   5   6
     stored   1       3   4   5'  6"
@@ -25,7 +25,7 @@ from lib.platform.fields import optional_text
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One issue of a listing: its delivery, or why it can't be read (Jira has it all the same)."""
+    """One issue of a listing: its delivery, or why it can't be read (it still exists in Jira)."""
 
     issue_key: str
     delivery: Delivery | errors.InvalidInputError

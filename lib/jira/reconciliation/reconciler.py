@@ -1,7 +1,7 @@
 """Reconciliation of one project: makes the stored issues match those in Jira.
 
-A sweep streams one key range of a project (:mod:`.merge` decides); a catch-up processes what changed lately. A sweep may
-delete, under guards, since a listing that lacks an issue proves little::
+A sweep streams one key range of a project (:mod:`.merge` decides); a catch-up processes recent changes. A sweep may
+delete, but only after these checks, because a listing that lacks an issue proves little::
 
     credentials good? ─► listing complete? ─► not too many missing? ─► each confirmed ─► credentials still good? ─► tombstones
          │ no               │ no                  │ no               (deletions.py)          │ no

@@ -198,7 +198,7 @@ class _NoSuchUploadError(errors.InvalidInputError):
 
 
 def part_sizes(file_bytes: int) -> tuple[int, ...]:
-    """The bytes of each part of a file: all the same but the last, and at most :data:`MAX_PARTS` parts.
+    """The bytes of each part of a file: all equal except the last, and at most :data:`MAX_PARTS` parts.
 
     Raises:
         InvalidInputError: the file is empty.

@@ -198,7 +198,7 @@ class Jobs:
         return self._repository.job(domain, request["JobId"]["S"])
 
     def _change_held(self, job: Job, change: Update, doing: str) -> bool:
-        """Change a job that the worker must still have. False if it has it and the change was refused all the same."""
+        """Change a job that the worker must still have. False if it has it but the change was refused."""
         applied = self._table.update(change, doing)
         if not applied.accepted:
             stored = _stored(applied.item)
@@ -220,7 +220,7 @@ class Jobs:
 
 
 def _stored(item: Item | None) -> Job:
-    """The job as it is in the table after a change was tried."""
+    """The job's row after an attempted change."""
     if item is None:
         raise errors.NotFoundError("the job does not exist")
     return from_item(Job, item)

@@ -68,7 +68,7 @@ def hanging() -> contextlib.AbstractContextManager[str]:
 
 
 def dripping() -> contextlib.AbstractContextManager[str]:
-    """Answers a byte at a time, for ever, each well within any read timeout."""
+    """Answers a byte at a time, forever, each well within any read timeout."""
 
     def drip(connection: socket.socket, stopped: threading.Event) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")

@@ -155,7 +155,7 @@ class Import(NewJob):
         wrong = [] if job.status == "COMPLETED" else [f"the job is {job.status}, {job.failure}"]
         if (job.rows_read, job.rows_failed) != (2, 1):
             wrong.append(f"{job.rows_read} rows were read, and {job.rows_failed} failed")
-        wrong += [] if self.slots() == set() else ["the slot is taken for ever"]
+        wrong += [] if self.slots() == set() else ["the slot is taken forever"]
         return wrong + self.counted(imports=1, jobs_completed=1, jobs_failed=0)
 
 
@@ -187,7 +187,7 @@ class StuckJob(NewJob):
     def ended(self) -> list[str]:
         job = self.job()
         wrong = [] if (job.status, job.failure) == ("FAILED", "UPLOAD_MISSING") else [f"the job is {job.status}"]
-        wrong += [] if self.slots() == set() else ["the slot is taken for ever"]
+        wrong += [] if self.slots() == set() else ["the slot is taken forever"]
         return wrong + self.counted(imports=1, jobs_failed=1)
 
 
@@ -210,4 +210,4 @@ class DeepCheck(Run):
                 ExpressionAttributeValues={":health": {"S": "health#"}},
             )["Items"]
             left += [row for row in rows if not {"expires_at", "ExpiresAt"} & row.keys()]
-        return ["a sentinel stays for ever"] if left else []
+        return ["a sentinel stays forever"] if left else []

@@ -145,7 +145,7 @@ def test_a_failure_of_slack_does_not_touch_the_issue(world) -> None:
     assert "Ticket Created" in only(world)
 
 
-def test_a_preview_is_not_posted_again_for_ever(world) -> None:
+def test_a_preview_is_not_posted_again_forever(world) -> None:
     world.update = failing(times=99, error=errors.NotFoundError("message_not_found"))(world.update)
     for _ in range(repository.MAX_PREVIEWS + 3):
         world.handle(POST)

@@ -81,7 +81,7 @@ def test_a_probe_that_fails_keeps_it_open_for_another_minute() -> None:
     assert breaker.allows()
 
 
-def test_a_probe_that_never_reports_does_not_keep_it_open_for_ever() -> None:
+def test_a_probe_that_never_reports_does_not_keep_it_open_forever() -> None:
     time = Time()
     breaker = opened(time)
 

@@ -63,7 +63,7 @@ def test_a_claim_leaves_a_row_that_expires(table: Table) -> None:
     assert int(table.row()["expires_at"]) == int((table.now + KEEP).timestamp())
 
 
-def test_a_claim_kept_for_ever_leaves_a_row_without_an_expiry(table: Table) -> None:
+def test_a_claim_kept_forever_leaves_a_row_without_an_expiry(table: Table) -> None:
     table.claims().release(table.claims().claim("event#1", "sns", "first"), "busy")
 
     assert table.claims(keep=None).claim("event#1", "sns", "second").verdict is Verdict.WON
@@ -86,7 +86,7 @@ def test_a_crashed_owners_claim_is_won_when_its_lease_ends(table: Table) -> None
     assert (table.row()["claim_owner"], table.row()["attempts"]) == ("second", "2")
 
 
-def test_a_completed_claim_is_done_for_ever(table: Table) -> None:
+def test_a_completed_claim_is_done_forever(table: Table) -> None:
     claims = table.claims()
     claims.complete(claims.claim("event#1", "sns", "first"))
     table.now += timedelta(days=400)
