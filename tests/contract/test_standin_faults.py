@@ -98,7 +98,7 @@ def test_faults_can_be_removed(standin: Served[Slack], way: tuple[str, str]) -> 
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        ("nonsense", "Expecting value"),
+        ("nonsense", "the body is not JSON"),
         ("{}", '"path"'),
         ('{"path": "/x", "sttaus": 500}', "no field 'sttaus'"),
         ('{"path": "/x", "status": "500"}', "status of a fault is int"),

@@ -14,7 +14,12 @@ CONTROL = "/_standin/"
 
 
 class StandIn(ABC):
-    """A stand-in as a WSGI application. ``lock`` guards the state of subclasses: hold it to read or write that."""
+    """A stand-in as a WSGI application. ``lock`` guards the state of subclasses: hold it to read or write that.
+
+    ``errors`` are the names that :meth:`failure` takes; empty for any.
+    """
+
+    errors: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
@@ -76,11 +81,21 @@ class StandIn(ABC):
         try:
             given = json.loads(request.get_data())
             faults = [Fault.parse(value) for value in (given if isinstance(given, list) else [given])]
+            for fault in faults:
+                if fault.error and self.errors and fault.error not in self.errors:
+                    raise ValueError(f"there is no error {fault.error!r}; there are {', '.join(self.errors)}")
+        except json.JSONDecodeError:
+            return as_json({"error": "the body is not JSON"}, 400)
         except (ValueError, RecursionError) as error:
-            return as_json({"error": str(error)}, 400)
+            return as_json({"error": describe(error)}, 400)
         for fault in faults:
             self.faults.add(fault)
         return as_json({"ok": True})
+
+
+def describe(error: Exception) -> str:
+    """What was wrong with the body of a control."""
+    return f"{error} is missing or unknown" if isinstance(error, KeyError) else str(error)
 
 
 def as_json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> Response:

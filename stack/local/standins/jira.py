@@ -14,7 +14,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from stack.local.standins.base import StandIn, as_json
+from stack.local.standins.base import StandIn, as_json, describe
 from stack.local.standins.jira_site import STATUSES, Issue, Site
 from stack.local.standins.jira_webhooks import Webhooks
 from stack.local.standins.jql import JqlError, parse
@@ -33,6 +33,8 @@ class Jira(StandIn):
         accounts: API tokens by e-mail; None accepts any pair.
         site: the issues at the start.
     """
+
+    errors = ("rate_limited", "half_page", "expired_token", "anonymous")
 
     def __init__(self, accounts: Mapping[str, str] | None = None, site: Site | None = None) -> None:
         super().__init__()
@@ -84,7 +86,7 @@ class Jira(StandIn):
 
     def control(self, request: Request, name: str) -> Response | None:
         """The controls that only this stand-in has."""
-        given = request.get_json(silent=True) if request.get_data() else {}
+        given = request.get_json(force=True, silent=True) if request.get_data() else {}
         if not isinstance(given, dict):
             return as_json({"error": "the body must be a JSON object"}, 400)
         head, _, key = name.partition("/")
@@ -92,7 +94,7 @@ class Jira(StandIn):
             with self.lock:
                 return self._control_site(request.method, head, key, given)
         except (KeyError, TypeError, ValueError) as error:
-            return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
+            return as_json({"error": describe(error)}, 400)
 
     def reset(self) -> None:
         """Forget the issues, the requests and the webhooks."""

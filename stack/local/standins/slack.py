@@ -15,7 +15,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from stack.local.standins.base import StandIn, as_json
+from stack.local.standins.base import StandIn, as_json, describe
 from stack.local.standins.slack_workspace import CHANNEL_ERRORS, RateLimitedError, SlackError, Workspace, content_of, id_of
 
 RESPONSE_URL_USES = 5
@@ -112,7 +112,7 @@ class Slack(StandIn):
         try:
             return as_json({"ok": True, **(commands[name](_json_object(request)) or {})})
         except (SlackError, KeyError, TypeError, ValueError) as error:
-            return as_json({"ok": False, "error": f"{type(error).__name__}: {error}"}, 400)
+            return as_json({"ok": False, "error": describe(error)}, 400)
 
     def limit(self, per_second: float, burst: int) -> None:
         """Accept ``burst`` messages at once and then so many per second and channel; 0 for no limit."""

@@ -193,3 +193,23 @@ def test_an_expired_token_is_answered_as_an_anonymous_caller(http_client):
     statuses = {name: answer.status_code for name, answer in answers.items()}
     assert statuses == {"listing": 200, "project": 200, "restricted": 404, "account": 401, "creation": 401}
     assert {answer.headers["X-Seraph-LoginReason"] for answer in answers.values()} == {"AUTHENTICATED_FAILED"}
+
+
+@pytest.mark.parametrize(
+    ("control", "body", "says"),
+    [
+        ("faults", '{"path": "*", "error": "nope"}', "there is no error 'nope'; there are rate_limited, half_page"),
+        ("seed", '{"count": 1}', "'project' is missing or unknown"),
+        ("seed", "[]", "the body must be a JSON object"),
+    ],
+)
+def test_a_wrong_control_is_refused_with_what_is_wrong(http_client, control, body, says):
+    answer = http_client.post(f"/_standin/{control}", data=body)
+
+    assert answer.status_code == 400
+    assert says in answer.json["error"]
+
+
+def test_a_control_needs_no_content_type(http_client):
+    assert http_client.post("/_standin/seed", data='{"project": "WEB", "count": 1}').status_code == 200
+    assert keys(search(http_client, "project = WEB")) == ["WEB-1"]
