@@ -1,6 +1,6 @@
-"""An AWS that answers at once and always the same, in a process of its own; and Jira, at the same address.
+"""A stub of AWS that always gives the same answer at once, in its own process; and of Jira, at the same address.
 
-An engine would add its own time, and more of it the more it holds; here only the caller's is left. It knows the calls that
+An engine would add its own time, which grows with its rows. The stub leaves only the caller's time. It knows the calls that
 the measured programs make on an ordinary event, counts them, and refuses others. Nothing is stored: every conditional write
 wins, no row is there but one lease, and no issue of Jira has changed.
 """

@@ -1,6 +1,6 @@
 """Every AWS command in the documentation works as pasted, with AWS CLI 1 and 2.
 
-Version 1 sends ``aws sqs`` to the real service whatever AWS_ENDPOINT_URL says, does not read AWS_REGION, and knows no
+Version 1 sends ``aws sqs`` to the real service even if AWS_ENDPOINT_URL is set, does not read AWS_REGION, and has no
 ``--cli-binary-format``. Version 2 takes an inline ``--payload`` for base64. So: ``$EP`` in every command, which is
 ``--endpoint-url=…`` for the local cloud and empty in AWS; AWS_DEFAULT_REGION; payloads by ``fileb://``.
 """

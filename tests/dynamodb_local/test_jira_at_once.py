@@ -1,7 +1,7 @@
-"""Whatever many functions store at the same moment, the table ends in the state that Jira is in.
+"""Many functions store at the same time, and the table ends in the same state as Jira.
 
-The histories are those of tests/support/jira/model.py, drawn from the seed in the test's name. Deliveries come
-disordered, up to three times, some late, through eight threads, while others recompute correlations.
+The histories are those of tests/support/jira/model.py, drawn from the seed in the test's name. Deliveries arrive
+out of order, up to three times, some late, through eight threads, while others recompute correlations.
 """
 
 import contextlib

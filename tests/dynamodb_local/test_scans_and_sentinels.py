@@ -1,5 +1,5 @@
-"""What rests on an engine's own way with keys, pages and batches: the health check's sentinels, a backfill that scans in
-segments, and a prune that scans page by page and deletes in batches.
+"""What depends on how a real engine handles keys, pages and batches: the sentinels of the health check, a backfill that scans
+in segments, and a prune that scans page by page and deletes in batches.
 """
 
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""One world for each file of these tests: a flow's every run has keys of its own. What it patches must not outlast it."""
+"""One world for each file of these tests. Every run of a flow uses its own keys. Patches end with the file."""
 
 from collections.abc import Iterator
 

@@ -1,7 +1,7 @@
-"""The flows that go the same ways as those of test_every_flow_broken_at_every_call.py with other calls, broken at each of them
-in one way of each kind that a function can distinguish, and at the first call of each kind in three ways more.
+"""The flows that resemble those of test_every_flow_broken_at_every_call.py but make other calls. Each call is broken
+in one way of each kind that a function can distinguish; the first call of each kind is also broken in three more ways.
 
-A file of its own, so that another process can run it meanwhile.
+This is a separate file so that another process can run it at the same time.
 """
 
 import pytest

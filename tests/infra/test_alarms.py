@@ -26,12 +26,12 @@ def metrics_of(alarm: Resource) -> list[tuple[str, str, dict[str, str]]]:
 
 
 def alarms_on(graph: Graph, metric: str) -> list[dict[str, Any]]:
-    """The alarms that look at this one metric."""
+    """The alarms on this metric."""
     return [each.inputs for each in graph.all(ALARM) if each.inputs.get("metricName") == metric]
 
 
 def dimension_of_alarms(graph: Graph, dimension: str) -> list[str]:
-    """The values of a dimension that alarms look at."""
+    """The values of a dimension that have alarms."""
     return [each.inputs["dimensions"][dimension] for each in graph.all(ALARM) if dimension in each.inputs.get("dimensions", {})]
 
 

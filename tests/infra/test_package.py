@@ -121,7 +121,7 @@ def test_lambdas_own_user_may_read_everything(folder: Path) -> None:
 
 
 def imports_of(file: Path) -> set[str]:
-    """The top-level modules that a file imports, at whatever depth of its code."""
+    """The top-level modules that a file imports, at any depth of its code."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(file.read_bytes())):
         if isinstance(node, ast.Import):

@@ -1,4 +1,4 @@
-"""What runs by the clock: when, on which input, and by whose right."""
+"""The schedules: when they run, with which input, and with which role."""
 
 import json
 from typing import Any

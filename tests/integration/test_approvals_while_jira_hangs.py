@@ -1,7 +1,7 @@
 """A click is acknowledged and recorded while Jira does not answer; the issue is created when Jira answers again.
 
-How quickly is measured by tests/bench/click_latency.py; what is on the way is held by
-tests/unit/handlers/test_approvals_acknowledgement.py.
+tests/bench/click_latency.py measures how quickly; tests/unit/handlers/test_approvals_acknowledgement.py checks which calls
+the acknowledgement waits for.
 """
 
 from tests.support.approvals.cloud import ApprovalsCloud

@@ -1,4 +1,4 @@
-"""The demo where something fails or somebody stops it: it says so, and goes on as far as it can."""
+"""The demo when something fails or somebody stops it: it reports this, and continues as far as it can."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""A function that can't be imported fails what is sent to it, also long after it could, and keeps nobody waiting."""
+"""A function that can't be imported fails each event at once, also if it worked before."""
 
 import json
 import os

@@ -101,7 +101,7 @@ def probed(archive: Sandbox) -> dict[str, Any]:
 
 
 def every_import(folder: Path) -> list[tuple[str, str]]:
-    """Each (module, name) that lib and handlers import, at whatever depth of their code, and each of their own modules."""
+    """Each (module, name) that lib and handlers import, at any depth of their code, and each of their own modules."""
     found = {("tzdata.zoneinfo.America", "")}  # by zoneinfo, for lib.platform.clock
     for file in [*(folder / "lib").rglob("*.py"), *(folder / "handlers").rglob("*.py")]:
         parts = file.relative_to(folder).with_suffix("").parts

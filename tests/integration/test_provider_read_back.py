@@ -1,7 +1,7 @@
 """What the AWS provider sets through the local AWS endpoint comes back as it was set, for every kind of resource.
 
-The provider compares its own reading with the program's inputs: whatever comes back differently is a change in every preview.
-The real provider is run by ``make test-pulumi``, where it is installed.
+The provider compares what it reads with the program's inputs: a value that differs is a change in every preview.
+``make test-pulumi`` runs the real provider, where it is installed.
 """
 
 import io

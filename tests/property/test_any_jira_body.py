@@ -1,4 +1,4 @@
-"""Whatever the body, it ends as a typed value that can be stored, or as InvalidInputError."""
+"""Any body becomes a typed value that can be stored, or raises InvalidInputError."""
 
 import json
 from datetime import UTC, datetime

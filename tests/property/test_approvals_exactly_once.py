@@ -1,7 +1,7 @@
-"""Whatever crashes, fails, conflicts, overtakes or arrives twice: one approval creates at most one issue, which is recorded.
+"""One approval creates at most one issue, which is recorded, under any crash, failure, conflict, order and repetition.
 
-Each history is a string of bytes that choose, step by step, who goes on, what fails, how time passes and what the queue
-delivers. The effects of all actors interleave one by one. Then the faults end, and the final state is checked.
+Each history is a string of bytes that choose, step by step, which actor continues, what fails, how time passes and what
+the queue delivers. The effects of all actors interleave one by one. Then the faults end, and the final state is checked.
 """
 
 import contextlib

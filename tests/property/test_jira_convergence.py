@@ -1,9 +1,9 @@
-"""Whatever order Jira's deliveries come in, the table ends in the state that Jira is in.
+"""For any order of deliveries, the table ends in the same state as Jira.
 
 The model is a small Jira, not a copy of the store's rules. Issues are created, edited, commented on, deleted,
 re-created under the same key, moved away and moved back, by Jira's own clock; each change sends a delivery through the
 real webhook body. Deliveries arrive in any order, several times, and the store crashes before or after any of its
-writes, until Jira's retry gets through. In the end each key that ever was must be as it is in Jira.
+writes, until Jira's retry gets through. In the end, every key that ever existed must be as in Jira.
 
 400 histories run by default; HYPOTHESIS_PROFILE=thorough runs 20,000, which takes fifty times as long.
 """

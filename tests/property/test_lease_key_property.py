@@ -1,4 +1,4 @@
-"""Whatever an event holds, it is read or refused on purpose, and a lease key is found or its parts are named."""
+"""Any event is read or refused on purpose; its lease key is found, or the missing parts are named."""
 
 import json
 from typing import Any

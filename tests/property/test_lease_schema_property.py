@@ -1,4 +1,4 @@
-"""The fingerprint is a name for a set of names; drift and the record reader take whatever a table may hold."""
+"""The fingerprint identifies a set of names; the drift check and the record reader accept any row."""
 
 import random
 

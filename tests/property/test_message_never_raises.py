@@ -1,4 +1,4 @@
-"""Every event, whatever it contains, has a message that every channel can send."""
+"""Every event, with any content, has a message that every channel can send."""
 
 import json
 import re

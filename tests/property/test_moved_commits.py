@@ -1,7 +1,7 @@
-"""Whatever the order of moves, commits and recomputes, the commits of a moved issue end under its current key.
+"""For any order of moves, commits and recomputes, the commits of a moved issue end under its current key.
 
 Each event leaves a recompute of the keys that it touches. Recomputes run at any later time, in any order, and crash before
-any of their writes; a crashed one runs again. Or one runs, and takes in events, before a write of another.
+any of their writes; a crashed one runs again. A recompute may also run, together with events, before a write of another one.
 """
 
 import itertools

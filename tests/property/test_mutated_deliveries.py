@@ -1,4 +1,4 @@
-"""A delivery is stored under its key and time whatever happens to the members that it can do without."""
+"""A delivery is stored under its key and time even if its optional members are malformed."""
 
 import copy
 import json

@@ -1,4 +1,4 @@
-"""Whatever has the shape of a secret is blanked: the look for marks before it lets none through."""
+"""Every text with the format of a secret is redacted; the quick check before the search misses none."""
 
 import pytest
 from hypothesis import given

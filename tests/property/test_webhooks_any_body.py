@@ -1,4 +1,4 @@
-"""Whatever comes in rightly signed, the webhooks function answers JSON, and never that it has failed itself."""
+"""The webhooks function answers every correctly signed body with JSON and never with a 5xx."""
 
 import base64
 import hashlib
@@ -55,7 +55,7 @@ class Bucket:
 
 @pytest.fixture(scope="module")
 def webhooks() -> Iterator[ModuleType]:
-    """The function on a table, a queue and a bucket that check what they are given, and hold it in memory."""
+    """The function on a table, a queue and a bucket in memory that check their input."""
     clients = {"dynamodb": FakeTable(), "sqs": Queue(), "secretsmanager": SecretsManager(SECRET), "s3": Bucket()}
     with pytest.MonkeyPatch.context() as monkeypatch:
         monkeypatch.setattr(aws, "make_client", lambda service, **_: clients[service])
@@ -63,7 +63,7 @@ def webhooks() -> Iterator[ModuleType]:
 
 
 def answer(webhooks: ModuleType, path: str, body: bytes, headers: dict[str, Any]) -> dict[str, Any]:
-    """The answer to ``body``, rightly signed whatever ``headers`` say beside."""
+    """The answer to ``body``, correctly signed, with other ``headers``."""
     signed = {"X-Hub-Signature-256": "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()}
     others = {name: value for name, value in headers.items() if name.lower() not in {"x-hub-signature-256"}}
     event = http_event("POST", path, base64.b64encode(body).decode(), {**others, **signed}) | {"isBase64Encoded": True}

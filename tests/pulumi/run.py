@@ -101,7 +101,7 @@ def _endpoint() -> Iterator[str]:
 
 
 def _prepare(directory: Path, port: int) -> None:
-    """A project of its own: the CLI writes beside Pulumi.yaml."""
+    """A separate project, because the CLI writes next to Pulumi.yaml."""
     shutil.copy(ROOT / "Pulumi.yaml", directory)
     (directory / "stack").symlink_to(ROOT / "stack")
     (directory / ".venv").symlink_to(ROOT / ".venv")

@@ -62,7 +62,7 @@ class Load:
 
 
 def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
-    """Start a local cloud, load it for so many seconds, and look at what arrived."""
+    """Start a local cloud, load it for so many seconds, and check what arrived."""
     secrets = dict.fromkeys(("eventWebhookSecret", "jiraWebhookSecret", "commitWebhookSecret"), SECRET)
     with running(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
         processes = _processes(cloud)

@@ -117,7 +117,7 @@ def mutmut(work: Path, task: str, workers: int, names: Iterable[str] = ()) -> No
 
 
 def read_mutants(work: Path, module: str) -> Iterator[Mutant]:
-    """The mutants that mutmut wrote beside the original functions of a module."""
+    """The mutants that mutmut wrote next to the original functions of a module."""
     source = work / "mutants" / module
     functions: dict[str, dict[str, list[str]]] = {}
     for node in ast.walk(ast.parse(source.read_text())):

@@ -13,7 +13,7 @@ from mutmut.runners import harness
 
 
 def generate(workers: int) -> None:
-    """Write every mutant beside its original, and run none."""
+    """Write every mutant next to its original, and run none."""
     mutmut.set_mutant_under_test("mutant_generation")
     mutmut.copy_src_dir()
     mutmut.copy_also_copy_files()

@@ -1,4 +1,4 @@
-"""The least that a function with Powertools does: the calls, a log line, a metric. As it is, a function by the clock."""
+"""The least that a function with Powertools does: the calls, a log line, a metric. Also the scheduled function."""
 
 import calls
 from aws_lambda_powertools import Logger, Metrics

@@ -1,1 +1,1 @@
-"""The benchmarks of `make bench`: Switchboard beside a bare client and beside what people would build with other libraries."""
+"""The benchmarks of `make bench`: Switchboard compared with a bare client and with other libraries."""

@@ -1,7 +1,7 @@
-"""Requests that no ordinary client sends, written byte by byte: the local cloud's door answers them with 4xx, or hangs up, and
-goes on working; and a signature counts for exactly the bytes and the one header that it came in.
+"""Requests that no ordinary client sends, written byte by byte: the local cloud answers them with 4xx or closes the
+connection, and continues to work. A signature is valid only for exactly its bytes and its one header.
 
-What AWS's own front end does with them before they reach a function is AWS's business.
+AWS's own front end may treat them differently before they reach a function.
 """
 
 import json

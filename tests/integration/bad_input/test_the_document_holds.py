@@ -1,7 +1,7 @@
-"""What docs/openapi.yaml promises, the running HTTP API keeps, whatever is sent: its statuses, content types, headers and
-schemas and no others, and never a 5xx.
+"""The running HTTP API keeps what docs/openapi.yaml promises for any request: only its statuses, content types, headers and
+schemas, and never a 5xx.
 
-The same inputs each time; with ``HYPOTHESIS_PROFILE=thorough`` there are many more, and others.
+Each run uses the same inputs; ``HYPOTHESIS_PROFILE=thorough`` uses many more.
 """
 
 import json

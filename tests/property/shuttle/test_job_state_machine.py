@@ -1,4 +1,4 @@
-"""Whatever happens to a job, in whatever order, it makes only legal transitions, and its shop's usage and slots are right."""
+"""For any events in any order, a job makes only legal transitions, and the usage and slots of its shop are right."""
 
 from typing import Any
 

@@ -9,7 +9,7 @@ REGION = "us-west-2"
 
 
 def point_at(monkeypatch: pytest.MonkeyPatch, endpoint_url: str, **variables: str) -> None:
-    """Point every AWS client made from now on at ``endpoint_url``, and set ``variables`` beside it."""
+    """Point every AWS client made from now on at ``endpoint_url``, and set ``variables``."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     set_all(

@@ -1,4 +1,4 @@
-"""The context that Lambda gives a handler, as far as handlers look at it."""
+"""The context that Lambda gives a handler, as far as handlers use it."""
 
 import dataclasses
 import itertools
@@ -8,7 +8,7 @@ _ids = itertools.count(1)
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LambdaContext:
-    """One invocation. Each has an id of its own unless given."""
+    """One invocation, by default with a new id."""
 
     aws_request_id: str = dataclasses.field(default_factory=lambda: f"00000000-0000-4000-8000-{next(_ids):012}")
     function_name: str = "notification"

@@ -1,4 +1,4 @@
-"""The AWS services that the functions use, by a moto server on the loopback interface, and what a test looks at in them."""
+"""The AWS services that the functions use, by a moto server on the loopback interface, and what tests read from them."""
 
 import dataclasses
 import functools

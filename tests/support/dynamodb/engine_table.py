@@ -9,7 +9,7 @@ _WRITES = frozenset({"put_item", "delete_item", "batch_write_item"})
 
 
 class EngineTable:
-    """A DynamoDB client that uses one table, whatever the table name in a call."""
+    """A DynamoDB client that uses one table and ignores the table name of calls."""
 
     def __init__(self, client: Any, name: str) -> None:
         self._client = client

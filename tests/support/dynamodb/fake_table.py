@@ -19,7 +19,7 @@ from tests.support.dynamodb.expressions import Item, holds, plain, updated
 
 
 class FakeTable:
-    """A DynamoDB client with one table, whatever name it is called by.
+    """A DynamoDB client with one table. It ignores the table name of calls.
 
     Attributes:
         items: every row, by its key.

@@ -1,4 +1,4 @@
-"""Every flow that is broken, by the name that docs/reference/faults.md has for it, and the faults that it is broken by."""
+"""Every flow to break, by its name in docs/reference/faults.md, and the faults to inject."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

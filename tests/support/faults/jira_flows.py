@@ -326,7 +326,7 @@ class Sweep(Run):
 
 
 class CatchUp(Sweep):
-    """The look at what changed lately: it deletes nothing, and moves its watermark only past what it dealt with."""
+    """A catch-up: it deletes nothing, and advances the watermark only past the changes that it processed."""
 
     comes_again_after = timedelta(minutes=15)
 
@@ -338,7 +338,7 @@ class CatchUp(Sweep):
     def never(self) -> list[str]:
         wrong = super().never()
         if self.head(self.gone).get("deleted") == {"BOOL": True}:
-            wrong.append("a look at changes deleted an issue")
+            wrong.append("a catch-up deleted an issue")
         if self.watermark() and (not self.head(self.new) or self.head(self.changed)["summary"]["S"] != "Changed meanwhile"):
             wrong.append("the watermark is past a change that was not brought in")
         return wrong

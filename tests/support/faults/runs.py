@@ -1,4 +1,4 @@
-"""Breaks one flow at one call in one way, lets the sender or the platform try again as it would, and reports what was wrong."""
+"""Breaks one flow at one call in one way, lets the sender or the platform retry as usual, and reports what was wrong."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -66,7 +66,7 @@ _numbers = itertools.count(1)
 
 
 class Killed(BaseException):
-    """The process is gone: nothing after this call is done, whatever the code would do on an error."""
+    """The process ended: nothing after this call runs, not even the handling of errors."""
 
 
 @dataclass(slots=True)

@@ -1,7 +1,7 @@
 """The report on grants: merges what the test processes saw, says what is wrong with it, and writes it down.
 
-Pure but for reading and writing files. What is wrong counts only when the whole suite was run: a selection of tests leaves
-most grants unused.
+Pure, except for reading and writing files. Problems count only for a run of the whole suite, because a selection of tests
+leaves most grants unused.
 """
 
 import json

@@ -1,7 +1,7 @@
 """Which grants the tests of this process use: looks into the ledgers of the local clouds that run, test by test.
 
-What a cloud does after a test has ended counts for the next test that looks at it: the name beside a grant is one of a test
-that led to its use, not a proof that no other did.
+What a cloud does after a test has ended counts for the next test that reads the ledger. So the test named for a grant is one
+of those that used it; others may use it too.
 """
 
 import json

@@ -1,5 +1,5 @@
 """What the webhooks function and the Jira worker work on, in this process: table, bucket, queue and secrets, as the stack
-makes them, and what a test looks at in them.
+makes them, and what tests read from them.
 """
 
 import dataclasses

@@ -1,5 +1,5 @@
-"""The HTTP API's door in a running local cloud: requests signed as each route wants them, whatever they hold, and what no
-answer and no log line may show.
+"""Requests to the HTTP API of a running local cloud, with any content and signed as each route requires; and what no answer
+and no log line may show.
 """
 
 import dataclasses

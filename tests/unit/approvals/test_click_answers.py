@@ -30,21 +30,21 @@ class Answers:
 
 def click(**given) -> AnswerClick:
     return AnswerClick(
-        session_id="sess-1", draft_hash=HASH, user="U0ANN", text="Told.", **{"response_url": "u", "channel": "C1", **given}
+        session_id="sess-1", draft_hash=HASH, user="U0ANN", text="Recorded.", **{"response_url": "u", "channel": "C1", **given}
     )
 
 
 def test_a_click_is_answered_by_its_url(world) -> None:
     answers = Answers(world)
     world.handle(click())
-    assert (answers.by_url, answers.by_api) == ([("u", "Told.")], [])
+    assert (answers.by_url, answers.by_api) == ([("u", "Recorded.")], [])
 
 
 @pytest.mark.parametrize("url", [None, errors.NotFoundError("used_url")])
 def test_a_click_without_a_usable_url_is_answered_by_the_api(world, url) -> None:
     answers = Answers(world, url=url)
     world.handle(click(response_url="u" if url else ""))
-    assert answers.by_api == [("U0ANN", "Told.")]
+    assert answers.by_api == [("U0ANN", "Recorded.")]
 
 
 def test_an_answer_that_cant_be_delivered_is_logged(world) -> None:

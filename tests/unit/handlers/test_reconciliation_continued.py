@@ -1,4 +1,4 @@
-"""A reconciliation that outlasts one invocation: it goes on in the next, every project has its turn, nothing counts twice."""
+"""A reconciliation that needs several invocations: each project gets its turn, and nothing counts twice."""
 
 import copy
 from typing import Any

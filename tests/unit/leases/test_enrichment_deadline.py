@@ -1,4 +1,4 @@
-"""Enrichment ends within its deadline whatever the table does, and asks a broken table no more."""
+"""Enrichment always ends within its deadline, and stops calling a broken table."""
 
 import contextlib
 import threading
