@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from tests.support.cloud import children_of, running
+from tests.support.cloud import children_of, running_cloud
 from tests.support.shuttle.api import ShuttleApi
 
 FILE_MB = 200
@@ -48,7 +48,7 @@ def worker_peak(cloud):
 def main():
     """Measure, and print one line of JSON."""
     columns = [{"name": "sku"}, {"name": "price", "type": "DECIMAL"}, {"name": "stock", "type": "INTEGER"}, {"name": "text"}]
-    with running() as cloud:
+    with running_cloud() as cloud:
         shop = ShuttleApi(cloud).shop(columns=columns)
         before = worker_peak(cloud)
         # Announced once its size is known: the parts are as long as the announcement says.

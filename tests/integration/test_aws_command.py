@@ -4,23 +4,17 @@ import json
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 
 import boto3
 import pytest
 
-from tests.support.cloud import ROOT, children_of
-
-
-def launch(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "stack.local", "aws", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+from tests.support.cloud import children_of, launch
 
 
 @pytest.fixture
 def endpoint() -> Iterator[tuple[subprocess.Popen[str], str]]:
-    process = launch("--port", "0")
+    process = launch("aws", "--port", "0")
     try:
         assert process.stdout is not None
         yield process, json.loads(process.stdout.readline())["aws_url"]
@@ -48,7 +42,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
         other.bind(("127.0.0.1", 0))
         other.listen()
         port = other.getsockname()[1]
-        process = launch("--port", str(port))
+        process = launch("aws", "--port", str(port))
         out, errors = process.communicate(timeout=60)
 
     assert (process.returncode, out) == (1, "")

@@ -2,45 +2,31 @@
 
 import json
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 
-from stack.local.serving import Server
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack import Slack
-from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running, until
+from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running_cloud, until
+from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
+from tests.support.web.standins import Served
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 
 
-@pytest.fixture(scope="module")
-def slack() -> Iterator[str]:
-    server = Server(Slack())
-    yield server.url
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def notify() -> Iterator[str]:
-    server = Server(GovukNotify(API_KEY))
-    yield server.url
-    server.close()
-
-
-@pytest.fixture(scope="module")
-def cloud(slack: str, notify: str) -> Iterator[Cloud]:
-    with running(
-        notifyChannels="sns,slack,govuk_notify",
-        slackWebhookUrl=f"{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
-        govukNotifyApiKey=API_KEY,
-        govukNotifyTemplateId=TEMPLATE,
-        govukNotifyUrl=notify,
-    ) as started:
-        yield started
+slack = standin_fixture(Slack, "module")
+notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
+cloud = cloud_fixture(
+    running_cloud,
+    "module",
+    notifyChannels="sns,slack,govuk_notify",
+    slackWebhookUrl="{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
+    govukNotifyApiKey=API_KEY,
+    govukNotifyTemplateId=TEMPLATE,
+    govukNotifyUrl="{notify}",
+)
 
 
 @pytest.fixture(scope="module")
@@ -53,22 +39,15 @@ def event(**detail: Any) -> dict[str, Any]:
     return {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": base | detail}
 
 
-def inject(standin: str, **fault: Any) -> None:
-    """Have the stand-in fail once."""
-    requests.post(f"{standin}/_standin/faults", json={"path": "/services/*", **fault}, timeout=10).raise_for_status()
+def posted(slack: Served[Slack], event_id: str) -> int:
+    return sum(event_id in json.dumps(message) for message in slack.app.messages)
 
 
-def posted(slack: str, event_id: str) -> int:
-    messages = requests.get(f"{slack}/_standin/messages", timeout=10).json()["messages"]
-    return sum(event_id in json.dumps(message) for message in messages)
+def mailed(notify: Served[GovukNotify], event_id: str) -> int:
+    return sum(note["reference"] == event_id for note in notify.app.notifications)
 
 
-def mailed(notify: str, event_id: str) -> int:
-    notes = requests.get(f"{notify}/_standin/notifications", timeout=10).json()["notifications"]
-    return sum(note["reference"] == event_id for note in notes)
-
-
-def test_every_channel_sends_once(cloud: Cloud, inbox: Inbox, slack: str, notify: str) -> None:
+def test_every_channel_sends_once(cloud: Cloud, inbox: Inbox, slack: Served[Slack], notify: Served[GovukNotify]) -> None:
     sent = event()
     answer = cloud.invoke("notification", sent)
     assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "govuk_notify": "sent"}
@@ -76,9 +55,11 @@ def test_every_channel_sends_once(cloud: Cloud, inbox: Inbox, slack: str, notify
     assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
 
 
-def test_a_retry_sends_only_on_the_channel_that_failed(cloud: Cloud, inbox: Inbox, slack: str, notify: str) -> None:
+def test_a_retry_sends_only_on_the_channel_that_failed(
+    cloud: Cloud, inbox: Inbox, slack: Served[Slack], notify: Served[GovukNotify]
+) -> None:
     sent = event()
-    inject(slack, status=500)
+    slack.fail("/services/*", status=500)
 
     first = cloud.invoke("notification", sent)
     assert first["error"] == "Unhandled"
@@ -91,9 +72,9 @@ def test_a_retry_sends_only_on_the_channel_that_failed(cloud: Cloud, inbox: Inbo
     assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
 
 
-def test_lambdas_own_retry_sends_on_a_failed_channel(cloud: Cloud, slack: str, notify: str) -> None:
+def test_lambdas_own_retry_sends_on_a_failed_channel(cloud: Cloud, slack: Served[Slack], notify: Served[GovukNotify]) -> None:
     sent = event()
-    inject(slack, status=503)
+    slack.fail("/services/*", status=503)
 
     cloud.invoke("notification", sent, kind="Event")
 
@@ -101,8 +82,8 @@ def test_lambdas_own_retry_sends_on_a_failed_channel(cloud: Cloud, slack: str, n
     assert mailed(notify, sent["id"]) == 1
 
 
-def test_no_secret_is_in_the_log(cloud: Cloud, slack: str) -> None:
-    inject(slack, reset=True)
+def test_no_secret_is_in_the_log(cloud: Cloud, slack: Served[Slack]) -> None:
+    slack.fail("/services/*", reset=True)
     sent = event()
     cloud.invoke("notification", sent)
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from lib.platform import clock
+from stack.local.standins.jira import Jira
 from tests.support.cloud import ROOT, Cloud, Inbox, until
-from tests.support.web.standins import put_issue
+from tests.support.web.standins import Served, put_issue
 
 LEGACY = "legacy-of-the-command-line"
 
@@ -83,7 +84,7 @@ def test_health_runs_the_health_functions_checks(cloud: Cloud) -> None:
     }
 
 
-def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: str) -> None:
+def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "CLIR", summary="Rack seven wants power")
 
     dry = run(cloud, "reconcile", "--project", "CLIR", "--full", "--dry-run")
@@ -155,7 +156,7 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
     assert is_empty(cloud, url)
 
 
-def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: str) -> None:
+def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "CLIW", summary="Correlate me")
     url = put_dead_letter(cloud, "jira_worker", {"kind": "jira", "touched": [key], "fetch": None})
 

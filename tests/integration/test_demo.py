@@ -1,10 +1,7 @@
 """The demo when something fails or somebody stops it: it reports this, and continues as far as it can."""
 
 import io
-import os
 import signal
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import cast
 
@@ -15,10 +12,10 @@ from rich.text import Text
 from stack.local.cloud import LocalCloud
 from stack.local.demo import approvals, jira, leases
 from stack.local.demo.stage import NEXT_STEPS, Stage, percentile, plot
-from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
-from tests.support.cloud import ROOT, children_of, is_alive
+from tests.support.cloud import children_of, is_alive, launch
+from tests.support.web.standins import served
 
 NO_CLOUD = cast("LocalCloud", SimpleNamespace())
 
@@ -79,36 +76,22 @@ def test_without_a_latency_its_claim_fails_and_the_demo_goes_on(stage: Stage, sh
 
 
 def test_a_preview_that_slack_does_not_have_is_kept_as_it_was_given() -> None:
-    slack = Server(Slack())
-    cloud = SimpleNamespace(
-        standins={"slackApiUrl": slack.url, "jiraBaseUrl": ""}, ready=SimpleNamespace(http_url="http://127.0.0.1:1")
-    )
-    try:
+    with served(Slack()) as slack:
+        cloud = SimpleNamespace(
+            standins={"slackApiUrl": slack.url, "jiraBaseUrl": ""}, ready=SimpleNamespace(http_url="http://127.0.0.1:1")
+        )
         nothing = {"ts": "", "channel": "", "blocks": []}
         assert approvals._Approvals(cast("LocalCloud", cloud)).now(nothing) == nothing
-    finally:
-        slack.close()
 
 
 def test_the_demo_reads_jira_by_the_account_of_the_stack_file() -> None:
-    site = Server(Jira({"switchboard@example.com": "local-jira-api-token"}))
-    try:
+    with served(Jira({"switchboard@example.com": "local-jira-api-token"})) as site:
         reader = jira._JiraSite(site.url)
         assert reader.state(reader.create("Deploy by hand")) == "To Do"
-    finally:
-        site.close()
 
 
 def test_ctrl_c_stops_the_demo_and_every_function_process() -> None:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    process = subprocess.Popen(
-        [sys.executable, "-u", "-m", "stack.local", "demo"],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = launch("demo")
     try:
         assert process.stdout is not None
         assert any("Lease events on the event bus" in line for line in process.stdout)

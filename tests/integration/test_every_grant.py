@@ -9,15 +9,14 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-import requests
-
+from stack.local.standins.jira import Jira
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.approvals.cloud import ApprovalsCloud
 from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import LOG_LOOKS, Cloud, until
 from tests.support.jira.bodies import SENT
 from tests.support.shuttle.api import ShuttleApi
-from tests.support.web.standins import put_issue
+from tests.support.web.standins import Served, put_issue
 
 
 def health_reports(cloud: Cloud) -> list[dict[str, Any]]:
@@ -56,7 +55,7 @@ def hints(cloud: Cloud, key: str) -> list[str]:
     return [name.partition("#")[2] for name, item in rows(cloud, key).items() if "fix_version" in item and name != "HEAD"]
 
 
-def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud, jira: str) -> None:
+def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud, jira: Served[Jira]) -> None:
     """The local cloud runs no schedule: this is what EventBridge Scheduler would do."""
     key = put_issue(jira, "SWEEP")
     scheduler = cloud.client("scheduler")
@@ -112,7 +111,7 @@ def test_an_issue_that_leaves_a_fix_version_is_no_longer_found_under_it(cloud: C
     assert hints(cloud, key) == []
 
 
-def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
+def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "LEFT")
     deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
     assert hints(cloud, key) == ["2.0"]
@@ -122,7 +121,7 @@ def test_the_worker_finds_in_jira_that_an_issue_has_left_a_fix_version(cloud: Cl
     until(lambda: not hints(cloud, key), 30)
 
 
-def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: str) -> None:
+def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "GONE")
     deliver(cloud, key, datetime(2026, 3, 1, 12, tzinfo=UTC), fixVersions=[{"name": "1.0"}, {"name": "2.0"}])
     assert hints(cloud, key) == ["2.0"]
@@ -133,9 +132,9 @@ def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud,
     assert hints(cloud, key) == []
 
 
-def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cloud, jira: str) -> None:
+def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cloud, jira: Served[Jira]) -> None:
     """With a minute in all, what is left after the first page is too little for a second one."""
-    requests.post(f"{jira}/_standin/seed", json={"project": "LONG", "count": 150}, timeout=60).raise_for_status()
+    jira.app.seed("LONG", 150)
     function = cloud.outputs["functions"]["reconciliation"]
     client = cloud.client("lambda")
     client.update_function_configuration(FunctionName=function, Timeout=60)
@@ -148,7 +147,7 @@ def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cl
         client.update_function_configuration(FunctionName=function, Timeout=900)
 
 
-def test_a_snapshot_too_large_for_a_row_goes_to_the_bucket(cloud: Cloud, jira: str) -> None:
+def test_a_snapshot_too_large_for_a_row_goes_to_the_bucket(cloud: Cloud, jira: Served[Jira]) -> None:
     """Of what is asked of Jira, only the fix versions can be many."""
     versions = [f"{number:03}".ljust(990, "x") for number in range(200)]
     fetched, swept = put_issue(jira, "LARGE", fix_versions=versions), put_issue(jira, "HUGE", fix_versions=versions)

@@ -7,9 +7,10 @@ import pytest
 import requests
 
 from lib.jira.reconciliation.checkpoint import DeleteLimit
-from stack.local.serving import Server
 from stack.local.standins.jira import Jira
-from tests.support.cloud import Cloud, running
+from tests.support.cloud import Cloud, running_cloud
+from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
+from tests.support.web.standins import Served
 
 PROJECT, ISSUES = "SWEEP", 600
 """Six pages, and a twentieth of them is less than the 50 that a run may delete: what moto stores of more takes minutes."""
@@ -17,23 +18,13 @@ FAULTY, FEW = "FAULT", 300
 """Three pages: enough to fail half-way, and quick to sweep again and again."""
 
 
-@pytest.fixture(scope="module")
-def jira() -> Iterator[str]:
-    """A Jira site of these tests' own."""
-    server = Server(Jira())
-    yield server.url
-    server.close()
+jira = standin_fixture(Jira, "module")
+cloud = cloud_fixture(running_cloud, "module", jiraBaseUrl="{jira}", jiraProjects=PROJECT)
+"""A local cloud of these tests' own: a sweep of hundreds leaves the worker enough to do for a while."""
 
 
 @pytest.fixture(scope="module")
-def cloud(jira: str) -> Iterator[Cloud]:
-    """A local cloud of these tests' own: a sweep of hundreds leaves the worker enough to do for a while."""
-    with running(jiraBaseUrl=jira, jiraProjects=PROJECT) as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
-def site(jira: str, cloud: Cloud) -> str:
+def site(jira: Served[Jira], cloud: Cloud) -> Served[Jira]:
     """The Jira site, its issues swept in once."""
     control(jira, "POST", "seed", project=PROJECT, count=ISSUES)
     result = reconcile(cloud)
@@ -43,7 +34,7 @@ def site(jira: str, cloud: Cloud) -> str:
 
 
 @pytest.fixture(scope="module")
-def faulty(jira: str, cloud: Cloud) -> str:
+def faulty(jira: Served[Jira], cloud: Cloud) -> Served[Jira]:
     """The Jira site, its project of a few issues swept in once."""
     control(jira, "POST", "seed", project=FAULTY, count=FEW)
     assert reconcile(cloud, project=FAULTY)["counts"] == counts(fetched=FEW, created=FEW)
@@ -51,20 +42,20 @@ def faulty(jira: str, cloud: Cloud) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _no_faults_left(jira: str) -> Iterator[None]:
+def _no_faults_left(jira: Served[Jira]) -> Iterator[None]:
     yield
-    requests.delete(f"{jira}/_standin/faults", timeout=10).raise_for_status()
+    jira.app.faults.clear()
     control(jira, "POST", "settings", lag_seconds=0, hidden=[])
 
 
-def control(jira: str, method: str, path: str, /, **body: Any) -> dict[str, Any]:
-    answer = requests.request(method, f"{jira}/_standin/{path}", json=body, timeout=60)
+def control(jira: Served[Jira], method: str, path: str, /, **body: Any) -> dict[str, Any]:
+    answer = requests.request(method, f"{jira.url}/_standin/{path}", json=body, timeout=60)
     answer.raise_for_status()
     return dict(answer.json())
 
 
-def fault(jira: str, **fault: Any) -> None:
-    control(jira, "POST", "faults", path="*/search/jql", **fault)
+def fault(jira: Served[Jira], **fault: Any) -> None:
+    jira.fail("*/search/jql", **fault)
 
 
 def reconcile(cloud: Cloud, **request: Any) -> dict[str, Any]:
@@ -82,7 +73,7 @@ def head(cloud: Cloud, key: str) -> dict[str, Any]:
     return cloud.jira_row(key) or {}
 
 
-def test_a_sweep_stores_changes_and_marks_deletions(cloud: Cloud, site: str) -> None:
+def test_a_sweep_stores_changes_and_marks_deletions(cloud: Cloud, site: Served[Jira]) -> None:
     control(site, "PATCH", f"issues/{PROJECT}-10", status="Done")
     control(site, "DELETE", f"issues/{PROJECT}-20")
     moved = control(site, "PATCH", f"issues/{PROJECT}-30", project="AWAY")["key"]
@@ -103,7 +94,7 @@ def test_a_sweep_stores_changes_and_marks_deletions(cloud: Cloud, site: str) -> 
 
 
 @pytest.mark.parametrize("error", ["rate_limited", "half_page"])
-def test_a_passing_error_half_way_is_waited_out(cloud: Cloud, faulty: str, error: str) -> None:
+def test_a_passing_error_half_way_is_waited_out(cloud: Cloud, faulty: Served[Jira], error: str) -> None:
     fault(faulty, error=error, times=2)
     result = reconcile(cloud, project=FAULTY)
     assert result["complete"] is True
@@ -125,7 +116,9 @@ def test_a_passing_error_half_way_is_waited_out(cloud: Cloud, faulty: str, error
     ],
     ids=str,
 )
-def test_a_lasting_error_marks_nothing_as_deleted_and_says_so(cloud: Cloud, faulty: str, trouble: dict[str, Any]) -> None:
+def test_a_lasting_error_marks_nothing_as_deleted_and_says_so(
+    cloud: Cloud, faulty: Served[Jira], trouble: dict[str, Any]
+) -> None:
     victim = f"{FAULTY}-40"
     fault(faulty, times=60, **trouble)
     result = reconcile(cloud, project=FAULTY)
@@ -135,7 +128,7 @@ def test_a_lasting_error_marks_nothing_as_deleted_and_says_so(cloud: Cloud, faul
     assert head(cloud, victim)["deleted"] == {"BOOL": False}
 
 
-def test_issues_that_the_search_does_not_show_yet_are_not_taken_for_gone(cloud: Cloud, faulty: str) -> None:
+def test_issues_that_the_search_does_not_show_yet_are_not_taken_for_gone(cloud: Cloud, faulty: Served[Jira]) -> None:
     control(faulty, "POST", "settings", lag_seconds=3600)
     control(faulty, "PATCH", f"issues/{FAULTY}-50", summary="Changed a moment ago")
     result = reconcile(cloud, project=FAULTY)
@@ -143,7 +136,7 @@ def test_issues_that_the_search_does_not_show_yet_are_not_taken_for_gone(cloud: 
     assert head(cloud, f"{FAULTY}-50")["deleted"] == {"BOOL": False}
 
 
-def test_a_project_that_the_account_may_not_see_any_more_loses_nothing(cloud: Cloud, faulty: str) -> None:
+def test_a_project_that_the_account_may_not_see_any_more_loses_nothing(cloud: Cloud, faulty: Served[Jira]) -> None:
     control(faulty, "POST", "settings", hidden=[FAULTY])
     result = reconcile(cloud, project=FAULTY)
     assert result["counts"]["deleted"] == 0
@@ -151,7 +144,7 @@ def test_a_project_that_the_account_may_not_see_any_more_loses_nothing(cloud: Cl
     assert head(cloud, f"{FAULTY}-60")["deleted"] == {"BOOL": False}
 
 
-def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: str) -> None:
+def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: Served[Jira]) -> None:
     gone = [f"{PROJECT}-{number}" for number in range(300, 360)]
     assert len(gone) > DeleteLimit().allowed(ISSUES)
     for key in gone:
@@ -164,7 +157,7 @@ def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: str
     assert head(cloud, gone[0])["deleted"] == {"BOOL": False}
 
 
-def test_a_catch_up_stores_recent_changes(cloud: Cloud, site: str) -> None:
+def test_a_catch_up_stores_recent_changes(cloud: Cloud, site: Served[Jira]) -> None:
     control(site, "PATCH", f"issues/{PROJECT}-70", status="In Progress")
     answer = cloud.invoke("reconciliation", {})
     (project,) = answer["payload"]["projects"]

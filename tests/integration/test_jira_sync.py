@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 import requests
 
+from stack.local.standins.jira import Jira
 from tests.integration.conftest import COMMIT_SECRET, JIRA_SECRET
 from tests.support.cloud import Cloud, until
 from tests.support.jira import bodies
-from tests.support.web.standins import put_issue
+from tests.support.web.standins import Served, put_issue
 
 _numbers = itertools.count(1)
 
@@ -146,7 +147,7 @@ def test_any_order_with_duplicates_ends_in_the_state_that_jira_is_in(cloud: Clou
         assert key not in keys_in(cloud, "FixVersionIndex", "fix_version", f"v{minute}")
 
 
-def test_an_event_without_the_issues_state_is_fetched_from_jira(cloud: Cloud, jira: str) -> None:
+def test_an_event_without_the_issues_state_is_fetched_from_jira(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "FETCH", summary="as Jira has it")
     body = {"timestamp": 1, "webhookEvent": "comment_created", "issue": {"id": "1", "key": key, "fields": {"summary": "few"}}}
     answer = post(cloud, body)
@@ -279,9 +280,9 @@ def test_a_transition_webhook_is_stored(cloud: Cloud) -> None:
     assert (answer["status"], answer["event_type"], answer["issue_key"]) == ("stored", "transition", key)
 
 
-def test_a_data_center_comment_is_fetched_by_the_id_in_its_url(cloud: Cloud, jira: str) -> None:
+def test_a_data_center_comment_is_fetched_by_the_id_in_its_url(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "CENTER", summary="as Jira has it")
-    issue_id = requests.get(f"{jira}/rest/api/3/issue/{key}", auth=("a", "b"), timeout=10).json()["id"]
+    issue_id = requests.get(f"{jira.url}/rest/api/3/issue/{key}", auth=("a", "b"), timeout=10).json()["id"]
     url = f"https://jira.example.com/rest/api/2/issue/{issue_id}/comment/7"
 
     answer = post(cloud, {"timestamp": 1, "webhookEvent": "comment_created", "comment": {"self": url}})

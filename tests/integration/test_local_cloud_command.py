@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.platform.contract import ENTRY_POINTS
-from tests.support.cloud import Cloud, children_of, is_alive, launch, until, wait_ready
+from tests.support.cloud import Cloud, children_of, is_alive, launch_cloud, until, wait_ready
 from tests.support.project.outputs import OUTPUTS
 
 
@@ -29,7 +29,7 @@ def can_bind(url: str) -> bool:
     [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2"), (signal.SIGHUP, "us-west-2")],
 )
 def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: signal.Signals, region: str) -> None:
-    cloud = wait_ready(launch("--config", f"aws:region={region}"))
+    cloud = wait_ready(launch_cloud("--config", f"aws:region={region}"))
     functions = children_of(cloud.process.pid)
     assert len(functions) == len(cloud.outputs["functions"])
     assert_its_ready_line_is_complete(cloud, region)
@@ -44,7 +44,7 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: sign
 
 
 def test_functions_end_when_the_local_cloud_is_killed() -> None:
-    cloud = wait_ready(launch())
+    cloud = wait_ready(launch_cloud())
     functions = children_of(cloud.process.pid)
 
     cloud.stop(signal.SIGKILL)
@@ -53,7 +53,7 @@ def test_functions_end_when_the_local_cloud_is_killed() -> None:
 
 
 def test_ctrl_c_while_it_starts_ends_it_too() -> None:
-    process = launch()
+    process = launch_cloud()
     until(lambda: process.poll() is None and Path(f"/proc/{process.pid}/maps").read_text().count("grpc"))
     process.send_signal(signal.SIGINT)
     out, error = process.communicate(timeout=30)
@@ -75,7 +75,7 @@ def assert_its_ready_line_is_complete(cloud: Cloud, region: str) -> None:
 
 
 def failing(*arguments: str) -> tuple[int, str, str]:
-    process = launch(*arguments)
+    process = launch_cloud(*arguments)
     try:
         out, error = process.communicate(timeout=60)
     except subprocess.TimeoutExpired:

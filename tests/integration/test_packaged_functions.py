@@ -18,17 +18,15 @@ from stack.local.standins.govuk_notify import GovukNotify
 from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
 from tests.support.aws.packaged import lambdas_python, the_archive
 from tests.support.cloud import Cloud, Inbox, children_of, until
+from tests.support.cloud_fixtures import standin_fixture
 from tests.support.shuttle.api import ShuttleApi
-from tests.support.web.standins import Served, served
+from tests.support.web.standins import Served
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 SECRET = "what the senders sign with"
 
 
-@pytest.fixture(scope="module")
-def notify() -> Iterator[Served[GovukNotify]]:
-    with served(GovukNotify(API_KEY)) as standin:
-        yield standin
+notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
 
 
 @pytest.fixture(scope="module")

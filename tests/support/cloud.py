@@ -201,11 +201,11 @@ def is_alive(pid: int) -> bool:
 
 
 def launch(*arguments: str) -> subprocess.Popen[str]:
-    """Start ``python -m stack.local up`` with arguments. Every cloud of the suite refuses what is not granted."""
+    """Start ``python -m stack.local`` with arguments."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     environment["PYTHONFAULTHANDLER"] = "1"  # see _end
     return subprocess.Popen(
-        [sys.executable, "-m", "stack.local", "up", "--enforce-iam", *arguments],
+        [sys.executable, "-u", "-m", "stack.local", *arguments],
         cwd=ROOT,
         env=environment,
         stdout=subprocess.PIPE,
@@ -214,10 +214,15 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
     )
 
 
+def launch_cloud(*arguments: str) -> subprocess.Popen[str]:
+    """Start a local cloud with arguments. Every cloud of the suite refuses what is not granted."""
+    return launch("up", "--enforce-iam", *arguments)
+
+
 @contextlib.contextmanager
-def running(*arguments: str, **config: str) -> Iterator[Cloud]:
+def running_cloud(*arguments: str, **config: str) -> Iterator[Cloud]:
     """A local cloud with these arguments and config keys, stopped at the end."""
-    process = launch(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
+    process = launch_cloud(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
         cloud = wait_ready(process)
     except BaseException:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load.memory import resident_mb
-from tests.support.cloud import Cloud, children_of, running
+from tests.support.cloud import Cloud, children_of, running_cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the load's senders share it"
@@ -64,7 +64,7 @@ class Load:
 def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
     """Start a local cloud, load it for so many seconds, and check what arrived."""
     secrets = dict.fromkeys(("eventWebhookSecret", "jiraWebhookSecret", "commitWebhookSecret"), SECRET)
-    with running(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
+    with running_cloud(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
         processes = _processes(cloud)
         memory: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
         command, report = _locust(cloud, seconds, Path(folder))

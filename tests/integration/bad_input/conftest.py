@@ -8,11 +8,11 @@ from hypothesis import HealthCheck, Phase, settings
 
 from stack.local.standins.slack import Slack
 from stack.settings import secret_keys
-from tests.support.cloud import Cloud, running
+from tests.support.cloud import Cloud, running_cloud
+from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 from tests.support.project.examples import THOROUGH, examples
 from tests.support.shuttle.api import ShopApi, ShuttleApi
 from tests.support.web.gateway import SECRETS, SLACK_WEBHOOK_PATH, Signer, all_logs, defects, leaks
-from tests.support.web.standins import served
 
 SHOP = "teapots.example.com"
 
@@ -35,29 +35,30 @@ def knocks() -> set[str]:
     return set()
 
 
+slack = standin_fixture(lambda: Slack(channels=["approvals"]))
+everything_on = cloud_fixture(
+    running_cloud,
+    **SECRETS,
+    slackWebhookUrl="{slack}" + SLACK_WEBHOOK_PATH,
+    slackApiUrl="{slack}/api/",
+    notifyChannels="sns,slack,govuk_notify",
+    govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
+    jiraProjects="OPS",
+    approvalsChannel="approvals",
+)
+
+
 @pytest.fixture(scope="session")
-def house(knocks: set[str]) -> Iterator[Cloud]:
+def house(everything_on: Cloud, knocks: set[str]) -> Iterator[Cloud]:
     """The local cloud. When everything was tried on it, none of its logs gives anything away, and no function has failed in a
     way that it does not know.
     """
     assert {*SECRETS, "slackWebhookUrl"} == set(secret_keys())
-    channels = {"notifyChannels": "sns,slack,govuk_notify", "govukNotifyTemplateId": "f33517ff-2a88-4f6e-b855-c550268ce08a"}
-    with (
-        served(Slack(channels=["approvals"])) as slack,
-        running(
-            **SECRETS,
-            **channels,
-            slackWebhookUrl=slack.url + SLACK_WEBHOOK_PATH,
-            slackApiUrl=f"{slack.url}/api/",
-            jiraProjects="OPS",
-            approvalsChannel="approvals",
-        ) as started,
-    ):
-        yield started
-        logs = all_logs(started)
-        assert logs
-        assert leaks(logs, knocks) == []
-        assert defects(logs) == []
+    yield everything_on
+    logs = all_logs(everything_on)
+    assert logs
+    assert leaks(logs, knocks) == []
+    assert defects(logs) == []
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from botocore.credentials import Credentials
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 from tests.support.approvals.builders import draft_json
-from tests.support.cloud import Cloud, running, until
+from tests.support.cloud import Cloud, running_cloud, until
 from tests.support.web.events import slack_signature
 from tests.support.web.standins import Served, served
 
@@ -153,7 +153,7 @@ def running_approvals(*arguments: str, to_jira: Callable[[str], str] = str, **co
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         given = {"notifyChannels": "sns,slack", "slackChannel": "leases"} | given
-        with running(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=to_jira(jira.url), **given) as cloud:
+        with running_cloud(*arguments, slackApiUrl=f"{slack.url}/api/", jiraBaseUrl=to_jira(jira.url), **given) as cloud:
             yield ApprovalsCloud(cloud, slack, jira)
 
 

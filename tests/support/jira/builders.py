@@ -11,9 +11,9 @@ from lib.jira.issue_writer import IssueWriter
 from lib.jira.items import Issue
 from lib.jira.reconciliation.reconciler import Reconciler
 from lib.jira.webhooks import Delivery, normalise
-from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.dynamodb.fake_table import FakeTable
+from tests.support.web.standins import served
 
 TABLE = "jira-issues"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -65,9 +65,5 @@ def stored_keys(table: FakeTable) -> list[str]:
 @contextmanager
 def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
     """A running stand-in, and a client of it that does not wait."""
-    site = Jira(accounts={EMAIL: TOKEN})
-    server = Server(site)
-    try:
-        yield site, JiraClient(server.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))
-    finally:
-        server.close()
+    with served(Jira(accounts={EMAIL: TOKEN})) as site:
+        yield site.app, JiraClient(site.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))

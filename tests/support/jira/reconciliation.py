@@ -16,12 +16,12 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue
 from lib.jira.tasks import read_task
 from lib.platform import aws
-from stack.local.serving import Server
 from stack.local.standins.jira import Jira
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_tables, moto_inside
 from tests.support.observability.emf import metrics_in
+from tests.support.web.standins import served
 
 QUEUE = "jira-work-3c1d"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
@@ -147,28 +147,22 @@ class Reconciliation:
 @contextmanager
 def reconciliation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
     """The function of a stack that sweeps OPS, on empty tables and an empty Jira."""
-    site = Jira(accounts={EMAIL: TOKEN})
-    server = Server(site)
-    try:
-        with moto_inside(monkeypatch):
-            create_tables()
-            create_bucket()
-            variables = {
-                "JIRA_ISSUES_TABLE_NAME": ISSUES,
-                "OPERATIONS_TABLE_NAME": OPERATIONS,
-                "ARTIFACT_BUCKET_NAME": BUCKET,
-                "JIRA_QUEUE_URL": aws.make_client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"],
-                "HISTORY_DAYS": "90",
-                "JIRA_PROJECTS": "OPS",
-                "JIRA_BASE_URL": server.url,
-                "JIRA_EMAIL": EMAIL,
-                "JIRA_API_TOKEN_ARN": create_secret("jira-api-token", TOKEN),
-                "GIT_SHA": "1efc1f6",
-            }
-            yield Reconciliation(site, variables, monkeypatch)
-    finally:
-        site.faults.clear()
-        server.close()
+    with served(Jira(accounts={EMAIL: TOKEN})) as site, moto_inside(monkeypatch):
+        create_tables()
+        create_bucket()
+        variables = {
+            "JIRA_ISSUES_TABLE_NAME": ISSUES,
+            "OPERATIONS_TABLE_NAME": OPERATIONS,
+            "ARTIFACT_BUCKET_NAME": BUCKET,
+            "JIRA_QUEUE_URL": aws.make_client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"],
+            "HISTORY_DAYS": "90",
+            "JIRA_PROJECTS": "OPS",
+            "JIRA_BASE_URL": site.url,
+            "JIRA_EMAIL": EMAIL,
+            "JIRA_API_TOKEN_ARN": create_secret("jira-api-token", TOKEN),
+            "GIT_SHA": "1efc1f6",
+        }
+        yield Reconciliation(site.app, variables, monkeypatch)
 
 
 def counts(result: dict[str, Any], project: str = "OPS") -> dict[str, int]:

@@ -9,6 +9,7 @@ import requests
 from stack.local.serving import Server
 from stack.local.standins.base import StandIn
 from stack.local.standins.faults import Fault
+from stack.local.standins.jira import Jira
 
 Kind = TypeVar("Kind", bound=StandIn)
 
@@ -36,8 +37,8 @@ def served(app: Kind) -> Iterator[Served[Kind]]:
         server.close()
 
 
-def put_issue(jira: str, project: str, **fields: object) -> str:
-    """Create an issue in the Jira stand-in that is served at ``jira``; its key."""
-    made = requests.post(f"{jira}/_standin/issues", json={"project": project, "summary": "s", **fields}, timeout=60)
+def put_issue(jira: Served[Jira], project: str, **fields: object) -> str:
+    """Create an issue in the stand-in of Jira; its key."""
+    made = requests.post(f"{jira.url}/_standin/issues", json={"project": project, "summary": "s", **fields}, timeout=60)
     made.raise_for_status()
     return str(made.json()["key"])
