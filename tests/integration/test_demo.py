@@ -30,7 +30,7 @@ def stage(shown: io.StringIO) -> Stage:
     return Stage(Console(file=shown, width=160))
 
 
-def test_a_flow_that_raises_fails_a_claim_and_the_next_flow_begins(stage: Stage, shown: io.StringIO) -> None:
+def test_a_flow_that_raises_fails_a_check_and_the_next_flow_begins(stage: Stage, shown: io.StringIO) -> None:
     def breaks(_: LocalCloud, __: Stage) -> None:
         raise StopIteration
 
@@ -40,15 +40,15 @@ def test_a_flow_that_raises_fails_a_claim_and_the_next_flow_begins(stage: Stage,
     assert "✗ Leases: the flow was played to its end" in shown.getvalue()
     assert "✓ the second flow was played" in shown.getvalue()
     assert stage.close() == 1
-    assert "1 of 2 claims did not hold" in shown.getvalue()
+    assert "1 of 2 checks failed" in shown.getvalue()
     assert NEXT_STEPS not in shown.getvalue()
 
 
 def test_the_last_lines_say_what_to_try_next(stage: Stage, shown: io.StringIO) -> None:
-    stage.check(True, "a claim with [brackets]")
+    stage.check(True, "a check with [brackets]")
 
     assert stage.close() == 0
-    assert "✓ a claim with [brackets]" in shown.getvalue()
+    assert "✓ a check with [brackets]" in shown.getvalue()
     assert shown.getvalue().endswith(f"{NEXT_STEPS}\n")
 
 
@@ -66,7 +66,7 @@ def test_progress_prints_one_line_or_none_where_there_is_no_terminal(stage: Stag
     assert shown.getvalue() == "  Starting …\n"
 
 
-def test_without_a_latency_its_claim_fails_and_the_demo_goes_on(stage: Stage, shown: io.StringIO) -> None:
+def test_without_a_latency_its_check_fails_and_the_demo_goes_on(stage: Stage, shown: io.StringIO) -> None:
     leases._show_latency(stage, [{"message": "lease_event"}])
 
     assert "✗ EnrichmentQueryLatencyMs of 0 queries" in shown.getvalue()
