@@ -212,4 +212,4 @@ def test_a_wrong_control_is_refused_with_what_is_wrong(http_client, control, bod
 
 def test_a_control_needs_no_content_type(http_client):
     assert http_client.post("/_standin/seed", data='{"project": "WEB", "count": 1}').status_code == 200
-    assert keys(search(http_client, "project = WEB")) == ["WEB-1"]
+    assert keys(search(http_client, "project = WEB", fields="summary")) == ["WEB-1"]
