@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     import flask
 
 
-@functools.cache
-def _secrets_manager() -> Any:
-    """The client, created when it is first needed: ``sns`` alone, without HTTP, needs no secret."""
-    return aws.make_client("secretsmanager")
-
-
 def _make_claims(keep: timedelta | None) -> Claims:
     return Claims(_dynamodb, _environment.operations_table_name, lease=CLAIM_LEASE, keep=keep)
 
@@ -35,6 +29,7 @@ def _make_claims(keep: timedelta | None) -> Claims:
 _environment = NotificationEnvironment.read()
 _logger = Logger("notification")
 _dynamodb = aws.make_client("dynamodb")
+_secrets_manager = aws.lazy_client("secretsmanager")  # ``sns`` alone, without HTTP, needs no secret
 _enricher = Enricher(_dynamodb, _environment.lease_table_arn, _logger)
 _notifier = Notifier(
     enricher=_enricher,

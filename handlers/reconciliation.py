@@ -10,16 +10,12 @@ schedule's and a person's) do no harm: the store keeps the later of two states w
 and what one run has deleted the other finds deleted.
 """
 
-import functools
 import os
 from typing import Any
 
-from lib.jira import client
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
-from lib.jira.reconciliation.checkpoint import DeleteLimit
 from lib.jira.reconciliation.continuations import LEASE, Continuations
-from lib.jira.reconciliation.reconciler import Reconciler
 from lib.jira.reconciliation.report import Reporter
 from lib.jira.reconciliation.requests import read_request
 from lib.jira.reconciliation.result import Run
@@ -35,40 +31,19 @@ from lib.platform.log import Logger, scrub
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 
-CLIENT_RESERVE_SECONDS = 30.0
-"""Jira is not asked again with less time left: one more answer may take 20 s, and the run must still be reported."""
-
-
-# Made when they are first needed: a run without changes, which is most of them, needs none of them.
-@functools.cache
-def _s3() -> Any:
-    return aws.make_client("s3", read_timeout_seconds=10)
-
-
-@functools.cache
-def _lambda() -> Any:
-    return aws.make_client("lambda", read_timeout_seconds=10)
-
-
-@functools.cache
-def _work() -> WorkQueue:
-    return WorkQueue(Queue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url))
-
-
-@functools.cache
-def _records() -> RunRecords:
-    return RunRecords(_s3(), _environment.artifact_bucket_name, git_sha=_environment.git_sha)
-
-
 _environment = ReconciliationEnvironment.read()
 _logger = Logger("reconciliation")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
+_s3 = aws.lazy_client("s3", read_timeout_seconds=10)
+_lambda = aws.lazy_client("lambda", read_timeout_seconds=10)
+_work = WorkQueue(Queue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url))
 _api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
 _reader = IssueReader(_dynamodb, _environment.jira_issues_table_name)
 _store = make_issue_writer(_dynamodb, _s3, _environment)
 _correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
 _watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
 _claims = Claims(_dynamodb, _environment.operations_table_name, lease=LEASE)
+_records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
@@ -99,32 +74,17 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
 
 def _make_runner(function: str) -> Runner:
     return Runner(
-        projects=_environment.jira_projects,
-        connect=_connect,
+        settings=_environment,
+        api_token=_api_token,
+        store=_store,
         reader=_reader,
         correlations=_correlations,
         watermarks=_watermarks,
-        get_queue=_work,
-        continuations=Continuations(_claims, functools.partial(_invoke, function), _logger),
+        queue=_work,
+        continuations=Continuations(_claims, function, _lambda, _logger),
         reporter=Reporter(_records, _logger),
         logger=_logger,
     )
-
-
-def _connect(run: Run) -> Reconciler:
-    return Reconciler(
-        client.connect(_environment, _api_token, seconds_left=lambda: run.seconds_left() - CLIENT_RESERVE_SECONDS),
-        _store,
-        _reader,
-        limit=DeleteLimit.parse(_environment.reconcile_max_deletes),
-        dry_run=run.request.dry_run,
-        seconds_left=run.seconds_left,
-    )
-
-
-def _invoke(function: str, payload: bytes) -> None:
-    with aws.translated("call the function again"):
-        _lambda().invoke(FunctionName=function, InvocationType="Event", Payload=payload)
 
 
 gc_tuning.end()

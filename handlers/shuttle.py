@@ -28,11 +28,7 @@ _jobs = Jobs(_dynamodb, _environment.shuttle_table_name)
 
 
 # Most requests need neither S3's client, which is half of the work of a cold start, nor the import worker.
-
-
-@functools.cache
-def _s3() -> Any:
-    return aws.make_client("s3", read_timeout_seconds=10)
+_s3 = aws.lazy_client("s3", read_timeout_seconds=10)
 
 
 @functools.cache

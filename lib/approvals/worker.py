@@ -4,7 +4,7 @@ Its parts are made for each message, because a claim must outlast the invocation
 time of the invocation, and a minute more. Jira's client is made only for a message about an issue.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
+from lib.platform.sqs_batch import Record
 from lib.slack.client import SlackClient
 
 if TYPE_CHECKING:
@@ -37,45 +38,82 @@ _RETRY_SECONDS = (10, 60, 300, 900)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Connections:
-    """What the invocations of one process share."""
+class ApprovalWorker:
+    """Works on the messages of the approvals' queue, for all invocations of one process."""
 
-    environment: JiraWorkerEnvironment
+    settings: JiraWorkerEnvironment
     dynamodb: Any
     sqs: Any
     bot_token: Secret
     api_token: Secret
     logger: Logger
 
+    def process(
+        self, body: str, *, seconds_left: float, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
+    ) -> None:
+        """Do what a message asks.
 
-def process(
-    body: str,
-    connections: Connections,
-    *,
-    seconds_left: float,
-    connect: Callable[[], "JiraClient"],
-    sync: Callable[[str], None],
-) -> None:
-    """Do what a message of the approvals' queue asks.
+        Args:
+            body: the message.
+            seconds_left: of the invocation.
+            connect: makes Jira's client; called only for a message that needs Jira.
+            sync: stores a created issue in JiraIssues, by its key.
 
-    Args:
-        body: the message.
-        connections: clients and settings.
-        seconds_left: of the invocation.
-        connect: makes Jira's client; called only for a message that needs Jira.
-        sync: stores a created issue in JiraIssues, by its key.
+        Raises:
+            SwitchboardError: it could not be done now. The message must be received again; that does no harm.
+        """
+        lease = timedelta(seconds=seconds_left) + LEASE_MARGIN
+        outcome = handle(messages.decode(body), *self._make(lease, connect, sync))
+        if outcome is not None:
+            metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
 
-    Raises:
-        SwitchboardError: it could not be done now. The message must be received again; that does no harm.
-    """
-    lease = timedelta(seconds=seconds_left) + LEASE_MARGIN
-    outcome = handle(messages.decode(body), *_make(connections, lease, connect, sync))
-    if outcome is not None:
-        metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
+    def retry_soon(self, failed: Iterable[Record]) -> None:
+        """Make the failed messages of the approvals' queue visible again after 10 s, then a minute, then five: people wait.
+
+        The queue's visibility timeout is half an hour. It applies if the queue can't be reached now.
+        """
+        url = self.settings.approval_queue_url
+        for record in failed:
+            if record.queue != url.rsplit("/", 1)[-1]:
+                continue
+            pause = _RETRY_SECONDS[min(max(record.receives, 1), len(_RETRY_SECONDS)) - 1]
+            try:
+                with aws.translated("shorten the visibility timeout"):
+                    self.sqs.change_message_visibility(
+                        QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=pause
+                    )
+            except errors.SwitchboardError:
+                metrics.count(contract.WORKER_FAILURE, kind="visibility_change_failed")
+
+    def _make(
+        self, lease: timedelta, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
+    ) -> tuple[IssueCreator, PreviewPoster]:
+        settings = self.settings
+        table = make_table(self.dynamodb, settings.operations_table_name)
+        store = ApprovalStore(table)
+        tracker: IssueTracker = JiraTracker(connect, self.api_token.refresh)
+        creator = IssueCreator(
+            store=store,
+            operations=JiraOperationStore(table, lease=lease),
+            tracker=DryRun(tracker) if settings.jira_dry_run else tracker,
+            sync=sync,
+            send=messages.sender(Queue(self.sqs, settings.approval_queue_url)),
+            logger=self.logger,
+        )
+        poster = PreviewPoster(
+            store=store,
+            claims=Claims(self.dynamodb, settings.operations_table_name, lease=lease, keep=KEEP),
+            chat=SlackClient(settings.slack_api_url, self.bot_token),
+            channel=settings.approvals_channel,
+            jira_base_url=settings.jira_base_url,
+            logger=self.logger,
+        )
+        return creator, poster
 
 
 def handle(message: Message, creator: IssueCreator, poster: PreviewPoster) -> Outcome | None:
-    """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one. Raises as :func:`process`."""
+    """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one. Raises as
+    :meth:`ApprovalWorker.process`."""
     match message:
         case CreateIssue() | LookForMarker():
             return creator.advance(message)
@@ -86,42 +124,3 @@ def handle(message: Message, creator: IssueCreator, poster: PreviewPoster) -> Ou
         case AnswerClick():
             poster.answer(message)
     return None
-
-
-def shorten_visibility(sqs: Any, queue_url: str, receipt_handle: str, receives: int) -> None:
-    """Make a failed message visible again after 10 s, then a minute, then five, and not only when its visibility timeout ends.
-
-    That timeout is half an hour. It also applies if the queue can't be reached now.
-    """
-    pause = _RETRY_SECONDS[min(max(receives, 1), len(_RETRY_SECONDS)) - 1]
-    try:
-        with aws.translated("shorten the visibility timeout"):
-            sqs.change_message_visibility(QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)
-    except errors.SwitchboardError:
-        metrics.count(contract.WORKER_FAILURE, kind="visibility_change_failed")
-
-
-def _make(
-    connections: Connections, lease: timedelta, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
-) -> tuple[IssueCreator, PreviewPoster]:
-    environment = connections.environment
-    table = make_table(connections.dynamodb, environment.operations_table_name)
-    store = ApprovalStore(table)
-    tracker: IssueTracker = JiraTracker(connect, connections.api_token.refresh)
-    creator = IssueCreator(
-        store=store,
-        operations=JiraOperationStore(table, lease=lease),
-        tracker=DryRun(tracker) if environment.jira_dry_run else tracker,
-        sync=sync,
-        send=messages.sender(Queue(connections.sqs, environment.approval_queue_url)),
-        logger=connections.logger,
-    )
-    poster = PreviewPoster(
-        store=store,
-        claims=Claims(connections.dynamodb, environment.operations_table_name, lease=lease, keep=KEEP),
-        chat=SlackClient(environment.slack_api_url, connections.bot_token),
-        channel=environment.approvals_channel,
-        jira_base_url=environment.jira_base_url,
-        logger=connections.logger,
-    )
-    return creator, poster

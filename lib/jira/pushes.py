@@ -5,22 +5,18 @@ Git hosts do not send a push again, so commits that the table does not accept no
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from lib.jira.commits import Commit, Push, keep_known
 from lib.jira.correlation_store import CorrelationStore
+from lib.jira.deliveries import Answer
 from lib.jira.issue_reader import IssueReader
+from lib.jira.webhooks import Ignored
 from lib.jira.work_queue import WorkQueue
 from lib.platform import contract, errors, metrics
+from lib.platform.environment import JiraWorkerEnvironment, WebhooksEnvironment
 from lib.platform.log import Logger
-
-
-@dataclass(frozen=True, slots=True)
-class PushAnswer:
-    """The outcome of a push: ``status`` is ignored, accepted or stored; ``fields`` have the details."""
-
-    status: str
-    fields: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +28,14 @@ class Pushes:
     projects: Collection[str]
     logger: Logger
 
-    def take(self, push: Push, queue: WorkQueue, has_time: Callable[[], bool]) -> PushAnswer:
+    def take(self, push: Push | Ignored, queue: WorkQueue, has_time: Callable[[], bool]) -> Answer:
         """Store what can be stored while ``has_time``, and queue the rest.
 
         Raises:
             SwitchboardError: the table and the queue both failed.
         """
+        if isinstance(push, Ignored):
+            return Answer("ignored", {"reason": push.reason})
         skipped = {"unusable": push.unusable, "left_out": push.left_out}
         named = [commit for commit in push.commits if commit.issue_keys]
 
@@ -54,7 +52,7 @@ class Pushes:
         skipped["projects_not_checked"] = links.not_checked
         if not links.commits:
             reason = "no commit names an issue of a known project"
-            return PushAnswer("ignored", {"reason": reason, **_count_skipped(skipped)})
+            return Answer("ignored", {"reason": reason, **_count_skipped(skipped)})
         stored = self.links.store_commits(links.commits, has_time=has_time)
         queued = queue.try_recomputes(stored.touched, self.logger, issue_keys=stored.touched) is not None
         if not queued:
@@ -62,7 +60,7 @@ class Pushes:
         if stored.left:
             return self._queue(queue, stored.left, stored.error, skipped, stored=len(links.commits) - len(stored.left))
         fields = {"commits": len(links.commits), "issue_keys": list(stored.touched), "correlation_queued": queued}
-        return PushAnswer("stored", fields | _count_skipped(skipped))
+        return Answer("stored", fields | _count_skipped(skipped))
 
     def store_queued(self, commits: Sequence[Commit]) -> tuple[str, ...]:
         """Store commits that :meth:`take` queued; returns the keys touched.
@@ -85,10 +83,10 @@ class Pushes:
         skipped: dict[str, int],
         *,
         stored: int = 0,
-    ) -> PushAnswer:
+    ) -> Answer:
         self.logger.error("push_not_stored", error, commits=len(left), out_of_time=error is None)
         queue.send_commits(left)
-        return PushAnswer("accepted", {"commits": stored, "commits_queued": len(left), **_count_skipped(skipped)})
+        return Answer("accepted", {"commits": stored, "commits_queued": len(left), **_count_skipped(skipped)})
 
     def _leave_to_the_sweep(self, touched: tuple[str, ...]) -> None:
         """Delete the results. A push changes no issue, so the sweep would take the results of before it for current."""
@@ -96,6 +94,13 @@ class Pushes:
             self.links.forget(touched)
         except errors.SwitchboardError as error:
             self.logger.error("correlation_reset_failed", error, issue_keys=touched)
+
+
+def make_pushes(dynamodb: Any, settings: JiraWorkerEnvironment | WebhooksEnvironment, logger: Logger) -> Pushes:
+    """The pushes of a function with this environment."""
+    table = settings.jira_issues_table_name
+    links = CorrelationStore(dynamodb, table, history=timedelta(days=settings.history_days))
+    return Pushes(links=links, issues=IssueReader(dynamodb, table), projects=settings.jira_projects, logger=logger)
 
 
 def _count_skipped(skipped: dict[str, int]) -> dict[str, int]:

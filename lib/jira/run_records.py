@@ -5,7 +5,7 @@ Every record matches run.schema.json. No two records get the same name.
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -16,17 +16,11 @@ from lib.platform import aws, clock
 
 
 class RunRecords:
-    """Run records in one bucket. ``client`` is an S3 client of :mod:`lib.platform.aws`, ``git_sha`` the deployed revision."""
+    """Run records in one bucket. ``get_client`` returns an S3 client of :mod:`lib.platform.aws`, and is called for each record;
+    ``git_sha`` is the deployed revision."""
 
-    def __init__(
-        self,
-        client: Any,
-        bucket: str,
-        *,
-        git_sha: str,
-        now: clock.Clock = clock.utc_now,
-    ) -> None:
-        self._client = client
+    def __init__(self, get_client: Callable[[], Any], bucket: str, *, git_sha: str, now: clock.Clock = clock.utc_now) -> None:
+        self._get_client = get_client
         self._bucket = bucket
         self._git_sha = git_sha
         self._now = now
@@ -48,7 +42,7 @@ class RunRecords:
         name = run_record_name(kind, now, run_id, uuid.uuid4().hex)
         body = json.dumps(record, separators=(",", ":")).encode()
         with aws.translated(f"store the run record {name}"):
-            self._client.put_object(Bucket=self._bucket, Key=name, Body=body, ContentType="application/json")
+            self._get_client().put_object(Bucket=self._bucket, Key=name, Body=body, ContentType="application/json")
         return name
 
 

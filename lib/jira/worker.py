@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from lib.jira.correlation import IssueResult
-from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.pushes import Pushes
 from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.tasks import Task, fetch_and_record
 from lib.jira.webhooks import NeedsFetch
-from lib.platform import contract, errors, metrics
+from lib.platform import clock, contract, errors, metrics
+from lib.platform.environment import JiraWorkerEnvironment
 from lib.platform.log import Logger
+from lib.platform.secrets import Secret
 from lib.platform.sqs_batch import Record
 
 if TYPE_CHECKING:
@@ -41,15 +42,32 @@ class Message:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JiraWorker:
-    """Works on one batch. ``connect`` makes the client of Jira; it is called only for a message that needs it."""
+    """Works on one batch."""
 
+    settings: JiraWorkerEnvironment
+    api_token: Secret
     store: IssueWriter
     pushes: Pushes
-    correlations: CorrelationStore
     records: RunRecords
-    connect: "Callable[[], JiraClient]"
     seconds_left: Callable[[], float]
     logger: Logger
+
+    def run(self, records: Iterable[Record], run_id: str, do: Callable[[Message], None]) -> list[Record]:
+        """``do`` each message, and then recompute the issues that were touched; returns the messages that failed."""
+        messages = [Message(record) for record in records]
+        for message in messages:
+            self._attempt([message], "task_failed", functools.partial(do, message))
+        issues = self._recompute(messages, run_id)
+        failed = [message.record for message in messages if message.failed]
+        self.logger.info("batch_done", messages=len(messages), failed=len(failed), issues=issues)
+        return failed
+
+    def connect(self) -> "JiraClient":
+        """The client of Jira."""
+        from lib.jira import client  # noqa: PLC0415 - messages about Slack alone do without Jira's SDK
+
+        seconds_left = self.seconds_left
+        return client.connect(self.settings, self.api_token, seconds_left=lambda: seconds_left() - RESERVE_SECONDS)
 
     def do(self, message: Message, task: Task) -> None:
         """Do the task of a message.
@@ -61,10 +79,15 @@ class JiraWorker:
         if task.commits:
             message.touched.update(self.pushes.store_queued(task.commits))
         if task.fetch is not None:
-            message.touched.update(self.fetch(task.fetch))
+            message.touched.update(self._fetch(task.fetch))
 
-    def fetch(self, fetch: NeedsFetch) -> list[str]:
-        """Fetch issues from Jira and store them; returns the keys touched. Raises as :meth:`do`."""
+    def sync_created(self, message: Message, issue_key: str) -> None:
+        """Store the issue that a message created. Its webhook, when it comes, is a duplicate or newer. Raises as :meth:`do`."""
+        event_at, idempotency_key = clock.epoch_ms(clock.utc_now()), f"{message.record.id}/{issue_key}"
+        message.touched.update(self._fetch(NeedsFetch((issue_key,), "switchboard:issue_created", event_at, idempotency_key)))
+
+    def _fetch(self, fetch: NeedsFetch) -> list[str]:
+        """Fetch issues from Jira and store them; returns the keys touched."""
         if self.seconds_left() <= RESERVE_SECONDS:
             raise errors.UnavailableError("no time is left in this batch to ask Jira")
         recorded = fetch_and_record(fetch, self.connect(), self.store)
@@ -72,7 +95,7 @@ class JiraWorker:
         self.logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
         return [issue_key for each in recorded for issue_key in each.issue_keys]
 
-    def recompute(self, messages: Sequence[Message], run_id: str) -> int:
+    def _recompute(self, messages: Sequence[Message], run_id: str) -> int:
         """Recompute each touched issue once and write one run record; returns how many results there are.
 
         An issue that fails fails the messages that touched it, and no other. Messages with few issues come first, so that a
@@ -87,15 +110,15 @@ class JiraWorker:
                     continue  # by another message, or as a key that the issue moved from or to
                 touching = [other for other in messages if issue_key in other.touched]
                 recompute = functools.partial(self._recompute_issue, issue_key, results)
-                self.attempt(touching, "recompute_failed", recompute, issue_key=issue_key)
+                self._attempt(touching, "recompute_failed", recompute, issue_key=issue_key)
         metrics.count(contract.CORRELATION_RECOMPUTED, len(results))
         if results:
             done = [message for message in messages if not message.failed]
             entries = map(correlation_entry, results.values())
-            self.attempt(done, "run_record_failed", lambda: self.records.write("correlation", run_id, entries))
+            self._attempt(done, "run_record_failed", lambda: self.records.write("correlation", run_id, entries))
         return len(results)
 
-    def attempt(self, messages: Iterable[Message], failure: str, act: Callable[[], Any], **fields: Any) -> None:
+    def _attempt(self, messages: Iterable[Message], failure: str, act: Callable[[], Any], **fields: Any) -> None:
         """Call ``act`` for some messages. If it fails, they have failed, and ``failure`` is the log event."""
         messages = list(messages)
         ids = [message.record.id for message in messages]
@@ -113,4 +136,4 @@ class JiraWorker:
     def _recompute_issue(self, issue_key: str, results: dict[str, IssueResult]) -> None:
         if self.seconds_left() <= _RECORD_SECONDS:
             raise errors.UnavailableError("there is no time left in this batch to recompute")
-        results.update((result.issue_key, result) for result in self.correlations.recompute(issue_key))
+        results.update((result.issue_key, result) for result in self.pushes.links.recompute(issue_key))

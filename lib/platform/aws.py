@@ -114,6 +114,14 @@ def make_client(
     return client
 
 
+def lazy_client(service: str, **options: float) -> Callable[[], Any]:
+    """A function that creates the client as :func:`make_client` on its first call, and returns the same one on later calls.
+
+    For a client that most processes do not need: creating one takes a good part of a cold start.
+    """
+    return functools.cache(lambda: make_client(service, **options))
+
+
 def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
     """Refuse an answer whose body is shorter than announced.
 

@@ -108,6 +108,19 @@ def json_body(body: bytes) -> Any:
         raise errors.InvalidInputError("the body is not JSON") from None
 
 
+def body_or_field(name: str) -> bytes:
+    """The body of the current request, or the field ``name`` if the body is a form.
+
+    Raises:
+        InvalidInputError: the form does not have the field.
+    """
+    if request.mimetype != "application/x-www-form-urlencoded":
+        return request.get_data()
+    if name not in request.form:
+        raise errors.InvalidInputError(f"the form has no field {name}")
+    return request.form[name].encode()
+
+
 def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not JSON")
 

@@ -13,9 +13,10 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from lib.jira.reconciliation.requests import Request
-from lib.platform import errors
+from lib.platform import aws, errors
 from lib.platform.claims import Claim, Claims, Verdict
 from lib.platform.contract import RECONCILIATION_PARTITION
 from lib.platform.log import Logger
@@ -34,11 +35,12 @@ class Continuation:
 
 
 class Continuations:
-    """Claims and invokes the next parts of runs. ``invoke`` calls the function with an event, asynchronously."""
+    """Claims and invokes the next parts of runs: ``function`` is this one, and ``get_lambda`` returns a client of Lambda."""
 
-    def __init__(self, claims: Claims, invoke: Callable[[bytes], None], logger: Logger) -> None:
+    def __init__(self, claims: Claims, function: str, get_lambda: Callable[[], Any], logger: Logger) -> None:
         self._claims = claims
-        self._invoke = invoke
+        self._function = function
+        self._get_lambda = get_lambda
         self._logger = logger
 
     def claim(self, following: Request) -> Continuation | None:
@@ -63,7 +65,8 @@ class Continuations:
             SwitchboardError: the call failed.
         """
         try:
-            self._invoke(continuation.payload)
+            with aws.translated("call the function again"):
+                self._get_lambda().invoke(FunctionName=self._function, InvocationType="Event", Payload=continuation.payload)
         except errors.AmbiguousError:
             raise
         except errors.SwitchboardError:

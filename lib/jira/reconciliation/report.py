@@ -1,6 +1,5 @@
 """Reports a run of the reconciliation: its record in the bucket, its metrics and its log lines."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -12,10 +11,10 @@ from lib.platform.log import Logger
 
 
 class Reporter:
-    """Reports runs. ``get_records`` is not called for a dry run."""
+    """Reports runs. A dry run leaves no record."""
 
-    def __init__(self, get_records: Callable[[], RunRecords], logger: Logger) -> None:
-        self._get_records = get_records
+    def __init__(self, records: RunRecords, logger: Logger) -> None:
+        self._records = records
         self._logger = logger
 
     def report(self, run: Run) -> None:
@@ -59,7 +58,7 @@ class Reporter:
         ]
         issues = [entry for result in run.results for entry in result.entries()]
         try:
-            run.record = self._get_records().write("reconciliation", run.id, issues, projects=projects, refused=run.reasons())
+            run.record = self._records.write("reconciliation", run.id, issues, projects=projects, refused=run.reasons())
         except errors.SwitchboardError as error:
             reason = f"what was done is not on record: {error}"
             run.results = [result.refuse(reason) for result in run.results]

@@ -7,13 +7,15 @@ claimed first and invoked last, after the report, so that an invocation that Lam
 """
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from lib.jira import client
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_reader import IssueReader
+from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import project_key
-from lib.jira.reconciliation.checkpoint import Checkpoint
+from lib.jira.reconciliation.checkpoint import Checkpoint, DeleteLimit
 from lib.jira.reconciliation.continuations import Continuation, Continuations
 from lib.jira.reconciliation.merge import KeyRange
 from lib.jira.reconciliation.reconciler import RESERVE_SECONDS, Reconciler
@@ -23,23 +25,25 @@ from lib.jira.reconciliation.result import Result, Run
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.work_queue import WorkQueue
 from lib.platform import clock, errors
+from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import Logger
+from lib.platform.secrets import Secret
+
+CLIENT_RESERVE_SECONDS = 30.0
+"""Jira is not asked again with less time left: one more answer may take 20 s, and the run must still be reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runner:
-    """Carries out runs.
+    """Carries out runs of the projects that a request names, or else of the configured ones."""
 
-    ``projects`` are the configured ones, for a request that names none. ``connect`` makes the reconciler of a run; a
-    SwitchboardError from it refuses every project.
-    """
-
-    projects: tuple[str, ...]
-    connect: Callable[[Run], Reconciler]
+    settings: ReconciliationEnvironment
+    api_token: Secret
+    store: IssueWriter
     reader: IssueReader
     correlations: CorrelationStore
     watermarks: Watermarks
-    get_queue: Callable[[], WorkQueue]
+    queue: WorkQueue
     continuations: Continuations
     reporter: Reporter
     logger: Logger
@@ -64,12 +68,12 @@ class Runner:
     def _reconcile(self, run: Run) -> None:
         """Reconcile the projects while there is time, the first one always, and leave the others to the next part."""
         projects = run.request.projects
-        projects = tuple(dict.fromkeys(self.projects)) if projects is None else projects
+        projects = tuple(dict.fromkeys(self.settings.jira_projects)) if projects is None else projects
         if not projects:
             run.refused.append("no project is configured: set jiraProjects, or name one")
             return
         try:
-            reconciler = self.connect(run)
+            reconciler = self._connect(run)
         except errors.SwitchboardError as error:
             run.results = [Result(project).refuse(str(error)) for project in projects]
             return
@@ -84,6 +88,12 @@ class Runner:
                 run.left = [result, *(Result(later) for later in projects[index + 1 :])]
                 return
             run.results.append(result)
+
+    def _connect(self, run: Run) -> Reconciler:
+        jira = client.connect(self.settings, self.api_token, seconds_left=lambda: run.seconds_left() - CLIENT_RESERVE_SECONDS)
+        limit = DeleteLimit.parse(self.settings.reconcile_max_deletes)
+        dry_run, seconds_left = run.request.dry_run, run.seconds_left
+        return Reconciler(jira, self.store, self.reader, limit=limit, dry_run=dry_run, seconds_left=seconds_left)
 
     def _reconcile_project(self, project: str, sweep: Checkpoint | None, run: Run, reconciler: Reconciler) -> Result:
         start = sweep or Checkpoint(KeyRange(project))
@@ -123,7 +133,7 @@ class Runner:
             key_range = request.sweep.key_range if request.sweep else KeyRange(result.project)
             stored = self.reader.by_project(result.project, after=key_range.after, through=key_range.through)
             swept = (key for key in self.correlations.not_current(stored) if key not in already)
-        queued = self.get_queue().try_recomputes(itertools.chain(changed, swept), self.logger, project=result.project)
+        queued = self.queue.try_recomputes(itertools.chain(changed, swept), self.logger, project=result.project)
         if queued is not None:
             self.logger.info("correlation_queued", project=result.project, issues=queued)
 

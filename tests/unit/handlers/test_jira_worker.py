@@ -206,12 +206,12 @@ def test_queued_commits_that_can_not_be_stored_are_received_again(
 ) -> None:
     jira_cloud.wire.fail(call, aws_error("ProvisionedThroughputExceededException"))
     store = Task(commits=(commit(1, "OPS-7"),))
-    without = dataclasses.replace(jira_worker._environment, jira_projects=("OPS",) if call != QUERY else ())
-    monkeypatch.setattr(jira_worker, "_environment", without)
+    without = dataclasses.replace(jira_worker._pushes, projects=("OPS",) if call != QUERY else ())
+    monkeypatch.setattr(jira_worker, "_pushes", without)
     assert work(jira_worker, store) == ["m-1"]
 
     jira_cloud.wire.clear_faults()
-    monkeypatch.setattr(jira_worker, "_environment", dataclasses.replace(without, jira_projects=("OPS",)))
+    monkeypatch.setattr(jira_worker, "_pushes", dataclasses.replace(without, projects=("OPS",)))
     assert work(jira_worker, store) == []
     assert f"COMMIT#{sha(1)}" in jira_cloud.rows("OPS-7")
 
@@ -269,7 +269,7 @@ def test_a_large_message_without_enough_time_fails_alone(jira_worker: ModuleType
         def get_remaining_time_in_millis(self) -> int:
             return 100_000 - 20_000 * len(done)
 
-    monkeypatch.setattr(jira_worker._correlations, "recompute", recompute)
+    monkeypatch.setattr(jira_worker._pushes.links, "recompute", recompute)
     large = Task(tuple(f"OPS-{number}" for number in range(1, 20)))
 
     assert work(jira_worker, large, Task(("WEB-1",)), Task(("WEB-2",)), context=Context()) == ["m-1"]

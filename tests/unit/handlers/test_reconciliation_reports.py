@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lib.jira.reconciliation.reconciler import Reconciler
 from lib.platform import errors
 from stack.local.standins.faults import Fault
 from tests.support.aws.wire import aws_error
@@ -29,18 +30,18 @@ def test_each_project_is_reconciled_whatever_happens_to_the_others(
 
 
 def test_a_defect_in_one_project_is_a_refusal_with_a_stack_trace(ops: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = ops.load(JIRA_PROJECTS="OPS,WEB")
+    ops.load(JIRA_PROJECTS="OPS,WEB")
     lines = LogLines("reconciliation")
     ops.jira.seed("OPS", 1)
     ops.jira.seed("WEB", 1)
-    sweep = module.Reconciler.sweep
+    sweep = Reconciler.sweep
 
     def break_down(self: Any, start: Any) -> Any:
         if start.key_range.project == "OPS":
             raise KeyError(EMAIL)
         return sweep(self, start)
 
-    monkeypatch.setattr(module.Reconciler, "sweep", break_down)
+    monkeypatch.setattr(Reconciler, "sweep", break_down)
     result = ops.run()
 
     assert "stopped by a defect (KeyError)" in of(result, "OPS")["refused"][0]
@@ -156,7 +157,7 @@ def test_a_defect_fails_the_invocation_without_the_text_of_the_error(
         raise KeyError(EMAIL)
 
     module = synced.load()
-    monkeypatch.setattr(module._records(), "write", break_down)
+    monkeypatch.setattr(module._records, "write", break_down)
     with pytest.raises(errors.SwitchboardError) as failure:
         synced.run()
 

@@ -118,7 +118,7 @@ class Bucket:
 def test_a_run_record_is_in_phoenix_time_and_has_all_fields():
     bucket = Bucket()
     entry = correlation_entry(correlate_issue("OPS-1", issue("OPS-1"), tally(commit("a" * 40, "OPS-1"))))
-    name = RunRecords(bucket, "artifacts", git_sha="abc1234", now=lambda: NOW).write("correlation", "run-1", [entry])
+    name = RunRecords(lambda: bucket, "artifacts", git_sha="abc1234", now=lambda: NOW).write("correlation", "run-1", [entry])
     assert name.startswith("runs/correlation/2026-03-01/")
     assert bucket.objects[name] == {
         "run_id": "run-1",
@@ -130,7 +130,7 @@ def test_a_run_record_is_in_phoenix_time_and_has_all_fields():
 
 
 def test_two_records_of_one_run_and_instant_do_not_collide():
-    records = RunRecords(Bucket(), "artifacts", git_sha="abc1234", now=lambda: NOW)
+    records = RunRecords(Bucket, "artifacts", git_sha="abc1234", now=lambda: NOW)
     assert records.write("correlation", "run-1", []) != records.write("correlation", "run-1", [])
 
 

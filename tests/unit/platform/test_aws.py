@@ -40,6 +40,20 @@ def test_a_client_can_have_a_longer_read_timeout() -> None:
     assert aws.make_client("s3", read_timeout_seconds=5).meta.config.read_timeout == 5
 
 
+def test_a_lazy_client_is_made_once_and_when_it_is_needed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, float]] = []
+    monkeypatch.setattr(
+        aws, "make_client", lambda service, *, read_timeout_seconds: made.append((service, read_timeout_seconds))
+    )
+    get_s3 = aws.lazy_client("s3", read_timeout_seconds=5)
+    assert made == []
+
+    get_s3()
+    get_s3()
+
+    assert made == [("s3", 5)]
+
+
 @pytest.mark.parametrize("table", ["leases", "arn:aws:dynamodb:us-west-2:210987654321:table/leases"])
 def test_a_table_is_reached_at_the_regional_host_by_name_and_by_arn(monkeypatch: pytest.MonkeyPatch, table: str) -> None:
     """A host of its own for the lease table's account would cost a cold start a second TLS handshake."""
