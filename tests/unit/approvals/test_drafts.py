@@ -38,7 +38,7 @@ def test_optional_fields_have_defaults() -> None:
 
 
 @pytest.mark.parametrize("name", ["session_id", "title", "problem", "project", "requested_by"])
-def test_a_required_field_is_named_if_missing_null_or_empty(name) -> None:
+def test_a_required_field_is_named_if_missing_null_or_empty(name: str) -> None:
     assert refusal(**{name: None}) == f"the draft lacks {name}"
     assert name in refusal(**{name: " " if name in {"title", "problem"} else ""})
 
@@ -68,7 +68,7 @@ def test_a_required_field_is_named_if_missing_null_or_empty(name) -> None:
         ({"problem": "x" * 10_000, "solution": "x" * 10_000, "risks": ["x" * 1000] * 11}, "at most 30000 characters"),
     ],
 )
-def test_an_invalid_field_is_refused_by_name(given, said) -> None:
+def test_an_invalid_field_is_refused_by_name(given: dict[str, object], said: str) -> None:
     assert said in refusal(**given)
 
 
@@ -82,7 +82,7 @@ def test_a_description_is_counted_in_utf_16_code_units_too() -> None:
 
 @pytest.mark.parametrize("name", ["session_id", "epic", "project", "issue_type", "requested_by", "channel"])
 @pytest.mark.parametrize("character", ["\u200b", "\u202e", "\ufe0f", "\u200d", "\u3164", "\u0301"])
-def test_an_identifier_holds_nothing_that_people_cannot_see(name, character) -> None:
+def test_an_identifier_holds_nothing_that_people_cannot_see(name: str, character: str) -> None:
     value = str(draft_json(**FULL)[name])
     place = 0 if character == "\u0301" else len(value)
     code = f"U+{ord(character):04X}"
@@ -103,7 +103,7 @@ def test_line_ends_are_normalized_before_hashing() -> None:
 
 
 @pytest.mark.parametrize("given", ["U0REQUEST", "W0REQUEST", "<@U0REQUEST>", "<@U0REQUEST|ada.lovelace>", " U0REQUEST "])
-def test_the_requester_is_a_slack_user_id_or_a_mention(given) -> None:
+def test_the_requester_is_a_slack_user_id_or_a_mention(given: str) -> None:
     assert make_draft(requested_by=given).requested_by == given.strip(" <@>").partition("|")[0]
 
 
@@ -111,12 +111,12 @@ def test_the_requester_is_a_slack_user_id_or_a_mention(given) -> None:
     "given",
     ["ada", "@ada", "ada@example.com", "u0request", "<@U0REQUEST", "U0REQUEST|ada", "<!channel>", "B0BOT", "<@ada>", ""],
 )
-def test_the_requester_is_not_a_name_or_address(given) -> None:
+def test_the_requester_is_not_a_name_or_address(given: str) -> None:
     assert refusal(requested_by=given) == "requested_by must be a Slack user ID like U0123456789, or a mention of one"
 
 
 @pytest.mark.parametrize("value", [None, [], "draft", 3])
-def test_a_draft_that_is_not_an_object_is_refused(value) -> None:
+def test_a_draft_that_is_not_an_object_is_refused(value: object) -> None:
     with pytest.raises(errors.InvalidInputError, match="not a JSON object"):
         drafts.read_draft(value)
 
@@ -124,12 +124,12 @@ def test_a_draft_that_is_not_an_object_is_refused(value) -> None:
 @pytest.mark.parametrize(
     "session_id", ["a:b", "a#b", "event#1", "a b", "ä", "-a", "a\n", "x" * 201, 'a"b', "<a>", "reconciliation"]
 )
-def test_a_session_id_that_would_break_a_key_or_a_button_is_refused(session_id) -> None:
+def test_a_session_id_that_would_break_a_key_or_a_button_is_refused(session_id: str) -> None:
     assert "session_id" in refusal(session_id=session_id)
 
 
 @pytest.mark.parametrize("session_id", ["s", "reconciliation-2", "2026-01-22T12.00", "bot/thread~1", "x" * 200])
-def test_a_buttons_value_contains_session_and_hash(session_id) -> None:
+def test_a_buttons_value_contains_session_and_hash(session_id: str) -> None:
     of_hash = drafts.draft_hash(make_draft(session_id=session_id))
     assert drafts.read_button_value(drafts.button_value(session_id, of_hash)) == (session_id, of_hash)
 
@@ -137,7 +137,7 @@ def test_a_buttons_value_contains_session_and_hash(session_id) -> None:
 @pytest.mark.parametrize(
     "value", ["", "sess-1", "sess-1:", ":" + "a" * 64, "sess-1:" + "A" * 64, "a:b:" + "a" * 64, "sess-1:12345678"]
 )
-def test_another_value_is_refused(value) -> None:
+def test_another_value_is_refused(value: str) -> None:
     with pytest.raises(errors.InvalidInputError):
         drafts.read_button_value(value)
 

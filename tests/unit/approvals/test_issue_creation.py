@@ -11,11 +11,12 @@ from lib.approvals.issue_creation import IssueCreator, Outcome
 from lib.approvals.issue_tracker import DryRun, FoundIssue, IssueTracker, Marker, marker_of
 from lib.approvals.messages import CreateIssue, LookForMarker, UpdatePreview
 from lib.approvals.operations import OperationId
-from lib.approvals.records import Approval, OperationStatus, SessionState
+from lib.approvals.records import Approval, Operation, OperationStatus, SessionState
 from lib.approvals.workflow import Policy
 from lib.platform import errors
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.world import World
+from tests.support.present import present
 
 DRAFT = make_draft()
 HASH = drafts.draft_hash(DRAFT)
@@ -50,7 +51,9 @@ class Jira:
 class Scene(World):
     """A world with an approved draft and this Jira."""
 
-    def __init__(self, jira: IssueTracker, *, approved: bool | None = True, sync=None, policy: Policy | None = None) -> None:
+    def __init__(
+        self, jira: IssueTracker, *, approved: bool | None = True, sync: None = None, policy: Policy | None = None
+    ) -> None:
         super().__init__()
         self.sync_error: Exception | None = None
         self.creator = IssueCreator(
@@ -73,7 +76,7 @@ class Scene(World):
             raise self.sync_error
         self.synced.append(key)
 
-    def advance_message(self, message=CREATE) -> Outcome:
+    def advance_message(self, message: CreateIssue | LookForMarker = CREATE) -> Outcome:
         return self.creator.advance(message)
 
     def sent(self) -> list[tuple[Any, int]]:
@@ -82,14 +85,12 @@ class Scene(World):
         return [(entry.message, round((entry.visible_at - self.time).total_seconds())) for entry in queued]
 
     @property
-    def operation(self):
-        return self.operations.get_operation(OPERATION)
+    def operation(self) -> Operation:
+        return present(self.operations.get_operation(OPERATION))
 
     @property
     def state(self) -> SessionState:
-        session = self.store.read("sess-1", HASH).session
-        assert session is not None
-        return session.state
+        return present(self.store.read("sess-1", HASH).session).state
 
 
 UPDATE = UpdatePreview(session_id="sess-1", draft_hash=HASH)
@@ -143,7 +144,7 @@ def test_a_missing_approval_is_awaited_and_then_refused() -> None:
         ((message, seconds),) = scene.sent()
         waited += seconds
     assert waited > 30
-    assert (jira.searches, jira.created, scene.operation) == (0, [], None)
+    assert (jira.searches, jira.created, scene.operations.get_operation(OPERATION)) == (0, [], None)
 
 
 def test_a_rejected_draft_is_refused_before_jira_is_asked_anything() -> None:
@@ -160,7 +161,7 @@ def test_a_rejected_draft_is_refused_before_jira_is_asked_anything() -> None:
         errors.AccessDeniedError("could not create an issue: Jira answered 403"),
     ],
 )
-def test_a_clear_refusal_is_failed_says_why_and_does_not_move_on(error) -> None:
+def test_a_clear_refusal_is_failed_says_why_and_does_not_move_on(error: Exception) -> None:
     jira = Jira(error, "PROJ-1")
     scene = Scene(jira)
 
@@ -223,7 +224,7 @@ def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
     scene.advance_message()
     for looks, seconds in enumerate((10, 60, 300, 900)):
         assert scene.operation.looks == looks
-        assert (scene.operation.next_look_at - scene.time).total_seconds() == seconds
+        assert (present(scene.operation.next_look_at) - scene.time).total_seconds() == seconds
         scene.advance(timedelta(seconds=seconds - 1))
         assert scene.advance_message(LOOK) is Outcome.WAITING
         scene.advance(timedelta(seconds=1))
@@ -232,7 +233,7 @@ def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
 
 
 @pytest.mark.parametrize(("tries", "seconds"), [(0, 10), (1, 60), (2, 300), (3, 900), (4, 900), (95, 900)])
-def test_a_failing_search_is_repeated_after_growing_delays(tries, seconds) -> None:
+def test_a_failing_search_is_repeated_after_growing_delays(tries: int, seconds: int) -> None:
     jira = Jira(errors.DeadlineExceededError("no answer"))
     scene = Scene(jira)
     scene.advance_message()
@@ -280,7 +281,7 @@ def test_after_two_unclear_outcomes_it_is_left_to_a_person() -> None:
 
     assert len(jira.created) == 2
     assert scene.operation.status is OperationStatus.FAILED
-    assert "search for one before you retry" in scene.operation.error_message
+    assert "search for one before you retry" in present(scene.operation.error_message)
     scene.operations.request_retry(OPERATION, "dana")
     assert scene.advance_message() is Outcome.CREATED
 
@@ -355,8 +356,8 @@ def test_a_dry_run_does_everything_but_create() -> None:
     assert scene.advance_message() is Outcome.CREATED
     assert scene.advance_message() is Outcome.DUPLICATE
 
-    assert scene.operation.jira_key.startswith("PROJ-DRY")
-    assert scene.operation.jira_key.removeprefix("PROJ-DRY").isdecimal()
+    assert present(scene.operation.jira_key).startswith("PROJ-DRY")
+    assert present(scene.operation.jira_key).removeprefix("PROJ-DRY").isdecimal()
     assert (jira.created, jira.searches, scene.synced) == ([], 1, [])
 
 
@@ -364,7 +365,7 @@ def test_a_second_issue_is_an_error_in_the_log(monkeypatch: pytest.MonkeyPatch) 
     scene = Scene(Jira("PROJ-2"))
     begin_post = scene.operations.begin_post
 
-    def stalled(*args, **kwargs):
+    def stalled(*args: Any, **kwargs: Any) -> Any:
         answer = begin_post(*args, **kwargs)
         scene.operations.mark_success(OPERATION, "PROJ-1")  # another attempt, while this one stalled past its lease
         return answer

@@ -77,7 +77,7 @@ def test_a_message_that_lacks_a_field_is_refused() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "null", "[]", "{}", '{"kind": 1}', "[" * 100_000, "\ud800"])
-def test_a_message_without_a_kind_is_refused(text) -> None:
+def test_a_message_without_a_kind_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInputError):
         messages.kind_of(text)
 

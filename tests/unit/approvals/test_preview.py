@@ -1,5 +1,6 @@
 """What the preview shows in each state, within Slack's limits and without anything that Slack reads as a mention."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -121,7 +122,9 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
         (YES, CREATED, False, ["Ticket Created: PROJ-123"]),
     ],
 )
-def test_each_decided_state_is_shown_without_buttons(approval, operation, current, says) -> None:
+def test_each_decided_state_is_shown_without_buttons(
+    approval: Approval | None, operation: Operation | None, current: bool, says: list[str]
+) -> None:
     message = render(approval, operation, current=current)
     assert all(part in shown(message.blocks) for part in says)
     assert all(block["type"] != "actions" for block in message.blocks)
@@ -141,7 +144,7 @@ HOSTILE = "<!channel> <@U0BOSS> & <https://evil.example|click>"
 
 
 @pytest.mark.parametrize("approval", [None, YES, NO])
-def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval) -> None:
+def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval: Approval | None) -> None:
     names = ("title", "problem", "solution", "issue_type")
     message = render(
         approval, CREATED if approval is YES else None, **dict.fromkeys(names, HOSTILE), risks=[HOSTILE], constraints=[HOSTILE]
@@ -155,7 +158,7 @@ def test_nothing_in_a_draft_mentions_anybody_or_is_a_link(approval) -> None:
 
 
 @pytest.mark.parametrize("character", ["x", "&", "<", "\U0001f600"])
-def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character) -> None:
+def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character: str) -> None:
     largest = {
         "title": character * (MAX_TITLE_CHARACTERS // utf16_length(character)),
         "problem": character * 5_000,
@@ -172,7 +175,7 @@ def test_the_largest_draft_stays_within_slacks_limits_in_every_state(character) 
 
 
 @given(st.text(), st.integers(10, 60))
-def test_a_cut_never_splits_an_escape_and_keeps_its_length(text, most) -> None:
+def test_a_cut_never_splits_an_escape_and_keeps_its_length(text: str, most: int) -> None:
     cut = clip(text, most)
     assert len(cut) <= most
     rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
@@ -199,7 +202,7 @@ def test_a_preview_says_how_much_continues_in_the_thread() -> None:
     assert "Part 2 of 2 of the draft" in shown(reply.blocks)
 
 
-def texts(blocks) -> list[str]:
+def texts(blocks: Iterable[dict[str, Any]]) -> list[str]:
     return [block["text"]["text"] for block in blocks if block["type"] == "section"]
 
 

@@ -1,116 +1,120 @@
 """Previews are posted once and kept up to date, and no failure of Slack touches the issue."""
 
+from typing import Any
+
 import pytest
 
 from lib.approvals import drafts, repository
 from lib.approvals.messages import PostPreview
 from lib.approvals.operations import OperationId
 from lib.platform import errors
+from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.previews import DRAFT, HASH, POST, UPDATE, create, decide, failing, only
 from tests.support.approvals.world import World
+from tests.support.present import present
 
 
-def test_a_preview_is_posted_once_however_often_it_is_asked_for(world) -> None:
+def test_a_preview_is_posted_once_however_often_it_is_asked_for(world: World) -> None:
     for _ in range(3):
         world.handle(POST)
     assert "Draft for Jira" in only(world)
-    assert world.store.read("sess-1", HASH).draft.preview_channel == "C1"
+    assert present(world.store.read("sess-1", HASH).draft).preview_channel == "C1"
 
 
-def test_the_drafts_own_channel_comes_before_the_configured_one(world) -> None:
+def test_the_drafts_own_channel_comes_before_the_configured_one(world: World) -> None:
     other = make_draft(session_id="sess-2", channel="C0OWN")
     world.service.submit(other)
     world.handle(PostPreview(session_id="sess-2", draft_hash=drafts.draft_hash(other)))
-    assert world.store.read("sess-2", drafts.draft_hash(other)).draft.preview_channel == "C0OWN"
+    assert present(world.store.read("sess-2", drafts.draft_hash(other)).draft).preview_channel == "C0OWN"
 
 
-def test_a_preview_of_a_replaced_draft_is_not_posted(world) -> None:
+def test_a_preview_of_a_replaced_draft_is_not_posted(world: World) -> None:
     world.service.submit(make_draft(title="Another"))
     world.handle(POST)
     assert world.slack == {}
 
 
-def test_a_post_that_failed_is_posted_by_the_next_delivery(world) -> None:
-    world.post = failing(times=1)(world.post)
+def test_a_post_that_failed_is_posted_by_the_next_delivery(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "post", failing(times=1)(world.post))
     with pytest.raises(errors.ConnectionLostError):
         world.handle(POST)
     world.handle(POST)
     assert "Draft for Jira" in only(world)
 
 
-def test_a_message_is_received_again_while_another_attempt_posts(world) -> None:
+def test_a_message_is_received_again_while_another_attempt_posts(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = []
 
-    def post_while_another_comes(*args, **kwargs):
+    def post_while_another_comes(*args: Any, **kwargs: Any) -> Posted:
         with pytest.raises(errors.UnavailableError, match="another attempt") as caught:
             world.handle(POST)
         refused.append(caught.value)
         return World.post(world, *args, **kwargs)
 
-    world.post = post_while_another_comes
+    monkeypatch.setattr(world, "post", post_while_another_comes)
     world.handle(POST)
 
     assert len(refused) == 1
     assert len(world.slack) == 1
 
 
-def test_a_decision_during_posting_is_shown(world) -> None:
-    def post_slowly(*args, **kwargs):
+def test_a_decision_during_posting_is_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def post_slowly(*args: Any, **kwargs: Any) -> Posted:
         decide(world)
         return World.post(world, *args, **kwargs)
 
-    world.post = post_slowly
+    monkeypatch.setattr(world, "post", post_slowly)
     world.handle(POST)
     assert "Draft approved" in only(world)
 
 
-def test_submitting_again_updates_a_stale_preview(world) -> None:
+def test_submitting_again_updates_a_stale_preview(world: World) -> None:
     world.handle(POST)
     decide(world, approved=False)  # and nobody updated the preview
     world.handle(POST)
     assert "Draft rejected" in only(world)
 
 
-def test_an_update_shows_the_current_state(world) -> None:
+def test_an_update_shows_the_current_state(world: World) -> None:
     world.handle(POST)
     decide(world, approved=False)
     world.handle(UPDATE)
     assert "Draft rejected" in only(world)
 
 
-def test_an_update_overtaken_by_a_later_state_ends_in_the_later_state(world) -> None:
+def test_an_update_overtaken_by_a_later_state_ends_in_the_later_state(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.handle(POST)
     decide(world)
     original = world.update
 
-    def slow(posted, message):
-        world.update = original
+    def slow(posted: Posted, message: SlackMessage) -> None:
+        monkeypatch.setattr(world, "update", original)
         create(world)
         world.handle(UPDATE)  # the later one overtakes
         original(posted, message)  # and the earlier one arrives last
 
-    world.update = slow
+    monkeypatch.setattr(world, "update", slow)
     world.handle(UPDATE)
     assert "Ticket Created: PROJ-1" in only(world)
 
 
-def test_an_update_of_a_preview_that_is_not_posted_does_nothing(world) -> None:
+def test_an_update_of_a_preview_that_is_not_posted_does_nothing(world: World) -> None:
     decide(world)
     world.handle(UPDATE)
     assert world.slack == {}
 
 
-def test_a_deleted_preview_of_a_decided_draft_is_left_alone(world) -> None:
+def test_a_deleted_preview_of_a_decided_draft_is_left_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.handle(POST)
     decide(world)
-    world.update = failing(times=9, error=errors.NotFoundError("message_not_found"))(world.update)
+    monkeypatch.setattr(world, "update", failing(times=9, error=errors.NotFoundError("message_not_found"))(world.update))
     world.handle(UPDATE)
     assert "preview_gone" in world.logger.messages()
-    assert world.store.read("sess-1", HASH).draft.preview_number == 0  # no other is posted: the draft is decided
+    assert present(world.store.read("sess-1", HASH).draft).preview_number == 0  # no other is posted: the draft is decided
 
 
-def test_a_created_issue_is_confirmed_in_the_thread_once(world) -> None:
+def test_a_created_issue_is_confirmed_in_the_thread_once(world: World) -> None:
     world.handle(POST)
     decide(world)
     create(world)
@@ -121,7 +125,7 @@ def test_a_created_issue_is_confirmed_in_the_thread_once(world) -> None:
     ]
 
 
-def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world) -> None:
+def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world: World) -> None:
     world.handle(POST)
     decide(world)
     create(world)
@@ -133,11 +137,11 @@ def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world) -> None:
     assert "already has a Jira issue" in world.threads[1].text
 
 
-def test_a_failure_of_slack_does_not_touch_the_issue(world) -> None:
+def test_a_failure_of_slack_does_not_touch_the_issue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.handle(POST)
     decide(world)
     create(world)
-    world.update = failing(times=1)(world.update)
+    monkeypatch.setattr(world, "update", failing(times=1)(world.update))
     with pytest.raises(errors.ConnectionLostError):
         world.handle(UPDATE)
     assert world.operations.was_already_created(OperationId("sess-1", HASH)) == "PROJ-1"
@@ -145,8 +149,8 @@ def test_a_failure_of_slack_does_not_touch_the_issue(world) -> None:
     assert "Ticket Created" in only(world)
 
 
-def test_a_preview_is_not_posted_again_forever(world) -> None:
-    world.update = failing(times=99, error=errors.NotFoundError("message_not_found"))(world.update)
+def test_a_preview_is_not_posted_again_forever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(world, "update", failing(times=99, error=errors.NotFoundError("message_not_found"))(world.update))
     for _ in range(repository.MAX_PREVIEWS + 3):
         world.handle(POST)
     assert len(world.slack) == repository.MAX_PREVIEWS

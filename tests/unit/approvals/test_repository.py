@@ -1,5 +1,8 @@
 """Sessions, drafts and decisions: the same draft is one draft, the first decision wins, and only on the current draft."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
@@ -10,21 +13,23 @@ from lib.platform import clock, errors
 from lib.platform.claims import Claims
 from lib.platform.dynamodb import ContendedError, Table
 from tests.support.approvals.builders import NOON, make_draft
+from tests.support.approvals.stores import Stores
 from tests.support.aws.wire import aws_error
+from tests.support.present import present
 
 
-def test_a_submitted_draft_becomes_the_current_one(stores) -> None:
+def test_a_submitted_draft_becomes_the_current_one(stores: Stores) -> None:
     draft, of_hash = stores.submitted()
 
     view = stores.approvals.read("sess-1", of_hash)
 
     assert view.is_current
-    assert view.session.state is SessionState.PREVIEW
-    assert view.draft.draft == draft
+    assert present(view.session).state is SessionState.PREVIEW
+    assert present(present(view).draft).draft == draft
     assert (view.approval, view.operation) == (None, None)
 
 
-def test_the_same_draft_again_changes_nothing(stores) -> None:
+def test_the_same_draft_again_changes_nothing(stores: Stores) -> None:
     draft, of_hash = stores.submitted()
     before = stores.row("SESSION"), stores.row(f"DRAFT#{of_hash}")
     stores.advance(hours=1)
@@ -35,7 +40,7 @@ def test_the_same_draft_again_changes_nothing(stores) -> None:
     assert (stores.row("SESSION"), stores.row(f"DRAFT#{of_hash}")) == before
 
 
-def test_another_draft_replaces_the_current_one_and_names_it(stores) -> None:
+def test_another_draft_replaces_the_current_one_and_names_it(stores: Stores) -> None:
     _, first = stores.submitted()
 
     second = stores.approvals.submit(make_draft(title="Another"))
@@ -45,7 +50,7 @@ def test_another_draft_replaces_the_current_one_and_names_it(stores) -> None:
     assert stores.approvals.submit(make_draft(title="Another")).replaced == first  # so that a lost answer can be made good
 
 
-def test_every_row_expires_long_after_it_changed(stores) -> None:
+def test_every_row_expires_long_after_it_changed(stores: Stores) -> None:
     operation = stores.approved()
     stores.start(operation)
     for key in ("SESSION", f"DRAFT#{operation.draft_hash}", f"APPROVAL#{operation.draft_hash}", operation.key):
@@ -55,7 +60,9 @@ def test_every_row_expires_long_after_it_changed(stores) -> None:
 @pytest.mark.parametrize(
     ("approved", "state", "decider"), [(True, "approved", "approved_by"), (False, "rejected", "rejected_by")]
 )
-def test_a_decision_has_a_person_and_a_time_and_moves_the_session(stores, approved, state, decider) -> None:
+def test_a_decision_has_a_person_and_a_time_and_moves_the_session(
+    stores: Stores, approved: bool, state: str, decider: str
+) -> None:
     _, of_hash = stores.submitted()
 
     assert stores.decide(of_hash, approved=approved)
@@ -67,33 +74,33 @@ def test_a_decision_has_a_person_and_a_time_and_moves_the_session(stores, approv
 
 @pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("second", [True, False])
-def test_the_first_decision_wins_whatever_the_second_is(stores, first, second) -> None:
+def test_the_first_decision_wins_whatever_the_second_is(stores: Stores, first: bool, second: bool) -> None:
     _, of_hash = stores.submitted()
     assert stores.decide(of_hash, approved=first, by="U0ANN")
 
     assert not stores.decide(of_hash, approved=second, by="U0BOB")
 
     approval = stores.approvals.read("sess-1", of_hash).approval
-    assert (approval.approved, approval.decided_by) == (first, "U0ANN")
+    assert (present(approval).approved, present(approval).decided_by) == (first, "U0ANN")
 
 
-def test_a_decision_on_a_draft_that_has_changed_is_not_recorded(stores) -> None:
+def test_a_decision_on_a_draft_that_has_changed_is_not_recorded(stores: Stores) -> None:
     _, first = stores.submitted()
     _, second = stores.submitted(title="Another")
 
     assert not stores.decide(first)
 
     assert stores.approvals.read("sess-1", first).approval is None
-    assert stores.approvals.read("sess-1", second).session.state is SessionState.PREVIEW
+    assert present(stores.approvals.read("sess-1", second).session).state is SessionState.PREVIEW
 
 
-def test_a_decision_on_a_missing_session_is_not_recorded(stores) -> None:
+def test_a_decision_on_a_missing_session_is_not_recorded(stores: Stores) -> None:
     assert not stores.decide("0" * 64, session_id="nobody")
     assert stores.row("SESSION", "nobody") == {}
 
 
 @pytest.mark.parametrize("far", ["approved", "creating", "unknown"])
-def test_a_draft_whose_issue_is_being_created_cant_be_replaced(stores, far) -> None:
+def test_a_draft_whose_issue_is_being_created_cant_be_replaced(stores: Stores, far: str) -> None:
     operation = stores.approved()
     if far != "approved":
         stores.start(operation)
@@ -107,11 +114,11 @@ def test_a_draft_whose_issue_is_being_created_cant_be_replaced(stores, far) -> N
     assert stores.approvals.submit(make_draft()).state.value == far
 
 
-def test_a_draft_that_is_approved_during_a_submission_is_not_replaced(stores, monkeypatch) -> None:
+def test_a_draft_that_is_approved_during_a_submission_is_not_replaced(stores: Stores, monkeypatch: pytest.MonkeyPatch) -> None:
     _, of_hash = stores.submitted()
     read = stores.approvals.read
 
-    def read_and_approve(*given):
+    def read_and_approve(*given: Any) -> Any:
         view = read(*given)
         stores.decide(of_hash)
         return view
@@ -122,7 +129,7 @@ def test_a_draft_that_is_approved_during_a_submission_is_not_replaced(stores, mo
     assert stores.row("SESSION")["draft_hash"] == of_hash
 
 
-def test_a_rejected_draft_submitted_again_stays_rejected(stores) -> None:
+def test_a_rejected_draft_submitted_again_stays_rejected(stores: Stores) -> None:
     draft, of_hash = stores.submitted()
     stores.decide(of_hash, approved=False)
     stores.submitted(title="Another")
@@ -131,7 +138,7 @@ def test_a_rejected_draft_submitted_again_stays_rejected(stores) -> None:
     assert not stores.decide(of_hash)
 
 
-def test_a_created_draft_submitted_again_keeps_its_key(stores) -> None:
+def test_a_created_draft_submitted_again_keeps_its_key(stores: Stores) -> None:
     operation = stores.approved()
     stores.start(operation)
     stores.operations.mark_success(operation, "PROJ-1")
@@ -142,39 +149,43 @@ def test_a_created_draft_submitted_again_keeps_its_key(stores) -> None:
     assert stores.row("SESSION")["jira_key"] == "PROJ-1"
 
 
-def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(stores) -> None:
+def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(stores: Stores) -> None:
     draft, of_hash = stores.submitted()
 
     assert stores.approvals.set_preview("sess-1", of_hash, "C1", "1.2")
 
     stored = stores.approvals.read("sess-1", of_hash).draft
-    assert (stored.preview_channel, stored.preview_ts, stored.draft) == ("C1", "1.2", draft)
-    assert not stored.is_shown
+    assert (present(stored).preview_channel, present(stored).preview_ts, present(stored).draft) == ("C1", "1.2", draft)
+    assert not present(stored).is_shown
 
 
-def test_of_two_previews_the_first_is_remembered(stores) -> None:
+def test_of_two_previews_the_first_is_remembered(stores: Stores) -> None:
     _, of_hash = stores.submitted()
     assert stores.approvals.set_preview("sess-1", of_hash, "C1", "1.2")
     assert not stores.approvals.set_preview("sess-1", of_hash, "C1", "1.3")
     assert not stores.approvals.set_preview("sess-1", "0" * 64, "C1", "1.2")
-    assert stores.approvals.read("sess-1", of_hash).draft.preview_ts == "1.2"
+    assert present(stores.approvals.read("sess-1", of_hash).draft).preview_ts == "1.2"
 
 
-def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores) -> None:
+def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores: Stores) -> None:
     _, of_hash = stores.submitted()
     for ts in ("1.2", "1.3"):
         assert stores.approvals.set_preview("sess-1", of_hash, "C1", ts)
-        assert not stores.approvals.read("sess-1", of_hash).draft.is_shown
+        assert not present(stores.approvals.read("sess-1", of_hash).draft).is_shown
         stores.approvals.open_preview("sess-1", of_hash, "C1", ts, failed=False)
-        assert stores.approvals.read("sess-1", of_hash).draft.is_shown
+        assert present(stores.approvals.read("sess-1", of_hash).draft).is_shown
         assert not stores.approvals.forget_preview("sess-1", of_hash, "0.9")  # another message
         assert stores.approvals.forget_preview("sess-1", of_hash, ts)
         assert not stores.approvals.forget_preview("sess-1", of_hash, ts)
-    stored = stores.approvals.read("sess-1", of_hash).draft
-    assert (stored.previews, stored.preview_ts, stored.preview_number) == ({"C1/1.2", "C1/1.3"}, "", 2)
+    stored = present(stores.approvals.read("sess-1", of_hash).draft)
+    assert (stored.previews, stored.preview_ts, stored.preview_number) == (
+        frozenset({"C1/1.2", "C1/1.3"}),
+        "",
+        2,
+    )
 
 
-def test_replies_are_counted_by_the_owner_of_the_claim(stores) -> None:
+def test_replies_are_counted_by_the_owner_of_the_claim(stores: Stores) -> None:
     _, of_hash = stores.submitted()
     claims = Claims(stores.client, stores.table_name, lease=KEEP)
     key = records.operation_key(of_hash, records.POST_PREVIEW)
@@ -184,11 +195,11 @@ def test_replies_are_counted_by_the_owner_of_the_claim(stores) -> None:
     assert not stores.approvals.count_replies("sess-1", of_hash, records.POST_PREVIEW, "two", 4)
 
     draft, replies = stores.approvals.preview_progress("sess-1", of_hash, records.POST_PREVIEW)
-    assert (draft.draft_hash, replies) == (of_hash, 3)
+    assert (present(draft).draft_hash, replies) == (of_hash, 3)
     assert stores.approvals.preview_progress("nobody", of_hash, records.POST_PREVIEW) == (None, 0)
 
 
-def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores) -> None:
+def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores: Stores) -> None:
     draft, of_hash = stores.submitted()
 
     stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
@@ -203,7 +214,7 @@ def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores) -> 
     assert stores.decide(of_hash)
 
 
-def test_a_replaced_draft_does_not_change_the_session(stores) -> None:
+def test_a_replaced_draft_does_not_change_the_session(stores: Stores) -> None:
     _, first = stores.submitted()
     stores.approvals.fail_preview("sess-1", first, "Slack says is_archived")
     _, second = stores.submitted(title="Another")
@@ -211,12 +222,12 @@ def test_a_replaced_draft_does_not_change_the_session(stores) -> None:
     stores.approvals.fail_preview("sess-1", first, "Slack says not_in_channel")
     stores.approvals.open_preview("sess-1", first, "C1", "1.2", failed=True)
 
-    session = stores.approvals.read_current("sess-1").session
-    assert (session.draft_hash, session.state) == (second, SessionState.PREVIEW)
-    assert stores.approvals.read("sess-1", first).draft.previews == {"C1/1.2"}
+    session = present(stores.approvals.read_current("sess-1")).session
+    assert (present(session).draft_hash, present(session).state) == (second, SessionState.PREVIEW)
+    assert present(stores.approvals.read("sess-1", first).draft).previews == {"C1/1.2"}
 
 
-def test_a_preview_refused_after_the_decision_leaves_the_session_alone(stores) -> None:
+def test_a_preview_refused_after_the_decision_leaves_the_session_alone(stores: Stores) -> None:
     _, of_hash = stores.submitted()
     stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
     stores.decide(of_hash)
@@ -227,9 +238,9 @@ def test_a_preview_refused_after_the_decision_leaves_the_session_alone(stores) -
     assert stores.row("SESSION")["state"] == "approved"
 
 
-def test_the_current_draft_of_a_session_is_found_without_its_hash(stores) -> None:
+def test_the_current_draft_of_a_session_is_found_without_its_hash(stores: Stores) -> None:
     _, of_hash = stores.submitted()
-    assert stores.approvals.read_current("sess-1").draft_hash == of_hash
+    assert present(stores.approvals.read_current("sess-1")).draft_hash == of_hash
     assert stores.approvals.read_current("nobody") is None
 
 
@@ -239,7 +250,7 @@ class Refusing:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def __getattr__(self, name: str):
+    def __getattr__(self, name: str) -> Callable[..., None]:
         def call(**request: object) -> None:
             raise self._error
 
@@ -263,7 +274,7 @@ def canceled(*codes: str) -> ClientError:
         (ClientError({"Error": {"Code": "TransactionInProgressException"}}, "TransactWriteItems"), ContendedError),
     ],
 )
-def test_the_cause_of_a_failed_transaction_is_distinguished(error, means) -> None:
+def test_the_cause_of_a_failed_transaction_is_distinguished(error: Exception, means: type[Exception]) -> None:
     approval = records.Approval(draft_hash="0" * 64, approved=True, decided_by="U0ANN", at=NOON)
     store = ApprovalStore(Table(Refusing(error), "operations"), now=lambda: NOON)
     if means is ContendedError:

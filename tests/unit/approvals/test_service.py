@@ -1,11 +1,13 @@
 """Submissions and clicks: what is recorded, what is queued, and what the person is answered."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from lib.approvals import drafts
+from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, Message, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
@@ -17,6 +19,7 @@ from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.approvals.world import World
+from tests.support.present import present
 from tests.support.web.slack_limits import shown
 
 DRAFT = make_draft(title="Fix <this> & that")
@@ -24,13 +27,13 @@ HASH = drafts.draft_hash(DRAFT)
 OPERATION = OperationId("sess-1", HASH)
 
 
-def scene(**rules) -> World:
+def scene(**rules: Any) -> World:
     world = World(rules=Rules(**{"require_other_approver": False, **rules}))
     submit(world, DRAFT)
     return world
 
 
-def submit(world: World, draft) -> str:
+def submit(world: World, draft: Draft) -> str:
     """Submit a draft, and post its preview whole."""
     of_hash = world.service.submit(draft).draft_hash
     show_whole(world.store, of_hash)
@@ -38,7 +41,9 @@ def submit(world: World, draft) -> str:
     return of_hash
 
 
-def click(world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given) -> tuple[Verdict, str]:
+def click(
+    world: World, verb: Verb = Verb.APPROVE, user: str = "U0ANN", of_hash: str = HASH, **given: Any
+) -> tuple[Verdict, str]:
     decision = Decision(
         verb=verb,
         session_id="sess-1",
@@ -82,9 +87,7 @@ def test_an_approval_is_queued_recorded_and_answered() -> None:
     world = scene()
     assert click(world) == (Verdict.RECORDED, "You approved “Fix &lt;this&gt; &amp; that”. Its Jira issue is being created.")
     assert queued(world) == [CreateIssue]
-    approval = world.store.read("sess-1", HASH).approval
-    assert approval is not None
-    assert approval.decided_by == "U0ANN"
+    assert present(world.store.read("sess-1", HASH).approval).decided_by == "U0ANN"
 
 
 def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
@@ -99,7 +102,7 @@ def test_a_rejection_is_shown_even_if_the_worker_was_faster(monkeypatch: pytest.
     world = scene()
     record = world.store.record_decision
 
-    def record_late(*given):
+    def record_late(*given: Any) -> Any:
         for entry in world.queue:  # held back 1 s, and the write takes longer
             world.handle(entry.message)
         world.queue.clear()
@@ -134,7 +137,7 @@ def test_the_message_is_queued_before_the_approval_is_recorded(monkeypatch: pyte
     assert order == [CreateIssue, "record", AnswerClick]
 
 
-def after(world: World, *clicks) -> tuple[Verdict, str]:
+def after(world: World, *clicks: tuple[Verb, str]) -> tuple[Verdict, str]:
     for verb, user in clicks[:-1]:
         click(world, verb, user)
         world.queue.clear()
@@ -152,7 +155,7 @@ def after(world: World, *clicks) -> tuple[Verdict, str]:
         ([(Verb.REJECT, "U0ANN"), (Verb.REJECT, "U0ANN")], "You have already rejected"),
     ],
 )
-def test_a_second_click_is_answered_and_refreshes_the_preview(clicks, said) -> None:
+def test_a_second_click_is_answered_and_refreshes_the_preview(clicks: list[tuple[Verb, str]], said: str) -> None:
     world = scene()
     verdict, text = after(world, *clicks)
     assert (verdict, queued(world)) == (Verdict.DECIDED, [UpdatePreview])
@@ -176,7 +179,7 @@ def test_a_rejected_draft_is_never_called_approved() -> None:
         (lambda world: world.operations.mark_unknown(OPERATION, "no", owner="x", next_look_at=world.time), "is looking for"),
     ],
 )
-def test_a_late_click_is_answered_with_the_state_of_the_issue(settle, said) -> None:
+def test_a_late_click_is_answered_with_the_state_of_the_issue(settle: Callable[[World], object], said: str) -> None:
     world = scene()
     click(world)
     world.queue.clear()
@@ -210,7 +213,7 @@ def test_a_click_on_an_unknown_draft_is_answered() -> None:
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_only_an_approver_decides(verb) -> None:
+def test_only_an_approver_decides(verb: Verb) -> None:
     world = scene(approvers=frozenset({"U0BOB"}))
     verdict, text = click(world, verb)
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_ALLOWED, [], [])
@@ -242,7 +245,7 @@ def test_the_requester_may_reject_the_draft() -> None:
 
 
 @pytest.mark.parametrize("verb", Verb)
-def test_a_click_before_the_preview_is_complete_is_refused(verb) -> None:
+def test_a_click_before_the_preview_is_complete_is_refused(verb: Verb) -> None:
     world = World(rules=Rules(require_other_approver=False))
     of_hash = world.service.submit(DRAFT).draft_hash
     assert world.store.set_preview("sess-1", of_hash, *PLACE.values())
@@ -262,7 +265,7 @@ def test_a_click_before_the_preview_is_complete_is_refused(verb) -> None:
     "elsewhere",
     [{"channel": "C2"}, {"message_ts": "1.1"}, {"channel": ""}, {"message_ts": ""}, {"channel": "", "message_ts": ""}],
 )
-def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb, elsewhere) -> None:
+def test_a_click_in_a_message_that_is_not_a_preview_decides_nothing(verb: Verb, elsewhere: dict[str, str]) -> None:
     world = scene()
     verdict, text = click(world, verb, **elsewhere)
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
@@ -279,7 +282,7 @@ def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
 
 
 @pytest.mark.parametrize("message_ts", ["1.0", "2.0"])
-def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts) -> None:
+def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts: str) -> None:
     world = scene()
     assert world.store.forget_preview("sess-1", HASH, "1.0")
     assert world.store.set_preview("sess-1", HASH, "C1", "2.0")
@@ -299,7 +302,7 @@ def test_a_decision_whose_answer_was_lost_is_found_recorded(monkeypatch: pytest.
     world = scene()
     record = world.store.record_decision
 
-    def lost(*given):
+    def lost(*given: Any) -> None:
         record(*given)
         raise errors.DeadlineExceededError("no answer")
 
@@ -310,7 +313,7 @@ def test_a_decision_whose_answer_was_lost_is_found_recorded(monkeypatch: pytest.
 def test_a_decision_that_cant_be_recorded_is_not_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     world = scene()
 
-    def refuse(*given):
+    def refuse(*given: Any) -> None:
         raise errors.ThrottledError("no")
 
     monkeypatch.setattr(world.store, "record_decision", refuse)

@@ -2,7 +2,10 @@
 
 import itertools
 import json
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -46,7 +49,7 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
         ("", ()),
     ],
 )
-def test_any_character_but_letters_and_digits_ends_a_key(text, keys):
+def test_any_character_but_letters_and_digits_ends_a_key(text: str, keys: tuple[str, ...]) -> None:
     assert keys_named(text) == keys
 
 
@@ -59,11 +62,11 @@ def test_any_character_but_letters_and_digits_ends_a_key(text, keys):
         ("OPS-1", ("OPS-1",)),
     ],
 )
-def test_a_name_with_underscores_may_mean_shorter_keys(named, meant):
+def test_a_name_with_underscores_may_mean_shorter_keys(named: str, meant: tuple[str, ...]) -> None:
     assert candidates(named) == meant
 
 
-def commit(*keys, number=0):
+def commit(*keys: str, number: int = 0) -> Commit:
     return Commit(f"{number:039x}1", "o/r", "t", "2026-03-01T12:00:00.000000Z", keys)
 
 
@@ -71,16 +74,16 @@ def commit(*keys, number=0):
     ("known", "linked"),
     [({"OPS", "BUGFIX_OPS"}, [("BUGFIX_OPS-1",)]), ({"OPS"}, [("OPS-1",)]), ({"BUGFIX"}, [])],
 )
-def test_the_longest_key_of_a_known_project_counts(known, linked):
+def test_the_longest_key_of_a_known_project_counts(known: set[str], linked: list[tuple[str, ...]]) -> None:
     for configured, stored in ((known, set()), (set(), known)):
         links = keep_known([commit("BUGFIX_OPS-1")], configured, stored.__contains__)
         assert [each.issue_keys for each in links.commits] == linked
 
 
-def test_each_project_is_looked_up_once_and_a_configured_one_never():
+def test_each_project_is_looked_up_once_and_a_configured_one_never() -> None:
     asked = []
 
-    def look_up(project):
+    def look_up(project: str) -> bool:
         asked.append(project)
         return project == "WEB"
 
@@ -90,7 +93,7 @@ def test_each_project_is_looked_up_once_and_a_configured_one_never():
     assert asked == ["UTF", "WEB"]
 
 
-def test_lookups_beyond_the_limit_are_counted():
+def test_lookups_beyond_the_limit_are_counted() -> None:
     asked: list[str] = []
 
     def look_up(project: str) -> bool:
@@ -103,32 +106,32 @@ def test_lookups_beyond_the_limit_are_counted():
     assert links.commits[0].issue_keys == ("OPS-1",)
 
 
-def test_keys_of_a_commit_beyond_the_limit_are_counted():
+def test_keys_of_a_commit_beyond_the_limit_are_counted() -> None:
     links = keep_known([commit(*(f"OPS-{n}" for n in range(1, MAX_ISSUES_PER_COMMIT + 4)))], {"OPS"}, bool)
     assert (len(links.commits[0].issue_keys), links.left_out) == (MAX_ISSUES_PER_COMMIT, 3)
 
 
-def test_links_of_a_push_beyond_the_limit_are_counted():
+def test_links_of_a_push_beyond_the_limit_are_counted() -> None:
     keys = [f"OPS-{number}" for number in range(1, MAX_ISSUES_PER_COMMIT + 1)]
     count = MAX_LINKS_PER_PUSH // MAX_ISSUES_PER_COMMIT
     links = keep_known([commit(*keys, number=number) for number in range(count + 1)], {"OPS"}, bool)
     assert (len(links.commits), links.left_out) == (count, MAX_ISSUES_PER_COMMIT)
 
 
-def test_a_commit_survives_the_queue():
+def test_a_commit_survives_the_queue() -> None:
     sent = Task(commits=(commit("OPS-7", "A_B-1"),))
     assert read_task(sent.to_body()) == sent
 
 
 @pytest.mark.parametrize("change", [{"sha": "no hash"}, {"issue_keys": None}, {"committed_at": "soon"}, {"issue_keys": [1]}])
-def test_a_commit_of_a_queue_message_is_checked(change):
+def test_a_commit_of_a_queue_message_is_checked(change: dict[str, object]) -> None:
     body = json.loads(Task(commits=(commit("OPS-7"),)).to_body())
     body["commits"][0].update(change)
     with pytest.raises(errors.InvalidInputError):
         read_task(json.dumps(body))
 
 
-def test_a_commit_has_one_row_per_issue_without_an_address():
+def test_a_commit_has_one_row_per_issue_without_an_address() -> None:
     named = Commit(SHA, "o/r", "OPS-7 OPS-8", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8"))
     assert [(item["issue_key"]["S"], item["updated_at"]["S"]) for item in commit_items(named, NOW)] == [
         ("OPS-7", f"COMMIT#{SHA}"),
@@ -139,14 +142,14 @@ def test_a_commit_has_one_row_per_issue_without_an_address():
 # --- stored and recomputed ---
 
 
-def test_a_push_and_an_issue_meet_whichever_comes_first():
+def test_a_push_and_an_issue_meet_whichever_comes_first() -> None:
     head = head_item(Observation("OPS-7", "1", Stamp("2026-03-01T12:00:00.000000Z", 1, "d"), "e", IssueFields("s")))
     for first, second in (("head", "commit"), ("commit", "head")):
         table = FakeTable()
         links = CorrelationStore(table, TABLE, now=lambda: NOW)
-        write = {
-            "head": lambda table=table: table.put_item(TableName=TABLE, Item=head),
-            "commit": lambda links=links: links.record_commits([commit("OPS-7")]),
+        write: dict[str, Callable[[], object]] = {
+            "head": partial(table.put_item, TableName=TABLE, Item=head),
+            "commit": partial(links.record_commits, [commit("OPS-7")]),
         }
         write[first]()
         write[second]()
@@ -159,7 +162,7 @@ def test_a_push_and_an_issue_meet_whichever_comes_first():
         )
 
 
-def test_many_commits_are_written_25_at_a_time():
+def test_many_commits_are_written_25_at_a_time() -> None:
     table = FakeTable()
     commits = [Commit(f"{n:040x}", "o/r", "t", "2026-03-01T12:00:00.000000Z", ("OPS-7", "OPS-8")) for n in range(30)]
     for _ in range(2):
@@ -170,16 +173,16 @@ def test_many_commits_are_written_25_at_a_time():
 class Throttled(FakeTable):
     """Leaves everything of its first batches unprocessed."""
 
-    def __init__(self, batches):
+    def __init__(self, batches: int) -> None:
         super().__init__()
         self.batches = batches
 
-    def batch_write_item(self, *, RequestItems):  # noqa: N803
+    def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         self.batches -= 1
         return {"UnprocessedItems": RequestItems} if self.batches >= 0 else super().batch_write_item(RequestItems=RequestItems)
 
 
-def test_unprocessed_commits_are_sent_once_more():
+def test_unprocessed_commits_are_sent_once_more() -> None:
     waits: list[float] = []
     commits = [commit("OPS-7")]
     once, twice = Throttled(1), Throttled(2)
@@ -189,7 +192,7 @@ def test_unprocessed_commits_are_sent_once_more():
         CorrelationStore(twice, TABLE, sleep=waits.append).record_commits(commits)
 
 
-def test_a_recompute_clears_hints_that_a_crash_left():
+def test_a_recompute_clears_hints_that_a_crash_left() -> None:
     table = FakeTable()
     head = head_item(Observation("OPS-7", "1", Stamp("2026-03-02", 1, "d"), "e", IssueFields("s", fix_versions=("1", "2"))))
     table.put_item(TableName=TABLE, Item=head)
@@ -202,12 +205,12 @@ def test_a_recompute_clears_hints_that_a_crash_left():
     assert sorted(name for _, name in table.items if "#" in name) == ["FIXVERSION#2", "FIXVERSION#on its way"]
 
 
-def test_an_overtaken_recompute_reads_again():
+def test_an_overtaken_recompute_reads_again() -> None:
     table = FakeTable()
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: NOW) for _ in range(2))
     overtaken: list[bool] = []
 
-    def overtake():
+    def overtake() -> None:
         if not overtaken:
             overtaken.append(True)
             quick.record_commits([commit("OPS-7")])
@@ -218,7 +221,7 @@ def test_an_overtaken_recompute_reads_again():
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
 
-def test_a_recompute_does_not_replace_a_result_made_after_a_reset():
+def test_a_recompute_does_not_replace_a_result_made_after_a_reset() -> None:
     """The result is deleted and made again meanwhile, as by a recompute that moves commits here."""
     table = FakeTable()
     times = (NOW + timedelta(milliseconds=number) for number in itertools.count())
@@ -226,7 +229,7 @@ def test_a_recompute_does_not_replace_a_result_made_after_a_reset():
     slow.recompute("OPS-7")
     overtaken: list[bool] = []
 
-    def overtake():
+    def overtake() -> None:
         if not overtaken:
             overtaken.append(True)
             quick.forget(["OPS-7"])
@@ -238,11 +241,11 @@ def test_a_recompute_does_not_replace_a_result_made_after_a_reset():
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
 
-def test_a_recompute_that_is_overtaken_five_times_fails():
+def test_a_recompute_that_is_overtaken_five_times_fails() -> None:
     table = FakeTable()
     slow, quick = CorrelationStore(table, TABLE), CorrelationStore(table, TABLE)
 
-    def overtake():
+    def overtake() -> None:
         table.before_write = lambda: None
         quick.recompute("OPS-7")
         table.before_write = overtake
@@ -252,7 +255,7 @@ def test_a_recompute_that_is_overtaken_five_times_fails():
         slow.recompute("OPS-7")
 
 
-def test_a_deleted_issue_is_unknown():
+def test_a_deleted_issue_is_unknown() -> None:
     head = head_item(Observation("OPS-7", "1", Stamp("2026-03-02", 1, "d"), "e", IssueFields("s"), deleted=True))
     table = FakeTable()
     table.put_item(TableName=TABLE, Item=head)
@@ -262,7 +265,7 @@ def test_a_deleted_issue_is_unknown():
 # --- many commits, and old ones ---
 
 
-def test_a_result_lists_the_newest_commits_and_counts_all_of_them():
+def test_a_result_lists_the_newest_commits_and_counts_all_of_them() -> None:
     table = FakeTable()
     links = CorrelationStore(table, TABLE, now=lambda: NOW)
     pushed = [Commit(f"{n:039x}1", "o/r", "t", f"2026-03-01T12:00:{n:02}.000000Z", ("OPS-7",)) for n in range(60)]
@@ -276,7 +279,7 @@ def test_a_result_lists_the_newest_commits_and_counts_all_of_them():
     assert item_bytes(table.items["OPS-7", "CORRELATION"]) < 10_000
 
 
-def test_a_commit_expires_with_the_history_after_its_last_push():
+def test_a_commit_expires_with_the_history_after_its_last_push() -> None:
     table, clock = FakeTable(), [NOW]
     links = CorrelationStore(table, TABLE, history=timedelta(days=90), now=lambda: clock[0])
     links.record_commits([commit("OPS-7")])
@@ -288,7 +291,7 @@ def test_a_commit_expires_with_the_history_after_its_last_push():
     assert links.recompute("OPS-7")[0].commit_count == 0
 
 
-def test_commits_are_left_when_the_time_is_up():
+def test_commits_are_left_when_the_time_is_up() -> None:
     table, time_left = FakeTable(), iter([True, False])
     pushed = [commit("OPS-7", "OPS-8", number=number) for number in range(20)]
     stored = CorrelationStore(table, TABLE, now=lambda: NOW).store_commits(pushed, has_time=lambda: next(time_left))

@@ -1,11 +1,13 @@
 """Reading issues: typed, in order, and without rows that are not issues."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
+from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
 from tests.support.dynamodb.fake_table import FakeTable
@@ -19,15 +21,15 @@ def record(table: FakeTable, key: str = "OPS-7", second: int = 1, *, deleted: bo
 
 
 @pytest.fixture
-def table(jira_issues):
+def table(jira_issues: FakeTable) -> FakeTable:
     return jira_issues
 
 
-def keys(issues):
+def keys(issues: Iterable[Issue]) -> list[str]:
     return [issue.issue_key for issue in issues]
 
 
-def test_latest_is_the_current_state(table):
+def test_latest_is_the_current_state(table: FakeTable) -> None:
     record(table, second=1, status="To Do")
     record(table, second=2, status="Done", fix_versions=("1", "2"))
     issue = latest(table, "OPS-7")
@@ -35,20 +37,20 @@ def test_latest_is_the_current_state(table):
     assert issue.fields.fix_versions == ("1", "2")
 
 
-def test_latest_distinguishes_deleted_from_unknown(table):
+def test_latest_distinguishes_deleted_from_unknown(table: FakeTable) -> None:
     record(table, deleted=True)
     assert latest(table, "OPS-7").deleted
     assert make_reader(table).latest("OPS-8") is None
 
 
-def test_history_is_the_versions_only_newest_first(table):
+def test_history_is_the_versions_only_newest_first(table: FakeTable) -> None:
     for second in (2, 1, 3):
         record(table, second=second, fix_versions=("1", "2"))
     seconds = [version.stamp.event_at for version in make_reader(table).history("OPS-7")]
     assert seconds == [3, 2, 1]
 
 
-def test_a_project_is_listed_in_the_order_of_numbers(table):
+def test_a_project_is_listed_in_the_order_of_numbers(table: FakeTable) -> None:
     for number in (10, 9, 100, 1):
         record(table, f"OPS-{number}")
     record(table, "OPS2-5")
@@ -58,7 +60,7 @@ def test_a_project_is_listed_in_the_order_of_numbers(table):
     assert keys(reader.by_project("OPS", after=10, through=10)) == []
 
 
-def test_old_states_and_deleted_issues_are_in_no_list(table):
+def test_old_states_and_deleted_issues_are_in_no_list(table: FakeTable) -> None:
     record(table, second=1, status="To Do", assignee="ada")
     record(table, second=2, status="Done", assignee="grace")
     record(table, "OPS-8", second=1)
@@ -71,13 +73,13 @@ def test_old_states_and_deleted_issues_are_in_no_list(table):
     assert keys(reader.by_project("OPS")) == ["OPS-7"]
 
 
-def test_lists_have_the_latest_changed_first(table):
+def test_lists_have_the_latest_changed_first(table: FakeTable) -> None:
     for second, key in enumerate(("OPS-3", "OPS-1", "OPS-2"), start=1):
         record(table, key, second=second)
     assert keys(make_reader(table).by_status("Done")) == ["OPS-2", "OPS-1", "OPS-3"]
 
 
-def test_sentinel_rows_never_show(table):
+def test_sentinel_rows_never_show(table: FakeTable) -> None:
     table.put_item(TableName=TABLE, Item={"issue_key": {"S": "health#1"}, "updated_at": {"S": "sentinel"}})
     reader = make_reader(table)
     with pytest.raises(errors.InvalidInputError):
@@ -86,12 +88,12 @@ def test_sentinel_rows_never_show(table):
 
 
 @pytest.mark.parametrize("key", ["", "ops-7", "OPS-07", "OPS-0", "OPS", "OPS-7 ", "OPS-7\n", "ÖPS-7", "OPS-٧"])
-def test_a_malformed_issue_key_is_refused(table, key):
+def test_a_malformed_issue_key_is_refused(table: FakeTable, key: str) -> None:
     with pytest.raises(errors.InvalidInputError):
         make_reader(table).latest(key)
 
 
-def test_an_empty_name_is_refused(table):
+def test_an_empty_name_is_refused(table: FakeTable) -> None:
     with pytest.raises(errors.InvalidInputError):
         make_reader(table).by_status("")
 
@@ -101,7 +103,7 @@ class PartlyThrottled(FakeTable):
 
     limit = 1
 
-    def batch_get_item(self, *, RequestItems):  # noqa: N803
+    def batch_get_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         ((name, request),) = RequestItems.items()
         done, left = request["Keys"][: self.limit], request["Keys"][self.limit :]
         if not done:
@@ -110,14 +112,14 @@ class PartlyThrottled(FakeTable):
         return {**answer, "UnprocessedKeys": {name: {**request, "Keys": left}} if left else {}}
 
 
-def test_keys_left_unprocessed_are_asked_for_again():
+def test_keys_left_unprocessed_are_asked_for_again() -> None:
     table = PartlyThrottled()
     for number in range(1, 4):
         record(table, f"OPS-{number}")
     assert len(IssueReader(table, TABLE).heads([f"OPS-{number}" for number in range(1, 4)])) == 3
 
 
-def test_a_batch_of_which_nothing_is_processed_is_a_throttle():
+def test_a_batch_of_which_nothing_is_processed_is_a_throttle() -> None:
     table = PartlyThrottled()
     table.limit = 0
     with pytest.raises(errors.ThrottledError):

@@ -6,10 +6,10 @@ import json
 import threading
 import time
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
-from werkzeug.test import Client
+from werkzeug.test import Client, TestResponse
 
 from lib.jira.webhooks import Delivery, normalise
 from lib.platform.secrets import Secret
@@ -17,31 +17,36 @@ from lib.web import signatures
 from stack.local.standins.jira import Jira
 from stack.local.standins.jql import JqlError, instant, parse
 from tests.support.aws.secrets import SecretsManager
+from tests.support.present import present
 
 AUTH = {"Authorization": "Basic " + base64.b64encode(b"a@example.com:token").decode()}
 
 
 @pytest.fixture
-def site():
+def site() -> Jira:
     jira = Jira()
     jira.seed("OPS", 5)
     return jira
 
 
 @pytest.fixture
-def http_client(site):
+def http_client(site: Jira) -> Client:
     return Client(site)
 
 
-def search(client, jql, **more):
+def search(client: Client, jql: str, **more: Any) -> TestResponse:
     return client.get("/rest/api/3/search/jql", query_string={"jql": jql, **more}, headers=AUTH)
 
 
-def keys(response):
-    return [issue.get("key") for issue in response.json["issues"]]
+def keys(response: TestResponse) -> list[str | None]:
+    return [issue.get("key") for issue in content(response)["issues"]]
 
 
-def test_without_fields_a_search_gives_ids_only(http_client):
+def content(response: TestResponse) -> Any:
+    return json.loads(response.get_data())
+
+
+def test_without_fields_a_search_gives_ids_only(http_client: Client) -> None:
     assert keys(search(http_client, "project = OPS")) == [None] * 5
     assert keys(search(http_client, "project = OPS", fields="summary"))[0] == "OPS-1"
 
@@ -58,20 +63,20 @@ def test_without_fields_a_search_gives_ids_only(http_client):
         ("project in (OPS) AND labels in (x, y)", []),
     ],
 )
-def test_jql(http_client, jql, numbers):
+def test_jql(http_client: Client, jql: str, numbers: list[int]) -> None:
     assert keys(search(http_client, jql, fields="summary")) == [f"OPS-{number}" for number in numbers]
 
 
 @pytest.mark.parametrize(
     "jql", ["", "summary ~ x", "project = OPS OR key = OPS-1", "project = NOPE", "key = nonsense", "project ="]
 )
-def test_refused_jql_is_400_with_a_message(http_client, jql):
+def test_refused_jql_is_400_with_a_message(http_client: Client, jql: str) -> None:
     answer = search(http_client, jql)
     assert answer.status_code == 400
-    assert answer.json["errorMessages"]
+    assert content(answer)["errorMessages"]
 
 
-def test_dates_are_relative_or_absolute():
+def test_dates_are_relative_or_absolute() -> None:
     now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
     assert instant("-90m", now) == datetime(2026, 3, 1, 10, 30, tzinfo=UTC)
     assert instant("2026-02-28 09:15", now) == datetime(2026, 2, 28, 9, 15, tzinfo=UTC)
@@ -79,62 +84,65 @@ def test_dates_are_relative_or_absolute():
         instant("yesterday", now)
 
 
-def test_a_query_can_be_read():
+def test_a_query_can_be_read() -> None:
     query = parse('project = "OPS" AND key > OPS-1 ORDER BY updated DESC')
     assert [(clause.field, clause.operator) for clause in query.clauses] == [("project", "="), ("key", ">")]
     assert (query.order, query.descending) == ("updated", True)
 
 
-def test_pages_stay_the_same_while_issues_change(site, http_client):
+def test_pages_stay_the_same_while_issues_change(site: Jira, http_client: Client) -> None:
     first = search(http_client, "project = OPS", fields="summary", maxResults=2)
     site.delete("OPS-3")
     site.create("OPS", "new")
-    rest = search(http_client, "project = OPS", fields="summary", maxResults=9, nextPageToken=first.json["nextPageToken"])
+    rest = search(http_client, "project = OPS", fields="summary", maxResults=9, nextPageToken=content(first)["nextPageToken"])
     assert (keys(first), keys(rest)) == (["OPS-1", "OPS-2"], ["OPS-4", "OPS-5", "OPS-6"])
-    assert (first.json["isLast"], rest.json["isLast"]) == (False, True)
+    assert (content(first)["isLast"], content(rest)["isLast"]) == (False, True)
 
 
-def test_a_token_of_another_query_is_refused(http_client):
-    token = search(http_client, "project = OPS", maxResults=2).json["nextPageToken"]
+def test_a_token_of_another_query_is_refused(http_client: Client) -> None:
+    token = content(search(http_client, "project = OPS", maxResults=2))["nextPageToken"]
     assert search(http_client, "project = OPS ORDER BY updated", nextPageToken=token).status_code == 400
 
 
-def test_the_old_search_is_gone_and_anonymous_callers_are_refused(http_client):
+def test_the_old_search_is_gone_and_anonymous_callers_are_refused(http_client: Client) -> None:
     assert http_client.get("/rest/api/3/search", headers=AUTH).status_code == 410
     assert http_client.get("/rest/api/3/myself").status_code == 401
     assert http_client.get("/rest/api/3/serverInfo").status_code == 200
 
 
-def test_search_lags_behind_edits_and_deletions(site, http_client):
+def test_search_lags_behind_edits_and_deletions(site: Jira, http_client: Client) -> None:
     site.site.lag = timedelta(hours=1)
     site.edit("OPS-1", summary="edited")
     site.edit("OPS-1", summary="edited again")
     site.delete("OPS-2")
-    shown = search(http_client, "project = OPS", fields="summary").json["issues"]
+    shown = content(search(http_client, "project = OPS", fields="summary"))["issues"]
     assert [issue["key"] for issue in shown][:2] == ["OPS-1", "OPS-2"]
     assert shown[0]["fields"]["summary"] == "Issue 1 of OPS"
     assert http_client.get("/rest/api/3/issue/OPS-2", headers=AUTH).status_code == 404
 
 
-def test_an_issue_that_moves_back_has_its_old_key(site):
+def test_an_issue_that_moves_back_has_its_old_key(site: Jira) -> None:
     assert site.edit("OPS-1", project="WEB").key == "WEB-1"
-    assert site.site.find("OPS-1").key == "WEB-1"
+    assert present(site.site.find("OPS-1")).key == "WEB-1"
     assert site.edit("WEB-1", project="OPS").key == "OPS-1"
     assert site.create("OPS", "next").key == "OPS-6"
 
 
-def test_the_control_surface(http_client):
-    post = lambda name, **given: http_client.post(f"/_standin/{name}", json=given)  # noqa: E731
+def test_the_control_surface(http_client: Client) -> None:
+    def post(name: str, **given: object) -> TestResponse:
+        return http_client.post(f"/_standin/{name}", json=given)
+
     assert post("seed", project="WEB", count=3).json == {"ok": True}
-    assert post("issues", project="WEB", summary="new", labels=["x"]).json["key"] == "WEB-4"
-    assert http_client.patch("/_standin/issues/WEB-4", json={"status": "Done"}).json["fields"]["status"]["name"] == "Done"
+    assert content(post("issues", project="WEB", summary="new", labels=["x"]))["key"] == "WEB-4"
+    edited = http_client.patch("/_standin/issues/WEB-4", json={"status": "Done"})
+    assert content(edited)["fields"]["status"]["name"] == "Done"
     assert http_client.delete("/_standin/issues/WEB-4").json == {"ok": True}
     assert post("issues", project="WEB", summary="new", nonsense=1).status_code == 400
     assert http_client.patch("/_standin/issues/NOPE-1", json={}).status_code == 400
     assert post("settings", hidden=["WEB"], lag_seconds=0).json == {"ok": True}
     assert search(http_client, "project = WEB").status_code == 400
-    assert len(http_client.get("/_standin/requests").json["requests"]) == 1
-    events = [sent["event"] for sent in http_client.get("/_standin/webhooks").json["webhooks"]]
+    assert len(content(http_client.get("/_standin/requests"))["requests"]) == 1
+    events = [sent["event"] for sent in content(http_client.get("/_standin/webhooks"))["webhooks"]]
     assert events == ["jira:issue_created", "jira:issue_updated", "jira:issue_deleted"]
     assert post("reset").json == {"ok": True}
     assert search(http_client, "project = OPS").status_code == 400
@@ -176,7 +184,7 @@ def test_webhooks_are_signed_and_sent_again_after_a_5xx(site: Jira) -> None:
     assert json.loads(body)["webhookEvent"] == "jira:issue_updated"
 
 
-def test_an_expired_token_is_answered_as_an_anonymous_caller(http_client):
+def test_an_expired_token_is_answered_as_an_anonymous_caller(http_client: Client) -> None:
     http_client.post("/_standin/settings", json={"restricted": ["OPS-2", "OPS-3"]})
     http_client.post("/_standin/faults", json={"path": "*", "error": "anonymous", "skip": 1, "times": 99})
     assert len(keys(search(http_client, "project = OPS", fields="summary"))) == 5

@@ -10,6 +10,7 @@ from lib.operations.retry import retry_session
 from lib.platform import errors
 from tests.support.approvals.builders import PLACE, make_draft, show_whole
 from tests.support.approvals.world import World
+from tests.support.present import present
 
 
 def scene(state: str) -> tuple[World, OperationId]:
@@ -36,7 +37,7 @@ def ask(world: World, session_id: str = "sess-1") -> SessionState:
 
 
 @pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
-def test_a_retry_of_an_unfinished_creation_wakes_the_worker(state) -> None:
+def test_a_retry_of_an_unfinished_creation_wakes_the_worker(state: str) -> None:
     world, operation = scene(state)
     assert ask(world).value == state
     assert [queued.message for queued in world.queue] == [CreateIssue(session_id="sess-1", draft_hash=operation.draft_hash)]
@@ -51,22 +52,19 @@ def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     assert [queued.message for queued in world.queue] == [PostPreview(session_id="sess-1", draft_hash=operation.draft_hash)]
     world.settle()
     view = world.store.read("sess-1", operation.draft_hash)
-    assert view.session is not None
-    assert view.draft is not None
-    assert (view.session.state, view.failure, view.draft.is_shown) == (SessionState.PREVIEW, "", True)
+    assert (present(view.session).state, view.failure, present(view.draft).is_shown) == (SessionState.PREVIEW, "", True)
 
 
 def test_a_retried_creation_names_who_asked() -> None:
     world, operation = scene("failed")
     ask(world)
     world.settle()
-    found = world.operations.get_operation(operation)
-    assert found is not None
+    found = present(world.operations.get_operation(operation))
     assert (found.jira_key, found.created_by, found.approved_by) == ("PROJ-1", "dana", "U0ANN")
 
 
 @pytest.mark.parametrize(("state", "why"), [("preview", "nobody"), ("rejected", "rejected"), ("created", "exists")])
-def test_only_what_failed_or_is_unfinished_can_be_retried(state, why) -> None:
+def test_only_what_failed_or_is_unfinished_can_be_retried(state: str, why: str) -> None:
     world, _ = scene(state)
     with pytest.raises(errors.InvalidInputError, match=why):
         ask(world)
