@@ -56,7 +56,7 @@ def parse(key: str, value: object, kind: Any) -> object:
     object or its JSON text; a number or a boolean may be text.
 
     Raises:
-        SettingsError: it is of another type.
+        SettingsError: it has another type.
     """
     text = value.strip() if isinstance(value, str) else value
     if kind == tuple[str, ...]:

@@ -48,8 +48,8 @@ _SHOWN_REASONS = 20
 def backfill(find: Find, *, from_table: str, segments: int | None, resume: bool, dry_run: bool, path: Path | None) -> int:
     """Copy the issues of a legacy table.
 
-    Webhooks may arrive meanwhile. You can stop it with Ctrl-C and run it again: what is stored already counts as a duplicate.
-    Exit code 1 if the backfill did not finish, or if a stored issue is older than its row.
+    Webhooks may arrive at the same time. You can stop the backfill with Ctrl-C and run it again: rows that were stored before
+    count as duplicates. Exit code 1 if the backfill did not finish, or if a stored issue is older than its row.
     """
     deployment = find()
     path = path or Path(f"backfill-{from_table.rpartition('/')[2]}.json")  # a table may be named by its ARN

@@ -1,1 +1,1 @@
-"""Approvals: a draft, one person's yes in Slack, and exactly one Jira issue, as far as that can be promised."""
+"""Approvals: a draft, one approval in Slack, and exactly one Jira issue (docs/adr/0041 describes the limits)."""

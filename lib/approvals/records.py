@@ -52,7 +52,7 @@ class SessionState(enum.Enum):
     UNKNOWN = "unknown"
 
 
-#: In these states an issue may appear in Jira, so the draft can't be replaced: nobody would search for its issue any more.
+#: In these states an issue may appear in Jira, so the draft can't be replaced: nobody would search for its issue.
 BUSY_STATES = frozenset({SessionState.APPROVED, SessionState.CREATING, SessionState.UNKNOWN})
 
 

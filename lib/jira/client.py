@@ -5,7 +5,7 @@ with exponential back-off and jitter, and Retry-After is honoured; writes are se
 check and the command line import this module: the SDK's import takes a tenth of a second.
 
 Where anonymous callers are allowed, Jira answers a wrong or expired token like an anonymous caller, with 200 or 404. The header
-``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError, whatever its status.
+``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError with any status.
 Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 """
 

@@ -178,11 +178,11 @@ class CorrelationStore:
     def _move_commits(self, head: Issue, issue_key: str) -> bool:
         """Move the COMMIT rows of a former key, 25 at a time: written under ``issue_key`` before they are deleted.
 
-        If this stops half-way, the row ``MOVED#`` makes the next recompute of the former key finish it, wherever the issue is
-        by then, and the sweep finds that ``issue_key`` has no result.
+        If this stops before its end, the row ``MOVED#`` makes the next recompute of the former key finish it, even if the issue
+        has moved on. The sweep also finds that ``issue_key`` has no result.
 
-        Returns False if the former key is no longer that of ``head``: the issue may have come back meanwhile, and another
-        recompute has brought rows back that were then deleted here. They are written again.
+        Returns False if the former key is no longer that of ``head``: the issue may have moved back, and another
+        recompute may have brought rows back that were then deleted here. They are written again.
         """
         former = head.issue_key
         self._write([Put(item=items.key(former, items.MOVED_PREFIX + issue_key))])

@@ -1,4 +1,4 @@
-"""Reads the lease of an event, within two seconds whatever DynamoDB does, and never fails the event.
+"""Reads the lease of an event, always within two seconds, and never fails the event.
 
 One strongly consistent GetItem; after ``ProvisionedThroughputExceededException``, and nothing else, one more after 500 ms. Each
 result is an :class:`Enrichment` for the message, a log line and a metric.
@@ -113,7 +113,7 @@ class Enricher:
         query = _Query(self._get_item(key), self._callers, self._monotonic, self._monotonic() + DEADLINE_SECONDS)
         try:
             item = aws.retry_throttled_once(query.run, sleep=self._sleep, on_retry=query.allow_retry)
-        except Exception as error:  # the notification is sent whatever happens here
+        except Exception as error:  # the notification is sent even without the lease
             self._breaker.failed()
             return self._failed(key, error, query)
         self._breaker.succeeded()

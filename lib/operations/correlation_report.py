@@ -1,7 +1,7 @@
 """Which stored commits belong to which issues of a project: a report for people.
 
 The worker correlates one issue at a time (lib/jira/correlation_store.py). This reads a whole project instead, so that it also
-shows the commits that name issues which nobody knows.
+shows the commits that name unknown issues.
 """
 
 from collections.abc import Collection, Iterable, Iterator

@@ -1,6 +1,6 @@
 """``operations retry``: retries an issue that was not created, or a preview that was not posted.
 
-It skips no check and creates nothing: it lets a failed operation be claimed once more and wakes the worker, which searches for
+It skips no check and creates nothing: it makes a failed operation claimable again and wakes the worker, which searches for
 the marker before it creates an issue.
 """
 

@@ -1,6 +1,6 @@
 """First-wins claims on the operations table (``session_id``, ``operation_key``).
 
-A claim says who may do a thing that must be done once. It expires, so a crash does not hold it forever::
+A claim decides which process may do work that must be done once. It expires, so a crash does not hold it forever::
 
     claim ──► pending ──┬─ complete ─► done       never again
               │         ├─ release ──► failed     the next claim wins
@@ -104,7 +104,7 @@ class Claims:
         return Claim(session_id, operation_key, owner, Verdict.DONE if is_done else Verdict.HELD)
 
     def complete(self, claim: Claim) -> None:
-        """Record that the thing was done, so that nobody does it again.
+        """Record that the work is done, so that nobody repeats it.
 
         Raises:
             PermanentError: somebody else holds the claim by now.

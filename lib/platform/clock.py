@@ -39,7 +39,7 @@ monotonic: Monotonic = time.monotonic
 
 
 def parse(text: str) -> datetime:
-    """Read an ISO 8601 instant, whatever its offset and fraction, as UTC.
+    """Read an ISO 8601 instant, with any offset and fraction, as UTC.
 
     Jira writes ``2020-08-03T19:25:21.559-0700``, EventBridge ``2026-01-22T12:00:00Z``.
 

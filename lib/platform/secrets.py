@@ -66,7 +66,7 @@ class Secret:
 
         Raises:
             ConfigurationError: the secret is not set.
-            SwitchboardError: whatever ``call`` raises, or the secret can't be read.
+            SwitchboardError: ``call`` raised it, or the secret can't be read.
         """
         try:
             return call(self.current().strip())  # a secret pasted by hand often ends in a line break

@@ -277,7 +277,7 @@ def from_item(kind: type[Stored], item: Mapping[str, Any]) -> Stored:
     """The entity in a row.
 
     Raises:
-        CorruptItemError: the row is of another type, lacks a field, breaks a rule, or has the key of another row.
+        CorruptItemError: the row has another type, lacks a field, breaks a rule, or has the key of another row.
     """
     if item.get("EntityType") != {"S": kind.__name__}:
         raise items.CorruptItemError(f"a stored row is not of type {kind.__name__}")

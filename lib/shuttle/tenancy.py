@@ -65,7 +65,7 @@ def _partition(request: Mapping[str, Any]) -> str:
 
 
 def _queried_partition(request: Mapping[str, Any]) -> str:
-    """The partition that a query reads, if its condition is of the one form that this code writes; empty otherwise."""
+    """The partition that a query reads, if its condition has the one form that this code writes; empty otherwise."""
     hash_name = SHUTTLE.key_of(request.get("IndexName"))[0]
     condition = str(request.get("KeyConditionExpression", ""))
     names = request.get("ExpressionAttributeNames", {})

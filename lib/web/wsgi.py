@@ -200,7 +200,7 @@ def _query(event: dict[str, Any], *, encoded: bool) -> str:
 
 
 def _headers(event: dict[str, Any]) -> dict[str, str]:
-    """One value per header, whatever the case of its name and the number of its lines."""
+    """One value per header, in any case of its name and for any number of its lines."""
     lines: list[tuple[str, str]] = []
     repeated = _object(event.get("multiValueHeaders"), "multiValueHeaders")
     for name, values in repeated.items():

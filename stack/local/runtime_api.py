@@ -85,7 +85,7 @@ class Mailbox:
     def take(self) -> Invocation | None:
         """Wait for an invocation, for the runtime's ``next``.
 
-        None if its process died or was replaced meanwhile: the invocation stays for the next process, as Lambda gives it
+        None if its process died or was replaced: the invocation stays for the next process, as Lambda gives it
         to a new sandbox.
         """
         with self._lock:

@@ -273,7 +273,7 @@ def _prune(folder: Path) -> None:
 
 
 def _set_permissions(folder: Path) -> None:
-    """Make everything readable for Lambda's user, whatever the umask of this machine."""
+    """Make everything readable for Lambda's user, with any umask of this machine."""
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
 

@@ -137,11 +137,11 @@ def read_listing(issues: Iterable[Any], read: Callable[[Mapping[str, Any]], Deli
 
 
 def check_order(listed: Iterable[Listed], key_range: KeyRange) -> None:
-    """Check that a page is of the requested listing: of this range, in the order of numbers.
+    """Check that a page belongs to the requested listing: in this range and ordered by number.
 
     Raises:
-        PermanentError: an issue is of another project (the project was renamed), outside of the range or out of order. Going
-            on would make issues seem missing.
+        PermanentError: an issue is of another project (the project was renamed), outside of the range or out of order. To
+            continue would make issues seem missing.
     """
     last = key_range.after
     for entry in listed:

@@ -75,7 +75,7 @@ class Request:
     def continued(self, run_id: str, projects: tuple[str, ...], sweep: Checkpoint | None) -> "Request":
         """The request for the rest: ``projects``, with the progress ``sweep`` in the first one.
 
-        ``run_id`` is of this invocation. It counts if this is the first one.
+        ``run_id`` is the id of this invocation; later parts keep the id of the first one.
 
         Raises:
             PermanentError: there were too many parts already.

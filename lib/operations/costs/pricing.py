@@ -29,7 +29,7 @@ WORK_QUEUES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """What a day brings. Shares are of ``events_per_day`` and add up to 1; sizes are in bytes."""
+    """The work of a day. Shares are of ``events_per_day`` and add up to 1; sizes are in bytes."""
 
     events_per_day: int
     lease_share: float = 0.40

@@ -25,7 +25,7 @@ READ_BYTES = 64 * 1024
 MAX_EXPANSION = 200
 #: A text of up to this many bytes may expand more.
 EXPANSION_FREE_BYTES = 8 * 1024 * 1024
-#: The longest text, however it was compressed and whatever the plan.
+#: The longest text, for any compression and any plan.
 MAX_TEXT_BYTES = 4 * 1024**3
 
 
@@ -148,7 +148,7 @@ class UploadText:
 
 
 class _Counted(io.RawIOBase):
-    """Counts what is read, and lets the first bytes be read ahead."""
+    """Counts the bytes read. The first bytes can be read in advance."""
 
     def __init__(self, source: ByteStream, on_read: OnRead) -> None:
         super().__init__()

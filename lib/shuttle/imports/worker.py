@@ -1,4 +1,4 @@
-"""The import worker: starts a job, checks its file row by row, and ends the job, whatever the file contains.
+"""The import worker: starts a job, checks its file row by row, and ends the job, for any content of the file.
 
 ::
 

@@ -160,7 +160,7 @@ class Jobs:
         _raise_lost(stored, outcome.status)
 
     def cancel(self, domain: str, job_id: str) -> Job:
-        """Cancel the job; its worker, if it has one, stops at its next report. Idempotent.
+        """Cancel the job. Its worker, if any, stops at its next report. Idempotent.
 
         Raises:
             NotFoundError: there is no such job.
@@ -176,7 +176,7 @@ class Jobs:
         return job
 
     def give_up(self, stale: JobSummary, failure: str, failure_detail: str) -> bool:
-        """Fail a job that nobody works on any more. False if its status was set again in the meantime."""
+        """Fail a job that has lost its worker. False if its status was set again in the meantime."""
         change = transitions.give_up(stale, self._now(), failure, failure_detail)
         return self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1)) is None
 

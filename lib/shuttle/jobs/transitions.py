@@ -119,7 +119,7 @@ def cancel(domain: str, job_id: str, now: datetime) -> Update:
 
 
 def give_up(stale: JobSummary, now: datetime, failure: str, failure_detail: str) -> Update:
-    """Fail a job that nobody works on any more, if its status has not been set again since ``stale`` was read.
+    """Fail a job that has lost its worker, if its status has not been set again since ``stale`` was read.
 
     Raises:
         IllegalTransitionError: FAILED can't follow that status.

@@ -31,7 +31,7 @@ class StandIn(ABC):
 
     @abstractmethod
     def failure(self, request: Request, name: str, /) -> Response:
-        """The real API's answer with an error called ``name``, whatever the request."""
+        """The real API's answer with an error called ``name``, for any request."""
 
     @abstractmethod
     def control(self, request: Request, name: str) -> Response | None:
