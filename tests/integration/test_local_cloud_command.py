@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from lib.platform.contract import ENTRY_POINTS
-from tests.support.cloud import Cloud, children_of, is_alive, launch_cloud, until, wait_ready
+from tests.support.cloud import Cloud, children_of, is_alive, launch_cloud, running_cloud, until
 from tests.support.project.outputs import OUTPUTS
 
 
@@ -29,12 +29,12 @@ def can_bind(url: str) -> bool:
     [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2"), (signal.SIGHUP, "us-west-2")],
 )
 def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: signal.Signals, region: str) -> None:
-    cloud = wait_ready(launch_cloud("--config", f"aws:region={region}"))
-    functions = children_of(cloud.process.pid)
-    assert len(functions) == len(cloud.outputs["functions"])
-    assert_its_ready_line_is_complete(cloud, region)
+    with running_cloud(**{"aws:region": region}) as cloud:
+        functions = children_of(cloud.process.pid)
+        assert len(functions) == len(cloud.outputs["functions"])
+        assert_its_ready_line_is_complete(cloud, region)
 
-    assert cloud.stop(number) == 0
+        assert cloud.stop(number) == 0
 
     assert [pid for pid in functions if is_alive(pid)] == []
     assert can_bind(cloud.http_url)
@@ -44,10 +44,10 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: sign
 
 
 def test_functions_end_when_the_local_cloud_is_killed() -> None:
-    cloud = wait_ready(launch_cloud())
-    functions = children_of(cloud.process.pid)
+    with running_cloud() as cloud:
+        functions = children_of(cloud.process.pid)
 
-    cloud.stop(signal.SIGKILL)
+        cloud.stop(signal.SIGKILL)
 
     until(lambda: not any(is_alive(pid) for pid in functions))
 

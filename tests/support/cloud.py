@@ -134,10 +134,18 @@ class Cloud:
         return records
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and wait for the end; the exit code."""
+        """Send a signal, unless it has ended, and wait for the end; the exit code.
+
+        A cloud that does not stop prints the stacks of its threads.
+        """
         WATCH.leave(self.aws_url)
-        self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        self.process.send_signal(number)  # Popen sends none to a process that it has seen end
+        try:
+            return self.process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(timeout=10)
+            raise AssertionError(f"the local cloud did not stop: {''.join(self.errors)}") from None
 
 
 class Inbox:
@@ -203,7 +211,7 @@ def is_alive(pid: int) -> bool:
 def launch(*arguments: str) -> subprocess.Popen[str]:
     """Start ``python -m stack.local`` with arguments."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    environment["PYTHONFAULTHANDLER"] = "1"  # see _end
+    environment["PYTHONFAULTHANDLER"] = "1"  # see Cloud.stop
     return subprocess.Popen(
         [sys.executable, "-u", "-m", "stack.local", *arguments],
         cwd=ROOT,
@@ -224,31 +232,17 @@ def running_cloud(*arguments: str, **config: str) -> Iterator[Cloud]:
     """A local cloud with these arguments and config keys, stopped at the end."""
     process = launch_cloud(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
     try:
-        cloud = wait_ready(process)
+        cloud = _wait_ready(process)
     except BaseException:
         process.kill()
         raise
     try:
         yield cloud
     finally:
-        WATCH.leave(cloud.aws_url)
-        if process.poll() is None:
-            process.terminate()
-            _end(process, cloud.errors)
+        cloud.stop()
 
 
-def _end(process: subprocess.Popen[str], errors: list[str]) -> None:
-    """Wait for the end. A cloud that does not stop prints the stacks of its threads."""
-    try:
-        process.wait(timeout=30)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGABRT)
-        process.wait(timeout=10)
-        raise AssertionError(f"the local cloud did not stop: {''.join(errors)}") from None
-
-
-def wait_ready(process: subprocess.Popen[str]) -> Cloud:
-    """Read the ready line."""
+def _wait_ready(process: subprocess.Popen[str]) -> Cloud:
     assert process.stdout is not None
     assert process.stderr is not None
     errors: list[str] = []
