@@ -68,7 +68,7 @@ class ApprovalWorker:
             metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
 
     def retry_soon(self, failed: Iterable[Record]) -> None:
-        """Make the failed messages of the approvals' queue visible again after 10 s, then a minute, then five: people wait.
+        """Make the failed messages of the approvals' queue visible again after 10 s, 1, 5 or 15 minutes: people wait.
 
         The queue's visibility timeout is half an hour. It applies if the queue can't be reached now.
         """
