@@ -4,7 +4,7 @@
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
-* ``moto_gaps.py`` corrects moto itself.
+* ``moto_patches.py`` corrects moto itself.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -20,7 +20,7 @@ from urllib.parse import unquote
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
-from stack.local import moto_gaps, moto_speed
+from stack.local import moto_patches
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 
@@ -45,8 +45,8 @@ class AwsEndpoint:
     def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
         self._guard = guard
         self._ledger = ledger
-        moto_gaps.fill()
-        moto_speed.speed_up()
+        moto_patches.fill_gaps()
+        moto_patches.speed_up()
         self._moto = DomainDispatcherApplication(create_backend_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
