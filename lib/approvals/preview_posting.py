@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
-from lib.approvals.records import Operation, SessionState, StoredDraft, View
+from lib.approvals.records import Operation, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.platform import errors, log
 from lib.platform.claims import Claim, Claims, Verdict
@@ -204,8 +204,7 @@ class PreviewPoster:
             self._reply(view, place, reply)
             if not self._store.count_replies(session_id, draft_hash, operation, claim.owner, number):
                 raise errors.UnavailableError(f"another attempt is posting the preview of session {session_id}")
-        failed = records.state_of(draft, None, None) is SessionState.FAILED
-        self._store.open_preview(session_id, draft_hash, place.channel, place.ts, failed=failed)
+        self._store.open_preview(session_id, draft_hash, place.channel, place.ts)
         return shown
 
     def _reply(self, view: View, place: Posted, reply: SlackMessage) -> None:

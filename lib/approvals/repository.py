@@ -168,24 +168,25 @@ class ApprovalStore:
         )
         return self._table.update(update, "count the replies").accepted
 
-    def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str, *, failed: bool) -> None:
+    def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str) -> None:
         """Record that the preview shows the whole draft: its buttons count from now on.
 
-        ``failed``: it could not be posted before, so its session must leave that state too.
+        If another attempt recorded a failure, even while this one was posting, the session leaves that state too.
         """
         name = records.preview_name(channel, message_ts)
 
-        def shown(condition: Condition) -> Update:
-            return self._draft_update(
-                session_id, draft_hash, adds={"previews": {"SS": [name]}}, removes=["preview_error"], condition=condition
-            )
+        def shown(expression: str) -> Update:
+            adds, condition = {"previews": {"SS": [name]}}, Condition(expression=expression)
+            return self._draft_update(session_id, draft_hash, adds=adds, removes=["preview_error"], condition=condition)
 
-        if failed:
-            session = self._session_of_preview(session_id, draft_hash, SessionState.PREVIEW)
-            if not self._table.transact([shown(_NEVER_SHOWN), session], "record the preview"):
-                return
+        is_stored = "attribute_exists(session_id)"
+        not_failed = f"{is_stored} AND (attribute_not_exists(preview_error) OR attribute_exists(previews))"
+        if self._table.update(shown(not_failed), "record the preview").accepted:
+            return
+        session = self._session_of_preview(session_id, draft_hash, SessionState.PREVIEW)
+        if self._table.transact([shown(_NEVER_SHOWN.expression), session], "record the preview"):
             # Another draft is current by now, or another attempt was faster.
-        self._table.update(shown(Condition(expression="attribute_exists(session_id)")), "record the preview")
+            self._table.update(shown(is_stored), "record the preview")
 
     def fail_preview(self, session_id: str, draft_hash: str, reason: str) -> None:
         """Record why the draft can't be shown. A session whose current draft was never shown becomes ``failed``."""

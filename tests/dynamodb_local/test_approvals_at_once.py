@@ -105,7 +105,7 @@ def test_draft_and_session_agree_after_concurrent_preview_results(crowded: Store
             except errors.RetryableError:
                 continue
 
-    show = functools.partial(crowded.approvals.open_preview, "sess-1", of_hash, "C1", "1.0", failed=True)
+    show = functools.partial(crowded.approvals.open_preview, "sess-1", of_hash, "C1", "1.0")
     fail = functools.partial(crowded.approvals.fail_preview, "sess-1", of_hash, "Slack says is_archived")
     at_once([lambda: repeat(show), *[lambda: repeat(fail)] * 8])
 

@@ -32,4 +32,4 @@ def make_draft(**given: Any) -> Draft:
 def show_whole(store: ApprovalStore, of_hash: str, session_id: str = "sess-1") -> None:
     """Record the draft's preview as posted whole at :data:`PLACE`, so that its buttons count."""
     assert store.set_preview(session_id, of_hash, *PLACE.values())
-    store.open_preview(session_id, of_hash, *PLACE.values(), failed=False)
+    store.open_preview(session_id, of_hash, *PLACE.values())

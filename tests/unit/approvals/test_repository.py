@@ -172,7 +172,7 @@ def test_the_open_preview_is_shown_and_every_earlier_one_still_counts(stores: St
     for ts in ("1.2", "1.3"):
         assert stores.approvals.set_preview("sess-1", of_hash, "C1", ts)
         assert not present(stores.approvals.read("sess-1", of_hash).draft).is_shown
-        stores.approvals.open_preview("sess-1", of_hash, "C1", ts, failed=False)
+        stores.approvals.open_preview("sess-1", of_hash, "C1", ts)
         assert present(stores.approvals.read("sess-1", of_hash).draft).is_shown
         assert not stores.approvals.forget_preview("sess-1", of_hash, "0.9")  # another message
         assert stores.approvals.forget_preview("sess-1", of_hash, ts)
@@ -208,7 +208,7 @@ def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores: Sto
     assert stores.row("SESSION")["state"] == "failed"
     assert not stores.decide(of_hash)
 
-    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2", failed=True)
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2")
     again = stores.approvals.submit(draft)
     assert (again.state, again.reason) == (SessionState.PREVIEW, "")
     assert stores.decide(of_hash)
@@ -220,7 +220,7 @@ def test_a_replaced_draft_does_not_change_the_session(stores: Stores) -> None:
     _, second = stores.submitted(title="Another")
 
     stores.approvals.fail_preview("sess-1", first, "Slack says not_in_channel")
-    stores.approvals.open_preview("sess-1", first, "C1", "1.2", failed=True)
+    stores.approvals.open_preview("sess-1", first, "C1", "1.2")
 
     session = present(stores.approvals.read_current("sess-1")).session
     assert (present(session).draft_hash, present(session).state) == (second, SessionState.PREVIEW)
@@ -229,11 +229,11 @@ def test_a_replaced_draft_does_not_change_the_session(stores: Stores) -> None:
 
 def test_a_preview_refused_after_the_decision_leaves_the_session_alone(stores: Stores) -> None:
     _, of_hash = stores.submitted()
-    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2", failed=False)
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2")
     stores.decide(of_hash)
 
     stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
-    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.3", failed=True)
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1.3")
 
     assert stores.row("SESSION")["state"] == "approved"
 

@@ -255,7 +255,7 @@ def test_a_click_before_the_preview_is_complete_is_refused(verb: Verb) -> None:
 
     assert (verdict, queued(world), world.decisions()) == (Verdict.NOT_A_PREVIEW, [], [])
     assert text.endswith("so your click was not recorded. Use the buttons of the preview.")
-    world.store.open_preview("sess-1", of_hash, *PLACE.values(), failed=False)
+    world.store.open_preview("sess-1", of_hash, *PLACE.values())
     world.queue.clear()
     assert click(world, verb)[0] is Verdict.RECORDED
 
@@ -276,7 +276,7 @@ def test_a_click_in_the_preview_of_another_draft_decides_nothing() -> None:
     world = scene()
     other = world.service.submit(make_draft(session_id="sess-2")).draft_hash
     assert world.store.set_preview("sess-2", other, "C1", "2.0")
-    world.store.open_preview("sess-2", other, "C1", "2.0", failed=False)
+    world.store.open_preview("sess-2", other, "C1", "2.0")
     world.queue.clear()
     assert click(world, message_ts="2.0")[0] is Verdict.NOT_A_PREVIEW
 
@@ -286,7 +286,7 @@ def test_a_click_in_any_preview_that_was_posted_whole_counts(message_ts: str) ->
     world = scene()
     assert world.store.forget_preview("sess-1", HASH, "1.0")
     assert world.store.set_preview("sess-1", HASH, "C1", "2.0")
-    world.store.open_preview("sess-1", HASH, "C1", "2.0", failed=False)
+    world.store.open_preview("sess-1", HASH, "C1", "2.0")
     assert click(world, message_ts=message_ts)[0] is Verdict.RECORDED
 
 
