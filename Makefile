@@ -90,8 +90,8 @@ without = grep --invert-match --line-regexp --fixed-strings --file
 lock: setup ## pin the dependency groups of pyproject.toml in the requirements files
 	@mkdir -p build
 	cat handlers/requirements.txt requirements.txt tests/requirements.txt | grep --invert-match '^[-#]' > build/all.txt
-	$(pin_anywhere) $(if $(UPGRADE),--upgrade) --group lambda --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
-	$(pin_anywhere) --constraint build/all.txt --group lambda --group deploy --group cli --group local --output-file build/deploy.txt pyproject.toml
+	$(pin_anywhere) $(if $(UPGRADE),--upgrade) --group lambda --group imports --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
+	$(pin_anywhere) --constraint build/all.txt --group lambda --group imports --group deploy --group cli --group local --output-file build/deploy.txt pyproject.toml
 	$(pin_for_lambda) --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
 	{ echo "# To deploy, and to run the demo and the command line. 'make lock' writes this file."; echo "-r handlers/requirements.txt"; $(without)=handlers/requirements.txt build/deploy.txt; } > requirements.txt
 	{ echo "# To test and check, beside requirements.txt. 'make lock' writes this file."; echo "-r ../requirements.txt"; $(without)=build/deploy.txt build/all.txt; } > tests/requirements.txt

@@ -20,7 +20,7 @@ from tests.support.project import configuration_page
 ROOT = Path(__file__).resolve().parents[2]
 PINNED_IN = {
     "handlers/requirements.txt": ["lambda"],
-    "requirements.txt": ["deploy", "cli", "local"],
+    "requirements.txt": ["imports", "deploy", "cli", "local"],
     "tests/requirements.txt": ["test", "check"],
     "tests/bench/requirements.txt": ["bench"],
 }
