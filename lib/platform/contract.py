@@ -107,14 +107,15 @@ JIRA_OPERATIONS = TableLayout(name="JiraOperations", hash_key="session_id", rang
 
 # What an index of Shuttle includes is what the summaries of lib/shuttle read of it (docs/adr/0062). DynamoDB allows 100
 # included attributes over all indexes of a table.
-_JOB = ("CreatedAt", "ExpiresAt", "Failure", "JobId", "Kind", "Mode", "StatusSince")
+_JOB = ("CreatedAt", "DryRun", "ExpiresAt", "Failure", "JobId", "Kind", "Mode", "StatusSince")
+_EVENT = ("CreatedAt", "Detail", "DetailType", "EventId", "ShopDomain")
 _SHOP = ("BillingState", "ExpiresAt", "InstalledAt", "Plan", "ShopDomain")
 _USAGE = (
     *("BytesRead", "Day", "Exports", "Imports", "JobsCancelled", "JobsCompleted", "JobsFailed"),
     *("Month", "RowsFailed", "RowsRead"),
 )
 _SESSION = ("CreatedAt", "ExpiresAt", "Kind", "SessionId", "ShopDomain")
-GSI1 = Index(name="GSI1", hash_key="GSI1PK", range_key="GSI1SK", includes=tuple(sorted({*_SHOP, *_JOB, "Status"})))
+GSI1 = Index(name="GSI1", hash_key="GSI1PK", range_key="GSI1SK", includes=tuple(sorted({*_SHOP, *_JOB, *_EVENT, "Status"})))
 GSI2 = Index(name="GSI2", hash_key="GSI2PK", range_key="GSI2SK", includes=tuple(sorted({*_SHOP, *_USAGE})))
 GSI3 = Index(name="GSI3", hash_key="GSI3PK", range_key="GSI3SK", includes=_SESSION)
 JOB_STATUS_INDEX = Index(name="StatusIndex", hash_key="ShopDomain", range_key="Status", includes=_JOB)

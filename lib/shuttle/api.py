@@ -18,12 +18,13 @@ from lib.platform import clock, contract, errors, fields, metrics
 from lib.platform.log import Logger
 from lib.shuttle import api_json
 from lib.shuttle.imports.uploads import LINK_SECONDS, Uploads
-from lib.shuttle.jobs.job import JobStatus, JobSummary
+from lib.shuttle.jobs.job import JobKind, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import IllegalTransitionError
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from lib.shuttle.tenancy import TenantClient
+from lib.shuttle.validation import require
 from lib.web import application
 
 MAX_VERSIONS = 100
@@ -102,7 +103,8 @@ class ShuttleApi:
         """Create an import. The same ``client_token`` within a day: the same job and upload, with new links while it waits."""
         access = self.access(domain)
         default_mode = access.repository.shop(domain).settings.default_mode
-        order = api_json.read_order(_body(), default_mode, uuid.uuid4().hex)
+        order = api_json.read_order(domain, _body(), default_mode, uuid.uuid4().hex)
+        require(order.kind is JobKind.IMPORT, "only IMPORT jobs can be created: exports are not supported yet")
         job = access.jobs.create(domain, order)
         metrics.count(contract.JOB_CREATED)
         self._logger.info("job_created", shop_domain=domain, job_id=job.job_id, file_bytes=order.file_bytes)

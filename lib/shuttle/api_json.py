@@ -11,9 +11,18 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from lib.platform import clock, errors, fields
-from lib.shuttle.entities import BillingState, Column, ColumnType, Shop, ShopSettings
+from lib.shuttle.entities import (
+    DELIMITERS,
+    MAX_COLUMN_NAME,
+    MAX_COLUMNS,
+    BillingState,
+    Column,
+    ColumnType,
+    Shop,
+    ShopSettings,
+)
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
-from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode, JobSummary
+from lib.shuttle.jobs.job import DuplicateRule, FileFormat, Job, JobKind, JobMode, JobSummary
 from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.plans import Plan, PlanLimits
 from lib.shuttle.validation import require
@@ -22,12 +31,19 @@ Json = dict[str, Any]
 Choice = TypeVar("Choice", bound=enum.StrEnum)
 
 #: Fields of a job that only workers need. The id of an upload is part of the upload.
-_INTERNAL = frozenset({"attempt", "expires_at", "lease_until", "upload_id"})
+_INTERNAL = frozenset({"attempt", "changes_key", "counts", "expires_at", "lease_until", "result_key", "upload_id"})
 
 #: The longest range of days for which usage is returned at once.
 MAX_DAYS = 400
 MAX_FILE_BYTES = 5 * 1024**4
 """The largest object that S3 stores."""
+
+_EVERY_ORDER = {"kind", "client_token", "file_format", "delimiter"}
+_ORDERS: Mapping[JobKind, tuple[set[str], set[str]]] = {
+    JobKind.IMPORT: ({"file_bytes"}, {"mode", "confirm", "dry_run", "duplicates"}),
+    JobKind.EXPORT: (set(), {"columns", "gzip", "version", "changed_since"}),
+}
+"""The members that an order must have, and may have, besides those of every order."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START_OF_DAY = timedelta(0)
@@ -42,20 +58,46 @@ def to_json(entity: Any) -> Json:
 def job_to_json(job: JobSummary) -> Json:
     """A job as a JSON object, without the fields that only workers need."""
     shown = {name: value for name, value in to_json(job).items() if name not in _INTERNAL}
-    return shown | ({"rows_valid": job.rows_valid} if isinstance(job, Job) else {})
+    if not isinstance(job, Job):
+        return shown
+    has = {"has_changes": job.changes_key is not None, "has_result": job.result_key is not None}
+    return shown | to_json(job.counts) | has | {"rows_valid": job.rows_valid}
 
 
-def read_order(body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
+def read_order(domain: str, body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
     """The job that a caller asks for. ``default_mode`` is the shop's."""
-    given = fields.require_members(body, {"file_bytes"}, {"client_token", "kind", "mode", "file_format"}, name="the body")
-    kind = _choice(given, "kind", JobKind, JobKind.IMPORT)
-    require(kind is JobKind.IMPORT, "only IMPORT jobs can be created: exports are not supported yet")
+    kind = _choice(fields.require_object(body, "the body"), "kind", JobKind, JobKind.IMPORT)
+    required, optional = _ORDERS[kind]
+    given = fields.require_members(body, required, optional | _EVERY_ORDER, name="the body")
+    token = _text(given, "client_token", default_token)
+    file_format = _choice(given, "file_format", FileFormat, FileFormat.CSV)
+    delimiter = _delimiter(given, "delimiter", file_format)
+    if kind is JobKind.EXPORT:
+        return JobOrder(
+            client_token=token,
+            kind=kind,
+            mode=None,
+            file_format=file_format,
+            delimiter=delimiter,
+            columns=_names(given, "columns"),
+            gzip=fields.require_flag(given.get("gzip", False), "gzip"),
+            version=_optional_integer(given, "version", least=1, most=999_999),
+            changed_since=_optional_integer(given, "changed_since", least=1, most=999_999),
+        )
+    mode = _choice(given, "mode", JobMode, default_mode)
+    if mode is JobMode.WIPE_AND_RESTORE or given.get("confirm") is not None:
+        require(
+            given.get("confirm") == domain, f"confirm must be {domain}: WIPE_AND_RESTORE removes what the file does not have"
+        )
     return JobOrder(
-        client_token=_text(given, "client_token", default_token),
+        client_token=token,
         kind=kind,
-        mode=_choice(given, "mode", JobMode, default_mode),
-        file_format=_choice(given, "file_format", FileFormat, FileFormat.CSV),
+        mode=mode,
+        file_format=file_format,
         file_bytes=fields.require_integer(given["file_bytes"], "file_bytes", least=1, most=MAX_FILE_BYTES),
+        delimiter=delimiter,
+        dry_run=fields.require_flag(given.get("dry_run", False), "dry_run"),
+        duplicate_rule=_choice(given, "duplicates", DuplicateRule, DuplicateRule.LAST),
     )
 
 
@@ -156,9 +198,25 @@ def _column(value: Any) -> Column:
 
 
 def _limits(value: Any) -> PlanLimits:
-    names = {field.name for field in dataclasses.fields(PlanLimits)}
-    given = fields.require_members(value, names, name="feature_limits")
-    return PlanLimits(**{name: fields.require_integer(given[name], name, least=0, most=10**12) for name in names})
+    optional = {field.name for field in dataclasses.fields(PlanLimits) if field.default is not dataclasses.MISSING}
+    required = {field.name for field in dataclasses.fields(PlanLimits)} - optional
+    given = fields.require_members(value, required, optional, name="feature_limits")
+    return PlanLimits(**{name: fields.require_integer(limit, name, least=0, most=10**12) for name, limit in given.items()})
+
+
+def _delimiter(given: Mapping[str, Any], name: str, file_format: FileFormat) -> str | None:
+    if given.get(name) is None:
+        return None
+    require(file_format is FileFormat.CSV, f"only a CSV file has a {name}")
+    require(given[name] in DELIMITERS, f"{name} is not comma, semicolon, tab or bar")
+    return str(given[name])
+
+
+def _names(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    names = [fields.require_text(each, f"an element of {name}") for each in fields.require_list(given.get(name) or [], name)]
+    require(len(set(names)) == len(names), f"{name} names a column twice")
+    require(len(names) <= MAX_COLUMNS, f"{name} has more than {MAX_COLUMNS} elements")
+    return tuple(fields.checked(each, f"an element of {name}", max_bytes=4 * MAX_COLUMN_NAME) for each in names)
 
 
 def _text(given: Mapping[str, Any], name: str, default: str | None = None) -> str:

@@ -21,6 +21,8 @@ ONLINE_SESSION_LASTS = timedelta(hours=24)
 OFFLINE_SESSION_LASTS = timedelta(days=365)
 MAX_COLUMNS = 200
 MAX_COLUMN_NAME = 100
+DELIMITERS = frozenset({",", ";", "\t", "|"})
+"""What can separate the cells of a CSV file."""
 
 
 class BillingState(enum.StrEnum):
@@ -57,7 +59,7 @@ class ShopSettings:
     default_mode: JobMode = JobMode.NEW_ONLY
 
     def __post_init__(self) -> None:
-        require(self.csv_delimiter in {",", ";", "\t", "|"}, "the CSV delimiter is not comma, semicolon, tab or bar")
+        require(self.csv_delimiter in DELIMITERS, "the CSV delimiter is not comma, semicolon, tab or bar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,9 @@ UsageDaily              ``SHOP#<domain>``           ``USAGE#DAY#2026-01-22``
 UsageMonthly            ``SHOP#<domain>``           ``USAGE#MONTH#2026-01``
 Schema, current         ``SHOP#<domain>``           ``SCHEMA#CURRENT``
 Schema, versions        ``SHOP#<domain>``           ``SCHEMA#VERSION#000007``
+Catalogue, current      ``SHOP#<domain>``           ``CATALOGUE``
+Catalogue, replaced     ``SHOP#<domain>``           ``CATALOGUE#VERSION#000007``
+event to publish        ``SHOP#<domain>``           ``EVENT#<ulid>``
 Session                 ``SESSION#<id>``            ``SESSION``
 AppConfig               ``APP``                     ``CONFIG#<name>``
 ======================  ==========================  =====================================
@@ -131,10 +134,23 @@ def schema_current(domain: str) -> Key:
 
 
 def schema_version(domain: str, version: int) -> Key:
-    """The key of one version of a shop's schema. Six digits, so that text order is version order."""
-    if not 1 <= version <= 999_999:
-        raise errors.InvalidInputError(f"schema version {version} is not from 1 to 999999")
-    return Key(shop_partition(domain), f"SCHEMA#VERSION#{version:06d}")
+    """The key of one version of a shop's schema."""
+    return Key(shop_partition(domain), f"SCHEMA#VERSION#{_six_digits(version, 'schema version')}")
+
+
+def catalogue(domain: str) -> Key:
+    """The key of the row that points to the current version of a shop's catalogue."""
+    return Key(shop_partition(domain), "CATALOGUE")
+
+
+def catalogue_version(domain: str, version: int) -> Key:
+    """The key of a version of a shop's catalogue that another one replaced."""
+    return Key(shop_partition(domain), f"CATALOGUE#VERSION#{_six_digits(version, 'catalogue version')}")
+
+
+def event(domain: str, identifier: str) -> Key:
+    """The key of an event that is still to be published."""
+    return Key(shop_partition(domain), f"EVENT#{job_id(identifier)}")
 
 
 def session(identifier: str) -> Key:
@@ -186,6 +202,11 @@ def status_shard(identifier: str) -> int:
     return zlib.crc32(job_id(identifier).encode()) % STATUS_SHARDS
 
 
+def pending_events(identifier: str, created_at: datetime) -> Key:
+    """GSI1: the events of all shops that are still to be published, the oldest first. One partition: each is there seconds."""
+    return Key("EVENTS", f"{clock.canonical(created_at)}#{job_id(identifier)}", "GSI1")
+
+
 def usage_of_day(domain: str, day: date) -> Key:
     """GSI2: the usage of all shops on a day."""
     return Key(usage_day_partition(day), shop_domain(domain), "GSI2")
@@ -217,7 +238,8 @@ def sessions_partition(domain: str) -> str:
     return f"SESSIONS#{shop_domain(domain)}"
 
 
-# Objects in the import bucket. Uploads and reports have different prefixes, so that a report does not start a job.
+# Objects in the import bucket, each kind below its own prefix: only uploads start jobs. An object that a worker makes before
+# the transaction that ends its job has the attempt in its name, so that no other attempt can replace it.
 
 
 def upload_object(domain: str, identifier: str) -> str:
@@ -228,6 +250,26 @@ def upload_object(domain: str, identifier: str) -> str:
 def report_object(domain: str, identifier: str) -> str:
     """The bucket key of a job's error report."""
     return f"reports/{shop_domain(domain)}/{job_id(identifier)}.csv"
+
+
+def catalogue_prefix(domain: str) -> str:
+    """The beginning of the bucket keys of a shop's catalogue."""
+    return f"catalogue/{shop_domain(domain)}/"
+
+
+def catalogue_object(domain: str, version: int, identifier: str, attempt: int) -> str:
+    """The bucket key of a version of a shop's catalogue, as an attempt of a job made it."""
+    return f"{catalogue_prefix(domain)}{_six_digits(version, 'catalogue version')}-{job_id(identifier)}-{attempt}.parquet"
+
+
+def changes_object(domain: str, identifier: str, attempt: int) -> str:
+    """The bucket key of the rows that an attempt of a job changed."""
+    return f"changes/{shop_domain(domain)}/{job_id(identifier)}-{attempt}.jsonl.gz"
+
+
+def export_object(domain: str, identifier: str, attempt: int, extension: str) -> str:
+    """The bucket key of the file that an attempt of an export made; ``extension`` as ``csv.gz``."""
+    return f"exports/{shop_domain(domain)}/{job_id(identifier)}-{attempt}.{extension}"
 
 
 def parse_upload_object(object_key: str) -> tuple[str, str]:
@@ -244,6 +286,13 @@ def parse(item: Mapping[str, Any]) -> Key:
         return Key(str(item["PK"]["S"]), str(item["SK"]["S"]))
     except (KeyError, TypeError) as error:
         raise errors.InvalidInputError("the item has no primary key") from error
+
+
+def _six_digits(version: int, what: str) -> str:
+    """A version with so many digits that text order is version order."""
+    if not 1 <= version <= 999_999:
+        raise errors.InvalidInputError(f"{what} {version} is not from 1 to 999999")
+    return f"{version:06d}"
 
 
 def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:

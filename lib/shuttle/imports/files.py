@@ -30,15 +30,20 @@ MAX_TEXT_BYTES = 4 * 1024**3
 
 
 class Failure(enum.StrEnum):
-    """Why an import failed. docs/runbooks/jobs.md says what to do in each case."""
+    """Why a job failed. docs/runbooks/jobs.md says what to do in each case."""
 
     BAD_ENCODING = "BAD_ENCODING"
     CANNOT_DECOMPRESS = "CANNOT_DECOMPRESS"
+    CATALOGUE_FULL = "CATALOGUE_FULL"
     DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
     DUPLICATE_COLUMN = "DUPLICATE_COLUMN"
+    DUPLICATE_KEY = "DUPLICATE_KEY"
     EMPTY_FILE = "EMPTY_FILE"
     FILE_TOO_LARGE = "FILE_TOO_LARGE"
+    INVALID_ROWS = "INVALID_ROWS"
     MALFORMED = "MALFORMED"
+    NO_CATALOGUE = "NO_CATALOGUE"
+    NO_KEY = "NO_KEY"
     NO_SCHEMA = "NO_SCHEMA"
     NO_VALID_ROW = "NO_VALID_ROW"
     NUL_BYTE = "NUL_BYTE"
@@ -48,6 +53,8 @@ class Failure(enum.StrEnum):
     TOO_MANY_ROWS = "TOO_MANY_ROWS"
     UNSUPPORTED_FORMAT = "UNSUPPORTED_FORMAT"
     UPLOAD_MISSING = "UPLOAD_MISSING"
+    VERSION_GONE = "VERSION_GONE"
+    WRONG_KEY = "WRONG_KEY"
     WRONG_SCHEMA = "WRONG_SCHEMA"
     ZIP_BOMB = "ZIP_BOMB"
 

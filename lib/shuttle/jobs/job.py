@@ -5,7 +5,7 @@ which is decided in :mod:`lib.shuttle.jobs.transitions`.
 """
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from lib.shuttle import keys
@@ -34,6 +34,15 @@ class FileFormat(enum.StrEnum):
     CSV = "CSV"
     JSON = "JSON"
     JSONL = "JSONL"
+
+
+class DuplicateRule(enum.StrEnum):
+    """What an import does with a key that is in its file more than once."""
+
+    LAST = "last"
+    """The last of these rows counts."""
+    REFUSE = "refuse"
+    """The file is refused."""
 
 
 class JobStatus(enum.StrEnum):
@@ -73,19 +82,61 @@ class JobSummary:
     created_at: datetime
     expires_at: datetime
     failure: str | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counts:
+    """What an import did, or in a dry run would do, to the catalogue.
+
+    ``added``, ``replaced``, ``unchanged`` and ``skipped`` count rows of the file, ``removed`` rows of the catalogue, and
+    ``duplicates`` rows of the file that a later row with the same key replaced.
+    """
+
+    added: int = 0
+    replaced: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    removed: int = 0
+    duplicates: int = 0
+
+    def __post_init__(self) -> None:
+        require(min(getattr(self, field.name) for field in fields(self)) >= 0, "a counter is below zero")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job(JobSummary):
     """One import or export.
 
-    ``attempt`` counts the workers that started it; only the latest may write to it. ``lease_until`` is when the next may
-    take it over. Counters belong to the latest attempt. ``upload_id`` is the one multipart upload of its file. ``failure``
-    is a code (docs/runbooks/jobs.md lists them) and ``failure_detail`` a sentence for the shop.
+    Attributes:
+        file_bytes: the announced size of an import's file.
+        delimiter: of a CSV file: as ordered, and once the job has ended as it was used.
+        encoding: of an import's file, as it was detected.
+        columns: those that an export contains; empty for all.
+        gzip: whether an export is compressed.
+        version: the version that an export was ordered of; None for the current one.
+        changed_since: the version that the rows of an export differ from; None for all rows.
+        upload_id: the one multipart upload of an import's file.
+        attempt: how many workers started it; only the latest may write to it.
+        lease_until: when the next worker may take it over.
+        schema_version: that of the schema which the file was checked against.
+        rows_read: counted by the latest attempt, as ``rows_failed`` and ``bytes_read`` are.
+        counts: what the import did to the catalogue.
+        catalogue_version: the version that an import made, or an export contains.
+        changes_key: the object with the changed rows.
+        result_key: the object that an export made.
+        failure_detail: a sentence for the shop; ``failure`` is a code (docs/runbooks/jobs.md lists them).
     """
 
     file_format: FileFormat
     file_bytes: int | None = None
+    duplicate_rule: DuplicateRule = DuplicateRule.LAST
+    delimiter: str | None = None
+    encoding: str | None = None
+    columns: tuple[str, ...] = ()
+    gzip: bool = False
+    version: int | None = None
+    changed_since: int | None = None
     upload_id: str | None = None
     attempt: int = 0
     lease_until: datetime | None = None
@@ -96,6 +147,10 @@ class Job(JobSummary):
     failure_detail: str | None = None
     errors: tuple[ErrorSummary, ...] = ()
     has_report: bool = False
+    counts: Counts = Counts()
+    catalogue_version: int | None = None
+    changes_key: str | None = None
+    result_key: str | None = None
 
     def __post_init__(self) -> None:
         keys.shop_domain(self.shop_domain)
@@ -109,6 +164,7 @@ class Job(JobSummary):
             (self.lease_until is not None) == (self.status is JobStatus.PROCESSING),
             "a lease is for PROCESSING jobs only, which need one",
         )
+        require(not self.dry_run or self.kind is JobKind.IMPORT, "only an import can be a dry run")
         counters = (self.attempt, self.rows_read, self.rows_failed, self.bytes_read, self.file_bytes or 0)
         require(min(counters) >= 0, "a counter is below zero")
         require(self.rows_failed <= self.rows_read, "more rows failed than were read")
@@ -127,7 +183,7 @@ class Job(JobSummary):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """The result of a worker. ``failure`` is a code, set only if the job failed; ``schema_version`` that of the schema."""
+    """The result of a worker; its fields are those of Job. ``failure`` is set only if the job failed."""
 
     rows_read: int = 0
     rows_failed: int = 0
@@ -135,6 +191,12 @@ class Outcome:
     errors: tuple[ErrorSummary, ...] = ()
     has_report: bool = False
     schema_version: int | None = None
+    delimiter: str | None = None
+    encoding: str | None = None
+    counts: Counts = Counts()
+    catalogue_version: int | None = None
+    changes_key: str | None = None
+    result_key: str | None = None
     failure: str | None = None
     failure_detail: str | None = None
 

@@ -79,14 +79,11 @@ class Jobs:
         job = Job(
             shop_domain=shop.shop_domain,
             job_id=ulids.new(now),
-            kind=order.kind,
-            mode=order.mode,
-            file_format=order.file_format,
             status=JobStatus.QUEUED,
             status_since=now,
             created_at=now,
             expires_at=whole_second(now + JOB_KEPT),
-            file_bytes=order.file_bytes,
+            **order.wanted(),
         )
         refusals = self._table.transact(limits.statements(shop, order, job, now), "create the job")
         if not refusals:

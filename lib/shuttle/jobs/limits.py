@@ -15,8 +15,9 @@ cancelling would be free.
 
 import hashlib
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from lib.platform import errors
 from lib.platform.dynamodb import Check, Condition, Put, Statement, Update, number
@@ -24,7 +25,8 @@ from lib.shuttle import entities, items, keys
 from lib.shuttle.entities import BillingState, Shop, UsageCounters
 from lib.shuttle.items import ABSENT
 from lib.shuttle.jobs import metering
-from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobMode
+from lib.shuttle.jobs.job import DuplicateRule, FileFormat, Job, JobKind, JobMode
+from lib.shuttle.jobs.plans import PlanLimits
 
 #: How long a client token is remembered.
 CLIENT_TOKEN_KEPT = timedelta(hours=24)
@@ -54,14 +56,25 @@ class JobOrder:
     mode: JobMode | None
     file_format: FileFormat
     file_bytes: int | None = None
+    dry_run: bool = False
+    duplicate_rule: DuplicateRule = DuplicateRule.LAST
+    delimiter: str | None = None
+    columns: tuple[str, ...] = ()
+    gzip: bool = False
+    version: int | None = None
+    changed_since: int | None = None
 
     def __post_init__(self) -> None:
         keys.opaque_id(self.client_token, "client token")
 
+    def wanted(self) -> dict[str, Any]:
+        """The fields of the order that are also those of its job."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "client_token"}
+
     def fingerprint(self) -> str:
         """Distinguishes this order from another one with the same token."""
-        parts = (self.kind, self.mode or "", self.file_format, self.file_bytes)
-        return hashlib.sha256(repr(tuple(str(part) for part in parts)).encode()).hexdigest()
+        parts = [(name, str(value)) for name, value in self.wanted().items()]
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
 
 
 def admit(shop: Shop, order: JobOrder) -> None:
@@ -130,6 +143,11 @@ def free_slot(domain: str, job_id: str) -> Update:
     return Update(key=keys.slots(domain).attributes(), takes={"ActiveJobs": {"SS": [job_id]}})
 
 
+_DEFAULTS = {
+    items.attribute_name(field.name): number(field.default) for field in fields(PlanLimits) if field.default is not MISSING
+}
+
+
 def _remember(domain: str, order: JobOrder, job: Job, now: datetime) -> Put:
     return Put(
         item=keys.request(domain, order.client_token).attributes()
@@ -149,12 +167,15 @@ def _remember(domain: str, order: JobOrder, job: Job, now: datetime) -> Put:
 def _unchanged(shop: Shop) -> Check:
     """The limits, read before the transaction, must still be the same."""
     expression = "#Plan = :plan AND #BillingState = :billing AND "
-    values = {":plan": {"S": shop.plan.value}, ":billing": {"S": shop.billing_state.value}}
+    values: items.Attributes = {":plan": {"S": shop.plan.value}, ":billing": {"S": shop.billing_state.value}}
     if shop.feature_limits is None:
         expression += "attribute_not_exists(#FeatureLimits)"
     else:
-        expression += "#FeatureLimits = :limits"
-        values[":limits"] = items.value_to_attribute(shop.feature_limits)
+        stored = items.to_attributes(shop.feature_limits)
+        expression += "(#FeatureLimits = :limits OR #FeatureLimits = :agreed)"
+        values[":limits"] = {"M": stored}
+        # Limits that were agreed without a default are read with it.
+        values[":agreed"] = {"M": {name: limit for name, limit in stored.items() if limit != _DEFAULTS.get(name)}}
     return Check(key=shop.key().attributes(), condition=Condition(expression=expression, values=values))
 
 

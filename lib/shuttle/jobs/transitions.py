@@ -92,15 +92,10 @@ def release(job: Job, now: datetime) -> Update:
 
 
 def finish(job: Job, outcome: Outcome, now: datetime) -> Update:
-    """The job's worker ends it."""
-    schema_version = {} if outcome.schema_version is None else {"SchemaVersion": number(outcome.schema_version)}
+    """The job's worker ends it. Every field of the outcome is one of the job."""
     return Update(
         key=job.key().attributes(),
-        sets=_status(job.job_id, outcome.status, now)
-        | _counters(outcome.rows_read, outcome.rows_failed, outcome.bytes_read)
-        | {"Errors": items.value_to_attribute(outcome.errors), "HasReport": {"BOOL": outcome.has_report}}
-        | schema_version
-        | _failure(outcome.failure, outcome.failure_detail),
+        sets=_status(job.job_id, outcome.status, now) | items.to_attributes(outcome),
         removes=("LeaseUntil",),
         condition=_held(job),
     )

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from lib.platform.errors import InvalidInputError
 from lib.shuttle import entities, items, keys, ulids
+from lib.shuttle.catalogue.versions import Catalogue, PendingEvent, ReplacedCatalogue
 from lib.shuttle.entities import (
     AppConfig,
     BillingState,
@@ -22,7 +23,7 @@ from lib.shuttle.entities import (
     UsageDaily,
     UsageMonthly,
 )
-from lib.shuttle.jobs.job import ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
+from lib.shuttle.jobs.job import Counts, DuplicateRule, ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
 from lib.shuttle.jobs.plans import Plan, PlanLimits
 from lib.shuttle.validation import whole_second
 
@@ -38,6 +39,7 @@ limits = st.builds(
     monthly_imports=counts,
     max_file_bytes=counts,
     max_rows=counts,
+    max_catalogue_rows=counts,
 )
 shops = st.builds(
     Shop,
@@ -89,12 +91,52 @@ def jobs(draw: st.DrawFn) -> Job:
         failure=draw(texts) if status is JobStatus.FAILED else None,
         errors=draw(summaries),
         has_report=draw(st.booleans()),
+        dry_run=draw(st.booleans()) if kind is JobKind.IMPORT else False,
+        duplicate_rule=draw(st.sampled_from(DuplicateRule)),
+        delimiter=draw(st.none() | texts),
+        encoding=draw(st.none() | texts),
+        columns=draw(st.lists(texts, max_size=3).map(tuple)),
+        gzip=draw(st.booleans()),
+        version=draw(st.none() | counts),
+        changed_since=draw(st.none() | counts),
+        counts=draw(st.builds(Counts, added=counts, removed=counts)),
+        catalogue_version=draw(st.none() | counts),
+        changes_key=draw(st.none() | texts),
+        result_key=draw(st.none() | texts),
     )
+
+
+@st.composite
+def catalogues(draw: st.DrawFn) -> Catalogue:
+    domain, made, version = draw(domains), draw(instants), draw(st.integers(1, 999_999))
+    job_id = ulids.new(made)
+    current = Catalogue(
+        shop_domain=domain,
+        version=version,
+        object_key=keys.catalogue_object(domain, version, job_id, draw(st.integers(1, 3))),
+        rows=draw(counts),
+        bytes=draw(counts),
+        schema_version=draw(st.integers(1, 999_999)),
+        key_columns=draw(st.lists(texts, min_size=1, max_size=3).map(tuple)),
+        job_id=job_id,
+        made_at=made,
+        restored_from=draw(st.none() | st.integers(1, 999_999)),
+    )
+    return draw(st.sampled_from([current, ReplacedCatalogue.of(current, made)]))
 
 
 stored: st.SearchStrategy[Any] = st.one_of(
     shops,
     jobs(),
+    catalogues(),
+    st.builds(
+        PendingEvent,
+        shop_domain=domains,
+        event_id=instants.map(ulids.new),
+        detail_type=texts,
+        detail=texts,
+        created_at=instants,
+    ),
     st.builds(lambda rest, **own: UsageDaily(**own, **rest), counters, shop_domain=domains, day=st.dates(), expires_at=seconds),
     st.builds(
         lambda rest, **own: UsageMonthly(**own, **rest),

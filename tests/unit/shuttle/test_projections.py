@@ -5,13 +5,14 @@ import pytest
 from lib.platform import contract
 from lib.platform.contract import Index
 from lib.shuttle import entities, items
+from lib.shuttle.catalogue import versions
 from lib.shuttle.jobs import job
 
 
 @pytest.mark.parametrize(
     ("index", "summaries"),
     [
-        (contract.GSI1, [entities.ShopSummary, job.JobSummary]),
+        (contract.GSI1, [entities.ShopSummary, job.JobSummary, versions.PendingEvent]),
         (contract.GSI2, [entities.ShopSummary, entities.UsageDaily, entities.UsageMonthly]),
         (contract.GSI3, [entities.SessionSummary]),
         (contract.JOB_STATUS_INDEX, [job.JobSummary]),

@@ -62,7 +62,10 @@ def test_a_job_is_created_by_one_read_and_one_transaction(installed: ShuttleTabl
     ]
     assert kinds == [
         ("Put", "attribute_not_exists(#PK) OR #ExpiresAt <= :now"),
-        ("ConditionCheck", "#Plan = :plan AND #BillingState = :billing AND #FeatureLimits = :limits"),
+        (
+            "ConditionCheck",
+            "#Plan = :plan AND #BillingState = :billing AND (#FeatureLimits = :limits OR #FeatureLimits = :agreed)",
+        ),
         ("Update", "attribute_not_exists(#ActiveJobs) OR size(#ActiveJobs) < :allowed"),
         ("Update", "attribute_not_exists(#Imports) OR #Imports < :allowed"),
         ("Update", "attribute_not_exists(#Imports) OR #Imports < :allowed"),
