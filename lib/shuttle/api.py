@@ -156,21 +156,23 @@ class ShuttleApi:
 
     def show_schema(self, domain: str) -> flask.Response:
         """The current schema of the shop's files."""
-        return flask.jsonify(schema=api_json.to_json(self.access(domain).repository.current_schema(domain)))
+        return flask.jsonify(schema=api_json.schema_to_json(self.access(domain).repository.current_schema(domain)))
 
     def put_schema(self, domain: str) -> flask.Response:
         """Make a new version of the schema the current one."""
         access = self.access(domain)
-        columns, replaces = api_json.read_schema(_body())
+        order = api_json.read_schema(_body())
         access.repository.shop(domain)  # the schema of a shop that is not installed would stay forever
-        if replaces is None:
-            replaces = _current_version(access.repository, domain)
-        return flask.jsonify(schema=api_json.to_json(access.registry.save_schema(domain, columns, replaces)))
+        replaces = _current_version(access.repository, domain) if order.replaces is None else order.replaces
+        schema = access.registry.save_schema(
+            domain, order.columns, replaces, key_columns=order.key_columns, status_column=order.status_column
+        )
+        return flask.jsonify(schema=api_json.schema_to_json(schema))
 
     def show_versions(self, domain: str) -> flask.Response:
         """The versions of the schema, newest first."""
         history = self.access(domain).repository.schema_history(domain, page_size=MAX_VERSIONS)
-        return flask.jsonify(versions=[api_json.to_json(schema) for schema in islice(history, MAX_VERSIONS)])
+        return flask.jsonify(versions=[api_json.schema_to_json(schema) for schema in islice(history, MAX_VERSIONS)])
 
 
 def _body() -> Any:

@@ -15,11 +15,14 @@ from lib.shuttle.entities import (
     DELIMITERS,
     MAX_COLUMN_NAME,
     MAX_COLUMNS,
+    NO_KEY,
     BillingState,
     Column,
     ColumnType,
+    Schema,
     Shop,
     ShopSettings,
+    StatusColumn,
 )
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
 from lib.shuttle.jobs.job import DuplicateRule, FileFormat, Job, JobKind, JobMode, JobSummary
@@ -62,6 +65,11 @@ def job_to_json(job: JobSummary) -> Json:
         return shown
     has = {"has_changes": job.changes_key is not None, "has_result": job.result_key is not None}
     return shown | to_json(job.counts) | has | {"rows_valid": job.rows_valid}
+
+
+def schema_to_json(schema: Schema) -> Json:
+    """A schema as a JSON object."""
+    return {"key" if name == "key_columns" else name: value for name, value in to_json(schema).items()}
 
 
 def read_order(domain: str, body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
@@ -125,18 +133,35 @@ def read_shop(domain: str, body: Any, now: datetime) -> Shop:
         billing_state=_choice(given, "billing_state", BillingState, BillingState.ACTIVE),
         installed_at=now,
         settings=ShopSettings(
-            csv_delimiter=_text(settings, "csv_delimiter", ","),
+            csv_delimiter=_optional_text(settings, "csv_delimiter"),
             default_mode=_choice(settings, "default_mode", JobMode, JobMode.NEW_ONLY),
         ),
         feature_limits=None if limits is None else _limits(limits),
     )
 
 
-def read_schema(body: Any) -> tuple[tuple[Column, ...], int | None]:
-    """The columns of a new schema, and the version that it replaces if the caller says which."""
-    given = fields.require_members(body, {"columns"}, {"replaces"}, name="the body")
-    columns = fields.require_list(given["columns"], "columns")
-    return tuple(map(_column, columns)), _optional_integer(given, "replaces", least=0, most=999_998)
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaOrder:
+    """The schema that a caller asks for, and the version that it replaces if the caller says which."""
+
+    columns: tuple[Column, ...]
+    key_columns: tuple[str, ...]
+    status_column: StatusColumn | None
+    replaces: int | None
+
+
+def read_schema(body: Any) -> SchemaOrder:
+    """The new schema that a caller asks for. One without a key is refused."""
+    given = fields.require_members(body, {"columns"}, {"key", "status_column", "replaces"}, name="the body")
+    key = fields.require_list(given.get("key") or [], "key")
+    require(bool(key), NO_KEY)
+    status = given.get("status_column")
+    return SchemaOrder(
+        columns=tuple(map(_column, fields.require_list(given["columns"], "columns"))),
+        key_columns=tuple(fields.require_text(name, "an element of key") for name in key),
+        status_column=None if status is None else _status_column(status),
+        replaces=_optional_integer(given, "replaces", least=0, most=999_998),
+    )
 
 
 def read_span(first: str | None, last: str | None, now: datetime) -> tuple[datetime, datetime]:
@@ -188,13 +213,24 @@ def _part(value: Any) -> Part:
 
 
 def _column(value: Any) -> Column:
-    given = fields.require_members(value, {"name"}, {"type", "required", "max_length"}, name="a column")
+    given = fields.require_members(
+        value, {"name"}, {field.name for field in dataclasses.fields(Column)} - {"name"}, name="a column"
+    )
     return Column(
         name=_text(given, "name"),
         type=_choice(given, "type", ColumnType, ColumnType.STRING),
         required=fields.require_flag(given.get("required", False), "required"),
         max_length=_optional_integer(given, "max_length", least=1, most=1024**2),
+        aliases=tuple(
+            fields.require_text(alias, "an alias") for alias in fields.require_list(given.get("aliases") or [], "aliases")
+        ),
+        decimal_comma=fields.require_flag(given.get("decimal_comma", False), "decimal_comma"),
     )
+
+
+def _status_column(value: Any) -> StatusColumn:
+    given = fields.require_members(value, {"name", "draft"}, name="status_column")
+    return StatusColumn(name=_text(given, "name"), draft=_text(given, "draft"))
 
 
 def _limits(value: Any) -> PlanLimits:
@@ -222,6 +258,11 @@ def _names(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
 def _text(given: Mapping[str, Any], name: str, default: str | None = None) -> str:
     value = given.get(name)
     return fields.require_text(default if value is None else value, name)
+
+
+def _optional_text(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    return None if value is None else fields.require_text(value, name)
 
 
 def _choice(given: Mapping[str, Any], name: str, kind: type[Choice], default: Choice | None = None) -> Choice:

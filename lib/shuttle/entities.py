@@ -21,8 +21,15 @@ ONLINE_SESSION_LASTS = timedelta(hours=24)
 OFFLINE_SESSION_LASTS = timedelta(days=365)
 MAX_COLUMNS = 200
 MAX_COLUMN_NAME = 100
-DELIMITERS = frozenset({",", ";", "\t", "|"})
-"""What can separate the cells of a CSV file."""
+MAX_ALIASES = 20
+MAX_KEY_COLUMNS = 3
+MAX_DRAFT_LENGTH = 100
+DELIMITERS = (",", ";", "\t", "|")
+"""What may separate the cells of a CSV file."""
+CHANGE_COLUMN = "_change"
+"""A column of the catalogue's files that no column of a schema may be named after."""
+NO_KEY = 'The schema has no key. Save it with a key of 1 to 3 columns, for example "key": ["sku"].'
+"""Why a schema without a key is refused, when it is saved and when a file is imported."""
 
 
 class BillingState(enum.StrEnum):
@@ -53,13 +60,14 @@ class SessionKind(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSettings:
-    """Settings that a shop chooses."""
+    """Settings that a shop chooses. Without ``csv_delimiter``, the delimiter of each file is detected."""
 
-    csv_delimiter: str = ","
+    csv_delimiter: str | None = None
     default_mode: JobMode = JobMode.NEW_ONLY
 
     def __post_init__(self) -> None:
-        require(self.csv_delimiter in DELIMITERS, "the CSV delimiter is not comma, semicolon, tab or bar")
+        is_known = self.csv_delimiter is None or self.csv_delimiter in DELIMITERS
+        require(is_known, "the CSV delimiter is not comma, semicolon, tab or bar")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,39 +149,80 @@ class UsageMonthly(UsageCounters):
         return (keys.usage_of_month(self.shop_domain, self.month),)
 
 
+def normalized(name: str) -> str:
+    """The form in which names of columns are compared: without regard to case, to blanks around them and to their number."""
+    return " ".join(name.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column of a schema. ``max_length`` counts characters and is for STRING only."""
+    """One column of a schema.
+
+    ``max_length`` counts characters and is for STRING only. ``aliases`` are other names that the header of a file may use.
+    ``decimal_comma``, for DECIMAL only: the text of a file is ``1,50`` instead of ``1.50``.
+    """
 
     name: str
     type: ColumnType = ColumnType.STRING
     required: bool = False
     max_length: int | None = None
+    aliases: tuple[str, ...] = ()
+    decimal_comma: bool = False
 
     def __post_init__(self) -> None:
-        require(0 < len(self.name) <= MAX_COLUMN_NAME, f"a column's name has 1 to {MAX_COLUMN_NAME} characters")
-        require(
-            self.name == self.name.strip() and self.name.isprintable(),
-            "a column's name has space around it or is not printable",
-        )
+        _require_column_name(self.name, "name")
         require(self.max_length is None or self.type is ColumnType.STRING, "only a STRING column has a maximum length")
         require(self.max_length is None or self.max_length > 0, "a maximum length is above zero")
+        require(not self.decimal_comma or self.type is ColumnType.DECIMAL, "only a DECIMAL column has a decimal comma")
+        require(len(self.aliases) <= MAX_ALIASES, f"a column has at most {MAX_ALIASES} aliases")
+        for alias in self.aliases:
+            _require_column_name(alias, "alias")
+
+
+def _require_column_name(name: str, what: str) -> None:
+    require(0 < len(name) <= MAX_COLUMN_NAME, f"a column's {what} has 1 to {MAX_COLUMN_NAME} characters")
+    require(name == name.strip() and name.isprintable(), f"a column's {what} has space around it or is not printable")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusColumn:
+    """The column with the status of a row, and the value, as the catalogue stores it, that means draft."""
+
+    name: str
+    draft: str
+
+    def __post_init__(self) -> None:
+        require(0 < len(self.draft) <= MAX_DRAFT_LENGTH, f"the value that means draft has 1 to {MAX_DRAFT_LENGTH} characters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schema:
-    """One version of what a shop's files must look like. The newest one is also stored with the current key."""
+    """One version of what a shop's files must look like. The newest one is also stored with the current key.
+
+    ``key_columns``, ``key`` in JSON, are the names of the 1 to 3 columns whose values identify a row; a schema that was saved
+    before there were keys has none.
+    """
 
     shop_domain: str
     version: int
     columns: tuple[Column, ...]
     created_at: datetime
+    key_columns: tuple[str, ...] = ()
+    status_column: StatusColumn | None = None
 
     def __post_init__(self) -> None:
         keys.schema_version(self.shop_domain, self.version)
         require_instants(self.created_at)
         require(0 < len(self.columns) <= MAX_COLUMNS, f"a schema has 1 to {MAX_COLUMNS} columns")
-        require(len({column.name for column in self.columns}) == len(self.columns), "two columns have the same name")
+        given = [normalized(name) for column in self.columns for name in (column.name, *column.aliases)]
+        require(len(set(given)) == len(given), "two columns or aliases have the same name, but for case and blanks")
+        names = {column.name for column in self.columns}
+        require(CHANGE_COLUMN not in map(normalized, names), f"{CHANGE_COLUMN} is reserved: choose another name for the column")
+        require(len(self.key_columns) <= MAX_KEY_COLUMNS, f"a key has 1 to {MAX_KEY_COLUMNS} columns")
+        require(len(set(self.key_columns)) == len(self.key_columns), "the key names a column twice")
+        require(names.issuperset(self.key_columns), "the key names a column that the schema does not have")
+        has_status = self.status_column is None or self.status_column.name in names
+        require(has_status, "the status column is not one of the schema's columns")
 
     def key(self) -> keys.Key:  # noqa: D102
         return keys.schema_version(self.shop_domain, self.version)

@@ -8,7 +8,7 @@ from typing import Any
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Condition, Put, Table, Update, number
 from lib.shuttle import entities, items, keys
-from lib.shuttle.entities import AppConfig, BillingState, Column, Schema, Session, Shop
+from lib.shuttle.entities import AppConfig, BillingState, Column, Schema, Session, Shop, StatusColumn
 from lib.shuttle.items import ABSENT, PRESENT
 from lib.shuttle.jobs.plans import Plan
 
@@ -57,14 +57,29 @@ class Registry:
         """
         return self._change_plan(domain, plan, billing_state)
 
-    def save_schema(self, domain: str, columns: tuple[Column, ...], replaces: int) -> Schema:
+    def save_schema(
+        self,
+        domain: str,
+        columns: tuple[Column, ...],
+        replaces: int,
+        *,
+        key_columns: tuple[str, ...] = (),
+        status_column: StatusColumn | None = None,
+    ) -> Schema:
         """Make a new version of the shop's schema the current one. ``replaces`` is the version it is based on, 0 for none.
 
         Raises:
             SchemaChangedError: another version is current now.
-            InvalidInputError: the columns are not valid.
+            InvalidInputError: the columns, the key or the status column are not valid.
         """
-        schema = Schema(shop_domain=domain, version=replaces + 1, columns=columns, created_at=self._now())
+        schema = Schema(
+            shop_domain=domain,
+            version=replaces + 1,
+            columns=columns,
+            created_at=self._now(),
+            key_columns=key_columns,
+            status_column=status_column,
+        )
         unchanged = Condition(expression="#Version = :replaces", values={":replaces": number(replaces)})
         current = entities.to_item(schema, keys.schema_current(domain))
         statements = [

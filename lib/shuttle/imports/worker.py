@@ -175,7 +175,7 @@ class _Check:
             UnreadableFileError: it is malformed, has no valid row, or exceeds the plan's limits.
         """
         try:
-            for row in read_rows(text, self._format, self._shop.settings.csv_delimiter):
+            for row in read_rows(text, self._format, self._shop.settings.csv_delimiter or ","):
                 self._count(row)
                 if self._tally.rows_read % CHECK_EVERY_ROWS == 0:
                     on_read(text.bytes_read)

@@ -45,7 +45,7 @@ class _ShopOwner:
 
     def install(self) -> None:
         self.call("PUT", "", {"plan": "SMALL"})
-        self.call("PUT", "/schema", {"columns": COLUMNS})
+        self.call("PUT", "/schema", {"columns": COLUMNS, "key": ["sku"]})
 
     def ended(self, job_id: str) -> dict[str, Any] | None:
         job = dict(self.call("GET", f"/jobs/{job_id}")["job"])

@@ -35,7 +35,7 @@ REQUESTS = [
     ("POST", "/slack/interactions", {"payload": PERSON}),
     ("GET", f"/shuttle/shops/{PERSON}", None),
     ("GET", f"/shuttle/shops/{quote(PERSON, safe='')}/jobs", None),
-    ("PUT", f"/shuttle/shops/{SHOP}/schema", {"columns": [{"name": PERSON, PERSON: PERSON}]}),
+    ("PUT", f"/shuttle/shops/{SHOP}/schema", {"key": [PERSON], "columns": [{"name": PERSON, PERSON: PERSON}]}),
     ("POST", f"/shuttle/shops/{SHOP}/jobs", {"file_bytes": 1, "client_token": PERSON}),
 ]
 

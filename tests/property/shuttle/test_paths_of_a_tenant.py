@@ -25,7 +25,7 @@ MINE, THEIRS = "mine.example.com", "theirs.example.com"
 SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", "#", "%00", "%23"]
 WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage"]
 PIECES = st.sampled_from([*SIGNS, *WORDS, MINE, THEIRS, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
-BODIES = ["{}", '{"plan": "LARGE"}', '{"columns": [{"name": "sku"}]}', '{"file_bytes": 1}']
+BODIES = ["{}", '{"plan": "LARGE"}', '{"columns": [{"name": "sku"}], "key": ["sku"]}', '{"file_bytes": 1}']
 """Bodies that each route would accept."""
 RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=40))
 

@@ -27,7 +27,7 @@ class NewJob(Run):
         self.began = clock.utc_now()
         self.job_id = ""
         assert self.call("PUT", "", {"plan": "LARGE"})[0] == 200
-        assert self.call("PUT", "/schema", {"columns": COLUMNS})[0] == 200
+        assert self.call("PUT", "/schema", {"columns": COLUMNS, "key": ["sku"]})[0] == 200
         self.prepare()
 
     def prepare(self) -> None:

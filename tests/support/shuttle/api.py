@@ -45,7 +45,7 @@ class Api:
         assert installed.status_code == 200, installed.text
         shop = ShopApi(self, domain)
         if columns:
-            assert shop.call("PUT", "schema", {"columns": columns}).status_code == 200
+            assert shop.call("PUT", "schema", {"columns": columns, "key": [columns[0]["name"]]}).status_code == 200
         return shop
 
 

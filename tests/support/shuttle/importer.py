@@ -99,5 +99,5 @@ class World:
 @pytest.fixture
 def world(shuttle_table: ShuttleTable) -> World:
     shuttle_table.registry.install(a_shop(feature_limits=limits(max_rows=100_000, max_file_bytes=50_000_000)))
-    shuttle_table.registry.save_schema(DOMAIN, COLUMNS, replaces=0)
+    shuttle_table.registry.save_schema(DOMAIN, COLUMNS, replaces=0, key_columns=("sku",))
     return World(shuttle_table)

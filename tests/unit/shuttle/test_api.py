@@ -82,9 +82,9 @@ def test_two_editors_of_a_schema_do_not_overwrite_each_other(api: Api) -> None:
     assert shop.call("GET", "schema").status_code == 404
     one, two = [{"name": "sku"}], [{"name": "sku"}, {"name": "price", "type": "DECIMAL"}]
 
-    assert shop.call("PUT", "schema", {"columns": one, "replaces": 0}).json()["schema"]["version"] == 1
-    assert shop.call("PUT", "schema", {"columns": two, "replaces": 1}).json()["schema"]["version"] == 2
-    late = shop.call("PUT", "schema", {"columns": one, "replaces": 1})
+    assert shop.call("PUT", "schema", {"columns": one, "key": ["sku"], "replaces": 0}).json()["schema"]["version"] == 1
+    assert shop.call("PUT", "schema", {"columns": two, "key": ["sku"], "replaces": 1}).json()["schema"]["version"] == 2
+    late = shop.call("PUT", "schema", {"columns": one, "key": ["sku"], "replaces": 1})
 
     assert (late.status_code, late.json()["error"]) == (400, "schema_changed")
     assert [column["name"] for column in shop.call("GET", "schema").json()["schema"]["columns"]] == ["sku", "price"]
@@ -105,7 +105,7 @@ def test_a_shop_is_installed_once_and_then_changed(api: Api) -> None:
 def test_a_shop_that_is_not_installed_is_404(api: Api) -> None:
     path = f"/shuttle/shops/{new_domain()}"
     requests_of_it = [("GET", ""), ("POST", "/jobs"), ("PUT", "/schema"), ("GET", "/schema")]
-    bodies = {"POST": {"file_bytes": 1}, "PUT": {"columns": [{"name": "sku"}]}}
+    bodies = {"POST": {"file_bytes": 1}, "PUT": {"columns": [{"name": "sku"}], "key": ["sku"]}}
 
     assert [api.call(method, path + rest, bodies.get(method)).status_code for method, rest in requests_of_it] == [404] * 4
 
