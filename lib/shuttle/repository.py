@@ -14,6 +14,7 @@ from lib.platform import clock, errors
 from lib.platform.contract import JOB_STATUS_INDEX
 from lib.platform.dynamodb import Item, Table
 from lib.shuttle import items, keys, ulids
+from lib.shuttle.catalogue.versions import Catalogue, PendingEvent, ReplacedCatalogue
 from lib.shuttle.entities import (
     AppConfig,
     BillingState,
@@ -150,6 +151,30 @@ class Repository:
         """The usage of all shops in a month (``2026-01``), by domain."""
         query = Query(index="GSI2", partition=keys.usage_month_partition(month))
         return self._summaries(UsageMonthly, query, "the usage of all shops")
+
+    # Catalogues
+
+    def catalogue(self, domain: str) -> Catalogue:
+        """The current version of a shop's catalogue. NotFoundError if no import has made one."""
+        return self._get(Catalogue, keys.catalogue(domain), "the catalogue")
+
+    def replaced_catalogue(self, domain: str, version: int) -> ReplacedCatalogue:
+        """A version that was replaced. NotFoundError if it is the current one, is not kept any more or never was."""
+        return self._get(
+            ReplacedCatalogue,
+            keys.catalogue_version(domain, version),
+            f"version {version} of the catalogue, or it is no longer kept: it",
+        )
+
+    def catalogue_history(self, domain: str) -> Iterator[ReplacedCatalogue]:
+        """The versions that were replaced and are still kept, newest first."""
+        query = Query(partition=keys.shop_partition(domain), sort=begins_with("CATALOGUE#VERSION#"), newest_first=True)
+        return self._entities(ReplacedCatalogue, query, "the versions of the catalogue")
+
+    def pending_events(self, before: datetime) -> Iterator[PendingEvent]:
+        """The events of all shops that were made before ``before`` and are still to be published, oldest first."""
+        sort = between(clock.canonical(_EPOCH), clock.canonical(before) + _LAST)
+        return self._summaries(PendingEvent, Query(index="GSI1", partition="EVENTS", sort=sort), "the events to publish")
 
     # Schemas, sessions, configuration
 

@@ -42,6 +42,10 @@ class TenantClient:
         """UpdateItem of a row of the tenant."""
         return self._client.update_item(**self._own(request, _partition(request)))
 
+    def delete_item(self, **request: Any) -> Any:
+        """DeleteItem of a row of the tenant."""
+        return self._client.delete_item(**self._own(request, _partition(request)))
+
     def query(self, **request: Any) -> Any:
         """Query of a partition of the tenant."""
         return self._client.query(**self._own(request, _queried_partition(request)))

@@ -11,13 +11,19 @@ The row of a version is written when the version is replaced, in the transaction
 
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
+from lib.platform import errors
 from lib.shuttle import keys
 from lib.shuttle.validation import require, require_instants, whole_second
 
-#: How many versions that were replaced are kept, and for how long.
+#: How many versions are kept, with the current one, and for how long after they were replaced.
 VERSIONS_KEPT = 20
 VERSION_KEPT = timedelta(days=90)
+
+
+class CatalogueMovedError(errors.RetryableError):
+    """Another version became the current one since it was read. Nothing was written: merge with that version, and try again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,10 @@ class Catalogue:
         require(min(self.rows, self.bytes) >= 0, "a catalogue has less than no rows or bytes")
         require(self.object_key.startswith(keys.catalogue_prefix(self.shop_domain)), "a catalogue's object is another shop's")
 
+    def restored(self, current: "Catalogue", now: datetime) -> "Catalogue":
+        """The version after ``current``, with the rows of this one."""
+        return Catalogue(**_values(self) | {"version": current.version + 1, "made_at": now, "restored_from": self.version})
+
     def key(self) -> keys.Key:  # noqa: D102
         return keys.catalogue(self.shop_domain)
 
@@ -73,8 +83,11 @@ class ReplacedCatalogue(Catalogue):
     @classmethod
     def of(cls, catalogue: Catalogue, now: datetime) -> "ReplacedCatalogue":
         """``catalogue``, replaced now."""
-        values = {field.name: getattr(catalogue, field.name) for field in fields(Catalogue)}
-        return cls(**values, expires_at=whole_second(now + VERSION_KEPT))
+        return cls(**_values(catalogue), expires_at=whole_second(now + VERSION_KEPT))
+
+
+def _values(catalogue: Catalogue) -> dict[str, Any]:
+    return {field.name: getattr(catalogue, field.name) for field in fields(Catalogue)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

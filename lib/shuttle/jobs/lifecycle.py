@@ -1,7 +1,7 @@
 """The life of a job: created within the plan's limits, started, in progress, ended; each change conditional and metered.
 
-What ends a job also frees its slot and meters it, in one transaction, so that each happens once in spite of crashes,
-repeats and races::
+What ends a job also frees its slot, meters it, moves the catalogue and stores the event about it, in one transaction, so that
+each happens once in spite of crashes, repeats and races::
 
     worker: finish ─┐
     shop:   cancel ─┼─► the first transaction wins; the others get IllegalTransitionError and write nothing
@@ -11,18 +11,20 @@ This module does not read files (:mod:`lib.shuttle.imports.worker`) or list jobs
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NoReturn
 
 from lib.platform import clock, errors
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
-from lib.platform.dynamodb import Item, Refusal, Table, Update
+from lib.platform.dynamodb import Item, Statement, Table, Update
 from lib.shuttle import ulids
+from lib.shuttle.catalogue import events
+from lib.shuttle.catalogue.versions import CatalogueMovedError, PendingEvent
 from lib.shuttle.entities import UsageCounters, from_item
 from lib.shuttle.imports.files import Failure
 from lib.shuttle.jobs import limits, metering, transitions
-from lib.shuttle.jobs.job import Job, JobStatus, JobSummary, Outcome
+from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary, Outcome
 from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from lib.shuttle.repository import Repository
@@ -33,8 +35,17 @@ LOST_AFTER = timedelta(hours=1)
 #: A job this long in QUEUED never got its file: upload links last an hour.
 UNUSED_AFTER = timedelta(hours=24)
 
+#: An export this long in QUEUED may have lost its message.
+RESENT_AFTER = timedelta(minutes=10)
+
 WORKER_LOST = "WORKER_LOST"
-_LOST_TOO_OFTEN = "The import was started too often and never finished. Check the file, or make it smaller."
+_LOST_TOO_OFTEN = "The job was started too often and never finished. Make its file smaller."
+_STOPPED = "The job stopped before it finished. Start it again."
+_NO_UPLOAD = "No file was uploaded within a day. Start it again."
+_NOT_STARTED = "The export was not started within a day. Start it again."
+
+_JOB_POSITION = 0
+"""Of the job's own change in the transaction that ends it."""
 
 
 class JobBusyError(errors.RetryableError):
@@ -140,21 +151,28 @@ class Jobs:
         """
         self._change_held(job, transitions.release(job, self._now()), "release the job")
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
-        """End the job as completed or failed, and meter it. Idempotent.
+    def finish(self, job: Job, outcome: Outcome, *, also: Sequence[Statement] = ()) -> PendingEvent | None:
+        """End the job as completed or failed, and meter it. Idempotent. The event returned is stored, to be published.
+
+        ``also`` moves the catalogue in the same transaction (:func:`lib.shuttle.catalogue.store.replacing`).
 
         Raises:
             IllegalTransitionError: it has ended in another way.
             TakenOverError: another worker has it.
+            CatalogueMovedError: the job could end, but a statement of ``also`` was refused.
         """
-        change = transitions.finish(job, outcome, self._now())
-        refusal = self._end(job.shop_domain, job.job_id, change, metering.of(outcome))
-        if refusal is None:
-            return
-        stored = _stored(refusal.item)
-        if stored.status is outcome.status and stored.attempt == job.attempt:
-            return  # our own write succeeded, and its answer was lost
-        _raise_lost(stored, outcome.status)
+        now = self._now()
+        event = events.completed(job, outcome, now)
+        change = transitions.finish(job, outcome, now)
+        refused = self._end(job.shop_domain, job.job_id, change, metering.of(outcome), [*also, *_stored_events(event)])
+        if not refused:
+            return event
+        if _JOB_POSITION not in refused:
+            raise CatalogueMovedError("another version of the catalogue became the current one")
+        stored = _stored(refused[_JOB_POSITION])
+        if stored.status is not outcome.status or stored.attempt != job.attempt:
+            _raise_lost(stored, outcome.status)
+        return None  # our own write succeeded, and its answer was lost: the sweep publishes the event
 
     def cancel(self, domain: str, job_id: str) -> Job:
         """Cancel the job. Its worker, if any, stops at its next report. Idempotent.
@@ -164,30 +182,35 @@ class Jobs:
             IllegalTransitionError: it has completed or failed.
         """
         change = transitions.cancel(domain, job_id, self._now())
-        refusal = self._end(domain, job_id, change, UsageCounters(jobs_cancelled=1))
-        if refusal is None:
+        refused = self._end(domain, job_id, change, UsageCounters(jobs_cancelled=1))
+        if not refused:
             return self._repository.job(domain, job_id)
-        job = _stored(refusal.item)
+        job = _stored(refused[_JOB_POSITION])
         if job.status is not JobStatus.CANCELLED:
             raise IllegalTransitionError(job.status, JobStatus.CANCELLED)
         return job
 
     def give_up(self, stale: JobSummary, failure: str, failure_detail: str) -> bool:
         """Fail a job that has lost its worker. False if its status was set again in the meantime."""
-        change = transitions.give_up(stale, self._now(), failure, failure_detail)
-        return self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1)) is None
+        now = self._now()
+        event = events.failed(stale, failure, failure_detail, now)
+        change = transitions.give_up(stale, now, failure, failure_detail)
+        return not self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1), _stored_events(event))
 
     def sweep(self) -> Mapping[str, int]:
         """Fail every job, of all shops, that lost its worker or never got its file; how many, by failure code."""
         now = self._now()
-        rules = (
-            (JobStatus.PROCESSING, LOST_AFTER, WORKER_LOST, "The import stopped before it finished. Start it again."),
-            (JobStatus.QUEUED, UNUSED_AFTER, Failure.UPLOAD_MISSING, "No file was uploaded within a day. Start it again."),
-        )
-        return {
-            failure: sum(self.give_up(stale, failure, detail) for stale in self._repository.stale_jobs(status, now - after))
-            for status, after, failure, detail in rules
-        }
+        given_up = {WORKER_LOST: 0, Failure.UPLOAD_MISSING.value: 0}
+        for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
+            for stale in self._repository.stale_jobs(status, now - after):
+                failure, detail = _why_given_up(stale)
+                given_up[failure] += self.give_up(stale, failure, detail)
+        return given_up
+
+    def waiting_exports(self) -> Iterator[JobSummary]:
+        """The exports of all shops that no worker has started for so long that their message may be lost."""
+        waiting = self._repository.stale_jobs(JobStatus.QUEUED, self._now() - RESENT_AFTER)
+        return (job for job in waiting if job.kind is JobKind.EXPORT)
 
     def _created_before(self, domain: str, order: JobOrder, request: Item) -> Job:
         if request.get("Fingerprint") != {"S": order.fingerprint()}:
@@ -203,17 +226,36 @@ class Jobs:
                 _raise_lost(stored, JobStatus.PROCESSING)
         return applied.accepted
 
-    def _end(self, domain: str, job_id: str, change: Update, metered: UsageCounters) -> Refusal | None:
-        """End a job, free its slot and meter it, or nothing of the three."""
+    def _end(
+        self,
+        domain: str,
+        job_id: str,
+        change: Update,
+        metered: UsageCounters,
+        also: Sequence[Statement] = (),
+    ) -> Mapping[int, Item | None]:
+        """End a job, free its slot, meter it and ``also``, or nothing of these; the refused positions, and their rows."""
         now = self._now()
         statements = [
             change,
             limits.free_slot(domain, job_id),
             metering.daily(domain, now, metered),
             metering.monthly(domain, now, metered),
+            *also,
         ]
-        refusals = self._table.transact(statements, "end the job")
-        return refusals[0] if refusals else None
+        return {refusal.position: refusal.item for refusal in self._table.transact(statements, "end the job")}
+
+
+def _stored_events(event: PendingEvent | None) -> list[Statement]:
+    return [events.statement(event)] if event else []
+
+
+def _why_given_up(stale: JobSummary) -> tuple[str, str]:
+    if stale.status is JobStatus.PROCESSING:
+        return WORKER_LOST, _STOPPED
+    if stale.kind is JobKind.EXPORT:
+        return WORKER_LOST, _NOT_STARTED
+    return Failure.UPLOAD_MISSING.value, _NO_UPLOAD
 
 
 def _stored(item: Item | None) -> Job:
