@@ -1,0 +1,32 @@
+"""Rows as JSON, in SQL: integers, decimals and booleans as such, other values as text, no value as null.
+
+A cell that an import with another schema made may not fit the type that its column has now. It is written as a text: the
+result is valid JSON whatever the cells contain.
+"""
+
+import json
+from collections.abc import Iterable
+
+from lib.shuttle.engine import literal
+from lib.shuttle.entities import ColumnType
+
+NUMBER = r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"
+"""A number of JSON, as a regular expression."""
+
+
+def json_object(members: Iterable[tuple[str, ColumnType, str]]) -> str:
+    """An expression that is an object. A member is a name, its type, and the expression of its text."""
+    parts: list[str] = []
+    for name, column_type, text in members:
+        before = "," if parts else "{"
+        parts += [literal(f"{before}{json.dumps(name, ensure_ascii=False)}:"), _value(column_type, text)]
+    return f"concat({', '.join(parts)}, '}}')"
+
+
+def _value(column_type: ColumnType, text: str) -> str:
+    as_text = f"coalesce(to_json({text})::VARCHAR, 'null')"
+    if column_type in (ColumnType.INTEGER, ColumnType.DECIMAL):
+        return f"CASE WHEN regexp_full_match({text}, {literal(NUMBER)}) THEN {text} ELSE {as_text} END"
+    if column_type is ColumnType.BOOLEAN:
+        return f"CASE WHEN {text} IN ('true', 'false') THEN {text} ELSE {as_text} END"
+    return as_text
