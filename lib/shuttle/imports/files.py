@@ -27,6 +27,10 @@ MAX_EXPANSION = 200
 EXPANSION_FREE_BYTES = 8 * 1024 * 1024
 #: The longest text, for any compression and any plan.
 MAX_TEXT_BYTES = 4 * 1024**3
+#: The longest row, in characters.
+MAX_ROW = 1024 * 1024
+#: The characters that count as blank at both ends of a cell.
+BLANKS = " \t\n\u00a0"
 
 
 class Failure(enum.StrEnum):

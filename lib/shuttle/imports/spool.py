@@ -10,6 +10,7 @@ text in it, first calls ``on_read``, which may stop it: so no file can keep a wo
 """
 
 import codecs
+import contextlib
 import enum
 import errno
 import gzip
@@ -17,6 +18,7 @@ import io
 import re
 import secrets
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
@@ -81,11 +83,18 @@ def spool(objects: Objects, key: str, folder: Path, on_read: OnRead, max_text_by
         SwitchboardError: the bucket can't be reached or refuses.
     """
     path = folder / "upload.txt"
-    try:
+    with refusing_full_disk():
         try:
             return _Spooling(_open(objects, key), path, on_read, max_text_bytes).run()
         except _NotUtf8Error:
             return _Spooling(_open(objects, key), path, on_read, max_text_bytes, Encoding.WINDOWS_1252).run()
+
+
+@contextlib.contextmanager
+def refusing_full_disk() -> Iterator[None]:
+    """Raises UnreadableFileError, FILE_TOO_LARGE, if the disk is full."""
+    try:
+        yield
     except OSError as error:
         if error.errno != errno.ENOSPC:
             raise
