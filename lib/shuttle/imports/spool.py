@@ -173,14 +173,16 @@ class _Spooling:
         decoder, newlines = _Decoder(codec), _Newlines()
         piece, written = start, 0
         while True:
+            if self._encoding is not Encoding.UTF_16:
+                _refuse_nul(piece)
             try:
                 data = newlines.unified(decoder.decode(piece), is_last=not piece)
             except UnicodeDecodeError as error:
                 raise self._bad_encoding() from error
             if not written:
                 data = data.removeprefix(codecs.BOM_UTF8)
-            if b"\0" in data:
-                raise UnreadableFileError(Failure.NUL_BYTE, "The file contains a NUL byte: it is not text. Save it as UTF-8.")
+            if self._encoding is Encoding.UTF_16:
+                _refuse_nul(data)
             written += len(data)
             if written > self._max_bytes:
                 _raise_too_large(self._max_bytes)
@@ -367,6 +369,11 @@ class _SpooledBytes(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _refuse_nul(piece: bytes) -> None:
+    if b"\0" in piece:
+        raise UnreadableFileError(Failure.NUL_BYTE, "The file contains a NUL byte: it is not text. Save it as UTF-8.")
 
 
 def _raise_too_large(max_bytes: int) -> NoReturn:
