@@ -12,12 +12,15 @@ from typing import Any
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.environment import ShuttleEnvironment
 from lib.platform.log import Logger
+from lib.platform.queues import Queue
 from lib.platform.sqs_batch import read_batch
-from lib.shuttle.api import ShuttleApi
+from lib.shuttle.api.blueprint import shuttle_blueprint
+from lib.shuttle.api.services import Services
 from lib.shuttle.imports.files import S3Objects
 from lib.shuttle.imports.uploads import Uploads
 from lib.shuttle.jobs import sweep
 from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.messages import JobQueue
 from lib.shuttle.repository import Repository
 from lib.web import application, wsgi
 
@@ -36,8 +39,24 @@ def _uploads() -> Uploads:
     return Uploads(_s3(), _environment.import_bucket_name, _logger)
 
 
+@functools.cache
+def _job_queue() -> JobQueue:
+    return JobQueue(Queue(aws.make_client("sqs"), _environment.job_queue_url))
+
+
 app = application.make_app("shuttle", _logger)
-app.register_blueprint(ShuttleApi(_dynamodb, _environment.shuttle_table_name, _uploads, _logger).blueprint())
+app.register_blueprint(
+    shuttle_blueprint(
+        Services(
+            dynamodb=_dynamodb,
+            table_name=_environment.shuttle_table_name,
+            uploads=_uploads,
+            queue=_job_queue,
+            publish=lambda event: event,  # the sweep does
+            logger=_logger,
+        )
+    )
+)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -32,6 +32,9 @@ JOB_LEASE = timedelta(minutes=16)
 JOB_KEPT = timedelta(days=90)
 """How long the row of a finished job is kept."""
 
+EXPORT_KEPT = timedelta(days=7)
+"""How long the file that an export made is kept."""
+
 # --- Tables -----------------------------------------------------------------------------------------------------------
 
 

@@ -149,6 +149,7 @@ class ShuttleEnvironment(Environment):
 
     shuttle_table_name: str
     import_bucket_name: str
+    job_queue_url: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

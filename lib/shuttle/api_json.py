@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, TypeVar
 
 from lib.platform import clock, errors, fields
+from lib.shuttle.catalogue.versions import Catalogue
 from lib.shuttle.entities import (
     DELIMITERS,
     MAX_COLUMN_NAME,
@@ -67,6 +68,18 @@ def job_to_json(job: JobSummary) -> Json:
     return shown | to_json(job.counts) | has | {"rows_valid": job.rows_valid}
 
 
+def shop_to_json(shop: Shop) -> Json:
+    """A shop as a JSON object. Its ``limits`` are those of its plan, or those agreed with it."""
+    return to_json(shop) | {"limits": to_json(shop.limits)}
+
+
+def catalogue_to_json(catalogue: Catalogue) -> Json:
+    """A version of a catalogue as a JSON object. The current one does not expire."""
+    shown = {"key" if name == "key_columns" else name: value for name, value in to_json(catalogue).items()}
+    del shown["object_key"]
+    return {"expires_at": None, **shown}
+
+
 def schema_to_json(schema: Schema) -> Json:
     """A schema as a JSON object."""
     return {"key" if name == "key_columns" else name: value for name, value in to_json(schema).items()}
@@ -107,6 +120,12 @@ def read_order(domain: str, body: Any, default_mode: JobMode, default_token: str
         dry_run=fields.require_flag(given.get("dry_run", False), "dry_run"),
         duplicate_rule=_choice(given, "duplicates", DuplicateRule, DuplicateRule.LAST),
     )
+
+
+def read_rollback(body: Any) -> int:
+    """The version to which a catalogue is to be rolled back."""
+    given = fields.require_members(body, {"version"}, name="the body")
+    return fields.require_integer(given["version"], "version", least=1, most=999_999)
 
 
 def read_completed_upload(body: Any) -> tuple[str, tuple[Part, ...]]:

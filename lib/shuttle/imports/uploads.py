@@ -130,8 +130,15 @@ class Uploads:
 
     def report_link(self, domain: str, job_id: str) -> str:
         """A link to the error report of a job, whether or not it exists."""
-        disposition = f'attachment; filename="{job_id}-errors.csv"'
-        return self._link("get_object", keys.report_object(domain, job_id), ResponseContentDisposition=disposition)
+        return self._download(keys.report_object(domain, job_id), f"{job_id}-errors.csv")
+
+    def changes_link(self, job: Job, changes_key: str) -> str:
+        """A link to the rows that an import changed."""
+        return self._download(changes_key, f"{job.job_id}-changes.jsonl.gz")
+
+    def result_link(self, job: Job, result_key: str) -> str:
+        """A link to the file that an export made."""
+        return self._download(result_key, f"{job.job_id}.{result_key.rpartition('/')[2].partition('.')[2]}")
 
     def _upload_of(self, job: Job, jobs: Jobs, key: str) -> str | None:
         """The job's one multipart upload, created if it has none; None if the job no longer waits for a file."""
@@ -174,6 +181,9 @@ class Uploads:
         except errors.NotFoundError:
             return False
         return True
+
+    def _download(self, key: str, file_name: str) -> str:
+        return self._link("get_object", key, ResponseContentDisposition=f'attachment; filename="{file_name}"')
 
     def _link(self, operation: str, key: str, **parameters: Any) -> str:
         parameters = {"Bucket": self._bucket, "Key": key, **parameters}

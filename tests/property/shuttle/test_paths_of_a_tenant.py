@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 
 from lib.platform import aws
 from lib.platform.contract import SHUTTLE
-from lib.shuttle.api import ShopAccess, ShuttleApi
+from lib.shuttle.api.services import Services, ShopAccess
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.multipart_s3 import MultipartS3
+from tests.support.aws.sqs import RecordingSqs
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.project.examples import examples
 from tests.support.shuttle.builders import a_shop
@@ -23,9 +24,15 @@ from tests.support.web.events import http_event
 
 MINE, THEIRS = "mine.example.com", "theirs.example.com"
 SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", "#", "%00", "%23"]
-WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage"]
+WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage", "catalogue", "rollback", "result"]
 PIECES = st.sampled_from([*SIGNS, *WORDS, MINE, THEIRS, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
-BODIES = ["{}", '{"plan": "LARGE"}', '{"columns": [{"name": "sku"}], "key": ["sku"]}', '{"file_bytes": 1}']
+BODIES = [
+    "{}",
+    '{"plan": "LARGE"}',
+    '{"columns": [{"name": "sku"}], "key": ["sku"]}',
+    '{"file_bytes": 1}',
+    '{"kind": "EXPORT"}',
+]
 """Bodies that each route would accept."""
 RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=40))
 
@@ -34,19 +41,23 @@ RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=4
 def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
     """The function, and the shops that it worked for in the current example."""
     worked_for: list[str] = []
-    clients = {"dynamodb": FakeTable(SHUTTLE), "s3": MultipartS3()}
+    clients = {"dynamodb": FakeTable(SHUTTLE), "s3": MultipartS3(), "sqs": RecordingSqs()}
     Registry(clients["dynamodb"], SHUTTLE.name).install(a_shop(MINE, plan=Plan.FREE))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws, "make_client", lambda service, **_: clients[service])
-        module = load(patch, "shuttle", {"SHUTTLE_TABLE_NAME": SHUTTLE.name, "IMPORT_BUCKET_NAME": "imports"})
-        access = ShuttleApi.access
+        module = load(
+            patch,
+            "shuttle",
+            {"SHUTTLE_TABLE_NAME": SHUTTLE.name, "IMPORT_BUCKET_NAME": "imports", "JOB_QUEUE_URL": "https://sqs.example/jobs"},
+        )
+        access = Services.access
 
-        def note(api: ShuttleApi, domain: str) -> ShopAccess:
-            made = access(api, domain)
+        def note(services: Services, domain: str) -> ShopAccess:
+            made = access(services, domain)
             worked_for.append(domain)
             return made
 
-        patch.setattr(ShuttleApi, "access", note)
+        patch.setattr(Services, "access", note)
         yield module, worked_for
 
 

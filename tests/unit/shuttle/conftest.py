@@ -3,10 +3,15 @@
 import pytest
 
 from lib.platform.log import Logger
-from lib.shuttle.api import ShuttleApi
+from lib.platform.queues import Queue
+from lib.shuttle.api.blueprint import shuttle_blueprint
+from lib.shuttle.api.services import Services
+from lib.shuttle.catalogue.versions import PendingEvent
 from lib.shuttle.imports.uploads import Uploads
+from lib.shuttle.jobs.messages import JobQueue
 from lib.web import application
 from tests.support.aws.multipart_s3 import MultipartS3
+from tests.support.aws.sqs import RecordingSqs
 from tests.support.shuttle.api import FlaskApi
 from tests.support.shuttle.builders import ShuttleTable, shuttle_table
 
@@ -14,10 +19,30 @@ __all__ = ["shuttle_table"]
 
 
 @pytest.fixture
-def api(shuttle_table: ShuttleTable) -> FlaskApi:
+def sqs() -> RecordingSqs:
+    """The job queue, in memory."""
+    return RecordingSqs()
+
+
+@pytest.fixture
+def published() -> list[PendingEvent]:
+    """The events that the API published."""
+    return []
+
+
+@pytest.fixture
+def api(shuttle_table: ShuttleTable, sqs: RecordingSqs, published: list[PendingEvent]) -> FlaskApi:
     """Shuttle's HTTP API over a table and a bucket in memory."""
     logger = Logger("shuttle")
     uploads = Uploads(MultipartS3(), "imports", logger)
     app = application.make_app("shuttle", logger)
-    app.register_blueprint(ShuttleApi(shuttle_table.client, shuttle_table.name, lambda: uploads, logger).blueprint())
+    services = Services(
+        dynamodb=shuttle_table.client,
+        table_name=shuttle_table.name,
+        uploads=lambda: uploads,
+        queue=lambda: JobQueue(Queue(sqs, "https://sqs.example/jobs")),
+        publish=published.append,
+        logger=logger,
+    )
+    app.register_blueprint(shuttle_blueprint(services))
     return FlaskApi(app.test_client())
