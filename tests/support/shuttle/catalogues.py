@@ -1,0 +1,70 @@
+"""Imports that change a catalogue without reading files: each adds one row, its own job id, to the version it merges with."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lib.shuttle import keys
+from lib.shuttle.catalogue.store import CatalogueStore, replacing
+from lib.shuttle.catalogue.versions import Catalogue, CatalogueMovedError, PendingEvent
+from lib.shuttle.jobs.job import Counts, Job, Outcome
+from lib.shuttle.jobs.lifecycle import Jobs
+from tests.support.shuttle.builders import DOMAIN, NOON, ShuttleTable, an_order
+
+
+def a_catalogue(job: Job, base: Catalogue | None = None, **changes: Any) -> Catalogue:
+    """The version that ``job`` makes of ``base``."""
+    version = base.version + 1 if base else 1
+    values: dict[str, Any] = {
+        "shop_domain": job.shop_domain,
+        "version": version,
+        "object_key": keys.catalogue_object(job.shop_domain, version, job.job_id, max(job.attempt, 1)),
+        "rows": version,
+        "bytes": 100,
+        "schema_version": 1,
+        "key_columns": ("sku",),
+        "job_id": job.job_id,
+        "made_at": NOON,
+    }
+    return Catalogue(**values | changes)
+
+
+@dataclass
+class Imports:
+    """Workers of one shop; ``objects`` are the rows of each version's object."""
+
+    table: ShuttleTable
+    objects: dict[str, frozenset[str]] = field(default_factory=dict)
+
+    def store(self, client: Any = None) -> CatalogueStore:
+        return CatalogueStore(client or self.table.client, self.table.name, self.table.clock, sleep=lambda seconds: None)
+
+    def jobs(self, client: Any = None) -> Jobs:
+        return Jobs(client or self.table.client, self.table.name, self.table.clock, sleep=lambda seconds: None)
+
+    def order(self, **order: Any) -> str:
+        """The id of a new job."""
+        return self.jobs().create(DOMAIN, an_order(**order)).job_id
+
+    def run(self, job_id: str, client: Any = None) -> PendingEvent | None:
+        """Start the job and end it, with its row in the catalogue."""
+        store, jobs = self.store(client), self.jobs(client)
+        job = jobs.start(DOMAIN, job_id)
+        while True:
+            base = store.current(DOMAIN)
+            made = a_catalogue(job, base)
+            self.objects[made.object_key] = self.rows(base) | {job_id}
+            outcome = Outcome(rows_read=1, counts=Counts(added=1), schema_version=1, catalogue_version=made.version)
+            try:
+                return jobs.finish(job, outcome, also=replacing(base, made))
+            except CatalogueMovedError:
+                continue
+
+    def rows(self, catalogue: Catalogue | None) -> frozenset[str]:
+        """The rows of a version."""
+        return self.objects.get(catalogue.object_key, frozenset()) if catalogue else frozenset()
+
+    def imported(self, times: int = 1) -> Catalogue:
+        """The current version after so many imports."""
+        for _ in range(times):
+            self.run(self.order())
+        return self.table.repository.catalogue(DOMAIN)
