@@ -21,6 +21,7 @@ from lib.shuttle.imports.uploads import Uploads
 from lib.shuttle.jobs import sweep
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.messages import JobQueue
+from lib.shuttle.removal import ShopObjects
 from lib.shuttle.repository import Repository
 from lib.web import application, wsgi
 
@@ -39,6 +40,10 @@ def _uploads() -> Uploads:
     return Uploads(_s3(), _environment.import_bucket_name, _logger)
 
 
+def _objects() -> ShopObjects:
+    return ShopObjects(_s3(), _environment.import_bucket_name)
+
+
 @functools.cache
 def _job_queue() -> JobQueue:
     return JobQueue(Queue(aws.make_client("sqs"), _environment.job_queue_url))
@@ -51,6 +56,7 @@ app.register_blueprint(
             dynamodb=_dynamodb,
             table_name=_environment.shuttle_table_name,
             uploads=_uploads,
+            objects=_objects,
             queue=_job_queue,
             publish=lambda event: event,  # the sweep does
             logger=_logger,

@@ -141,7 +141,7 @@ class Applied:
     """
 
     accepted: bool
-    item: Item | None
+    item: Item | None = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +149,7 @@ class Refusal:
     """A statement whose condition did not hold: its position in the transaction, and the row that is there."""
 
     position: int
-    item: Item | None
+    item: Item | None = field(repr=False)
 
 
 class Table:

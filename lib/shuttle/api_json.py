@@ -21,6 +21,9 @@ from lib.shuttle.entities import (
     Column,
     ColumnType,
     Schema,
+    Session,
+    SessionKind,
+    SessionSummary,
     Shop,
     ShopSettings,
     StatusColumn,
@@ -55,7 +58,7 @@ _END_OF_DAY = timedelta(days=1, microseconds=-1)
 
 
 def to_json(entity: Any) -> Json:
-    """A shop, job, schema, usage row, upload or part of one as a JSON object."""
+    """A shop, job, schema, session, usage row, upload or part of one as a JSON object."""
     return {field.name: _value(getattr(entity, field.name)) for field in dataclasses.fields(entity)}
 
 
@@ -83,6 +86,11 @@ def catalogue_to_json(catalogue: Catalogue) -> Json:
 def schema_to_json(schema: Schema) -> Json:
     """A schema as a JSON object."""
     return {"key" if name == "key_columns" else name: value for name, value in to_json(schema).items()}
+
+
+def session_to_json(session: SessionSummary) -> Json:
+    """A session as a JSON object, without its values, which are secrets."""
+    return {name: value for name, value in to_json(session).items() if name != "values"}
 
 
 def read_order(domain: str, body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
@@ -156,6 +164,22 @@ def read_shop(domain: str, body: Any, now: datetime) -> Shop:
             default_mode=_choice(settings, "default_mode", JobMode, JobMode.NEW_ONLY),
         ),
         feature_limits=None if limits is None else _limits(limits),
+    )
+
+
+def read_session(session_id: str, body: Any, now: datetime) -> Session:
+    """The session that a caller stores."""
+    given = fields.require_members(body, {"shop_domain", "kind"}, {"user_id", "scopes", "values"}, name="the body")
+    values = fields.require_object(given.get("values") or {}, "values")
+    scopes = fields.require_list(given.get("scopes") or [], "scopes")
+    return Session.open(
+        session_id,
+        _text(given, "shop_domain"),
+        _choice(given, "kind", SessionKind),
+        now,
+        user_id=_optional_text(given, "user_id"),
+        scopes=(fields.require_text(scope, "a scope") for scope in scopes),
+        values={name: fields.require_text(value, "an element of values") for name, value in values.items()},
     )
 
 

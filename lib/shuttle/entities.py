@@ -7,18 +7,24 @@ entity.
 
 import enum
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, Self, TypeVar
 
+from lib.platform import fields
 from lib.shuttle import items, keys
 from lib.shuttle.jobs.job import JobMode
 from lib.shuttle.jobs.plans import Plan, PlanLimits
-from lib.shuttle.validation import require, require_instants, whole_second
+from lib.shuttle.validation import require, require_instants, require_values, whole_second
 
 USAGE_DAILY_KEPT = timedelta(days=400)
 ONLINE_SESSION_LASTS = timedelta(hours=24)
 OFFLINE_SESSION_LASTS = timedelta(days=365)
+MAX_SCOPES = 100
+MAX_SCOPE_BYTES = 200
+MAX_USER_ID_BYTES = 256
+REMOVAL_ATTRIBUTE = "RemovalBeganAt"
+"""Of the row of a shop that is being removed: nothing of the shop may be created any more."""
 MAX_COLUMNS = 200
 MAX_COLUMN_NAME = 100
 MAX_ALIASES = 20
@@ -244,15 +250,21 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(SessionSummary):
-    """A sign-in to a shop. It contains no token: nobody can sign in with a stolen row."""
+    """A sign-in to a shop. ``values`` are the app's own, such as access tokens: secrets, so its text does not show them."""
 
     user_id: str | None = None
     scopes: tuple[str, ...] = ()
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         keys.session(self.session_id)
         keys.shop_domain(self.shop_domain)
         require_instants(self.created_at, self.expires_at)
+        require(len(self.scopes) <= MAX_SCOPES, f"a session has at most {MAX_SCOPES} scopes")
+        for scope in self.scopes:
+            fields.checked(scope, "a scope", max_bytes=MAX_SCOPE_BYTES)
+        fields.checked(self.user_id or "", "user_id", max_bytes=MAX_USER_ID_BYTES)
+        require_values(self.values, "values")
 
     @classmethod
     def open(
@@ -264,6 +276,7 @@ class Session(SessionSummary):
         *,
         user_id: str | None = None,
         scopes: Iterable[str] = (),
+        values: Mapping[str, str] | None = None,
     ) -> Self:
         """A session that begins now and lasts 24 hours (ONLINE) or a year (OFFLINE)."""
         lasts = ONLINE_SESSION_LASTS if kind is SessionKind.ONLINE else OFFLINE_SESSION_LASTS
@@ -275,6 +288,7 @@ class Session(SessionSummary):
             expires_at=whole_second(now + lasts),
             user_id=user_id,
             scopes=tuple(scopes),
+            values=values or {},
         )
 
     def key(self) -> keys.Key:  # noqa: D102
@@ -286,7 +300,7 @@ class Session(SessionSummary):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AppConfig:
-    """Named settings of the whole app."""
+    """Named settings of the whole app. They are not secrets."""
 
     name: str
     values: Mapping[str, str]
@@ -295,6 +309,7 @@ class AppConfig:
     def __post_init__(self) -> None:
         keys.app_config(self.name)
         require_instants(self.updated_at)
+        require_values(self.values, "an app config")
 
     def key(self) -> keys.Key:  # noqa: D102
         return keys.app_config(self.name)

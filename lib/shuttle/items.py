@@ -27,8 +27,6 @@ TTL_ATTRIBUTE = "ExpiresAt"
 
 ABSENT = Condition(expression="attribute_not_exists(#PK)")
 """There is no row with the key."""
-PRESENT = Condition(expression="attribute_exists(#PK)")
-"""There is a row with the key."""
 
 
 class CorruptItemError(errors.PermanentError):

@@ -40,6 +40,7 @@ STATUS_SHARDS = 8
 # RFC 1035 labels in lower case; at least two, so that a single word is refused.
 _SHOP_DOMAIN = re.compile(r"(?=.{4,253}\Z)[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_SESSION = "SESSION#"
 _WORD = re.compile(r"[A-Z][A-Z_]{0,31}")
 _MONTH = re.compile(r"[0-9]{4}-(?:0[1-9]|1[0-2])")
 
@@ -83,6 +84,9 @@ def month(text: str) -> str:
 
 
 # Partitions
+
+APP_PARTITION = "APP"
+"""The partition key of the settings of the app."""
 
 
 def shop_partition(domain: str) -> str:
@@ -155,12 +159,17 @@ def event(domain: str, identifier: str) -> Key:
 
 def session(identifier: str) -> Key:
     """The key of a Session."""
-    return Key(f"SESSION#{opaque_id(identifier, 'session id')}", "SESSION")
+    return Key(_SESSION + opaque_id(identifier, "session id"), "SESSION")
+
+
+def is_session_partition(partition: str) -> bool:
+    """Whether a partition of the table is that of a session."""
+    return partition.startswith(_SESSION)
 
 
 def app_config(name: str) -> Key:
     """The key of an AppConfig."""
-    return Key("APP", f"CONFIG#{opaque_id(name, 'config name')}")
+    return Key(APP_PARTITION, f"CONFIG#{opaque_id(name, 'config name')}")
 
 
 # Index keys
@@ -240,6 +249,12 @@ def sessions_partition(domain: str) -> str:
 
 # Objects in the import bucket, each kind below its own prefix: only uploads start jobs. An object that a worker makes before
 # the transaction that ends its job has the attempt in its name, so that no other attempt can replace it.
+
+
+def object_prefixes(domain: str) -> tuple[str, ...]:
+    """How the bucket keys of everything of a shop begin. The slash at the end keeps other shops out: ``a.example.org``."""
+    kinds = ("uploads", "reports", "changes", "catalogue", "exports")
+    return tuple(f"{kind}/{shop_domain(domain)}/" for kind in kinds)
 
 
 def upload_object(domain: str, identifier: str) -> str:

@@ -53,7 +53,9 @@ def between(low: str, high: str) -> Sort:
 class Query:
     """One access pattern: which rows of the table or of an index, in which order.
 
-    ``start`` is the row before the first one wanted, as DynamoDB names it (table key and index key).
+    Attributes:
+        start: the row before the first one wanted, as DynamoDB names it (table key and index key).
+        for_deletion: only the keys of the rows, but those of all rows, with expired ones and, from the table, the newest.
     """
 
     partition: str
@@ -62,12 +64,13 @@ class Query:
     newest_first: bool = False
     page_size: int = PAGE_SIZE
     start: Item | None = None
+    for_deletion: bool = False
 
     def request(self, now: datetime) -> dict[str, Any]:
         """The Query request, without the table's name."""
         hash_name, range_name = SHUTTLE.key_of(self.index)
         values = {name: {"S": value} for name, value in self.sort.values.items()}
-        request = {
+        request: dict[str, Any] = {
             "KeyConditionExpression": " AND ".join(filter(None, ("#pk = :pk", self.sort.expression))),
             "FilterExpression": "attribute_not_exists(#ttl) OR #ttl > :now",
             "ExpressionAttributeNames": {"#pk": hash_name, "#ttl": items.TTL_ATTRIBUTE}
@@ -76,6 +79,11 @@ class Query:
             "ScanIndexForward": not self.newest_first,
             "Limit": self.page_size,
         }
+        if self.for_deletion:
+            request |= {"ProjectionExpression": "PK, SK", "ConsistentRead": not self.index}
+            del request["FilterExpression"]
+            del request["ExpressionAttributeNames"]["#ttl"]
+            del request["ExpressionAttributeValues"][":now"]
         if self.index:
             request["IndexName"] = self.index
         if self.start is not None:

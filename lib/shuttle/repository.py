@@ -202,6 +202,10 @@ class Repository:
         """Settings of the app. NotFoundError if ``name`` has none. Eventually consistent: at most seconds old."""
         return self._get(AppConfig, keys.app_config(name), "the app config", consistent=False)
 
+    def app_configs(self) -> Iterator[AppConfig]:
+        """All settings of the app, by name."""
+        return self._entities(AppConfig, Query(partition=keys.APP_PARTITION, sort=begins_with("CONFIG#")), "the app configs")
+
     def _get(self, kind: type[Stored], key: keys.Key, what: str, *, consistent: bool = True) -> Stored:
         item = self._table.get(key.attributes(), f"read {what}", consistent=consistent)
         if item is None or items.has_expired(item, self._now()):

@@ -6,11 +6,12 @@ partition must name one of the tenant's own (:func:`lib.shuttle.keys.tenant_part
 unknown kind, is refused. Authorizing the caller is the handler's task.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from lib.platform import errors
 from lib.platform.contract import SHUTTLE
+from lib.platform.dynamodb import Condition
 from lib.shuttle import keys
 
 
@@ -18,40 +19,44 @@ class TenantViolationError(errors.PermanentError):
     """A request for rows of another tenant, which was not sent: an internal error of ours."""
 
 
-class TenantClient:
-    """Passes requests on to ``client`` if they only concern the shop ``domain``.
+class PartitionClient:
+    """Passes requests on to ``client`` if they only concern ``partitions`` of the table."""
 
-    Raises:
-        InvalidInputError: ``domain`` is not a shop domain.
-    """
-
-    def __init__(self, client: Any, table_name: str, domain: str) -> None:
+    def __init__(self, client: Any, table_name: str, partitions: Collection[str]) -> None:
         self._client = client
         self._table_name = table_name
-        self._partitions = keys.tenant_partitions(domain)
+        self._partitions = partitions
 
     def get_item(self, **request: Any) -> Any:
-        """GetItem of a row of the tenant."""
+        """GetItem of a row in these partitions."""
         return self._client.get_item(**self._own(request, _partition(request)))
 
     def put_item(self, **request: Any) -> Any:
-        """PutItem of a row of the tenant."""
+        """PutItem of a row in these partitions."""
         return self._client.put_item(**self._own(request, _partition(request)))
 
     def update_item(self, **request: Any) -> Any:
-        """UpdateItem of a row of the tenant."""
+        """UpdateItem of a row in these partitions."""
         return self._client.update_item(**self._own(request, _partition(request)))
 
     def delete_item(self, **request: Any) -> Any:
-        """DeleteItem of a row of the tenant."""
+        """DeleteItem of a row in these partitions."""
         return self._client.delete_item(**self._own(request, _partition(request)))
 
+    def batch_write_item(self, **request: Any) -> Any:
+        """BatchWriteItem of rows in these partitions only."""
+        for table_name, writes in request.get("RequestItems", {}).items():
+            for write in writes:
+                for statement in write.values():
+                    self._own({"TableName": table_name, **statement}, _partition(statement))
+        return self._client.batch_write_item(**request)
+
     def query(self, **request: Any) -> Any:
-        """Query of a partition of the tenant."""
+        """Query of one of these partitions."""
         return self._client.query(**self._own(request, _queried_partition(request)))
 
     def transact_write_items(self, **request: Any) -> Any:
-        """TransactWriteItems of rows of the tenant only."""
+        """TransactWriteItems of rows in these partitions only."""
         for operation in request.get("TransactItems", []):
             for statement in operation.values():
                 self._own(statement, _partition(statement))
@@ -61,6 +66,35 @@ class TenantClient:
         if request.get("TableName") != self._table_name or partition not in self._partitions:
             raise TenantViolationError("a request for rows of another shop")
         return request
+
+
+class TenantClient(PartitionClient):
+    """Passes requests on to ``client`` if they only concern the shop ``domain``.
+
+    Raises:
+        InvalidInputError: ``domain`` is not a shop domain.
+    """
+
+    def __init__(self, client: Any, table_name: str, domain: str) -> None:
+        super().__init__(client, table_name, keys.tenant_partitions(domain))
+        self._domain = domain
+
+    def delete_item(self, **request: Any) -> Any:
+        """DeleteItem of a row of the tenant, or of a session on the condition :func:`of_shop`: DynamoDB checks whose it is."""
+        condition = of_shop(self._domain)
+        is_conditional = (
+            request.get("ConditionExpression") == condition.expression
+            and request.get("ExpressionAttributeNames") == {"#ShopDomain": "ShopDomain"}
+            and request.get("ExpressionAttributeValues") == condition.values
+        )
+        if is_conditional and keys.is_session_partition(_partition(request)) and request.get("TableName") == self._table_name:
+            return self._client.delete_item(**request)
+        return super().delete_item(**request)
+
+
+def of_shop(domain: str) -> Condition:
+    """The row is one of the shop."""
+    return Condition(expression="#ShopDomain = :shop", values={":shop": {"S": keys.shop_domain(domain)}})
 
 
 def _partition(request: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from stack.components import iam
 from stack.components.iam import Grant
 from stack.components.queue import queue_policy
 from stack.components.topic import topic_policy
+from stack.functions.shuttle import OF_A_SHOP
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
@@ -304,7 +305,8 @@ def test_wildcards_cover_only_log_streams_and_objects_of_a_folder() -> None:
         "s3:PutObject": {f"{artifacts}/runs/", f"{artifacts}/snapshots/", f"{imports}/uploads/", f"{imports}/reports/"},
         "s3:GetObject": {f"{imports}/uploads/", f"{imports}/reports/"},
         "s3:ListMultipartUploadParts": {f"{imports}/uploads/"},
-        "s3:AbortMultipartUpload": {f"{imports}/uploads/"},
+        "s3:AbortMultipartUpload": {f"{imports}/{folder}" for folder in OF_A_SHOP},
+        "s3:DeleteObject": {f"{imports}/{folder}" for folder in OF_A_SHOP},
     }
     for policy in graph.all(ROLE_POLICY):
         for each in statements(policy.inputs["policy"]):

@@ -9,6 +9,7 @@ from lib.operations.costs import pricing
 from lib.operations.costs.prices import Meter
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.environment import ShuttleEnvironment
+from lib.shuttle import keys
 from lib.shuttle.jobs import lifecycle
 from stack.components.queue import MAX_RECEIVES, WorkQueue
 from stack.settings import secret_keys
@@ -17,6 +18,9 @@ from tests.support.project.pulumi_graph import Graph, declare, statements
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 BUCKET, LOG_GROUP = "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"
 CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
+
+FOLDERS = [prefix.removesuffix("a.example/") for prefix in keys.object_prefixes("a.example")]
+"""Of the import bucket: each has objects of shops."""
 
 
 def bucket_part(graph: Graph, kind: str) -> dict[str, Any]:
@@ -175,11 +179,14 @@ def test_the_function_has_exactly_these_grants() -> None:
     assert {tuple(each["Action"]): each["Resource"] for each in policy} == {
         ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-failures")],
         ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [shops],
+        ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem"): [shops],
         ("dynamodb:ConditionCheckItem",): [shops],
-        ("dynamodb:Query",): [shops, f"{shops}/index/GSI1", f"{shops}/index/StatusIndex"],
+        ("dynamodb:Query",): [shops, f"{shops}/index/GSI1", f"{shops}/index/GSI3", f"{shops}/index/StatusIndex"],
         ("s3:PutObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
         ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
-        ("s3:ListMultipartUploadParts", "s3:AbortMultipartUpload"): [f"{imports}/uploads/*"],
+        ("s3:ListMultipartUploadParts",): [f"{imports}/uploads/*"],
+        ("s3:DeleteObject", "s3:AbortMultipartUpload"): [f"{imports}/{folder}*" for folder in FOLDERS],
+        ("s3:ListBucketMultipartUploads",): [imports],
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }

@@ -44,8 +44,8 @@ GRANTED = {
     ("reconciliation", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
     ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem", "UpdateItem"},
     ("shuttle", "shuttle_table_name", "*"): {
-        *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
-        *("Query", "Query GSI1", "Query StatusIndex"),
+        *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem", "DeleteItem", "BatchWriteItem"),
+        *("Query", "Query GSI1", "Query GSI3", "Query StatusIndex"),
     },
     ("health", "lease_table_name", "*"): {"DescribeTable"},
     ("health", "lease_table_name", "health#1"): {"GetItem"},
@@ -74,6 +74,7 @@ def attempts(client: Any, table: str, keys: tuple[str, str], partition: str) -> 
         "Query": lambda: client.query(TableName=table, **by_hash),
         "Query ProjectIndex": lambda: client.query(TableName=table, IndexName="ProjectIndex", **by_hash),
         "Query GSI1": lambda: client.query(TableName=table, IndexName="GSI1", **by_hash),
+        "Query GSI3": lambda: client.query(TableName=table, IndexName="GSI3", **by_hash),
         "Query StatusIndex": lambda: client.query(TableName=table, IndexName="StatusIndex", **by_hash),
         "Scan": lambda: client.scan(TableName=table, Limit=1),
         "BatchGetItem": lambda: client.batch_get_item(RequestItems={table: {"Keys": [key]}}),

@@ -14,12 +14,13 @@ from lib.shuttle.imports.uploads import Uploads
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.messages import JobQueue
 from lib.shuttle.registry import Registry
+from lib.shuttle.removal import Removal, ShopObjects
 from lib.shuttle.repository import Repository
 from lib.shuttle.tenancy import TenantClient
 from lib.web import application
 
 Route = tuple[str, str, str]
-"""Method, path below ``/shuttle/shops/<domain>``, and the name of the view."""
+"""Method, path below that of all shops' or of the app's routes, and the name of the view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class ShopAccess:
     jobs: Jobs
     registry: Registry
     catalogue: CatalogueStore
+    removal: Removal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class Services:
         dynamodb: a DynamoDB client.
         table_name: the Shuttle table.
         uploads: makes the links into the import bucket and out of it; called only by requests that need them.
+        objects: deletes from the import bucket; called only by requests that need it.
         queue: the job queue; called only by requests that need it.
         publish: publishes a stored event.
         logger: of the function.
@@ -48,6 +51,7 @@ class Services:
     dynamodb: Any
     table_name: str
     uploads: Callable[[], Uploads]
+    objects: Callable[[], ShopObjects]
     queue: Callable[[], JobQueue]
     publish: Callable[[PendingEvent], object]
     logger: Logger
@@ -56,7 +60,11 @@ class Services:
         """The rows of one shop."""
         client, table = TenantClient(self.dynamodb, self.table_name, domain), self.table_name
         return ShopAccess(
-            Repository(client, table), Jobs(client, table), Registry(client, table), CatalogueStore(client, table)
+            Repository(client, table),
+            Jobs(client, table),
+            Registry(client, table),
+            CatalogueStore(client, table),
+            Removal(self.dynamodb, table, domain),
         )
 
 
@@ -68,15 +76,19 @@ class Views(Protocol):
         """The routes, each with the name of a method."""
 
 
-def make_blueprint(topics: Iterable[Views]) -> flask.Blueprint:
-    """All routes of ``topics``, for a Flask application."""
-    blueprint = flask.Blueprint("shop", __name__, url_prefix="/shuttle/shops/<domain>")
-    for views in topics:
+def make_blueprint(of_shops: Iterable[Views], of_the_app: Iterable[Views]) -> flask.Blueprint:
+    """The routes of each shop and of the app, for a Flask application."""
+    blueprint = flask.Blueprint("shuttle", __name__, url_prefix="/shuttle")
+    for views in of_the_app:
+        for method, rule, view in views.routes:
+            blueprint.add_url_rule(rule, view_func=getattr(views, view), methods=[method])
+    for views in of_shops:
         for method, rule, view in views.routes:
             # A shop's grant begins with the slash after its domain; the shop itself is for operators. So the routes of the
             # shop match exactly this path, and not the one with a slash after it (docs/security.md, "The path of a shop").
             is_strict = None if rule else True  # None: as the application says
-            blueprint.add_url_rule(rule, view_func=getattr(views, view), methods=[method], strict_slashes=is_strict)
+            path, view_func = f"/shops/<domain>{rule}", getattr(views, view)
+            blueprint.add_url_rule(path, view_func=view_func, methods=[method], strict_slashes=is_strict)
     return blueprint
 
 

@@ -59,7 +59,6 @@ class ShopViews:
         """Make a new version of the schema the current one."""
         access = self._services.access(domain)
         order = api_json.read_schema(body())
-        access.repository.shop(domain)  # the schema of a shop that is not installed would stay forever
         replaces = _current_version(access.repository, domain) if order.replaces is None else order.replaces
         schema = access.registry.save_schema(
             domain, order.columns, replaces, key_columns=order.key_columns, status_column=order.status_column

@@ -9,6 +9,7 @@ from lib.shuttle.api.services import Services
 from lib.shuttle.catalogue.versions import PendingEvent
 from lib.shuttle.imports.uploads import Uploads
 from lib.shuttle.jobs.messages import JobQueue
+from lib.shuttle.removal import ShopObjects
 from lib.web import application
 from tests.support.aws.multipart_s3 import MultipartS3
 from tests.support.aws.sqs import RecordingSqs
@@ -34,12 +35,14 @@ def published() -> list[PendingEvent]:
 def api(shuttle_table: ShuttleTable, sqs: RecordingSqs, published: list[PendingEvent]) -> FlaskApi:
     """Shuttle's HTTP API over a table and a bucket in memory."""
     logger = Logger("shuttle")
-    uploads = Uploads(MultipartS3(), "imports", logger)
+    bucket = MultipartS3()
+    uploads, objects = Uploads(bucket, "imports", logger), ShopObjects(bucket, "imports")
     app = application.make_app("shuttle", logger)
     services = Services(
         dynamodb=shuttle_table.client,
         table_name=shuttle_table.name,
         uploads=lambda: uploads,
+        objects=lambda: objects,
         queue=lambda: JobQueue(Queue(sqs, "https://sqs.example/jobs")),
         publish=published.append,
         logger=logger,

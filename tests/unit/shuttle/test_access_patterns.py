@@ -108,6 +108,7 @@ def test_the_usage_of_a_month_is_listed_for_all_shops(shuttle_table: ShuttleTabl
 
 
 def test_the_current_schema_is_one_get_item(shuttle_table: ShuttleTable) -> None:
+    shuttle_table.registry.install(a_shop())
     shuttle_table.registry.save_schema(DOMAIN, (Column(name="sku"),), replaces=0)
     saved = shuttle_table.registry.save_schema(DOMAIN, (Column(name="sku"), Column(name="title")), replaces=1)
     shuttle_table.client.forget()
@@ -119,6 +120,7 @@ def test_the_current_schema_is_one_get_item(shuttle_table: ShuttleTable) -> None
 
 
 def test_the_schema_history_is_newest_first_without_the_current_row(shuttle_table: ShuttleTable) -> None:
+    shuttle_table.registry.install(a_shop())
     for version in range(3):
         shuttle_table.registry.save_schema(DOMAIN, (Column(name=f"sku{version}"),), replaces=version)
     shuttle_table.client.forget()
@@ -180,13 +182,20 @@ def test_ended_sessions_are_not_listed(shuttle_table: ShuttleTable) -> None:
 
 def test_app_config_is_one_get_item(shuttle_table: ShuttleTable) -> None:
     config = AppConfig(name="imports", values={"paused": "no"}, updated_at=NOON)
-    shuttle_table.registry.save_app_config(config)
+    assert shuttle_table.registry.change_app_config("imports", config.values) == config
     shuttle_table.client.forget()
     assert shuttle_table.repository.app_config("imports") == config
     assert sent(shuttle_table, "get_item") == {
         "Key": {"PK": {"S": "APP"}, "SK": {"S": "CONFIG#imports"}},
         "ConsistentRead": False,
     }
+
+
+def test_all_app_configs_are_one_query(shuttle_table: ShuttleTable) -> None:
+    configs = [AppConfig(name=name, values={"a": "b"}, updated_at=NOON) for name in ("exports", "imports")]
+    put(shuttle_table, *configs)
+    assert list(shuttle_table.repository.app_configs()) == configs
+    assert sent(shuttle_table, "query") == a_query("APP", " AND begins_with(#sk, :sk)", {":sk": "CONFIG#"})
 
 
 # What holds for all of them

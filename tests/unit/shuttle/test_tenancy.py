@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
-from lib.shuttle.entities import AppConfig, BillingState, Column
+from lib.platform.dynamodb import Delete, Table
+from lib.shuttle import keys
+from lib.shuttle.entities import BillingState, Column, Session, SessionKind
 from lib.shuttle.jobs.job import JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
-from lib.shuttle.tenancy import TenantClient, TenantViolationError
+from lib.shuttle.tenancy import TenantClient, TenantViolationError, of_shop
 from tests.support.shuttle.builders import DOMAIN, NOON, OTHER, ShuttleTable, a_shop, an_order
 
 
@@ -61,7 +63,9 @@ def test_no_read_or_write_reaches_another_shop(shuttle_table: ShuttleTable, tena
         lambda: registry.install(a_shop(OTHER)),
         lambda: registry.reconfigure(a_shop(OTHER)),
         lambda: registry.save_schema(OTHER, (Column(name="sku"),), 0),
-        lambda: registry.save_app_config(AppConfig(name="imports", values={}, updated_at=NOON)),
+        lambda: registry.change_app_config("imports", {"paused": "yes"}),
+        lambda: registry.save_session(Session.open("s1", OTHER, SessionKind.ONLINE, NOON)),
+        lambda: registry.delete_session("s1"),
     ):
         with pytest.raises(TenantViolationError):
             attempt()
@@ -96,6 +100,52 @@ def test_a_transaction_with_a_row_of_another_shop_is_refused(shuttle_table: Shut
     assert shuttle_table.get_raw(f"SHOP#{DOMAIN}", "X") == {}
 
 
-@pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_item", "batch_write_item"])
+def delete(partition: str, domain: str | None = None) -> dict[str, Any]:
+    """A DeleteItem request, on the condition that the row is the shop's."""
+    condition = of_shop(domain) if domain else None
+    return Delete(key={"PK": {"S": partition}, "SK": {"S": "SESSION"}}, condition=condition).statement("Shuttle")
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        delete(f"SHOP#{OTHER}"),
+        delete(f"SHOP#{OTHER}", DOMAIN),
+        delete("APP", DOMAIN),
+        delete("SESSION#s1"),
+        delete("SESSION#s1", OTHER),
+        delete("SESSION#s1", DOMAIN) | {"TableName": "another"},
+        delete("SESSION#s1", DOMAIN) | {"ConditionExpression": "#ShopDomain = :shop OR attribute_exists(PK)"},
+        delete("SESSION#s1", DOMAIN) | {"ExpressionAttributeNames": {"#ShopDomain": "SK"}},
+    ],
+)
+def test_a_deletion_outside_of_the_shop_is_refused(
+    shuttle_table: ShuttleTable, tenant: TenantClient, request_: dict[str, Any]
+) -> None:
+    shuttle_table.client.forget()
+    with pytest.raises(TenantViolationError):
+        tenant.delete_item(**request_)
+    assert shuttle_table.calls == []
+
+
+@pytest.mark.parametrize(("holder", "is_deleted"), [(DOMAIN, True), (OTHER, False)])
+def test_a_session_is_deleted_if_it_is_the_shops(
+    shuttle_table: ShuttleTable, tenant: TenantClient, holder: str, is_deleted: bool
+) -> None:
+    shuttle_table.registry.save_session(Session.open("s1", holder, SessionKind.ONLINE, NOON))
+    statement = Delete(key=keys.session("s1").attributes(), condition=of_shop(DOMAIN))
+
+    assert Table(tenant, shuttle_table.name).delete(statement, "delete").accepted is is_deleted
+    assert bool(shuttle_table.get_raw("SESSION#s1", "SESSION")) is not is_deleted
+
+
+def test_a_batch_with_a_row_of_another_shop_is_refused(shuttle_table: ShuttleTable, tenant: TenantClient) -> None:
+    rows = [Delete(key=keys.shop(domain).attributes()) for domain in (DOMAIN, OTHER)]
+    with pytest.raises(TenantViolationError):
+        Table(tenant, shuttle_table.name).batch_write(rows, "delete")
+    assert shuttle_table.repository.shop(DOMAIN)
+
+
+@pytest.mark.parametrize("method", ["scan", "batch_get_item", "execute_statement", "delete_table"])
 def test_operations_without_a_check_do_not_exist(tenant: TenantClient, method: str) -> None:
     assert not hasattr(tenant, method)
