@@ -7,7 +7,7 @@ import pytest
 from stack.local.iam.policy import Access, Statement, decide, read_role_policy
 from tests.support.project.documentation import ROOT, read_yaml
 
-MINE, JOB = "a.example", "01ARZ3NDEKTSV4RRFFQ69G5FAV"
+MINE, JOB, SESSION, CONFIG = "a.example", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "s-1", "limits"
 NAMES = {"<region>": "us-west-2", "<account>": "123456789012", "<api id>": "api", "<domain>": MINE}
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
 Route = tuple[str, str]
@@ -17,7 +17,7 @@ def signed_routes() -> set[Route]:
     """Method and path, for the shop ``MINE``, of every documented route that requires an IAM signature."""
     document = read_yaml(ROOT / "docs" / "openapi.yaml")
     return {
-        (method.upper(), path.format(domain=MINE, job_id=JOB))
+        (method.upper(), path.format(domain=MINE, job_id=JOB, session_id=SESSION, name=CONFIG))
         for path, item in document["paths"].items()
         for method, operation in item.items()
         if {"awsSignature": []} in operation.get("security", [])
@@ -46,6 +46,7 @@ ROUTES = signed_routes()
 OWNERS: dict[str, set[Route]] = {
     "A shop": {route for route in ROUTES if route[1].startswith(f"/shuttle/shops/{MINE}/")},
     "An operator of shops": {route for route in ROUTES if route[1] == f"/shuttle/shops/{MINE}"},
+    "An app": {route for route in ROUTES if route[1].startswith(("/shuttle/sessions/", "/shuttle/config/"))},
     "A sender of drafts": {route for route in ROUTES if route[1] == "/drafts"},
 }
 each_caller = pytest.mark.parametrize("caller", OWNERS)
