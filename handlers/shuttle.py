@@ -19,6 +19,7 @@ from lib.shuttle.api.services import Services
 from lib.shuttle.imports.files import S3Objects
 from lib.shuttle.imports.uploads import Uploads
 from lib.shuttle.jobs import sweep
+from lib.shuttle.jobs.job import JobKind
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.messages import JobQueue
 from lib.shuttle.removal import ShopObjects
@@ -87,7 +88,8 @@ def _run_imports(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     repository = Repository(_dynamodb, _environment.shuttle_table_name)
     importer = Importer(repository, _jobs, S3Objects(_s3(), _environment.import_bucket_name))
-    return batch.run(read_batch(event), importer, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
+    runners = {JobKind.IMPORT: importer}
+    return batch.run(read_batch(event), runners, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
 
 
 gc_tuning.end()

@@ -55,7 +55,8 @@ class Query:
 
     Attributes:
         start: the row before the first one wanted, as DynamoDB names it (table key and index key).
-        for_deletion: only the keys of the rows, but those of all rows, with expired ones and, from the table, the newest.
+        exact: all rows, with expired ones, and from the table as they are now.
+        for_deletion: only the keys of these rows.
     """
 
     partition: str
@@ -64,26 +65,28 @@ class Query:
     newest_first: bool = False
     page_size: int = PAGE_SIZE
     start: Item | None = None
+    exact: bool = False
     for_deletion: bool = False
 
     def request(self, now: datetime) -> dict[str, Any]:
         """The Query request, without the table's name."""
         hash_name, range_name = SHUTTLE.key_of(self.index)
-        values = {name: {"S": value} for name, value in self.sort.values.items()}
+        values = {":pk": {"S": self.partition}, ":now": items.ttl_attribute(now)}
+        values |= {name: {"S": value} for name, value in self.sort.values.items()}
         request: dict[str, Any] = {
             "KeyConditionExpression": " AND ".join(filter(None, ("#pk = :pk", self.sort.expression))),
             "FilterExpression": "attribute_not_exists(#ttl) OR #ttl > :now",
             "ExpressionAttributeNames": {"#pk": hash_name, "#ttl": items.TTL_ATTRIBUTE}
             | ({"#sk": range_name} if self.sort.expression else {}),
-            "ExpressionAttributeValues": {":pk": {"S": self.partition}, ":now": items.ttl_attribute(now)} | values,
+            "ExpressionAttributeValues": values,
             "ScanIndexForward": not self.newest_first,
             "Limit": self.page_size,
         }
+        if self.exact or self.for_deletion:
+            request["ConsistentRead"] = not self.index
+            del request["FilterExpression"], request["ExpressionAttributeNames"]["#ttl"], values[":now"]
         if self.for_deletion:
-            request |= {"ProjectionExpression": "PK, SK", "ConsistentRead": not self.index}
-            del request["FilterExpression"]
-            del request["ExpressionAttributeNames"]["#ttl"]
-            del request["ExpressionAttributeValues"][":now"]
+            request["ProjectionExpression"] = "PK, SK"
         if self.index:
             request["IndexName"] = self.index
         if self.start is not None:

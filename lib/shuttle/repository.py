@@ -160,16 +160,17 @@ class Repository:
 
     def replaced_catalogue(self, domain: str, version: int) -> ReplacedCatalogue:
         """A version that was replaced. NotFoundError if it is the current one, is not kept any more or never was."""
-        return self._get(
-            ReplacedCatalogue,
-            keys.catalogue_version(domain, version),
-            f"version {version} of the catalogue, or it is no longer kept: it",
-        )
+        return self._get(ReplacedCatalogue, keys.catalogue_version(domain, version), f"version {version} of the catalogue")
 
     def catalogue_history(self, domain: str) -> Iterator[ReplacedCatalogue]:
         """The versions that were replaced and are still kept, newest first."""
         query = Query(partition=keys.shop_partition(domain), sort=begins_with("CATALOGUE#VERSION#"), newest_first=True)
         return self._entities(ReplacedCatalogue, query, "the versions of the catalogue")
+
+    def catalogue_rows(self, domain: str) -> Iterator[ReplacedCatalogue]:
+        """The versions that were replaced and whose rows are still stored, also expired ones. Strongly consistent."""
+        query = Query(partition=keys.shop_partition(domain), sort=begins_with("CATALOGUE#VERSION#"), exact=True)
+        return self._entities(ReplacedCatalogue, query, "the rows of the catalogue")
 
     def pending_events(self, before: datetime) -> Iterator[PendingEvent]:
         """The events of all shops that were made before ``before`` and are still to be published, oldest first."""

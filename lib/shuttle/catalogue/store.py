@@ -79,12 +79,27 @@ class CatalogueStore:
         current = self.current(domain)
         if current is not None and current.version == version:
             return current
-        return self._repository.replaced_catalogue(domain, version)
+        try:
+            return self._repository.replaced_catalogue(domain, version)
+        except errors.NotFoundError:
+            raise errors.NotFoundError(f"version {version} of the catalogue does not exist or is no longer kept") from None
 
     def versions(self, domain: str) -> Iterator[Catalogue]:
         """The versions that are kept, the current one first."""
         current = self.current(domain)
         return chain([current] if current else [], self._repository.catalogue_history(domain))
+
+    def needed_objects(self, domain: str) -> set[str] | None:
+        """The objects of all versions that can be read or restored; None if the rows are changing at the moment.
+
+        A Query may show one part of a transaction and not yet the other. So the current version is read first: whatever became
+        of it later, the row of the version before it must be there.
+        """
+        current = self._repository.catalogue(domain)
+        replaced = {row.version: row.object_key for row in self._repository.catalogue_rows(domain)}
+        if current.version > 1 and current.version - 1 not in replaced:
+            return None
+        return {current.object_key, *replaced.values()}
 
     def rollback(self, domain: str, version: int) -> tuple[Catalogue, PendingEvent | None]:
         """Make a new version with the rows of an older one, and the event about it, stored to be published.

@@ -47,12 +47,15 @@ class Imports:
 
     def run(self, job_id: str, client: Any = None) -> PendingEvent | None:
         """Start the job and end it, with its row in the catalogue."""
+        return self.finish(self.jobs(client).start(DOMAIN, job_id), client)
+
+    def finish(self, job: Job, client: Any = None) -> PendingEvent | None:
+        """End a job that was started."""
         store, jobs = self.store(client), self.jobs(client)
-        job = jobs.start(DOMAIN, job_id)
         while True:
             base = store.current(DOMAIN)
             made = a_catalogue(job, base)
-            self.objects[made.object_key] = self.rows(base) | {job_id}
+            self.objects[made.object_key] = self.rows(base) | {job.job_id}
             outcome = Outcome(rows_read=1, counts=Counts(added=1), schema_version=1, catalogue_version=made.version)
             try:
                 return jobs.finish(job, outcome, also=replacing(base, made))

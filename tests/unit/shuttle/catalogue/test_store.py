@@ -133,7 +133,7 @@ def test_a_version_is_kept_for_90_days(imports: Imports) -> None:
     imports.table.clock.advance(days=90)
 
     assert versions(imports) == [2]
-    with pytest.raises(errors.NotFoundError, match="version 1 of the catalogue, or it is no longer kept"):
+    with pytest.raises(errors.NotFoundError, match="version 1 of the catalogue does not exist or is no longer kept"):
         imports.store().rollback(DOMAIN, 1)
 
 
@@ -211,6 +211,24 @@ def test_a_rollback_that_imports_always_overtake_is_refused(imports: Imports) ->
     table.before_write = overtake
     with pytest.raises(errors.UnavailableError, match="try again"):
         imports.store().rollback(DOMAIN, 1)
+
+
+def test_the_objects_of_all_stored_versions_are_needed(imports: Imports) -> None:
+    """An expired version too, as long as its row is there: a rollback may have begun just before."""
+    imports.imported(VERSIONS_KEPT + 2)
+    kept = {version.object_key for version in imports.store().versions(DOMAIN)}
+
+    assert imports.store().needed_objects(DOMAIN) == kept
+    imports.table.clock.advance(days=90)
+    assert imports.store().needed_objects(DOMAIN) == kept
+
+
+def test_what_is_needed_is_not_known_in_the_middle_of_a_change(imports: Imports) -> None:
+    """A Query may show a transaction in part."""
+    imports.imported(3)
+    del imports.table.client.client.items[f"SHOP#{DOMAIN}", "CATALOGUE#VERSION#000002"]
+
+    assert imports.store().needed_objects(DOMAIN) is None
 
 
 def test_an_object_of_another_shop_is_refused(imports: Imports) -> None:

@@ -10,7 +10,7 @@ from lib.platform import errors
 from lib.platform.log import Logger
 from lib.platform.sqs_batch import Record
 from lib.shuttle.imports import batch
-from lib.shuttle.jobs.job import JobStatus
+from lib.shuttle.jobs.job import JobKind, JobStatus
 from lib.shuttle.jobs.lifecycle import JobBusyError
 from tests.support.observability.log_lines import LogLines
 from tests.support.shuttle.builders import DOMAIN
@@ -43,7 +43,7 @@ class Worker:
 
 def failed(worker: Any, *messages: Record) -> list[str]:
     """The ids of the messages that SQS is to deliver again."""
-    answer = batch.run(messages, worker, lambda: 60.0, Logger("shuttle"))
+    answer = batch.run(messages, {JobKind.IMPORT: worker}, lambda: 60.0, Logger("shuttle"))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
@@ -52,6 +52,17 @@ def test_an_upload_is_run_however_s3_encodes_its_key() -> None:
 
     assert failed(worker, upload("1"), upload("2", f"uploads%2F{DOMAIN}%2F{JOB}")) == []
     assert worker.ran == [(DOMAIN, JOB)] * 2
+
+
+def test_a_message_about_an_export_runs_the_export() -> None:
+    importer, exporter = Worker(), Worker()
+    body = json.dumps({"export": {"shop_domain": DOMAIN, "job_id": JOB}})
+
+    runners = {JobKind.IMPORT: importer, JobKind.EXPORT: exporter}
+    answer = batch.run([record("1", body)], runners, lambda: 60.0, Logger("shuttle"))
+
+    assert answer == {"batchItemFailures": []}
+    assert (importer.ran, exporter.ran) == ([], [(DOMAIN, JOB)])
 
 
 def test_the_test_event_of_s3_runs_nothing() -> None:
@@ -76,7 +87,17 @@ def test_a_run_that_fails_is_delivered_again(error: Exception, level: str, line:
     assert lines.only(line)["level"] == level
 
 
-@pytest.mark.parametrize("body", ["", "not JSON", "{}", "[]", "null", "\ud800", '{"Records": [{}]}', '{"Records": 1}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *("", "not JSON", "{}", "[]", "null", "\ud800", '{"Records": [{}]}', '{"Records": 1}'),
+        *(
+            '{"export": null}',
+            '{"export": {"job_id": 7, "shop_domain": "a.b"}}',
+            '{"export": {"shop_domain": "a#b", "job_id": "7"}}',
+        ),
+    ],
+)
 def test_a_malformed_message_fails_alone(body: str) -> None:
     worker = Worker()
 
