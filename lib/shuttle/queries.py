@@ -56,7 +56,7 @@ class Query:
     Attributes:
         start: the row before the first one wanted, as DynamoDB names it (table key and index key).
         exact: all rows, with expired ones, and from the table as they are now.
-        for_deletion: only the keys of these rows.
+        for_deletion: as exact, but only the keys of the rows.
     """
 
     partition: str
