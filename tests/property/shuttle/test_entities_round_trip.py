@@ -20,8 +20,10 @@ from lib.shuttle.entities import (
     SessionKind,
     Shop,
     ShopSettings,
+    StatusColumn,
     UsageDaily,
     UsageMonthly,
+    normalized,
 )
 from lib.shuttle.jobs.job import Counts, DuplicateRule, ErrorSummary, FileFormat, Job, JobKind, JobMode, JobStatus
 from lib.shuttle.jobs.plans import Plan, PlanLimits
@@ -48,7 +50,7 @@ shops = st.builds(
     billing_state=st.sampled_from(BillingState),
     installed_at=instants,
     settings=st.builds(
-        ShopSettings, csv_delimiter=st.sampled_from([",", ";", "\t", "|"]), default_mode=st.sampled_from(JobMode)
+        ShopSettings, csv_delimiter=st.sampled_from([None, ",", ";", "\t", "|"]), default_mode=st.sampled_from(JobMode)
     ),
     feature_limits=st.none() | limits,
 )
@@ -56,14 +58,35 @@ summaries = st.lists(
     st.builds(ErrorSummary, code=texts, count=counts, first_rows=st.lists(counts, max_size=5).map(tuple)), max_size=3
 ).map(tuple)
 counters = st.fixed_dictionaries({}, optional=dict.fromkeys(("imports", "exports", "rows_read", "bytes_read"), counts))
+names = st.text("abcdé ", min_size=1, max_size=9).map(lambda name: f"c{name}c")
 columns = st.lists(
     st.builds(
-        Column, name=st.text("abcdé ", min_size=1, max_size=9).map(lambda name: f"c{name}c"), type=st.sampled_from(ColumnType)
+        lambda decimal_comma, **own: Column(**own, decimal_comma=decimal_comma and own["type"] is ColumnType.DECIMAL),
+        name=names,
+        type=st.sampled_from(ColumnType),
+        aliases=st.lists(names, max_size=2).map(tuple),
+        decimal_comma=st.booleans(),
     ),
     min_size=1,
     max_size=6,
-    unique_by=lambda column: column.name,
-).map(tuple)
+).filter(lambda drawn: len({normalized(name) for name in _names(drawn)}) == len(_names(drawn)))
+
+
+def _names(drawn: list[Column]) -> list[str]:
+    return [name for column in drawn for name in (column.name, *column.aliases)]
+
+
+@st.composite
+def schemas(draw: st.DrawFn) -> Schema:
+    drawn = draw(columns)
+    return Schema(
+        shop_domain=draw(domains),
+        version=draw(st.integers(1, 999_999)),
+        columns=tuple(drawn),
+        created_at=draw(instants),
+        key_columns=tuple(column.name for column in drawn[: draw(st.integers(0, 3))]),
+        status_column=draw(st.none() | st.builds(StatusColumn, name=st.just(drawn[-1].name), draft=texts.filter(bool))),
+    )
 
 
 @st.composite
@@ -144,7 +167,7 @@ stored: st.SearchStrategy[Any] = st.one_of(
         shop_domain=domains,
         month=st.dates().map(lambda day: day.isoformat()[:7]),
     ),
-    st.builds(Schema, shop_domain=domains, version=st.integers(1, 999_999), columns=columns, created_at=instants),
+    schemas(),
     st.builds(
         Session,
         session_id=st.just("s-1"),
@@ -223,21 +246,58 @@ def test_an_invalid_job_is_refused(wrong: dict[str, Any]) -> None:
         Job(**VALID_JOB | wrong)
 
 
+VALID_SCHEMA: dict[str, Any] = {
+    "shop_domain": "teapots.example.com",
+    "version": 1,
+    "columns": (Column(name="sku", aliases=("Article no.",)), Column(name="status")),
+    "created_at": NOON,
+    "key_columns": ("sku",),
+    "status_column": StatusColumn(name="status", draft="draft"),
+}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
-        (),
-        (Column(name="a"), Column(name="a")),
-        tuple(Column(name=f"c{number}") for number in range(201)),
+        {"columns": ()},
+        {"columns": tuple(Column(name=f"c{number}") for number in range(201))},
+        {"columns": (Column(name="sku"), Column(name="status"), Column(name="Status"))},
+        {"columns": (Column(name="sku"), Column(name="status"), Column(name="a b"), Column(name="A  B"))},
+        {"columns": (Column(name="sku"), Column(name="status", aliases=("SKU",)))},
+        {"columns": (Column(name="sku", aliases=("no",)), Column(name="status", aliases=("no",)))},
+        {"columns": (Column(name="sku"), Column(name="status"), Column(name="_Change"))},
+        {"key_columns": ("Sku",)},
+        {"key_columns": ("sku", "sku")},
+        {"key_columns": ("Article no.",)},
+        {"columns": tuple(Column(name=name) for name in ("status", *"abcd")), "key_columns": tuple("abcd")},
+        {"status_column": StatusColumn(name="state", draft="draft")},
     ],
 )
-def test_an_invalid_schema_is_refused(wrong: tuple[Column, ...]) -> None:
+def test_an_invalid_schema_is_refused(wrong: dict[str, Any]) -> None:
+    Schema(**VALID_SCHEMA)
     with pytest.raises(InvalidInputError):
-        Schema(shop_domain="teapots.example.com", version=1, columns=wrong, created_at=NOON)
+        Schema(**VALID_SCHEMA | wrong)
+
+
+@pytest.mark.parametrize("draft", ["", "x" * 101])
+def test_an_invalid_value_for_draft_is_refused(draft: str) -> None:
+    with pytest.raises(InvalidInputError):
+        StatusColumn(name="status", draft=draft)
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": ""}, {"name": " a"}, {"name": "a\n"}, {"max_length": 0}, {"type": ColumnType.DATE, "max_length": 3}]
+    "wrong",
+    [
+        {"name": ""},
+        {"name": " a"},
+        {"name": "a\n"},
+        {"max_length": 0},
+        {"type": ColumnType.DATE, "max_length": 3},
+        {"aliases": ("",)},
+        {"aliases": (" b",)},
+        {"aliases": tuple(f"b{number}" for number in range(21))},
+        {"decimal_comma": True},
+    ],
 )
 def test_an_invalid_column_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInputError):

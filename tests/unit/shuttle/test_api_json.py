@@ -7,7 +7,9 @@ import pytest
 
 from lib.platform import errors
 from lib.shuttle import api_json, ulids
+from lib.shuttle.entities import NO_KEY, Column, ColumnType, Schema
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
+from tests.support.shuttle.builders import DOMAIN
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -69,3 +71,74 @@ def test_a_span_starts_at_the_epoch_at_the_earliest(first: str | None, last: str
     assert end >= EPOCH
     assert ulids.is_ulid(ulids.first_at(begin))
     assert ulids.is_ulid(ulids.last_at(end))
+
+
+# Schemas and settings
+
+
+def test_a_schema_is_read_with_its_key_status_column_and_aliases() -> None:
+    body = {
+        "columns": [
+            {"name": "sku"},
+            {"name": "price", "type": "DECIMAL", "aliases": ["Preis"], "decimal_comma": True},
+            {"name": "status"},
+        ],
+        "key": ["sku"],
+        "status_column": {"name": "status", "draft": "draft"},
+    }
+    order = api_json.read_schema(body)
+    schema = Schema(
+        shop_domain=DOMAIN,
+        version=1,
+        columns=order.columns,
+        created_at=NOW,
+        key_columns=order.key_columns,
+        status_column=order.status_column,
+    )
+
+    assert order.replaces is None
+    assert order.columns[1] == Column(name="price", type=ColumnType.DECIMAL, aliases=("Preis",), decimal_comma=True)
+    shown = api_json.schema_to_json(schema)
+    assert (shown["key"], shown["status_column"]) == (["sku"], {"name": "status", "draft": "draft"})
+    assert api_json.read_schema({name: shown[name] for name in ("columns", "key", "status_column")}) == order
+
+
+@pytest.mark.parametrize("key", [{}, {"key": None}, {"key": []}])
+def test_a_schema_without_a_key_is_refused_in_one_clear_sentence(key: dict[str, Any]) -> None:
+    with pytest.raises(errors.InvalidInputError) as caught:
+        api_json.read_schema({"columns": [{"name": "sku"}], **key})
+    assert str(caught.value) == NO_KEY
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"key": "sku"},
+        {"key": [1]},
+        {"status_column": "status"},
+        {"status_column": {"name": "sku"}},
+        {"status_column": {"name": "sku", "draft": 1}},
+        {"columns": [{"name": "sku", "aliases": "no"}]},
+        {"columns": [{"name": "sku", "aliases": [1]}]},
+        {"columns": [{"name": "sku", "decimal_comma": "yes"}]},
+        {"columns": [{"name": "sku", "alias": "no"}]},
+    ],
+)
+def test_a_schema_of_wrong_types_is_refused(wrong: dict[str, Any]) -> None:
+    api_json.read_schema({"columns": [{"name": "sku"}], "key": ["sku"]})
+    with pytest.raises(errors.InvalidInputError):
+        api_json.read_schema({"columns": [{"name": "sku"}], "key": ["sku"], **wrong})
+
+
+@pytest.mark.parametrize(
+    ("settings", "delimiter"), [({}, None), ({"csv_delimiter": None}, None), ({"csv_delimiter": ";"}, ";")]
+)
+def test_a_shop_may_leave_its_delimiter_to_detection(settings: dict[str, Any], delimiter: str | None) -> None:
+    shop = api_json.read_shop(DOMAIN, {"plan": "SMALL", "settings": settings}, NOW)
+    assert shop.settings.csv_delimiter == delimiter
+
+
+@pytest.mark.parametrize("delimiter", ["", ":", ";;", 1])
+def test_an_unknown_delimiter_is_refused(delimiter: Any) -> None:
+    with pytest.raises(errors.InvalidInputError):
+        api_json.read_shop(DOMAIN, {"plan": "SMALL", "settings": {"csv_delimiter": delimiter}}, NOW)
