@@ -14,7 +14,9 @@ import enum
 import gzip
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
 from lib.platform import aws
@@ -83,6 +85,14 @@ class ByteStream(Protocol):
         """Up to ``amount`` bytes; empty at the end."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object in the import bucket, and when it was stored."""
+
+    key: str
+    modified_at: datetime
+
+
 class Objects(Protocol):
     """The import bucket."""
 
@@ -91,6 +101,12 @@ class Objects(Protocol):
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
         """Store an object whole."""
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """The objects whose keys begin with ``prefix``, in the order of their keys."""
+
+    def delete(self, key: str) -> None:
+        """Delete an object. Idempotent."""
 
 
 class S3Objects:
@@ -107,13 +123,30 @@ class S3Objects:
 
     def open(self, key: str) -> ByteStream:
         """The object ``key``; NotFoundError if there is none. Reading the stream may raise a SwitchboardError as well."""
-        with aws.translated("open the upload"):
+        with aws.translated("open the object"):
             return _S3Stream(self._client.get_object(Bucket=self._bucket, Key=key)["Body"])
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
         """Store an object whole."""
-        with aws.translated("store the report"):
+        with aws.translated("store the object"):
             self._client.put_object(Bucket=self._bucket, Key=key, Body=body, ContentType=content_type)
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """The objects whose keys begin with ``prefix``, in the order of their keys."""
+        request = {"Bucket": self._bucket, "Prefix": prefix}
+        while True:
+            with aws.translated("list the objects"):
+                page = self._client.list_objects_v2(**request)
+            for each in page.get("Contents", []):
+                yield StoredObject(each["Key"], each["LastModified"])
+            if not page.get("IsTruncated"):
+                return
+            request["ContinuationToken"] = page["NextContinuationToken"]
+
+    def delete(self, key: str) -> None:
+        """Delete an object. Idempotent."""
+        with aws.translated("delete the object"):
+            self._client.delete_object(Bucket=self._bucket, Key=key)
 
 
 class _S3Stream:
@@ -121,7 +154,7 @@ class _S3Stream:
         self._body = body
 
     def read(self, amount: int, /) -> bytes:
-        with aws.translated("read the upload"):
+        with aws.translated("read the object"):
             return self._body.read(amount)
 
 

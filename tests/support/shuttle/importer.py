@@ -2,8 +2,9 @@
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import BinaryIO
 
 import pytest
@@ -11,10 +12,10 @@ import pytest
 from lib.platform import errors
 from lib.shuttle import keys
 from lib.shuttle.entities import Column, ColumnType
-from lib.shuttle.imports.files import ByteStream
+from lib.shuttle.imports.files import ByteStream, StoredObject
 from lib.shuttle.imports.worker import Importer
 from lib.shuttle.jobs.job import FileFormat, Job, JobStatus
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order, limits
+from tests.support.shuttle.builders import DOMAIN, NOON, ShuttleTable, a_shop, an_order, limits
 
 COLUMNS = (
     Column(name="sku", required=True, max_length=8),
@@ -32,6 +33,8 @@ class MemoryObjects:
 
     stored: dict[str, bytes] = field(default_factory=dict)
     during_read: Callable[[], object] = lambda: None
+    stored_at: datetime = NOON
+    modified: dict[str, datetime] = field(default_factory=dict)
 
     def open(self, key: str) -> ByteStream:
         if key not in self.stored:
@@ -39,7 +42,18 @@ class MemoryObjects:
         return Hooked(io.BytesIO(self.stored[key]), self)
 
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
-        self.stored[key] = body.read()
+        content = b""
+        while piece := body.read(64 * 1024):
+            content += piece
+        self.stored[key] = content
+        self.modified[key] = self.stored_at
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        found = [key for key in sorted(self.stored) if key.startswith(prefix)]
+        return iter([StoredObject(key, self.modified.get(key, self.stored_at)) for key in found])
+
+    def delete(self, key: str) -> None:
+        self.stored.pop(key, None)
 
 
 @dataclass

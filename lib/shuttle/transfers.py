@@ -1,0 +1,80 @@
+"""Copies the files of jobs between the import bucket and disk, piece by piece, so that a cancelled job stops in between."""
+
+import contextlib
+import errno
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import BinaryIO, cast
+
+from lib.platform import errors
+from lib.shuttle.imports.files import READ_BYTES, Failure, Objects, UnreadableFileError
+
+#: Called before every piece; raises to stop the copy.
+Check = Callable[[], None]
+
+
+def download(objects: Objects, key: str, path: Path, check: Check) -> None:
+    """Copy the object ``key`` to ``path``.
+
+    Raises:
+        NotFoundError: there is none.
+        UnreadableFileError: TOO_LARGE_TO_MERGE: the disk is full.
+        SwitchboardError: the bucket can't be reached or refuses.
+    """
+    source = objects.open(key)
+    with _disk_may_be_full(), path.open("wb") as file:
+        check()
+        while piece := source.read(READ_BYTES):
+            file.write(piece)
+            check()
+
+
+def upload(objects: Objects, path: Path, key: str, content_type: str, check: Check) -> int:
+    """Store the file ``path`` as the object ``key``; its size.
+
+    Raises:
+        SwitchboardError: the bucket can't be reached or refuses.
+    """
+    with path.open("rb") as file:
+        body = _Watched(file, check)
+        try:
+            objects.put(key, cast(BinaryIO, body), content_type)
+        except errors.SwitchboardError:
+            if body.stopped_by is not None:  # the SDK makes an error of its own of it
+                raise body.stopped_by from None
+            raise
+    return path.stat().st_size
+
+
+class _Watched:
+    """A file that calls ``check`` before every read."""
+
+    def __init__(self, file: BinaryIO, check: Check) -> None:
+        self._file = file
+        self._check = check
+        self.stopped_by: Exception | None = None
+
+    def read(self, amount: int = -1, /) -> bytes:
+        try:
+            self._check()
+        except Exception as error:
+            self.stopped_by = error
+            raise
+        return self._file.read(amount)
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+
+@contextlib.contextmanager
+def _disk_may_be_full() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        detail = "The file and the catalogue need more disk than an import has. Split the file."
+        raise UnreadableFileError(Failure.TOO_LARGE_TO_MERGE, detail) from error
