@@ -5,13 +5,13 @@ from datetime import timedelta
 from lib.platform import clock
 from lib.shuttle import keys
 from lib.shuttle.catalogue.store import CatalogueStore
-from lib.shuttle.imports.files import Objects
+from lib.shuttle.imports.files import PrunableObjects
 
 #: An object without a row may be that of an import that has not committed yet; none runs this long.
 UNUSED_AFTER = timedelta(days=1)
 
 
-def prune(catalogues: CatalogueStore, objects: Objects, domain: str, now: clock.Clock = clock.utc_now) -> int:
+def prune(catalogues: CatalogueStore, objects: PrunableObjects, domain: str, now: clock.Clock = clock.utc_now) -> int:
     """Delete the objects of a shop's catalogue that no version refers to; how many.
 
     Raises:

@@ -102,6 +102,10 @@ class Objects(Protocol):
     def put(self, key: str, body: BinaryIO, content_type: str) -> None:
         """Store an object whole."""
 
+
+class PrunableObjects(Objects, Protocol):
+    """The import bucket, for who also deletes what is no longer needed."""
+
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """The objects whose keys begin with ``prefix``, in the order of their keys."""
 
