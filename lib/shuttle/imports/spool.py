@@ -39,7 +39,6 @@ _START = 1024
 _END_OF_FILE = b"\x1a"  # Ctrl-Z, which DOS and CP/M wrote at the end of a text
 _BLANKS = b" \t\n"
 _DELIMITERS = b",;|\t\n"
-# Two bytes are found first, by rfind: in 64 KiB, it is twice as fast as ``in`` and ten times as fast as an expression.
 #: A quote with blanks before it at the start of a cell, for each end of a cell before.
 _QUOTE_AFTER_BLANKS = tuple((bytes((end, 32)), re.compile(re.escape(bytes((end,))) + b' +"')) for end in _DELIMITERS)
 _QUOTE_BEFORE_BLANKS = re.compile(b'" +[' + _DELIMITERS + b"]")
@@ -273,20 +272,11 @@ class _QuoteCheck:
         if not self.is_regular or not piece:
             return
         text = self._before + piece
-        if b'"' in text:
-            self.is_regular = not (_has_quote_after_blanks(text) or _has_quote_before_blanks(text))
+        self.is_regular = not any(start in text and pattern.search(text) for start, pattern in _QUOTE_AFTER_BLANKS) and not (
+            b'" ' in text and _QUOTE_BEFORE_BLANKS.search(text)
+        )
         blanks = len(text) - len(text.rstrip(b" "))
         self._before = text[-blanks - 1 :]
-
-
-def _has_quote_after_blanks(text: bytes) -> bool:
-    return text.rfind(b' "') >= 0 and any(
-        text.rfind(start) >= 0 and bool(cell.search(text)) for start, cell in _QUOTE_AFTER_BLANKS
-    )
-
-
-def _has_quote_before_blanks(text: bytes) -> bool:
-    return text.rfind(b'" ') >= 0 and bool(_QUOTE_BEFORE_BLANKS.search(text))
 
 
 class _Counted(io.RawIOBase):
