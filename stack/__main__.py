@@ -27,6 +27,7 @@ from stack.components.topic import Topic  # noqa: E402
 from stack.functions import (  # noqa: E402
     approvals,
     health,
+    imports,
     jira_worker,
     notification,
     reconciliation,
@@ -39,7 +40,7 @@ from stack.monitoring.monitoring import Monitoring  # noqa: E402
 from stack.packaging import archive  # noqa: E402
 from stack.settings import Settings  # noqa: E402
 
-FUNCTIONS = (notification, webhooks, approvals, jira_worker, reconciliation, shuttle, health)
+FUNCTIONS = (notification, webhooks, approvals, jira_worker, reconciliation, shuttle, imports, health)
 
 
 def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pulumi.Output[Any]]:
@@ -63,10 +64,8 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         )
         for spec in (module.spec(parts) for module in FUNCTIONS)
     }
-    lease_events = event_bus.LeaseEvents(
-        settings.lease_event_sources, functions["notification"], existing_bus=settings.event_bus_name
-    )
-    parts.imports.notify(parts.shuttle_jobs, "uploads")
+    parts.events.send_leases_to(functions["notification"])
+    parts.import_bucket.notify(parts.shuttle_jobs, "uploads")
     schedule.Schedules((*schedule.ALWAYS, *(schedule.WITH_PROJECTS if settings.jira_projects else ())), functions)
     api = http_api.HttpApi(
         http_api.ROUTES,
@@ -78,7 +77,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     work_queues = (parts.jira_work, parts.approval_work, parts.shuttle_jobs)
     watched = Watched(
         functions=tuple(functions.values()),
-        dead_letters=(lease_events.dead_letters, *(queue.dead_letters for queue in work_queues)),
+        dead_letters=(parts.events.dead_letters, *(queue.dead_letters for queue in work_queues)),
         work_queues=work_queues,
         tables=(parts.lease_table, parts.jira_issues, parts.operations, parts.shuttle),
         http_api=api,
@@ -88,7 +87,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     monitoring = Monitoring(watched, dashboard_name=f"switchboard-{stack}", alarm_email=settings.alarm_email)
     return {
         "http_api_url": api.url,
-        "event_bus_name": lease_events.bus_name,
+        "event_bus_name": parts.events.bus_name,
         "lease_table_name": parts.lease_table.name,
         "lease_table_arn": parts.lease_table.arn,
         "jira_issues_table_name": parts.jira_issues.name,
@@ -98,15 +97,16 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
         "shuttle_table_name": parts.shuttle.name,
         "shuttle_table_arn": parts.shuttle.arn,
         "artifact_bucket_name": parts.artifacts.name,
+        "import_bucket_name": parts.import_bucket.name,
         "notification_topic_arn": parts.topic_arn,
         "dashboard_url": monitoring.dashboard_url,
         "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
         "dead_letter_queues": _dead_letter_queues(
             functions,
             {
-                "notification": [lease_events.dead_letters],
+                "notification": [parts.events.dead_letters],
                 "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
-                "shuttle": [parts.shuttle_jobs.dead_letters],
+                "imports": [parts.shuttle_jobs.dead_letters],
             },
         ),
     }
@@ -114,7 +114,7 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
 
 def _parts(settings: Settings, *, protect: bool) -> Parts:
     """Declare what the functions work on."""
-    imports = bucket.import_bucket(cors_origins=settings.cors_origins, protect=protect)
+    import_bucket = bucket.import_bucket(cors_origins=settings.cors_origins, protect=protect)
     secrets = {name: Secret(name.replace("_", "-"), value, protect=protect) for name, value in settings.secrets().items()}
     return Parts(
         settings=settings,
@@ -127,13 +127,14 @@ def _parts(settings: Settings, *, protect: bool) -> Parts:
         jira_work=WorkQueue("jira-work", function_timeout_seconds=jira_worker.TIMEOUT_SECONDS),
         approval_work=WorkQueue("approval-work", function_timeout_seconds=jira_worker.TIMEOUT_SECONDS),
         shuttle=Table(contract.SHUTTLE, protect=protect),
-        imports=imports,
+        import_bucket=import_bucket,
         shuttle_jobs=WorkQueue(
             "shuttle-jobs",
-            function_timeout_seconds=shuttle.TIMEOUT_SECONDS,
-            visibility_timeout_seconds=shuttle.VISIBILITY_SECONDS,
-            sender_arn=imports.arn,
+            function_timeout_seconds=imports.TIMEOUT_SECONDS,
+            visibility_timeout_seconds=imports.VISIBILITY_SECONDS,
+            sender_arn=import_bucket.arn,
         ),
+        events=event_bus.EventBus(settings.lease_event_sources, existing_bus=settings.event_bus_name),
         # Messages name people, so they are encrypted at rest.
         topic_arn=Topic("notifications", encrypt=True).arn,
         secret_arns={name: secret.arn for name, secret in secrets.items()},

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from lib.platform.contract import CHANNELS
+from lib.platform.contract import CHANNELS, SHUTTLE_EVENT_SOURCE
 
 NAMESPACE = "switchboard"
 
@@ -151,6 +151,17 @@ def _origin(value: str) -> str | None:
     return None
 
 
+def _event_source(value: str) -> str | None:
+    complaint = _matches(
+        r"[A-Za-z0-9._/-]+\*?", "event sources, each a name like innovation-sandbox or a prefix like InnovationSandbox-*"
+    )(value)
+    if complaint:
+        return complaint
+    if value == SHUTTLE_EVENT_SOURCE or (value.endswith("*") and SHUTTLE_EVENT_SOURCE.startswith(value[:-1])):
+        return f"includes {SHUTTLE_EVENT_SOURCE}, whose events are not about leases: remove or lengthen {_shown(value)}"
+    return None
+
+
 def _table_arn(value: str) -> str | None:
     if re.search(r":table/[^/]+/", value):
         return "is the ARN of an index, a stream or a backup: use that of the table, which ends with the table's name"
@@ -194,9 +205,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
         "the ARN of a KMS key (not of an alias), like arn:aws:kms:us-west-2:123456789012:key/<its UUID>",
     ),
     "event_bus_name": _matches(r"[A-Za-z0-9/._-]{1,256}", "the name of an event bus (not its ARN)"),
-    "lease_event_sources": _matches(
-        r"[A-Za-z0-9._/-]+\*?", "event sources, each a name like innovation-sandbox or a prefix like InnovationSandbox-*"
-    ),
+    "lease_event_sources": _event_source,
     "tags": _tags,
     "console_url": _url,
     "notify_channels": _channel,

@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "health")
+ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "imports", "health")
 """The modules in handlers/ that run as Lambda functions."""
 
 MEMORY_MB = 512
-"""Of every function. CPU comes in proportion, and a cold start is imports and TLS handshakes; the code needs a fifth of it."""
+"""Of a function, unless the stack says otherwise. CPU comes in proportion, and a cold start is imports and TLS handshakes; the
+code needs a fifth of it."""
 
 TIMEZONE = "America/Phoenix"
 """Of schedules, and of every time that people read."""
@@ -22,6 +23,9 @@ CHANNELS = ("sns", "slack", "govuk_notify")
 
 SLACK_API_URL = "https://slack.com/api/"
 GOVUK_NOTIFY_URL = "https://api.notifications.service.gov.uk"
+
+SHUTTLE_EVENT_SOURCE = "switchboard.shuttle"
+"""The source of the events that Shuttle puts on the event bus."""
 
 HEALTH_CHECKS = ("lease_table", "jira_issues_table", "operations_table", "shuttle_table", "secrets", "jira")
 """The checks of lib/health.py, in the order of its report."""
@@ -187,11 +191,11 @@ APPROVAL_CLICK = Metric("ApprovalClick", ("approvals",), ("verdict",))
 ISSUE_CREATION = Metric("IssueCreation", ("jira_worker",), ("outcome",))
 
 JOB_CREATED = Metric("JobCreated", ("shuttle",))
-IMPORT_RUN = Metric("ImportRun", ("shuttle",), ("status",))
-IMPORT_FAILED = Metric("ImportFailed", ("shuttle",))
-IMPORT_DURATION_MS = Metric("ImportDurationMs", ("shuttle",))
-JOB_SWEEP = Metric("JobSweep", ("shuttle",))
-JOB_GIVEN_UP = Metric("JobGivenUp", ("shuttle",), ("failure",))
+IMPORT_RUN = Metric("ImportRun", ("imports",), ("status",))
+IMPORT_FAILED = Metric("ImportFailed", ("imports",))
+IMPORT_DURATION_MS = Metric("ImportDurationMs", ("imports",))
+JOB_SWEEP = Metric("JobSweep", ("imports",))
+JOB_GIVEN_UP = Metric("JobGivenUp", ("imports",), ("failure",))
 
 HEALTH_REPORT = Metric("HealthReport", ("health",))
 HEALTH_CHECK_FAILED = Metric("HealthCheckFailed", ("health",), ("check",))

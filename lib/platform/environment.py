@@ -145,11 +145,25 @@ class ReconciliationEnvironment(Environment):
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class ShuttleEnvironment(Environment):
-    """handlers/shuttle.py"""
+    """handlers/shuttle.py
+
+    It sends exports to the job queue, and events of Shuttle to the bus.
+    """
 
     shuttle_table_name: str
     import_bucket_name: str
-    job_queue_url: str = ""
+    job_queue_url: str
+    event_bus_name: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ImportsEnvironment(Environment):
+    """handlers/imports.py"""
+
+    shuttle_table_name: str
+    import_bucket_name: str
+    job_queue_url: str
+    event_bus_name: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""The event bus, and the rule that sends lease events to the notification function."""
+"""The event bus: lease events arrive on it, and Shuttle puts its events on it, for whoever subscribes by a rule."""
 
 import json
 from collections.abc import Iterable
@@ -16,48 +16,58 @@ MAX_AGE_SECONDS = 3600
 """How long EventBridge retries to hand an event to Lambda; Lambda itself keeps one as long."""
 
 
-class LeaseEvents(Component):
-    """The bus that lease events arrive on, and the rule for them.
+class EventBus(Component):
+    """The bus, and the rule for lease events.
 
     Attributes:
         bus_name: the name of the bus.
-        dead_letters: the queue of the events that EventBridge could not hand to Lambda.
+        bus_arn: its ARN.
+        dead_letters: the queue of the lease events that EventBridge could not hand to Lambda.
     """
 
-    def __init__(self, sources: Iterable[str], function: Function, *, existing_bus: str = "") -> None:
-        """Send the events of ``sources`` to ``function``, from a new bus or the one named ``existing_bus``."""
+    def __init__(self, lease_sources: Iterable[str], *, existing_bus: str = "") -> None:
+        """Create a bus, or use the one named ``existing_bus``, and the rule for the events of ``lease_sources``."""
         super().__init__("lease-events")
         if existing_bus:
             self.bus_name = pulumi.Output.from_input(existing_bus)
         else:
-            description = "Lease events for Switchboard"
+            description = "Lease events for Switchboard, and events of Shuttle"
             self.bus_name = aws.cloudwatch.EventBus("switchboard", description=description, opts=self.child()).name
-        rule = aws.cloudwatch.EventRule(
+        self._rule = aws.cloudwatch.EventRule(
             "lease-events",
             description="Lease events, for the notification function",
             event_bus_name=self.bus_name,
-            event_pattern=json.dumps(event_pattern(sources)),
+            event_pattern=json.dumps(event_pattern(lease_sources)),
             opts=self.child(),
         )
-        self.dead_letters = DeadLetterQueue("lease-events-dead-letters", sender_arn=rule.arn, parent=self)
+        # Of an existing bus only the name is known; its account and region are those of its rules.
+        self.bus_arn = pulumi.Output.all(self._rule.arn, self.bus_name).apply(lambda known: _bus_arn(*known))
+        self.dead_letters = DeadLetterQueue("lease-events-dead-letters", sender_arn=self._rule.arn, parent=self)
+        self.register_outputs({"bus_name": self.bus_name})
+
+    def send_leases_to(self, function: Function) -> None:
+        """Send lease events to ``function``."""
         permission = aws.lambda_.Permission(
             "lease-events",
             action="lambda:InvokeFunction",
             function=function.name,
             principal="events.amazonaws.com",
-            source_arn=rule.arn,
+            source_arn=self._rule.arn,
             opts=self.child(),
         )
         aws.cloudwatch.EventTarget(
             "lease-events",
-            rule=rule.name,
+            rule=self._rule.name,
             event_bus_name=self.bus_name,
             arn=function.arn,
             retry_policy={"maximum_retry_attempts": RETRY_ATTEMPTS, "maximum_event_age_in_seconds": MAX_AGE_SECONDS},
             dead_letter_config={"arn": self.dead_letters.arn},
             opts=self.child(depends_on=[permission]),
         )
-        self.register_outputs({"bus_name": self.bus_name})
+
+
+def _bus_arn(rule_arn: str, bus_name: str) -> str:
+    return f"{rule_arn.partition(':rule/')[0]}:event-bus/{bus_name}"
 
 
 def event_pattern(sources: Iterable[str]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ ASYNC_RETRIES = 2
 ASYNC_MAX_AGE_SECONDS = 3600
 """A notification that could not be sent for an hour is a case for a person, and the alarm on the queue notifies one."""
 
+EPHEMERAL_MB = 512
+"""What Lambda gives every function; more is billed."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
@@ -45,6 +48,8 @@ class FunctionSpec:
     Attributes:
         entry_point: its module in handlers/.
         timeout_seconds: after which Lambda ends an invocation.
+        memory_mb: its memory; CPU comes in proportion.
+        ephemeral_mb: its disk, /tmp; by default what Lambda gives without charge.
         environment: the environment it reads.
         values: the fields of ``environment``, without secrets; empty ones are left out.
         secrets: the secrets it reads, by their field in the settings. Those that are configured are granted, and their ARNs
@@ -61,6 +66,8 @@ class FunctionSpec:
 
     entry_point: str
     timeout_seconds: int
+    memory_mb: int = MEMORY_MB
+    ephemeral_mb: int = EPHEMERAL_MB
     environment: type[Environment]
     values: Mapping[str, Any]
     secrets: Sequence[str] = ()
@@ -119,7 +126,8 @@ class Function(Component):
             handler=f"handlers.{name}.lambda_handler",
             code=code,
             role=role.arn,
-            memory_size=MEMORY_MB,
+            memory_size=spec.memory_mb,
+            ephemeral_storage={"size": spec.ephemeral_mb},
             timeout=spec.timeout_seconds,
             reserved_concurrent_executions=spec.reserved_concurrency or None,  # for Lambda, 0 is "switched off"
             environment={"variables": {**spec.environment.variables(**spec.values, **secrets), **_powertools(name)}},

@@ -46,6 +46,11 @@ def sending(*queue_arns: pulumi.Input[str]) -> Grant:
     return Grant(actions=("sqs:SendMessage",), resources=queue_arns)
 
 
+def putting_events(*bus_arns: pulumi.Input[str]) -> Grant:
+    """To put events on event buses."""
+    return Grant(actions=("events:PutEvents",), resources=bus_arns)
+
+
 def receiving(*queue_arns: pulumi.Input[str]) -> Grant:
     """What Lambda does with a function's role to feed it from queues."""
     return Grant(actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), resources=queue_arns)

@@ -36,7 +36,7 @@ class Schedule:
 
 ALWAYS = (
     Schedule(name="health", when="rate(5 minutes)", entry_point="health", payload={"mode": "deep"}),
-    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="shuttle", payload={"mode": "sweep"}),
+    Schedule(name="shuttle-sweep", when="rate(15 minutes)", entry_point="imports", payload={"mode": "sweep"}),
 )
 WITH_PROJECTS = (
     Schedule(name="changes", when="rate(15 minutes)", entry_point="reconciliation", payload={"mode": "changes"}),

@@ -7,6 +7,7 @@ import pulumi
 from lib.platform.contract import RECONCILIATION_PARTITION
 from stack.components import iam
 from stack.components.bucket import Bucket
+from stack.components.event_bus import EventBus
 from stack.components.iam import Grant
 from stack.components.queue import WorkQueue
 from stack.components.table import Table
@@ -32,8 +33,9 @@ class Parts:
         approval_work: from drafts and clicks to the worker. A separate queue, so that people need not wait for slow answers of
             Jira to something else.
         shuttle: the shops and their jobs.
-        imports: uploads and error reports.
+        import_bucket: the files of shops: uploads, error reports.
         shuttle_jobs: notifications of the import bucket.
+        events: the bus that lease events arrive on, and events of Shuttle are put on.
         topic_arn: the topic of the channel ``sns``.
         secret_arns: every configured secret, by its field in ``settings``.
     """
@@ -48,8 +50,9 @@ class Parts:
     jira_work: WorkQueue
     approval_work: WorkQueue
     shuttle: Table
-    imports: Bucket
+    import_bucket: Bucket
     shuttle_jobs: WorkQueue
+    events: EventBus
     topic_arn: pulumi.Output[str]
     secret_arns: dict[str, pulumi.Output[str]]
 

@@ -13,7 +13,7 @@ from botocore.loaders import Loader
 FOLDER = "lib/platform/aws_models"
 """Where lib/platform/aws.py finds the models, relative to the root of the archive."""
 
-SERVICES = ("dynamodb", "lambda", "s3", "secretsmanager", "sns", "sqs")
+SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sns", "sqs")
 
 _MODELS = ("service-2", "endpoint-rule-set-1")
 

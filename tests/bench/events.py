@@ -16,6 +16,12 @@ from tests.support.aws.sqs_events import sqs_event
 from tests.support.web.events import http_event, signature, slack_signature
 
 _ARN = "arn:aws:secretsmanager:us-west-2:123456789012:secret:load-1a2b3c"
+_SHUTTLE = {
+    "SHUTTLE_TABLE_NAME": "shuttle",
+    "IMPORT_BUCKET_NAME": "imports",
+    "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
+    "EVENT_BUS_NAME": "switchboard",
+}
 _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
     "notification": {
         "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
@@ -56,7 +62,8 @@ _ENVIRONMENTS: Mapping[str, Mapping[str, str]] = {
         "JIRA_EMAIL": "switchboard@sandbox.example",
         "JIRA_API_TOKEN_ARN": _ARN,
     },
-    "shuttle": {"SHUTTLE_TABLE_NAME": "shuttle", "IMPORT_BUCKET_NAME": "imports"},
+    "shuttle": _SHUTTLE,
+    "imports": _SHUTTLE,
     "health": {
         "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
         "JIRA_ISSUES_TABLE_NAME": "issues",
@@ -170,6 +177,10 @@ def _shuttle(number: int) -> dict[str, Any]:
     return http_event("PUT", shop, json.dumps({"plan": "SMALL"}), {"Content-Type": "application/json"})
 
 
+def _imports(_: int) -> dict[str, Any]:
+    return {"mode": "sweep"}
+
+
 def _health(_: int) -> dict[str, Any]:
     return {"mode": "deep"}
 
@@ -181,6 +192,7 @@ _MAKERS: Mapping[str, Callable[[int], dict[str, Any]]] = {
     "jira_worker": _jira_worker,
     "reconciliation": _reconciliation,
     "shuttle": _shuttle,
+    "imports": _imports,
     "health": _health,
 }
 

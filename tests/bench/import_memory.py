@@ -36,11 +36,11 @@ def pieces(size):
 
 
 def worker_peak(cloud):
-    """The peak memory, in MB, of the process that runs the Shuttle function."""
+    """The peak memory, in MB, of the process that runs the imports."""
     [worker] = (
         Path(f"/proc/{pid}")
         for pid in children_of(cloud.process.pid)
-        if b"POWERTOOLS_SERVICE_NAME=shuttle\0" in Path(f"/proc/{pid}/environ").read_bytes()
+        if b"POWERTOOLS_SERVICE_NAME=imports\0" in Path(f"/proc/{pid}/environ").read_bytes()
     )
     return int(re.search(r"VmHWM:\s+(\d+) kB", (worker / "status").read_text())[1]) / 1024
 

@@ -22,6 +22,8 @@ VARIABLES = {
     "SHUTTLE_TABLE_NAME": "shuttle",
     "ARTIFACT_BUCKET_NAME": "artifacts",
     "IMPORT_BUCKET_NAME": "imports",
+    "JOB_QUEUE_URL": "https://sqs.example/jobs",
+    "EVENT_BUS_NAME": "switchboard",
     "JIRA_QUEUE_URL": "https://sqs.example/jira",
     "APPROVAL_QUEUE_URL": "https://sqs.example/approvals",
     "NOTIFY_CHANNELS": "sns",

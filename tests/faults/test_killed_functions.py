@@ -229,7 +229,7 @@ def test_an_import_whose_worker_is_killed_is_taken_over_and_counted_once(cloud: 
     started = kill_at(
         cloud,
         proxy,
-        "shuttle",
+        "imports",
         "s3.GetObject",
         Fault.HANG,
         lambda: (shop.start(b"sku,price,stock\nA1,1.50,3\n"), proxy.holding.wait(HELD_SECONDS))[0],

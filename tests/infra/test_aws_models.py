@@ -39,7 +39,9 @@ def test_the_archive_has_them_where_the_clients_look() -> None:
 
 def test_every_service_with_a_client_has_its_models_in_the_archive() -> None:
     files = [file for top in ("lib", "handlers") for file in (ROOT / top).rglob("*.py") if "commands" not in file.parts]
-    made = {name for file in files for name in re.findall(r'make_client\(\s*"([\w-]+)"', file.read_text(encoding="utf-8"))}
+    made = {
+        name for file in files for name in re.findall(r'(?:make|lazy)_client\(\s*"([\w-]+)"', file.read_text(encoding="utf-8"))
+    }
 
     assert made
     assert made <= set(aws_models.SERVICES)

@@ -24,7 +24,7 @@ def test_only_components_are_at_the_root(graph: Graph) -> None:
     assert {type(parent) for parent in parents.values()} > {type(None)}
     assert all(parent is None or isinstance(parent, Component) for parent in parents.values())
     assert {type_.rpartition(":")[2] for (type_, _), parent in parents.items() if parent is None} == {
-        *("Bucket", "Function", "HttpApi", "LeaseEvents", "Monitoring"),
+        *("Bucket", "EventBus", "Function", "HttpApi", "Monitoring"),
         *("Schedules", "Secret", "Table", "Topic", "WorkQueue"),
     }
 

@@ -18,7 +18,7 @@ FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
 BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 
-GIVEN_EVENTS = ["notification", "reconciliation", "shuttle", "health"]
+GIVEN_EVENTS = ["notification", "reconciliation", "imports", "health"]
 """The functions that a rule, a schedule or they themselves invoke asynchronously."""
 
 

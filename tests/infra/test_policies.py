@@ -301,12 +301,13 @@ def test_the_scheduler_assumes_its_role_only_for_this_stacks_schedules() -> None
 def test_wildcards_cover_only_log_streams_and_objects_of_a_folder() -> None:
     graph = declare({**JIRA_CONFIG, **EVERY_CHANNEL}, EVERY_SECRET)
     artifacts, imports = graph.arn(BUCKET, "artifacts"), graph.arn(BUCKET, "imports")
+    files = {f"{imports}/{folder}" for folder in OF_A_SHOP}
     folders = {
-        "s3:PutObject": {f"{artifacts}/runs/", f"{artifacts}/snapshots/", f"{imports}/uploads/", f"{imports}/reports/"},
-        "s3:GetObject": {f"{imports}/uploads/", f"{imports}/reports/"},
+        "s3:PutObject": {f"{artifacts}/runs/", f"{artifacts}/snapshots/", *files},
+        "s3:GetObject": files,
         "s3:ListMultipartUploadParts": {f"{imports}/uploads/"},
-        "s3:AbortMultipartUpload": {f"{imports}/{folder}" for folder in OF_A_SHOP},
-        "s3:DeleteObject": {f"{imports}/{folder}" for folder in OF_A_SHOP},
+        "s3:AbortMultipartUpload": files,
+        "s3:DeleteObject": files,
     }
     for policy in graph.all(ROLE_POLICY):
         for each in statements(policy.inputs["policy"]):

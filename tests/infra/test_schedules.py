@@ -23,7 +23,7 @@ def input_of(graph: Graph, schedule: str) -> Any:
         ("changes", "rate(15 minutes)", "reconciliation", {"mode": "changes"}),
         ("sweep", "cron(0 2 * * ? *)", "reconciliation", {"mode": "full"}),
         ("health", "rate(5 minutes)", "health", {"mode": "deep"}),
-        ("shuttle-sweep", "rate(15 minutes)", "shuttle", {"mode": "sweep"}),
+        ("shuttle-sweep", "rate(15 minutes)", "imports", {"mode": "sweep"}),
     ],
 )
 def test_a_schedule_hands_its_function_this_event_at_this_time(
@@ -88,7 +88,7 @@ def test_the_scheduler_may_start_exactly_the_functions_of_the_schedules() -> Non
     assert policy["role"] == graph.one("aws:iam/role:Role", "scheduler").outputs["name"]
     [statement] = statements(policy["policy"])
     assert statement["Action"] == ["lambda:InvokeFunction"]
-    started = ("health", "reconciliation", "shuttle")
+    started = ("health", "imports", "reconciliation")
     assert sorted(statement["Resource"]) == sorted(graph.arn(FUNCTION, name) for name in started)
 
 

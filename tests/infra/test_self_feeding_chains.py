@@ -22,8 +22,8 @@ CHAINS = {
     ("jira_worker", "approval-work", "jira_worker"): (3 + Policy().search_retries, "Allow"),
     # A sweep that hands itself what is left.
     ("reconciliation", "itself", "reconciliation"): (MAX_PARTS, "Allow"),
-    # Its grant on uploads/ is for the links that shops get. The function never writes there, so a loop is a defect.
-    ("shuttle", "imports", "shuttle"): (0, "Terminate"),
+    # The sweep, which only the schedule starts, sends the messages of waiting exports; running an export sends none.
+    ("imports", "shuttle-jobs", "imports"): (1, "Terminate"),
 }
 
 

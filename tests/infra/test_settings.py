@@ -52,6 +52,8 @@ WRONG_VALUES = [
     ("tags", {"": "a"}, "has the tag key ''"),
     ("tags", {"a" * 129: "a"}, "a key is 1 to 128"),
     ("tags", {"Owner ": "a"}, "has the tag key 'Owner '"),
+    ("leaseEventSources", "leases,switchboard.*", "includes switchboard.shuttle, whose events are not about leases"),
+    ("leaseEventSources", "switchboard.shuttle", "remove or lengthen 'switchboard.shuttle'"),
     ("tags", {"Owner?": "a"}, "has the tag key 'Owner?'"),
     ("tags", {"AWS:owner": "a"}, "does not start with aws:"),
     ("tags", {"Owner": "a,b"}, "has a value of Owner that"),

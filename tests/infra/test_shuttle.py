@@ -1,4 +1,4 @@
-"""The resources of Shuttle: its table, bucket, queue, function, route and schedule, and what each may do."""
+"""The resources of Shuttle: its table, bucket, queue, functions, route and schedule, and what each may do."""
 
 import json
 from typing import Any
@@ -8,14 +8,17 @@ import pytest
 from lib.operations.costs import pricing
 from lib.operations.costs.prices import Meter
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment import ImportsEnvironment, ShuttleEnvironment
 from lib.shuttle import keys
+from lib.shuttle.imports.files import MAX_TEXT_BYTES
 from lib.shuttle.jobs import lifecycle
+from lib.shuttle.jobs.plans import MIB, Plan
 from stack.components.queue import MAX_RECEIVES, WorkQueue
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
+BUS = "aws:cloudwatch/eventBus:EventBus"
 BUCKET, LOG_GROUP = "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"
 CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 
@@ -34,13 +37,23 @@ def test_the_indexes_include_no_more_than_dynamodb_allows() -> None:
     assert sum(len(index["nonKeyAttributes"]) for index in indexes) <= 100
 
 
-def test_the_outputs_name_the_table_and_the_function() -> None:
+def test_the_outputs_name_the_table_the_bucket_and_the_functions() -> None:
     graph = declare()
     resource = graph.one(TABLE, "Shuttle").outputs
 
     assert graph.outputs["shuttle_table_name"] == resource["name"]
     assert graph.outputs["shuttle_table_arn"] == resource["arn"]
-    assert graph.outputs["functions"]["shuttle"] == graph.one(FUNCTION, "shuttle").outputs["name"]
+    assert graph.outputs["import_bucket_name"] == graph.one(BUCKET, "imports").outputs["bucket"]
+    for name in ("shuttle", "imports"):
+        assert graph.outputs["functions"][name] == graph.one(FUNCTION, name).outputs["name"]
+
+
+def test_failed_jobs_are_found_by_the_function_that_runs_them() -> None:
+    graph = declare()
+    names = [graph.one(QUEUE, name).outputs["name"] for name in ("imports-failures", "shuttle-jobs-dead-letters")]
+
+    assert graph.outputs["dead_letter_queues"]["imports"] == names
+    assert "shuttle" not in graph.outputs["dead_letter_queues"]
 
 
 def test_uploads_are_archived_and_reports_expire_with_their_job() -> None:
@@ -131,7 +144,7 @@ def test_a_message_comes_back_when_its_worker_is_lost_and_not_before() -> None:
     graph = declare()
     visible_after = graph.one(QUEUE, "shuttle-jobs").inputs["visibilityTimeoutSeconds"]
 
-    assert visible_after > graph.one(FUNCTION, "shuttle").inputs["timeout"]
+    assert visible_after > graph.one(FUNCTION, "imports").inputs["timeout"]
     assert visible_after > JOB_LEASE.total_seconds(), "the next worker would find the job held, and wait again"
     assert 3 * visible_after < lifecycle.LOST_AFTER.total_seconds(), "the sweep would be first"
 
@@ -156,37 +169,86 @@ def test_the_function_gets_one_upload_at_a_time() -> None:
     mapping = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "shuttle-jobs").inputs
 
     assert mapping["eventSourceArn"] == graph.arn(QUEUE, "shuttle-jobs")
+    assert mapping["functionName"] == graph.one(FUNCTION, "imports").outputs["name"]
     assert mapping["batchSize"] == 1
     assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_the_function_has_its_size_and_knows_its_table_and_bucket() -> None:
+def test_the_functions_have_their_size_and_know_what_they_work_on() -> None:
     graph = declare()
-    inputs = graph.one(FUNCTION, "shuttle").inputs
+    api, worker = graph.one(FUNCTION, "shuttle").inputs, graph.one(FUNCTION, "imports").inputs
+    parts = {
+        "shuttle_table_name": graph.one(TABLE, "Shuttle").outputs["name"],
+        "import_bucket_name": graph.one(BUCKET, "imports").outputs["bucket"],
+        "job_queue_url": graph.one(QUEUE, "shuttle-jobs").outputs["url"],
+        "event_bus_name": graph.outputs["event_bus_name"],
+    }
 
-    assert (inputs["memorySize"], inputs["timeout"]) == (512, 900)
-    assert ShuttleEnvironment.read(inputs["environment"]["variables"]) == ShuttleEnvironment(
-        shuttle_table_name=graph.one(TABLE, "Shuttle").outputs["name"],
-        import_bucket_name=graph.one(BUCKET, "imports").outputs["bucket"],
-    )
+    assert (api["memorySize"], api["timeout"], api["ephemeralStorage"]) == (512, 29, {"size": 512})
+    assert (worker["memorySize"], worker["timeout"], worker["ephemeralStorage"]) == (512, 900, {"size": 10240})
+    assert ShuttleEnvironment.read(api["environment"]["variables"]) == ShuttleEnvironment(**parts)
+    assert ImportsEnvironment.read(worker["environment"]["variables"]) == ImportsEnvironment(**parts)
 
 
-def test_the_function_has_exactly_these_grants() -> None:
+def test_a_request_ends_before_the_api_gives_up_on_it() -> None:
+    graph = declare()
+    [given_up_after] = {
+        each.inputs["timeoutMilliseconds"] / 1000
+        for each in graph.all("aws:apigatewayv2/integration:Integration")
+        if each.name == "shuttle"
+    }
+
+    assert graph.one(FUNCTION, "shuttle").inputs["timeout"] < given_up_after
+
+
+def test_the_disk_holds_what_an_import_of_the_largest_plan_needs() -> None:
+    """The text, and the catalogue before and after, with room for what the engine spills."""
+    disk = declare().one(FUNCTION, "imports").inputs["ephemeralStorage"]["size"] * MIB
+    upload = max(plan.limits.max_file_bytes for plan in Plan)
+
+    assert disk >= MAX_TEXT_BYTES + 2 * upload + MAX_TEXT_BYTES
+
+
+def grants(graph: Graph, function: str) -> dict[tuple[str, ...], list[str]]:
+    policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", function).inputs["policy"])
+    found: dict[tuple[str, ...], list[str]] = {}
+    for each in policy:
+        found.setdefault(tuple(each["Action"]), []).extend(each["Resource"])
+    return found
+
+
+def test_the_api_has_exactly_these_grants() -> None:
     graph = declare()
     shops, imports = graph.arn(TABLE, "Shuttle"), graph.arn(BUCKET, "imports")
-    policy = statements(graph.one("aws:iam/rolePolicy:RolePolicy", "shuttle").inputs["policy"])
 
-    assert {tuple(each["Action"]): each["Resource"] for each in policy} == {
-        ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-failures")],
+    assert grants(graph, "shuttle") == {
         ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"): [shops],
         ("dynamodb:DeleteItem", "dynamodb:BatchWriteItem"): [shops],
         ("dynamodb:ConditionCheckItem",): [shops],
-        ("dynamodb:Query",): [shops, f"{shops}/index/GSI1", f"{shops}/index/GSI3", f"{shops}/index/StatusIndex"],
-        ("s3:PutObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
-        ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/reports/*"],
+        ("dynamodb:Query",): [shops, f"{shops}/index/GSI3", f"{shops}/index/StatusIndex"],
+        ("s3:PutObject",): [f"{imports}/uploads/*"],
+        ("s3:GetObject",): [f"{imports}/{prefix}/*" for prefix in ("uploads", "reports", "changes", "exports")],
         ("s3:ListMultipartUploadParts",): [f"{imports}/uploads/*"],
         ("s3:DeleteObject", "s3:AbortMultipartUpload"): [f"{imports}/{folder}*" for folder in FOLDERS],
         ("s3:ListBucketMultipartUploads",): [imports],
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "shuttle-jobs")],
+        ("events:PutEvents",): [graph.arn(BUS, "switchboard")],
+        ("s3:ListBucket",): [imports],
+    }
+
+
+def test_the_worker_has_exactly_these_grants() -> None:
+    graph = declare()
+    shops, imports = graph.arn(TABLE, "Shuttle"), graph.arn(BUCKET, "imports")
+
+    assert grants(graph, "imports") == {
+        ("sqs:SendMessage",): [graph.arn(QUEUE, "imports-failures"), graph.arn(QUEUE, "shuttle-jobs")],
+        ("events:PutEvents",): [graph.arn(BUS, "switchboard")],
+        ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"): [shops],
+        ("dynamodb:Query",): [shops, f"{shops}/index/GSI1"],
+        ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/catalogue/*"],
+        ("s3:PutObject",): [f"{imports}/{prefix}/*" for prefix in ("reports", "changes", "catalogue", "exports")],
+        ("s3:DeleteObject",): [f"{imports}/catalogue/*"],
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }
@@ -220,7 +282,7 @@ def test_the_sweep_runs_every_quarter_of_an_hour() -> None:
     schedule = graph.one("aws:scheduler/schedule:Schedule", "shuttle-sweep").inputs
 
     assert schedule["scheduleExpression"] == "rate(15 minutes)"
-    assert schedule["target"]["arn"] == graph.arn(FUNCTION, "shuttle")
+    assert schedule["target"]["arn"] == graph.arn(FUNCTION, "imports")
     assert json.loads(schedule["target"]["input"]) == {"mode": "sweep"}
 
 
@@ -229,7 +291,9 @@ def test_the_sweep_runs_every_quarter_of_an_hour() -> None:
     [
         "shuttle-errors",
         "shuttle-throttles",
-        "shuttle-failures-depth",
+        "imports-errors",
+        "imports-throttles",
+        "imports-failures-depth",
         "shuttle-jobs-dead-letters-depth",
         "shuttle-jobs-age",
         "Shuttle-read-throttles",

@@ -50,7 +50,7 @@ def test_no_queue_is_polled_before_the_role_may_receive_and_log() -> None:
     """Messages may be in the queue already, so that the first batch arrives at once."""
     graph = declare()
 
-    for queue, function in (("jira-work", "jira_worker"), ("approval-work", "jira_worker"), ("shuttle-jobs", "shuttle")):
+    for queue, function in (("jira-work", "jira_worker"), ("approval-work", "jira_worker"), ("shuttle-jobs", "imports")):
         waits_for = graph.options[MAPPING, queue].depends_on
         assert isinstance(waits_for, list)
         assert [resource._name for resource in waits_for] == [function, f"{function}-logs"]

@@ -75,7 +75,7 @@ def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud,
 
 def test_an_event_that_a_function_can_not_read_ends_in_its_own_queue(cloud: Cloud) -> None:
     marker = str(uuid.uuid4())
-    functions = ("reconciliation", "shuttle", "health")
+    functions = ("reconciliation", "imports", "health")
     for function in functions:
         cloud.invoke(function, {"what": "nobody knows", "marker": marker}, kind="Event")
 

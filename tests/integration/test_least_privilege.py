@@ -45,8 +45,9 @@ GRANTED = {
     ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem", "UpdateItem"},
     ("shuttle", "shuttle_table_name", "*"): {
         *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem", "DeleteItem", "BatchWriteItem"),
-        *("Query", "Query GSI1", "Query GSI3", "Query StatusIndex"),
+        *("Query", "Query GSI3", "Query StatusIndex"),
     },
+    ("imports", "shuttle_table_name", "*"): {"GetItem", "PutItem", "UpdateItem", "DeleteItem", "Query", "Query GSI1"},
     ("health", "lease_table_name", "*"): {"DescribeTable"},
     ("health", "lease_table_name", "health#1"): {"GetItem"},
     ("health", "jira_issues_table_name", "*"): {"DescribeTable"},
@@ -108,7 +109,7 @@ def test_a_function_touches_its_own_partitions_of_its_own_tables_only(cloud: Clo
 WRITERS = {
     ("jira_operations_table_name", "APPROVAL#1"): {"approvals", "jira_worker"},
     ("jira_operations_table_name", "SESSION"): {"approvals", "jira_worker"},
-    ("shuttle_table_name", "SHOP"): {"shuttle"},
+    ("shuttle_table_name", "SHOP"): {"shuttle", "imports"},
 }
 """Which functions may change a row of the kind that a sort key names: the worker settles sessions, and puts no row."""
 
@@ -203,6 +204,7 @@ def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None
         "jira_worker": {"jira-api-token", "slack-bot-token"},
         "reconciliation": {"jira-api-token"},
         "shuttle": set(),
+        "imports": set(),
         "health": {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in arns},
     }
 
@@ -243,7 +245,8 @@ def test_functions_send_to_their_own_queues_and_topic_and_no_neighbours(cloud: C
         "approvals": {"approval-work"},
         "jira_worker": {"approval-work"},
         "reconciliation": {"jira-work", "reconciliation-failures"},
-        "shuttle": {"shuttle-failures"},
+        "shuttle": {"shuttle-jobs"},
+        "imports": {"imports-failures", "shuttle-jobs"},
         "health": {"health-failures"},
     }
 
@@ -268,8 +271,8 @@ def test_a_link_is_worth_no_more_than_the_role_that_signed_it(cloud: Cloud) -> N
 
 
 def test_without_list_permission_a_missing_object_is_not_revealed(cloud: Cloud) -> None:
-    session = RoleSession.of_function(cloud, "shuttle")
-    bucket = next(each["Name"] for each in cloud.client("s3").list_buckets()["Buckets"] if each["Name"].startswith("imports-"))
+    session = RoleSession.of_function(cloud, "imports")
+    bucket = cloud.outputs["import_bucket_name"]
 
     def code() -> str:
         with pytest.raises(ClientError) as raised:
@@ -319,9 +322,9 @@ def test_without_the_grant_to_receive_lambda_feeds_the_function_nothing(cloud: C
     def backlog() -> int:
         return int(sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name])
 
-    with RoleSession.of_function(cloud, "shuttle").without("sqs:ReceiveMessage"):
+    with RoleSession.of_function(cloud, "imports").without("sqs:ReceiveMessage"):
         sqs.send_message(QueueUrl=queue, MessageBody=json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent"}))
-        until(lambda: "shuttle" in "".join(cloud.errors) and "sqs:receivemessage" in "".join(cloud.errors))
+        until(lambda: "imports" in "".join(cloud.errors) and "sqs:receivemessage" in "".join(cloud.errors))
         assert backlog() == 1
 
     until(lambda: backlog() == 0)

@@ -66,6 +66,8 @@ VARIABLES = {
     "OPERATIONS_TABLE_NAME": "operations",
     "SHUTTLE_TABLE_NAME": "shuttle",
     "IMPORT_BUCKET_NAME": "imports",
+    "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
+    "EVENT_BUS_NAME": "switchboard",
     "ARTIFACT_BUCKET_NAME": "artifacts",
     "NOTIFY_CHANNELS": "sns,slack,govuk_notify",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",

@@ -142,14 +142,14 @@ def test_reconciliation_sweeps_a_project(cloud: Cloud) -> None:
     assert result["payload"]["record"]
 
 
-def test_shuttle_imports_a_file(cloud: Cloud) -> None:
+def test_imports_runs_an_import_that_shuttle_took(cloud: Cloud) -> None:
     ended = ShuttleApi(cloud).shop().run(b"sku,price,stock\nA1,1.50,3\n")
 
     assert ended["status"] == "COMPLETED"
 
 
-def test_shuttle_sweeps(cloud: Cloud) -> None:
-    assert "given_up" in cloud.invoke("shuttle", {"mode": "sweep"})["payload"]
+def test_imports_sweeps(cloud: Cloud) -> None:
+    assert "given_up" in cloud.invoke("imports", {"mode": "sweep"})["payload"]
 
 
 def test_health_answers_and_checks_deeply(cloud: Cloud) -> None:

@@ -17,13 +17,14 @@ from itertools import islice
 from typing import Any, Protocol
 
 from lib.platform import aws, clock, errors
+from lib.platform.contract import SHUTTLE_EVENT_SOURCE
 from lib.platform.dynamodb import Delete, Put, Table
 from lib.shuttle import entities, ulids
 from lib.shuttle.catalogue.versions import Catalogue, PendingEvent
 from lib.shuttle.jobs.job import Job, JobKind, JobSummary, Outcome
 from lib.shuttle.repository import Repository
 
-SOURCE = "switchboard.shuttle"
+SOURCE = SHUTTLE_EVENT_SOURCE
 IMPORT_COMPLETED = "ImportCompleted"
 IMPORT_FAILED = "ImportFailed"
 CATALOGUE_ROLLED_BACK = "CatalogueRolledBack"

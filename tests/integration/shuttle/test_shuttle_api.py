@@ -119,7 +119,7 @@ def test_an_unsigned_request_is_forbidden(cloud: Cloud) -> None:
 
 
 def test_the_sweep_returns_how_many_jobs_it_failed(cloud: Cloud) -> None:
-    answer = cloud.invoke("shuttle", {"mode": "sweep"})
+    answer = cloud.invoke("imports", {"mode": "sweep"})
 
     assert answer["error"] is None
     assert answer["payload"]["given_up"].keys() == {"WORKER_LOST", "UPLOAD_MISSING"}

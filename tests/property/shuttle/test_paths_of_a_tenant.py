@@ -15,6 +15,7 @@ from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
+from tests.support.aws.moto_inside import SHUTTLE_VARIABLES
 from tests.support.aws.multipart_s3 import MultipartS3
 from tests.support.aws.sqs import RecordingSqs
 from tests.support.dynamodb.fake_table import FakeTable
@@ -45,11 +46,7 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
     Registry(clients["dynamodb"], SHUTTLE.name).install(a_shop(MINE, plan=Plan.FREE))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(aws, "make_client", lambda service, **_: clients[service])
-        module = load(
-            patch,
-            "shuttle",
-            {"SHUTTLE_TABLE_NAME": SHUTTLE.name, "IMPORT_BUCKET_NAME": "imports", "JOB_QUEUE_URL": "https://sqs.example/jobs"},
-        )
+        module = load(patch, "shuttle", SHUTTLE_VARIABLES | {"SHUTTLE_TABLE_NAME": SHUTTLE.name})
         access = Services.access
 
         def note(services: Services, domain: str) -> ShopAccess:

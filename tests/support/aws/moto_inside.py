@@ -17,6 +17,13 @@ from tests.support.dynamodb import tables
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
 SHOPS = "shuttle-5e6d"
+SHUTTLE_VARIABLES = {
+    "SHUTTLE_TABLE_NAME": SHOPS,
+    "IMPORT_BUCKET_NAME": "imports",
+    "JOB_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/123456789012/shuttle-jobs",
+    "EVENT_BUS_NAME": "switchboard",
+}
+"""The environment of the functions shuttle and imports."""
 LEASES_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/{LEASES}"
 
 

@@ -139,7 +139,7 @@ class Import(NewJob):
         self.message = Message(json.dumps({"Records": [{"s3": {"object": {"key": self.name}}}]}), "shuttle-jobs", receives=1)
 
     def attempt(self) -> Tried:
-        answer = self.world.function("shuttle").lambda_handler(
+        answer = self.world.function("imports").lambda_handler(
             {"Records": [self.message.record()]}, LambdaContext(remaining_ms=900_000)
         )
         failed = bool(answer["batchItemFailures"])
@@ -172,7 +172,7 @@ class StuckJob(NewJob):
 
     def sweep(self) -> None:
         """What the schedule starts."""
-        self.world.function("shuttle").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
+        self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
 
     def attempt(self) -> Tried:
         try:

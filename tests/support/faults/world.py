@@ -283,6 +283,8 @@ def _variables(jira_url: str, slack_url: str) -> dict[str, str]:
         "SHUTTLE_TABLE_NAME": SHOPS,
         "ARTIFACT_BUCKET_NAME": BUCKET,
         "IMPORT_BUCKET_NAME": BUCKET,
+        "JOB_QUEUE_URL": sqs.create_queue(QueueName="shuttle-jobs")["QueueUrl"],
+        "EVENT_BUS_NAME": "default",
         "NOTIFY_CHANNELS": "sns",
         "NOTIFICATION_TOPIC_ARN": topic,
         "HEARD": heard,

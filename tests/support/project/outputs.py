@@ -13,6 +13,7 @@ OUTPUTS = frozenset(
         "shuttle_table_name",
         "shuttle_table_arn",
         "artifact_bucket_name",
+        "import_bucket_name",
         "notification_topic_arn",
         "dashboard_url",
         "dead_letter_queues",

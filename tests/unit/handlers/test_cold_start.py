@@ -12,6 +12,7 @@ from lib.platform.contract import ENTRY_POINTS
 
 HEAVY = {
     "boto3",
+    "duckdb",
     "flask",
     "jinja2",
     "jira",
@@ -29,6 +30,8 @@ VARIABLES = {
     "OPERATIONS_TABLE_NAME": "operations",
     "SHUTTLE_TABLE_NAME": "shuttle",
     "IMPORT_BUCKET_NAME": "imports",
+    "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
+    "EVENT_BUS_NAME": "switchboard",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
 }
 
@@ -60,6 +63,15 @@ def test_the_health_function_imports_nothing_heavy() -> None:
 
 def test_the_shuttle_function_imports_flask_only() -> None:
     assert heavy_imports_of("shuttle") == {"flask", "jinja2", "werkzeug"}
+
+
+def test_the_imports_function_imports_its_engine_at_most() -> None:
+    assert heavy_imports_of("imports") <= {"duckdb"}
+
+
+def test_the_shuttle_function_does_not_import_the_worker() -> None:
+    loaded = printed_after("import handlers.shuttle", "sorted(sys.modules)")
+    assert not {"duckdb", "lib.shuttle.engine", "lib.shuttle.imports.worker"} & set(loaded)
 
 
 def test_webhooks_imports_nothing_that_only_a_push_needs() -> None:

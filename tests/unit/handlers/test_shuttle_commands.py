@@ -26,7 +26,12 @@ class Deployed:
 
     def environment(self, entry_point: str, kind: type[ShuttleEnvironment]) -> ShuttleEnvironment:
         assert entry_point == "shuttle"
-        return kind(shuttle_table_name=SHUTTLE.name, import_bucket_name="imports")
+        return kind(
+            shuttle_table_name=SHUTTLE.name,
+            import_bucket_name="imports",
+            job_queue_url="https://sqs.example/jobs",
+            event_bus_name="switchboard",
+        )
 
     def client(self, service: str) -> Any:
         return aws.make_client(service)

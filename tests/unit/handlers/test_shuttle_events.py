@@ -1,8 +1,5 @@
-"""What the Shuttle function does with the events that are not HTTP requests."""
+"""What the Shuttle function refuses, how its errors are answered, and how its links are signed."""
 
-import json
-from collections.abc import Iterator
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -14,42 +11,16 @@ from lib.shuttle.jobs.limits import BillingInactiveError, LimitExceededError
 from lib.shuttle.jobs.transitions import IllegalTransitionError
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
-from tests.support.aws.moto_inside import SHOPS, create_tables, moto_inside
-from tests.support.aws.sqs_events import sqs_record
+from tests.support.aws.moto_inside import SHUTTLE_VARIABLES, moto_inside
 
 
-@pytest.fixture
-def shuttle(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+@pytest.mark.parametrize("event", [None, {}, {"mode": "sweep"}, {"Records": []}])
+def test_an_event_that_is_not_an_http_request_is_refused(monkeypatch: pytest.MonkeyPatch, event: Any) -> None:
     with moto_inside(monkeypatch):
-        create_tables()
-        yield load(monkeypatch, "shuttle", {"SHUTTLE_TABLE_NAME": SHOPS, "IMPORT_BUCKET_NAME": "imports"})
+        shuttle = load(monkeypatch, "shuttle", SHUTTLE_VARIABLES)
 
-
-def test_a_batch_of_the_queue_runs_its_imports(shuttle: ModuleType) -> None:
-    upload = {"Records": [{"s3": {"object": {"key": "uploads/teapots.example.com/01ARZ3NDEKTSV4RRFFQ69G5FAV"}}}]}
-    records = [sqs_record("test", '{"Event": "s3:TestEvent"}'), sqs_record("no-such-job", json.dumps(upload))]
-
-    answer = shuttle.lambda_handler({"Records": records}, LambdaContext(remaining_ms=60_000))
-
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "no-such-job"}]}
-
-
-@pytest.mark.parametrize("records", [[7], [{}], [{"messageId": "1", "body": 7}]], ids=repr)
-def test_a_malformed_batch_is_refused_whole(shuttle: ModuleType, records: list[Any]) -> None:
-    with pytest.raises(errors.InvalidInputError, match="a record"):
-        shuttle.lambda_handler({"Records": records}, LambdaContext(remaining_ms=60_000))
-
-
-@pytest.mark.parametrize("event", [None, [], {}, {"mode": "deep"}, {"Records": None}])
-def test_another_event_is_refused(shuttle: ModuleType, event: Any) -> None:
     with pytest.raises(errors.InvalidInputError, match="not an HTTP request"):
         shuttle.lambda_handler(event, LambdaContext(remaining_ms=60_000))
-
-
-def test_a_sweep_without_stale_jobs_gives_up_none(shuttle: ModuleType) -> None:
-    answer = shuttle.lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
-
-    assert answer == {"given_up": {"WORKER_LOST": 0, "UPLOAD_MISSING": 0}}
 
 
 @pytest.mark.parametrize(

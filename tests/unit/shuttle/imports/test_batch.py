@@ -43,7 +43,7 @@ class Worker:
 
 def failed(worker: Any, *messages: Record) -> list[str]:
     """The ids of the messages that SQS is to deliver again."""
-    answer = batch.run(messages, {JobKind.IMPORT: worker}, lambda: 60.0, Logger("shuttle"))
+    answer = batch.run(messages, {JobKind.IMPORT: worker}, lambda: 60.0, Logger("imports"))
     return [each["itemIdentifier"] for each in answer["batchItemFailures"]]
 
 
@@ -81,7 +81,7 @@ def test_the_test_event_of_s3_runs_nothing() -> None:
     ],
 )
 def test_a_run_that_fails_is_delivered_again(error: Exception, level: str, line: str) -> None:
-    lines = LogLines("shuttle")
+    lines = LogLines("imports")
 
     assert failed(Worker(error), upload("1")) == ["1"]
     assert lines.only(line)["level"] == level
