@@ -12,8 +12,10 @@ from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, json_option, li
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle import api_json
+from lib.shuttle.catalogue.store import CatalogueStore
+from lib.shuttle.catalogue.versions import Catalogue
 from lib.shuttle.entities import BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
-from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
+from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
@@ -26,7 +28,7 @@ _STATUSES = click.Choice([status.value for status in JobStatus])
 
 @click.group()
 def shuttle() -> None:
-    """Show and change shops, jobs and usage.
+    """Show and change shops, jobs, catalogues and usage.
 
     Times are in Phoenix time; the days and months of usage are UTC.
     """
@@ -150,13 +152,24 @@ def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
             ("failure", " ".join(part for part in (job.failure, job.failure_detail) if part)),
             ("created", clock.phoenix(job.created_at)),
             ("mode, format", f"{job.mode.value if job.mode else ''}, {job.file_format.value}"),
-            ("rows", f"{job.rows_read:,} read, {job.rows_failed:,} failed"),
+            ("rows", f"{job.rows_read:,} read, {job.rows_failed:,} failed, {job.counts.duplicates:,} duplicates"),
+            ("catalogue", _result(job)),
             ("bytes", f"{job.bytes_read:,} read of {job.file_bytes or 0:,}"),
             ("attempt", job.attempt),
             *((error.code, f"{error.count:,}, first in rows {', '.join(map(str, error.first_rows))}") for error in job.errors),
         ),
     )
     return 0
+
+
+def _result(job: Job) -> str:
+    """What an import did to the catalogue, or which version an export contains."""
+    version = f"version {job.catalogue_version}" if job.catalogue_version else ""
+    if job.kind is JobKind.EXPORT or job.status is not JobStatus.COMPLETED:
+        return version
+    counts = api_json.to_json(job.counts)
+    changes = ", ".join(f"{counts[name]:,} {name}" for name in ("added", "replaced", "unchanged", "skipped", "removed"))
+    return f"{'dry run' if job.dry_run else version}: {changes}"
 
 
 @jobs.command("cancel")
@@ -180,6 +193,51 @@ def sweep_jobs(find: Find) -> int:
     for failure, count in Jobs(*_connection(find)).sweep().items():
         click.echo(f"{failure}: {count}")
     return 0
+
+
+@shuttle.command()
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@click.option("--versions", is_flag=True, help="All versions that are kept, the newest first.")
+@json_option
+@click.pass_obj
+def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
+    """Show the current version of the catalogue of SHOP."""
+    if versions:
+        return _show_versions(CatalogueStore(*_connection(find)).versions(domain), as_json)
+    return _show_versions([Repository(*_connection(find)).catalogue(domain)], as_json)
+
+
+@shuttle.command()
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@click.option("--version", type=click.IntRange(1, 999_999), required=True, help="The version to restore.")
+@json_option
+@click.pass_obj
+def rollback(find: Find, domain: str, version: int, as_json: bool) -> int:
+    """Make a new version of the catalogue of SHOP that equals an older one.
+
+    The event about it is published by the next sweep.
+    """
+    restored, _ = CatalogueStore(*_connection(find)).rollback(domain, version)
+    return _show_versions([restored], as_json)
+
+
+def _show_versions(found: Iterable[Catalogue], as_json: bool) -> int:
+    return output.show_list(
+        found,
+        "version",
+        ("version", "rows", "bytes", "made", "job", "schema", "restored from"),
+        lambda version: (
+            version.version,
+            f"{version.rows:,}",
+            f"{version.bytes:,}",
+            clock.phoenix(version.made_at),
+            version.job_id,
+            version.schema_version,
+            version.restored_from,
+        ),
+        api_json.catalogue_to_json,
+        as_json=as_json,
+    )
 
 
 @shuttle.command()

@@ -54,7 +54,7 @@ class Imports:
         store, jobs = self.store(client), self.jobs(client)
         while True:
             base = store.current(DOMAIN)
-            made = a_catalogue(job, base)
+            made = a_catalogue(job, base, made_at=self.table.clock())
             self.objects[made.object_key] = self.rows(base) | {job.job_id}
             outcome = Outcome(rows_read=1, counts=Counts(added=1), schema_version=1, catalogue_version=made.version)
             try:

@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 from handlers.cli.costs import costs
 from handlers.cli.shuttle import shuttle
-from lib.platform import aws, errors
+from lib.platform import aws, clock, errors
 from lib.platform.contract import SHUTTLE
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle.entities import BillingState
@@ -18,7 +18,8 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.shuttle.builders import DOMAIN, OTHER, a_shop, an_order
+from tests.support.shuttle.builders import DOMAIN, OTHER, FixedClock, RecordingClient, ShuttleTable, a_shop, an_order
+from tests.support.shuttle.catalogues import Imports
 
 
 class Deployed:
@@ -107,6 +108,34 @@ def test_a_job_is_cancelled() -> None:
 
 def test_a_sweep_prints_how_many_jobs_it_failed() -> None:
     assert run("jobs", "sweep").stdout == "WORKER_LOST: 0\nUPLOAD_MISSING: 0\n"
+
+
+def an_import() -> str:
+    """The id of an import that completed, with a new version of the catalogue."""
+    client = RecordingClient(aws.make_client("dynamodb"))
+    return Imports(ShuttleTable(client, SHUTTLE.name, FixedClock(clock.utc_now()))).imported().job_id
+
+
+def test_a_job_is_shown_with_what_it_did_to_the_catalogue() -> None:
+    shown = " ".join(run("jobs", "get", DOMAIN, an_import()).stdout.split())
+
+    assert "1 read, 0 failed, 0 duplicates" in shown
+    assert "version 1: 1 added, 0 replaced, 0 unchanged, 0 skipped, 0 removed" in shown
+
+
+def test_the_catalogue_is_shown_with_its_versions_and_rolled_back() -> None:
+    first, second = an_import(), an_import()
+
+    assert [(each["version"], each["job_id"]) for each in lines("catalogue", DOMAIN)] == [(2, second)]
+    [restored] = lines("rollback", DOMAIN, "--version", "1")
+    assert (restored["version"], restored["restored_from"], restored["job_id"]) == (3, 1, first)
+    assert [each["version"] for each in lines("catalogue", DOMAIN, "--versions")] == [3, 2, 1]
+    assert "restored from" in run("catalogue", DOMAIN).stdout
+
+
+@pytest.mark.parametrize("command", [["catalogue"], ["rollback", "--version", "1"]])
+def test_a_shop_without_a_catalogue_has_none_to_show(command: list[str]) -> None:
+    assert isinstance(run(*command, OTHER).exception, errors.NotFoundError)
 
 
 def test_usage_is_printed_for_a_shop_and_for_all() -> None:
