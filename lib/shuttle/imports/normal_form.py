@@ -163,19 +163,16 @@ class _JsonCells:
 
 def _cell(column: Column, value: Any) -> str | None:
     """A JSON value as the text of a cell; None if it can't be of the column's type."""
-    if value is None:
-        return ""
-    if isinstance(value, Number):
-        if column.type not in _NUMERIC:
-            return None
+    kind = type(value)
+    if kind is str:
+        return value if value.isprintable() else _text(value)
+    if kind is Number and column.type in _NUMERIC:
         return value.replace(".", ",") if column.decimal_comma else str(value)
-    if isinstance(value, bool):
-        return str(value).lower() if column.type is ColumnType.BOOLEAN else None
-    return _text(value) if isinstance(value, str) else None
+    if kind is bool and column.type is ColumnType.BOOLEAN:
+        return "true" if value else "false"
+    return "" if value is None else None
 
 
 def _text(value: str) -> str | None:
-    if _ODD.search(value) is None:
-        return value
     value = value.replace("\r\n", "\n").replace("\r", "\n")
     return value if _ODD.search(value) is None else None
