@@ -11,7 +11,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench mutants lock clean
+.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench bench-imports mutants lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,9 +69,12 @@ package: .venv/installed ## build the Lambda archive in build/
 load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
 
-bench: build/bench-venv/installed ## compare with a bare client and other libraries; writes docs/performance/benchmarks.md (QUICK=1 for a short run)
+bench: build/bench-venv/installed bench-imports ## compare with a bare client and other libraries; writes docs/performance/ (QUICK=1 for a short run)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)
 	@build/bench-venv/bin/python -m tests.bench.speed $(if $(QUICK),--quick)
+
+bench-imports: build/bench-venv/installed ## the CPU and memory of imports only; writes docs/performance/imports.md (QUICK=1 for a short run)
+	@build/bench-venv/bin/python -m tests.bench.imports $(if $(QUICK),--quick)
 
 mutants: build/bench-venv/installed ## change the core modules one line at a time and list the changes that no test notices (MUTANTS=all, COMPARE=FILE)
 	@build/bench-venv/bin/python -m tests.bench.mutants $(if $(filter all,$(MUTANTS)),--all) $(if $(COMPARE),--compare $(COMPARE))

@@ -73,12 +73,13 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table, and what it says of its targets."""
+    """A table, and what it says of its targets. Rows with a name of ``bold`` are Switchboard's."""
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     verdicts: list[str]
+    bold: frozenset[str] = frozenset({OURS})
 
     def for_terminal(self) -> RichTable:
         """The table for a terminal."""
@@ -88,13 +89,13 @@ class Table:
         for column in table.columns[1:]:
             column.justify = "right"
         for row in self.rows:
-            table.add_row(*row, style="bold" if row[0] == OURS else None)
+            table.add_row(*row, style="bold" if row[0] in self.bold else None)
         return table
 
     def for_page(self) -> str:
         """The table as Markdown."""
         lines = [f"## {self.title}", "", _line(self.columns), _line(["---", *["---:"] * (len(self.columns) - 1)])]
-        lines += [_line([f"**{cell}**" if row[0] == OURS else cell for cell in row]) for row in self.rows]
+        lines += [_line([f"**{cell}**" if row[0] in self.bold else cell for cell in row]) for row in self.rows]
         return "\n".join(
             [*lines, "", *(textwrap.fill(f"- {verdict}", 118, subsequent_indent="  ") for verdict in self.verdicts), ""]
         )
