@@ -53,7 +53,8 @@ class MultipartS3:
         return {}
 
     def generate_presigned_url(self, operation: str, Params: Any, ExpiresIn: int) -> str:  # noqa: N803 - boto3's names
-        return f"https://imports.example/{operation}?{Params.get('UploadId', '')}&{Params.get('PartNumber', '')}"
+        part = f"{Params.get('UploadId', '')}&{Params.get('PartNumber', '')}"
+        return f"https://imports.example/{operation}/{Params['Key']}?{part}"
 
     def _take(self, upload_id: str) -> str:
         try:

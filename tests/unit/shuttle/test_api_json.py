@@ -1,5 +1,6 @@
 """The JSON that Shuttle's API takes: what a caller may send, and what is refused."""
 
+import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,10 +10,87 @@ from lib.platform import errors
 from lib.shuttle import api_json, ulids
 from lib.shuttle.entities import NO_KEY, Column, ColumnType, Schema
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
+from lib.shuttle.jobs.job import DuplicateRule, FileFormat, JobKind, JobMode
+from lib.shuttle.jobs.limits import JobOrder
 from tests.support.shuttle.builders import DOMAIN
 
 NOW = datetime(2026, 1, 22, 12, tzinfo=UTC)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def an_order(**changes: Any) -> JobOrder:
+    return api_json.read_order(DOMAIN, changes, JobMode.NEW_ONLY, "token")
+
+
+def test_an_import_has_defaults() -> None:
+    assert an_order(file_bytes=1) == JobOrder(
+        client_token="token", kind=JobKind.IMPORT, mode=JobMode.NEW_ONLY, file_format=FileFormat.CSV, file_bytes=1
+    )
+
+
+def test_an_export_has_defaults() -> None:
+    assert an_order(kind="EXPORT", columns=None, version=None) == JobOrder(
+        client_token="token", kind=JobKind.EXPORT, mode=None, file_format=FileFormat.CSV
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        ({"file_bytes": 1, "mode": "WIPE_AND_RESTORE"}, "confirm must be teapots.example.com"),
+        ({"file_bytes": 1, "mode": "WIPE_AND_RESTORE", "dry_run": True}, "confirm must be"),
+        ({"file_bytes": 1, "mode": "WIPE_AND_RESTORE", "confirm": "kettles.example.com"}, "confirm must be"),
+        ({"file_bytes": 1, "confirm": True}, "confirm must be"),
+        ({"file_bytes": 1, "dry_run": "yes"}, "dry_run is neither true nor false"),
+        ({"file_bytes": 1, "duplicates": "first"}, "duplicates is not one of last, refuse"),
+        ({"file_bytes": 1, "delimiter": ":"}, "delimiter is not comma, semicolon, tab or bar"),
+        ({"file_bytes": 1, "delimiter": ["a"]}, "delimiter is not"),
+        ({"file_bytes": 1, "delimiter": ",", "file_format": "JSON"}, "only a CSV file has a delimiter"),
+        ({"file_bytes": 1, "columns": ["sku"]}, "unknown field"),
+        ({"kind": "EXPORT", "file_bytes": 1}, "unknown field"),
+        ({"kind": "EXPORT", "mode": "NEW_ONLY"}, "unknown field"),
+        ({"kind": "EXPORT", "dry_run": True}, "unknown field"),
+        ({"kind": "EXPORT", "columns": "sku"}, "columns is not a list"),
+        ({"kind": "EXPORT", "columns": [1]}, "an element of columns is not a string"),
+        ({"kind": "EXPORT", "columns": ["sku", "sku"]}, "columns names a column twice"),
+        ({"kind": "EXPORT", "columns": [f"c{number}" for number in range(201)]}, "columns has more than 200 elements"),
+        ({"kind": "EXPORT", "columns": ["\ud800"]}, "not valid Unicode"),
+        ({"kind": "EXPORT", "columns": ["x" * 401]}, "longer than 400 bytes"),
+        ({"kind": "EXPORT", "gzip": 1}, "gzip is neither true nor false"),
+        ({"kind": "EXPORT", "version": 0}, "version is not a whole number from 1 to 999999"),
+        ({"kind": "EXPORT", "changed_since": True}, "changed_since is not a whole number"),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused(order: dict[str, Any], message: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match=message):
+        an_order(**order)
+
+
+def test_the_default_mode_of_a_shop_needs_the_confirmation_too() -> None:
+    with pytest.raises(errors.InvalidInputError, match="confirm must be"):
+        api_json.read_order(DOMAIN, {"file_bytes": 1}, JobMode.WIPE_AND_RESTORE, "token")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"dry_run": True},
+        {"duplicate_rule": DuplicateRule.REFUSE},
+        {"delimiter": ";"},
+        {"columns": ("sku",)},
+        {"gzip": True},
+        {"version": 1},
+        {"changed_since": 1},
+        {"file_bytes": 2},
+        {"mode": JobMode.NEW_AND_DRAFT},
+        {"file_format": FileFormat.JSON},
+    ],
+)
+def test_an_order_that_differs_has_another_fingerprint(change: dict[str, Any]) -> None:
+    order = an_order(file_bytes=1)
+
+    assert dataclasses.replace(order, **change).fingerprint() != order.fingerprint()
+    assert dataclasses.replace(order, client_token="other").fingerprint() == order.fingerprint()
 
 
 def completion(**changes: Any) -> dict[str, Any]:
