@@ -1,4 +1,4 @@
-"""An S3 that knows multipart uploads and no bytes: which are open, what was completed, what was aborted."""
+"""An S3 that knows multipart uploads and objects, and no bytes: which are open, completed, aborted or deleted."""
 
 import itertools
 from typing import Any
@@ -15,6 +15,8 @@ class MultipartS3:
         open: the uploads that are neither completed nor aborted, by id, each with its object's key.
         began: the ids of all uploads, in the order in which they began.
         objects: the keys of the objects that are there.
+        page: how many uploads or objects are listed at once.
+        kept: the objects whose deletion fails.
         failures: raised by the next call of an operation, by its name.
     """
 
@@ -22,6 +24,8 @@ class MultipartS3:
         self.open: dict[str, str] = {}
         self.began: list[str] = []
         self.objects: set[str] = set()
+        self.page = 1000
+        self.kept: set[str] = set()
         self.failures: dict[str, ClientError] = {}
         self._numbers = itertools.count(1)
 
@@ -46,6 +50,19 @@ class MultipartS3:
         if request["UploadId"] not in self.open:
             raise s3_error("NoSuchUpload", 404)
         return {"Parts": []}
+
+    def list_multipart_uploads(self, **request: Any) -> Any:
+        found = [{"UploadId": upload, "Key": key} for upload, key in self.open.items() if key.startswith(request["Prefix"])]
+        return {"Uploads": found[: self.page], "IsTruncated": len(found) > self.page}
+
+    def list_objects_v2(self, **request: Any) -> Any:
+        found = sorted(key for key in self.objects if key.startswith(request["Prefix"]))
+        return {"Contents": [{"Key": key} for key in found[: self.page]], "IsTruncated": len(found) > self.page}
+
+    def delete_objects(self, **request: Any) -> Any:
+        self._fail("delete_objects")
+        self.objects -= {each["Key"] for each in request["Delete"]["Objects"]} - self.kept
+        return {"Errors": [{"Code": "InternalError"} for _ in self.kept]} if self.kept else {}
 
     def head_object(self, **request: Any) -> Any:
         if request["Key"] not in self.objects:
