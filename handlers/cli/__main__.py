@@ -19,7 +19,7 @@ _COMMANDS = {
     "drafts": ("approvals", "Submit a draft for approval in Slack."),
     "prune": ("prune", "Delete superseded versions before their TTL does."),
     "backfill": ("backfill", "Copy the issues of a legacy table."),
-    "shuttle": ("shuttle", "Show and change shops, jobs, catalogues and usage."),
+    "shuttle": ("shuttle", "Show and change shops, jobs, catalogues, usage and settings of the app."),
     "costs": ("costs", "Estimate a month's costs of every table and function."),
     "redrive": ("redrive", "Show dead letters, and send them back to their function."),
 }

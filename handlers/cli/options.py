@@ -44,6 +44,7 @@ ISSUE_KEY = _Checked("key", issues.issue_key)
 PROJECT_KEY = _Checked("project", issues.project_key)
 SHOP = _Checked("shop", keys.shop_domain)
 JOB_ID = _Checked("job", keys.job_id)
+CONFIG_NAME = _Checked("name", lambda text: keys.opaque_id(text, "config name"))
 MONTH = _Checked("month", keys.month)
 
 

@@ -1,24 +1,25 @@
-"""``shuttle``: all shops, their jobs and their usage, for operators, with their own credentials."""
+"""``shuttle``: all shops, their jobs and their usage, and settings of the app, for operators, with their own credentials."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, json_option, limit_option
+from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, json_option, limit_option, yes_option
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle import api_json
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import Catalogue
-from lib.shuttle.entities import BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
+from lib.shuttle.entities import AppConfig, BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
 from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
+from lib.shuttle.removal import Removal, ShopObjects
 from lib.shuttle.repository import Repository
 
 _PLANS = click.Choice([plan.value for plan in Plan])
@@ -28,7 +29,7 @@ _STATUSES = click.Choice([status.value for status in JobStatus])
 
 @click.group()
 def shuttle() -> None:
-    """Show and change shops, jobs, catalogues and usage.
+    """Show and change shops, jobs, catalogues, usage and settings of the app.
 
     Times are in Phoenix time; the days and months of usage are UTC.
     """
@@ -272,6 +273,98 @@ def usage(
 
     columns = ("shop", "period", *(name.replace("_", " ") for name in counters))
     return output.show_list(found, "row", columns, cells, api_json.to_json, as_json=as_json, limit=limit)
+
+
+@shuttle.group()
+def config() -> None:
+    """Show and change settings of the app.
+
+    They are not secrets. The app reads them by GET /shuttle/config/NAME.
+    """
+
+
+@config.command("list")
+@json_option
+@click.pass_obj
+def list_configs(find: Find, as_json: bool) -> int:
+    """List all settings, by name."""
+    return _show_configs(Repository(*_connection(find)).app_configs(), as_json)
+
+
+@config.command("get")
+@click.argument("name", type=CONFIG_NAME, metavar="NAME")
+@json_option
+@click.pass_obj
+def get_config(find: Find, name: str, as_json: bool) -> int:
+    """Show the settings called NAME."""
+    return _show_configs([Repository(*_connection(find)).app_config(name)], as_json)
+
+
+@config.command("set")
+@click.argument("name", type=CONFIG_NAME, metavar="NAME")
+@click.argument("settings", nargs=-1, required=True, metavar="SETTING=VALUE...")
+@click.pass_obj
+def set_config(find: Find, name: str, settings: tuple[str, ...]) -> int:
+    """Set settings of NAME; its other settings stay."""
+    pairs = [setting.partition("=") for setting in settings]
+    if not all(setting and separator for setting, separator, _ in pairs):
+        raise click.UsageError("Write each setting as SETTING=VALUE.")
+    return _change_config(find, name, {setting: value for setting, _, value in pairs})
+
+
+@config.command("unset")
+@click.argument("name", type=CONFIG_NAME, metavar="NAME")
+@click.argument("settings", nargs=-1, required=True, metavar="SETTING...")
+@click.pass_obj
+def unset_config(find: Find, name: str, settings: tuple[str, ...]) -> int:
+    """Remove settings of NAME; its other settings stay."""
+    return _change_config(find, name, dict.fromkeys(settings))
+
+
+def _change_config(find: Find, name: str, changes: Mapping[str, str | None]) -> int:
+    changed = Registry(*_connection(find)).change_app_config(name, changes)
+    return _show_configs([changed] if changed else [], as_json=False)
+
+
+def _show_configs(found: Iterable[AppConfig], as_json: bool) -> int:
+    if as_json:
+        for each in found:
+            output.print_json(api_json.to_json(each))
+        return 0
+    settings = ((each, setting, value) for each in found for setting, value in sorted(each.values.items()))
+    return output.show_list(
+        settings,
+        "setting",
+        ("name", "setting", "value", "changed"),
+        lambda row: (row[0].name, row[1], row[2], clock.phoenix(row[0].updated_at)),
+        lambda row: api_json.to_json(row[0]),
+        as_json=False,
+    )
+
+
+@shuttle.command()
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@yes_option
+@click.pass_obj
+def remove(find: Find, domain: str, yes: bool) -> int:
+    """Remove SHOP and everything that is stored of it.
+
+    Rows, sessions and files are deleted, and nothing restores them. It takes at least 20 seconds. After an error or an
+    interruption, run the command again: it continues.
+    """
+    deployment = find()
+    environment = deployment.environment("shuttle", ShuttleEnvironment)
+    removal = Removal(deployment.client("dynamodb"), environment.shuttle_table_name, domain)
+    objects = ShopObjects(deployment.client("s3"), environment.import_bucket_name)
+    if not yes:
+        click.confirm(f"Delete {domain} with all its rows, sessions and files?", abort=True, err=True)
+    removed = {"rows": 0, "objects": 0, "sessions": 0}
+    with output.progress(f"Removing {domain}", None) as update:
+        for call in removal.calls(objects):
+            removed = {name: count + getattr(call, name) for name, count in removed.items()}
+            update(sum(removed.values()), ", ".join(f"{count:,} {name}" for name, count in removed.items()))
+    output.show_details(f"{domain} is removed", ((name, f"{count:,}") for name, count in removed.items()))
+    return 0
 
 
 def _connection(find: Find) -> tuple[Any, str]:

@@ -12,6 +12,7 @@ one began. A worker that still runs can't store a result: the transaction that e
 """
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,6 +32,10 @@ from lib.shuttle.tenancy import TenantClient, of_shop
 
 #: A cancelled worker stops within 5 seconds, and an index shows a new row within a second or two.
 SETTLING = timedelta(seconds=20)
+_CALL_SECONDS = 2
+"""How long a call deletes whose progress is shown to a person."""
+_WAIT_SECONDS = 2
+"""After a call that only waits for the settling."""
 _ROWS_AT_ONCE = 250
 _OBJECTS_AT_ONCE = 1000
 """The most that one DeleteObjects takes."""
@@ -131,6 +136,17 @@ class Removal:
         if began_at is None and is_complete and not rows + deleted + sessions:
             raise errors.NotFoundError("the shop does not exist, and nothing of it is stored")
         return Removed(rows, deleted, sessions, is_complete)
+
+    def calls(self, objects: ShopObjects, sleep: Callable[[float], None] = time.sleep) -> Iterator[Removed]:
+        """Remove the whole shop: what each call of :meth:`run` deletes in its few seconds. Errors as :meth:`run`."""
+        while True:
+            end = clock.monotonic() + _CALL_SECONDS
+            call = self.run(objects, lambda: clock.monotonic() < end)  # noqa: B023 - asked during this call only
+            yield call
+            if call.complete:
+                return
+            if not call.rows + call.objects + call.sessions:
+                sleep(_WAIT_SECONDS)
 
     def delete_sessions(self, has_time: HasTime) -> tuple[int, bool]:
         """Delete the shop's sessions, also ended ones that are still stored; how many, and whether these were all."""
