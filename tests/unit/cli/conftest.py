@@ -38,6 +38,12 @@ VARIABLES = {
         "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
         "HISTORY_DAYS": "30",
     },
+    "shuttle": {
+        "SHUTTLE_TABLE_NAME": SHOPS,
+        "IMPORT_BUCKET_NAME": BUCKET,
+        "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
+        "EVENT_BUS_NAME": "bus-1c4e",
+    },
 }
 
 
