@@ -45,6 +45,7 @@ class Meter(enum.StrEnum):
     DYNAMODB_BACKUP = "DynamoDB point-in-time recovery"
     LAMBDA_REQUEST = "Lambda requests"
     LAMBDA_DURATION = "Lambda duration, arm64"
+    LAMBDA_DISK = "Lambda ephemeral storage"
     API_REQUEST = "HTTP API requests"
     SQS_REQUEST = "SQS requests"
     EVENT = "EventBridge events"
@@ -78,6 +79,7 @@ PRICES: Mapping[Meter, Price] = {
     Meter.DYNAMODB_BACKUP: Price(0.20, 1, "GB-month", _DYNAMODB),
     Meter.LAMBDA_REQUEST: Price(0.20, _MILLION, "requests", _LAMBDA),
     Meter.LAMBDA_DURATION: Price(0.0000133334, 1, "GB-seconds", _LAMBDA, _SEEN_LAMBDA),
+    Meter.LAMBDA_DISK: Price(0.0000000309, 1, "GB-seconds", _LAMBDA),
     Meter.API_REQUEST: Price(1.00, _MILLION, "requests", "https://aws.amazon.com/api-gateway/pricing/", _SEEN_API),
     Meter.SQS_REQUEST: Price(0.40, _MILLION, "requests", "https://aws.amazon.com/sqs/pricing/", _SEEN_SQS),
     Meter.EVENT: Price(1.00, _MILLION, "events", "https://aws.amazon.com/eventbridge/pricing/", _SEEN_EVENTS),

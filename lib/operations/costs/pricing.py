@@ -16,8 +16,16 @@ from lib.platform.contract import MEMORY_MB
 
 DAYS = 30
 GB = 1024**3
-#: What the import worker reads per second, with 512 MB of memory.
-IMPORT_BYTES_PER_SECOND = 8 * 1024**2
+#: The seconds of a whole CPU that a job takes per GB of text (docs/adr/0067): an import that is merged with a catalogue of the
+#: same size, and an export.
+IMPORT_CPU_SECONDS, EXPORT_CPU_SECONDS = 24, 13
+#: Lambda gives one CPU per 1,769 MB of memory (https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html).
+CPUS = MEMORY_MB / 1769
+#: What is charged of the disk of the function imports: all but the first 512 MB. A test holds it to the stack's.
+IMPORT_DISK_GB = (10_240 - 512) / 1024
+#: The size of a catalogue's version, compressed, by that of its text.
+VERSION_SHARE = 0.16
+VERSION_DAYS, CHANGES_DAYS, EXPORT_DAYS = 90, 91, 7
 #: What a draft of up to 1 kB takes to become an issue without retries (tests/unit/approvals/test_costs.py counts it).
 DRAFT_READS, DRAFT_WRITES, DRAFT_MESSAGES = 42, 24, 5
 DRAFT_WRITES_PER_FURTHER_KB = 4
@@ -37,6 +45,7 @@ class Workload:
     commit_share: float = 0.10
     draft_share: float = 0.045
     import_share: float = 0.005
+    export_share: float = 0.0
     notify_channels: int = 2
     lease_bytes: int = 1_200
     jira_version_bytes: int = 6_000
@@ -138,12 +147,16 @@ def _imports(workload: Workload) -> float:
     return workload.events_per_day * workload.import_share * DAYS
 
 
-_POLLS_PER_IMPORT = 5
+def _exports(workload: Workload) -> float:
+    return workload.events_per_day * workload.export_share * DAYS
+
+
+_POLLS_PER_JOB = 5
 _DELIVERIES_PER_BATCH = 2  # those of one second
 _CHANGE_SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
 _HEALTH_CHECKS = 12 * 24 * DAYS  # every five minutes
 _SWEEPS = 4 * 24 * DAYS  # every quarter of an hour
-_SWEEP_QUERIES = 16  # two statuses, eight shards
+_SWEEP_QUERIES = 25  # lost workers, missing files and waiting exports in eight shards; events to publish
 # Lambda polls an idle queue too: five pollers, each waiting up to 20 s
 # (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 _EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
@@ -151,7 +164,11 @@ _SECRETS = 8  # all secrets; a stack uses either Slack's bot token or its webhoo
 
 
 def _import_seconds(workload: Workload) -> float:
-    return 0.3 + workload.import_file_bytes / IMPORT_BYTES_PER_SECOND
+    return 0.3 + workload.import_file_bytes / GB * IMPORT_CPU_SECONDS / CPUS
+
+
+def _export_seconds(workload: Workload) -> float:
+    return 0.3 + workload.import_file_bytes / GB * EXPORT_CPU_SECONDS / CPUS
 
 
 def _tables(workload: Workload) -> Iterator[Line]:
@@ -202,15 +219,18 @@ def _jira_operations(workload: Workload) -> Iterator[Line]:
 
 def _shuttle(workload: Workload) -> Iterator[Line]:
     """What a job writes; transactions cost twice as much (docs/database-schema.md, Shuttle, "What a job costs")."""
+    imports, exports = _imports(workload), _exports(workload)
     job = _write_units(workload.job_bytes)
     create = 2 * (5 + job) + 2 + 2  # six statements; the usage rows' GSI2, the job's GSI1 and StatusIndex
     start = job + 4  # leaves one key and enters another in two indexes
-    progress = job * math.floor(_import_seconds(workload) / 5)
+    progress = imports * math.floor(_import_seconds(workload) / 5) + exports * math.floor(_export_seconds(workload) / 5)
     finish = 2 * (3 + job) + 2 + 4
-    reads = _imports(workload) * (4 + _POLLS_PER_IMPORT) + _SWEEPS * _SWEEP_QUERIES / 2
-    yield Line("Shuttle", Meter.DYNAMODB_WRITE, _imports(workload) * (create + start + progress + finish) + _HEALTH_CHECKS)
+    version = 2 * 4 + 1 + 2  # pointer, the version before, the one no longer kept, the event and its GSI1; then published
+    writes = (imports + exports) * (create + start + finish) + progress * job + imports * version
+    reads = (imports + exports) * (5 + _POLLS_PER_JOB) + _SWEEPS * _SWEEP_QUERIES / 2
+    yield Line("Shuttle", Meter.DYNAMODB_WRITE, writes + _HEALTH_CHECKS)
     yield Line("Shuttle", Meter.DYNAMODB_READ, reads + _HEALTH_CHECKS)
-    yield from _stored("Shuttle", workload.events_per_day * workload.import_share * workload.job_bytes * 3 * 90)
+    yield from _stored("Shuttle", (imports + exports) / DAYS * workload.job_bytes * 3 * 90)
 
 
 def _stored(table: str, size: float) -> Iterator[Line]:
@@ -219,7 +239,7 @@ def _stored(table: str, size: float) -> Iterator[Line]:
 
 
 def _functions(workload: Workload) -> Iterator[Line]:
-    imports = _imports(workload)
+    imports, exports = _imports(workload), _exports(workload)
     deliveries = _jira(workload) + _commits(workload)
     runs = (
         ("notification", _leases(workload), 0.12),
@@ -228,8 +248,9 @@ def _functions(workload: Workload) -> Iterator[Line]:
         ("jira_worker", deliveries / _DELIVERIES_PER_BATCH + _drafts(workload) * DRAFT_MESSAGES, 0.6),
         ("reconciliation", DAYS, 120.0),
         ("reconciliation", _CHANGE_SWEEPS, 3.0),
-        ("shuttle", imports * (1 + _POLLS_PER_IMPORT), 0.05),
+        ("shuttle", (imports + exports) * (1 + _POLLS_PER_JOB), 0.05),
         ("imports", imports, _import_seconds(workload)),
+        ("imports", exports, _export_seconds(workload)),
         ("imports", _SWEEPS, 0.3),
         ("health", _HEALTH_CHECKS, 0.2),
     )
@@ -237,26 +258,39 @@ def _functions(workload: Workload) -> Iterator[Line]:
         log_gb = count * workload.log_bytes_per_invocation / GB
         yield Line(function, Meter.LAMBDA_REQUEST, count)
         yield Line(function, Meter.LAMBDA_DURATION, count * seconds * MEMORY_MB / 1024)
+        if function == "imports":
+            yield Line(function, Meter.LAMBDA_DISK, count * seconds * IMPORT_DISK_GB)
         yield Line(function, Meter.LOG_INTAKE, log_gb)
         yield Line(function, Meter.LOG_STORAGE, log_gb / DAYS * workload.log_retention_days)
 
 
 def _the_rest(workload: Workload) -> Iterator[Line]:
-    imports = _imports(workload)
-    uploaded_a_day = workload.events_per_day * workload.import_share * workload.import_file_bytes / GB
-    requests = _jira(workload) + _commits(workload) + _drafts(workload) * 2 + imports * (1 + _POLLS_PER_IMPORT)
+    imports, exports = _imports(workload), _exports(workload)
+    jobs = imports + exports
+    requests = _jira(workload) + _commits(workload) + _drafts(workload) * 2 + jobs * (1 + _POLLS_PER_JOB)
     yield Line("HTTP API", Meter.API_REQUEST, requests)
-    yield Line("event bus", Meter.EVENT, _leases(workload))
+    yield Line("event bus", Meter.EVENT, _leases(workload) + imports)
     yield Line("notification topic", Meter.SNS_PUBLISH, _leases(workload))
-    messages = _jira(workload) + _commits(workload) + _drafts(workload) * DRAFT_MESSAGES + imports
+    messages = _jira(workload) + _commits(workload) + _drafts(workload) * DRAFT_MESSAGES + jobs
     yield Line("queues", Meter.SQS_REQUEST, messages * 3 + _EMPTY_RECEIVES)  # send, receive, delete
-    yield Line("import bucket", Meter.S3_WRITE, imports * 1.2)
-    yield Line("import bucket", Meter.S3_READ, imports)
-    yield Line("import bucket", Meter.S3_STORAGE, uploaded_a_day * min(90, workload.upload_days_total))
-    yield Line("import bucket", Meter.S3_GLACIER, uploaded_a_day * max(0, workload.upload_days_total - 90))
-    yield Line("import bucket", Meter.S3_TRANSITION, imports)
+    yield from _import_bucket(workload)
     yield Line("secrets", Meter.SECRET, _SECRETS)
     yield Line("alarms", Meter.ALARM, ALARM_METRICS)
+
+
+def _import_bucket(workload: Workload) -> Iterator[Line]:
+    """An import stores the upload, a version, its changes, and for one in five a report, and lists the versions; it reads the
+    upload and the version before. A fifth of the rows is taken as changed.
+    """
+    imports, exports = _imports(workload), _exports(workload)
+    size = workload.import_file_bytes / GB
+    uploaded, exported = imports / DAYS * size, exports / DAYS * size
+    kept = min(90, workload.upload_days_total) + VERSION_SHARE * (VERSION_DAYS + CHANGES_DAYS / 5)
+    yield Line("import bucket", Meter.S3_WRITE, imports * 4.2 + exports)
+    yield Line("import bucket", Meter.S3_READ, imports * 2 + exports)
+    yield Line("import bucket", Meter.S3_STORAGE, uploaded * kept + exported * EXPORT_DAYS)
+    yield Line("import bucket", Meter.S3_GLACIER, uploaded * max(0, workload.upload_days_total - 90))
+    yield Line("import bucket", Meter.S3_TRANSITION, imports)
 
 
 def _write_units(size: int) -> int:

@@ -5,10 +5,13 @@ import json
 from collections.abc import Iterable
 
 from lib.operations.costs import prices
-from lib.operations.costs.pricing import Breakdown, Workload, monthly_costs
+from lib.operations.costs.prices import Meter
+from lib.operations.costs.pricing import DAYS, Breakdown, Workload, monthly_costs
 
 #: The sizes that docs/reference/costs.md shows.
 SIZES = {"1k": 1_000, "100k": 100_000, "10M": 10_000_000}
+#: The sizes of files of which the page shows what a job costs, in MB.
+JOB_SIZES = (1, 10, 60, 250, 1000)
 
 _INTRODUCTION = f"""\
 `python -m handlers.cli costs --document` writes this page; a test fails when it is out of date.
@@ -18,6 +21,15 @@ other sizes, run `python -m handlers.cli costs <file>`, with `--json` for progra
 
 This is an estimate, not a bill. It leaves out retries, cold starts, the reads of reconciliation, custom metrics, the
 dashboard ([deployment](../deployment.md#what-it-costs)), and the prices of Slack, Jira and GOV.UK Notify."""
+
+_ABOUT_JOBS = """\
+Dollars for 1,000 jobs of Shuttle by the size of the file, with what a job stores for as long as it is kept: the upload
+for a year, a version of the catalogue and its changes for three months, an export for 7 days. An import is merged with
+a catalogue of the same size, and every fifth row changes. Most of its price is the storage of the upload.
+
+An import that makes a version writes 11 units more than a check alone: the pointer, the row of the version before, the
+deletion of the oldest one, and the event, which is stored, published and deleted
+([tables](../database-schema.md#what-a-job-costs))."""
 
 _ABOUT_THE_PRICES = f"""\
 The prices are list prices of {prices.REGION} as of {prices.AS_OF.isoformat()}. They were **not fetched from AWS**: the
@@ -81,6 +93,12 @@ def as_document() -> str:
             "",
             *_by_meter(months),
             "",
+            "## By job and size of the file",
+            "",
+            _ABOUT_JOBS,
+            "",
+            *_by_job(),
+            "",
             "## The workload",
             "",
             *_assumptions(Workload(events_per_day=1)),
@@ -111,6 +129,31 @@ def _by_meter(months: dict[str, Breakdown]) -> Iterable[str]:
         sums = [sum(line.dollars for line in month.lines if line.meter is meter) for month in months.values()]
         if any(sums):
             yield _row(meter.value, *map(_money, sums))
+
+
+def _by_job() -> Iterable[str]:
+    groups = ("DynamoDB", "Lambda", "S3")
+    yield _row("1,000 jobs", *groups, "other", "sum")
+    yield _row("---", *("---:" for _ in range(len(groups) + 2)))
+    for kind in ("import", "export"):
+        for size in JOB_SIZES:
+            dollars = _of_jobs(kind, size * 10**6)
+            sums = [sum(cost for meter, cost in dollars.items() if meter.startswith(group)) for group in groups]
+            total = sum(dollars.values())
+            yield _row(f"{kind} of {size:,} MB", *map(_money, (*sums, total - sum(sums), total)))
+
+
+def _of_jobs(kind: str, file_bytes: int) -> dict[Meter, float]:
+    """What 1,000 jobs cost by meter: a month with them, less one without. In a steady state, a month's storage is what its jobs
+    need for as long as it is kept.
+    """
+    shares = dict.fromkeys(("lease_share", "jira_share", "commit_share", "draft_share", "import_share"), 0.0)
+    dollars = dict.fromkeys(Meter, 0.0)
+    for jobs, sign in ((1, 1), (0, -1)):
+        month = Workload(events_per_day=jobs, import_file_bytes=file_bytes, **shares | {f"{kind}_share": 1.0})  # type: ignore[arg-type]
+        for line in monthly_costs(month).lines:
+            dollars[line.meter] += sign * line.dollars * 1000 / DAYS
+    return dollars
 
 
 def _assumptions(workload: Workload) -> Iterable[str]:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from lib.notifications.delivery import CLAIMS_KEPT
 from lib.operations.costs import report as cost_report
 from lib.operations.costs.prices import PRICES, Meter
-from lib.operations.costs.pricing import Line, Workload, monthly_costs
+from lib.operations.costs.pricing import IMPORT_DISK_GB, Line, Workload, monthly_costs
 from lib.platform.contract import ENTRY_POINTS
 from lib.platform.errors import InvalidInputError
+from stack.functions.imports import EPHEMERAL_MB
 
 TABLES = {"LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"}
 
@@ -50,8 +51,18 @@ def only(**share: float) -> Workload:
 def test_the_shuttle_table_pays_a_job_as_its_transactions_say() -> None:
     idle = quantity(only(lease_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
     busy = quantity(only(import_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
-    # create 6 rows twice + 4 index rows, start 1 + 4, finish 4 rows twice + 6 index rows; too quick for progress
+    # create 6 rows twice + 4 index rows, start 1 + 4, finish 8 rows twice + 7 index rows, publish 1 + 1; too quick for progress
+    assert busy - idle == 30_000 * (16 + 5 + 23 + 2)
+
+
+def test_an_export_makes_no_version_and_no_event() -> None:
+    idle = quantity(only(lease_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
+    busy = quantity(only(export_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
     assert busy - idle == 30_000 * (16 + 5 + 14)
+
+
+def test_the_disk_of_imports_is_that_of_the_stack() -> None:
+    assert IMPORT_DISK_GB * 1024 == EPHEMERAL_MB - 512
 
 
 def test_versions_are_stored_for_the_days_of_history() -> None:
