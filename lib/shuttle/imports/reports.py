@@ -8,12 +8,12 @@ upload, and a spreadsheet must read none of them as a formula. This includes num
 """
 
 import csv
+import enum
 import io
 import re
-from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import BinaryIO
 
-from lib.shuttle.imports.row_validation import RowError
 from lib.shuttle.jobs.job import ErrorSummary
 
 FIRST_ROWS = 5
@@ -28,46 +28,56 @@ _FORMULA_START = re.compile(
 )
 
 
+class RowErrorCode(enum.StrEnum):
+    """The kinds of errors in a row."""
+
+    EXTRA_VALUE = "EXTRA_VALUE"
+    MISSING_VALUE = "MISSING_VALUE"
+    TOO_LONG = "TOO_LONG"
+    UNKNOWN_COLUMN = "UNKNOWN_COLUMN"
+    WRONG_CELL_COUNT = "WRONG_CELL_COUNT"
+    WRONG_TYPE = "WRONG_TYPE"
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One error in a row.
+
+    ``row`` is counted from 1, without the header and blank lines; ``line``, where it begins in the file, is None if the format
+    has no lines. ``column`` is empty if the error is not in a column of its own. The message names the rule and never quotes a
+    cell: a cell may be an e-mail address.
+    """
+
+    row: int
+    line: int | None
+    column: str
+    code: RowErrorCode
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class ErrorReport:
-    """Collects the errors of one import."""
+    """The errors of one import: how often each code occurs, the most frequent first, and the first errors in full."""
 
-    def __init__(self) -> None:
-        self._counts: dict[str, int] = {}
-        self._first_rows: dict[str, list[int]] = {}
-        self._lines: list[tuple[int, str, str, str]] = []
-        self.left_out = 0
-
-    def add(self, row_number: int, errors: Iterable[RowError]) -> None:
-        """Add the errors of a row; rows are counted from 1 without the header."""
-        for error in errors:
-            code = error.code.value
-            self._counts[code] = self._counts.get(code, 0) + 1
-            rows = self._first_rows.setdefault(code, [])
-            if len(rows) < FIRST_ROWS and row_number not in rows:
-                rows.append(row_number)
-            if len(self._lines) < MAX_REPORT_LINES:
-                self._lines.append((row_number, error.column, code, error.message))
-            else:
-                self.left_out += 1
+    summary: tuple[ErrorSummary, ...] = ()
+    errors: tuple[RowError, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self._counts)
+        return bool(self.summary)
 
-    def summary(self) -> tuple[ErrorSummary, ...]:
-        """How often each code occurred, the most frequent first."""
-        ranked = sorted(self._counts, key=lambda code: (-self._counts[code], code))
-        return tuple(
-            ErrorSummary(code=code, count=self._counts[code], first_rows=tuple(self._first_rows[code])) for code in ranked
-        )
+    @property
+    def left_out(self) -> int:
+        """How many errors are counted only."""
+        return sum(summary.count for summary in self.summary) - len(self.errors)
 
     def as_csv(self) -> BinaryIO:
-        """The report: row, column, code, message. Its last line says if lines were left out."""
+        """The report: row, line, column, code, message. Its last line says if lines were left out."""
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow(("row", "column", "code", "message"))
-        writer.writerows((row, _as_text(column), code, message) for row, column, code, message in self._lines)
+        writer.writerow(("row", "line", "column", "code", "message"))
+        writer.writerows((error.row, error.line, _as_text(error.column), error.code, error.message) for error in self.errors)
         if self.left_out:
-            writer.writerow(("", "", "LEFT_OUT", f"{self.left_out} more errors"))
+            writer.writerow(("", "", "", "LEFT_OUT", f"{self.left_out} more errors"))
         # A column of a JSON file may have a name that is not valid Unicode: half of a surrogate pair, which UTF-8 can't encode.
         return io.BytesIO(text.getvalue().encode(errors="replace"))
 

@@ -1,11 +1,10 @@
-"""The import worker: starts a job, checks its file row by row, and ends the job, for any content of the file.
+"""The import worker: starts a job, checks its file, and ends the job, whatever the file contains.
 
 ::
 
-    start ─► schema ─► open ─► rows … progress every few seconds … ─► report ─► finish
+    start ─► schema ─► spool the upload to disk ─► check … progress every few seconds … ─► report ─► finish
 
-The time and the progress are checked at every read of the file and every 500 rows: a file may have no rows for a long time
-(blank lines, empty gzip members), and checking a row takes longer the more columns the schema has.
+The time and the progress are checked at every read of the file and twice a second while the engine works.
 
 What happens when something goes wrong:
 
@@ -21,36 +20,53 @@ What happens when something goes wrong:
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 from lib.platform import clock, errors
 from lib.shuttle import keys
-from lib.shuttle.entities import Schema, Shop
+from lib.shuttle.engine import Engine
+from lib.shuttle.entities import NO_KEY, Schema, Shop
 from lib.shuttle.imports import reports
-from lib.shuttle.imports.files import MAX_TEXT_BYTES, Failure, Objects, OnRead, UnreadableFileError, UploadText
-from lib.shuttle.imports.parsing import read_rows
+from lib.shuttle.imports.checking import CheckedFile, check
+from lib.shuttle.imports.files import MAX_TEXT_BYTES, Failure, Objects, UnreadableFileError
 from lib.shuttle.imports.reports import ErrorReport
-from lib.shuttle.imports.row_validation import RowValidator
-from lib.shuttle.jobs.job import FileFormat, Job, JobStatus, Outcome
+from lib.shuttle.imports.spool import Spooled, spool
+from lib.shuttle.job_folder import job_folder
+from lib.shuttle.jobs.job import Job, JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 from lib.shuttle.repository import Repository
 
 #: How often progress is written, and with it, how often the worker notices that the job was cancelled.
 REPORT_EVERY_SECONDS = 5.0
-#: How often, in rows, the time is checked; it is checked at every read of the file as well.
-CHECK_EVERY_ROWS = 500
 #: The part of the function's time that is reserved for writing the report and the end of the job.
 RESERVE_SECONDS = 20.0
 
 
 @dataclass(slots=True)
-class Tally:
-    """How far reading got."""
+class _Found:
+    """What is known of a file so far."""
 
-    rows_read: int = 0
-    rows_failed: int = 0
+    schema: Schema | None = None
+    spooled: Spooled | None = None
+    checked: CheckedFile | None = None
     bytes_read: int = 0
+    failure: UnreadableFileError | None = None
+
+    def outcome(self) -> Outcome:
+        report = self.checked.report if self.checked else ErrorReport()
+        return Outcome(
+            rows_read=self.checked.rows_read if self.checked else 0,
+            rows_failed=self.checked.rows_failed if self.checked else 0,
+            bytes_read=self.bytes_read,
+            errors=report.summary,
+            has_report=bool(report),
+            schema_version=self.schema.version if self.schema else None,
+            delimiter=self.checked.delimiter if self.checked else None,
+            encoding=self.spooled.encoding if self.spooled else None,
+            failure=self.failure.failure if self.failure else None,
+            failure_detail=self.failure.detail if self.failure else None,
+        )
 
 
 class Importer:
@@ -104,99 +120,81 @@ class Importer:
         return outcome
 
     def _outcome(self, job: Job, seconds_left: Callable[[], float]) -> Outcome:
-        tally, report = Tally(), ErrorReport()
-        schema: Schema | None = None
-        failure: UnreadableFileError | None = None
-        try:
-            shop, schema = self._repository.shop(job.shop_domain), self._schema(job)
-            on_read = self._watch(job, tally, seconds_left)
-            text = self._open(job, shop, on_read)
-            _Check(schema, shop, job.file_format, tally, report).check(text, on_read)
-        except UnreadableFileError as error:
-            failure = error
-        if report:
-            self._objects.put(keys.report_object(job.shop_domain, job.job_id), report.as_csv(), reports.CONTENT_TYPE)
-        return Outcome(
-            rows_read=tally.rows_read,
-            rows_failed=tally.rows_failed,
-            bytes_read=tally.bytes_read,
-            errors=report.summary(),
-            has_report=bool(report),
-            schema_version=schema.version if schema else None,
-            failure=failure.failure if failure else None,
-            failure_detail=failure.detail if failure else None,
-        )
+        found = _Found()
+        with job_folder() as folder:
+            try:
+                self._check(job, folder, found, self._watch(job, found, seconds_left))
+            except UnreadableFileError as error:
+                found.failure = error
+        if found.checked and found.checked.report:
+            report = found.checked.report.as_csv()
+            self._objects.put(keys.report_object(job.shop_domain, job.job_id), report, reports.CONTENT_TYPE)
+        return found.outcome()
 
-    def _schema(self, job: Job) -> Schema:
-        try:
-            return self._repository.current_schema(job.shop_domain)
-        except errors.NotFoundError as error:
-            raise UnreadableFileError(Failure.NO_SCHEMA, "The shop has no schema yet. Save one first.") from error
-
-    def _open(self, job: Job, shop: Shop, on_read: OnRead) -> UploadText:
-        try:
-            source = self._objects.open(keys.upload_object(job.shop_domain, job.job_id))
-        except errors.NotFoundError as error:
-            raise UnreadableFileError(Failure.UPLOAD_MISSING, "The file is missing. Upload it again.") from error
-        return UploadText(source, on_read, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
-
-    def _watch(self, job: Job, tally: Tally, seconds_left: Callable[[], float]) -> OnRead:
-        """Make the callback that reports progress, and stops reading when time runs out or the worker no longer has the job."""
-        reported_at = self._monotonic()
-
-        def on_read(bytes_read: int) -> None:
-            nonlocal reported_at
-            tally.bytes_read = bytes_read
-            if seconds_left() < RESERVE_SECONDS:
-                raise UnreadableFileError(
-                    Failure.DEADLINE_EXCEEDED, f"Time ran out after {tally.rows_read} rows. Split the file."
-                )
-            if self._monotonic() - reported_at >= REPORT_EVERY_SECONDS:
-                reported_at = self._monotonic()
-                self._jobs.progress(job, rows_read=tally.rows_read, rows_failed=tally.rows_failed, bytes_read=bytes_read)
-
-        return on_read
-
-
-class _Check:
-    """Checks one file's rows against the schema and the plan, and counts them."""
-
-    def __init__(self, schema: Schema, shop: Shop, file_format: FileFormat, tally: Tally, report: ErrorReport) -> None:
-        self._rows = RowValidator(schema)
-        self._shop = shop
-        self._format = file_format
-        self._tally = tally
-        self._report = report
-
-    def check(self, text: UploadText, on_read: OnRead) -> None:
-        """Read ``text`` to its end.
+    def _check(self, job: Job, folder: Path, found: _Found, watch: Callable[[], None]) -> None:
+        """Read and check the file of ``job``.
 
         Raises:
             UnreadableFileError: it is malformed, has no valid row, or exceeds the plan's limits.
         """
-        try:
-            for row in read_rows(text, self._format, self._shop.settings.csv_delimiter or ","):
-                self._count(row)
-                if self._tally.rows_read % CHECK_EVERY_ROWS == 0:
-                    on_read(text.bytes_read)
-        finally:
-            self._tally.bytes_read = text.bytes_read
-        if text.bytes_read > self._shop.limits.max_file_bytes:
-            raise UnreadableFileError(
-                Failure.FILE_TOO_LARGE, f"The plan allows files of up to {self._shop.limits.max_file_bytes} bytes."
-            )
-        if self._tally.rows_read == 0:
-            raise UnreadableFileError(Failure.EMPTY_FILE, "The file has no rows.")
-        if self._tally.rows_failed == self._tally.rows_read:
-            raise UnreadableFileError(Failure.NO_VALID_ROW, "No row is valid. The error report says why.")
 
-    def _count(self, row: dict[str, Any]) -> None:
-        if self._tally.rows_read == self._shop.limits.max_rows:
-            raise UnreadableFileError(Failure.TOO_MANY_ROWS, f"The plan allows {self._shop.limits.max_rows} rows per file.")
-        if self._tally.rows_read == 0 and self._format is FileFormat.CSV:
-            self._rows.check_header(row)
-        self._tally.rows_read += 1
-        found = self._rows.check(row)
-        if found:
-            self._tally.rows_failed += 1
-            self._report.add(self._tally.rows_read, found)
+        def on_read(bytes_read: int) -> None:
+            found.bytes_read = bytes_read
+            watch()
+
+        shop = self._repository.shop(job.shop_domain)
+        found.schema = self._schema(job)
+        upload = keys.upload_object(job.shop_domain, job.job_id)
+        found.spooled = spool(self._objects, upload, folder, on_read, min(MAX_TEXT_BYTES, shop.limits.max_file_bytes * 10))
+        found.bytes_read = found.spooled.bytes_read
+        if found.bytes_read > shop.limits.max_file_bytes:
+            allowed = f"The plan allows files of up to {shop.limits.max_file_bytes} bytes. Split the file."
+            raise UnreadableFileError(Failure.FILE_TOO_LARGE, allowed)
+        delimiter = job.delimiter or shop.settings.csv_delimiter
+        with Engine(folder, watch) as engine:
+            found.checked = check(
+                engine,
+                found.spooled,
+                job.file_format,
+                found.schema,
+                on_read,
+                delimiter=delimiter,
+                max_rows=shop.limits.max_rows,
+            )
+            _refuse_useless(found.checked, shop)
+
+    def _schema(self, job: Job) -> Schema:
+        try:
+            schema = self._repository.current_schema(job.shop_domain)
+        except errors.NotFoundError as error:
+            raise UnreadableFileError(Failure.NO_SCHEMA, "The shop has no schema yet. Save one first.") from error
+        if not schema.key_columns:
+            raise UnreadableFileError(Failure.NO_KEY, NO_KEY)
+        return schema
+
+    def _watch(self, job: Job, found: _Found, seconds_left: Callable[[], float]) -> Callable[[], None]:
+        """The callback that reports progress, and stops the work when time runs out or the worker no longer has the job."""
+        reported_at = self._monotonic()
+
+        def watch() -> None:
+            nonlocal reported_at
+            if seconds_left() < RESERVE_SECONDS:
+                raise UnreadableFileError(Failure.DEADLINE_EXCEEDED, "Time ran out. Split the file.")
+            if self._monotonic() - reported_at >= REPORT_EVERY_SECONDS:
+                reported_at = self._monotonic()
+                outcome = found.outcome()
+                self._jobs.progress(
+                    job, rows_read=outcome.rows_read, rows_failed=outcome.rows_failed, bytes_read=outcome.bytes_read
+                )
+
+        return watch
+
+
+def _refuse_useless(checked: CheckedFile, shop: Shop) -> None:
+    if checked.rows_read > shop.limits.max_rows:
+        detail = f"The plan allows {shop.limits.max_rows} rows per file. Split the file."
+        raise UnreadableFileError(Failure.TOO_MANY_ROWS, detail)
+    if checked.rows_read == 0:
+        raise UnreadableFileError(Failure.EMPTY_FILE, "The file has no rows.")
+    if checked.rows_failed == checked.rows_read:
+        raise UnreadableFileError(Failure.NO_VALID_ROW, "No row is valid. The error report says why.")

@@ -137,11 +137,11 @@ def test_a_malformed_message_is_a_dead_letter_and_stops_nothing(cloud: Cloud, ap
     until(lambda: any(each["Body"] == wrong for each in sqs.receive_message(QueueUrl=dead).get("Messages", [])), 30)
 
 
-@pytest.mark.parametrize("name", ["ragged", "zip bomb"])
+@pytest.mark.parametrize("name", ["open quote", "zip bomb"])
 def test_a_bad_file_ends_its_job_with_a_reason(api: ShuttleApi, name: str) -> None:
     """tests/unit/shuttle/imports/test_worker.py has every reason; here, the function survives the file."""
     content, failure = {
-        "ragged": lambda: (b"sku,price,stock\nA1,9.50,3\nA2,1\n", "RAGGED_ROW"),
+        "open quote": lambda: (b'sku,price,stock\nA1,9.50,3\n"A2,1,1\n', "MALFORMED"),
         "zip bomb": lambda: (gzip.compress(b"sku,price,stock\n" + b"A1,9.50,3\n" * 6_000_000, 9), "ZIP_BOMB"),
     }[name]()
     shop = api.shop()

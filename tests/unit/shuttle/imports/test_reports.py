@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.shuttle.imports.reports import ErrorReport
-from lib.shuttle.imports.row_validation import RowError, RowErrorCode
+from lib.shuttle.imports.reports import ErrorReport, RowError, RowErrorCode
+from lib.shuttle.jobs.job import ErrorSummary
 
 SIGNS = "=+-@＝＋－＠"
 TRIMMED = [" ", "\t", "\r", "\n", "\u00a0", "\u3000", '"', "'", "\ufeff", "\u200b"]
@@ -16,14 +16,14 @@ TRIMMED = [" ", "\t", "\r", "\n", "\u00a0", "\u3000", '"', "'", "\ufeff", "\u200
 
 def reported(column: str) -> str:
     """The report on a row with that unknown column, as text."""
-    report = ErrorReport()
-    report.add(1, [RowError(column, RowErrorCode.UNKNOWN_COLUMN, "the schema has no such column")])
-    return report.as_csv().read().decode()
+    error = RowError(1, None, column, RowErrorCode.UNKNOWN_COLUMN, "the schema has no such column")
+    summary = ErrorSummary(code=error.code, count=1, first_rows=(1,))
+    return ErrorReport((summary,), (error,)).as_csv().read().decode()
 
 
 def column_cell(column: str) -> str:
     """The cell that names the column, as a spreadsheet reads it."""
-    return list(csv.reader(io.StringIO(reported(column), newline="")))[1][1]
+    return list(csv.reader(io.StringIO(reported(column), newline="")))[1][2]
 
 
 @pytest.mark.parametrize("sign", SIGNS)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from lib.shuttle.imports import spool as module
-from lib.shuttle.imports.files import Failure, UnreadableFileError
-from lib.shuttle.imports.spool import READ_BYTES, Encoding, SpooledText, spool
+from lib.shuttle.imports.files import READ_BYTES, Failure, UnreadableFileError
+from lib.shuttle.imports.spool import Encoding, SpooledText, spool
 from tests.support.shuttle.files import OneObject, nothing, spooled, text_of
 
 TEXT = 'sku,title\na-1,"Thé vert"\na-2,“Café” 5 €\n'

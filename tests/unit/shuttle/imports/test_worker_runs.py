@@ -1,10 +1,16 @@
 """What happens to a job during an import: it is started, cancelled, lost, and counted once."""
 
 import itertools
+import os
+import tempfile
+from pathlib import Path
 
 import pytest
 
 from lib.platform import errors
+from lib.shuttle import engine
+from lib.shuttle.imports.files import READ_BYTES
+from lib.shuttle.job_folder import job_folder
 from lib.shuttle.jobs.job import JobStatus
 from lib.shuttle.jobs.lifecycle import JobBusyError
 from tests.support.shuttle.builders import DOMAIN
@@ -22,16 +28,69 @@ def test_usage_is_metered_once(world: World) -> None:
 
 def test_progress_is_written_every_few_seconds(world: World) -> None:
     world.ticking.step = 3.0
-    seen: list[int] = []
-    job_id = world.upload(b"sku\n" + b"A1\n" * 3_000)
+    job_id = world.upload(b"sku\n" + b"A1\n" * 300_000)
     world.table.client.forget()
     world.run(job_id)
-    for name, request in world.table.calls:
-        if name == "update_item" and ":RowsRead" in request["ExpressionAttributeValues"]:
-            seen.append(int(request["ExpressionAttributeValues"][":RowsRead"]["N"]))
+    seen = progress(world, ":BytesRead")
     assert seen == sorted(seen)
-    assert seen[-1] > 2_000
-    assert max(later - earlier for earlier, later in itertools.pairwise(seen)) <= 1_000  # a report at every second check
+    assert seen[-1] > 800_000
+    assert max(later - earlier for earlier, later in itertools.pairwise(seen)) <= 2 * READ_BYTES  # at every second check
+
+
+def test_progress_is_written_while_the_engine_works(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.001)
+    world.ticking.step = 3.0
+    content = b"sku\n" + b"A1\n" * 90_000
+    job_id = world.upload(content)
+    world.table.client.forget()
+    assert world.run(job_id) is JobStatus.COMPLETED
+    assert progress(world, ":BytesRead").count(len(content)) > 3
+
+
+def test_a_cancelled_import_stops_while_the_engine_works(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "WAIT_SECONDS", 0.001)
+    query = engine.Engine.rows
+    queries: list[str] = []
+
+    def cancelled_query(self: engine.Engine, sql: str) -> object:
+        queries.append(sql)
+        world.table.jobs.cancel(DOMAIN, job_id)
+        world.ticking.step = 10.0
+        return query(self, sql)
+
+    monkeypatch.setattr(engine.Engine, "rows", cancelled_query)
+    job_id = world.upload(b"sku\n" + b"A1\n" * 90_000)
+    assert world.run(job_id) is JobStatus.CANCELLED
+    assert len(queries) == 1
+
+
+def test_no_files_are_left_on_disk(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    world.imported(GOOD_CSV)
+    world.imported(b'sku\n"A1\n')
+    world.seconds_left = 0
+    world.imported(GOOD_CSV)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_a_killed_worker_are_removed(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function that ran out of memory or time leaves its disk to the next run."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    abandoned, new = (tmp_path / f"shuttle-job-{name}" for name in ("abandoned", "new"))
+    for folder in (abandoned, new):
+        folder.mkdir()
+        (folder / "upload.txt").write_text("a")
+    with job_folder() as running:
+        for folder in (abandoned, running):
+            os.utime(folder, (0, 0))
+        world.imported(GOOD_CSV)
+        assert sorted(tmp_path.iterdir()) == sorted([new, running])
+
+
+def progress(world: World, counter: str) -> list[int]:
+    """What the reports of progress said, in order."""
+    updates = (request["ExpressionAttributeValues"] for name, request in world.table.calls if name == "update_item")
+    return [int(values[counter]["N"]) for values in updates if counter in values]
 
 
 def test_a_cancelled_import_stops_at_its_next_report(world: World) -> None:
