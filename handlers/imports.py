@@ -3,7 +3,7 @@
 ::
 
     POST …/jobs ─► job QUEUED, links ─► the shop uploads ─► bucket ─► queue ─► this function: the import runs
-    schedule    ─► sweep: jobs that lost their worker or never got their file fail
+    schedule    ─► sweep: jobs that lost their worker or never got their file fail; lost messages and events are sent
 """
 
 from typing import Any
@@ -11,13 +11,16 @@ from typing import Any
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.environment import ImportsEnvironment
 from lib.platform.log import Logger
+from lib.platform.queues import Queue
 from lib.platform.sqs_batch import read_batch
+from lib.shuttle.catalogue.events import Publisher
 from lib.shuttle.imports import batch
 from lib.shuttle.imports.files import S3Objects
 from lib.shuttle.imports.worker import Importer
 from lib.shuttle.jobs import sweep
 from lib.shuttle.jobs.job import JobKind
 from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.messages import JobQueue
 from lib.shuttle.repository import Repository
 
 _environment = ImportsEnvironment.read()
@@ -26,6 +29,14 @@ _dynamodb = aws.make_client("dynamodb")
 _jobs = Jobs(_dynamodb, _environment.shuttle_table_name)
 _objects = S3Objects(aws.make_client("s3", read_timeout_seconds=10), _environment.import_bucket_name)
 _repository = Repository(_dynamodb, _environment.shuttle_table_name)
+_queue = JobQueue(Queue(aws.make_client("sqs"), _environment.job_queue_url))
+_publisher = Publisher(
+    _dynamodb,
+    _environment.shuttle_table_name,
+    aws.make_client("events"),
+    _environment.event_bus_name,
+    bucket=_environment.import_bucket_name,
+)
 _runners = {JobKind.IMPORT: Importer(_repository, _jobs, _objects)}
 
 
@@ -37,7 +48,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """
     _logger.start_run(str(context.aws_request_id))
     if isinstance(event, dict) and event.get("mode") == "sweep":
-        return sweep.run(_jobs, _logger)
+        return sweep.run(_jobs, _queue, _publisher, _logger)
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
         return batch.run(read_batch(event), _runners, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
     raise errors.InvalidInputError("the event is neither a batch of the job queue nor a sweep")

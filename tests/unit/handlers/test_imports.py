@@ -45,4 +45,4 @@ def test_another_event_is_refused(imports: ModuleType, event: Any) -> None:
 def test_a_sweep_without_stale_jobs_gives_up_none(imports: ModuleType) -> None:
     answer = imports.lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
 
-    assert answer == {"given_up": {"WORKER_LOST": 0, "UPLOAD_MISSING": 0}}
+    assert answer == {"given_up": {"WORKER_LOST": 0, "UPLOAD_MISSING": 0}, "exports_sent": 0, "events_published": 0}
