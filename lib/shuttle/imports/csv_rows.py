@@ -22,9 +22,11 @@ def read_lines(text: SpooledText) -> Iterator[str]:
     Raises:
         UnreadableFileError: ROW_TOO_LONG.
     """
+    number = 0
     while line := text.read_line(MAX_ROW + 1):
+        number += 1
         if len(line) > MAX_ROW:
-            raise_too_long()
+            raise_too_long(number)
         yield line
 
 
@@ -36,34 +38,39 @@ def read_records(lines: Iterable[str], delimiter: str, first_line: int = 1) -> I
     Raises:
         UnreadableFileError: MALFORMED or ROW_TOO_LONG.
     """
-    bounded = _Bounded(lines)
+    bounded = _Bounded(lines, first_line)
     reader = csv.reader(bounded, delimiter=delimiter, strict=True)
     line = first_line
     try:
         for record in reader:
             yield line, record
             line = first_line + reader.line_num
-            bounded.left = MAX_ROW
+            bounded.begin(line)
     except csv.Error as error:
         problem = f"The row that begins on line {line} is not CSV: {error}. Check its quotes."
         raise UnreadableFileError(Failure.MALFORMED, problem) from error
 
 
 class _Bounded:
-    """Lines that may have ``left`` characters altogether, until it is set again: a record has at most MAX_ROW."""
+    """The lines of records that have at most MAX_ROW characters each."""
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    def __init__(self, lines: Iterable[str], line: int) -> None:
         self._lines = iter(lines)
-        self.left = MAX_ROW
+        self.begin(line)
+
+    def begin(self, line: int) -> None:
+        """Begin a record on line ``line``."""
+        self._line = line
+        self._left = MAX_ROW
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
         line = next(self._lines)
-        self.left -= len(line)
-        if self.left < 0:
-            raise_too_long()
+        self._left -= len(line)
+        if self._left < 0:
+            raise_too_long(self._line)
         return line
 
 
@@ -72,7 +79,7 @@ def is_blank(record: list[str]) -> bool:
     return not any(cell.strip(BLANKS) for cell in record)
 
 
-def raise_too_long() -> NoReturn:
-    """Refuse a row of more than MAX_ROW characters."""
-    problem = f"A row has more than {MAX_ROW} characters. Shorten it, or check that every quote is closed."
+def raise_too_long(line: int) -> NoReturn:
+    """Refuse the row that begins on ``line`` for its more than MAX_ROW characters."""
+    problem = f"The row on line {line} has more than {MAX_ROW} characters. Shorten it, or check that every quote is closed."
     raise UnreadableFileError(Failure.ROW_TOO_LONG, problem)

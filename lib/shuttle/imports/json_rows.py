@@ -118,7 +118,7 @@ class _JsonText:
                 if is_wrapper:
                     continue
                 if size > MAX_ROW:
-                    raise_too_long()
+                    raise_too_long(line)
                 members[name] = value
             elif is_wrapper:
                 raise _malformed(f"A second array of objects begins on line {self._current_line()}. Keep the one with the rows")
@@ -183,7 +183,7 @@ class _JsonText:
 
     def _grow(self) -> bool:
         if len(self._window) - self._at > MAX_ROW:
-            raise_too_long()
+            raise_too_long(self._current_line())
         return self._more()
 
     def _expect(self, character: str) -> None:

@@ -174,15 +174,15 @@ class _Spooling:
         piece, written = start, 0
         while True:
             if self._encoding is not Encoding.UTF_16:
-                _refuse_nul(piece)
+                self._refuse_nul(piece)
             try:
                 data = newlines.unified(decoder.decode(piece), is_last=not piece)
             except UnicodeDecodeError as error:
-                raise self._bad_encoding() from error
+                raise self._bad_encoding(error) from error
             if not written:
                 data = data.removeprefix(codecs.BOM_UTF8)
             if self._encoding is Encoding.UTF_16:
-                _refuse_nul(data)
+                self._refuse_nul(data)
             written += len(data)
             if written > self._max_bytes:
                 _raise_too_large(self._max_bytes)
@@ -193,11 +193,24 @@ class _Spooling:
                 return
             piece = self._text.read()
 
-    def _bad_encoding(self) -> Exception:
+    def _refuse_nul(self, piece: bytes) -> None:
+        at = piece.find(b"\0")
+        if at >= 0:
+            detail = f"Line {self._line(piece[:at])} contains a NUL byte: the file is not text. Save it as UTF-8."
+            raise UnreadableFileError(Failure.NUL_BYTE, detail)
+
+    def _bad_encoding(self, error: UnicodeDecodeError) -> Exception:
         if self._encoding is Encoding.UTF_8 and not self._has_bom:
             return _NotUtf8Error()
-        what = "UTF-8, UTF-16 or Windows-1252" if self._encoding is Encoding.WINDOWS_1252 else self._encoding
-        return UnreadableFileError(Failure.BAD_ENCODING, f"The file is not valid {what}. Save it as UTF-8.")
+        if self._encoding is Encoding.UTF_16:
+            return UnreadableFileError(Failure.BAD_ENCODING, "The file is not valid UTF-16. Save it as UTF-8.")
+        what = "UTF-8" if self._encoding is Encoding.UTF_8 else "UTF-8, UTF-16 or Windows-1252"
+        line = self._line(error.object[: error.start])
+        return UnreadableFileError(Failure.BAD_ENCODING, f"Line {line} is not valid {what}. Save the file as UTF-8.")
+
+    def _line(self, before: bytes) -> int:
+        """The number of the line after those written and ``before``."""
+        return self._lines + 1 + len(re.findall(rb"\r\n|\r|\n", before))
 
     def _end(self, file: BinaryIO) -> int:
         """Drop a Ctrl-Z at the end, end the last line, and return the size."""
@@ -391,11 +404,6 @@ class _SpooledBytes(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
-
-
-def _refuse_nul(piece: bytes) -> None:
-    if b"\0" in piece:
-        raise UnreadableFileError(Failure.NUL_BYTE, "The file contains a NUL byte: it is not text. Save it as UTF-8.")
 
 
 def _raise_too_large(max_bytes: int) -> NoReturn:

@@ -127,12 +127,12 @@ def test_a_value_under_an_unnamed_column_is_reported_with_its_column(header: str
         (
             "x" * MAX_ROW + "\n",
             "ROW_TOO_LONG",
-            "A row has more than 1048576 characters. Shorten it, or check that every quote is closed.",
+            "The row on line 2 has more than 1048576 characters. Shorten it, or check that every quote is closed.",
         ),
         (
             'a-1,"' + "x\n" * MAX_ROW,
             "ROW_TOO_LONG",
-            "A row has more than 1048576 characters. Shorten it, or check that every quote is closed.",
+            "The row on line 2 has more than 1048576 characters. Shorten it, or check that every quote is closed.",
         ),
     ],
 )

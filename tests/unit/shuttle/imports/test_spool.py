@@ -155,6 +155,13 @@ def test_a_file_that_is_not_text_within_bounds_is_refused(content: bytes, failur
     assert len(found.detail) < 120
 
 
+@pytest.mark.parametrize(("newline", "before"), [("\n", 1), ("\r\n", 1), ("\r", 1), ("\n", 70_000)])
+@pytest.mark.parametrize("wrong", [b"\0", b"\x81"])
+def test_the_line_of_a_wrong_byte_is_named(newline: str, before: int, wrong: bytes, tmp_path: Path) -> None:
+    found = refusal((newline * before).encode() + b"a-1," + wrong + b"\n\n", tmp_path)
+    assert found.detail.startswith(f"Line {before + 1} ")
+
+
 def test_a_missing_upload_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UnreadableFileError, match="UPLOAD_MISSING"):
         spool(OneObject(None), "a", tmp_path, nothing)
