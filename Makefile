@@ -63,7 +63,7 @@ format: setup ## format the code and apply automatic fixes
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-package: .venv/installed ## build the Lambda archive in build/
+package: .venv/installed ## build the Lambda archives in build/
 	@$(BIN)/python -m stack.packaging
 
 load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
@@ -96,6 +96,7 @@ lock: setup ## pin the dependency groups of pyproject.toml in the requirements f
 	$(pin_anywhere) $(if $(UPGRADE),--upgrade) --group lambda --group imports --group deploy --group cli --group local --group test --group check --output-file build/all.txt pyproject.toml
 	$(pin_anywhere) --constraint build/all.txt --group lambda --group imports --group deploy --group cli --group local --output-file build/deploy.txt pyproject.toml
 	$(pin_for_lambda) --constraint build/all.txt --group lambda --output-file handlers/requirements.txt pyproject.toml
+	$(pin_for_lambda) --constraint build/all.txt --group imports --output-file handlers/requirements-imports.txt pyproject.toml
 	{ echo "# To deploy, and to run the demo and the command line. 'make lock' writes this file."; echo "-r handlers/requirements.txt"; $(without)=handlers/requirements.txt build/deploy.txt; } > requirements.txt
 	{ echo "# To test and check, beside requirements.txt. 'make lock' writes this file."; echo "-r ../requirements.txt"; $(without)=build/deploy.txt build/all.txt; } > tests/requirements.txt
 	$(pin_anywhere) --constraint build/all.txt --group bench --output-file tests/bench/requirements.txt pyproject.toml

@@ -43,12 +43,12 @@ from stack.settings import Settings  # noqa: E402
 FUNCTIONS = (notification, webhooks, approvals, jira_worker, reconciliation, shuttle, imports, health)
 
 
-def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pulumi.Output[Any]]:
+def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -> dict[str, pulumi.Output[Any]]:
     """Declare every resource of the stack.
 
     Args:
         settings: the operator's choices.
-        code: the archive that every function runs from.
+        code: the archive of each function, by entry point.
         stack: the stack's name, which decides whether it is protected: :meth:`Settings.protects`.
 
     Returns:
@@ -60,7 +60,10 @@ def deploy(settings: Settings, code: pulumi.Archive, stack: str) -> dict[str, pu
     parts = _parts(settings, protect=settings.protects(stack))
     functions = {
         spec.entry_point: Function(
-            spec, code=code, secret_arns=parts.secret_arns, log_retention_days=settings.log_retention_days
+            spec,
+            code=code[spec.entry_point],
+            secret_arns=parts.secret_arns,
+            log_retention_days=settings.log_retention_days,
         )
         for spec in (module.spec(parts) for module in FUNCTIONS)
     }
@@ -154,5 +157,5 @@ def _dead_letter_queues(
 
 
 if __name__ == "__main__":
-    for _name, _output in deploy(Settings.load(), archive.archive(), pulumi.get_stack()).items():
+    for _name, _output in deploy(Settings.load(), archive.archives(), pulumi.get_stack()).items():
         pulumi.export(_name, _output)

@@ -40,7 +40,7 @@ def main() -> None:
     is_flag=False,
     flag_value=sys.executable,
     metavar="[PYTHON]",
-    help="Run the functions from the built archive, isolated from installed packages, on this Python or the named one.",
+    help="Run the functions from the built archives, isolated from installed packages, on this Python or the named one.",
 )
 @click.option(
     "--functions-aws-url",
@@ -112,7 +112,7 @@ def _start(python: str | None, **options: Any) -> "LocalCloud":
     from stack.packaging.archive import PackageError
 
     try:
-        return LocalCloud(sandbox=sandbox.packaged(python=python) if python else sandbox.CHECKOUT, **options)
+        return LocalCloud(sandboxes=sandbox.packaged(python=python) if python else sandbox.CHECKOUTS, **options)
     except (StartError, PackageError) as error:
         raise click.ClickException(str(error)) from error
 

@@ -28,7 +28,7 @@ from stack.local.logs import LogShipper
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
-from stack.local.sandbox import CHECKOUT, Sandbox
+from stack.local.sandbox import CHECKOUTS, Sandbox
 from stack.local.serving import Server
 from stack.local.sigv4 import AccessKey
 from stack.local.standins.base import StandIn
@@ -64,7 +64,7 @@ class LocalCloud:
         config: config keys and values that override Pulumi.local.yaml.
         echo_logs: print the functions' output on standard error too.
         enforce_iam: refuse every AWS call that the caller's role does not grant.
-        sandbox: what the functions run: this checkout, or the built archive.
+        sandboxes: what each function runs, by entry point: this checkout, or its built archive.
         functions_aws_url: a proxy in front of the AWS API that the functions call instead.
 
     Raises:
@@ -80,10 +80,10 @@ class LocalCloud:
         config: Mapping[str, str] | None = None,
         echo_logs: bool = False,
         enforce_iam: bool = False,
-        sandbox: Sandbox = CHECKOUT,
+        sandboxes: Mapping[str, Sandbox] = CHECKOUTS,
         functions_aws_url: str = "",
     ) -> None:
-        self._sandbox = sandbox
+        self._sandboxes = sandboxes
         self._functions_aws_url = functions_aws_url
         self._exit = contextlib.ExitStack()
         self._clients: dict[tuple[str, str], Any] = {}
@@ -195,7 +195,7 @@ class LocalCloud:
                 region=self._region,
                 credentials=self._credentials_of(spec),
                 write_log=logs.write,
-                sandbox=self._sandbox,
+                sandbox=self._sandboxes[spec.entry_point],
             )
             self.hosts[spec.name] = host
         try:

@@ -1,4 +1,4 @@
-"""What the process of a function runs: this checkout in this environment, or the built archive in isolation.
+"""What the process of a function runs: this checkout in this environment, or its built archive in isolation.
 
 Isolated, it has what Lambda has: the archive's packages, and those of Lambda's Python runtime. An import of anything else
 fails, as on Lambda.
@@ -6,15 +6,17 @@ fails, as on Lambda.
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.platform.contract import ENTRY_POINTS
 from stack.packaging import archive
 
 OF_THE_RUNTIME = frozenset(
     {"awslambdaric", "boto3", "botocore", "python-dateutil", "s3transfer", "simplejson", "six", "snapshot-restore-py"}
 )
-"""What the runtime has and the archive lacks: its client, the AWS SDK, and what these need. (It has urllib3 and jmespath too;
+"""What the runtime has and the archives lack: its client, the AWS SDK, and what these need. (It has urllib3 and jmespath too;
 the archive's versions come first.)"""
 
 # Without the site module: no site-packages, no .pth file, no PYTHON variables. The archive precedes the runtime, and the image
@@ -45,15 +47,19 @@ class Sandbox:
 
 
 CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), archive.ROOT)
+CHECKOUTS: Mapping[str, Sandbox] = dict.fromkeys(ENTRY_POINTS, CHECKOUT)
+"""This checkout, for every entry point."""
 
 
-def packaged(into: Path = archive.BUILD / "packaged", *, python: str = sys.executable) -> Sandbox:
-    """The archive, built for an interpreter of this machine, and the packages of Lambda's runtime in a folder next to it.
+def packaged(into: Path = archive.BUILD / "packaged", *, python: str = sys.executable) -> Mapping[str, Sandbox]:
+    """The archive of each entry point, built for an interpreter of this machine, and the packages of Lambda's runtime.
 
     Raises:
         PackageError: pip failed.
     """
-    return isolated(archive.build(into, python=python), _runtime(into, python), python)
+    runtime = _runtime(into, python)
+    boxes = {recipe: isolated(archive.build(into, recipe=recipe, python=python), runtime, python) for recipe in archive.RECIPES}
+    return {entry_point: box for recipe, box in boxes.items() for entry_point in recipe.entry_points}
 
 
 def isolated(folder: Path, runtime: Path, python: str) -> Sandbox:

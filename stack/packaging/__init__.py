@@ -1,1 +1,1 @@
-"""The archive that the functions run from."""
+"""The archives that the functions run from."""

@@ -1,4 +1,4 @@
-"""``python -m stack.packaging``: builds the archive and prints what is in it."""
+"""``python -m stack.packaging``: builds the archives and prints what is in them."""
 
 import sys
 

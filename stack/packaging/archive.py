@@ -1,8 +1,11 @@
-"""The archive that every function runs from: the wheels of handlers/requirements.txt for Lambda's arm64 Python 3.13, lib/,
-handlers/, their bytecode, and the AWS models that botocore reads. It is built when its inputs changed; the same inputs and the
-same Python give the same bytes.
+"""The archives that the functions run from: the function ``imports`` has one of its own, since its engine is five times as
+large as everything else together.
 
-``pulumi up`` calls :func:`archive`; ``make package`` also writes a zip next to the folder.
+An archive holds pinned wheels for Lambda's arm64 Python 3.13, the modules of handlers/ and lib/ that its functions import,
+their bytecode, and the AWS models that botocore reads. It is built when its inputs changed; the same inputs and the same Python
+give the same bytes.
+
+``pulumi up`` calls :func:`archives`; ``make package`` also writes a zip next to each folder.
 """
 
 import contextlib
@@ -23,7 +26,8 @@ from pathlib import Path
 import botocore
 import pulumi
 
-from stack.packaging import aws_models, bytecode
+from lib.platform.contract import ENTRY_POINTS
+from stack.packaging import aws_models, bytecode, sources
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -31,9 +35,6 @@ BUILD = ROOT / "build"
 PYTHON_VERSION = "3.13"
 # Newest first; Amazon Linux 2023 has glibc 2.34, so all of them run.
 PLATFORMS = ("manylinux_2_28_aarch64", "manylinux2014_aarch64", "manylinux_2_17_aarch64")
-
-MAX_UNPACKED_BYTES = 15_000_000
-"""Our own budget, far below Lambda's limit: unpacking is part of every cold start (docs/adr/0004)."""
 
 NOT_SHIPPED = frozenset({"docopt"})
 """Pinned but left out: notifications-python-client needs docopt only for a script, and docopt has no wheel."""
@@ -47,22 +48,19 @@ UNUSED = (
             *("kafka", "metadata", "parameters", "parser", "serialization.py", "streaming", "validation"),
         )
     ),
+    *("_duckdb-stubs", "adbc_driver_duckdb", "duckdb/experimental"),
     "slack",
     *(f"slack_sdk/{name}" for name in ("audit_logs", "oauth", "rtm_v2", "scim", "socket_mode")),
 )
-"""Parts of packages that nothing imports: a quarter of what pip installs."""
-
-NOT_FOR_LAMBDA = ("handlers/cli/", "lib/operations/")
-"""Source folders that only people run."""
+"""Parts of packages that nothing imports: a quarter of what pip installs for most functions."""
 
 VERSION_READERS = frozenset({"click", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
 """Packages that read their own version from their metadata; the metadata of others is left out."""
 
-_SOURCES = ("handlers", "lib")
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
 
 NO_BYTECODE = (
-    f"No Python {PYTHON_VERSION} on PATH: the archive has no bytecode. It works the same but starts at half the speed "
+    f"No Python {PYTHON_VERSION} on PATH: the archives have no bytecode. They work the same but start at half the speed "
     "(docs/adr/0010)."
 )
 Log = Callable[[str], None]
@@ -70,6 +68,38 @@ Log = Callable[[str], None]
 
 class PackageError(pulumi.RunError):
     """The archive could not be built. The text is one sentence; the CLI prints it without a stack trace."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What an archive is made of.
+
+    Attributes:
+        name: its folder in build/; ``switchboard-<name>.zip`` is its zip.
+        entry_points: the functions that run from it.
+        requirements: the file in handlers/ that pins its packages.
+        max_unpacked_bytes: our own budget, far below Lambda's limit: unpacking is part of every cold start (docs/adr/0004).
+    """
+
+    name: str
+    entry_points: tuple[str, ...]
+    requirements: str
+    max_unpacked_bytes: int
+
+
+IMPORTS = Recipe(
+    name="lambda-imports",
+    entry_points=("imports",),
+    requirements="requirements-imports.txt",
+    max_unpacked_bytes=75_000_000,
+)
+COMMON = Recipe(
+    name="lambda",
+    entry_points=tuple(name for name in ENTRY_POINTS if name not in IMPORTS.entry_points),
+    requirements="requirements.txt",
+    max_unpacked_bytes=15_000_000,
+)
+RECIPES = (COMMON, IMPORTS)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +113,14 @@ class Summary:
     sha256: str
 
 
-def archive() -> pulumi.FileArchive:
-    """The archive for Pulumi, rebuilt if its inputs changed.
+def archives() -> dict[str, pulumi.Archive]:
+    """The archive of each entry point for Pulumi, rebuilt if its inputs changed.
 
     Raises:
         PackageError: pip failed.
     """
-    return pulumi.FileArchive(str(build(log=pulumi.log.info)))
+    codes = {recipe: pulumi.FileArchive(str(build(recipe=recipe, log=pulumi.log.info))) for recipe in RECIPES}
+    return {entry_point: code for recipe, code in codes.items() for entry_point in recipe.entry_points}
 
 
 def version() -> str:
@@ -107,14 +138,17 @@ def git_sha() -> str:
     return done.stdout.strip()
 
 
-def build(into: Path = BUILD, *, root: Path = ROOT, log: Log = lambda _: None, python: str = "") -> Path:
-    """Build the folder ``into``/lambda from the sources in ``root``, unless it exists and was built from the same inputs.
+def build(
+    into: Path = BUILD, *, recipe: Recipe = COMMON, root: Path = ROOT, log: Log = lambda _: None, python: str = ""
+) -> Path:
+    """Build an archive's folder in ``into`` from the sources in ``root``, unless it exists and was built from the same inputs.
 
     It is built in a temporary folder and then moved. Its stamp is deleted first and written last, so that the remains of an
     interrupted build never count as finished.
 
     Args:
         into: the folder to build in.
+        recipe: what the archive is made of.
         root: the folder of the sources.
         log: is called when a build begins, and when it has no bytecode.
         python: an interpreter of this machine that will run the archive; by default it is for Lambda.
@@ -122,20 +156,20 @@ def build(into: Path = BUILD, *, root: Path = ROOT, log: Log = lambda _: None, p
     Raises:
         PackageError: pip failed.
     """
-    folder, stamp = into / "lambda", into / "lambda.inputs"
+    folder, stamp = into / recipe.name, into / f"{recipe.name}.inputs"
     into.mkdir(parents=True, exist_ok=True)
     compiler = bytecode.find_compiler(PYTHON_VERSION, python)
     with alone(into):
-        inputs = " ".join((_inputs(root), python, compiler.build if compiler else "no bytecode"))
+        inputs = " ".join((_inputs(recipe, root), python, compiler.build if compiler else "no bytecode"))
         if folder.is_dir() and stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs:
             return folder
-        log("Building the Lambda archive")
+        log(f"Building the archive {recipe.name}")
         with tempfile.TemporaryDirectory(prefix="lambda-", dir=into) as scratch:
             fresh = Path(scratch) / "lambda"
             fresh.mkdir()
-            _install(root / "handlers" / "requirements.txt", fresh, python)
+            _install(root / "handlers" / recipe.requirements, fresh, python)
             _prune(fresh)
-            for source in _source_files(root):
+            for source in sources.needed_by(recipe.entry_points, root):
                 target = fresh / source.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target)
@@ -180,16 +214,11 @@ def alone(into: Path) -> Iterator[None]:
         yield
 
 
-def _source_files(root: Path) -> list[Path]:
-    files = (file for top in _SOURCES for ending in ("py", "json") for file in (root / top).rglob(f"*.{ending}"))
-    return sorted(file for file in files if not file.relative_to(root).as_posix().startswith(NOT_FOR_LAMBDA))
-
-
-def _inputs(root: Path) -> str:
+def _inputs(recipe: Recipe, root: Path) -> str:
     """A hash of everything that determines the content of the archive, including this code."""
     digest = hashlib.sha256(botocore.__version__.encode())
-    recipe = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__)]
-    for file in [*recipe, root / "handlers" / "requirements.txt", *_source_files(root)]:
+    code = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__), Path(sources.__file__)]
+    for file in [*code, root / "handlers" / recipe.requirements, *sources.needed_by(recipe.entry_points, root)]:
         name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
         content = file.read_bytes()
         digest.update(f"{name} {len(content)}\n".encode() + content)
@@ -242,7 +271,7 @@ def _explain(stderr: str) -> str:
     if missing:
         # Without retries, pip reports an unreachable registry in the same way.
         return (
-            f"{failed} pip finds no wheel of {missing[1]} (handlers/requirements.txt) for Python {PYTHON_VERSION} on arm64, "
+            f"{failed} pip finds no wheel of {missing[1]} for Python {PYTHON_VERSION} on arm64, "
             "or can't reach the package registry."
         )
     errors = [line.removeprefix("ERROR: ").rstrip(".") for line in stderr.splitlines() if line.startswith("ERROR: ")]
@@ -279,24 +308,24 @@ def _set_permissions(folder: Path) -> None:
 
 
 def main() -> int:
-    """Build the zip and print a summary. Returns the exit code."""
+    """Build the zips and print a summary of each. Returns the exit code."""
     from rich.console import Console  # noqa: PLC0415 (pulumi up needs none of it)
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
-    try:
-        folder = build(log=console.print)
-    except PackageError as error:
-        Console(stderr=True).print(str(error), style="red", highlight=False)
-        return 1
-    made = write_zip(folder, BUILD / "switchboard-lambda.zip")
-    table = Table(title="Lambda archive", show_header=False)
-    table.add_row("file", os.path.relpath(made.path))
-    table.add_row("zipped", f"{made.size / 1e6:.2f} MB (Lambda's limit: 50 MB)")
-    table.add_row(
-        "unzipped", f"{made.unpacked_size / 1e6:.2f} MB (budget: {MAX_UNPACKED_BYTES / 1e6:.0f} MB, Lambda's limit: 250 MB)"
-    )
-    table.add_row("files", str(made.files))
-    table.add_row("SHA-256", made.sha256)
-    console.print(table)
+    for recipe in RECIPES:
+        try:
+            folder = build(recipe=recipe, log=console.print)
+        except PackageError as error:
+            Console(stderr=True).print(str(error), style="red", highlight=False)
+            return 1
+        made = write_zip(folder, BUILD / f"switchboard-{recipe.name}.zip")
+        budget = f"budget: {recipe.max_unpacked_bytes / 1e6:.0f} MB, Lambda's limit: 250 MB"
+        table = Table(title=f"Archive of {', '.join(recipe.entry_points)}", show_header=False)
+        table.add_row("file", os.path.relpath(made.path))
+        table.add_row("zipped", f"{made.size / 1e6:.2f} MB (Lambda's limit: 50 MB)")
+        table.add_row("unzipped", f"{made.unpacked_size / 1e6:.2f} MB ({budget})")
+        table.add_row("files", str(made.files))
+        table.add_row("SHA-256", made.sha256)
+        console.print(table)
     return 0

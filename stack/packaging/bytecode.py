@@ -15,6 +15,7 @@ PACKAGES = (
     "blinker",
     "certifi",
     "click",
+    "duckdb",
     "flask",
     "handlers",
     "itsdangerous",

@@ -1,6 +1,6 @@
-"""The Lambda archive, built for real: what is in it, what is not, and the same bytes twice.
+"""The Lambda archives, built for real: what is in them, what is not, and the same bytes twice.
 
-Needs the package registry. It is built once for this file, and once more to compare.
+Needs the package registry. Each is built once for this file, and once more to compare.
 """
 
 import ast
@@ -10,10 +10,13 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from lib.platform.contract import ENTRY_POINTS
 from stack.packaging import archive, bytecode
+from stack.packaging.archive import Recipe
 
 # Lambda's Python runtime brings boto3 and what that needs.
 OF_THE_RUNTIME = {"boto3", "botocore"}
@@ -21,16 +24,27 @@ ELF_AARCH64 = 183
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return archive.build(tmp_path_factory.mktemp("build"))
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[Recipe, Path]:
+    into = tmp_path_factory.mktemp("build")
+    return {recipe: archive.build(into, recipe=recipe) for recipe in archive.RECIPES}
+
+
+@pytest.fixture(scope="module", params=archive.RECIPES, ids=lambda recipe: recipe.name)
+def recipe(request: pytest.FixtureRequest) -> Recipe:
+    return cast("Recipe", request.param)
+
+
+@pytest.fixture(scope="module")
+def folder(folders: dict[Recipe, Path], recipe: Recipe) -> Path:
+    return folders[recipe]
 
 
 def names(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
-def test_two_builds_make_the_same_zip_byte_for_byte(folder: Path, tmp_path: Path) -> None:
-    again = archive.build(tmp_path / "again")
+def test_two_builds_make_the_same_zip_byte_for_byte(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
+    again = archive.build(tmp_path / "again", recipe=recipe)
 
     one, other = (archive.write_zip(built, tmp_path / f"{index}.zip") for index, built in enumerate((folder, again)))
 
@@ -58,25 +72,42 @@ def test_the_archive_is_within_lambdas_limits(folder: Path, tmp_path: Path) -> N
     assert summary.unpacked_size < 250_000_000
 
 
-def test_the_archive_is_within_the_budget_that_it_has_without_boto3(folder: Path, tmp_path: Path) -> None:
+def test_each_function_has_one_archive() -> None:
+    assert sorted(name for recipe in archive.RECIPES for name in recipe.entry_points) == sorted(ENTRY_POINTS)
+
+
+def test_an_archive_is_within_its_budget_without_boto3(recipe: Recipe, folder: Path, tmp_path: Path) -> None:
     summary = archive.write_zip(folder, tmp_path / "archive.zip")
 
-    print(f"the archive: {summary.unpacked_size / 1e6:.2f} MB unzipped, {summary.size / 1e6:.2f} MB zipped")
-    assert archive.MAX_UNPACKED_BYTES == 15_000_000
-    assert summary.unpacked_size < archive.MAX_UNPACKED_BYTES
+    print(f"{recipe.name}: {summary.unpacked_size / 1e6:.2f} MB unzipped, {summary.size / 1e6:.2f} MB zipped")
+    assert archive.COMMON.max_unpacked_bytes == 15_000_000
+    assert summary.unpacked_size < recipe.max_unpacked_bytes < 100_000_000
     assert not OF_THE_RUNTIME & {path.name for path in folder.iterdir()}
 
 
-def test_the_code_is_in_the_archive_and_what_only_people_run_is_not(folder: Path) -> None:
-    there = set(names(folder))
+def modules(folder: Path) -> set[str]:
+    return {name for name in names(folder) if name.startswith(("handlers/", "lib/")) and not name.endswith(".pyc")}
 
-    tops = (archive.ROOT / "lib", archive.ROOT / "handlers")
-    for source in (file for top in tops for ending in ("py", "json") for file in top.rglob(f"*.{ending}")):
-        name = source.relative_to(archive.ROOT).as_posix()
-        assert (name in there) is not name.startswith(archive.NOT_FOR_LAMBDA), name
-    assert all((archive.ROOT / name).exists() for name in archive.NOT_FOR_LAMBDA)
-    assert "handlers/requirements.txt" not in there
-    assert "lib/jira/run.schema.json" in there
+
+def test_the_common_archive_has_all_code_but_that_of_imports_and_of_people(folders: dict[Recipe, Path]) -> None:
+    common = modules(folders[archive.COMMON])
+
+    assert {f"handlers/{name}.py" for name in archive.COMMON.entry_points} < common
+    assert {"lib/jira/run.schema.json", "lib/shuttle/api/blueprint.py", "lib/notifications/__init__.py"} < common
+    assert not {"handlers/imports.py", "lib/shuttle/engine.py", "handlers/requirements.txt"} & common
+    assert not [name for name in common if name.startswith(("handlers/cli/", "lib/operations/"))]
+
+
+def test_the_archive_of_imports_has_the_engine_and_no_other_domain(folders: dict[Recipe, Path]) -> None:
+    folder = folders[archive.IMPORTS]
+    own = modules(folder)
+
+    assert {"handlers/imports.py", "lib/platform/clock.py", "lib/shuttle/imports/worker.py"} < own
+    domains = {name.split("/")[1] for name in own if name.startswith("lib/") and name.count("/") > 1}
+    assert domains == {"platform", "shuttle"}
+    assert not [name for name in own if name.startswith("lib/shuttle/api/")]
+    assert (folder / "duckdb").is_dir()
+    assert not {"flask", "jira", "slack_sdk"} & {path.name for path in folder.iterdir()}
 
 
 def test_no_tests_caches_scripts_or_tools_are_in_the_archive(folder: Path) -> None:
@@ -99,9 +130,11 @@ def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folde
 
 
 def test_every_excluded_module_exists(tmp_path: Path) -> None:
-    pins = (archive.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    files = [archive.ROOT / "handlers" / recipe.requirements for recipe in archive.RECIPES]
+    pins = {pin for file in files for pin in file.read_text(encoding="utf-8").splitlines()}
     (tmp_path / "all").mkdir()
-    archive.install([pin for pin in pins if archive.name_of(pin) in {"aws-lambda-powertools", "slack-sdk"}], tmp_path / "all")
+    having = {"aws-lambda-powertools", "duckdb", "slack-sdk"}
+    archive.install([pin for pin in pins if archive.name_of(pin) in having], tmp_path / "all")
 
     assert [name for name in archive.UNUSED if not (tmp_path / "all" / name).exists()] == []
 
@@ -145,7 +178,7 @@ def test_no_function_imports_a_module_that_is_not_shipped(folder: Path) -> None:
         assert not imports_of(file) & archive.NOT_SHIPPED, file
 
 
-def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -> None:
+def test_only_metadata_that_a_package_looks_up_is_in_the_archive(recipe: Recipe, folder: Path) -> None:
     looked_up = {
         match
         for file in folder.rglob("*.py")
@@ -153,9 +186,10 @@ def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -
     }
 
     kept = {path.relative_to(folder).as_posix() for path in folder.glob("*.dist-info/*")}
-    assert looked_up <= archive.VERSION_READERS
-    assert {name.partition("-")[0] for name in kept} == archive.VERSION_READERS
-    assert {Path(name).name for name in kept} == {"METADATA"}
+    readers = archive.VERSION_READERS if recipe is archive.COMMON else set()
+    assert looked_up <= readers
+    assert {name.partition("-")[0] for name in kept} == readers
+    assert {Path(name).name for name in kept} <= {"METADATA"}
 
 
 # Run by an interpreter that has nothing but its standard library and the archive. The archive's compiled modules are for
@@ -165,6 +199,7 @@ import json, sys
 sys.path.insert(0, sys.argv[1])
 import fastjsonschema, flask, jira, notifications_python_client, slack_sdk, tenacity
 from pathlib import Path
+from typing import cast
 from lib.platform import errors
 from lib.jira.client import JiraClient
 
@@ -185,9 +220,9 @@ print(json.dumps({"jira": jira.__version__, "refused": refused, "said": said, "p
 """
 
 
-def test_the_jira_client_and_run_records_work_from_the_archive_alone(folder: Path, tmp_path: Path) -> None:
+def test_the_jira_client_and_run_records_work_from_the_archive_alone(folders: dict[Recipe, Path], tmp_path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-I", "-S", "-B", "-c", FROM_THE_ARCHIVE, str(folder)],
+        [sys.executable, "-I", "-S", "-B", "-c", FROM_THE_ARCHIVE, str(folders[archive.COMMON])],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -225,16 +260,17 @@ def branch_of(checkout: Path) -> str:
 
 
 def test_make_package_shows_what_it_made(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folders: dict[Recipe, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(archive, "build", lambda **_: folder)
+    monkeypatch.setattr(archive, "build", lambda recipe, **_: folders[recipe])
     monkeypatch.setattr(archive, "BUILD", tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
     assert archive.main() == 0
 
     shown = capsys.readouterr().out
-    summary = archive.write_zip(folder, tmp_path / "other.zip")
-    assert summary.sha256 in shown
-    assert f"{summary.size / 1e6:.2f} MB" in shown
-    assert str(summary.files) in shown
+    for folder in folders.values():
+        summary = archive.write_zip(folder, tmp_path / "other.zip")
+        assert summary.sha256 in shown
+        assert f"{summary.size / 1e6:.2f} MB" in shown
+        assert str(summary.files) in shown

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stack.packaging import archive, aws_models, bytecode
-from stack.packaging.archive import PackageError
+from stack.packaging.archive import PackageError, Recipe
 
 
 class Pip:
@@ -53,10 +53,12 @@ def root(tmp_path: Path) -> Path:
     root = tmp_path / "project"
     for name, text in {
         "handlers/requirements.txt": "flask==3.1.3",
-        "handlers/health.py": "HEALTH = 1",
+        "handlers/health.py": "import lib.platform.clock, lib.watch\nfrom lib.jira import runs",
+        "handlers/imports.py": "IMPORTS = 1",
         "handlers/cli/__main__.py": "CLI = 1",
         "handlers/cli/prune.py": "PRUNE = 1",
         "lib/platform/clock.py": "CLOCK = 1",
+        "lib/jira/runs.py": "RUNS = 1",
         "lib/jira/run.schema.json": "{}",
         "lib/jira/notes.txt": "for people",
         "lib/__pycache__/clock.pyc": "compiled",
@@ -66,11 +68,12 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-SOURCES = {"handlers/health.py", "lib/watch.py", "lib/jira/run.schema.json"}
+SOURCES = {"handlers/health.py", "lib/watch.py", "lib/jira/runs.py", "lib/jira/run.schema.json"}
+RECIPE = Recipe(name="lambda", entry_points=("health",), requirements="requirements.txt", max_unpacked_bytes=1)
 
 
 def built(root: Path) -> dict[str, str]:
-    folder = archive.build(root / "build", root=root)
+    folder = archive.build(root / "build", root=root, recipe=RECIPE)
     assert folder == root / "build" / "lambda"
     return {path.relative_to(folder).as_posix(): path.read_text() for path in folder.rglob("*") if path.is_file()}
 
@@ -90,7 +93,7 @@ def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    ["handlers/requirements.txt", "handlers/health.py", "lib/platform/clock.py", "lib/new.py", "lib/jira/run.schema.json"],
+    ["handlers/requirements.txt", "handlers/health.py", "lib/platform/clock.py", "lib/watch.py", "lib/jira/run.schema.json"],
 )
 def test_a_changed_input_is_rebuilt(root: Path, pip: Pip, changed: str) -> None:
     built(root)
@@ -104,6 +107,8 @@ def test_files_outside_the_archive_are_not_inputs(root: Path, pip: Pip) -> None:
     built(root)
     (root / "handlers/cli/__main__.py").write_text("CLI = 2")
     (root / "handlers/cli/prune.py").write_text("PRUNE = 2")
+    (root / "handlers/imports.py").write_text("IMPORTS = 2")
+    (root / "lib/new.py").write_text("NEW = 1")
     (root / "lib/jira/notes.txt").write_text("for people, again")
     (root / "lib/__pycache__/clock.pyc").write_text("compiled again")
 
@@ -114,7 +119,7 @@ def test_files_outside_the_archive_are_not_inputs(root: Path, pip: Pip) -> None:
 
 def test_the_archive_for_another_interpreter_is_rebuilt(root: Path, pip: Pip) -> None:
     for python in ("", "python3.12", "python3.13", "python3.13"):
-        archive.build(root / "build", root=root, python=python)
+        archive.build(root / "build", root=root, recipe=RECIPE, python=python)
 
     assert pip.calls == 3
 
@@ -133,15 +138,15 @@ def test_without_lambdas_python_the_build_reports_missing_bytecode(
     monkeypatch.setattr(bytecode, "find_compiler", lambda version, python="": None)
     heard: list[str] = []
 
-    folder = archive.build(root / "build", root=root, log=heard.append)
+    folder = archive.build(root / "build", root=root, recipe=RECIPE, log=heard.append)
 
     assert not list(folder.rglob("*.pyc"))
-    assert heard == ["Building the Lambda archive", archive.NO_BYTECODE]
+    assert heard == ["Building the archive lambda", archive.NO_BYTECODE]
 
 
 def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
     with ThreadPoolExecutor(max_workers=2) as pool:
-        one, other = pool.map(lambda _: archive.build(root / "build", root=root), range(2))
+        one, other = pool.map(lambda _: archive.build(root / "build", root=root, recipe=RECIPE), range(2))
 
     assert one == other
     assert pip.calls == 1
@@ -150,10 +155,10 @@ def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:
 def test_a_build_is_announced_and_a_reuse_is_not(root: Path, pip: Pip) -> None:
     heard: list[str] = []
 
-    archive.build(root / "build", root=root, log=heard.append)
-    archive.build(root / "build", root=root, log=heard.append)
+    archive.build(root / "build", root=root, recipe=RECIPE, log=heard.append)
+    archive.build(root / "build", root=root, recipe=RECIPE, log=heard.append)
 
-    assert heard == ["Building the Lambda archive"]
+    assert heard == ["Building the archive lambda"]
 
 
 @pytest.mark.parametrize("step", ["_install", "_set_permissions"])
@@ -183,7 +188,7 @@ def test_an_archive_without_its_stamp_is_not_reused(root: Path, pip: Pip, monkey
         dying.setattr(Path, "write_text", die)
         dying.setattr(archive, "_install", lambda *_: None)
         with pytest.raises(KeyboardInterrupt):
-            archive.build(root / "build", root=root)
+            archive.build(root / "build", root=root, recipe=RECIPE)
 
     (root / "lib/platform/clock.py").write_text("CLOCK = 1")
     assert built(root)["lib/platform/clock.py"] == "CLOCK = 1"
@@ -195,7 +200,7 @@ def test_an_unreachable_registry_is_reported_in_one_sentence(root: Path, monkeyp
     (root / "handlers/requirements.txt").write_text("a-package-that-is-cached-nowhere==1.0")
 
     with pytest.raises(PackageError) as failed:
-        archive.build(root / "build", root=root)
+        archive.build(root / "build", root=root, recipe=RECIPE)
 
     assert str(failed.value) == "The Lambda archive could not be built: pip can't reach the package registry."
     assert not (root / "build" / "lambda").exists()
@@ -207,7 +212,7 @@ def test_an_unreachable_registry_is_reported_in_one_sentence(root: Path, monkeyp
         (
             "ERROR: Could not find a version that satisfies the requirement docopt==0.6.2 (from versions: none)\n"
             "ERROR: No matching distribution found for docopt==0.6.2\n",
-            "pip finds no wheel of docopt==0.6.2 (handlers/requirements.txt) for Python 3.13 on arm64",
+            "pip finds no wheel of docopt==0.6.2 for Python 3.13 on arm64",
         ),
         ("ERROR: Invalid requirement: 'flask=3'\n", "pip says \"Invalid requirement: 'flask=3'\"."),
         ("/usr/bin/python: No module named pip\n", "pip says '/usr/bin/python: No module named pip'."),

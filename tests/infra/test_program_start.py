@@ -25,11 +25,11 @@ root = os.getcwd()
 sys.path.insert(0, root)
 from stack.packaging import archive as package
 seen = {}
-def archive():
+def archives():
     import secrets
     seen["secrets"] = secrets.__file__
-    return pulumi.AssetArchive({})
-package.archive = archive
+    return dict.fromkeys(package.ENTRY_POINTS, pulumi.AssetArchive({}))
+package.archives = archives
 sys.path.remove(root)
 sys.path[:] = [entry for entry in sys.path if entry not in ("", root)]
 sys.modules.pop("secrets", None)

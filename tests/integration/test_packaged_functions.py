@@ -1,4 +1,4 @@
-"""Every function from the built archive, alone under an isolated interpreter as on Lambda: each starts cold and does its work.
+"""Every function from its built archive, alone under an isolated interpreter as on Lambda: each starts cold and does its work.
 
 The local cloud runs with ``--packaged``, with every channel and every outside service, so that what a function imports only
 when it needs it is imported too. tests/integration/test_package_alone.py shows that nothing else is within their reach.
@@ -16,7 +16,7 @@ import requests
 from lib.platform.contract import ENTRY_POINTS
 from stack.local.standins.govuk_notify import GovukNotify
 from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
-from tests.support.aws.packaged import lambdas_python, the_archive
+from tests.support.aws.packaged import lambdas_python, the_archives
 from tests.support.cloud import Cloud, Inbox, children_of, until
 from tests.support.cloud_fixtures import standin_fixture
 from tests.support.shuttle.api import ShuttleApi
@@ -31,7 +31,7 @@ notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
 
 @pytest.fixture(scope="module")
 def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
-    the_archive()
+    the_archives()
     with running_approvals(
         f"--packaged={lambdas_python()}",
         notifyChannels="sns,slack,govuk_notify",
@@ -52,17 +52,18 @@ def cloud(approvals: ApprovalsCloud) -> Cloud:
     return approvals.cloud
 
 
-def test_all_entry_points_run_isolated_from_the_archive(cloud: Cloud) -> None:
-    archive = the_archive()
+def test_every_entry_point_runs_isolated_from_its_archive(cloud: Cloud) -> None:
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
+    expected = {f"handlers.{name}.lambda_handler": archive for name, archive in the_archives().items()}
 
     assert cloud.outputs["functions"].keys() == set(ENTRY_POINTS)
-    handlers = {command[len(archive.command)] for command in commands}
-    assert handlers == {f"handlers.{name}.lambda_handler" for name in ENTRY_POINTS}
-    assert {tuple(command[: len(archive.command)]) for command in commands} == {archive.command}
+    assert {handler: tuple(command) for *command, handler, _ in commands} == {
+        handler: archive.command for handler, archive in expected.items()
+    }
     assert len(commands) == len(ENTRY_POINTS)
-    assert "-I" in archive.command
-    assert str(archive.folder) in archive.command
+    for archive in expected.values():
+        assert "-I" in archive.command
+        assert str(archive.folder) in archive.command
 
 
 def test_notification_sends_an_enriched_event_to_every_channel(approvals: ApprovalsCloud, notify: Served[GovukNotify]) -> None:

@@ -1,9 +1,10 @@
-"""The archive built for an interpreter of this machine: Lambda's own version of Python where there is one."""
+"""The archives built for an interpreter of this machine: Lambda's own version of Python where there is one."""
 
 import functools
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 from stack.local import sandbox
 from stack.local.sandbox import Sandbox
@@ -23,6 +24,6 @@ def lambdas_python() -> str:
 
 
 @functools.cache
-def the_archive() -> Sandbox:
-    """The archive, where the local cloud's ``--packaged`` builds it; reused while its inputs are the same."""
+def the_archives() -> Mapping[str, Sandbox]:
+    """The archive of each entry point, as the local cloud's ``--packaged`` builds it; reused while its inputs are the same."""
     return sandbox.packaged(python=lambdas_python())

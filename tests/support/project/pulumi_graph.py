@@ -18,7 +18,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
-from lib.platform.contract import CHANNELS
+from lib.platform.contract import CHANNELS, ENTRY_POINTS
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
@@ -127,7 +127,7 @@ def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str]
 
         values = {f"switchboard:{key}": value for key, value in (*config, *secrets)}
         pulumi.runtime.set_all_config(values, secret_keys=[f"switchboard:{key}" for key, _ in secrets])
-        return deploy(Settings.load(), pulumi.AssetArchive({}), stack)
+        return deploy(Settings.load(), dict.fromkeys(ENTRY_POINTS, pulumi.AssetArchive({})), stack)
 
     return record(program, stack)
 

@@ -1,0 +1,53 @@
+"""Which source files an archive needs: the modules that its entry points import, directly or not, wherever in their code."""
+
+import ast
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+_TOPS = ("handlers", "lib")
+
+
+def needed_by(entry_points: Iterable[str], root: Path) -> list[Path]:
+    """The files of handlers/ and lib/ below ``root`` that these modules of handlers/ need, sorted.
+
+    A module that is imported for its types only is not among them. JSON files beside a module belong to it.
+    """
+    found: set[Path] = set()
+    left = {root / "handlers" / f"{entry_point}.py" for entry_point in entry_points}
+    while left:
+        file = left.pop()
+        found.add(file)
+        left |= set(_imported_by(file, root)) - found
+    return sorted(found | {data for folder in {file.parent for file in found} for data in folder.glob("*.json")})
+
+
+def _imported_by(file: Path, root: Path) -> Iterator[Path]:
+    """The files that are run when ``file`` is: the packages it is in, and what it imports with their packages."""
+    yield from _files_of(file.relative_to(root).with_suffix("").parts[:-1], root)
+    for node in _executed(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = tuple(name.split("."))
+            if parts[0] in _TOPS:
+                yield from _files_of(parts, root)
+
+
+def _files_of(parts: tuple[str, ...], root: Path) -> Iterator[Path]:
+    """The module of a name, if there is one, and its packages: the last part may be a name in a module."""
+    for length in range(1, len(parts) + 1):
+        path = root.joinpath(*parts[:length])
+        yield from (each for each in (path / "__init__.py", path.with_suffix(".py")) if each.is_file())
+
+
+def _executed(node: ast.AST) -> Iterator[ast.AST]:
+    """``node`` and what is below it, without what only type checkers read."""
+    yield node
+    is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    children = node.orelse if is_for_types and isinstance(node, ast.If) else ast.iter_child_nodes(node)
+    for child in children:
+        yield from _executed(child)
