@@ -13,10 +13,11 @@ from botocore.credentials import Credentials
 
 from tests.support.shuttle.api import ShopApi, ShuttleApi
 
-NOWHERE = (404, 404, 404)
+METHODS = ("GET", "PUT", "POST", "DELETE")
+NOWHERE = (404, 404, 404, 404)
 
 # What IAM lets through for a caller of shop A begins with A's path; the rest is the caller's. ``{b}`` is another shop's domain,
-# ``{job}`` a job of its. With the answers to GET, PUT and POST: nothing is there, or it is A's own, whatever the query says.
+# ``{job}`` a job of its. With the answers to each of METHODS: nothing is there, or it is A's own, whatever the query says.
 TRICKS = {
     "": NOWHERE,  # IAM's * is the empty text too, and the shop itself is the operators'
     "/": NOWHERE,
@@ -36,10 +37,13 @@ TRICKS = {
     ";/../{b}/jobs": NOWHERE,
     "jobs%00/{b}": NOWHERE,
     "%5c..%5c{b}%5cjobs": NOWHERE,
-    "jobs?domain={b}": (200, 405, 202),
-    "jobs?after={job}": (200, 405, 202),
-    "jobs?limit=100&shop_domain={b}&PK=SHOP%23{b}": (200, 405, 202),
-    "schema/versions?domain={b}": (200, 405, 405),
+    "jobs?domain={b}": (200, 405, 202, 405),
+    "jobs?after={job}": (200, 405, 202, 405),
+    "jobs?limit=100&shop_domain={b}&PK=SHOP%23{b}": (200, 405, 202, 405),
+    "schema/versions?domain={b}": (200, 405, 405, 405),
+    "sessions?domain={b}": (200, 405, 405, 200),
+    "../../sessions/{b}": NOWHERE,
+    "..%2F..%2Fsessions%2F{b}": NOWHERE,
 }
 
 
@@ -52,7 +56,7 @@ def shops(api: ShuttleApi) -> tuple[ShopApi, ShopApi, str]:
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-@pytest.mark.parametrize("method", ["GET", "PUT", "POST"])
+@pytest.mark.parametrize("method", METHODS)
 def test_no_spelling_of_a_path_reaches_another_shop(
     api: ShuttleApi, shops: tuple[ShopApi, ShopApi, str], method: str, trick: str
 ) -> None:
@@ -62,7 +66,7 @@ def test_no_spelling_of_a_path_reaches_another_shop(
 
     status, text = send_as_written(api, method, path, {"file_bytes": 1})
 
-    assert status == TRICKS[trick][("GET", "PUT", "POST").index(method)], text
+    assert status == TRICKS[trick][METHODS.index(method)], text
     assert job_id not in text.replace(path, "")
     assert f'"shop_domain":"{b.domain}"' not in text
     assert b.call("GET", "jobs").json() == before

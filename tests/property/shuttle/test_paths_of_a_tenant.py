@@ -25,7 +25,21 @@ from tests.support.web.events import http_event
 
 MINE, THEIRS = "mine.example.com", "theirs.example.com"
 SIGNS = ["/", "//", "..", ".", "%2F", "%2f", "%252F", "%2e%2e", "\\", ";", "?", "#", "%00", "%23"]
-WORDS = ["shuttle", "shops", "jobs", "report", "cancel", "schema", "versions", "usage", "catalogue", "rollback", "result"]
+WORDS = [
+    "shuttle",
+    "shops",
+    "jobs",
+    "report",
+    "cancel",
+    "schema",
+    "versions",
+    "usage",
+    "catalogue",
+    "rollback",
+    "result",
+    "sessions",
+    "config",
+]
 PIECES = st.sampled_from([*SIGNS, *WORDS, MINE, THEIRS, "01ARZ3NDEKTSV4RRFFQ69G5FAV"])
 BODIES = [
     "{}",
@@ -33,6 +47,7 @@ BODIES = [
     '{"columns": [{"name": "sku"}], "key": ["sku"]}',
     '{"file_bytes": 1}',
     '{"kind": "EXPORT"}',
+    f'{{"shop_domain": "{THEIRS}", "kind": "ONLINE"}}',
 ]
 """Bodies that each route would accept."""
 RESTS = st.one_of(st.lists(PIECES, max_size=10).map("".join), st.text(max_size=40))
@@ -59,13 +74,18 @@ def shuttle() -> Iterator[tuple[ModuleType, list[str]]]:
 
 
 @settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(method=st.sampled_from(["GET", "PUT", "POST"]), rest=RESTS, body=st.sampled_from(BODIES))
+@given(method=st.sampled_from(["GET", "PUT", "POST", "DELETE"]), rest=RESTS, body=st.sampled_from(BODIES))
 @example(method="GET", rest="jobs", body="{}")
 @example(method="GET", rest=f"../{THEIRS}/jobs", body="{}")
 @example(method="GET", rest=f"..%2F{THEIRS}%2Fjobs", body="{}")
 @example(method="PUT", rest="", body=BODIES[1])  # IAM's * is the empty text too
 @example(method="PUT", rest="/", body=BODIES[1])
 @example(method="PUT", rest="%2F", body=BODIES[1])
+@example(method="DELETE", rest="", body="{}")
+@example(method="DELETE", rest="%2F", body="{}")
+@example(method="DELETE", rest="sessions", body="{}")
+@example(method="PUT", rest="../../sessions/s1", body=BODIES[5])
+@example(method="GET", rest="..%2F..%2Fconfig%2Flimits", body="{}")
 def test_a_path_below_a_shop_reaches_that_shop_only(
     shuttle: tuple[ModuleType, list[str]], method: str, rest: str, body: str
 ) -> None:
