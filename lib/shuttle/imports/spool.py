@@ -25,6 +25,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from lib.platform import errors
 from lib.shuttle.imports.files import MAX_TEXT_BYTES, READ_BYTES, ByteStream, Failure, Objects, OnRead, UnreadableFileError
+from lib.shuttle.imports.quotes import QuoteCheck
 
 #: How many times its size a gzip may expand: repetitive text reaches 20, and DEFLATE at most 1032.
 MAX_EXPANSION = 200
@@ -34,14 +35,6 @@ EXPANSION_FREE_BYTES = 8 * 1024 * 1024
 _START = 1024
 _END_OF_FILE = b"\x1a"  # Ctrl-Z, which DOS and CP/M wrote at the end of a text
 _BLANKS = b" \t\n"
-_DELIMITERS = b",;|\t\n"
-_QUOTE, _BLANK = b'" '
-_ENDS = _DELIMITERS + b" "
-# An even number of quotes is text in a cell, unless it is all of the cell.
-_QUOTE_AFTER_BLANK = re.compile(b' "(?:(?:"")*(?!")|"(?:"")*[' + _ENDS + b"])")
-_QUOTE_BEFORE_BLANKS = re.compile(b'" +[' + _DELIMITERS + b"]")
-#: The longest run of blanks and quotes in a regular CSV.
-_LONGEST_RUN = 1024
 
 
 class Encoding(enum.StrEnum):
@@ -147,7 +140,7 @@ class _Spooling:
         self._encoding = encoding
         self._has_bom = False
         self._lines = 0
-        self._quotes = _QuoteCheck()
+        self._quotes = QuoteCheck()
 
     def run(self) -> Spooled:
         start = self._text.start()
@@ -272,46 +265,6 @@ class _Newlines:
         if b"\r" not in piece:
             return piece
         return piece.removesuffix(self._held).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-
-
-class _QuoteCheck:
-    """Finds quotes with blanks beside them, where a cell may begin or end, also across pieces.
-
-    An even number of quotes in the middle of a text neither begins nor ends a cell: ``"large, ""fine"" mug"`` is regular.
-    """
-
-    def __init__(self) -> None:
-        self.is_regular = True
-        self._before = b"\n"
-
-    def check(self, piece: bytes) -> None:
-        if not self.is_regular or not piece:
-            return
-        text = self._before + piece
-        end = len(text.rstrip(b' "'))
-        self._before = text[end - 1 :]
-        self.is_regular = len(self._before) <= _LONGEST_RUN and not _has_blank_beside_quote(text[:end])
-
-
-def _has_blank_beside_quote(text: bytes) -> bool:
-    after = (found.start() for found in _QUOTE_AFTER_BLANK.finditer(text))
-    before = (found.start() for found in _QUOTE_BEFORE_BLANKS.finditer(text))
-    return any(_follows_end(text, at) for at in after) or any(_may_end_cell(text, at) for at in before)
-
-
-def _follows_end(text: bytes, at: int) -> bool:
-    """Whether there are only blanks between the end of a cell and the blank at ``at``."""
-    while at and text[at] == _BLANK:
-        at -= 1
-    return text[at] in _DELIMITERS
-
-
-def _may_end_cell(text: bytes, at: int) -> bool:
-    """Whether the quotes up to ``at`` may end a cell: their number is odd, or they are all of it."""
-    start = at
-    while start and text[start] == _QUOTE:
-        start -= 1
-    return (at - start) % 2 == 1 or text[start] in _ENDS
 
 
 class _Counted(io.RawIOBase):
