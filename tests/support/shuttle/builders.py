@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lib.platform.contract import SHUTTLE
+from lib.platform.dynamodb import Table
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.job import FileFormat, JobKind, JobMode
 from lib.shuttle.jobs.lifecycle import Jobs
@@ -83,6 +84,10 @@ class ShuttleTable:
     def get_raw(self, pk: str, sk: str) -> dict[str, Any]:
         answer = self.client.client.get_item(TableName=self.name, Key={"PK": {"S": pk}, "SK": {"S": sk}})
         return answer.get("Item", {})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Every row of the table."""
+        return [dict(row) for row in Table(self.client.client, self.name).scan("read all rows", ConsistentRead=True)]
 
     def active_jobs(self, domain: str = DOMAIN) -> set[str]:
         return set(self.get_raw(f"SHOP#{domain}", "SLOTS").get("ActiveJobs", {}).get("SS", []))

@@ -91,7 +91,7 @@ class Shops:
     def stored(self, domain: str) -> list[str]:
         """Every row, object and incomplete upload that names the shop anywhere."""
         name = re.compile(rf"(?<![\w.-]){re.escape(domain)}(?![\w.-])")
-        rows = map(json.dumps, self.table.client.client.rows())
+        rows = map(json.dumps, self.table.rows())
         everything = [*rows, *self.bucket.objects, *self.bucket.open.values()]
         return sorted(each for each in everything if name.search(each))
 
@@ -103,7 +103,7 @@ def shops(shuttle_table: ShuttleTable) -> Shops:
 
 def test_nothing_of_the_shop_is_left_and_nothing_of_others_is_touched(shops: Shops) -> None:
     before = {domain: shops.stored(domain) for domain in (GONE, ALIKE, NESTED)}
-    kinds = {row["EntityType"]["S"] for row in shops.table.client.client.rows()}
+    kinds = {row["EntityType"]["S"] for row in shops.table.rows()}
     assert {"Shop", "Job", "Schema", "Session", "Catalogue", "PendingEvent", "UsageDaily", "Request", "Slots"} <= kinds
 
     calls = shops.remove_whole()
