@@ -1,4 +1,4 @@
-"""The buckets: private, encrypted, reachable by TLS only, and every object expires."""
+"""The buckets: private, encrypted and reachable by TLS only. Every object expires, but the catalogues of shops."""
 
 import json
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pulumi
 import pulumi_aws as aws
 
-from lib.platform.contract import JOB_KEPT
+from lib.platform.contract import EXPORT_KEPT, JOB_KEPT
 from stack.components import iam
 from stack.components.component import Component
 from stack.components.queue import WorkQueue
@@ -17,7 +17,7 @@ RUN_RECORD_DAYS = 400
 ARCHIVE_AFTER_DAYS = 90
 UPLOAD_DAYS = 365
 REPORT_DAYS = JOB_KEPT.days + 1
-"""A report is kept as long as the row of its job."""
+"""A report is kept as long as the row of its job, and so is the file of changed rows."""
 
 LifecycleRule = aws.s3.BucketLifecycleConfigurationRuleArgsDict
 
@@ -92,21 +92,29 @@ def artifact_bucket(*, history_days: int, protect: bool) -> Bucket:
 
 
 def import_bucket(*, cors_origins: Sequence[str], protect: bool) -> Bucket:
-    """The bucket of the files that shops import (``uploads/``) and of the error reports on them (``reports/``).
+    """The bucket of Shuttle's files: uploads of shops (``uploads/``), error reports (``reports/``), rows that imports changed
+    (``changes/``), the versions of catalogues (``catalogue/``), and exports (``exports/``).
 
-    An upload is archived after 90 days, when the row of its job expires, and deleted after a year.
+    An upload is archived after 90 days, when the row of its job expires, and deleted after a year. The current version of a
+    catalogue is kept as long as its shop, so the code deletes versions, and no rule does.
     """
     uploads = _expiry("uploads", UPLOAD_DAYS)
     uploads["transitions"] = [{"days": ARCHIVE_AFTER_DAYS, "storage_class": "GLACIER"}]
-    return Bucket("imports", [uploads, _expiry("reports", REPORT_DAYS)], protect=protect, cors_origins=cors_origins)
+    kept = {"reports": REPORT_DAYS, "changes": REPORT_DAYS, "exports": EXPORT_KEPT.days}
+    rules = [uploads, *(_expiry(folder, days) for folder, days in kept.items()), _cleaning("catalogue")]
+    return Bucket("imports", rules, protect=protect, cors_origins=cors_origins)
 
 
 def _expiry(folder: str, days: int) -> LifecycleRule:
+    return {**_cleaning(folder), "expiration": {"days": days}}
+
+
+def _cleaning(folder: str) -> LifecycleRule:
+    """Abort uploads of parts that were not completed within a day."""
     return {
         "id": folder,
         "status": "Enabled",
         "filter": {"prefix": f"{folder}/"},
-        "expiration": {"days": days},
         "abort_incomplete_multipart_upload": {"days_after_initiation": 1},
     }
 

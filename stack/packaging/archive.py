@@ -157,7 +157,6 @@ def build(
         PackageError: pip failed.
     """
     folder, stamp = into / recipe.name, into / f"{recipe.name}.inputs"
-    into.mkdir(parents=True, exist_ok=True)
     compiler = bytecode.find_compiler(PYTHON_VERSION, python)
     with alone(into):
         inputs = " ".join((_inputs(recipe, root), python, compiler.build if compiler else "no bytecode"))
@@ -209,6 +208,7 @@ def write_zip(folder: Path, path: Path) -> Summary:
 @contextlib.contextmanager
 def alone(into: Path) -> Iterator[None]:
     """Hold the lock of ``into``, so that concurrent builds wait for each other."""
+    into.mkdir(parents=True, exist_ok=True)
     with (into / "lambda.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

@@ -56,13 +56,18 @@ def test_failed_jobs_are_found_by_the_function_that_runs_them() -> None:
     assert "shuttle" not in graph.outputs["dead_letter_queues"]
 
 
-def test_uploads_are_archived_and_reports_expire_with_their_job() -> None:
+def test_files_are_kept_as_long_as_their_jobs_and_catalogues_as_their_shops() -> None:
     rules = {rule["id"]: rule for rule in bucket_part(declare(), "BucketLifecycleConfiguration")["rules"]}
 
     assert rules["uploads"]["filter"] == {"prefix": "uploads/"}
     assert rules["uploads"]["transitions"] == [{"days": 90, "storageClass": "GLACIER"}]
     assert rules["uploads"]["expiration"] == {"days": 365}
     assert rules["reports"]["expiration"]["days"] > JOB_KEPT.days
+    assert rules["changes"]["expiration"] == rules["reports"]["expiration"]
+    assert rules["exports"]["expiration"] == {"days": 7}
+    assert "expiration" not in rules["catalogue"]
+    assert [f"{rule}/" for rule in sorted(rules)] == sorted(FOLDERS)
+    assert all(rule["filter"] == {"prefix": f"{name}/"} for name, rule in rules.items())
     assert all(rule["status"] == "Enabled" for rule in rules.values())
     assert all(rule["abortIncompleteMultipartUpload"] == {"daysAfterInitiation": 1} for rule in rules.values())
 
