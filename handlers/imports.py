@@ -3,6 +3,7 @@
 ::
 
     POST …/jobs ─► job QUEUED, links ─► the shop uploads ─► bucket ─► queue ─► this function: the import runs
+    order       ─► queue ─► this function: the export runs
     schedule    ─► sweep: jobs that lost their worker or never got their file fail; lost messages and events are sent
 """
 
@@ -14,7 +15,10 @@ from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.sqs_batch import read_batch
 from lib.shuttle.catalogue.events import Publisher
+from lib.shuttle.catalogue.store import CatalogueStore
+from lib.shuttle.exports import Exporter
 from lib.shuttle.imports import batch
+from lib.shuttle.imports.batch import Runners
 from lib.shuttle.imports.files import S3Objects
 from lib.shuttle.imports.worker import Importer
 from lib.shuttle.jobs import sweep
@@ -37,11 +41,22 @@ _publisher = Publisher(
     _environment.event_bus_name,
     bucket=_environment.import_bucket_name,
 )
-_runners = {JobKind.IMPORT: Importer(_repository, _jobs, _objects)}
+_catalogues = CatalogueStore(_dynamodb, _environment.shuttle_table_name)
+_runners: Runners = {
+    JobKind.IMPORT: Importer(
+        repository=_repository,
+        jobs=_jobs,
+        catalogues=_catalogues,
+        objects=_objects,
+        publisher=_publisher,
+        logger=_logger,
+    ),
+    JobKind.EXPORT: Exporter(_repository, _jobs, _catalogues, _objects),
+}
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Run the imports of a batch of the job queue, or sweep (``{"mode": "sweep"}``).
+    """Run the jobs of a batch of the job queue, or sweep (``{"mode": "sweep"}``).
 
     Raises:
         InvalidInputError: the event is neither.

@@ -22,6 +22,7 @@ from lib.shuttle.catalogue.versions import Catalogue
 from lib.shuttle.engine import Engine, identifier, literal
 from lib.shuttle.entities import Column, normalized
 from lib.shuttle.imports.files import Failure, Objects, UnreadableFileError
+from lib.shuttle.job_folder import job_folder
 from lib.shuttle.jobs import running
 from lib.shuttle.jobs.job import FileFormat, Job, JobStatus, Outcome
 from lib.shuttle.jobs.lifecycle import Jobs
@@ -77,7 +78,7 @@ class Exporter:
         watch.check()
         version = self._version(job.shop_domain, job.version)
         older = None if job.changed_since is None else self._version(job.shop_domain, job.changed_since)
-        with running.job_folder() as folder, Engine(folder, watch.check) as engine:
+        with job_folder() as folder, Engine(folder, watch.check) as engine:
             whole = self._download(version, folder / "version.parquet", watch)
             former = None if older is None else self._download(older, folder / "older.parquet", watch)
             file = self._file(job)

@@ -21,10 +21,11 @@ def prune(catalogues: CatalogueStore, objects: PrunableObjects, domain: str, now
     old = [each.key for each in objects.list(keys.catalogue_prefix(domain)) if each.modified_at < before]
     if not old:
         return 0
-    versions = list(catalogues.versions(domain))
-    if not versions or catalogues.current(domain) != versions[0]:
-        return 0  # a version that moved from one row to another in the meantime may have been missed
-    unused = set(old) - {version.object_key for version in versions}
-    for key in sorted(unused):
+    current = catalogues.current(domain)
+    needed = catalogues.needed_objects(domain)
+    if needed is None or catalogues.current(domain) != current:
+        return 0  # an object may have moved from a row that was not read yet to one that was read before
+    unused = sorted(set(old) - needed)
+    for key in unused:
         objects.delete(key)
     return len(unused)

@@ -1,4 +1,4 @@
-"""What the workers of imports and exports have in common: a job's life around its work, its watch, and its folder on disk.
+"""What the workers of imports and exports have in common: a job's life around its work, and its watch.
 
 ::
 
@@ -9,13 +9,7 @@
 """
 
 import contextlib
-import fcntl
-import os
-import shutil
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from lib.platform import clock, errors
 from lib.shuttle.imports.files import Failure, UnreadableFileError
@@ -27,9 +21,6 @@ from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 REPORT_EVERY_SECONDS = 4.0
 #: The part of the function's time that is reserved for writing the report and the end of the job.
 RESERVE_SECONDS = 20.0
-
-_FOLDER_PREFIX = "shuttle-job-"
-_LEFT_AFTER_SECONDS = 60.0
 
 
 def run(jobs: Jobs, domain: str, job_id: str, work: Callable[[Job], Outcome]) -> JobStatus:
@@ -98,34 +89,3 @@ class Watch:
         """As :meth:`check`, for a worker that reads its upload."""
         self.bytes_read = bytes_read
         self.check()
-
-
-@contextlib.contextmanager
-def job_folder() -> Iterator[Path]:
-    """A folder for the files of one job, removed afterwards.
-
-    A worker that was killed leaves its folder behind, and the function's disk is kept: so those without a lock, which only a
-    running worker has, are removed first.
-    """
-    _remove_left_folders(Path(tempfile.gettempdir()))
-    with tempfile.TemporaryDirectory(prefix=_FOLDER_PREFIX) as name:
-        lock = os.open(name, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield Path(name)
-        finally:
-            os.close(lock)
-
-
-def _remove_left_folders(parent: Path) -> None:
-    for folder in parent.glob(f"{_FOLDER_PREFIX}*"):
-        with contextlib.suppress(OSError):  # removed at the same moment, or locked
-            is_new = time.time() - folder.stat().st_mtime < _LEFT_AFTER_SECONDS  # perhaps not locked yet
-            if is_new:
-                continue
-            lock = os.open(folder, os.O_RDONLY)
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder)
-            finally:
-                os.close(lock)

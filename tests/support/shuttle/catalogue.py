@@ -56,9 +56,14 @@ def stored_rows(engine: Engine, version: Path) -> list[dict[str, str | None]]:
 
 def read_changes(path: Path | None) -> list[dict[str, Any]]:
     """The lines of a file of changes, in the order of their kind and key."""
-    if path is None:
+    return parse_changes(path.read_bytes() if path else None)
+
+
+def parse_changes(content: bytes | None) -> list[dict[str, Any]]:
+    """As :func:`read_changes`."""
+    if content is None:
         return []
-    lines = [json.loads(line) for line in gzip.decompress(path.read_bytes()).decode().split("\n") if line]
+    lines = [json.loads(line) for line in gzip.decompress(content).decode().split("\n") if line]
     return sorted(lines, key=lambda line: (line["kind"], json.dumps(line["key"])))
 
 

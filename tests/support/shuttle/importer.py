@@ -2,20 +2,28 @@
 
 import csv
 import io
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO
+from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
 from lib.platform import errors
+from lib.platform.log import Logger
 from lib.shuttle import keys
+from lib.shuttle.catalogue.store import CatalogueStore
+from lib.shuttle.catalogue.versions import PendingEvent
+from lib.shuttle.engine import Engine
 from lib.shuttle.entities import Column, ColumnType
+from lib.shuttle.exports import Exporter
 from lib.shuttle.imports.files import ByteStream, StoredObject
 from lib.shuttle.imports.worker import Importer
-from lib.shuttle.jobs.job import FileFormat, Job, JobStatus
+from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobStatus
 from tests.support.shuttle.builders import DOMAIN, NOON, ShuttleTable, a_shop, an_order, limits
+from tests.support.shuttle.catalogue import parse_changes, stored_rows
 
 COLUMNS = (
     Column(name="sku", required=True, max_length=8),
@@ -81,33 +89,89 @@ class Ticking:
 
 
 @dataclass
+class Published:
+    """In place of the event bus: what was published."""
+
+    events: list[PendingEvent] = field(default_factory=list)
+    error: errors.SwitchboardError | None = None
+
+    def publish(self, events: list[PendingEvent], /) -> int:
+        if self.error is not None:
+            raise self.error
+        self.events += events
+        return len(events)
+
+
+@dataclass
 class World:
-    """A shop with a schema, a bucket and a worker."""
+    """A shop with a schema, a bucket and workers."""
 
     table: ShuttleTable
     objects: MemoryObjects = field(default_factory=MemoryObjects)
     seconds_left: float = 900.0
     ticking: Ticking = field(default_factory=Ticking)
+    published: Published = field(default_factory=Published)
 
-    def upload(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> str:
-        job_id = self.table.jobs.create(DOMAIN, an_order(file_format=file_format)).job_id
+    @property
+    def catalogues(self) -> CatalogueStore:
+        return CatalogueStore(self.table.client, self.table.name, self.table.clock, sleep=lambda seconds: None)
+
+    def order(self, **order: Any) -> str:
+        return self.table.jobs.create(DOMAIN, an_order(**order)).job_id
+
+    def upload(self, content: bytes, file_format: FileFormat = FileFormat.CSV, **order: Any) -> str:
+        job_id = self.order(file_format=file_format, **order)
         self.objects.stored[keys.upload_object(DOMAIN, job_id)] = content
         return job_id
 
     def run(self, job_id: str) -> JobStatus:
-        importer = Importer(self.table.repository, self.table.jobs, self.objects, self.ticking)
+        importer = Importer(
+            repository=self.table.repository,
+            jobs=self.table.jobs,
+            catalogues=self.catalogues,
+            objects=self.objects,
+            publisher=self.published,
+            logger=Logger("imports"),
+            now=self.table.clock,
+            monotonic=self.ticking,
+        )
         return importer.run(DOMAIN, job_id, lambda: self.seconds_left)
+
+    def export(self, **order: Any) -> Job:
+        """The job of an export, run."""
+        values = {"kind": JobKind.EXPORT, "mode": None, "file_format": FileFormat.CSV} | order
+        job_id = self.order(**values)
+        self.run_export(job_id)
+        return self.job(job_id)
+
+    def run_export(self, job_id: str) -> JobStatus:
+        exporter = Exporter(self.table.repository, self.table.jobs, self.catalogues, self.objects, self.ticking)
+        return exporter.run(DOMAIN, job_id, lambda: self.seconds_left)
 
     def job(self, job_id: str) -> Job:
         return self.table.repository.job(DOMAIN, job_id)
 
-    def imported(self, content: bytes, file_format: FileFormat = FileFormat.CSV) -> Job:
-        job_id = self.upload(content, file_format)
+    def imported(self, content: bytes, file_format: FileFormat = FileFormat.CSV, **order: Any) -> Job:
+        job_id = self.upload(content, file_format, **order)
         self.run(job_id)
         return self.job(job_id)
 
     def report(self, job: Job) -> list[list[str]]:
         return list(csv.reader(io.StringIO(self.objects.stored[keys.report_object(DOMAIN, job.job_id)].decode())))
+
+    def rows(self, version: int | None = None) -> list[dict[str, str | None]]:
+        """The rows of a version of the catalogue, in order."""
+        catalogue = self.catalogues.current(DOMAIN) if version is None else self.catalogues.version(DOMAIN, version)
+        if catalogue is None:
+            return []
+        with tempfile.TemporaryDirectory() as folder, Engine(Path(folder)) as engine:
+            path = Path(folder) / "version.parquet"
+            path.write_bytes(self.objects.stored[catalogue.object_key])
+            return sorted(stored_rows(engine, path), key=repr)
+
+    def changes(self, job: Job) -> list[dict[str, Any]]:
+        """What an import changed."""
+        return parse_changes(self.objects.stored[job.changes_key] if job.changes_key else None)
 
 
 @pytest.fixture
