@@ -76,18 +76,16 @@ class CatalogueStore:
         Raises:
             NotFoundError: it is not kept any more, or never was.
         """
-        current = self.current(domain)
-        if current is not None and current.version == version:
-            return current
-        try:
-            return self._repository.replaced_catalogue(domain, version)
-        except errors.NotFoundError:
-            raise errors.NotFoundError(f"version {version} of the catalogue does not exist or is no longer kept") from None
+        return self._version(self.current(domain), domain, version)
 
     def versions(self, domain: str) -> Iterator[Catalogue]:
         """The versions that are kept, the current one first."""
         current = self.current(domain)
-        return chain([current] if current else [], self._repository.catalogue_history(domain))
+        if current is None:
+            return iter(())
+        # The current version may have been replaced since it was read.
+        older = (row for row in self._repository.catalogue_history(domain) if row.version < current.version)
+        return chain([current], older)
 
     def needed_objects(self, domain: str) -> set[str] | None:
         """The objects of all versions that can be read or restored; None if the rows are changing at the moment.
@@ -113,7 +111,7 @@ class CatalogueStore:
         lost: errors.SwitchboardError | None = None
         for _ in range(ROLLBACK_TRIES):
             current = self._repository.catalogue(domain)
-            wanted = self.version(domain, version)
+            wanted = self._version(current, domain, version)
             if current.object_key == wanted.object_key:
                 return current, None
             restored = wanted.restored(current, self._now())
@@ -125,6 +123,14 @@ class CatalogueStore:
                 lost = error  # the next try sees whether it was written
         raise lost or errors.UnavailableError("imports replaced the catalogue at the same time: try again")
 
+    def _version(self, current: Catalogue | None, domain: str, version: int) -> Catalogue:
+        if current is not None and current.version == version:
+            return current
+        try:
+            return self._repository.replaced_catalogue(domain, version)
+        except errors.NotFoundError:
+            raise errors.NotFoundError(f"version {version} of the catalogue does not exist or is no longer kept") from None
+
 
 def _restoring(current: Catalogue, restored: Catalogue, wanted: Catalogue, event: PendingEvent) -> list[Statement]:
     """As :func:`replacing`, if the row of ``wanted`` is still there: only then no pruning deletes its object."""
@@ -133,11 +139,10 @@ def _restoring(current: Catalogue, restored: Catalogue, wanted: Catalogue, event
         expression=f"attribute_exists(#PK) AND #{items.TTL_ATTRIBUTE} > :now",
         values={":now": items.ttl_attribute(restored.made_at)},
     )
-    statements = replacing(current, restored)
-    # A transaction changes a row once.
-    is_oldest = any(isinstance(each, Delete) and each.key == row for each in statements)
-    rest = [each for each in statements if not (isinstance(each, Delete) and each.key == row)]
+    is_oldest = wanted.version == restored.version - VERSIONS_KEPT
     last: Statement = Delete(key=row, condition=is_kept) if is_oldest else Check(key=row, condition=is_kept)
+    # A transaction names a row once.
+    rest = [each for each in replacing(current, restored) if isinstance(each, Put) or each.key != row]
     return [*rest, last, events.statement(event)]
 
 

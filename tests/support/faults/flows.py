@@ -46,6 +46,9 @@ OTHERS: dict[str, Begin] = {
     "Shuttle order, large file": shuttle.NewUpload,
     "Shuttle upload": shuttle.CompletedUpload,
     "Shuttle sweep": shuttle.StuckJob,
+    "Shuttle export order": shuttle.ExportOrder,
+    "Shuttle rollback": shuttle.Rollback,
+    "Shuttle sweep, event": shuttle.LeftEvent,
 }
 """They take the same paths with other calls. Each call is broken in one way of each kind that a function can distinguish."""
 

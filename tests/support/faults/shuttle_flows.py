@@ -5,13 +5,17 @@ from datetime import timedelta
 from typing import Any
 
 from lib.platform import clock
-from lib.shuttle import keys
-from lib.shuttle.jobs.job import Job
+from lib.shuttle import entities, keys
+from lib.shuttle.catalogue.store import CatalogueStore
+from lib.shuttle.catalogue.versions import ReplacedCatalogue
+from lib.shuttle.jobs.job import Job, JobStatus
 from lib.shuttle.jobs.transitions import MAX_ATTEMPTS
 from lib.shuttle.repository import Repository
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.faults.runs import Run, Tried, http
 from tests.support.faults.world import BUCKET, SHOPS, Message, World, body_of
+from tests.support.shuttle.catalogues import a_catalogue
+from tests.support.shuttle.queries import a_job
 
 CONTENT = b"sku,price\nA1,1.50\nA2,much\n"
 COLUMNS = [{"name": "sku", "required": True}, {"name": "price", "type": "DECIMAL"}]
@@ -122,6 +126,83 @@ class CompletedUpload(NewJob):
     def kept(self) -> list[str]:
         body = self.s3.get_object(Bucket=BUCKET, Key=keys.upload_object(self.domain, self.job_id))["Body"].read()
         return [] if body == CONTENT else ["the file is another"]
+
+    def ended(self) -> list[str]:
+        return self.kept()
+
+
+class ExportOrder(NewJob):
+    """A shop orders an export, and again, with its token, if it is answered 503."""
+
+    def attempt(self) -> Tried:
+        status, answer = self.call("POST", "/jobs", {"kind": "EXPORT", "client_token": "once"})
+        assert status in {202, 503}, (status, answer)
+        if status == 202:
+            self.job_id = answer["job"]["job_id"]
+        return Tried(status == 202, str(status))
+
+    def kept(self) -> list[str]:
+        queue = {"QueueUrl": self.world.variables["JOB_QUEUE_URL"], "MaxNumberOfMessages": 10}
+        wanted = {"shop_domain": self.domain, "job_id": self.job_id}
+        while messages := self.world.client("sqs").receive_message(**queue).get("Messages", []):
+            if any(json.loads(message["Body"]) == {"export": wanted} for message in messages):
+                return []
+        return ["no message starts the export"]
+
+    def ended(self) -> list[str]:
+        return self.counted(exports=1) + ([] if self.slots() == {self.job_id} else [f"slots {self.slots()}"])
+
+
+class Rollback(NewJob):
+    """A shop rolls its catalogue back, and again if it is answered 503."""
+
+    def prepare(self) -> None:
+        imported = [a_job(domain=self.domain, status=JobStatus.COMPLETED) for _ in range(2)]
+        former = a_catalogue(imported[0], made_at=clock.utc_now())
+        current = a_catalogue(imported[1], former, made_at=clock.utc_now())
+        for row in (ReplacedCatalogue.of(former, clock.utc_now()), current):
+            self.world.client("dynamodb").put_item(TableName=SHOPS, Item=entities.to_item(row))
+        self.restored = former.object_key
+
+    def attempt(self) -> Tried:
+        status, answer = self.call("POST", "/catalogue/rollback", {"version": 1})
+        assert status in {200, 503}, (status, answer)
+        return Tried(status == 200, str(status))
+
+    def kept(self) -> list[str]:
+        current = self.repository().catalogue(self.domain)
+        is_restored = (current.version, current.object_key) == (3, self.restored)
+        return [] if is_restored else [f"version {current.version} is the current one"]
+
+    def ended(self) -> list[str]:
+        """The event is published, if not by the request then by a sweep."""
+        self.world.pass_time(timedelta(minutes=15))
+        self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
+        rows = self.world.rows(SHOPS, "PK", f"SHOP#{self.domain}")
+        return self.kept() + ["the event is not published" for row in rows if row.startswith("EVENT#")]
+
+
+class LeftEvent(Rollback):
+    """The sweep publishes the event of a rollback whose function died. The schedule repeats it."""
+
+    comes_again_after = timedelta(minutes=15)
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
+        CatalogueStore(self.world.client("dynamodb"), SHOPS, clock.utc_now).rollback(self.domain, 1)
+        self.world.pass_time(timedelta(minutes=15))
+
+    def attempt(self) -> Tried:
+        try:
+            self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
+        except Exception:
+            return Tried(False, "retried")
+        return Tried(True, "swept")
+
+    def kept(self) -> list[str]:
+        left = [row for row in self.world.rows(SHOPS, "PK", f"SHOP#{self.domain}") if row.startswith("EVENT#")]
+        return super().kept() + ["the event is not published" for _ in left]
 
     def ended(self) -> list[str]:
         return self.kept()

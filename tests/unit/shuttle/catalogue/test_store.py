@@ -30,6 +30,16 @@ def test_a_shop_has_no_catalogue_before_its_first_import(imports: Imports) -> No
         imports.store().rollback(DOMAIN, 1)
 
 
+def test_a_version_that_is_replaced_while_the_list_is_read_is_in_it_once(imports: Imports) -> None:
+    imports.imported(2)
+    found = imports.store().versions(DOMAIN)
+
+    first = next(found)
+    imports.imported()
+
+    assert [version.version for version in (first, *found)] == [2, 1]
+
+
 def test_each_import_makes_a_version_and_keeps_the_former(imports: Imports) -> None:
     current = imports.imported(3)
 
