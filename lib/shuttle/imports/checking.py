@@ -44,6 +44,14 @@ _LETTERS = {
     "T": RowErrorCode.WRONG_TYPE,
     "L": RowErrorCode.TOO_LONG,
 }
+# What a record is instead of a row with errors: see _Check._state.
+_UNUSUAL, _SENTINEL, _BLANK = "V", "S", "B"
+_FAILED = f"""SELECT n, r, e FROM (
+    SELECT row_number() OVER () AS n, rowid + 1 AS r, e FROM checked WHERE coalesce(e NOT IN ('{_SENTINEL}', '{_BLANK}'), true)
+) WHERE contains(e, chr(10))"""
+"""SQL of the rows with an error: ``n``, the number of the row, ``r``, that of the record, and ``e``, its state."""
+_FEW_FAILED = 1000
+"""So many failed rows are left out by number instead of checking all rows again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,17 +150,21 @@ class _Rows:
         is_sound: whether ``problem`` is NULL, computed faster.
         is_sentinel: whether the record is the sentinel; None if the file has none.
         is_blank: whether the record is blank; None if the file has none that are.
-        line: the number of the record's line, for record number ``r``.
-        lines: how many lines the records have, if that is known; if there are as many records, ``line`` is right.
+        line: the number of the record's line as the file has it, NULL if it has none.
+        wrong_types: the column that may name columns of a wrong type, as ``T:3``; None if there is none.
+        first_line: the line of the first record, None if ``line`` is the only source.
+        lines: how many lines the records have, if that is known; if there are as many records, each has one.
     """
 
     table: str
     cells: tuple[str, ...]
     problem: str
     is_sound: str
-    line: str
+    line: str = "NULL"
     is_sentinel: str | None = None
     is_blank: str | None = None
+    wrong_types: str | None = None
+    first_line: int | None = None
     lines: int | None = None
 
 
@@ -169,9 +181,9 @@ def _rows_as_they_are(spooled: Spooled, header: Header, schema: Schema) -> _Rows
         cells=tuple(cells.get(column.name, "NULL") for column in schema.columns),
         problem=f"CASE WHEN NOT {_all_blank(padding)} THEN 'W:' ELSE {_joined(extra)} END",
         is_sound=f"CASE WHEN coalesce({others}) IS NULL THEN true ELSE {_all_blank(others.split(', '))} END",
-        line=f"r + {header.first_data_line - 1}",
         is_sentinel=f"coalesce(f0 = {literal(spooled.sentinel)}, false)",
         is_blank=_all_blank(names),
+        first_line=header.first_data_line,
         lines=spooled.lines - header.first_data_line + 1,
     )
 
@@ -185,6 +197,7 @@ def _normal_rows(path: Path, schema: Schema) -> _Rows:
         problem="CASE WHEN starts_with(problems, 'W') THEN 'W:' ELSE problems END",
         is_sound="problems IS NULL",
         line="line",
+        wrong_types="problems",
     )
 
 
@@ -195,6 +208,26 @@ def _read_csv(path: Path, names: "list[str] | tuple[str, ...]", delimiter: str, 
         f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', nullstr = '', compression = 'none', "
         f"null_padding = true, strict_mode = true, parallel = false, max_line_size = {max_line}, buffer_size = {2 * max_line})"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Totals:
+    """How many records there are, without sentinels: valid rows, with cells of usual forms only and others, and blank ones.
+
+    ``repeated`` is how many keys may be in more than one valid row.
+    """
+
+    records: int
+    usual: int
+    unusual: int
+    sentinels: int
+    blank: int
+    repeated: int
+
+    @property
+    def failed(self) -> int:
+        """How many rows have an error."""
+        return self.records - self.usual - self.unusual - self.blank
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,49 +258,77 @@ class _Check:
 
     def run(self) -> CheckedFile | None:
         """The result; None if the sentinel did not come back."""
-        records, valid, sentinels, repeated = self._totals()
-        if sentinels != (self._rows.is_sentinel is not None):
+        self._engine.run(
+            f"CREATE OR REPLACE TEMP TABLE checked AS "
+            f"SELECT hash({', '.join(self._key())}) AS h, {self._state()} AS e FROM {self._rows.table}"
+        )
+        totals = self._totals()
+        if totals.sentinels != (self._rows.is_sentinel is not None):
             return None
-        records -= sentinels
-        failed, summaries = (0, ()) if valid == records else self._summaries()
-        relation = self._relation(has_failed=failed > 0, has_blank=valid + failed < records)
-        return CheckedFile(
+        valid = totals.usual + totals.unusual
+        relation = self._relation(totals)
+        checked = CheckedFile(
             relation=relation,
-            rows_read=valid + failed,
-            rows_failed=failed,
-            duplicates=self._duplicates(relation) if repeated else 0,
-            report=ErrorReport(summaries, tuple(self._errors(records)) if failed else ()),
+            rows_read=valid + totals.failed,
+            rows_failed=totals.failed,
+            duplicates=self._duplicates(relation) if totals.repeated else 0,
+            report=self._report(totals) if totals.failed else ErrorReport((), ()),
+        )
+        self._engine.run("DROP TABLE checked")
+        return checked
+
+    def _state(self) -> str:
+        """What a record is: NULL for a row whose cells are valid and have the usual forms, as nearly all have; a letter for
+        other valid rows, the sentinel and blank ones; else the line, if it is known, and the errors, each after a line end.
+        """
+        problems = [
+            rules_sql.problem(column, index, cell, required=required)
+            for index, (column, cell, required) in enumerate(self._columns)
+        ]
+        p = self._rows.problem
+        if self._rows.wrong_types is not None:
+            problems = [
+                f"CASE WHEN {_has_line(self._rows.wrong_types, f'T:{index}')} THEN NULL ELSE {text} END"
+                for index, text in enumerate(problems)
+            ]
+        every = f"CASE WHEN starts_with({p}, 'W') THEN 'W:' ELSE concat_ws(chr(10), {p}, {', '.join(problems)}) END"
+        usual = [rules_sql.is_usual(column, cell, required=required) for column, cell, required in self._columns]
+        cases = [(self._rows.is_sentinel, _SENTINEL), (self._rows.is_blank, _BLANK), (self._is_valid(), _UNUSUAL)]
+        whens = " ".join(f"WHEN {condition} THEN '{state}'" for condition, state in cases if condition is not None)
+        return (
+            f"CASE WHEN {' AND '.join([*self._sound(), *usual])} THEN NULL {whens} "
+            f"ELSE concat({self._rows.line}, chr(10), {every}) END"
         )
 
-    def _totals(self) -> tuple[int, int, int, int]:
-        """How many records, valid rows and sentinels there are, and how many keys may occur in more than one valid row."""
-        sentinel = self._rows.is_sentinel or "false"
-        (found,) = self._engine.rows(
-            f"SELECT coalesce(sum(n), 0), coalesce(sum(v), 0), coalesce(sum(s), 0), count(*) FILTER (v > 1) FROM ("
-            f"SELECT hash({', '.join(self._key())}) AS h, count(*) AS n, count(*) FILTER ({self._is_valid()}) AS v, "
-            f"count(*) FILTER ({sentinel}) AS s FROM {self._rows.table} GROUP BY h)"
+    def _totals(self) -> _Totals:
+        states = ", ".join(f"count(*) FILTER (e = '{state}')" for state in (_UNUSUAL, _SENTINEL, _BLANK))
+        (found,) = self._engine.rows(f"SELECT count(*), count(*) FILTER (e IS NULL), {states} FROM checked")
+        records, usual, unusual, sentinels, blank = found
+        ((repeated,),) = self._engine.rows(
+            "SELECT count(*) FROM "
+            f"(SELECT h FROM checked WHERE coalesce(e = '{_UNUSUAL}', true) GROUP BY h HAVING count(*) > 1)"
         )
-        records, valid, sentinels, repeated = map(int, found)
-        return records, valid, sentinels, repeated
+        return _Totals(records - sentinels, usual, unusual, sentinels, blank, repeated)
 
-    def _summaries(self) -> tuple[int, tuple[ErrorSummary, ...]]:
-        """How many rows have an error, and how often each error occurs, the most frequent first."""
+    def _report(self, totals: _Totals) -> ErrorReport:
+        """How often each error occurs, the most frequent first, and the first errors."""
         counts = {
             code: f"(length(e) - length(replace(e, chr(10) || '{letter}:', ''))) // 3" for letter, code in _LETTERS.items()
         }
         selected = ", ".join(f"sum({count}), min(n, {FIRST_ROWS}) FILTER ({count} > 0)" for count in counts.values())
-        ((failed, *found),) = self._engine.rows(f"SELECT count(*), {selected} FROM ({self._failed()})")
+        (found,) = self._engine.rows(f"SELECT {selected} FROM ({_FAILED})")
         summaries = [
             ErrorSummary(code=code.value, count=int(count), first_rows=tuple(rows))
             for code, count, rows in zip(counts, found[::2], found[1::2], strict=True)
             if count
         ]
-        return failed, tuple(sorted(summaries, key=lambda summary: (-summary.count, summary.code)))
+        summaries.sort(key=lambda summary: (-summary.count, summary.code))
+        return ErrorReport(tuple(summaries), tuple(self._errors(totals.records)))
 
     def _errors(self, records: int) -> Iterator[RowError]:
         """The first errors."""
-        sql = f"SELECT n, line, e FROM ({self._failed()}) LIMIT {MAX_REPORT_LINES}"
-        failed = [_Failed(row, None if line is None else int(line), text) for row, line, text in self._engine.rows(sql)]
+        found = self._engine.rows(f"SELECT n, r, e FROM ({_FAILED}) LIMIT {MAX_REPORT_LINES}")
+        failed = [self._failed(*row) for row in found]
         if self._rows.lines not in (None, records):  # blank lines, or line ends in cells
             failed = self._with_lines(failed)
         left = MAX_REPORT_LINES
@@ -276,6 +337,11 @@ class _Check:
             left -= len(errors)
             yield from errors
 
+    def _failed(self, row: int, record: int, state: str) -> _Failed:
+        line, _, problems = state.partition("\n")
+        first = self._rows.first_line
+        return _Failed(row, int(line) if line else None if first is None else first + record - 1, problems)
+
     def _duplicates(self, relation: str) -> int:
         key = ", ".join(self._key(is_relation=True))
         ((duplicates,),) = self._engine.rows(
@@ -283,23 +349,16 @@ class _Check:
         )
         return int(duplicates)
 
-    def _relation(self, *, has_failed: bool, has_blank: bool) -> str:
+    def _relation(self, totals: _Totals) -> str:
         cells = ", ".join(
-            f"{rules_sql.canonical(column, cell)} AS c{index}" for index, (column, cell, _) in enumerate(self._columns)
+            f"{rules_sql.canonical(column, cell, is_usual=totals.unusual == 0)} AS c{index}"
+            for index, (column, cell, _) in enumerate(self._columns)
         )
-        numbered = self._numbered(has_blank=has_blank)
-        return f"SELECT n, {cells} FROM ({numbered})" + (f" WHERE {self._is_valid()}" if has_failed else "")
-
-    def _failed(self) -> str:
-        """SQL of the rows with an error: ``n``, ``line`` and ``e``, the errors, each after a line end."""
-        problems = [
-            rules_sql.problem(column, index, cell, required=required)
-            for index, (column, cell, required) in enumerate(self._columns)
-        ]
-        of_cells = [f"CASE WHEN {_names(f'T:{index}')} THEN NULL ELSE {text} END" for index, text in enumerate(problems)]
-        every = f"CASE WHEN starts_with(p, 'W') THEN p ELSE concat_ws(chr(10), p, {', '.join(of_cells)}) END"
-        failed = f"SELECT *, {self._rows.problem} AS p FROM ({self._numbered(has_blank=True)}) WHERE NOT {self._is_valid()}"
-        return f"SELECT n, {self._rows.line} AS line, chr(10) || {every} AS e FROM ({failed})"
+        relation = f"SELECT n, {cells} FROM ({self._numbered(has_blank=totals.blank > 0)})"
+        if totals.failed > _FEW_FAILED:
+            return f"{relation} WHERE {self._is_valid()}"
+        failed = ", ".join(str(row) for (row,) in self._engine.rows(f"SELECT n FROM ({_FAILED})")) if totals.failed else ""
+        return f"{relation} WHERE n NOT IN ({failed})" if failed else relation
 
     def _numbered(self, *, has_blank: bool) -> str:
         """SQL of the rows with ``n``, their number, and, if there may be blank records, ``r``, the number of the record."""
@@ -311,8 +370,10 @@ class _Check:
 
     def _is_valid(self) -> str:
         rules = [rules_sql.is_valid(column, cell, required=required) for column, cell, required in self._columns]
-        others = [self._rows.is_sound, *([f"NOT {self._rows.is_sentinel}"] if self._rows.is_sentinel else [])]
-        return "(" + " AND ".join([*others, *(rule for rule in rules if rule != "true")]) + ")"
+        return "(" + " AND ".join([*self._sound(), *rules]) + ")"
+
+    def _sound(self) -> list[str]:
+        return [self._rows.is_sound, *([f"NOT {self._rows.is_sentinel}"] if self._rows.is_sentinel else [])]
 
     def _key(self, *, is_relation: bool = False) -> list[str]:
         return [
@@ -330,9 +391,8 @@ def _joined(texts: list[str]) -> str:
     return f"nullif(concat_ws(chr(10), {', '.join(texts)}), '')" if texts else "NULL"
 
 
-def _names(problem: str) -> str:
-    """Whether ``p`` has a line that is ``problem``."""
-    return f"(p IS NOT NULL AND list_contains(string_split(p, chr(10)), {literal(problem)}))"
+def _has_line(text: str, line: str) -> str:
+    return f"({text} IS NOT NULL AND list_contains(string_split({text}, chr(10)), {literal(line)}))"
 
 
 def _row_errors(failed: _Failed, schema: Schema) -> Iterator[RowError]:

@@ -26,8 +26,8 @@ from lib.shuttle.imports.files import BLANKS
 
 _TIME = r"([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?"
 _ANY_DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-# Every month has these days.
-_USUAL_DATE = "[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])"
+# All days but the 29th of February.
+_USUAL_DATE = "[12][0-9]{3}-((0[1-9]|1[0-2])-(0[1-9]|1[0-9]|2[0-8])|(0[13-9]|1[0-2])-(29|30)|(0[13578]|1[02])-31)"
 _INTEGER = "[+-]?[0-9]{1,18}"
 _USUAL_INTEGER = "0|-?[1-9][0-9]{0,17}"
 _DECIMAL = r"[+-]?([0-9]{1,38}(POINT[0-9]{0,38})?|POINT[0-9]{1,38})([eE][+-]?[0-9]{1,3})?"
@@ -59,6 +59,15 @@ def is_valid(column: Column, cell: str, *, required: bool) -> str:
     )
 
 
+def is_usual(column: Column, cell: str, *, required: bool) -> str:
+    """Whether ``cell`` is valid and of a form that is recognized fast; never NULL. False does not mean that it is invalid."""
+    if column.type is not ColumnType.STRING:
+        return f"coalesce({_is_usual(column, cell)}, {_sql(not required)})"
+    rules = [f"strlen({cell}) <= {column.max_length}"] if column.max_length is not None else []  # in bytes, which is faster
+    rules += [_begins_with_ascii(cell)] if required else []
+    return f"coalesce({' AND '.join(rules)}, {_sql(not required)})" if rules else "true"
+
+
 def problem(column: Column, index: int, cell: str, *, required: bool) -> str:
     """What is wrong with ``cell`` of column ``index``: ``M:3`` value missing, ``T:3`` wrong type, ``L:3`` too long, or NULL."""
     is_text = column.type is ColumnType.STRING
@@ -68,13 +77,14 @@ def problem(column: Column, index: int, cell: str, *, required: bool) -> str:
     return f"CASE WHEN {missing} THEN {_code('M', index) if required else 'NULL'} WHEN {wrong} THEN {_code(code, index)} END"
 
 
-def canonical(column: Column, cell: str) -> str:
-    """The form in which the catalogue has ``cell``, which is valid; NULL if it has no value."""
+def canonical(column: Column, cell: str, *, is_usual: bool = False) -> str:
+    """The form in which the catalogue has ``cell``, which is valid (or even usual); NULL if it has no value."""
     bare = f"nullif({_trimmed(cell)}, '')"
     match column.type:
         case ColumnType.STRING:
             return cell
         case ColumnType.BOOLEAN:
+            bare = cell if is_usual else bare
             return f"CASE lower({bare}) IN {_TRUE} WHEN true THEN 'true' WHEN false THEN 'false' END"
         case ColumnType.INTEGER:
             usual, other = cell, f"CAST(TRY_CAST(ltrim({bare}, '+') AS BIGINT) AS VARCHAR)"
@@ -84,7 +94,7 @@ def canonical(column: Column, cell: str) -> str:
             usual, other = cell, _json_number(bare)
         case ColumnType.DATE | ColumnType.DATETIME:
             usual, other = cell, bare
-    return f"CASE WHEN {_is_usual(column, cell)} THEN {usual} ELSE {other} END"
+    return usual if is_usual else f"CASE WHEN {_is_usual(column, cell)} THEN {usual} ELSE {other} END"
 
 
 def _is_usual(column: Column, cell: str) -> str:
@@ -140,7 +150,11 @@ def _matches(text: str, pattern: str) -> str:
 
 def _has_value(cell: str) -> str:
     """Whether a cell that is not NULL has more than blanks, like nearly all, which begin with a character of ASCII."""
-    return f"CASE WHEN {cell} BETWEEN '!' AND '~' THEN true ELSE {_trimmed(cell)} <> '' END"
+    return f"CASE WHEN {_begins_with_ascii(cell)} THEN true ELSE {_trimmed(cell)} <> '' END"
+
+
+def _begins_with_ascii(cell: str) -> str:
+    return f"{cell} BETWEEN '!' AND '~'"
 
 
 def _trimmed(cell: str) -> str:

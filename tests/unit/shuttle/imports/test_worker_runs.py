@@ -3,6 +3,7 @@
 import itertools
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,11 @@ def test_a_cancelled_import_stops_while_the_engine_works(world: World, monkeypat
     query = engine.Engine.rows
     queries: list[str] = []
 
-    def cancelled_query(self: engine.Engine, sql: str) -> object:
+    def cancelled_query(self: engine.Engine, sql: str, parameters: Sequence[object] = ()) -> object:
         queries.append(sql)
         world.table.jobs.cancel(DOMAIN, job_id)
         world.ticking.step = 10.0
-        return query(self, sql)
+        return query(self, sql, parameters)
 
     monkeypatch.setattr(engine.Engine, "rows", cancelled_query)
     job_id = world.upload(b"sku\n" + b"A1\n" * 90_000)
