@@ -1,4 +1,4 @@
-"""Events about a shop's catalogue on the event bus, each published at least once (docs/concepts.md, "Shuttle").
+"""Events about a shop's catalogue on the event bus, each published at least once (docs/how-to/consume-import-events.md).
 
 ::
 
@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from lib.platform import aws, clock, errors
 from lib.platform.contract import SHUTTLE_EVENT_SOURCE
 from lib.platform.dynamodb import Delete, Put, Table
+from lib.platform.wording import counted
 from lib.shuttle import entities, ulids
 from lib.shuttle.catalogue.versions import Catalogue, PendingEvent
 from lib.shuttle.jobs.job import Job, JobKind, JobSummary, Outcome
@@ -127,23 +128,23 @@ class Publisher:
         """Publish events and delete their rows; how many.
 
         Raises:
-            UnavailableError: the bus refused some of them. Their rows stay, and the sweep publishes them.
+            UnavailableError: the bus refused some of them. The others are published. The rows stay, and the sweep tries again.
             SwitchboardError: the bus or the table can't be reached or refuses.
         """
-        published, pending = 0, iter(events)
+        published, codes, pending = 0, list[str](), iter(events)
         while some := list(islice(pending, _MAX_ENTRIES)):
             with aws.translated("publish the events"):
                 answer = self._bus.put_events(Entries=[self._entry(event) for event in some])
-            refused = [result.get("ErrorCode") for result in answer["Entries"]]
-            for event, code in zip(some, refused, strict=True):
-                if code is None:
+            for event, result in zip(some, answer["Entries"], strict=True):
+                if "ErrorCode" in result:
+                    codes.append(result["ErrorCode"])
+                else:
                     self._table.delete(Delete(key=event.key().attributes()), "delete the published event")
                     published += 1
-            if any(refused):
-                codes = ", ".join(sorted({code for code in refused if code}))
-                raise errors.UnavailableError(
-                    f"the event bus refused {answer['FailedEntryCount']} of {len(some)} events: {codes}"
-                )
+        if codes:
+            raise errors.UnavailableError(
+                f"the event bus refused {counted(len(codes), 'event')} and took {published}: {', '.join(sorted(set(codes)))}"
+            )
         return published
 
     def publish_left(self) -> int:

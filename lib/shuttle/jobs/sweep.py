@@ -12,8 +12,8 @@ from lib.shuttle.jobs.messages import JobQueue
 def run(jobs: Jobs, queue: JobQueue, publisher: Publisher, logger: Logger) -> dict[str, Any]:
     """Complete, for all shops, what a crash or a lost message left; the answer counts it.
 
-    Jobs that lost their worker or never got their file fail, exports that no worker started are sent again, and events that
-    were not published are.
+    Jobs that lost their worker or never got their file fail, the messages of exports that no worker started are sent again,
+    and stored events are published.
     """
     try:
         given_up = dict(jobs.sweep())

@@ -186,7 +186,9 @@ def test_a_rollback_makes_a_version_and_is_published(shop: ShopApi, imports: Imp
     ("body", "status"),
     [({"version": 7}, 404), ({"version": 0}, 400), ({}, 400), ({"version": "1"}, 400), ({"version": True}, 400), ([], 400)],
 )
-def test_a_rollback_to_what_is_no_version_is_refused(shop: ShopApi, imports: Imports, body: Any, status: int) -> None:
+def test_a_rollback_to_an_unknown_or_invalid_version_is_refused(
+    shop: ShopApi, imports: Imports, body: Any, status: int
+) -> None:
     imports.imported(2)
 
     assert shop.call("POST", "catalogue/rollback", body).status_code == status

@@ -61,7 +61,7 @@ def test_an_export_has_defaults() -> None:
         ({"kind": "EXPORT", "changed_since": True}, "changed_since is not a whole number"),
     ],
 )
-def test_an_order_that_makes_no_sense_is_refused(order: dict[str, Any], message: str) -> None:
+def test_an_invalid_order_is_refused(order: dict[str, Any], message: str) -> None:
     with pytest.raises(errors.InvalidInputError, match=message):
         an_order(**order)
 

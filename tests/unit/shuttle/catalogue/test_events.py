@@ -173,12 +173,23 @@ def test_events_that_the_bus_refuses_stay_for_the_sweep(imports: Imports, bus: B
     imports.table.clock.advance(minutes=1)
     bus.refuses = {1}
 
-    with pytest.raises(errors.UnavailableError, match="refused 1 of 3 events: ThrottlingException"):
+    with pytest.raises(errors.UnavailableError, match="refused 1 event and took 2: ThrottlingException"):
         publisher(imports, bus).publish_left()
     bus.refuses = set()
     assert publisher(imports, bus).publish_left() == 1
 
     assert sorted(detail["catalogue_version"] for detail in bus.details()) == [1, 2, 3]
+
+
+def test_an_event_that_the_bus_always_refuses_does_not_delay_others(imports: Imports, bus: Bus) -> None:
+    imports.imported(25)
+    imports.table.clock.advance(minutes=1)
+    bus.refuses = {0}
+
+    with pytest.raises(errors.UnavailableError, match="refused 3 events and took 22"):
+        publisher(imports, bus).publish_left()
+
+    assert len(left(imports)) == 3
 
 
 def test_events_stay_while_the_bus_is_unavailable(imports: Imports, bus: Bus) -> None:
