@@ -20,6 +20,7 @@ from lib.shuttle.exports import Exporter
 from lib.shuttle.imports import batch
 from lib.shuttle.imports.batch import Runners
 from lib.shuttle.imports.files import S3Objects
+from lib.shuttle.imports.leftovers import cleaning_up
 from lib.shuttle.imports.worker import Importer
 from lib.shuttle.jobs import sweep
 from lib.shuttle.jobs.job import JobKind
@@ -65,7 +66,8 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and event.get("mode") == "sweep":
         return sweep.run(_jobs, _queue, _publisher, _logger)
     if isinstance(event, dict) and isinstance(event.get("Records"), list):
-        return batch.run(read_batch(event), _runners, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
+        runners = cleaning_up(_runners, _repository, _objects)
+        return batch.run(read_batch(event), runners, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
     raise errors.InvalidInputError("the event is neither a batch of the job queue nor a sweep")
 
 

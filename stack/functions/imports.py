@@ -5,7 +5,7 @@ from lib.platform.environment import ImportsEnvironment
 from stack.components import iam
 from stack.components.function import Feed, FunctionSpec
 from stack.components.iam import Grant
-from stack.functions.parts import Parts, objects
+from stack.functions.parts import OF_A_SHOP, Parts, objects
 
 TIMEOUT_SECONDS = 900
 
@@ -45,7 +45,8 @@ def spec(parts: Parts) -> FunctionSpec:
             Grant(actions=("dynamodb:Query",), resources=(shuttle.arn, shuttle.index_arn(GSI1))),
             objects("s3:GetObject", bucket, "uploads/", "catalogue/"),
             objects("s3:PutObject", bucket, "reports/", "changes/", "catalogue/", "exports/"),
-            objects("s3:DeleteObject", bucket, "catalogue/"),  # of versions that are not kept any more
+            # Versions that are not kept any more, and what reaches the bucket after its shop was removed.
+            objects("s3:DeleteObject", bucket, *OF_A_SHOP),
             # Without it, S3 answers 403 for a missing object, and a missing upload would look like a missing grant.
             Grant(actions=("s3:ListBucket",), resources=(bucket.arn,)),
             iam.sending(parts.shuttle_jobs.arn),  # the sweep sends the messages of exports again

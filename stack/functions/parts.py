@@ -16,6 +16,9 @@ from stack.settings import Settings
 SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
 """The partitions of drafts and decisions: session IDs are chosen by drafters, contain no ``#``, and are not a reserved word."""
 
+OF_A_SHOP = ("uploads/", "reports/", "changes/", "catalogue/", "exports/")
+"""Where the import bucket has objects of shops."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:

@@ -8,10 +8,7 @@ from lib.platform.environment import ShuttleEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant
-from stack.functions.parts import Parts, objects
-
-OF_A_SHOP = ("uploads/", "reports/", "changes/", "catalogue/", "exports/")
-"""Where the import bucket has objects of shops."""
+from stack.functions.parts import OF_A_SHOP, Parts, objects
 
 
 def spec(parts: Parts) -> FunctionSpec:

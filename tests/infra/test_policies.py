@@ -10,7 +10,7 @@ from stack.components import iam
 from stack.components.iam import Grant
 from stack.components.queue import queue_policy
 from stack.components.topic import topic_policy
-from stack.functions.shuttle import OF_A_SHOP
+from stack.functions.parts import OF_A_SHOP
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 

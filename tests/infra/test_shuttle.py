@@ -253,7 +253,7 @@ def test_the_worker_has_exactly_these_grants() -> None:
         ("dynamodb:Query",): [shops, f"{shops}/index/GSI1"],
         ("s3:GetObject",): [f"{imports}/uploads/*", f"{imports}/catalogue/*"],
         ("s3:PutObject",): [f"{imports}/{prefix}/*" for prefix in ("reports", "changes", "catalogue", "exports")],
-        ("s3:DeleteObject",): [f"{imports}/catalogue/*"],
+        ("s3:DeleteObject",): [f"{imports}/{folder}*" for folder in FOLDERS],
         ("s3:ListBucket",): [imports],
         ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"): [graph.arn(QUEUE, "shuttle-jobs")],
     }

@@ -7,8 +7,10 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import requests
+
 from lib.shuttle import keys
-from tests.support.cloud import Cloud
+from tests.support.cloud import Cloud, until
 from tests.support.shuttle.api import ShuttleApi
 
 SECRET = "s3cr3t-token-of-a-session"
@@ -77,6 +79,21 @@ def test_nothing_is_left_of_a_removed_shop(api: ShuttleApi, cloud: Cloud) -> Non
     assert api.call("GET", f"/shuttle/shops/{gone}").status_code == 404
     assert api.call("DELETE", f"/shuttle/shops/{gone}").status_code == 404
     assert SECRET not in json.dumps(cloud.log_records("shuttle"))
+
+
+def test_a_file_that_arrives_after_the_removal_is_deleted(api: ShuttleApi, cloud: Cloud) -> None:
+    """Its link was made before; other objects of the job may be of a worker that outlasted the removal."""
+    shop = api.shop()
+    made = shop.order(len(FILE))
+    remove(api, shop.domain)
+    s3, bucket, job_id = cloud.client("s3"), cloud.outputs["import_bucket_name"], made["job"]["job_id"]
+    for prefix in keys.object_prefixes(shop.domain):
+        if not prefix.startswith("uploads/"):
+            s3.put_object(Bucket=bucket, Key=f"{prefix}{job_id}-1", Body=b"1")
+
+    assert requests.put(made["upload"]["url"], data=FILE, timeout=60).status_code == 200
+
+    until(lambda: not stored(cloud, shop.domain), 60)
 
 
 def test_a_session_lives_from_put_to_delete(api: ShuttleApi) -> None:
