@@ -7,7 +7,7 @@ _QUOTE, _BLANK = b'" '
 _ENDS = _DELIMITERS + b" "
 # An even number of quotes is text in a cell, unless it is all of the cell.
 _QUOTE_AFTER_BLANK = re.compile(b' "(?:(?:"")*(?!")|"(?:"")*[' + _ENDS + b"])")
-_QUOTE_BEFORE_BLANKS = re.compile(b'" +[' + _DELIMITERS + b"]")
+_QUOTE_BEFORE_BLANKS = re.compile(b'" +(?=["' + _DELIMITERS + b"])")
 #: The longest run of blanks and quotes in a regular CSV.
 _LONGEST_RUN = 1024
 

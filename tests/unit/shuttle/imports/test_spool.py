@@ -108,6 +108,9 @@ def test_the_file_ends_with_a_line_that_no_upload_can_know(tmp_path: Path) -> No
         (b'a,"b" \n', False),
         (b'a,"b" ', False),
         (b'a,"b"\t \n', True),
+        (b'"" ""\n', False),
+        (b'a,"b" "c"\n', False),
+        (b'a,"b ""c"" ""d"" e"\n', True),
     ],
 )
 @pytest.mark.parametrize("place", [0, 1, 2, 3, 4, 5])
