@@ -35,9 +35,18 @@ class Engine:
         folder: the only folder that queries can read and write. The temporary files of large queries are in it as well.
         on_wait: called twice a second while a query runs. If it raises, the query is stopped and the exception raised.
         memory_mb: the memory limit.
+        keeps_order: whether a query without ORDER BY has its rows in the order of the file. Writing a file takes less memory
+            without it.
     """
 
-    def __init__(self, folder: Path, on_wait: Callable[[], None] = lambda: None, *, memory_mb: int = MEMORY_MB) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        on_wait: Callable[[], None] = lambda: None,
+        *,
+        memory_mb: int = MEMORY_MB,
+        keeps_order: bool = True,
+    ) -> None:
         folder = folder.resolve()
         self._on_wait = on_wait
         self._connection = duckdb.connect(
@@ -45,7 +54,7 @@ class Engine:
                 "threads": "1",
                 "memory_limit": f"{memory_mb}MB",
                 "temp_directory": str(folder / _SPILL_FOLDER),  # by default up to 90 % of the free disk
-                "preserve_insertion_order": "true",
+                "preserve_insertion_order": str(keeps_order).lower(),
                 "autoinstall_known_extensions": "false",
                 "autoload_known_extensions": "false",
                 "allow_community_extensions": "false",

@@ -23,10 +23,8 @@ from lib.shuttle.imports.checking import CheckedFile
 from lib.shuttle.imports.files import Failure, UnreadableFileError
 from lib.shuttle.jobs.job import Counts, DuplicateRule, JobMode
 
-ROW_GROUP_CELLS = 1_200_000
-MAX_ROW_GROUP = 100_000
-"""How many rows a row group of a version has at most. The engine has one in memory while it writes, hence fewer rows if they
-have many columns."""
+ROW_GROUP_MB = 16
+"""How large a row group of a version is, before it is compressed. The engine has one in memory while it writes."""
 
 _IN_CHANGES = {Change.ADDED: "added", Change.REPLACED: "replaced"}
 _FORMAT_LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION gzip)"
@@ -73,6 +71,8 @@ def merge(
     engine: Engine, file: CheckedFile, schema: Schema, mode: JobMode, *, base: BaseFile | None, folder: Path, max_rows: int
 ) -> Merged:
     """Merge ``file`` with ``base``, None for a shop without a catalogue, into files in ``folder``.
+
+    ``engine`` does not keep the order of rows: the size of row groups can be bounded in bytes only then.
 
     Raises:
         UnreadableFileError: WRONG_KEY, CATALOGUE_FULL or TOO_LARGE_TO_MERGE.
@@ -128,10 +128,8 @@ class _Merge:
                 f"The catalogue has the key {', '.join(self._base.key_columns)} and the schema another one. "
                 "Import the whole catalogue with WIPE_AND_RESTORE.",
             )
-        size = max(1, min(MAX_ROW_GROUP, ROW_GROUP_CELLS // len(self._columns)))
-        self._engine.run(
-            f"COPY ({self._rows()}) TO {literal(str(self._new))} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {size})"
-        )
+        options = f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE_BYTES '{ROW_GROUP_MB}MB'"
+        self._engine.run(f"COPY ({self._rows()}) TO {literal(str(self._new))} ({options})")
         by_change = dict(self._engine.rows(f"SELECT {CHANGE_COLUMN}, count(*) FROM {parquet(self._new)} GROUP BY 1"))
         rows = sum(by_change.values())
         counts = self._counts(by_change)

@@ -92,31 +92,35 @@ class Importer:
 
     def _work(self, job: Job, seconds_left: Callable[[], float]) -> Outcome:
         watch = Watch(self.jobs, job, seconds_left, self.monotonic)
-        with job_folder() as folder, Engine(folder, watch.check) as engine:
-            outcome, event = _Import(self, job, watch, engine=engine, folder=folder).run()
+        with job_folder() as folder:
+            outcome, event = _Import(self, job, watch, folder).run()
         # The job has ended: what fails now is left to the sweep and to the next import.
         if event is not None:
-            self._attempt("event_publish_failed", job, lambda: self.publisher.publish([event]))
+            self._publish(job, event)
         if outcome.catalogue_version is not None:
-            domain = job.shop_domain
-            self._attempt("catalogue_prune_failed", job, lambda: pruning.prune(self.catalogues, self.objects, domain, self.now))
+            self._prune(job)
         return outcome
 
-    def _attempt(self, log_event: str, job: Job, action: Callable[[], object]) -> None:
+    def _publish(self, job: Job, event: PendingEvent) -> None:
         try:
-            action()
+            self.publisher.publish([event])
         except errors.SwitchboardError as error:
-            self.logger.error(log_event, error, shop_domain=job.shop_domain, job_id=job.job_id)
+            self.logger.error("event_publish_failed", error, shop_domain=job.shop_domain, job_id=job.job_id)
+
+    def _prune(self, job: Job) -> None:
+        try:
+            pruning.prune(self.catalogues, self.objects, job.shop_domain, self.now)
+        except errors.SwitchboardError as error:
+            self.logger.error("catalogue_prune_failed", error, shop_domain=job.shop_domain, job_id=job.job_id)
 
 
 class _Import:
     """One import by one worker. What it found so far is in its attributes, for the outcome."""
 
-    def __init__(self, worker: Importer, job: Job, watch: Watch, *, engine: Engine, folder: Path) -> None:
+    def __init__(self, worker: Importer, job: Job, watch: Watch, folder: Path) -> None:
         self._worker = worker
         self._job = job
         self._watch = watch
-        self._engine = engine
         self._folder = folder
         self._schema: Schema | None = None
         self._spooled: Spooled | None = None
@@ -155,15 +159,16 @@ class _Import:
             raise UnreadableFileError(
                 Failure.FILE_TOO_LARGE, f"The plan allows files of up to {shop.limits.max_file_bytes} bytes. Split the file."
             )
-        self._file = file = check(
-            self._engine,
-            self._spooled,
-            job.file_format,
-            schema,
-            watch.on_read,
-            delimiter=job.delimiter or shop.settings.csv_delimiter,
-            max_rows=shop.limits.max_rows,
-        )
+        with Engine(self._folder, watch.check) as engine:
+            self._file = file = check(
+                engine,
+                self._spooled,
+                job.file_format,
+                schema,
+                watch.on_read,
+                delimiter=job.delimiter or shop.settings.csv_delimiter,
+                max_rows=shop.limits.max_rows,
+            )
         watch.rows_read, watch.rows_failed = file.rows_read, file.rows_failed
         if file.report:
             report = keys.report_object(job.shop_domain, job.job_id)
@@ -190,15 +195,9 @@ class _Import:
             CatalogueMovedError: another version became the current one. Nothing was written.
         """
         job, worker = self._job, self._worker
-        merged = merge(
-            self._engine,
-            file,
-            schema,
-            _mode(job),
-            base=self._downloaded(base),
-            folder=self._folder,
-            max_rows=shop.limits.max_catalogue_rows,
-        )
+        before, max_rows = self._downloaded(base), shop.limits.max_catalogue_rows
+        with Engine(self._folder, self._watch.check, keeps_order=False) as engine:
+            merged = merge(engine, file, schema, _mode(job), base=before, folder=self._folder, max_rows=max_rows)
         outcome = replace(self._outcome(), counts=merged.counts, changes_key=self._store_changes(merged))
         if job.dry_run:
             return outcome, worker.jobs.finish(job, outcome)

@@ -22,7 +22,7 @@ class Catalogue:
     """A shop's catalogue in a folder; each import makes its next version."""
 
     def __init__(self, folder: Path) -> None:
-        self.engine = Engine(folder)
+        self.engine = Engine(folder, keeps_order=False)
         self.folder = folder
         self.base: BaseFile | None = None
         self.imports = 0
