@@ -23,7 +23,7 @@ from lib.shuttle.imports.checking import CheckedFile
 from lib.shuttle.imports.files import Failure, UnreadableFileError
 from lib.shuttle.jobs.job import Counts, DuplicateRule, JobMode
 
-ROW_GROUP_MB = 16
+ROW_GROUP_MB = 8
 """How large a row group of a version is, before it is compressed. The engine has one in memory while it writes."""
 
 _IN_CHANGES = {Change.ADDED: "added", Change.REPLACED: "replaced"}
