@@ -24,6 +24,7 @@ def _function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Code={"ZipFile": _empty_archive()},
         Timeout=inputs.get("timeout") or 3,
         MemorySize=inputs.get("memorySize") or 128,
+        EphemeralStorage={"Size": (inputs.get("ephemeralStorage") or {}).get("size") or 512},
         Architectures=inputs.get("architectures") or ["x86_64"],
         Environment={"Variables": variables},
         Description=inputs.get("description") or "",
