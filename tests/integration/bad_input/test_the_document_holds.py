@@ -86,9 +86,11 @@ def test_each_documented_request_is_taken(
     house: Cloud, signer: Signer, method: str, path: str, kind: str, body: dict[str, Any]
 ) -> None:
     shop = ShuttleApi(house).shop(columns=None if path.endswith("/schema") else COLUMNS)
+    if path.startswith("/shuttle/sessions/"):
+        body = {**body, "shop_domain": shop.domain}
     data = urlencode(body) if kind == "application/x-www-form-urlencoded" else json.dumps(body)
 
-    url = house.http_url + path.replace("{domain}", shop.domain)
+    url = house.http_url + path.replace("{domain}", shop.domain).replace("{session_id}", "s-1")
     answer = requests.request(method, url, data=data, headers={"Content-Type": kind}, auth=signer, timeout=30)
 
     assert 200 <= answer.status_code < 300, answer.text
@@ -106,6 +108,10 @@ def test_unsigned_requests_are_refused_as_documented(case: schemathesis.Case, ho
 
 def _lead_to_what_is_there(case: schemathesis.Case, job_id: str) -> None:
     """Half of the made-up shops and jobs become the one that there is: the rest of the request is looked at then."""
+    if case.operation.definition.raw["operationId"] == "removeShop":
+        if (case.path_parameters or {}).get("domain") == SHOP:
+            case.path_parameters["domain"] = f"other.{SHOP}"  # the rest of the tests needs the shop
+        return
     there = {"domain": SHOP, "job_id": job_id}
     for name, value in (case.path_parameters or {}).items():
         if name in there and len(str(value)) % 2:
