@@ -28,8 +28,8 @@ from lib.shuttle.imports.reports import FIRST_ROWS, MAX_REPORT_LINES, ErrorRepor
 from lib.shuttle.imports.spool import Spooled, SpooledText
 from lib.shuttle.jobs.job import ErrorSummary, FileFormat
 
-#: How many cells more than the header a row may have, for DuckDB to read it: cells that are blank are no error.
-PADDING = 16
+#: How many cells more than the header a row may have, for DuckDB to read it. The sentinel has its token in the last of them.
+PADDING = 4
 #: The longest line, in bytes, of a file that is read as it is, and of the normal form: a row may have :data:`MAX_ROW`
 #: characters of 4 bytes, or quotes, which are doubled.
 _MAX_LINE = 1024 * 1024
@@ -118,6 +118,9 @@ def _check_as_it_is(engine: Engine, spooled: Spooled, header: Header, schema: Sc
         lines = lines_of_rows(spooled, header, {row.row for row in failed}, on_read)
         return [replace(row, line=lines[row.row]) for row in failed]
 
+    with spooled.path.open("r+b") as file:  # a record that no schema takes for a valid row
+        file.seek(spooled.size)
+        file.write((header.delimiter * (len(header.columns) + PADDING - 1) + spooled.sentinel + "\n").encode())
     try:
         return _Check(engine, _rows_as_they_are(spooled, header, schema), schema, with_lines).run()
     except EngineError:
@@ -181,7 +184,7 @@ def _rows_as_they_are(spooled: Spooled, header: Header, schema: Schema) -> _Rows
         cells=tuple(cells.get(column.name, "NULL") for column in schema.columns),
         problem=f"CASE WHEN NOT {_all_blank(padding)} THEN 'W:' ELSE {_joined(extra)} END",
         is_sound=f"CASE WHEN coalesce({others}) IS NULL THEN true ELSE {_all_blank(others.split(', '))} END",
-        is_sentinel=f"coalesce(f0 = {literal(spooled.sentinel)}, false)",
+        is_sentinel=f"{names[-1]} IS NOT DISTINCT FROM {literal(spooled.sentinel)}",
         is_blank=_all_blank(names),
         first_line=header.first_data_line,
         lines=spooled.lines - header.first_data_line + 1,
@@ -296,7 +299,7 @@ class _Check:
         cases = [(self._rows.is_sentinel, _SENTINEL), (self._rows.is_blank, _BLANK), (self._is_valid(), _UNUSUAL)]
         whens = " ".join(f"WHEN {condition} THEN '{state}'" for condition, state in cases if condition is not None)
         return (
-            f"CASE WHEN {' AND '.join([*self._sound(), *usual])} THEN NULL {whens} "
+            f"CASE WHEN {' AND '.join([self._rows.is_sound, *usual])} THEN NULL {whens} "
             f"ELSE concat({self._rows.line}, chr(10), {every}) END"
         )
 
@@ -362,7 +365,7 @@ class _Check:
 
     def _numbered(self, *, has_blank: bool) -> str:
         """SQL of the rows with ``n``, their number, and, if there may be blank records, ``r``, the number of the record."""
-        table = self._rows.table + (f" WHERE NOT {self._rows.is_sentinel}" if self._rows.is_sentinel else "")
+        table = self._rows.table + (f" WHERE NOT ({self._rows.is_sentinel})" if self._rows.is_sentinel else "")
         if not (has_blank and self._rows.is_blank):
             return f"SELECT row_number() OVER () AS n, * FROM {table}"
         records = f"SELECT row_number() OVER () AS r, * FROM {table}"
@@ -370,10 +373,7 @@ class _Check:
 
     def _is_valid(self) -> str:
         rules = [rules_sql.is_valid(column, cell, required=required) for column, cell, required in self._columns]
-        return "(" + " AND ".join([*self._sound(), *rules]) + ")"
-
-    def _sound(self) -> list[str]:
-        return [self._rows.is_sound, *([f"NOT {self._rows.is_sentinel}"] if self._rows.is_sentinel else [])]
+        return "(" + " AND ".join([self._rows.is_sound, *rules]) + ")"
 
     def _key(self, *, is_relation: bool = False) -> list[str]:
         return [

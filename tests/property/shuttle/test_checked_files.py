@@ -103,7 +103,9 @@ def csv_texts(draw: st.DrawFn) -> str:
 @example('sku,n,price\nA1,1,1\n"A2,2,2\nA3,3,3\n', SCHEMA)
 @example('sku,n,price\nA1,1,1\nA2,2,"2\n', SCHEMA)
 @example('sku,n,price\nA1,1,1\n "A2",2,2\n"A3" ,3,3\n', SCHEMA)
+@example('sku,n,price\nA1,1,1\n"A2" ,2,2\n', SCHEMA)
 @example('sku,n,price\nA1,1,1\nA2,2,"2"x\n', SCHEMA)
+@example("sku,n,price\nA1,1,1\nA2,1,1\nA1,+1,1\n", SCHEMA)
 @example('sku,n,price\n"A1\n",1,1\n\nA2,x,1\n"A\n\n3",y,1\n', SCHEMA)
 @example("sku,n,price\nA1,1,1\n  \n ,,\n\u00a0,1,1\n", LOOSE)
 def test_a_csv_file_is_checked_as_the_model_does(text: str, schema: Schema) -> None:
