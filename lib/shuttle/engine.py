@@ -8,8 +8,11 @@ File content never becomes SQL: it is read by ``read_csv`` and its like. Names o
 by :func:`identifier`; other texts are passed as parameters or quoted by :func:`literal`.
 """
 
+import contextlib
+import errno
 import threading
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,6 +25,8 @@ MEMORY_MB = 220
 #: How often ``on_wait`` is called while a query runs.
 WAIT_SECONDS = 0.5
 _SPILL_FOLDER = "spill"
+_GZIP_LEVEL = 4
+_PIECE_BYTES = 1024 * 1024
 
 
 class EngineError(Exception):
@@ -85,6 +90,22 @@ class Engine:
         """Run a statement, as :meth:`rows` does."""
         self.rows(sql, parameters)
 
+    def write_lines(self, queries: Iterable[str], path: Path) -> None:
+        """Write the texts that ``queries`` return to ``path``, one per line, as a gzip, and raise as :meth:`rows` does.
+
+        The lines of one query at a time are on disk before they are compressed. DuckDB's own gzip takes four times the CPU.
+        """
+        lines, gzip = path.with_suffix(".lines"), zlib.compressobj(_GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)
+        with _refusing_full_disk(), path.open("wb") as file:
+            for query in queries:
+                self.run(f"COPY ({query}) TO {literal(str(lines))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '')")
+                with lines.open("rb", buffering=0) as text:
+                    while piece := text.read(_PIECE_BYTES):
+                        self._on_wait()
+                        file.write(gzip.compress(piece))
+                lines.unlink()
+            file.write(gzip.flush())
+
 
 class _Query:
     """One query in its thread."""
@@ -136,10 +157,22 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+@contextlib.contextmanager
+def _refusing_full_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise _too_large() from error
+
+
 def _translated(error: duckdb.Error) -> Exception:
     if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in str(error):
-        return UnreadableFileError(
-            Failure.TOO_LARGE_TO_MERGE,
-            "The file and the catalogue need more memory or disk than an import has. Split the file.",
-        )
+        return _too_large()
     return EngineError(f"a query failed: {type(error).__name__}")
+
+
+def _too_large() -> UnreadableFileError:
+    reason = "The file and the catalogue need more memory or disk than an import has. Split the file."
+    return UnreadableFileError(Failure.TOO_LARGE_TO_MERGE, reason)

@@ -11,7 +11,7 @@ A version has the columns of its schema by name, all as text, and ``_change``: w
 has is dropped. Names are compared as everywhere (:func:`~lib.shuttle.entities.normalized`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,9 @@ ROW_GROUP_MB = 8
 """How large a row group of a version is, before it is compressed. The engine has one in memory while it writes."""
 
 _IN_CHANGES = {Change.ADDED: "added", Change.REPLACED: "replaced"}
-_FORMAT_LINES = "(FORMAT csv, HEADER false, QUOTE '', ESCAPE '', COMPRESSION gzip)"
+_ROW_NUMBER = "file_row_number"  # DuckDB has this column for every Parquet file
+ROWS_AT_ONCE = 250_000
+"""How many rows are on disk as lines before they are compressed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +140,10 @@ class _Merge:
                 Failure.CATALOGUE_FULL,
                 f"The catalogue would have {rows} rows, and the plan allows {max_rows}. Remove rows with WIPE_AND_RESTORE.",
             )
-        has_changes = counts.added or counts.replaced or counts.removed
-        return Merged(self._new, rows, counts, self._write_changes(counts) if has_changes else None)
+        if not (counts.added or counts.replaced or counts.removed):
+            return Merged(self._new, rows, counts, changes=None)
+        self._engine.write_lines(self._changed_lines(rows, counts), self._changes)
+        return Merged(self._new, rows, counts, self._changes)
 
     def _rows(self) -> str:
         """The rows of the next version."""
@@ -198,7 +202,8 @@ class _Merge:
             raise EngineError(f"the counts of a merge do not add up: {self._file.rows_read} rows read, {counts}")
         return counts
 
-    def _write_changes(self, counts: Counts) -> Path:
+    def _changed_lines(self, rows: int, counts: Counts) -> Iterator[str]:
+        """Queries for the lines of the file of changes."""
         members = [(column.name, column.type, identifier(column.name)) for column in self._columns]
         key = json_object(members[index] for index in self._key)
         kind = (
@@ -206,14 +211,17 @@ class _Merge:
             + " ".join(f"WHEN {change.value} THEN '{name}'" for change, name in _IN_CHANGES.items())
             + " END"
         )
-        lines = [
+        lines = (
             f"""SELECT concat('{{"kind":"', {kind}, '","key":', {key}, ',"row":', {json_object(members)}, '}}') """
             f"FROM {parquet(self._new)} WHERE {CHANGE_COLUMN} IN ({', '.join(str(change.value) for change in _IN_CHANGES)})"
-        ]
+        )
+        if _ROW_NUMBER in map(normalized, self._names):  # then it is a column of the schema
+            yield lines
+        else:
+            for start in range(0, rows, ROWS_AT_ONCE):
+                yield f"{lines} AND {_ROW_NUMBER} >= {start} AND {_ROW_NUMBER} < {start + ROWS_AT_ONCE}"
         if counts.removed:
-            lines.append(self._removed_lines())
-        self._engine.run(f"COPY ({' UNION ALL '.join(lines)}) TO {literal(str(self._changes))} {_FORMAT_LINES}")
-        return self._changes
+            yield self._removed_lines()
 
     def _removed_lines(self) -> str:
         assert self._base is not None  # noqa: S101 - for the type checker: rows of it were removed

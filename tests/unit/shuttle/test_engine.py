@@ -1,5 +1,6 @@
 """The engine can be stopped, is bounded, and reaches nothing outside of its folder."""
 
+import gzip
 import time
 from pathlib import Path
 
@@ -128,6 +129,22 @@ def test_a_sort_larger_than_memory_spills_to_the_folder(tmp_path: Path) -> None:
         engine.run(f"COPY (SELECT md5(range::VARCHAR) AS a FROM range(4000000) ORDER BY a) TO '{tmp_path}/a.parquet'")
 
     assert spilled
+
+
+def test_lines_are_written_as_one_gzip(tmp_path: Path) -> None:
+    calls: list[None] = []
+    with Engine(tmp_path, lambda: calls.append(None)) as engine:
+        engine.write_lines(["SELECT 'a \"b\", c'", "SELECT 'x' WHERE false", "SELECT range FROM range(2)"], tmp_path / "a.gz")
+    assert gzip.decompress((tmp_path / "a.gz").read_bytes()) == b'a "b", c\n0\n1\n'
+    assert [path.name for path in tmp_path.iterdir()] == ["a.gz"]
+    assert calls
+
+
+def test_lines_that_fill_the_disk_fail_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.gz").symlink_to("/dev/full")
+    with Engine(tmp_path) as engine, pytest.raises(UnreadableFileError) as raised:
+        engine.write_lines(["SELECT md5(range::VARCHAR) FROM range(100000)"], tmp_path / "a.gz")
+    assert raised.value.failure is Failure.TOO_LARGE_TO_MERGE
 
 
 def test_an_error_has_no_file_content(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.shuttle.catalogue import merging
 from lib.shuttle.catalogue.merging import BaseFile, Merged, merge, refuse_early
 from lib.shuttle.engine import Engine, EngineError
 from lib.shuttle.entities import Column, ColumnType, Schema
@@ -73,6 +74,18 @@ def test_changes_have_typed_json(catalogue: Catalogue) -> None:
         },
         {"kind": "added", "key": {"sku": "x"}, "row": {"sku": "x", "price": None, "stock": None, "active": None}},
     ]
+
+
+@pytest.mark.parametrize("name", ["price", "FILE_ROW_NUMBER"])
+def test_changes_of_many_rows_are_complete(catalogue: Catalogue, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merging, "ROWS_AT_ONCE", 2)
+    schema = a_schema([SKU, Column(name=name)])
+    catalogue.imported(schema, [("A", "1"), ("B", "1"), ("C", "1"), ("D", "1"), ("E", "1")])
+    merged = catalogue.imported(schema, [("C", "1"), ("B", "2"), ("E", "3"), ("F", "4")], JobMode.WIPE_AND_RESTORE)
+    found = [(line["kind"], line["key"]["sku"], line["row"] and line["row"][name]) for line in read_changes(merged.changes)]
+    assert found == [
+        ("added", "F", "4"), ("removed", "A", None), ("removed", "D", None), ("replaced", "B", "2"), ("replaced", "E", "3"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
