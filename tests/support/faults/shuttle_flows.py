@@ -248,6 +248,8 @@ class StuckJob(NewJob):
     def prepare(self) -> None:
         self.world.pass_time(timedelta(hours=25))
         self.sweep()  # what other runs have left
+        self.world.pass_time(timedelta(minutes=15))
+        self.sweep()  # the events about it
         assert self.order().acknowledged
         self.world.pass_time(timedelta(hours=25))
 
