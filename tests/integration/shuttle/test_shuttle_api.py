@@ -45,7 +45,7 @@ def test_the_errors_of_a_file_are_counted_and_reported_row_by_row(api: ShuttleAp
     link = shop.call("GET", f"jobs/{job['job_id']}/report").json()["url"]
     assert link.startswith(api.cloud.aws_url)
     report = requests.get(link, timeout=10)
-    assert report.text.splitlines()[0] == "row,column,code,message"
+    assert report.text.splitlines()[0] == "row,line,column,code,message"
     assert len(report.text.splitlines()) == 4
 
 
