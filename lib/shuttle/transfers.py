@@ -60,7 +60,7 @@ class _Watched:
         except Exception as error:
             self.stopped_by = error
             raise
-        return self._file.read(amount)
+        return self._file.read(min(amount, READ_BYTES))  # -1 is all of it
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
         return self._file.seek(offset, whence)

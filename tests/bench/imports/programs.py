@@ -197,7 +197,8 @@ def _ours(path: str, base: str = "", new: str = "", *, is_merged: bool = True) -
                     stored = _linked(base, folder) if base else None
                     refuse_early(checked, schema, mode, rule)
                     before = BaseFile(stored, schema.key_columns) if stored else None
-                    merged = merge(engine, checked, schema, mode, base=before, folder=folder, max_rows=10**9)
+                    with Engine(folder, keeps_order=False) as merging:
+                        merged = merge(merging, checked, schema, mode, base=before, folder=folder, max_rows=10**9)
                     clock.end("merge")
                     found |= {"added": merged.counts.added, "replaced": merged.counts.replaced, "in_catalogue": merged.rows}
             if new:
