@@ -259,6 +259,14 @@ def test_the_worker_has_exactly_these_grants() -> None:
     }
 
 
+def test_events_are_put_on_an_existing_bus_by_its_own_arn() -> None:
+    bus = declare().one(BUS, "switchboard").outputs["arn"]
+    graph = declare({"eventBusName": "isb-events"})
+
+    for function in ("shuttle", "imports"):
+        assert grants(graph, function)["events:PutEvents",] == [f"{bus.rpartition('/')[0]}/isb-events"]
+
+
 def test_costs_count_the_stacks_alarms_queues_and_secrets() -> None:
     graph = declare()
     month = pricing.monthly_costs(pricing.Workload(events_per_day=0))
