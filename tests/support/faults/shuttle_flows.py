@@ -236,6 +236,8 @@ class Import(NewJob):
         wrong = [] if job.status == "COMPLETED" else [f"the job is {job.status}, {job.failure}"]
         if (job.rows_read, job.rows_failed) != (2, 1):
             wrong.append(f"{job.rows_read} rows were read, and {job.rows_failed} failed")
+        if (job.catalogue_version, self.repository().catalogue(self.domain).version) != (1, 1):
+            wrong.append("the catalogue does not have the rows once")
         wrong += [] if self.slots() == set() else ["the slot is taken forever"]
         return wrong + self.counted(imports=1, jobs_completed=1, jobs_failed=0)
 
