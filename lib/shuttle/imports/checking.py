@@ -15,25 +15,18 @@ A row is a record that is not blank; rows are numbered from 1. The most common r
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from lib.shuttle.engine import Engine, EngineError, literal
 from lib.shuttle.entities import Schema
 from lib.shuttle.imports import rules_sql
 from lib.shuttle.imports.csv_rows import read_lines
-from lib.shuttle.imports.files import MAX_ROW, OnRead
+from lib.shuttle.imports.files import OnRead
 from lib.shuttle.imports.header import Header, read_header
-from lib.shuttle.imports.normal_form import column_names, lines_of_rows, write_normal_form
+from lib.shuttle.imports.normal_form import lines_of_rows, write_normal_form
+from lib.shuttle.imports.records_sql import PADDING, Records, records_as_they_are, records_in_normal_form
 from lib.shuttle.imports.reports import FIRST_ROWS, MAX_REPORT_LINES, ErrorReport, RowError, RowErrorCode
 from lib.shuttle.imports.spool import Spooled, SpooledText
 from lib.shuttle.jobs.job import ErrorSummary, FileFormat
-
-#: How many cells more than the header a row may have, for DuckDB to read it. The sentinel has its token in the last of them.
-PADDING = 4
-#: The longest line, in bytes, of a file that is read as it is, and of the normal form: a row may have :data:`MAX_ROW`
-#: characters of 4 bytes, or quotes, which are doubled.
-_MAX_LINE = 1024 * 1024
-_MAX_NORMAL_LINE = 5 * MAX_ROW
 
 # The letter of each kind of error in the texts that SQL makes of a row's errors, one error per line: ``M:3``, ``U:colour``.
 _LETTERS = {
@@ -105,7 +98,7 @@ def check(
     path = spooled.path.with_name("rows.csv")
     normal = write_normal_form(spooled, header or file_format, schema, path, on_read, max_rows=max_rows)
     spooled.path.unlink()
-    checked = _Check(engine, _normal_rows(path, schema), schema).run()
+    checked = _Check(engine, records_in_normal_form(path, schema), schema).run()
     if checked is None or checked.rows_read != normal.rows:
         raise EngineError("the engine read another number of rows than were written")
     return replace(checked, delimiter=header.delimiter if header else None)
@@ -122,7 +115,7 @@ def _check_as_it_is(engine: Engine, spooled: Spooled, header: Header, schema: Sc
         file.seek(spooled.size)
         file.write((header.delimiter * (len(header.columns) + PADDING - 1) + spooled.sentinel + "\n").encode())
     try:
-        return _Check(engine, _rows_as_they_are(spooled, header, schema), schema, with_lines).run()
+        return _Check(engine, records_as_they_are(spooled, header, schema), schema, with_lines).run()
     except EngineError:
         return None
 
@@ -140,77 +133,6 @@ def _read_header(spooled: Spooled, schema: Schema, delimiter: str | None, on_rea
     with SpooledText(spooled, on_read) as text:
         header = read_header(lines(text), schema, delimiter)
     return header, not with_odd_quotes or with_odd_quotes[0] >= header.first_data_line
-
-
-@dataclass(frozen=True, slots=True)
-class _Rows:
-    """The records of a file in SQL.
-
-    Attributes:
-        table: what to select from.
-        cells: the cell of each column of the schema.
-        problem: what is wrong with the row apart from its cells, NULL if nothing; a text as of :data:`_LETTERS`.
-        is_sound: whether ``problem`` is NULL, computed faster.
-        is_sentinel: whether the record is the sentinel; None if the file has none.
-        is_blank: whether the record is blank; None if the file has none that are.
-        line: the number of the record's line as the file has it, NULL if it has none.
-        wrong_types: the column that may name columns of a wrong type, as ``T:3``; None if there is none.
-        first_line: the line of the first record, None if ``line`` is the only source.
-        lines: how many lines the records have, if that is known; if there are as many records, each has one.
-    """
-
-    table: str
-    cells: tuple[str, ...]
-    problem: str
-    is_sound: str
-    line: str = "NULL"
-    is_sentinel: str | None = None
-    is_blank: str | None = None
-    wrong_types: str | None = None
-    first_line: int | None = None
-    lines: int | None = None
-
-
-def _rows_as_they_are(spooled: Spooled, header: Header, schema: Schema) -> _Rows:
-    width = len(header.columns)
-    names = [f"f{index}" for index in range(width + PADDING)]
-    cells = {column.name: name for column, name in zip(header.columns, names, strict=False) if column is not None}
-    unnamed = [index for index, column in enumerate(header.columns) if column is None]
-    padding = names[width:]
-    others = ", ".join([*(names[index] for index in unnamed), *padding])
-    extra = [f"CASE WHEN NOT {rules_sql.is_blank(names[index])} THEN 'E:{index + 1}' END" for index in unnamed]
-    return _Rows(
-        table=_read_csv(spooled.path, names, header.delimiter, skip=header.first_data_line - 1, max_line=_MAX_LINE),
-        cells=tuple(cells.get(column.name, "NULL") for column in schema.columns),
-        problem=f"CASE WHEN NOT {_all_blank(padding)} THEN 'W:' ELSE {_joined(extra)} END",
-        is_sound=f"CASE WHEN coalesce({others}) IS NULL THEN true ELSE {_all_blank(others.split(', '))} END",
-        is_sentinel=f"{names[-1]} IS NOT DISTINCT FROM {literal(spooled.sentinel)}",
-        is_blank=_all_blank(names),
-        first_line=header.first_data_line,
-        lines=spooled.lines - header.first_data_line + 1,
-    )
-
-
-def _normal_rows(path: Path, schema: Schema) -> _Rows:
-    names = column_names(schema)
-    cells = names[: len(schema.columns)]
-    return _Rows(
-        table=_read_csv(path, names, ",", skip=0, max_line=_MAX_NORMAL_LINE),
-        cells=cells,
-        problem="CASE WHEN starts_with(problems, 'W') THEN 'W:' ELSE problems END",
-        is_sound="problems IS NULL",
-        line="line",
-        wrong_types="problems",
-    )
-
-
-def _read_csv(path: Path, names: "list[str] | tuple[str, ...]", delimiter: str, *, skip: int, max_line: int) -> str:
-    columns = ", ".join(f"'{name}': 'VARCHAR'" for name in names)
-    return (
-        f"read_csv({literal(str(path))}, columns = {{{columns}}}, auto_detect = false, header = false, skip = {skip}, "
-        f"delim = {literal(delimiter)}, quote = '\"', escape = '\"', new_line = '\\n', nullstr = '', compression = 'none', "
-        f"null_padding = true, strict_mode = true, parallel = false, max_line_size = {max_line}, buffer_size = {2 * max_line})"
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +170,7 @@ class _Check:
     def __init__(
         self,
         engine: Engine,
-        rows: _Rows,
+        rows: Records,
         schema: Schema,
         with_lines: "Callable[[list[_Failed]], list[_Failed]]" = lambda failed: failed,
     ) -> None:
@@ -381,14 +303,6 @@ class _Check:
             for index, (column, cell, _) in enumerate(self._columns)
             if column.name in self._schema.key_columns
         ]
-
-
-def _all_blank(cells: list[str]) -> str:
-    return "(" + " AND ".join(map(rules_sql.is_blank, cells)) + ")"
-
-
-def _joined(texts: list[str]) -> str:
-    return f"nullif(concat_ws(chr(10), {', '.join(texts)}), '')" if texts else "NULL"
 
 
 def _has_line(text: str, line: str) -> str:

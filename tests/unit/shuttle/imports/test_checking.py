@@ -9,8 +9,9 @@ import pytest
 from lib.shuttle.engine import Engine, EngineError
 from lib.shuttle.entities import Column, ColumnType, Schema
 from lib.shuttle.imports import checking, normal_form
-from lib.shuttle.imports.checking import PADDING, CheckedFile, check
+from lib.shuttle.imports.checking import CheckedFile, check
 from lib.shuttle.imports.files import Failure, UnreadableFileError
+from lib.shuttle.imports.records_sql import PADDING
 from lib.shuttle.jobs.job import ErrorSummary, FileFormat
 from tests.support.shuttle.builders import DOMAIN, NOON
 from tests.support.shuttle.files import nothing, spooled
