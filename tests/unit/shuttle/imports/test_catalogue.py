@@ -233,6 +233,14 @@ def test_json_and_csv_of_the_same_rows_are_unchanged(world: World) -> None:
     assert job.counts == Counts(unchanged=1)
 
 
+def test_the_last_of_many_rows_with_one_key_counts_in_a_long_file(world: World) -> None:
+    """The file is longer than what the engine reads at once: the rows must keep their numbers."""
+    job = world.imported(csv_of(*(f"A{number % 7_000},{number}," for number in range(30_000))))
+
+    assert job.counts == Counts(added=7_000, duplicates=23_000)
+    assert all(int(row["price"] or 0) >= 23_000 for row in world.rows())
+
+
 def before_put(objects: MemoryObjects, prefix: str, action: Callable[[], object]) -> None:
     """Do ``action`` before the next object below ``prefix`` is stored."""
     put = objects.put
