@@ -1,7 +1,7 @@
 """The files that are imported: a catalogue of products with 12 columns of all types. The same arguments give the same bytes.
 
-One description in seven has quotes and a comma, some texts are not ASCII, and one row in 5,000 is invalid, by each rule in
-turn. The keys are in no order.
+One description in seven has quotes and a comma, some texts are not ASCII, some cells are empty, and one row in 5,000 breaks a
+rule, each in turn. The keys are in no order.
 """
 
 import itertools
@@ -30,7 +30,7 @@ CHANGED_EVERY = 20
 """In a file with changes, one row in so many has another price and stock."""
 
 _WORDS = ("tea", "mug", "cup", "kettle", "leaf", "green", "black", "oolong", "set", "gift", "box", "large", "crème", "steel")
-_TITLES = [" ".join(words) for words in itertools.product(_WORDS, repeat=4)][:4001]
+_TITLES = [" ".join(words) for words in itertools.product(_WORDS, repeat=4)]
 _DESCRIPTIONS = [f"{' '.join(words)} {' '.join(reversed(words))}" for words in itertools.product(_WORDS, repeat=3)]
 _DAYS = [(date(2024, 1, 1) + timedelta(days)).isoformat() for days in range(701)]
 _INVALID = {"title": "", "price": "12.5O", "stock": "1.5", "active": "maybe", "created": "2026-02-30", "updated": "yesterday"}
@@ -62,14 +62,17 @@ def _lines(rows: int, *, has_changes: bool) -> Iterator[str]:
     for row in range(rows):
         change = has_changes and row % CHANGED_EVERY == 0
         is_invalid = (row + 1) % INVALID_EVERY == 0
-        description = descriptions[row % len(descriptions)]
-        if row % 7 == 0 and not is_invalid:
+        mixed = (row + 1) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF  # much the same as random, but fast
+        mixed ^= mixed >> 29
+        description = descriptions[(mixed >> 7) % len(descriptions)] if row % 11 else ""
+        if description and row % 7 == 0 and not is_invalid:
             description = f'"{row % 97} pieces, ""{description}"""'
+        active = "false" if row % 3 else "true"
         line = (
-            f"sku-{row * _PRIME % rows:08d},{titles[row % 4001]},{description},"
-            f"{row * 31 % 9973 + change}.{row % 90 + 10},{row * 17 % 501 + change},{'false' if row % 3 else 'true'},"
-            f"{days[row % 701]},{days[row % 691]}T{row % 24:02d}:{row % 60:02d}:00Z,vendor{row % 50},{words[row % len(words)]},"
-            f"{row % 1000 / 10},{1_000_000_000_000 + row}\n"
+            f"sku-{row * _PRIME % rows:08d},{titles[mixed % len(titles)]},{description},"
+            f"{(mixed >> 20) % 10_000 + change}.{mixed % 90 + 10},{(mixed >> 40) % 500 + change},{active},"
+            f"{days[mixed % 701]},{days[(mixed >> 11) % 701]}T{mixed % 24:02d}:{(mixed >> 9) % 60:02d}:00Z,vendor{row % 50},"
+            f"{words[mixed % len(words)]},{mixed % 1000 / 10 if row % 13 else ''},{1_000_000_000_000 + (mixed >> 24)}\n"
         )
         if is_invalid:
             line = _replaced(line, *next(invalid))

@@ -191,16 +191,16 @@ def _ours(path: str, base: str = "", new: str = "", *, is_merged: bool = True) -
             clock.end("spool")
             with Engine(folder) as engine:
                 checked = check(engine, spooled, FileFormat.CSV, schema, lambda _: None, max_rows=10**9)
-                clock.end("check")
-                found = {"rows": checked.rows_read, "invalid": checked.rows_failed, "duplicates": checked.duplicates}
-                if is_merged:
-                    stored = _linked(base, folder) if base else None
-                    refuse_early(checked, schema, mode, rule)
-                    before = BaseFile(stored, schema.key_columns) if stored else None
-                    with Engine(folder, keeps_order=False) as merging:
-                        merged = merge(merging, checked, schema, mode, base=before, folder=folder, max_rows=10**9)
-                    clock.end("merge")
-                    found |= {"added": merged.counts.added, "replaced": merged.counts.replaced, "in_catalogue": merged.rows}
+            clock.end("check")
+            found = {"rows": checked.rows_read, "invalid": checked.rows_failed, "duplicates": checked.duplicates}
+            if is_merged:
+                stored = _linked(base, folder) if base else None
+                refuse_early(checked, schema, mode, rule)
+                before = BaseFile(stored, schema.key_columns) if stored else None
+                with Engine(folder, keeps_order=False) as engine:
+                    merged = merge(engine, checked, schema, mode, base=before, folder=folder, max_rows=10**9)
+                clock.end("merge")
+                found |= {"added": merged.counts.added, "replaced": merged.counts.replaced, "in_catalogue": merged.rows}
             if new:
                 merged.path.rename(new)
         return found | {"steps": clock.steps, **disk}
