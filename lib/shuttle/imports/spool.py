@@ -244,13 +244,15 @@ class _Decoder:
 
     def __init__(self, codec: str) -> None:
         self._decoder = codecs.getincrementaldecoder(codec)()
+        self._is_utf8 = codec == "utf-8"
         self._is_ascii_itself = codec in ("utf-8", "cp1252")
 
     def decode(self, piece: bytes) -> bytes:
         """``piece`` in UTF-8; an empty one is the end."""
         if self._is_ascii_itself and piece and piece.isascii() and not self._decoder.getstate()[0]:
             return piece
-        return self._decoder.decode(piece, final=not piece).encode()
+        text = self._decoder.decode(piece, final=not piece)
+        return piece if self._is_utf8 else text.encode()
 
 
 class _Newlines:
