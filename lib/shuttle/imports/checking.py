@@ -43,7 +43,7 @@ _FAILED = f"""SELECT n, r, e FROM (
     SELECT row_number() OVER () AS n, rowid + 1 AS r, e FROM checked WHERE coalesce(e NOT IN ('{_SENTINEL}', '{_BLANK}'), true)
 ) WHERE contains(e, chr(10))"""
 """SQL of the rows with an error: ``n``, the number of the row, ``r``, that of the record, and ``e``, its state."""
-_FEW_FAILED = 1000
+FEW_FAILED = 1000
 """So many failed rows are left out by number instead of checking all rows again."""
 
 
@@ -217,11 +217,10 @@ class _Check:
                 for index, text in enumerate(problems)
             ]
         every = f"CASE WHEN starts_with({p}, 'W') THEN 'W:' ELSE concat_ws(chr(10), {p}, {', '.join(problems)}) END"
-        usual = [rules_sql.is_usual(column, cell, required=required) for column, cell, required in self._columns]
         cases = [(self._rows.is_sentinel, _SENTINEL), (self._rows.is_blank, _BLANK), (self._is_valid(), _UNUSUAL)]
         whens = " ".join(f"WHEN {condition} THEN '{state}'" for condition, state in cases if condition is not None)
         return (
-            f"CASE WHEN {' AND '.join([self._rows.is_sound, *usual])} THEN NULL {whens} "
+            f"CASE WHEN {' AND '.join([self._rows.is_sound, *rules_sql.are_usual(self._columns)])} THEN NULL {whens} "
             f"ELSE concat({self._rows.line}, chr(10), {every}) END"
         )
 
@@ -280,7 +279,7 @@ class _Check:
             for index, (column, cell, _) in enumerate(self._columns)
         )
         relation = f"SELECT n, {cells} FROM ({self._numbered(has_blank=totals.blank > 0)})"
-        if totals.failed > _FEW_FAILED:
+        if totals.failed > FEW_FAILED:
             return f"{relation} WHERE {self._is_valid()}"
         failed = ", ".join(str(row) for (row,) in self._engine.rows(f"SELECT n FROM ({_FAILED})")) if totals.failed else ""
         return f"{relation} WHERE n NOT IN ({failed})" if failed else relation

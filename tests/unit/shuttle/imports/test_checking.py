@@ -56,7 +56,11 @@ def errors(result: CheckedFile) -> list[tuple[int, int | None, str, str]]:
     return [(error.row, error.line, error.column, error.code.value) for error in result.report.errors]
 
 
-def test_the_relation_has_the_valid_rows_in_canonical_form(engine: Engine, tmp_path: Path) -> None:
+@pytest.mark.parametrize("few", [0, 1000])
+def test_the_relation_has_the_valid_rows_in_canonical_form(
+    engine: Engine, tmp_path: Path, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checking, "FEW_FAILED", few)
     result = checked(engine, tmp_path, "title,sku\n,A1\n\n  ,\nlong title,A2\nTea,A3\n")
 
     assert (result.rows_read, result.rows_failed, result.delimiter) == (3, 1, ",")
