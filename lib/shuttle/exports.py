@@ -29,6 +29,7 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.running import Watch
 from lib.shuttle.repository import Repository
 
+_TOO_LARGE = "The export needs more memory or disk than there is. Order fewer columns, or the rows changed since a version."
 _CONTENT_TYPES = {
     FileFormat.CSV: "text/csv; charset=utf-8",
     FileFormat.JSON: "application/json",
@@ -70,7 +71,8 @@ class Exporter:
         try:
             outcome = self._export(job, watch)
         except UnreadableFileError as error:
-            outcome = Outcome(failure=error.failure, failure_detail=error.detail)
+            detail = _TOO_LARGE if error.failure is Failure.TOO_LARGE_TO_MERGE else error.detail
+            outcome = Outcome(failure=error.failure, failure_detail=detail)
         self._jobs.finish(job, outcome)
         return outcome
 
