@@ -67,6 +67,8 @@ def _compared(results: Results) -> Table:
             verdicts.append(f"check {goal:g} times faster than {LABELS[name]}: {_met(times >= goal)}, {times:.1f} times")
     over_raw = cpu[CHECK] / cpu[RAW]
     verdicts.append(f"check at most {AT_MOST_RAW:g}× raw DuckDB: {_met(over_raw <= AT_MOST_RAW)}, {over_raw:.2f}×")
+    if any("missed" in verdict for verdict in verdicts):
+        verdicts.append(_REASON.format(raw=cpu[RAW], spool=_median_step(results.compared[CHECK], "spool")))
     columns = ("", "CPU s", "min to max", "× raw DuckDB", "× check", "CPU s with start", "peak MB")
     return Table(f"{results.file_mb:.0f} MB, {results.rows:,} rows, 12 columns", columns, rows, verdicts, bold=OURS)
 
@@ -75,8 +77,7 @@ def _steps(results: Results) -> Table:
     steps: dict[str, list[str]] = {}
     for name in (FIRST, SECOND):
         for step in dict(steps_of(results.compared[name][0])):
-            values = [dict(steps_of(took))[step] for took in results.compared[name]]
-            steps.setdefault(step, []).append(f"{statistics.median(values):.2f}")
+            steps.setdefault(step, []).append(f"{_median_step(results.compared[name], step):.2f}")
     rows = [(step, *cells) for step, cells in steps.items()]
     return Table("Steps of an import, in CPU seconds", ("", "first", f"second, 1 row in {CHANGED_EVERY} changed"), rows, [])
 
@@ -117,10 +118,19 @@ def _merged(results: Results) -> Table:
     return Table(title, columns, [(LABELS[SECOND], *cells)], [verdict], bold=OURS)
 
 
+def _median_step(took: list[Took], step: str) -> float:
+    return statistics.median(dict(steps_of(one))[step] for one in took)
+
+
 def _met(is_met: bool) -> str:
     return "met" if is_met else "missed"
 
 
+_REASON = (
+    "Why: the goals were set on a processor where the loop took 10.7 s and raw DuckDB 0.22 s. Here Python is three times as "
+    "fast and DuckDB is not: reading the file takes raw DuckDB {raw:.2f} s, and the copy to disk {spool:.2f} s more, before a "
+    "rule is checked. What could be next: the copy, which looks at each byte for NUL, line ends, quotes and UTF-8 in turn."
+)
 _HEAD = """\
 # Speed and memory of imports
 
