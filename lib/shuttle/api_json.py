@@ -16,6 +16,7 @@ from lib.shuttle.entities import (
     DELIMITERS,
     MAX_COLUMN_NAME,
     MAX_COLUMNS,
+    MAX_DRAFT_LENGTH,
     NO_KEY,
     BillingState,
     Column,
@@ -27,6 +28,7 @@ from lib.shuttle.entities import (
     Shop,
     ShopSettings,
     StatusColumn,
+    normalized,
 )
 from lib.shuttle.imports.uploads import MAX_PARTS, Part
 from lib.shuttle.jobs.job import DuplicateRule, FileFormat, Job, JobKind, JobMode, JobSummary
@@ -273,7 +275,8 @@ def _column(value: Any) -> Column:
 
 def _status_column(value: Any) -> StatusColumn:
     given = fields.require_members(value, {"name", "draft"}, name="status_column")
-    return StatusColumn(name=_text(given, "name"), draft=_text(given, "draft"))
+    draft = fields.checked(_text(given, "draft"), "draft", max_bytes=4 * MAX_DRAFT_LENGTH)
+    return StatusColumn(name=_text(given, "name"), draft=draft)
 
 
 def _limits(value: Any) -> PlanLimits:
@@ -293,7 +296,7 @@ def _delimiter(given: Mapping[str, Any], name: str, file_format: FileFormat) -> 
 
 def _names(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
     names = [fields.require_text(each, f"an element of {name}") for each in fields.require_list(given.get(name) or [], name)]
-    require(len(set(names)) == len(names), f"{name} names a column twice")
+    require(len(set(map(normalized, names))) == len(names), f"{name} names a column twice")
     require(len(names) <= MAX_COLUMNS, f"{name} has more than {MAX_COLUMNS} elements")
     return tuple(fields.checked(each, f"an element of {name}", max_bytes=4 * MAX_COLUMN_NAME) for each in names)
 

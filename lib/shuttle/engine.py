@@ -115,7 +115,7 @@ class _Query:
         self._sql = sql
         self._parameters = list(parameters)
         self._rows: list[tuple[Any, ...]] = []
-        self._error: duckdb.Error | None = None
+        self._error: Exception | None = None
         self._thread = threading.Thread(target=self._run, name="query", daemon=True)
 
     def result(self, on_wait: Callable[[], None]) -> list[tuple[Any, ...]]:
@@ -133,7 +133,7 @@ class _Query:
     def _run(self) -> None:
         try:
             self._rows = self._connection.execute(self._sql, self._parameters).fetchall()
-        except duckdb.Error as error:
+        except Exception as error:  # also MemoryError and the like, which the caller's thread would not notice
             self._error = error
 
     def _is_running(self, seconds: float) -> bool:
@@ -167,8 +167,8 @@ def _refusing_full_disk() -> Iterator[None]:
         raise _too_large() from error
 
 
-def _translated(error: duckdb.Error) -> Exception:
-    if isinstance(error, duckdb.OutOfMemoryException) or "No space left" in str(error):
+def _translated(error: Exception) -> Exception:
+    if isinstance(error, (duckdb.OutOfMemoryException, MemoryError)) or "No space left" in str(error):
         return _too_large()
     return EngineError(f"a query failed: {type(error).__name__}")
 

@@ -29,11 +29,16 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.running import Watch
 from lib.shuttle.repository import Repository
 
-_TOO_LARGE = "The export needs more memory or disk than there is. Order fewer columns, or the rows changed since a version."
 _CONTENT_TYPES = {
     FileFormat.CSV: "text/csv; charset=utf-8",
     FileFormat.JSON: "application/json",
     FileFormat.JSONL: "application/x-ndjson",
+}
+_LESS = "Order fewer columns, or the rows changed since a version."
+#: What an export can change about failures that it shares with imports.
+_DETAILS = {
+    Failure.DEADLINE_EXCEEDED: f"Time ran out before the export was done. {_LESS}",
+    Failure.TOO_LARGE_TO_MERGE: f"The export needs more memory or disk than there is. {_LESS}",
 }
 
 
@@ -71,8 +76,7 @@ class Exporter:
         try:
             outcome = self._export(job, watch)
         except UnreadableFileError as error:
-            detail = _TOO_LARGE if error.failure is Failure.TOO_LARGE_TO_MERGE else error.detail
-            outcome = Outcome(failure=error.failure, failure_detail=detail)
+            outcome = Outcome(failure=error.failure, failure_detail=_DETAILS.get(error.failure, error.detail))
         self._jobs.finish(job, outcome)
         return outcome
 
@@ -201,4 +205,5 @@ class _Writer:
 
 
 def _gone(version: int) -> UnreadableFileError:
-    return UnreadableFileError(Failure.VERSION_GONE, f"Version {version} of the catalogue is not kept any more, or never was.")
+    detail = f"Version {version} of the catalogue is not kept any more, or never was. Choose one of GET …/catalogue/versions."
+    return UnreadableFileError(Failure.VERSION_GONE, detail)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 _PREFIX = "shuttle-job-"
 #: A folder is locked right after it is made.
-_LOCKED_AFTER_SECONDS = 60
+_LOCKED_AFTER_SECONDS = 5
 
 
 @contextlib.contextmanager

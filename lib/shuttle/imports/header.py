@@ -53,6 +53,9 @@ def read_header(lines: Iterable[str], schema: Schema, delimiter: str | None = No
     best = max(attempts, key=lambda attempt: attempt.known)  # the first of those with the most
     if best.error is not None:
         raise best.error
+    if best.known == 0 and line.lstrip().startswith(("{", "[")):
+        detail = 'The file begins like JSON. Order the import with "file_format": "JSON" or "JSONL".'
+        raise UnreadableFileError(Failure.WRONG_SCHEMA, detail)
     if best.known == 0:
         reason = "The first line names no column of the schema."
         raise UnreadableFileError(Failure.WRONG_SCHEMA, f"{reason} Check the names, and the delimiter if one is set.")

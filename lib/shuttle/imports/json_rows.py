@@ -81,7 +81,7 @@ class _JsonText:
     def rows(self, is_column: Callable[[str], bool]) -> Iterator[Row]:
         start = self._peek()
         if not start:
-            raise UnreadableFileError(Failure.EMPTY_FILE, "The file is empty.")
+            raise UnreadableFileError(Failure.EMPTY_FILE, "The file is empty. Write an array of objects.")
         if start == "[":
             yield from self._array()
         elif start == "{":

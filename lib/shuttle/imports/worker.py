@@ -253,7 +253,7 @@ def _refuse_rows(file: CheckedFile, max_rows: int) -> None:
     if file.rows_read > max_rows:
         raise UnreadableFileError(Failure.TOO_MANY_ROWS, f"The plan allows {max_rows} rows per file. Split the file.")
     if file.rows_read == 0:
-        raise UnreadableFileError(Failure.EMPTY_FILE, "The file has no rows.")
+        raise UnreadableFileError(Failure.EMPTY_FILE, "The file has no rows. Add at least one.")
     if file.rows_failed == file.rows_read:
         raise UnreadableFileError(Failure.NO_VALID_ROW, "No row is valid. The error report says why.")
 

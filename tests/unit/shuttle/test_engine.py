@@ -147,6 +147,24 @@ def test_lines_that_fill_the_disk_fail_the_file(tmp_path: Path) -> None:
     assert raised.value.failure is Failure.TOO_LARGE_TO_MERGE
 
 
+@pytest.mark.parametrize(("raised", "expected"), [(MemoryError, UnreadableFileError), (ValueError, EngineError)])
+def test_a_query_that_ends_with_any_error_fails(
+    raised: type[Exception], expected: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Failing:
+        def execute(self, *_: object) -> None:
+            raise raised
+
+        def close(self) -> None:
+            pass
+
+    with Engine(tmp_path) as engine:
+        monkeypatch.setattr(engine, "_connection", Failing())
+
+        with pytest.raises(expected):
+            engine.run("SELECT 1")
+
+
 def test_an_error_has_no_file_content(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("secret-cell\n")
 

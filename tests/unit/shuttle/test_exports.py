@@ -236,7 +236,12 @@ def test_an_export_that_runs_out_of_time_fails() -> None:
     world = filled()
     world.seconds_left = 19.0
 
-    assert world.export().failure == "DEADLINE_EXCEEDED"
+    job = world.export()
+
+    assert (job.failure, job.failure_detail) == (
+        "DEADLINE_EXCEEDED",
+        "Time ran out before the export was done. Order fewer columns, or the rows changed since a version.",
+    )
 
 
 def test_an_export_is_delivered_again_after_a_temporary_error() -> None:

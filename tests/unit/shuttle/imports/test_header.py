@@ -133,6 +133,10 @@ def test_no_more_lines_are_read_than_needed() -> None:
             "WRONG_SCHEMA",
             "The first line names no column of the schema. Check the names, and the delimiter if one is set.",
         ),
+        *(
+            (text, "WRONG_SCHEMA", 'The file begins like JSON. Order the import with "file_format": "JSON" or "JSONL".')
+            for text in ('[{"sku": "a-1"}]\n', ' {"sku":\n"a-1"}\n')
+        ),
         ('"sku,title\n', "MALFORMED", "The row that begins on line 1 is not CSV: unexpected end of data. Check its quotes."),
         (
             "sku" + "".join(f",{number}" for number in range(MAX_CELLS)) + "\n",

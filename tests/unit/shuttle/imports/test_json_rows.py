@@ -180,7 +180,7 @@ VAST = "1e9999999999999999999999"
 @pytest.mark.parametrize(
     ("text", "failure", "detail"),
     [
-        (" \n", "EMPTY_FILE", "The file is empty."),
+        (" \n", "EMPTY_FILE", "The file is empty. Write an array of objects."),
         ("sku\n", "MALFORMED", "The file is not JSON: it begins with neither [ nor {. Check the format of the job."),
         ("[1]", "MALFORMED", "The row on line 1 is not a JSON object. Write each row in braces."),
         ('[{"sku": "a-1"},\n[]]', "MALFORMED", "The row on line 2 is not a JSON object. Write each row in braces."),

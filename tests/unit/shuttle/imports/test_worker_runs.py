@@ -3,6 +3,7 @@
 import itertools
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -83,7 +84,8 @@ def test_files_of_a_killed_worker_are_removed(world: World, tmp_path: Path, monk
         (folder / "upload.txt").write_text("a")
     with job_folder() as running:
         for folder in (abandoned, running):
-            os.utime(folder, (0, 0))
+            ten_seconds_ago = time.time() - 10
+            os.utime(folder, (ten_seconds_ago, ten_seconds_ago))
         world.imported(GOOD_CSV)
         assert sorted(tmp_path.iterdir()) == sorted([new, running])
 
