@@ -34,6 +34,7 @@ _CONTENT_TYPES = {
     FileFormat.JSON: "application/json",
     FileFormat.JSONL: "application/x-ndjson",
 }
+_NAMES_SHOWN = 10
 _LESS = "Order fewer columns, or the rows changed since a version."
 #: What an export can change about failures that it shares with imports.
 _DETAILS = {
@@ -129,9 +130,9 @@ class Exporter:
         has = {normalized(name): name for name in names}
         unknown = [name for name in job.columns if normalized(name) not in has]
         if unknown:
-            raise UnreadableFileError(
-                Failure.WRONG_SCHEMA, f"The catalogue has no column {unknown[0]}. It has {', '.join(names)}."
-            )
+            more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+            detail = f"The catalogue has no column {unknown[0]}. It has {', '.join(names[:_NAMES_SHOWN])}{more}."
+            raise UnreadableFileError(Failure.WRONG_SCHEMA, detail)
         known = {normalized(column.name): column for column in self._repository.current_schema(job.shop_domain).columns}
         wanted = [normalized(name) for name in job.columns or names]
         return [replace(known.get(name, Column(name=has[name])), name=has[name]) for name in wanted]

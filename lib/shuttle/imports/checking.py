@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from lib.shuttle.engine import Engine, EngineError, literal
-from lib.shuttle.entities import Schema
+from lib.shuttle.entities import ColumnType, Schema
 from lib.shuttle.imports import rules_sql
 from lib.shuttle.imports.csv_rows import read_lines
 from lib.shuttle.imports.files import OnRead
@@ -39,6 +39,13 @@ _LETTERS = {
 }
 # What a record is instead of a row with errors: see _Check._state.
 _UNUSUAL, _SENTINEL, _BLANK = "V", "S", "B"
+_EXAMPLES = {
+    ColumnType.INTEGER: "12",
+    ColumnType.DECIMAL: "1.50",
+    ColumnType.BOOLEAN: "true or false",
+    ColumnType.DATE: "2026-01-31",
+    ColumnType.DATETIME: "2026-01-31T19:30",
+}
 _FAILED = f"""SELECT n, r, e FROM (
     SELECT row_number() OVER () AS n, rowid + 1 AS r, e FROM checked WHERE coalesce(e NOT IN ('{_SENTINEL}', '{_BLANK}'), true)
 ) WHERE contains(e, chr(10))"""
@@ -331,6 +338,7 @@ def _row_error(failed: _Failed, code: RowErrorCode, about: str, schema: Schema) 
         case RowErrorCode.MISSING_VALUE:
             return error(column.name, "a value is required")
         case RowErrorCode.WRONG_TYPE:
-            return error(column.name, f"the value is not of type {column.type}")
+            example = "1,50" if column.decimal_comma else _EXAMPLES[column.type]
+            return error(column.name, f"the value is not of type {column.type}: write it like {example}")
         case RowErrorCode.TOO_LONG:
             return error(column.name, f"the value has more than {column.max_length} characters")

@@ -124,6 +124,17 @@ def test_csv_has_decimal_commas_and_the_shops_delimiter() -> None:
     assert [row['Preis, "netto"'] for row in rows if row["stock"] == "-7"] == ["-1234,5"]
 
 
+def test_ten_columns_are_named_if_an_export_orders_an_unknown_one() -> None:
+    world = a_world()
+    columns = (Column(name="sku"), *(Column(name=f"c{number}") for number in range(11)))
+    world.table.registry.save_schema(DOMAIN, columns, replaces=1, key_columns=("sku",))
+    world.imported(jsonl([a_row("A")]), FileFormat.JSONL)
+
+    names = ", ".join(column.name for column in columns[:10])
+    detail = f"The catalogue has no column size. It has {names} and 2 more."
+    assert world.export(columns=("size",)).failure_detail == detail
+
+
 def test_the_columns_are_those_of_the_order() -> None:
     world = a_world()
     world.imported(jsonl([a_row("A", stock=1), a_row("B", text="b")]), FileFormat.JSONL)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lib.shuttle import keys
-from lib.shuttle.entities import NO_KEY, Column, ShopSettings
+from lib.shuttle.entities import NO_KEY, Column, ColumnType, ShopSettings
 from lib.shuttle.jobs.job import ErrorSummary, FileFormat, JobStatus
 from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop
 from tests.support.shuttle.importer import GOOD_CSV, World
@@ -99,11 +99,28 @@ def test_invalid_rows_are_counted_summarized_and_reported(world: World) -> None:
     assert world.report(job) == [
         ["row", "line", "column", "code", "message"],
         ["2", "3", "sku", "MISSING_VALUE", "a value is required"],
-        ["3", "4", "price", "WRONG_TYPE", "the value is not of type DECIMAL"],
-        ["4", "5", "stock", "WRONG_TYPE", "the value is not of type INTEGER"],
+        ["3", "4", "price", "WRONG_TYPE", "the value is not of type DECIMAL: write it like 1.50"],
+        ["4", "5", "stock", "WRONG_TYPE", "the value is not of type INTEGER: write it like 12"],
         ["5", "6", "sku", "TOO_LONG", "the value has more than 8 characters"],
         ["6", "7", "sku", "MISSING_VALUE", "a value is required"],
-        ["6", "7", "price", "WRONG_TYPE", "the value is not of type DECIMAL"],
+        ["6", "7", "price", "WRONG_TYPE", "the value is not of type DECIMAL: write it like 1.50"],
+    ]
+
+
+def test_a_value_of_a_wrong_type_is_answered_with_an_example(world: World) -> None:
+    columns = (
+        Column(name="sku"),
+        Column(name="price", type=ColumnType.DECIMAL, decimal_comma=True),
+        *(Column(name=kind.value, type=kind) for kind in (ColumnType.BOOLEAN, ColumnType.DATE, ColumnType.DATETIME)),
+    )
+    world.table.registry.save_schema(DOMAIN, columns, replaces=1, key_columns=("sku",))
+    job = world.imported(b"sku;price;BOOLEAN;DATE;DATETIME\nA1;1.50;x;x;x\nA2;1,50;true;2026-01-31;2026-01-31T19:30\n")
+    assert (job.rows_read, job.rows_failed) == (2, 1)
+    assert [line[-1] for line in world.report(job)[1:]] == [
+        "the value is not of type DECIMAL: write it like 1,50",
+        "the value is not of type BOOLEAN: write it like true or false",
+        "the value is not of type DATE: write it like 2026-01-31",
+        "the value is not of type DATETIME: write it like 2026-01-31T19:30",
     ]
 
 
