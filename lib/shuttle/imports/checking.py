@@ -40,6 +40,7 @@ _LETTERS = {
 # What a record is instead of a row with errors: see _Check._state.
 _UNUSUAL, _SENTINEL, _BLANK = "V", "S", "B"
 _EXAMPLES = {
+    ColumnType.STRING: '"a text"',  # only a value of JSON can be another
     ColumnType.INTEGER: "12",
     ColumnType.DECIMAL: "1.50",
     ColumnType.BOOLEAN: "true or false",
