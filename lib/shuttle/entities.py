@@ -227,8 +227,10 @@ class Schema:
         require(len(self.key_columns) <= MAX_KEY_COLUMNS, f"a key has 1 to {MAX_KEY_COLUMNS} columns")
         require(len(set(self.key_columns)) == len(self.key_columns), "the key names a column twice")
         require(names.issuperset(self.key_columns), "the key names a column that the schema does not have")
-        has_status = self.status_column is None or self.status_column.name in names
-        require(has_status, "the status column is not one of the schema's columns")
+        if self.status_column is not None:
+            types = {column.name: column.type for column in self.columns}
+            require(self.status_column.name in types, "the status column is not one of the schema's columns")
+            require(types[self.status_column.name] is ColumnType.STRING, "the status column is not of type STRING")
 
     def key(self) -> keys.Key:  # noqa: D102
         return keys.schema_version(self.shop_domain, self.version)

@@ -223,7 +223,7 @@ def _shuttle(workload: Workload) -> Iterator[Line]:
     job = _write_units(workload.job_bytes)
     create = 2 * (5 + job) + 2 + 2  # six statements; the usage rows' GSI2, the job's GSI1 and StatusIndex
     start = job + 4  # leaves one key and enters another in two indexes
-    progress = imports * math.floor(_import_seconds(workload) / 4) + exports * math.floor(_export_seconds(workload) / 4)
+    progress = imports * math.floor(_import_seconds(workload) / 3) + exports * math.floor(_export_seconds(workload) / 3)
     finish = 2 * (3 + job) + 2 + 4
     version = 2 * 4 + 1 + 2  # pointer, the version before, the one no longer kept, the event and its GSI1; then published
     writes = (imports + exports) * (create + start + finish) + progress * job + imports * version

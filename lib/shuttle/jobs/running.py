@@ -18,7 +18,7 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
 
 #: How often progress is written, and with it, how often the worker notices that the job was cancelled.
-REPORT_EVERY_SECONDS = 4.0
+REPORT_EVERY_SECONDS = 3.0
 #: The part of the function's time that is reserved for writing the report and the end of the job.
 RESERVE_SECONDS = 20.0
 
@@ -70,6 +70,7 @@ class Watch:
         self._seconds_left = seconds_left
         self._monotonic = monotonic
         self._reported_at = monotonic()
+        self._has_failed = False
 
     def check(self) -> None:
         """Called wherever the worker may be for long.
@@ -78,14 +79,25 @@ class Watch:
             UnreadableFileError: DEADLINE_EXCEEDED.
             IllegalTransitionError: the job has ended: it was cancelled.
             TakenOverError: another worker has it.
+            SwitchboardError: two reports in a row failed. One may: the work so far is worth more than the report.
         """
         if self._seconds_left() < RESERVE_SECONDS:
             raise UnreadableFileError(Failure.DEADLINE_EXCEEDED, "Time ran out before the job was done. Split the file.")
         if self._monotonic() - self._reported_at >= REPORT_EVERY_SECONDS:
             self._reported_at = self._monotonic()
-            self._jobs.progress(self._job, rows_read=self.rows_read, rows_failed=self.rows_failed, bytes_read=self.bytes_read)
+            self._report()
 
     def on_read(self, bytes_read: int) -> None:
         """As :meth:`check`, for a worker that reads its upload."""
         self.bytes_read = bytes_read
         self.check()
+
+    def _report(self) -> None:
+        try:
+            self._jobs.progress(self._job, rows_read=self.rows_read, rows_failed=self.rows_failed, bytes_read=self.bytes_read)
+        except (errors.RetryableError, errors.AmbiguousError):
+            if self._has_failed:
+                raise
+            self._has_failed = True
+        else:
+            self._has_failed = False

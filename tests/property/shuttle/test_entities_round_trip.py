@@ -76,16 +76,21 @@ def _names(drawn: list[Column]) -> list[str]:
     return [name for column in drawn for name in (column.name, *column.aliases)]
 
 
+def _status_column(name: str | None) -> st.SearchStrategy[StatusColumn | None]:
+    return st.none() if name is None else st.builds(StatusColumn, name=st.just(name), draft=texts.filter(bool))
+
+
 @st.composite
 def schemas(draw: st.DrawFn) -> Schema:
     drawn = draw(columns)
+    texts_only = [column.name for column in drawn if column.type is ColumnType.STRING]
     return Schema(
         shop_domain=draw(domains),
         version=draw(st.integers(1, 999_999)),
         columns=tuple(drawn),
         created_at=draw(instants),
         key_columns=tuple(column.name for column in drawn[: draw(st.integers(0, 3))]),
-        status_column=draw(st.none() | st.builds(StatusColumn, name=st.just(drawn[-1].name), draft=texts.filter(bool))),
+        status_column=draw(st.sampled_from([None, *texts_only]).flatmap(_status_column)),
     )
 
 
@@ -271,6 +276,7 @@ VALID_SCHEMA: dict[str, Any] = {
         {"key_columns": ("Article no.",)},
         {"columns": tuple(Column(name=name) for name in ("status", *"abcd")), "key_columns": tuple("abcd")},
         {"status_column": StatusColumn(name="state", draft="draft")},
+        {"columns": (Column(name="sku"), Column(name="status", type=ColumnType.BOOLEAN))},
     ],
 )
 def test_an_invalid_schema_is_refused(wrong: dict[str, Any]) -> None:

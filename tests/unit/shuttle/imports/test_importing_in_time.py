@@ -78,7 +78,26 @@ def test_a_cancelled_import_stops_within_five_seconds(content: bytes, file_forma
 
     assert worker.run() is JobStatus.CANCELLED
     assert worker.outcome is None
-    assert worker.checks == 4
+    assert worker.checks == 3
+
+
+def test_a_failed_report_of_progress_does_not_stop_an_import() -> None:
+    worker = Worker(b"{}\n" * 5_000, FileFormat.JSONL, failing_reports=1)
+    worker.monotonic = lambda: float(worker.checks)
+
+    worker.run()
+
+    assert (worker.outcome is not None, worker.released) == (True, 0)
+
+
+def test_two_failed_reports_in_a_row_release_an_import() -> None:
+    worker = Worker(b"{}\n" * 5_000, FileFormat.JSONL, failing_reports=2)
+    worker.monotonic = lambda: float(worker.checks)
+
+    with pytest.raises(errors.UnavailableError):
+        worker.run()
+
+    assert (worker.outcome, worker.released) == (None, 1)
 
 
 def test_the_time_is_checked_every_500_rows() -> None:
@@ -119,6 +138,7 @@ class Worker:
     content: bytes
     file_format: FileFormat
     is_cancelled: bool = False
+    failing_reports: int = 0
     seconds_left: Callable[[], float] = lambda: 900.0
     monotonic: Callable[[], float] = lambda: 0.0
     checks: int = 0
@@ -163,6 +183,9 @@ class Worker:
         )
 
     def progress(self, job: Job, **counters: int) -> bool:
+        if self.failing_reports:
+            self.failing_reports -= 1
+            raise errors.UnavailableError("the table is unavailable")
         if self.is_cancelled:
             raise IllegalTransitionError(JobStatus.CANCELLED, JobStatus.PROCESSING)
         return True
