@@ -202,7 +202,7 @@ def read_schema(body: Any) -> SchemaOrder:
     require(bool(key), NO_KEY)
     status = given.get("status_column")
     return SchemaOrder(
-        columns=tuple(map(_column, fields.require_list(given["columns"], "columns"))),
+        columns=tuple(_column(n, column) for n, column in enumerate(fields.require_list(given["columns"], "columns"), 1)),
         key_columns=tuple(fields.require_text(name, "an element of key") for name in key),
         status_column=None if status is None else _status_column(status),
         replaces=_optional_integer(given, "replaces", least=0, most=999_998),
@@ -257,10 +257,15 @@ def _part(value: Any) -> Part:
     return Part(number, _text(given, "etag"))
 
 
-def _column(value: Any) -> Column:
-    given = fields.require_members(
-        value, {"name"}, {field.name for field in dataclasses.fields(Column)} - {"name"}, name="a column"
-    )
+def _column(position: int, value: Any) -> Column:
+    try:
+        return _read_column(value)
+    except errors.InvalidInputError as error:
+        raise errors.InvalidInputError(f"column {position}: {error}") from None
+
+
+def _read_column(value: Any) -> Column:
+    given = fields.require_members(value, {"name"}, {field.name for field in dataclasses.fields(Column)} - {"name"}, name="it")
     return Column(
         name=_text(given, "name"),
         type=_choice(given, "type", ColumnType, ColumnType.STRING),

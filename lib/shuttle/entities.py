@@ -226,7 +226,8 @@ class Schema:
         require(CHANGE_COLUMN not in map(normalized, names), f"{CHANGE_COLUMN} is reserved: choose another name for the column")
         require(len(self.key_columns) <= MAX_KEY_COLUMNS, f"a key has 1 to {MAX_KEY_COLUMNS} columns")
         require(len(set(self.key_columns)) == len(self.key_columns), "the key names a column twice")
-        require(names.issuperset(self.key_columns), "the key names a column that the schema does not have")
+        for name in self.key_columns:
+            require(name in names, f"the key has {name[:40]!a}, which is not the name of a column")
         if self.status_column is not None:
             types = {column.name: column.type for column in self.columns}
             require(self.status_column.name in types, "the status column is not one of the schema's columns")

@@ -9,7 +9,7 @@ from typing import Any
 
 import flask
 from flask import request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from lib.platform import errors, fields, log
 
@@ -54,8 +54,15 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
     @app.errorhandler(HTTPException)
     def http_exception(error: HTTPException) -> flask.Response:
         status = error.code or 500
-        # Werkzeug's text does not name the limit.
-        message = f"the body is larger than {max_body_bytes} bytes" if status == 413 else error.description
+        # Werkzeug's texts name neither the limit nor the allowed methods.
+        message = error.description
+        if status == 413:
+            message = f"the body is larger than {max_body_bytes} bytes"
+        elif status == 404:
+            message = "the path does not exist"
+        elif isinstance(error, MethodNotAllowed):
+            allowed = set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}
+            message = f"the path does not allow {request.method}; it allows {', '.join(sorted(allowed))}"
         response = flask.jsonify(error=_CODES.get(status, error.name.lower().replace(" ", "_")), message=message)
         response.status_code = status
         for header, value in error.get_headers():

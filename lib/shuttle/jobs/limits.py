@@ -32,11 +32,19 @@ from lib.shuttle.jobs.plans import PlanLimits
 CLIENT_TOKEN_KEPT = timedelta(hours=24)
 
 
+_ADVICE = {
+    "concurrent_jobs": "wait until a job has ended, or cancel one",
+    "daily_imports": "wait until the next day (UTC)",
+    "monthly_imports": "wait until the next month (UTC)",
+}
+
+
 class LimitExceededError(errors.LimitReachedError):
     """The shop's plan allows no more. ``limit`` is the name of the limit (a field of PlanLimits), ``allowed`` its value."""
 
     def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(f"the plan's limit is reached: {limit} is {allowed}")
+        advice = _ADVICE[limit] if allowed else "choose another plan"
+        super().__init__(f"the plan's limit is reached: {limit} is {allowed}; {advice}")
         self.limit = limit
         self.allowed = allowed
 

@@ -147,6 +147,13 @@ def test_an_ended_job_can_not_be_cancelled_or_uploaded(api: Api, shuttle_table: 
         assert (answer.status_code, answer.json()["error"]) == (400, "illegal_transition")
 
 
+def test_a_key_that_is_not_a_column_is_named_in_the_refusal(api: Api) -> None:
+    answer = api.shop().call("PUT", "schema", {"columns": [{"name": "sku"}], "key": ["id"]})
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed")
+    assert answer.json()["message"] == "the key has 'id', which is not the name of a column"
+
+
 def test_a_job_without_errors_has_no_report(api: Api) -> None:
     shop = api.shop()
 
@@ -162,4 +169,4 @@ def test_a_reached_limit_is_429_and_named(api: Api) -> None:
     answer = shop.call("POST", "jobs", {"file_bytes": 10})
 
     assert (answer.status_code, answer.json()["error"]) == (429, "limit_reached")
-    assert "concurrent_jobs is 1" in answer.json()["message"]
+    assert answer.json()["message"].endswith("concurrent_jobs is 1; wait until a job has ended, or cancel one")

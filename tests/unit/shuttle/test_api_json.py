@@ -211,6 +211,19 @@ def test_a_schema_of_wrong_types_is_refused(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("title", "column 2: it is not a JSON object"),
+        ({"name": "title", "requierd": True}, "column 2: it has an unknown field 'requierd'"),
+        ({"name": "title", "type": "FLOAT"}, "column 2: type is not one of STRING"),
+    ],
+)
+def test_a_wrong_column_is_refused_with_its_position(wrong: Any, message: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match=message):
+        api_json.read_schema({"columns": [{"name": "sku"}, wrong], "key": ["sku"]})
+
+
+@pytest.mark.parametrize(
     ("settings", "delimiter"), [({}, None), ({"csv_delimiter": None}, None), ({"csv_delimiter": ";"}, ";")]
 )
 def test_a_shop_may_leave_its_delimiter_to_detection(settings: dict[str, Any], delimiter: str | None) -> None:

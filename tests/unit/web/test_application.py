@@ -64,7 +64,11 @@ def test_flasks_own_errors_are_json_of_the_same_shape(app: flask.Flask, method: 
 
 
 def test_the_answer_to_a_wrong_method_lists_the_allowed_ones(app: flask.Flask) -> None:
-    assert set(app.test_client().delete("/echo").headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+    answer = app.test_client().delete("/echo")
+
+    assert set(answer.headers["Allow"].split(", ")) == {"POST", "OPTIONS"}
+    assert answer.json is not None
+    assert answer.json["message"] == "the path does not allow DELETE; it allows POST"
 
 
 def test_a_body_over_the_limit_is_too_large(app: flask.Flask) -> None:
