@@ -59,6 +59,7 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any)
             click.echo(f"{key} is not set: using the stand-in at {url}", err=True)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
+        click.echo("Ready. Press Ctrl-C to stop.", err=True)
         signals.wait()
 
 

@@ -21,7 +21,7 @@ Try next:
   make demo FULL=1        every table and every notification
   make dev > ready.json   keep the local cloud running; in another terminal:
   .venv/bin/python -m handlers.cli --outputs ready.json health
-  docs/quickstart.md      send events, webhooks and drafts of your own"""
+  docs/quickstart.md      send events, webhooks, drafts and files of your own"""
 
 
 class Stage:
