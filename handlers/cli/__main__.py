@@ -4,12 +4,20 @@ This module finds the command, and turns every error into one sentence and an ex
 Commands are imported when they run, so that ``--help`` does not wait for the AWS SDK.
 """
 
+import difflib
 import functools
 import importlib
+import re
 import sys
 from typing import Any, NoReturn
 
-import click
+_MAKE_SETUP = "Error: the packages of Switchboard are not installed here: run make setup, then .venv/bin/python -m handlers.cli"
+
+try:
+    import click
+    from click.core import ParameterSource
+except ModuleNotFoundError:
+    sys.exit(_MAKE_SETUP)
 
 _COMMANDS = {
     "health": ("health", "Check every table, secret and service that Switchboard uses."),
@@ -22,6 +30,7 @@ _COMMANDS = {
     "shuttle": ("shuttle", "Show and change shops, jobs, catalogues, usage and settings of the app."),
     "costs": ("costs", "Estimate a month's costs of every table and function."),
     "redrive": ("redrive", "Show dead letters, and send them back to their function."),
+    "names": ("names", "Print the name of every resource as shell exports."),
 }
 """Each command: the module in handlers/cli/ whose function has the command's name, and its summary."""
 
@@ -56,11 +65,13 @@ class CommandLine(click.Group):
             click.echo(error.format_message(), err=True)
             code = 2
         except click.ClickException as error:
-            _print_error(error.format_message())
+            _print_error(error.format_message() + _suggestion(error))
             code = error.exit_code
         except click.Abort:
             _print_error("interrupted.")
             code = 1
+        except ModuleNotFoundError:
+            sys.exit(_MAKE_SETUP)
         except Exception as error:
             from handlers.cli.errors import explain  # noqa: PLC0415 - imports the AWS SDK
 
@@ -71,6 +82,16 @@ class CommandLine(click.Group):
 
 def _print_error(sentence: str) -> None:
     click.echo(f"Error: {' '.join(sentence.split())}", err=True)
+
+
+def _suggestion(error: click.ClickException) -> str:
+    """The commands that a mistyped one resembles."""
+    typed = re.fullmatch(r"No such command '(.+)'\.", error.format_message())
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if not typed or context is None or not isinstance(context.command, click.Group):
+        return ""
+    near = difflib.get_close_matches(typed[1], context.command.list_commands(context), cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
 
 
 @click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -90,7 +111,9 @@ def cli(ctx: click.Context, outputs: str | None, stack: str | None) -> None:
     deployment, or else the Pulumi CLI's current stack. AWS credentials are found as the AWS CLI finds them.
     """
     if outputs and stack:
-        raise click.UsageError("Pass either --outputs or --stack, not both.")
+        if ctx.get_parameter_source("outputs") is ParameterSource.COMMANDLINE:
+            raise click.UsageError("Pass either --outputs or --stack, not both.")
+        outputs = None  # it comes from the environment variable, and an option is the more deliberate choice
     ctx.obj = functools.partial(_find, outputs, stack)
 
 

@@ -29,6 +29,23 @@ from lib.platform.queues import Queue
 TIMEOUT_SECONDS = 30.0
 _NO_LEASE = timedelta(0)  # commands claim nothing
 
+DRAFT_TEMPLATE: Mapping[str, Any] = {
+    "session_id": "my-conversation-1",
+    "project": "OPS",
+    "title": "One line: the summary of the issue",
+    "problem": "Why the issue is needed.\n\nA blank line separates paragraphs.",
+    "requested_by": "U0123456789",
+    "solution": "What should be done. This field and those below may be left out.",
+    "acceptance_criteria": ["When it is done, one sentence each."],
+    "constraints": [],
+    "risks": [],
+    "dependencies": [],
+    "epic": "",
+    "issue_type": "Task",
+    "channel": "",
+}
+"""What ``drafts submit --template`` prints."""
+
 
 @click.group()
 def operations() -> None:
@@ -102,7 +119,21 @@ def drafts() -> None:
     """Submit a draft for approval in Slack."""
 
 
+def _print_template(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        click.echo(json.dumps(DRAFT_TEMPLATE, indent=2))
+        ctx.exit()
+
+
 @drafts.command()
+@click.option(
+    "--template",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_template,
+    help="Print a draft with every field, to be changed, and exit.",
+)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE.json")
 @click.pass_obj
 def submit(find: Find, file: Path) -> int:

@@ -1,8 +1,9 @@
 """The deployment that a command uses: its tables, functions and queues, and where they are.
 
-The stack's outputs name them. They are resolved in this order: ``--outputs``, ``--stack``, environment variables, the Pulumi
-CLI's current stack. An environment variable has an output's name in capitals (``JIRA_ISSUES_TABLE_NAME``); each function has
-``<ENTRY POINT>_FUNCTION_NAME`` and ``<ENTRY POINT>_DEAD_LETTER_QUEUES``, comma-separated.
+The stack's outputs name them. They are resolved in this order: ``--outputs``, ``--stack``, ``SWITCHBOARD_OUTPUTS``,
+environment variables, the Pulumi CLI's current stack. An environment variable has an output's name in capitals
+(``JIRA_ISSUES_TABLE_NAME``); each function has ``<ENTRY POINT>_FUNCTION_NAME`` and ``<ENTRY POINT>_DEAD_LETTER_QUEUES``,
+comma-separated. The command ``names`` prints them.
 """
 
 import json
@@ -10,8 +11,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, MutableMapping
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +30,17 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PULUMI_SECONDS = 120
+READY_SECONDS = 120.0
+"""How long an empty file of outputs is waited for: the local cloud writes it when it is ready."""
+_MESSAGE_SECONDS = 1.0
+"""A wait of this length is announced."""
+_OUTPUTS = (
+    *("http_api_url", "event_bus_name", "lease_table_name", "lease_table_arn", "jira_issues_table_name"),
+    *("jira_issues_table_arn", "jira_operations_table_name", "jira_operations_table_arn", "shuttle_table_name"),
+    *("shuttle_table_arn", "artifact_bucket_name", "import_bucket_name", "notification_topic_arn", "alarm_topic_arn"),
+    "dashboard_url",
+)
+"""The outputs that are one text each. Their environment variables have the same names, in capitals."""
 # An ARN names its region. This table is always in the stack's own account and region.
 _REGIONAL = "jira_operations_table_arn"
 
@@ -34,10 +49,17 @@ Kind = TypeVar("Kind", bound=Environment)
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is deployed. ``source`` says where the outputs come from, for error messages."""
+    """What is deployed.
+
+    Attributes:
+        outputs: the stack's.
+        source: where the outputs come from, for error messages.
+        local: the environment variables with which the AWS SDK reaches the local cloud; empty on AWS.
+    """
 
     outputs: Mapping[str, Any]
     source: str
+    local: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def jira_issues_table_name(self) -> str:
@@ -67,6 +89,15 @@ class Deployment:
             )
         return names
 
+    def variables(self) -> dict[str, str]:
+        """The names of all resources in the outputs, as the environment variables that select this deployment."""
+        found = {name.upper(): self.outputs.get(name) for name in _OUTPUTS}
+        for entry_point, function in (self.outputs.get("functions") or {}).items():
+            found[f"{entry_point.upper()}_FUNCTION_NAME"] = function
+        for entry_point, queues in (self.outputs.get("dead_letter_queues") or {}).items():
+            found[f"{entry_point.upper()}_DEAD_LETTER_QUEUES"] = ",".join(queues)
+        return {name: value for name, value in found.items() if isinstance(value, str) and value}
+
     def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
         """The environment of a function, read from the function itself, so that a command uses the same resources.
 
@@ -95,6 +126,8 @@ class Deployment:
 def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:
     """Find the deployment, and point the AWS SDK at it by setting the SDK's environment variables.
 
+    Outputs that are not ready yet are waited for, up to two minutes.
+
     Args:
         outputs: the argument of ``--outputs``.
         stack: the argument of ``--stack``.
@@ -118,22 +151,49 @@ def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, st
 def _read_outputs(name: str) -> Deployment:
     source = "standard input" if name == "-" else name
     try:
-        if name == "-":
-            value = _first_json(sys.stdin)
-        else:
-            with Path(name).open(encoding="utf-8") as lines:
-                value = _first_json(lines)
+        with _announced(f"Waiting for the outputs in {source}: the deployment is not ready yet."):
+            value = _first_json(sys.stdin) if name == "-" else _first_json_of_file(Path(name))
     except OSError as error:
         raise errors.ConfigurationError(f"can't read the outputs from {source}: {error.strerror}") from None
     except EOFError:
         raise errors.ConfigurationError(
-            f"can't read the outputs from {source}: it is empty; is the deployment ready?"
+            f"can't read the outputs from {source}: it is empty; did the deployment start?"
         ) from None
     except ValueError:
         raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not JSON") from None
     if not isinstance(value, dict):
         raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not a JSON object")
     return Deployment(value, source)
+
+
+@contextmanager
+def _announced(message: str) -> Iterator[None]:
+    """Print ``message`` on standard error if what is inside takes longer than a second."""
+    timer = threading.Timer(_MESSAGE_SECONDS, sys.stderr.write, (f"{message}\n",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def _first_json_of_file(path: Path) -> Any:
+    """The first JSON value of a file; an empty file is waited for.
+
+    Raises:
+        EOFError: it stayed empty.
+    """
+    end = time.monotonic() + READY_SECONDS
+    while True:
+        try:
+            with path.open(encoding="utf-8") as lines:
+                return _first_json(lines)
+        except EOFError:
+            # A pipe, as in --outputs <(pulumi stack output --json), is read once only.
+            if time.monotonic() > end or not path.is_file():
+                raise
+        time.sleep(0.2)
 
 
 def _first_json(lines: Iterable[str]) -> Any:
@@ -157,12 +217,13 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
         return {entry_point: value for entry_point, value in named.items() if value}
 
     queues = of_each("DEAD_LETTER_QUEUES")
-    found = {
-        "jira_issues_table_name": environ.get("JIRA_ISSUES_TABLE_NAME", ""),
+    found: dict[str, Any] = {name: environ.get(name.upper(), "") for name in _OUTPUTS}
+    found |= {
         "functions": of_each("FUNCTION_NAME"),
         "dead_letter_queues": {name: [each.strip() for each in value.split(",")] for name, value in queues.items()},
     }
-    return found if any(found.values()) else {}
+    selects = ("jira_issues_table_name", "functions", "dead_letter_queues")  # others may be set for other programs
+    return found if any(found[name] for name in selects) else {}
 
 
 def _ask_pulumi(stack: str | None) -> dict[str, Any]:
@@ -189,14 +250,15 @@ def _point_at(found: Deployment, environ: MutableMapping[str, str]) -> Deploymen
         url = value["aws_url"]
         for name in [name for name in environ if name.startswith("AWS_")]:
             del environ[name]
-        environ.update(
-            AWS_ENDPOINT_URL=url,
-            AWS_ACCESS_KEY_ID="test",
-            AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - every local cloud accepts it
-            AWS_DEFAULT_REGION=str(value.get("region")),
-            no_proxy=f"{environ.get('no_proxy') or environ.get('NO_PROXY', '')},{urlsplit(url).hostname}".lstrip(","),
-        )
-        return Deployment(value["outputs"], f"the local cloud of {found.source}")
+        local = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": str(value.get("region")),
+            "no_proxy": f"{environ.get('no_proxy') or environ.get('NO_PROXY', '')},{urlsplit(url).hostname}".lstrip(","),
+        }
+        environ.update(local)
+        return Deployment(value["outputs"], f"the local cloud of {found.source}", local)
     arn = str(value.get(_REGIONAL, "")).split(":")
     if len(arn) > 3:
         environ["AWS_DEFAULT_REGION"] = arn[3]

@@ -1,12 +1,19 @@
-"""What commands print: results as tables or JSON lines on standard output; progress and notes on standard error."""
+"""What commands print: results as tables or JSON lines on standard output; progress and notes on standard error.
+
+A line is broken between words only: an id, a key or a heading is never cut or split. A table that does not fit is printed as
+one block per row.
+"""
 
 import json
+import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -18,13 +25,18 @@ from lib.platform.wording import counted
 Row = TypeVar("Row")
 
 _FILE_WIDTH = 160
-"""Columns of a table that goes to a file or another program: they have no width of their own."""
+"""Columns of a table that goes to a file or another program: they have no width of their own, unless COLUMNS is set."""
+
+_LEAST_TEXT_COLUMNS = 16
+"""A column of sentences is not made narrower than this."""
 
 
 def out() -> Console:
     """The console of results."""
-    console = Console(highlight=False)
-    return console if console.is_terminal else Console(highlight=False, width=_FILE_WIDTH)
+    console = Console(highlight=False, soft_wrap=True)
+    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+        return console
+    return Console(highlight=False, soft_wrap=True, width=_FILE_WIDTH)
 
 
 def err() -> Console:
@@ -41,11 +53,77 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 
 def show(shown: Table, title: str = "") -> None:
-    """Print a table. Its title goes above it, since rich would fold it to the table's width."""
+    """Print a table; as one block per row if it is wider than the terminal. Its title goes above it."""
     console = out()
     if title:
         console.print(Text(title, style="bold"))
-    console.print(shown)
+    rows = list(zip(*([_as_text(cell) for cell in column.cells] for column in shown.columns), strict=True))
+    names = [str(column.header) for column in shown.columns]
+    frame = 3 * len(shown.columns) + 1
+    widths = _fit([[Text(name), *cells] for name, *cells in zip(names, *rows, strict=True)], console.width - frame)
+    if widths is not None:
+        for column, width in zip(shown.columns, widths, strict=True):
+            column.width = width
+        console.print(shown, soft_wrap=False)
+    elif shown.show_header:
+        for number, row in enumerate(rows):
+            if number:
+                console.print()
+            _show_block(console, [(Text(name), value) for name, value in zip(names, row, strict=True)])
+    else:
+        _show_block(console, rows)
+
+
+def _fit(columns: list[list[Text]], width: int) -> list[int] | None:
+    """The width of each column, so that all together have ``width`` and no word is broken; None if there is none.
+
+    The first text of a column is its heading, which stays on one line.
+    """
+    natural = [max(text.cell_len for text in column) for column in columns]
+    least = [
+        max(min(most, _LEAST_TEXT_COLUMNS), column[0].cell_len, *(_longest_word(text) for text in column))
+        for column, most in zip(columns, natural, strict=True)
+    ]
+    left = width - sum(least)
+    if left < 0:
+        return None
+    fitted = list(least)
+    for index in sorted(range(len(columns)), key=lambda index: natural[index] - least[index]):
+        given = min(natural[index] - least[index], left)
+        fitted[index] += given
+        left -= given
+    return fitted
+
+
+def _longest_word(text: Text) -> int:
+    return max((cell_len(word) for word in text.plain.split()), default=0)
+
+
+def _show_block(console: Console, rows: Iterable[Iterable[Text]]) -> None:
+    """Print names and values, one pair per line. A long value continues below its beginning."""
+    pairs = [(name, value) for name, value in rows if value.plain]
+    indent = max((name.cell_len for name, _ in pairs), default=0) + 2
+    for name, value in pairs:
+        for number, line in enumerate(_wrap(value, max(console.width - indent, _LEAST_TEXT_COLUMNS))):
+            console.print(Text.assemble((f"{'' if number else name.plain:<{indent}}", "bold"), line))
+
+
+def _wrap(text: Text, width: int) -> list[Text]:
+    """The text in lines of ``width``, broken between words only: rich would break or cut a long word."""
+    breaks, used = [], 0
+    for word in re.finditer(r"\S+\s*", text.plain):
+        if used and used + cell_len(word[0].rstrip()) > width:
+            breaks.append(word.start())
+            used = 0
+        used += cell_len(word[0])
+    lines = list(text.divide(breaks))
+    for line in lines:
+        line.rstrip()
+    return lines
+
+
+def _as_text(cell: object) -> Text:
+    return cell if isinstance(cell, Text) else Text.from_markup(str(cell))
 
 
 def show_details(title: str, details: Iterable[tuple[str, object]]) -> None:

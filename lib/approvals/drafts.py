@@ -79,14 +79,24 @@ def read_draft(value: object) -> Draft:
     """Read a draft from a JSON ``value``. Null counts as missing.
 
     Raises:
-        InvalidInputError: it is not an object, lacks a field, has an unknown one, or a field exceeds its limits. The text is
-            one sentence and names the field.
+        InvalidInputError: it is not an object, lacks a field, has an unknown one, or fields exceed their limits. The text
+            names every wrong field, and the first wrong item of a list.
     """
     given = fields.require_object(value, "the draft")
     given = {name: item for name, item in given.items() if item is not None or name not in _READERS}
     # An unknown field would not be hashed, so nobody would approve it.
-    fields.require_members(given, _REQUIRED, _READERS, name="the draft")
-    draft = Draft(**{name: _READERS[name](name, item) for name, item in given.items()})
+    problems = list(fields.wrong_members(given, _REQUIRED, _READERS, name="the draft"))
+    read: dict[str, Any] = {}
+    for name, reader in _READERS.items():
+        if name not in given:
+            continue
+        try:
+            read[name] = reader(name, given[name])
+        except errors.InvalidInputError as error:
+            problems.append(str(error))
+    if problems:
+        raise errors.InvalidInputError("; ".join(problems))
+    draft = Draft(**read)
     items = (*draft.acceptance_criteria, *draft.constraints, *draft.risks, *draft.dependencies)
     total = sum(map(characters.utf16_length, (draft.problem, draft.solution, *items)))
     if total > MAX_DESCRIPTION_CHARACTERS:

@@ -13,7 +13,7 @@ A ``name`` is what the error calls the value.
 import enum
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, NoReturn, TypeVar
 
 from lib.platform import clock, errors
@@ -63,14 +63,22 @@ def require_members(
 ) -> Mapping[str, Any]:
     """``value``, if it is an object with all ``required`` members, and no others except ``optional``."""
     given = require_object(value, name)
+    for problem in wrong_members(given, required, optional, name=name):
+        raise errors.InvalidInputError(problem)
+    return given
+
+
+def wrong_members(
+    given: Mapping[str, Any], required: Collection[str], optional: Collection[str] = (), *, name: str
+) -> Iterator[str]:
+    """What is wrong with the names of the members of ``given``: those that are missing, and one that is unknown."""
     missing = sorted(set(required) - given.keys())
     if missing:
-        raise errors.InvalidInputError(f"{name} lacks {', '.join(missing)}")
+        yield f"{name} lacks {', '.join(missing)}"
     unknown = sorted(str(member) for member in given.keys() - set(required) - set(optional))
     if unknown:
         known = ", ".join(sorted({*required, *optional}))
-        raise errors.InvalidInputError(f"{name} has an unknown field {unknown[0][:40]!a}; known fields: {known}")
-    return given
+        yield f"{name} has an unknown field {unknown[0][:40]!a}; known fields: {known}"
 
 
 def require_list(value: object, name: str) -> list[Any]:

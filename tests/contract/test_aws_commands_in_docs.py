@@ -2,7 +2,7 @@
 
 Version 1 sends ``aws sqs`` to the real service even if AWS_ENDPOINT_URL is set, does not read AWS_REGION, and has no
 ``--cli-binary-format``. Version 2 takes an inline ``--payload`` for base64. So: ``$EP`` in every command, which is
-``--endpoint-url=…`` for the local cloud and empty in AWS; AWS_DEFAULT_REGION; payloads by ``fileb://``.
+``--endpoint-url=…`` for the local cloud and empty in AWS (the command ``names`` sets it); AWS_DEFAULT_REGION; payloads by ``fileb://``.
 """
 
 import dataclasses
@@ -24,6 +24,7 @@ RENAMED = {("sns", "--endpoint"): "--notification-endpoint"}
 
 _BLOCK = re.compile(r"^( *)```sh\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
 _START = re.compile(r"(?:^|\$\(|[|;&] ?|do )\s*(aws )", re.MULTILINE)
+_DEFINES_EP = re.compile(r"^ *(EP=|eval \"\$\(python -m handlers.cli names\)\")", re.MULTILINE)
 _INLINE = re.compile(r"`(aws [a-z$][^`\n]*)`")
 
 
@@ -46,10 +47,8 @@ def commands_of(page: Path) -> list[Command]:
         code = block[2].replace("\\\n", " ")
         for start in _START.finditer(code):
             before = text[: block.start()] + code[: start.start(1)]
-            found.append(
-                Command(page, words_of(code[start.start(1) :]), re.search(r"^ *EP=", before, re.MULTILINE) is not None)
-            )
-    found += [Command(page, words_of(inline), "EP=" in text) for inline in _INLINE.findall(text)]
+            found.append(Command(page, words_of(code[start.start(1) :]), _DEFINES_EP.search(before) is not None))
+    found += [Command(page, words_of(inline), _DEFINES_EP.search(text) is not None) for inline in _INLINE.findall(text)]
     return found
 
 

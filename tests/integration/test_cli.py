@@ -84,6 +84,22 @@ def test_health_runs_the_health_functions_checks(cloud: Cloud) -> None:
     }
 
 
+def test_the_exported_names_select_the_local_cloud(cloud: Cloud) -> None:
+    done = run(cloud, "names")
+    assert done.returncode == 0, done.stderr
+
+    script = f"{done.stdout}\n{sys.executable} -m handlers.cli health --json && echo $EP $JIRA_WORK_QUEUE_URL"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
+    shell = subprocess.run(
+        ["sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+
+    assert shell.returncode == 0, shell.stderr
+    assert json.loads(shell.stdout.splitlines()[0])["status"] == "ok"
+    assert shell.stdout.splitlines()[1].startswith(f"--endpoint-url={cloud.aws_url} {cloud.aws_url}/")
+    assert "/jira-work-" in shell.stdout
+
+
 def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "CLIR", summary="Rack seven wants power")
 

@@ -1,5 +1,7 @@
 """Every error is one sentence, with exit code 1 for a failure and 2 for a usage error."""
 
+import dataclasses
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ from click.testing import Result
 
 from handlers.cli import deployment
 from handlers.cli.__main__ import _COMMANDS, cli
+from lib.approvals.drafts import Draft, read_draft
 from lib.platform import aws, errors
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -86,6 +89,8 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
     [
         (("launch",), "No such command 'launch'."),
         (("--output", "x", "health"), "No such option '--output'. Did you mean '--outputs'?"),
+        (("issus", "list"), "No such command 'issus'. Did you mean 'issues'?"),
+        (("issues", "histroy"), "No such command 'histroy'. Did you mean 'history'?"),
         (("--outputs", "x", "--stack", "y", "health"), "Pass either --outputs or --stack, not both."),
         (("issues", "get", "ops-1"), "Invalid value for 'KEY': 'ops-1' is not an issue key."),
         (("issues", "list"), "Pass at least one of --project, --status, --assignee and --fix-version."),
@@ -116,6 +121,57 @@ def test_a_usage_error_is_one_sentence_and_exit_code_2(run: Run, arguments: tupl
     assert len(result.stderr.splitlines()) == 1
     if sentence:
         assert result.stderr == f"Error: {sentence}\n"
+
+
+def test_the_stack_option_beats_the_variable_with_the_outputs(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[tuple[str | None, str | None]] = []
+
+    def find(outputs: str | None, stack: str | None) -> NoReturn:
+        found.append((outputs, stack))
+        raise errors.NotFoundError("stop here")
+
+    monkeypatch.setattr(deployment, "find", find)
+    monkeypatch.setenv("SWITCHBOARD_OUTPUTS", "ready.json")
+
+    run("issues", "get", "OPS-1")
+    run("--stack", "prod", "issues", "get", "OPS-1")
+    run("--outputs", "other.json", "issues", "get", "OPS-1")
+
+    assert found == [("ready.json", None), (None, "prod"), ("other.json", None)]
+
+
+@pytest.mark.parametrize("package", ["click", "botocore"])
+def test_outside_of_the_environment_it_says_what_to_run(package: str) -> None:
+    program = (
+        f"import sys; sys.modules[{package!r}] = None\nfrom handlers.cli.__main__ import cli; cli(['issues', 'get', 'OPS-1'])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: the packages of Switchboard are not installed here: run make setup")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_draft_by_the_template_is_accepted_and_has_every_field(run: Run) -> None:
+    result = run("drafts", "submit", "--template")
+
+    template = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert set(template) == {field.name for field in dataclasses.fields(Draft)}
+    assert read_draft(template).project == "OPS"
+
+
+def test_all_errors_of_a_draft_are_reported_at_once(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "draft.json"
+    file.write_text(json.dumps({"session_id": "s", "title": "", "project": "ops", "risks": "none", "problem": "p"}))
+
+    result = run("drafts", "submit", str(file))
+
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: the draft lacks requested_by; title must not be empty; risks is not a list; "
+        "project must be a project key like PROJ, not 'ops'\n"
+    )
 
 
 def test_a_draft_that_is_not_text_is_refused(run: Run, tmp_path: Path) -> None:

@@ -3,11 +3,13 @@
 import json
 import stat
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from handlers.cli import deployment
 from handlers.cli.deployment import find
 from lib.platform import errors
 
@@ -78,17 +80,53 @@ def test_standard_input_is_read_up_to_the_end_of_the_json(monkeypatch: pytest.Mo
     ("content", "reason"),
     [
         ("{broken", "it is not JSON"),
-        ("", "it is empty; is the deployment ready?"),
+        ("", "it is empty; did the deployment start?"),
         ("[]", "it is not a JSON object"),
         (None, "No such file or directory"),
     ],
 )
-def test_unreadable_outputs_are_an_error(tmp_path: Path, content: str | None, reason: str) -> None:
+def test_unreadable_outputs_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, reason: str
+) -> None:
+    monkeypatch.setattr(deployment, "READY_SECONDS", 0)
     path = tmp_path / "outputs.json"
     if content is not None:
         path.write_text(content)
     with pytest.raises(errors.ConfigurationError, match=f"can't read the outputs from {path}: {reason}"):
         find(str(path), None, {})
+
+
+def test_outputs_that_are_not_ready_are_waited_for_with_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deployment, "_MESSAGE_SECONDS", 0.01)
+    path = tmp_path / "ready.json"
+    path.touch()
+    starts = threading.Timer(0.5, lambda: written(path, READY))
+    starts.start()
+
+    found = find(str(path), None, {})
+
+    assert found.jira_issues_table_name == "issues-1"
+    assert capsys.readouterr().err == f"Waiting for the outputs in {path}: the deployment is not ready yet.\n"
+
+
+def test_outputs_that_are_ready_are_not_announced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    find(written(tmp_path / "ready.json", READY), None, {})
+
+    assert capsys.readouterr().err == ""
+
+
+def test_the_variables_of_a_deployment_select_it(tmp_path: Path) -> None:
+    outputs = OUTPUTS | {"http_api_url": "https://api", "functions": {"health": "health-1", "jira_worker": "worker-1"}}
+    found = find(written(tmp_path / "outputs.json", outputs), None, {})
+
+    again = find(None, None, found.variables())
+
+    assert again.outputs["http_api_url"] == "https://api"
+    assert again.function_name("jira_worker") == "worker-1"
+    assert again.dead_letter_queues("reconciliation") == ("failures-1",)
+    assert again.variables() == found.variables()
 
 
 def test_environment_variables_name_it() -> None:

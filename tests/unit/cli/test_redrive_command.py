@@ -57,9 +57,8 @@ def record(event: object, error: str = "not sent on slack") -> dict[str, Any]:
 
 
 def flat(result: Result) -> str:
-    """The cells of the one row of the table, each with its folded lines joined."""
-    rows = [line.split("│")[1:-1] for line in result.stdout.splitlines() if line.startswith("│")]
-    return "|".join("".join(cell.strip() for cell in cells) for cells in zip(*rows, strict=True))
+    """What is shown, without the blanks and line ends of the layout."""
+    return "".join(result.stdout.split())
 
 
 def test_a_dry_run_shows_each_letter_and_leaves_it(run: Run, queues: Any, functions: LambdaService) -> None:
@@ -86,8 +85,8 @@ def test_addresses_and_secrets_are_not_shown_even_where_the_payload_is_cut(run: 
 
     assert "ada" not in shown
     assert signature[:20] not in shown
-    assert hash_email("ada.lovelace@sandbox.example") in shown.replace(" ", "")
-    assert shown.endswith("…")
+    assert hash_email("ada.lovelace@sandbox.example") in shown
+    assert shown.endswith("…Nothingwassentback.")
 
 
 def test_after_a_yes_events_go_to_their_function(run: Run, queues: Any, functions: LambdaService) -> None:
