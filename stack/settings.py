@@ -59,6 +59,7 @@ class Settings:
     slack_signing_secret: pulumi.Output[str] | None = None
     slack_channel: str = ""
     slack_webhook_url: pulumi.Output[str] | None = None
+    teams_webhook_url: pulumi.Output[str] | None = None
     approvals_channel: str = ""
     approvers: tuple[str, ...] = ()
     require_other_approver: bool = True
@@ -209,6 +210,8 @@ def _channel_needs(settings: Settings) -> Iterator[tuple[str, str, str]]:
             yield "slack", "slackWebhookUrl", f", or {NAMESPACE}:slackBotToken and {NAMESPACE}:slackChannel"
         else:
             yield "slack", "slackChannel", ""
+    if settings.teams_webhook_url is None:
+        yield "teams", "teamsWebhookUrl", ""
     if settings.govuk_notify_api_key is None:
         yield "govuk_notify", "govukNotifyApiKey", ""
     if not settings.govuk_notify_template_id:

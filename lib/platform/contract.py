@@ -18,7 +18,7 @@ code needs a fifth of it."""
 TIMEZONE = "America/Phoenix"
 """Of schedules, and of every time that people read."""
 
-CHANNELS = ("sns", "slack", "govuk_notify")
+CHANNELS = ("sns", "slack", "teams", "govuk_notify")
 """The notification channels, as ``NOTIFY_CHANNELS`` names them."""
 
 SLACK_API_URL = "https://slack.com/api/"

@@ -65,6 +65,7 @@ class NotificationEnvironment(Environment):
     slack_channel: str = ""
     slack_webhook_url_arn: str = ""
     slack_bot_token_arn: str = ""
+    teams_webhook_url_arn: str = ""
     govuk_notify_api_key_arn: str = ""
     govuk_notify_template_id: str = ""
     govuk_notify_url: str = GOVUK_NOTIFY_URL

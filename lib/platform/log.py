@@ -40,6 +40,8 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
         ("hooks.slack",),
         r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers|actions|commands)/[\w/-]+",
     ),
+    # Workflows of Microsoft Teams, likewise
+    (("/triggers/",), r"/workflows/\w{20,}/triggers/[\w/.-]+\?[\w=&%.~-]+"),
     (("sha1=", "sha256=", "sha384=", "sha512="), r"sha(?:1|256|384|512)=[0-9a-fA-F]{8,}"),  # webhook signatures
     (("v0=",), r"v0=[0-9a-f]{64}"),  # Slack signatures
     (("whsec_",), r"whsec_[\w+/=-]{8,}"),  # secrets of Standard Webhooks

@@ -48,6 +48,8 @@ def _secrets(settings: Settings) -> list[str]:
     names = ["event_webhook_secret"]
     if "slack" in settings.notify_channels:
         names.append("slack_bot_token" if settings.slack_by_bot else "slack_webhook_url")
+    if "teams" in settings.notify_channels:
+        names.append("teams_webhook_url")
     if "govuk_notify" in settings.notify_channels:
         names.append("govuk_notify_api_key")
     return names

@@ -13,7 +13,7 @@
     queues.py         SQS event source -> function
     bucket_events.py  S3 -> queue, if the queue's policy allows it
     logs.py           each function's output into its log group
-    standins/         Slack, Jira and GOV.UK Notify, with their real paths, answers and limits
+    standins/         Slack, Teams, Jira and GOV.UK Notify, with their real paths, answers and limits
     demo/             every flow on sample events
 
 Everything is in memory and listens on loopback only. docs/reference/local-cloud.md is its manual.

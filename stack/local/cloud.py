@@ -35,6 +35,7 @@ from stack.local.standins.base import StandIn
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
+from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
 
 __all__ = ["LocalCloud", "Ready", "StartError"]
 
@@ -178,6 +179,9 @@ class LocalCloud:
         if not complete.get(f"{PROJECT}:jiraBaseUrl"):
             account = {complete.get(f"{PROJECT}:jiraEmail", ""): complete.get(f"{PROJECT}:jiraApiToken", "")}
             complete[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", Jira(account))
+        uses_teams = "teams" in complete.get(f"{PROJECT}:notifyChannels", "")
+        if uses_teams and not complete.get(f"{PROJECT}:teamsWebhookUrl"):
+            complete[f"{PROJECT}:teamsWebhookUrl"] = self._stand_in("teamsWebhookUrl", Teams(SIGNATURE)) + WEBHOOK_PATH
         api_key = complete.get(f"{PROJECT}:govukNotifyApiKey")
         if api_key and not complete.get(f"{PROJECT}:govukNotifyUrl"):
             complete[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))

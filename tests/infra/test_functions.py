@@ -131,23 +131,24 @@ def test_the_notification_function_gets_tables_and_topic_from_outputs() -> None:
 def test_the_notification_function_knows_every_channels_settings() -> None:
     graph = declare(
         {
-            "notifyChannels": "sns,slack,govuk_notify",
+            "notifyChannels": "sns,slack,teams,govuk_notify",
             "consoleUrl": "https://sandbox.example.com",
             "slackApiUrl": "http://127.0.0.1:9000/api/",
             "slackChannel": "#leases",
             "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
             "govukNotifyUrl": "http://127.0.0.1:9001",
         },
-        {"slackBotToken": "hush", "govukNotifyApiKey": "hush", "eventWebhookSecret": "hush"},
+        {"slackBotToken": "hush", "teamsWebhookUrl": "hush", "govukNotifyApiKey": "hush", "eventWebhookSecret": "hush"},
     )
     environment = NotificationEnvironment.read(variables_of(graph, "notification"))
 
-    assert environment.notify_channels == ("sns", "slack", "govuk_notify")
+    assert environment.notify_channels == ("sns", "slack", "teams", "govuk_notify")
     assert environment.console_url == "https://sandbox.example.com"
     assert environment.slack_api_url == "http://127.0.0.1:9000/api/"
     assert environment.slack_channel == "#leases"
     assert environment.slack_bot_token_arn == graph.arn(SECRET, "slack-bot-token")
     assert environment.slack_webhook_url_arn == ""
+    assert environment.teams_webhook_url_arn == graph.arn(SECRET, "teams-webhook-url")
     assert environment.govuk_notify_api_key_arn == graph.arn(SECRET, "govuk-notify-api-key")
     assert environment.govuk_notify_template_id == "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"
     assert environment.govuk_notify_url == "http://127.0.0.1:9001"

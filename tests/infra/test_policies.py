@@ -19,7 +19,7 @@ TABLE, QUEUE, GROUP = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:cl
 BUCKET, FUNCTION, SECRET = "aws:s3/bucket:Bucket", "aws:lambda/function:Function", "aws:secretsmanager/secret:Secret"
 LOGGING = ["logs:CreateLogStream", "logs:PutLogEvents"]
 EVERY_CHANNEL = {
-    "notifyChannels": "sns,slack,govuk_notify",
+    "notifyChannels": "sns,slack,teams,govuk_notify",
     "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
 }
 EVERY_SECRET = dict.fromkeys(secret_keys(), "hush")
@@ -69,7 +69,8 @@ def test_the_notification_role_may_read_only_its_channels_secrets() -> None:
     graph = declare(EVERY_CHANNEL, EVERY_SECRET)
 
     assert sorted(grants_of(graph, "notification")["secretsmanager:GetSecretValue",]) == sorted(
-        graph.arn(SECRET, name) for name in ("event-webhook-secret", "slack-webhook-url", "govuk-notify-api-key")
+        graph.arn(SECRET, name)
+        for name in ("event-webhook-secret", "slack-webhook-url", "teams-webhook-url", "govuk-notify-api-key")
     )
 
 

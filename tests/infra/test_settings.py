@@ -110,6 +110,7 @@ def test_an_address_that_is_wrong_is_not_shown_back() -> None:
         ("slack", {}, (), "slackWebhookUrl"),
         ("slack", {"slackChannel": "#leases"}, (), "slackWebhookUrl"),
         ("slack", {}, ("slackBotToken",), "slackChannel"),
+        ("teams", {}, (), "teamsWebhookUrl"),
         ("govuk_notify", {}, (), "govukNotifyApiKey"),
         ("govuk_notify", {}, ("govukNotifyApiKey",), "govukNotifyTemplateId"),
     ],
@@ -129,6 +130,7 @@ def test_a_channel_without_what_it_needs_is_refused(
         ("sns", {}, ()),
         ("slack", {}, ("slackWebhookUrl",)),
         ("slack", {"slackChannel": "#leases"}, ("slackBotToken",)),
+        ("teams", {}, ("teamsWebhookUrl",)),
         ("govuk_notify", {"govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3"}, ("govukNotifyApiKey",)),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack import Slack
+from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
 from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running_cloud, until
 from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 from tests.support.web.standins import Served
@@ -17,12 +18,14 @@ TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 
 
 slack = standin_fixture(Slack, "module")
+teams = standin_fixture(lambda: Teams(SIGNATURE), "module")
 notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
 cloud = cloud_fixture(
     running_cloud,
     "module",
-    notifyChannels="sns,slack,govuk_notify",
+    notifyChannels="sns,slack,teams,govuk_notify",
     slackWebhookUrl="{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
+    teamsWebhookUrl="{teams}" + WEBHOOK_PATH,
     govukNotifyApiKey=API_KEY,
     govukNotifyTemplateId=TEMPLATE,
     govukNotifyUrl="{notify}",
@@ -43,33 +46,43 @@ def posted(slack: Served[Slack], event_id: str) -> int:
     return sum(event_id in json.dumps(message) for message in slack.app.messages)
 
 
+def carded(teams: Served[Teams], event_id: str) -> int:
+    cards = [message for message in teams.app.messages if event_id in json.dumps(message["card"])]
+    assert not any(message["problem"] for message in cards)
+    return len(cards)
+
+
 def mailed(notify: Served[GovukNotify], event_id: str) -> int:
     return sum(note["reference"] == event_id for note in notify.app.notifications)
 
 
-def test_every_channel_sends_once(cloud: Cloud, inbox: Inbox, slack: Served[Slack], notify: Served[GovukNotify]) -> None:
+def test_every_channel_sends_once(
+    cloud: Cloud, inbox: Inbox, slack: Served[Slack], teams: Served[Teams], notify: Served[GovukNotify]
+) -> None:
     sent = event()
     answer = cloud.invoke("notification", sent)
-    assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "govuk_notify": "sent"}
+    assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "teams": "sent", "govuk_notify": "sent"}
     inbox.wait_for_event(sent["id"])
-    assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
+    assert (posted(slack, sent["id"]), carded(teams, sent["id"]), mailed(notify, sent["id"])) == (1, 1, 1)
 
 
-def test_a_retry_sends_only_on_the_channel_that_failed(
-    cloud: Cloud, inbox: Inbox, slack: Served[Slack], notify: Served[GovukNotify]
+def test_a_retry_sends_only_on_the_channels_that_failed(
+    cloud: Cloud, inbox: Inbox, slack: Served[Slack], teams: Served[Teams], notify: Served[GovukNotify]
 ) -> None:
     sent = event()
     slack.fail("/services/*", status=500)
+    teams.fail("/powerautomate/*", error="WorkflowRequestsThrottled")
 
     first = cloud.invoke("notification", sent)
     assert first["error"] == "Unhandled"
-    assert "slack" in first["payload"]["errorMessage"]
+    assert "slack, teams" in first["payload"]["errorMessage"]
     second = cloud.invoke("notification", sent)
 
-    assert second["payload"]["channels"] == {"sns": "duplicate", "slack": "sent", "govuk_notify": "duplicate"}
+    outcomes = {"sns": "duplicate", "slack": "sent", "teams": "sent", "govuk_notify": "duplicate"}
+    assert second["payload"]["channels"] == outcomes
     inbox.wait_for_event(sent["id"])
     assert sum(message["event_id"] == sent["id"] for message in inbox.read()) == 1
-    assert (posted(slack, sent["id"]), mailed(notify, sent["id"])) == (1, 1)
+    assert (posted(slack, sent["id"]), carded(teams, sent["id"]), mailed(notify, sent["id"])) == (1, 1, 1)
 
 
 def test_lambdas_own_retry_sends_on_a_failed_channel(cloud: Cloud, slack: Served[Slack], notify: Served[GovukNotify]) -> None:
@@ -82,8 +95,9 @@ def test_lambdas_own_retry_sends_on_a_failed_channel(cloud: Cloud, slack: Served
     assert mailed(notify, sent["id"]) == 1
 
 
-def test_no_secret_is_in_the_log(cloud: Cloud, slack: Served[Slack]) -> None:
+def test_no_secret_is_in_the_log(cloud: Cloud, slack: Served[Slack], teams: Served[Teams]) -> None:
     slack.fail("/services/*", reset=True)
+    teams.fail("/powerautomate/*", reset=True)
     sent = event()
     cloud.invoke("notification", sent)
 
@@ -93,7 +107,7 @@ def test_no_secret_is_in_the_log(cloud: Cloud, slack: Served[Slack]) -> None:
 
     until(failed, every=LOG_LOOKS)
     text = "\n".join(cloud.log_lines("notification"))
-    for secret in ("XXXXYYYYZZZZ", "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
+    for secret in ("XXXXYYYYZZZZ", SIGNATURE, "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
         assert secret not in text
 
 

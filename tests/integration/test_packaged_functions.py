@@ -15,6 +15,7 @@ import requests
 
 from lib.platform.contract import ENTRY_POINTS
 from stack.local.standins.govuk_notify import GovukNotify
+from stack.local.standins.teams import WEBHOOK_PATH, Teams
 from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
 from tests.support.aws.packaged import lambdas_python, the_archives
 from tests.support.cloud import Cloud, Inbox, children_of, until
@@ -27,15 +28,17 @@ SECRET = "what the senders sign with"
 
 
 notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
+teams = standin_fixture(Teams, "module")
 
 
 @pytest.fixture(scope="module")
-def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
+def approvals(notify: Served[GovukNotify], teams: Served[Teams]) -> Iterator[ApprovalsCloud]:
     the_archives()
     with running_approvals(
         f"--packaged={lambdas_python()}",
-        notifyChannels="sns,slack,govuk_notify",
+        notifyChannels="sns,slack,teams,govuk_notify",
         slackChannel="leases",
+        teamsWebhookUrl=teams.url + WEBHOOK_PATH,
         govukNotifyApiKey=API_KEY,
         govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
         govukNotifyUrl=notify.url,
@@ -66,7 +69,9 @@ def test_every_entry_point_runs_isolated_from_its_archive(cloud: Cloud) -> None:
         assert str(archive.folder) in archive.command
 
 
-def test_notification_sends_an_enriched_event_to_every_channel(approvals: ApprovalsCloud, notify: Served[GovukNotify]) -> None:
+def test_notification_sends_an_enriched_event_to_every_channel(
+    approvals: ApprovalsCloud, notify: Served[GovukNotify], teams: Served[Teams]
+) -> None:
     cloud, lease = approvals.cloud, {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
     inbox = Inbox(cloud, cloud.outputs["notification_topic_arn"])
     cloud.put_lease(lease | {"status": "Active", "maxSpend": 500})
@@ -76,6 +81,7 @@ def test_notification_sends_an_enriched_event_to_every_channel(approvals: Approv
     message = inbox.wait_for_event(event_id)
     assert message["enriched"] is True
     until(lambda: event_id in json.dumps(approvals.posts()))
+    until(lambda: event_id in json.dumps(teams.app.messages))
     until(lambda: requests.get(f"{notify.url}/_standin/notifications", timeout=10).json()["notifications"])
 
 

@@ -29,6 +29,7 @@ def make_channels(environment: NotificationEnvironment, secrets_manager: Callabl
     makers: dict[str, Callable[[NotificationEnvironment, Callable[[], Any]], Channel]] = {
         "sns": _sns,
         "slack": _slack,
+        "teams": _teams,
         "govuk_notify": _govuk_notify,
     }
     for name in environment.notify_channels:
@@ -53,6 +54,12 @@ def _slack(environment: NotificationEnvironment, secrets_manager: Callable[[], A
         token = Secret(secrets_manager(), environment.slack_bot_token_arn)
         return SlackBot(SlackClient(environment.slack_api_url, token), environment.slack_channel)
     return SlackWebhook(IncomingWebhook(Secret(secrets_manager(), environment.slack_webhook_url_arn)))
+
+
+def _teams(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:
+    from lib.notifications.channels.teams import TeamsWebhook  # noqa: PLC0415 - only the channels in use
+
+    return TeamsWebhook(Secret(secrets_manager(), environment.teams_webhook_url_arn))
 
 
 def _govuk_notify(environment: NotificationEnvironment, secrets_manager: Callable[[], Any]) -> Channel:

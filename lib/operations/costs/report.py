@@ -20,7 +20,7 @@ The costs are dollars per month of 30 days in {prices.REGION}, without free tier
 other sizes, run `python -m handlers.cli costs <file>`, with `--json` for programs.
 
 This is an estimate, not a bill. It leaves out retries, cold starts, the reads of reconciliation, custom metrics, the
-dashboard ([deployment](../deployment.md#what-it-costs)), and the prices of Slack, Jira and GOV.UK Notify."""
+dashboard ([deployment](../deployment.md#what-it-costs)), and the prices of Slack, Teams, Jira and GOV.UK Notify."""
 
 _ABOUT_JOBS = """\
 Dollars for 1,000 jobs of Shuttle by the size of the file, with what a job stores for as long as it is kept: the upload

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 
 from stack.local.standins.slack import Slack
+from stack.local.standins.teams import Teams
 from stack.settings import secret_keys
 from tests.support.cloud import Cloud, running_cloud
 from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 from tests.support.project.examples import THOROUGH, examples
 from tests.support.shuttle.api import ShopApi, ShuttleApi
-from tests.support.web.gateway import SECRETS, SLACK_WEBHOOK_PATH, Signer, all_logs, defects, leaks
+from tests.support.web.gateway import SECRETS, SLACK_WEBHOOK_PATH, TEAMS_WEBHOOK_PATH, Signer, all_logs, defects, leaks
 
 SHOP = "teapots.example.com"
 
@@ -36,12 +37,14 @@ def knocks() -> set[str]:
 
 
 slack = standin_fixture(lambda: Slack(channels=["approvals"]))
+teams = standin_fixture(Teams)
 everything_on = cloud_fixture(
     running_cloud,
     **SECRETS,
     slackWebhookUrl="{slack}" + SLACK_WEBHOOK_PATH,
     slackApiUrl="{slack}/api/",
-    notifyChannels="sns,slack,govuk_notify",
+    teamsWebhookUrl="{teams}" + TEAMS_WEBHOOK_PATH,
+    notifyChannels="sns,slack,teams,govuk_notify",
     govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
     jiraProjects="OPS",
     approvalsChannel="approvals",
@@ -53,7 +56,7 @@ def house(everything_on: Cloud, knocks: set[str]) -> Iterator[Cloud]:
     """The local cloud. When everything was tried on it, none of its logs gives anything away, and no function has failed in a
     way that it does not know.
     """
-    assert {*SECRETS, "slackWebhookUrl"} == set(secret_keys())
+    assert {*SECRETS, "slackWebhookUrl", "teamsWebhookUrl"} == set(secret_keys())
     yield everything_on
     logs = all_logs(everything_on)
     assert logs

@@ -37,7 +37,7 @@ EVERYTHING = (
         "notifyChannels": ",".join(CHANNELS),
         "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
     },
-    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
+    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "teamsWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
 )
 
 # How a secret looks where the program hands it to the engine.

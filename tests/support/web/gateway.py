@@ -32,8 +32,15 @@ SECRETS = {
 """The secrets of the local cloud that is knocked at, by config key."""
 
 SLACK_WEBHOOK_PATH = "/services/T0001/B0001/planted9c1fwebhook"
-"""The secret part of one secret more, ``slackWebhookUrl``: the address of its server is known only when it runs."""
-_PLANTED = (*SECRETS.values(), SLACK_WEBHOOK_PATH.rpartition("/")[2], SECRETS["govukNotifyApiKey"][-36:])
+TEAMS_WEBHOOK_PATH = f"/workflows/{'7e' * 16}/triggers/manual/paths/invoke?api-version=1&sv=1.0&sig=planted9c1fteams"
+"""The secret parts of two secrets more, ``slackWebhookUrl`` and ``teamsWebhookUrl``: the address of each server is known only
+when it runs."""
+_PLANTED = (
+    *SECRETS.values(),
+    SLACK_WEBHOOK_PATH.rpartition("/")[2],
+    TEAMS_WEBHOOK_PATH.rpartition("=")[2],
+    SECRETS["govukNotifyApiKey"][-36:],
+)
 
 _WEBHOOKS = {
     "/events": "eventWebhookSecret",

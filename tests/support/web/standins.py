@@ -1,4 +1,4 @@
-"""The stand-ins of Slack, Jira and GOV.UK Notify, served over HTTP for a test."""
+"""The stand-ins of Slack, Microsoft Teams, Jira and GOV.UK Notify, served over HTTP for a test."""
 
 import contextlib
 from collections.abc import Iterator

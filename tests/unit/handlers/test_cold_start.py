@@ -51,7 +51,7 @@ def printed_after(statement: str, expression: str, **variables: str) -> Any:
 
 @pytest.mark.parametrize(
     ("channels", "needed"),
-    [("sns", set()), ("sns,slack", {"slack_sdk"})],
+    [("sns", set()), ("sns,teams", set()), ("sns,slack,teams", {"slack_sdk"})],
 )
 def test_notification_imports_only_the_sdks_of_its_channels(channels: str, needed: set[str]) -> None:
     assert heavy_imports_of("notification", NOTIFY_CHANNELS=channels) == needed

@@ -223,7 +223,7 @@ def test_bad_input_is_not_logged_under_the_last_events_id(notification: ModuleTy
 def test_no_line_holds_an_e_mail_address(
     load_notification: Callable[..., ModuleType], cloud: MotoCloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    notification = load_notification(NOTIFY_CHANNELS="sns,slack,govuk_notify")
+    notification = load_notification(NOTIFY_CHANNELS="sns,slack,teams,govuk_notify")
     lines = LogLines("notification")
     cloud.put_lease(lease_item("Frozen", createdBy={"S": USER_EMAIL}, **{USER_EMAIL: {"S": USER_EMAIL}}))
     details = [None, {"leaseId": USER_EMAIL, "userEmail": USER_EMAIL}, {"userEmail": [USER_EMAIL]}]

@@ -42,7 +42,7 @@ def test_channels_are_created_in_the_configured_order() -> None:
 
 
 def test_the_error_for_an_unknown_channel_lists_the_known_ones() -> None:
-    with pytest.raises(errors.ConfigurationError, match=r"'pigeon'.*sns, slack, govuk_notify"):
+    with pytest.raises(errors.ConfigurationError, match=r"'pigeon'.*sns, slack, teams, govuk_notify"):
         make_channels(environment("sns", "pigeon"), secrets_manager)
 
 
@@ -55,12 +55,17 @@ def test_channels_with_a_secret_share_one_client(clients: list[str]) -> None:
         return the_one
 
     made = make_channels(
-        environment("slack", "govuk_notify", slack_webhook_url_arn="w", govuk_notify_api_key_arn="k"),
+        environment(
+            *("slack", "teams", "govuk_notify"),
+            slack_webhook_url_arn="w",
+            teams_webhook_url_arn="t",
+            govuk_notify_api_key_arn="k",
+        ),
         hand_out,
     )
 
-    assert list(made) == ["slack", "govuk_notify"]
-    assert handed == [the_one, the_one]
+    assert list(made) == ["slack", "teams", "govuk_notify"]
+    assert handed == [the_one, the_one, the_one]
     assert clients == []
 
 
@@ -90,6 +95,7 @@ def test_the_bot_token_wins_over_the_webhook(fields: dict[str, str], kind: str) 
         ("sns", {}),
         ("slack", {}),
         ("slack", {"slack_bot_token_arn": "t"}),
+        ("teams", {}),
         ("govuk_notify", {}),
     ],
 )
@@ -100,7 +106,7 @@ def test_an_unconfigured_channel_fails_when_it_sends(channel: str, fields: dict[
 
 @pytest.mark.parametrize(
     ("channel", "brings"),
-    [("sns", set()), ("slack", {"slack_sdk"}), ("govuk_notify", {"notifications_python_client", "requests"})],
+    [("sns", set()), ("slack", {"slack_sdk"}), ("teams", set()), ("govuk_notify", {"notifications_python_client", "requests"})],
 )
 def test_a_channel_imports_its_own_sdk_only(channel: str, brings: set[str]) -> None:
     heavy = {"slack_sdk", "notifications_python_client", "requests", "flask", "boto3"}

@@ -75,4 +75,4 @@ def test_the_environment_has_arns_of_secrets_and_no_values() -> None:
 
 
 def test_the_channels_have_names() -> None:
-    assert CHANNELS == ("sns", "slack", "govuk_notify")
+    assert CHANNELS == ("sns", "slack", "teams", "govuk_notify")
