@@ -47,7 +47,8 @@ _records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environme
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
-    """Reconcile; returns the result of each project: ``{run_id, mode, dry_run, projects, refused, record}``.
+    """Reconcile; returns the result of each project: ``{run_id, mode, dry_run, max_deletes, projects, refused,
+    record}``.
 
     Raises:
         InvalidInputError: the event can't be read.

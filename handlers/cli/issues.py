@@ -1,5 +1,6 @@
 """``issues``: the stored issues, as lib/jira/issue_reader.py reads them."""
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,7 +12,8 @@ from lib.jira.correlation import Window
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
 from lib.operations.correlation_report import report_project
-from lib.platform import clock, errors
+from lib.operations.issue_report import IssueReport, history_of, report_issue
+from lib.platform import clock
 from lib.platform.dynamodb import Table
 from lib.platform.wording import counted
 
@@ -29,12 +31,12 @@ def issues() -> None:
 @json_option
 @click.pass_obj
 def get(find: Find, issue_key: str, as_json: bool) -> int:
-    """Show the state of the issue KEY, even if it is deleted."""
-    issue = _reader(find).latest(issue_key)
-    if issue is None:
-        raise errors.NotFoundError(f"{issue_key} is not stored")
+    """Show the state of the issue KEY, even if it is deleted, with its commits and its correlation."""
+    deployment = find()
+    report = report_issue(deployment.client("dynamodb"), deployment.jira_issues_table_name, issue_key)
+    issue = report.issue
     if as_json:
-        output.print_json(_issue_as_json(issue))
+        output.print_json(_issue_as_json(issue) | _links_as_json(report))
         return 0
     output.show_details(
         issue.issue_key,
@@ -48,9 +50,44 @@ def get(find: Find, issue_key: str, as_json: bool) -> int:
             ("event time", _event_time(issue)),
             ("id in Jira", issue.issue_id),
             ("delivery", issue.stamp.idempotency_key),
+            ("correlation", _correlation(report)),
+            ("commits", "" if report.commits else "none"),
         ),
     )
+    if report.commits:
+        rows = output.table("commit", "repository", "committed", "title")
+        for commit in report.commits:
+            cells = (_short(commit.sha), commit.repository, output.phoenix(commit.committed_at), commit.title)
+            rows.add_row(*map(output.plain, cells))
+        output.show(rows, "Commits")
+    if report.has_more_commits:
+        output.err().print(f"Showing {counted(len(report.commits), 'commit')}; there are more.")
     return 0
+
+
+def _correlation(report: IssueReport) -> str:
+    found = report.correlation
+    if found is None:
+        return "not computed yet"
+    state = f"moved to {found.moved_to}" if found.moved_to else found.state.replace("_", " ")
+    outdated = "" if found.is_current else "; the issue has changed since"
+    return f"{state}, {counted(found.commit_count, 'commit')}, computed {found.generated_at}{outdated}"
+
+
+def _links_as_json(report: IssueReport) -> dict[str, Any]:
+    return {
+        "commits": [
+            {
+                "sha": commit.sha,
+                "repository": commit.repository,
+                "title": commit.title,
+                "committed_at": output.phoenix(commit.committed_at),
+            }
+            for commit in report.commits
+        ],
+        "has_more_commits": report.has_more_commits,
+        "correlation": asdict(report.correlation) if report.correlation else None,
+    }
 
 
 @issues.command()
@@ -61,7 +98,7 @@ def get(find: Find, issue_key: str, as_json: bool) -> int:
 def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
     """Show the deliveries of the issue KEY, newest state first."""
     return output.show_list(
-        _reader(find).history(issue_key),
+        history_of(_reader(find), issue_key),
         "delivery",
         ("updated", "event", "event time", "received", "status", "assignee", "state"),
         lambda version: (

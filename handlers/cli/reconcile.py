@@ -9,7 +9,9 @@ import click
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
 from handlers.cli.options import PROJECT_KEY, Find
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, MAX_SHOWN_MISSING
 from lib.platform import aws, errors
+from lib.platform.wording import counted
 
 _READ_TIMEOUT_SECONDS = 930.0
 """The function may run for 15 minutes."""
@@ -22,14 +24,24 @@ _COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
 @click.option("--project", type=PROJECT_KEY, help="Only this project; it need not be a configured one.")
 @click.option("--full", is_flag=True, help="Compare every issue, not only those that changed since the last run.")
 @click.option("--dry-run", is_flag=True, help="Count what would change, and change nothing.")
+@click.option(
+    "--max-deletes",
+    type=click.IntRange(0, MAX_CANDIDATES),
+    metavar="N",
+    help="Let this run delete up to N issues, instead of reconcileMaxDeletes. With --full and --project.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the function's answer as JSON.")
 @click.pass_obj
-def reconcile(find: Find, project: str | None, full: bool, dry_run: bool, as_json: bool) -> int:
+def reconcile(find: Find, *, project: str | None, full: bool, dry_run: bool, max_deletes: int | None, as_json: bool) -> int:
     """Make the stored issues match Jira now.
 
     Exit code 1 if anything was refused or failed.
     """
+    if max_deletes is not None and not (full and project):
+        raise click.UsageError("--max-deletes needs --full and --project.")
     request: dict[str, Any] = {"full": full, "dry_run": dry_run} | ({"project": project} if project else {})
+    if max_deletes is not None:
+        request["max_deletes"] = max_deletes
     deployment = find()
     with output.err().status("Reconciling: this may take 15 minutes"):
         answer = _invoke(deployment, request)
@@ -72,6 +84,8 @@ def _show(answer: Mapping[str, Any]) -> None:
     screen = output.out()
     for reason in answer["refused"]:
         screen.print(output.plain(f"Refused: {reason}"))
+    for turn in answer["projects"]:
+        _show_what_is_missing(turn)
     if any(turn["continued"] for turn in answer["projects"]):
         screen.print(
             "The function ran out of time and invoked itself for the rest. Its log has every part, under "
@@ -79,6 +93,21 @@ def _show(answer: Mapping[str, Any]) -> None:
         )
     if answer["record"]:
         screen.print(output.plain(f"Run record: {answer['record']}"))
+
+
+def _show_what_is_missing(turn: Mapping[str, Any]) -> None:
+    screen, project = output.out(), turn["project"]
+    # An earlier version of the function sends neither of the two.
+    unidentified, missing = turn.get("unidentified") or 0, turn.get("missing") or []
+    if unidentified:
+        entries = counted(unidentified, "entry")
+        screen.print(
+            output.plain(f"{project}: Jira listed {entries} without an issue key, counted as failed: no issue can be named.")
+        )
+    if missing:
+        which = f"the first {len(missing)}" if len(missing) == MAX_SHOWN_MISSING else len(missing)
+        screen.print(output.plain(f"{project}: not found in Jira, and not deleted ({which}):"))
+        screen.print(output.plain(", ".join(missing)))
 
 
 def _show_changes(answer: Mapping[str, Any]) -> None:

@@ -1,9 +1,10 @@
 """``shuttle``: all shops, their jobs and their usage, and settings of the app, for operators, with their own credentials."""
 
 import dataclasses
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -21,6 +22,8 @@ from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.removal import Removal, ShopObjects
 from lib.shuttle.repository import Repository
+
+Row = TypeVar("Row")
 
 _PLANS = click.Choice([plan.value for plan in Plan])
 _STATES = click.Choice([state.value for state in BillingState])
@@ -112,8 +115,22 @@ def jobs(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> i
 def list_jobs(find: Find, domain: str, status: str | None, limit: int, as_json: bool) -> int:
     """List the jobs of SHOP, newest first."""
     repository = Repository(*_connection(find))
+    found: Iterator[Job | JobSummary]
     found = repository.jobs_by_status(domain, JobStatus(status)) if status else repository.jobs(domain)
-    return _show_jobs(found, limit, as_json)
+    return _show_jobs(_of_known_shop(found, repository, domain), limit, as_json)
+
+
+def _of_known_shop(rows: Iterator[Row], repository: Repository, domain: str) -> Iterator[Row]:
+    """``rows`` of a shop; if there are none, the shop must exist.
+
+    Raises:
+        NotFoundError: there are none, and the shop does not exist.
+    """
+    first = next(rows, None)
+    if first is None:
+        repository.shop(domain)
+        return iter(())
+    return itertools.chain((first,), rows)
 
 
 def _show_jobs(found: Iterable[Job | JobSummary], limit: int, as_json: bool) -> int:
@@ -265,6 +282,8 @@ def usage(
         found = repository.monthly_usage(domain, month, month) if domain else repository.all_usage_of_month(month)
     else:
         found = repository.daily_usage(domain, begin, end) if domain else repository.all_usage_of_day(end)
+    if domain:
+        found = _of_known_shop(found, repository, domain)
     counters = [field.name for field in dataclasses.fields(UsageCounters)]
 
     def cells(row: Any) -> Iterable[object]:

@@ -32,7 +32,7 @@ class RunRecords:
             kind: ``correlation`` or ``reconciliation``: the folder of the record.
             run_id: of the invocation.
             issues: an entry for each issue.
-            more: ``projects`` and ``refused`` of a reconciliation.
+            more: ``projects``, ``refused`` and ``max_deletes`` of a reconciliation.
 
         Raises:
             SwitchboardError: the bucket can't be reached or refuses.

@@ -152,7 +152,7 @@ class Registry:
         check = Check(key=keys.shop(domain).attributes(), condition=_STAYS)
         refused = {refusal.position: refusal.item for refusal in self._table.transact([*puts, check], doing)}
         if len(puts) in refused:
-            raise _gone(refused[len(puts)])
+            raise _gone(domain, refused[len(puts)])
         return bool(refused)
 
     def _change_plan(
@@ -172,15 +172,15 @@ class Registry:
         )
         applied = self._table.update(change, "change the shop")
         if not applied.accepted or applied.item is None:
-            raise _gone(applied.item)
+            raise _gone(domain, applied.item)
         return entities.from_item(Shop, applied.item)
 
 
-def _gone(shop: Item | None) -> errors.SwitchboardError:
+def _gone(domain: str, shop: Item | None) -> errors.SwitchboardError:
     """Why :data:`_STAYS` does not hold of the row of a shop."""
     if shop is None:
-        return errors.NotFoundError("the shop does not exist")
-    return errors.InvalidInputError("the shop is being removed: wait until it is gone")
+        return errors.NotFoundError(f"the shop {domain} does not exist")
+    return errors.InvalidInputError(f"the shop {domain} is being removed: wait until it is gone")
 
 
 def _is_as(row: Item) -> Condition:

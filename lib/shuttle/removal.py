@@ -134,7 +134,7 @@ class Removal:
         if are_sessions_gone and are_objects_gone and has_settled:
             rows, is_complete = self._delete_rows(has_time)
         if began_at is None and is_complete and not rows + deleted + sessions:
-            raise errors.NotFoundError("the shop does not exist, and nothing of it is stored")
+            raise errors.NotFoundError(f"the shop {self._domain} does not exist, and nothing of it is stored")
         return Removed(rows, deleted, sessions, is_complete)
 
     def calls(self, objects: ShopObjects, sleep: Callable[[float], None] = time.sleep) -> Iterator[Removed]:

@@ -60,7 +60,7 @@ class Repository:
 
     def shop(self, domain: str) -> Shop:
         """A shop. NotFoundError if it never installed the app."""
-        return self._get(Shop, keys.shop(domain), "the shop")
+        return self._get(Shop, keys.shop(domain), f"the shop {domain}")
 
     def shops_by_install_date(self, start: datetime | None = None, end: datetime | None = None) -> Iterator[ShopSummary]:
         """All shops, newest first, or those installed from ``start`` to ``end``, both included."""
@@ -78,7 +78,7 @@ class Repository:
 
     def job(self, domain: str, job_id: str) -> Job:
         """A job. NotFoundError if it does not exist, belongs to another shop, or is over 90 days old."""
-        return self._get(Job, keys.job(domain, job_id), "the job")
+        return self._get(Job, keys.job(domain, job_id), f"the job {job_id} of {domain}")
 
     def jobs(self, domain: str, *, after: str | None = None, page_size: int = PAGE_SIZE) -> Iterator[Job]:
         """The jobs of a shop, newest first; with ``after``, those older than that job."""
@@ -156,11 +156,13 @@ class Repository:
 
     def catalogue(self, domain: str) -> Catalogue:
         """The current version of a shop's catalogue. NotFoundError if no import has made one."""
-        return self._get(Catalogue, keys.catalogue(domain), "the catalogue")
+        return self._get(Catalogue, keys.catalogue(domain), f"the catalogue of {domain}")
 
     def replaced_catalogue(self, domain: str, version: int) -> ReplacedCatalogue:
         """A version that was replaced. NotFoundError if it is the current one, is not kept any more or never was."""
-        return self._get(ReplacedCatalogue, keys.catalogue_version(domain, version), f"version {version} of the catalogue")
+        return self._get(
+            ReplacedCatalogue, keys.catalogue_version(domain, version), f"version {version} of the catalogue of {domain}"
+        )
 
     def catalogue_history(self, domain: str) -> Iterator[ReplacedCatalogue]:
         """The versions that were replaced and are still kept, newest first."""
@@ -181,7 +183,7 @@ class Repository:
 
     def current_schema(self, domain: str) -> Schema:
         """The schema that a shop's files must have now. NotFoundError if it never set one."""
-        return self._get(Schema, keys.schema_current(domain), "the schema")
+        return self._get(Schema, keys.schema_current(domain), f"the schema of {domain}")
 
     def schema_history(self, domain: str, *, page_size: int = PAGE_SIZE) -> Iterator[Schema]:
         """All versions of a shop's schema, newest first."""
@@ -201,7 +203,7 @@ class Repository:
 
     def app_config(self, name: str) -> AppConfig:
         """Settings of the app. NotFoundError if ``name`` has none. Eventually consistent: at most seconds old."""
-        return self._get(AppConfig, keys.app_config(name), "the app config", consistent=False)
+        return self._get(AppConfig, keys.app_config(name), f"the app config {name}", consistent=False)
 
     def app_configs(self) -> Iterator[AppConfig]:
         """All settings of the app, by name."""

@@ -12,13 +12,20 @@ from lib.platform import errors
 MAX_CANDIDATES = 1_000
 """No run deletes more, whatever is configured: they are part of the checkpoint, and an asynchronous call takes 1 MB."""
 
+MAX_SHOWN_MISSING = 100
+"""Issues that a refusal to delete names: in the answer, the log and the run record."""
+
 
 @dataclass(frozen=True, slots=True)
 class DeleteLimit:
-    """How many issues one run may delete: ``count``, or ``share`` of the stored ones where that is more."""
+    """How many issues one run may delete: ``count``, or ``share`` of the stored ones where that is more.
+
+    ``setting`` names where the limit comes from, for messages.
+    """
 
     count: int = 50
     share: float = 0.05
+    setting: str = "reconcileMaxDeletes"
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -114,6 +121,12 @@ class Checkpoint:
     unidentified: int = 0
     pages: int = 0
     gone: tuple[Gone, ...] = ()
+
+    @property
+    def first_missing(self) -> tuple[str, ...]:
+        """The keys of the first issues that the listing lacks."""
+        candidates = (*(gone.candidate for gone in self.gone), *self.candidates)
+        return tuple(candidate.issue_key for candidate in candidates[:MAX_SHOWN_MISSING])
 
     @property
     def reached(self) -> int:

@@ -117,6 +117,10 @@ class Progress:
         """The result of a run that stopped, and why."""
         return self.result().refuse(reason)
 
+    def refuse_deletions(self, reason: str) -> Result:
+        """The result of a sweep that may not delete, and why. It names the first missing issues."""
+        return replace(self.refuse(reason), missing=self.state.first_missing)
+
     def result(self, *, handed_over: bool = False) -> Result:
         """The result so far."""
         return Result(
@@ -126,6 +130,7 @@ class Progress:
             changes=tuple(self._changes),
             checkpoint=self.state if handed_over else None,
             unreadable=self.state.unreadable,
+            unidentified=self.state.unidentified,
         )
 
     def _note(self, change: Change) -> None:

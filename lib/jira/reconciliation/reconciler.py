@@ -87,7 +87,7 @@ class Reconciler:
             return progress.refuse(f"the listing is incomplete, nothing was deleted: {error}")
         too_many = self._limit_deletions(progress.state)
         if too_many:
-            return progress.refuse(f"{too_many}: nothing was deleted")
+            return progress.refuse_deletions(f"{too_many}: nothing was deleted")
         try:
             return self._delete(progress)
         except errors.SwitchboardError as error:
@@ -167,7 +167,7 @@ class Reconciler:
         if state.missing > allowed:
             return (
                 f"Jira lacks {state.missing} of {counted(state.stored, 'issue')}, and a run may delete at most {allowed} "
-                "(reconcileMaxDeletes)"
+                f"({self._limit.setting})"
             )
         return ""
 

@@ -54,11 +54,15 @@ class Reporter:
     def _store_record(self, run: Run) -> None:
         projects = [
             {"project": result.project, **asdict(result.counts), "complete": result.complete, "continued": result.continued}
+            | _not_deleted(result)
             for result in run.results
         ]
         issues = [entry for result in run.results for entry in result.entries()]
+        limit = _limit(run.request)
         try:
-            run.record = self._records.write("reconciliation", run.id, issues, projects=projects, refused=run.reasons())
+            run.record = self._records.write(
+                "reconciliation", run.id, issues, projects=projects, refused=run.reasons(), **limit
+            )
         except errors.SwitchboardError as error:
             reason = f"what was done is not on record: {error}"
             run.results = [result.refuse(reason) for result in run.results]
@@ -66,11 +70,27 @@ class Reporter:
 
     def _log_refusals(self, result: Result, request: Request) -> None:
         for reason in result.refused:
-            self._logger.error("reconciliation_refused", project=result.project, reason=reason, **_about(request))
+            about = _about(request) | _missing_in_lines(result)
+            self._logger.error("reconciliation_refused", project=result.project, reason=reason, **about)
 
 
 def _about(request: Request) -> dict[str, Any]:
-    return {"mode": request.mode.value, "dry_run": request.dry_run, "part": request.part}
+    return {"mode": request.mode.value, "dry_run": request.dry_run, "part": request.part, **_limit(request)}
+
+
+def _limit(request: Request) -> dict[str, Any]:
+    """The limit of deletions that a person set for this run."""
+    return {} if request.max_deletes is None else {"max_deletes": request.max_deletes}
+
+
+def _missing_in_lines(result: Result) -> dict[str, Any]:
+    """Ten keys in a text, since a log line shows 50 entries of a list and 1,000 characters of a text."""
+    found = [result.missing[start : start + 10] for start in range(0, len(result.missing), 10)]
+    return {"missing": [" ".join(keys) for keys in found]} if found else {}
+
+
+def _not_deleted(result: Result) -> dict[str, Any]:
+    return {"missing": list(result.missing)} if result.missing else {}
 
 
 def _measure(result: Result, request: Request) -> None:

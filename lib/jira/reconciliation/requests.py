@@ -3,8 +3,8 @@
 ::
 
     {"mode": "changes"}  {"mode": "full"}             the schedules
-    {project?, full?, dry_run?}                       a person; {} is the changes of every configured project
-    {"key_range": {project, after?, through?}, dry_run?}    a person who splits a sweep
+    {project?, full?, dry_run?, max_deletes?}         a person; {} is the changes of every configured project
+    {"key_range": {project, after?, through?}, dry_run?, max_deletes?}    a person who splits a sweep
     {"checkpoint": {...}}                             the function itself, with the rest of its work
 """
 
@@ -16,7 +16,7 @@ from dataclasses import fields as dataclass_fields
 from typing import Any
 
 from lib.jira.issues import is_issue_key, project_key
-from lib.jira.reconciliation.checkpoint import Checkpoint
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Checkpoint
 from lib.jira.reconciliation.merge import KeyRange
 from lib.platform import errors
 from lib.platform.fields import (
@@ -58,6 +58,7 @@ class Request:
         sweep: the progress in the first of them, or the range of it to sweep; None for a whole sweep.
         run_id: of the first invocation; empty in that one.
         part: the number of this invocation, from 1.
+        max_deletes: how many issues this run may delete, instead of the configured limit; None for that.
     """
 
     mode: Mode = Mode.CHANGES
@@ -66,6 +67,7 @@ class Request:
     sweep: Checkpoint | None = None
     run_id: str = ""
     part: int = 1
+    max_deletes: int | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -113,20 +115,26 @@ def read_request(event: object) -> Request:
         require_members(value, {"checkpoint"}, name="the event")
         return _read_own(value["checkpoint"])
     if "key_range" in value:
-        require_members(value, {"key_range"}, {"dry_run"}, name="the event")
+        require_members(value, {"key_range"}, {"dry_run", "max_deletes"}, name="the event")
         key_range = _read_range(value["key_range"])
-        return Request(Mode.FULL, _flag(value, "dry_run"), (key_range.project,), Checkpoint(key_range))
-    require_members(value, (), {"mode", "project", "full", "dry_run"}, name="the event")
+        sweep = Checkpoint(key_range)
+        return Request(Mode.FULL, _flag(value, "dry_run"), (key_range.project,), sweep, max_deletes=_max_deletes(value))
+    require_members(value, (), {"mode", "project", "full", "dry_run", "max_deletes"}, name="the event")
     if "mode" in value and "full" in value:
         raise errors.InvalidInputError("mode and full mean the same: give only one of them")
     full = _flag(value, "full")
     mode = _mode(value["mode"]) if "mode" in value else (Mode.FULL if full else Mode.CHANGES)
     projects = (_project(value["project"]),) if "project" in value else None
-    return Request(mode, _flag(value, "dry_run"), projects)
+    max_deletes = _max_deletes(value)
+    if max_deletes is not None and (mode is not Mode.FULL or projects is None):
+        raise errors.InvalidInputError("max_deletes is for the full sweep of one project")
+    return Request(mode, _flag(value, "dry_run"), projects, max_deletes=max_deletes)
 
 
 def _read_own(checkpoint: object) -> Request:
-    value = require_members(checkpoint, {field.name for field in dataclass_fields(Request)}, name="checkpoint")
+    # An earlier version that is still running sends no max_deletes.
+    required = {field.name for field in dataclass_fields(Request)} - {"max_deletes"}
+    value = require_members(checkpoint, required, {"max_deletes"}, name="checkpoint")
     keys = tuple(_project(key) for key in require_list(value["projects"], "projects of the checkpoint"))
     if not keys:
         raise errors.InvalidInputError("projects of the checkpoint is empty")
@@ -136,7 +144,7 @@ def _read_own(checkpoint: object) -> Request:
     sweep = None if value["sweep"] is None else _read_sweep(value["sweep"])
     if sweep is not None and sweep.key_range.project != keys[0]:
         raise errors.InvalidInputError("the checkpoint's sweep is not of its first project")
-    return Request(_mode(value["mode"]), _flag(value, "dry_run"), keys, sweep, run_id, part)
+    return Request(_mode(value["mode"]), _flag(value, "dry_run"), keys, sweep, run_id, part, _max_deletes(value))
 
 
 def _read_sweep(value: object) -> Checkpoint:
@@ -167,6 +175,11 @@ def _read_range(value: object) -> KeyRange:
     if through is not None and through <= after:
         raise errors.InvalidInputError(f"key_range is empty: through {through} is not greater than after {after}")
     return KeyRange(_project(given["project"]), after, through)
+
+
+def _max_deletes(value: Mapping[str, Any]) -> int | None:
+    given = value.get("max_deletes")
+    return None if given is None else require_integer(given, "max_deletes", least=0, most=MAX_CANDIDATES)
 
 
 def _flag(value: Mapping[str, Any], name: str) -> bool:

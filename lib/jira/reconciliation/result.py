@@ -35,6 +35,8 @@ class Result:
         changes: of this invocation, the first 1,000.
         checkpoint: where to continue; None if nothing is left.
         unreadable: how many of the failed issues another run can't fix.
+        unidentified: how many of those are entries of Jira's listing without an issue key.
+        missing: the first issues that Jira lacks, if a limit stopped their deletion.
         continued: whether another invocation continues with it.
     """
 
@@ -45,6 +47,8 @@ class Result:
     changes: tuple[Change, ...] = ()
     checkpoint: Checkpoint | None = None
     unreadable: int = 0
+    unidentified: int = 0
+    missing: tuple[str, ...] = ()
     continued: bool = False
 
     @property
@@ -79,6 +83,8 @@ class Result:
             "complete": self.complete,
             "continued": self.continued,
             "changes": self.entries()[:MAX_SHOWN_CHANGES],
+            "unidentified": self.unidentified,
+            "missing": list(self.missing),
         }
 
 
@@ -108,6 +114,7 @@ class Run:
             "run_id": self.id,
             "mode": self.request.mode.value,
             "dry_run": self.request.dry_run,
+            "max_deletes": self.request.max_deletes,
             "projects": [result.to_json() for result in self.results],
             "refused": self.reasons(),
             "record": self.record,

@@ -92,6 +92,8 @@ class Runner:
     def _connect(self, run: Run) -> Reconciler:
         jira = client.connect(self.settings, self.api_token, seconds_left=lambda: run.seconds_left() - CLIENT_RESERVE_SECONDS)
         limit = DeleteLimit.parse(self.settings.reconcile_max_deletes)
+        if run.request.max_deletes is not None:
+            limit = DeleteLimit(run.request.max_deletes, 0.0, "the max_deletes of this run")
         dry_run, seconds_left = run.request.dry_run, run.seconds_left
         return Reconciler(jira, self.store, self.reader, limit=limit, dry_run=dry_run, seconds_left=seconds_left)
 

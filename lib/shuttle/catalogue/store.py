@@ -129,7 +129,9 @@ class CatalogueStore:
         try:
             return self._repository.replaced_catalogue(domain, version)
         except errors.NotFoundError:
-            raise errors.NotFoundError(f"version {version} of the catalogue does not exist or is no longer kept") from None
+            raise errors.NotFoundError(
+                f"version {version} of the catalogue of {domain} does not exist or is no longer kept"
+            ) from None
 
 
 def _restoring(current: Catalogue, restored: Catalogue, wanted: Catalogue, event: PendingEvent) -> list[Statement]:

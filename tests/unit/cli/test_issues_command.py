@@ -60,6 +60,8 @@ def test_get_shows_the_current_state(run: Run, record: Record) -> None:
         "event time": "2026-03-01T05:02:00.000-07:00",
         "id in Jira": "1",
         "delivery": "OPS-1@2",
+        "correlation": "not computed yet",
+        "commits": "none",
     }
 
 
@@ -81,6 +83,9 @@ def test_get_as_json_is_one_line(run: Run, record: Record) -> None:
             "event_at": "2026-03-01T05:02:00.000-07:00",
             "timezone": "America/Phoenix",
             "idempotency_key": "OPS-1@2",
+            "commits": [],
+            "has_more_commits": False,
+            "correlation": None,
         }
     ]
 
@@ -94,6 +99,13 @@ def test_get_shows_an_issue_that_is_gone(run: Run, record: Record, moved_to: str
 
 def test_an_issue_that_is_not_stored_is_exit_code_1(run: Run, record: Record) -> None:
     result = run("issues", "get", "OPS-1")
+
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: OPS-1 is not stored\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_the_history_of_an_unknown_issue_is_an_error(run: Run, record: Record, options: tuple[str, ...]) -> None:
+    result = run("issues", "history", "OPS-1", *options)
 
     assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: OPS-1 is not stored\n")
 
@@ -197,6 +209,45 @@ def commits(record: Record) -> None:
         Commit("b" * 40, "acme/api", "fix", "2026-03-02T12:00:00.000000Z", ("OPS-99",)),
     ]
     CorrelationStore(aws.make_client("dynamodb"), ISSUES, history=timedelta(days=9999)).record_commits(pushed)
+
+
+def test_get_shows_the_commits_and_the_correlation(run: Run, record: Record, commits: None) -> None:
+    CorrelationStore(aws.make_client("dynamodb"), ISSUES, now=lambda: RECEIVED).recompute("OPS-1")
+
+    (found,) = lines(run("issues", "get", "OPS-1", "--json"))
+    shown = run("issues", "get", "OPS-1").stdout
+
+    assert found["commits"] == [
+        {"sha": "a" * 40, "repository": "acme/api", "title": "fix", "committed_at": "2026-03-01T05:00:00.000-07:00"}
+    ]
+    assert found["correlation"] == {
+        "state": "matched",
+        "commit_count": 1,
+        "moved_to": None,
+        "generated_at": "2026-03-01T05:00:00.000-07:00",
+        "is_current": True,
+    }
+    assert "matched, 1 commit, computed 2026-03-01T05:00:00.000-07:00" in shown
+    assert "a" * 12 in shown
+    record("OPS-1", 5)
+    assert "the issue has changed since" in run("issues", "get", "OPS-1").stdout
+
+
+def test_an_unknown_issue_that_commits_name_says_so(run: Run, commits: None) -> None:
+    result = run("issues", "get", "OPS-99")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: OPS-99 is not stored; 1 commit named it\n")
+
+
+def test_get_stops_after_100_commits_and_says_so(run: Run, record: Record) -> None:
+    record("OPS-1")
+    pushed = [Commit(f"{number:040x}", "acme/api", "fix", "2026-03-01T12:00:00.000000Z", ("OPS-1",)) for number in range(101)]
+    CorrelationStore(aws.make_client("dynamodb"), ISSUES, history=timedelta(days=9999)).record_commits(pushed)
+
+    result = run("issues", "get", "OPS-1")
+
+    assert result.stdout.count("acme/api") == 100
+    assert result.stderr == "Showing 100 commits; there are more.\n"
 
 
 def test_correlate_shows_matches_gaps_and_counts(run: Run, commits: None) -> None:

@@ -45,6 +45,10 @@ def answer(*turns: dict[str, Any], **changes: Any) -> dict[str, Any]:
         ((), {"full": False, "dry_run": False}),
         (("--full",), {"full": True, "dry_run": False}),
         (("--project", "OPS", "--dry-run"), {"full": False, "dry_run": True, "project": "OPS"}),
+        (
+            ("--project", "OPS", "--full", "--max-deletes", "400"),
+            {"full": True, "dry_run": False, "project": "OPS", "max_deletes": 400},
+        ),
     ],
 )
 def test_the_function_is_called_with_what_was_asked_for(
@@ -78,6 +82,36 @@ def test_refusals_are_printed_with_exit_code_1(run: Run, functions: LambdaServic
     assert "Refused: OPS: 60 issues are missing, more than 50 may be deleted" in result.stdout
     assert "incomplete" in result.stdout
     assert result.stdout.startswith("Reconciled everything\n")
+
+
+@pytest.mark.parametrize("options", [("--full",), ("--project", "OPS"), ()])
+def test_a_limit_for_one_run_is_for_the_full_sweep_of_one_project(
+    run: Run, functions: LambdaService, options: tuple[str, ...]
+) -> None:
+    result = run("reconcile", "--max-deletes", "400", *options)
+
+    assert (result.exit_code, result.stderr) == (2, "Error: --max-deletes needs --full and --project.\n")
+    assert functions.invocations == []
+
+
+@pytest.mark.parametrize(("missing", "shown"), [(3, "(3)"), (100, "(the first 100)")])
+def test_missing_issues_that_were_not_deleted_are_named(run: Run, functions: LambdaService, missing: int, shown: str) -> None:
+    keys = [f"OPS-{number}" for number in range(1, missing + 1)]
+    functions.answer = answer(turn(complete=False, refused=["OPS: too many"], missing=keys), mode="full")
+
+    result = run("reconcile", "--full")
+
+    assert f"OPS: not found in Jira, and not deleted {shown}:" in result.stdout
+    assert ", ".join(keys) in " ".join(result.stdout.split())
+
+
+def test_entries_without_an_issue_key_are_a_sentence(run: Run, functions: LambdaService) -> None:
+    functions.answer = answer(turn(counts={"failed": 2}, unidentified=2))
+
+    result = run("reconcile")
+
+    assert result.exit_code == 1
+    assert "OPS: Jira listed 2 entries without an issue key" in result.stdout
 
 
 def test_a_failed_issue_is_exit_code_1_with_its_reason(run: Run, functions: LambdaService) -> None:

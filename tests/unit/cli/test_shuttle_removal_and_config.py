@@ -97,7 +97,7 @@ def test_settings_are_set_listed_shown_and_unset(run: Run, dynamodb: Any) -> Non
     assert "uploads" not in run("shuttle", "config", "unset", "limits", "uploads").stdout
     assert "0 settings." in run("shuttle", "config", "unset", "limits", "rule").stderr
     gone = run("shuttle", "config", "get", "limits")
-    assert (gone.exit_code, gone.stderr) == (1, "Error: the app config does not exist\n")
+    assert (gone.exit_code, gone.stderr) == (1, "Error: the app config limits does not exist\n")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ def test_the_nightly_sweep_fills_an_empty_table_and_reports_it(ops: Reconciliati
     ops.jira.seed("OPS", 3)
     result = ops.run({"mode": "full"})
 
-    assert result.keys() == {"run_id", "mode", "dry_run", "projects", "refused", "record"}
+    assert result.keys() == {"run_id", "mode", "dry_run", "max_deletes", "projects", "refused", "record"}
     assert (result["run_id"], result["mode"], result["dry_run"], result["refused"]) == ("run-1", "full", False, [])
     assert result["projects"] == [
         {
@@ -27,6 +27,8 @@ def test_the_nightly_sweep_fills_an_empty_table_and_reports_it(ops: Reconciliati
             "complete": True,
             "continued": False,
             "changes": [{"issue_key": f"OPS-{number}", "action": "created"} for number in (1, 2, 3)],
+            "unidentified": 0,
+            "missing": [],
         }
     ]
     assert ops.stored() == ["OPS-1", "OPS-2", "OPS-3"]

@@ -105,6 +105,37 @@ def test_the_record_names_each_change_and_the_counts(synced: Reconciliation) -> 
     assert (project["project"], project["updated"], project["deleted"]) == ("OPS", 1, 1)
 
 
+def test_a_refused_deletion_names_the_first_100_missing_issues(ops: Reconciliation) -> None:
+    ops.load(RECONCILE_MAX_DELETES="2")
+    ops.jira.seed("OPS", 120)
+    ops.run()
+    for number in range(1, 111):
+        ops.jira.delete(f"OPS-{number}")
+    lines = LogLines("reconciliation")
+    result = ops.run()
+
+    named = [f"OPS-{number}" for number in range(1, 101)]
+    assert "Jira lacks 110 of 120 issues, and a run may delete at most 2 (reconcileMaxDeletes)" in result["refused"][0]
+    assert of(result)["missing"] == named
+    assert ops.record(result)["projects"][0]["missing"] == named
+    assert " ".join(lines.only("reconciliation_refused")["missing"]).split() == named
+
+
+def test_one_run_may_delete_more_and_its_record_says_so(synced: Reconciliation) -> None:
+    synced.load(RECONCILE_MAX_DELETES="2")
+    for number in (1, 2, 3):
+        synced.jira.delete(f"OPS-{number}")
+    event = {"full": True, "project": "OPS"}
+    too_few = synced.run({**event, "max_deletes": 2})
+    result = synced.run({**event, "max_deletes": 3})
+
+    assert "may delete at most 2 (the max_deletes of this run)" in too_few["refused"][0]
+    assert (result["refused"], of(result)["counts"]["deleted"], result["max_deletes"]) == ([], 3, 3)
+    assert synced.record(result)["max_deletes"] == 3
+    synced.jira.delete("OPS-4")
+    assert "max_deletes" not in synced.record(synced.run()), "the next run has the configured limit"
+
+
 def test_a_run_record_that_can_not_be_stored_is_a_refusal(synced: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**_: Any) -> None:
         raise aws_error("AccessDenied", status=403)

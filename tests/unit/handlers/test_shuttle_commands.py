@@ -100,6 +100,22 @@ def test_jobs_are_found_by_shop_by_status_and_by_id() -> None:
     assert "QUEUED since" in run("jobs", "get", DOMAIN, mine).stdout
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("jobs", "list"), ("jobs", "list", "--status", "FAILED"), ("usage",), ("usage", "--month", "2026-01"), ("shops",)],
+)
+def test_an_unknown_shop_is_an_error_that_names_it(arguments: tuple[str, ...]) -> None:
+    failed = run(*arguments, "teapost.example.com").exception
+
+    assert isinstance(failed, errors.NotFoundError)
+    assert str(failed) == "the shop teapost.example.com does not exist"
+
+
+def test_a_known_shop_without_jobs_has_an_empty_list() -> None:
+    assert lines("jobs", "list", DOMAIN) == []
+    assert lines("usage", DOMAIN) == []
+
+
 def test_a_job_is_cancelled() -> None:
     job_id = a_job()
     assert run("jobs", "cancel", DOMAIN, job_id).stdout == f"{job_id} is CANCELLED.\n"

@@ -30,12 +30,17 @@ FORMS: list[tuple[dict[str, Any], Request]] = [
         {"key_range": {"project": "OPS", "after": 5, "through": 900}, "dry_run": True},
         Request(Mode.FULL, dry_run=True, projects=("OPS",), sweep=Checkpoint(KeyRange("OPS", 5, 900))),
     ),
+    ({"full": True, "project": "OPS", "max_deletes": 400}, Request(Mode.FULL, projects=("OPS",), max_deletes=400)),
+    (
+        {"key_range": {"project": "OPS"}, "max_deletes": 0},
+        Request(Mode.FULL, projects=("OPS",), sweep=Checkpoint(KeyRange("OPS")), max_deletes=0),
+    ),
 ]
 
 MALFORMED: list[tuple[object, str]] = [
     (None, "the event is not a JSON object"),
     ([], "the event is not a JSON object"),
-    ({"projects": ["OPS"]}, "unknown field 'projects'; known fields: dry_run, full, mode, project"),
+    ({"projects": ["OPS"]}, "unknown field 'projects'; known fields: dry_run, full, max_deletes, mode, project"),
     ({"mode": "all"}, "mode is one of changes, full"),
     ({"mode": ["full"]}, "mode is one of changes, full"),
     ({"mode": "full", "full": True}, "give only one of them"),
@@ -49,6 +54,10 @@ MALFORMED: list[tuple[object, str]] = [
     ({"key_range": {"project": "OPS", "after": True}}, "after of key_range is not a whole number"),
     ({"key_range": {"project": "OPS", "after": 9, "through": 9}}, "key_range is empty"),
     ({"key_range": {"project": "OPS"}, "full": True}, "unknown field 'full'"),
+    ({"full": True, "max_deletes": 5}, "max_deletes is for the full sweep of one project"),
+    ({"project": "OPS", "max_deletes": 5}, "max_deletes is for the full sweep of one project"),
+    ({"full": True, "project": "OPS", "max_deletes": MAX_CANDIDATES + 1}, "max_deletes is not a whole number from 0 to 1000"),
+    ({"full": True, "project": "OPS", "max_deletes": "5"}, "max_deletes is not a whole number"),
     ({"checkpoint": None}, "checkpoint is not a JSON object"),
     ({"checkpoint": {}}, "checkpoint lacks dry_run"),
     ({"checkpoint": {}, "dry_run": True}, "unknown field 'dry_run'"),
@@ -65,6 +74,7 @@ TAMPERED: list[tuple[tuple[str, ...], object]] = [
     (("run_id",), "r" * 101),
     (("part",), "2"),
     (("part",), -1),
+    (("max_deletes",), 1001),
     (("sweep",), []),
     (("sweep",), {}),
     (("more",), 1),
@@ -143,3 +153,16 @@ def test_the_largest_checkpoint_fits_an_asynchronous_call() -> None:
     request = Request(Mode.FULL).continued("run-1", ("P" * 80, *(f"PROJECT{number}" for number in range(200))), sweep)
 
     assert len(request.to_payload()) < MAX_EVENT_BYTES
+
+
+def test_a_part_of_an_earlier_version_is_read() -> None:
+    event = json.loads(CONTINUED.to_payload())
+    del event["checkpoint"]["max_deletes"]
+
+    assert read_request(event) == CONTINUED
+
+
+def test_every_part_of_a_run_has_its_limit() -> None:
+    first = read_request({"full": True, "project": "OPS", "max_deletes": 400})
+
+    assert read_request(json.loads(first.continued("run-1", ("OPS",), SWEEP).to_payload())).max_deletes == 400

@@ -26,7 +26,7 @@ def versions(imports: Imports) -> list[int]:
 def test_a_shop_has_no_catalogue_before_its_first_import(imports: Imports) -> None:
     assert imports.store().current(DOMAIN) is None
     assert versions(imports) == []
-    with pytest.raises(errors.NotFoundError, match="the catalogue does not exist"):
+    with pytest.raises(errors.NotFoundError, match=f"the catalogue of {DOMAIN} does not exist"):
         imports.store().rollback(DOMAIN, 1)
 
 
@@ -143,7 +143,9 @@ def test_a_version_is_kept_for_90_days(imports: Imports) -> None:
     imports.table.clock.advance(days=90)
 
     assert versions(imports) == [2]
-    with pytest.raises(errors.NotFoundError, match="version 1 of the catalogue does not exist or is no longer kept"):
+    with pytest.raises(
+        errors.NotFoundError, match=f"version 1 of the catalogue of {DOMAIN} does not exist or is no longer kept"
+    ):
         imports.store().rollback(DOMAIN, 1)
 
 
