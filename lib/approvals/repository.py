@@ -13,7 +13,7 @@ Every step is one conditional write. The steps from ``approved`` on are those of
 must never disagree, such as a decision and its session, are written in one transaction (docs/adr/0040).
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from lib.approvals.records import (
     CREATE_ISSUE,
     SESSION_KEY,
     Approval,
+    Session,
     SessionState,
     StoredDraft,
     View,
@@ -103,6 +104,18 @@ class ApprovalStore:
         """What the table holds about the session's current draft; None if there is no such session."""
         session = read_rows(self._table, session_id, [SESSION_KEY]).get(SESSION_KEY)
         return self.read(session_id, records.read_session(session).draft_hash) if session else None
+
+    def sessions_in(self, state: SessionState) -> Iterator[Session]:
+        """The sessions in a state, the oldest change first. They come from an index and may be seconds old."""
+        index = contract.SESSION_STATE_INDEX
+        rows = self._table.query(
+            f"list the sessions in the state {state.value}",
+            IndexName=index.name,
+            KeyConditionExpression="#state = :state",
+            ExpressionAttributeNames={"#state": index.hash_key},
+            ExpressionAttributeValues={":state": text(state.value)},
+        )
+        return map(records.read_session, rows)
 
     def submit(self, draft: Draft) -> Submitted:
         """Make ``draft`` its session's current one. The same draft again changes nothing.

@@ -110,7 +110,15 @@ JIRA_ISSUES = TableLayout(
     number_keys=frozenset({"issue_number"}),
 )
 
-JIRA_OPERATIONS = TableLayout(name="JiraOperations", hash_key="session_id", range_key="operation_key", ttl="expires_at")
+# Only the rows of sessions have both attributes.
+SESSION_STATE_INDEX = Index(name="StateIndex", hash_key="state", range_key="updated_at", includes=("draft_hash", "jira_key"))
+JIRA_OPERATIONS = TableLayout(
+    name="JiraOperations",
+    hash_key="session_id",
+    range_key="operation_key",
+    ttl="expires_at",
+    indexes=(SESSION_STATE_INDEX,),
+)
 
 # What an index of Shuttle includes is what the summaries of lib/shuttle read of it (docs/adr/0062). DynamoDB allows 100
 # included attributes over all indexes of a table.

@@ -53,7 +53,7 @@ def test_issues_are_found_by_an_index_that_holds_whole_rows(
     assert [(key, types_of(inputs)[key]) for key, _ in (hash_key, range_key)] == [hash_key, range_key]
 
 
-def test_only_issues_and_shops_have_indexes_and_there_are_none_but_these() -> None:
+def test_the_tables_have_these_indexes_and_no_others() -> None:
     indexes = {
         table.name: [each["name"] for each in table.inputs.get("globalSecondaryIndexes", [])] for table in declare().all(TABLE)
     }
@@ -61,7 +61,7 @@ def test_only_issues_and_shops_have_indexes_and_there_are_none_but_these() -> No
     assert indexes == {
         "LeaseTable": [],
         "JiraIssues": ["ProjectIndex", "StatusIndex", "AssigneeIndex", "FixVersionIndex"],
-        "JiraOperations": [],
+        "JiraOperations": ["StateIndex"],
         "Shuttle": ["GSI1", "GSI2", "GSI3", "StatusIndex"],
     }
 

@@ -50,6 +50,22 @@ def test_another_draft_replaces_the_current_one_and_names_it(stores: Stores) -> 
     assert stores.approvals.submit(make_draft(title="Another")).replaced == first  # so that a lost answer can be made good
 
 
+def test_sessions_are_listed_by_state_oldest_change_first(stores: Stores) -> None:
+    for name in ("late", "early", "approved"):
+        stores.submitted(session_id=name)
+        stores.advance(minutes=-1)
+    approved = stores.approved(session_id="approved")
+    stores.start(approved)
+    stores.operations.mark_success(approved, "PROJ-7")
+
+    waiting = list(stores.approvals.sessions_in(SessionState.PREVIEW))
+    [created] = stores.approvals.sessions_in(SessionState.CREATED)
+
+    assert [session.session_id for session in waiting] == ["early", "late"]
+    assert (created.session_id, created.jira_key) == ("approved", "PROJ-7")
+    assert list(stores.approvals.sessions_in(SessionState.FAILED)) == []
+
+
 def test_every_row_expires_long_after_it_changed(stores: Stores) -> None:
     operation = stores.approved()
     stores.start(operation)
