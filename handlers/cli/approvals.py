@@ -80,7 +80,8 @@ def show(find: Find, session_id: str, as_json: bool) -> int:
         }
         if view.approval is not None:
             verb = "approved" if view.approval.approved else "rejected"
-            lines["decision"] = f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}"
+            why = f": {view.approval.reason}" if view.approval.reason else ""
+            lines["decision"] = f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}{why}"
         lines["in Jira"] = f'labels = "{marker_of(session_id, view.draft_hash).label}"'
         for name, value in lines.items():
             if value:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from lib.approvals import drafts
+from lib.approvals import drafts, reasons
 from lib.platform import errors, fields
 
 Object = Mapping[str, Any]
@@ -47,6 +47,7 @@ class Decision:
         channel: the channel of the message with the button; empty if unknown.
         message_ts: that message; empty if unknown.
         response_url: where to post an answer to that person; None if there is no URL on an allowed host.
+        reason: of a rejection; empty if the person gave none.
     """
 
     verb: Verb
@@ -56,6 +57,7 @@ class Decision:
     channel: str = ""
     message_ts: str = ""
     response_url: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,7 @@ def _decision(verb: Verb, action: Object, payload: Object, slack_api_url: str) -
         channel=_matching(_ID, channel),
         message_ts=_matching(_MESSAGE_TS, message_ts),
         response_url=_response_url(_text(payload, "response_url"), slack_api_url),
+        reason=reasons.read(payload) if verb is Verb.REJECT else "",
     )
 
 

@@ -4,7 +4,7 @@ The preview follows from the rows alone, so showing it twice or late does no har
 full, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
 """
 
-from lib.approvals import drafts, preview_pages
+from lib.approvals import drafts, preview_pages, reasons
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
 from lib.approvals.issue_tracker import is_dry
@@ -46,6 +46,8 @@ def waiting(stored: StoredDraft) -> SlackMessage:
             blocks.button("Approve", APPROVE_ACTION, value, "primary"),
             blocks.button("Reject", REJECT_ACTION, value, "danger"),
         ]
+        shown.append(blocks.menu("If you reject it: why?", reasons.MENU, reasons.REASONS))
+        shown.append(blocks.words("In your own words", reasons.WORDS, reasons.MAX_WORDS))
         shown.append({"type": "actions", "elements": buttons})
     else:
         shown.append(blocks.context(blocks.mrkdwn("The buttons appear when the whole draft is posted.")))
@@ -84,12 +86,27 @@ def created(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMess
 
 
 def confirmation(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
-    """The reply in the preview's thread once the issue exists."""
+    """The reply in the preview's thread once the issue exists. It reports the approval, too."""
     key = operation.jira_key or ""
     text = f"Created {issue_link(jira_base_url, key, key)} for {mention(draft.requested_by)}."
     if is_dry(key):
         text = f"Dry run: {escape(key)} would have been created for {mention(draft.requested_by)}."
-    return SlackMessage(text, (blocks.section(text),))
+    if operation.approved_by:
+        text += f" Approved by {mention(operation.approved_by)}."
+    return _note(text)
+
+
+def rejection(draft: Draft, approval: Approval) -> SlackMessage:
+    """The reply in the preview's thread that reports a rejection to the requester."""
+    why = f"Reason: {escape(approval.reason)}" if approval.reason else "No reason was given."
+    return _note(f"{mention(draft.requested_by)}: {mention(approval.decided_by)} rejected this draft. {why}")
+
+
+def failure(draft: Draft, operation: Operation) -> SlackMessage:
+    """The reply in the preview's thread that reports to the requester that there is no issue yet."""
+    by = f"{mention(operation.approved_by)} approved this draft, but its" if operation.approved_by else "The"
+    why = clip(operation.error_message or "no reason was given", 1_000)
+    return _note(f"{mention(draft.requested_by)}: {by} Jira issue could not be created: {why}. The approval remains valid.")
 
 
 def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
@@ -98,6 +115,10 @@ def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMe
     text = (
         f"This draft already has a Jira issue: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. No other was created."
     )
+    return _note(text)
+
+
+def _note(text: str) -> SlackMessage:
     return SlackMessage(text, (blocks.section(text),))
 
 
@@ -112,7 +133,8 @@ def _decided(view: View, approval: Approval) -> tuple[str, ...]:
     by = f"by {mention(approval.decided_by)} at {clock.for_people(approval.at)}."
     match state_of(view.draft, approval, view.operation):
         case SessionState.REJECTED:
-            return "Draft rejected", f"Rejected {by}", "No Jira issue was created."
+            why = [f"Reason: {escape(approval.reason)}"] if approval.reason else []
+            return "Draft rejected", f"Rejected {by}", *why, "No Jira issue was created."
         case _ if not view.is_current:
             return _CHANGED
         case SessionState.FAILED:

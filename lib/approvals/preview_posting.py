@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
-from lib.approvals.records import Operation, StoredDraft, View
+from lib.approvals.records import OperationStatus, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.platform import errors, log
 from lib.platform.claims import Claim, Claims, Verdict
@@ -101,8 +101,9 @@ class PreviewPoster:
         view = self._show(message.session_id, message.draft_hash)
         if view.draft is not None and view.draft.preview_number and not view.draft.preview_ts:
             view = self._show(message.session_id, message.draft_hash)  # it was deleted
-        if message.again:
-            self._reply_once(view, records.POINT_OUT_DUPLICATE, preview.duplicate)
+        if message.again and view.draft is not None and view.created is not None:
+            reply = preview.duplicate(view.draft.draft, view.created, self._jira_base_url)
+            self._reply_once(view, view.draft, records.POINT_OUT_DUPLICATE, reply)
 
     def _show(self, session_id: str, draft_hash: str) -> View:
         view = self._store.read(session_id, draft_hash)
@@ -121,9 +122,11 @@ class PreviewPoster:
         return self._sync_preview(session_id, draft_hash, shown)
 
     def update(self, message: UpdatePreview) -> None:
-        """Make the draft's preview show its current state, and confirm in its thread once the issue exists."""
-        view = self._sync_preview(message.session_id, message.draft_hash, None)
-        self._reply_once(view, records.CONFIRM, preview.confirmation)
+        """Make the draft's preview show its current state, and report in its thread how the draft ended.
+
+        The requester is mentioned: rejected and why, created, or failed; each attempt that fails is reported once.
+        """
+        self._report(self._sync_preview(message.session_id, message.draft_hash, None))
 
     def answer(self, message: AnswerClick) -> None:
         """Answer one person's click. If the answer can no longer be delivered, that is logged."""
@@ -159,13 +162,27 @@ class PreviewPoster:
             shown = due
         return view
 
-    def _reply_once(self, view: View, operation: str, render: Callable[[Draft, Operation, str], SlackMessage]) -> None:
-        """Reply in the preview's thread once the issue exists."""
-        draft, created = view.draft, view.created
-        if draft is not None and created is not None and draft.preview_ts:
-            place = Posted(draft.preview_channel, draft.preview_ts)
-            reply = render(draft.draft, created, self._jira_base_url)
-            self._once(view, operation, lambda _: self._chat.post(place.channel, reply, thread_ts=place.ts))
+    def _report(self, view: View) -> None:
+        draft, approval, operation = view.draft, view.approval, view.operation
+        if draft is None or approval is None:
+            return
+        if not approval.approved:
+            self._reply_once(view, draft, records.REPORT_REJECTION, preview.rejection(draft.draft, approval))
+        elif view.created is not None:
+            reply = preview.confirmation(draft.draft, view.created, self._jira_base_url)
+            self._reply_once(view, draft, records.CONFIRM, reply)
+        elif operation is not None and operation.status is OperationStatus.FAILED:
+            name = f"{records.REPORT_FAILURE}#{operation.attempts}"
+            self._reply_once(view, draft, name, preview.failure(draft.draft, operation))
+
+    def _reply_once(self, view: View, draft: StoredDraft, operation: str, reply: SlackMessage) -> None:
+        """Reply in the preview's thread. If the preview was deleted, there is no thread, and that is logged."""
+        if not draft.preview_ts:
+            return
+        try:
+            self._once(view, operation, lambda _: self._chat.post(draft.preview_channel, reply, thread_ts=draft.preview_ts))
+        except errors.NotFoundError:
+            self._logger.warning("thread_gone", session_id=view.session_id, draft_hash=view.draft_hash, operation=operation)
 
     def _forget(self, view: View, draft: StoredDraft) -> View:
         """Forget a deleted preview if the draft waits for a decision: the next message about it posts another."""

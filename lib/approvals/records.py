@@ -30,6 +30,8 @@ SESSION_KEY = "SESSION"
 CREATE_ISSUE = "create_issue"
 POST_PREVIEW = "post_preview"
 CONFIRM = "confirm"
+REPORT_REJECTION = "report_rejection"
+REPORT_FAILURE = "report_failure"
 POINT_OUT_DUPLICATE = "point_out_duplicate"
 
 OPERATION_PREFIX = "OPERATION#"
@@ -108,12 +110,13 @@ class StoredDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """The one decision on a draft: approved or rejected, by which Slack user ID, and when."""
+    """The one decision on a draft: approved or rejected, by which Slack user ID, when, and why it was rejected."""
 
     draft_hash: str
     approved: bool
     decided_by: str
     at: datetime
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,12 +274,13 @@ def draft_item(draft: Draft, draft_hash: str, now: datetime) -> Item:
 
 
 def approval_item(session_id: str, approval: Approval) -> Item:
-    """The row of a decision. It has ``approved_by`` or ``rejected_by``."""
+    """The row of a decision. It has ``approved_by`` or ``rejected_by``, and ``reason`` if one was given."""
     return {
         **row_key(session_id, approval_key(approval.draft_hash)),
         "draft_hash": text(approval.draft_hash),
         "status": text("approved" if approval.approved else "rejected"),
         "approved_by" if approval.approved else "rejected_by": text(approval.decided_by),
+        **({"reason": text(approval.reason)} if approval.reason else {}),
         "at": instant(approval.at),
         "created_at": instant(approval.at),
         "expires_at": number(clock.epoch_s(approval.at + KEEP)),

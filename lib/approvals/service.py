@@ -141,7 +141,13 @@ class ApprovalService:
 
     def _decide(self, decision: Decision) -> tuple[Verdict, View]:
         approved = decision.verb is Verb.APPROVE
-        mine = Approval(draft_hash=decision.draft_hash, approved=approved, decided_by=decision.user, at=self._now())
+        mine = Approval(
+            draft_hash=decision.draft_hash,
+            approved=approved,
+            decided_by=decision.user,
+            at=self._now(),
+            reason=decision.reason,
+        )
         started = self._monotonic()
         for attempt in range(_TRIES):
             if self._monotonic() - started > TRY_AGAIN_WITHIN_SECONDS:

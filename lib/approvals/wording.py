@@ -33,7 +33,7 @@ def answer(verdict: Verdict, decision: Decision, view: View, jira_base_url: str)
         case Verdict.RECORDED if decision.verb is Verb.APPROVE:
             return f"You approved {title}. Its Jira issue is being created."
         case Verdict.RECORDED:
-            return f"You rejected {title}. No Jira issue will be created."
+            return f"You rejected {title}. No Jira issue will be created. The preview's thread reports it to the requester."
         case Verdict.DECIDED if view.approval is not None:
             return _decided(decision, view.approval, title, _progress(view.operation, jira_base_url))
         case Verdict.CHANGED:
@@ -69,7 +69,8 @@ def _decided(decision: Decision, approval: Approval, title: str, progress: str) 
     when = clock.for_people(approval.at)
     if not approval.approved:
         hint = " For another decision, change the draft and submit it again." if decision.verb is Verb.APPROVE else ""
-        return f"{who} already rejected {title} on {when}.{hint}"
+        why = f" The reason: {escape(approval.reason)}." if approval.reason else ""
+        return f"{who} already rejected {title} on {when}.{why}{hint}"
     hint = " It can no longer be rejected." if decision.verb is Verb.REJECT else ""
     return f"{who} already approved {title} on {when}. {progress}{hint}"
 

@@ -1,5 +1,6 @@
 """Messages in Block Kit (https://docs.slack.dev/reference/block-kit/blocks). Nothing here does input or output."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,22 @@ def mrkdwn(text: str) -> Block:
 def plain(text: str) -> Block:
     """A text object without markup. Slack decodes its three entities here too."""
     return {"type": "plain_text", "text": escape(text), "emoji": False}
+
+
+def menu(label: str, name: str, options: Mapping[str, str]) -> Block:
+    """An input that may stay empty: one of ``options``, texts by their values. It sends nothing by itself."""
+    choices = [{"text": {"type": "plain_text", "text": text}, "value": value} for value, text in options.items()]
+    return _input(label, name, {"type": "static_select", "options": choices})
+
+
+def words(label: str, name: str, most: int) -> Block:
+    """An input that may stay empty: one line of at most ``most`` characters. It sends nothing by itself."""
+    return _input(label, name, {"type": "plain_text_input", "max_length": most})
+
+
+def _input(label: str, name: str, element: Block) -> Block:
+    text = {"type": "plain_text", "text": label}
+    return {"type": "input", "block_id": name, "optional": True, "label": text, "element": {**element, "action_id": name}}
 
 
 def button(text: str, action_id: str, value: str, style: str) -> Block:

@@ -60,6 +60,44 @@ def test_a_click_on_reject_is_a_decision() -> None:
     assert decision.verb is Verb.REJECT
 
 
+def entered(menu: Any = ..., words: Any = ...) -> dict[str, Any]:
+    """The ``state`` of a message with the inputs of a preview, as Slack sends it with a click on a button."""
+    option = {"text": {"type": "plain_text", "text": "x", "emoji": True}, "value": menu}
+    chosen = {"type": "static_select", "selected_option": None if menu is ... else option}
+    written = {"type": "plain_text_input", "value": None if words is ... else words}
+    return {"values": {"reject_reason": {"reject_reason": chosen}, "reject_words": {"reject_words": written}}}
+
+
+@pytest.mark.parametrize(
+    ("state", "reason"),
+    [
+        (entered(), ""),
+        (entered("not_planned"), "Not planned"),
+        (entered(words="  Ask *me*\nfirst \u200b"), "Ask *me* first [U+200B]"),
+        (entered("duplicate", "PROJ-7"), "Duplicate of another issue: PROJ-7"),
+        (entered("made up", "w" * 3_000), "w" * 499 + "…"),
+        (entered(["list"], {"an": "object"}), ""),
+        (entered(words="\ud800\x00"), "\ufffd"),
+        ({"values": None}, ""),
+        ("text", ""),
+        (..., ""),
+    ],
+)
+def test_the_reason_comes_with_the_click_on_reject(state, reason) -> None:
+    decision = read(clicked(actions=button(action_id="reject_draft"), state=state))
+    assert isinstance(decision, Decision)
+    assert decision.reason == reason
+
+
+def test_a_click_on_approve_has_no_reason() -> None:
+    assert read(clicked(state=entered("not_planned", "no"))) == read(clicked())
+
+
+def test_a_choice_from_the_menu_alone_decides_nothing() -> None:
+    menu = {"action_id": "reject_reason", "type": "static_select", "selected_option": {"value": "not_planned"}}
+    assert isinstance(read(clicked(actions=[menu])), Ignored)
+
+
 def test_a_click_in_an_organisation_wide_app_without_a_team_is_read() -> None:
     assert read(clicked(team=None, enterprise={"id": "E0ORG"}, is_enterprise_install=True)) == read(clicked())
 

@@ -166,6 +166,20 @@ def test_a_rejected_draft_can_no_longer_be_approved(approvals: ApprovalsCloud) -
     assert approvals.creation(draft["session_id"]) == {}
 
 
+def test_the_reason_of_a_rejection_is_on_record_and_in_the_thread(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft()
+    preview = approvals.preview_of(draft)
+    answer = approvals.interact(approvals.payload(preview, ADA, "reject_draft", reason="not_planned", words="Ask in May"))
+    assert answer.status_code == 200
+
+    rejected = approvals.header_becomes(preview, "Draft rejected")
+    assert "Reason: Not planned: Ask in May" in json.dumps(rejected["blocks"])
+    [report] = until(lambda: approvals.thread(preview))
+    assert report == f"<@U0REQUEST>: <@{ADA}> rejected this draft. Reason: Not planned: Ask in May"
+    [decision] = [row for name, row in approvals.rows(draft["session_id"]).items() if name.startswith("APPROVAL#")]
+    assert decision["reason"] == {"S": "Not planned: Ask in May"}
+
+
 def test_a_click_on_a_changed_draft_shows_the_current_one(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft(title="First version")
     old = approvals.preview_of(draft)

@@ -75,6 +75,7 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks,
     _sessions_agree_with_their_rows(world)
     _answers_to_people_are_true(world, history)
     _previews_show_what_is_true(world)
+    _requesters_can_read_the_end(world)
     _decisions_are_on_drafts_that_were_shown_whole(world)
     _who_is_to_decide_can(world)
 
@@ -207,6 +208,16 @@ def _previews_show_what_is_true(world: World) -> None:
         if row["operation_key"]["S"].startswith("DRAFT#") and "preview_ts" in row:
             view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
             assert world.slack[row["preview_ts"]["S"]] == preview.render(view, JIRA_URL)
+
+
+def _requesters_can_read_the_end(world: World) -> None:
+    """Once, or twice if a worker crashed between the post and its record."""
+    for session_id, approval in world.decisions():
+        view = world.store.read(session_id, approval.draft_hash)
+        assert view.draft is not None
+        end = "rejected this draft" if not approval.approved else "Created" if view.created else "could not be created"
+        replies = [reply.text for reply in world.replies.get(view.draft.preview_ts, [])]
+        assert [text for text in replies if end in text and "<@U0REQUEST>" in text]
 
 
 def _decisions_are_on_drafts_that_were_shown_whole(world: World) -> None:

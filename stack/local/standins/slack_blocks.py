@@ -45,6 +45,9 @@ def _check(block: Any) -> Iterator[tuple[str, str]]:
             yield from _list(block.get("elements"), 10, "/elements", lambda item, at: _text(item, 2000, at, others={"image"}))
         case "actions":
             yield from _list(block.get("elements"), 25, "/elements", _element)
+        case "input":
+            yield from _text(block.get("label"), 2000, "/label", kinds={"plain_text"})
+            yield from _input(block.get("element"))
 
 
 def _element(element: Any, at: str) -> Iterator[tuple[str, str]]:
@@ -59,6 +62,25 @@ def _element(element: Any, at: str) -> Iterator[tuple[str, str]]:
             yield "must be less than 2001 characters", f"{at}/value"
         if len(str(element.get("url", ""))) > 3000:
             yield "must be less than 3001 characters", f"{at}/url"
+
+
+def _input(element: Any) -> Iterator[tuple[str, str]]:
+    if not isinstance(element, dict) or element.get("type") not in {"plain_text_input", "static_select"}:
+        yield "unsupported type", "/element/type"
+        return
+    if len(str(element.get("action_id", ""))) > 255:
+        yield "must be less than 256 characters", "/element/action_id"
+    if element["type"] == "static_select":
+        yield from _list(element.get("options"), 100, "/element/options", _option)
+    elif not 1 <= element.get("max_length", 3000) <= 3000:
+        yield "must be between 1 and 3000", "/element/max_length"
+
+
+def _option(option: Any, at: str) -> Iterator[tuple[str, str]]:
+    given = option if isinstance(option, dict) else {}
+    yield from _text(given.get("text"), 75, f"{at}/text", kinds={"plain_text"})
+    if not 1 <= len(str(given.get("value", ""))) <= 150:
+        yield "must be between 1 and 150 characters", f"{at}/value"
 
 
 def _list(items: Any, most: int, at: str, check: Any) -> Iterator[tuple[str, str]]:

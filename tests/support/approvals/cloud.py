@@ -76,14 +76,22 @@ class ApprovalsCloud:
         """The texts in the thread of a preview."""
         return [each["text"] for each in self.posts() if each.get("thread_ts") == preview["ts"]]
 
-    def payload(self, preview: dict[str, Any], user: str, action: str = "approve_draft") -> dict[str, Any]:
-        """What Slack sends when ``user`` clicks a button of ``preview``."""
+    def payload(
+        self, preview: dict[str, Any], user: str, action: str = "approve_draft", *, reason: str = "", words: str = ""
+    ) -> dict[str, Any]:
+        """What Slack sends when ``user`` clicks a button of ``preview``, with what they chose and wrote in its inputs."""
         return {
             "type": "block_actions",
             "user": {"id": user, "username": user.lower(), "team_id": "T0STANDIN"},
             "team": None,
             "container": {"type": "message", "message_ts": preview["ts"], "channel_id": preview["channel"]},
             "response_url": self.slack.app.new_response_url(self.slack.url, preview["channel"], preview["ts"]),
+            "state": {
+                "values": {
+                    "reject_reason": {"reject_reason": {"selected_option": {"value": reason} if reason else None}},
+                    "reject_words": {"reject_words": {"type": "plain_text_input", "value": words or None}},
+                }
+            },
             "actions": [
                 {
                     "action_id": action,

@@ -25,8 +25,8 @@ def world() -> World:
     return world
 
 
-def decide(world: World, *, approved: bool = True) -> None:
-    approval = Approval(draft_hash=HASH, approved=approved, decided_by="U0ANN", at=world.time)
+def decide(world: World, *, approved: bool = True, reason: str = "") -> None:
+    approval = Approval(draft_hash=HASH, approved=approved, decided_by="U0ANN", at=world.time, reason=reason)
     assert world.store.record_decision("sess-1", approval)
 
 

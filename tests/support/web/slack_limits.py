@@ -9,8 +9,8 @@ def check_blocks(blocks: Sequence[dict[str, Any]]) -> None:
     assert 0 < len(blocks) <= 50
     total = 0
     for block in blocks:
-        texts = [block["text"]] if "text" in block else block.get("elements", [])
-        most = {"header": 150, "section": 3000, "context": 2000, "actions": 75}[block["type"]]
+        texts = _texts(block)
+        most = {"header": 150, "section": 3000, "context": 2000, "actions": 75, "input": 75}[block["type"]]
         for element in texts:
             text = element
             if element["type"] == "button":
@@ -28,5 +28,11 @@ def check_blocks(blocks: Sequence[dict[str, Any]]) -> None:
 
 def shown(blocks: Sequence[dict[str, Any]]) -> str:
     """All that a person reads."""
-    parts = [part for block in blocks for part in ([block["text"]] if "text" in block else block["elements"])]
+    parts = [part for block in blocks for part in _texts(block)]
     return "\n".join(part["text"]["text"] if part["type"] == "button" else part["text"] for part in parts)
+
+
+def _texts(block: dict[str, Any]) -> list[dict[str, Any]]:
+    if block["type"] == "input":
+        return [block["label"], *(option["text"] for option in block["element"].get("options", []))]
+    return [block["text"]] if "text" in block else block.get("elements", [])

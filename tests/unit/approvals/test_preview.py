@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lib.approvals import drafts, preview
+from lib.approvals import drafts, preview, reasons
 from lib.approvals.drafts import MAX_TITLE_CHARACTERS
 from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
 from lib.platform.characters import utf16_length
@@ -93,6 +93,13 @@ def test_a_second_issue_is_pointed_out() -> None:
     assert "more than one issue" in shown(render(YES, replace(CREATED, other_keys=("PROJ-124",))).blocks)
 
 
+def test_a_waiting_draft_asks_why_it_is_rejected() -> None:
+    inputs = [block for block in render().blocks if block["type"] == "input"]
+    assert [block["block_id"] for block in inputs] == [reasons.MENU, reasons.WORDS]
+    assert all(block["optional"] and "dispatch_action" not in block for block in inputs)
+    assert {option["value"] for option in inputs[0]["element"]["options"]} == set(reasons.REASONS)
+
+
 def test_a_dry_run_says_so_and_links_nowhere() -> None:
     text = shown(render(YES, replace(CREATED, jira_key="PROJ-DRY7")).blocks)
     assert "Dry run: there is no such issue in Jira" in text
@@ -103,6 +110,7 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
     ("approval", "operation", "current", "says"),
     [
         (NO, None, True, ["Draft rejected", "Rejected by <@U0ANN> at 22 Jan 2026 05:00 Phoenix time", "No Jira issue"]),
+        (replace(NO, reason="Not planned: <no>"), None, True, ["Draft rejected", "Reason: Not planned: &lt;no&gt;"]),
         (YES, None, True, ["Draft approved", "Approved by <@U0ANN>", "is being created"]),
         (YES, replace(CREATED, status=OperationStatus.PENDING), True, ["Draft approved", "is being created"]),
         (YES, replace(CREATED, status=OperationStatus.UNKNOWN), True, ["looking for its Jira issue", "may or may not exist"]),

@@ -121,8 +121,46 @@ def test_a_created_issue_is_confirmed_in_the_thread_once(world: World) -> None:
     for _ in range(3):
         world.handle(UPDATE)
     assert [message.text for message in world.threads] == [
-        "Created <https://jira.example.com/browse/PROJ-1|PROJ-1> for <@U0REQUEST>."
+        "Created <https://jira.example.com/browse/PROJ-1|PROJ-1> for <@U0REQUEST>. Approved by <@U0ANN>."
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"), [("Not planned: <ask me>", "Reason: Not planned: &lt;ask me&gt;"), ("", "No reason was given.")]
+)
+def test_a_rejection_is_reported_to_the_requester_in_the_thread_once(world: World, reason: str, says: str) -> None:
+    world.handle(POST)
+    decide(world, approved=False, reason=reason)
+    for _ in range(3):
+        world.handle(UPDATE)
+    assert [message.text for message in world.threads] == [f"<@U0REQUEST>: <@U0ANN> rejected this draft. {says}"]
+
+
+def test_each_failed_attempt_is_reported_to_the_requester_once(world: World) -> None:
+    world.handle(POST)
+    decide(world)
+    operation = OperationId("sess-1", HASH)
+    for owner in ("one", "two"):
+        assert world.operations.record_operation_start(
+            operation, owner=owner, created_by="U0ANN", approved_by="U0ANN", looks_needed=1
+        )
+        assert world.operations.mark_failed(operation, f"Jira answered 400 to <{owner}>", owner=owner)
+        for _ in range(2):
+            world.handle(UPDATE)
+        assert world.operations.request_retry(operation, "U0ANN")
+    assert [message.text for message in world.threads] == [
+        "<@U0REQUEST>: <@U0ANN> approved this draft, but its Jira issue could not be created: "
+        f"Jira answered 400 to &lt;{owner}&gt;. The approval remains valid."
+        for owner in ("one", "two")
+    ]
+
+
+def test_a_report_in_the_thread_of_a_deleted_preview_is_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.handle(POST)
+    decide(world, approved=False)
+    monkeypatch.setattr(world, "post", failing(times=9, error=errors.NotFoundError("thread_not_found"))(world.post))
+    world.handle(UPDATE)
+    assert "thread_gone" in world.logger.messages()
 
 
 def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world: World) -> None:

@@ -53,7 +53,7 @@ def click(
         **PLACE | given,
     )
     verdict = world.service.decide(decision)
-    (answer,) = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)]
+    answer = [queued.message for queued in world.queue if isinstance(queued.message, AnswerClick)][-1]
     assert (answer.user, answer.response_url) == (user, "https://hooks.slack.com/a")
     return verdict, answer.text
 
@@ -95,7 +95,19 @@ def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     verdict, text = click(world, Verb.REJECT)
     # The second one is sent after the decision was written: the worker may have done the first before it.
     assert (verdict, queued(world)) == (Verdict.RECORDED, [UpdatePreview, UpdatePreview])
-    assert text == "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created."
+    assert text == (
+        "You rejected “Fix &lt;this&gt; &amp; that”. No Jira issue will be created. "
+        "The preview's thread reports it to the requester."
+    )
+
+
+def test_the_reason_of_a_rejection_is_recorded_shown_and_quoted_to_later_clicks() -> None:
+    world = scene()
+    click(world, Verb.REJECT, reason="Not planned: see <PROJ-9>")
+    assert present(world.store.read("sess-1", HASH).approval).reason == "Not planned: see <PROJ-9>"
+
+    _, text = click(world, user="U0BOB")
+    assert "The reason: Not planned: see &lt;PROJ-9&gt;." in text
 
 
 def test_a_rejection_is_shown_even_if_the_worker_was_faster(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -192,7 +192,10 @@ def test_a_dry_run_does_everything_but_create_the_issue(
     assert re.fullmatch(r"PROJ-DRY\d+", operation.jira_key or "")
     assert f"Ticket Created: {operation.jira_key}" in updates[-1]
     assert "Dry run: there is no such issue in Jira" in updates[-1]
-    assert posts[-1] == (f"Dry run: {operation.jira_key} would have been created for <@U0REQUEST>.", {"thread_ts": "1.0"})
+    assert posts[-1] == (
+        f"Dry run: {operation.jira_key} would have been created for <@U0REQUEST>. Approved by <@U0ADA>.",
+        {"thread_ts": "1.0"},
+    )
 
 
 def test_the_worker_starts_without_the_sdks_of_jira_and_slack() -> None:
