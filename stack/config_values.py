@@ -145,6 +145,13 @@ def _url(value: str) -> str | None:
     return f"must be an https:// URL, not {_shown(value)}"
 
 
+def _lease_path(value: str) -> str | None:
+    names = re.findall(r"\{([^{}]*)\}", value)
+    if not re.fullmatch(r"/[^\s<>|\"]{1,200}", value) or not names or not set(names) <= {"leaseId", "uuid", "userEmail"}:
+        return f"must be a path like /leases/{{leaseId}}, with {{leaseId}}, {{uuid}} or {{userEmail}}, not {_shown(value)}"
+    return None
+
+
 def _origin(value: str) -> str | None:
     if urlsplit(value).path or _url(value):
         return f"must be origins like https://shop.example.com, without a path, not {_shown(value)}"
@@ -208,6 +215,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "lease_event_sources": _event_source,
     "tags": _tags,
     "console_url": _url,
+    "console_lease_path": _lease_path,
     "notify_channels": _channel,
     "alarm_email": _email,
     "log_retention_days": _log_retention,

@@ -38,6 +38,7 @@ class Settings:
     event_bus_name: str = ""
     lease_event_sources: tuple[str, ...] = ("InnovationSandbox-*", "innovation-sandbox")
     console_url: str = ""
+    console_lease_path: str = ""
     notify_channels: tuple[str, ...] = ("sns",)
     alarm_email: str = ""
     log_retention_days: int = 30
@@ -140,6 +141,8 @@ class Settings:
                 if complaint:
                     raise wrong(key_of(name), complaint)
         self._check_lease_table()
+        if self.console_lease_path and not self.console_url:
+            raise wrong("consoleUrl", f"is not set, but {NAMESPACE}:consoleLeasePath has no effect without it")
         for name in _REQUIRED:
             if not getattr(self, name):
                 raise wrong(key_of(name), "must not be empty")

@@ -15,7 +15,8 @@ from lib.leases.enrichment import Enrichment, Status
 from lib.leases.events import LeaseEvent, LeaseKey, find_lease_key
 from lib.leases.records import Lease
 from lib.notifications import values
-from lib.notifications.wording import NOT_ENRICHED, REASONS, VALUES, WORDINGS, Wording
+from lib.notifications.links import Console
+from lib.notifications.wording import NOT_ENRICHED, REASONS, TO_OWNER, VALUES, WORDINGS, Wording
 from lib.platform import clock
 
 MAX_TITLE_CHARACTERS = 150
@@ -26,7 +27,15 @@ _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 # Fields that hold a name or an id: blueprintName, actualOu, stackSetId, a unit's Arn.
 _IDENTIFIER = re.compile(r"(?:^|[a-z_-])(?:[Nn]ame|[Ii]d|ID|[Oo]u|OU|[Aa]rn|ARN)s?$")
 _PLAIN_NAME = re.compile(r"[\w .:/-]+", re.ASCII)
-_HTTP_URL = re.compile(r"https?://[^\s<>|\"]{1,500}")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerText:
+    """The message as it is written to the lease's owner."""
+
+    title: str
+    lead: str
+    facts: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +48,11 @@ class Message:
         lead: a sentence or two.
         facts: label and value of what is known, each value one line.
         footer: which event this is, and when it happened.
-        link: to the sandbox console, or empty.
+        link: to the lease or the sandbox console, or empty.
+        link_words: what the link is shown with.
         text: all of the above, in several lines.
         enriched: it contains data of the lease record.
+        to_owner: the same for the lease's owner.
         recipient: the e-mail address of the lease's owner, or empty. Never logged.
         structured: the same for machines, ready for JSON; its fields are in docs/observability.md.
     """
@@ -53,26 +64,25 @@ class Message:
     facts: tuple[tuple[str, str], ...]
     footer: str
     link: str
+    link_words: str
     text: str = field(repr=False)
     enriched: bool
+    to_owner: OwnerText = field(repr=False)
     recipient: str = field(repr=False)
     structured: Mapping[str, Any] = field(repr=False)
 
 
-def compose(event: LeaseEvent, enrichment: Enrichment, console_url: str, now: datetime) -> Message:
-    """The message of ``event`` at ``now``, with the data of the lease record. Never raises.
-
-    ``console_url`` is linked if it is an http or https URL.
-    """
+def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: datetime) -> Message:
+    """The message of ``event`` at ``now``, with the data of the lease record. Never raises."""
     event_type = values.text(event.detail_type, 128) or "unknown"
     wording = WORDINGS.get(event.detail_type) or _plain_wording(event_type, event.detail)
     known = _Known(event, enrichment.lease, wording, now)
-    link = console_url if _HTTP_URL.fullmatch(console_url) else ""
+    link = console.link(find_lease_key(event.detail))
     title = values.text(": ".join(filter(None, (wording.title, known.subject))), MAX_TITLE_CHARACTERS)
     facts = tuple((label, value) for label, value in (*known.facts(), _record(enrichment, wording)) if value)
     footer = f"{event_type}, {clock.for_people(event.time)}, event {event.id}"
     lines = [f"{label}: {value}" for label, value in facts]
-    parts = [title, wording.lead, "\n".join(lines), f"Sandbox console: {link}" if link else "", footer]
+    parts = [title, wording.lead, "\n".join(lines), f"Sandbox console: {link.url}" if link.url else "", footer]
     text = "\n\n".join(filter(None, parts))
     return Message(
         event_id=event.id,
@@ -81,9 +91,11 @@ def compose(event: LeaseEvent, enrichment: Enrichment, console_url: str, now: da
         lead=wording.lead,
         facts=facts,
         footer=footer,
-        link=link,
+        link=link.url,
+        link_words=link.words,
         text=text,
         enriched=enrichment.status is Status.ENRICHED,
+        to_owner=known.to_owner(title, facts),
         recipient=values.email(known.owner),
         structured={
             "event_type": event_type,
@@ -93,7 +105,7 @@ def compose(event: LeaseEvent, enrichment: Enrichment, console_url: str, now: da
             "title": title,
             "text": text,
             **known.structured(),
-            "link": link or None,
+            "link": link.url or None,
             "enriched": enrichment.status is Status.ENRICHED,
             "enrichment": {"status": str(enrichment.status), "reason": str(enrichment.reason) if enrichment.reason else None},
         },
@@ -110,13 +122,14 @@ class _Known:
         self._lease = lease
         self._wording = wording
         self._now = now
+        self._is_current = lease is not None and (not wording.statuses or lease.status in wording.statuses)
         key = find_lease_key(event.detail)
         self.uuid = values.text(key.uuid if isinstance(key, LeaseKey) else event.detail.get("leaseId"))
         self.owner = self._owner()
         self.who = values.text(self.owner)
         self.account = self._account()
         self.budget = self._amount("budget", "maxBudget", record=lease.max_spend if lease else None)
-        self.spend = self._amount("totalSpend", record=lease.total_cost_accrued if lease else None)
+        self.spend = self._amount("totalSpend", record=lease.total_cost_accrued if lease and self._is_current else None)
         self.expires_at = self._expires_at()
         self.reason_type, self.reason = self._reason()
         self.comment = values.text(self._cause.get("comment") or self._detail.get("comments"), MAX_COMMENT_CHARACTERS)
@@ -136,7 +149,15 @@ class _Known:
             yield label, self._named(name)
         yield "Blueprint", values.text(lease.blueprint_name) if lease and "blueprintName" not in self._detail else ""
         yield "Template", values.text(lease.original_lease_template_name) if lease else ""
-        yield "Lease status", values.words(lease.status) if lease and lease.status else ""
+        yield "Lease status", values.words(lease.status) if lease and self._is_current and lease.status else ""
+
+    def to_owner(self, title: str, facts: tuple[tuple[str, str], ...]) -> OwnerText:
+        """The message for the lease's owner, from the title and facts for everybody."""
+        own_title, lead = self._wording.to_owner
+        if own_title and _ACCOUNT.fullmatch(self.account):
+            own_title = f"{own_title}: {self.account}"
+        shown = ((label, TO_OWNER.get(value, value)) for label, value in facts if label not in {"Who", "Lease record"})
+        return OwnerText(own_title or title, lead or self._wording.lead, tuple(shown))
 
     def structured(self) -> dict[str, Any]:
         """The same for machines: numbers as numbers, times canonical, None for unknown values."""
@@ -153,7 +174,7 @@ class _Known:
             "reason": self.reason or None,
             "reason_type": self.reason_type or None,
             "comment": self.comment or None,
-            "lease_status": (values.text(lease.status) or None) if lease else None,
+            "lease_status": (values.text(lease.status) or None) if lease and self._is_current else None,
             "template": (values.text(lease.original_lease_template_name) or None) if lease else None,
             "details": {name: self._named(name) for _, name in self._wording.details if self._named(name)},
         }

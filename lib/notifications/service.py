@@ -10,6 +10,7 @@ from lib.leases.enrichment import Enricher, Enrichment
 from lib.leases.events import LeaseEvent, read_event
 from lib.notifications.channels.base import Channel
 from lib.notifications.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
+from lib.notifications.links import Console
 from lib.notifications.message import compose
 from lib.platform import clock, contract, errors, metrics
 from lib.platform.claims import Claims
@@ -64,7 +65,7 @@ class Notifier:
         enricher: reads the lease of an event.
         channels: by name.
         make_claims: creates the claims, given how long to keep them (None: forever).
-        console_url: of the sandbox console; may be empty.
+        console: what messages link to.
         logger: of the function.
     """
 
@@ -74,11 +75,11 @@ class Notifier:
         enricher: Enricher,
         channels: Mapping[str, Channel],
         make_claims: Callable[[timedelta | None], Claims],
-        console_url: str,
+        console: Console,
         logger: Logger,
     ) -> None:
         self._enricher = enricher
-        self._console_url = console_url
+        self._console = console
         self._logger = logger
         self._dated = Delivery(channels, make_claims(CLAIMS_KEPT), logger)
         # The age of an undated event is unknown, so its claims never expire.
@@ -106,7 +107,7 @@ class Notifier:
             self._logger.warning("event_too_old", **ignored.as_json(), event_time=clock.canonical(event.time))
             return ignored
         enrichment = self._enricher.enrich(event)
-        message = compose(event, enrichment, self._console_url, now)
+        message = compose(event, enrichment, self._console, now)
         delivery = self._dated if event.is_dated else self._undated
         # A retry by Lambda has the request id of the first attempt, and a claim's owner must be unique to one attempt.
         channels = delivery.deliver(message, event.id, f"{run_id}/{uuid.uuid4()}")

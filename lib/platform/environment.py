@@ -60,6 +60,7 @@ class NotificationEnvironment(Environment):
     operations_table_name: str
     notify_channels: tuple[str, ...]
     console_url: str = ""
+    console_lease_path: str = ""
     notification_topic_arn: str = ""
     slack_api_url: str = SLACK_API_URL
     slack_channel: str = ""

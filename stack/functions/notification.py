@@ -23,6 +23,7 @@ def spec(parts: Parts) -> FunctionSpec:
             "operations_table_name": parts.operations.name,
             "notify_channels": settings.notify_channels,
             "console_url": settings.console_url,
+            "console_lease_path": settings.console_lease_path,
             "notification_topic_arn": parts.topic_arn if uses_sns else "",
             "slack_api_url": settings.slack_api_url,
             "slack_channel": settings.slack_channel,

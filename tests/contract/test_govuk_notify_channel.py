@@ -49,9 +49,11 @@ def test_the_owner_gets_an_email_with_the_events_id_as_reference(standin: Served
     [taken] = standin.app.notifications
     assert (taken["email_address"], taken["template"]["id"]) == (USER_EMAIL, TEMPLATE)
     assert taken["reference"] == sent.event_id
-    assert taken["subject"] == sent.title
+    assert taken["subject"] == sent.to_owner.title == "Your sandbox account is frozen: 444455556666"
+    assert "you have no access to it for now" in taken["body"]
     assert CONSOLE in taken["body"]
-    for label, value in sent.facts:
+    assert "Who: " not in taken["body"]
+    for label, value in sent.to_owner.facts:
         assert f"{label}: {value}" in taken["personalisation"]["text"]
 
 

@@ -133,6 +133,7 @@ def test_the_notification_function_knows_every_channels_settings() -> None:
         {
             "notifyChannels": "sns,slack,teams,govuk_notify",
             "consoleUrl": "https://sandbox.example.com",
+            "consoleLeasePath": "/leases/{uuid}",
             "slackApiUrl": "http://127.0.0.1:9000/api/",
             "slackChannel": "#leases",
             "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
@@ -144,6 +145,7 @@ def test_the_notification_function_knows_every_channels_settings() -> None:
 
     assert environment.notify_channels == ("sns", "slack", "teams", "govuk_notify")
     assert environment.console_url == "https://sandbox.example.com"
+    assert environment.console_lease_path == "/leases/{uuid}"
     assert environment.slack_api_url == "http://127.0.0.1:9000/api/"
     assert environment.slack_channel == "#leases"
     assert environment.slack_bot_token_arn == graph.arn(SECRET, "slack-bot-token")

@@ -61,6 +61,9 @@ WRONG_VALUES = [
     ("tags", {"Owner": "a", "owner": "a"}, "has tag keys that differ only in case"),
     ("tags", {"project": "a"}, "has tag keys that differ only in case: project and Project"),
     ("tags", {f"key{number}": "" for number in range(49)}, "has 49 tags"),
+    ("consoleLeasePath", "/leases", "must be a path like /leases/{leaseId}"),
+    ("consoleLeasePath", "leases/{uuid}", "must be a path like"),
+    ("consoleLeasePath", "/leases/{id}", "must be a path like"),
     ("protect", "maybe", "must be auto, true or false, not 'maybe'"),
     ("jiraDryRun", "1", "must be true or false"),
     ("jiraProjects", "tes", "must be project keys"),
@@ -95,6 +98,11 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(key: str, v
 
 def test_the_cli_prints_only_the_message_of_a_run_error() -> None:
     assert issubclass(SettingsError, pulumi.RunError)
+
+
+def test_a_lease_path_needs_the_consoles_url() -> None:
+    with pytest.raises(SettingsError, match=r"^switchboard:consoleUrl is not set"):
+        Settings.from_mapping({"consoleLeasePath": "/leases/{uuid}"}, {})
 
 
 def test_an_address_that_is_wrong_is_not_shown_back() -> None:

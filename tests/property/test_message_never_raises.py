@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from lib.leases.enrichment import Enrichment, Reason, Status
 from lib.leases.events import EventType, LeaseEvent
 from lib.leases.records import read_lease
-from lib.notifications.channels import slack, sns
+from lib.notifications.channels import slack, sns, teams
 from lib.notifications.channels.govuk_notify import personalisation
+from lib.notifications.links import Console
 from lib.notifications.message import Message, compose
 from stack.local.standins.slack_blocks import block_errors
 from tests.support.leases.builders import lease_item
@@ -111,7 +112,7 @@ def records(draw: st.DrawFn) -> Enrichment:
 
 
 def composed(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str = "https://sandbox.example.org") -> Message:
-    return compose(event, enrichment, url, now)
+    return compose(event, enrichment, Console(url, "/leases/{leaseId}/{uuid}"), now)
 
 
 @settings(max_examples=examples(300), deadline=None)
@@ -136,7 +137,10 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
     rendered = slack.render(message)
     assert block_errors(list(rendered.blocks)) == ([], False)
     shown = json.dumps(rendered.blocks) + rendered.text
-    assert set(re.findall("<[^|>]*", shown)) == {"<https://sandbox.example.org"}, "the only markup for Slack"
+    assert set(re.findall("<[^|>]*", shown)) == {f"<{message.link}"}, "the only markup for Slack"
+
+    card = json.dumps(teams.render(message), ensure_ascii=False, allow_nan=False)
+    assert len(card.encode(errors="replace")) <= teams.MAX_BYTES
 
     subject = sns.subject(message.title)
     assert re.fullmatch(r"[!-~][ -~]{0,98}", subject)

@@ -80,15 +80,17 @@ class GovukNotify:
 
 def personalisation(message: Message) -> dict[str, str]:
     """The fields a template may use. All are text: the service fails on anything else (alphagov/notifications-api#4971)."""
-    facts = "\n".join(f"{label}: {value}" for label, value in message.facts)
-    structured = message.structured
-    names = ("event_type", "who", "account", "time_left", "reason")
+    owner = message.to_owner
+    facts = dict(owner.facts)
+    lines = "\n".join(f"{label}: {value}" for label, value in owner.facts)
+    names = ("event_type", "who", "account", "time_left")
     return {
-        "title": message.title,
-        "text": "\n\n".join(filter(None, (message.lead, facts, message.footer))),
+        "title": owner.title,
+        "text": "\n\n".join(filter(None, (owner.lead, lines, message.footer))),
         "link": message.link,
-        "lease_status": dict(message.facts).get("Lease status", ""),
-        **{name: str(structured.get(name) or "") for name in names},
+        "lease_status": facts.get("Lease status", ""),
+        "reason": facts.get("Reason", ""),
+        **{name: str(message.structured.get(name) or "") for name in names},
     }
 
 

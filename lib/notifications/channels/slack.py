@@ -53,6 +53,6 @@ def render(message: Message) -> SlackMessage:
         *blocks.fields(*facts),
     ]
     if message.link:
-        shown.append(blocks.section(f"<{escape(message.link)}|Open the sandbox console>"))
+        shown.append(blocks.section(f"<{escape(message.link)}|{message.link_words}>"))
     shown.append(blocks.context(mrkdwn(clip(message.footer, MAX_FIELD_CHARACTERS))))
     return SlackMessage(escape(message.text), tuple(shown))

@@ -91,7 +91,7 @@ def _request(message: Message, most: int) -> Element:
         ],
     }
     if message.link:
-        card["actions"] = [{"type": "Action.OpenUrl", "title": "Open the sandbox console", "url": message.link}]
+        card["actions"] = [{"type": "Action.OpenUrl", "title": message.link_words, "url": message.link}]
     attachment = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
     return {"type": "message", "attachments": [attachment]}
 

@@ -6,6 +6,7 @@ from typing import Any
 from lib.leases.enrichment import Enrichment, Reason, Status
 from lib.leases.events import read_event
 from lib.leases.records import read_lease
+from lib.notifications.links import Console
 from lib.notifications.message import Message, compose
 from tests.support.leases.builders import lease_event, lease_item
 
@@ -24,10 +25,11 @@ def message(
     detail: Any = None,
     enrichment: Enrichment = NOT_ENRICHED,
     console_url: str = CONSOLE,
+    lease_path: str = "",
     **parts: Any,
 ) -> Message:
     """The message of an event, as of ``NOW``."""
-    return compose(read_event(lease_event(detail_type, detail, **parts)), enrichment, console_url, NOW)
+    return compose(read_event(lease_event(detail_type, detail, **parts)), enrichment, Console(console_url, lease_path), NOW)
 
 
 def facts(composed: Message) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a message says: who, which account, what was spent, how long is left and why, for whatever is known of it."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -119,11 +120,11 @@ def test_the_recipient_is_not_in_the_repr() -> None:
             "$105.50 of $100.00 (105 %)",
         ),
         ({"totalSpend": 5}, NOT_ENRICHED, "$5.00"),
-        ({"totalSpend": 5}, enriched(), "$5.00 of $250.00 (2 %)"),
-        ({}, enriched(), "$31.07 of $250.00 (12 %)"),
+        ({"totalSpend": 5}, enriched("Frozen"), "$5.00 of $250.00 (2 %)"),
+        ({}, enriched("Frozen"), "$31.07 of $250.00 (12 %)"),
         ({"totalSpend": "5.5", "budget": "100"}, NOT_ENRICHED, "$5.50 of $100.00 (5 %)"),
         ({"totalSpend": 5, "budget": 0}, NOT_ENRICHED, "$5.00 of $0.00"),
-        ({"totalSpend": "a lot", "budget": [1]}, enriched(), "$31.07 of $250.00 (12 %)"),
+        ({"totalSpend": "a lot", "budget": [1]}, enriched("Frozen"), "$31.07 of $250.00 (12 %)"),
         ({"totalSpend": "a lot", "budget": {"usd": 1}}, NOT_ENRICHED, None),
     ],
 )
@@ -285,6 +286,36 @@ def test_only_a_web_address_is_linked(url: str) -> None:
     composed = message("LeaseFrozen", lease(), console_url=url)
     assert composed.link == ""
     assert "Sandbox console" not in composed.text
+
+
+@pytest.mark.parametrize(
+    ("path", "leads_to"),
+    [
+        ("/leases/{uuid}", f"/leases/{UUID}"),
+        ("/people/{userEmail}/{uuid}", f"/people/rosa.field%40example.gov.uk/{UUID}"),
+        (
+            "/assignments/{leaseId}",
+            "/assignments/eyJ1c2VyRW1haWwiOiJyb3NhLmZpZWxkQGV4YW1wbGUuZ292LnVrIiwidXVpZCI6IjdkMWMzYjlhLTUyZjAtNGMzOS05YTU1LTBj"
+            "MGQ2ZjFmMmExMCJ9",
+        ),
+    ],
+)
+def test_the_link_leads_to_the_lease(path: str, leads_to: str) -> None:
+    composed = message("LeaseFrozen", lease(), lease_path=path)
+    assert composed.link == composed.structured["link"] == CONSOLE + leads_to
+    assert composed.link_words == "Open the lease in the sandbox console"
+    assert f"Sandbox console: {CONSOLE}{leads_to}" in composed.text
+
+
+def test_without_a_lease_key_the_link_leads_to_the_console() -> None:
+    composed = message("AccountQuarantined", {"awsAccountId": "444455556666"}, lease_path="/leases/{uuid}")
+    assert (composed.link, composed.link_words) == (CONSOLE, "Open the sandbox console")
+
+
+@pytest.mark.parametrize("hostile", ["../../logout", "a?b#c", "x|y>", "\ud800", "é" * 500])
+def test_a_lease_key_cannot_change_where_the_link_leads(hostile: str) -> None:
+    composed = message("LeaseFrozen", {"leaseId": {"userEmail": USER_EMAIL, "uuid": hostile}}, lease_path="/leases/{uuid}/x")
+    assert re.fullmatch(re.escape(CONSOLE) + "(/leases/[A-Za-z0-9%._~-]+/x)?", composed.link)
 
 
 # Strangers
