@@ -20,6 +20,7 @@ except ModuleNotFoundError:
     sys.exit(_MAKE_SETUP)
 
 _COMMANDS = {
+    "status": ("status", "Show on one screen what needs a person."),
     "health": ("health", "Check every table, secret and service that Switchboard uses."),
     "reconcile": ("reconcile", "Make the stored issues match Jira now."),
     "issues": ("issues", "Show stored issues: get, history, list, correlate."),
@@ -90,7 +91,7 @@ def _suggestion(error: click.ClickException) -> str:
     context = error.ctx if isinstance(error, click.UsageError) else None
     if not typed or context is None or not isinstance(context.command, click.Group):
         return ""
-    near = difflib.get_close_matches(typed[1], context.command.list_commands(context), cutoff=0.5)
+    near = difflib.get_close_matches(typed[1], context.command.list_commands(context))
     return f" Did you mean {' or '.join(repr(name) for name in near)}?" if near else ""
 
 

@@ -66,6 +66,14 @@ class Deployment:
         """The table JiraIssues."""
         return self._named("jira_issues_table_name", self.outputs)
 
+    def output(self, name: str) -> str:
+        """An output that is one text.
+
+        Raises:
+            ConfigurationError: it is missing.
+        """
+        return self._named(name, self.outputs)
+
     def function_name(self, entry_point: str) -> str:
         """The Lambda function of an entry point.
 

@@ -36,6 +36,9 @@ JOB_LEASE = timedelta(minutes=16)
 JOB_KEPT = timedelta(days=90)
 """How long the row of a finished job is kept."""
 
+OLDEST_WORK_LIMIT_SECONDS = 900
+"""A message of a work queue that is older needs a person."""
+
 EXPORT_KEPT = timedelta(days=7)
 """How long the file that an export made is kept."""
 

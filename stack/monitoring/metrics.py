@@ -13,7 +13,7 @@ from stack.components.table import Table
 
 ENRICHMENT_P99_LIMIT_MS = 200
 PERIOD_SECONDS = 300
-OLDEST_WORK_LIMIT_SECONDS = 900
+OLDEST_WORK_LIMIT_SECONDS = contract.OLDEST_WORK_LIMIT_SECONDS
 """A message is processed within seconds. One this old failed and waits for its next delivery (half an hour in ``jira-work``,
 17 minutes in ``shuttle-jobs``), waits behind others, or searches for an unclear issue, 15 minutes apart."""
 

@@ -1,0 +1,95 @@
+"""Finds log lines of the functions, in AWS and the local cloud alike, by FilterLogEvents and one quoted term."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from lib.operations.deployed import log_group, pages
+from lib.platform import clock
+from lib.platform.log import scrub
+
+MOST_PAGES = 50
+"""Of one search in one log group. CloudWatch Logs may answer with empty pages while it reads."""
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line of a function's log, without personal data.
+
+    Attributes:
+        at: when it was written.
+        function: the entry point.
+        level: of :data:`LEVELS`; empty for a line of Lambda itself.
+        message: the name of the event, or the line as it is if it is not JSON.
+        fields: its other fields.
+        event_id: CloudWatch's id of the line.
+    """
+
+    at: datetime
+    function: str
+    level: str
+    message: str
+    fields: Mapping[str, Any]
+    event_id: str
+
+
+def search(
+    logs: Any, functions: Mapping[str, str], term: str, since: datetime, until: datetime | None = None
+) -> Iterator[LogLine]:
+    """The lines that contain ``term`` (all lines if it is empty), the oldest of each function first.
+
+    Args:
+        logs: a client of CloudWatch Logs.
+        functions: the functions to search, by entry point.
+        term: a text without quotation marks.
+        since: the first instant.
+        until: the last instant; None for now.
+
+    Raises:
+        SwitchboardError: the logs can't be read.
+    """
+    request: dict[str, Any] = {"startTime": clock.epoch_ms(since)}
+    if until is not None:
+        request["endTime"] = clock.epoch_ms(until)
+    if term:
+        request["filterPattern"] = json.dumps(term.replace('"', ""), ensure_ascii=False)
+    for entry_point, name in functions.items():
+        group = log_group(name)
+        answers = pages(
+            f"read the log of {entry_point}",
+            logs.filter_log_events,
+            most=MOST_PAGES,
+            token="nextToken",  # noqa: S106 - the field's name
+            logGroupName=group,
+            **request,
+        )
+        for answer in answers:
+            for event in answer.get("events", []):
+                yield _read(entry_point, event)
+
+
+def newest_first(lines: Iterable[LogLine]) -> list[LogLine]:
+    """The lines in the reverse order of time."""
+    return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def _read(entry_point: str, event: Mapping[str, Any]) -> LogLine:
+    text = str(event.get("message", "")).strip()
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        value = None
+    about = value if isinstance(value, dict) else {}
+    record = about.get("type") if isinstance(about.get("type"), str) else None  # of Lambda itself: platform.report, …
+    return LogLine(
+        at=clock.from_epoch_ms(int(event["timestamp"])),
+        function=entry_point,
+        level=str(about.get("level") or ""),
+        message=scrub(str(about.get("message") or record or text)),
+        fields={name: item for name, item in about.items() if name not in ("level", "message", "function", "timezone")},
+        event_id=str(event.get("eventId", "")),
+    )

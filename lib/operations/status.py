@@ -1,0 +1,372 @@
+"""What needs a person now, in AWS and the local cloud alike, by bounded reads and the operator's own permissions.
+
+Where the numbers come from: alarms from DescribeAlarms; dead letters and work queues from GetQueueAttributes, and the reasons
+by receiving up to ten letters, which are released at once; the age of a work queue's oldest message from CloudWatch's metric,
+since receiving would count as a delivery; runs of schedules and health checks from the functions' log lines, which both clouds
+keep; drafts from StateIndex; jobs from GSI1; projects from their watermarks.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from lib.approvals.records import Session, SessionState
+from lib.approvals.repository import ApprovalStore
+from lib.jira.reconciliation.watermarks import Watermarks
+from lib.operations.dead_letters import DeadLetterQueue
+from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, log_group, logical_name, pages
+from lib.operations.findings import Finding, Status, Verdict, duration
+from lib.operations.log_search import LogLine, search
+from lib.platform import aws, clock, errors
+from lib.platform.contract import OLDEST_WORK_LIMIT_SECONDS
+from lib.platform.dynamodb import Table
+from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.log import scrub
+from lib.platform.wording import counted
+from lib.shuttle.jobs.job import JobStatus, JobSummary
+from lib.shuttle.jobs.lifecycle import LOST_AFTER, UNUSED_AFTER
+from lib.shuttle.repository import Repository
+
+MOST_LISTED = 100
+"""Of the sessions and jobs in one state."""
+LETTERS_READ = 10
+"""Of one dead-letter queue, for the reasons."""
+STUCK_AFTER = timedelta(minutes=30)
+"""A draft that is being created, or whose outcome is being searched, is done after at most 21 minutes if nothing is wrong."""
+FAILED_COUNTS_FOR = timedelta(days=14)
+"""An older failed draft was left as it is by somebody."""
+WATERMARK_LATE_AFTER = timedelta(hours=1)
+_SWEEP_GRACE = timedelta(minutes=30)
+_MOST_PAGES = 10
+_REASON_CHARACTERS = 120
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """How the runs of a schedule appear in the log of its function.
+
+    Attributes:
+        entry_point: the function.
+        message: the log event of a run that ended.
+        due: how long after the last success a person is needed, as the alarm on silence waits.
+        mode: of the run, where its function has several.
+    """
+
+    entry_point: str
+    message: str
+    due: timedelta
+    mode: str = ""
+
+
+_RUNS = {
+    "health": _Runs("health", "health_report", timedelta(minutes=15)),
+    "shuttle-sweep": _Runs("imports", "jobs_swept", timedelta(hours=1)),
+    "changes": _Runs("reconciliation", "reconciliation_done", timedelta(hours=1), "changes"),
+    "sweep": _Runs("reconciliation", "reconciliation_done", timedelta(hours=26), "full"),
+}
+"""By the logical name of the schedule."""
+
+
+class StatusReader:
+    """Reads the status of one deployment.
+
+    Args:
+        deployed: the deployment.
+        now: the clock.
+    """
+
+    def __init__(self, deployed: Deployed, *, now: clock.Clock = clock.utc_now) -> None:
+        self._deployed = deployed
+        self._clients = Clients(deployed)
+        self._now = now
+
+    def read(self) -> Status:
+        """Look at everything, at the same time. What can't be read is a finding too; this raises nothing of AWS."""
+        parts: dict[str, Callable[[], Iterator[Finding]]] = {
+            "alarms": self._alarms,
+            "dead letters": self._dead_letters,
+            "queues": self._work_queues,
+            "schedules": self._schedules,
+            "drafts": self._drafts,
+            "jobs": self._jobs,
+            "projects": self._projects,
+            "health": self._health,
+        }
+        with ThreadPoolExecutor(len(parts)) as pool:
+            found = pool.map(lambda part: _attempt(part, parts[part]), parts)
+            findings = tuple(finding for each in found for finding in each)
+        return Status(self._now(), findings)
+
+    def _alarms(self) -> Iterator[Finding]:
+        topics = [value for name, value in self._deployed.outputs.items() if name.startswith("alarm_topic") and value]
+        cloudwatch, on = self._clients("cloudwatch"), 0
+        request: dict[str, Any] = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}
+        for answer in pages("list the alarms", cloudwatch.describe_alarms, most=_MOST_PAGES, **request):
+            for alarm in answer.get("MetricAlarms", []):
+                if not _is_ours(alarm, topics):
+                    continue
+                on += 1
+                name, since = logical_name(alarm["AlarmName"]), alarm.get("StateUpdatedTimestamp")
+                meaning = str(alarm.get("AlarmDescription") or "").split(". ")[0]
+                yield Finding(
+                    part="alarms",
+                    verdict=Verdict.ATTENTION,
+                    text=f"{name}{f', for {self._age(since)}' if since else ''}: {meaning}",
+                    values={"alarm": name, "since": since, "description": alarm.get("AlarmDescription")},
+                )
+        if not on:
+            yield Finding(part="alarms", verdict=Verdict.OK, text="none is on")
+
+    def _dead_letters(self) -> Iterator[Finding]:
+        sqs, total = self._clients("sqs"), 0
+        for entry_point, name in dead_letter_queues_of(self._deployed):
+            count = sum(_depths(sqs, name).values())
+            total += count
+            if not count:
+                continue
+            queue = DeadLetterQueue(sqs, self._clients("lambda"), name, self._deployed.function_name(entry_point))
+            letters = queue.read(LETTERS_READ)
+            for letter in letters:
+                with contextlib.suppress(errors.SwitchboardError):  # it shows again when the hold is over
+                    queue.release(letter)
+            reasons = Counter(scrub(letter.refused or letter.error)[:_REASON_CHARACTERS] for letter in letters)
+            oldest = min((letter.sent_at for letter in letters), default=None)
+            text = f"{logical_name(name)}: {count:,}"
+            if oldest is not None:
+                text += f", the oldest {self._age(oldest)} old: {'; '.join(reason for reason, _ in reasons.most_common(2))}"
+            else:
+                text += ", held by another reader"
+            yield Finding(
+                part="dead letters",
+                verdict=Verdict.ATTENTION,
+                text=text,
+                command=f"redrive --function {entry_point} --dry-run",
+                values={"queue": name, "messages": count, "oldest": oldest, "reasons": dict(reasons)},
+            )
+        if not total:
+            yield Finding(part="dead letters", verdict=Verdict.OK, text="none")
+
+    def _work_queues(self) -> Iterator[Finding]:
+        sqs = self._clients("sqs")
+        for _, dead_letters in dead_letter_queues_of(self._deployed):
+            with aws.translated(f"find the queue of {dead_letters}"):
+                url = sqs.get_queue_url(QueueName=dead_letters)["QueueUrl"]
+                sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
+            for source in sources:
+                yield self._work_queue(source.rsplit("/", 1)[-1])
+
+    def _work_queue(self, name: str) -> Finding:
+        depths = _depths(self._clients("sqs"), name)
+        waiting = depths["ApproximateNumberOfMessages"] + depths["ApproximateNumberOfMessagesDelayed"]
+        seconds = self._oldest_message_seconds(name) if sum(depths.values()) else None
+        late = seconds is not None and seconds > OLDEST_WORK_LIMIT_SECONDS
+        text = f"{logical_name(name)}: {counted(waiting, 'message')} waiting"
+        if depths["ApproximateNumberOfMessagesNotVisible"]:
+            text += f", {depths['ApproximateNumberOfMessagesNotVisible']:,} being processed or to be retried"
+        if seconds is not None:
+            text += f", the oldest {duration(timedelta(seconds=seconds))} old"
+        return Finding(
+            part="queues",
+            verdict=Verdict.ATTENTION if late else Verdict.OK,
+            text=text,
+            values={"queue": name, "waiting": waiting, "oldest_seconds": seconds},
+        )
+
+    def _oldest_message_seconds(self, queue_name: str) -> float | None:
+        """The newest value of CloudWatch's metric; None where there is none, as in the local cloud."""
+        now = self._now()
+        metric = {
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateAgeOfOldestMessage",
+            "Dimensions": [{"Name": "QueueName", "Value": queue_name}],
+        }
+        query = {"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
+        with aws.translated("read the age of the oldest message"):
+            answer = self._clients("cloudwatch").get_metric_data(
+                MetricDataQueries=[query], StartTime=now - timedelta(minutes=15), EndTime=now, ScanBy="TimestampDescending"
+            )
+        values = [value for result in answer.get("MetricDataResults", []) for value in result.get("Values", [])]
+        return float(values[0]) if values else None
+
+    def _schedules(self) -> Iterator[Finding]:
+        functions, found = functions_of(self._deployed), 0
+        listed = pages("list the schedules", self._clients("scheduler").list_schedules, most=_MOST_PAGES, MaxResults=100)
+        for answer in listed:
+            for schedule in answer.get("Schedules", []):
+                target = str(schedule.get("Target", {}).get("Arn", "")).rsplit(":", 1)[-1]
+                if target in functions.values():
+                    found += 1
+                    yield self._schedule(logical_name(schedule["Name"]), schedule.get("State") != "DISABLED")
+        if not found:
+            yield Finding(part="schedules", verdict=Verdict.OK, text="none")
+
+    def _schedule(self, name: str, enabled: bool) -> Finding:
+        runs = _RUNS.get(name)
+        if runs is None or not enabled:
+            text = f"{name}: off" if not enabled else f"{name}: on"
+            return Finding(part="schedules", verdict=Verdict.OK, text=text, values={"schedule": name})
+        since = self._now() - 2 * runs.due
+        lines = self._lines(runs.entry_point, runs.message, since)
+        ended = [line for line in lines if not runs.mode or line.fields.get("mode") == runs.mode]
+        last = max((line.at for line in ended if not line.fields.get("refused")), default=None)
+        refused = max((line.at for line in ended if line.fields.get("refused")), default=None)
+        if last is not None:
+            late = self._now() - last > runs.due
+            text = f"{name}: last success {self._age(last)} ago"
+        else:
+            # The local cloud runs schedules on request only, and those of a new stack are not due yet.
+            late = not self._deployed.local and not self._is_new(runs.entry_point, runs.due)
+            text = f"{name}: no success in the last {duration(2 * runs.due)}"
+        if refused is not None and (last is None or refused > last):
+            late, text = True, f"{text}; the run {self._age(refused)} ago refused something"
+        return Finding(
+            part="schedules",
+            verdict=Verdict.ATTENTION if late else Verdict.OK,
+            text=text,
+            command=f"logs --function {runs.entry_point} --level ERROR" if late else "",
+            values={"schedule": name, "last_success": last},
+        )
+
+    def _is_new(self, entry_point: str, age: timedelta) -> bool:
+        group = log_group(self._deployed.function_name(entry_point))
+        with aws.translated("describe the log group"):
+            groups = self._clients("logs").describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
+        created = [clock.from_epoch_ms(each["creationTime"]) for each in groups if each["logGroupName"] == group]
+        return any(self._now() - moment < age for moment in created)
+
+    def _drafts(self) -> Iterator[Finding]:
+        store = ApprovalStore(Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name")))
+        now, found = self._now(), 0
+        for state, after, problem in (
+            (SessionState.PREVIEW, None, "waits for a decision"),
+            (SessionState.APPROVED, STUCK_AFTER, "is approved, and its issue is not being created"),
+            (SessionState.CREATING, STUCK_AFTER, "is stuck while its issue is created"),
+            (SessionState.UNKNOWN, STUCK_AFTER, "may have an issue or not: Jira gave no clear answer"),
+        ):
+            sessions = list(islice(store.sessions_in(state), MOST_LISTED))
+            stuck = [each for each in sessions if after is not None and now - each.updated_at > after]
+            if sessions and after is None:
+                found += 1
+                yield self._sessions(sessions, problem, Verdict.OK)
+            if stuck:
+                found += 1
+                yield self._sessions(stuck, problem, Verdict.ATTENTION)
+        failed = list(islice(store.sessions_in(SessionState.FAILED), MOST_LISTED))
+        recent = [each for each in failed if now - each.updated_at <= FAILED_COUNTS_FOR]
+        if recent:
+            found += 1
+            yield self._sessions(recent, "failed", Verdict.ATTENTION)
+        if not found:
+            yield Finding(part="drafts", verdict=Verdict.OK, text="none waits, is stuck or failed")
+
+    def _sessions(self, sessions: list[Session], problem: str, verdict: Verdict) -> Finding:
+        oldest, more = sessions[0], len(sessions) - 1
+        names = f"session {oldest.session_id} {problem}, since {self._age(oldest.updated_at)}"
+        return Finding(
+            part="drafts",
+            verdict=verdict,
+            text=f"{names}{f'; and {more} more' if more else ''}",
+            command=f"operations show {oldest.session_id}",
+            values={
+                "sessions": [each.session_id for each in sessions],
+                "state": oldest.state.value,
+                "since": oldest.updated_at,
+            },
+        )
+
+    def _jobs(self) -> Iterator[Finding]:
+        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        now, found = self._now(), 0
+        for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
+            stale: list[JobSummary] = list(islice(repository.stale_jobs(status, now - after - _SWEEP_GRACE), MOST_LISTED))
+            if not stale:
+                continue
+            found += 1
+            oldest, more = stale[0], len(stale) - 1
+            yield Finding(
+                part="jobs",
+                verdict=Verdict.ATTENTION,
+                text=f"{oldest.job_id} of {oldest.shop_domain} is {status.value} for {self._age(oldest.status_since)}: the "
+                f"sweep should have failed it{f'; and {more} more' if more else ''}",
+                command="shuttle jobs sweep",
+                values={"jobs": [each.job_id for each in stale], "status": status.value, "since": oldest.status_since},
+            )
+        if not found:
+            yield Finding(part="jobs", verdict=Verdict.OK, text="none is stale")
+
+    def _projects(self) -> Iterator[Finding]:
+        projects = self._clients.environment("reconciliation", ReconciliationEnvironment).jira_projects
+        watermarks = Watermarks(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        for project in projects:
+            reached = watermarks.read(project)
+            if reached is None:
+                # As for schedules: nothing has been due yet.
+                late = not self._deployed.local and not self._is_new("reconciliation", WATERMARK_LATE_AFTER)
+                text = f"{project}: never reconciled"
+            else:
+                late = self._now() - reached > WATERMARK_LATE_AFTER
+                text = f"{project}: all changes in Jira up to {self._age(reached)} ago are stored"
+            yield Finding(
+                part="projects",
+                verdict=Verdict.ATTENTION if late else Verdict.OK,
+                text=text,
+                command=f"reconcile --project {project}" if late else "",
+                values={"project": project, "watermark": reached},
+            )
+        if not projects:
+            yield Finding(part="projects", verdict=Verdict.OK, text="none is reconciled")
+
+    def _health(self) -> Iterator[Finding]:
+        reports = self._lines("health", "health_report", self._now() - timedelta(hours=1))
+        report = max(reports, key=lambda line: line.at, default=None)
+        checks = report.fields.get("checks") if report else None
+        if report is None or not isinstance(checks, dict):
+            text = "no report in the last hour; to check now: health"
+            yield Finding(part="health", verdict=Verdict.OK, text=text, command="")
+            return
+        failed = sorted(name for name, result in checks.items() if result == "failed")
+        result = f"failed: {', '.join(failed)}" if failed else f"{counted(len(checks), 'check')}, none failed"
+        yield Finding(
+            part="health",
+            verdict=Verdict.ATTENTION if failed else Verdict.OK,
+            text=f"{result}, {self._age(report.at)} ago",
+            command="health" if failed else "",
+            values={"checks": checks, "at": report.at},
+        )
+
+    def _lines(self, entry_point: str, message: str, since: datetime) -> list[LogLine]:
+        function = {entry_point: self._deployed.function_name(entry_point)}
+        return [line for line in search(self._clients("logs"), function, message, since) if line.message == message]
+
+    def _age(self, moment: datetime) -> str:
+        return duration(self._now() - moment)
+
+
+def _attempt(part: str, read: Callable[[], Iterator[Finding]]) -> list[Finding]:
+    found: list[Finding] = []
+    try:
+        found.extend(read())
+    except errors.SwitchboardError as error:
+        found.append(Finding(part=part, verdict=Verdict.UNKNOWN, text=f"can't be read: {scrub(str(error))}"))
+    return found
+
+
+def _is_ours(alarm: Mapping[str, Any], topics: list[str]) -> bool:
+    """Whether the alarm is of this deployment: it notifies a topic of it or, where the outputs name none, has a runbook."""
+    if topics:
+        return bool(set(topics) & set(alarm.get("AlarmActions") or ()))
+    return "docs/runbooks/" in str(alarm.get("AlarmDescription"))
+
+
+def _depths(sqs: Any, name: str) -> dict[str, int]:
+    """How many messages are visible, hidden and delayed."""
+    kinds = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+    with aws.translated(f"count the messages of {name}"):
+        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(kinds))["Attributes"]
+    return {kind: int(attributes.get(kind, 0)) for kind in kinds}

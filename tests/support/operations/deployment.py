@@ -1,0 +1,105 @@
+"""A deployment in an AWS inside this process, for what people read of it: tables, queues, logs, alarms and schedules."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from lib.platform import aws, clock, errors
+from lib.platform.contract import ENTRY_POINTS
+from tests.support.aws.environment import REGION
+from tests.support.aws.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_tables
+
+ACCOUNT = "123456789012"
+FUNCTIONS = {entry_point: f"{entry_point}-0a1b2c3" for entry_point in ENTRY_POINTS}
+FAILURES, WORK, WORK_DEAD_LETTERS = "notification-failures-0a1b2c3", "jira-work-0a1b2c3", "jira-work-dead-letters-0a1b2c3"
+OUTPUTS = {
+    "functions": FUNCTIONS,
+    "dead_letter_queues": {"notification": [FAILURES], "jira_worker": [WORK_DEAD_LETTERS]},
+    "lease_table_name": LEASES,
+    "jira_issues_table_name": ISSUES,
+    "jira_operations_table_name": OPERATIONS,
+    "shuttle_table_name": SHOPS,
+    "artifact_bucket_name": BUCKET,
+}
+
+
+@dataclass
+class Deployment:
+    """A deployment whose time is now. Create it while moto answers every client."""
+
+    outputs: Mapping[str, Any] = field(default_factory=lambda: dict(OUTPUTS))
+    local: Mapping[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        create_tables()
+        create_bucket()
+        sqs, logs = self.client("sqs"), self.client("logs")
+        for name in (FAILURES, WORK_DEAD_LETTERS):
+            sqs.create_queue(QueueName=name)
+        policy = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{WORK_DEAD_LETTERS}", "maxReceiveCount": 5}
+        sqs.create_queue(QueueName=WORK, Attributes={"RedrivePolicy": json.dumps(policy)})
+        for name in FUNCTIONS.values():
+            logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
+            logs.create_log_stream(logGroupName=f"/aws/lambda/{name}", logStreamName="one")
+
+    def output(self, name: str) -> str:
+        """An output."""
+        if name not in self.outputs:
+            raise errors.ConfigurationError(f"{name} is missing")
+        return str(self.outputs[name])
+
+    def function_name(self, entry_point: str) -> str:
+        """A function."""
+        return FUNCTIONS[entry_point]
+
+    def client(self, service: str) -> Any:
+        """A client."""
+        return aws.make_client(service)
+
+    def environment(self, entry_point: str, kind: Any) -> Any:
+        """The environment of the function reconciliation."""
+        assert entry_point == "reconciliation"
+        needed = {
+            "JIRA_ISSUES_TABLE_NAME": ISSUES,
+            "OPERATIONS_TABLE_NAME": OPERATIONS,
+            "ARTIFACT_BUCKET_NAME": BUCKET,
+            "JIRA_QUEUE_URL": "https://sqs/jira-work",
+            "HISTORY_DAYS": "30",
+        }
+        return kind.read(needed | self.variables)
+
+    def log(self, entry_point: str, message: str, *, ago: timedelta = timedelta(seconds=1), **fields: Any) -> None:
+        """A function wrote a line, some time ago."""
+        at = clock.utc_now() - ago
+        line = {"level": "INFO", "message": message, "function": entry_point, **fields}
+        self.client("logs").put_log_events(
+            logGroupName=f"/aws/lambda/{FUNCTIONS[entry_point]}",
+            logStreamName="one",
+            logEvents=[{"timestamp": clock.epoch_ms(at), "message": json.dumps(line)}],
+        )
+
+    def send(self, queue: str, body: object) -> None:
+        """Send a message to a queue."""
+        sqs = self.client("sqs")
+        url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+        sqs.send_message(QueueUrl=url, MessageBody=body if isinstance(body, str) else json.dumps(body))
+
+    def schedule(self, name: str, entry_point: str, state: str = "ENABLED") -> None:
+        """Add a schedule of a function."""
+        arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTIONS[entry_point]}"
+        self.client("scheduler").create_schedule(
+            Name=f"{name}-0a1b2c3",
+            ScheduleExpression="rate(5 minutes)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State=state,
+            Target={"Arn": arn, "RoleArn": f"arn:aws:iam::{ACCOUNT}:role/scheduler"},
+        )
+
+    def put_session(self, session_id: str, state: str, updated_at: datetime) -> None:
+        """A session in a state since a time."""
+        row = {"session_id": session_id, "operation_key": "SESSION", "draft_hash": "a" * 64, "state": state}
+        row["updated_at"] = clock.canonical(updated_at)
+        self.client("dynamodb").put_item(TableName=OPERATIONS, Item={name: {"S": value} for name, value in row.items()})

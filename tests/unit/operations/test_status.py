@@ -1,0 +1,256 @@
+"""Status finds each thing that needs a person, says since when, and reads without a trace."""
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lib.jira.reconciliation.watermarks import Watermarks
+from lib.operations import dead_letters
+from lib.operations.findings import Finding, Status, Verdict, duration
+from lib.operations.status import StatusReader
+from lib.platform import clock, errors
+from lib.shuttle.entities import BillingState, Shop
+from lib.shuttle.jobs.lifecycle import Jobs
+from lib.shuttle.jobs.plans import Plan
+from lib.shuttle.registry import Registry
+from tests.support.aws.moto_inside import OPERATIONS, SHOPS, moto_inside
+from tests.support.operations.deployment import FAILURES, WORK, Deployment
+from tests.support.shuttle.builders import an_order
+
+
+@pytest.fixture
+def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
+    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
+    with moto_inside(monkeypatch):
+        yield Deployment()
+
+
+def read(deployment: Deployment, later: timedelta = timedelta()) -> Status:
+    return StatusReader(deployment, now=lambda: clock.utc_now() + later).read()
+
+
+def texts(status: Status, part: str) -> list[tuple[str, str]]:
+    return [(finding.verdict.value, finding.text) for finding in status.findings if finding.part == part]
+
+
+def only(status: Status, part: str) -> Finding:
+    [finding] = [finding for finding in status.findings if finding.part == part]
+    return finding
+
+
+def test_of_an_empty_deployment_nothing_needs_a_person(deployment: Deployment) -> None:
+    status = read(deployment)
+
+    assert not status.needs_person
+    assert texts(status, "alarms") == [("ok", "none is on")]
+    assert texts(status, "dead letters") == [("ok", "none")]
+    assert texts(status, "queues") == [("ok", "jira-work: 0 messages waiting")]
+    assert texts(status, "drafts") == [("ok", "none waits, is stuck or failed")]
+    assert texts(status, "jobs") == [("ok", "none is stale")]
+    assert texts(status, "projects") == [("ok", "none is reconciled")]
+
+
+def test_dead_letters_have_count_age_and_reason_and_stay(deployment: Deployment) -> None:
+    record = {
+        "requestContext": {"condition": "RetriesExhausted", "approximateInvokeCount": 3},
+        "requestPayload": {"id": "e-1"},
+        "responsePayload": {"errorType": "UnavailableError", "errorMessage": "ada@example.com is unknown"},
+    }
+    deployment.send(FAILURES, record)
+    deployment.send(FAILURES, record)
+
+    first, second = read(deployment), read(deployment)
+
+    assert first.needs_person
+    for status in (first, second):
+        finding = only(status, "dead letters")
+        assert finding.values["messages"] == 2
+        assert finding.text.startswith("notification-failures: 2, the oldest ")
+        assert "UnavailableError: email:" in finding.text
+        assert "ada" not in finding.text
+        assert finding.command == "redrive --function notification --dry-run"
+
+
+def test_messages_that_wait_are_counted_and_none_is_received(deployment: Deployment) -> None:
+    deployment.send(WORK, "{}")
+
+    status = read(deployment)
+
+    assert texts(status, "queues") == [("ok", "jira-work: 1 message waiting")]
+    sqs = deployment.client("sqs")
+    url = sqs.get_queue_url(QueueName=WORK)["QueueUrl"]
+    [message] = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1", "a sixth delivery would make it a dead letter"
+
+
+@pytest.mark.parametrize(("age", "verdict"), [(901.0, "attention"), (900.0, "ok")])
+def test_an_old_message_of_a_work_queue_needs_a_person(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch, age: float, verdict: str
+) -> None:
+    deployment.send(WORK, "{}")
+    monkeypatch.setattr(StatusReader, "_oldest_message_seconds", lambda *_: age)
+
+    assert texts(read(deployment), "queues") == [(verdict, "jira-work: 1 message waiting, the oldest 15 minutes old")]
+
+
+@pytest.mark.parametrize("outputs", [{}, {"alarm_topic_arn": "arn:aws:sns:us-west-2:123456789012:alarms"}])
+def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment, outputs: dict[str, str]) -> None:
+    deployment.outputs = {**deployment.outputs, **outputs}
+    cloudwatch = deployment.client("cloudwatch")
+    ours = {
+        "AlarmActions": ["arn:aws:sns:us-west-2:123456789012:alarms"],
+        "AlarmDescription": "It failed. Runbook: docs/runbooks/x.md",
+    }
+    for name, about in {"health-errors-0a1b2c3": ours, "quiet-0a1b2c3": ours, "of-another-system": {}}.items():
+        cloudwatch.put_metric_alarm(
+            AlarmName=name,
+            MetricName="m",
+            Namespace="n",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=0,
+            Statistic="Sum",
+            ComparisonOperator="GreaterThanThreshold",
+            **about,
+        )
+        if name != "quiet-0a1b2c3":
+            cloudwatch.set_alarm_state(AlarmName=name, StateValue="ALARM", StateReason="a test")
+
+    finding = only(read(deployment), "alarms")
+
+    assert finding.verdict is Verdict.ATTENTION
+    assert finding.text.startswith("health-errors, for ")
+    assert finding.text.endswith(": It failed")
+
+
+def test_each_schedule_has_its_last_success(deployment: Deployment) -> None:
+    deployment.schedule("health", "health")
+    deployment.schedule("shuttle-sweep", "imports")
+    deployment.schedule("reminders", "approvals")
+    deployment.schedule("changes", "reconciliation", state="DISABLED")
+    deployment.log("health", "health_report", checks={"jira": "ok"}, ago=timedelta(minutes=3))
+    deployment.log("imports", "jobs_swept", ago=timedelta(minutes=70))
+
+    found = dict(text.split(": ", 1)[::-1] for _, text in texts(read(deployment), "schedules"))
+    by_name = {name: text for text, name in found.items()}
+
+    assert by_name == {
+        "health": "last success 3 minutes ago",
+        "shuttle-sweep": "last success 70 minutes ago",
+        "reminders": "on",
+        "changes": "off",
+    }
+    assert read(deployment).needs_person, "the sweep should run every 15 minutes"
+
+
+def test_a_run_that_refused_something_is_no_success(deployment: Deployment) -> None:
+    deployment.schedule("sweep", "reconciliation")
+    deployment.log("reconciliation", "reconciliation_done", mode="full", refused=0, ago=timedelta(hours=25))
+    deployment.log("reconciliation", "reconciliation_done", mode="changes", refused=0, ago=timedelta(minutes=5))
+    before = only(read(deployment), "schedules")
+    deployment.log("reconciliation", "reconciliation_done", mode="full", refused=2, ago=timedelta(hours=1, seconds=5))
+    after = only(read(deployment), "schedules")
+
+    assert (before.verdict, before.text) == (Verdict.OK, "sweep: last success 25 hours ago")
+    assert after.verdict is Verdict.ATTENTION
+    assert after.text == "sweep: last success 25 hours ago; the run 60 minutes ago refused something"
+
+
+def test_a_schedule_that_never_ran_needs_a_person_once_it_is_due(deployment: Deployment) -> None:
+    deployment.schedule("health", "health")
+
+    assert only(read(deployment), "schedules").verdict is Verdict.OK
+    assert only(read(deployment, later=timedelta(minutes=16)), "schedules").verdict is Verdict.ATTENTION
+    deployment.local = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
+    assert only(read(deployment, later=timedelta(minutes=16)), "schedules").verdict is Verdict.OK
+
+
+def test_drafts_that_wait_are_stuck_or_failed_are_listed(deployment: Deployment) -> None:
+    now = clock.utc_now()
+    deployment.put_session("waits-longest", "preview", now - timedelta(days=3))
+    deployment.put_session("waits", "preview", now)
+    deployment.put_session("stuck", "creating", now - timedelta(minutes=31))
+    deployment.put_session("is-being-created", "creating", now - timedelta(minutes=1))
+    deployment.put_session("unclear", "unknown", now - timedelta(hours=5))
+    deployment.put_session("failed", "failed", now - timedelta(days=2, minutes=1))
+    deployment.put_session("failed-long-ago", "failed", now - timedelta(days=15))
+    deployment.put_session("done", "created", now)
+
+    assert texts(read(deployment), "drafts") == [
+        ("ok", "session waits-longest waits for a decision, since 3 days; and 1 more"),
+        ("attention", "session stuck is stuck while its issue is created, since 31 minutes"),
+        ("attention", "session unclear may have an issue or not: Jira gave no clear answer, since 5 hours"),
+        ("attention", "session failed failed, since 2 days"),
+    ]
+
+
+def test_a_job_that_the_sweep_should_have_failed_is_stale(deployment: Deployment) -> None:
+    client = deployment.client("dynamodb")
+    now = clock.utc_now() - timedelta(hours=24, minutes=20)
+    shop = Shop(shop_domain="teapots.example.com", plan=Plan.LARGE, billing_state=BillingState.ACTIVE, installed_at=now)
+    Registry(client, SHOPS).install(shop)
+    job = Jobs(client, SHOPS, lambda: now).create("teapots.example.com", an_order())
+
+    assert texts(read(deployment), "jobs") == [("ok", "none is stale")]
+    [(verdict, text)] = texts(read(deployment, later=timedelta(minutes=11)), "jobs")
+
+    assert verdict == "attention"
+    assert text == f"{job.job_id} of teapots.example.com is QUEUED for 24 hours: the sweep should have failed it"
+
+
+def test_a_project_whose_watermark_is_late_is_named(deployment: Deployment) -> None:
+    deployment.variables["JIRA_PROJECTS"] = "OPS,WEB,NEW"
+    watermarks = Watermarks(deployment.client("dynamodb"), OPERATIONS)
+    watermarks.advance("OPS", clock.utc_now() - timedelta(minutes=10))
+    watermarks.advance("WEB", clock.utc_now() - timedelta(minutes=125))
+
+    status = read(deployment)
+
+    assert texts(status, "projects") == [
+        ("ok", "OPS: all changes in Jira up to 10 minutes ago are stored"),
+        ("attention", "WEB: all changes in Jira up to 2 hours ago are stored"),
+        ("ok", "NEW: never reconciled"),
+    ]
+    assert [finding.command for finding in status.findings if finding.command] == ["reconcile --project WEB"]
+
+
+def test_the_newest_health_report_names_the_checks_that_failed(deployment: Deployment) -> None:
+    deployment.log("health", "health_report", checks={"jira": "failed", "secrets": "failed"}, ago=timedelta(minutes=3))
+    deployment.log("health", "health_report", checks={"jira": "failed", "secrets": "ok"}, ago=timedelta(minutes=2))
+
+    assert texts(read(deployment), "health") == [("attention", "failed: jira, 2 minutes ago")]
+
+
+def test_what_cannot_be_read_is_reported_and_the_rest_is_shown(deployment: Deployment) -> None:
+    client: Callable[[str], Any] = deployment.client
+
+    def refuse(service: str) -> Any:
+        if service == "cloudwatch":
+            raise errors.AccessDeniedError("could not list the alarms: AccessDenied")
+        return client(service)
+
+    deployment.client = refuse  # type: ignore[method-assign]
+
+    status = read(deployment)
+
+    assert status.needs_person
+    assert texts(status, "alarms") == [("unknown", "can't be read: could not list the alarms: AccessDenied")]
+    assert texts(status, "drafts") == [("ok", "none waits, is stuck or failed")]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-5, "0 seconds"),
+        (1, "1 second"),
+        (119, "119 seconds"),
+        (120, "2 minutes"),
+        (7199, "119 minutes"),
+        (7200, "2 hours"),
+        (172800, "2 days"),
+    ],
+)
+def test_a_length_of_time_is_given_in_one_unit(seconds: int, text: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == text
