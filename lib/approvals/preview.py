@@ -9,6 +9,7 @@ from lib.approvals.drafts import Draft
 from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
 from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
+from lib.approvals.rules import Rules
 from lib.approvals.wording import issue_link, mention
 from lib.platform import clock
 from lib.platform.wording import counted
@@ -18,26 +19,33 @@ from lib.slack.text import clip, escape
 
 _SHORT_CHARACTERS = 300
 
+_MAX_NAMED = 10
+"""So many approvers are named; more would not fit beside the longest draft."""
 
-def render(view: View, jira_base_url: str) -> SlackMessage | None:
-    """The draft's preview in its current state; None if the draft does not exist."""
+
+def render(view: View, jira_base_url: str, rules: Rules, newer: str = "") -> SlackMessage | None:
+    """The draft's preview in its current state; None if the draft does not exist.
+
+    ``newer`` is the URL of the preview of the session's current draft, if this is another one and it is known.
+    """
     if view.draft is None:
         return None
     if view.created is not None:
         return created(view.draft.draft, view.created, jira_base_url)
     if view.is_current and view.approval is None:
-        return waiting(view.draft)
+        return waiting(view.draft, rules)
     draft = view.draft.draft
-    header, *lines = _decided(view, view.approval) if view.approval is not None else _CHANGED
+    header, *lines = _decided(view, view.approval, newer) if view.approval is not None else _changed(newer)
     shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *map(blocks.section, lines)]
     return SlackMessage(f"{header}: {escape(draft.title)}", tuple(shown))
 
 
-def waiting(stored: StoredDraft) -> SlackMessage:
+def waiting(stored: StoredDraft, rules: Rules) -> SlackMessage:
     """The preview of a draft that waits for a decision: its first page, and its buttons once all pages are posted."""
     draft = stored.draft
     first, *others = preview_pages.pages_of(draft)
     shown = [blocks.header("Draft for Jira: approve or reject"), *first.blocks, _facts(draft)]
+    shown.append(blocks.context(blocks.mrkdwn(who_may_approve(draft, rules))))
     if others:
         shown.append(blocks.section(_rest(sum(page.characters for page in others), len(others))))
     if stored.is_shown:
@@ -122,13 +130,27 @@ def _note(text: str) -> SlackMessage:
     return SlackMessage(text, (blocks.section(text),))
 
 
-_CHANGED = (
-    "Draft changed",
-    "The draft has changed since. This version can no longer be approved; decide on the new one.",
-)
+def who_may_approve(draft: Draft, rules: Rules) -> str:
+    """The people whose click on Approve counts, as mrkdwn. Approvers are mentioned, so Slack notifies them."""
+    own = draft.requested_by if rules.require_other_approver else ""
+    if not rules.approvers:
+        but = f" except {mention(own)}, who requested it" if own else ""
+        return f"Everybody who sees this message may approve it{but}."
+    allowed = sorted(rules.approvers - {own})
+    if not allowed:
+        return f"Nobody may approve it: {mention(own)}, the only approver, requested it."
+    names = [mention(user) for user in allowed[:_MAX_NAMED]]
+    if len(allowed) > _MAX_NAMED:
+        names.append(counted(len(allowed) - _MAX_NAMED, "other"))
+    return f"May approve: {', '.join(names)}."
 
 
-def _decided(view: View, approval: Approval) -> tuple[str, ...]:
+def _changed(newer: str) -> tuple[str, str]:
+    new = f"<{newer}|decide on the new one>" if newer else "decide on the new one"
+    return "Draft changed", f"The draft has changed since. This version can no longer be approved; {new}."
+
+
+def _decided(view: View, approval: Approval, newer: str) -> tuple[str, ...]:
     """The header of the preview and its lines, for a draft with a decision and without an issue."""
     by = f"by {mention(approval.decided_by)} at {clock.for_people(approval.at)}."
     match state_of(view.draft, approval, view.operation):
@@ -136,7 +158,7 @@ def _decided(view: View, approval: Approval) -> tuple[str, ...]:
             why = [f"Reason: {escape(approval.reason)}"] if approval.reason else []
             return "Draft rejected", f"Rejected {by}", *why, "No Jira issue was created."
         case _ if not view.is_current:
-            return _CHANGED
+            return _changed(newer)
         case SessionState.FAILED:
             return (
                 "Jira issue not created",

@@ -8,6 +8,7 @@ Slack's posts have no idempotency key, so they are sent under a claim; after a c
 may appear twice. Nothing here touches Jira. Of a session's state it only changes whether the draft could be shown.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from lib.approvals.drafts import Draft
 from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
 from lib.approvals.records import OperationStatus, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
+from lib.approvals.rules import Rules
 from lib.platform import errors, log
 from lib.platform.claims import Claim, Claims, Verdict
 from lib.slack.blocks import Posted, SlackMessage
@@ -26,6 +28,7 @@ SECONDS_PER_MESSAGE = 1.0
 """Slack accepts about one message per second in a channel."""
 
 _MAX_UPDATES = 5
+_URL = re.compile(r"https?://[^\s<>|]{1,500}")
 
 Result = TypeVar("Result")
 
@@ -38,6 +41,9 @@ class Chat(Protocol):
 
     def update(self, posted: Posted, message: SlackMessage) -> None:
         """Replace a message. Raises NotFoundError if it was deleted."""
+
+    def permalink(self, posted: Posted) -> str:
+        """The URL of a message, which everybody who may read it can open."""
 
     def respond(self, response_url: str, text: str) -> None:
         """Answer one person through the click's URL. Raises NotFoundError if it is used up or has expired."""
@@ -66,6 +72,7 @@ class PreviewPoster:
         chat: Slack.
         channel: for previews of drafts that name no channel.
         jira_base_url: where people see issues; may be empty.
+        rules: who may decide; previews name them.
         logger: of the function.
         new_owner: makes a name that no other attempt has.
         sleep: waits so many seconds.
@@ -79,6 +86,7 @@ class PreviewPoster:
         chat: Chat,
         channel: str,
         jira_base_url: str,
+        rules: Rules,
         logger: log.Logger,
         new_owner: Callable[[], str] = lambda: secrets.token_hex(16),
         sleep: Callable[[float], None] = time.sleep,
@@ -88,6 +96,7 @@ class PreviewPoster:
         self._chat = chat
         self._channel = channel
         self._jira_base_url = jira_base_url
+        self._rules = rules
         self._logger = logger
         self._new_owner = new_owner
         self._sleep = sleep
@@ -119,7 +128,18 @@ class PreviewPoster:
                 if view.is_current:
                     return view
         # What a preview posted before shows is not known: submitting the draft again updates it.
-        return self._sync_preview(session_id, draft_hash, shown)
+        now = self._sync_preview(session_id, draft_hash, shown)
+        if now.is_current and now.session is not None and now.session.replaced_hash:
+            self._link_from(session_id, now.session.replaced_hash)
+        return now
+
+    def _link_from(self, session_id: str, replaced_hash: str) -> None:
+        """Make the preview of the replaced draft link to the current one, which is posted by now."""
+        try:
+            self._sync_preview(session_id, replaced_hash, None)
+        except errors.PermanentError as error:
+            # The current preview is posted. The message about the replaced one reports the error.
+            self._logger.warning("old_preview_not_linked", session_id=session_id, error=type(error).__name__)
 
     def update(self, message: UpdatePreview) -> None:
         """Make the draft's preview show its current state, and report in its thread how the draft ended.
@@ -151,7 +171,7 @@ class PreviewPoster:
         last, the message ends in the later state."""
         for _ in range(_MAX_UPDATES):
             view = self._store.read(session_id, draft_hash)
-            due = preview.render(view, self._jira_base_url)
+            due = self.render(view)
             if view.draft is None or due is None or not view.draft.preview_ts or due == shown:
                 return view
             try:
@@ -161,6 +181,16 @@ class PreviewPoster:
                 return self._forget(view, view.draft)
             shown = due
         return view
+
+    def render(self, view: View) -> SlackMessage | None:
+        """The draft's preview in its current state; None if the draft does not exist."""
+        return preview.render(view, self._jira_base_url, self._rules, self._link_to_current(view))
+
+    def _link_to_current(self, view: View) -> str:
+        if view.is_current or view.session is None or view.created is not None:
+            return ""
+        current = self._store.read_draft(view.session_id, view.session.draft_hash)
+        return current.preview_link if current is not None and current.is_shown else ""
 
     def _report(self, view: View) -> None:
         draft, approval, operation = view.draft, view.approval, view.operation
@@ -212,7 +242,7 @@ class PreviewPoster:
         shown = None
         place = Posted(draft.preview_channel, draft.preview_ts)
         if not place.ts:
-            shown = preview.waiting(draft)
+            shown = preview.waiting(draft, self._rules)
             place = self._send(draft.draft.channel or self._channel, shown)
             if not self._store.set_preview(session_id, draft_hash, place.channel, place.ts):
                 raise errors.UnavailableError(f"another attempt has posted the preview of session {session_id}")
@@ -221,8 +251,17 @@ class PreviewPoster:
             self._reply(view, place, reply)
             if not self._store.count_replies(session_id, draft_hash, operation, claim.owner, number):
                 raise errors.UnavailableError(f"another attempt is posting the preview of session {session_id}")
-        self._store.open_preview(session_id, draft_hash, place.channel, place.ts)
+        self._store.open_preview(session_id, draft_hash, place.channel, place.ts, self._link_of(place))
         return shown
+
+    def _link_of(self, place: Posted) -> str:
+        """The preview's URL; empty if Slack doesn't say: a preview without a link to it is better than none."""
+        try:
+            link = self._chat.permalink(place)
+        except errors.SwitchboardError as error:
+            self._logger.warning("preview_without_link", error=type(error).__name__)
+            return ""
+        return link if _URL.fullmatch(link) else ""
 
     def _reply(self, view: View, place: Posted, reply: SlackMessage) -> None:
         try:

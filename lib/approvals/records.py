@@ -89,6 +89,7 @@ class StoredDraft:
         draft: as it was submitted.
         draft_hash: of it.
         preview_channel, preview_ts: the preview's message, once it is posted.
+        preview_link: its URL in Slack; empty if it is not known.
         preview_number: how many previews were posted before it and deleted in Slack.
         previews: the previews, by :func:`preview_name`, that were posted in full, thread included: only their buttons count.
         preview_error: why the preview can't be posted; empty if it can.
@@ -98,6 +99,7 @@ class StoredDraft:
     draft_hash: str
     preview_channel: str = ""
     preview_ts: str = ""
+    preview_link: str = ""
     preview_number: int = 0
     previews: frozenset[str] = frozenset()
     preview_error: str = ""

@@ -181,16 +181,25 @@ class ApprovalStore:
         )
         return self._table.update(update, "count the replies").accepted
 
-    def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str) -> None:
-        """Record that the preview shows the whole draft: its buttons count from now on.
+    def read_draft(self, session_id: str, draft_hash: str) -> StoredDraft | None:
+        """One draft; None if there is no such draft."""
+        key = records.draft_key(draft_hash)
+        row = read_rows(self._table, session_id, [key]).get(key)
+        return records.read_draft(row) if row else None
+
+    def open_preview(self, session_id: str, draft_hash: str, channel: str, message_ts: str, link: str = "") -> None:
+        """Record that the preview shows the whole draft: its buttons count from now on. ``link`` is its URL, if it is known.
 
         If another attempt recorded a failure, even while this one was posting, the session leaves that state too.
         """
         name = records.preview_name(channel, message_ts)
+        sets = {"preview_link": text(link)} if link else {}
 
         def shown(expression: str) -> Update:
             adds, condition = {"previews": {"SS": [name]}}, Condition(expression=expression)
-            return self._draft_update(session_id, draft_hash, adds=adds, removes=["preview_error"], condition=condition)
+            return self._draft_update(
+                session_id, draft_hash, sets=sets, adds=adds, removes=["preview_error"], condition=condition
+            )
 
         is_stored = "attribute_exists(session_id)"
         not_failed = f"{is_stored} AND (attribute_not_exists(preview_error) OR attribute_exists(previews))"
@@ -214,7 +223,7 @@ class ApprovalStore:
         return self._update_draft(
             session_id,
             draft_hash,
-            removes=["preview_channel", "preview_ts"],
+            removes=["preview_channel", "preview_ts", "preview_link"],
             adds={"preview_number": number(1)},
             condition=Condition(
                 expression="preview_ts = :was AND (attribute_not_exists(preview_number) OR preview_number < :most)",

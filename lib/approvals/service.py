@@ -6,7 +6,6 @@ an approval longer than this function can take to write it. It does not wait for
 the write: the first may have been processed before it.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
 from lib.approvals import preview_pages, records, wording
@@ -15,6 +14,7 @@ from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview, sender
 from lib.approvals.records import Approval, SessionState, View
 from lib.approvals.repository import ApprovalStore, Submitted, make_table
+from lib.approvals.rules import Rules
 from lib.approvals.wording import Verdict
 from lib.platform import clock, errors
 from lib.platform.environment import ApprovalsEnvironment
@@ -28,21 +28,6 @@ TRY_AGAIN_WITHIN_SECONDS = 1.0
 of the rest (a read, a message and up to four writes within half a second of waiting)."""
 
 _TRIES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """Who may decide on what.
-
-    Attributes:
-        approvers: the Slack user IDs that may approve and reject; empty for everybody who can see the preview.
-        require_other_approver: nobody may approve their own draft.
-        projects: the projects that issues may be created in; empty for all.
-    """
-
-    approvers: frozenset[str] = frozenset()
-    require_other_approver: bool = True
-    projects: frozenset[str] = frozenset()
 
 
 def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:

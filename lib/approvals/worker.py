@@ -18,6 +18,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore, make_table
+from lib.approvals.rules import Rules
 from lib.platform import aws, contract, errors, metrics
 from lib.platform.claims import Claims
 from lib.platform.environment import JiraWorkerEnvironment
@@ -106,6 +107,7 @@ class ApprovalWorker:
             chat=SlackClient(settings.slack_api_url, self.bot_token),
             channel=settings.approvals_channel,
             jira_base_url=settings.jira_base_url,
+            rules=Rules(approvers=frozenset(settings.approvers), require_other_approver=settings.require_other_approver),
             logger=self.logger,
         )
         return creator, poster

@@ -125,6 +125,8 @@ class JiraWorkerEnvironment(Environment):
     slack_api_url: str = SLACK_API_URL
     slack_bot_token_arn: str = ""
     approvals_channel: str = ""
+    approvers: tuple[str, ...] = ()
+    require_other_approver: bool = True
     git_sha: str = "unknown"
 
 

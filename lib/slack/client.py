@@ -68,6 +68,13 @@ class SlackClient:
             ),
         )
 
+    def permalink(self, posted: Posted) -> str:
+        """The URL of a message, which everybody who may read it can open."""
+        answer = self._call(
+            "read a message's URL", lambda client: client.chat_getPermalink(channel=posted.channel, message_ts=posted.ts)
+        )
+        return str(answer["permalink"])
+
     def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Show a message to one person in a channel they are in."""
         self._call("answer a click", lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))

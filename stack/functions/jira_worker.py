@@ -39,6 +39,9 @@ def spec(parts: Parts) -> FunctionSpec:
             "jira_dry_run": settings.jira_dry_run,
             "slack_api_url": settings.slack_api_url,
             "approvals_channel": settings.approvals_channel or settings.slack_channel,
+            # Previews name who may approve.
+            "approvers": settings.approvers,
+            "require_other_approver": settings.require_other_approver,
             "git_sha": parts.git_sha,
         },
         secrets=["jira_api_token", "slack_bot_token"],

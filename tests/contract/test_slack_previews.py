@@ -59,6 +59,13 @@ def test_a_preview_is_edited_in_place(slack) -> None:
     assert (slack.asked[0].json()["channel"], slack.asked[0].json()["ts"]) == ("C0ID", "1.2")
 
 
+def test_the_url_of_a_preview_is_asked_for(slack) -> None:
+    slack.answer = says(ok=True, channel="C0ID", permalink="https://x.slack.com/archives/C0ID/p12")
+    assert chat(slack).permalink(Posted("C0ID", "1.2")) == "https://x.slack.com/archives/C0ID/p12"
+    assert slack.asked[0].path == "/api/chat.getPermalink"
+    assert slack.asked[0].form() == {"channel": "C0ID", "message_ts": "1.2"}
+
+
 def test_an_answer_is_ephemeral_and_keeps_the_preview(slack) -> None:
     slack.answer = lambda asked: (200, b"ok", {"Content-Type": "text/plain"})
 

@@ -9,6 +9,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.webhook import WebhookClient
 
+from lib.slack import blocks
 from stack.local.standins.slack import Slack
 from tests.support.web.standins import Served, served
 
@@ -55,6 +56,27 @@ def test_a_message_has_its_own_channel_and_timestamp(client: WebClient) -> None:
     assert first["channel"] == second["channel"]
     assert first["ts"] < second["ts"]
     assert first["message"]["text"] == "one"
+
+
+def test_a_message_has_a_url(client: WebClient) -> None:
+    posted = client.chat_postMessage(channel="#leases", text="one")
+    answer = client.chat_getPermalink(channel=posted["channel"], message_ts=posted["ts"])
+    assert answer["permalink"] == (f"https://stand-in.slack.com/archives/{posted['channel']}/p{posted['ts'].replace('.', '')}")
+    gone = refused(client.chat_getPermalink, channel=posted["channel"], message_ts="1.0")
+    assert gone["error"] == "message_not_found"
+
+
+def test_inputs_beyond_slacks_limits_are_refused(client: WebClient) -> None:
+    many = {str(number): "x" for number in range(101)}
+    for block in (
+        blocks.menu("Why?", "why", many),
+        blocks.menu("Why?", "why", {"a": "x" * 76}),
+        blocks.words("Why?", "w", 3001),
+    ):
+        assert refused(client.chat_postMessage, channel="#leases", text="x", blocks=[block])["error"] == "invalid_blocks"
+    client.chat_postMessage(
+        channel="#leases", text="x", blocks=[blocks.menu("Why?", "why", {"a": "x"}), blocks.words("W", "w", 9)]
+    )
 
 
 def test_an_update_changes_the_message_in_place(standin: Served[Slack], client: WebClient) -> None:

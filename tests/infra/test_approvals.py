@@ -69,6 +69,7 @@ def test_the_worker_knows_what_approvals_need() -> None:
     assert environment.approval_queue_url == url_of(graph, "approval-work")
     assert environment.slack_bot_token_arn == graph.arn(SECRET, "slack-bot-token")
     assert (environment.approvals_channel, environment.jira_dry_run) == ("#approvals", True)
+    assert (environment.approvers, environment.require_other_approver) == (("U0ADA", "U0GRACE"), False)
 
 
 def test_previews_default_to_the_notification_channel() -> None:

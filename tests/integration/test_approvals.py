@@ -188,6 +188,9 @@ def test_a_click_on_a_changed_draft_shows_the_current_one(approvals: ApprovalsCl
 
     approvals.answer("“First version” has changed since")
     approvals.header_becomes(old, "Draft changed")
+    link = f"<https://stand-in.slack.com/archives/{new['channel']}/p{new['ts'].replace('.', '')}|decide on the new one>"
+    until(lambda: link in json.dumps(approvals.post(old)["blocks"]))
+    assert f"May approve: <@{ADA}>, <@{GRACE}>." in json.dumps(new["blocks"])
     settle(approvals)
     assert approvals.issues("First version") == approvals.issues("Second version") == []
     assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "preview"}

@@ -23,7 +23,7 @@ from lib.approvals.wording import Verdict
 from lib.approvals.workflow import Policy
 from lib.platform import errors
 from tests.support.approvals.builders import make_draft
-from tests.support.approvals.world import FAULTS, JIRA_URL, LONGEST_LAG, SERVICE_TIMEOUT, WORKER_TIMEOUT, World
+from tests.support.approvals.world import FAULTS, LONGEST_LAG, SERVICE_TIMEOUT, WORKER_TIMEOUT, World
 from tests.support.concurrency import Actor
 from tests.support.project.examples import examples
 
@@ -207,7 +207,7 @@ def _previews_show_what_is_true(world: World) -> None:
     for row in world.table.rows():
         if row["operation_key"]["S"].startswith("DRAFT#") and "preview_ts" in row:
             view = world.store.read(row["session_id"]["S"], row["draft_hash"]["S"])
-            assert world.slack[row["preview_ts"]["S"]] == preview.render(view, JIRA_URL)
+            assert world.slack[row["preview_ts"]["S"]] == world.poster.render(view)
 
 
 def _requesters_can_read_the_end(world: World) -> None:

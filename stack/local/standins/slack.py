@@ -150,6 +150,7 @@ class Slack(StandIn):
     def _web_api(self, request: Request, method: str) -> Response:
         methods = {
             "auth.test": self._auth_test,
+            "chat.getPermalink": self._permalink,
             "chat.postMessage": self._post_message,
             "chat.postEphemeral": self._post_ephemeral,
             "chat.update": self._update,
@@ -202,6 +203,16 @@ class Slack(StandIn):
         self._workspace.check_limit(channel)
         message = self._workspace.add("ephemeral", channel, content, user=arguments["user"])
         return {"message_ts": message["ts"]}
+
+    def _permalink(self, arguments: dict[str, Any]) -> dict[str, Any]:
+        channel = self._workspace.open_channel(arguments.get("channel"))
+        found = self._workspace.find(channel, arguments.get("message_ts"))
+        if found is None or found["kind"] == "ephemeral":
+            raise SlackError("message_not_found")
+        path = f"archives/{channel}/p{found['ts'].replace('.', '')}"
+        if found.get("thread_ts"):
+            path += f"?thread_ts={found['thread_ts']}&cid={channel}"
+        return {"channel": channel, "permalink": f"https://stand-in.slack.com/{path}"}
 
     def _update(self, arguments: dict[str, Any]) -> dict[str, Any]:
         channel = self._workspace.open_channel(arguments.get("channel"))

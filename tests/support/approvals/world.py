@@ -20,7 +20,8 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.service import ApprovalService, Rules
+from lib.approvals.rules import Rules
+from lib.approvals.service import ApprovalService
 from lib.approvals.worker import handle
 from lib.approvals.workflow import Policy
 from lib.platform import errors
@@ -40,6 +41,10 @@ LEASE = timedelta(seconds=90)
 VISIBILITY = timedelta(seconds=360)
 LONGEST_LAG = timedelta(minutes=20)
 """The lag of Jira's search that the policy's looks allow for, and a late creation with it."""
+
+
+def link_to(ts: str) -> str:
+    return f"https://slack.example.com/archives/C1/p{ts.replace('.', '')}"
 
 
 @dataclass
@@ -95,12 +100,13 @@ class World:
             now=self.now,
             new_owner=lambda: next(owners),
         )
-        self._poster = PreviewPoster(
+        self.poster = PreviewPoster(
             store=self.store,
             claims=Claims(client, JIRA_OPERATIONS.name, lease=LEASE, keep=KEEP, now=self.now),
             chat=self,
             channel="C1",
             jira_base_url=JIRA_URL,
+            rules=self.rules,
             logger=self.logger,
             new_owner=lambda: next(owners),
             sleep=lambda seconds: self.advance(timedelta(seconds=seconds)),
@@ -136,7 +142,7 @@ class World:
 
     def handle(self, message: Message) -> None:
         """Do what a message asks, as the worker does."""
-        handle(message, self._creator, self._poster)
+        handle(message, self._creator, self.poster)
 
     def deliver(self, queued: Queued) -> Actor:
         """One delivery of a message: it leaves the queue on success, and is visible again later on failure."""
@@ -234,6 +240,9 @@ class World:
 
         self.stage.effect("slack.update", do, _slack_error)
 
+    def permalink(self, posted: Posted) -> str:
+        return cast(str, self.stage.effect("slack.link", lambda: link_to(posted.ts), _slack_error))
+
     def _check_buttons(self, ts: str, message: SlackMessage) -> None:
         """Nobody can click before the whole draft is posted."""
         value = buttons_of({"blocks": message.blocks}).get(APPROVE_ACTION)
@@ -311,6 +320,7 @@ FAULTS: Mapping[str, tuple[str, ...]] = {
     "jira.search": ("crash_before", "busy_before"),
     "sync": ("crash_before", "crash_after", "busy_before"),
     "slack.post": ("crash_before", "crash_after", "lost_before", "lost_after", "refused_before"),
+    "slack.link": ("crash_before", "lost_before"),
     "slack.update": ("crash_before", "crash_after", "lost_before", "lost_after"),
     "slack.answer": ("crash_before", "crash_after", "lost_before", "lost_after"),
 }

@@ -12,10 +12,12 @@ from hypothesis import strategies as st
 from lib.approvals import drafts, preview, reasons
 from lib.approvals.drafts import MAX_TITLE_CHARACTERS
 from lib.approvals.records import Approval, Operation, OperationStatus, Session, SessionState, StoredDraft, View
+from lib.approvals.rules import Rules
 from lib.platform.characters import utf16_length
 from lib.slack.blocks import SlackMessage
 from lib.slack.text import clip
 from tests.support.approvals.builders import NOON, make_draft
+from tests.support.present import present
 from tests.support.web.slack_limits import check_blocks, shown
 
 JIRA = "https://jira.example.com/"
@@ -46,7 +48,7 @@ def view(approval: Approval | None = None, operation: Operation | None = None, *
 
 
 def render(*args: Any, **given: Any) -> SlackMessage:
-    message = preview.render(view(*args, **given), JIRA)
+    message = preview.render(view(*args, **given), JIRA, Rules())
     assert message is not None
     check_blocks(message.blocks)
     return message
@@ -100,6 +102,33 @@ def test_a_waiting_draft_asks_why_it_is_rejected() -> None:
     assert {option["value"] for option in inputs[0]["element"]["options"]} == set(reasons.REASONS)
 
 
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (Rules(), "Everybody who sees this message may approve it except <@U0REQUEST>, who requested it."),
+        (Rules(require_other_approver=False), "Everybody who sees this message may approve it."),
+        (Rules(approvers=frozenset({"U0BOB", "U0ANN"})), "May approve: <@U0ANN>, <@U0BOB>."),
+        (Rules(approvers=frozenset({"U0REQUEST", "U0ANN"})), "May approve: <@U0ANN>."),
+        (Rules(approvers=frozenset({"U0REQUEST"})), "Nobody may approve it: <@U0REQUEST>, the only approver, requested it."),
+        (Rules(approvers=frozenset({"U0REQUEST"}), require_other_approver=False), "May approve: <@U0REQUEST>."),
+        (Rules(approvers=frozenset(f"U0P{number:02}" for number in range(12))), "<@U0P09>, 2 others."),
+    ],
+)
+def test_a_waiting_draft_names_who_may_approve(rules: Rules, says: str) -> None:
+    message = present(preview.render(view(), JIRA, rules))
+    check_blocks(message.blocks)
+    assert says in shown(message.blocks)
+
+
+@pytest.mark.parametrize("approval", [None, YES])
+def test_a_changed_draft_links_to_the_current_preview(approval: Approval | None) -> None:
+    old = view(approval, current=False)
+    message = present(preview.render(old, JIRA, Rules(), "https://slack.example.com/archives/C1/p10"))
+    check_blocks(message.blocks)
+    assert "<https://slack.example.com/archives/C1/p10|decide on the new one>" in shown(message.blocks)
+    assert "approved; decide on the new one." in shown(render(approval, current=False).blocks)
+
+
 def test_a_dry_run_says_so_and_links_nowhere() -> None:
     text = shown(render(YES, replace(CREATED, jira_key="PROJ-DRY7")).blocks)
     assert "Dry run: there is no such issue in Jira" in text
@@ -139,7 +168,7 @@ def test_each_decided_state_is_shown_without_buttons(
 
 
 def test_an_unknown_draft_shows_nothing() -> None:
-    assert preview.render(replace(view(), draft=None), JIRA) is None
+    assert preview.render(replace(view(), draft=None), JIRA, Rules()) is None
 
 
 def test_a_resubmitted_draft_gets_a_reply_with_its_issue() -> None:
@@ -193,7 +222,7 @@ def test_a_cut_never_splits_an_escape_and_keeps_its_length(text: str, most: int)
 def test_a_preview_without_its_thread_has_no_buttons_and_says_so() -> None:
     seen = view()
     assert seen.draft is not None
-    waiting = preview.render(replace(seen, draft=replace(seen.draft, previews=frozenset({"C1/0.9"}))), JIRA)
+    waiting = preview.render(replace(seen, draft=replace(seen.draft, previews=frozenset({"C1/0.9"}))), JIRA, Rules())
     assert waiting is not None
     assert all(block["type"] != "actions" for block in waiting.blocks)
     assert "The buttons appear when the whole draft is posted." in shown(waiting.blocks)

@@ -11,8 +11,9 @@ from lib.platform import errors
 from lib.slack.blocks import Posted, SlackMessage
 from tests.support.approvals.builders import make_draft
 from tests.support.approvals.previews import DRAFT, HASH, POST, UPDATE, create, decide, failing, only
-from tests.support.approvals.world import World
+from tests.support.approvals.world import World, link_to
 from tests.support.present import present
+from tests.support.web.slack_limits import shown
 
 
 def test_a_preview_is_posted_once_however_often_it_is_asked_for(world: World) -> None:
@@ -173,6 +174,53 @@ def test_a_resubmitted_draft_is_pointed_to_its_issue_once(world: World) -> None:
         world.handle(world.queue[-1].message)
     assert len(world.threads) == 2
     assert "already has a Jira issue" in world.threads[1].text
+
+
+def test_a_replaced_preview_links_to_the_current_one_once_that_is_posted(world: World) -> None:
+    world.handle(POST)
+    newer = make_draft(title="Newer")
+    world.service.submit(newer)
+    world.handle(UPDATE)
+    assert "https://" not in only(world)
+
+    ts = world.show(newer)
+    old = next(message for at, message in world.slack.items() if at != ts)
+    assert f"<{link_to(ts)}|decide on the new one>" in shown(old.blocks)
+
+
+@pytest.mark.parametrize("link", [errors.UnavailableError("busy"), "https://slack.example.com/|a b>", ""])
+def test_a_preview_whose_url_is_not_known_is_posted_all_the_same(
+    world: World, monkeypatch: pytest.MonkeyPatch, link: Exception | str
+) -> None:
+    def permalink(_: Posted) -> str:
+        if isinstance(link, Exception):
+            raise link
+        return link
+
+    monkeypatch.setattr(world, "permalink", permalink)
+    world.handle(POST)
+    stored = present(world.store.read("sess-1", HASH).draft)
+    assert stored.is_shown
+    assert stored.preview_link == ""
+
+
+def test_an_old_preview_that_slack_refuses_to_update_does_not_stop_the_new_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.handle(POST)
+    old = next(iter(world.slack))
+    newer = make_draft(title="Newer")
+    world.service.submit(newer)
+    update = world.update
+
+    def refuse_old(posted: Posted, message: SlackMessage) -> None:
+        if posted.ts == old:
+            raise errors.PermanentError("could not update a message: Slack says is_archived")
+        update(posted, message)
+
+    monkeypatch.setattr(world, "update", refuse_old)
+    world.show(newer)
+    assert "old_preview_not_linked" in world.logger.messages()
 
 
 def test_a_failure_of_slack_does_not_touch_the_issue(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,8 @@ from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, Message, PostPreview, UpdatePreview
 from lib.approvals.operations import OperationId
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.service import ApprovalService, Rules
+from lib.approvals.rules import Rules
+from lib.approvals.service import ApprovalService
 from lib.approvals.wording import Verdict
 from lib.platform import errors
 from lib.platform.contract import JIRA_OPERATIONS

@@ -18,7 +18,8 @@ from lib.approvals.interactions import Decision, Verb
 from lib.approvals.issue_tracker import FoundIssue
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.service import ApprovalService, Rules
+from lib.approvals.rules import Rules
+from lib.approvals.service import ApprovalService
 from lib.approvals.workflow import Policy
 from lib.platform import aws, clock
 from lib.platform.dynamodb import Table
@@ -138,6 +139,7 @@ def test_the_record_of_a_posted_preview_is_kept_as_long_as_its_session(
     draft_hash = service.submit(make_draft()).draft_hash
     monkeypatch.setattr(SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
     monkeypatch.setattr(SlackClient, "update", lambda *_: None)
+    monkeypatch.setattr(SlackClient, "permalink", lambda *_: "")
 
     answer = worker.lambda_handler({"Records": [record("1", message("post_preview", draft_hash=draft_hash))]}, LambdaContext())
 
