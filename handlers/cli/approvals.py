@@ -1,8 +1,9 @@
-"""``operations`` and ``drafts``: the audit trail of approvals, a retry of an issue that failed, and a draft by hand.
+"""``approvals``, ``operations`` and ``drafts``: drafts by state, their audit trail, a retry, and a draft by hand.
 
 Times are in Phoenix time.
 """
 
+import dataclasses
 import json
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
@@ -13,17 +14,20 @@ import click
 
 from handlers.cli import output
 from handlers.cli.deployment import Deployment
-from handlers.cli.options import Day, Find, json_option, start_of
+from handlers.cli.options import Age, Day, Find, json_option, limit_option, start_of
 from lib.approvals import messages
 from lib.approvals.drafts import canonical_json, read_draft
 from lib.approvals.issue_tracker import marker_of
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
+from lib.approvals.rules import Rules
+from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, read_approval
 from lib.operations.retry import retry_session
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.log import scrub
 from lib.platform.queues import Queue
 
 TIMEOUT_SECONDS = 30.0
@@ -45,6 +49,99 @@ DRAFT_TEMPLATE: Mapping[str, Any] = {
     "channel": "",
 }
 """What ``drafts submit --template`` prints."""
+
+
+@click.group()
+def approvals() -> None:
+    """List drafts by state, and show one: who asked, the preview, who may approve.
+
+    Times are in Phoenix time.
+    """
+
+
+@approvals.command("list")
+@click.option(
+    "--state",
+    "states",
+    type=click.Choice([stage.value for stage in Stage]),
+    multiple=True,
+    help="Drafts in this state; may be given more than once. By default those that need somebody: waiting, creating, "
+    "unknown and failed.",
+)
+@click.option("--older-than", type=Age(), metavar="AGE", help="In that state for so long: 12h, 1d, 4w.")
+@limit_option
+@json_option
+@click.pass_obj
+def list_drafts(find: Find, *, states: tuple[str, ...], older_than: timedelta | None, limit: int, as_json: bool) -> int:
+    """List the drafts that need somebody, the oldest first.
+
+    An index finds them: nothing is scanned.
+    """
+    deployment = find()
+    stages = tuple(Stage(state) for state in states) or OPEN
+    environment = _environment(deployment)
+    return output.show_list(
+        list_approvals(_table(deployment), Rules.of(environment), stages=stages, older_than=older_than),
+        "draft",
+        ("session", "state", "since", "title", "asked by", "may approve", "preview", "reason"),
+        lambda found: (
+            found.session_id,
+            found.stage,
+            clock.phoenix(found.since),
+            found.title,
+            found.requested_by,
+            found.may_approve,
+            found.preview_url,
+            found.reason,
+        ),
+        _approval_as_json,
+        as_json=as_json,
+        limit=limit,
+    )
+
+
+@approvals.command("show")
+@click.argument("session_id", metavar="SESSION")
+@json_option
+@click.pass_obj
+def show_approval(find: Find, session_id: str, as_json: bool) -> int:
+    """Show the draft of SESSION, and the operations on all its drafts."""
+    deployment = find()
+    found = read_approval(_table(deployment), Rules.of(_environment(deployment)), session_id)
+    trail = _operations(deployment).get_session_operations(session_id)
+    if as_json:
+        output.print_json(_approval_as_json(found) | {"operations": [as_json_object(each) for each in trail]})
+        return 0
+    decision = ""
+    if found.decided_at is not None:
+        decision = f"{found.decision} by {found.decided_by}, {clock.for_people(found.decided_at)}"
+    retry_it = f"operations retry {found.session_id} --by YOUR_SLACK_ID" if found.stage is Stage.FAILED else ""
+    details = (
+        ("state", f"{found.stage} since {clock.phoenix(found.since)}"),
+        ("title", found.title),
+        ("project", found.project),
+        ("asked by", found.requested_by),
+        ("preview", found.preview_url or "none"),
+        ("may approve", found.may_approve),
+        ("decision", decision),
+        ("issue", found.jira_key),
+        ("reason", found.reason),
+        ("to retry", retry_it),
+        ("in Jira", f'labels = "{found.jira_label}"'),
+        ("draft", found.draft_hash),
+    )
+    output.show_details(found.session_id, ((name, value) for name, value in details if value))
+    return _show(trail, as_json=False)
+
+
+def _approval_as_json(found: Approval) -> dict[str, Any]:
+    times = {
+        "stage": found.stage.value,
+        "since": clock.phoenix(found.since),
+        "decided_at": clock.phoenix(found.decided_at) if found.decided_at else None,
+        "timezone": clock.TIMEZONE,
+    }
+    return dataclasses.asdict(found) | times
 
 
 @click.group()
@@ -205,7 +302,7 @@ def as_json_object(operation: Operation) -> dict[str, Any]:
         "other_keys": list(operation.other_keys),
         "created_by": operation.created_by,
         "approved_by": operation.approved_by,
-        "error_message": operation.error_message,
+        "error_message": scrub(operation.error_message) if operation.error_message else None,
         "attempts": operation.attempts,
         "posts": operation.posts,
         "looks": operation.looks,
@@ -221,7 +318,7 @@ def _show(found: Iterable[Operation], as_json: bool) -> int:
     def cells(operation: Operation) -> Iterable[object]:
         row: Mapping[str, Any] = as_json_object(operation) | {"draft_hash": operation.draft_hash[:8]}
         names = ("session_id", "draft_hash", "operation", "status", "jira_key", "created_by", "posts", "updated_at")
-        return (*(row[name] for name in names), operation.error_message)
+        return (*(row[name] for name in names), row["error_message"])
 
     columns = ("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
     return output.show_list(found, "operation", columns, cells, as_json_object, as_json=as_json)

@@ -243,6 +243,11 @@ def operation_key(draft_hash: str, operation: str) -> str:
     return f"{OPERATION_PREFIX}{draft_hash}#{operation}"
 
 
+def view_keys(draft_hash: str) -> tuple[str, str, str, str]:
+    """The operation_keys of the rows of a :class:`View`."""
+    return SESSION_KEY, draft_key(draft_hash), approval_key(draft_hash), operation_key(draft_hash, CREATE_ISSUE)
+
+
 def text(value: str) -> dict[str, str]:
     """A text attribute."""
     return {"S": value}
@@ -287,6 +292,19 @@ def approval_item(session_id: str, approval: Approval) -> Item:
         "created_at": instant(approval.at),
         "expires_at": number(clock.epoch_s(approval.at + KEEP)),
     }
+
+
+def read_view(session_id: str, draft_hash: str, rows: Mapping[str, Item]) -> View:
+    """The view of a draft, from the session's rows by operation_key; missing rows are None."""
+    session, draft, approval, operation = map(rows.get, view_keys(draft_hash))
+    return View(
+        session_id=session_id,
+        draft_hash=draft_hash,
+        session=read_session(session) if session else None,
+        draft=read_draft(draft) if draft else None,
+        approval=read_approval(approval) if approval else None,
+        operation=read_operation(operation) if operation else None,
+    )
 
 
 def read_session(item: Item) -> Session:

@@ -22,7 +22,6 @@ from lib.approvals import drafts, records
 from lib.approvals.drafts import Draft
 from lib.approvals.records import (
     BUSY_STATES,
-    CREATE_ISSUE,
     SESSION_KEY,
     Approval,
     Session,
@@ -40,6 +39,7 @@ MAX_PREVIEWS = 10
 """How often a preview that is deleted in Slack is posted in all: each stays in the draft's row."""
 
 _TRIES = 3
+_PAGE_SIZE = 100
 
 _ABSENT = Condition(expression="attribute_not_exists(session_id)")
 _NEVER_SHOWN = Condition(expression="attribute_not_exists(previews)")
@@ -83,37 +83,30 @@ class ApprovalStore:
 
     def read(self, session_id: str, draft_hash: str) -> View:
         """What the table holds about one draft; missing rows are None."""
-        keys = (
-            SESSION_KEY,
-            records.draft_key(draft_hash),
-            records.approval_key(draft_hash),
-            records.operation_key(draft_hash, CREATE_ISSUE),
-        )
-        found = read_rows(self._table, session_id, keys)
-        session, draft, approval, operation = map(found.get, keys)
-        return View(
-            session_id=session_id,
-            draft_hash=draft_hash,
-            session=records.read_session(session) if session else None,
-            draft=records.read_draft(draft) if draft else None,
-            approval=records.read_approval(approval) if approval else None,
-            operation=records.read_operation(operation) if operation else None,
-        )
+        found = read_rows(self._table, session_id, records.view_keys(draft_hash))
+        return records.read_view(session_id, draft_hash, found)
 
     def read_current(self, session_id: str) -> View | None:
         """What the table holds about the session's current draft; None if there is no such session."""
         session = read_rows(self._table, session_id, [SESSION_KEY]).get(SESSION_KEY)
         return self.read(session_id, records.read_session(session).draft_hash) if session else None
 
-    def sessions_in(self, state: SessionState) -> Iterator[Session]:
-        """The sessions in a state, the oldest change first. They come from an index and may be seconds old."""
+    def sessions_in(self, state: SessionState, *, until: datetime | None = None) -> Iterator[Session]:
+        """The sessions in a state whose last change was at ``until`` or before, the oldest change first.
+
+        They come from an index and may be seconds old. Each page is read when its first row is needed.
+        """
         index = contract.SESSION_STATE_INDEX
+        condition, values = "#state = :state", {":state": text(state.value)}
+        if until is not None:
+            condition, values = f"{condition} AND updated_at <= :until", {**values, ":until": instant(until)}
         rows = self._table.query(
             f"list the sessions in the state {state.value}",
             IndexName=index.name,
-            KeyConditionExpression="#state = :state",
+            KeyConditionExpression=condition,
             ExpressionAttributeNames={"#state": index.hash_key},
-            ExpressionAttributeValues={":state": text(state.value)},
+            ExpressionAttributeValues=values,
+            Limit=_PAGE_SIZE,
         )
         return map(records.read_session, rows)
 

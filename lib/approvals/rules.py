@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from lib.platform.environment import ApprovalsEnvironment
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
@@ -16,3 +18,12 @@ class Rules:
     approvers: frozenset[str] = frozenset()
     require_other_approver: bool = True
     projects: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, environment: ApprovalsEnvironment) -> "Rules":
+        """The rules of a function with this environment."""
+        return cls(
+            approvers=frozenset(environment.approvers),
+            require_other_approver=environment.require_other_approver,
+            projects=frozenset(environment.jira_projects),
+        )

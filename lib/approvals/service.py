@@ -51,11 +51,7 @@ def make_service(environment: ApprovalsEnvironment, *, dynamodb: Any, sqs: Any) 
     return ApprovalService(
         store=ApprovalStore(make_table(dynamodb, environment.operations_table_name)),
         send=sender(Queue(sqs, environment.approval_queue_url)),
-        rules=Rules(
-            approvers=frozenset(environment.approvers),
-            require_other_approver=environment.require_other_approver,
-            projects=frozenset(environment.jira_projects),
-        ),
+        rules=Rules.of(environment),
         jira_base_url=environment.jira_base_url,
     )
 

@@ -38,6 +38,11 @@ VARIABLES = {
         "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
         "HISTORY_DAYS": "30",
     },
+    "approvals": {
+        "OPERATIONS_TABLE_NAME": OPERATIONS,
+        "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
+        "APPROVERS": "U0ANN,U0BOB",
+    },
     "shuttle": {
         "SHUTTLE_TABLE_NAME": SHOPS,
         "IMPORT_BUCKET_NAME": BUCKET,

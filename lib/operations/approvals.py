@@ -1,0 +1,185 @@
+"""``approvals list`` and ``show``: the drafts that wait, are in work, failed or are done, with who asked and who may approve.
+
+The sessions of a state are read from an index (docs/adr/0046), the one longest in it first, and checked against their rows,
+since an index may lag. Nothing is scanned.
+"""
+
+import enum
+import heapq
+import itertools
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+
+from lib.approvals import records
+from lib.approvals.issue_tracker import marker_of
+from lib.approvals.records import SessionState, View
+from lib.approvals.repository import ApprovalStore
+from lib.approvals.rules import Rules
+from lib.platform import clock, errors
+from lib.platform.dynamodb import Item, Table
+from lib.platform.log import scrub
+
+_SESSIONS_PER_READ = 25
+"""Four rows each: one call of 100."""
+
+
+class Stage(enum.StrEnum):
+    """How far a draft is, as people ask for it."""
+
+    WAITING = "waiting"
+    CREATING = "creating"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+    DONE = "done"
+    REJECTED = "rejected"
+
+
+_STATES = {
+    Stage.WAITING: (SessionState.PREVIEW,),
+    Stage.CREATING: (SessionState.APPROVED, SessionState.CREATING),
+    Stage.UNKNOWN: (SessionState.UNKNOWN,),
+    Stage.FAILED: (SessionState.FAILED,),
+    Stage.DONE: (SessionState.CREATED,),
+    Stage.REJECTED: (SessionState.REJECTED,),
+}
+_STAGES = {state: stage for stage, states in _STATES.items() for state in states}
+
+OPEN = (Stage.WAITING, Stage.CREATING, Stage.UNKNOWN, Stage.FAILED)
+"""The stages in which a draft still needs somebody or something."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """A session's current draft. Texts are without e-mail addresses and secrets.
+
+    Attributes:
+        session_id: of the session.
+        draft_hash: of the draft.
+        stage: how far it is.
+        since: when its session became so.
+        project, title, requested_by: of the draft.
+        preview_url: the preview in Slack; empty if none is posted.
+        may_approve: who may approve it, if it waits; otherwise empty.
+        decision: ``approved`` or ``rejected``; empty if nobody has decided.
+        decided_by, decided_at: who decided, and when.
+        jira_key: of its issue.
+        jira_label: the label to search for in Jira.
+        reason: why there is no preview or no issue; empty if nothing has failed.
+    """
+
+    session_id: str
+    draft_hash: str
+    stage: Stage
+    since: datetime
+    project: str = ""
+    title: str = ""
+    requested_by: str = ""
+    preview_url: str = ""
+    may_approve: str = ""
+    decision: str = ""
+    decided_by: str = ""
+    decided_at: datetime | None = None
+    jira_key: str = ""
+    jira_label: str = ""
+    reason: str = ""
+
+
+def list_approvals(
+    table: Table,
+    rules: Rules,
+    *,
+    stages: Collection[Stage] = OPEN,
+    older_than: timedelta | None = None,
+    now: clock.Clock = clock.utc_now,
+) -> Iterator[Approval]:
+    """The drafts in ``stages`` for ``older_than`` or longer, the longest first. Rows are read as they are asked for.
+
+    Raises:
+        SwitchboardError: the table can't be reached or refuses.
+    """
+    states = [state for stage in dict.fromkeys(stages) for state in _STATES[stage]]
+    latest = None if older_than is None else now() - older_than
+    store = ApprovalStore(table, now=now)
+    listed = (store.sessions_in(state, until=latest) for state in states)
+    found = heapq.merge(*listed, key=lambda session: session.updated_at)
+    seen: set[str] = set()  # a session that moves on between two queries is in both
+    while some := list(itertools.islice(found, _SESSIONS_PER_READ)):
+        hints = {session.session_id: session.draft_hash for session in some if session.session_id not in seen}
+        seen.update(hints)
+        for view in _views(table, store, hints):
+            session = view.session
+            if session is not None and session.state in states and (latest is None or session.updated_at <= latest):
+                yield _approval(view, rules)
+
+
+def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
+    """The current draft of a session.
+
+    Raises:
+        NotFoundError: there is no such session.
+        SwitchboardError: the table can't be reached or refuses.
+    """
+    view = ApprovalStore(table).read_current(session_id)
+    if view is None or view.session is None:
+        raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
+    return _approval(view, rules)
+
+
+def who_may_approve(rules: Rules, requested_by: str) -> str:
+    """Who may approve a draft that ``requested_by`` asked for, as a phrase."""
+    others_only = rules.require_other_approver
+    if not rules.approvers:
+        return f"everybody who sees the preview{f', except {requested_by}' if others_only else ''}"
+    allowed = sorted(rules.approvers - ({requested_by} if others_only else set()))
+    return ", ".join(allowed) or "nobody: the only approver requested it"
+
+
+def preview_url(channel: str, message_ts: str) -> str:
+    """The address that opens a message in Slack, in the browser's own workspace. It opens the channel if the message is gone.
+
+    https://docs.slack.dev/interactivity/deep-linking
+    """
+    return f"https://slack.com/app_redirect?{urlencode({'channel': channel, 'message_ts': message_ts})}"
+
+
+def _views(table: Table, store: ApprovalStore, hints: Mapping[str, str]) -> Iterator[View]:
+    """The views of the current drafts, in order. ``hints`` are sessions with the draft that the index shows: one that has
+    another draft by now is read again."""
+    keys = [records.row_key(session, key) for session, of_hash in hints.items() for key in records.view_keys(of_hash)]
+    rows: dict[str, dict[str, Item]] = {}
+    for row in table.batch_get(keys, "read the approvals"):
+        rows.setdefault(row["session_id"]["S"], {})[row["operation_key"]["S"]] = row
+    for session_id, draft_hash in hints.items():
+        view: View | None = records.read_view(session_id, draft_hash, rows.get(session_id, {}))
+        if view is not None and view.session is not None and not view.is_current:
+            view = store.read_current(session_id)
+        if view is not None:
+            yield view
+
+
+def _approval(view: View, rules: Rules) -> Approval:
+    session, stored, decided = view.session, view.draft, view.approval
+    assert session is not None  # noqa: S101 - the callers have checked it
+    stage = _STAGES[session.state]
+    draft = stored.draft if stored else None
+    requested_by = draft.requested_by if draft else ""
+    has_preview = stored is not None and stored.preview_channel and stored.preview_ts
+    return Approval(
+        session_id=view.session_id,
+        draft_hash=view.draft_hash,
+        stage=stage,
+        since=session.updated_at,
+        project=draft.project if draft else "",
+        title=scrub(draft.title) if draft else "",
+        requested_by=scrub(requested_by),
+        preview_url=preview_url(stored.preview_channel, stored.preview_ts) if stored and has_preview else "",
+        may_approve=scrub(who_may_approve(rules, requested_by)) if stage is Stage.WAITING else "",
+        decision="" if decided is None else "approved" if decided.approved else "rejected",
+        decided_by=decided.decided_by if decided else "",
+        decided_at=decided.at if decided else None,
+        jira_key=session.jira_key or "",
+        jira_label=marker_of(view.session_id, view.draft_hash).label,
+        reason=scrub(view.failure),
+    )
