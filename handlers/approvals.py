@@ -9,7 +9,8 @@ from typing import Any
 import flask
 
 from lib.approvals import drafts, interactions
-from lib.approvals.interactions import Ignored
+from lib.approvals.interactions import Ignored, Verb
+from lib.approvals.retries import make_retries
 from lib.approvals.service import make_service
 from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.environment import ApprovalsEnvironment
@@ -23,7 +24,9 @@ MAX_BODY_BYTES = 256 * 1024
 _environment = ApprovalsEnvironment.read()
 _logger = Logger("approvals")
 _signing_secret = Secret(aws.make_client("secretsmanager"), _environment.slack_signing_secret_arn)
-_service = make_service(_environment, dynamodb=aws.make_client("dynamodb"), sqs=aws.make_client("sqs"))
+_dynamodb, _sqs = aws.make_client("dynamodb"), aws.make_client("sqs")
+_service = make_service(_environment, dynamodb=_dynamodb, sqs=_sqs)
+_retries = make_retries(_environment, dynamodb=_dynamodb, sqs=_sqs)
 app = application.make_app("approvals", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 
@@ -56,7 +59,7 @@ def submit() -> tuple[flask.Response, int]:
 
 @app.post("/slack/interactions")
 def interact() -> tuple[str, int]:
-    """Record a click on Approve or Reject. The worker answers the person, not this response."""
+    """Record a click on Approve, Reject or Retry. The worker answers the person, not this response."""
     body = flask.request.get_data()
     # Flask writes every header's name in title case, like the names of the signature headers.
     signatures.verify_slack(dict(flask.request.headers), body, _signing_secret, clock.utc_now())
@@ -64,7 +67,8 @@ def interact() -> tuple[str, int]:
     if isinstance(decision, Ignored):
         _logger.info("interaction_ignored", reason=decision.reason)
         return "", 200
-    verdict = _service.decide(decision).name.lower()
+    do = _retries.retry if decision.verb is Verb.RETRY else _service.decide
+    verdict = do(decision).name.lower()
     metrics.count(contract.APPROVAL_CLICK, verdict=verdict)
     _logger.info(
         "click",

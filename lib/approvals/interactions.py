@@ -18,6 +18,7 @@ Object = Mapping[str, Any]
 
 APPROVE_ACTION = "approve_draft"
 REJECT_ACTION = "reject_draft"
+RETRY_ACTION = "retry_issue"
 
 # Slack's host, and that of its government cloud (https://docs.slack.dev/govslack).
 _RESPONSE_HOSTS = frozenset({"hooks.slack.com", "hooks.slack-gov.com"})
@@ -33,14 +34,15 @@ class Verb(enum.Enum):
 
     APPROVE = "approved"
     REJECT = "rejected"
+    RETRY = "retry"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """One person's click on Approve or Reject.
+    """One person's click on Approve, Reject or Retry.
 
     Attributes:
-        verb: which of the two.
+        verb: which of them.
         session_id: of the draft.
         draft_hash: of the draft that the preview showed.
         user: the person's Slack user ID.
@@ -90,7 +92,7 @@ def read_interaction(body: bytes, slack_api_url: str) -> Decision | Ignored:
     return Ignored("no button of a preview was clicked")
 
 
-_VERBS: Mapping[str, Verb] = {APPROVE_ACTION: Verb.APPROVE, REJECT_ACTION: Verb.REJECT}
+_VERBS: Mapping[str, Verb] = {APPROVE_ACTION: Verb.APPROVE, REJECT_ACTION: Verb.REJECT, RETRY_ACTION: Verb.RETRY}
 
 
 def _decision(verb: Verb, action: Object, payload: Object, slack_api_url: str) -> Decision:

@@ -6,7 +6,7 @@ full, by :mod:`lib.approvals.preview_pages`. Nothing here does input or output.
 
 from lib.approvals import drafts, preview_pages, reasons
 from lib.approvals.drafts import Draft
-from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION
+from lib.approvals.interactions import APPROVE_ACTION, REJECT_ACTION, RETRY_ACTION
 from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Approval, Operation, SessionState, StoredDraft, View, state_of
 from lib.approvals.rules import Rules
@@ -37,6 +37,9 @@ def render(view: View, jira_base_url: str, rules: Rules, newer: str = "") -> Sla
     draft = view.draft.draft
     header, *lines = _decided(view, view.approval, newer) if view.approval is not None else _changed(newer)
     shown = [blocks.header(header), blocks.section(f"*{clip(draft.title, 1_500)}*"), *map(blocks.section, lines)]
+    if view.can_retry:
+        value = drafts.button_value(view.session_id, view.draft_hash)
+        shown.append({"type": "actions", "elements": [blocks.button("Retry", RETRY_ACTION, value, "primary")]})
     return SlackMessage(f"{header}: {escape(draft.title)}", tuple(shown))
 
 
@@ -164,8 +167,8 @@ def _decided(view: View, approval: Approval, newer: str) -> tuple[str, ...]:
                 "Jira issue not created",
                 f"Approved {by}",
                 f"What failed: {clip(view.failure or 'no reason was given', 1_000)}",
-                f"What to do: fix the cause, then retry (`operations retry {escape(view.session_id)} "
-                f"--by {escape('<your Slack ID>')}`), or submit a changed draft. The approval remains valid.",
+                f"What to do: fix the cause, then click Retry (approvers) or run `operations retry {escape(view.session_id)} "
+                f"--by {escape('<your Slack ID>')}`, or submit a changed draft. The approval remains valid.",
             )
         case SessionState.UNKNOWN:
             return (

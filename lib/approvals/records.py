@@ -193,6 +193,12 @@ class View:
         return self.session is not None and self.session.draft_hash == self.draft_hash
 
     @property
+    def can_retry(self) -> bool:
+        """Whether the creation of the current draft's issue has failed, so that a person may have it tried again."""
+        failed = self.operation is not None and self.operation.status is OperationStatus.FAILED
+        return failed and self.is_current and self.approval is not None and self.approval.approved
+
+    @property
     def created(self) -> Operation | None:
         """The creation of the draft's issue, if it exists."""
         done = self.operation is not None and self.operation.status is OperationStatus.DONE

@@ -56,6 +56,19 @@ def make_service(environment: ApprovalsEnvironment, *, dynamodb: Any, sqs: Any) 
     )
 
 
+def answer_click(send: Send, decision: Decision, verdict: Verdict, view: View, jira_base_url: str) -> None:
+    """Queue the answer to the person who clicked."""
+    answer = AnswerClick(
+        session_id=decision.session_id,
+        draft_hash=decision.draft_hash,
+        user=decision.user,
+        channel=decision.channel,
+        response_url=decision.response_url or "",
+        text=wording.answer(verdict, decision, view, jira_base_url),
+    )
+    send(answer, 0)
+
+
 class ApprovalService:
     """Accepts drafts and clicks.
 
@@ -117,7 +130,7 @@ class ApprovalService:
             self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
         if verdict is Verdict.CHANGED and view.session is not None:
             self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)
-        self._answer(decision, verdict, view)
+        answer_click(self._send, decision, verdict, view, self._jira_base_url)
         return verdict
 
     def _decide(self, decision: Decision) -> tuple[Verdict, View]:
@@ -150,14 +163,3 @@ class ApprovalService:
     def _queue_work(self, decision: Decision) -> None:
         work = CreateIssue if decision.verb is Verb.APPROVE else UpdatePreview
         self._send(work(session_id=decision.session_id, draft_hash=decision.draft_hash), RECORDING_SECONDS)
-
-    def _answer(self, decision: Decision, verdict: Verdict, view: View) -> None:
-        answer = AnswerClick(
-            session_id=decision.session_id,
-            draft_hash=decision.draft_hash,
-            user=decision.user,
-            channel=decision.channel,
-            response_url=decision.response_url or "",
-            text=wording.answer(verdict, decision, view, self._jira_base_url),
-        )
-        self._send(answer, 0)

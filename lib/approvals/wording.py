@@ -23,6 +23,7 @@ class Verdict(enum.Enum):
     NOT_A_PREVIEW = "not a preview of the draft"
     NOT_ALLOWED = "not an approver"
     OWN = "own draft"
+    NOTHING_TO_RETRY = "nothing to retry"
     NOT_KNOWN = "draft not known"
 
 
@@ -32,6 +33,10 @@ def answer(verdict: Verdict, decision: Decision, view: View, jira_base_url: str)
     match verdict:
         case Verdict.RECORDED if decision.verb is Verb.APPROVE:
             return f"You approved {title}. Its Jira issue is being created."
+        case Verdict.RECORDED if decision.verb is Verb.RETRY:
+            return f"You retried {title}. Switchboard looks for its Jira issue before it creates one."
+        case Verdict.NOTHING_TO_RETRY:
+            return f"There is nothing to retry for {title}. {_state(view, jira_base_url)}"
         case Verdict.RECORDED:
             return f"You rejected {title}. No Jira issue will be created. The preview's thread reports it to the requester."
         case Verdict.DECIDED if view.approval is not None:
@@ -73,6 +78,12 @@ def _decided(decision: Decision, approval: Approval, title: str, progress: str) 
         return f"{who} already rejected {title} on {when}.{why}{hint}"
     hint = " It can no longer be rejected." if decision.verb is Verb.REJECT else ""
     return f"{who} already approved {title} on {when}. {progress}{hint}"
+
+
+def _state(view: View, jira_base_url: str) -> str:
+    if view.approval is None:
+        return "Nobody has approved it."
+    return _progress(view.operation, jira_base_url) if view.approval.approved else "It was rejected."
 
 
 def _progress(operation: Operation | None, jira_base_url: str) -> str:

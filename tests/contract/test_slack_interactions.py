@@ -60,6 +60,12 @@ def test_a_click_on_reject_is_a_decision() -> None:
     assert decision.verb is Verb.REJECT
 
 
+def test_a_click_on_retry_is_read() -> None:
+    decision = read(clicked(actions=button(action_id="retry_issue"), state=entered("not_planned")))
+    assert isinstance(decision, Decision)
+    assert (decision.verb, decision.reason) == (Verb.RETRY, "")
+
+
 def entered(menu: Any = ..., words: Any = ...) -> dict[str, Any]:
     """The ``state`` of a message with the inputs of a preview, as Slack sends it with a click on a button."""
     option = {"text": {"type": "plain_text", "text": "x", "emoji": True}, "value": menu}

@@ -2,19 +2,12 @@
 
 import dataclasses
 import json
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
 
-from lib.approvals import messages as approval_messages
-from lib.approvals.operations import JiraOperationStore
-from lib.approvals.repository import ApprovalStore
-from lib.operations.retry import retry_session
-from lib.platform.dynamodb import Table
-from lib.platform.queues import Queue
-from tests.support.approvals.cloud import ISSUE_PATH, ApprovalsCloud, header_of
+from tests.support.approvals.cloud import ADA, GRACE, ISSUE_PATH, ApprovalsCloud, header_of
 from tests.support.cloud import until
 
 
@@ -88,18 +81,14 @@ def test_a_refusal_shows_its_reason_and_can_be_retried(approvals: ApprovalsCloud
     assert approvals.issues("In a project to come") == []
 
     approvals.jira.app.seed("LATER", 1)
-    table = Table(approvals.cloud.client("dynamodb"), approvals.cloud.outputs["jira_operations_table_name"])
-    retry_session(
-        draft["session_id"],
-        "U0OPERATOR",
-        store=ApprovalStore(table),
-        operations=JiraOperationStore(table, lease=timedelta(seconds=60)),
-        send=approval_messages.sender(Queue(approvals.cloud.client("sqs"), queue_url(approvals))),
-    )
+    for _ in range(2):
+        approvals.click(failed, GRACE, "retry_issue")
     approvals.header_becomes(preview, "Ticket Created: LATER-")
     assert len(approvals.issues("In a project to come")) == 1
     row = approvals.creation(draft["session_id"])
-    assert (row["created_by"], row["approved_by"]) == ({"S": "U0OPERATOR"}, {"S": "U0ADA"})
+    assert (row["created_by"], row["approved_by"]) == ({"S": GRACE}, {"S": ADA})
+    assert any("could not be created" in text and "<@U0REQUEST>" in text for text in approvals.thread(preview))
+    assert creations(approvals, "In a project to come") == 2  # the one that was refused, and one more
 
 
 @pytest.mark.parametrize("fault", [{"error": "ratelimited"}, {"reset": True}, {"status": 500}], ids=["limit", "reset", "error"])

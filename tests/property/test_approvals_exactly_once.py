@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from lib.approvals import drafts, preview, preview_pages, records
 from lib.approvals.drafts import Draft
-from lib.approvals.interactions import Verb
+from lib.approvals.interactions import RETRY_ACTION, Verb
 from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
 from lib.approvals.wording import Verdict
 from lib.approvals.workflow import Policy
 from lib.platform import errors
 from tests.support.approvals.builders import make_draft
+from tests.support.approvals.cloud import buttons_of
 from tests.support.approvals.world import FAULTS, LONGEST_LAG, SERVICE_TIMEOUT, WORKER_TIMEOUT, World
 from tests.support.concurrency import Actor
 from tests.support.project.examples import examples
@@ -55,15 +56,17 @@ def _short_pages() -> Iterator[None]:
 
 
 @settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(lags, lates, clicks, st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
-def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks, changes, shown, solution, choices) -> None:
+@given(lags, lates, clicks, st.integers(0, 3), st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
+def test_one_approval_makes_one_issue_that_is_accounted_for(
+    lags, lates, clicks, retries, changes, shown, solution, choices
+) -> None:
     world = World(lags=lags, lates=lates)
     first = make_draft(solution=solution)
     second = make_draft(title="Refuse uploads of more than 1 GB", solution=solution)
     world.service.submit(first)
     if shown:
         world.show(first)
-    history = _History(world, [first, *([second] if changes else [])], clicks)
+    history = _History(world, [first, *([second] if changes else [])], clicks, retries)
 
     for choice, nuance in itertools.pairwise(choices):
         history.step(choice, nuance)
@@ -81,8 +84,9 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(lags, lates, clicks,
 
 
 class _History:
-    def __init__(self, world: World, versions: list[Draft], clicks: list[tuple[str, Verb, bool]]) -> None:
+    def __init__(self, world: World, versions: list[Draft], clicks: list[tuple[str, Verb, bool]], retries: int) -> None:
         self.world = world
+        self.retries = retries
         self.versions = versions
         self.clicks = list(clicks)
         self.actors: list[Actor] = []
@@ -118,6 +122,8 @@ class _History:
                 options += [self._click] * 2
             if self.submitted < len(self.versions):
                 options.append(self._submit)
+            if self.retries and any(RETRY_ACTION in buttons_of({"blocks": each.blocks}) for each in self.world.slack.values()):
+                options += [self._retry] * 2
             if self.world.queue:
                 # A message in flight may be delivered again: SQS promises at least once.
                 queued = self.world.queue[nuance % len(self.world.queue)]
@@ -132,6 +138,13 @@ class _History:
         actor = self.world.click(user, verb, draft, of_hash, self.world.buttons(draft))
         self.actors.append(actor)
         self.clicked.append((actor, user, verb, of_hash))
+
+    def _retry(self) -> None:
+        """A click on Retry, on the latest draft's message: sometimes one that no longer has the button."""
+        self.retries -= 1
+        draft = self.versions[self.submitted - 1]
+        actor = self.world.click("U0BOB", Verb.RETRY, draft, drafts.draft_hash(draft), self.world.buttons(draft))
+        self.actors.append(actor)
 
     def _submit(self) -> None:
         draft = self.versions[self.submitted]

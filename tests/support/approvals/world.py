@@ -20,6 +20,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore
+from lib.approvals.retries import IssueRetries
 from lib.approvals.rules import Rules
 from lib.approvals.service import ApprovalService
 from lib.approvals.worker import handle
@@ -88,6 +89,9 @@ class World:
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
         self.service = ApprovalService(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
+        self.retries = IssueRetries(
+            store=self.store, operations=self.operations, send=self.send, rules=self.rules, jira_base_url=JIRA_URL
+        )
         owners = (f"owner-{number}" for number in itertools.count())
         self._creator = IssueCreator(
             store=self.store,
@@ -138,7 +142,8 @@ class World:
         decision = Decision(
             verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1", message_ts=ts
         )
-        return Actor(self.stage, f"click of {user}", lambda: self.service.decide(decision), self.time.timestamp())
+        do = self.retries.retry if verb is Verb.RETRY else self.service.decide
+        return Actor(self.stage, f"click of {user}", lambda: do(decision), self.time.timestamp())
 
     def handle(self, message: Message) -> None:
         """Do what a message asks, as the worker does."""

@@ -17,6 +17,7 @@ from lib.platform.characters import utf16_length
 from lib.slack.blocks import SlackMessage
 from lib.slack.text import clip
 from tests.support.approvals.builders import NOON, make_draft
+from tests.support.approvals.cloud import buttons_of
 from tests.support.present import present
 from tests.support.web.slack_limits import check_blocks, shown
 
@@ -159,12 +160,14 @@ def test_a_dry_run_says_so_and_links_nowhere() -> None:
         (YES, CREATED, False, ["Ticket Created: PROJ-123"]),
     ],
 )
-def test_each_decided_state_is_shown_without_buttons(
+def test_each_decided_state_is_shown_without_buttons_to_decide(
     approval: Approval | None, operation: Operation | None, current: bool, says: list[str]
 ) -> None:
     message = render(approval, operation, current=current)
     assert all(part in shown(message.blocks) for part in says)
-    assert all(block["type"] != "actions" for block in message.blocks)
+    may_retry = current and operation is not None and operation.status is OperationStatus.FAILED
+    value = {"retry_issue": f"sess-1:{view().draft_hash}"}
+    assert buttons_of({"blocks": message.blocks}) == (value if may_retry else {})
 
 
 def test_an_unknown_draft_shows_nothing() -> None:

@@ -225,7 +225,7 @@ def test_a_click_on_an_unknown_draft_is_answered() -> None:
     assert world.decisions() == []
 
 
-@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.REJECT])
 def test_only_an_approver_decides(verb: Verb) -> None:
     world = scene(approvers=frozenset({"U0BOB"}))
     verdict, text = click(world, verb)
@@ -257,7 +257,7 @@ def test_the_requester_may_reject_the_draft() -> None:
     assert click(world, Verb.REJECT, of_hash=of_hash)[0] is Verdict.RECORDED
 
 
-@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.REJECT])
 def test_a_click_before_the_preview_is_complete_is_refused(verb: Verb) -> None:
     world = World(rules=Rules(require_other_approver=False))
     of_hash = world.service.submit(DRAFT).draft_hash
@@ -273,7 +273,7 @@ def test_a_click_before_the_preview_is_complete_is_refused(verb: Verb) -> None:
     assert click(world, verb)[0] is Verdict.RECORDED
 
 
-@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("verb", [Verb.APPROVE, Verb.REJECT])
 @pytest.mark.parametrize(
     "elsewhere",
     [{"channel": "C2"}, {"message_ts": "1.1"}, {"channel": ""}, {"message_ts": ""}, {"channel": "", "message_ts": ""}],
