@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 Find = Callable[[], "Deployment"]
 """What ``click.pass_obj`` gives a command: finds the deployment, when the command needs it."""
 
-_AGE = re.compile(r"([0-9]{1,5})([hdw])", re.ASCII)
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
+_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.ASCII)
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
-class _Checked(click.ParamType[str]):
+class Checked(click.ParamType[str]):
     """A text that a function checks."""
 
     def __init__(self, name: str, check: Callable[[str], str]) -> None:
@@ -40,27 +40,36 @@ class _Checked(click.ParamType[str]):
             self.fail(f"{error}.", param, ctx)
 
 
-ISSUE_KEY = _Checked("key", issues.issue_key)
-PROJECT_KEY = _Checked("project", issues.project_key)
-SHOP = _Checked("shop", keys.shop_domain)
-JOB_ID = _Checked("job", keys.job_id)
-CONFIG_NAME = _Checked("name", lambda text: keys.opaque_id(text, "config name"))
-MONTH = _Checked("month", keys.month)
+ISSUE_KEY = Checked("key", issues.issue_key)
+PROJECT_KEY = Checked("project", issues.project_key)
+SHOP = Checked("shop", keys.shop_domain)
+JOB_ID = Checked("job", keys.job_id)
+CONFIG_NAME = Checked("name", lambda text: keys.opaque_id(text, "config name"))
+MONTH = Checked("month", keys.month)
 
 
 class Age(click.ParamType[timedelta]):
     """A length of time: ``12h``, ``90d``, ``4w``."""
 
     name = "age"
+    units = "hdw"
+    examples = "12h, 90d or 4w"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read it."""
         if isinstance(value, timedelta):
             return value
         match = _AGE.fullmatch(value)
-        if match is None:
-            self.fail(f"{value[:20]!a} is not a length of time: write 12h, 90d or 4w.", param, ctx)
+        if match is None or match[2] not in self.units:
+            self.fail(f"{value[:20]!a} is not a length of time: write {self.examples}.", param, ctx)
         return int(match[1]) * _UNITS[match[2]]
+
+
+class Recent(Age):
+    """A short length of time too: ``30m``. Where something is deleted by age, ``3m`` could be meant as months."""
+
+    units = "mhdw"
+    examples = "30m, 12h, 7d or 4w"
 
 
 class Day(click.ParamType[date]):

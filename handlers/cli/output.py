@@ -108,6 +108,16 @@ def _show_block(console: Console, rows: Iterable[Iterable[Text]]) -> None:
             console.print(Text.assemble((f"{'' if number else name.plain:<{indent}}", "bold"), line))
 
 
+def show_entry(at: str, level: str, source: str, text: str) -> None:
+    """Print something that happened: one line, or on a terminal as many as it needs, broken between words."""
+    console = out()
+    style = "bold red" if level in ("ERROR", "CRITICAL") else "yellow" if level == "WARNING" else ""
+    head = [(f"{at} ", "dim"), (f"{level} ", style) if level else "", f"{source}: "]
+    whole = Text.assemble(*head, plain(text))
+    for number, line in enumerate(_wrap(whole, console.width - 4) if console.is_terminal else [whole]):
+        console.print(Text("    " if number else "") + line)
+
+
 def _wrap(text: Text, width: int) -> list[Text]:
     """The text in lines of ``width``, broken between words only: rich would break or cut a long word."""
     breaks, used = [], 0

@@ -54,6 +54,8 @@ class Pushes:
             reason = "no commit names an issue of a known project"
             return Answer("ignored", {"reason": reason, **_count_skipped(skipped)})
         stored = self.links.store_commits(links.commits, has_time=has_time)
+        if stored.touched:
+            self._log_stored(links.commits[: len(links.commits) - len(stored.left)], stored.touched)
         queued = queue.try_recomputes(stored.touched, self.logger, issue_keys=stored.touched) is not None
         if not queued:
             self._leave_to_the_sweep(stored.touched)
@@ -72,8 +74,13 @@ class Pushes:
         touched = self.links.record_commits(links.commits)
         skipped = {"left_out": links.left_out, "projects_not_checked": links.not_checked}
         _count_skipped(skipped)
-        self.logger.info("commits_stored", commits=len(links.commits), issue_keys=touched, **skipped)
+        self._log_stored(links.commits, touched, **skipped)
         return touched
+
+    def _log_stored(self, commits: Sequence[Commit], touched: tuple[str, ...], **skipped: int) -> None:
+        """Log the hashes: no index leads from a commit to its issues, so this line does."""
+        shas = [commit.sha for commit in commits]
+        self.logger.info("commits_stored", commits=len(commits), shas=shas, issue_keys=touched, **skipped)
 
     def _queue(
         self,

@@ -1,7 +1,7 @@
 """Finds log lines of the functions, in AWS and the local cloud alike, by FilterLogEvents and one quoted term."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,12 +69,9 @@ def search(
         )
         for answer in answers:
             for event in answer.get("events", []):
-                yield _read(entry_point, event)
-
-
-def newest_first(lines: Iterable[LogLine]) -> list[LogLine]:
-    """The lines in the reverse order of time."""
-    return sorted(lines, key=lambda line: line.at, reverse=True)
+                line = _read(entry_point, event)
+                if "_aws" not in line.fields:  # a metric in the embedded metric format
+                    yield line
 
 
 def _read(entry_point: str, event: Mapping[str, Any]) -> LogLine:

@@ -101,7 +101,7 @@ def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment
     cloudwatch = deployment.client("cloudwatch")
     ours = {
         "AlarmActions": ["arn:aws:sns:us-west-2:123456789012:alarms"],
-        "AlarmDescription": "It failed. Runbook: docs/runbooks/x.md",
+        "AlarmDescription": "It failed. Runbook: docs/runbooks/jobs.md",
     }
     for name, about in {"health-errors-0a1b2c3": ours, "quiet-0a1b2c3": ours, "of-another-system": {}}.items():
         cloudwatch.put_metric_alarm(

@@ -1,0 +1,281 @@
+"""Everything that is known about one id, in the order of time: rows, claims, decisions, log lines and dead letters.
+
+An id is looked up where its shape allows. Some rows have keys that the id alone does not give: a job is stored under its shop,
+a decision under its session. Log lines that contain the id name them. So what happened before the logs' retention, or before
+``since``, is found for issues, sessions and events only. Every read is bounded.
+"""
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from lib.jira import issues, items
+from lib.jira.issue_reader import IssueReader
+from lib.operations.dead_letters import DeadLetterQueue
+from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, logical_name
+from lib.operations.log_search import LogLine, search
+from lib.platform import clock, contract, errors
+from lib.platform.contract import EVENT_PARTITIONS
+from lib.platform.dynamodb import Item, Table
+from lib.platform.log import scrub
+from lib.shuttle import ulids
+from lib.shuttle.repository import Repository
+
+MOST_ROWS = 200
+"""Of one partition."""
+MOST_LINES = 2000
+MOST_RELATED = 5
+"""Ids that log lines name, of one kind, which are looked up too."""
+MOST_LETTERS = 100
+"""Of one dead-letter queue."""
+_TEXT_CHARACTERS = 400
+_COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
+_ID = re.compile(r"[^\s\"\\\x00-\x1f]{3,256}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """Something that happened, without personal data.
+
+    Attributes:
+        at: when.
+        source: where it is known from: ``log of notification``, ``JiraIssues``, ``jira-work-dead-letters``, …
+        level: of a log line; empty for others.
+        text: what happened.
+    """
+
+    at: datetime
+    source: str
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What is known of an id, the oldest first. ``problems`` are sentences on what could not be read."""
+
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+
+
+def check_id(text: str) -> str:
+    """The id, if it can be one.
+
+    Raises:
+        InvalidInputError: it can't.
+    """
+    if not _ID.fullmatch(text):
+        raise errors.InvalidInputError(f"{text[:40]!a} is not an id: 3 to 256 characters without blanks and quotation marks")
+    return text
+
+
+class Tracer:
+    """Traces ids in one deployment."""
+
+    def __init__(self, deployed: Deployed) -> None:
+        self._deployed = deployed
+        self._clients = Clients(deployed)
+        self._problems: dict[str, None] = {}
+
+    def trace(self, identifier: str, since: datetime) -> Trace:
+        """Find what is known of ``identifier``; log lines from ``since`` on. What can't be read is in ``problems``."""
+        lines = self._lines(identifier, since)
+        related = _related(lines, identifier)
+        for each in related.sessions | related.events:
+            lines += self._lines(each, since)
+        found = [_of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
+        for what, read in self._readers(identifier, related):
+            found += self._attempt(what, read)
+        return Trace(tuple(sorted(dict.fromkeys(found), key=lambda entry: (entry.at, entry.source))), tuple(self._problems))
+
+    def _readers(self, identifier: str, related: "_Related") -> Iterator[tuple[str, Callable[[], Iterator[Entry]]]]:
+        """What to read besides log lines, and its name in a problem."""
+        for session in {identifier, *related.sessions}:
+            yield f"the session {session}", partial(self._partition, session)
+        for event in {identifier, *related.events}:
+            yield f"the event {event}", partial(self._partition, EVENT_PARTITIONS + event)
+        if issues.is_issue_key(identifier):
+            yield f"the issue {identifier}", partial(self._issue, identifier)
+        for key in related.issues:
+            yield f"the issue {key}", partial(self._issue, key, identifier)
+        for shop, job in related.jobs:
+            yield f"the job {job}", partial(self._job, shop, job)
+        wanted = {identifier, *related.sessions, *related.events}
+        for entry_point, queue in dead_letter_queues_of(self._deployed):
+            yield f"the queue {queue}", partial(self._dead_letters, entry_point, queue, wanted)
+
+    def _lines(self, term: str, since: datetime) -> list[LogLine]:
+        found: list[LogLine] = []
+        for entry_point, name in functions_of(self._deployed).items():
+            try:
+                found += islice(search(self._clients("logs"), {entry_point: name}, term, since), MOST_LINES)
+            except errors.SwitchboardError as error:
+                self._problems[f"the log of {entry_point} can't be read: {scrub(str(error))}"] = None
+        return found
+
+    def _attempt(self, what: str, read: Callable[[], Iterator[Entry]]) -> list[Entry]:
+        found: list[Entry] = []
+        try:
+            found.extend(read())
+        except errors.SwitchboardError as error:
+            self._problems[f"{what} can't be read: {scrub(str(error))}"] = None
+        return found
+
+    def _partition(self, session_id: str) -> Iterator[Entry]:
+        """The rows of a session, or the claims on an event."""
+        table = Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        rows = table.query(
+            "read the rows of the session",
+            KeyConditionExpression="session_id = :id",
+            ExpressionAttributeValues={":id": {"S": session_id}},
+        )
+        for row in islice(rows, MOST_ROWS):
+            yield from _of_operation(row)
+
+    def _issue(self, issue_key: str, sha: str = "") -> Iterator[Entry]:
+        """The rows of an issue; with ``sha``, its links to that commit only."""
+        client, name = self._clients("dynamodb"), self._deployed.output("jira_issues_table_name")
+        rows = Table(client, name).query(
+            "read the issue's rows",
+            KeyConditionExpression="issue_key = :issue AND updated_at >= :first",
+            ExpressionAttributeValues={":issue": {"S": issue_key}, ":first": {"S": items.FIRST_LETTER}},
+        )
+        for row in islice(rows, MOST_ROWS):
+            kind = row["updated_at"]["S"]
+            if kind.startswith(items.COMMIT_PREFIX) and row["sha"]["S"].startswith(sha):
+                text = f"commit {row['sha']['S']} of {row['repository']['S']} names {issue_key}: {row['title']['S']}"
+                yield _entry(row["committed_at"]["S"], contract.JIRA_ISSUES.name, text)
+            elif kind == items.CORRELATION and not sha:
+                text = f"correlation of {issue_key}: {row['state']['S']}"
+                yield _entry(row["generated_at"]["S"], contract.JIRA_ISSUES.name, text)
+        if sha:
+            return
+        for version in islice(IssueReader(client, name).history(issue_key), MOST_ROWS):
+            state = f"moved to {version.moved_to}" if version.moved_to else "deleted" if version.deleted else "stored"
+            text = f"{issue_key} {state} by {version.event_type}: {version.fields.status}, {version.fields.summary}"
+            yield _entry(version.received_at, contract.JIRA_ISSUES.name, text)
+
+    def _job(self, shop: str, job_id: str) -> Iterator[Entry]:
+        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        try:
+            job = repository.job(shop, job_id)
+        except errors.NotFoundError:
+            return  # the shop was removed, or the job is over 90 days old
+        table = contract.SHUTTLE.name
+        yield Entry(at=job.created_at, source=table, level="", text=f"job {job_id} of {shop} was ordered: {job.kind.value}")
+        failure = f": {job.failure} {job.failure_detail or ''}" if job.failure else ""
+        text = f"job {job_id} of {shop} is {job.status.value} since then{failure}".rstrip()
+        yield Entry(at=job.status_since, source=table, level="", text=_short(text))
+
+    def _dead_letters(self, entry_point: str, name: str, wanted: Iterable[str]) -> Iterator[Entry]:
+        queue = DeadLetterQueue(self._clients("sqs"), self._clients("lambda"), name, self._deployed.function_name(entry_point))
+        letters = queue.read(MOST_LETTERS)
+        for letter in letters:
+            with contextlib.suppress(errors.SwitchboardError):  # it shows again when the hold is over
+                queue.release(letter)
+        for letter in letters:
+            if any(each in letter.payload for each in wanted):
+                text = f"dead letter {letter.message_id}: {letter.refused or letter.error}"
+                yield Entry(at=letter.sent_at, source=logical_name(name), level="", text=_short(text))
+
+
+@dataclass(frozen=True, slots=True)
+class _Related:
+    sessions: frozenset[str]
+    events: frozenset[str]
+    issues: frozenset[str]
+    jobs: frozenset[tuple[str, str]]
+
+
+def _related(lines: Iterable[LogLine], identifier: str) -> _Related:
+    """The ids that lead on: sessions of a draft's hash, events of a lease, issues of a commit, the shop of a job."""
+    sessions: dict[str, None] = {}
+    events: dict[str, None] = {}
+    keys: dict[str, None] = {}
+    jobs: dict[tuple[str, str], None] = {}
+    for line in lines:
+        about = line.fields
+        if about.get("draft_hash") == identifier:
+            sessions[str(about.get("session_id"))] = None
+        if about.get("lease_uuid") == identifier:
+            events[str(about.get("event_id"))] = None
+        named = about.get("issue_keys")
+        if _COMMIT.fullmatch(identifier) and isinstance(named, list):
+            keys.update(dict.fromkeys(map(str, named)))
+        if ulids.is_ulid(identifier) and about.get("job_id") == identifier:
+            jobs[str(about.get("shop_domain")), identifier] = None
+    return _Related(_first(sessions), _first(events), _first(keys), frozenset(islice(jobs, MOST_RELATED)))
+
+
+def _first(found: Iterable[str]) -> frozenset[str]:
+    return frozenset(islice((each for each in found if each != "None"), MOST_RELATED))
+
+
+def _of_line(line: LogLine) -> Entry:
+    about = {name: value for name, value in line.fields.items() if name not in _NOISE}
+    return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=describe(line.message, about))
+
+
+_NOISE = frozenset({"generated_at", "run_id", "correlation_id", "xray_trace_id", "exception", "time", "timestamp"})
+
+
+def describe(message: str, about: Mapping[str, Any]) -> str:
+    """An event with its fields as one text, without personal data."""
+    parts = [message, *(f"{name}={_value(value)}" for name, value in about.items() if name not in _NOISE)]
+    return _short(" ".join(parts))
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _of_operation(row: Item) -> Iterator[Entry]:
+    """What a row of the operations table says, at each of its times."""
+    values = {name: next(iter(value.values())) for name, value in row.items()}
+    kind, _, rest = str(values["operation_key"]).partition("#")
+    of_hash, _, operation = rest.partition("#")
+    source = contract.JIRA_OPERATIONS.name
+    if str(values["session_id"]).startswith(EVENT_PARTITIONS):
+        status = {"done": "sent", "pending": "being sent", "failed": "not sent"}.get(str(values.get("status")), "claimed")
+        at = values.get("updated_at") or values.get("created_at")
+        yield _entry(at, source, f"channel {values['operation_key']}: {status}{_because(values)}")
+    elif kind == "SESSION":
+        issue = f", issue {values['jira_key']}" if values.get("jira_key") else ""
+        yield _entry(
+            values.get("updated_at"), source, f"session is {values.get('state')}{issue}, draft {values.get('draft_hash')}"
+        )
+    elif kind == "DRAFT":
+        yield _entry(values.get("created_at"), source, f"draft {rest} submitted, requested by {values.get('requested_by')}")
+    elif kind == "APPROVAL":
+        decider = values.get("approved_by") or values.get("rejected_by")
+        reason = f": {values['reason']}" if values.get("reason") else ""
+        yield _entry(values.get("at"), source, f"draft {rest} {values.get('status')} by {decider}{reason}")
+    elif kind == "OPERATION":
+        issue = f", issue {values['jira_key']}" if values.get("jira_key") else ""
+        text = f"{operation} of draft {of_hash}: {values.get('status')}{issue}{_because(values)}"
+        yield _entry(values.get("updated_at") or values.get("created_at"), source, text)
+
+
+def _because(values: Mapping[str, Any]) -> str:
+    reason = values.get("error_message") or values.get("reason")
+    return f": {reason}" if reason else ""
+
+
+def _entry(at: object, source: str, text: str) -> Entry:
+    """An entry at a stored time; one without a time comes first."""
+    try:
+        moment = clock.parse(str(at))
+    except ValueError:
+        moment = clock.from_epoch_ms(0)
+    return Entry(at=moment, source=source, level="", text=_short(text))
+
+
+def _short(text: str) -> str:
+    clean = scrub(text)  # before it is cut: half an e-mail address is personal too
+    return clean if len(clean) <= _TEXT_CHARACTERS else f"{clean[:_TEXT_CHARACTERS].rsplit(' ', 1)[0]} …"
