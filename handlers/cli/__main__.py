@@ -33,7 +33,7 @@ _COMMANDS = {
     "backfill": ("backfill", "Copy the issues of a legacy table."),
     "shuttle": ("shuttle", "Show and change shops, jobs, catalogues, usage and settings of the app."),
     "costs": ("costs", "Estimate a month's costs of every table and function."),
-    "redrive": ("redrive", "Show dead letters, and send them back to their function."),
+    "redrive": ("redrive", "Show dead letters, and send them back to their function, or drop them."),
     "names": ("names", "Print the name of every resource as shell exports."),
 }
 """Each command: the module in handlers/cli/ whose function has the command's name, and its summary."""

@@ -1,21 +1,43 @@
-"""``redrive``: shows dead letters, and sends them back to where they failed (lib/operations/dead_letters.py)."""
+"""``redrive``: shows dead letters, sends them back to where they failed, or drops them (lib/operations/redrive.py)."""
 
-import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
 
 import click
 
 from handlers.cli import output
+from handlers.cli.deployment import Deployment
 from handlers.cli.options import Find, yes_option
-from lib.operations.dead_letters import HOLD_SECONDS, DeadLetter, DeadLetterQueue
+from lib.operations import redrive as letters
+from lib.operations.dead_letters import HOLD_SECONDS, DeadLetterQueue
+from lib.operations.deployed import dead_letter_queues_of, functions_of
+from lib.operations.redrive import Held
+from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import clock, errors
 from lib.platform.contract import ENTRY_POINTS
+from lib.platform.dynamodb import Table
 from lib.platform.log import scrub
 from lib.platform.wording import counted
 
 _SHOWN_CHARACTERS = 200
-"""Of a payload."""
+"""Of a payload in the table."""
 
-_Held = tuple[DeadLetterQueue, DeadLetter]
+
+class _Filter(click.ParamType[tuple[str, str]]):
+    """``reason=throttled``: a field and a text that it contains."""
+
+    name = "filter"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Read it."""
+        field, equals, text = str(value).partition("=")
+        if field not in letters.FIELDS or not equals or not text:
+            self.fail(f"{str(value)[:40]!a} is not a filter: write reason=TEXT, or one of {_FIELDS}.", param, ctx)
+        return field, text
+
+
+_FIELDS = ", ".join(f"{field}=" for field in letters.FIELDS[1:])
 
 
 @click.command()
@@ -23,82 +45,215 @@ _Held = tuple[DeadLetterQueue, DeadLetter]
     "--function",
     "entry_point",
     type=click.Choice(ENTRY_POINTS),
-    required=True,
-    help="Function whose dead-letter queue to read.",
+    help="Only the dead letters of this function; by default those of all functions.",
+)
+@click.option("--id", "letter_id", metavar="ID", help="Only the dead letter with this id.")
+@click.option(
+    "--where",
+    "filters",
+    type=_Filter(),
+    multiple=True,
+    metavar="FIELD=TEXT",
+    help=f"Only dead letters whose field contains TEXT: {', '.join(letters.FIELDS)}. All filters must match.",
 )
 @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Read at most this many.")
 @click.option("--dry-run", is_flag=True, help="Show the dead letters, and send none back.")
+@click.option("--show", is_flag=True, help="Show each dead letter with its whole payload, and send none back.")
+@click.option("--drop", is_flag=True, help="Write the dead letters to a file and delete them. Asks twice.")
+@click.option(
+    "--file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of --drop, which must not exist; by default dropped-<time>.jsonl here.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print each dead letter as JSON, one object per line.")
 @yes_option
 @click.pass_obj
-def redrive(find: Find, entry_point: str, limit: int, dry_run: bool, yes: bool) -> int:
-    """Show dead letters, and send them back to their function.
+def redrive(
+    find: Find,
+    *,
+    entry_point: str | None,
+    letter_id: str | None,
+    filters: tuple[tuple[str, str], ...],
+    limit: int,
+    dry_run: bool,
+    show: bool,
+    drop: bool,
+    file: Path | None,
+    as_json: bool,
+    yes: bool,
+) -> int:
+    """Show dead letters, and send them back to their function, or drop them.
 
     Events go to the function again, messages to its queue. A dead letter is deleted only after it was accepted. Exit code 1
     if one could not be sent back.
     """
+    if drop and (dry_run or show or yes):
+        raise click.UsageError("--drop always asks, and goes with none of --dry-run, --show and --yes.")
+    if file and not drop:
+        raise click.UsageError("--file is for --drop.")
     deployment = find()
-    sqs, lambda_client = deployment.client("sqs"), deployment.client("lambda")
-    function = deployment.function_name(entry_point)
-    queues = [DeadLetterQueue(sqs, lambda_client, name, function) for name in deployment.dead_letter_queues(entry_point)]
-    held: list[_Held] = []
+    held: list[Held] = []
     try:
         with output.err().status("Reading"):
-            for queue in queues:
-                held += [(queue, letter) for letter in queue.read(limit - len(held))]
-        if not held:
-            output.out().print(f"{entry_point} has no dead letters.")
+            letters.read_all(_queues(deployment, entry_point), limit, held)
+            was_full = len(held) == limit
+            held[:] = _explained(deployment, held)
+        chosen = [each for each in held if _is_chosen(each, letter_id, filters)]
+        if letter_id is not None and not chosen:
+            raise errors.NotFoundError(f"there is no dead letter {letter_id[:100]!a} among the {len(held)} that were read")
+        if not chosen:
+            _say_none(entry_point, bool(held))
             return 0
-        _show(held, entry_point)
-        if len(held) == limit:
+        letters.release(each for each in held if each not in chosen)
+        held[:] = chosen
+        if not as_json:
+            _show(chosen, entry_point, whole=show)
+        if was_full:
             output.err().print(
                 f"Showing {counted(limit, 'dead letter')}. There may be more: use --limit, or run the command again."
             )
-        if dry_run:
-            output.out().print("Nothing was sent back.")
-            return 0
+        if dry_run or show:
+            return _leave(chosen, as_json=as_json)
+        if drop:
+            return _drop(chosen, held, file, as_json=as_json)
         if not yes:
             click.confirm(
-                f"Send {counted(len(held), 'dead letter')} back? Answer within {HOLD_SECONDS // 60} minutes.",
+                f"Send {counted(len(chosen), 'dead letter')} back? Answer within {HOLD_SECONDS // 60} minutes.",
                 abort=True,
                 err=True,
             )
-        return _send_back(held)
+        return _act(chosen, held, lambda each: each.queue.send_back(each.letter), "sent back", as_json=as_json)
     finally:
-        _release(held)
+        letters.release(held)
 
 
-def _show(held: list[_Held], entry_point: str) -> None:
-    table = output.table("sent", "queue", "error", "goes to", "payload")
-    for queue, letter in held:
-        # Scrubbed before it is cut: half an e-mail address is personal too.
-        payload = scrub(letter.payload)[:_SHOWN_CHARACTERS] + ("…" if len(letter.payload) > _SHOWN_CHARACTERS else "")
+def _queues(deployment: Deployment, entry_point: str | None) -> list[tuple[str, DeadLetterQueue]]:
+    names = [(entry_point, name) for name in deployment.dead_letter_queues(entry_point)] if entry_point else None
+    sqs, lambda_client, marks = deployment.client("sqs"), deployment.client("lambda"), _marks(deployment)
+    return [
+        (of, DeadLetterQueue(sqs, lambda_client, name, deployment.function_name(of), marks=marks))
+        for of, name in names or _all_queues(deployment)
+    ]
+
+
+def _all_queues(deployment: Deployment) -> list[tuple[str, str]]:
+    found = list(dead_letter_queues_of(deployment))
+    if not found:
+        raise errors.ConfigurationError(f"dead_letter_queues is missing from {deployment.source}")
+    return found
+
+
+def _marks(deployment: Deployment) -> RedriveMarks | None:
+    name = deployment.outputs.get("jira_operations_table_name")
+    return RedriveMarks(Table(deployment.client("dynamodb"), name)) if isinstance(name, str) and name else None
+
+
+def _explained(deployment: Deployment, held: Sequence[Held]) -> list[Held]:
+    """The letters with the reason from the log, and whether each came back. Without either, a note says so."""
+    explained, marks = list(held), _marks(deployment)
+    try:
+        if explained and marks is not None:
+            explained = letters.with_marks(explained, marks)
+        if explained:
+            explained = letters.with_logged_reasons(explained, deployment.client("logs"), functions_of(deployment))
+    except errors.SwitchboardError as error:
+        output.err().print(output.plain(f"Not all reasons are known: {error}"))
+    return explained
+
+
+def _is_chosen(each: Held, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> bool:
+    if letter_id is not None and each.letter.message_id != letter_id:
+        return False
+    return all(each.matches({field: text}) for field, text in filters)
+
+
+def _say_none(entry_point: str | None, some_were_read: bool) -> None:
+    if some_were_read:
+        output.out().print("No dead letter matches.")
+    else:
+        output.out().print(f"{entry_point} has no dead letters." if entry_point else "There are no dead letters.")
+
+
+def _show(chosen: Sequence[Held], entry_point: str | None, *, whole: bool) -> None:
+    title = f"Dead letters of {entry_point}" if entry_point else "Dead letters"
+    if whole:
+        for each in chosen:
+            output.show_details(each.letter.message_id, _details(each))
+            for line in each.payload.splitlines():
+                output.out().print(output.plain(line))
+        return
+    table = output.table("id", "sent", "queue", "reason", "goes to", "payload")
+    for each in chosen:
+        text = scrub(each.letter.payload)
         table.add_row(
-            clock.phoenix(letter.sent_at),
-            queue.name,
-            output.plain(scrub(letter.refused or letter.error)),
-            "nowhere" if letter.refused else f"its {queue.goes_to}",
-            output.plain(payload),
+            each.letter.message_id,
+            clock.phoenix(each.letter.sent_at),
+            each.queue.name,
+            output.plain(_reason(each)),
+            _goes_to(each),
+            # Scrubbed before it is cut: half an e-mail address is personal too.
+            output.plain(text[:_SHOWN_CHARACTERS] + ("…" if len(text) > _SHOWN_CHARACTERS else "")),
         )
-    output.show(table, f"Dead letters of {entry_point}")
+    output.show(table, title)
 
 
-def _send_back(held: list[_Held]) -> int:
-    """Send each back, and take it out of ``held``. Returns the exit code."""
-    total, failures = len(held), []
-    for queue, letter in list(held):
+def _details(each: Held) -> list[tuple[str, object]]:
+    return [
+        ("function", each.function),
+        ("queue", each.queue.name),
+        ("sent", clock.phoenix(each.letter.sent_at)),
+        ("reason", _reason(each)),
+        ("goes to", _goes_to(each)),
+    ]
+
+
+def _reason(each: Held) -> str:
+    if each.redriven_at is None:
+        return each.reason
+    return f"came back after it was sent back at {clock.phoenix(each.redriven_at)}: {each.reason}"
+
+
+def _goes_to(each: Held) -> str:
+    return "nowhere" if each.letter.refused else f"its {each.queue.goes_to}"
+
+
+def _leave(chosen: Sequence[Held], *, as_json: bool) -> int:
+    if as_json:
+        for each in chosen:
+            output.print_json(each.to_json() | {"outcome": "shown"})
+    else:
+        output.out().print("Nothing was sent back.")
+    return 0
+
+
+def _drop(chosen: Sequence[Held], held: list[Held], file: Path | None, *, as_json: bool) -> int:
+    number = counted(len(chosen), "dead letter")
+    click.confirm(f"Drop {number}? Nobody will do their work.", abort=True, err=True)
+    typed = click.prompt(f"Type {len(chosen)} to drop {number}", err=True, default="", show_default=False)
+    if typed.strip() != str(len(chosen)):
+        raise click.Abort
+    path = file or Path(f"dropped-{clock.phoenix(clock.utc_now())[:19].replace(':', '')}.jsonl")
+    letters.write_dropped(path, chosen)
+    output.err().print(output.plain(f"Wrote {number} to {path}, complete, with personal data."))
+    return _act(chosen, held, lambda each: each.queue.drop(each.letter), "dropped", as_json=as_json)
+
+
+def _act(chosen: Sequence[Held], held: list[Held], act: Callable[[Held], None], done: str, *, as_json: bool) -> int:
+    """Act on each, and take it out of ``held``. Returns the exit code."""
+    failures = []
+    for each in chosen:
+        outcome, reason = done, None
         try:
-            queue.send_back(letter)
+            act(each)
         except errors.SwitchboardError as error:
-            failures.append(f"{letter.message_id} in {queue.name}: {error}")
+            outcome, reason = "left", str(error)
+            failures.append(f"{each.letter.message_id} in {each.queue.name}: {error}")
         else:
-            held.remove((queue, letter))
-    output.out().print(f"{total - len(failures)} sent back, {len(failures)} left.")
+            held.remove(each)
+        if as_json:
+            output.print_json(each.to_json() | {"outcome": outcome, "error": reason})
+    if not as_json:
+        output.out().print(f"{len(chosen) - len(failures)} {done}, {len(failures)} left.")
     for failure in failures:
         output.err().print(output.plain(f"Left {failure}"))
     return 1 if failures else 0
-
-
-def _release(held: list[_Held]) -> None:
-    for queue, letter in held:
-        with contextlib.suppress(errors.SwitchboardError):  # it shows again when the hold is over
-            queue.release(letter)

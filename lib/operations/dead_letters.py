@@ -7,20 +7,27 @@ There are three kinds of message in a dead-letter queue, and each goes back wher
     a message that a function failed on too often ────────────► the queue that feeds it
 
 Reading hides a message from other readers for a while; what is not sent back is released. A dead letter is deleted only
-after it was accepted: it may go back twice and is never lost, and the functions handle an event twice without harm.
+after it was accepted: it may go back twice and is never lost, and the functions handle an event twice without harm. What goes
+back is marked, so that a letter that comes back says so: a message by an attribute, an event by :mod:`.redrive_marks`.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import aws, clock, errors
 
 HOLD_SECONDS = 300
 """How long reading hides a message from others: time to read and decide."""
 
+REDRIVEN_AT = "RedrivenAt"
+"""The attribute of a message that was sent back: when."""
+
+_MAX_ATTRIBUTES = 10  # of a message of SQS
 _PAGE = 10  # the most that SQS returns at once
 _WAIT_SECONDS = 1  # more than 0 asks every SQS server, so that none of a few messages is missed
 
@@ -37,6 +44,8 @@ class DeadLetter:
         refused: why it can't go back; empty if it can.
         receipt: SQS's receipt handle.
         attributes: of the message; they go back with the payload, to a queue.
+        request_id: of the call that failed, in Lambda's record; empty for other messages.
+        redriven_at: when a message was sent back before; None if it was not, or is not a message of a work queue.
     """
 
     message_id: str
@@ -46,6 +55,8 @@ class DeadLetter:
     refused: str = ""
     receipt: str = field(default="", repr=False)
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+    redriven_at: datetime | None = None
 
 
 class DeadLetterQueue:
@@ -56,13 +67,26 @@ class DeadLetterQueue:
         lambda_client: a Lambda client of :mod:`lib.platform.aws`.
         queue_name: the dead-letter queue.
         function_name: the function.
+        marks: remember the events that are sent back; None to remember none.
+        now: the clock.
 
     Raises:
         SwitchboardError: the queue does not exist or can't be reached.
     """
 
-    def __init__(self, sqs: Any, lambda_client: Any, queue_name: str, function_name: str) -> None:
+    def __init__(
+        self,
+        sqs: Any,
+        lambda_client: Any,
+        queue_name: str,
+        function_name: str,
+        *,
+        marks: RedriveMarks | None = None,
+        now: clock.Clock = clock.utc_now,
+    ) -> None:
         self.name = queue_name
+        self._marks = marks
+        self._now = now
         self._sqs = sqs
         self._lambda = lambda_client
         self._function_name = function_name
@@ -118,10 +142,18 @@ class DeadLetterQueue:
         else:
             self._send_to_function(letter)
         try:
-            with aws.translated("delete"):
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+            self._delete(letter)
         except errors.SwitchboardError as error:
             raise errors.AmbiguousError(f"it was sent back, but is still in the queue: {error}") from None
+
+    def drop(self, letter: DeadLetter) -> None:
+        """Delete a letter without sending it back.
+
+        Raises:
+            SwitchboardError: it is still in the queue, or another reader may have it.
+        """
+        self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
+        self._delete(letter)
 
     def release(self, letter: DeadLetter) -> None:
         """Show a letter to others again at once.
@@ -131,14 +163,20 @@ class DeadLetterQueue:
         """
         self._hide(letter, 0, "release the dead letter")
 
+    def _delete(self, letter: DeadLetter) -> None:
+        with aws.translated("delete"):
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+
     def _hide(self, letter: DeadLetter, seconds: int, doing: str) -> None:
         with aws.translated(doing):
             self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds)
 
     def _send_to_queue(self, letter: DeadLetter, url: str) -> None:
-        attributes = {"MessageAttributes": letter.attributes} if letter.attributes else {}
+        attributes = dict(letter.attributes)
+        if len(attributes) < _MAX_ATTRIBUTES or REDRIVEN_AT in attributes:
+            attributes[REDRIVEN_AT] = {"DataType": "String", "StringValue": clock.canonical(self._now())}
         with aws.translated("send the message to its queue"):
-            self._sqs.send_message(QueueUrl=url, MessageBody=letter.payload, **attributes)
+            self._sqs.send_message(QueueUrl=url, MessageBody=letter.payload, MessageAttributes=attributes)
 
     def _send_to_function(self, letter: DeadLetter) -> None:
         with aws.translated(f"invoke {self._function_name}"):
@@ -149,6 +187,10 @@ class DeadLetterQueue:
             )
         if answer["StatusCode"] != 202:
             raise errors.UnavailableError(f"{self._function_name} did not accept the event: status {answer['StatusCode']}")
+        request_id = answer.get("ResponseMetadata", {}).get("RequestId")
+        if self._marks is not None and request_id:
+            with contextlib.suppress(errors.SwitchboardError):  # it was accepted: only the mark is missing
+                self._marks.set(request_id)
 
 
 def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLetter:
@@ -160,7 +202,7 @@ def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLe
     body: str = message["Body"]
     attributes: Mapping[str, Any] = message.get("MessageAttributes") or {}
 
-    def letter(error: str, payload: str, refused: str = "") -> DeadLetter:
+    def letter(error: str, payload: str, refused: str = "", request_id: str = "") -> DeadLetter:
         return DeadLetter(
             message_id=message["MessageId"],
             sent_at=clock.from_epoch_ms(int(message["Attributes"]["SentTimestamp"])),
@@ -169,6 +211,8 @@ def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLe
             refused=refused,
             receipt=message["ReceiptHandle"],
             attributes=attributes,
+            request_id=request_id,
+            redriven_at=_redriven_at(attributes),
         )
 
     if of_a_work_queue:
@@ -181,7 +225,15 @@ def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLe
         payload = json.dumps(record["requestPayload"], separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return letter("", body, refused="it is not a record of a failed event")
-    return letter(error, payload)
+    request_id = record["requestContext"].get("requestId")
+    return letter(error, payload, request_id=request_id if isinstance(request_id, str) else "")
+
+
+def _redriven_at(attributes: Mapping[str, Any]) -> datetime | None:
+    try:
+        return clock.parse(attributes[REDRIVEN_AT]["StringValue"])
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def _error_of_record(record: Mapping[str, Any]) -> str:

@@ -144,6 +144,8 @@ SHUTTLE = TableLayout(
 # Partition keys, or their beginnings, of rows that only one function may write. The stack grants by them (docs/adr/0013).
 EVENT_PARTITIONS = "event#"
 """In JiraOperations: what the notification function claims, one partition per event."""
+REDRIVE_PARTITIONS = "redrive#"
+"""In JiraOperations: what operators sent back to a function, one partition per call. No function reads or writes them."""
 SENTINEL_PARTITIONS = "health#"
 """In every table: what the health check writes, reads and deletes."""
 RECONCILIATION_PARTITION = "reconciliation"

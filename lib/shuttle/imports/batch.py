@@ -35,9 +35,9 @@ def _has_run(message: Record, runners: Runners, seconds_left: Callable[[], float
         logger.warning("import_busy", reason=str(error))
         return False
     except errors.SwitchboardError as error:
-        logger.error("import_failed", error)
+        logger.error("import_failed", error, messages=[message.id])
     except Exception as error:  # an internal error: the message ends in the dead-letter queue, and the other messages are run
-        logger.defect("import_failed", error)
+        logger.defect("import_failed", error, messages=[message.id])
     else:
         return True
     metrics.count(contract.IMPORT_FAILED)

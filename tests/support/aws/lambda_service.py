@@ -21,6 +21,7 @@ class LambdaService:
         environments: the environment variables of each function, by name.
         answer: of every synchronous invocation.
         function_error: the kind of error that invocations end with; empty for none.
+        request_id: of every asynchronous invocation; empty for none.
         refusal: status and code with which every invocation is refused; None for none.
         invocations: function, kind of invocation and event of each call.
     """
@@ -29,6 +30,7 @@ class LambdaService:
     environments: dict[str, dict[str, str]] = field(default_factory=dict)
     answer: object = None
     function_error: str = ""
+    request_id: str = ""
     refusal: tuple[int, str] | None = None
     invocations: list[tuple[str, str, Any]] = field(default_factory=list)
 
@@ -55,7 +57,7 @@ def lambda_service() -> Iterator[LambdaService]:
                 return self._send(status, {"Message": "no"}, {"x-amzn-ErrorType": code})
             service.invocations.append((unquote(self.path.split("/")[3]), kind, event))
             if kind == "Event":
-                return self._send(202, None)
+                return self._send(202, None, {"x-amzn-RequestId": service.request_id} if service.request_id else {})
             error = {"X-Amz-Function-Error": service.function_error} if service.function_error else {}
             return self._send(200, service.answer, error)
 

@@ -109,7 +109,7 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
         (("shuttle", "usage", "--month", "2026-1"), "Invalid value for '--month': '2026-1' is not a valid month."),
         (("shuttle", "jobs", "get", "teapots.example.com", "7"), "Invalid value for 'JOB': '7' is not a job id."),
         (("shuttle", "jobs", "list", "teapots"), "Invalid value for 'SHOP': 'teapots' is not a valid shop domain."),
-        (("redrive",), None),
+        (("redrive", "--drop", "--yes"), "--drop always asks, and goes with none of --dry-run, --show and --yes."),
         (("redrive", "--function", "cook"), None),
     ],
 )
