@@ -17,7 +17,7 @@ sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve(
 import pulumi  # noqa: E402
 
 from lib.platform import contract  # noqa: E402
-from stack import tags  # noqa: E402
+from stack import runbooks, tags  # noqa: E402
 from stack.components import bucket, event_bus, http_api, protection, schedule  # noqa: E402
 from stack.components.function import Function  # noqa: E402
 from stack.components.queue import DeadLetterQueue, WorkQueue  # noqa: E402
@@ -37,8 +37,9 @@ from stack.functions import (  # noqa: E402
 from stack.functions.parts import Parts  # noqa: E402
 from stack.monitoring.metrics import Watched  # noqa: E402
 from stack.monitoring.monitoring import Monitoring  # noqa: E402
+from stack.monitoring.severity import Severity  # noqa: E402
 from stack.packaging import archive  # noqa: E402
-from stack.settings import Settings  # noqa: E402
+from stack.settings import Settings, is_local  # noqa: E402
 
 FUNCTIONS = (notification, webhooks, approvals, jira_worker, reconciliation, shuttle, imports, health)
 
@@ -77,17 +78,29 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         rate_limit=settings.http_rate_limit,
         burst_limit=settings.http_burst_limit,
     )
+    dead_letters = {
+        "notification": [parts.events.dead_letters],
+        "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
+        "imports": [parts.shuttle_jobs.dead_letters],
+    }
     work_queues = (parts.jira_work, parts.approval_work, parts.shuttle_jobs)
     watched = Watched(
         functions=tuple(functions.values()),
-        dead_letters=(parts.events.dead_letters, *(queue.dead_letters for queue in work_queues)),
+        dead_letters=dead_letters,
         work_queues=work_queues,
         tables=(parts.lease_table, parts.jira_issues, parts.operations, parts.shuttle),
         http_api=api,
         channels=settings.notify_channels,
         projects=settings.jira_projects,
     )
-    monitoring = Monitoring(watched, dashboard_name=f"switchboard-{stack}", alarm_email=settings.alarm_email)
+    monitoring = Monitoring(
+        watched,
+        dashboard_name=f"switchboard-{stack}",
+        # The outputs of the local cloud are in a file, which the shell selects.
+        stack="" if is_local(stack) else stack,
+        runbooks=runbooks.base_url(settings.runbook_base_url),
+        alarm_targets=filter(None, (settings.alarm_email, *settings.alarm_targets)),
+    )
     return {
         "http_api_url": api.url,
         "event_bus_name": parts.events.bus_name,
@@ -102,16 +115,10 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         "artifact_bucket_name": parts.artifacts.name,
         "import_bucket_name": parts.import_bucket.name,
         "notification_topic_arn": parts.topic_arn,
+        **dict(zip(contract.ALARM_TOPIC_OUTPUTS, (monitoring.topic_arns[each] for each in Severity), strict=True)),
         "dashboard_url": monitoring.dashboard_url,
         "functions": pulumi.Output.all(**{name: each.name for name, each in functions.items()}),
-        "dead_letter_queues": _dead_letter_queues(
-            functions,
-            {
-                "notification": [parts.events.dead_letters],
-                "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
-                "imports": [parts.shuttle_jobs.dead_letters],
-            },
-        ),
+        "dead_letter_queues": _dead_letter_queues(functions, dead_letters),
     }
 
 

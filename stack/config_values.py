@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import pulumi
 
 from lib.platform.contract import CHANNELS, SHUTTLE_EVENT_SOURCE
+from stack.monitoring.severity import split
 
 NAMESPACE = "switchboard"
 
@@ -31,6 +32,7 @@ _PARTITIONS = {
 }
 """The partition of a region by the beginning of its name; all others are in ``aws``."""
 
+MAX_RUNBOOK_BASE_URL = 300
 DEFAULT_TAGS = ("Project", "Stack")
 MAX_TAGS = 50
 _TAG_CHARACTERS = r"[\w .:/=+\-@]"
@@ -205,6 +207,22 @@ def _tags(tags: Mapping[str, str]) -> str | None:
 # The address is not repeated: error messages contain nothing personal.
 _email = _matches(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address")
 
+
+def alarm_target(value: str) -> str | None:
+    """The rule of an entry of ``alarmTargets``. It is not in :data:`RULES`: the complaint ends with the number of the entry."""
+    _, endpoint = split(value)
+    is_url = _url(endpoint) is None and not re.search(r"\s", endpoint)
+    if is_url or (":" not in endpoint and _email(endpoint) is None):
+        return None
+    return "must be e-mail addresses and https:// URLs, each alone or after page: or ticket:, like ticket:ops@example.com"
+
+
+def _runbooks(value: str) -> str | None:
+    if len(value) > MAX_RUNBOOK_BASE_URL:
+        return f"must be at most {MAX_RUNBOOK_BASE_URL} characters long: a description of an alarm has 1,024"
+    return _url(value)
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "lease_table_arn": _table_arn,
     "lease_table_key_arn": _matches(
@@ -218,6 +236,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "console_lease_path": _lease_path,
     "notify_channels": _channel,
     "alarm_email": _email,
+    "runbook_base_url": _runbooks,
     "log_retention_days": _log_retention,
     "history_days": _positive,
     "jira_base_url": _url,

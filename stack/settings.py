@@ -13,7 +13,7 @@ import pulumi
 from pulumi.runtime.config import CONFIG
 
 from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
-from stack.config_values import NAMESPACE, RULES, nearest, parse, partition_of, wrong
+from stack.config_values import NAMESPACE, RULES, alarm_target, nearest, parse, partition_of, wrong
 
 
 def is_local(stack: str) -> bool:
@@ -41,6 +41,8 @@ class Settings:
     console_lease_path: str = ""
     notify_channels: tuple[str, ...] = ("sns",)
     alarm_email: str = ""
+    alarm_targets: tuple[str, ...] = ()
+    runbook_base_url: str = ""
     log_retention_days: int = 30
     history_days: int = 365
     protect: bool | None = None
@@ -140,6 +142,7 @@ class Settings:
                 complaint = rule(item) if item != "" else None
                 if complaint:
                     raise wrong(key_of(name), complaint)
+        self._check_alarm_targets()
         self._check_lease_table()
         if self.console_lease_path and not self.console_url:
             raise wrong("consoleUrl", f"is not set, but {NAMESPACE}:consoleLeasePath has no effect without it")
@@ -155,6 +158,12 @@ class Settings:
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise wrong(key, f"is not set, but the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
+
+    def _check_alarm_targets(self) -> None:
+        """The entry itself is not repeated: the URL of an on-call service contains its key."""
+        for number, target in enumerate(self.alarm_targets, start=1):
+            if complaint := alarm_target(target):
+                raise wrong("alarmTargets", f"{complaint}: entry {number} is not")
 
     def _check_lease_table(self) -> None:
         """The account is not checked: the table of another account works once that account grants access."""

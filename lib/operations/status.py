@@ -23,7 +23,7 @@ from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, fu
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, clock, errors
-from lib.platform.contract import OLDEST_WORK_LIMIT_SECONDS
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import scrub
@@ -103,7 +103,7 @@ class StatusReader:
         return Status(self._now(), findings)
 
     def _alarms(self) -> Iterator[Finding]:
-        topics = [value for name, value in self._deployed.outputs.items() if name.startswith("alarm_topic") and value]
+        topics = [value for name in ALARM_TOPIC_OUTPUTS if (value := self._deployed.outputs.get(name))]
         cloudwatch, on = self._clients("cloudwatch"), 0
         request: dict[str, Any] = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}
         for answer in pages("list the alarms", cloudwatch.describe_alarms, most=_MOST_PAGES, **request):
@@ -112,7 +112,7 @@ class StatusReader:
                     continue
                 on += 1
                 name, since = logical_name(alarm["AlarmName"]), alarm.get("StateUpdatedTimestamp")
-                meaning = str(alarm.get("AlarmDescription") or "").split(". ")[0]
+                meaning = str(alarm.get("AlarmDescription") or "").split("\n")[0].removesuffix(".")
                 yield Finding(
                     part="alarms",
                     verdict=Verdict.ATTENTION,
@@ -357,10 +357,10 @@ def _attempt(part: str, read: Callable[[], Iterator[Finding]]) -> list[Finding]:
 
 
 def _is_ours(alarm: Mapping[str, Any], topics: list[str]) -> bool:
-    """Whether the alarm is of this deployment: it notifies a topic of it or, where the outputs name none, has a runbook."""
+    """Whether the alarm is of this deployment: it notifies a topic of it or, where the outputs name none, names a command."""
     if topics:
         return bool(set(topics) & set(alarm.get("AlarmActions") or ()))
-    return "docs/runbooks/" in str(alarm.get("AlarmDescription"))
+    return "python -m handlers.cli" in str(alarm.get("AlarmDescription"))
 
 
 def _depths(sqs: Any, name: str) -> dict[str, int]:

@@ -11,6 +11,9 @@ from datetime import timedelta
 ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "imports", "health")
 """The modules in handlers/ that run as Lambda functions."""
 
+ALARM_TOPIC_OUTPUTS = ("alarm_topic_arn", "alarm_ticket_topic_arn")
+"""The outputs of the stack that name the topics of the alarms: those that need a person now, and the others."""
+
 MEMORY_MB = 512
 """Of a function, unless the stack says otherwise. CPU comes in proportion, and a cold start is imports and TLS handshakes; the
 code needs a fifth of it."""

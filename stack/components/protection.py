@@ -54,7 +54,7 @@ RECREATED = {
     "aws:scheduler/scheduleGroup:ScheduleGroup": "holds no data",
     "aws:secretsmanager/secret:Secret": "its value is in the config; deleted, it can be restored for 30 days",
     "aws:secretsmanager/secretVersion:SecretVersion": "its value is in the config",
-    "aws:sns/topicSubscription:TopicSubscription": "follows alarmEmail; AWS sends the link to confirm again",
+    "aws:sns/topicSubscription:TopicSubscription": "follows alarmEmail and alarmTargets; AWS sends the link to confirm again",
 }
 
 

@@ -1,4 +1,4 @@
-"""The SNS topics: one for notifications, one for alarms."""
+"""The SNS topics: one for notifications, one for each severity of alarms."""
 
 import json
 from typing import Any
@@ -19,7 +19,6 @@ class Topic(Component):
         *,
         encrypt: bool,
         publishers: tuple[str, ...] = (),
-        email: str = "",
         parent: pulumi.Resource | None = None,
     ) -> None:
         """Create the topic.
@@ -28,17 +27,18 @@ class Topic(Component):
             name: the logical name.
             encrypt: whether messages are encrypted at rest by the AWS-managed key.
             publishers: the AWS services of this account that may publish. A function needs only the grant of its own role.
-            email: the address that is subscribed, if not empty.
             parent: the component that it belongs to.
         """
         super().__init__(name, parent)
         topic = aws.sns.Topic(name, kms_master_key_id="alias/aws/sns" if encrypt else None, opts=self.child())
         policy = topic.arn.apply(lambda arn: json.dumps(topic_policy(arn, publishers)))
         aws.sns.TopicPolicy(name, arn=topic.arn, policy=policy, opts=self.child())
-        if email:
-            aws.sns.TopicSubscription(f"{name}-email", topic=topic.arn, protocol="email", endpoint=email, opts=self.child())
         self.arn = topic.arn
         self.register_outputs({"arn": self.arn})
+
+    def subscribe(self, name: str, protocol: str, endpoint: pulumi.Input[str]) -> None:
+        """Subscribe an endpoint, which has to confirm the subscription: a person by a link, an on-call service by itself."""
+        aws.sns.TopicSubscription(name, topic=self.arn, protocol=protocol, endpoint=endpoint, opts=self.child())
 
 
 def topic_policy(topic_arn: str, publishers: tuple[str, ...]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pulumi
@@ -13,6 +13,7 @@ from stack.components.function import Function
 from stack.components.queue import DeadLetterQueue, WorkQueue
 from stack.components.table import Table
 from stack.monitoring.metrics import (
+    CREATION_SECONDS,
     ENRICHMENT_P99_LIMIT_MS,
     OLDEST_WORK_LIMIT_SECONDS,
     PERIOD_SECONDS,
@@ -24,9 +25,11 @@ from stack.monitoring.metrics import (
     own_metric,
     queue_age,
     queue_depth,
+    runs_since,
     table_metric,
     total_of,
 )
+from stack.monitoring.severity import Severity
 
 HOUR_SECONDS = 3600
 SLACK_WAITS_MS = 3000
@@ -34,6 +37,9 @@ SLACK_WAITS_MS = 3000
 
 REFUSALS_LIMIT = 20
 """Refused requests in 5 minutes. More than that for 15 minutes is a misconfigured sender rather than a random scan."""
+
+MAX_DESCRIPTION = 1024
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
 
 LASTING_FAILURES = ("access_denied", "no_table", "refused", "defect")
 """Reasons of EnrichmentFailure that are permanent. The others show as latency or throttles, or open the circuit."""
@@ -55,9 +61,11 @@ class Alarm:
 
     Attributes:
         name: the alarm's logical name.
-        meaning: what has happened, as a sentence.
+        meaning: what has happened, as one sentence without its full stop.
+        command: the first thing to do, as arguments of ``python -m handlers.cli``.
         runbook: the section that says what to do, relative to docs/runbooks/.
         metric: what is watched; CloudWatch bills each part of a total as an alarm.
+        severity: who is notified, and how fast they should react.
         fault: whether too much of it or none is the fault.
         limit: more than this is too much; for silence, no more than this.
         periods: how many periods in a row.
@@ -67,25 +75,33 @@ class Alarm:
 
     name: str
     meaning: str
+    command: str = "status"
     runbook: str
     metric: Metric | Total
+    severity: Severity = Severity.TICKET
     fault: Fault = Fault.TOO_MUCH
     limit: float = 0
     periods: int = 1
     period_seconds: int = PERIOD_SECONDS
 
-    @property
-    def description(self) -> str:
-        """What the notified person reads first."""
-        return f"{self.meaning}. Runbook: docs/runbooks/{self.runbook}"
+    def description(self, stack: str, runbooks: str) -> str:
+        """What the notified person reads first, at most :data:`MAX_DESCRIPTION` characters: the meaning, the first command and
+        the runbook.
+
+        Args:
+            stack: the stack that the command selects; if empty, the one that the shell has selected.
+            runbooks: URL of the folder of the runbooks, ending in a slash.
+        """
+        selected = f"--stack {stack} " if stack else ""
+        return f"{self.meaning}.\nFirst: python -m handlers.cli {selected}{self.command}\nRunbook: {runbooks}{self.runbook}"
 
 
 def alarms(watched: Watched) -> Iterator[Alarm]:
     """Every alarm of the stack."""
     for function in watched.functions:
         yield from _function_alarms(function)
-    for dead_letters in watched.dead_letters:
-        yield _depth_alarm(dead_letters)
+    for entry_point, queues in watched.dead_letters.items():
+        yield from (_depth_alarm(queue, entry_point, Severity.PAGE) for queue in queues)
     for work in watched.work_queues:
         yield _age_alarm(work)
     for table in watched.tables:
@@ -103,14 +119,18 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     yield from _http_alarms(watched)
 
 
-def create(alarm: Alarm, topic_arn: pulumi.Input[str], opts: pulumi.ResourceOptions) -> aws.cloudwatch.MetricAlarm:
-    """Create an alarm; ``topic_arn`` is notified when it is raised and when it is over."""
-    metric, period = alarm.metric, alarm.period_seconds
+def create(
+    alarm: Alarm, description: str, topic_arn: pulumi.Input[str], now: float, opts: pulumi.ResourceOptions
+) -> aws.cloudwatch.MetricAlarm:
+    """Create an alarm at the time ``now`` (epoch seconds); ``topic_arn`` is notified when it is raised and when it is over."""
     comparison, missing = alarm.fault.value
+    if alarm.fault is Fault.SILENCE:
+        # The alarm keeps the time at which it was created, so that a deployment does not restart the wait for a run.
+        opts = pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(ignore_changes=["metricQueries[1].expression"]))
     return aws.cloudwatch.MetricAlarm(
         alarm.name,
-        alarm_description=alarm.description,
-        **(_total_inputs(metric, period) if isinstance(metric, Total) else _metric_inputs(metric, period)),
+        alarm_description=description,
+        **_watched_inputs(alarm, int(now) + CREATION_SECONDS),
         comparison_operator=comparison,
         threshold=alarm.limit,
         evaluation_periods=alarm.periods,
@@ -121,18 +141,23 @@ def create(alarm: Alarm, topic_arn: pulumi.Input[str], opts: pulumi.ResourceOpti
     )
 
 
-def _metric_inputs(metric: Metric, period_seconds: int) -> dict[str, Any]:
+def _watched_inputs(alarm: Alarm, since: int) -> dict[str, Any]:
+    metric = alarm.metric
+    if isinstance(metric, Total):
+        return _math_inputs(metric.parts, total_of, alarm.period_seconds)
+    if alarm.fault is Fault.SILENCE:
+        return _math_inputs((metric,), lambda ids: runs_since(ids[0], since), alarm.period_seconds)
     is_percentile = metric.statistic.startswith("p")
     return {
         "namespace": metric.namespace,
         "metric_name": metric.name,
         "dimensions": metric.dimensions,
         "extended_statistic" if is_percentile else "statistic": metric.statistic,
-        "period": period_seconds,
+        "period": alarm.period_seconds,
     }
 
 
-def _total_inputs(total: Total, period_seconds: int) -> dict[str, Any]:
+def _math_inputs(metrics: Sequence[Metric], expression_of: Callable[[list[str]], str], period_seconds: int) -> dict[str, Any]:
     parts = [
         {
             "id": f"m{number}",
@@ -144,9 +169,9 @@ def _total_inputs(total: Total, period_seconds: int) -> dict[str, Any]:
                 "period": period_seconds,
             },
         }
-        for number, part in enumerate(total.parts)
+        for number, part in enumerate(metrics)
     ]
-    expression = total_of([str(part["id"]) for part in parts])
+    expression = expression_of([str(part["id"]) for part in parts])
     return {"metric_queries": [*parts, {"id": "total", "expression": expression, "label": "total", "return_data": True}]}
 
 
@@ -167,26 +192,35 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{name}-recursion-stopped",
         meaning=f"Lambda stopped a chain of invocations of {name} that looks like an endless loop",
+        command=_dead_letters_of(name),
         runbook="functions.md#lambda-stopped-a-loop",
         metric=function_metric(function, "RecursiveInvocationsDropped"),
     )
     if function.failures:
-        yield _depth_alarm(function.failures)
+        # What fails on a schedule is done by the next run. A lease event is not.
+        yield _depth_alarm(function.failures, name, Severity.PAGE if name == "notification" else Severity.TICKET)
         yield Alarm(
             name=f"{function.failures.logical_name}-lost",
             meaning=f"An event that {name} could not process is lost: Lambda could not write it to the failure queue",
             runbook="functions.md#an-event-was-lost",
+            severity=Severity.PAGE,
             metric=function_metric(function, "DestinationDeliveryFailures"),
         )
 
 
-def _depth_alarm(queue: DeadLetterQueue) -> Alarm:
+def _depth_alarm(queue: DeadLetterQueue, entry_point: str, severity: Severity) -> Alarm:
     return Alarm(
         name=f"{queue.logical_name}-depth",
         meaning=f"The queue {queue.logical_name} contains failed work: nothing retries it until you redrive it",
+        command=_dead_letters_of(entry_point),
         runbook="functions.md#dead-letters",
+        severity=severity,
         metric=queue_depth(queue),
     )
+
+
+def _dead_letters_of(entry_point: str) -> str:
+    return f"redrive --function {entry_point} --dry-run"
 
 
 def _age_alarm(queue: WorkQueue) -> Alarm:
@@ -215,6 +249,7 @@ def _channel_alarm(channel: str) -> Alarm:
     return Alarm(
         name=f"{channel}-notifications-failed",
         meaning=f"Notifications could not be sent through the channel {channel}",
+        command=_dead_letters_of("notification"),
         runbook="lease-notifications.md#a-channel-fails",
         metric=own_metric(contract.NOTIFICATION_FAILED, channel=channel),
     )
@@ -264,18 +299,21 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{project}-reconciliation-refused",
         meaning=f"The reconciliation of the project {project} refused a step: its log says why",
+        command=f"reconcile --project {project} --full --dry-run",
         runbook="reconciliation.md#a-run-refused-something",
         metric=own_metric(contract.RECONCILIATION_REFUSED, project=project),
     )
     yield Alarm(
         name=f"{project}-reconciliation-failed",
         meaning=f"Issues of the project {project} could not be reconciled",
+        command=f"reconcile --project {project} --full --dry-run",
         runbook="reconciliation.md#a-run-refused-something",
         metric=own_metric(contract.RECONCILIATION_COUNTS["failed"], project=project),
     )
     yield Alarm(
         name=f"{project}-changes-stopped",
         meaning=f"Changes to the project {project} in Jira were not read for an hour: this should run every 15 minutes",
+        command=f"reconcile --project {project} --dry-run",
         runbook="reconciliation.md#it-does-not-run",
         metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="changes"),
         fault=Fault.SILENCE,
@@ -284,6 +322,7 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{project}-sweep-stopped",
         meaning=f"No sweep of the project {project} finished for 26 hours: one should run every night",
+        command=f"reconcile --project {project} --full --dry-run",
         runbook="reconciliation.md#it-does-not-run",
         metric=own_metric(contract.RECONCILIATION_RUN, project=project, mode="full"),
         fault=Fault.SILENCE,
@@ -305,18 +344,21 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="issue-creation-failed",
         meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
+        command="operations list",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="failed"),
     )
     yield Alarm(
         name="second-issue-created",
         meaning="A draft has two Jira issues: the log event second_issue_created names the one to close",
+        command="operations list",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="second"),
     )
     yield Alarm(
         name="issue-search-stuck",
         meaning="The search for the Jira issue of a draft ended after many failures: whether the issue exists is unknown",
+        command="operations list",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="stuck"),
     )
@@ -337,12 +379,14 @@ def _job_alarms() -> Iterator[Alarm]:
     yield Alarm(
         name="import-worker-lost",
         meaning="The sweep failed an import job because its worker was lost",
+        command=_dead_letters_of("imports"),
         runbook="jobs.md#worker_lost",
         metric=own_metric(contract.JOB_GIVEN_UP, failure="WORKER_LOST"),
     )
     yield Alarm(
         name="shuttle-sweep-stopped",
         meaning="The sweep for lost jobs did not run for an hour: it should run every 15 minutes",
+        command="shuttle jobs sweep",
         runbook="jobs.md#jobs-stay-processing",
         metric=own_metric(contract.JOB_SWEEP),
         fault=Fault.SILENCE,
@@ -355,14 +399,18 @@ def _health_alarms() -> Iterator[Alarm]:
         yield Alarm(
             name=f"health-{check.replace('_', '-')}",
             meaning=f"The health check {check} failed: the log of the function health says what is wrong",
+            command="health",
             runbook="health_smoke.md#a-check-failed",
             metric=own_metric(contract.HEALTH_CHECK_FAILED, check=check),
+            # An outage of Jira is for Atlassian to end, and everything that needs Jira is repeated.
+            severity=Severity.TICKET if check == "jira" else Severity.PAGE,
         )
     yield Alarm(
         name="health-stopped",
         meaning="There was no health report for 15 minutes: there should be one every 5 minutes",
         runbook="health_smoke.md#no-report-at-all",
         metric=own_metric(contract.HEALTH_REPORT),
+        severity=Severity.PAGE,
         fault=Fault.SILENCE,
         periods=3,
     )
@@ -374,6 +422,7 @@ def _http_alarms(watched: Watched) -> Iterator[Alarm]:
         meaning="The HTTP API answers with server errors: senders retry, and drop the event if this continues",
         runbook="functions.md#the-http-api-answers-5xx",
         metric=http_metric(watched.http_api, "5xx"),
+        severity=Severity.PAGE,
     )
     yield Alarm(
         name="http-refusals",

@@ -264,7 +264,10 @@ def _aws_graphs(watched: Watched, region: pulumi.Output[str]) -> list[Json]:
             region,
             *(
                 _line(queue_depth(queue), queue.logical_name)
-                for queue in (*(function.failures for function in watched.functions), *watched.dead_letters)
+                for queue in (
+                    *(function.failures for function in watched.functions),
+                    *(queue for queues in watched.dead_letters.values() for queue in queues),
+                )
                 if queue
             ),
             *(

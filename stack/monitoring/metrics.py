@@ -13,6 +13,9 @@ from stack.components.table import Table
 
 ENRICHMENT_P99_LIMIT_MS = 200
 PERIOD_SECONDS = 300
+CREATION_SECONDS = 900
+"""How long the creation of a stack may take until its schedules run."""
+
 OLDEST_WORK_LIMIT_SECONDS = contract.OLDEST_WORK_LIMIT_SECONDS
 """A message is processed within seconds. One this old failed and waits for its next delivery (half an hour in ``jira-work``,
 17 minutes in ``shuttle-jobs``), waits behind others, or searches for an unclear issue, 15 minutes apart."""
@@ -51,13 +54,24 @@ def total_of(ids: Sequence[str]) -> str:
     return f"SUM([{','.join(f'FILL({each},0)' for each in ids)}])"
 
 
+def runs_since(id_: str, since: int) -> str:
+    """The metric math of the runs in a period; a period that began before ``since`` (epoch seconds) counts as one run.
+
+    So silence before a new stack could run is not a fault. If CloudWatch had no result for a metric without any value, the
+    missing result would count as silence: the alarm is then raised too early, and never too late.
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
+    """
+    return f"SUM([FILL({id_},0),IF(EPOCH(TIME_SERIES(1))<{since},1,0)])"
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Watched:
     """The parts of the stack that are watched.
 
     Attributes:
         functions: every function.
-        dead_letters: the queues that should be empty, besides the failure queues of functions.
+        dead_letters: the queues that should be empty, besides the failure queues of functions, by the entry point that would
+            have processed their content.
         work_queues: the queues that feed functions.
         tables: every table.
         http_api: the HTTP API.
@@ -66,7 +80,7 @@ class Watched:
     """
 
     functions: Sequence[Function]
-    dead_letters: Sequence[DeadLetterQueue]
+    dead_letters: Mapping[str, Sequence[DeadLetterQueue]]
     work_queues: Sequence[WorkQueue]
     tables: Sequence[Table]
     http_api: HttpApi

@@ -1,18 +1,30 @@
 """Alarms: each watches something that exists, by a metric that somebody writes."""
 
+import json
+import re
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from handlers.cli.__main__ import cli
 from lib.approvals.issue_creation import Outcome
 from lib.leases.enrichment import Reason
 from lib.platform.contract import CHANNELS, ENTRY_POINTS, HEALTH_CHECKS
 from lib.shuttle.jobs.lifecycle import WORKER_LOST
-from stack.monitoring.alarms import LASTING_FAILURES
+from stack.config_values import MAX_RUNBOOK_BASE_URL
+from stack.monitoring.alarms import LASTING_FAILURES, MAX_DESCRIPTION
+from stack.monitoring.metrics import CREATION_SECONDS
+from stack.runbooks import base_url
 from tests.support.observability.aws_metrics import ALARM, FUNCTION, check_metric
+from tests.support.project.documentation import ROOT, anchors_of
 from tests.support.project.pulumi_graph import EVERYTHING, Graph, Resource, declare
 
 QUEUE = "aws:sqs/queue:Queue"
+SUBSCRIPTION, TOPIC = "aws:sns/topicSubscription:TopicSubscription", "aws:sns/topic:Topic"
+RUNBOOKS = "https://docs.example.com/runbooks"
 
 
 def alarm(graph: Graph, name: str) -> dict[str, Any]:
@@ -43,12 +55,86 @@ def test_every_alarm_watches_a_written_metric_of_an_existing_resource() -> None:
             check_metric(graph, *metric)
 
 
-def test_every_alarm_notifies_the_alarm_topic_both_ways() -> None:
+def test_every_alarm_notifies_the_topic_of_its_severity_both_ways() -> None:
     graph = declare(*EVERYTHING)
-    topic = graph.arn("aws:sns/topic:Topic", "alarms")
+    of_page, of_tickets = (graph.arn(TOPIC, f"alarms-{severity}") for severity in ("page", "ticket"))
+    topics = {each.name: each.inputs["alarmActions"] for each in graph.all(ALARM)}
 
-    for each in graph.all(ALARM):
-        assert each.inputs["alarmActions"] == each.inputs["okActions"] == [topic]
+    assert all(each.inputs["okActions"] == each.inputs["alarmActions"] for each in graph.all(ALARM))
+    assert {name for name, topic in topics.items() if topic == [of_page]} == {
+        "health-stopped",
+        "http-server-errors",
+        *(f"health-{check.replace('_', '-')}" for check in HEALTH_CHECKS if check != "jira"),
+        *(f"{name}-failures-lost" for name in ("notification", "reconciliation", "imports", "health")),
+        "notification-failures-depth",
+        *(f"{queue}-dead-letters-depth" for queue in ("lease-events", "jira-work", "approval-work", "shuttle-jobs")),
+    }
+    assert all(topic in ([of_page], [of_tickets]) for topic in topics.values())
+
+
+def descriptions(*, stack: str = "prod", config: dict[str, str] | None = None) -> dict[str, list[str]]:
+    """The lines of the description of each alarm."""
+    base, secrets = EVERYTHING
+    alarms = declare({"runbookBaseUrl": RUNBOOKS, **base, **(config or {})}, secrets, stack).all(ALARM)
+    return {each.name: each.inputs["alarmDescription"].split("\n") for each in alarms}
+
+
+def test_a_description_is_a_sentence_a_command_and_the_url_of_the_runbook() -> None:
+    for meaning, first, runbook in descriptions().values():
+        assert re.fullmatch(r"[A-Z](?:[^.]|\.(?! ))+[^.]\.", meaning)
+        assert first.startswith("First: python -m handlers.cli --stack prod ")
+        page, _, section = runbook.removeprefix(f"Runbook: {RUNBOOKS}/").partition("#")
+        assert section in anchors_of(ROOT / "docs" / "runbooks" / page)
+
+
+def test_the_command_of_an_alarm_is_a_command_of_the_command_line() -> None:
+    commands = {first.removeprefix("First: python -m handlers.cli ") for _, first, _ in descriptions().values()}
+
+    for command in commands:  # it reads every option before it prints the help
+        assert CliRunner().invoke(cli, [*shlex.split(command), "--help"]).exit_code == 0, command
+
+
+def test_the_command_for_a_dead_letter_queue_reads_that_queue() -> None:
+    graph = declare()
+    for entry_point, queues in graph.outputs["dead_letter_queues"].items():
+        for queue in queues:
+            [alarm] = [
+                each.inputs
+                for each in graph.all(ALARM)
+                if each.inputs.get("metricName") == "ApproximateNumberOfMessagesVisible"
+                and each.inputs["dimensions"]["QueueName"] == queue
+            ]
+            assert f" redrive --function {entry_point} --dry-run\n" in alarm["alarmDescription"]
+
+
+def test_a_local_stack_is_selected_by_the_shell() -> None:
+    """The Pulumi CLI does not know the stack of the local cloud."""
+    assert {first.partition(" --stack")[1] for _, first, _ in descriptions(stack="local").values()} == {""}
+
+
+def test_a_description_is_within_the_limit_of_cloudwatch() -> None:
+    longest = f"https://{'a' * (MAX_RUNBOOK_BASE_URL - len('https://.example'))}.example"
+    found = descriptions(stack="a" * 100, config={"runbookBaseUrl": longest, "jiraProjects": "A" * 80})
+
+    assert max(len("\n".join(lines)) for lines in found.values()) <= MAX_DESCRIPTION
+
+
+@pytest.mark.parametrize(
+    ("remote", "expected"),
+    [
+        ("https://github.com/acme/switchboard.git", "https://github.com/acme/switchboard/blob/HEAD/docs/runbooks/"),
+        ("git@github.com:acme/switchboard.git", "https://github.com/acme/switchboard/blob/HEAD/docs/runbooks/"),
+        ("https://ada:hush@github.acme.com/a/b", "https://github.acme.com/a/b/blob/HEAD/docs/runbooks/"),
+        ("ssh://git@gitlab.com:22/acme/ops/sb.git", "https://gitlab.com/acme/ops/sb/-/blob/HEAD/docs/runbooks/"),
+        ("git@bitbucket.org:acme/sb.git", "https://bitbucket.org/acme/sb/src/HEAD/docs/runbooks/"),
+        ("https://git.acme.com/acme/sb.git", "docs/runbooks/"),
+        ("/srv/git/github/sb.git", "docs/runbooks/"),
+        ("", "docs/runbooks/"),
+    ],
+)
+def test_runbooks_are_by_default_those_of_the_repository(remote: str, expected: str) -> None:
+    assert base_url("", remote) == expected
+    assert base_url("https://docs.acme.com/runbooks", remote) == "https://docs.acme.com/runbooks/"
 
 
 def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
@@ -74,10 +160,69 @@ def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
 def test_silence_alarms_allow_one_missed_run_within_cloudwatchs_range(name: str, every_seconds: int) -> None:
     """Silence raises an alarm after more than one missed or late run, and within the period that CloudWatch evaluates."""
     inputs = alarm(declare(*EVERYTHING), name)
-    looked_back = inputs["period"] * inputs["evaluationPeriods"]
+    period = inputs["metricQueries"][0]["metric"]["period"]
+    looked_back = period * inputs["evaluationPeriods"]
 
     assert every_seconds < looked_back <= 4 * every_seconds
-    assert looked_back <= (24 * 3600 if inputs["period"] < 3600 else 7 * 24 * 3600)
+    assert looked_back <= (24 * 3600 if period < 3600 else 7 * 24 * 3600)
+
+
+RUNS_SINCE = re.compile(r"SUM\(\[FILL\(m0,0\),IF\(EPOCH\(TIME_SERIES\(1\)\)<(\d+),1,0\)\]\)")
+
+
+def is_raised(inputs: dict[str, Any], at: float, runs_at: Sequence[float] = ()) -> bool:
+    """Whether CloudWatch raises a silence alarm at a time, if runs finished at these times: all periods are silent."""
+    query, total = inputs["metricQueries"]
+    since = RUNS_SINCE.fullmatch(total["expression"])
+    assert since
+    period, periods = int(query["metric"]["period"]), int(inputs["evaluationPeriods"])
+    newest = int(at) // period * period - period  # the newest period that has ended
+    starts = [newest - number * period for number in range(periods)]
+    values = [sum(start <= run < start + period for run in runs_at) + (start < int(since[1])) for start in starts]
+    return all(value <= inputs["threshold"] for value in values)
+
+
+@pytest.mark.parametrize(
+    ("name", "first_due_seconds"),
+    [
+        ("health-stopped", 300),
+        ("shuttle-sweep-stopped", 900),
+        ("OPS-changes-stopped", 900),
+        ("OPS-sweep-stopped", 24 * 3600),
+    ],
+)
+def test_silence_is_no_fault_before_the_first_run_is_due(
+    name: str, first_due_seconds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A new stack has no runs. Once one was due and the usual time has passed, their absence raises the alarm."""
+    created = 1_770_000_123.4
+    inputs = silence_alarm(name, created, monkeypatch)
+    window = inputs["metricQueries"][0]["metric"]["period"] * inputs["evaluationPeriods"]
+    ready = created + CREATION_SECONDS
+
+    assert not any(is_raised(inputs, created + seconds) for seconds in range(0, CREATION_SECONDS + first_due_seconds + 1, 60))
+    assert is_raised(inputs, ready + window + 2 * inputs["metricQueries"][0]["metric"]["period"])
+    later = created + 30 * 24 * 3600
+    assert is_raised(inputs, later)
+    assert not is_raised(inputs, later, [later - first_due_seconds])
+    assert is_raised(inputs, later, [later - 5 * first_due_seconds])
+
+
+def silence_alarm(name: str, created: float, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The alarm of a stack that was created at this time."""
+    monkeypatch.setattr("time.time", lambda: created)
+    everything, secrets = EVERYTHING
+    return alarm(declare({**everything, "tags": json.dumps({"created": name})}, secrets), name)
+
+
+def test_a_deployment_does_not_restart_the_wait_for_a_run() -> None:
+    """The alarm keeps the time at which it was created, and nothing else."""
+    graph = declare(*EVERYTHING)
+
+    for each in graph.all(ALARM):
+        kept = graph.options[ALARM, each.name].ignore_changes or []
+        is_silence = each.inputs["treatMissingData"] == "breaching"
+        assert list(kept) == (["metricQueries[1].expression"] if is_silence else [])
 
 
 def test_every_reason_that_is_watched_is_a_reason_of_the_code() -> None:
@@ -245,21 +390,50 @@ def test_a_failed_notification_raises_an_alarm_for_each_channel_that_is_on() -> 
     assert sorted(each["dimensions"]["channel"] for each in failing) == sorted(CHANNELS)
 
 
-def test_alarms_are_sent_only_to_the_configured_address() -> None:
-    subscription = "aws:sns/topicSubscription:TopicSubscription"
-    graph = declare({"alarmEmail": "operations@example.com"})
-
-    assert graph.one(subscription).inputs == {
-        "topic": graph.arn("aws:sns/topic:Topic", "alarms"),
-        "protocol": "email",
-        "endpoint": "operations@example.com",
+def subscriptions(config: dict[str, str]) -> set[tuple[str, str, str]]:
+    """The severity, protocol and endpoint of each subscription to an alarm topic."""
+    graph = declare(config)
+    severities = {graph.arn(TOPIC, f"alarms-{severity}"): severity for severity in ("page", "ticket")}
+    return {
+        (severities[each.inputs["topic"]], each.inputs["protocol"], each.inputs["endpoint"]) for each in graph.all(SUBSCRIPTION)
     }
-    assert not declare().all(subscription)
+
+
+def test_an_alarm_email_receives_both_severities() -> None:
+    assert subscriptions({"alarmEmail": "ops@example.com"}) == {
+        ("page", "email", "ops@example.com"),
+        ("ticket", "email", "ops@example.com"),
+    }
+    assert subscriptions({}) == set()
+
+
+def test_a_target_receives_the_severity_that_it_names_or_both() -> None:
+    targets = "page:https://alerts.example.com/a?key=b, ticket:ops@example.com, all@example.com, page:all@example.com"
+
+    assert subscriptions({"alarmTargets": targets, "alarmEmail": "ops@example.com"}) == {
+        ("page", "https", "https://alerts.example.com/a?key=b"),
+        ("page", "email", "ops@example.com"),
+        ("ticket", "email", "ops@example.com"),
+        ("page", "email", "all@example.com"),
+        ("ticket", "email", "all@example.com"),
+    }
+
+
+def test_a_subscription_keeps_its_name_and_its_endpoint_is_secret() -> None:
+    """A new name would replace the subscription, and somebody would have to confirm it again. URLs contain keys."""
+    url = "page:https://alerts.example.com/hush"
+    alone = declare({"alarmTargets": url}).one(SUBSCRIPTION)
+    among_others = declare({"alarmTargets": f"first@example.com,{url}"}).all(SUBSCRIPTION)
+
+    assert alone.name in {each.name for each in among_others}
+    assert "hush" not in alone.name
+    assert "endpoint" in alone.secret_inputs
 
 
 def test_only_the_notification_topic_is_encrypted() -> None:
     """CloudWatch could not publish to an encrypted alarm topic."""
     graph = declare()
 
-    assert graph.one("aws:sns/topic:Topic", "notifications").inputs["kmsMasterKeyId"] == "alias/aws/sns"
-    assert "kmsMasterKeyId" not in graph.one("aws:sns/topic:Topic", "alarms").inputs
+    assert graph.one(TOPIC, "notifications").inputs["kmsMasterKeyId"] == "alias/aws/sns"
+    for severity in ("page", "ticket"):
+        assert "kmsMasterKeyId" not in graph.one(TOPIC, f"alarms-{severity}").inputs

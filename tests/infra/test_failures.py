@@ -20,10 +20,17 @@ VALUES = {
     "<function>": ENTRY_POINTS,
     "<channel>": CHANNELS,
     "<project>": ("TES", "OPS"),
+    "<event queue>": (
+        "notification-failures",
+        "lease-events-dead-letters",
+        "jira-work-dead-letters",
+        "approval-work-dead-letters",
+        "shuttle-jobs-dead-letters",
+    ),
+    "<schedule queue>": ("reconciliation-failures", "health-failures", "imports-failures"),
     "<table>": ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"),
-    "<check>": tuple(check.replace("_", "-") for check in HEALTH_CHECKS),
+    "<check>": tuple(check.replace("_", "-") for check in HEALTH_CHECKS if check != "jira"),
     "<reason>": tuple(reason.replace("_", "-") for reason in LASTING_FAILURES),
-    "<queue>": (r"[a-z-]+(?:-failures|-dead-letters)",),
     "<work queue>": ("jira-work", "approval-work", "shuttle-jobs"),
 }
 
@@ -55,15 +62,23 @@ def wrong_with(alarm: Resource) -> str:
     rows = rows_of(alarm)
     if len(rows) != 1:
         return f"{len(rows)} rows"
-    [(_, metric, _, runbook)] = rows
+    [(_, metric, _, severity, runbook)] = rows
     watched = alarm.inputs["metricQueries"][0]["metric"] if "metricQueries" in alarm.inputs else alarm.inputs
     own = watched["namespace"] == "Switchboard"
     expected = f"`{watched['metricName']}`" if own else f"`{watched['namespace']}` `{watched['metricName']}`"
     if metric != expected:
         return f"the metric is {expected}, not {metric}"
+    [topic] = alarm.inputs["alarmActions"]
+    if not topic.rpartition(":")[2].startswith(f"alarms-{severity}-"):
+        return f"the severity is not {severity}"
     sections = re.findall(r"\(\.\./runbooks/([^)]+)\)", runbook)
-    linked = len(sections) == 1 and alarm.inputs["alarmDescription"].endswith(f". Runbook: docs/runbooks/{sections[0]}")
+    linked = sections == [runbook_of(alarm)]
     return "" if linked else f"the alarm does not link to {sections}"
+
+
+def runbook_of(alarm: Resource) -> str:
+    """The runbook and the section that an alarm names."""
+    return str(alarm.inputs["alarmDescription"].partition("docs/runbooks/")[2])
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[2])
@@ -72,7 +87,7 @@ def test_a_row_names_an_alarm_that_is_there(row: list[str]) -> None:
 
 
 def test_the_runbook_of_every_alarm_has_the_section_it_names() -> None:
-    named = {alarm.inputs["alarmDescription"].partition(" Runbook: docs/runbooks/")[2] for alarm in alarms()}
+    named = {runbook_of(alarm) for alarm in alarms()}
     there = {f"{page.name}#{section}" for page in RUNBOOKS.glob("*.md") for section in anchors_of(page)}
 
     assert named - there == set()
@@ -111,6 +126,7 @@ def test_the_cost_of_the_alarms_is_reckoned_with_as_many_as_there_are() -> None:
 
     each_project = (with_projects - plain - len(CHANNELS) + 1) // 2
     assert f"each alarm ($0.10; {plain} with one channel, and {each_project} for each project of `jiraProjects`)" in text
-    totals = [alarm.inputs["metricQueries"][:-1] for alarm in declare().all(ALARM) if "metricQueries" in alarm.inputs]
+    metrics = [alarm.inputs.get("metricQueries", [])[:-1] for alarm in declare().all(ALARM)]
+    totals = [parts for parts in metrics if len(parts) > 1]
     assert f"where the {len(totals)} that add up" in text
     assert f"are billed as {sum(len(parts) for parts in totals)}," in text

@@ -22,6 +22,8 @@ def test_every_output_is_the_resources_own() -> None:
         assert graph.outputs[f"{output}_arn"] == resource["arn"]
     assert graph.outputs["artifact_bucket_name"] == graph.one("aws:s3/bucket:Bucket", "artifacts").outputs["bucket"]
     assert graph.outputs["notification_topic_arn"] == graph.arn("aws:sns/topic:Topic", "notifications")
+    assert graph.outputs["alarm_topic_arn"] == graph.arn("aws:sns/topic:Topic", "alarms-page")
+    assert graph.outputs["alarm_ticket_topic_arn"] == graph.arn("aws:sns/topic:Topic", "alarms-ticket")
     assert graph.outputs["functions"] == {
         function.name: function.outputs["name"] for function in graph.all("aws:lambda/function:Function")
     }

@@ -378,7 +378,7 @@ def test_a_queue_accepts_only_the_one_rule_that_may_send() -> None:
     assert allowed["Condition"] == {"ArnEquals": {"aws:SourceArn": "arn:aws:events:us-west-2:123456789012:rule/bus/lease"}}
 
 
-def test_only_the_alarm_topic_lets_an_aws_service_publish() -> None:
+def test_only_the_alarm_topics_let_an_aws_service_publish() -> None:
     may_publish = {
         policy.name: each["Principal"]
         for policy in declare().all("aws:sns/topicPolicy:TopicPolicy")
@@ -386,7 +386,10 @@ def test_only_the_alarm_topic_lets_an_aws_service_publish() -> None:
         if each["Effect"] == "Allow"
     }
 
-    assert may_publish == {"alarms": {"Service": "cloudwatch.amazonaws.com"}}
+    assert may_publish == {
+        "alarms-page": {"Service": "cloudwatch.amazonaws.com"},
+        "alarms-ticket": {"Service": "cloudwatch.amazonaws.com"},
+    }
 
 
 def test_the_alarm_topic_lets_cloudwatch_publish_from_this_account_only() -> None:

@@ -37,6 +37,15 @@ WRONG_VALUES = [
     ("notifyChannels", "[1]", "must be a list of strings"),
     ("notifyChannels", {"sns": True}, "must be a list of strings"),
     ("alarmEmail", "operations", "must be an e-mail address"),
+    ("alarmTargets", "operations", "must be e-mail addresses and https:// URLs"),
+    ("alarmTargets", "ops@example.com,http://alerts.example.com", "like ticket:ops@example.com: entry 2 is not"),
+    ("alarmTargets", "pager:ops@example.com", "each alone or after page: or ticket:"),
+    ("alarmTargets", "page:", "entry 1 is not"),
+    ("alarmTargets", "page:page:ops@example.com", "entry 1 is not"),
+    ("alarmTargets", "https://alerts.example.com/a b", "entry 1 is not"),
+    ("alarmTargets", {"page": "ops@example.com"}, "must be a list of strings"),
+    ("runbookBaseUrl", "docs/runbooks", "must be an https:// URL"),
+    ("runbookBaseUrl", f"https://docs.example.com/{'a' * 300}", "must be at most 300 characters long"),
     ("logRetentionDays", "31", "must be a retention that CloudWatch Logs supports"),
     ("logRetentionDays", "a month", "must be a whole number"),
     ("historyDays", "0", "must be above zero"),
@@ -105,9 +114,13 @@ def test_a_lease_path_needs_the_consoles_url() -> None:
         Settings.from_mapping({"consoleLeasePath": "/leases/{uuid}"}, {})
 
 
-def test_an_address_that_is_wrong_is_not_shown_back() -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("alarmEmail", "jane.doe@example"), ("alarmTargets", "jane.doe@example"), ("alarmTargets", "page: http://jane.example")],
+)
+def test_an_address_or_url_that_is_wrong_is_not_shown_back(key: str, value: str) -> None:
     with pytest.raises(SettingsError) as refused:
-        Settings.from_mapping({"alarmEmail": "jane.doe@example"}, {})
+        Settings.from_mapping({key: value}, {})
 
     assert "jane" not in str(refused.value)
 

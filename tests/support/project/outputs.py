@@ -15,6 +15,8 @@ OUTPUTS = frozenset(
         "artifact_bucket_name",
         "import_bucket_name",
         "notification_topic_arn",
+        "alarm_topic_arn",
+        "alarm_ticket_topic_arn",
         "dashboard_url",
         "dead_letter_queues",
         "functions",

@@ -11,6 +11,7 @@ from lib.operations import dead_letters
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.status import StatusReader
 from lib.platform import clock, errors
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
@@ -95,13 +96,15 @@ def test_an_old_message_of_a_work_queue_needs_a_person(
     assert texts(read(deployment), "queues") == [(verdict, "jira-work: 1 message waiting, the oldest 15 minutes old")]
 
 
-@pytest.mark.parametrize("outputs", [{}, {"alarm_topic_arn": "arn:aws:sns:us-west-2:123456789012:alarms"}])
+@pytest.mark.parametrize(
+    "outputs", [{}, *({name: "arn:aws:sns:us-west-2:123456789012:alarms"} for name in ALARM_TOPIC_OUTPUTS)]
+)
 def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment, outputs: dict[str, str]) -> None:
     deployment.outputs = {**deployment.outputs, **outputs}
     cloudwatch = deployment.client("cloudwatch")
     ours = {
         "AlarmActions": ["arn:aws:sns:us-west-2:123456789012:alarms"],
-        "AlarmDescription": "It failed. Runbook: docs/runbooks/jobs.md",
+        "AlarmDescription": "It failed.\nFirst: python -m handlers.cli status\nRunbook: https://docs.example.com/x.md",
     }
     for name, about in {"health-errors-0a1b2c3": ours, "quiet-0a1b2c3": ours, "of-another-system": {}}.items():
         cloudwatch.put_metric_alarm(
