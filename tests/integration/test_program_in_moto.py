@@ -17,6 +17,7 @@ EVERY_KEY = {
     **CONFIG,
     "corsOrigins": "https://shop.example.com",
     "alarmEmail": "operations@example.com",
+    "alarmTargets": "page:https://alerts.example.com/key",
     "approvalsReservedConcurrency": "10",
     "webhooksReservedConcurrency": "20",
     "httpRateLimit": "200",
@@ -52,6 +53,16 @@ def created() -> dict[str, list[object]]:
     seen["concurrency in moto"] = [each["ReservedConcurrentExecutions"] for each in reserved if each]
     server.close()
     return seen
+
+
+def test_every_target_of_alarms_is_subscribed(created: dict[str, list[object]]) -> None:
+    subscribed = [each for each in created["aws:sns/topicSubscription:TopicSubscription"] if isinstance(each, dict)]
+
+    assert sorted((each["protocol"], each["endpoint"]) for each in subscribed) == [
+        ("email", "operations@example.com"),
+        ("email", "operations@example.com"),
+        ("https", "https://alerts.example.com/key"),
+    ]
 
 
 def test_every_kind_of_resource_is_created(created: dict[str, list[object]]) -> None:
