@@ -344,7 +344,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="issue-creation-failed",
         meaning="An approved draft did not become a Jira issue: its preview in Slack says why and what to do",
-        command="operations list",
+        command="approvals list --state failed",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="failed"),
     )
@@ -358,7 +358,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="issue-search-stuck",
         meaning="The search for the Jira issue of a draft ended after many failures: whether the issue exists is unknown",
-        command="operations list",
+        command="approvals list",
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="stuck"),
     )
