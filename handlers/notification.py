@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lib.leases.enrichment import Enricher
 from lib.notifications.channels.registry import make_channels
 from lib.notifications.links import Console
+from lib.notifications.routing import parse_rules
 from lib.notifications.service import CLAIM_LEASE, Notifier
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.claims import Claims
@@ -37,6 +38,7 @@ _notifier = Notifier(
     channels=make_channels(_environment, _secrets_manager),
     make_claims=_make_claims,
     console=Console(_environment.console_url, _environment.console_lease_path),
+    rules=parse_rules(_environment.notify_routes),
     logger=_logger,
 )
 

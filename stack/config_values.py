@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import pulumi
 
+from lib.notifications.routing import Rule, RulesError, parse_rules
 from lib.platform.contract import CHANNELS, SHUTTLE_EVENT_SOURCE
 from stack.monitoring.severity import split
 
@@ -61,10 +62,13 @@ def parse(key: str, value: object, kind: Any) -> object:
         SettingsError: it has another type.
     """
     text = value.strip() if isinstance(value, str) else value
-    if kind == tuple[str, ...]:
-        return _parse_list(key, text)
-    if kind == Mapping[str, str]:
-        return _parse_object(key, text)
+    structured: dict[Any, Callable[[str, object], object]] = {
+        tuple[str, ...]: _parse_list,
+        tuple[Rule, ...]: _parse_rules,
+        Mapping[str, str]: _parse_object,
+    }
+    if kind in structured:
+        return structured[kind](key, text)
     if kind == bool | None and text in ("", "auto"):
         return None
     if kind in (bool, bool | None):
@@ -93,6 +97,13 @@ def _parse_list(key: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item.strip() for item in value):
         raise wrong(key, "must be a list of strings")
     return tuple(dict.fromkeys(item.strip() for item in value))
+
+
+def _parse_rules(key: str, value: object) -> tuple[Rule, ...]:
+    try:
+        return parse_rules(value)
+    except RulesError as error:
+        raise wrong(key, str(error)) from None
 
 
 def _parse_object(key: str, value: object) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from typing import Any, Self
 import pulumi
 from pulumi.runtime.config import CONFIG
 
+from lib.notifications.routing import Rule
 from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
 from stack.config_values import NAMESPACE, RULES, alarm_target, nearest, parse, partition_of, wrong
 
@@ -40,6 +41,7 @@ class Settings:
     console_url: str = ""
     console_lease_path: str = ""
     notify_channels: tuple[str, ...] = ("sns",)
+    notify_routes: tuple[Rule, ...] = ()
     alarm_email: str = ""
     alarm_targets: tuple[str, ...] = ()
     runbook_base_url: str = ""
@@ -158,6 +160,20 @@ class Settings:
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise wrong(key, f"is not set, but the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
+        self._check_routes()
+
+    def _check_routes(self) -> None:
+        for number, rule in enumerate(self.notify_routes, 1):
+            unused = [name for name in rule.channels if name not in self.notify_channels]
+            if unused:
+                raise wrong(
+                    "notifyRoutes", f"has a rule {number} for {unused[0]}, which {NAMESPACE}:notifyChannels does not have"
+                )
+            if (rule.slack_channel or rule.mention) and "slack" not in self.notify_channels:
+                raise wrong("notifyRoutes", f"has a rule {number} for slack, which {NAMESPACE}:notifyChannels does not have")
+            if rule.slack_channel and not self.slack_by_bot:
+                needs = f"{NAMESPACE}:slackBotToken and {NAMESPACE}:slackChannel, since a webhook posts to one channel only"
+                raise wrong("notifyRoutes", f"has a rule {number} with a slackChannel, which needs {needs}")
 
     def _check_alarm_targets(self) -> None:
         """The entry itself is not repeated: the URL of an on-call service contains its key."""

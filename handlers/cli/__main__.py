@@ -34,6 +34,7 @@ _COMMANDS = {
     "shuttle": ("shuttle", "Show and change shops, jobs, catalogues, usage and settings of the app."),
     "costs": ("costs", "Estimate a month's costs of every table and function."),
     "redrive": ("redrive", "Show dead letters, and send them back to their function, or drop them."),
+    "routes": ("routes", "Show where an event would be sent."),
     "names": ("names", "Print the name of every resource as shell exports."),
 }
 """Each command: the module in handlers/cli/ whose function has the command's name, and its summary."""

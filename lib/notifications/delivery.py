@@ -9,7 +9,7 @@ Before a channel sends, the event is claimed for it (docs/adr/0006)::
                            └─ error ► release, so that a retry may send      FAILED
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -61,12 +61,12 @@ class Delivery:
         self._claims = claims
         self._logger = logger
 
-    def deliver(self, message: Message, event_id: str, owner: str) -> dict[str, Outcome]:
-        """Send ``message`` on each channel that has not sent it yet, one after another. Never raises.
+    def deliver(self, message: Message, event_id: str, owner: str, channels: Iterable[str]) -> dict[str, Outcome]:
+        """Send ``message`` on each of ``channels`` that has not sent it yet, one after another. Never raises.
 
         ``event_id`` is the same on every retry of the event; ``owner`` is unique to this attempt.
         """
-        return {name: self._deliver(name, message, event_id, owner) for name in self._channels}
+        return {name: self._deliver(name, message, event_id, owner) for name in channels}
 
     def _deliver(self, name: str, message: Message, event_id: str, owner: str) -> Outcome:
         claim = self._claim(name, event_id, owner)

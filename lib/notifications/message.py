@@ -16,6 +16,8 @@ from lib.leases.events import LeaseEvent, LeaseKey, find_lease_key
 from lib.leases.records import Lease
 from lib.notifications import values
 from lib.notifications.links import Console
+from lib.notifications.routing import Attributes
+from lib.notifications.severity import Severity, severity_of
 from lib.notifications.wording import NOT_ENRICHED, REASONS, TO_OWNER, VALUES, WORDINGS, Wording
 from lib.platform import clock
 
@@ -51,6 +53,9 @@ class Message:
         link: to the lease or the sandbox console, or empty.
         link_words: what the link is shown with.
         text: all of the above, in several lines.
+        about: what it can be routed by.
+        slack_channel: where its route sends it in Slack; empty: to the configured channel.
+        mention: whom its route mentions in Slack; empty: nobody.
         enriched: it contains data of the lease record.
         to_owner: the same for the lease's owner.
         recipient: the e-mail address of the lease's owner, or empty. Never logged.
@@ -66,10 +71,18 @@ class Message:
     link: str
     link_words: str
     text: str = field(repr=False)
+    about: Attributes = field(repr=False)
+    slack_channel: str = ""
+    mention: str = ""
     enriched: bool
     to_owner: OwnerText = field(repr=False)
     recipient: str = field(repr=False)
     structured: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def severity(self) -> Severity:
+        """How urgent it is."""
+        return self.about.severity
 
 
 def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: datetime) -> Message:
@@ -94,6 +107,7 @@ def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: da
         link=link.url,
         link_words=link.words,
         text=text,
+        about=known.about(event_type),
         enriched=enrichment.status is Status.ENRICHED,
         to_owner=known.to_owner(title, facts),
         recipient=values.email(known.owner),
@@ -102,6 +116,7 @@ def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: da
             "event_id": event.id,
             "event_time": clock.canonical(event.time),
             "event_source": values.text(event.source),
+            "severity": str(severity_of(event_type)),
             "title": title,
             "text": text,
             **known.structured(),
@@ -150,6 +165,18 @@ class _Known:
         yield "Blueprint", values.text(lease.blueprint_name) if lease and "blueprintName" not in self._detail else ""
         yield "Template", values.text(lease.original_lease_template_name) if lease else ""
         yield "Lease status", values.words(lease.status) if lease and self._is_current and lease.status else ""
+
+    def about(self, event_type: str) -> Attributes:
+        """What the event can be routed by."""
+        lease = self._lease
+        return Attributes(
+            event_type=event_type,
+            severity=severity_of(event_type),
+            account=self.account,
+            template=values.text(lease.original_lease_template_name) if lease else "",
+            template_id=values.text(lease.original_lease_template_uuid) if lease else "",
+            owner_domain=values.email(self.owner).rpartition("@")[2].lower(),
+        )
 
     def to_owner(self, title: str, facts: tuple[tuple[str, str], ...]) -> OwnerText:
         """The message for the lease's owner, from the title and facts for everybody."""

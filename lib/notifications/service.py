@@ -1,7 +1,8 @@
 """Notifies people of a lease event: reads the event, has it enriched, composed and delivered, and reports the result."""
 
+import dataclasses
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from lib.notifications.channels.base import Channel
 from lib.notifications.delivery import CLAIMS_KEPT, OLDEST, Delivery, Outcome, is_too_old
 from lib.notifications.links import Console
 from lib.notifications.message import compose
+from lib.notifications.routing import Rule, find_route
 from lib.platform import clock, contract, errors, metrics
 from lib.platform.claims import Claims
 from lib.platform.log import Logger, scrub
@@ -66,6 +68,7 @@ class Notifier:
         channels: by name.
         make_claims: creates the claims, given how long to keep them (None: forever).
         console: what messages link to.
+        rules: where events go; without any, to every channel.
         logger: of the function.
     """
 
@@ -76,17 +79,22 @@ class Notifier:
         channels: Mapping[str, Channel],
         make_claims: Callable[[timedelta | None], Claims],
         console: Console,
+        rules: Sequence[Rule] = (),
         logger: Logger,
     ) -> None:
         self._enricher = enricher
         self._console = console
+        self._rules = rules
+        self._channels = tuple(channels)
         self._logger = logger
         self._dated = Delivery(channels, make_claims(CLAIMS_KEPT), logger)
         # The age of an undated event is unknown, so its claims never expire.
         self._undated = Delivery(channels, make_claims(None), logger)
 
     def notify(self, obj: object, run_id: str, correlation_id: str | None = None) -> Notified | Ignored:
-        """Notify of one event on every channel, unless it is so old that it may have been sent before (docs/adr/0018).
+        """Notify of one event on every channel of its route.
+
+        An event that a rule drops, or that is so old that it may have been sent before (docs/adr/0018), is ignored.
 
         Args:
             obj: the event as EventBridge delivers it, not yet checked.
@@ -108,11 +116,17 @@ class Notifier:
             return ignored
         enrichment = self._enricher.enrich(event)
         message = compose(event, enrichment, self._console, now)
+        route = find_route(self._rules, message.about, self._channels)
+        if not route.channels:
+            dropped = Ignored(event, f"rule {route.rule} of notifyRoutes drops it")
+            self._logger.info("event_dropped", **dropped.as_json(), rule=route.rule, severity=message.severity)
+            return dropped
+        message = dataclasses.replace(message, slack_channel=route.slack_channel, mention=route.mention)
         delivery = self._dated if event.is_dated else self._undated
         # A retry by Lambda has the request id of the first attempt, and a claim's owner must be unique to one attempt.
-        channels = delivery.deliver(message, event.id, f"{run_id}/{uuid.uuid4()}")
+        channels = delivery.deliver(message, event.id, f"{run_id}/{uuid.uuid4()}", route.channels)
         notified = Notified(event, enrichment, channels)
-        self._logger.info("lease_event", **notified.as_json())
+        self._logger.info("lease_event", **notified.as_json(), severity=message.severity, rule=route.rule)
         unsent = sorted(name for name, outcome in channels.items() if outcome in {Outcome.FAILED, Outcome.HELD})
         if unsent:
             raise errors.UnavailableError(f"not sent on {', '.join(unsent)}")

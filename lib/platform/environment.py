@@ -59,6 +59,7 @@ class NotificationEnvironment(Environment):
     lease_table_arn: str
     operations_table_name: str
     notify_channels: tuple[str, ...]
+    notify_routes: str = ""
     console_url: str = ""
     console_lease_path: str = ""
     notification_topic_arn: str = ""

@@ -1,5 +1,6 @@
 """The function that notifies people of lease events."""
 
+from lib.notifications import routing
 from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.environment import NotificationEnvironment
 from stack.components import iam
@@ -22,6 +23,7 @@ def spec(parts: Parts) -> FunctionSpec:
             "lease_table_arn": parts.lease_table.arn,
             "operations_table_name": parts.operations.name,
             "notify_channels": settings.notify_channels,
+            "notify_routes": routing.as_json(settings.notify_routes),
             "console_url": settings.console_url,
             "console_lease_path": settings.console_lease_path,
             "notification_topic_arn": parts.topic_arn if uses_sns else "",

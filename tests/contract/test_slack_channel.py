@@ -1,5 +1,6 @@
 """The Slack channel against the stand-in over HTTP: what arrives, and the error for each refusal and for no answer."""
 
+import dataclasses
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from lib.platform.secrets import Secret
 from lib.slack import client
 from lib.slack.client import IncomingWebhook, SlackClient
 from stack.local.standins.slack import Slack
+from stack.local.standins.slack_workspace import id_of
 from tests.support.aws.secrets import SecretsManager, Stopwatch
 from tests.support.leases.messages import CONSOLE, enriched, message
 from tests.support.web.standins import Served, served
@@ -63,6 +65,33 @@ def test_a_webhook_posts_the_same(standin: Served[Slack]) -> None:
     by_bot, by_webhook = standin.app.messages
     assert by_webhook["kind"] == "webhook"
     assert (by_webhook["text"], by_webhook["blocks"]) == (by_bot["text"], by_bot["blocks"])
+
+
+@pytest.mark.parametrize(
+    ("event_type", "shown"),
+    [
+        ("LeaseApproved", ":large_blue_circle: *Info*"),
+        ("LeaseFrozen", ":large_yellow_circle: *Warning*"),
+        ("AccountQuarantined", ":red_circle: *Critical*"),
+    ],
+)
+def test_the_severity_is_a_colour_and_a_word(standin: Served[Slack], event_type: str, shown: str) -> None:
+    bot(standin.url).send(message(event_type))
+    assert standin.app.messages[0]["blocks"][1]["elements"][0]["text"] == shown
+
+
+@pytest.mark.parametrize(
+    ("mention", "markup"),
+    [("here", "<!here> "), ("U0123ABC", "<@U0123ABC> "), ("S0123ABC", "<!subteam^S0123ABC> "), ("", "")],
+)
+def test_a_route_chooses_the_channel_and_a_mention(mention: str, markup: str) -> None:
+    with served(Slack(tokens={TOKEN}, channels={"leases", "leads"})) as standin:
+        sent = dataclasses.replace(message(), slack_channel="#leads", mention=mention)
+        bot(standin.url).send(sent)
+
+        [posted] = standin.app.messages
+        assert posted["channel"] == id_of("leads")
+        assert posted["blocks"][2]["text"]["text"] == markup + sent.lead
 
 
 def test_every_fact_is_a_field_and_the_console_is_linked(standin: Served[Slack]) -> None:

@@ -61,8 +61,23 @@ def test_the_card_has_title_lead_facts_footer_and_link(standin: Served[Teams]) -
 
     card = card_of(standin)
     facts = [f"{label}: {value}" for label, value in sent.facts]
-    assert paragraphs(card["body"]) == [sent.title, sent.lead, *facts, sent.footer]
+    assert paragraphs(card["body"]) == ["Warning", sent.title, sent.lead, *facts, sent.footer]
     assert card["actions"] == [{"type": "Action.OpenUrl", "title": "Open the sandbox console", "url": CONSOLE}]
+
+
+@pytest.mark.parametrize(
+    ("event_type", "style", "word"),
+    [
+        ("LeaseApproved", "accent", "Info"),
+        ("LeaseFrozen", "warning", "Warning"),
+        ("AccountQuarantined", "attention", "Critical"),
+    ],
+)
+def test_the_severity_is_a_colour_and_a_word(standin: Served[Teams], event_type: str, style: str, word: str) -> None:
+    webhook(standin.url).send(message(event_type, {"accountId": "444455556666"}))
+
+    heading = card_of(standin)["body"][0]
+    assert (heading["style"], paragraphs(heading)[0]) == (style, word)
 
 
 def test_without_a_console_the_card_has_no_link(standin: Served[Teams]) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lib.notifications.routing import Rule, parse_rules
 from lib.platform.contract import ENTRY_POINTS, METRICS_NAMESPACE
 from lib.platform.environment import (
     HealthEnvironment,
@@ -134,6 +135,7 @@ def test_the_notification_function_knows_every_channels_settings() -> None:
             "notifyChannels": "sns,slack,teams,govuk_notify",
             "consoleUrl": "https://sandbox.example.com",
             "consoleLeasePath": "/leases/{uuid}",
+            "notifyRoutes": '[{"match": {"account": 123456789}, "channels": ["sns"]}]',
             "slackApiUrl": "http://127.0.0.1:9000/api/",
             "slackChannel": "#leases",
             "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
@@ -145,6 +147,7 @@ def test_the_notification_function_knows_every_channels_settings() -> None:
 
     assert environment.notify_channels == ("sns", "slack", "teams", "govuk_notify")
     assert environment.console_url == "https://sandbox.example.com"
+    assert parse_rules(environment.notify_routes) == (Rule(account=("000123456789",), channels=("sns",)),)
     assert environment.console_lease_path == "/leases/{uuid}"
     assert environment.slack_api_url == "http://127.0.0.1:9000/api/"
     assert environment.slack_channel == "#leases"

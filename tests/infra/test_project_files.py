@@ -26,7 +26,7 @@ PINNED_IN = {
 }
 PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, dict[str, Any]] = PROJECT["config"]
-DECLARED = [field for field in dataclasses.fields(Settings) if field.name != "tags"]
+DECLARED = [field for field in dataclasses.fields(Settings) if field.name not in {"tags", "notify_routes"}]
 """A project file cannot declare an object."""
 STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
 

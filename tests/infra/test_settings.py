@@ -33,6 +33,19 @@ WRONG_VALUES = [
     ("consoleUrl", "https://[", "must be an https:// URL"),
     ("notifyChannels", "sns,sms", "names the unknown channel 'sms'"),
     ("notifyChannels", "[]", "must not be empty"),
+    ("notifyRoutes", "[{", "is not valid JSON"),
+    ("notifyRoutes", '[{"drop": true}, {"match": {"severity": "info"}, "drop": true}]', "has a rule 2 that never applies"),
+    (
+        "notifyRoutes",
+        '[{"match": {"event": "LeaseFrosen"}, "drop": true}]',
+        "has a wrong rule 1: it names the unknown event type",
+    ),
+    (
+        "notifyRoutes",
+        '[{"match": {}, "channels": "teams"}]',
+        "has a rule 1 for teams, which switchboard:notifyChannels does not have",
+    ),
+    ("notifyRoutes", '[{"mention": "here"}]', "has a rule 1 for slack, which switchboard:notifyChannels does not have"),
     ("notifyChannels", '["sns"', "starts like a JSON list"),
     ("notifyChannels", "[1]", "must be a list of strings"),
     ("notifyChannels", {"sns": True}, "must be a list of strings"),
@@ -107,6 +120,15 @@ def test_a_wrong_value_is_refused_in_one_sentence_that_names_its_key(key: str, v
 
 def test_the_cli_prints_only_the_message_of_a_run_error() -> None:
     assert issubclass(SettingsError, pulumi.RunError)
+
+
+def test_a_route_to_a_slack_channel_needs_the_bot() -> None:
+    rules = [{"match": {"severity": "critical"}, "slackChannel": "C0123456789"}]
+    with pytest.raises(SettingsError, match=r"^switchboard:notifyRoutes has a rule 1 with a slackChannel, which needs"):
+        Settings.from_mapping({"notifyChannels": "slack", "notifyRoutes": rules}, {"slackWebhookUrl": SECRET})
+
+    by_bot = {"notifyChannels": "slack", "slackChannel": "C1", "notifyRoutes": rules}
+    assert Settings.from_mapping(by_bot, {"slackBotToken": SECRET}).notify_routes[0].slack_channel == "C0123456789"
 
 
 def test_a_lease_path_needs_the_consoles_url() -> None:

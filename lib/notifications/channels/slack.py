@@ -7,6 +7,7 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
 from lib.notifications.message import Message
+from lib.notifications.severity import Severity
 from lib.platform import errors
 from lib.slack import blocks
 from lib.slack.blocks import MAX_FIELD_CHARACTERS, MAX_SECTION_CHARACTERS, SlackMessage, mrkdwn
@@ -14,6 +15,11 @@ from lib.slack.client import IncomingWebhook, SlackClient
 from lib.slack.text import clip, escape
 
 _MAX_LABEL_CHARACTERS = 90
+_SEVERITIES = {
+    Severity.INFO: ":large_blue_circle: *Info*",
+    Severity.WARNING: ":large_yellow_circle: *Warning*",
+    Severity.CRITICAL: ":red_circle: *Critical*",
+}
 
 
 class SlackBot:
@@ -25,9 +31,10 @@ class SlackBot:
 
     def send(self, message: Message) -> None:
         """Post the message; see :meth:`lib.notifications.channels.base.Channel.send`."""
-        if not self._channel:
+        channel = message.slack_channel or self._channel
+        if not channel:
             raise errors.ConfigurationError("SLACK_CHANNEL is not set")
-        self._client.post(self._channel, render(message))
+        self._client.post(channel, render(message))
 
 
 class SlackWebhook:
@@ -49,10 +56,18 @@ def render(message: Message) -> SlackMessage:
     ]
     shown = [
         blocks.header(message.title),
-        blocks.section(clip(message.lead, MAX_SECTION_CHARACTERS)),
+        blocks.context(mrkdwn(_SEVERITIES[message.severity])),
+        blocks.section(f"{_mention(message.mention)}{clip(message.lead, MAX_SECTION_CHARACTERS - 100)}"),
         *blocks.fields(*facts),
     ]
     if message.link:
         shown.append(blocks.section(f"<{escape(message.link)}|{message.link_words}>"))
     shown.append(blocks.context(mrkdwn(clip(message.footer, MAX_FIELD_CHARACTERS))))
     return SlackMessage(escape(message.text), tuple(shown))
+
+
+def _mention(name: str) -> str:
+    """https://docs.slack.dev/messaging/formatting-message-text#mentioning-users: of members, user groups, and everybody."""
+    if not name:
+        return ""
+    return {"S": f"<!subteam^{name}> ", "U": f"<@{name}> ", "W": f"<@{name}> "}.get(name[0], f"<!{name}> ")

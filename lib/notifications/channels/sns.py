@@ -39,11 +39,21 @@ class Sns:
                 Subject=subject(message.title),
                 MessageStructure="json",
                 Message=body(message),
-                MessageAttributes={
-                    "event_type": {"DataType": "String", "StringValue": message.event_type},
-                    "enriched": {"DataType": "String", "StringValue": "true" if message.enriched else "false"},
-                },
+                MessageAttributes=attributes(message),
             )
+
+
+def attributes(message: Message) -> dict[str, dict[str, str]]:
+    """What filter policies of subscriptions can select by. SNS takes no empty value, so what is not known is absent."""
+    about = message.about
+    values = {
+        "event_type": about.event_type,
+        "severity": str(about.severity),
+        "account": about.account,
+        "template": about.template,
+        "enriched": "true" if message.enriched else "false",
+    }
+    return {name: {"DataType": "String", "StringValue": value} for name, value in values.items() if value}
 
 
 def body(message: Message) -> str:

@@ -15,6 +15,7 @@ import urllib3
 from urllib3 import exceptions
 
 from lib.notifications.message import Message
+from lib.notifications.severity import Severity
 from lib.platform import errors
 from lib.platform.secrets import Secret
 
@@ -25,6 +26,7 @@ CARD_VERSION = "1.4"
 
 _MAX_ANSWER_BYTES = 10_000
 _CODE = re.compile(r"[A-Za-z]{1,60}")
+_STYLES = {Severity.INFO: "accent", Severity.WARNING: "warning", Severity.CRITICAL: "attention"}
 Element = dict[str, Any]
 
 
@@ -84,7 +86,15 @@ def _request(message: Message, most: int) -> Element:
         "version": CARD_VERSION,
         "msteams": {"width": "Full"},
         "body": [
-            _text((message.title, {"size": "Large", "weight": "Bolder"})),
+            {
+                "type": "Container",
+                "style": _STYLES[message.severity],
+                "bleed": True,
+                "items": [
+                    _text((message.severity.capitalize(), {"size": "Small", "weight": "Bolder"})),
+                    _text((message.title, {"size": "Large", "weight": "Bolder"})),
+                ],
+            },
             _text((message.lead, {})),
             *([{"type": "Container", "items": facts}] if facts else []),
             _text((_cut(message.footer, most), {"size": "Small", "isSubtle": True})),

@@ -10,6 +10,7 @@ from lib.leases.enrichment import Enrichment, Reason, Status
 from lib.notifications.channels import slack, sns, teams
 from lib.notifications.channels.govuk_notify import personalisation
 from lib.notifications.message import Message
+from lib.notifications.severity import severity_of
 from lib.notifications.wording import WORDINGS
 from tests.support.leases.event_samples import DETAILS
 from tests.support.leases.messages import enriched, message
@@ -40,7 +41,12 @@ def page() -> str:
         ("Microsoft Teams (`teams`)", ("event", "card"), _by_teams),
         ("E-mail to the owner of the lease (`govuk_notify`)", ("event", "title", "text"), _by_govuk_notify),
     )
-    return _INTRODUCTION + "".join(_section(*section) for section in sections)
+    return _INTRODUCTION + _overview() + "".join(_section(*section) for section in sections)
+
+
+def _overview() -> str:
+    rows = [f"| `{name}` | {severity_of(name)} | {wording.title} | {wording.lead} |\n" for name, wording in WORDINGS.items()]
+    return "\n## Overview\n\n| event | severity | title | what it says |\n| --- | --- | --- | --- |\n" + "".join(rows)
 
 
 def sample(event_type: str) -> Message:

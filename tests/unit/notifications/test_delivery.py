@@ -86,7 +86,8 @@ def deliver(table: Table, logger: log.Logger, lines: LogLines, monkeypatch: pyte
 
     def run(**channels: Recorder) -> dict[str, Outcome]:
         owner = f"attempt-{next(attempts)}"
-        return Delivery(channels, table, logger).deliver(message(), "event-1", owner)  # type: ignore[arg-type]
+        delivery = Delivery(channels, table, logger)  # type: ignore[arg-type]
+        return delivery.deliver(message(), "event-1", owner, channels)
 
     return run
 

@@ -54,6 +54,7 @@ def test_the_structure_for_machines_has_the_same_content() -> None:
         "event_id": "0b6c6f0e-3a1f-4f5e-8d7d-9a4e7a2f1c01",
         "event_time": "2026-03-04T17:30:00.000000Z",
         "event_source": "InnovationSandbox-test",
+        "severity": "warning",
         "title": composed.title,
         "text": composed.text,
         "who": USER_EMAIL,

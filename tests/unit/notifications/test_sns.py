@@ -48,6 +48,9 @@ def test_a_queue_gets_the_structure_with_the_text_in_it(client: Any) -> None:
     assert notification["Subject"] == "Sandbox lease frozen: rosa.field@example.gov.uk"
     assert notification["MessageAttributes"] == {
         "event_type": {"Type": "String", "Value": "LeaseFrozen"},
+        "severity": {"Type": "String", "Value": "warning"},
+        "account": {"Type": "String", "Value": "444455556666"},
+        "template": {"Type": "String", "Value": "Data science, small"},
         "enriched": {"Type": "String", "Value": "true"},
     }
 
