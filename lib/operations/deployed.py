@@ -2,9 +2,10 @@
 
 import threading
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from lib.platform import aws
+from lib.platform import aws, errors
 from lib.platform.environment import Environment
 
 Kind = TypeVar("Kind", bound=Environment)
@@ -85,11 +86,15 @@ def logical_name(physical: str) -> str:
 
 
 def pages(doing: str, call: Any, *, most: int, token: str = "NextToken", **request: Any) -> Iterator[Mapping[str, Any]]:  # noqa: S107
-    """The answers to a paged call, at most ``most`` of them."""
+    """The answers to a paged call, at most ``most`` of them.
+
+    Raises:
+        UnavailableError: there are more, or AWS can't be reached.
+    """
     for _ in range(most):
-        with aws.translated(doing):
-            answer = call(**request)
+        answer = aws.call(doing, partial(call, **request))
         yield answer
         if not answer.get(token):
             return
         request[token] = answer[token]
+    raise errors.UnavailableError(f"could not {doing} to its end: it is longer than can be read at once")

@@ -10,7 +10,7 @@ from lib.operations.deployed import log_group, pages
 from lib.platform import clock
 from lib.platform.log import scrub
 
-MOST_PAGES = 50
+MOST_PAGES = 100
 """Of one search in one log group. CloudWatch Logs may answer with empty pages while it reads."""
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
@@ -50,6 +50,7 @@ def search(
         until: the last instant; None for now.
 
     Raises:
+        UnavailableError: there is more than can be read at once; the lines before were yielded.
         SwitchboardError: the logs can't be read.
     """
     request: dict[str, Any] = {"startTime": clock.epoch_ms(since)}

@@ -228,7 +228,7 @@ class StatusReader:
             part="schedules",
             verdict=Verdict.ATTENTION if late else Verdict.OK,
             text=text,
-            command=f"logs --function {runs.entry_point} --level ERROR" if late else "",
+            command=f"logs --function {runs.entry_point} --since {_hours(2 * runs.due)} --level WARNING" if late else "",
             values={"schedule": name, "last_success": last},
         )
 
@@ -354,6 +354,11 @@ def _attempt(part: str, read: Callable[[], Iterator[Finding]]) -> list[Finding]:
     except errors.SwitchboardError as error:
         found.append(Finding(part=part, verdict=Verdict.UNKNOWN, text=f"can't be read: {scrub(str(error))}"))
     return found
+
+
+def _hours(length: timedelta) -> str:
+    """A length of time as options take it."""
+    return f"{max(int(length.total_seconds() // 3600), 1)}h"
 
 
 def _is_ours(alarm: Mapping[str, Any], topics: list[str]) -> bool:

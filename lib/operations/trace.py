@@ -9,6 +9,7 @@ import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -34,6 +35,8 @@ MOST_RELATED = 5
 """Ids that log lines name, of one kind, which are looked up too."""
 MOST_LETTERS = 100
 """Of one dead-letter queue."""
+_LOGS_AT_ONCE = 4
+"""FilterLogEvents is limited to a few calls per second in an account."""
 _TEXT_CHARACTERS = 400
 _COMMIT = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 _ID = re.compile(r"[^\s\"\\\x00-\x1f]{3,256}")
@@ -111,13 +114,19 @@ class Tracer:
             yield f"the queue {queue}", partial(self._dead_letters, entry_point, queue, wanted)
 
     def _lines(self, term: str, since: datetime) -> list[LogLine]:
-        found: list[LogLine] = []
-        for entry_point, name in functions_of(self._deployed).items():
+        def read(entry_point: str, name: str) -> list[LogLine]:
+            found: list[LogLine] = []
             try:
-                found += islice(search(self._clients("logs"), {entry_point: name}, term, since), MOST_LINES)
+                found.extend(islice(search(self._clients("logs"), {entry_point: name}, term, since), MOST_LINES))
             except errors.SwitchboardError as error:
                 self._problems[f"the log of {entry_point} can't be read: {scrub(str(error))}"] = None
-        return found
+            if len(found) == MOST_LINES:
+                self._problems[f"the log of {entry_point} has more than {MOST_LINES:,} lines with {term}"] = None
+            return found
+
+        functions = functions_of(self._deployed)
+        with ThreadPoolExecutor(_LOGS_AT_ONCE) as pool:
+            return [line for lines in pool.map(read, functions, functions.values()) for line in lines]
 
     def _attempt(self, what: str, read: Callable[[], Iterator[Entry]]) -> list[Entry]:
         found: list[Entry] = []

@@ -100,6 +100,38 @@ def test_the_exported_names_select_the_local_cloud(cloud: Cloud) -> None:
     assert "/jira-work-" in shell.stdout
 
 
+def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cloud, inbox: Inbox) -> None:
+    event_id = str(uuid.uuid4())
+    event = {
+        "id": event_id,
+        "source": "InnovationSandbox-test",
+        "detail-type": "LeaseApproved",
+        "time": clock.canonical(clock.utc_now()),
+        "detail": {"leaseId": event_id, "userEmail": "grace@sandbox.example"},
+    }
+    error = {"errorType": "UnavailableError", "errorMessage": "not sent on sns"}
+    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
+    put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
+
+    status = run(cloud, "status", "--json")
+    before = run(cloud, "trace", event_id)
+    sent = run(cloud, "redrive", "--function", "notification", "--yes")
+    inbox.wait_for_event(event_id)
+    until(lambda: "lease_event" in run(cloud, "logs", event_id).stdout)
+    after = run(cloud, "trace", event_id)
+
+    assert status.returncode == 1, status.stderr
+    letters = [each for each in json.loads(status.stdout)["findings"] if each["part"] == "dead letters"]
+    assert any("not sent on sns" in each["text"] for each in letters)
+    assert {each["status"] for each in json.loads(status.stdout)["findings"]} <= {"ok", "attention"}
+    assert "UnavailableError: not sent on sns (3 attempts)" in before.stdout
+    assert sent.returncode == 0, sent.stderr
+    assert "dead letter" not in after.stdout
+    assert "JiraOperations: channel sns: sent" in after.stdout
+    assert "lease_event" in after.stdout
+    assert "grace" not in before.stdout + after.stdout
+
+
 def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: Served[Jira]) -> None:
     key = put_issue(jira, "CLIR", summary="Rack seven wants power")
 

@@ -159,6 +159,7 @@ def test_a_run_that_refused_something_is_no_success(deployment: Deployment) -> N
     assert (before.verdict, before.text) == (Verdict.OK, "sweep: last success 25 hours ago")
     assert after.verdict is Verdict.ATTENTION
     assert after.text == "sweep: last success 25 hours ago; the run 60 minutes ago refused something"
+    assert after.command == "logs --function reconciliation --since 52h --level WARNING"
 
 
 def test_a_schedule_that_never_ran_needs_a_person_once_it_is_due(deployment: Deployment) -> None:

@@ -162,6 +162,26 @@ def test_what_cannot_be_read_is_a_problem(deployment: Deployment) -> None:
     ]
 
 
+def test_a_log_that_is_too_long_is_reported_and_its_beginning_shown(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Endless:
+        def filter_log_events(self, **request: Any) -> dict[str, Any]:
+            line = {"timestamp": clock.epoch_ms(clock.utc_now()), "message": "START chat-7", "eventId": "1"}
+            return {"events": [] if request.get("nextToken") else [line], "nextToken": "more"}
+
+    client = deployment.client
+    monkeypatch.setattr(deployment, "client", lambda service: Endless() if service == "logs" else client(service))
+    deployment.outputs = {**deployment.outputs, "functions": {"health": FUNCTIONS["health"]}}
+
+    found = trace(deployment, "chat-7")
+
+    assert [entry.text for entry in found.entries] == ["START chat-7"]
+    assert found.problems == (
+        "the log of health can't be read: could not read the log of health to its end: it is longer than can be read at once",
+    )
+
+
 @pytest.mark.parametrize("text", ["", "ab", "a b", 'say "x"', "x" * 257, "a\nb", "back\\slash"])
 def test_what_cannot_be_an_id_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInputError):
