@@ -137,6 +137,17 @@ def test_runbooks_are_by_default_those_of_the_repository(remote: str, expected: 
     assert base_url("https://docs.acme.com/runbooks", remote) == "https://docs.acme.com/runbooks/"
 
 
+@pytest.mark.parametrize(("url", "stack", "warnings"), [("", "prod", 1), ("", "local", 0), (RUNBOOKS, "prod", 0)])
+def test_a_stack_whose_alarms_have_no_url_warns(url: str, stack: str, warnings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+    monkeypatch.setattr("stack.runbooks._origin", lambda: "")
+
+    declare({"runbookBaseUrl": url, "consoleUrl": "https://warns.example.com"}, stack=stack)
+
+    assert [("runbookBaseUrl" in warning) for warning in warned] == [True] * warnings
+
+
 def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
     alarms = declare(*EVERYTHING).all(ALARM)
     silent = {each.name for each in alarms if each.inputs["treatMissingData"] == "breaching"}
