@@ -102,7 +102,8 @@ def redrive(
         if letter_id is not None and not chosen:
             raise errors.NotFoundError(f"there is no dead letter {letter_id[:100]!a} among the {len(held)} that were read")
         if not chosen:
-            _say_none(entry_point, bool(held))
+            if not as_json:
+                _say_none(entry_point, bool(held))
             return 0
         letters.release(each for each in held if each not in chosen)
         held[:] = chosen

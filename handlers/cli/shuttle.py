@@ -221,7 +221,9 @@ def sweep_jobs(find: Find) -> int:
 def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
     """Show the current version of the catalogue of SHOP."""
     if versions:
-        return _show_versions(CatalogueStore(*_connection(find)).versions(domain), as_json)
+        connection = _connection(find)
+        kept = iter(CatalogueStore(*connection).versions(domain))
+        return _show_versions(_of_known_shop(kept, Repository(*connection), domain), as_json)
     return _show_versions([Repository(*_connection(find)).catalogue(domain)], as_json)
 
 

@@ -8,6 +8,7 @@ import click
 import pytest
 from click.testing import CliRunner, Result
 
+from handlers.cli.approvals import approvals as approvals_command
 from handlers.cli.approvals import drafts, operations
 from lib.platform import clock, errors
 from tests.support.approvals.cloud import ApprovalsCloud
@@ -103,3 +104,27 @@ def test_an_unknown_session_and_a_malformed_day_are_errors(approvals: ApprovalsC
     answer = run(operations, "list", "--day", "yesterday")
     assert answer.exit_code == 2
     assert "is not a day" in answer.output
+
+
+def test_a_waiting_draft_is_listed_until_somebody_decides(approvals: ApprovalsCloud, run: Callable[..., Result]) -> None:
+    draft = approvals.draft(title="Listed by command")
+    preview = approvals.preview_of(draft)
+
+    def listed(*options: str) -> dict[str, dict[str, str]]:
+        result = run(approvals_command, "list", "--limit", "1000", "--json", *options)
+        assert result.exit_code == 0, result.exception
+        return {found["session_id"]: found for found in map(json.loads, result.stdout.splitlines())}
+
+    waiting = listed()[draft["session_id"]]
+    assert (waiting["stage"], waiting["title"], waiting["requested_by"]) == ("waiting", draft["title"], draft["requested_by"])
+    assert waiting["preview_url"].startswith("https://slack.com/app_redirect?channel=")
+    assert waiting["may_approve"]
+    assert draft["session_id"] not in listed("--older-than", "1h")
+
+    approvals.click(preview)
+    approvals.header_becomes(preview, "Ticket Created: ")
+    assert draft["session_id"] not in listed()
+    assert listed("--state", "done")[draft["session_id"]]["jira_key"]
+    shown = run(approvals_command, "show", draft["session_id"]).stdout
+    assert "done since" in shown
+    assert "approved by U0ADA" in shown

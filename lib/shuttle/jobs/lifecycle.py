@@ -112,7 +112,8 @@ class Jobs:
         Raises:
             NotFoundError: there is no such job.
         """
-        return _stored(self._table.update(transitions.record_upload(job, upload_id), "record the upload").item)
+        applied = self._table.update(transitions.record_upload(job, upload_id), "record the upload")
+        return _stored(applied.item, job.shop_domain, job.job_id)
 
     def start(self, domain: str, job_id: str) -> Job:
         """Start a job, or take it over from a worker whose lease has ended. The job returned is the worker's handle.
@@ -124,7 +125,7 @@ class Jobs:
         """
         now = self._now()
         applied = self._table.update(transitions.start(domain, job_id, now, now + JOB_LEASE), "start the job")
-        job = _stored(applied.item)
+        job = _stored(applied.item, domain, job_id)
         if applied.accepted:
             return job
         if job.status is not JobStatus.PROCESSING:
@@ -169,7 +170,7 @@ class Jobs:
             return event
         if _JOB_POSITION not in refused:
             raise CatalogueMovedError("another version of the catalogue became the current one")
-        stored = _stored(refused[_JOB_POSITION])
+        stored = _stored(refused[_JOB_POSITION], job.shop_domain, job.job_id)
         if stored.status is not outcome.status or stored.attempt != job.attempt:
             _raise_lost(stored, outcome.status)
         return None  # our own write succeeded, and its answer was lost: the sweep publishes the event
@@ -185,7 +186,7 @@ class Jobs:
         refused = self._end(domain, job_id, change, UsageCounters(jobs_cancelled=1))
         if not refused:
             return self._repository.job(domain, job_id)
-        job = _stored(refused[_JOB_POSITION])
+        job = _stored(refused[_JOB_POSITION], domain, job_id)
         if job.status is not JobStatus.CANCELLED:
             raise IllegalTransitionError(job.status, JobStatus.CANCELLED)
         return job
@@ -221,7 +222,7 @@ class Jobs:
         """Change a job that the worker must still have. False if it has it but the change was refused."""
         applied = self._table.update(change, doing)
         if not applied.accepted:
-            stored = _stored(applied.item)
+            stored = _stored(applied.item, job.shop_domain, job.job_id)
             if stored.status is not JobStatus.PROCESSING or stored.attempt != job.attempt:
                 _raise_lost(stored, JobStatus.PROCESSING)
         return applied.accepted
@@ -258,10 +259,10 @@ def _why_given_up(stale: JobSummary) -> tuple[str, str]:
     return Failure.UPLOAD_MISSING.value, _NO_UPLOAD
 
 
-def _stored(item: Item | None) -> Job:
+def _stored(item: Item | None, domain: str, job_id: str) -> Job:
     """The job's row after an attempted change."""
     if item is None:
-        raise errors.NotFoundError("the job does not exist")
+        raise errors.NotFoundError(f"the job {job_id} of {domain} does not exist")
     return from_item(Job, item)
 
 

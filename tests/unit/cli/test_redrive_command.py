@@ -185,6 +185,7 @@ def test_without_a_function_the_queues_of_all_functions_are_read(run: Run, queue
     assert [event for _, _, event in functions.invocations] == [{"id": "e-1"}]
     assert bodies(queues, "work") == ['{"kind":"jira"}']
     assert run("redrive").stdout == "There are no dead letters.\n"
+    assert run("redrive", "--json").stdout == ""
 
 
 def shown(run: Run, *options: str) -> list[dict[str, Any]]:

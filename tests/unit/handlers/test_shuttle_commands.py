@@ -102,13 +102,27 @@ def test_jobs_are_found_by_shop_by_status_and_by_id() -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("jobs", "list"), ("jobs", "list", "--status", "FAILED"), ("usage",), ("usage", "--month", "2026-01"), ("shops",)],
+    [
+        ("jobs", "list"),
+        ("jobs", "list", "--status", "FAILED"),
+        ("usage",),
+        ("usage", "--month", "2026-01"),
+        ("shops",),
+        ("catalogue", "--versions"),
+    ],
 )
 def test_an_unknown_shop_is_an_error_that_names_it(arguments: tuple[str, ...]) -> None:
     failed = run(*arguments, "teapost.example.com").exception
 
     assert isinstance(failed, errors.NotFoundError)
     assert str(failed) == "the shop teapost.example.com does not exist"
+
+
+def test_a_job_that_does_not_exist_is_named() -> None:
+    job_id = "01M7YXD5JCAGZN7CYWQRMAB5D7"
+    for command in ("get", "cancel"):
+        failed = run("jobs", command, DOMAIN, job_id).exception
+        assert str(failed) == f"the job {job_id} of {DOMAIN} does not exist"
 
 
 def test_a_known_shop_without_jobs_has_an_empty_list() -> None:
