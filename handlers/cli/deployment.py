@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lib.platform import aws, errors
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ENTRY_POINTS
 from lib.platform.environment import Environment
 
 READ_TIMEOUT_SECONDS = 10.0
@@ -37,8 +37,8 @@ _MESSAGE_SECONDS = 1.0
 _OUTPUTS = (
     *("http_api_url", "event_bus_name", "lease_table_name", "lease_table_arn", "jira_issues_table_name"),
     *("jira_issues_table_arn", "jira_operations_table_name", "jira_operations_table_arn", "shuttle_table_name"),
-    *("shuttle_table_arn", "artifact_bucket_name", "import_bucket_name", "notification_topic_arn", "alarm_topic_arn"),
-    "dashboard_url",
+    *("shuttle_table_arn", "artifact_bucket_name", "import_bucket_name", "notification_topic_arn", "dashboard_url"),
+    *ALARM_TOPIC_OUTPUTS,
 )
 """The outputs that are one text each. Their environment variables have the same names, in capitals."""
 # An ARN names its region. This table is always in the stack's own account and region.

@@ -31,7 +31,8 @@ _OVERLAP = timedelta(seconds=30)
     "entry_points",
     type=click.Choice(ENTRY_POINTS),
     multiple=True,
-    help="Only this function. Can be given more than once.",
+    metavar="NAME",
+    help=f"Only this function: {', '.join(ENTRY_POINTS)}. Can be given more than once.",
 )
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level or above.")
 @click.option("--since", type=Recent(), default="1h", show_default=True, help="Lines of this long: 30m, 12h, 7d or 4w.")

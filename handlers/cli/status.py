@@ -64,7 +64,7 @@ def _show(found: Status) -> None:
         output.out().print("Nothing needs a person.")
         return
     output.out().print(f"{counted(len(needed), 'line')} to look at.")
-    for command in dict.fromkeys(finding.command for finding in needed if finding.command):
+    for command in dict.fromkeys(finding.command for finding in needed if finding.command.split()[-1:] not in ([], ["status"])):
         output.out().print(output.plain(f"  python -m handlers.cli {command}"))
 
 

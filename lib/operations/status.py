@@ -103,24 +103,29 @@ class StatusReader:
         return Status(self._now(), findings)
 
     def _alarms(self) -> Iterator[Finding]:
-        topics = [value for name in ALARM_TOPIC_OUTPUTS if (value := self._deployed.outputs.get(name))]
+        topics = [str(self._deployed.outputs[name]) for name in ALARM_TOPIC_OUTPUTS if self._deployed.outputs.get(name)]
         cloudwatch, on = self._clients("cloudwatch"), 0
         request: dict[str, Any] = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}
         for answer in pages("list the alarms", cloudwatch.describe_alarms, most=_MOST_PAGES, **request):
             for alarm in answer.get("MetricAlarms", []):
-                if not _is_ours(alarm, topics):
-                    continue
-                on += 1
-                name, since = logical_name(alarm["AlarmName"]), alarm.get("StateUpdatedTimestamp")
-                meaning = str(alarm.get("AlarmDescription") or "").split("\n")[0].removesuffix(".")
-                yield Finding(
-                    part="alarms",
-                    verdict=Verdict.ATTENTION,
-                    text=f"{name}{f', for {self._age(since)}' if since else ''}: {meaning}",
-                    values={"alarm": name, "since": since, "description": alarm.get("AlarmDescription")},
-                )
+                if _is_ours(alarm, topics):
+                    on += 1
+                    yield self._alarm(alarm)
         if not on:
             yield Finding(part="alarms", verdict=Verdict.OK, text="none is on")
+
+    def _alarm(self, alarm: Mapping[str, Any]) -> Finding:
+        """An alarm that is on. Its description has a sentence, the first command and the runbook, on a line each."""
+        name, since = logical_name(alarm["AlarmName"]), alarm.get("StateUpdatedTimestamp")
+        meaning, *rest = str(alarm.get("AlarmDescription") or "").splitlines() or [""]
+        about = dict(line.split(": ", 1) for line in rest if ": " in line)
+        return Finding(
+            part="alarms",
+            verdict=Verdict.ATTENTION,
+            text=f"{name}{f', for {self._age(since)}' if since else ''}: {meaning.rstrip('.')}",
+            command=about.get("First", "").partition("handlers.cli ")[2],
+            values={"alarm": name, "since": since, "meaning": meaning, "runbook": about.get("Runbook")},
+        )
 
     def _dead_letters(self) -> Iterator[Finding]:
         sqs, total = self._clients("sqs"), 0
@@ -271,7 +276,7 @@ class StatusReader:
             part="drafts",
             verdict=verdict,
             text=f"{names}{f'; and {more} more' if more else ''}",
-            command=f"operations show {oldest.session_id}",
+            command=f"approvals show {oldest.session_id}",
             values={
                 "sessions": [each.session_id for each in sessions],
                 "state": oldest.state.value,

@@ -104,7 +104,7 @@ def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment
     cloudwatch = deployment.client("cloudwatch")
     ours = {
         "AlarmActions": ["arn:aws:sns:us-west-2:123456789012:alarms"],
-        "AlarmDescription": "It failed.\nFirst: python -m handlers.cli status\nRunbook: https://docs.example.com/x.md",
+        "AlarmDescription": "It failed.\nFirst: python -m handlers.cli --stack prod health\nRunbook: https://docs.example.com/x.md",
     }
     for name, about in {"health-errors-0a1b2c3": ours, "quiet-0a1b2c3": ours, "of-another-system": {}}.items():
         cloudwatch.put_metric_alarm(
@@ -126,6 +126,8 @@ def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment
     assert finding.verdict is Verdict.ATTENTION
     assert finding.text.startswith("health-errors, for ")
     assert finding.text.endswith(": It failed")
+    assert finding.command == "--stack prod health"
+    assert finding.values["runbook"] == "https://docs.example.com/x.md"
 
 
 def test_each_schedule_has_its_last_success(deployment: Deployment) -> None:
