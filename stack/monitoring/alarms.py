@@ -180,6 +180,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{name}-errors",
         meaning=f"The function {name} failed: its log says why",
+        command=_log_of(name),
         runbook="functions.md#a-function-failed",
         metric=function_metric(function, "Errors"),
     )
@@ -202,6 +203,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
         yield Alarm(
             name=f"{function.failures.logical_name}-lost",
             meaning=f"An event that {name} could not process is lost: Lambda could not write it to the failure queue",
+            command=_log_of(name, "event_failed"),
             runbook="functions.md#an-event-was-lost",
             severity=Severity.PAGE,
             metric=function_metric(function, "DestinationDeliveryFailures"),
@@ -221,6 +223,11 @@ def _depth_alarm(queue: DeadLetterQueue, entry_point: str, severity: Severity) -
 
 def _dead_letters_of(entry_point: str) -> str:
     return f"redrive --function {entry_point} --dry-run"
+
+
+def _log_of(entry_point: str, event: str = "") -> str:
+    """A ticket may be read a day later."""
+    return f"logs {event or '--level warning'} --function {entry_point} --since 1d"
 
 
 def _age_alarm(queue: WorkQueue) -> Alarm:
@@ -249,7 +256,7 @@ def _channel_alarm(channel: str) -> Alarm:
     return Alarm(
         name=f"{channel}-notifications-failed",
         meaning=f"Notifications could not be sent through the channel {channel}",
-        command=_dead_letters_of("notification"),
+        command=_log_of("notification", "notification_failed"),
         runbook="lease-notifications.md#a-channel-fails",
         metric=own_metric(contract.NOTIFICATION_FAILED, channel=channel),
     )
@@ -259,6 +266,7 @@ def _too_old_alarm() -> Alarm:
     return Alarm(
         name="notifications-too-old",
         meaning="Lease events were too old to be sent: an old archive is replayed, or a sender's clock is wrong",
+        command=_log_of("notification", "event_too_old"),
         runbook="lease-notifications.md#events-are-too-old",
         metric=own_metric(contract.NOTIFICATION_TOO_OLD),
     )
@@ -269,6 +277,7 @@ def _enrichment_alarms() -> Iterator[Alarm]:
     yield Alarm(
         name="enrichment-latency",
         meaning=f"The slowest 1 % of lease lookups took more than {ENRICHMENT_P99_LIMIT_MS} ms",
+        command=_log_of("notification"),
         runbook=failing,
         metric=own_metric(contract.ENRICHMENT_QUERY_LATENCY_MS, "p99"),
         limit=ENRICHMENT_P99_LIMIT_MS,
@@ -278,18 +287,21 @@ def _enrichment_alarms() -> Iterator[Alarm]:
         yield Alarm(
             name=f"enrichment-{reason.replace('_', '-')}",
             meaning=f"Lease lookups fail ({reason}): notifications lack the details of the lease",
+            command=_log_of("notification", "enrichment_failed"),
             runbook=failing,
             metric=own_metric(contract.ENRICHMENT_FAILURE, reason=reason),
         )
     yield Alarm(
         name="enrichment-circuit-open",
         meaning="Three lease lookups in a row failed, and most are skipped for now: notifications lack the lease's details",
+        command=_log_of("notification", "enrichment_failed"),
         runbook=failing,
         metric=own_metric(contract.ENRICHMENT_SKIPPED, reason="circuit_open"),
     )
     yield Alarm(
         name="schema-drift",
         meaning="Lease records have unknown fields, or lack required ones",
+        command=_log_of("notification", "schema_drift"),
         runbook="lease-notifications.md#the-schema-drifts",
         metric=own_metric(contract.SCHEMA_DRIFT),
     )
@@ -299,14 +311,14 @@ def _project_alarms(project: str) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{project}-reconciliation-refused",
         meaning=f"The reconciliation of the project {project} refused a step: its log says why",
-        command=f"reconcile --project {project} --full --dry-run",
+        command=_log_of("reconciliation", "reconciliation_refused"),
         runbook="reconciliation.md#a-run-refused-something",
         metric=own_metric(contract.RECONCILIATION_REFUSED, project=project),
     )
     yield Alarm(
         name=f"{project}-reconciliation-failed",
         meaning=f"Issues of the project {project} could not be reconciled",
-        command=f"reconcile --project {project} --full --dry-run",
+        command=_log_of("reconciliation", "project_reconciled"),
         runbook="reconciliation.md#a-run-refused-something",
         metric=own_metric(contract.RECONCILIATION_COUNTS["failed"], project=project),
     )
@@ -335,6 +347,7 @@ def _not_queued_alarm(entry_point: str) -> Alarm:
     return Alarm(
         name=f"{entry_point}-correlation-not-queued",
         meaning=f"The function {entry_point} could not queue correlations: they are out of date until a sweep succeeds",
+        command=_log_of(entry_point, "correlation_not_queued"),
         runbook="jira-webhooks.md#troubleshooting",
         metric=own_metric(contract.CORRELATION_NOT_QUEUED, writer=entry_point),
     )
@@ -351,7 +364,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="second-issue-created",
         meaning="A draft has two Jira issues: the log event second_issue_created names the one to close",
-        command="operations list",
+        command=_log_of("jira_worker", "second_issue_created"),
         runbook="approvals.md#what-people-see",
         metric=own_metric(contract.ISSUE_CREATION, outcome="second"),
     )
@@ -369,6 +382,7 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
             f"The slowest 1 % of clicks and drafts took the function approvals over {SLACK_WAITS_MS // 1000} s, cold starts "
             "excluded: Slack shows a warning for such a click"
         ),
+        command=_log_of("approvals"),
         runbook="approvals.md#what-people-see",
         metric=function_metric(function, "Duration", "p99"),
         limit=SLACK_WAITS_MS,
@@ -379,7 +393,7 @@ def _job_alarms() -> Iterator[Alarm]:
     yield Alarm(
         name="import-worker-lost",
         meaning="The sweep failed an import job because its worker was lost",
-        command=_dead_letters_of("imports"),
+        command=_log_of("imports", "jobs_swept"),
         runbook="jobs.md#worker_lost",
         metric=own_metric(contract.JOB_GIVEN_UP, failure="WORKER_LOST"),
     )
@@ -420,6 +434,7 @@ def _http_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="http-server-errors",
         meaning="The HTTP API answers with server errors: senders retry, and drop the event if this continues",
+        command="logs request_failed --since 1d",
         runbook="functions.md#the-http-api-answers-5xx",
         metric=http_metric(watched.http_api, "5xx"),
         severity=Severity.PAGE,
@@ -427,6 +442,7 @@ def _http_alarms(watched: Watched) -> Iterator[Alarm]:
     yield Alarm(
         name="http-refusals",
         meaning=f"The HTTP API refused more than {REFUSALS_LIMIT} requests in 5 minutes, three times in a row",
+        command="logs request_refused --since 1d",
         runbook="functions.md#many-callers-are-refused",
         metric=http_metric(watched.http_api, "4xx"),
         limit=REFUSALS_LIMIT,

@@ -94,6 +94,15 @@ def test_the_command_of_an_alarm_is_a_command_of_the_command_line() -> None:
         assert CliRunner().invoke(cli, [*shlex.split(command), "--help"]).exit_code == 0, command
 
 
+def test_the_log_event_that_a_command_searches_for_is_one_of_the_code() -> None:
+    """docs/observability.md has every log event; a test compares it with the code."""
+    documented = (ROOT / "docs" / "observability.md").read_text(encoding="utf-8")
+    events = {found[1] for _, first, _ in descriptions().values() if (found := re.search(r" logs ([a-z_]+) ", first))}
+
+    assert len(events) > 5
+    assert {event for event in events if f"`{event}`" not in documented} == set()
+
+
 def test_the_command_for_a_dead_letter_queue_reads_that_queue() -> None:
     graph = declare()
     for entry_point, queues in graph.outputs["dead_letter_queues"].items():
