@@ -1,4 +1,4 @@
-"""Decides where an event is sent: the rules of ``notifyRoutes``, of which the first that matches applies. Pure.
+"""Decides where an event is sent: the rules of ``notifyRoutes``, of which the first that matches applies (docs/adr/0017). Pure.
 
 The stack parses the rules to refuse wrong ones before a deployment, and the function parses them again. A rule::
 
