@@ -19,7 +19,16 @@ from lib.approvals.records import Session, SessionState
 from lib.approvals.repository import ApprovalStore
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.operations.dead_letters import DeadLetterQueue
-from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, log_group, logical_name, pages
+from lib.operations.deployed import (
+    Clients,
+    Deployed,
+    dead_letter_queues_of,
+    depths_of,
+    functions_of,
+    log_group,
+    logical_name,
+    pages,
+)
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, clock, errors
@@ -130,7 +139,7 @@ class StatusReader:
     def _dead_letters(self) -> Iterator[Finding]:
         sqs, total = self._clients("sqs"), 0
         for entry_point, name in dead_letter_queues_of(self._deployed):
-            count = sum(_depths(sqs, name).values())
+            count = sum(depths_of(sqs, name).values())
             total += count
             if not count:
                 continue
@@ -166,7 +175,7 @@ class StatusReader:
                 yield self._work_queue(source.rsplit("/", 1)[-1])
 
     def _work_queue(self, name: str) -> Finding:
-        depths = _depths(self._clients("sqs"), name)
+        depths = depths_of(self._clients("sqs"), name)
         waiting = depths["ApproximateNumberOfMessages"] + depths["ApproximateNumberOfMessagesDelayed"]
         seconds = self._oldest_message_seconds(name) if sum(depths.values()) else None
         late = seconds is not None and seconds > OLDEST_WORK_LIMIT_SECONDS
@@ -371,12 +380,3 @@ def _is_ours(alarm: Mapping[str, Any], topics: list[str]) -> bool:
     if topics:
         return bool(set(topics) & set(alarm.get("AlarmActions") or ()))
     return "python -m handlers.cli" in str(alarm.get("AlarmDescription"))
-
-
-def _depths(sqs: Any, name: str) -> dict[str, int]:
-    """How many messages are visible, hidden and delayed."""
-    kinds = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
-    with aws.translated(f"count the messages of {name}"):
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(kinds))["Attributes"]
-    return {kind: int(attributes.get(kind, 0)) for kind in kinds}

@@ -19,7 +19,7 @@ from typing import Any
 from lib.jira import issues, items
 from lib.jira.issue_reader import IssueReader
 from lib.operations.dead_letters import DeadLetterQueue
-from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, logical_name
+from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, depths_of, functions_of, logical_name
 from lib.operations.log_search import LogLine, search
 from lib.platform import clock, contract, errors
 from lib.platform.contract import EVENT_PARTITIONS
@@ -183,6 +183,8 @@ class Tracer:
         yield Entry(at=job.status_since, source=table, level="", text=_short(text))
 
     def _dead_letters(self, entry_point: str, name: str, wanted: Iterable[str]) -> Iterator[Entry]:
+        if not sum(depths_of(self._clients("sqs"), name).values()):
+            return
         queue = DeadLetterQueue(self._clients("sqs"), self._clients("lambda"), name, self._deployed.function_name(entry_point))
         letters = queue.read(MOST_LETTERS)
         for letter in letters:
