@@ -12,6 +12,7 @@ from lib.approvals import drafts, interactions
 from lib.approvals.interactions import Ignored, Verb
 from lib.approvals.retries import make_retries
 from lib.approvals.service import make_service
+from lib.approvals.waiting import make_waiting_drafts
 from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import Logger
@@ -26,16 +27,23 @@ _logger = Logger("approvals")
 _signing_secret = Secret(aws.make_client("secretsmanager"), _environment.slack_signing_secret_arn)
 _dynamodb, _sqs = aws.make_client("dynamodb"), aws.make_client("sqs")
 _service = make_service(_environment, dynamodb=_dynamodb, sqs=_sqs)
+_waiting = make_waiting_drafts(_environment, dynamodb=_dynamodb, sqs=_sqs)
 _retries = make_retries(_environment, dynamodb=_dynamodb, sqs=_sqs)
 app = application.make_app("approvals", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Answer an HTTP request.
+    """Answer an HTTP request, or sweep the drafts that wait (``{"mode": "sweep"}``).
 
     Raises:
-        InvalidInputError: the event is not an HTTP request.
+        InvalidInputError: the event is neither.
+        SwitchboardError: the sweep failed; the next one continues.
     """
+    if isinstance(event, dict) and event.get("mode") == "sweep":
+        _logger.start_run(str(context.aws_request_id))
+        done = _waiting.sweep()
+        _logger.info("approvals_swept", **done)
+        return {**done}
     return wsgi.respond(app, event, context)
 
 

@@ -70,7 +70,12 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
     }
     parts.events.send_leases_to(functions["notification"])
     parts.import_bucket.notify(parts.shuttle_jobs, "uploads")
-    schedule.Schedules((*schedule.ALWAYS, *(schedule.WITH_PROJECTS if settings.jira_projects else ())), functions)
+    schedules = (
+        *schedule.ALWAYS,
+        *(schedule.WITH_PROJECTS if settings.jira_projects else ()),
+        *(schedule.WITH_APPROVALS if settings.sweeps_approvals else ()),
+    )
+    schedule.Schedules(schedules, functions)
     api = http_api.HttpApi(
         http_api.ROUTES,
         functions,

@@ -136,6 +136,10 @@ def _not_negative(value: int) -> str | None:
     return None if value >= 0 else f"must be zero (none) or more, not {value}"
 
 
+def _at_most(most: int) -> Callable[[int], str | None]:
+    return lambda value: None if 0 <= value <= most else f"must be 0 (never) to {most}, not {value}"
+
+
 def _log_retention(value: int) -> str | None:
     if value in LOG_RETENTION_DAYS:
         return None
@@ -258,6 +262,8 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     ),
     "slack_api_url": _url,
     "approvals_channel": _matches(r"#?[\w-]{1,80}", "a Slack channel's name or ID"),
+    "approval_reminder_hours": _at_most(720),
+    "approval_expiry_days": _at_most(365),
     "approvers": _matches(r"[UW][A-Z0-9]{2,30}", "Slack user IDs, like U02ABCDEF"),
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
     "govuk_notify_url": _url,

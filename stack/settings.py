@@ -68,6 +68,8 @@ class Settings:
     approvals_channel: str = ""
     approvers: tuple[str, ...] = ()
     require_other_approver: bool = True
+    approval_reminder_hours: int = 24
+    approval_expiry_days: int = 14
     govuk_notify_api_key: pulumi.Output[str] | None = None
     govuk_notify_template_id: str = ""
     govuk_notify_url: str = GOVUK_NOTIFY_URL
@@ -136,6 +138,11 @@ class Settings:
         """The keys that approvals need and that are not set; all of them if approvals are not used."""
         needed = ("slack_bot_token", "slack_signing_secret", "jira_base_url")
         return tuple(key_of(name) for name in needed if not getattr(self, name))
+
+    @property
+    def sweeps_approvals(self) -> bool:
+        """Whether drafts are submitted to this stack, and waiting ones are reminded of or expire."""
+        return not self.missing_for_approvals() and bool(self.approval_reminder_hours or self.approval_expiry_days)
 
     def _check(self) -> None:
         for name, rule in RULES.items():

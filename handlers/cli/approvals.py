@@ -114,7 +114,8 @@ def show_approval(find: Find, session_id: str, as_json: bool) -> int:
         return 0
     decision = ""
     if found.decided_at is not None:
-        decision = f"{found.decision} by {found.decided_by}, {clock.for_people(found.decided_at)}"
+        by = f" by {found.decided_by}" if found.decided_by else ""
+        decision = f"{found.decision}{by}, {clock.for_people(found.decided_at)}"
     retry_it = f"operations retry {found.session_id} --by YOUR_SLACK_ID" if found.stage is Stage.FAILED else ""
     details = (
         ("state", f"{found.stage} since {clock.phoenix(found.since)}"),
@@ -176,9 +177,9 @@ def show(find: Find, session_id: str, as_json: bool) -> int:
             "reason": view.failure,
         }
         if view.approval is not None:
-            verb = "approved" if view.approval.approved else "rejected"
+            by = f" by {view.approval.decided_by}" if view.approval.decided_by else ""
             why = f": {view.approval.reason}" if view.approval.reason else ""
-            lines["decision"] = f"{verb} by {view.approval.decided_by}, {clock.for_people(view.approval.at)}{why}"
+            lines["decision"] = f"{view.approval.word}{by}, {clock.for_people(view.approval.at)}{why}"
         lines["in Jira"] = f'labels = "{marker_of(session_id, view.draft_hash).label}"'
         for name, value in lines.items():
             if value:

@@ -72,7 +72,15 @@ class AnswerClick:
     text: str
 
 
-Message = PostPreview | UpdatePreview | CreateIssue | LookForMarker | AnswerClick
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RemindApprovers:
+    """Remind the approvers in the preview's thread, once, if the draft still waits."""
+
+    session_id: str
+    draft_hash: str
+
+
+Message = PostPreview | UpdatePreview | CreateIssue | LookForMarker | AnswerClick | RemindApprovers
 
 Send = Callable[[Message, int], None]
 """Queues a message. It can be received after so many seconds, at most :data:`MAX_DELAY_SECONDS` (SQS's limit)."""
@@ -85,6 +93,7 @@ _KINDS: Mapping[str, type[Message]] = {
     "create_issue": CreateIssue,
     "look_for_marker": LookForMarker,
     "answer_click": AnswerClick,
+    "remind_approvers": RemindApprovers,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 KINDS = frozenset(_KINDS)

@@ -113,6 +113,16 @@ def rejection(draft: Draft, approval: Approval) -> SlackMessage:
     return _note(f"{mention(draft.requested_by)}: {mention(approval.decided_by)} rejected this draft. {why}")
 
 
+def expiry(draft: Draft) -> SlackMessage:
+    """The reply in the preview's thread that reports to the requester that nobody decided in time."""
+    return _note(f"{mention(draft.requested_by)}: nobody decided on this draft in time, so it expired. {_SUBMIT_CHANGED}")
+
+
+def reminder(draft: Draft, rules: Rules) -> SlackMessage:
+    """The reply in the preview's thread that reminds the approvers."""
+    return _note(f"This draft still waits for a decision. {who_may_approve(draft, rules)}")
+
+
 def failure(draft: Draft, operation: Operation) -> SlackMessage:
     """The reply in the preview's thread that reports to the requester that there is no issue yet."""
     by = f"{mention(operation.approved_by)} approved this draft, but its" if operation.approved_by else "The"
@@ -148,6 +158,9 @@ def who_may_approve(draft: Draft, rules: Rules) -> str:
     return f"May approve: {', '.join(names)}."
 
 
+_SUBMIT_CHANGED = "If it is still needed, change it and submit it again."
+
+
 def _changed(newer: str) -> tuple[str, str]:
     new = f"<{newer}|decide on the new one>" if newer else "decide on the new one"
     return "Draft changed", f"The draft has changed since. This version can no longer be approved; {new}."
@@ -160,6 +173,9 @@ def _decided(view: View, approval: Approval, newer: str) -> tuple[str, ...]:
         case SessionState.REJECTED:
             why = [f"Reason: {escape(approval.reason)}"] if approval.reason else []
             return "Draft rejected", f"Rejected {by}", *why, "No Jira issue was created."
+        case SessionState.EXPIRED:
+            when = clock.for_people(approval.at)
+            return "Draft expired", f"Nobody decided on it until {when}. No Jira issue was created. {_SUBMIT_CHANGED}"
         case _ if not view.is_current:
             return _changed(newer)
         case SessionState.FAILED:

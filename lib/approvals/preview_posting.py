@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 
 from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
-from lib.approvals.messages import AnswerClick, PostPreview, UpdatePreview
+from lib.approvals.messages import AnswerClick, PostPreview, RemindApprovers, UpdatePreview
 from lib.approvals.records import OperationStatus, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
@@ -119,7 +119,7 @@ class PreviewPoster:
         if view.draft is None:
             return view
         shown = None
-        if view.is_current and not view.draft.is_shown:
+        if view.is_current and view.approval is None and not view.draft.is_shown:
             try:
                 shown = self._post_whole(view)
             except _PreviewRefusedError as refused:
@@ -147,6 +147,12 @@ class PreviewPoster:
         The requester is mentioned: rejected and why, created, or failed; each attempt that fails is reported once.
         """
         self._report(self._sync_preview(message.session_id, message.draft_hash, None))
+
+    def remind(self, message: RemindApprovers) -> None:
+        """Remind the approvers in the preview's thread, once, if the draft still waits and can be decided on."""
+        view = self._store.read(message.session_id, message.draft_hash)
+        if view.draft is not None and view.draft.is_shown and view.is_current and view.approval is None:
+            self._reply_once(view, view.draft, records.REMIND, preview.reminder(view.draft.draft, self._rules))
 
     def answer(self, message: AnswerClick) -> None:
         """Answer one person's click. If the answer can no longer be delivered, that is logged."""
@@ -196,7 +202,9 @@ class PreviewPoster:
         draft, approval, operation = view.draft, view.approval, view.operation
         if draft is None or approval is None:
             return
-        if not approval.approved:
+        if approval.expired:
+            self._reply_once(view, draft, records.REPORT_EXPIRY, preview.expiry(draft.draft))
+        elif not approval.approved:
             self._reply_once(view, draft, records.REPORT_REJECTION, preview.rejection(draft.draft, approval))
         elif view.created is not None:
             reply = preview.confirmation(draft.draft, view.created, self._jira_base_url)

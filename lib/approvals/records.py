@@ -32,6 +32,8 @@ POST_PREVIEW = "post_preview"
 CONFIRM = "confirm"
 REPORT_REJECTION = "report_rejection"
 REPORT_FAILURE = "report_failure"
+REPORT_EXPIRY = "report_expiry"
+REMIND = "remind"
 POINT_OUT_DUPLICATE = "point_out_duplicate"
 
 OPERATION_PREFIX = "OPERATION#"
@@ -48,6 +50,7 @@ class SessionState(enum.Enum):
     PREVIEW = "preview"
     APPROVED = "approved"
     REJECTED = "rejected"
+    EXPIRED = "expired"
     CREATING = "creating"
     CREATED = "created"
     FAILED = "failed"
@@ -112,13 +115,22 @@ class StoredDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """The one decision on a draft: approved or rejected, by which Slack user ID, when, and why it was rejected."""
+    """The one decision on a draft: approved or rejected, by which Slack user ID, when, and why it was rejected.
+
+    ``expired``: nobody decided in time, so ``decided_by`` is empty; nothing is approved.
+    """
 
     draft_hash: str
     approved: bool
     decided_by: str
     at: datetime
     reason: str = ""
+    expired: bool = False
+
+    @property
+    def word(self) -> str:
+        """The decision in a word, as its row has it."""
+        return "approved" if self.approved else "expired" if self.expired else "rejected"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +224,7 @@ def state_of(draft: StoredDraft | None, approval: Approval | None, operation: Op
         never_shown = draft is not None and draft.preview_error and not draft.previews
         return SessionState.FAILED if never_shown else SessionState.PREVIEW
     if not approval.approved:
-        return SessionState.REJECTED
+        return SessionState.EXPIRED if approval.expired else SessionState.REJECTED
     return SessionState.APPROVED if operation is None else _STATES[operation.status]
 
 
@@ -287,12 +299,13 @@ def draft_item(draft: Draft, draft_hash: str, now: datetime) -> Item:
 
 
 def approval_item(session_id: str, approval: Approval) -> Item:
-    """The row of a decision. It has ``approved_by`` or ``rejected_by``, and ``reason`` if one was given."""
+    """The row of a decision. It has ``approved_by`` or ``rejected_by`` unless it expired, and ``reason`` if one was given."""
+    by = {} if approval.expired else {f"{approval.word}_by": text(approval.decided_by)}
     return {
         **row_key(session_id, approval_key(approval.draft_hash)),
         "draft_hash": text(approval.draft_hash),
-        "status": text("approved" if approval.approved else "rejected"),
-        "approved_by" if approval.approved else "rejected_by": text(approval.decided_by),
+        "status": text(approval.word),
+        **by,
         **({"reason": text(approval.reason)} if approval.reason else {}),
         "at": instant(approval.at),
         "created_at": instant(approval.at),
@@ -325,9 +338,9 @@ def read_draft(item: Item) -> StoredDraft:
 
 def read_approval(item: Item) -> Approval:
     """The decision of an APPROVAL# item."""
-    approved = item["status"]["S"] == "approved"
-    decider = item["approved_by" if approved else "rejected_by"]
-    return _read(Approval, item, approved=approved, decided_by=decider["S"])
+    status = item["status"]["S"]
+    decider = item.get(f"{status}_by", text(""))
+    return _read(Approval, item, approved=status == "approved", expired=status == "expired", decided_by=decider["S"])
 
 
 def read_operation(item: Item) -> Operation:

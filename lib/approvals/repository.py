@@ -5,6 +5,7 @@
     submit ──► preview ──┬─ approve ──► approved ──► creating ──► created
                  ▲       └─ reject ───► rejected        │ ▲  └──► failed ──► (a person) ──► creating
                  │                          │           ▼ │
+          │                 (expired instead, if nobody decides)
           │      └─ another draft, unless approved,    unknown
           │         creating or unknown
           └─ Slack refuses the preview ──► failed ──► (posted after all) ──► preview
@@ -91,14 +92,19 @@ class ApprovalStore:
         session = read_rows(self._table, session_id, [SESSION_KEY]).get(SESSION_KEY)
         return self.read(session_id, records.read_session(session).draft_hash) if session else None
 
-    def sessions_in(self, state: SessionState, *, until: datetime | None = None) -> Iterator[Session]:
-        """The sessions in a state whose last change was at ``until`` or before, the oldest change first.
+    def sessions_in(
+        self, state: SessionState, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Iterator[Session]:
+        """The sessions in a state whose last change was at ``since`` or later and at ``until`` or before, the oldest first.
 
         They come from an index and may be seconds old. Each page is read when its first row is needed.
         """
         index = contract.SESSION_STATE_INDEX
         condition, values = "#state = :state", {":state": text(state.value)}
-        if until is not None:
+        if since is not None and until is not None:
+            condition = f"{condition} AND updated_at BETWEEN :since AND :until"
+            values |= {":since": instant(since), ":until": instant(until)}
+        elif until is not None:
             condition, values = f"{condition} AND updated_at <= :until", {**values, ":until": instant(until)}
         rows = self._table.query(
             f"list the sessions in the state {state.value}",
@@ -135,17 +141,22 @@ class ApprovalStore:
                 return Submitted(draft_hash, state, _replaced(view), view.failure)
         raise errors.UnavailableError(f"session {draft.session_id} changed {_TRIES} times during the submission")
 
-    def record_decision(self, session_id: str, approval: Approval) -> bool:
+    def record_decision(self, session_id: str, approval: Approval, *, since: datetime | None = None) -> bool:
         """Record the decision on a draft, if it is the session's current one and nobody has decided yet: the first wins.
 
-        False if another was first or the draft has changed; read again to know which. If the error is ambiguous, the decision
-        may be recorded.
+        With ``since``, only if the draft has been waiting since then. False if another was first or the draft has changed; read
+        again to know which. If the error is ambiguous, the decision may be recorded.
         """
-        state = SessionState.APPROVED if approval.approved else SessionState.REJECTED
+        state = records.state_of(None, approval, None)
+        waits = session_condition(approval.draft_hash, SessionState.PREVIEW)
+        if since is not None:
+            waits = Condition(
+                expression=f"{waits.expression} AND updated_at = :since", values={**waits.values, ":since": instant(since)}
+            )
         session = Update(
             key=records.row_key(session_id, SESSION_KEY),
             sets={**change_times(approval.at), "state": text(state.value)},
-            condition=session_condition(approval.draft_hash, SessionState.PREVIEW),
+            condition=waits,
         )
         decision = Put(item=records.approval_item(session_id, approval), condition=_ABSENT)
         return self._all_written([decision, session], "record the decision")

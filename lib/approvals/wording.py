@@ -70,6 +70,8 @@ def issue_link(jira_base_url: str, jira_key: str, text: str) -> str:
 
 
 def _decided(decision: Decision, approval: Approval, title: str, progress: str) -> str:
+    if approval.expired:
+        return f"{title} expired on {clock.for_people(approval.at)}, since nobody had decided on it. Submit a changed draft."
     who = "You have" if approval.decided_by == decision.user else f"{mention(approval.decided_by)} has"
     when = clock.for_people(approval.at)
     if not approval.approved:
@@ -83,7 +85,11 @@ def _decided(decision: Decision, approval: Approval, title: str, progress: str) 
 def _state(view: View, jira_base_url: str) -> str:
     if view.approval is None:
         return "Nobody has approved it."
-    return _progress(view.operation, jira_base_url) if view.approval.approved else "It was rejected."
+    return (
+        _progress(view.operation, jira_base_url)
+        if view.approval.approved
+        else f"It {'has expired' if view.approval.expired else 'was rejected'}."
+    )
 
 
 def _progress(operation: Operation | None, jira_base_url: str) -> str:

@@ -13,7 +13,7 @@ from lib.approvals import messages
 from lib.approvals.issue_creation import IssueCreator, Outcome
 from lib.approvals.issue_tracker import DryRun, IssueTracker
 from lib.approvals.jira_issue_tracker import JiraTracker
-from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, UpdatePreview
+from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, Message, PostPreview, RemindApprovers, UpdatePreview
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
@@ -123,6 +123,8 @@ def handle(message: Message, creator: IssueCreator, poster: PreviewPoster) -> Ou
             poster.post(message)
         case UpdatePreview():
             poster.update(message)
+        case RemindApprovers():
+            poster.remind(message)
         case AnswerClick():
             poster.answer(message)
     return None

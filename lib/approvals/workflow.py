@@ -48,7 +48,7 @@ class Refusal(enum.Enum):
     """Why no issue may be created."""
 
     NOT_APPROVED = "nobody has approved the draft"
-    REJECTED = "the draft was rejected"
+    REJECTED = "the draft was rejected or has expired"
     CHANGED = "the draft has changed since it was approved"
     FAILED = "it failed before, and nobody has asked for a retry"
 

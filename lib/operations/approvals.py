@@ -42,7 +42,7 @@ _STATES = {
     Stage.UNKNOWN: (SessionState.UNKNOWN,),
     Stage.FAILED: (SessionState.FAILED,),
     Stage.DONE: (SessionState.CREATED,),
-    Stage.REJECTED: (SessionState.REJECTED,),
+    Stage.REJECTED: (SessionState.REJECTED, SessionState.EXPIRED),
 }
 _STAGES = {state: stage for stage, states in _STATES.items() for state in states}
 
@@ -62,7 +62,7 @@ class Approval:
         project, title, requested_by: of the draft.
         preview_url: the preview in Slack; empty if none is posted.
         may_approve: who may approve it, if it waits; otherwise empty.
-        decision: ``approved`` or ``rejected``; empty if nobody has decided.
+        decision: ``approved``, ``rejected`` or ``expired``; empty if nobody has decided.
         decided_by, decided_at: who decided, and when.
         jira_key: of its issue.
         jira_label: the label to search for in Jira.
@@ -176,7 +176,7 @@ def _approval(view: View, rules: Rules) -> Approval:
         requested_by=scrub(requested_by),
         preview_url=preview_url(stored.preview_channel, stored.preview_ts) if stored and has_preview else "",
         may_approve=scrub(who_may_approve(rules, requested_by)) if stage is Stage.WAITING else "",
-        decision="" if decided is None else "approved" if decided.approved else "rejected",
+        decision=decided.word if decided else "",
         decided_by=decided.decided_by if decided else "",
         decided_at=decided.at if decided else None,
         jira_key=session.jira_key or "",

@@ -13,6 +13,7 @@ from lib.platform import errors
 _NOTHING_TO_RETRY = {
     SessionState.PREVIEW: "nobody has approved its draft",
     SessionState.REJECTED: "its draft was rejected",
+    SessionState.EXPIRED: "its draft has expired",
 }
 
 

@@ -75,6 +75,7 @@ class _Runs:
 _RUNS = {
     "health": _Runs("health", "health_report", timedelta(minutes=15)),
     "shuttle-sweep": _Runs("imports", "jobs_swept", timedelta(hours=1)),
+    "approvals": _Runs("approvals", "approvals_swept", timedelta(hours=3)),
     "changes": _Runs("reconciliation", "reconciliation_done", timedelta(hours=1), "changes"),
     "sweep": _Runs("reconciliation", "reconciliation_done", timedelta(hours=26), "full"),
 }

@@ -265,8 +265,9 @@ def _of_operation(row: Item) -> Iterator[Entry]:
         yield _entry(values.get("created_at"), source, f"draft {rest} submitted, requested by {values.get('requested_by')}")
     elif kind == "APPROVAL":
         decider = values.get("approved_by") or values.get("rejected_by")
+        by = f" by {decider}" if decider else ""  # nobody, if it expired
         reason = f": {values['reason']}" if values.get("reason") else ""
-        yield _entry(values.get("at"), source, f"draft {rest} {values.get('status')} by {decider}{reason}")
+        yield _entry(values.get("at"), source, f"draft {rest} {values.get('status')}{by}{reason}")
     elif kind == "OPERATION":
         issue = f", issue {values['jira_key']}" if values.get("jira_key") else ""
         text = f"{operation} of draft {of_hash}: {values.get('status')}{issue}{_because(values)}"

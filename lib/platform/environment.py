@@ -107,6 +107,8 @@ class ApprovalsEnvironment(Environment):
     jira_projects: tuple[str, ...] = ()
     approvers: tuple[str, ...] = ()
     require_other_approver: bool = True
+    approval_reminder_hours: int = 0
+    approval_expiry_days: int = 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,10 @@ WITH_PROJECTS = (
 """Only where ``jiraProjects`` names something to reconcile."""
 
 
+WITH_APPROVALS = (Schedule(name="approvals", when="rate(1 hour)", entry_point="approvals", payload={"mode": "sweep"}),)
+"""Only where drafts are submitted, and waiting ones are reminded of or expire."""
+
+
 class Schedules(Component):
     """The schedules, in a group of their own, and the role that may start their functions and nothing else.
 

@@ -1,5 +1,9 @@
-"""The function that receives drafts and clicks. It is invoked over HTTP only, so it needs no failure queue."""
+"""The function that receives drafts and clicks, and sweeps waiting drafts every hour.
 
+It needs no failure queue: a sweep that failed is repeated by the next one.
+"""
+
+from lib.platform.contract import SESSION_STATE_INDEX
 from lib.platform.environment import ApprovalsEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
@@ -27,6 +31,8 @@ def spec(parts: Parts) -> FunctionSpec:
             "jira_projects": settings.jira_projects,
             "approvers": settings.approvers,
             "require_other_approver": settings.require_other_approver,
+            "approval_reminder_hours": settings.approval_reminder_hours,
+            "approval_expiry_days": settings.approval_expiry_days,
         },
         secrets=["slack_signing_secret"],
         grants=[
@@ -36,6 +42,8 @@ def spec(parts: Parts) -> FunctionSpec:
                 resources=(parts.operations.arn,),
                 conditions=SESSIONS,
             ),
+            # The sweep finds the drafts that wait. The rows of the index are sessions only.
+            Grant(actions=("dynamodb:Query",), resources=(parts.operations.index_arn(SESSION_STATE_INDEX),)),
             iam.sending(parts.approval_work.arn),
         ],
     )

@@ -22,6 +22,8 @@ CONFIG = {
     "approvers": "U0ADA,U0GRACE",
     "approvalsChannel": "#approvals",
     "requireOtherApprover": "false",
+    "approvalReminderHours": "4",
+    "approvalExpiryDays": "3",
     "jiraDryRun": "true",
 }
 SECRETS = {"jiraApiToken": "hush", "slackBotToken": "hush", "slackSigningSecret": "hush"}
@@ -58,6 +60,8 @@ def test_the_approvals_function_knows_the_rules_of_the_config() -> None:
         jira_projects=("OPS", "WEB"),
         approvers=("U0ADA", "U0GRACE"),
         require_other_approver=False,
+        approval_reminder_hours=4,
+        approval_expiry_days=3,
     )
 
 
@@ -90,6 +94,7 @@ def test_the_approvals_role_has_exactly_these_grants() -> None:
 
     assert grants_of(graph, "approvals") == [
         (("dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"), [graph.arn(TABLE, "JiraOperations")]),
+        (("dynamodb:Query",), [f"{graph.arn(TABLE, 'JiraOperations')}/index/StateIndex"]),
         (("sqs:SendMessage",), [graph.arn(QUEUE, "approval-work")]),
         (("secretsmanager:GetSecretValue",), [graph.arn(SECRET, "slack-signing-secret")]),
     ]
@@ -151,6 +156,20 @@ def test_a_signing_secret_without_a_bot_token_is_refused_in_one_sentence() -> No
     ("key", "value"), [("approvers", "@ada"), ("approvers", "ada"), ("approvers", "Ada L"), ("approvalsChannel", "the one")]
 )
 def test_people_are_ids_and_a_channel_is_a_name_or_an_id(key: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=f"^switchboard:{key} must be "):
+        Settings.from_mapping({key: value}, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("approvalReminderHours", "-1"),
+        ("approvalReminderHours", "721"),
+        ("approvalExpiryDays", "366"),
+        ("approvalExpiryDays", "x"),
+    ],
+)
+def test_waiting_times_are_zero_or_a_number_within_limits(key: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"^switchboard:{key} must be "):
         Settings.from_mapping({key: value}, {})
 

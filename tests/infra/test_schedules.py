@@ -46,6 +46,19 @@ def test_these_are_the_schedules() -> None:
     ]
 
 
+def test_waiting_drafts_are_swept_where_drafts_are_submitted() -> None:
+    secrets = {**JIRA_SECRETS, "slackBotToken": "hush", "slackSigningSecret": "hush"}
+    graph = declare(JIRA_CONFIG, secrets)
+    inputs = graph.one(SCHEDULE, "approvals").inputs
+    assert (inputs["scheduleExpression"], input_of(graph, "approvals")) == ("rate(1 hour)", {"mode": "sweep"})
+    assert inputs["target"]["arn"] == graph.arn(FUNCTION, "approvals")
+
+    for hours, days, swept in (("0", "14", True), ("24", "0", True), ("0", "0", False)):
+        config = {**JIRA_CONFIG, "approvalReminderHours": hours, "approvalExpiryDays": days}
+        names = {schedule.name for schedule in declare(config, secrets).all(SCHEDULE)}
+        assert ("approvals" in names) is swept
+
+
 def test_without_a_project_nothing_is_reconciled_by_the_clock() -> None:
     assert sorted(schedule.name for schedule in declare().all(SCHEDULE)) == ["health", "shuttle-sweep"]
 

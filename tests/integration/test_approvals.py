@@ -3,11 +3,13 @@
 import json
 import threading
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
+from lib.platform import clock
 from tests.support.approvals.cloud import ADA, GRACE, MALLORY, PROJECT, ApprovalsCloud, buttons_of, header_of
 from tests.support.cloud import until
 
@@ -178,6 +180,42 @@ def test_the_reason_of_a_rejection_is_on_record_and_in_the_thread(approvals: App
     assert report == f"<@U0REQUEST>: <@{ADA}> rejected this draft. Reason: Not planned: Ask in May"
     [decision] = [row for name, row in approvals.rows(draft["session_id"]).items() if name.startswith("APPROVAL#")]
     assert decision["reason"] == {"S": "Not planned: Ask in May"}
+
+
+def test_a_waiting_draft_is_reminded_of_and_expires(approvals: ApprovalsCloud) -> None:
+    draft = approvals.draft()
+    preview = approvals.preview_of(draft)
+    for days, says in ((1.5, "This draft still waits for a decision."), (15, "so it expired")):
+        waits_since(approvals, draft["session_id"], days)
+        for _ in range(2):
+            sweep(approvals)
+        until(lambda says=says: any(says in text for text in approvals.thread(preview)))  # type: ignore[misc]
+    approvals.header_becomes(preview, "Draft expired")
+    approvals.click(preview)
+
+    assert "expired on" in approvals.answer(f"“{draft['title']}” expired on")
+    settle(approvals)
+    assert len(approvals.thread(preview)) == 2
+    assert approvals.issues(draft["title"]) == []
+    assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "expired"}
+
+
+def waits_since(approvals: ApprovalsCloud, session_id: str, days: float) -> None:
+    """Let the session's draft have waited for so long."""
+    approvals.cloud.client("dynamodb").update_item(
+        TableName=approvals.cloud.outputs["jira_operations_table_name"],
+        Key={"session_id": {"S": session_id}, "operation_key": {"S": "SESSION"}},
+        UpdateExpression="SET updated_at = :at",
+        ExpressionAttributeValues={":at": {"S": clock.canonical(clock.utc_now() - timedelta(days=days))}},
+    )
+
+
+def sweep(approvals: ApprovalsCloud) -> None:
+    """Start the sweep as the schedule does."""
+    answer = approvals.cloud.client("lambda").invoke(
+        FunctionName=approvals.cloud.outputs["functions"]["approvals"], Payload=json.dumps({"mode": "sweep"})
+    )
+    assert "FunctionError" not in answer, answer["Payload"].read()
 
 
 def test_a_click_on_a_changed_draft_shows_the_current_one(approvals: ApprovalsCloud) -> None:

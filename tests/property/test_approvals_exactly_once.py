@@ -39,6 +39,8 @@ clicks = st.lists(
     min_size=2,
     max_size=4,
 )
+extras = st.tuples(st.integers(0, 3), st.integers(0, 4))
+"""How often Retry is clicked, and waiting drafts are swept."""
 # Bytes, since a list of integers is mostly zeros: nearly every history would be the one in which all goes well.
 choices = st.binary(min_size=60, max_size=250)
 
@@ -56,9 +58,9 @@ def _short_pages() -> Iterator[None]:
 
 
 @settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(lags, lates, clicks, st.integers(0, 3), st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
+@given(lags, lates, clicks, extras, st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
 def test_one_approval_makes_one_issue_that_is_accounted_for(
-    lags, lates, clicks, retries, changes, shown, solution, choices
+    lags, lates, clicks, extras, changes, shown, solution, choices
 ) -> None:
     world = World(lags=lags, lates=lates)
     first = make_draft(solution=solution)
@@ -66,7 +68,7 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(
     world.service.submit(first)
     if shown:
         world.show(first)
-    history = _History(world, [first, *([second] if changes else [])], clicks, retries)
+    history = _History(world, [first, *([second] if changes else [])], clicks, *extras)
 
     for choice, nuance in itertools.pairwise(choices):
         history.step(choice, nuance)
@@ -79,13 +81,17 @@ def test_one_approval_makes_one_issue_that_is_accounted_for(
     _answers_to_people_are_true(world, history)
     _previews_show_what_is_true(world)
     _requesters_can_read_the_end(world)
+    _reminders_are_on_record(world)
     _decisions_are_on_drafts_that_were_shown_whole(world)
     _who_is_to_decide_can(world)
 
 
 class _History:
-    def __init__(self, world: World, versions: list[Draft], clicks: list[tuple[str, Verb, bool]], retries: int) -> None:
+    def __init__(
+        self, world: World, versions: list[Draft], clicks: list[tuple[str, Verb, bool]], retries: int, sweeps: int
+    ) -> None:
         self.world = world
+        self.sweeps = sweeps
         self.retries = retries
         self.versions = versions
         self.clicks = list(clicks)
@@ -124,6 +130,8 @@ class _History:
                 options.append(self._submit)
             if self.retries and any(RETRY_ACTION in buttons_of({"blocks": each.blocks}) for each in self.world.slack.values()):
                 options += [self._retry] * 2
+            if self.sweeps:
+                options.append(self._sweep)
             if self.world.queue:
                 # A message in flight may be delivered again: SQS promises at least once.
                 queued = self.world.queue[nuance % len(self.world.queue)]
@@ -146,6 +154,10 @@ class _History:
         actor = self.world.click("U0BOB", Verb.RETRY, draft, drafts.draft_hash(draft), self.world.buttons(draft))
         self.actors.append(actor)
 
+    def _sweep(self) -> None:
+        self.sweeps -= 1
+        self.actors.append(self.world.sweep())
+
     def _submit(self) -> None:
         draft = self.versions[self.submitted]
         self.submitted += 1
@@ -155,7 +167,7 @@ class _History:
 
     def _reap(self) -> None:
         for actor in list(self.actors):
-            limit = SERVICE_TIMEOUT if actor.name.startswith(("click", "submit")) else WORKER_TIMEOUT
+            limit = SERVICE_TIMEOUT if actor.name.startswith(("click", "submit", "sweep")) else WORKER_TIMEOUT
             if not actor.done and self.world.time.timestamp() - actor.started_at > limit.total_seconds():
                 actor.step("crash_before")  # Lambda ends what overruns its timeout
             if actor.done:
@@ -181,7 +193,7 @@ def _every_approval_has_come_to_an_end(world: World) -> None:
         state = records.state_of(view.draft, view.approval, view.operation)
         if not approval.approved:
             assert approval.draft_hash not in created
-            assert state is SessionState.REJECTED
+            assert state is (SessionState.EXPIRED if approval.expired else SessionState.REJECTED)
         elif approval.draft_hash in created:
             assert state is SessionState.CREATED
         else:
@@ -212,7 +224,7 @@ def _answers_to_people_are_true(world: World, history: _History) -> None:
     for answer in world.answers:
         if "already approved" in answer:
             assert any(approval.approved for approval in decisions.values())
-        if "already rejected" in answer:
+        if "already rejected" in answer or "expired on" in answer:
             assert any(not approval.approved for approval in decisions.values())
 
 
@@ -228,13 +240,37 @@ def _requesters_can_read_the_end(world: World) -> None:
     for session_id, approval in world.decisions():
         view = world.store.read(session_id, approval.draft_hash)
         assert view.draft is not None
-        end = "rejected this draft" if not approval.approved else "Created" if view.created else "could not be created"
+        end = (
+            "so it expired"
+            if approval.expired
+            else "rejected this draft"
+            if not approval.approved
+            else "Created"
+            if view.created
+            else "could not be created"
+        )
+        if approval.expired and not view.draft.preview_ts:
+            continue  # it was never posted
         replies = [reply.text for reply in world.replies.get(view.draft.preview_ts, [])]
         assert [text for text in replies if end in text and "<@U0REQUEST>" in text]
 
 
+def _reminders_are_on_record(world: World) -> None:
+    for row in world.table.rows():
+        if row["operation_key"]["S"].startswith("DRAFT#") and "preview_ts" in row:
+            operation = OperationId(row["session_id"]["S"], row["draft_hash"]["S"], records.REMIND)
+            reminder = world.operations.get_operation(operation)
+            texts = [reply.text for reply in world.replies.get(row["preview_ts"]["S"], [])]
+            if any("still waits" in text for text in texts):
+                assert reminder is not None
+            elif reminder is not None:
+                assert reminder.status is not OperationStatus.DONE
+
+
 def _decisions_are_on_drafts_that_were_shown_whole(world: World) -> None:
     for session_id, approval in world.decisions():
+        if approval.expired:  # nobody decided
+            continue
         stored = world.store.read(session_id, approval.draft_hash).draft
         assert stored is not None
         rest = [reply.text for reply in preview.thread(stored.draft)]

@@ -23,6 +23,7 @@ from lib.approvals.repository import ApprovalStore
 from lib.approvals.retries import IssueRetries
 from lib.approvals.rules import Rules
 from lib.approvals.service import ApprovalService
+from lib.approvals.waiting import WaitingDrafts
 from lib.approvals.worker import handle
 from lib.approvals.workflow import Policy
 from lib.platform import errors
@@ -40,6 +41,8 @@ SERVICE_TIMEOUT = timedelta(seconds=10)
 WORKER_TIMEOUT = timedelta(seconds=60)
 LEASE = timedelta(seconds=90)
 VISIBILITY = timedelta(seconds=360)
+REMIND_AFTER = timedelta(seconds=100)
+EXPIRE_AFTER = timedelta(seconds=600)
 LONGEST_LAG = timedelta(minutes=20)
 """The lag of Jira's search that the policy's looks allow for, and a late creation with it."""
 
@@ -92,6 +95,15 @@ class World:
         self.retries = IssueRetries(
             store=self.store, operations=self.operations, send=self.send, rules=self.rules, jira_base_url=JIRA_URL
         )
+        self.waiting = WaitingDrafts(
+            store=self.store,
+            operations=self.operations,
+            send=self.send,
+            remind_after=REMIND_AFTER,
+            expire_after=EXPIRE_AFTER,
+            now=self.now,
+            monotonic=self.monotonic,
+        )
         owners = (f"owner-{number}" for number in itertools.count())
         self._creator = IssueCreator(
             store=self.store,
@@ -121,6 +133,9 @@ class World:
     def now(self) -> datetime:
         return self.time
 
+    def monotonic(self) -> float:
+        return self.time.timestamp()
+
     def advance(self, by: timedelta) -> None:
         self.time += by
         for late in [late for late in self.late if late[0] <= self.time]:
@@ -144,6 +159,10 @@ class World:
         )
         do = self.retries.retry if verb is Verb.RETRY else self.service.decide
         return Actor(self.stage, f"click of {user}", lambda: do(decision), self.time.timestamp())
+
+    def sweep(self) -> Actor:
+        """The sweep of waiting drafts, as the schedule starts it."""
+        return Actor(self.stage, "sweep", self.waiting.sweep, self.time.timestamp())
 
     def handle(self, message: Message) -> None:
         """Do what a message asks, as the worker does."""
@@ -256,7 +275,9 @@ class World:
             key = {"session_id": {"S": session_id}, "operation_key": {"S": records.draft_key(of_hash)}}
             (row,) = [row for row in self.table.rows() if row.items() >= key.items()]
             rest = preview.thread(records.read_draft(row).draft)
-            assert list(dict.fromkeys(reply.text for reply in self.replies.get(ts, []))) == [reply.text for reply in rest]
+            replies = list(dict.fromkeys(reply.text for reply in self.replies.get(ts, [])))
+            assert replies[: len(rest)] == [reply.text for reply in rest]
+            assert replies[len(rest) :] in ([], [preview.reminder(records.read_draft(row).draft, self.rules).text])
 
     def buttons(self, draft: Draft) -> str:
         """A message in which people see buttons for the draft; empty if there is none."""

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lib.approvals import messages
-from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, PostPreview, UpdatePreview
+from lib.approvals.messages import AnswerClick, CreateIssue, LookForMarker, PostPreview, RemindApprovers, UpdatePreview
 from lib.platform import errors
 from lib.platform.queues import Queue
 
@@ -15,6 +15,7 @@ EVERY: list[messages.Message] = [
     UpdatePreview(session_id="s", draft_hash=HASH),
     CreateIssue(session_id="s", draft_hash=HASH, tries=2),
     LookForMarker(session_id="s", draft_hash=HASH),
+    RemindApprovers(session_id="s", draft_hash=HASH),
     AnswerClick(session_id="s", draft_hash=HASH, user="U1", response_url="https://hooks.slack.com/x", text="Ünïcode"),
 ]
 
