@@ -58,6 +58,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     before = dict(os.environ)
     for name in [name for name in os.environ if name.startswith(("AWS_", "PULUMI_", "SWITCHBOARD_", "JIRA_"))]:
         monkeypatch.delenv(name)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a parallel run sets it
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.chdir(tmp_path)
