@@ -162,7 +162,7 @@ _SWEEP_QUERIES = 25  # lost workers, missing files and waiting exports in eight 
 # Lambda polls an idle queue too: five pollers, each waiting up to 20 s
 # (https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html).
 _EMPTY_RECEIVES = WORK_QUEUES * 5 * 3 * 60 * 24 * DAYS
-_SECRETS = 8  # all secrets; a stack uses either Slack's bot token or its webhook
+_SECRETS = 9  # all secrets; a stack uses either Slack's bot token or its webhook
 
 
 def _import_seconds(workload: Workload) -> float:
