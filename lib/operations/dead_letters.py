@@ -20,6 +20,7 @@ from typing import Any
 
 from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import aws, clock, errors
+from lib.platform.wording import counted
 
 HOLD_SECONDS = 300
 """How long reading hides a message from others: time to read and decide."""
@@ -242,7 +243,8 @@ def _error_of_record(record: Mapping[str, Any]) -> str:
     if not isinstance(answer, dict):
         return str(context["condition"])
     error = f"{answer.get('errorType', 'error')}: {answer.get('errorMessage', '')}"
-    return f"{error} ({context.get('approximateInvokeCount', '?')} attempts)"
+    attempts = context.get("approximateInvokeCount")
+    return f"{error} ({counted(attempts, 'attempt')})" if isinstance(attempts, int) else error
 
 
 def _error_of_eventbridge(attributes: Mapping[str, Any]) -> str:

@@ -12,7 +12,10 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-import click
+try:
+    import click
+except ModuleNotFoundError:
+    sys.exit("Error: the packages of Switchboard are not installed here: run make setup, then .venv/bin/python -m stack.local")
 
 if TYPE_CHECKING:
     from stack.local.cloud import LocalCloud

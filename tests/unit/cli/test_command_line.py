@@ -140,11 +140,16 @@ def test_the_stack_option_beats_the_variable_with_the_outputs(run: Run, monkeypa
     assert found == [("ready.json", None), (None, "prod"), ("other.json", None)]
 
 
-@pytest.mark.parametrize("package", ["click", "botocore"])
-def test_outside_of_the_environment_it_says_what_to_run(package: str) -> None:
-    program = (
-        f"import sys; sys.modules[{package!r}] = None\nfrom handlers.cli.__main__ import cli; cli(['issues', 'get', 'OPS-1'])"
-    )
+@pytest.mark.parametrize(
+    ("package", "program"),
+    [
+        ("click", "from handlers.cli.__main__ import cli; cli(['issues', 'get', 'OPS-1'])"),
+        ("botocore", "from handlers.cli.__main__ import cli; cli(['issues', 'get', 'OPS-1'])"),
+        ("click", "import stack.local.__main__"),
+    ],
+)
+def test_outside_of_the_environment_it_says_what_to_run(package: str, program: str) -> None:
+    program = f"import sys; sys.modules[{package!r}] = None\n{program}"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout) == (1, "")
