@@ -5,6 +5,7 @@
 * A function's ``LoggingConfig`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them, a second
   ``pulumi up`` reports changes.
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
+* ``FilterLogEvents`` understands CloudWatch's filter patterns (``filter_patterns.py``).
 * Completing an unknown upload is NoSuchUpload; moto fails with 500.
 
 moto itself never runs a function, since it would start Docker, for example when a bucket sends its test message to a queue
@@ -22,9 +23,14 @@ from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core import serialize
 from moto.core.responses import ActionResult
+from moto.logs import models as logs_models
+from moto.logs.exceptions import InvalidParameterException
+from moto.logs.models import LogGroup
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
 from moto.sqs.models import Queue
+
+from stack.local import filter_patterns
 
 _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"
 
@@ -41,6 +47,8 @@ def fill_gaps() -> None:
         (LambdaFunction, "update_configuration", _update_configuration),
         (LambdaFunction, "_invoke_lambda", _refuse_to_run),
         (LambdaBackend, "put_function_event_invoke_config", _put_event_invoke_config),
+        (LogGroup, "filter_log_events", _filter_log_events),
+        (logs_models, "EventMessageFilter", _EventMessageFilter),
         (Queue, "attributes", property(_queue_attributes)),
         (S3Backend, "complete_multipart_upload", _complete_multipart_upload),
     ):
@@ -146,6 +154,25 @@ def _complete_multipart_upload(backend: S3Backend, bucket_name: str, multipart_i
     if multipart_id not in backend.get_bucket(bucket_name).multiparts:
         raise NoSuchUpload(upload_id=multipart_id)
     return _moto_complete_multipart_upload(backend, bucket_name, multipart_id, body)
+
+
+class _EventMessageFilter:
+    """moto builds one for each log event."""
+
+    def __init__(self, pattern: str | None) -> None:
+        self.matches = filter_patterns.compiled(pattern or "")
+
+
+_moto_filter_log_events: Callable[..., Any] = LogGroup.filter_log_events
+
+
+def _filter_log_events(group: LogGroup, *args: Any) -> Any:
+    *_, pattern, _ = args  # the backend passes positional arguments
+    try:
+        filter_patterns.compiled(pattern or "")
+    except filter_patterns.FilterPatternError as error:
+        raise InvalidParameterException(str(error)) from error
+    return _moto_filter_log_events(group, *args)
 
 
 _moto_queue_attributes: Any = Queue.attributes
