@@ -36,6 +36,7 @@ def main() -> None:
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key; overrides Pulumi.local.yaml.")
 @click.option("--enforce-iam", is_flag=True, help="Refuse AWS calls that the function's role does not grant, as AWS does.")
+@click.option("--schedules", is_flag=True, help="Run the functions on their schedules, in Phoenix time.")
 @click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
 @click.option(
     "--packaged",

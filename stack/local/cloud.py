@@ -29,6 +29,7 @@ from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
 from stack.local.sandbox import CHECKOUTS, Sandbox
+from stack.local.schedules import ScheduleRunner
 from stack.local.serving import Server
 from stack.local.sigv4 import AccessKey
 from stack.local.standins.base import StandIn
@@ -67,6 +68,7 @@ class LocalCloud:
         enforce_iam: refuse every AWS call that the caller's role does not grant.
         sandboxes: what each function runs, by entry point: this checkout, or its built archive.
         functions_aws_url: a proxy in front of the AWS API that the functions call instead.
+        schedules: run the functions on their schedules.
 
     Raises:
         StartError: a port is taken, the config is wrong, a resource could not be created, a policy can't be enforced, or
@@ -83,6 +85,7 @@ class LocalCloud:
         enforce_iam: bool = False,
         sandboxes: Mapping[str, Sandbox] = CHECKOUTS,
         functions_aws_url: str = "",
+        schedules: bool = False,
     ) -> None:
         self._sandboxes = sandboxes
         self._functions_aws_url = functions_aws_url
@@ -98,6 +101,8 @@ class LocalCloud:
         with contextlib.ExitStack() as undo:
             undo.callback(self._exit.close)
             self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs, enforce_iam)
+            if schedules:
+                self._exit.callback(ScheduleRunner(ACCOUNT_ID, self._region, self._invoke_as).close)
             undo.pop_all()
         # The models of moto, botocore and Pulumi are a million objects that stay. Without this, a full collection would scan
         # them every few seconds and delay every request by half a second.
@@ -120,16 +125,19 @@ class LocalCloud:
         with self._client_lock:
             if (service, function) not in self._clients:
                 credentials = self._credentials[function] if function else _OPERATOR
-                self._clients[service, function] = self._session.client(
-                    service,
-                    endpoint_url=self._aws.url,
-                    region_name=self._region,
-                    aws_access_key_id=credentials.access_key_id,
-                    aws_secret_access_key=credentials.secret_access_key,
-                    aws_session_token=credentials.session_token or None,
-                    config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
-                )
+                self._clients[service, function] = self._make_client(service, credentials)
             return self._clients[service, function]
+
+    def _make_client(self, service: str, credentials: Credentials) -> Any:
+        return self._session.client(
+            service,
+            endpoint_url=self._aws.url,
+            region_name=self._region,
+            aws_access_key_id=credentials.access_key_id,
+            aws_secret_access_key=credentials.secret_access_key,
+            aws_session_token=credentials.session_token or None,
+            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
+        )
 
     def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool, enforce_iam: bool) -> Ready:
         config = read_config(given)
@@ -215,13 +223,21 @@ class LocalCloud:
             host.stop()
 
     def _credentials_of(self, spec: FunctionSpec) -> Credentials:
-        answer = self.client("sts").assume_role(RoleArn=spec.role_arn, RoleSessionName=spec.name)
+        self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
+        return self._credentials[spec.name]
+
+    def _assume(self, role_arn: str, session_name: str) -> Credentials:
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)
         issued, principal = answer["Credentials"], answer["AssumedRoleUser"]["Arn"]
         key = AccessKey(issued["SecretAccessKey"], issued["SessionToken"], principal)
         self._keys[issued["AccessKeyId"]] = key
-        credentials = Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
-        self._credentials[spec.name] = credentials
-        return credentials
+        return Credentials(access_key_id=issued["AccessKeyId"], secret_access_key=key.secret, session_token=key.token)
+
+    def _invoke_as(self, function_arn: str, payload: str, role_arn: str) -> None:
+        credentials = self._assume(role_arn, "schedules")
+        with self._client_lock:  # a session is not safe for threads
+            client = self._make_client("lambda", credentials)
+        client.invoke(FunctionName=function_arn, InvocationType="Event", Payload=payload.encode())
 
 
 def _enforce(guard: Guard, services: Services, blueprint: Blueprint) -> MayDo:

@@ -56,7 +56,7 @@ def hints(cloud: Cloud, key: str) -> list[str]:
 
 
 def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud, jira: Served[Jira]) -> None:
-    """The local cloud runs no schedule: this is what EventBridge Scheduler would do."""
+    """This local cloud runs no schedule: this is what EventBridge Scheduler would do."""
     key = put_issue(jira, "SWEEP")
     scheduler = cloud.client("scheduler")
     schedules = scheduler.list_schedules()["Schedules"]

@@ -87,7 +87,7 @@ def _schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:scheduler/schedule:Schedule")
 def _schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An EventBridge Scheduler schedule; the local cloud does not run it."""
+    """An EventBridge Scheduler schedule; it runs with ``up --schedules``."""
     name = physical_name(logical, inputs)
     target, group = inputs["target"], inputs.get("groupName") or "default"
     arn = cloud.client("scheduler").create_schedule(
