@@ -4,6 +4,7 @@
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
+* A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
@@ -13,7 +14,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -23,11 +24,13 @@ from werkzeug.wrappers import Request, Response
 from stack.local import moto_patches
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.sigv4 import AccessKey, is_altered_upload
 
 HANDLER = MotoRequestHandler
 """The request handler for this application's server: it keeps the case of S3's metadata headers."""
 
 _FORM = "application/x-www-form-urlencoded"
+_CHUNK_BYTES = 64 * 1024
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
 
@@ -40,10 +43,19 @@ _CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/
 
 
 class AwsEndpoint:
-    """The WSGI application. Set ``invoker`` once there are functions. Without a ``guard``, every call is allowed."""
+    """The WSGI application. Set ``invoker`` once there are functions. Without a ``guard``, every call is allowed.
 
-    def __init__(self, guard: Guard | None = None, ledger: Ledger | None = None) -> None:
+    ``find_key`` finds the keys that presigned links are checked with.
+    """
+
+    def __init__(
+        self,
+        guard: Guard | None = None,
+        ledger: Ledger | None = None,
+        find_key: Callable[[str], AccessKey | None] = lambda _: None,
+    ) -> None:
         self._guard = guard
+        self._find_key = find_key
         self._ledger = ledger
         moto_patches.fill_gaps()
         moto_patches.speed_up()
@@ -56,6 +68,8 @@ class AwsEndpoint:
         """Answer one request (WSGI)."""
         if self._ledger is not None and environ.get("PATH_INFO") == IAM_PATH:
             return Response(json.dumps(self._ledger.as_json()), content_type="application/json")(environ, start_response)
+        if is_altered_upload(Request(environ), self._find_key):
+            return _refuse_upload(environ)(environ, start_response)
         if self._guard is None:
             return self._serve(environ, start_response)
         admission = self._guard.admit(environ)
@@ -98,6 +112,16 @@ def _read_ahead(environ: dict[str, Any]) -> bytes:
     body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     environ["wsgi.input"] = io.BytesIO(body)
     return body
+
+
+def _refuse_upload(environ: dict[str, Any]) -> Response:
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
+    left = int(environ.get("CONTENT_LENGTH") or 0)
+    while left > 0 and (chunk := environ["wsgi.input"].read(min(left, _CHUNK_BYTES))):
+        left -= len(chunk)  # the client reads the answer after it has sent everything
+    message = "The request signature we calculated does not match the signature you provided."
+    body = f"<Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
+    return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{body}', 403, content_type="application/xml")
 
 
 def _refusal_of_events(body: bytes) -> str:

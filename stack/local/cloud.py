@@ -146,7 +146,7 @@ class LocalCloud:
             raise StartError(f"aws:region is {self._region[:40]!r}, which is not an AWS region.")
         ledger = Ledger(reason_in) if enforce_iam else None
         guard = Guard(ACCOUNT_ID, ledger) if ledger else None
-        endpoint = aws_endpoint.AwsEndpoint(guard, ledger)
+        endpoint = aws_endpoint.AwsEndpoint(guard, ledger, self._keys.get)
         self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
         gateway = _Placeholder()
         http = self._serve(gateway, http_port, "the HTTP API (--http-port)")

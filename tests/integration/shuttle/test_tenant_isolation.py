@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import requests
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -139,3 +140,12 @@ def test_a_link_is_signed_for_its_length_and_for_an_hour(shops: tuple[ShopApi, S
     assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in url
     assert "X-Amz-SignedHeaders=content-length%3Bhost" in url
     assert "X-Amz-Expires=3600" in url
+
+
+def test_a_file_of_another_length_than_announced_is_refused(shops: tuple[ShopApi, ShopApi, str]) -> None:
+    url = shops[0].order(10)["upload"]["url"]
+
+    longer, same = (requests.put(url, data=b"x" * size, timeout=30) for size in (11, 10))
+
+    assert (longer.status_code, "<Code>SignatureDoesNotMatch</Code>" in longer.text) == (403, True)
+    assert same.status_code == 200
