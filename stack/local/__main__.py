@@ -37,6 +37,12 @@ def main() -> None:
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key; overrides Pulumi.local.yaml.")
 @click.option("--enforce-iam", is_flag=True, help="Refuse AWS calls that the function's role does not grant, as AWS does.")
 @click.option("--schedules", is_flag=True, help="Run the functions on their schedules, in Phoenix time.")
+@click.option(
+    "--names",
+    type=click.Choice(["stable", "random"]),
+    default="stable",
+    help="Name the resources the same at every start, which is the default, or randomly.",
+)
 @click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
 @click.option(
     "--packaged",

@@ -28,6 +28,7 @@ from stack.local.logs import LogShipper
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
+from stack.local.resources.registry import random_suffix, stable_suffix
 from stack.local.sandbox import CHECKOUTS, Sandbox
 from stack.local.schedules import ScheduleRunner
 from stack.local.serving import Server
@@ -69,6 +70,7 @@ class LocalCloud:
         sandboxes: what each function runs, by entry point: this checkout, or its built archive.
         functions_aws_url: a proxy in front of the AWS API that the functions call instead.
         schedules: run the functions on their schedules.
+        names: ``stable`` for the same names of resources at every start, or ``random``.
 
     Raises:
         StartError: a port is taken, the config is wrong, a resource could not be created, a policy can't be enforced, or
@@ -86,7 +88,9 @@ class LocalCloud:
         sandboxes: Mapping[str, Sandbox] = CHECKOUTS,
         functions_aws_url: str = "",
         schedules: bool = False,
+        names: str = "stable",
     ) -> None:
+        self._suffix_of = stable_suffix if names == "stable" else random_suffix
         self._sandboxes = sandboxes
         self._functions_aws_url = functions_aws_url
         self._exit = contextlib.ExitStack()
@@ -152,7 +156,7 @@ class LocalCloud:
         http = self._serve(gateway, http_port, "the HTTP API (--http-port)")
         config = self._with_standins(config)
 
-        blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url)
+        blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url, self._suffix_of)
         outputs = run_program(blueprint, config)
         may = _enforce(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _allow_all
 

@@ -43,6 +43,17 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: sign
     assert cloud.process.stdout.read() == "", "standard output has the ready line and nothing else"
 
 
+def test_names_are_the_same_at_every_start_unless_they_are_random() -> None:
+    def names(*arguments: str) -> tuple[str, str]:
+        with running_cloud(*arguments) as cloud:
+            return cloud.outputs["lease_table_name"], cloud.outputs["artifact_bucket_name"]
+
+    stable = names()
+
+    assert names() == stable
+    assert set(names("--names", "random")).isdisjoint(stable)
+
+
 def test_functions_end_when_the_local_cloud_is_killed() -> None:
     with running_cloud() as cloud:
         functions = children_of(cloud.process.pid)

@@ -13,7 +13,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 @creates("aws:lambda/function:Function")
 def _function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """A Lambda function: moto has its configuration, the local cloud runs it from the sources."""
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     variables = {key: str(value) for key, value in ((inputs.get("environment") or {}).get("variables") or {}).items()}
     logging = inputs.get("loggingConfig") or {}
     arn = cloud.client("lambda").create_function(
@@ -58,7 +58,7 @@ def _empty_archive() -> bytes:
 
 @creates("aws:lambda/permission:Permission")
 def _permission(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    statement_id = physical_name(logical, inputs, "statementId")
+    statement_id = physical_name(cloud, logical, inputs, "statementId")
     name = str(inputs["function"]).rsplit(":", 1)[-1]
     given = pascal({key: inputs[key] for key in ("action", "principal", "sourceArn") if inputs.get(key)})
     cloud.client("lambda").add_permission(FunctionName=name, StatementId=statement_id, **given)
@@ -98,7 +98,7 @@ def _event_source_mapping(cloud: Blueprint, logical: str, inputs: Inputs) -> Cre
             reports_item_failures="ReportBatchItemFailures" in (inputs.get("functionResponseTypes") or []),
         )
     )
-    return physical_name(logical, {}), {}
+    return physical_name(cloud, logical, {}), {}
 
 
 @creates("aws:lambda/functionRecursionConfig:FunctionRecursionConfig")

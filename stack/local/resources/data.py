@@ -7,7 +7,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 @creates("aws:dynamodb/table:Table")
 def _table(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     dynamodb = cloud.client("dynamodb")
     keys = [(inputs.get("hashKey"), "HASH"), (inputs.get("rangeKey"), "RANGE")]
     definition: dict[str, Any] = {
@@ -43,7 +43,7 @@ def _index(index: Inputs) -> dict[str, Any]:
 
 @creates("aws:secretsmanager/secret:Secret")
 def _secret(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     arn = cloud.client("secretsmanager").create_secret(Name=name)["ARN"]
     return arn, {"arn": arn, "name": name}
 
@@ -56,7 +56,7 @@ def _secret_version(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:s3/bucket:Bucket")
 def _bucket(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs, "bucket")
+    name = physical_name(cloud, logical, inputs, "bucket")
     location = {"CreateBucketConfiguration": {"LocationConstraint": cloud.region}} if cloud.region != "us-east-1" else {}
     cloud.client("s3").create_bucket(Bucket=name, **location)
     domain = f"{name}.s3.{cloud.region}.amazonaws.com"

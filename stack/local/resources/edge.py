@@ -7,7 +7,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 @creates("aws:apigatewayv2/api:Api")
 def _api(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An HTTP API; its URL is the local cloud's own."""
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     api_id = cloud.client("apigatewayv2").create_api(Name=name, ProtocolType=inputs["protocolType"])["ApiId"]
     arn, execution_arn = f"arn:aws:apigateway:{cloud.region}::/apis/{api_id}", cloud.arn("execute-api", api_id)
     cloud.http_api = HttpApi(api_id, cloud.account_id, execution_arn)
@@ -47,7 +47,7 @@ def _route(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:apigatewayv2/stage:Stage")
 def _stage(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     cloud.client("apigatewayv2").create_stage(ApiId=inputs["apiId"], StageName=name, AutoDeploy=True)
     access_log = inputs.get("accessLogSettings") or {}
     cloud.http_api.access_log_group = str(access_log.get("destinationArn", "")).removesuffix(":*").rpartition(":log-group:")[2]

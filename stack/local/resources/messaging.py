@@ -8,7 +8,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 @creates("aws:sqs/queue:Queue")
 def _queue(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     values = {
         "VisibilityTimeout": inputs.get("visibilityTimeoutSeconds"),
         "MessageRetentionPeriod": inputs.get("messageRetentionSeconds"),
@@ -29,7 +29,7 @@ def _queue_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:sns/topic:Topic")
 def _topic(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     arn = cloud.client("sns").create_topic(Name=name)["TopicArn"]
     return arn, {"name": name, "arn": arn}
 
@@ -51,7 +51,7 @@ def _topic_subscription(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/eventBus:EventBus")
 def _event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     arn = cloud.client("events").create_event_bus(Name=name)["EventBusArn"]
     return name, {"name": name, "arn": arn}
 
@@ -59,7 +59,7 @@ def _event_bus(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 @creates("aws:cloudwatch/eventRule:EventRule")
 def _event_rule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An EventBridge rule. A bus that the program expects to exist is created."""
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     bus = inputs.get("eventBusName") or "default"
     events = cloud.client("events")
     if bus not in {existing["Name"] for existing in events.list_event_buses()["EventBuses"]}:
@@ -80,7 +80,7 @@ def _event_target(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:scheduler/scheduleGroup:ScheduleGroup")
 def _schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     arn = cloud.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
     return name, {"name": name, "arn": arn}
 
@@ -88,7 +88,7 @@ def _schedule_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 @creates("aws:scheduler/schedule:Schedule")
 def _schedule(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An EventBridge Scheduler schedule; it runs with ``up --schedules``."""
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     target, group = inputs["target"], inputs.get("groupName") or "default"
     arn = cloud.client("scheduler").create_schedule(
         Name=name,

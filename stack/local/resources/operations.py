@@ -7,7 +7,7 @@ from stack.local.resources.registry import Blueprint, Created, Inputs, creates, 
 
 @creates("aws:cloudwatch/logGroup:LogGroup")
 def _log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     logs = cloud.client("logs")
     logs.create_log_group(logGroupName=name)
     if inputs.get("retentionInDays"):
@@ -18,7 +18,7 @@ def _log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
 def _metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
     """An alarm; the local cloud does not evaluate it."""
-    name = physical_name(logical, inputs)
+    name = physical_name(cloud, logical, inputs)
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
         AlarmDescription=inputs.get("alarmDescription") or "",
@@ -53,7 +53,7 @@ def _name_of(metric: Inputs) -> dict[str, Any]:
 
 @creates("aws:cloudwatch/dashboard:Dashboard")
 def _dashboard(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    name = physical_name(logical, inputs, "dashboardName")
+    name = physical_name(cloud, logical, inputs, "dashboardName")
     cloud.client("cloudwatch").put_dashboard(DashboardName=name, DashboardBody=inputs["dashboardBody"])
     arn = f"arn:aws:cloudwatch::{cloud.account_id}:dashboard/{name}"
     return name, {"dashboardName": name, "dashboardArn": arn}

@@ -1,5 +1,6 @@
 """What the creators share: clients, their registry, and what they collect for the local cloud to run."""
 
+import hashlib
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,16 @@ Inputs = dict[str, Any]
 Created = tuple[str, dict[str, Any]]
 
 
+def random_suffix(_: str) -> str:
+    """Seven hex digits that are others each time."""
+    return secrets.token_hex(4)[:7]
+
+
+def stable_suffix(logical: str) -> str:
+    """Seven hex digits that are the same each time."""
+    return hashlib.sha256(logical.encode()).hexdigest()[:7]
+
+
 @dataclass(slots=True)
 class Blueprint:
     """What the program declares and moto does not run: the functions, and what invokes them.
@@ -23,12 +34,14 @@ class Blueprint:
         region: the AWS region.
         account_id: the AWS account.
         http_url: the URL of the HTTP API.
+        suffix_of: what a physical name ends with, of the logical name.
     """
 
     client: Callable[[str], Any]
     region: str
     account_id: str
     http_url: str
+    suffix_of: Callable[[str], str] = random_suffix
     functions: list[FunctionSpec] = field(default_factory=list)
     async_configs: dict[str, AsyncConfig] = field(default_factory=dict)
     event_sources: list[EventSource] = field(default_factory=list)
@@ -76,7 +89,7 @@ def pascal(value: Any) -> Any:
     return [pascal(item) for item in value] if isinstance(value, list) else value
 
 
-def physical_name(logical: str, inputs: Inputs, key: str = "name") -> str:
+def physical_name(cloud: Blueprint, logical: str, inputs: Inputs, key: str = "name") -> str:
     """The name that the program gives, or the logical name and seven hex digits, as Pulumi makes it."""
     given = inputs.get(key)
-    return str(given) if given else f"{logical}-{secrets.token_hex(4)[:7]}"
+    return str(given) if given else f"{logical}-{cloud.suffix_of(logical)}"
