@@ -58,18 +58,20 @@ def main() -> None:
     metavar="URL",
     help="Send the functions' AWS calls to this URL, a proxy in front of --aws-port.",
 )
-def up(pairs: tuple[str, ...], logs: bool, python: str | None, **addresses: Any) -> None:
+def up(pairs: tuple[str, ...], logs: bool, python: str | None, **options: Any) -> None:
     """Start everything, and run until Ctrl-C.
 
-    Prints one line of JSON when it is ready.
+    Prints one line of JSON when it is ready, and a summary on standard error.
     """
+    from stack.local.summary import summary
+
     signals = _Signals("Stopped while starting.")
-    with _start(python, config=_config(pairs), echo_logs=logs, **addresses) as cloud:
+    with _start(python, config=_config(pairs), echo_logs=logs, **options) as cloud:
         for key, url in cloud.standins.items():
             click.echo(f"{key} is not set: using the stand-in at {url}", err=True)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
-        click.echo("Ready. Press Ctrl-C to stop.", err=True)
+        click.echo(summary(cloud.ready, schedules=bool(options["schedules"])), err=True)
         signals.wait()
 
 
