@@ -60,7 +60,7 @@ def test_every_schedule_starts_its_function_by_the_schedulers_role(cloud: Cloud,
     key = put_issue(jira, "SWEEP")
     scheduler = cloud.client("scheduler")
     schedules = scheduler.list_schedules()["Schedules"]
-    assert len(schedules) == 4
+    assert len(schedules) == 5
 
     for each in schedules:
         target = scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])["Target"]
