@@ -71,6 +71,20 @@ def test_a_file_above_5_mib_is_uploaded_in_parts(api: ShuttleApi) -> None:
     assert (job["status"], job["bytes_read"]) == ("COMPLETED", len(content))
 
 
+def test_an_upload_that_expired_is_refused_with_the_reason(api: ShuttleApi) -> None:
+    shop = api.shop()
+    made = shop.order(9 * 1024**2)
+    upload = made["upload"]
+    bucket, _, key = urlsplit(upload["part_urls"][0]).path.strip("/").partition("/")
+    api.cloud.client("s3").abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload["upload_id"])
+    body = {"upload_id": upload["upload_id"], "parts": [{"part_number": 1, "etag": '"0"'}]}
+
+    answer = shop.call("POST", f"jobs/{made['job']['job_id']}/upload", body)
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "malformed")
+    assert "there is no such upload" in answer.json()["message"]
+
+
 def open_uploads(api: ShuttleApi, part_url: str) -> list[str]:
     """The multipart uploads that the bucket holds for the object of a link."""
     bucket, _, key = urlsplit(part_url).path.strip("/").partition("/")

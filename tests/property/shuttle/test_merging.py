@@ -27,8 +27,9 @@ TYPES = st.sampled_from([ColumnType.STRING, ColumnType.INTEGER, ColumnType.DECIM
 def schemas(draw: st.DrawFn, key: tuple[str, ...]) -> Schema:
     rest = draw(st.lists(st.sampled_from([name for name in NAMES if name not in key]), unique=True, max_size=4))
     names = draw(st.permutations([*key, *rest]))
-    columns = [Column(name=name, type=draw(TYPES)) for name in names]
     has_draft = "status" in names and draw(st.booleans())
+    types = {name: ColumnType.STRING if has_draft and name == "status" else draw(TYPES) for name in names}
+    columns = [Column(name=name, type=types[name]) for name in names]
     return a_schema(columns, key, ("status", "draft") if has_draft else None)
 
 

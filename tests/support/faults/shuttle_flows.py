@@ -9,6 +9,7 @@ from lib.shuttle import entities, keys
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import ReplacedCatalogue
 from lib.shuttle.jobs.job import Job, JobStatus
+from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import MAX_ATTEMPTS
 from lib.shuttle.repository import Repository
 from tests.support.aws.lambda_context import LambdaContext
@@ -189,6 +190,7 @@ class LeftEvent(Rollback):
 
     def prepare(self) -> None:
         super().prepare()
+        self._cancel_queued_jobs()
         self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
         CatalogueStore(self.world.client("dynamodb"), SHOPS, clock.utc_now).rollback(self.domain, 1)
         self.world.pass_time(timedelta(minutes=15))
@@ -199,6 +201,13 @@ class LeftEvent(Rollback):
         except Exception:
             return Tried(False, "retried")
         return Tried(True, "swept")
+
+    def _cancel_queued_jobs(self) -> None:
+        """Cancel the exports that other runs ordered: this sweep would send their messages again."""
+        client = self.world.client("dynamodb")
+        jobs = Jobs(client, SHOPS, clock.utc_now)
+        for job in list(Repository(client, SHOPS, clock.utc_now).all_jobs_by_status(JobStatus.QUEUED)):
+            jobs.cancel(job.shop_domain, job.job_id)
 
     def kept(self) -> list[str]:
         left = [row for row in self.world.rows(SHOPS, "PK", f"SHOP#{self.domain}") if row.startswith("EVENT#")]
