@@ -9,6 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from lib.shuttle.catalogue.pruning import prune
+from lib.shuttle.catalogue.store import CatalogueStore
+from lib.shuttle.entities import to_item
+from lib.shuttle.imports.files import S3Objects
+from lib.shuttle.jobs.job import JobKind
 from stack.local.standins.jira import Jira
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.approvals.cloud import ApprovalsCloud
@@ -16,6 +21,7 @@ from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import LOG_LOOKS, Cloud, until
 from tests.support.jira.bodies import SENT
 from tests.support.shuttle.api import ShuttleApi
+from tests.support.shuttle.queries import a_job
 from tests.support.web.standins import Served, put_issue
 
 
@@ -177,6 +183,36 @@ def test_a_missing_file_is_distinct_from_an_unreadable_one(cloud: Cloud) -> None
 
     job = shop.ended(job_id)
     assert (job["status"], job["failure"]) == ("FAILED", "UPLOAD_MISSING"), job
+
+
+def test_the_worker_may_delete_the_objects_of_versions_that_are_not_kept(cloud: Cloud) -> None:
+    """It deletes what is older than a day, which nothing in this cloud is."""
+    shop = ShuttleApi(cloud).shop()
+    shop.run(b"sku,price,stock\nA1,9.50,3\n")
+    bucket, left = cloud.outputs["import_bucket_name"], f"catalogue/{shop.domain}/left-by-a-crash"
+    cloud.client("s3").put_object(Bucket=bucket, Key=left, Body=b"")
+    role = RoleSession.of_function(cloud, "imports")
+    catalogues = CatalogueStore(role.client("dynamodb"), cloud.outputs["shuttle_table_name"])
+
+    deleted = prune(
+        catalogues, S3Objects(role.client("s3"), bucket), shop.domain, lambda: datetime.now(UTC) + timedelta(days=2)
+    )
+
+    assert deleted == 1
+    assert shop.call("GET", "catalogue").json()["catalogue"]["version"] == 1
+
+
+def test_the_sweep_starts_an_export_whose_message_was_lost(cloud: Cloud) -> None:
+    shop = ShuttleApi(cloud).shop()
+    made_at = datetime.now(UTC) - timedelta(minutes=15)
+    times: dict[str, Any] = {"status_since": made_at, "created_at": made_at, "expires_at": made_at + timedelta(days=90)}
+    job = a_job(domain=shop.domain, kind=JobKind.EXPORT, mode=None, **times)
+    cloud.client("dynamodb").put_item(TableName=cloud.outputs["shuttle_table_name"], Item=to_item(job))
+
+    cloud.invoke("imports", {"mode": "sweep"})
+
+    ended = shop.ended(job.job_id)
+    assert (ended["status"], ended["failure"]) == ("FAILED", "NO_CATALOGUE"), ended
 
 
 def test_the_bot_that_posts_previews_announces_leases_too(approvals: ApprovalsCloud) -> None:
