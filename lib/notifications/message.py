@@ -55,7 +55,7 @@ class Message:
         text: all of the above, in several lines.
         about: what it can be routed by.
         slack_channel: where its route sends it in Slack; empty: to the configured channel.
-        mention: whom its route mentions in Slack; empty: nobody.
+        mention: who is mentioned in Slack, by its route; empty: nobody.
         enriched: it contains data of the lease record.
         to_owner: the same for the lease's owner.
         recipient: the e-mail address of the lease's owner, or empty. Never logged.

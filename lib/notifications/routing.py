@@ -56,7 +56,7 @@ class Rule:
     Attributes:
         channels: where a matching event is sent; empty: on every channel.
         slack_channel: instead of the configured one.
-        mention: whom Slack notifies: ``here``, ``channel``, ``everyone``, or the ID of a member or a user group.
+        mention: who is notified in Slack: ``here``, ``channel``, ``everyone``, or the ID of a member or a user group.
         drop: a matching event is not sent at all.
     """
 

@@ -8,23 +8,25 @@ File content never becomes SQL: it is read by ``read_csv`` and its like. Names o
 by :func:`identifier`; other texts are passed as parameters or quoted by :func:`literal`.
 """
 
-import contextlib
-import errno
 import threading
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import duckdb
 
-from lib.shuttle.imports.files import Failure, UnreadableFileError
+from lib.shuttle.imports.files import Failure, UnreadableFileError, refusing_full_disk
 
 #: What DuckDB may use, in MB. The process itself needs about 100 MB, and some of DuckDB's memory is not counted.
 MEMORY_MB = 220
 #: How often ``on_wait`` is called while a query runs.
 WAIT_SECONDS = 0.5
 _SPILL_FOLDER = "spill"
+_TOO_LARGE = (
+    Failure.TOO_LARGE_TO_MERGE,
+    "The file and the catalogue need more memory or disk than an import has. Split the file.",
+)
 _GZIP_LEVEL = 4
 _PIECE_BYTES = 1024 * 1024
 
@@ -96,7 +98,7 @@ class Engine:
         The lines of one query at a time are on disk before they are compressed. DuckDB's own gzip takes four times the CPU.
         """
         lines, gzip = path.with_suffix(".lines"), zlib.compressobj(_GZIP_LEVEL, wbits=zlib.MAX_WBITS | 16)
-        with _refusing_full_disk(), path.open("wb") as file:
+        with refusing_full_disk(*_TOO_LARGE), path.open("wb") as file:
             for query in queries:
                 self.run(f"COPY ({query}) TO {literal(str(lines))} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '')")
                 with lines.open("rb", buffering=0) as text:
@@ -157,22 +159,7 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-@contextlib.contextmanager
-def _refusing_full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise _too_large() from error
-
-
 def _translated(error: Exception) -> Exception:
     if isinstance(error, (duckdb.OutOfMemoryException, MemoryError)) or "No space left" in str(error):
-        return _too_large()
+        return UnreadableFileError(*_TOO_LARGE)
     return EngineError(f"a query failed: {type(error).__name__}")
-
-
-def _too_large() -> UnreadableFileError:
-    reason = "The file and the catalogue need more memory or disk than an import has. Split the file."
-    return UnreadableFileError(Failure.TOO_LARGE_TO_MERGE, reason)

@@ -1,13 +1,13 @@
 """Copies the files of jobs between the import bucket and disk, piece by piece, so that a cancelled job stops in between."""
 
-import contextlib
-import errno
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from lib.platform import errors
-from lib.shuttle.imports.files import READ_BYTES, Failure, Objects, UnreadableFileError
+from lib.shuttle.imports.files import READ_BYTES, Failure, Objects, refusing_full_disk
+
+_TOO_LARGE = "The file and the catalogue need more disk than an import has. Split the file."
 
 #: Called before every piece; raises to stop the copy.
 Check = Callable[[], None]
@@ -22,7 +22,7 @@ def download(objects: Objects, key: str, path: Path, check: Check) -> None:
         SwitchboardError: the bucket can't be reached or refuses.
     """
     source = objects.open(key)
-    with _disk_may_be_full(), path.open("wb") as file:
+    with refusing_full_disk(Failure.TOO_LARGE_TO_MERGE, _TOO_LARGE), path.open("wb") as file:
         check()
         while piece := source.read(READ_BYTES):
             file.write(piece)
@@ -67,14 +67,3 @@ class _Watched:
 
     def tell(self) -> int:
         return self._file.tell()
-
-
-@contextlib.contextmanager
-def _disk_may_be_full() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        detail = "The file and the catalogue need more disk than an import has. Split the file."
-        raise UnreadableFileError(Failure.TOO_LARGE_TO_MERGE, detail) from error

@@ -100,7 +100,8 @@ def test_the_exported_names_select_the_local_cloud(cloud: Cloud) -> None:
     assert "/jira-work-" in shell.stdout
 
 
-def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cloud, inbox: Inbox) -> None:
+def put_lease_event(cloud: Cloud) -> tuple[str, str]:
+    """Put a lease event among the dead letters of the notification function; its id, and the queue."""
     event_id = str(uuid.uuid4())
     event = {
         "id": event_id,
@@ -111,7 +112,13 @@ def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cl
     }
     error = {"errorType": "UnavailableError", "errorMessage": "not sent on sns"}
     context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
+    return event_id, put_dead_letter(
+        cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error}
+    )
+
+
+def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cloud, inbox: Inbox) -> None:
+    event_id, _ = put_lease_event(cloud)
 
     status = run(cloud, "status", "--json")
     before = run(cloud, "trace", event_id)
@@ -181,17 +188,7 @@ def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: C
 
 
 def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox) -> None:
-    event_id = str(uuid.uuid4())
-    event = {
-        "id": event_id,
-        "source": "InnovationSandbox-test",
-        "detail-type": "LeaseApproved",
-        "time": clock.canonical(clock.utc_now()),
-        "detail": {"leaseId": event_id, "userEmail": "grace@sandbox.example"},
-    }
-    error = {"errorType": "UnavailableError", "errorMessage": "not sent on sns"}
-    context = {"condition": "RetriesExhausted", "approximateInvokeCount": 3}
-    url = put_dead_letter(cloud, "notification", {"requestContext": context, "requestPayload": event, "responsePayload": error})
+    event_id, url = put_lease_event(cloud)
 
     look = run(cloud, "redrive", "--function", "notification", "--dry-run")
     sent = run(cloud, "redrive", "--function", "notification", "--yes")

@@ -1,6 +1,8 @@
 """What reading the file of an import needs to know: its bounds, why it may fail, and where it is, S3 or a stand-in for it."""
 
+import contextlib
 import enum
+import errno
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,6 +56,17 @@ class UnreadableFileError(Exception):
         super().__init__(f"{failure}: {detail}")
         self.failure = failure
         self.detail = detail
+
+
+@contextlib.contextmanager
+def refusing_full_disk(failure: Failure, detail: str) -> Iterator[None]:
+    """Raises UnreadableFileError with ``failure`` and ``detail`` if the disk is full."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        raise UnreadableFileError(failure, detail) from error
 
 
 #: Called with the number of bytes of the upload read so far; raises to stop reading.

@@ -16,10 +16,10 @@ from typing import Any
 
 from lib.shuttle.entities import Column, ColumnType, Schema, normalized
 from lib.shuttle.imports.csv_rows import is_blank, read_lines, read_records
-from lib.shuttle.imports.files import BLANKS, Failure, OnRead, UnreadableFileError
+from lib.shuttle.imports.files import BLANKS, Failure, OnRead, UnreadableFileError, refusing_full_disk
 from lib.shuttle.imports.header import Header, columns_by_name
 from lib.shuttle.imports.json_rows import Number, read_json, read_json_lines
-from lib.shuttle.imports.spool import Spooled, SpooledText, refusing_full_disk
+from lib.shuttle.imports.spool import DISK_FULL, Spooled, SpooledText
 from lib.shuttle.jobs.job import FileFormat
 
 #: How often, in rows, ``on_read`` is called; it is called at every read of the file as well.
@@ -69,7 +69,7 @@ def write_normal_form(
     """
     number = 0
     with (
-        refusing_full_disk(),
+        refusing_full_disk(*DISK_FULL),
         SpooledText(spooled, on_read) as text,
         path.open("w", encoding="utf-8", newline="") as file,
     ):

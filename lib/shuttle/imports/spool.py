@@ -10,27 +10,36 @@ text in it, first calls ``on_read``, which may stop it: so no file can keep a wo
 """
 
 import codecs
-import contextlib
 import enum
-import errno
 import gzip
 import io
 import re
 import secrets
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from lib.platform import errors
-from lib.shuttle.imports.files import MAX_TEXT_BYTES, READ_BYTES, ByteStream, Failure, Objects, OnRead, UnreadableFileError
+from lib.shuttle.imports.files import (
+    MAX_TEXT_BYTES,
+    READ_BYTES,
+    ByteStream,
+    Failure,
+    Objects,
+    OnRead,
+    UnreadableFileError,
+    refusing_full_disk,
+)
 from lib.shuttle.imports.quotes import QuoteCheck
 
 #: How many times its size a gzip may expand: repetitive text reaches 20, and DEFLATE at most 1032.
 MAX_EXPANSION = 200
 #: A text of up to this many bytes may expand more.
 EXPANSION_FREE_BYTES = 8 * 1024 * 1024
+
+DISK_FULL = (Failure.FILE_TOO_LARGE, "The file needs more disk space than there is. Split it.")
+"""How an import fails whose file does not fit on disk as text."""
 
 _START = 1024
 _END_OF_FILE = b"\x1a"  # Ctrl-Z, which DOS and CP/M wrote at the end of a text
@@ -76,22 +85,11 @@ def spool(objects: Objects, key: str, folder: Path, on_read: OnRead, max_text_by
         SwitchboardError: the bucket can't be reached or refuses.
     """
     path = folder / "upload.txt"
-    with refusing_full_disk():
+    with refusing_full_disk(*DISK_FULL):
         try:
             return _Spooling(_open(objects, key), path, on_read, max_text_bytes).run()
         except _NotUtf8Error:
             return _Spooling(_open(objects, key), path, on_read, max_text_bytes, Encoding.WINDOWS_1252).run()
-
-
-@contextlib.contextmanager
-def refusing_full_disk() -> Iterator[None]:
-    """Raises UnreadableFileError, FILE_TOO_LARGE, if the disk is full."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        raise UnreadableFileError(Failure.FILE_TOO_LARGE, "The file needs more disk space than there is. Split it.") from error
 
 
 class SpooledText:

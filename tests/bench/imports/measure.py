@@ -75,7 +75,7 @@ class Results:
 
 
 def measure(plan: Plan, say: Callable[[str], None]) -> Results:
-    """Measure everything that ``plan`` says; ``say`` is told what is being done."""
+    """Measure everything that ``plan`` says; ``say`` gets a line for each step."""
     results = Results(plan.rows)
     with tempfile.TemporaryDirectory(prefix="switchboard-imports-") as temporary:
         folder = Path(temporary)

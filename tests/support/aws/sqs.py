@@ -1,4 +1,4 @@
-"""An SQS client that records what it is told to send."""
+"""An SQS client that records what it is asked to send."""
 
 import json
 from dataclasses import dataclass, field
