@@ -149,7 +149,7 @@ def who_may_approve(draft: Draft, rules: Rules) -> str:
     if not rules.approvers:
         but = f" except {mention(own)}, who requested it" if own else ""
         return f"Everybody who sees this message may approve it{but}."
-    allowed = sorted(rules.approvers - {own})
+    allowed = rules.approvers_of(draft.requested_by)
     if not allowed:
         return f"Nobody may approve it: {mention(own)}, the only approver, requested it."
     names = [mention(user) for user in allowed[:_MAX_NAMED]]

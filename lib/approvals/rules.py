@@ -27,3 +27,7 @@ class Rules:
             require_other_approver=environment.require_other_approver,
             projects=frozenset(environment.jira_projects),
         )
+
+    def approvers_of(self, requested_by: str) -> list[str]:
+        """The approvers who may approve a draft of ``requested_by``, in order; only if the rules name approvers."""
+        return sorted(self.approvers - ({requested_by} if self.require_other_approver else set()))

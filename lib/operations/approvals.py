@@ -129,11 +129,9 @@ def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
 
 def who_may_approve(rules: Rules, requested_by: str) -> str:
     """Who may approve a draft that ``requested_by`` asked for, as a phrase."""
-    others_only = rules.require_other_approver
     if not rules.approvers:
-        return f"everybody who sees the preview{f', except {requested_by}' if others_only else ''}"
-    allowed = sorted(rules.approvers - ({requested_by} if others_only else set()))
-    return ", ".join(allowed) or "nobody: the only approver requested it"
+        return f"everybody who sees the preview{f', except {requested_by}' if rules.require_other_approver else ''}"
+    return ", ".join(rules.approvers_of(requested_by)) or "nobody: the only approver requested it"
 
 
 def preview_url(channel: str, message_ts: str) -> str:
