@@ -82,7 +82,8 @@ def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_
     """The flow holds whatever call is broken so, and docs/reference/faults.md says what the first try comes to."""
     outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
 
-    assert complaints_of(outcomes) == []
+    complaints = complaints_of(outcomes)
+    assert not complaints, "\n".join(complaints)
     answers = {(flow, outcome.call, outcome.answer) for outcome in outcomes}
     says = documented()
     assert {each for each in answers if each[2] not in says.get(each[:2], set())} == set(), (

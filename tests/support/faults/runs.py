@@ -68,6 +68,7 @@ def calls_of(world: World, begin: Callable[[World], Run]) -> list[str]:
 
 
 def _record_calls(world: World, begin: Callable[[World], Run]) -> list[str]:
+    world.clear()  # each time the flow is broken, it starts from nothing too
     run = begin(world)
     world.proxy.forget()
     tried = run.attempt()

@@ -190,8 +190,6 @@ class LeftEvent(Rollback):
 
     def prepare(self) -> None:
         super().prepare()
-        self._cancel_queued_jobs()
-        self.world.function("imports").lambda_handler({"mode": "sweep"}, LambdaContext(remaining_ms=60_000))
         CatalogueStore(self.world.client("dynamodb"), SHOPS, clock.utc_now).rollback(self.domain, 1)
         self.world.pass_time(timedelta(minutes=15))
 
@@ -201,13 +199,6 @@ class LeftEvent(Rollback):
         except Exception:
             return Tried(False, "retried")
         return Tried(True, "swept")
-
-    def _cancel_queued_jobs(self) -> None:
-        """Cancel the exports that other runs ordered: this sweep would send their messages again."""
-        client = self.world.client("dynamodb")
-        jobs = Jobs(client, SHOPS, clock.utc_now)
-        for job in list(Repository(client, SHOPS, clock.utc_now).all_jobs_by_status(JobStatus.QUEUED)):
-            jobs.cancel(job.shop_domain, job.job_id)
 
     def kept(self) -> list[str]:
         left = [row for row in self.world.rows(SHOPS, "PK", f"SHOP#{self.domain}") if row.startswith("EVENT#")]
@@ -257,10 +248,6 @@ class StuckJob(NewJob):
     comes_again_after = timedelta(minutes=15)
 
     def prepare(self) -> None:
-        self.world.pass_time(timedelta(hours=25))
-        self.sweep()  # what other runs have left
-        self.world.pass_time(timedelta(minutes=15))
-        self.sweep()  # the events about it
         assert self.order().acknowledged
         self.world.pass_time(timedelta(hours=25))
 
