@@ -116,7 +116,7 @@ def show_approval(find: Find, session_id: str, as_json: bool) -> int:
     if found.decided_at is not None:
         by = f" by {found.decided_by}" if found.decided_by else ""
         decision = f"{found.decision}{by}, {clock.for_people(found.decided_at)}"
-    retry_it = f"operations retry {found.session_id} --by YOUR_SLACK_ID" if found.stage is Stage.FAILED else ""
+    retry_it = f"operations retry {found.session_id} --by YOUR_SLACK_ID" if found.can_retry(clock.utc_now()) else ""
     details = (
         ("state", f"{found.stage} since {clock.phoenix(found.since)}"),
         ("title", found.title),

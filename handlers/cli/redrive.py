@@ -1,5 +1,6 @@
 """``redrive``: shows dead letters, sends them back to where they failed, or drops them (lib/operations/redrive.py)."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def redrive(
                 f"Showing {counted(limit, 'dead letter')}. There may be more: use --limit, or run the command again."
             )
         if dry_run or show:
-            return _leave(chosen, as_json=as_json)
+            return _leave(chosen, _selection(entry_point, letter_id, filters), as_json=as_json)
         if drop:
             return _drop(chosen, held, file, as_json=as_json)
         if not yes:
@@ -218,12 +219,22 @@ def _goes_to(each: Held) -> str:
     return "nowhere" if each.letter.refused else f"its {each.queue.goes_to}"
 
 
-def _leave(chosen: Sequence[Held], *, as_json: bool) -> int:
+def _selection(entry_point: str | None, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> str:
+    """The options that choose the same dead letters again."""
+    options = {"--function": entry_point, "--id": letter_id}
+    chosen = [*((name, value) for name, value in options.items() if value), *(("--where", "=".join(each)) for each in filters)]
+    return shlex.join(["redrive", *(part for option in chosen for part in option)])
+
+
+def _leave(chosen: Sequence[Held], selection: str, *, as_json: bool) -> int:
     if as_json:
         for each in chosen:
             output.print_json(each.to_json() | {"outcome": "shown"})
     else:
-        output.out().print("Nothing was sent back.")
+        screen = output.out()
+        screen.print("Nothing was sent back.")
+        screen.print(output.plain(f"To send them back, when the cause is fixed: {selection}"))
+        screen.print(output.plain(f"To write them to a file and delete them: {selection} --drop"))
     return 0
 
 

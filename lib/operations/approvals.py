@@ -14,13 +14,15 @@ from urllib.parse import urlencode
 
 from lib.approvals import records
 from lib.approvals.issue_tracker import marker_of
-from lib.approvals.records import SessionState, View
+from lib.approvals.records import SessionState, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Item, Table
 from lib.platform.log import scrub
 
+STUCK_AFTER = timedelta(minutes=30)
+"""A draft that is being created, or whose outcome is being searched, is done after at most 21 minutes if nothing is wrong."""
 _SESSIONS_PER_READ = 25
 """Four rows each: one call of 100."""
 
@@ -60,13 +62,13 @@ class Approval:
         stage: how far it is.
         since: when its session became so.
         project, title, requested_by: of the draft.
-        preview_url: the preview in Slack; empty if none is posted.
+        preview_url: the preview in Slack, by the link that Slack gave where it did; empty if none is posted.
         may_approve: who may approve it, if it waits; otherwise empty.
         decision: ``approved``, ``rejected`` or ``expired``; empty if nobody has decided.
         decided_by, decided_at: who decided, and when.
         jira_key: of its issue.
         jira_label: the label to search for in Jira.
-        reason: why there is no preview or no issue; empty if nothing has failed.
+        reason: why there is no preview or no issue, or why it was rejected; empty if nobody said.
     """
 
     session_id: str
@@ -84,6 +86,11 @@ class Approval:
     jira_key: str = ""
     jira_label: str = ""
     reason: str = ""
+
+    def can_retry(self, now: datetime) -> bool:
+        """Whether a person should have it tried again: it has failed, or is stuck."""
+        stuck = self.stage in {Stage.CREATING, Stage.UNKNOWN} and now - self.since > STUCK_AFTER
+        return stuck or self.stage is Stage.FAILED
 
 
 def list_approvals(
@@ -163,7 +170,6 @@ def _approval(view: View, rules: Rules) -> Approval:
     stage = _STAGES[session.state]
     draft = stored.draft if stored else None
     requested_by = draft.requested_by if draft else ""
-    has_preview = stored is not None and stored.preview_channel and stored.preview_ts
     return Approval(
         session_id=view.session_id,
         draft_hash=view.draft_hash,
@@ -172,12 +178,18 @@ def _approval(view: View, rules: Rules) -> Approval:
         project=draft.project if draft else "",
         title=scrub(draft.title) if draft else "",
         requested_by=scrub(requested_by),
-        preview_url=preview_url(stored.preview_channel, stored.preview_ts) if stored and has_preview else "",
+        preview_url=_preview_url(stored),
         may_approve=scrub(who_may_approve(rules, requested_by)) if stage is Stage.WAITING else "",
         decision=decided.word if decided else "",
         decided_by=decided.decided_by if decided else "",
         decided_at=decided.at if decided else None,
         jira_key=session.jira_key or "",
         jira_label=marker_of(view.session_id, view.draft_hash).label,
-        reason=scrub(view.failure),
+        reason=scrub(view.failure or (decided.reason if decided else "")),
     )
+
+
+def _preview_url(stored: StoredDraft | None) -> str:
+    if stored is None or not (stored.preview_channel and stored.preview_ts):
+        return ""
+    return stored.preview_link or preview_url(stored.preview_channel, stored.preview_ts)

@@ -18,6 +18,7 @@ from typing import Any
 from lib.approvals.records import Session, SessionState
 from lib.approvals.repository import ApprovalStore
 from lib.jira.reconciliation.watermarks import Watermarks
+from lib.operations.approvals import STUCK_AFTER
 from lib.operations.dead_letters import DeadLetterQueue
 from lib.operations.deployed import (
     Clients,
@@ -45,8 +46,6 @@ MOST_LISTED = 100
 """Of the sessions and jobs in one state."""
 LETTERS_READ = 10
 """Of one dead-letter queue, for the reasons."""
-STUCK_AFTER = timedelta(minutes=30)
-"""A draft that is being created, or whose outcome is being searched, is done after at most 21 minutes if nothing is wrong."""
 FAILED_COUNTS_FOR = timedelta(days=14)
 """An older failed draft was left as it is by somebody."""
 WATERMARK_LATE_AFTER = timedelta(hours=1)

@@ -24,7 +24,6 @@ cloud = cloud_fixture(
     running_cloud,
     "module",
     notifyChannels="sns,slack,teams,govuk_notify",
-    consoleLeasePath="/leases/{{uuid}}",
     slackWebhookUrl="{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
     teamsWebhookUrl="{teams}" + WEBHOOK_PATH,
     govukNotifyApiKey=API_KEY,
@@ -65,23 +64,6 @@ def test_every_channel_sends_once(
     assert answer["payload"]["channels"] == {"sns": "sent", "slack": "sent", "teams": "sent", "govuk_notify": "sent"}
     inbox.wait_for_event(sent["id"])
     assert (posted(slack, sent["id"]), carded(teams, sent["id"]), mailed(notify, sent["id"])) == (1, 1, 1)
-
-
-def test_the_owner_receives_a_mail_that_addresses_them(cloud: Cloud, notify: Served[GovukNotify]) -> None:
-    """The record still says that the lease is frozen: it was read before the lease system changed it."""
-    key = {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
-    template = {"originalLeaseTemplateUuid": "t", "originalLeaseTemplateName": "Two weeks of EC2"}
-    cloud.put_lease({**key, **template, "status": "Frozen", "awsAccountId": "444455556666"})
-    sent = {**event(leaseId=key), "detail-type": "LeaseUnfrozen"}
-
-    assert cloud.invoke("notification", sent)["payload"]["enrichment"]["status"] == "enriched"
-
-    [mail] = [note for note in notify.app.notifications if note["reference"] == sent["id"]]
-    assert mail["email_address"] == "ada@sandbox.example"
-    assert mail["subject"] == "Your sandbox account is no longer frozen: 444455556666"
-    assert "you have access to it again" in mail["body"]
-    assert "Lease status" not in mail["body"]
-    assert f"https://sandbox.example.com/leases/{key['uuid']}" in mail["body"]
 
 
 def test_a_retry_sends_only_on_the_channels_that_failed(

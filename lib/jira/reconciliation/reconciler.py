@@ -22,7 +22,7 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.items import Issue
 from lib.jira.reconciliation.apply import Applier, read
-from lib.jira.reconciliation.checkpoint import Candidate, Checkpoint, DeleteLimit
+from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, Candidate, Checkpoint, DeleteLimit
 from lib.jira.reconciliation.deletions import Deletions
 from lib.jira.reconciliation.merge import KeyRange, check_order, decide, merge, read_listing
 from lib.jira.reconciliation.progress import Progress
@@ -87,7 +87,7 @@ class Reconciler:
             return progress.refuse(f"the listing is incomplete, nothing was deleted: {error}")
         too_many = self._limit_deletions(progress.state)
         if too_many:
-            return progress.refuse_deletions(f"{too_many}: nothing was deleted")
+            return progress.refuse_deletions(too_many)
         try:
             return self._delete(progress)
         except errors.SwitchboardError as error:
@@ -161,14 +161,12 @@ class Reconciler:
         if state.unidentified and state.missing:
             return (
                 f"{counted(state.unidentified, 'entry')} of Jira's listing without an issue key: each of the "
-                f"{counted(state.missing, 'missing issue')} may be one of them"
+                f"{counted(state.missing, 'missing issue')} may be one of them: nothing was deleted"
             )
         allowed = self._limit.allowed(state.stored)
         if state.missing > allowed:
-            return (
-                f"Jira lacks {state.missing} of {counted(state.stored, 'issue')}, and a run may delete at most {allowed} "
-                f"({self._limit.setting})"
-            )
+            reason = f"Jira lacks {state.missing} of {counted(state.stored, 'issue')}, and a run may delete at most {allowed} "
+            return f"{reason}({self._limit.setting}): nothing was deleted{_how_to_delete(state)}"
         return ""
 
     def _delete(self, progress: Progress) -> Result:
@@ -194,6 +192,14 @@ class Reconciler:
             return "unchanged"
         progress.add_gone(gone)
         return None
+
+
+def _how_to_delete(state: Checkpoint) -> str:
+    """The command that lets one run delete what is missing; empty if there is none."""
+    project = state.key_range.project
+    if state.key_range != KeyRange(project) or state.missing > MAX_CANDIDATES:
+        return ""
+    return f". If they are gone for good, run: reconcile --project {project} --full --max-deletes {state.missing}"
 
 
 class _Ahead:

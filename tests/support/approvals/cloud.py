@@ -157,7 +157,7 @@ def running_approvals(*arguments: str, to_jira: Callable[[str], str] = str, **co
 
     ``to_jira`` makes the URL by which the functions call Jira of the one that it is served at.
     """
-    with served(Slack(channels=[CHANNEL, "leases"])) as slack, served(Jira()) as jira:
+    with served(Slack(channels=[CHANNEL, "leases", "lead"])) as slack, served(Jira()) as jira:
         jira.app.seed(PROJECT, 1)
         given = {"slackSigningSecret": SIGNING_SECRET, "approvers": f"{ADA},{GRACE}", "approvalsChannel": CHANNEL, **config}
         given = {"notifyChannels": "sns,slack", "slackChannel": "leases"} | given

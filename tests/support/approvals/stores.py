@@ -44,10 +44,11 @@ class Stores:
         assert self.decide(of_hash, session_id=draft.session_id)
         return OperationId(draft.session_id, of_hash)
 
-    def decide(self, of_hash: str, *, approved: bool = True, by: str = "U0ANN", session_id: str = "sess-1") -> bool:
-        return self.approvals.record_decision(
-            session_id, Approval(draft_hash=of_hash, approved=approved, decided_by=by, at=self.time)
-        )
+    def decide(
+        self, of_hash: str, *, approved: bool = True, by: str = "U0ANN", session_id: str = "sess-1", reason: str = ""
+    ) -> bool:
+        approval = Approval(draft_hash=of_hash, approved=approved, decided_by=by, at=self.time, reason=reason)
+        return self.approvals.record_decision(session_id, approval)
 
     def start(self, operation: OperationId, owner: str = "one", by: str = "U0ANN", looks_needed: int = 2) -> bool:
         return self.operations.record_operation_start(

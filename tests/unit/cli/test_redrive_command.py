@@ -74,7 +74,11 @@ def test_a_dry_run_shows_each_letter_and_leaves_it(run: Run, queues: Any, functi
     assert result.stdout.startswith("Dead letters of notification\n")
     assert "UnavailableError" in result.stdout
     assert '{"id":"e-1"}' in result.stdout
-    assert result.stdout.endswith("Nothing was sent back.\n")
+    assert result.stdout.splitlines()[-3:] == [
+        "Nothing was sent back.",
+        "To send them back, when the cause is fixed: redrive --function notification",
+        "To write them to a file and delete them: redrive --function notification --drop",
+    ]
     assert functions.invocations == []
     assert (len(bodies(queues, "failures")), len(bodies(queues, "undelivered"))) == (1, 1), "any reader gets them at once"
 
@@ -89,7 +93,7 @@ def test_addresses_and_secrets_are_not_shown_even_where_the_payload_is_cut(run: 
     assert "ada" not in shown
     assert signature[:20] not in shown
     assert hash_email("ada.lovelace@sandbox.example") in shown
-    assert shown.endswith("…Nothingwassentback.")
+    assert "…Nothingwassentback." in shown
 
 
 def test_after_a_yes_events_go_to_their_function(run: Run, queues: Any, functions: LambdaService) -> None:
@@ -219,9 +223,17 @@ def test_show_prints_the_whole_payload_masked_and_sends_nothing(run: Run, queues
 
     assert f'  "pad": "{"x" * 300}",\n' in result.stdout
     assert "ada.lovelace" not in result.stdout
-    assert result.stdout.endswith("Nothing was sent back.\n")
+    assert "Nothing was sent back." in result.stdout
     assert functions.invocations == []
     assert len(bodies(queues, "failures")) == 1
+
+
+def test_the_next_command_chooses_the_same_dead_letters(run: Run, queues: Any) -> None:
+    put(queues, "failures", record({"id": "e-1"}))
+
+    result = run("redrive", "--where", "reason=not sent", "--dry-run")
+
+    assert result.stdout.endswith("delete them: redrive --where 'reason=not sent' --drop\n")
 
 
 def test_one_letter_is_chosen_by_its_id_and_the_others_stay(run: Run, queues: Any, functions: LambdaService) -> None:

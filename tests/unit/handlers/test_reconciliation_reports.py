@@ -116,6 +116,7 @@ def test_a_refused_deletion_names_the_first_100_missing_issues(ops: Reconciliati
 
     named = [f"OPS-{number}" for number in range(1, 101)]
     assert "Jira lacks 110 of 120 issues, and a run may delete at most 2 (reconcileMaxDeletes)" in result["refused"][0]
+    assert result["refused"][0].endswith(" --full --max-deletes 110")
     assert of(result)["missing"] == named
     assert ops.record(result)["projects"][0]["missing"] == named
     assert " ".join(lines.only("reconciliation_refused")["missing"]).split() == named

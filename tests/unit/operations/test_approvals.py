@@ -65,7 +65,7 @@ def one_of_each(stores: Stores) -> Stores:
     stores.operations.mark_success(operation, "PROJ-1")
     stores.advance(hours=1)
     _, of_hash = stores.submitted(session_id="rejected")
-    stores.decide(of_hash, approved=False, session_id="rejected")
+    stores.decide(of_hash, approved=False, session_id="rejected", reason="Not planned: ask ada@example.com")
     return stores
 
 
@@ -104,6 +104,40 @@ def test_a_waiting_draft_names_who_asked_who_may_approve_and_its_preview(stores:
     assert (only.project, only.title, only.requested_by) == ("PROJ", "Refuse uploads that are too large", "U0ANN")
     assert only.may_approve == "U0BOB"
     assert only.preview_url == "https://slack.com/app_redirect?channel=C1&message_ts=1700000000.000100"
+
+
+def test_the_link_that_slack_gave_comes_before_a_made_one(stores: Stores) -> None:
+    _, of_hash = stores.submitted()
+    stores.approvals.set_preview("sess-1", of_hash, "C1", "1700000000.000100")
+    stores.approvals.open_preview("sess-1", of_hash, "C1", "1700000000.000100", "https://ours.slack.com/archives/C1/p17")
+
+    (only,) = found(stores)
+
+    assert only.preview_url == "https://ours.slack.com/archives/C1/p17"
+
+
+def test_a_rejected_draft_has_the_reason_of_its_rejection(one_of_each: Stores) -> None:
+    (rejected,) = found(one_of_each, Stage.REJECTED)
+
+    assert (rejected.decision, rejected.reason) == ("rejected", "Not planned: ask email:b5fc85e55755f9e0")
+
+
+@pytest.mark.parametrize(
+    ("stage", "minutes", "retry"),
+    [
+        (Stage.WAITING, 31, False),
+        (Stage.CREATING, 30, False),
+        (Stage.CREATING, 31, True),
+        (Stage.UNKNOWN, 31, True),
+        (Stage.FAILED, 0, True),
+        (Stage.DONE, 31, False),
+        (Stage.REJECTED, 31, False),
+    ],
+)
+def test_what_failed_or_is_stuck_can_be_retried(stage: Stage, minutes: int, retry: bool) -> None:
+    draft = Approval(session_id="s", draft_hash="h", stage=stage, since=NOON)
+
+    assert draft.can_retry(NOON + timedelta(minutes=minutes)) is retry
 
 
 def test_a_failed_draft_has_its_decision_and_its_reason(one_of_each: Stores) -> None:
