@@ -38,18 +38,17 @@ notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
 
 @pytest.fixture(scope="module")
 def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
-    config = {
-        "notifyChannels": "sns,slack,teams,govuk_notify",
-        "notifyRoutes": json.dumps(RULES),
-        "consoleUrl": "https://sandbox.example.com",
-        "consoleLeasePath": "/leases/{uuid}",
-        "govukNotifyApiKey": API_KEY,
-        "govukNotifyTemplateId": "f33517ff-2a88-4f6e-b855-c550268ce08a",
-        "govukNotifyUrl": notify.url,
-        "jiraProjects": PROJECT,
-        "reconcileMaxDeletes": "2",
-    }
-    with running_approvals(**config) as running:
+    with running_approvals(
+        notifyChannels="sns,slack,teams,govuk_notify",
+        notifyRoutes=json.dumps(RULES),
+        consoleUrl="https://sandbox.example.com",
+        consoleLeasePath="/leases/{uuid}",
+        govukNotifyApiKey=API_KEY,
+        govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
+        govukNotifyUrl=notify.url,
+        jiraProjects=PROJECT,
+        reconcileMaxDeletes="2",
+    ) as running:
         yield running
 
 

@@ -9,7 +9,6 @@ from lib.shuttle import entities, keys
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import ReplacedCatalogue
 from lib.shuttle.jobs.job import Job, JobStatus
-from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.transitions import MAX_ATTEMPTS
 from lib.shuttle.repository import Repository
 from tests.support.aws.lambda_context import LambdaContext
