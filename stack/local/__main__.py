@@ -43,6 +43,12 @@ def main() -> None:
     default="stable",
     help="Name the resources the same at every start, which is the default, or randomly.",
 )
+@click.option(
+    "--seed/--no-seed",
+    "seeded",
+    default=True,
+    help="Begin with leases, Jira issues and notifications to Slack, which is the default, or empty.",
+)
 @click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
 @click.option(
     "--packaged",
@@ -67,11 +73,9 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, **options: Any) -
 
     signals = _Signals("Stopped while starting.")
     with _start(python, config=_config(pairs), echo_logs=logs, **options) as cloud:
-        for key, url in cloud.standins.items():
-            click.echo(f"{key} is not set: using the stand-in at {url}", err=True)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
-        click.echo(summary(cloud.ready, schedules=bool(options["schedules"])), err=True)
+        click.echo(summary(cloud.ready, cloud.standins, seeded=options["seeded"], schedules=options["schedules"]), err=True)
         signals.wait()
 
 

@@ -6,6 +6,7 @@
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
 * A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself.
+* ``GET /_local/ready`` is the line that ``up`` prints, and the URLs of the stand-ins.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -37,14 +38,18 @@ MAX_PUT_EVENTS_BYTES = 1024 * 1024
 IAM_PATH = "/_local/iam"
 """The path of the ledger of grants."""
 
+READY_PATH = "/_local/ready"
+"""The path of what a shell needs to use the local cloud."""
+
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
 
 _CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/?$")
 
 
 class AwsEndpoint:
-    """The WSGI application. Set ``invoker`` once there are functions. Without a ``guard``, every call is allowed.
+    """The WSGI application. Without a ``guard``, every call is allowed.
 
+    Set ``invoker`` once there are functions, and ``ready`` at the end.
     ``find_key`` finds the keys that presigned links are checked with.
     """
 
@@ -63,11 +68,13 @@ class AwsEndpoint:
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self.invoker: Invoker | None = None
+        self.ready: dict[str, Any] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
-        if self._ledger is not None and environ.get("PATH_INFO") == IAM_PATH:
-            return Response(json.dumps(self._ledger.as_json()), content_type="application/json")(environ, start_response)
+        about = self._about(environ.get("PATH_INFO"))
+        if about is not None:
+            return Response(f"{json.dumps(about)}\n", content_type="application/json")(environ, start_response)
         if is_altered_upload(Request(environ), self._find_key):
             return _refuse_upload(environ)(environ, start_response)
         if self._guard is None:
@@ -80,6 +87,12 @@ class AwsEndpoint:
         answer = Response.from_app(self._serve, environ)
         hidden = admission.on_absence() if answer.status_code == 404 else None
         return (hidden or answer)(environ, start_response)
+
+    def _about(self, path: str | None) -> dict[str, Any] | None:
+        """What a path of the local cloud itself shows; None for a path of AWS."""
+        if path == IAM_PATH and self._ledger is not None:
+            return self._ledger.as_json()
+        return self.ready if path == READY_PATH else None
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))

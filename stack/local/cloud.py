@@ -5,6 +5,7 @@ invokes them. It stops in reverse order.
 """
 
 import contextlib
+import dataclasses
 import gc
 import threading
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from botocore.config import Config
 from werkzeug.wrappers import Response
 
 from stack.components.iam import reason_in
-from stack.local import aws_endpoint, bucket_events, event_bridge
+from stack.local import aws_endpoint, bucket_events, event_bridge, seed
 from stack.local.errors import StartError
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready
 from stack.local.http_gateway import HttpGateway
@@ -44,6 +45,8 @@ __all__ = ["LocalCloud", "Ready", "StartError"]
 DEFAULT_REGION = "us-west-2"
 ACCOUNT_ID = "123456789012"
 _OPERATOR = Credentials(access_key_id="test", secret_access_key="test", session_token="")  # noqa: S106 (every local cloud's)
+_NAMES = {"jiraBaseUrl": "jira", "slackApiUrl": "slack", "teamsWebhookUrl": "teams", "govukNotifyUrl": "govuk_notify"}
+"""The stand-ins as ``/_local/ready`` names them, by their config key."""
 START_SECONDS = 60.0
 """How long all functions together may take to import their handlers."""
 
@@ -71,6 +74,7 @@ class LocalCloud:
         functions_aws_url: a proxy in front of the AWS API that the functions call instead.
         schedules: run the functions on their schedules.
         names: ``stable`` for the same names of resources at every start, or ``random``.
+        seeded: begin with leases, Jira issues and notifications to Slack (seed.py), instead of empty.
 
     Raises:
         StartError: a port is taken, the config is wrong, a resource could not be created, a policy can't be enforced, or
@@ -89,6 +93,7 @@ class LocalCloud:
         functions_aws_url: str = "",
         schedules: bool = False,
         names: str = "stable",
+        seeded: bool = False,
     ) -> None:
         self._suffix_of = stable_suffix if names == "stable" else random_suffix
         self._sandboxes = sandboxes
@@ -102,6 +107,7 @@ class LocalCloud:
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
         """The URL of each stand-in, by the config key that it is the value of."""
+        self._seeded = seeded
         with contextlib.ExitStack() as undo:
             undo.callback(self._exit.close)
             self.ready = self._start(http_port, aws_port, dict(config or {}), echo_logs, enforce_iam)
@@ -145,6 +151,8 @@ class LocalCloud:
 
     def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool, enforce_iam: bool) -> Ready:
         config = read_config(given)
+        if self._seeded:
+            config = {**_qualified(seed.defaults(_own(config))), **config}
         self._region = config.setdefault("aws:region", DEFAULT_REGION)
         if self._region not in _plain_session().get_available_regions("dynamodb"):
             raise StartError(f"aws:region is {self._region[:40]!r}, which is not an AWS region.")
@@ -154,7 +162,7 @@ class LocalCloud:
         self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
         gateway = _Placeholder()
         http = self._serve(gateway, http_port, "the HTTP API (--http-port)")
-        config = self._with_standins(config)
+        config, jira = self._with_standins(config)
 
         blueprint = Blueprint(self.client, self._region, ACCOUNT_ID, http.url, self._suffix_of)
         outputs = run_program(blueprint, config)
@@ -176,28 +184,35 @@ class LocalCloud:
         for source in blueprint.event_sources:
             self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function), self._region).close)
         gateway.app = HttpGateway(blueprint.http_api, invoker, self._keys.get, logs.write, may)
-        return Ready(http.url, self._aws.url, self._region, outputs)
+        if self._seeded:
+            seed.fill_lease_table(self.client("dynamodb"), _own(config), outputs)
+        if self._seeded and jira is not None:
+            seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
+        ready = Ready(http.url, self._aws.url, self._region, outputs)
+        endpoint.ready = {**dataclasses.asdict(ready), "standins": {_NAMES[key]: url for key, url in self.standins.items()}}
+        return ready
 
     def _serve(self, app: Any, port: int, purpose: str, handler: Any = None) -> Server:
         server = Server(app, port, purpose=purpose, handler=handler)
         self._exit.callback(server.close)
         return server
 
-    def _with_standins(self, config: dict[str, str]) -> dict[str, str]:
-        """Start a stand-in for each outside service that the config gives no URL of, and add its URL."""
-        complete = dict(config)
+    def _with_standins(self, config: dict[str, str]) -> tuple[dict[str, str], Jira | None]:
+        """Start a stand-in for each outside service that the config gives no URL of, and add its URL; Jira's, if it is used."""
+        complete, jira = dict(config), None
         if not complete.get(f"{PROJECT}:slackApiUrl"):
             complete[f"{PROJECT}:slackApiUrl"] = self._stand_in("slackApiUrl", Slack()) + "/api/"
         if not complete.get(f"{PROJECT}:jiraBaseUrl"):
             account = {complete.get(f"{PROJECT}:jiraEmail", ""): complete.get(f"{PROJECT}:jiraApiToken", "")}
-            complete[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", Jira(account))
+            jira = Jira(account)
+            complete[f"{PROJECT}:jiraBaseUrl"] = self._stand_in("jiraBaseUrl", jira)
         uses_teams = "teams" in complete.get(f"{PROJECT}:notifyChannels", "")
         if uses_teams and not complete.get(f"{PROJECT}:teamsWebhookUrl"):
             complete[f"{PROJECT}:teamsWebhookUrl"] = self._stand_in("teamsWebhookUrl", Teams(SIGNATURE)) + WEBHOOK_PATH
         api_key = complete.get(f"{PROJECT}:govukNotifyApiKey")
         if api_key and not complete.get(f"{PROJECT}:govukNotifyUrl"):
             complete[f"{PROJECT}:govukNotifyUrl"] = self._stand_in("govukNotifyUrl", GovukNotify(api_key))
-        return complete
+        return complete, jira
 
     def _stand_in(self, key: str, standin: StandIn) -> str:
         self.standins[key] = self._serve(standin, 0, f"the stand-in for {type(standin).__name__}").url
@@ -252,6 +267,15 @@ def _enforce(guard: Guard, services: Services, blueprint: Blueprint) -> MayDo:
     except PolicyError as error:
         raise StartError(f"--enforce-iam can't enforce a policy of the program: {error}.") from error
     return services.may
+
+
+def _own(config: Mapping[str, str]) -> dict[str, str]:
+    """The program's keys, without their namespace."""
+    return {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")}
+
+
+def _qualified(config: Mapping[str, str]) -> dict[str, str]:
+    return {f"{PROJECT}:{key}": value for key, value in config.items()}
 
 
 def _allow_all(*_: str) -> bool:

@@ -34,7 +34,7 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: sign
         assert len(functions) == len(cloud.outputs["functions"])
         assert_its_ready_line_is_complete(cloud, region)
         until(lambda: "Ready. Press Ctrl-C to stop.\n" in cloud.errors)
-        assert f"  curl {cloud.http_url}/health\n" in cloud.errors
+        assert f"  curl -s {cloud.aws_url}/_local/ready > ready.json\n" in cloud.errors
 
         assert cloud.stop(number) == 0
 

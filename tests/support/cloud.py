@@ -223,8 +223,8 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 def launch_cloud(*arguments: str) -> subprocess.Popen[str]:
-    """Start a local cloud with arguments. Every cloud of the suite refuses what is not granted."""
-    return launch("up", "--enforce-iam", *arguments)
+    """Start an empty local cloud with arguments. Every cloud of the suite refuses what is not granted."""
+    return launch("up", "--enforce-iam", "--no-seed", *arguments)
 
 
 @contextlib.contextmanager

@@ -5,14 +5,13 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeSerializer
 from rich.panel import Panel
 from rich.text import Text
 
 from stack.local.cloud import LocalCloud
 from stack.local.demo.calls import hub_signature, log_records, send, until
-from stack.local.demo.lease_samples import EVENTS, LEASES, ODD_EVENTS, SOURCE
 from stack.local.demo.stage import Stage, percentile, plot, table
+from stack.local.lease_samples import EVENTS, LEASES, ODD_EVENTS, SOURCE, put_leases
 
 SECRET = "the demo's webhook secret"  # noqa: S105 (the local cloud's own)
 CONFIG = {"eventWebhookSecret": SECRET, "consoleUrl": "https://sandbox.example.com"}
@@ -38,10 +37,8 @@ def play(cloud: LocalCloud, stage: Stage) -> None:
 
 def _put_leases(cloud: LocalCloud, stage: Stage) -> None:
     leases = table("status", "user", "uuid", "spend of budget", "fields")
-    serialise = TypeSerializer().serialize
+    put_leases(cloud.client("dynamodb"), cloud.ready.outputs["lease_table_name"])
     for lease in LEASES:
-        item = {name: serialise(value) for name, value in lease.items()}
-        cloud.client("dynamodb").put_item(TableName=cloud.ready.outputs["lease_table_name"], Item=item)
         spend = f"${lease.get('totalCostAccrued', 0)} of ${lease['maxSpend']}"
         leases.add_row(lease["status"], lease["userEmail"], f"…{lease['uuid'][-4:]}", spend, str(len(lease)))
     stage.detail(leases)

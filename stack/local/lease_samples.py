@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from boto3.dynamodb.types import TypeSerializer
 
 SOURCE = "InnovationSandbox-demo"
 _SAMPLES = yaml.safe_load((Path(__file__).parent / "lease_events.yaml").read_text(encoding="utf-8"))
@@ -22,13 +23,20 @@ def _days(count: float) -> str:
     return (datetime.now(UTC) + timedelta(days=count)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
-def _lease(who: str, status: str, **more: Any) -> dict[str, Any]:
+_TEMPLATES = {
+    "Machine learning, two weeks": "0d5f6f0e-3f0b-4a59-9c63-5f0f5b0c7a11",
+    "Web application, one month": "0d5f6f0e-3f0b-4a59-9c63-5f0f5b0c7a12",
+    "Training, one day": "0d5f6f0e-3f0b-4a59-9c63-5f0f5b0c7a13",
+}
+
+
+def _lease(who: str, status: str, template: str = "Machine learning, two weeks", **more: Any) -> dict[str, Any]:
     """A LeaseTable record with the fields that its status requires."""
     record: dict[str, Any] = {
         **_SAMPLES["leases"][who],
         "status": status,
-        "originalLeaseTemplateUuid": "0d5f6f0e-3f0b-4a59-9c63-5f0f5b0c7a11",
-        "originalLeaseTemplateName": "Machine learning, two weeks",
+        "originalLeaseTemplateUuid": _TEMPLATES[template],
+        "originalLeaseTemplateName": template,
         "maxSpend": 200,
         "leaseDurationInHours": 336,
         "meta": {"createdTime": _days(-13), "lastEditTime": _days(-12), "schemaVersion": 3},
@@ -49,7 +57,15 @@ def _lease(who: str, status: str, **more: Any) -> dict[str, Any]:
 
 LEASES = [
     _lease("ada", "Active"),
-    _lease("grace", "PendingApproval", comments="Fine-tuning a model on public data"),
+    _lease("grace", "PendingApproval", "Web application, one month", comments="Fine-tuning a model on public data"),
     _lease("alan", "Frozen", costReportGroup="research"),
-    _lease("edsger", "Expired", favouriteColour="green"),  # a field that no version of the schema has: drift
+    # a field that no version of the schema has: drift
+    _lease("edsger", "Expired", "Training, one day", favouriteColour="green"),
 ]
+
+
+def put_leases(dynamodb: Any, table: str) -> None:
+    """Put the leases into LeaseTable, as the lease system would."""
+    serialise = TypeSerializer().serialize
+    for lease in LEASES:
+        dynamodb.put_item(TableName=table, Item={name: serialise(value) for name, value in lease.items()})

@@ -1,0 +1,53 @@
+"""What ``up`` fills the local cloud with, so that there is something to look at: leases, Jira issues, and Slack messages.
+
+The lease system's table has the leases of ``lease_samples.py``. The Jira stand-in has a project that reconciliation reads, and
+sends its webhooks to the HTTP API. Notifications go to the Slack stand-in too. What the config points elsewhere, or names
+itself, stays as it is.
+"""
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from stack.local.lease_samples import put_leases
+from stack.local.standins.jira import Jira
+
+PROJECT_KEY = "DEMO"
+SLACK_CHANNEL = "leases"
+ISSUES: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("Deploy without a person", {"status": "In Progress", "assignee": "ada", "fix_versions": ["1.4"]}),
+    ("The importer's test fails every tenth time", {"status": "Done", "assignee": "grace", "fix_versions": ["1.4"]}),
+    ("Invoices lack a column for tax", {}),
+    ("Login takes nine seconds", {"assignee": "alan", "labels": ["performance"]}),
+    ("Rotate the API token before it expires", {"status": "Done", "assignee": "ada", "fix_versions": ["1.3"]}),
+)
+_WAIT_SECONDS = 0.3
+"""How long the start waits for the issues to be stored. The machine may be slow: they arrive later then."""
+
+
+def defaults(config: Mapping[str, str]) -> dict[str, str]:
+    """The keys, without their namespace, that the seeds need and ``config`` does not set."""
+    found = {}
+    if not config.get("jiraBaseUrl") and "jiraProjects" not in config:
+        found["jiraProjects"] = PROJECT_KEY
+    if not config.get("slackApiUrl") and "notifyChannels" not in config:
+        found |= {"notifyChannels": "sns,slack", "slackChannel": config.get("slackChannel") or SLACK_CHANNEL}
+    return found
+
+
+def fill_lease_table(dynamodb: Any, config: Mapping[str, str], outputs: Mapping[str, Any]) -> None:
+    """Put the sample leases into LeaseTable, unless it belongs to another stack."""
+    if not config.get("leaseTableArn"):
+        put_leases(dynamodb, outputs["lease_table_name"])
+
+
+def fill_jira(jira: Jira, http_url: str, webhook_secret: str) -> None:
+    """Create the issues in the stand-in as users would. Their webhooks store them; without a secret, none are sent."""
+    if webhook_secret:
+        with jira.lock:
+            jira.webhooks.url, jira.webhooks.secret = f"{http_url}/webhooks/jira", webhook_secret
+    for summary, fields in ISSUES:
+        jira.create(PROJECT_KEY, summary, **fields)
+    end = time.monotonic() + _WAIT_SECONDS
+    while webhook_secret and time.monotonic() < end and any(sent["status"] is None for sent in jira.webhooks.sent):
+        time.sleep(0.01)

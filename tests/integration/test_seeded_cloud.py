@@ -1,0 +1,83 @@
+"""``python -m stack.local up`` begins with something to look at, and each command of its summary works as pasted."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.support.cloud import ROOT, Cloud, running_cloud, until
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[Cloud]:
+    with running_cloud("--seed") as started:
+        until(lambda: "Ready. Press Ctrl-C to stop.\n" in started.errors)
+        yield started
+
+
+@pytest.fixture(scope="module")
+def standins(cloud: Cloud) -> dict[str, str]:
+    ready = requests.get(f"{cloud.aws_url}/_local/ready", timeout=10).json()
+    found: dict[str, str] = ready.pop("standins")
+    assert ready == {
+        "http_url": cloud.http_url,
+        "aws_url": cloud.aws_url,
+        "region": cloud.region,
+        "outputs": cloud.outputs,
+    }
+    return found
+
+
+def slack_messages(standins: dict[str, str]) -> list[dict[str, Any]]:
+    return list(requests.get(f"{standins['slack']}/_standin/messages", timeout=10).json()["messages"])
+
+
+@pytest.mark.skipif(not shutil.which("aws"), reason="needs the AWS CLI")
+def test_the_commands_of_the_summary_work_as_pasted(cloud: Cloud, standins: dict[str, str], tmp_path: Path) -> None:
+    commands = [line for line in cloud.errors if line.startswith("  ")]
+    script = "set -eu\n" + "".join(commands).replace(".venv/bin/python", sys.executable)
+    script = script.replace("ready.json", str(tmp_path / "ready.json"))
+    until(lambda: cloud.jira_row("DEMO-1"))
+    done = subprocess.run(
+        ["bash", "-c", script],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"FailedEntryCount": 0' in done.stdout
+    assert "Nothing needs a person." in done.stdout
+    assert "Deploy without a person" in done.stdout
+    [message] = until(lambda: slack_messages(standins))
+    assert "210987654321" in json.dumps(message), "the account is in LeaseTable only"
+
+
+def test_jira_and_the_table_have_the_same_issues_and_stay_equal(cloud: Cloud, standins: dict[str, str]) -> None:
+    until(lambda: cloud.jira_row("DEMO-5"))
+    requests.patch(f"{standins['jira']}/_standin/issues/DEMO-3", json={"status": "Done"}, timeout=10).raise_for_status()
+    until(lambda: (cloud.jira_row("DEMO-3") or {}).get("status") == {"S": "Done"})
+
+    [project] = cloud.invoke("reconciliation", {"full": True})["payload"]["projects"]
+
+    assert project["project"] == "DEMO"
+    assert project["counts"]["unchanged"] == 5
+
+
+def test_without_seeds_everything_is_empty() -> None:
+    with running_cloud("--no-seed") as empty:
+        scan = empty.client("dynamodb").scan(TableName=empty.outputs["lease_table_name"])
+        result = empty.invoke("reconciliation", {"full": True})["payload"]
+
+    assert scan["Items"] == []
+    assert result["projects"] == []

@@ -1,0 +1,59 @@
+"""The config keys that a seeded local cloud adds, and what it leaves alone."""
+
+from typing import Any
+
+import pytest
+
+from stack.local.lease_samples import LEASES
+from stack.local.seed import defaults, fill_jira, fill_lease_table
+from stack.local.standins.jira import Jira
+
+TO_SLACK = {"notifyChannels": "sns,slack", "slackChannel": "leases"}
+
+
+@pytest.mark.parametrize(
+    ("config", "added"),
+    [
+        ({}, {"jiraProjects": "DEMO", **TO_SLACK}),
+        ({"jiraBaseUrl": "https://example.atlassian.net"}, TO_SLACK),
+        ({"jiraProjects": "OPS"}, TO_SLACK),
+        ({"slackApiUrl": "https://slack.com/api/"}, {"jiraProjects": "DEMO"}),
+        ({"notifyChannels": "sns"}, {"jiraProjects": "DEMO"}),
+        ({"slackChannel": "people", "jiraProjects": ""}, {"notifyChannels": "sns,slack", "slackChannel": "people"}),
+    ],
+)
+def test_what_the_config_sets_is_kept(config: dict[str, str], added: dict[str, str]) -> None:
+    assert defaults(config) == added
+
+
+class Table:
+    def __init__(self) -> None:
+        self.items: list[dict[str, Any]] = []
+
+    def put_item(self, *, TableName: str, Item: dict[str, Any]) -> None:  # noqa: N803 (boto3's names)
+        assert TableName == "leases"
+        self.items.append(Item)
+
+
+@pytest.mark.parametrize(("config", "count"), [({}, len(LEASES)), ({"leaseTableArn": "arn:aws:dynamodb:…"}, 0)])
+def test_a_lease_table_of_another_stack_gets_no_leases(config: dict[str, str], count: int) -> None:
+    table = Table()
+
+    fill_lease_table(table, config, {"lease_table_name": "leases"})
+
+    assert len(table.items) == count
+
+
+def test_the_leases_differ_in_owner_template_and_status() -> None:
+    for field in ("userEmail", "status"):
+        assert len({lease[field] for lease in LEASES}) == len(LEASES)
+    assert len({lease["originalLeaseTemplateName"] for lease in LEASES}) >= 3
+
+
+def test_without_a_secret_jira_sends_no_webhook() -> None:
+    jira = Jira()
+
+    fill_jira(jira, "http://127.0.0.1:9", "")
+
+    assert jira.site.find("DEMO-5")
+    assert jira.webhooks.url == ""
