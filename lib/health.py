@@ -258,7 +258,8 @@ def _check_secret(client: Any, arn: str) -> None:
     try:
         Secret(client, arn).current()
     except errors.SwitchboardError as error:
-        raise errors.ConfigurationError(f"{arn.rpartition(':')[2]}: {error}") from None
+        name = arn.rpartition(":")[2].rpartition("-")[0]  # an ARN ends in six random characters, which no command accepts
+        raise errors.ConfigurationError(f"{name}: {error}") from None
 
 
 def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: float) -> _Finding:

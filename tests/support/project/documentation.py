@@ -51,10 +51,15 @@ def anchors_of(page: Path) -> list[str]:
     """What a link may name of a page, as GitHub makes it from the headings: lower case, no punctuation, blanks as hyphens."""
     names: list[str] = []
     for heading in _HEADING.findall(prose_of(page)):
-        plain = _LINK.sub(lambda link: link[0].partition("](")[0].strip("["), heading).replace("`", "")
-        name = re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
+        name = anchor_of(heading)
         names.append(f"{name}-{names.count(name)}" if name in names else name)
     return names
+
+
+def anchor_of(heading: str) -> str:
+    """What a link names a heading, the first of its text on a page."""
+    plain = _LINK.sub(lambda link: link[0].partition("](")[0].strip("["), heading).replace("`", "")
+    return re.sub(r"[^\w\- ]", "", plain.lower()).replace(" ", "-")
 
 
 def tables_of(page: Path) -> list[list[list[str]]]:

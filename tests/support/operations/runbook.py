@@ -1,0 +1,100 @@
+"""The runbooks as an operator uses them: the commands of a section, run in bash in the order of the page."""
+
+import dataclasses
+import functools
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.support.operations.shell import Done, Shell
+from tests.support.project.documentation import ROOT, anchor_of
+
+RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
+CLI = "python -m handlers.cli "
+NAMES = f'eval "$({CLI}names)"'
+
+_HEADING = re.compile(r"^#{1,6} +(.+)$")
+_FENCE = re.compile(r"^ *```(\w*)$")
+_PLACEHOLDER = re.compile(r"<[a-z][^<>\n]*>")
+
+
+@dataclasses.dataclass(slots=True)
+class Part:
+    """A section of a runbook: its blocks of commands, without those that only set the names, and its text without blocks."""
+
+    blocks: list[str] = dataclasses.field(default_factory=list)
+    text: str = ""
+
+    def has_command(self, command: str) -> bool:
+        """Whether the section has a command of the command line, with or without ``python -m handlers.cli``."""
+        quoted = [*re.findall(r"`([^`]+)`", self.text), *(line for block in self.blocks for line in block.splitlines())]
+        return command in {" ".join(code.split()).removeprefix(CLI) for code in quoted}
+
+
+@functools.cache
+def parts() -> Mapping[str, Part]:
+    """The sections of all runbooks by page and anchor, as ``jobs.md#worker_lost``. The start of a page has no anchor."""
+    return {f"{page.name}{anchor}": part for page in RUNBOOKS for anchor, part in _parts_of(page).items()}
+
+
+def _parts_of(page: Path) -> dict[str, Part]:
+    found = {"": Part()}
+    part, language, block = found[""], None, ""
+    for line in page.read_text(encoding="utf-8").splitlines()[1:]:  # without the title
+        fence = _FENCE.match(line)
+        if fence and language is None:
+            language, block = fence[1], ""
+        elif fence:
+            block = textwrap.dedent(block).strip()
+            if language == "sh" and block != NAMES:
+                part.blocks.append(block)
+            language = None
+        elif language is not None:
+            block += f"{line}\n"
+        elif heading := _HEADING.match(line):
+            part = found[f"#{anchor_of(heading[1])}"] = Part()
+        else:
+            part.text += f"{line}\n"
+    return found
+
+
+def runbook(*sections: str) -> pytest.MarkDecorator:
+    """The fixture ``section`` of a test is these sections."""
+    return pytest.mark.parametrize("section", [sections], ids=[sections[0]], indirect=True)
+
+
+class Section:
+    """The commands of sections in a shell that knows the names. A test runs each block once, in the order of the page."""
+
+    def __init__(self, names: Sequence[str], shell: Shell) -> None:
+        self.folder = shell.folder
+        self._shell = shell
+        self._parts = [parts()[name.partition("#")[0]] for name in names] + [parts()[name] for name in names]
+        self.left = [block for name in names for block in parts()[name].blocks]
+        shell.run(NAMES).succeeded()
+
+    def run(self, values: Mapping[str, str] | None = None, *, answers: str = "", **variables: str) -> Done:
+        """Run the next block.
+
+        Args:
+            values: what replaces texts of the block, as ``{"<shop>": "a.example.com"}``.
+            answers: what a person types at each question.
+            variables: of the shell, which the page asks its reader to set.
+        """
+        return self._shell.run(_filled(self.left.pop(0), values), answers=answers, variables=variables)
+
+    def do(self, command: str, values: Mapping[str, str] | None = None, *, answers: str = "") -> Done:
+        """Run a command that a section or the start of its page has in its text or, once more, in a block."""
+        assert any(part.has_command(command) for part in self._parts), f"no section has {command}"
+        return self._shell.run(CLI + _filled(command, values), answers=answers)
+
+
+def _filled(text: str, values: Mapping[str, str] | None) -> str:
+    for placeholder, value in (values or {}).items():
+        assert placeholder in text, f"{placeholder} is not in the block:\n{text}"
+        text = text.replace(placeholder, value)
+    assert _PLACEHOLDER.findall(text) == [], f"placeholders are left:\n{text}"
+    return text
