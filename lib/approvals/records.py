@@ -200,6 +200,11 @@ class View:
         return self.operation.error_message or ""
 
     @property
+    def preview_failed(self) -> bool:
+        """Whether the draft has failed because it was never shown: Slack refused its preview."""
+        return state_of(self.draft, self.approval, None) is SessionState.FAILED
+
+    @property
     def is_current(self) -> bool:
         """Whether this draft is the session's current one."""
         return self.session is not None and self.session.draft_hash == self.draft_hash

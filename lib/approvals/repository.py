@@ -8,7 +8,7 @@
           │                 (expired instead, if nobody decides)
           │      └─ another draft, unless approved,    unknown
           │         creating or unknown
-          └─ Slack refuses the preview ──► failed ──► (posted after all) ──► preview
+          └─ Slack refuses the preview ──► failed ──► (submitted again, or posted after all) ──► preview
 
 Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`. Two rows that
 must never disagree, such as a decision and its session, are written in one transaction (docs/adr/0040).
@@ -54,7 +54,7 @@ class Submitted:
         draft_hash: of the draft.
         state: of its session.
         replaced: the hash of the draft that it replaced.
-        reason: why there is no preview or no issue; empty if nothing has failed.
+        reason: why there is no issue, or why Slack refused the preview that is now posted again; empty if nothing has failed.
     """
 
     draft_hash: str
@@ -117,7 +117,8 @@ class ApprovalStore:
         return map(records.read_session, rows)
 
     def submit(self, draft: Draft) -> Submitted:
-        """Make ``draft`` its session's current one. The same draft again changes nothing.
+        """Make ``draft`` its session's current one. The same draft again changes nothing, but one that failed because Slack
+        refused its preview has a new chance: its session is ``preview`` again.
 
         A draft that was current before returns with its state: a rejected one stays rejected, one whose issue exists is
         ``created``.
@@ -129,16 +130,18 @@ class ApprovalStore:
         for _ in range(_TRIES):
             view = self.read(draft.session_id, draft_hash)
             session = view.session
-            if session is not None and view.is_current and view.draft is not None:
-                return Submitted(draft_hash, session.state, session.replaced_hash, view.failure)
+            if session is not None and view.is_current and view.draft is not None and not view.preview_failed:
+                return Submitted(draft_hash, session.state, session.replaced_hash, _reason(view))
             if session is not None and not view.is_current and session.state in BUSY_STATES:
                 raise errors.InvalidInputError(
                     f"session_id {draft.session_id} has an approved draft whose issue is being created: "
                     "send another draft when that has ended, or under another session_id"
                 )
-            state = records.state_of(view.draft, view.approval, view.operation)
+            state = SessionState.PREVIEW
+            if not view.preview_failed:
+                state = records.state_of(view.draft, view.approval, view.operation)
             if self._replace(draft, view, state):
-                return Submitted(draft_hash, state, _replaced(view), view.failure)
+                return Submitted(draft_hash, state, _replaced(view), _reason(view))
         raise errors.UnavailableError(f"session {draft.session_id} changed {_TRIES} times during the submission")
 
     def record_decision(self, session_id: str, approval: Approval, *, since: datetime | None = None) -> bool:
@@ -255,6 +258,10 @@ class ApprovalStore:
         writes: list[Statement] = [_session_update(view, state, now)]
         if view.draft is None:
             writes.append(Put(item=records.draft_item(draft, view.draft_hash, now), condition=_ABSENT))
+        elif view.preview_failed:
+            writes.append(
+                self._draft_update(draft.session_id, view.draft_hash, removes=["preview_error"], condition=_NEVER_SHOWN)
+            )
         return self._all_written(writes, "write the session")
 
     def _all_written(self, writes: list[Statement], doing: str) -> bool:
@@ -306,4 +313,13 @@ def _session_update(view: View, state: SessionState, now: datetime) -> Update:
 
 
 def _replaced(view: View) -> str | None:
-    return view.session.draft_hash if view.session is not None and not view.is_current else None
+    if view.session is None:
+        return None
+    return view.session.replaced_hash if view.is_current else view.session.draft_hash
+
+
+def _reason(view: View) -> str:
+    """Why there is no issue, or why the preview is posted again."""
+    if view.failure and view.approval is None:
+        return f"Slack refused the last preview, which is now posted again: {view.failure}"
+    return view.failure

@@ -105,17 +105,19 @@ def test_a_click_before_the_preview_is_refused_and_can_be_repeated(approvals: Ap
 @pytest.mark.parametrize("error", ["channel_not_found", "not_in_channel", "is_archived"])
 def test_a_channel_that_refuses_messages_fails_the_draft(approvals: ApprovalsCloud, error: str) -> None:
     draft = approvals.draft(title=f"Into a channel: {error}")
+
+    def has_failed() -> bool:
+        return bool(approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"})
+
     approvals.slack.app.close_channel(CHANNEL, error)
     try:
         approvals.submit(draft)
-        answer = until(
-            lambda: (
-                approvals.submit(draft).json()
-                if approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "failed"}
-                else None
-            )
-        )
-        assert (answer["state"], answer["reason"]) == ("failed", f"could not post a message: Slack says {error}")
+        until(has_failed)
+        answer = approvals.submit(draft).json()
+        refused = "Slack refused the last preview, which is now posted again"
+        reason = f"{refused}: could not post a message: Slack says {error}"
+        assert (answer["state"], answer["reason"]) == ("preview", reason)
+        until(has_failed)
         shown = CliRunner().invoke(operations, ["show", draft["session_id"]], obj=lambda: Deployment(approvals)).stdout
         assert f"{draft['session_id']}: failed" in shown
         assert f"Slack says {error}" in shown

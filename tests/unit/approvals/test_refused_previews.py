@@ -14,6 +14,8 @@ from tests.support.approvals.previews import DRAFT, HASH, LONG, POST, POST_LONG,
 from tests.support.approvals.world import World
 from tests.support.present import present
 
+AGAIN = "Slack refused the last preview, which is now posted again: "
+
 
 def refuse(world: World, message: Message = POST) -> None:
     """Handle a message about a draft for the configured channel, which Slack refuses."""
@@ -26,8 +28,9 @@ def test_a_refused_channel_of_the_draft_fails_it_without_a_dead_letter(world: Wo
     of_hash = world.service.submit(own).draft_hash
     monkeypatch.setattr(world, "post", failing(times=1, error=refusal("post a message", 200, "channel_not_found"))(world.post))
     world.handle(PostPreview(session_id="sess-3", draft_hash=of_hash))
-    again = world.service.submit(own)
-    assert (again.state, again.reason) == (SessionState.FAILED, "could not post a message: Slack says channel_not_found")
+    view = present(world.store.read_current("sess-3"))
+    assert present(view.session).state is SessionState.FAILED
+    assert view.failure == "could not post a message: Slack says channel_not_found"
 
 
 @pytest.mark.parametrize("code", ["channel_not_found", "not_in_channel", "is_archived", "invalid_blocks"])
@@ -42,7 +45,7 @@ def test_a_draft_whose_preview_slack_refuses_fails_and_can_be_retried(
     assert (present(view.session).state, view.failure) == (SessionState.FAILED, f"could not post a message: Slack says {code}")
     assert "preview_refused" in world.logger.messages()
     again = world.service.submit(DRAFT)
-    assert (again.state, again.reason) == (SessionState.FAILED, view.failure)
+    assert (again.state, again.reason) == (SessionState.PREVIEW, AGAIN + view.failure)
 
     world.settle()
     view = world.store.read("sess-1", HASH)
@@ -70,7 +73,7 @@ def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft: Wo
     monkeypatch.setattr(long_draft, "post", post)
     refuse(long_draft, POST_LONG)
     assert buttons(long_draft) == {}
-    assert long_draft.service.submit(LONG).state is SessionState.FAILED
+    assert long_draft.service.submit(LONG).reason == f"{AGAIN}could not post a message: Slack says is_archived"
 
     monkeypatch.setattr(long_draft, "post", send)
     long_draft.handle(POST_LONG)
@@ -79,14 +82,15 @@ def test_a_reply_that_slack_refuses_fails_the_draft_until_a_retry(long_draft: Wo
     assert long_draft.service.submit(LONG).state is SessionState.PREVIEW
 
 
-def test_a_refused_draft_can_be_replaced_and_is_failed_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refused_draft_can_be_replaced_and_can_return(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         world, "post", failing(times=1, error=errors.PermanentError("Slack says channel_not_found"))(world.post)
     )
     refuse(world)
     other = make_draft(channel="C0RIGHT")
     assert world.service.submit(other).state is SessionState.PREVIEW
-    assert world.service.submit(DRAFT).state is SessionState.FAILED
+    again = world.service.submit(DRAFT)
+    assert (again.state, again.reason) == (SessionState.PREVIEW, f"{AGAIN}Slack says channel_not_found")
 
 
 def test_a_refusal_of_a_replaced_draft_leaves_the_session_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,5 +109,5 @@ def test_a_refusal_to_post_a_preview_again_leaves_the_first_one_valid(world: Wor
     monkeypatch.setattr(world, "post", failing(times=1, error=errors.PermanentError("Slack says is_archived"))(world.post))
     refuse(world)
     again = world.service.submit(DRAFT)
-    assert (again.state, again.reason) == (SessionState.PREVIEW, "Slack says is_archived")
+    assert (again.state, again.reason) == (SessionState.PREVIEW, f"{AGAIN}Slack says is_archived")
     decide(world)

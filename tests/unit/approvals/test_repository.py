@@ -219,15 +219,42 @@ def test_a_draft_and_its_session_are_failed_until_the_draft_is_shown(stores: Sto
     draft, of_hash = stores.submitted()
 
     stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
-    again = stores.approvals.submit(draft)
-    assert (again.state, again.reason) == (SessionState.FAILED, "Slack says is_archived")
-    assert stores.row("SESSION")["state"] == "failed"
+    view = present(stores.approvals.read_current("sess-1"))
+    assert (present(view.session).state, view.failure) == (SessionState.FAILED, "Slack says is_archived")
     assert not stores.decide(of_hash)
 
     stores.approvals.open_preview("sess-1", of_hash, "C1", "1.2")
     again = stores.approvals.submit(draft)
     assert (again.state, again.reason) == (SessionState.PREVIEW, "")
     assert stores.decide(of_hash)
+
+
+def test_a_refused_draft_that_is_submitted_again_is_a_preview_again(stores: Stores) -> None:
+    draft, of_hash = stores.submitted()
+    stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
+
+    again = stores.approvals.submit(draft)
+
+    assert (again.state, again.reason) == (
+        SessionState.PREVIEW,
+        "Slack refused the last preview, which is now posted again: Slack says is_archived",
+    )
+    view = present(stores.approvals.read_current("sess-1"))
+    assert (present(view.session).state, view.failure) == (SessionState.PREVIEW, "")
+    assert stores.approvals.submit(draft).reason == ""
+    stores.approvals.fail_preview("sess-1", of_hash, "Slack says not_in_channel")
+    assert stores.row("SESSION")["state"] == "failed"
+
+
+def test_a_refused_draft_that_returns_is_a_preview_again(stores: Stores) -> None:
+    draft, of_hash = stores.submitted()
+    stores.approvals.fail_preview("sess-1", of_hash, "Slack says is_archived")
+    _, other = stores.submitted(title="Another")
+
+    again = stores.approvals.submit(draft)
+
+    assert (again.state, again.replaced) == (SessionState.PREVIEW, other)
+    assert present(stores.approvals.read_current("sess-1")).failure == ""
 
 
 def test_a_replaced_draft_does_not_change_the_session(stores: Stores) -> None:
