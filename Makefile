@@ -4,6 +4,7 @@ PYTHON ?= python3
 BENCH_PYTHON ?= $(shell python3.13 -c '' 2>/dev/null && echo python3.13 || echo $(PYTHON))
 HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
+CONSOLE_PORT ?= 8180
 # More than cores, because most tests of the local cloud wait.
 TEST_WORKERS ?= 3
 BIN := .venv/bin
@@ -30,7 +31,7 @@ demo: .venv/installed ## run every flow on sample events in the local cloud (FUL
 	@$(BIN)/python -m stack.local demo $(if $(FULL),--full)
 
 dev: .venv/installed ## run the local cloud on fixed ports until Ctrl-C
-	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --logs
+	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --console-port $(CONSOLE_PORT) --logs
 
 test: setup ## run the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)

@@ -22,6 +22,7 @@ except ModuleNotFoundError:
 _COMMANDS = {
     "status": ("status", "Show on one screen what needs a person."),
     "trace": ("trace", "Show everything that is known about an id, in time order."),
+    "console": ("console", "Serve the web console on this machine."),
     "logs": ("logs", "Show the functions' log lines, or those with an id."),
     "health": ("health", "Check every table, secret and service that Switchboard uses."),
     "reconcile": ("reconcile", "Make the stored issues match Jira now."),

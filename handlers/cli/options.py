@@ -1,6 +1,5 @@
 """Options and types of arguments that more than one command takes."""
 
-import re
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.jira import issues
+from lib.operations.ages import parse_age
 from lib.platform import clock, errors
 from lib.shuttle import keys
 
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 Find = Callable[[], "Deployment"]
 """What ``click.pass_obj`` gives a command: finds the deployment, when the command needs it."""
 
-_AGE = re.compile(r"([0-9]{1,5})([mhdw])", re.ASCII)
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
@@ -52,24 +50,22 @@ class Age(click.ParamType[timedelta]):
     """A length of time: ``12h``, ``90d``, ``4w``."""
 
     name = "age"
-    units = "hdw"
-    examples = "12h, 90d or 4w"
+    minutes = False
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
         """Read it."""
         if isinstance(value, timedelta):
             return value
-        match = _AGE.fullmatch(value)
-        if match is None or match[2] not in self.units:
-            self.fail(f"{value[:20]!a} is not a length of time: write {self.examples}.", param, ctx)
-        return int(match[1]) * _UNITS[match[2]]
+        try:
+            return parse_age(value, minutes=self.minutes)
+        except errors.InvalidInputError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class Recent(Age):
-    """A short length of time too: ``30m``. Where something is deleted by age, ``3m`` could be meant as months."""
+    """A short length of time too: ``30m``."""
 
-    units = "mhdw"
-    examples = "30m, 12h, 7d or 4w"
+    minutes = True
 
 
 class Day(click.ParamType[date]):

@@ -4,6 +4,7 @@ The commands import the cloud after they have installed the signal handlers: the
 import, and Ctrl-C must end that too without a stack trace.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -34,6 +35,8 @@ def main() -> None:
 @main.command()
 @click.option("--http-port", type=click.IntRange(0, 65535), default=0, help="Port of the HTTP API; 0 for any free one.")
 @click.option("--aws-port", type=click.IntRange(0, 65535), default=0, help="Port of the AWS API; 0 for any free one.")
+@click.option("--console-port", type=click.IntRange(0, 65535), default=0, help="Port of the web console; 0 for any free one.")
+@click.option("--no-console", is_flag=True, help="Do not serve the web console.")
 @click.option("--config", "pairs", multiple=True, metavar="KEY=VALUE", help="Set a config key; overrides Pulumi.local.yaml.")
 @click.option("--enforce-iam", is_flag=True, help="Refuse AWS calls that the function's role does not grant, as AWS does.")
 @click.option("--schedules", is_flag=True, help="Run the functions on their schedules, in Phoenix time.")
@@ -64,18 +67,28 @@ def main() -> None:
     metavar="URL",
     help="Send the functions' AWS calls to this URL, a proxy in front of --aws-port.",
 )
-def up(pairs: tuple[str, ...], logs: bool, python: str | None, **options: Any) -> None:
+def up(pairs: tuple[str, ...], logs: bool, python: str | None, console_port: int, no_console: bool, **options: Any) -> None:
     """Start everything, and run until Ctrl-C.
 
     Prints one line of JSON when it is ready, and a summary on standard error.
     """
+    from stack.local.console import ConsoleProcess
+    from stack.local.errors import StartError
     from stack.local.summary import summary
 
     signals = _Signals("Stopped while starting.")
-    with _start(python, config=_config(pairs), echo_logs=logs, **options) as cloud:
+    with contextlib.ExitStack() as running:
+        # Started first, since both take a second or two to import what they need.
+        console = None if no_console else running.enter_context(contextlib.closing(ConsoleProcess(console_port)))
+        cloud = running.enter_context(_start(python, config=_config(pairs), echo_logs=logs, **options))
+        try:
+            url = console.start(dataclasses.asdict(cloud.ready)) if console else ""
+        except StartError as error:
+            raise click.ClickException(str(error)) from error
+        ready = dataclasses.replace(cloud.ready, console_url=url)
         signals.end_the_wait()
-        print(json.dumps(dataclasses.asdict(cloud.ready)), flush=True)
-        click.echo(summary(cloud.ready, cloud.standins, seeded=options["seeded"], schedules=options["schedules"]), err=True)
+        print(json.dumps(dataclasses.asdict(ready)), flush=True)
+        click.echo(summary(ready, cloud.standins, seeded=options["seeded"], schedules=options["schedules"]), err=True)
         signals.wait()
 
 

@@ -53,12 +53,13 @@ START_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """The URLs and outputs of a running local cloud: the line that ``up`` prints."""
+    """The URLs and outputs of a running local cloud: the line that ``up`` prints. Without a console, its URL is empty."""
 
     http_url: str
     aws_url: str
     region: str
     outputs: dict[str, Any]
+    console_url: str = ""
 
 
 class LocalCloud:

@@ -20,6 +20,7 @@ def summary(ready: "Ready", standins: Mapping[str, str], *, seeded: bool, schedu
     return "\n".join(
         [
             f"HTTP API   {ready.http_url}",
+            *([f"Console    {ready.console_url}"] if ready.console_url else []),
             f"AWS API    {ready.aws_url} in {ready.region}; access key and secret: test",
             *(f"{_STANDINS[key]:<9}  {url}, a stand-in: {key} is not set" for key, url in standins.items()),
             f"Functions  {len(ready.outputs['functions'])} functions, which {runs}",

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+import requests
 
 from lib.platform.contract import ENTRY_POINTS
 from tests.support.cloud import Cloud, children_of, is_alive, launch_cloud, running_cloud, until
@@ -29,17 +30,18 @@ def can_bind(url: str) -> bool:
     [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2"), (signal.SIGHUP, "us-west-2")],
 )
 def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: signal.Signals, region: str) -> None:
-    with running_cloud(**{"aws:region": region}) as cloud:
-        functions = children_of(cloud.process.pid)
-        assert len(functions) == len(cloud.outputs["functions"])
+    with running_cloud("--console-port", "0", **{"aws:region": region}) as cloud:
+        processes = children_of(cloud.process.pid)
+        assert len(processes) == len(cloud.outputs["functions"]) + 1, "the functions and the console"
         assert_its_ready_line_is_complete(cloud, region)
         until(lambda: "Ready. Press Ctrl-C to stop.\n" in cloud.errors)
         assert f"  curl -s {cloud.aws_url}/_local/ready > ready.json\n" in cloud.errors
 
         assert cloud.stop(number) == 0
 
-    assert [pid for pid in functions if is_alive(pid)] == []
+    assert [pid for pid in processes if is_alive(pid)] == []
     assert can_bind(cloud.http_url)
+    assert can_bind(cloud.console_url.partition("/?")[0])
     assert can_bind(cloud.aws_url)
     assert cloud.process.stdout is not None
     assert cloud.process.stdout.read() == "", "standard output has the ready line and nothing else"
@@ -56,13 +58,13 @@ def test_names_are_the_same_at_every_start_unless_they_are_random() -> None:
     assert set(names("--names", "random")).isdisjoint(stable)
 
 
-def test_functions_end_when_the_local_cloud_is_killed() -> None:
-    with running_cloud() as cloud:
-        functions = children_of(cloud.process.pid)
+def test_functions_and_the_console_end_when_the_local_cloud_is_killed() -> None:
+    with running_cloud("--console-port", "0") as cloud:
+        processes = children_of(cloud.process.pid)
 
         cloud.stop(signal.SIGKILL)
 
-    until(lambda: not any(is_alive(pid) for pid in functions))
+    until(lambda: not any(is_alive(pid) for pid in processes))
 
 
 def test_ctrl_c_while_it_starts_ends_it_too() -> None:
@@ -85,6 +87,7 @@ def assert_its_ready_line_is_complete(cloud: Cloud, region: str) -> None:
     assert set(cloud.outputs["functions"]) == set(ENTRY_POINTS)
     with urllib.request.urlopen(f"{cloud.http_url}/health") as response:
         assert json.load(response)["status"] == "ok"
+    assert "<h1>Home</h1>" in requests.get(cloud.console_url, timeout=30).text
 
 
 def failing(*arguments: str) -> tuple[int, str, str]:

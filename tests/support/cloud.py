@@ -36,6 +36,7 @@ class Cloud:
     region: str
     outputs: dict[str, Any]
     errors: list[str]
+    console_url: str = ""
     _clients: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def client(self, service: str) -> Any:
@@ -223,14 +224,18 @@ def launch(*arguments: str) -> subprocess.Popen[str]:
 
 
 def launch_cloud(*arguments: str) -> subprocess.Popen[str]:
-    """Start an empty local cloud with arguments. Every cloud of the suite refuses what is not granted."""
-    return launch("up", "--enforce-iam", "--no-seed", *arguments)
+    """Start an empty local cloud with arguments. Every cloud of the suite refuses what is not granted.
+
+    It has a console if its port is among the arguments.
+    """
+    return launch("up", "--enforce-iam", "--no-seed", *([] if "--console-port" in arguments else ["--no-console"]), *arguments)
 
 
 @contextlib.contextmanager
 def running_cloud(*arguments: str, **config: str) -> Iterator[Cloud]:
     """A local cloud with these arguments and config keys, stopped at the end."""
-    process = launch_cloud(*arguments, *(part for key, value in config.items() for part in ("--config", f"{key}={value}")))
+    pairs = (part for key, value in config.items() for part in ("--config", f"{key}={value}"))
+    process = launch_cloud(*arguments, *pairs)
     try:
         cloud = _wait_ready(process)
     except BaseException:

@@ -1,5 +1,7 @@
 """The summary that the local cloud prints when it is ready."""
 
+from dataclasses import replace
+
 import pytest
 
 from stack.local.cloud import Ready
@@ -55,6 +57,12 @@ def test_what_is_elsewhere_was_not_seeded(standins: dict[str, str], seeds: str) 
 
     assert f"Seeded     {seeds}\n" in text
     assert ("issues get" in text) == (standins == JIRA)
+
+
+def test_it_has_the_url_of_the_console() -> None:
+    ready = replace(READY, console_url="http://127.0.0.1:38180/?token=abc")
+
+    assert "Console    http://127.0.0.1:38180/?token=abc\n" in summary(ready, {}, seeded=False, schedules=False)
 
 
 def test_it_says_that_schedules_run() -> None:

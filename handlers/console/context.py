@@ -1,0 +1,57 @@
+"""What every page uses: the deployment, its clients, and the person at the browser."""
+
+import threading
+from dataclasses import dataclass, field
+from typing import cast
+
+import flask
+
+from lib.operations.deployed import Clients, Deployed
+from lib.platform import aws, clock, log
+
+
+@dataclass(slots=True)
+class Console:
+    """One running console.
+
+    Attributes:
+        deployed: what it shows.
+        allow_writes: whether pages may change anything.
+        logger: where changes are logged.
+        command: how to start this console, without options, for messages and help.
+        now: the clock.
+    """
+
+    deployed: Deployed
+    allow_writes: bool = False
+    logger: log.Logger = field(default_factory=lambda: log.Logger("console"))
+    command: str = "python -m handlers.cli console"
+    now: clock.Clock = clock.utc_now
+    clients: Clients = field(init=False)
+    _person: str = ""
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        self.clients = Clients(self.deployed)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it shows a local cloud."""
+        return bool(self.deployed.local)
+
+    def person(self) -> str:
+        """The ARN of the operator's credentials.
+
+        Raises:
+            SwitchboardError: AWS can't be asked.
+        """
+        with self._lock:
+            if not self._person:
+                with aws.translated("ask AWS whose credentials these are"):
+                    self._person = self.clients("sts").get_caller_identity()["Arn"]
+            return self._person
+
+
+def current() -> Console:
+    """The console that answers the current request."""
+    return cast(Console, flask.current_app.extensions["console"])
