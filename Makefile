@@ -12,7 +12,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev test coverage test-dynamodb-local test-pulumi check format package load bench bench-imports mutants lock clean
+.PHONY: help setup demo dev screenshots test coverage test-dynamodb-local test-pulumi check format package load bench bench-imports mutants lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: .venv/installed ## run every flow on sample events in the local cloud (FUL
 
 dev: .venv/installed ## run the local cloud on fixed ports until Ctrl-C
 	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --console-port $(CONSOLE_PORT) --logs
+
+screenshots: setup ## draw the pictures of the documentation from the demo's data; needs Chromium
+	@$(BIN)/python -m tests.browser.screenshots
 
 test: setup ## run the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)

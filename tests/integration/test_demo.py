@@ -81,7 +81,7 @@ def test_a_preview_that_slack_does_not_have_is_kept_as_it_was_given() -> None:
             standins={"slackApiUrl": slack.url, "jiraBaseUrl": ""}, ready=SimpleNamespace(http_url="http://127.0.0.1:1")
         )
         nothing = {"ts": "", "channel": "", "blocks": []}
-        assert approvals._Approvals(cast("LocalCloud", cloud)).now(nothing) == nothing
+        assert approvals.Approvals(cast("LocalCloud", cloud)).now(nothing) == nothing
 
 
 def test_the_demo_reads_jira_by_the_account_of_the_stack_file() -> None:

@@ -25,7 +25,7 @@ BOT, ADA, GRACE = "U0DRAFTBOT", "U0ADA", "U0GRACE"
 _PROJECT = "OPS"
 _WAIT_SECONDS = 60.0
 
-_DRAFT: dict[str, Any] = {
+DRAFT: dict[str, Any] = {
     "session_id": "demo-upload-limit",
     "title": "Refuse uploads over 1 GB",
     "problem": "An upload of 2 GB filled the importer's disk for an hour.",
@@ -40,27 +40,27 @@ _DRAFT: dict[str, Any] = {
 
 def play(cloud: LocalCloud, stage: Stage) -> None:
     """Play the flow on ``stage``."""
-    approvals = _Approvals(cloud)
+    approvals = Approvals(cloud)
     preview = _submit(approvals, stage)
     _decide(approvals, stage, preview)
     _survive_an_unclear_answer(approvals, stage)
-    _show_audit_trail(approvals, stage, _DRAFT["session_id"])
+    _show_audit_trail(approvals, stage, DRAFT["session_id"])
 
 
-def _submit(approvals: "_Approvals", stage: Stage) -> dict[str, Any]:
+def _submit(approvals: "Approvals", stage: Stage) -> dict[str, Any]:
     stage.heading("A draft and its preview in Slack")
-    unsigned, _ = send("POST", approvals.drafts_url, json.dumps(_DRAFT).encode())
-    status, answer = approvals.submit(_DRAFT)
+    unsigned, _ = send("POST", approvals.drafts_url, json.dumps(DRAFT).encode())
+    status, answer = approvals.submit(DRAFT)
     stage.say(f"POST /drafts: {unsigned} without an AWS signature, {status} with one")
     stage.detail(Text(json.dumps(answer, indent=2)))
-    preview = approvals.preview(_DRAFT["session_id"])
+    preview = approvals.preview(DRAFT["session_id"])
     stage.show(_as_people_see(preview))
     stage.check((unsigned, status) == (403, 200), "only an AWS principal with the permission may submit a draft")
     stage.check(set(_buttons(preview)) == {"approve_draft", "reject_draft"}, "the preview has its two buttons")
     return preview
 
 
-def _decide(approvals: "_Approvals", stage: Stage, preview: dict[str, Any]) -> None:
+def _decide(approvals: "Approvals", stage: Stage, preview: dict[str, Any]) -> None:
     stage.heading("Ada clicks Approve twice, Grace clicks Reject, and a click is forged")
     clicks = table("user", "button", "status", "ms", "reply")
     for user, button in ((ADA, "approve"), (ADA, "approve"), (GRACE, "reject")):
@@ -71,7 +71,7 @@ def _decide(approvals: "_Approvals", stage: Stage, preview: dict[str, Any]) -> N
     stage.show(clicks)
     done = approvals.created(preview)
     stage.detail(_as_people_see(done))
-    issues = approvals.issues(_DRAFT["title"])
+    issues = approvals.issues(DRAFT["title"])
     until(lambda: approvals.thread(preview), _WAIT_SECONDS)
     for text in approvals.thread(preview):
         stage.say(f"in the thread: {_plain(text)}")
@@ -82,9 +82,9 @@ def _decide(approvals: "_Approvals", stage: Stage, preview: dict[str, Any]) -> N
     stage.check(bool(head), "the issue is in JiraIssues before its webhook arrives")
 
 
-def _survive_an_unclear_answer(approvals: "_Approvals", stage: Stage) -> None:
+def _survive_an_unclear_answer(approvals: "Approvals", stage: Stage) -> None:
     stage.heading("Jira creates the issue and answers 500: does it exist?")
-    approvals.submit({**_DRAFT, "session_id": "demo-unclear", "title": "Count refused uploads"})
+    approvals.submit({**DRAFT, "session_id": "demo-unclear", "title": "Count refused uploads"})
     preview = approvals.preview("demo-unclear")
     approvals.break_next_create()
     approvals.click(preview, GRACE, "approve_draft")
@@ -98,7 +98,7 @@ def _survive_an_unclear_answer(approvals: "_Approvals", stage: Stage) -> None:
     stage.check(len(found) == 1, f"there is one issue, {', '.join(found)}, found by its label")
 
 
-def _show_audit_trail(approvals: "_Approvals", stage: Stage, session_id: str) -> None:
+def _show_audit_trail(approvals: "Approvals", stage: Stage, session_id: str) -> None:
     stage.heading(f"The audit trail of {session_id} in JiraOperations, Phoenix time")
     trail = table("row", "status", "by", "issue", "attempts", "at")
     for name, row in sorted(approvals.rows(session_id).items(), key=lambda each: each[1].get("created_at", {}).get("S", "")):
@@ -115,7 +115,7 @@ def _show_audit_trail(approvals: "_Approvals", stage: Stage, session_id: str) ->
     stage.show(trail)
 
 
-class _Approvals:
+class Approvals:
     """The local cloud as a bot, people in Slack and an auditor see it."""
 
     def __init__(self, cloud: LocalCloud) -> None:
@@ -124,16 +124,20 @@ class _Approvals:
         self.drafts_url = f"{cloud.ready.http_url}/drafts"
 
     def submit(self, draft: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Submit a draft, as its sender does; status and answer."""
         status, text = send_signed(self._cloud, "POST", self.drafts_url, json.dumps(draft).encode())
         return status, dict(json.loads(text))
 
     def messages(self) -> list[dict[str, Any]]:
+        """All messages in Slack, oldest first."""
         return list(json.loads(send("GET", f"{self._slack}/_standin/messages")[1])["messages"])
 
     def replies(self) -> list[str]:
+        """The answers to clicks, oldest first."""
         return [each["text"] for each in self.messages() if each["kind"] == "response"]
 
     def thread(self, preview: dict[str, Any]) -> list[str]:
+        """The replies in the thread of a preview."""
         return [each["text"] for each in self.messages() if each.get("thread_ts") == preview["ts"]]
 
     def now(self, preview: dict[str, Any]) -> dict[str, Any]:
@@ -141,6 +145,8 @@ class _Approvals:
         return next((each for each in self.messages() if each["ts"] == preview["ts"]), preview)
 
     def preview(self, session_id: str) -> dict[str, Any]:
+        """The preview of the session's draft, once it has its buttons; without blocks if it never has."""
+
         def posted() -> dict[str, Any] | None:
             waiting = (each for each in self.messages() if _buttons(each))
             return next((each for each in waiting if f'"{session_id}:' in json.dumps(each)), None)
@@ -148,6 +154,7 @@ class _Approvals:
         return until(posted, _WAIT_SECONDS) or {"ts": "", "channel": "", "blocks": []}
 
     def created(self, preview: dict[str, Any]) -> dict[str, Any]:
+        """The preview once it shows the issue, or as it is after a minute."""
         until(lambda: "Ticket Created" in json.dumps(self.now(preview)), _WAIT_SECONDS)
         return self.now(preview)
 
@@ -192,10 +199,12 @@ class _Approvals:
         return [str(body["issue"]["key"]) for body in bodies if body["issue"]["fields"]["summary"] == title]
 
     def head(self, issue_key: str) -> dict[str, Any] | None:
+        """The current state of an issue in JiraIssues."""
         rows = query(self._cloud, "jira_issues_table_name", "issue_key", issue_key)
         return next((row for row in rows if row["updated_at"]["S"] == "HEAD"), None)
 
     def rows(self, session_id: str) -> dict[str, dict[str, Any]]:
+        """What JiraOperations has of a session, by operation key."""
         rows = query(self._cloud, "jira_operations_table_name", "session_id", session_id)
         return {row["operation_key"]["S"]: row for row in rows}
 

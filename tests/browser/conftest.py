@@ -1,0 +1,40 @@
+"""One headless Chromium for all tests here.
+
+Where Chromium is not installed, the tests are skipped and say how to install it; where ``CI`` is set, they fail instead.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.browser.chromium import MISSING, chromium, find, problems_of
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if find() or os.environ.get("CI"):
+        return
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            item.add_marker(pytest.mark.skip(reason=MISSING))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """An empty tab without cookies. At the end of the test, no error may have been reported on it."""
+    context = browser.new_context()
+    tab = context.new_page()
+    problems = problems_of(tab)
+    yield tab
+    context.close()
+    assert problems == []
