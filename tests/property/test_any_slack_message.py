@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from handlers.console.slack_blocks import mrkdwn
+from handlers.console.slack_text import mrkdwn
 from tests.support.browser.message_pages import draw
 
 TAGS = {

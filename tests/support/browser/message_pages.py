@@ -1,21 +1,21 @@
-"""Pages with one message each, drawn by the console's templates under a Content-Security-Policy as strict as the console's."""
+"""Pages with one message each, drawn by the console's functions under a Content-Security-Policy as strict as the console's."""
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import flask
+import jinja2
 
-from handlers.console import slack_blocks
+from handlers.console import messages
 
-CONSOLE = Path(slack_blocks.__file__).parent
+CONSOLE = Path(messages.__file__).parent
 POLICY = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 PARTS = {
-    "slack": "{% import 'slack.html' as slack %}{{ slack.message(message, channel=channel, at=at) }}",
-    "clickable": "{% import 'slack.html' as slack %}{% call slack.message(message, action='/clicks') %}"
-    "<input type='hidden' name='csrf_token' value='token'>{% endcall %}",
-    "teams": "{% import 'teams.html' as teams %}{{ teams.card(message) }}",
-    "mail": "{% import 'mail.html' as mail %}{{ mail.mail(message, to='a***@sandbox.example') }}",
+    "slack": "{{ slack_message(message, channel=channel, at=at) }}",
+    "clickable": "{{ slack_message(message, action='/clicks', hidden={'csrf_token': 'token'}) }}",
+    "teams": "{{ teams_card(message) }}",
+    "mail": "{{ owner_mail(message, to='a***@sandbox.example') }}",
 }
 _PAGE = (
     """<!doctype html><html lang="en"><title>Message</title><meta name="viewport" content="width=device-width">
@@ -29,7 +29,8 @@ _PAGE = (
 def application(pages: Mapping[str, tuple[str, Mapping[str, Any]]]) -> flask.Flask:
     """A site of messages: by path, the part of :data:`PARTS` that draws it and its values."""
     app = flask.Flask(__name__, template_folder=str(CONSOLE / "templates"), static_folder=str(CONSOLE / "static"))
-    slack_blocks.register(app.jinja_env)
+    app.jinja_env.undefined = jinja2.StrictUndefined  # as in the console
+    messages.register(app.jinja_env)
 
     @app.get("/favicon.ico")
     def icon() -> tuple[str, int]:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from handlers.console.slack_blocks import mrkdwn
+from handlers.console.slack_text import mrkdwn
 from lib.notifications.severity import Severity
 from lib.slack import blocks
 from tests.support.browser.message_pages import draw
@@ -98,7 +98,7 @@ def test_the_buttons_of_a_preview_work_where_a_page_receives_them() -> None:
     assert html.count("disabled") == 1  # the button that Enter in a text field would click
     assert 'class="slack-button slack-primary" type="submit" name="approve_draft" value="sess-1:' in html
     assert '<form method="post" action="/clicks">' in html
-    assert "<input type='hidden' name='csrf_token'" in html
+    assert '<input type="hidden" name="csrf_token" value="token">' in html
     assert '<select name="reject_reason">' in html
     assert '<input type="text" name="reject_words" maxlength="500">' in html
 

@@ -1,8 +1,7 @@
-"""Slack's texts as safe HTML, for the templates that show messages as people saw them.
+"""Slack's texts as safe HTML, for the templates that draw messages (handlers/console/messages.py).
 
-``templates/slack.html`` draws the blocks; this module turns their texts into HTML. Whatever a text holds, the result has no
-markup but the elements written here, and no link but to ``http``, ``https`` and ``slack``. What breaks Slack's rules is shown
-as text: checking messages is the stand-in's part (stack/local/standins/slack_blocks.py).
+Whatever a text holds, the result has no markup but the elements written here, and no link but to ``http``, ``https`` and
+``slack``. What breaks Slack's rules is shown as text: the stand-in checks messages (stack/local/standins/slack_blocks.py).
 
 Source: https://docs.slack.dev/messaging/formatting-message-text
 """
@@ -10,7 +9,6 @@ Source: https://docs.slack.dev/messaging/formatting-message-text
 import re
 from typing import Any
 
-import jinja2
 from markupsafe import Markup, escape
 
 _LINK_SCHEMES = ("https://", "http://", "slack://")
@@ -38,11 +36,6 @@ _TOKEN = re.compile(
 )
 
 
-def register(environment: jinja2.Environment) -> None:
-    """Add the filters that the templates of messages need: ``slack_text``, ``safe_url`` and ``as_list``."""
-    environment.filters.update(slack_text=slack_text, safe_url=safe_url, as_list=as_list)
-
-
 def slack_text(given: Any) -> Markup:
     """A text object of Block Kit; empty if it is none."""
     text = given.get("text") if isinstance(given, dict) else None
@@ -64,11 +57,6 @@ def mrkdwn(text: str) -> Markup:
 def safe_url(url: Any) -> str:
     """The URL if a page may link to it, else nothing."""
     return url if isinstance(url, str) and url.lower().startswith(_LINK_SCHEMES) else ""
-
-
-def as_list(given: Any) -> list[Any]:
-    """The items of a list; none if it is not one."""
-    return list(given) if isinstance(given, list | tuple) else []
 
 
 def _element(token: re.Match[str]) -> Markup:
