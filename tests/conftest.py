@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
 SLOW_FOLDERS = ("integration", "faults", "dynamodb_local", "property", "infra")
 # Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
 SHARED_FIXTURES = ("approvals", "cloud", "house", "operated")
+ID_CHARACTERS = 100
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -61,6 +62,11 @@ def _group(item: pytest.Item) -> str:
         if definition and definition[-1].scope == "session":
             return name
     return str(item.path.relative_to(HERE))
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Cut a long text in an id short: each worker sends every id to the process that started it."""
+    return f"{val[:ID_CHARACTERS]!a}..." if isinstance(val, str | bytes) and len(val) > ID_CHARACTERS else None
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

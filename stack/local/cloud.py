@@ -183,7 +183,7 @@ class LocalCloud:
         bucket_events.connect(may)
         self._exit.callback(bucket_events.disconnect)
         for source in blueprint.event_sources:
-            self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function), self._region).close)
+            self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function)).close)
         gateway.app = HttpGateway(blueprint.http_api, invoker, self._keys.get, logs.write, may)
         if self._seeded:
             seed.fill_lease_table(self.client("dynamodb"), _own(config), outputs)

@@ -12,12 +12,11 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from moto.sqs.models import sqs_backends
+
 from stack.local.invocations import Invoker
 
 _POLL_SECONDS = 0.1
-_IDLE_POLL_SECONDS = 0.5
-"""After :data:`_BUSY_SECONDS` without a message, so that an idle cloud costs its machine little."""
-_BUSY_SECONDS = 3.0
 _RETRY_SECONDS = 1
 _RECEIVE_LIMIT = 10
 
@@ -40,13 +39,14 @@ class QueueBridge:
     poller does on AWS.
     """
 
-    def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, sqs_of_role: Any, region: str) -> None:
+    def __init__(self, source: EventSource, invoker: Invoker, sqs: Any, sqs_of_role: Any) -> None:
         self._source = source
         self._invoker = invoker
         self._sqs = sqs
         self._sqs_of_role = sqs_of_role
-        self._region = region
-        self._url: str = sqs.get_queue_url(QueueName=source.queue_arn.rsplit(":", 1)[-1])["QueueUrl"]
+        *_, self._region, account_id, self._name = source.queue_arn.split(":")
+        self._backend: Any = sqs_backends[account_id][self._region]
+        self._url: str = sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"sqs-{source.function}", daemon=True)
         self._thread.start()
@@ -57,16 +57,12 @@ class QueueBridge:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
-        last_message = time.monotonic()
         while not self._stopping.is_set():
             try:
-                messages = self._collect()
-                if messages:
+                if messages := self._collect():
                     self._process(messages)
-                    last_message = time.monotonic()
                 else:
-                    is_busy = time.monotonic() - last_message < _BUSY_SECONDS
-                    self._stopping.wait(_POLL_SECONDS if is_busy else _IDLE_POLL_SECONDS)
+                    self._stopping.wait(_POLL_SECONDS)
             except Exception as error:  # a bridge must survive a failed poll
                 if not self._stopping.is_set():
                     print(f"local cloud: polling for {self._source.function} failed: {error}", file=sys.stderr)
@@ -83,6 +79,8 @@ class QueueBridge:
         return messages
 
     def _receive(self, limit: int) -> list[dict[str, Any]]:
+        if not self._backend.queues[self._name].messages:
+            return []  # without a request, so that an idle cloud costs its machine nothing
         # It receives only if there are messages, so that a grant to receive does not count as used without one.
         backlog = self._sqs_of_role.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         if int(backlog["Attributes"]["ApproximateNumberOfMessages"]) == 0:

@@ -4,15 +4,13 @@ every client that ``lib.platform.aws`` makes, without a server between them. And
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from moto import mock_aws
-from moto.core import patch_client
 
 from lib.platform import aws
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, TableLayout
 from tests.support.aws.environment import REGION, set_all
+from tests.support.aws.moto_clients import mocked, patched_client
 from tests.support.dynamodb import tables
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
@@ -29,19 +27,12 @@ LEASES_ARN = f"arn:aws:dynamodb:{REGION}:123456789012:table/{LEASES}"
 
 @contextmanager
 def moto_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have moto answer every client made meanwhile. AWS is empty at first."""
+    """Have moto answer every client made meanwhile. AWS is empty at first. There is one client per service and options."""
     credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     set_all(monkeypatch, {"AWS_DEFAULT_REGION": REGION, **credentials})
-    make_client = aws.make_client
-
-    def make_patched(service: str, **options: Any) -> Any:
-        client = make_client(service, **options)
-        patch_client(client)
-        return client
-
-    monkeypatch.setattr(aws, "make_client", make_patched)
-    with mock_aws():
+    monkeypatch.setattr(aws, "make_client", patched_client)
+    with mocked():
         yield
 
 

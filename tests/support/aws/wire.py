@@ -34,6 +34,11 @@ class AwsWire:
         client.meta.events.register("before-parameter-build", self._before)
         client.meta.events.register("after-call", self._after)
 
+    def leave(self, client: Any) -> None:
+        """Watch ``client`` no more."""
+        client.meta.events.unregister("before-parameter-build", self._before)
+        client.meta.events.unregister("after-call", self._after)
+
     def fail(self, operation: str, error: BaseException, *, skip: int = 0, times: int = 1_000_000, after: bool = False) -> None:
         """From now on, let ``skip`` calls of ``operation`` pass, and the next ``times`` fail.
 

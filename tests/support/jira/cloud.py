@@ -14,6 +14,7 @@ import pytest
 from lib.jira.tasks import Task, read_task
 from lib.platform import aws
 from lib.platform.contract import JIRA_ISSUES
+from tests.support.aws.moto_clients import patched_client
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_table, moto_inside
 from tests.support.aws.wire import AwsWire
 
@@ -129,17 +130,23 @@ def jira_cloud_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[JiraCloud]:
             _sqs=sqs,
             _secrets_manager=aws.make_client("secretsmanager"),
         )
-        _watch_all(monkeypatch, cloud.wire)
-        yield cloud
+        with _all_watched(monkeypatch, cloud.wire):
+            yield cloud
 
 
-def _watch_all(monkeypatch: pytest.MonkeyPatch, wire: AwsWire) -> None:
+@contextmanager
+def _all_watched(monkeypatch: pytest.MonkeyPatch, wire: AwsWire) -> Iterator[None]:
     """Watch every client made from now on."""
-    make_client = aws.make_client
+    watched: list[Any] = []
 
     def make_watched(service: str, **options: Any) -> Any:
-        client = make_client(service, **options)
-        wire.watch(client)
+        client = patched_client(service, owner="functions", **options)
+        if client not in watched:
+            wire.watch(client)
+            watched.append(client)
         return client
 
     monkeypatch.setattr(aws, "make_client", make_watched)
+    yield
+    for client in watched:
+        wire.leave(client)
