@@ -10,7 +10,9 @@ from tests.support.cloud_fixtures import cloud_fixture
 from tests.support.operations.runbook import Section
 from tests.support.operations.shell import Shell
 
-operated = cloud_fixture(running_approvals, jiraProjects="OPS,PROJ")
+JIRA_SECRET = "what the tests' Jira signs with"
+
+operated = cloud_fixture(running_approvals, jiraProjects="OPS,PROJ", jiraWebhookSecret=JIRA_SECRET)
 """A local cloud with every flow, and stand-ins that fail when a test wants it."""
 
 

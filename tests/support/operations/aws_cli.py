@@ -48,7 +48,7 @@ def run(client_of: Callable[[str], Any], arguments: Sequence[str], stdin: str) -
         out = answer.pop(model.output_shape.serialization["payload"]).read().decode()
     if options.query:
         answer = options.query.search(answer)
-    return 0, out + (f"{json.dumps(answer, indent=4, default=str)}\n" if answer else ""), ""
+    return 0, out + (f"{json.dumps(answer, indent=4, default=str)}\n" if answer != {} else ""), ""
 
 
 def _parse(model: OperationModel, arguments: Sequence[str], stdin: str) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What an operator's colleague breaks by hand in a running cloud: grants, secrets, schedules. Each is repaired at the end."""
+"""What an operator's colleague breaks by hand in a running cloud: grants, notifications, schedules. Each is repaired at the end."""
 
 import contextlib
 import json
@@ -19,6 +19,19 @@ def denied(cloud: Cloud, entry_point: str, *actions: str) -> Iterator[None]:
         yield
     finally:
         iam.delete_role_policy(RoleName=role, PolicyName="denied")
+
+
+@contextlib.contextmanager
+def without_notification(cloud: Cloud, bucket: str) -> Iterator[None]:
+    """Remove the notification of a bucket."""
+    s3 = cloud.client("s3")
+    notification = s3.get_bucket_notification_configuration(Bucket=bucket)
+    del notification["ResponseMetadata"]
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+    try:
+        yield
+    finally:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=notification)
 
 
 @contextlib.contextmanager

@@ -76,15 +76,19 @@ class Section:
         self.left = [block for name in names for block in parts()[name].blocks]
         shell.run(NAMES).succeeded()
 
-    def run(self, values: Mapping[str, str] | None = None, *, answers: str = "", **variables: str) -> Done:
+    def run(self, values: Mapping[str, str] | None = None, *, answers: str = "") -> Done:
         """Run the next block.
 
         Args:
             values: what replaces texts of the block, as ``{"<shop>": "a.example.com"}``.
             answers: what a person types at each question.
-            variables: of the shell, which the page asks its reader to set.
         """
-        return self._shell.run(_filled(self.left.pop(0), values), answers=answers, variables=variables)
+        self._last = _filled(self.left.pop(0), values)
+        return self._shell.run(self._last, answers=answers)
+
+    def again(self) -> Done:
+        """Run the last block once more."""
+        return self._shell.run(self._last)
 
     def do(self, command: str, values: Mapping[str, str] | None = None, *, answers: str = "") -> Done:
         """Run a command that a section or the start of its page has in its text or, once more, in a block."""

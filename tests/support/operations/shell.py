@@ -81,11 +81,11 @@ class Shell:
         self._variables = {"HOME": str(folder), "COLUMNS": COLUMNS, "SWITCHBOARD_OUTPUTS": str(folder / "ready.json")}
         self._answers = ""
 
-    def run(self, script: str, *, answers: str = "", variables: Mapping[str, str] | None = None) -> Done:
+    def run(self, script: str, *, answers: str = "") -> Done:
         """Run a script. ``answers`` is what a person types at the questions of each command."""
         self._answers = answers
         with self._commands() as programs:
-            environment = self._variables | dict(variables or {}) | {"PATH": f"{programs}:{os.defpath}"}
+            environment = self._variables | {"PATH": f"{programs}:{os.defpath}"}
             after = programs / "environment"
             script = f"set -o pipefail\n{script}\n(code=$?; env -0 > {shlex.quote(str(after))}; exit $code)"
             done = subprocess.run(

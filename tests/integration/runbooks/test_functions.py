@@ -1,0 +1,75 @@
+"""docs/runbooks/functions.md: poison messages in any queue, 5xx and refusals of the HTTP API, and the names."""
+
+import json
+import uuid
+from typing import Any
+
+import pytest
+
+from tests.integration.runbooks.conftest import JIRA_SECRET
+from tests.support.approvals.cloud import ApprovalsCloud
+from tests.support.cloud import until
+from tests.support.jira.bodies import SENT
+from tests.support.operations.breaking import denied
+from tests.support.operations.runbook import Section, runbook
+
+DRY_RUN = "redrive --dry-run"
+ISSUE = {"id": "1", "key": "OPS-900", "fields": {"updated": "2026-03-01T12:10:00.000+0000", "summary": "stored at last"}}
+DELIVERY = {"webhookEvent": "jira:issue_updated", "timestamp": SENT, "issue": ISSUE}
+
+
+@runbook("functions.md#dead-letters")
+def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, section: Section) -> None:
+    poison = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired"}
+    operated.cloud.invoke("notification", poison, kind="Event")
+    until(lambda: poison["id"] in section.do(DRY_RUN).out, 20, every=0.5)
+
+    assert "notification-failures: 1" in section.do("status").failed()
+    section.do("health").succeeded()
+    assert "event_failed error=InvalidInputError" in section.do("logs --level WARNING").succeeded()
+    assert "the event has no detail object (3 attempts)" in section.do("trace <id>", {"<id>": poison["id"]}).succeeded()
+    assert "InvalidInputError: the event has no detail object" in section.run().succeeded()
+    assert section.run(answers="y\n").succeeded().endswith("1 sent back, 0 left.\n")
+    until(lambda: "came back after it was sent back at " in section.do(DRY_RUN).out, 20, every=0.5)
+    section.run({"<text>": "no detail object"}, answers="y\n1\n").succeeded()
+
+    assert section.do(DRY_RUN).succeeded() == "There are no dead letters.\n"
+    [file] = section.folder.glob("dropped-*.jsonl")
+    assert poison["id"] in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.rights_by_hand
+@runbook("functions.md#the-http-api-answers-5xx")
+def test_the_log_names_the_service_behind_a_5xx(operated: ApprovalsCloud, section: Section) -> None:
+    cloud, body = operated.cloud, json.dumps(DELIVERY).encode()
+    with denied(cloud, "webhooks", "dynamodb:PutItem", "sqs:SendMessage"):
+        answer = cloud.post_signed("/webhooks/jira", body, JIRA_SECRET, "delivery-1")
+    assert (answer.status_code, answer.json()["error"]) == (503, "misconfigured")
+
+    until(lambda: [line for line in cloud.log_lines("webhooks") if "request_failed" in line])
+    found = section.run().succeeded()
+
+    assert "request_failed error=AccessDeniedError error_text=could not store the version of OPS-900" in found
+    assert cloud.post_signed("/webhooks/jira", body, JIRA_SECRET, "delivery-1").json()["status"] == "stored"
+
+
+@runbook("functions.md#many-callers-are-refused")
+def test_the_log_has_the_reason_of_each_refusal(operated: ApprovalsCloud, section: Section) -> None:
+    def send(secret: str) -> Any:
+        return operated.cloud.post_signed("/webhooks/jira", DELIVERY, secret, "delivery-2")
+
+    def refusals() -> list[str]:
+        return [line for line in operated.cloud.log_lines("webhooks") if "the signature does not match" in line]
+
+    assert {send("another secret").status_code for _ in range(21)} == {401}
+    until(lambda: len(refusals()) == 21)
+
+    assert section.run().succeeded().count("the signature does not match") == 21
+    assert send(JIRA_SECRET).status_code == 202
+
+
+@runbook("functions.md#names")
+def test_the_names_are_set_from_the_file_of_the_local_cloud(section: Section) -> None:
+    assert section.run().succeeded() == ""
+
+    assert section.do("status").out.startswith("Status at ")

@@ -1,0 +1,115 @@
+"""docs/runbooks/jobs.md: imports that fail, wait or were lost, a wrong catalogue, a missing event, a slot that is not free."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from lib.platform import clock
+from lib.shuttle.entities import to_item
+from lib.shuttle.jobs.job import JobStatus
+from tests.support.approvals.cloud import ApprovalsCloud
+from tests.support.operations.breaking import denied, without_notification
+from tests.support.operations.runbook import Section, runbook
+from tests.support.shuttle.api import ShopApi, ShuttleApi
+from tests.support.shuttle.queries import a_job
+
+FILE = b"sku,price,stock\nA1,9.50,3\n"
+GET = "shuttle jobs get <shop> <job id>"
+
+
+@pytest.fixture
+def shop(operated: ApprovalsCloud) -> ShopApi:
+    return ShuttleApi(operated.cloud).shop()
+
+
+def names(shop: ShopApi, job_id: str) -> dict[str, str]:
+    return {"<shop>": shop.domain, "<job id>": job_id}
+
+
+@runbook("jobs.md#look-up-a-job")
+def test_a_failed_job_shows_its_cause_and_the_corrected_file_is_imported(shop: ShopApi, section: Section) -> None:
+    failed = shop.run(b"sku,colour\nA1,red\n")["job_id"]
+
+    assert "WRONG_SCHEMA" in (shown := section.do(GET, names(shop, failed)).succeeded())
+    assert "colour" in shown
+    assert "FAILED" in section.do("shuttle jobs list <shop>", {"<shop>": shop.domain}).succeeded()
+    assert shop.run(FILE)["status"] == "COMPLETED"
+
+
+@runbook("jobs.md#jobs-stay-queued")
+def test_an_upload_without_a_notification_is_imported(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    with without_notification(operated.cloud, operated.cloud.outputs["import_bucket_name"]):
+        job_id = shop.start(FILE)
+        head = json.loads(section.run(names(shop, job_id)).succeeded())
+        assert section.run().succeeded() == ""
+    assert section.do("redrive --function imports --dry-run").succeeded() == "imports has no dead letters.\n"
+    assert (head["ContentLength"], shop.job(job_id)["status"]) == (len(FILE), "QUEUED")
+
+    section.run(names(shop, job_id)).succeeded()
+
+    assert shop.ended(job_id)["status"] == "COMPLETED"
+
+
+@runbook("jobs.md#jobs-stay-processing", "jobs.md#look-up-a-job")
+def test_a_job_whose_worker_died_is_ended_by_hand(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    times: dict[str, Any] = {name: clock.utc_now() - timedelta(hours=2) for name in ("status_since", "created_at")}
+    lost = a_job(domain=shop.domain, status=JobStatus.PROCESSING, expires_at=clock.utc_now() + timedelta(days=9), **times)
+    operated.cloud.client("dynamodb").put_item(TableName=operated.cloud.outputs["shuttle_table_name"], Item=to_item(lost))
+
+    swept = section.run().succeeded()
+
+    assert lost.job_id in swept
+    assert "WORKER_LOST: 1" in swept
+    assert "WORKER_LOST" in section.do(GET, names(shop, lost.job_id)).succeeded()
+
+
+@runbook("jobs.md#a-catalogue-is-wrong")
+def test_a_wrong_file_is_undone(shop: ShopApi, section: Section) -> None:
+    shop.run(FILE)
+    shop.run(b"sku,price,stock\nB2,1.00,1\n")
+
+    done = section.run({"<shop>": shop.domain, "<version>": "1"}, answers="y\n").succeeded()
+
+    assert "restored from" in done
+    current = shop.call("GET", "catalogue").json()["catalogue"]
+    assert (current["version"], current["rows"]) == (3, 1)
+
+
+@pytest.mark.rights_by_hand
+@runbook("jobs.md#an-event-is-missing")
+def test_an_event_that_was_not_published_is_published_later(
+    operated: ApprovalsCloud, shop: ShopApi, section: Section
+) -> None:
+    with denied(operated.cloud, "imports", "events:PutEvents"):
+        shop.run(FILE)
+        assert [f"SHOP#{shop.domain}", "ImportCompleted"] in [event[:2] for event in json.loads(section.run().succeeded())]
+
+    assert "event_publish_failed" in section.do("logs --function imports --level WARNING").succeeded()
+    operated.cloud.invoke("imports", {"mode": "sweep"})
+
+    assert shop.domain not in section.again().succeeded()
+
+
+@runbook("jobs.md#a-shop-has-no-free-slot")
+def test_a_slot_of_a_finished_job_is_freed(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    job_id = shop.run(FILE)["job_id"]
+    operated.cloud.client("dynamodb").update_item(
+        TableName=operated.cloud.outputs["shuttle_table_name"],
+        Key={"PK": {"S": f"SHOP#{shop.domain}"}, "SK": {"S": "SLOTS"}},
+        UpdateExpression="ADD ActiveJobs :left",
+        ExpressionAttributeValues={":left": {"SS": [job_id]}},
+    )
+
+    assert job_id in section.run(names(shop, job_id)).succeeded()
+    assert section.again().succeeded().splitlines()[0] == "null"
+
+
+@runbook("jobs.md#cancel-a-job")
+def test_a_cancelled_job_never_starts(shop: ShopApi, section: Section) -> None:
+    job_id = shop.order(len(FILE))["job"]["job_id"]
+
+    section.run(names(shop, job_id)).succeeded()
+
+    assert shop.job(job_id)["status"] == "CANCELLED"
