@@ -19,7 +19,7 @@ def run_by_tests() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "runbook"
     ]
-    return {argument.value for call in calls for argument in call.args if isinstance(argument, ast.Constant)}
+    return {str(argument.value) for call in calls for argument in call.args if isinstance(argument, ast.Constant)}
 
 
 def test_a_test_runs_the_commands_of_each_section() -> None:

@@ -13,25 +13,25 @@ TROUBLESHOOTING = "jira-webhooks.md#troubleshooting"
 
 @runbook(TROUBLESHOOTING)
 def test_a_change_whose_webhook_was_lost_is_read(operated: ApprovalsCloud, section: Section) -> None:
-    key = put_issue(operated.jira, "OPS", summary="before")
-    section.do("reconcile --project P", {"P": "OPS"}).succeeded()
+    key = put_issue(operated.jira, "PROJ", summary="before")
+    section.do("reconcile --project P", {"P": "PROJ"}).succeeded()
     operated.jira.app.edit(key, summary="after")
 
     assert "after" not in section.do("issues history KEY", {"KEY": key}).succeeded()
-    section.do("reconcile --project P", {"P": "OPS"}).succeeded()
+    section.do("reconcile --project P", {"P": "PROJ"}).succeeded()
 
     assert "after" in section.do("issues get KEY", {"KEY": key}).succeeded()
 
 
 @runbook(TROUBLESHOOTING)
 def test_a_comment_that_the_worker_could_not_fetch_is_sent_again(operated: ApprovalsCloud, section: Section) -> None:
-    key = put_issue(operated.jira, "OPS", summary="commented")
+    key = put_issue(operated.jira, "PROJ", summary="commented")
     operated.jira.fail(f"/rest/api/3/issue/{key}", status=401, times=20)
     comment = {"timestamp": SENT, "webhookEvent": "comment_created", "issue": {"id": "1", "key": key, "fields": {}}}
     operated.cloud.post_signed("/webhooks/jira", comment, JIRA_SECRET, "comment-1")
 
     until(lambda: key in section.do(DRY_RUN).out, 30, every=1)
-    assert "task_failed: CredentialRefusedError" in section.do(DRY_RUN).succeeded()
+    assert "task_failed: AccessDeniedError" in section.do(DRY_RUN).succeeded()
     assert "is not stored" in section.do("issues get KEY", {"KEY": key}).errors
     operated.jira.app.faults.clear()
     section.do("redrive --function jira_worker", answers="y\n").succeeded()

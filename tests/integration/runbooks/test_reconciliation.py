@@ -37,7 +37,7 @@ def test_a_run_with_a_refused_token_is_repeated_by_hand(operated: ApprovalsCloud
     assert "dry run: nothing was written" in done
     answer, _ = json.JSONDecoder().raw_decode(done, done.index('{"run_id"'))
     [turn] = answer["projects"]
-    assert (turn["counts"]["created"], turn["refused"], answer["record"]) == (120, [], None)
+    assert (turn["counts"]["fetched"], turn["refused"], answer["record"]) == (120, [], None)
 
 
 @runbook("reconciliation.md#too-many-to-delete", "reconciliation.md#a-deletion-was-wrong")

@@ -1,4 +1,4 @@
-"""What an operator's colleague breaks by hand in a running cloud: grants, notifications, schedules. Each is repaired at the end."""
+"""What somebody breaks by hand in a running cloud: grants, notifications, schedules. Each is repaired at the end."""
 
 import contextlib
 import json
