@@ -9,7 +9,17 @@ from typing import Any
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ENTRY_POINTS
 from tests.support.aws.environment import REGION
-from tests.support.aws.moto_inside import BUCKET, ISSUES, LEASES, OPERATIONS, SHOPS, create_bucket, create_tables
+from tests.support.aws.moto_inside import (
+    BUCKET,
+    ISSUES,
+    LEASES,
+    LEASES_ARN,
+    OPERATIONS,
+    SHOPS,
+    SHUTTLE_VARIABLES,
+    create_bucket,
+    create_tables,
+)
 
 ACCOUNT = "123456789012"
 FUNCTIONS = {entry_point: f"{entry_point}-0a1b2c3" for entry_point in ENTRY_POINTS}
@@ -22,6 +32,17 @@ OUTPUTS = {
     "jira_operations_table_name": OPERATIONS,
     "shuttle_table_name": SHOPS,
     "artifact_bucket_name": BUCKET,
+}
+_VARIABLES = {
+    "LEASE_TABLE_ARN": LEASES_ARN,
+    "JIRA_ISSUES_TABLE_NAME": ISSUES,
+    "OPERATIONS_TABLE_NAME": OPERATIONS,
+    "ARTIFACT_BUCKET_NAME": BUCKET,
+    "JIRA_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{WORK}",
+    "APPROVAL_QUEUE_URL": f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/approval-work-0a1b2c3",
+    "NOTIFY_CHANNELS": "slack",
+    "HISTORY_DAYS": "30",
+    **SHUTTLE_VARIABLES,
 }
 
 
@@ -60,16 +81,8 @@ class Deployment:
         return aws.make_client(service)
 
     def environment(self, entry_point: str, kind: Any) -> Any:
-        """The environment of the function reconciliation."""
-        assert entry_point == "reconciliation"
-        needed = {
-            "JIRA_ISSUES_TABLE_NAME": ISSUES,
-            "OPERATIONS_TABLE_NAME": OPERATIONS,
-            "ARTIFACT_BUCKET_NAME": BUCKET,
-            "JIRA_QUEUE_URL": "https://sqs/jira-work",
-            "HISTORY_DAYS": "30",
-        }
-        return kind.read(needed | self.variables)
+        """The environment of a function: the variables of all of them, and :attr:`variables`."""
+        return kind.read(_VARIABLES | self.variables)
 
     def log(self, entry_point: str, message: str, *, ago: timedelta = timedelta(seconds=1), **fields: Any) -> None:
         """A function wrote a line, some time ago."""

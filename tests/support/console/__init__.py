@@ -1,0 +1,1 @@
+"""A console in this process, for tests of its pages."""
