@@ -6,7 +6,7 @@
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
 * A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself.
-* ``GET /_local/ready`` is the line that ``up`` prints, and the URLs of the stand-ins.
+* ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 

@@ -190,7 +190,9 @@ class LocalCloud:
         if self._seeded and jira is not None:
             seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
         ready = Ready(http.url, self._aws.url, self._region, outputs)
-        endpoint.ready = {**dataclasses.asdict(ready), "standins": {_NAMES[key]: url for key, url in self.standins.items()}}
+        about = {**dataclasses.asdict(ready), "standins": {_NAMES[key]: url for key, url in self.standins.items()}}
+        del about["console_url"]  # it contains the token of the console, which is for the person who started it
+        endpoint.ready = about
         return ready
 
     def _serve(self, app: Any, port: int, purpose: str, handler: Any = None) -> Server:
