@@ -15,6 +15,9 @@ from typing import Any, Self
 import boto3
 import botocore.session
 from botocore.config import Config
+from moto.cloudwatch.models import cloudwatch_backends
+from moto.sns.models import sns_backends
+from moto.sqs.models import sqs_backends
 from werkzeug.wrappers import Response
 
 from stack.components.iam import reason_in
@@ -26,6 +29,9 @@ from stack.local.iam import Guard, Ledger, PolicyError, Services
 from stack.local.iam.services import MayDo
 from stack.local.invocations import Invoker
 from stack.local.logs import LogShipper
+from stack.local.monitoring.aws_metrics import QueueMetrics
+from stack.local.monitoring.evaluator import AlarmEvaluator
+from stack.local.monitoring.store import store_of
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
@@ -170,11 +176,13 @@ class LocalCloud:
         may = _enforce(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _allow_all
 
         writers = {spec.log_group: spec.name for spec in blueprint.functions}
-        logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), echo=echo_logs)
+        alarms: Any = cloudwatch_backends[ACCOUNT_ID][self._region]
+        metrics = store_of(alarms)
+        logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), metrics.add, echo=echo_logs)
         self._exit.callback(logs.close)
         self._start_functions(blueprint, logs)
         sqs = self.client("sqs")
-        invoker = Invoker(self.hosts, blueprint.async_configs, sqs, lambda function: self.client("sqs", function))
+        invoker = Invoker(self.hosts, blueprint.async_configs, sqs, lambda function: self.client("sqs", function), metrics.add)
         self._exit.callback(invoker.close)
         self._exit.callback(self._stop_functions)
         endpoint.invoker = invoker
@@ -184,11 +192,15 @@ class LocalCloud:
         self._exit.callback(bucket_events.disconnect)
         for source in blueprint.event_sources:
             self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function)).close)
-        gateway.app = HttpGateway(blueprint.http_api, invoker, self._keys.get, logs.write, may)
+        gateway.app = HttpGateway(
+            blueprint.http_api, invoker, self._keys.get, write_log=logs.write, may=may, record=metrics.add
+        )
         if self._seeded:
             seed.fill_lease_table(self.client("dynamodb"), _own(config), outputs)
         if self._seeded and jira is not None:
             seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
+        queues = QueueMetrics(sqs_backends[ACCOUNT_ID][self._region], metrics)
+        self._exit.callback(AlarmEvaluator(alarms, metrics, queues, publish=_publish, may=may).close)
         ready = Ready(http.url, self._aws.url, self._region, outputs)
         about = {**dataclasses.asdict(ready), "standins": {_NAMES[key]: url for key, url in self.standins.items()}}
         del about["console_url"]  # it contains the token of the console, which is for the person who started it
@@ -279,6 +291,10 @@ def _own(config: Mapping[str, str]) -> dict[str, str]:
 
 def _qualified(config: Mapping[str, str]) -> dict[str, str]:
     return {f"{PROJECT}:{key}": value for key, value in config.items()}
+
+
+def _publish(topic_arn: str, subject: str, message: str) -> None:
+    sns_backends[ACCOUNT_ID][topic_arn.split(":")[3]].publish(message, topic_arn, subject=subject)
 
 
 def _allow_all(*_: str) -> bool:

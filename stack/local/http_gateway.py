@@ -24,6 +24,8 @@ from werkzeug.wrappers import Request, Response
 from stack.local import sigv4
 from stack.local.iam.services import MayDo
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.monitoring import aws_metrics
+from stack.local.monitoring.store import Record
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit."""
@@ -91,17 +93,23 @@ class _Exchange:
 
 
 class HttpGateway:
-    """The WSGI application. ``find_key`` finds a known access key; ``write_log`` takes (log group, log stream, line)."""
+    """The WSGI application.
+
+    ``find_key`` finds a known access key; ``write_log`` takes (log group, log stream, line); ``record`` keeps metrics.
+    """
 
     def __init__(
         self,
         api: HttpApi,
         invoker: Invoker,
         find_key: Callable[[str], sigv4.AccessKey | None],
+        *,
         write_log: Callable[[str, str, str], None],
         may: MayDo,
+        record: Record,
     ) -> None:
         self._api = api
+        self._record = record
         self._may = may
         self._routes = sorted(api.routes, key=lambda route: route.precedence)
         self._invoker = invoker
@@ -113,6 +121,7 @@ class HttpGateway:
         exchange = _Exchange(Request(environ))
         response = self._answer(exchange)
         response.headers["Apigw-Requestid"] = exchange.request_id
+        self._record(aws_metrics.of_request(self._api.api_id, exchange.started, response.status_code))
         if self._api.access_log_group:
             line = _access_line(self._api.access_log_format, exchange, response)
             self._write_log(self._api.access_log_group, "access", line)

@@ -19,6 +19,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from stack.local.functions import FunctionHost
+from stack.local.monitoring import aws_metrics
+from stack.local.monitoring.store import Record
 from stack.local.runtime_api import Result
 
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
@@ -63,6 +65,7 @@ class Invoker:
         async_configs: by function name.
         sqs: an operator's client.
         sqs_of: the client of a function's role, with which Lambda sends failed events.
+        record: keeps the metrics that Lambda writes.
     """
 
     def __init__(
@@ -71,12 +74,14 @@ class Invoker:
         async_configs: Mapping[str, AsyncConfig],
         sqs: Any,
         sqs_of: Callable[[str], Any],
+        record: Record,
     ) -> None:
         self._hosts = dict(hosts)
         self._by_arn = {host.spec.arn: host for host in hosts.values()}
         self._async_configs = dict(async_configs)
         self._sqs = sqs
         self._sqs_of = sqs_of
+        self._record = record
         self._order = itertools.count()
         self._changed = threading.Condition()
         self._queues: dict[str, list[_Pending]] = {name: [] for name in hosts}
@@ -97,7 +102,7 @@ class Invoker:
         """Run a function and wait for its answer."""
         host = self.host(function)
         _check_size(payload, SYNCHRONOUS_LIMIT_BYTES)
-        return host.invoke(payload)
+        return self._measured(host, payload)
 
     def invoke_later(self, function: str, payload: bytes) -> str:
         """Accept an event for a function; its request id."""
@@ -116,6 +121,8 @@ class Invoker:
             sender.send_message(QueueUrl=url, MessageBody=body)
         except Exception as error:  # the caller must continue with the next event
             print(f"local cloud: could not dead-letter to {queue_name}: {error}", file=sys.stderr)
+            if function:
+                self._record(aws_metrics.of_lost_event(function))
 
     def close(self) -> None:
         """Stop. Waiting events are lost, like everything in a local cloud."""
@@ -125,6 +132,12 @@ class Invoker:
         for thread in self._threads:
             thread.join(timeout=5)
 
+    def _measured(self, host: FunctionHost, payload: bytes, request_id: str | None = None) -> Result:
+        started_at = time.time()
+        result = host.invoke(payload, request_id)
+        self._record(aws_metrics.of_invocation(host.spec.name, started_at, result.seconds, failed=bool(result.error)))
+        return result
+
     def _push(self, pending: _Pending) -> None:
         with self._changed:
             heapq.heappush(self._queues[pending.host.spec.name], pending)
@@ -132,7 +145,7 @@ class Invoker:
 
     def _run(self, name: str) -> None:
         while (pending := self._next(name)) is not None:
-            result = pending.host.invoke(pending.payload, pending.request_id)
+            result = self._measured(pending.host, pending.payload, pending.request_id)
             if result.error and not self._stopped:
                 self._failed(pending, result)
 

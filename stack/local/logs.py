@@ -1,4 +1,7 @@
-"""Sends the functions' output to their log groups, as Lambda does: in order and in batches, without delaying them."""
+"""Sends the functions' output to their log groups, as Lambda does: in order and in batches, without delaying them.
+
+CloudWatch Logs extracts the metrics from lines in the embedded metric format; so does this module.
+"""
 
 import queue
 import sys
@@ -6,6 +9,9 @@ import threading
 import time
 from collections.abc import Callable
 from typing import Any
+
+from stack.local.monitoring.emf import EmfError, samples_of
+from stack.local.monitoring.store import MetricKey, Record, Sample
 
 _FLUSH_SECONDS = 0.1
 _BATCH_LINES = 1000
@@ -18,11 +24,13 @@ class LogShipper:
 
     Args:
         client_of: the ``logs`` client of a log group: Lambda writes with the function's role.
+        record: keeps the metrics in the lines.
         echo: also print each line on standard error.
     """
 
-    def __init__(self, client_of: Callable[[str], Any], *, echo: bool) -> None:
+    def __init__(self, client_of: Callable[[str], Any], record: Record, *, echo: bool) -> None:
         self._client_of = client_of
+        self._record = record
         self._echo = echo
         self._lines: queue.Queue[tuple[str, str, int, str] | None] = queue.Queue()
         self._streams: set[tuple[str, str]] = set()
@@ -58,6 +66,7 @@ class LogShipper:
     def _ship(self, batch: list[tuple[str, str, int, str]]) -> None:
         by_stream: dict[tuple[str, str], list[dict[str, Any]]] = {}
         for group, stream, timestamp, line in batch:
+            self._extract(group, line)
             cut = line.encode("utf-8", "replace")[:_LINE_BYTES].decode("utf-8", "ignore")
             by_stream.setdefault((group, stream), []).append({"timestamp": timestamp, "message": cut or " "})
         for (group, stream), events in by_stream.items():
@@ -69,3 +78,13 @@ class LogShipper:
                 client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
             except Exception as error:  # a lost log line must not stop the ones after it
                 print(f"local cloud: lost log lines of {group}: {len(events)} ({error})", file=sys.stderr)
+
+    def _extract(self, group: str, line: str) -> None:
+        try:
+            samples = samples_of(line)
+        except EmfError as error:
+            print(f"local cloud: {group}: {error}", file=sys.stderr)
+            samples = [
+                Sample(MetricKey.of("AWS/Logs", "EMFValidationErrors", {"LogGroupName": group}), 1, time.time(), "Count")
+            ]
+        self._record(samples)

@@ -7,6 +7,7 @@
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
 * ``FilterLogEvents`` understands CloudWatch's filter patterns (``filter_patterns.py``).
 * Completing an unknown upload is NoSuchUpload; moto fails with 500.
+* CloudWatch's metrics and alarms (``monitoring/cloudwatch.py``).
 
 moto itself never runs a function, since it would start Docker, for example when a bucket sends its test message to a queue
 that feeds a function.
@@ -31,6 +32,7 @@ from moto.s3.models import S3Backend
 from moto.sqs.models import Queue
 
 from stack.local import filter_patterns
+from stack.local.monitoring import cloudwatch
 
 _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"
 
@@ -38,6 +40,7 @@ _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:
 def fill_gaps() -> None:
     """Add all of it to moto, before the first request. Calling it again changes nothing."""
     lambda_urls.url_paths[_RECURSION_PATH] = LambdaResponse.dispatch
+    cloudwatch.patch()
     for owner, name, replacement in (
         (LambdaResponse, "get_function_recursion_config", _get_recursion_config),
         (LambdaResponse, "put_function_recursion_config", _put_recursion_config),

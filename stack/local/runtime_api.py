@@ -23,11 +23,13 @@ class Result:
         payload: the function's answer, or its error object, as JSON text.
         error: the value of ``X-Amz-Function-Error``; empty if the function answered.
         request_id: the invocation's id, ``run_id`` on every log line.
+        seconds: how long it ran; None if no process got it.
     """
 
     payload: bytes
     error: str
     request_id: str
+    seconds: float | None = None
 
 
 @dataclass(slots=True)
@@ -38,13 +40,16 @@ class Invocation:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     deadline: float = 0.0
     """On the monotonic clock; set when a process gets the event."""
+    started: float | None = None
+    """When a process got the event, on the monotonic clock."""
     _settled: threading.Event = field(default_factory=threading.Event)
     _result: Result | None = None
 
     def settle(self, payload: bytes, error: str = "") -> None:
         """Set the result. Only the first one counts."""
         if not self._settled.is_set():
-            self._result = Result(payload, error, self.request_id)
+            seconds = None if self.started is None else time.monotonic() - self.started
+            self._result = Result(payload, error, self.request_id, seconds)
             self._settled.set()
 
     def wait(self) -> Result:
@@ -101,7 +106,8 @@ class Mailbox:
                         self._waiting.put(invocation)  # for the new process
                     return None
                 if invocation is not None:
-                    invocation.deadline = time.monotonic() + self.timeout_seconds
+                    invocation.started = time.monotonic()
+                    invocation.deadline = invocation.started + self.timeout_seconds
                     self._current = invocation
                     return invocation
 

@@ -37,6 +37,7 @@ def _topic(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 @creates("aws:sns/topicPolicy:TopicPolicy")
 def _topic_policy(cloud: Blueprint, _: str, inputs: Inputs) -> Created:
     cloud.client("sns").set_topic_attributes(TopicArn=inputs["arn"], AttributeName="Policy", AttributeValue=inputs["policy"])
+    cloud.resource_policies.append((inputs["arn"], inputs["policy"]))
     return str(inputs["arn"]), {}
 
 

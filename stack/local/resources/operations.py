@@ -17,7 +17,7 @@ def _log_group(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
 
 @creates("aws:cloudwatch/metricAlarm:MetricAlarm")
 def _metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
-    """An alarm; the local cloud does not evaluate it."""
+    """An alarm; ``stack/local/monitoring`` evaluates it."""
     name = physical_name(cloud, logical, inputs)
     cloud.client("cloudwatch").put_metric_alarm(
         AlarmName=name,
@@ -25,6 +25,7 @@ def _metric_alarm(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         ComparisonOperator=inputs["comparisonOperator"],
         Threshold=float(inputs["threshold"]),
         EvaluationPeriods=inputs["evaluationPeriods"],
+        **({"DatapointsToAlarm": inputs["datapointsToAlarm"]} if inputs.get("datapointsToAlarm") else {}),
         TreatMissingData=inputs.get("treatMissingData") or "missing",
         AlarmActions=inputs.get("alarmActions") or [],
         OKActions=inputs.get("okActions") or [],
