@@ -192,7 +192,7 @@ class StatusReader:
         )
 
     def _oldest_message_seconds(self, queue_name: str) -> float | None:
-        """The newest value of CloudWatch's metric; None where there is none, as in the local cloud."""
+        """The newest value of CloudWatch's metric; None if it has none yet."""
         now = self._now()
         metric = {
             "Namespace": "AWS/SQS",
@@ -233,8 +233,7 @@ class StatusReader:
             late = self._now() - last > runs.due
             text = f"{name}: last success {self._age(last)} ago"
         else:
-            # The local cloud runs schedules on request only, and those of a new stack are not due yet.
-            late = not self._deployed.local and not self._is_new(runs.entry_point, runs.due)
+            late = not self._is_new(runs.entry_point, runs.due)  # those of a new stack are not due yet
             text = f"{name}: no success in the last {duration(2 * runs.due)}"
         if refused is not None and (last is None or refused > last):
             late, text = True, f"{text}; the run {self._age(refused)} ago refused something"
@@ -319,8 +318,7 @@ class StatusReader:
         for project in projects:
             reached = watermarks.read(project)
             if reached is None:
-                # As for schedules: nothing has been due yet.
-                late = not self._deployed.local and not self._is_new("reconciliation", WATERMARK_LATE_AFTER)
+                late = not self._is_new("reconciliation", WATERMARK_LATE_AFTER)  # as for schedules
                 text = f"{project}: never reconciled"
             else:
                 late = self._now() - reached > WATERMARK_LATE_AFTER

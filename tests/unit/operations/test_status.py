@@ -169,8 +169,6 @@ def test_a_schedule_that_never_ran_needs_a_person_once_it_is_due(deployment: Dep
 
     assert only(read(deployment), "schedules").verdict is Verdict.OK
     assert only(read(deployment, later=timedelta(minutes=16)), "schedules").verdict is Verdict.ATTENTION
-    deployment.local = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
-    assert only(read(deployment, later=timedelta(minutes=16)), "schedules").verdict is Verdict.OK
 
 
 def test_drafts_that_wait_are_stuck_or_failed_are_listed(deployment: Deployment) -> None:
