@@ -15,6 +15,8 @@ from lib.leases.enrichment import Reason
 from lib.platform.contract import CHANNELS, ENTRY_POINTS, HEALTH_CHECKS
 from lib.shuttle.jobs.lifecycle import WORKER_LOST
 from stack.config_values import MAX_RUNBOOK_BASE_URL
+from stack.local.monitoring.alarms import Rule, State, evaluate
+from stack.local.monitoring.store import MetricKey, MetricStore, Sample
 from stack.monitoring.alarms import LASTING_FAILURES, MAX_DESCRIPTION
 from stack.monitoring.metrics import CREATION_SECONDS
 from stack.runbooks import base_url
@@ -187,19 +189,24 @@ def test_silence_alarms_allow_one_missed_run_within_cloudwatchs_range(name: str,
     assert looked_back <= (24 * 3600 if period < 3600 else 7 * 24 * 3600)
 
 
-RUNS_SINCE = re.compile(r"SUM\(\[FILL\(m0,0\),IF\(EPOCH\(TIME_SERIES\(1\)\)<(\d+),1,0\)\]\)")
-
-
 def is_raised(inputs: dict[str, Any], at: float, runs_at: Sequence[float] = ()) -> bool:
-    """Whether CloudWatch raises a silence alarm at a time, if runs finished at these times: all periods are silent."""
+    """Whether CloudWatch raises a silence alarm at a time, if runs finished at these times."""
     query, total = inputs["metricQueries"]
-    since = RUNS_SINCE.fullmatch(total["expression"])
-    assert since
-    period, periods = int(query["metric"]["period"]), int(inputs["evaluationPeriods"])
-    newest = int(at) // period * period - period  # the newest period that has ended
-    starts = [newest - number * period for number in range(periods)]
-    values = [sum(start <= run < start + period for run in runs_at) + (start < int(since[1])) for start in starts]
-    return all(value <= inputs["threshold"] for value in values)
+    metric, periods = query["metric"], int(inputs["evaluationPeriods"])
+    key = MetricKey.of(metric["namespace"], metric["metricName"], metric["dimensions"])
+    rule = Rule(
+        metrics={query["id"]: (key, metric["stat"])},
+        expression=total["expression"],
+        period_seconds=int(metric["period"]),
+        periods=periods,
+        datapoints=periods,
+        comparison=inputs["comparisonOperator"],
+        threshold=inputs["threshold"],
+        missing=inputs["treatMissingData"],
+    )
+    store = MetricStore(lambda: at)
+    store.add(Sample(key, 1, run) for run in runs_at)
+    return evaluate(rule, store, at, State.OK).state is State.ALARM
 
 
 @pytest.mark.parametrize(

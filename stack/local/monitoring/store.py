@@ -153,7 +153,8 @@ class MetricStore:
         merged = Values()
         with self._lock:
             series = self._series.get(metric, {})
-            for minute in range(start, start + max(seconds, MINUTE), MINUTE):
+            minutes = range(start, start + max(seconds, MINUTE), MINUTE)
+            for minute in minutes if series else ():
                 found = series.get(minute)
                 if found is not None and unit in {"", found.unit}:
                     merged.merge(found)
