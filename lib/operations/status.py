@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from lib.approvals.records import Session, SessionState
@@ -211,7 +212,7 @@ class StatusReader:
         functions, found = functions_of(self._deployed), 0
         listed = pages("list the schedules", self._clients("scheduler").list_schedules, most=_MOST_PAGES, MaxResults=100)
         for answer in listed:
-            for schedule in answer.get("Schedules", []):
+            for schedule in sorted(answer.get("Schedules", []), key=itemgetter("Name")):
                 target = str(schedule.get("Target", {}).get("Arn", "")).rsplit(":", 1)[-1]
                 if target in functions.values():
                     found += 1
