@@ -97,14 +97,16 @@ def shots_of(messages_url: str) -> list[Shot]:
 
 
 def play(cloud: LocalCloud) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """Play the demo's flows, leave a draft that waits and one that failed, and return the messages as pages."""
+    """Play the demo's flows, leave something for ``status`` to show, and return the messages as pages."""
     stage = Stage(Console(file=io.StringIO()))
     for name, flow in (("leases", leases.play), ("jira", jira.play), ("shuttle", shuttle.play)):
         stage.play(cloud, name, flow)
+    _run_schedules(cloud)
+    _send_a_poison_message(cloud)
     desk = approvals.Approvals(cloud)
-    desk.submit({**approvals.DRAFT, "session_id": "refused", "title": "Count refused uploads"})
+    desk.submit({**approvals.DRAFT, "session_id": "upload-count", "title": "Count refused uploads"})
     send("POST", f"{cloud.standins['jiraBaseUrl']}/_standin/faults", b'{"path": "/rest/api/3/issue", "status": 400}')
-    refused = desk.preview("refused")
+    refused = desk.preview("upload-count")
     desk.click(refused, approvals.GRACE, "approve_draft")
     until(lambda: "not created" in json.dumps(desk.now(refused)), 30)
     desk.submit(approvals.DRAFT)
@@ -116,6 +118,24 @@ def play(cloud: LocalCloud) -> dict[str, tuple[str, Mapping[str, Any]]]:
         "card": ("teams", {"message": _steady(_about_budget([each["card"] for each in cards]))}),
         "preview": ("slack", _page_of(preview, "approvals")),
     }
+
+
+def _run_schedules(cloud: LocalCloud) -> None:
+    scheduler = cloud.client("scheduler")
+    for listed in scheduler.list_schedules()["Schedules"]:
+        target = scheduler.get_schedule(Name=listed["Name"], GroupName=listed["GroupName"])["Target"]
+        cloud.client("lambda").invoke(FunctionName=target["Arn"], Payload=target["Input"].encode())
+
+
+def _send_a_poison_message(cloud: LocalCloud) -> None:
+    """An event that can't be read, however often it is tried; wait until it is a dead letter."""
+    event = {"id": _EVENT_ID, "detail-type": "LeaseExpired", "detail": "half of"}
+    function, payload = cloud.ready.outputs["functions"]["notification"], json.dumps(event).encode()
+    cloud.client("lambda").invoke(FunctionName=function, InvocationType="Event", Payload=payload)
+    sqs = cloud.client("sqs")
+    url = sqs.get_queue_url(QueueName=cloud.ready.outputs["dead_letter_queues"]["notification"][0])["QueueUrl"]
+    name = "ApproximateNumberOfMessages"
+    until(lambda: sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name] != "0", 60)
 
 
 def status_of(cloud: LocalCloud) -> str:
@@ -154,12 +174,18 @@ def _page_of(message: dict[str, Any], channel: str) -> Mapping[str, Any]:
 
 
 def _steady(shown: Any) -> Any:
-    """The same with a fixed event id, and with times moved so that the last one, when it was sent, is :data:`_NOW`."""
+    """The same with a fixed event id, and with times moved so that the last one, when it was sent, is :data:`_NOW`. They are
+    rounded to five minutes, because the events of a run are a minute more or less apart."""
     if not isinstance(shown, str):
         return json.loads(_steady(json.dumps(shown)))
     times = _TIME.findall(shown)
     move = _NOW - _read(times[-1]) if times else timedelta()
-    return _EVENT.sub(_EVENT_ID, _TIME.sub(lambda found: f"{_read(found[0]) + move:{_FORM}}", shown))
+    return _EVENT.sub(_EVENT_ID, _TIME.sub(lambda found: f"{_rounded(_read(found[0]) + move):{_FORM}}", shown))
+
+
+def _rounded(moment: datetime) -> datetime:
+    late = moment + timedelta(minutes=2)
+    return late - timedelta(minutes=late.minute % 5)
 
 
 def _read(text: str) -> datetime:

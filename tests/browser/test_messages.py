@@ -35,7 +35,7 @@ def test_a_message_shows_its_text(page: Page, site: str, name: str) -> None:
 def test_the_stylesheet_applies(page: Page, site: str) -> None:
     page.goto(f"{site}/notification")
 
-    expect(page.locator(".slack-large_yellow_circle")).to_have_css("color", "rgb(183, 121, 31)")
+    expect(page.locator(".slack-large_yellow_circle")).to_have_css("color", "rgb(148, 98, 0)")
 
 
 def test_a_message_fits_a_phone(page: Page, site: str) -> None:
