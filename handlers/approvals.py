@@ -42,6 +42,7 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and event.get("mode") == "sweep":
         _logger.start_run(str(context.aws_request_id))
         done = _waiting.sweep()
+        metrics.count(contract.APPROVAL_SWEEP)
         _logger.info("approvals_swept", **done)
         return {**done}
     return wsgi.respond(app, event, context)

@@ -97,6 +97,7 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         http_api=api,
         channels=settings.notify_channels,
         projects=settings.jira_projects,
+        sweeps_approvals=settings.sweeps_approvals,
     )
     runbook_url = runbooks.base_url(settings.runbook_base_url)
     if runbook_url == runbooks.FOLDER and not is_local(stack):

@@ -22,7 +22,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
-from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, read_approval
+from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, list_operations, read_approval
 from lib.operations.retry import retry_session
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
@@ -152,12 +152,18 @@ def operations() -> None:
 
 @operations.command("list")
 @click.option("--day", type=Day(), metavar="YYYY-MM-DD", help="A day in Phoenix; by default today.")
+@limit_option
 @json_option
 @click.pass_obj
-def list_operations(find: Find, day: date | None, as_json: bool) -> int:
-    """List the operations that last changed on a day. This reads the whole table."""
+def list_all(find: Find, day: date | None, limit: int, as_json: bool) -> int:
+    """List the operations of the sessions whose state last changed on a day.
+
+    An index finds the sessions: nothing is scanned.
+    """
     start = start_of(day or date.fromisoformat(clock.phoenix(clock.utc_now())[:10]))
-    return _show(_operations(find()).get_operations_between(start, start + timedelta(days=1)), as_json)
+    deployment = find()
+    store, kept = ApprovalStore(_table(deployment)), _operations(deployment)
+    return _show(list_operations(store, kept, start, start + timedelta(days=1)), as_json, limit)
 
 
 @operations.command()
@@ -315,14 +321,14 @@ def as_json_object(operation: Operation) -> dict[str, Any]:
     }
 
 
-def _show(found: Iterable[Operation], as_json: bool) -> int:
+def _show(found: Iterable[Operation], as_json: bool, limit: int | None = None) -> int:
     def cells(operation: Operation) -> Iterable[object]:
         row: Mapping[str, Any] = as_json_object(operation) | {"draft_hash": operation.draft_hash[:8]}
         names = ("session_id", "draft_hash", "operation", "status", "jira_key", "created_by", "posts", "updated_at")
         return (*(row[name] for name in names), row["error_message"])
 
     columns = ("session", "draft", "operation", "status", "issue", "by", "requests", "last change", "error")
-    return output.show_list(found, "operation", columns, cells, as_json_object, as_json=as_json)
+    return output.show_list(found, "operation", columns, cells, as_json_object, as_json=as_json, limit=limit)
 
 
 def _environment(deployment: Deployment) -> ApprovalsEnvironment:

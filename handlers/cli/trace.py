@@ -16,9 +16,10 @@ from lib.platform.wording import counted
 @click.option(
     "--since", type=Recent(), default="7d", show_default=True, help="Read log lines of this long: 30m, 12h, 7d or 4w."
 )
+@click.option("--owner", default="", metavar="EMAIL", help="Read the record of this person's lease too: ID is its uuid.")
 @json_option
 @click.pass_obj
-def trace(find: Find, identifier: str, since: timedelta, as_json: bool) -> int:
+def trace(find: Find, identifier: str, since: timedelta, owner: str, as_json: bool) -> int:
     """Show everything that is known about an id, in time order.
 
     ID is an event id, issue key, session, draft hash, lease uuid, job id or commit. Rows, decisions, claims, log lines and dead
@@ -26,7 +27,7 @@ def trace(find: Find, identifier: str, since: timedelta, as_json: bool) -> int:
     """
     deployment = find()
     with output.err().status("Reading"):
-        found = Tracer(deployment).trace(identifier, clock.utc_now() - since)
+        found = Tracer(deployment).trace(identifier, clock.utc_now() - since, owner)
     for entry in found.entries:
         at = clock.phoenix(entry.at) if clock.epoch_ms(entry.at) else None
         if as_json:

@@ -226,19 +226,6 @@ class JiraOperationStore:
         )
         return _oldest_first(rows)
 
-    def get_operations_between(self, start: datetime, end: datetime) -> list[Operation]:
-        """The audit trail of a period: every operation whose last change was at ``start`` or later and before ``end``.
-
-        It reads the whole table: for commands that people run.
-        """
-        rows = self._table.scan(
-            "read the operations",
-            FilterExpression="begins_with(operation_key, :prefix) AND updated_at >= :start AND updated_at < :end",
-            ExpressionAttributeValues={":prefix": text(OPERATION_PREFIX), ":start": instant(start), ":end": instant(end)},
-            ConsistentRead=True,
-        )
-        return _oldest_first(rows)
-
     def _fail(self, operation: OperationId, error: str, condition: Condition, no_longer: str) -> bool:
         now = self._now()
         failed = Update(

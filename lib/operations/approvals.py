@@ -1,4 +1,5 @@
 """``approvals list`` and ``show``: the drafts that wait, are in work, failed or are done, with who asked and who may approve.
+``operations list``: what happened to those whose state changed in a period.
 
 The sessions of a state are read from an index (docs/adr/0046), the one longest in it first, and checked against their rows,
 since an index may lag. Nothing is scanned.
@@ -14,7 +15,8 @@ from urllib.parse import urlencode
 
 from lib.approvals import records
 from lib.approvals.issue_tracker import marker_of
-from lib.approvals.records import SessionState, StoredDraft, View
+from lib.approvals.operations import JiraOperationStore
+from lib.approvals.records import Operation, SessionState, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
 from lib.platform import clock, errors
@@ -132,6 +134,24 @@ def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
     return _approval(view, rules)
+
+
+def list_operations(
+    store: ApprovalStore, operations: JiraOperationStore, start: datetime, end: datetime
+) -> Iterator[Operation]:
+    """The audit trail of every session whose state last changed at ``start`` or later and before ``end``: what happened to
+    any of its drafts, at any time. Sessions are in the order of their last change. Rows are read as they are asked for.
+
+    Raises:
+        SwitchboardError: the table can't be reached or refuses.
+    """
+    last = end - timedelta(microseconds=1)
+    listed = (store.sessions_in(state, since=start, until=last) for state in SessionState)
+    seen: set[str] = set()  # as above
+    for session in heapq.merge(*listed, key=lambda session: session.updated_at):
+        if session.session_id not in seen:
+            seen.add(session.session_id)
+            yield from operations.get_session_operations(session.session_id)
 
 
 def who_may_approve(rules: Rules, requested_by: str) -> str:

@@ -3,6 +3,9 @@
 An id is looked up where its shape allows. Some rows have keys that the id alone does not give: a job is stored under its shop,
 a decision under its session. Log lines that contain the id name them. So what happened before the logs' retention, or before
 ``since``, is found for issues, sessions and events only. Every read is bounded.
+
+The record of a lease has the address of its owner in its key, which no log line and no claim shows. So it is read if the
+operator says who owns the lease.
 """
 
 import contextlib
@@ -18,10 +21,11 @@ from typing import Any
 
 from lib.jira import issues, items
 from lib.jira.issue_reader import IssueReader
+from lib.leases.records import read_lease
 from lib.operations.dead_letters import DeadLetterQueue
 from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, depths_of, functions_of, logical_name
 from lib.operations.log_search import LogLine, search
-from lib.platform import clock, contract, errors
+from lib.platform import aws, clock, contract, errors
 from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.dynamodb import Item, Table
 from lib.platform.log import scrub
@@ -86,8 +90,11 @@ class Tracer:
         self._clients = Clients(deployed)
         self._problems: dict[str, None] = {}
 
-    def trace(self, identifier: str, since: datetime) -> Trace:
-        """Find what is known of ``identifier``; log lines from ``since`` on. What can't be read is in ``problems``."""
+    def trace(self, identifier: str, since: datetime, owner: str = "") -> Trace:
+        """Find what is known of ``identifier``; log lines from ``since`` on. What can't be read is in ``problems``.
+
+        With ``owner``, an e-mail address: also the record of that person's lease ``identifier``.
+        """
         lines = self._lines(identifier, since)
         related = _related(lines, identifier)
         for each in related.sessions | related.events:
@@ -95,6 +102,8 @@ class Tracer:
         found = [_of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
         for what, read in self._readers(identifier, related):
             found += self._attempt(what, read)
+        if owner:
+            found += self._attempt(f"the lease {identifier}", partial(self._lease, owner, identifier))
         return Trace(tuple(sorted(dict.fromkeys(found), key=lambda entry: (entry.at, entry.source))), tuple(self._problems))
 
     def _readers(self, identifier: str, related: "_Related") -> Iterator[tuple[str, Callable[[], Iterator[Entry]]]]:
@@ -181,6 +190,27 @@ class Tracer:
         failure = f": {job.failure} {job.failure_detail or ''}" if job.failure else ""
         text = f"job {job_id} of {shop} is {job.status.value} since then{failure}".rstrip()
         yield Entry(at=job.status_since, source=table, level="", text=_short(text))
+
+    def _lease(self, owner: str, uuid: str) -> Iterator[Entry]:
+        """The record as it is now; the lease system keeps no history of it."""
+        with aws.translated("read the lease"):
+            answer = self._clients("dynamodb").get_item(
+                TableName=self._deployed.output("lease_table_arn"), Key={"userEmail": {"S": owner}, "uuid": {"S": uuid}}
+            )
+        if "Item" not in answer:
+            raise errors.NotFoundError(f"{owner} has no lease {uuid}")
+        lease = read_lease(answer["Item"])
+        about = {
+            "template": lease.original_lease_template_name,
+            "account": lease.aws_account_id,
+            "start": lease.start_date and clock.phoenix(lease.start_date),
+            "expiry": lease.expiration_date and clock.phoenix(lease.expiration_date),
+            "end": lease.end_date and clock.phoenix(lease.end_date),
+            "owner": owner,
+        }
+        said = ", ".join(f"{name} {value}" for name, value in about.items() if value)
+        text = f"lease {uuid} is {lease.status or 'without a status'} now: {said}"
+        yield Entry(at=clock.utc_now(), source=contract.LEASE_TABLE.name, level="", text=_short(text))
 
     def _dead_letters(self, entry_point: str, name: str, wanted: Iterable[str]) -> Iterator[Entry]:
         if not sum(depths_of(self._clients("sqs"), name).values()):

@@ -204,6 +204,7 @@ RECONCILIATION_COUNTS: Mapping[str, Metric] = {
 
 DRAFT_SUBMITTED = Metric("DraftSubmitted", ("approvals",), ("state",))
 APPROVAL_CLICK = Metric("ApprovalClick", ("approvals",), ("verdict",))
+APPROVAL_SWEEP = Metric("ApprovalSweep", ("approvals",))
 ISSUE_CREATION = Metric("IssueCreation", ("jira_worker",), ("outcome",))
 
 JOB_CREATED = Metric("JobCreated", ("shuttle",))

@@ -44,11 +44,19 @@ def read_object(body: bytes | str, name: str = "the body") -> dict[str, Any]:
         value = json.loads(decoded(body), parse_int=_integer, parse_constant=_refuse_constant)
     except RecursionError:
         raise errors.InvalidInputError(f"{name} is nested too deeply") from None
-    except ValueError:
-        raise errors.InvalidInputError(f"{name} is not JSON") from None
+    except ValueError as error:
+        raise not_json(body, error, name) from None
     if not isinstance(value, dict):
         raise errors.InvalidInputError(f"{name} is not a JSON object")
     return value
+
+
+def not_json(body: bytes, error: Exception, name: str = "the body") -> errors.InvalidInputError:
+    """What to say about a ``body`` that a parser refused with ``error``: where, and what is expected."""
+    if not body.strip():
+        return errors.InvalidInputError(f"{name} is empty: send a JSON object")
+    place = f" (line {error.lineno}, column {error.colno})" if isinstance(error, json.JSONDecodeError) else ""
+    return errors.InvalidInputError(f"{name} is not JSON{place}: send a JSON object in UTF-8")
 
 
 def require_object(value: object, name: str) -> Mapping[str, Any]:
@@ -81,10 +89,10 @@ def wrong_members(
         yield f"{name} has an unknown field {unknown[0][:40]!a}; known fields: {known}"
 
 
-def require_list(value: object, name: str) -> list[Any]:
+def require_list(value: object, name: str, *, example: str = "") -> list[Any]:
     """``value``, if it is a list."""
     if not isinstance(value, list):
-        raise errors.InvalidInputError(f"{name} is not a list")
+        raise errors.InvalidInputError(f"{name} is not a list{f', such as {example}' if example else ''}")
     return value
 
 

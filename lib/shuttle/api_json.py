@@ -198,11 +198,12 @@ class SchemaOrder:
 def read_schema(body: Any) -> SchemaOrder:
     """The new schema that a caller asks for. One without a key is refused."""
     given = fields.require_members(body, {"columns"}, {"key", "status_column", "replaces"}, name="the body")
-    key = fields.require_list(given.get("key") or [], "key")
+    key = fields.require_list(given.get("key") or [], "key", example='["sku"]')
     require(bool(key), NO_KEY)
+    columns = fields.require_list(given["columns"], "columns", example='[{"name": "sku", "required": true}]')
     status = given.get("status_column")
     return SchemaOrder(
-        columns=tuple(_column(n, column) for n, column in enumerate(fields.require_list(given["columns"], "columns"), 1)),
+        columns=tuple(_column(n, column) for n, column in enumerate(columns, 1)),
         key_columns=tuple(fields.require_text(name, "an element of key") for name in key),
         status_column=None if status is None else _status_column(status),
         replaces=_optional_integer(given, "replaces", least=0, most=999_998),
@@ -300,7 +301,8 @@ def _delimiter(given: Mapping[str, Any], name: str, file_format: FileFormat) -> 
 
 
 def _names(given: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    names = [fields.require_text(each, f"an element of {name}") for each in fields.require_list(given.get(name) or [], name)]
+    given_names = fields.require_list(given.get(name) or [], name, example='["sku", "title"]')
+    names = [fields.require_text(each, f"an element of {name}") for each in given_names]
     require(len(set(map(normalized, names))) == len(names), f"{name} names a column twice")
     require(len(names) <= MAX_COLUMNS, f"{name} has more than {MAX_COLUMNS} elements")
     return tuple(fields.checked(each, f"an element of {name}", max_bytes=4 * MAX_COLUMN_NAME) for each in names)

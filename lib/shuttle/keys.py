@@ -60,7 +60,7 @@ class Key:
 
 def shop_domain(text: str) -> str:
     """``text``, if it is a domain name in lower case."""
-    return _checked(_SHOP_DOMAIN, text, "shop domain")
+    return _checked(_SHOP_DOMAIN, text, "shop domain", "teapots.example.com")
 
 
 def job_id(text: str) -> str:
@@ -80,7 +80,7 @@ def opaque_id(text: str, what: str) -> str:
 
 def month(text: str) -> str:
     """``text``, if it is a month as ``2026-01``."""
-    return _checked(_MONTH, text, "month")
+    return _checked(_MONTH, text, "month", "2026-01")
 
 
 # Partitions
@@ -310,7 +310,7 @@ def _six_digits(version: int, what: str) -> str:
     return f"{version:06d}"
 
 
-def _checked(pattern: re.Pattern[str], text: str, what: str) -> str:
+def _checked(pattern: re.Pattern[str], text: str, what: str, example: str = "") -> str:
     if pattern.fullmatch(text) is None:
-        raise errors.InvalidInputError(f"{text[:40]!r} is not a valid {what}")
+        raise errors.InvalidInputError(f"{text[:40]!r} is not a valid {what}{f': write it like {example}' if example else ''}")
     return text

@@ -111,8 +111,8 @@ def json_body(body: bytes) -> Any:
     """
     try:
         return json.loads(body.decode(), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise errors.InvalidInputError("the body is not JSON") from None
+    except (ValueError, RecursionError) as error:
+        raise fields.not_json(body, error) from None
 
 
 def body_or_field(name: str) -> bytes:

@@ -387,6 +387,17 @@ def _approval_alarms(watched: Watched) -> Iterator[Alarm]:
         metric=function_metric(function, "Duration", "p99"),
         limit=SLACK_WAITS_MS,
     )
+    if watched.sweeps_approvals:
+        yield Alarm(
+            name="approvals-sweep-stopped",
+            meaning="The sweep of waiting drafts did not run for 3 hours: nobody is reminded, and no draft expires",
+            command=_log_of("approvals"),
+            runbook="approvals.md#the-sweep-does-not-run",
+            metric=own_metric(contract.APPROVAL_SWEEP),
+            fault=Fault.SILENCE,
+            periods=3,
+            period_seconds=HOUR_SECONDS,
+        )
 
 
 def _job_alarms() -> Iterator[Alarm]:

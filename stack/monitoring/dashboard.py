@@ -187,6 +187,7 @@ def _approval_graphs(region: pulumi.Output[str]) -> list[Json]:
         _graph("Drafts, by the state of their session", region, _each(contract.DRAFT_SUBMITTED)),
         _graph("Clicks, by result", region, _each(contract.APPROVAL_CLICK)),
         _graph("Issues of approved drafts, by outcome", region, _each(contract.ISSUE_CREATION)),
+        _graph("Sweeps of waiting drafts", region, _line(own_metric(contract.APPROVAL_SWEEP), "sweeps")),
     ]
 
 

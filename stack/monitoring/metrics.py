@@ -77,6 +77,7 @@ class Watched:
         http_api: the HTTP API.
         channels: the notification channels in use.
         projects: the Jira projects that are reconciled.
+        sweeps_approvals: whether drafts that wait are swept, to remind the approvers and to expire.
     """
 
     functions: Sequence[Function]
@@ -86,6 +87,7 @@ class Watched:
     http_api: HttpApi
     channels: Sequence[str]
     projects: Sequence[str]
+    sweeps_approvals: bool
 
 
 def own_metric(metric: contract.Metric, statistic: str = "Sum", *, writer: str = "", **dimensions: str) -> Metric:

@@ -166,6 +166,7 @@ def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
     assert silent == {
         "health-stopped",
         "shuttle-sweep-stopped",
+        "approvals-sweep-stopped",
         *(f"{project}-{what}-stopped" for project in ("TES", "OPS") for what in ("changes", "sweep")),
     }
     for each in alarms:
@@ -177,7 +178,13 @@ def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
 
 @pytest.mark.parametrize(
     ("name", "every_seconds"),
-    [("health-stopped", 300), ("shuttle-sweep-stopped", 900), ("OPS-changes-stopped", 900), ("OPS-sweep-stopped", 24 * 3600)],
+    [
+        ("health-stopped", 300),
+        ("shuttle-sweep-stopped", 900),
+        ("approvals-sweep-stopped", 3600),
+        ("OPS-changes-stopped", 900),
+        ("OPS-sweep-stopped", 24 * 3600),
+    ],
 )
 def test_silence_alarms_allow_one_missed_run_within_cloudwatchs_range(name: str, every_seconds: int) -> None:
     """Silence raises an alarm after more than one missed or late run, and within the period that CloudWatch evaluates."""
@@ -214,6 +221,7 @@ def is_raised(inputs: dict[str, Any], at: float, runs_at: Sequence[float] = ()) 
     [
         ("health-stopped", 300),
         ("shuttle-sweep-stopped", 900),
+        ("approvals-sweep-stopped", 3600),
         ("OPS-changes-stopped", 900),
         ("OPS-sweep-stopped", 24 * 3600),
     ],

@@ -8,7 +8,8 @@ import pytest
 from lib.jira.reconciliation.requests import Mode, read_request
 from lib.platform import clock
 from tests.support.aws.functions import load
-from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.observability.aws_metrics import ALARM
+from tests.support.project.pulumi_graph import APPROVALS_SECRETS, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 SCHEDULE, FUNCTION = "aws:scheduler/schedule:Schedule", "aws:lambda/function:Function"
 
@@ -47,7 +48,7 @@ def test_these_are_the_schedules() -> None:
 
 
 def test_waiting_drafts_are_swept_where_drafts_are_submitted() -> None:
-    secrets = {**JIRA_SECRETS, "slackBotToken": "hush", "slackSigningSecret": "hush"}
+    secrets = {**JIRA_SECRETS, **APPROVALS_SECRETS}
     graph = declare(JIRA_CONFIG, secrets)
     inputs = graph.one(SCHEDULE, "approvals").inputs
     assert (inputs["scheduleExpression"], input_of(graph, "approvals")) == ("rate(1 hour)", {"mode": "sweep"})
@@ -57,6 +58,7 @@ def test_waiting_drafts_are_swept_where_drafts_are_submitted() -> None:
         config = {**JIRA_CONFIG, "approvalReminderHours": hours, "approvalExpiryDays": days}
         names = {schedule.name for schedule in declare(config, secrets).all(SCHEDULE)}
         assert ("approvals" in names) is swept
+        assert ("approvals-sweep-stopped" in {alarm.name for alarm in declare(config, secrets).all(ALARM)}) is swept
 
 
 def test_without_a_project_nothing_is_reconciled_by_the_clock() -> None:

@@ -59,7 +59,7 @@ def test_a_draft_from_a_file_has_an_audit_trail(approvals: ApprovalsCloud, run: 
     creation = next(each for each in trail if each["operation"] == "create_issue")
     assert (creation["status"], creation["jira_key"], creation["posts"]) == ("done", issue.key, 1)
     assert creation["settled_at"].endswith("-07:00")
-    today = run(operations, "list", "--day", clock.phoenix(clock.utc_now())[:10], "--json").stdout
+    today = run(operations, "list", "--day", clock.phoenix(clock.utc_now())[:10], "--limit", "1000", "--json").stdout
     assert issue.key in today
     assert issue.key not in run(operations, "list", "--day", "2020-01-01", "--json").stdout
 

@@ -41,7 +41,7 @@ dash means that none was found."""
 def as_table(breakdown: Breakdown) -> str:
     """Plain text: a line per resource and meter, and the total."""
     rows = [
-        (line.resource, line.meter.value, f"{line.quantity:,.3f}", prices.PRICES[line.meter].unit, _money(line.dollars))
+        (line.resource, line.meter.value, _short(line.quantity), prices.PRICES[line.meter].unit, _money(line.dollars))
         for line in breakdown.lines
     ]
     rows.append(("total", "", "", "", _money(breakdown.dollars)))
@@ -50,6 +50,13 @@ def as_table(breakdown: Breakdown) -> str:
         f"{row[0]:<{widths[0]}}  {row[1]:<{widths[1]}}  {row[2]:>{widths[2]}}  {row[3]:<{widths[3]}}  {row[4]:>{widths[4]}}"
         for row in rows
     )
+
+
+def _short(quantity: float) -> str:
+    """A quantity in few characters, so that the table fits 80 columns: 0.021, 103.7, 64,760, 22.3 M."""
+    if quantity >= 1_000_000:
+        return f"{quantity / 1_000_000:,.1f} M"
+    return f"{quantity:,.0f}" if quantity >= 1_000 else f"{quantity:,.1f}" if quantity >= 100 else f"{quantity:.3f}"
 
 
 def as_json(breakdown: Breakdown) -> str:

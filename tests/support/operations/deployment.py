@@ -28,6 +28,7 @@ OUTPUTS = {
     "functions": FUNCTIONS,
     "dead_letter_queues": {"notification": [FAILURES], "jira_worker": [WORK_DEAD_LETTERS]},
     "lease_table_name": LEASES,
+    "lease_table_arn": LEASES_ARN,
     "jira_issues_table_name": ISSUES,
     "jira_operations_table_name": OPERATIONS,
     "shuttle_table_name": SHOPS,

@@ -29,15 +29,20 @@ JIRA_CONFIG = {
     "jiraProjects": "TES,OPS",
 }
 JIRA_SECRETS = dict.fromkeys(("jiraApiToken", "jiraWebhookSecret", "jiraAutomationToken", "commitWebhookSecret"), "hush")
+APPROVALS_SECRETS = dict.fromkeys(("slackBotToken", "slackSigningSecret"), "hush")
 
-# Config and secrets with which the program declares all that it can: every channel, and projects.
+# Config and secrets with which the program declares all that it can: every channel, projects, and approvals.
 EVERYTHING = (
     {
         **JIRA_CONFIG,
         "notifyChannels": ",".join(CHANNELS),
         "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
     },
-    {**JIRA_SECRETS, "slackWebhookUrl": "hush", "teamsWebhookUrl": "hush", "govukNotifyApiKey": "hush"},
+    {
+        **JIRA_SECRETS,
+        **APPROVALS_SECRETS,
+        **dict.fromkeys(("slackWebhookUrl", "teamsWebhookUrl", "govukNotifyApiKey"), "hush"),
+    },
 )
 
 # How a secret looks where the program hands it to the engine.

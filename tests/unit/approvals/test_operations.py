@@ -245,17 +245,6 @@ def test_the_audit_trail_of_a_session_has_its_operations(stores) -> None:
     assert [(entry.name, entry.status.value) for entry in trail] == [("post_preview", "done"), ("create_issue", "pending")]
 
 
-def test_the_audit_trail_of_a_day_has_all_sessions(stores) -> None:
-    stores.start(stores.approved(session_id="yesterday"))
-    stores.advance(days=1)
-    stores.start(stores.approved(session_id="today-1"))
-    stores.start(stores.approved(session_id="today-2"))
-
-    day = stores.operations.get_operations_between(stores.time, stores.time + timedelta(days=1))
-
-    assert sorted(entry.session_id for entry in day) == ["today-1", "today-2"]
-
-
 def test_a_plain_claim_reads_an_operation_that_is_done_as_done(stores) -> None:
     """lib/platform/claims.py and this store agree on what a row means."""
     operation = stores.approved()

@@ -106,9 +106,15 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("backfill", "--from-table", "t", "--segments", "11"),
             "Invalid value for '--segments': 11 is not in the range 1<=x<=10.",
         ),
-        (("shuttle", "usage", "--month", "2026-1"), "Invalid value for '--month': '2026-1' is not a valid month."),
+        (
+            ("shuttle", "usage", "--month", "2026-1"),
+            "Invalid value for '--month': '2026-1' is not a valid month: write it like 2026-01.",
+        ),
         (("shuttle", "jobs", "get", "teapots.example.com", "7"), "Invalid value for 'JOB': '7' is not a job id."),
-        (("shuttle", "jobs", "list", "teapots"), "Invalid value for 'SHOP': 'teapots' is not a valid shop domain."),
+        (
+            ("shuttle", "jobs", "list", "teapots"),
+            "Invalid value for 'SHOP': 'teapots' is not a valid shop domain: write it like teapots.example.com.",
+        ),
         (("redrive", "--drop", "--yes"), "--drop always asks, and goes with none of --dry-run, --show and --yes."),
         (("redrive", "--function", "cook"), None),
     ],

@@ -22,6 +22,7 @@ from tests.support.approvals.builders import PLACE, draft_json, show_whole
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_inside import OPERATIONS, create_secret, create_tables, moto_inside
+from tests.support.observability.emf import names_in
 from tests.support.web.events import http_event, slack_signature, status_and_body
 
 SECRET = "what Slack signs with"
@@ -205,6 +206,13 @@ def test_with_no_secret_set_no_click_gets_in(load_approvals: Callable[..., Modul
     approvals = load_approvals(SLACK_SIGNING_SECRET_ARN="")
 
     assert interact(approvals, click("0" * 64), secret="")["statusCode"] == 401
+
+
+def test_a_sweep_counts_itself_so_that_its_absence_is_noticed(
+    approvals: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert approvals.lambda_handler({"mode": "sweep"}, LambdaContext()) == {"expired": 0, "reminders": 0, "unfinished": 0}
+    assert names_in(capsys.readouterr().out) == ["ApprovalSweep"]
 
 
 def test_a_click_that_could_not_be_recorded_is_answered_503(approvals: ModuleType, queue_url: str) -> None:

@@ -119,10 +119,10 @@ def test_every_event_is_refused_without_a_secret(load_notification: Callable[...
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "the body is not JSON"),
-        ("{", "the body is not JSON"),
-        ("NaN", "the body is not JSON"),
-        ("[" * 100_000, "the body is not JSON"),
+        ("", "the body is empty: send a JSON object"),
+        ("{", "the body is not JSON (line 1, column 2): send a JSON object in UTF-8"),
+        ("NaN", "the body is not JSON: send a JSON object in UTF-8"),
+        ("[" * 100_000, "the body is not JSON: send a JSON object in UTF-8"),
         ("null", "the event is null, not a JSON object"),
         ("[]", "the event is a list, not a JSON object"),
         ('"x"', "the event is text, not a JSON object"),

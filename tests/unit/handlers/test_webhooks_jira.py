@@ -149,7 +149,7 @@ def test_an_event_without_the_state_of_its_issue_is_queued(webhooks: ModuleType,
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("", "the body is not JSON"),
+        ("", "the body is empty: send a JSON object"),
         ("[]", "the body is not a JSON object"),
         ("[" * 100_000, "the body is nested too deeply"),
         ('{"webhookEvent": 7}', "webhookEvent is not a string"),

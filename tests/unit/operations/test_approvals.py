@@ -6,8 +6,19 @@ from typing import Any
 
 import pytest
 
+from lib.approvals.operations import JiraOperationStore
+from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
-from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, preview_url, read_approval, who_may_approve
+from lib.operations.approvals import (
+    OPEN,
+    Approval,
+    Stage,
+    list_approvals,
+    list_operations,
+    preview_url,
+    read_approval,
+    who_may_approve,
+)
 from lib.platform import contract, errors
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import NOON
@@ -234,3 +245,22 @@ def test_one_session_is_shown_or_is_an_error_that_names_it(one_of_each: Stores) 
 
 def test_a_preview_address_is_quoted() -> None:
     assert preview_url("C1&x", "1.0") == "https://slack.com/app_redirect?channel=C1%26x&message_ts=1.0"
+
+
+def test_the_operations_of_a_day_are_those_of_sessions_that_changed_on_it(stores: Stores) -> None:
+    stores.start(stores.approved(session_id="yesterday"))
+    stores.advance(days=1)
+    today = stores.time
+    stores.start(stores.approved(session_id="today-2"))
+    operation = stores.approved(session_id="today-1")
+    stores.start(operation)
+    stores.advance(hours=1)
+    stores.operations.mark_success(operation, "PROJ-1")
+    stores.advance(days=1)
+    stores.start(stores.approved(session_id="tomorrow"))
+    table = Table(WithoutScan(stores.client), stores.table_name)
+    kept = JiraOperationStore(table, lease=timedelta(0))
+
+    listed = list_operations(ApprovalStore(table), kept, today, today + timedelta(days=1))
+
+    assert [each.session_id for each in listed] == ["today-2", "today-1"]

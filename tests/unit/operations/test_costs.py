@@ -85,6 +85,12 @@ def test_the_table_and_the_json_say_the_same(events: int) -> None:
     assert cost_report.as_table(breakdown).splitlines()[-1].split() == ["total", f"{breakdown.dollars:,.2f}"]
 
 
+@pytest.mark.parametrize("events", cost_report.SIZES.values())
+def test_the_table_fits_80_columns(events: int) -> None:
+    lines = cost_report.as_table(monthly_costs(Workload(events_per_day=events))).splitlines()
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_workload_file_is_read() -> None:
     assert Workload.read({"events_per_day": 5, "history_days": 7}) == Workload(events_per_day=5, history_days=7)
 

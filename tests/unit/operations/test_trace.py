@@ -15,12 +15,14 @@ from lib.operations.trace import Trace, Tracer, check_id
 from lib.platform import clock, errors
 from lib.platform.claims import Claims
 from lib.platform.dynamodb import Table
+from lib.platform.log import hash_email
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from tests.support.approvals.builders import make_draft
-from tests.support.aws.moto_inside import ISSUES, OPERATIONS, SHOPS, moto_inside
+from tests.support.aws.moto_inside import ISSUES, LEASES, OPERATIONS, SHOPS, moto_inside
+from tests.support.leases.builders import lease_item
 from tests.support.operations.deployment import FAILURES, FUNCTIONS, WORK_DEAD_LETTERS, Deployment
 from tests.support.shuttle.builders import an_order
 
@@ -80,6 +82,24 @@ def test_a_lease_leads_to_its_events(deployment: Deployment) -> None:
     assert texts[0] == f"lease_schema event_id={EVENT} lease_uuid={LEASE}"
     assert texts[1] == f"notification_sent event_id={EVENT} channel=sns"
     assert texts[2].startswith("dead letter ")
+
+
+def test_the_record_of_a_lease_is_read_if_its_owner_is_named(deployment: Deployment) -> None:
+    item = lease_item("Frozen", userEmail={"S": "ada@example.com"}, uuid={"S": LEASE})
+    deployment.client("dynamodb").put_item(TableName=LEASES, Item=item)
+
+    found = Tracer(deployment).trace(LEASE, clock.utc_now(), owner="ada@example.com")
+    other = Tracer(deployment).trace(LEASE, clock.utc_now(), owner="bob@example.com")
+
+    assert [(entry.source, entry.text) for entry in found.entries] == [
+        (
+            "LeaseTable",
+            f"lease {LEASE} is Frozen now: template Data science, small, account 444455556666, "
+            "start 2026-03-01T10:30:00.000-07:00, owner email:b5fc85e55755f9e0",
+        )
+    ]
+    assert other.entries == ()
+    assert other.problems == (f"the lease {LEASE} can't be read: {hash_email('bob@example.com')} has no lease {LEASE}",)
 
 
 @pytest.mark.parametrize("by", ["session", "hash"])

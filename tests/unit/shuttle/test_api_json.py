@@ -50,7 +50,7 @@ def test_an_export_has_defaults() -> None:
         ({"kind": "EXPORT", "file_bytes": 1}, "unknown field"),
         ({"kind": "EXPORT", "mode": "NEW_ONLY"}, "unknown field"),
         ({"kind": "EXPORT", "dry_run": True}, "unknown field"),
-        ({"kind": "EXPORT", "columns": "sku"}, "columns is not a list"),
+        ({"kind": "EXPORT", "columns": "sku"}, r'columns is not a list, such as \["sku", "title"\]'),
         ({"kind": "EXPORT", "columns": [1]}, "an element of columns is not a string"),
         ({"kind": "EXPORT", "columns": ["sku", "sku"]}, "columns names a column twice"),
         ({"kind": "EXPORT", "columns": ["sku", " SKU"]}, "columns names a column twice"),

@@ -90,11 +90,24 @@ def test_a_path_with_empty_parts_is_not_found(app: flask.Flask) -> None:
     assert app.test_client().post("//echo", data=b"{}").status_code == 404
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"NaN", b'{"a": Infinity}', b"[" * 99, b"1" * 99 + b"x"], ids=repr)
-def test_a_body_that_is_not_json_is_malformed(app: flask.Flask, body: bytes) -> None:
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (b"", "is empty: send a JSON object"),
+        (b" \n", "is empty: send a JSON object"),
+        (b'{"a": 1,\n b}', "is not JSON (line 2, column 2): send a JSON object in UTF-8"),
+        (b"\xff", "is not JSON: send a JSON object in UTF-8"),
+        (b"NaN", "is not JSON: send a JSON object in UTF-8"),
+        (b'{"a": Infinity}', "is not JSON: send a JSON object in UTF-8"),
+        (b"[" * 99, "is not JSON (line 1, column 100): send a JSON object in UTF-8"),
+        (b"1" * 99 + b"x", "is not JSON (line 1, column 100): send a JSON object in UTF-8"),
+    ],
+    ids=repr,
+)
+def test_a_body_that_is_not_json_is_malformed(app: flask.Flask, body: bytes, sentence: str) -> None:
     answer = app.test_client().post("/echo", data=body)
 
-    assert (answer.status_code, answer.json) == (400, {"error": "malformed", "message": "the body is not JSON"})
+    assert (answer.status_code, answer.json) == (400, {"error": "malformed", "message": f"the body {sentence}"})
 
 
 def test_a_body_nested_too_deeply_is_malformed() -> None:
