@@ -3,13 +3,11 @@
 import json
 import threading
 import time
-from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
 
-from lib.platform import clock
 from tests.support.approvals.cloud import ADA, GRACE, MALLORY, PROJECT, ApprovalsCloud, buttons_of, header_of
 from tests.support.cloud import until
 
@@ -186,7 +184,7 @@ def test_a_waiting_draft_is_reminded_of_and_expires(approvals: ApprovalsCloud) -
     draft = approvals.draft()
     preview = approvals.preview_of(draft)
     for days, says in ((1.5, "This draft still waits for a decision."), (15, "so it expired")):
-        waits_since(approvals, draft["session_id"], days)
+        approvals.waits_since(draft["session_id"], days)
         for _ in range(2):
             sweep(approvals)
         until(lambda says=says: any(says in text for text in approvals.thread(preview)))  # type: ignore[misc]
@@ -198,16 +196,6 @@ def test_a_waiting_draft_is_reminded_of_and_expires(approvals: ApprovalsCloud) -
     assert len(approvals.thread(preview)) == 2
     assert approvals.issues(draft["title"]) == []
     assert approvals.rows(draft["session_id"])["SESSION"]["state"] == {"S": "expired"}
-
-
-def waits_since(approvals: ApprovalsCloud, session_id: str, days: float) -> None:
-    """Let the session's draft have waited for so long."""
-    approvals.cloud.client("dynamodb").update_item(
-        TableName=approvals.cloud.outputs["jira_operations_table_name"],
-        Key={"session_id": {"S": session_id}, "operation_key": {"S": "SESSION"}},
-        UpdateExpression="SET updated_at = :at",
-        ExpressionAttributeValues={":at": {"S": clock.canonical(clock.utc_now() - timedelta(days=days))}},
-    )
 
 
 def sweep(approvals: ApprovalsCloud) -> None:

@@ -1,4 +1,4 @@
-"""docs/runbooks/approvals.md: Jira refuses an issue, Slack refuses a preview."""
+"""docs/runbooks/approvals.md: Jira refuses an issue, Slack refuses a preview, the sweep does not run."""
 
 from tests.support.approvals.cloud import ADA, ISSUE_PATH, ApprovalsCloud
 from tests.support.cloud import until
@@ -35,3 +35,15 @@ def test_a_preview_that_slack_refused_is_posted(operated: ApprovalsCloud, sectio
 
     assert "task_failed: CredentialRefusedError: could not post a message: Slack says invalid_auth" in done
     until(lambda: [post for post in operated.posts() if draft["title"] in str(post)])
+
+
+@runbook("approvals.md#the-sweep-does-not-run")
+def test_a_draft_that_no_sweep_ended_expires(operated: ApprovalsCloud, section: Section) -> None:
+    draft = operated.draft()
+    preview = operated.preview_of(draft)
+    operated.waits_since(draft["session_id"], days=15)
+    assert "Traceback" not in section.do("logs --function approvals --since 1d --level WARNING").succeeded()
+
+    assert '"expired": 1' in section.run().succeeded()
+
+    operated.header_becomes(preview, "Draft expired")

@@ -8,6 +8,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,6 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from lib.platform import clock
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 from tests.support.approvals.builders import draft_json
@@ -144,6 +146,15 @@ class ApprovalsCloud:
             ConsistentRead=True,
         )
         return {item["operation_key"]["S"]: item for item in answer["Items"]}
+
+    def waits_since(self, session_id: str, days: float) -> None:
+        """Let a draft have waited for so long."""
+        self.cloud.client("dynamodb").update_item(
+            TableName=self.cloud.outputs["jira_operations_table_name"],
+            Key={"session_id": {"S": session_id}, "operation_key": {"S": "SESSION"}},
+            UpdateExpression="SET updated_at = :at",
+            ExpressionAttributeValues={":at": {"S": clock.canonical(clock.utc_now() - timedelta(days=days))}},
+        )
 
     def creation(self, session_id: str) -> dict[str, Any]:
         """The row of the session's one creation; empty if there is none."""
