@@ -36,6 +36,7 @@ class Page:
 
 PAGES = (
     Page("home", "Home", "h"),
+    Page("runbooks", "Runbooks", "r"),
     Page("trace", "Trace", "t"),
 )
 """In the order of the navigation. The first is the start page."""

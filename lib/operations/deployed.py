@@ -32,6 +32,10 @@ class Deployed(Protocol):
         """The function of an entry point. ConfigurationError if it is missing."""
         ...
 
+    def variables(self) -> dict[str, str]:
+        """The names of all resources in the outputs, as environment variables."""
+        ...
+
     def client(self, service: str) -> Any:
         """A new client of an AWS service."""
         ...

@@ -10,11 +10,12 @@ import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 from operator import itemgetter
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from lib.approvals.records import Session, SessionState
 from lib.approvals.repository import ApprovalStore
@@ -38,6 +39,7 @@ from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import scrub
+from lib.platform.schedule_expressions import ExpressionError, next_run
 from lib.platform.wording import counted
 from lib.shuttle.jobs.job import JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import LOST_AFTER, UNUSED_AFTER
@@ -216,7 +218,8 @@ class StatusReader:
                 target = str(schedule.get("Target", {}).get("Arn", "")).rsplit(":", 1)[-1]
                 if target in functions.values():
                     found += 1
-                    yield self._schedule(logical_name(schedule["Name"]), schedule.get("State") != "DISABLED")
+                    finding = self._schedule(logical_name(schedule["Name"]), schedule.get("State") != "DISABLED")
+                    yield replace(finding, values={**finding.values, "next_run": self._next_run(schedule, finding)})
         if not found:
             yield Finding(part="schedules", verdict=Verdict.OK, text="none")
 
@@ -245,6 +248,22 @@ class StatusReader:
             command=f"logs --function {runs.entry_point} --since {_hours(2 * runs.due)} --level WARNING" if late else "",
             values={"schedule": name, "last_success": last},
         )
+
+    def _next_run(self, schedule: Mapping[str, Any], finding: Finding) -> datetime | None:
+        """When it runs next; None if it is off, or nobody can know: a rate counts from a run that the log does not show."""
+        if schedule.get("State") == "DISABLED":
+            return None
+        with aws.translated(f"read the schedule {finding.values['schedule']}"):
+            details = self._clients("scheduler").get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])
+        expression = str(details["ScheduleExpression"])
+        after = finding.values.get("last_success") if expression.startswith("rate(") else self._now()
+        with contextlib.suppress(ExpressionError):
+            return (
+                next_run(expression, after.astimezone(ZoneInfo(details.get("ScheduleExpressionTimezone") or "UTC")))
+                if after
+                else None
+            )
+        return None
 
     def _is_new(self, entry_point: str, age: timedelta) -> bool:
         group = log_group(self._deployed.function_name(entry_point))

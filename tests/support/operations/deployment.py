@@ -53,7 +53,8 @@ class Deployment:
 
     outputs: Mapping[str, Any] = field(default_factory=lambda: dict(OUTPUTS))
     local: Mapping[str, str] = field(default_factory=dict)
-    variables: dict[str, str] = field(default_factory=dict)
+    environments: dict[str, str] = field(default_factory=dict)
+    """Variables of the functions, beside those they need."""
 
     def __post_init__(self) -> None:
         create_tables()
@@ -77,13 +78,17 @@ class Deployment:
         """A function."""
         return FUNCTIONS[entry_point]
 
+    def variables(self) -> dict[str, str]:
+        """The names of the tables."""
+        return {name.upper(): value for name, value in self.outputs.items() if isinstance(value, str)}
+
     def client(self, service: str) -> Any:
         """A client."""
         return aws.make_client(service)
 
     def environment(self, entry_point: str, kind: Any) -> Any:
-        """The environment of a function: the variables of all of them, and :attr:`variables`."""
-        return kind.read(_VARIABLES | self.variables)
+        """The environment of a function: the variables of all of them, and :attr:`environments`."""
+        return kind.read(_VARIABLES | self.environments)
 
     def log(self, entry_point: str, message: str, *, ago: timedelta = timedelta(seconds=1), **fields: Any) -> None:
         """A function wrote a line, some time ago."""

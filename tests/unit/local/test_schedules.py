@@ -8,8 +8,9 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from lib.platform.schedule_expressions import ExpressionError, next_run
 from stack.components.schedule import ALWAYS, WITH_APPROVALS, WITH_PROJECTS
-from stack.local.schedules import ExpressionError, ScheduleRunner, next_run
+from stack.local.schedules import ScheduleRunner
 
 PHOENIX = ZoneInfo("America/Phoenix")
 NOON = datetime(2026, 11, 29, 12, 0, 30, tzinfo=PHOENIX)  # a Sunday
@@ -163,5 +164,5 @@ def test_a_schedule_that_fails_does_not_stop_the_others(
     assert clock.names(runner, minutes=1) == ["broken", "sound"]
     errors = capsys.readouterr().err
     assert "schedule broken could not start its function: no such function" in errors
-    assert "schedule odd never runs: the local cloud can't run cron(0 2 L * ? *)" in errors
+    assert "schedule odd never runs: cron(0 2 L * ? *) is wrong or not supported" in errors
     assert "schedule nowhere never runs: " in errors

@@ -205,7 +205,7 @@ def test_a_job_that_the_sweep_should_have_failed_is_stale(deployment: Deployment
 
 
 def test_a_project_whose_watermark_is_late_is_named(deployment: Deployment) -> None:
-    deployment.variables["JIRA_PROJECTS"] = "OPS,WEB,NEW"
+    deployment.environments["JIRA_PROJECTS"] = "OPS,WEB,NEW"
     watermarks = Watermarks(deployment.client("dynamodb"), OPERATIONS)
     watermarks.advance("OPS", clock.utc_now() - timedelta(minutes=10))
     watermarks.advance("WEB", clock.utc_now() - timedelta(minutes=125))
