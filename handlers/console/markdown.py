@@ -4,6 +4,7 @@ HTML in a page is shown, not used. Links to other pages of docs/ stay in the con
 has no assets but its own.
 """
 
+import itertools
 import posixpath
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -34,7 +35,7 @@ def render(text: str, page: str, names: Mapping[str, str], url_of: Callable[[str
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(text)
     seen: list[str] = []
-    for heading, title in zip(tokens, tokens[1:], strict=False):
+    for heading, title in itertools.pairwise(tokens):
         if heading.type == "heading_open":
             heading.attrSet("id", _unique(anchor_of(_text_of(title)), seen))
     for token in _flat(tokens):

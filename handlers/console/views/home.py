@@ -1,28 +1,52 @@
-"""Home: what needs a person."""
+"""Home: what needs a person first, then the parts of the deployment; and where the search field leads."""
+
+import re
 
 import flask
 from werkzeug import Response
 
 from handlers.console.context import current
 from lib.jira import issues
+from lib.operations.findings import Finding, Verdict
 from lib.operations.status import StatusReader
 
 pages = flask.Blueprint("home", __name__)
 
+_VIEWS = {
+    "dead letters": "dead_letters.show",
+    "drafts": "approvals.show",
+    "jobs": "jobs.show",
+    "projects": "issues.show",
+    "queues": "events.show",
+}
+"""Where the findings of a part are shown one by one."""
+_RUNBOOK = re.compile(r"(runbooks/)?(?P<page>[\w-]+)\.md(?P<anchor>#[\w-]+)?$")
+
 
 @pages.get("/")
 def show() -> str:
-    """What needs a person, first; then everything else."""
+    """Everything that ``status`` shows."""
     console = current()
-    return flask.render_template("home.html", status=StatusReader(console.deployed, now=console.now).read())
+    status = StatusReader(console.deployed, now=console.now).read()
+    needed = [finding for finding in status.findings if finding.verdict is not Verdict.OK]
+    return flask.render_template("home.html", status=status, needed=needed, url_of=_url_of)
 
 
 @pages.get("/find")
 def find() -> Response:
-    """Where the search field leads: to the page of what the text names, or else to its trace."""
+    """The page of what the text names, or else its trace."""
     text = flask.request.args.get("q", "").strip()
     if not text:
         return flask.redirect(flask.url_for("home.show"), 303)
-    if issues.is_issue_key(text.upper()) and "issues" in flask.current_app.blueprints:
-        return flask.redirect(flask.url_for("issues.show", key=text.upper()), 303)
+    if issues.is_issue_key(text.upper()) and "issues.issue" in flask.current_app.view_functions:
+        return flask.redirect(flask.url_for("issues.issue", key=text.upper()), 303)
     return flask.redirect(flask.url_for("trace.show", id=text), 303)
+
+
+def _url_of(finding: Finding) -> str:
+    """Where a finding is explained or fixed: an alarm's runbook, or the page of its part; empty if there is none."""
+    runbook = _RUNBOOK.search(str(finding.values.get("runbook") or ""))
+    if runbook:
+        return flask.url_for("runbooks.page", name=f"runbooks/{runbook['page']}") + (runbook["anchor"] or "")
+    view = _VIEWS.get(finding.part, "")
+    return flask.url_for(view) if view in flask.current_app.view_functions else ""

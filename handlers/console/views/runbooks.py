@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import flask
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 from handlers.console.context import current
 from handlers.console.markdown import render
