@@ -154,6 +154,7 @@ def test_a_state_that_a_person_sets_is_published_and_corrected(watch: Watch) -> 
     evaluator.check()
 
     assert watch.state()[0] == "OK"
+    watch.cloudwatch.set_alarm_state(AlarmName="f-errors", StateValue="OK", StateReason="no change")
     assert [message["NewStateValue"] for _, _, message in watch.published] == ["ALARM", "OK"]
 
 
