@@ -1,33 +1,32 @@
 """``shuttle``: all shops, their jobs and their usage, and settings of the app, for operators, with their own credentials."""
 
 import dataclasses
-import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
-from typing import Any, TypeVar
+from datetime import date, timedelta
+from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, json_option, limit_option, yes_option
+from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
+from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle import api_json
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import Catalogue
 from lib.shuttle.entities import AppConfig, BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
-from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary
+from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from lib.shuttle.removal import Removal, ShopObjects
 from lib.shuttle.repository import Repository
 
-Row = TypeVar("Row")
-
 _PLANS = click.Choice([plan.value for plan in Plan])
 _STATES = click.Choice([state.value for state in BillingState])
 _STATUSES = click.Choice([status.value for status in JobStatus])
+_ANY = "any"
 
 
 @click.group()
@@ -90,11 +89,19 @@ def _shops(
 
 
 @shuttle.group(invoke_without_command=True)
-@click.option("--status", type=_STATUSES, help="The jobs of all shops in this status, the oldest status change first.")
+@click.option(
+    "--status",
+    type=click.Choice([*_STATUSES.choices, _ANY]),
+    help="The jobs of all shops in this status, or any, the oldest status change first.",
+)
+@click.option("--older-than", type=Recent(), metavar="AGE", help="Jobs in their status for longer than this: 30m, 12h or 7d.")
+@click.option("--newest-first", is_flag=True, help="The latest status change first.")
 @limit_option
 @json_option
 @click.pass_context
-def jobs(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> int:
+def jobs(
+    ctx: click.Context, *, status: str | None, older_than: timedelta | None, newest_first: bool, limit: int, as_json: bool
+) -> int:
     """Show, cancel and sweep jobs.
 
     With --status, the jobs of all shops in that status.
@@ -103,7 +110,14 @@ def jobs(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> i
         return 0
     if status is None:
         raise click.UsageError("Pass --status, or one of the commands list, get, cancel and sweep.")
-    return _show_jobs(Repository(*_connection(ctx.obj)).all_jobs_by_status(JobStatus(status)), limit, as_json)
+    found = all_jobs(
+        Repository(*_connection(ctx.obj)),
+        tuple(JobStatus) if status == _ANY else (JobStatus(status),),
+        until=clock.utc_now() - older_than if older_than else None,
+        newest_first=newest_first,
+        most=limit + 1,
+    )
+    return _show_jobs(found, limit, as_json)
 
 
 @jobs.command("list")
@@ -115,22 +129,7 @@ def jobs(ctx: click.Context, status: str | None, limit: int, as_json: bool) -> i
 def list_jobs(find: Find, domain: str, status: str | None, limit: int, as_json: bool) -> int:
     """List the jobs of SHOP, newest first."""
     repository = Repository(*_connection(find))
-    found: Iterator[Job | JobSummary]
-    found = repository.jobs_by_status(domain, JobStatus(status)) if status else repository.jobs(domain)
-    return _show_jobs(_of_known_shop(found, repository, domain), limit, as_json)
-
-
-def _of_known_shop(rows: Iterator[Row], repository: Repository, domain: str) -> Iterator[Row]:
-    """``rows`` of a shop; if there are none, the shop must exist.
-
-    Raises:
-        NotFoundError: there are none, and the shop does not exist.
-    """
-    first = next(rows, None)
-    if first is None:
-        repository.shop(domain)
-        return iter(())
-    return itertools.chain((first,), rows)
+    return _show_jobs(jobs_of(repository, domain, JobStatus(status) if status else None), limit, as_json)
 
 
 def _show_jobs(found: Iterable[Job | JobSummary], limit: int, as_json: bool) -> int:
@@ -159,7 +158,11 @@ def _show_jobs(found: Iterable[Job | JobSummary], limit: int, as_json: bool) -> 
 @click.pass_obj
 def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
     """Show the job JOB of SHOP, with the errors in its file."""
-    job = Repository(*_connection(find)).job(domain, job_id)
+    deployment = find()
+    environment = deployment.environment("shuttle", ShuttleEnvironment)
+    repository = Repository(deployment.client("dynamodb"), environment.shuttle_table_name)
+    report = report_job(repository, deployment.client("s3"), environment.import_bucket_name, domain, job_id)
+    job = report.job
     if as_json:
         output.print_json(api_json.to_json(job))
         return 0
@@ -171,23 +174,20 @@ def get_job(find: Find, domain: str, job_id: str, as_json: bool) -> int:
             ("created", clock.phoenix(job.created_at)),
             ("mode, format", f"{job.mode.value if job.mode else ''}, {job.file_format.value}"),
             ("rows", f"{job.rows_read:,} read, {job.rows_failed:,} failed, {job.counts.duplicates:,} duplicates"),
-            ("catalogue", _result(job)),
+            ("catalogue", changes_of(job)),
             ("bytes", f"{job.bytes_read:,} read of {job.file_bytes or 0:,}"),
             ("attempt", job.attempt),
             *((error.code, f"{error.count:,}, first in rows {', '.join(map(str, error.first_rows))}") for error in job.errors),
         ),
     )
+    if report.first_errors:
+        rows = output.table("row", "line", "column", "error", "message", numbers=("row", "line"))
+        for error in report.first_errors:
+            rows.add_row(*map(output.plain, (error.row, error.line, error.column, error.code.value, error.message)))
+        output.show(rows, "First errors")
+    if report.problem:
+        output.err().print(output.plain(f"The error report is not shown: {report.problem}"))
     return 0
-
-
-def _result(job: Job) -> str:
-    """What an import did to the catalogue, or which version an export contains."""
-    version = f"version {job.catalogue_version}" if job.catalogue_version else ""
-    if job.kind is JobKind.EXPORT or job.status is not JobStatus.COMPLETED:
-        return version
-    counts = api_json.to_json(job.counts)
-    changes = ", ".join(f"{counts[name]:,} {name}" for name in ("added", "replaced", "unchanged", "skipped", "removed"))
-    return f"{'dry run' if job.dry_run else version}: {changes}"
 
 
 @jobs.command("cancel")
@@ -223,7 +223,7 @@ def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
     if versions:
         connection = _connection(find)
         kept = iter(CatalogueStore(*connection).versions(domain))
-        return _show_versions(_of_known_shop(kept, Repository(*connection), domain), as_json)
+        return _show_versions(of_known_shop(kept, Repository(*connection), domain), as_json)
     return _show_versions([Repository(*_connection(find)).catalogue(domain)], as_json)
 
 
@@ -285,7 +285,7 @@ def usage(
     else:
         found = repository.daily_usage(domain, begin, end) if domain else repository.all_usage_of_day(end)
     if domain:
-        found = _of_known_shop(found, repository, domain)
+        found = of_known_shop(found, repository, domain)
     counters = [field.name for field in dataclasses.fields(UsageCounters)]
 
     def cells(row: Any) -> Iterable[object]:

@@ -114,21 +114,46 @@ class Repository:
 
     # Jobs of all shops
 
-    def all_jobs_by_status(self, status: JobStatus, *, page_size: int = PAGE_SIZE) -> Iterator[JobSummary]:
-        """The jobs of all shops in a status, the one longest in it first. One Query per shard, merged as they arrive."""
-        return self._merged(status, EVERYTHING, page_size)
+    def all_jobs_by_status(
+        self,
+        status: JobStatus,
+        *,
+        until: datetime | None = None,
+        after: tuple[datetime, str] | None = None,
+        newest_first: bool = False,
+        page_size: int = PAGE_SIZE,
+    ) -> Iterator[JobSummary]:
+        """The jobs of all shops in a status, the one longest in it first. One Query per shard, merged as they arrive.
 
-    def stale_jobs(self, status: JobStatus, since: datetime) -> Iterator[JobSummary]:
-        """The jobs of all shops that have been in ``status`` since ``since`` or longer. One Query per shard, merged."""
-        return self._merged(status, between(clock.canonical(_EPOCH), clock.canonical(since) + _LAST), PAGE_SIZE)
-
-    def _merged(self, status: JobStatus, sort: Sort, page_size: int) -> Iterator[JobSummary]:
+        Args:
+            status: the status.
+            until: those that entered the status then or earlier.
+            after: those after the job with this ``status_since`` and id.
+            newest_first: the one that entered the status last comes first.
+            page_size: of the Query of each shard.
+        """
+        low, high = clock.canonical(_EPOCH), (clock.canonical(until) if until else "") + _LAST
+        if after is not None:
+            mark = f"{clock.canonical(after[0])}#{keys.job_id(after[1])}"
+            low, high = (low, min(mark, high)) if newest_first else (mark, high)
+        sort = EVERYTHING if until is None and after is None else between(low, high)
         queries = (
-            Query(index="GSI1", partition=keys.status_partition(status, shard), sort=sort, page_size=page_size)
+            Query(
+                index="GSI1",
+                partition=keys.status_partition(status, shard),
+                sort=sort,
+                page_size=page_size,
+                newest_first=newest_first,
+            )
             for shard in range(keys.STATUS_SHARDS)
         )
         shards = [self._summaries(JobSummary, query, "the jobs of all shops") for query in queries]
-        return heapq.merge(*shards, key=lambda summary: (summary.status_since, summary.job_id))
+        merged = heapq.merge(*shards, key=lambda job: (job.status_since, job.job_id), reverse=newest_first)
+        return (job for job in merged if (job.status_since, job.job_id) != after)
+
+    def stale_jobs(self, status: JobStatus, since: datetime) -> Iterator[JobSummary]:
+        """The jobs of all shops that have been in ``status`` since ``since`` or longer. One Query per shard, merged."""
+        return self.all_jobs_by_status(status, until=since)
 
     # Usage
 

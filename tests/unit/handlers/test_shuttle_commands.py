@@ -100,6 +100,16 @@ def test_jobs_are_found_by_shop_by_status_and_by_id() -> None:
     assert "QUEUED since" in run("jobs", "get", DOMAIN, mine).stdout
 
 
+def test_jobs_in_any_status_are_found_by_age_and_the_latest_change_first() -> None:
+    first, second = a_job(), a_job(OTHER)
+    run("jobs", "cancel", DOMAIN, first)
+
+    assert [job["job_id"] for job in lines("jobs", "--status", "any")] == [second, first]
+    assert [job["job_id"] for job in lines("jobs", "--status", "any", "--newest-first")] == [first, second]
+    assert [job["job_id"] for job in lines("jobs", "--status", "any", "--newest-first", "--limit", "1")] == [first]
+    assert lines("jobs", "--status", "any", "--older-than", "1h") == []
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
