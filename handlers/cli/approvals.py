@@ -68,7 +68,7 @@ def approvals() -> None:
     help="Drafts in this state; may be given more than once. By default those that need somebody: waiting, creating, "
     "unknown and failed.",
 )
-@click.option("--older-than", type=Age(), metavar="AGE", help="In that state for so long: 12h, 1d, 4w.")
+@click.option("--older-than", type=Age(), metavar="AGE", help="Only drafts in their state for longer than this: 12h, 1d or 4w.")
 @limit_option
 @json_option
 @click.pass_obj
@@ -156,9 +156,10 @@ def operations() -> None:
 @json_option
 @click.pass_obj
 def list_all(find: Find, day: date | None, limit: int, as_json: bool) -> int:
-    """List the operations of the sessions whose state last changed on a day.
+    """List the operations of sessions that changed on a day.
 
-    An index finds the sessions: nothing is scanned.
+    These are the sessions whose state last changed on that day, with all operations on all their drafts. An index finds
+    them: nothing is scanned.
     """
     start = start_of(day or date.fromisoformat(clock.phoenix(clock.utc_now())[:10]))
     deployment = find()

@@ -33,6 +33,7 @@ _SHOWN_REASONS = 20
 @click.option(
     "--segments",
     type=click.IntRange(1, MAX_SEGMENTS),
+    metavar="N",
     help=f"Parallel parts of the scan; by default {_DEFAULT_SEGMENTS}, or those of the checkpoint.",
 )
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint file.")

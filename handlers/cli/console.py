@@ -15,6 +15,7 @@ from handlers.console.serving import DEFAULT_PORT, ConsoleServer
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
+    metavar="PORT",
     default=DEFAULT_PORT,
     show_default=True,
     help="Port to serve on 127.0.0.1; 0 for any free one.",

@@ -31,7 +31,10 @@ def issues() -> None:
 @json_option
 @click.pass_obj
 def get(find: Find, issue_key: str, as_json: bool) -> int:
-    """Show the state of the issue KEY, even if it is deleted, with its commits and its correlation."""
+    """Show the issue KEY, even a deleted one, with its commits.
+
+    The report ends with the issue's correlation.
+    """
     deployment = find()
     report = report_issue(deployment.client("dynamodb"), deployment.jira_issues_table_name, issue_key)
     issue = report.issue

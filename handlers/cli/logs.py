@@ -35,8 +35,10 @@ _OVERLAP = timedelta(seconds=30)
     help=f"Only this function: {', '.join(ENTRY_POINTS)}. Can be given more than once.",
 )
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level or above.")
-@click.option("--since", type=Recent(), default="1h", show_default=True, help="Lines of this long: 30m, 12h, 7d or 4w.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True, help="Show at most this many, the newest.")
+@click.option("--since", type=Recent(), default="1h", show_default=True, help="Show the lines of the last 30m, 12h, 7d or 4w.")
+@click.option(
+    "--limit", type=click.IntRange(1), metavar="N", default=200, show_default=True, help="Show at most this many, the newest."
+)
 @click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 @click.pass_obj

@@ -19,7 +19,9 @@ Find = Callable[[], "Deployment"]
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
-limit_option = click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Show at most this many.")
+limit_option = click.option(
+    "--limit", type=click.IntRange(1), metavar="N", default=50, show_default=True, help="Show at most this many."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 

@@ -179,7 +179,8 @@ def show_list(
     shown = table(*columns)
     for row in islice(rest, limit):
         shown.add_row(*(plain(cell) for cell in cells(row)))
-    show(shown, title)
+    if shown.row_count:
+        show(shown, title)
     more = next(rest, None) is not None
     err().print(
         f"Showing {counted(shown.row_count, noun)}; use --limit for more." if more else f"{counted(shown.row_count, noun)}."

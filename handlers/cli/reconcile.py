@@ -74,7 +74,7 @@ def _invoke(deployment: Deployment, request: Mapping[str, Any]) -> Any:
 
 
 def _show(answer: Mapping[str, Any]) -> None:
-    table = output.table("project", *_COUNTS, "", numbers=_COUNTS)
+    table = output.table("project", *_COUNTS, "result", numbers=_COUNTS)
     for turn in answer["projects"]:
         state = "continues" if turn["continued"] else "complete" if turn["complete"] else "[bold red]incomplete[/]"
         table.add_row(turn["project"], *(str(turn["counts"][name]) for name in _COUNTS), state)

@@ -46,7 +46,8 @@ _FIELDS = ", ".join(f"{field}=" for field in letters.FIELDS[1:])
     "--function",
     "entry_point",
     type=click.Choice(ENTRY_POINTS),
-    help="Only the dead letters of this function; by default those of all functions.",
+    metavar="NAME",
+    help=f"Only the dead letters of this function, by default of all: {', '.join(ENTRY_POINTS)}.",
 )
 @click.option("--id", "letter_id", metavar="ID", help="Only the dead letter with this id.")
 @click.option(
@@ -57,7 +58,9 @@ _FIELDS = ", ".join(f"{field}=" for field in letters.FIELDS[1:])
     metavar="FIELD=TEXT",
     help=f"Only dead letters whose field contains TEXT: {', '.join(letters.FIELDS)}. All filters must match.",
 )
-@click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Read at most this many.")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), metavar="N", default=100, show_default=True, help="Read at most this many."
+)
 @click.option("--dry-run", is_flag=True, help="Show the dead letters, and send none back.")
 @click.option("--show", is_flag=True, help="Show each dead letter with its whole payload, and send none back.")
 @click.option("--drop", is_flag=True, help="Write the dead letters to a file and delete them. Asks twice.")

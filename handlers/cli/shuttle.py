@@ -229,11 +229,11 @@ def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
 
 @shuttle.command()
 @click.argument("domain", type=SHOP, metavar="SHOP")
-@click.option("--version", type=click.IntRange(1, 999_999), required=True, help="The version to restore.")
+@click.option("--version", type=click.IntRange(1, 999_999), metavar="N", required=True, help="The version to restore.")
 @json_option
 @click.pass_obj
 def rollback(find: Find, domain: str, version: int, as_json: bool) -> int:
-    """Make a new version of the catalogue of SHOP that equals an older one.
+    """Restore an older catalogue of SHOP as a new version.
 
     The event about it is published by the next sweep.
     """

@@ -14,7 +14,7 @@ from lib.platform.wording import counted
 @click.command()
 @click.argument("identifier", type=Checked("id", check_id), metavar="ID")
 @click.option(
-    "--since", type=Recent(), default="7d", show_default=True, help="Read log lines of this long: 30m, 12h, 7d or 4w."
+    "--since", type=Recent(), default="7d", show_default=True, help="Read the log lines of the last 30m, 12h, 7d or 4w."
 )
 @click.option("--owner", default="", metavar="EMAIL", help="Read the record of this person's lease too: ID is its uuid.")
 @json_option

@@ -95,4 +95,5 @@ def test_an_unknown_state_is_a_usage_error(run: Run) -> None:
 
 def test_nothing_to_do_is_said(run: Run, stores: Stores) -> None:
     assert ApprovalStore(Table(stores.client, OPERATIONS)).read_current("old") is not None
-    assert run("approvals", "list", "--state", "unknown").stderr == "0 drafts.\n"
+    result = run("approvals", "list", "--state", "unknown")
+    assert (result.stdout, result.stderr) == ("", "0 drafts.\n")
