@@ -1,7 +1,8 @@
 """Metrics as CloudWatch reads them from the output of a function: records in the embedded metric format (EMF)."""
 
 import dataclasses
-import json
+
+from stack.local.monitoring.emf import samples_of
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -15,22 +16,12 @@ class Metric:
 
 
 def metrics_in(output: str) -> list[Metric]:
-    """The metrics in a function's output, in order. Other lines are skipped."""
-    metrics = []
-    for line in output.splitlines():
-        record = _record(line)
-        for directive in record.get("_aws", {}).get("CloudWatchMetrics", []):
-            for dimensions in directive["Dimensions"]:
-                metrics += [
-                    Metric(
-                        name=metric["Name"],
-                        value=_first(record[metric["Name"]]),
-                        unit=metric["Unit"],
-                        dimensions={name: record[name] for name in dimensions},
-                    )
-                    for metric in directive["Metrics"]
-                ]
-    return metrics
+    """The metrics in a function's output, in order. A line that CloudWatch would refuse is an error."""
+    return [
+        Metric(sample.metric.name, sample.value, sample.unit, dict(sample.metric.dimensions))
+        for line in output.splitlines()
+        for sample in samples_of(line)
+    ]
 
 
 def names_in(output: str) -> list[str]:
@@ -41,15 +32,3 @@ def names_in(output: str) -> list[str]:
 def reasons_in(output: str, name: str) -> list[str]:
     """The ``reason`` of each record of metric ``name``, in order."""
     return [metric.dimensions["reason"] for metric in metrics_in(output) if metric.name == name]
-
-
-def _record(line: str) -> dict:
-    try:
-        record = json.loads(line)
-    except ValueError:
-        return {}
-    return record if isinstance(record, dict) else {}
-
-
-def _first(value: float | list[float]) -> float:
-    return value[0] if isinstance(value, list) else value
