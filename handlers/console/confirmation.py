@@ -16,9 +16,9 @@ from typing import Any
 import flask
 from markupsafe import Markup
 from werkzeug import Response
+from werkzeug.exceptions import Forbidden
 
 from handlers.console.context import current
-from lib.platform import errors
 
 
 def ask(
@@ -62,13 +62,12 @@ def change(action: str, **about: Any) -> Iterator[None]:
         about: what it is done to; no payloads.
 
     Raises:
-        AccessDeniedError: the console is read-only, or the person is unknown.
+        Forbidden: the console is read-only.
+        SwitchboardError: AWS can't be asked who the person is.
     """
     console = current()
     if not console.allow_writes:
-        raise errors.AccessDeniedError(
-            f"this console is read-only; to allow changes, start it with: {console.command} --allow-writes"
-        )
+        raise Forbidden(f"This console is read-only; to allow changes, start it with: {console.command} --allow-writes")
     person = console.person()
     try:
         yield

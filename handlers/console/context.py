@@ -1,5 +1,6 @@
 """What every page uses: the deployment, its clients, and the person at the browser."""
 
+import sys
 import threading
 from dataclasses import dataclass, field
 from typing import cast
@@ -24,7 +25,7 @@ class Console:
 
     deployed: Deployed
     allow_writes: bool = False
-    logger: log.Logger = field(default_factory=lambda: log.Logger("console"))
+    logger: log.Logger = field(default_factory=lambda: log.Logger("console", sys.stderr))
     command: str = "python -m handlers.cli console"
     now: clock.Clock = clock.utc_now
     clients: Clients = field(init=False)

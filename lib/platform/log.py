@@ -10,7 +10,7 @@ import hashlib
 import logging
 import math
 import re
-from typing import Any
+from typing import Any, TextIO
 
 from aws_lambda_powertools.logging import Logger as PowertoolsLogger
 from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
@@ -137,11 +137,17 @@ class _Formatter(LambdaPowertoolsFormatter):
 
 
 class Logger:
-    """The logger of one function. It takes fields as keywords, with any names."""
+    """The logger of one function. It takes fields as keywords, with any names.
 
-    def __init__(self, function: str) -> None:
+    Args:
+        function: its entry point.
+        stream: where lines are written; None for standard output, as Lambda needs.
+    """
+
+    def __init__(self, function: str, stream: TextIO | None = None) -> None:
         self._logger = PowertoolsLogger(
             service=function,
+            stream=stream,
             logger_formatter=_Formatter(
                 log_record_order=["level", "message"],
                 json_deserializer=str,  # a message is an event's name, not JSON

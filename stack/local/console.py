@@ -27,7 +27,6 @@ class ConsoleProcess:
             cwd=_ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,  # Ctrl-C is for the cloud, which then stops the console
         )
@@ -38,14 +37,13 @@ class ConsoleProcess:
         Raises:
             StartError: the port is taken, or the console failed to start.
         """
-        if not (self._process.stdin and self._process.stdout and self._process.stderr):
+        if not (self._process.stdin and self._process.stdout):
             raise StartError("the console has no pipes")
         with contextlib.suppress(BrokenPipeError):
             print(json.dumps(ready), file=self._process.stdin, flush=True)
         line = self._process.stdout.readline()
         if not line:
-            reason = self._process.stderr.read().strip().removeprefix("Error: ")
-            raise StartError(f"the console (--console-port) did not start: {reason[-300:]}")
+            raise StartError("the console did not start (--console-port)")
         url: str = json.loads(line)["console_url"]
         return url
 
@@ -57,7 +55,7 @@ class ConsoleProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()

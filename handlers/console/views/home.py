@@ -1,14 +1,17 @@
 """Home: what needs a person first, then the parts of the deployment; and where the search field leads."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import flask
 from werkzeug import Response
 
-from handlers.console.context import current
+from handlers.console.context import Console, current
 from lib.jira import issues
 from lib.operations.findings import Finding, Verdict
+from lib.operations.flows import FlowSummary, flow_summary
 from lib.operations.status import StatusReader
+from lib.platform import errors
 
 pages = flask.Blueprint("home", __name__)
 
@@ -25,11 +28,15 @@ _RUNBOOK = re.compile(r"(runbooks/)?(?P<page>[\w-]+)\.md(?P<anchor>#[\w-]+)?$")
 
 @pages.get("/")
 def show() -> str:
-    """Everything that ``status`` shows."""
+    """Everything that ``status`` shows, and the last 24 hours of each flow."""
     console = current()
-    status = StatusReader(console.deployed, now=console.now).read()
+    with ThreadPoolExecutor(1) as beside:
+        flows = beside.submit(_flows, console)
+        status = StatusReader(console.deployed, now=console.now).read()
     needed = [finding for finding in status.findings if finding.verdict is not Verdict.OK]
-    return flask.render_template("home.html", status=status, needed=needed, url_of=_url_of)
+    return flask.render_template(
+        "home.html", status=status, needed=needed, flows=flows.result(), url_of=_url_of, views=flask.current_app.view_functions
+    )
 
 
 @pages.get("/find")
@@ -41,6 +48,14 @@ def find() -> Response:
     if issues.is_issue_key(text.upper()) and "issues.issue" in flask.current_app.view_functions:
         return flask.redirect(flask.url_for("issues.issue", key=text.upper()), 303)
     return flask.redirect(flask.url_for("trace.show", id=text), 303)
+
+
+def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
+    """What each flow did, or why that can't be read: the rest of the page must be there all the same."""
+    try:
+        return flow_summary(console.clients("cloudwatch"), console.now())
+    except errors.SwitchboardError as error:
+        return str(error)
 
 
 def _url_of(finding: Finding) -> str:
