@@ -1,6 +1,7 @@
 """docs/runbooks/functions.md: poison messages in any queue, 5xx and refusals of the HTTP API, and the names."""
 
 import json
+import time
 import uuid
 from typing import Any
 
@@ -18,12 +19,17 @@ ISSUE = {"id": "1", "key": "OPS-900", "fields": {"updated": "2026-03-01T12:10:00
 DELIVERY = {"webhookEvent": "jira:issue_updated", "timestamp": SENT, "issue": ISSUE}
 
 
-@runbook("functions.md#dead-letters")
+def lost_events(operated: ApprovalsCloud, event_id: str) -> list[str]:
+    return [line for line in operated.cloud.log_lines("notification") if event_id in line and "event_failed" in line]
+
+
+@runbook("functions.md#a-function-failed", "functions.md#dead-letters")
 def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, section: Section) -> None:
     poison = {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired"}
     operated.cloud.invoke("notification", poison, kind="Event")
     until(lambda: poison["id"] in section.do(DRY_RUN).out, 20, every=0.5)
 
+    assert "event_failed error=InvalidInputError" in section.run({"<function>": "notification"}).succeeded()
     assert "notification-failures: 1" in section.do("status").failed()
     section.do("health").succeeded()
     assert "event_failed error=InvalidInputError" in section.do("logs --level WARNING").succeeded()
@@ -36,6 +42,22 @@ def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, sect
     assert section.do(DRY_RUN).succeeded() == "There are no dead letters.\n"
     [file] = section.folder.glob("dropped-*.jsonl")
     assert poison["id"] in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.rights_by_hand
+@runbook("functions.md#an-event-was-lost")
+def test_an_event_that_was_lost_is_named_and_sent_again(operated: ApprovalsCloud, section: Section) -> None:
+    event_id = str(uuid.uuid4())
+    event = {"id": event_id, "detail-type": "LeaseExpired", "detail": {"leaseId": None}}
+    operated.slack.fail("/api/chat.postMessage", error="invalid_auth", times=3)
+    with denied(operated.cloud, "notification", "sqs:SendMessage"):
+        operated.cloud.invoke("notification", event, kind="Event")
+        until(lambda: len(lost_events(operated, event_id)) == 3, 20, every=0.5)
+        time.sleep(0.5)  # until Lambda has tried to send it to the queue
+
+    assert event_id in section.run().succeeded()
+    assert section.do("status").out.count("notification-failures: ") == 0
+    assert operated.cloud.invoke("notification", event)["payload"]["channels"]["slack"] == "sent"
 
 
 @pytest.mark.rights_by_hand

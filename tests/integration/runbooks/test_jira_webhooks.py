@@ -23,13 +23,14 @@ def test_a_change_whose_webhook_was_lost_is_read(operated: ApprovalsCloud, secti
     assert "after" in section.do("issues get KEY", {"KEY": key}).succeeded()
 
 
-@runbook(TROUBLESHOOTING)
+@runbook(TROUBLESHOOTING, "functions.md#messages-wait-in-a-queue")
 def test_a_comment_that_the_worker_could_not_fetch_is_sent_again(operated: ApprovalsCloud, section: Section) -> None:
     key = put_issue(operated.jira, "PROJ", summary="commented")
     operated.jira.fail(f"/rest/api/3/issue/{key}", status=401, times=20)
     comment = {"timestamp": SENT, "webhookEvent": "comment_created", "issue": {"id": "1", "key": key, "fields": {}}}
     operated.cloud.post_signed("/webhooks/jira", comment, JIRA_SECRET, "comment-1")
 
+    until(lambda: "task_failed" in section.do("logs task_failed").out, every=0.5)
     until(lambda: key in section.do(DRY_RUN).out, 30, every=1)
     assert "task_failed: AccessDeniedError" in section.do(DRY_RUN).succeeded()
     assert "is not stored" in section.do("issues get KEY", {"KEY": key}).errors

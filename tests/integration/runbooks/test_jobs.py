@@ -65,7 +65,23 @@ def test_an_upload_without_a_notification_is_imported(operated: ApprovalsCloud, 
     assert shop.ended(job_id)["status"] == "COMPLETED"
 
 
-@runbook("jobs.md#jobs-stay-processing", "jobs.md#look-up-a-job")
+@runbook("jobs.md")
+def test_an_upload_among_the_dead_letters_is_imported(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    """A worker holds its job for 16 minutes, so the message is put where SQS leaves it after five of them."""
+    sqs = operated.cloud.client("sqs")
+    [queue] = [name for name in operated.cloud.outputs["dead_letter_queues"]["imports"] if name.startswith("shuttle-jobs")]
+    with without_notification(operated.cloud, operated.cloud.outputs["import_bucket_name"]):
+        job_id = shop.start(FILE)
+    message = {"Records": [{"s3": {"object": {"key": f"uploads/{shop.domain}/{job_id}"}}}]}
+    sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=json.dumps(message))
+
+    assert job_id in section.do("redrive --function imports --dry-run").succeeded()
+    section.do("redrive --function imports", answers="y\n").succeeded()
+
+    assert shop.ended(job_id)["status"] == "COMPLETED"
+
+
+@runbook("jobs.md#jobs-stay-processing", "jobs.md#worker_lost", "jobs.md#look-up-a-job")
 def test_a_job_whose_worker_died_is_ended_by_hand(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
     times: dict[str, Any] = {name: clock.utc_now() - timedelta(hours=2) for name in ("status_since", "created_at")}
     lost = a_job(domain=shop.domain, status=JobStatus.PROCESSING, expires_at=clock.utc_now() + timedelta(days=9), **times)

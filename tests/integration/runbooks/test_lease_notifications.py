@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.approvals.cloud import ApprovalsCloud
 from tests.support.cloud import until
-from tests.support.leases.builders import LEASE_ID, USER_EMAIL, lease_event
+from tests.support.leases.builders import LEASE_ID, USER_EMAIL, lease_event, lease_item
 from tests.support.operations.breaking import denied
 from tests.support.operations.runbook import Section, runbook
 
@@ -29,21 +29,22 @@ def dead_letters(operated: ApprovalsCloud) -> int:
     return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"][names[0]])
 
 
-@runbook("lease-notifications.md", "lease-notifications.md#dead-letters")
+@runbook("lease-notifications.md", "lease-notifications.md#a-channel-fails", "lease-notifications.md#dead-letters")
 def test_an_event_is_sent_again_on_the_channel_that_failed(operated: ApprovalsCloud, section: Section) -> None:
     operated.slack.fail(POST, error="invalid_auth", times=3)
     event_id = operated.cloud.put_event("LeaseExpired", DETAIL)
     until(lambda: dead_letters(operated), 20)
 
     before = section.run({"<event id>": event_id}).succeeded()
+    cause = section.run().succeeded()
     sent = section.run(answers="y\n").succeeded()
     until(lambda: messages(operated, event_id))
     done = f"notification_sent event_id={event_id} channel=slack"
     after = until(lambda: found if done in (found := section.do(TRACE, {"<event id>": event_id}).out) else None, every=0.5)
 
     assert "channel slack: not sent: could not post a message: Slack says invalid_auth" in before
-    assert "error_text=not sent on slack" in before
     assert "dead letter" in before
+    assert cause.count(f"notification_failed event_id={event_id} error=CredentialRefusedError") == 3
     assert "UnavailableError: not sent on slack (3 attempts)" in sent
     assert sent.endswith("1 sent back, 0 left.\n")
     assert "dead letter" not in after
@@ -63,6 +64,20 @@ def test_without_a_grant_the_notification_has_no_lease(operated: ApprovalsCloud,
     again = operated.cloud.put_event("LeaseExpired", DETAIL)
     until(lambda: messages(operated, again))
     assert "enrichment_failed" not in section.do(TRACE, {"<event id>": again}).succeeded()
+
+
+@runbook("lease-notifications.md#the-schema-drifts")
+def test_a_field_that_this_version_does_not_know_is_named(operated: ApprovalsCloud, section: Section) -> None:
+    dynamodb, table = operated.cloud.client("dynamodb"), operated.cloud.outputs["lease_table_name"]
+    dynamodb.put_item(TableName=table, Item=lease_item(colour={"S": "green"}))
+    event_id = operated.cloud.put_event("LeaseExpired", DETAIL)
+    until(lambda: messages(operated, event_id))
+
+    found = section.run().succeeded()
+
+    assert f"schema_drift event_id={event_id}" in found
+    assert "colour" in found
+    dynamodb.delete_item(TableName=table, Key={"userEmail": {"S": USER_EMAIL}, "uuid": {"S": LEASE_ID["uuid"]}})
 
 
 @runbook("lease-notifications.md", "lease-notifications.md#events-are-too-old")

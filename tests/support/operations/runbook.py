@@ -72,7 +72,8 @@ class Section:
     def __init__(self, names: Sequence[str], shell: Shell) -> None:
         self.folder = shell.folder
         self._shell = shell
-        self._parts = [parts()[name.partition("#")[0]] for name in names] + [parts()[name] for name in names]
+        pages = {name.partition("#")[0] for name in names}
+        self._parts = [part for name, part in parts().items() if name.partition("#")[0] in pages]
         self.left = [block for name in names for block in parts()[name].blocks]
         shell.run(NAMES).succeeded()
 
@@ -91,8 +92,8 @@ class Section:
         return self._shell.run(self._last)
 
     def do(self, command: str, values: Mapping[str, str] | None = None, *, answers: str = "") -> Done:
-        """Run a command that a section or the start of its page has in its text or, once more, in a block."""
-        assert any(part.has_command(command) for part in self._parts), f"no section has {command}"
+        """Run a command of the page: one that its text quotes, or once more one of a block."""
+        assert any(part.has_command(command) for part in self._parts), f"the page does not have {command}"
         return self._shell.run(CLI + _filled(command, values), answers=answers)
 
 
