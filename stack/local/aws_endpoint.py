@@ -15,7 +15,7 @@ import io
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
@@ -38,6 +38,9 @@ MAX_PUT_EVENTS_BYTES = 1024 * 1024
 IAM_PATH = "/_local/iam"
 """The path of the ledger of grants."""
 
+ALARMS_PATH = "/_local/alarms"
+"""The path of the states of the alarms, now or ``?after=`` so many seconds."""
+
 READY_PATH = "/_local/ready"
 """The path of what a shell needs to use the local cloud."""
 
@@ -49,7 +52,7 @@ _CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/
 class AwsEndpoint:
     """The WSGI application. Without a ``guard``, every call is allowed.
 
-    Set ``invoker`` once there are functions, and ``ready`` at the end.
+    Set ``invoker`` once there are functions, and ``states_after`` (of the alarms) and ``ready`` at the end.
     ``find_key`` finds the keys that presigned links are checked with.
     """
 
@@ -68,11 +71,12 @@ class AwsEndpoint:
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self.invoker: Invoker | None = None
+        self.states_after: Callable[[float], dict[str, str]] | None = None
         self.ready: dict[str, Any] | None = None
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
-        about = self._about(environ.get("PATH_INFO"))
+        about = self._about(Request(environ))
         if about is not None:
             return Response(f"{json.dumps(about)}\n", content_type="application/json")(environ, start_response)
         if is_altered_upload(Request(environ), self._find_key):
@@ -88,11 +92,13 @@ class AwsEndpoint:
         hidden = admission.on_absence() if answer.status_code == 404 else None
         return (hidden or answer)(environ, start_response)
 
-    def _about(self, path: str | None) -> dict[str, Any] | None:
+    def _about(self, request: Request) -> Mapping[str, Any] | None:
         """What a path of the local cloud itself shows; None for a path of AWS."""
-        if path == IAM_PATH and self._ledger is not None:
+        if request.path == IAM_PATH and self._ledger is not None:
             return self._ledger.as_json()
-        return self.ready if path == READY_PATH else None
+        if request.path == ALARMS_PATH and self.states_after is not None:
+            return self.states_after(request.args.get("after", 0.0, type=float))
+        return self.ready if request.path == READY_PATH else None
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         invocation = _INVOCATION_PATH.match(environ.get("PATH_INFO", ""))

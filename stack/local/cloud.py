@@ -200,7 +200,9 @@ class LocalCloud:
         if self._seeded and jira is not None:
             seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
         queues = QueueMetrics(sqs_backends[ACCOUNT_ID][self._region], metrics)
-        self._exit.callback(AlarmEvaluator(alarms, metrics, queues, publish=_publish, may=may).close)
+        evaluator = AlarmEvaluator(alarms, metrics, queues, publish=_publish, may=may)
+        self._exit.callback(evaluator.close)
+        endpoint.states_after = evaluator.states_after
         ready = Ready(http.url, self._aws.url, self._region, outputs)
         about = {**dataclasses.asdict(ready), "standins": {_NAMES[key]: url for key, url in self.standins.items()}}
         del about["console_url"]  # it contains the token of the console, which is for the person who started it

@@ -59,6 +59,7 @@ class AlarmEvaluator:
         self._may = may
         self._now = now
         self._seen: object = None
+        self._checking = threading.Lock()
         for alarm in list(backend.alarms.values()):
             try:
                 rule_of(alarm)
@@ -81,7 +82,17 @@ class AlarmEvaluator:
 
     def check(self) -> None:
         """Sample the queues, then evaluate every alarm if a metric, an alarm or the minute has changed since the last time."""
-        now = self._now()
+        with self._checking:
+            self._check(self._now())
+
+    def states_after(self, seconds: float) -> dict[str, str]:
+        """Check, then the state that each alarm will have ``seconds`` from now if no metric gets another value until then."""
+        self.check()
+        then = self._now() + seconds
+        alarms = list(self._backend.alarms.values())
+        return {alarm.name: self._verdict(alarm, then, State(alarm.state_value)).state.value for alarm in alarms}
+
+    def _check(self, now: float) -> None:
         self._queues.sample(now)
         alarms = list(self._backend.alarms.values())
         seen = (self._store.version, int(now) // MINUTE, [(id(alarm), alarm.state_updated_timestamp) for alarm in alarms])

@@ -13,6 +13,7 @@ def test_a_draft_that_jira_refused_is_retried(operated: ApprovalsCloud, section:
     operated.click(preview)
     operated.header_becomes(preview, "Jira issue not created")
 
+    section.raised("issue-creation-failed")
     done = section.run({"<session_id>": draft["session_id"], "<your Slack ID>": ADA}).succeeded()
 
     assert "could not create an issue: Jira answered 403: the API token is wrong, expired or lacks a permission" in done
@@ -31,6 +32,7 @@ def test_a_preview_that_slack_refused_is_posted(operated: ApprovalsCloud, sectio
     until(lambda: draft["session_id"] in section.do("redrive --function jira_worker --dry-run").out, 30, every=1)
     operated.slack.app.faults.clear()
 
+    section.raised("approval-work-dead-letters-depth", runbook="functions.md#dead-letters")
     done = section.run(answers="y\n").succeeded()
 
     assert "task_failed: CredentialRefusedError: could not post a message: Slack says invalid_auth" in done

@@ -1,7 +1,6 @@
 """docs/runbooks/functions.md: poison messages in any queue, 5xx and refusals of the HTTP API, and the names."""
 
 import json
-import time
 import uuid
 from typing import Any
 
@@ -29,6 +28,8 @@ def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, sect
     operated.cloud.invoke("notification", poison, kind="Event")
     until(lambda: poison["id"] in section.do(DRY_RUN).out, 20, every=0.5)
 
+    section.raised("notification-errors")
+    section.raised("notification-failures-depth")
     assert "event_failed error=InvalidInputError" in section.run({"<function>": "notification"}).succeeded()
     assert "notification-failures: 1" in section.do("status").failed()
     section.do("health").succeeded()
@@ -40,6 +41,8 @@ def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, sect
     section.run({"<text>": "no detail object"}, answers="y\n1\n").succeeded()
 
     assert section.do(DRY_RUN).succeeded() == "There are no dead letters.\n"
+    section.over("notification-errors")
+    section.over("notification-failures-depth")
     [file] = section.folder.glob("dropped-*.jsonl")
     assert poison["id"] in file.read_text(encoding="utf-8")
 
@@ -53,7 +56,7 @@ def test_an_event_that_was_lost_is_named_and_sent_again(operated: ApprovalsCloud
     with denied(operated.cloud, "notification", "sqs:SendMessage"):
         operated.cloud.invoke("notification", event, kind="Event")
         until(lambda: len(lost_events(operated, event_id)) == 3, 20, every=0.5)
-        time.sleep(0.5)  # until Lambda has tried to send it to the queue
+        section.raised("notification-failures-lost")
 
     assert event_id in section.run().succeeded()
     assert section.do("status").out.count("notification-failures: ") == 0
@@ -69,6 +72,7 @@ def test_the_log_names_the_service_behind_a_5xx(operated: ApprovalsCloud, sectio
     assert (answer.status_code, answer.json()["error"]) == (503, "misconfigured")
 
     until(lambda: [line for line in cloud.log_lines("webhooks") if "request_failed" in line])
+    section.raised("http-server-errors")
     found = section.run().succeeded()
 
     assert "request_failed error=AccessDeniedError error_text=could not store the version of OPS-900" in found

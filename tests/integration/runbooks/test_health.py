@@ -9,7 +9,7 @@ from tests.support.operations.runbook import Section, runbook
 MYSELF = "/rest/api/3/myself"
 
 
-@runbook("health_smoke.md#invocation")
+@runbook("health_smoke.md#invocation", "health_smoke.md#a-check-failed")
 def test_both_ways_to_check_name_the_failure_until_it_is_gone(operated: ApprovalsCloud, section: Section) -> None:
     operated.jira.fail(MYSELF, status=401, times=2)
 
@@ -21,15 +21,20 @@ def test_both_ways_to_check_name_the_failure_until_it_is_gone(operated: Approval
     [failed] = [check for check in answer["checks"] if check["status"] == "failed"]
     assert failed["name"] == "jira"
     assert failed["detail"].startswith("could not read the account of the API token: Jira answered 401: ")
+    section.raised("health-jira")
     section.do("health").succeeded()
+    section.over("health-jira")
 
 
-@runbook("health_smoke.md#a-secret-is-scheduled-for-deletion")
+@runbook("health_smoke.md#a-check-failed", "health_smoke.md#a-secret-is-scheduled-for-deletion")
 def test_the_check_names_the_secret_that_is_restored(operated: ApprovalsCloud, section: Section) -> None:
     secrets = operated.cloud.client("secretsmanager")
     secret = next(each["Name"] for each in secrets.list_secrets()["SecretList"] if each["Name"].startswith("jira-webhook"))
     secrets.delete_secret(SecretId=secret, RecoveryWindowInDays=7)
 
+    operated.cloud.invoke("health", {"mode": "deep"})
+
+    section.raised("health-secrets")
     assert f"{secret}: could not read the secret: InvalidRequestException" in section.do("health").failed()
     restored = section.run({"<secret>": secret}).succeeded()
 
@@ -51,6 +56,7 @@ def test_a_sentinel_that_stayed_behind_is_shown(operated: ApprovalsCloud, sectio
 @runbook("health_smoke.md#no-report-at-all")
 def test_a_schedule_that_was_disabled_is_found(operated: ApprovalsCloud, section: Section) -> None:
     with scheduled_off(operated.cloud, "health"):
+        section.raised("health-stopped", after=3600)
         [[name, state]] = json.loads(section.run().succeeded())
     operated.cloud.invoke("health", {"mode": "deep"})
 

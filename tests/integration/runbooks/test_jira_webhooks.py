@@ -8,10 +8,9 @@ from tests.support.operations.runbook import Section, runbook
 from tests.support.web.standins import put_issue
 
 DRY_RUN = "redrive --function jira_worker --dry-run"
-TROUBLESHOOTING = "jira-webhooks.md#troubleshooting"
 
 
-@runbook(TROUBLESHOOTING)
+@runbook("jira-webhooks.md#troubleshooting")
 def test_a_change_whose_webhook_was_lost_is_read(operated: ApprovalsCloud, section: Section) -> None:
     key = put_issue(operated.jira, "PROJ", summary="before")
     section.do("reconcile --project P", {"P": "PROJ"}).succeeded()
@@ -23,7 +22,7 @@ def test_a_change_whose_webhook_was_lost_is_read(operated: ApprovalsCloud, secti
     assert "after" in section.do("issues get KEY", {"KEY": key}).succeeded()
 
 
-@runbook(TROUBLESHOOTING, "functions.md#messages-wait-in-a-queue")
+@runbook("jira-webhooks.md#troubleshooting", "functions.md#messages-wait-in-a-queue")
 def test_a_comment_that_the_worker_could_not_fetch_is_sent_again(operated: ApprovalsCloud, section: Section) -> None:
     key = put_issue(operated.jira, "PROJ", summary="commented")
     operated.jira.fail(f"/rest/api/3/issue/{key}", status=401, times=20)
@@ -32,6 +31,7 @@ def test_a_comment_that_the_worker_could_not_fetch_is_sent_again(operated: Appro
 
     until(lambda: "task_failed" in section.do("logs task_failed").out, every=0.5)
     until(lambda: key in section.do(DRY_RUN).out, 30, every=1)
+    section.raised("jira-work-dead-letters-depth", runbook="functions.md#dead-letters")
     assert "task_failed: AccessDeniedError" in section.do(DRY_RUN).succeeded()
     assert "is not stored" in section.do("issues get KEY", {"KEY": key}).errors
     operated.jira.app.faults.clear()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from lib.platform import clock
+from lib.shuttle import ulids
 from lib.shuttle.entities import to_item
 from lib.shuttle.jobs.job import JobStatus
 from tests.support.approvals.cloud import ApprovalsCloud
@@ -75,23 +76,46 @@ def test_an_upload_among_the_dead_letters_is_imported(operated: ApprovalsCloud, 
     message = {"Records": [{"s3": {"object": {"key": f"uploads/{shop.domain}/{job_id}"}}}]}
     sqs.send_message(QueueUrl=sqs.get_queue_url(QueueName=queue)["QueueUrl"], MessageBody=json.dumps(message))
 
+    section.raised("shuttle-jobs-dead-letters-depth", runbook="functions.md#dead-letters")
     assert job_id in section.do("redrive --function imports --dry-run").succeeded()
     section.do("redrive --function imports", answers="y\n").succeeded()
 
     assert shop.ended(job_id)["status"] == "COMPLETED"
 
 
-@runbook("jobs.md#jobs-stay-processing", "jobs.md#worker_lost", "jobs.md#look-up-a-job")
-def test_a_job_whose_worker_died_is_ended_by_hand(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+def lose_worker(operated: ApprovalsCloud, shop: ShopApi) -> str:
+    """A job that a worker took two hours ago and never ended; its id."""
     times: dict[str, Any] = {name: clock.utc_now() - timedelta(hours=2) for name in ("status_since", "created_at")}
-    lost = a_job(domain=shop.domain, status=JobStatus.PROCESSING, expires_at=clock.utc_now() + timedelta(days=9), **times)
+    job_id = ulids.new(times["created_at"])
+    times["expires_at"] = clock.utc_now() + timedelta(days=90)
+    lost = a_job(domain=shop.domain, job_id=job_id, status=JobStatus.PROCESSING, **times)
     operated.cloud.client("dynamodb").put_item(TableName=operated.cloud.outputs["shuttle_table_name"], Item=to_item(lost))
+    return job_id
+
+
+@runbook("jobs.md#worker_lost")
+def test_a_job_whose_worker_died_is_ended_by_the_sweep(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    job_id = lose_worker(operated, shop)
+    operated.cloud.invoke("imports", {"mode": "sweep"})
+
+    section.raised("import-worker-lost")
+    assert "WORKER_LOST" in section.do(GET, names(shop, job_id)).succeeded()
+    assert section.do("redrive --function imports --dry-run").succeeded() == "imports has no dead letters.\n"
+
+    assert shop.run(FILE)["status"] == "COMPLETED"
+    section.over("import-worker-lost")
+
+
+@runbook("jobs.md#jobs-stay-processing")
+def test_jobs_that_no_sweep_ends_are_ended_by_hand(operated: ApprovalsCloud, shop: ShopApi, section: Section) -> None:
+    job_id = lose_worker(operated, shop)
 
     swept = section.run().succeeded()
 
-    assert lost.job_id in swept
+    assert job_id in swept
     assert "WORKER_LOST: 1" in swept
-    assert "WORKER_LOST" in section.do(GET, names(shop, lost.job_id)).succeeded()
+    assert "WORKER_LOST" in section.do(GET, names(shop, job_id)).succeeded()
+    section.raised("shuttle-sweep-stopped", after=3 * 3600)
 
 
 @runbook("jobs.md#a-catalogue-is-wrong")

@@ -35,6 +35,8 @@ def test_an_event_is_sent_again_on_the_channel_that_failed(operated: ApprovalsCl
     event_id = operated.cloud.put_event("LeaseExpired", DETAIL)
     until(lambda: dead_letters(operated), 20)
 
+    section.raised("slack-notifications-failed")
+    section.raised("notification-failures-depth", runbook="functions.md#dead-letters")
     before = section.run({"<event id>": event_id}).succeeded()
     cause = section.run().succeeded()
     sent = section.run(answers="y\n").succeeded()
@@ -48,6 +50,8 @@ def test_an_event_is_sent_again_on_the_channel_that_failed(operated: ApprovalsCl
     assert "UnavailableError: not sent on slack (3 attempts)" in sent
     assert sent.endswith("1 sent back, 0 left.\n")
     assert "dead letter" not in after
+    section.over("slack-notifications-failed")
+    section.over("notification-failures-depth")
     assert after.count("notification_sent") == 2, "one on each channel"
     assert USER_EMAIL not in before + sent + after
 
@@ -59,6 +63,7 @@ def test_without_a_grant_the_notification_has_no_lease(operated: ApprovalsCloud,
         event_id = operated.cloud.put_event("LeaseExpired", DETAIL)
         until(lambda: messages(operated, event_id))
 
+    section.raised("enrichment-access-denied")
     assert "enrichment_failed" in (found := section.run({"<event id>": event_id}).succeeded())
     assert "reason=access_denied" in found
     again = operated.cloud.put_event("LeaseExpired", DETAIL)
@@ -73,6 +78,7 @@ def test_a_field_that_this_version_does_not_know_is_named(operated: ApprovalsClo
     event_id = operated.cloud.put_event("LeaseExpired", DETAIL)
     until(lambda: messages(operated, event_id))
 
+    section.raised("schema-drift")
     found = section.run().succeeded()
 
     assert f"schema_drift event_id={event_id}" in found
@@ -85,6 +91,7 @@ def test_an_event_of_an_old_archive_is_not_sent(operated: ApprovalsCloud, sectio
     old = lease_event(id="a-replayed-event", time=f"{datetime.now(UTC) - timedelta(days=400):%Y-%m-%dT%H:%M:%SZ}")
     operated.cloud.invoke("notification", old)
 
+    section.raised("notifications-too-old")
     found = section.run({"<event id>": old["id"]}).succeeded()
 
     assert "event_too_old" in found

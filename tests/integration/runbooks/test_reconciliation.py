@@ -32,6 +32,7 @@ def test_a_run_with_a_refused_token_is_repeated_by_hand(operated: ApprovalsCloud
     assert refused[0].startswith("OPS: the listing is incomplete, nothing was deleted: ")
     assert "Jira answered 401" in refused[0]
 
+    section.raised("OPS-reconciliation-refused")
     done = section.run().succeeded()
 
     assert "dry run: nothing was written" in done
@@ -40,7 +41,7 @@ def test_a_run_with_a_refused_token_is_repeated_by_hand(operated: ApprovalsCloud
     assert (turn["counts"]["fetched"], turn["refused"], answer["record"]) == (120, [], None)
 
 
-@runbook("reconciliation.md#too-many-to-delete", "reconciliation.md#a-deletion-was-wrong")
+@runbook("reconciliation.md#a-run-refused-something", "reconciliation.md#too-many-to-delete")
 def test_a_refused_deletion_is_allowed_for_one_run(operated: ApprovalsCloud, site: Jira, section: Section) -> None:
     operated.cloud.invoke("reconciliation", {"full": True, "project": "OPS"})
     for number in range(21, 81):
@@ -48,11 +49,12 @@ def test_a_refused_deletion_is_allowed_for_one_run(operated: ApprovalsCloud, sit
 
     refused = operated.cloud.invoke("reconciliation", {"full": True, "project": "OPS"})["payload"]
     assert refused["projects"][0]["missing"][0] == "OPS-21"
-    until(lambda: runs(operated, "reconciliation_refused"))
+    section.raised("OPS-reconciliation-refused")
     assert "live" in section.do("issues get KEY", {"KEY": "OPS-21"}).succeeded()
     done = section.run().succeeded()
 
     assert done.count("would be") == 1
+    section.over("OPS-reconciliation-refused")
     assert "deleted" in section.do("issues history KEY", {"KEY": "OPS-21"}).succeeded()
     assert operated.cloud.invoke("reconciliation", {"full": True, "project": "OPS"})["payload"]["refused"] == []
 
@@ -70,6 +72,8 @@ def test_a_sweep_in_ranges_reads_every_issue_once(operated: ApprovalsCloud, site
 @runbook("reconciliation.md#it-does-not-run")
 def test_schedules_that_were_disabled_are_found(operated: ApprovalsCloud, section: Section) -> None:
     with scheduled_off(operated.cloud, "changes"):
+        section.raised("OPS-changes-stopped", after=3 * 3600)
+        section.raised("OPS-sweep-stopped", after=30 * 3600)
         found = json.loads(section.run().succeeded())
     section.run().succeeded()
 

@@ -6,15 +6,21 @@ import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
+from tests.support.cloud import until
 from tests.support.operations.shell import Done, Shell
 from tests.support.project.documentation import ROOT, anchor_of
 
 RUNBOOKS = sorted((ROOT / "docs" / "runbooks").glob("*.md"))
 CLI = "python -m handlers.cli "
 NAMES = f'eval "$({CLI}names)"'
+
+OVER_SECONDS = 1200.0
+"""The evaluation of an alarm with a period of 5 minutes looks at 15."""
 
 _HEADING = re.compile(r"^#{1,6} +(.+)$")
 _FENCE = re.compile(r"^ *```(\w*)$")
@@ -71,7 +77,9 @@ class Section:
 
     def __init__(self, names: Sequence[str], shell: Shell) -> None:
         self.folder = shell.folder
+        self._names = names
         self._shell = shell
+        self._alarms = shell.cloud.client("cloudwatch")
         pages = {name.partition("#")[0] for name in names}
         self._parts = [part for name, part in parts().items() if name.partition("#")[0] in pages]
         self.left = [block for name in names for block in parts()[name].blocks]
@@ -86,6 +94,37 @@ class Section:
         """
         self._last = _filled(self.left.pop(0), values)
         return self._shell.run(self._last, answers=answers)
+
+    def raised(self, alarm: str, *, runbook: str = "", after: float = 0) -> None:
+        """Wait until an alarm is on, and follow its description: it leads to ``runbook``, and its first command runs.
+
+        Args:
+            alarm: its logical name.
+            runbook: the page and section; by default one of the test's.
+            after: for an alarm on silence, so many seconds from now if nothing else happens.
+        """
+        until(
+            lambda: self._state(alarm, after) == "ALARM" and (after or self._described(alarm)["StateValue"] == "ALARM"),
+            every=0.2,
+        )
+        _, first, page = self._described(alarm)["AlarmDescription"].splitlines()
+        assert page.rpartition("/")[2] in ([runbook] if runbook else self._names)
+        done = self._shell.run(re.sub(r"^First: | --stack \S+", "", first))
+        assert done.code in {0, 1}, done.errors
+
+    def over(self, alarm: str) -> None:
+        """Check that an alarm ends if its failure does not come back."""
+        assert self._state(alarm, OVER_SECONDS) == "OK"
+
+    def _state(self, alarm: str, after: float) -> str:
+        answer = requests.get(f"{self._shell.cloud.aws_url}/_local/alarms", params={"after": after}, timeout=10)
+        states: dict[str, str] = answer.json()
+        return states[self._described(alarm)["AlarmName"]]
+
+    def _described(self, alarm: str) -> Mapping[str, Any]:
+        found: list[dict[str, Any]] = self._alarms.describe_alarms(AlarmNamePrefix=f"{alarm}-")["MetricAlarms"]
+        [described] = [each for each in found if each["AlarmName"].rpartition("-")[0] == alarm]  # Pulumi appends a suffix
+        return described
 
     def again(self) -> Done:
         """Run the last block once more."""

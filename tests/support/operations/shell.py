@@ -74,7 +74,7 @@ class Shell:
     """A shell in an empty folder with the file ``ready.json`` of a local cloud, as ``make dev`` writes it."""
 
     def __init__(self, cloud: Cloud, folder: Path) -> None:
-        self._cloud = cloud
+        self.cloud = cloud
         self.folder = folder
         ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
         (folder / "ready.json").write_text(json.dumps(ready) + "\n", encoding="utf-8")
@@ -133,8 +133,8 @@ class Shell:
             contextlib.chdir(call["folder"]),
         ):
             if call["command"] == "aws":
-                assert os.environ["AWS_ENDPOINT_URL"] == self._cloud.aws_url
-                code, out, errors = aws_cli.run(self._cloud.client, arguments, call["input"])
+                assert os.environ["AWS_ENDPOINT_URL"] == self.cloud.aws_url
+                code, out, errors = aws_cli.run(self.cloud.client, arguments, call["input"])
             elif arguments[:2] == ["-m", "handlers.cli"]:
                 result = CliRunner().invoke(cli, arguments[2:], input=call["input"] or self._answers, prog_name="cli")
                 code, out, errors = result.exit_code, result.stdout, result.stderr

@@ -124,6 +124,16 @@ def test_a_failure_raises_the_alarm_and_both_changes_are_published(watch: Watch)
     assert (message["Trigger"]["Statistic"], message["Trigger"]["Period"]) == ("SUM", 300)
 
 
+def test_the_states_after_some_time_are_foreseen_and_not_set(watch: Watch) -> None:
+    watch.put_alarm()
+    evaluator = watch.start()
+    watch.fail()
+
+    assert evaluator.states_after(0) == {"f-errors": "ALARM"}
+    assert evaluator.states_after(15 * 60) == {"f-errors": "OK"}
+    assert watch.state()[0] == "ALARM"
+
+
 def test_a_message_in_a_queue_raises_the_alarm_on_its_depth_until_it_is_gone(watch: Watch) -> None:
     dimensions = [{"Name": "QueueName", "Value": "dead"}]
     depth = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible", "Dimensions": dimensions}
