@@ -1,5 +1,6 @@
 """For every test: the DynamoDB of those that run on more than one engine, and the report on grants that ends the session."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until the end of the collection: what that makes stays
     # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
     # fixtures of the whole session.
     config.pluginmanager.register(grant_plugin, "grants")
@@ -46,6 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.timeout(3600))
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
 
 
 def _folder(item: pytest.Item) -> str:

@@ -13,6 +13,7 @@ moto itself never runs a function, since it would start Docker, for example when
 that feeds a function.
 """
 
+import functools
 import json
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ from moto.logs.models import LogGroup
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
 from moto.sqs.models import Queue
+from werkzeug.routing import Rule
 
 from stack.local import filter_patterns
 from stack.local.monitoring import cloudwatch
@@ -59,12 +61,27 @@ def fill_gaps() -> None:
 
 
 def speed_up() -> None:
-    """Make moto read the attributes of DynamoDB items in a tenth of the time. Calling it again changes nothing.
+    """Make moto read the attributes of DynamoDB items in a tenth of the time, and begin sooner. Calling it again changes
+    nothing.
 
     For each attribute, moto asks four alias providers for the name of each of the ten types that it can have. In an item, the
-    type is the only key of a dict.
+    type is the only key of a dict. And for each of the thousand paths that moto serves, werkzeug compiles a function that makes
+    a URL of it, which nobody needs.
     """
     serialize.AttributePicker.__call__ = _pick  # type: ignore[assignment, method-assign]
+    setattr(Rule, "_compile_builder", _compile_when_called)  # noqa: B010 (a method, for the type checker)
+
+
+_compile_builder: Callable[..., Callable[..., Any]] = Rule._compile_builder
+
+
+def _compile_when_called(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
+    compiled = functools.cache(lambda: _compile_builder(rule, append_unknown))
+
+    def build(*args: Any, **values: Any) -> Any:
+        return compiled()(*args, **values)
+
+    return build
 
 
 _pick_by_alias = serialize.AttributePicker.__call__

@@ -23,13 +23,16 @@ def endpoint() -> Iterator[tuple[subprocess.Popen[str], str]]:
         process.communicate()
 
 
-def test_it_serves_the_aws_api_on_loopback_and_ctrl_c_ends_it(endpoint: tuple[subprocess.Popen[str], str]) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_it_serves_the_aws_api_on_loopback_and_a_signal_ends_it(
+    endpoint: tuple[subprocess.Popen[str], str], number: signal.Signals
+) -> None:
     process, url = endpoint
     assert url.startswith("http://127.0.0.1:")
     assert account_of(url) == "123456789012"
     assert children_of(process.pid) == set()
 
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, errors = process.communicate(timeout=30)
 
     assert (process.returncode, out, errors) == (0, "", "")

@@ -12,10 +12,10 @@ from tests.support.cloud import Cloud, running_cloud
 from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 from tests.support.web.standins import Served
 
-PROJECT, ISSUES = "SWEEP", 600
-"""Six pages, and a twentieth of them is less than the 50 that a run may delete: what moto stores of more takes minutes."""
-FAULTY, FEW = "FAULT", 300
-"""Three pages: enough to fail half-way, and quick to sweep again and again."""
+PROJECT, ISSUES = "SWEEP", 250
+"""Three pages, and a twentieth of them is less than the 50 that a run may delete."""
+FAULTY, FEW = "FAULT", 101
+"""Two pages, quick to sweep again and again. test_reconciliation.py breaks each page of three in more ways."""
 
 
 jira = standin_fixture(Jira, "module")
@@ -106,12 +106,8 @@ def test_a_passing_error_half_way_is_waited_out(cloud: Cloud, faulty: Served[Jir
     "trouble",
     [
         {"error": "rate_limited"},
-        {"status": 500},
-        {"error": "half_page"},
         {"error": "expired_token"},
-        {"error": "anonymous"},
         {"reset": True},
-        {"status": 200, "body": '{"issues": [], "nextPageToken": "same"}'},
         {"status": 200, "body": '{"issues": [null], "isLast": true}'},
     ],
     ids=str,
@@ -145,7 +141,7 @@ def test_a_project_that_the_account_may_not_see_any_more_loses_nothing(cloud: Cl
 
 
 def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: Served[Jira]) -> None:
-    gone = [f"{PROJECT}-{number}" for number in range(300, 360)]
+    gone = [f"{PROJECT}-{number}" for number in range(150, 210)]
     assert len(gone) > DeleteLimit().allowed(ISSUES)
     for key in gone:
         control(site, "DELETE", f"issues/{key}")

@@ -25,10 +25,14 @@ def can_bind(url: str) -> bool:
         return True
 
 
-@pytest.mark.parametrize(
-    ("number", "region"),
-    [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2"), (signal.SIGHUP, "us-west-2")],
-)
+STABLE_NAMES = ("LeaseTable-217d256", "artifacts-0f50505")
+
+
+def names(cloud: Cloud) -> tuple[str, str]:
+    return cloud.outputs["lease_table_name"], cloud.outputs["artifact_bucket_name"]
+
+
+@pytest.mark.parametrize(("number", "region"), [(signal.SIGINT, "us-west-2"), (signal.SIGTERM, "eu-west-2")])
 def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: signal.Signals, region: str) -> None:
     with running_cloud("--console-port", "0", **{"aws:region": region}) as cloud:
         processes = children_of(cloud.process.pid)
@@ -47,15 +51,9 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process(number: sign
     assert cloud.process.stdout.read() == "", "standard output has the ready line and nothing else"
 
 
-def test_names_are_the_same_at_every_start_unless_they_are_random() -> None:
-    def names(*arguments: str) -> tuple[str, str]:
-        with running_cloud(*arguments) as cloud:
-            return cloud.outputs["lease_table_name"], cloud.outputs["artifact_bucket_name"]
-
-    stable = names()
-
-    assert names() == stable
-    assert set(names("--names", "random")).isdisjoint(stable)
+def test_names_are_random_on_request() -> None:
+    with running_cloud("--names", "random") as cloud:
+        assert set(names(cloud)).isdisjoint(STABLE_NAMES)
 
 
 def test_functions_and_the_console_end_when_the_local_cloud_is_killed() -> None:
@@ -81,6 +79,7 @@ def assert_its_ready_line_is_complete(cloud: Cloud, region: str) -> None:
     assert cloud.http_url.startswith("http://127.0.0.1:")
     assert cloud.aws_url.startswith("http://127.0.0.1:")
     assert cloud.region == region
+    assert names(cloud) == STABLE_NAMES, "they are the same at every start"
     assert set(cloud.outputs) == OUTPUTS
     assert cloud.outputs["http_api_url"] == cloud.http_url
     assert f":{region}:" in cloud.outputs["lease_table_arn"]
