@@ -34,10 +34,13 @@ class Part:
     blocks: list[str] = dataclasses.field(default_factory=list)
     text: str = ""
 
+    def quoted(self) -> set[str]:
+        """What the text has in backticks, without ``python -m handlers.cli``."""
+        return {" ".join(code.split()).removeprefix(CLI) for code in re.findall(r"`([^`]+)`", self.text)}
+
     def has_command(self, command: str) -> bool:
-        """Whether the section has a command of the command line, with or without ``python -m handlers.cli``."""
-        quoted = [*re.findall(r"`([^`]+)`", self.text), *(line for block in self.blocks for line in block.splitlines())]
-        return command in {" ".join(code.split()).removeprefix(CLI) for code in quoted}
+        """Whether the section has a command of the command line."""
+        return command in self.quoted() | {line.removeprefix(CLI) for block in self.blocks for line in block.splitlines()}
 
 
 @functools.cache
