@@ -24,6 +24,8 @@ from lib.platform import clock
 MAX_TITLE_CHARACTERS = 150
 MAX_COMMENT_CHARACTERS = 500
 MAX_DETAILS = 10
+COMMENT = "Comment"
+"""The label of what a person wrote."""
 
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 # Fields that hold a name or an id: blueprintName, actualOu, stackSetId, a unit's Arn.
@@ -83,6 +85,11 @@ class Message:
     def severity(self) -> Severity:
         """How urgent it is."""
         return self.about.severity
+
+    def for_log(self) -> dict[str, Any]:
+        """What the log keeps, so that people can see later what was sent: all but the comment, which somebody wrote."""
+        facts = [fact for fact in self.facts if fact[0] != COMMENT]
+        return {"severity": self.severity, "lease_uuid": self.structured["lease_uuid"], "title": self.title, "facts": facts}
 
 
 def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: datetime) -> Message:
@@ -159,7 +166,7 @@ class _Known:
         yield "Time left", self.time_left
         yield "Duration", "" if self.time_left else self._duration()
         yield "Reason", self.reason
-        yield "Comment", self.comment
+        yield COMMENT, self.comment
         for label, name in self._wording.details:
             yield label, self._named(name)
         yield "Blueprint", values.text(lease.blueprint_name) if lease and "blueprintName" not in self._detail else ""

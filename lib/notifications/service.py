@@ -106,27 +106,31 @@ class Notifier:
             PayloadTooLargeError: it is too large.
             UnavailableError: a channel failed, or another attempt holds it and may yet fail. The other channels have sent it.
         """
+        started = clock.monotonic()
         event = read_event(obj, clock.utc_now)
         self._logger.start_run(run_id, event.id, correlation_id or event.id)
+        about = {"event_source": event.source, "event_time": clock.canonical(event.time)}
         now = clock.utc_now()
         if is_too_old(event, now):
             ignored = Ignored(event, f"the event is older than {OLDEST.days} days")
             metrics.count(contract.NOTIFICATION_TOO_OLD)
-            self._logger.warning("event_too_old", **ignored.as_json(), event_time=clock.canonical(event.time))
+            self._logger.warning("event_too_old", **ignored.as_json(), **about)
             return ignored
         enrichment = self._enricher.enrich(event)
         message = compose(event, enrichment, self._console, now)
         route = find_route(self._rules, message.about, self._channels)
+        about |= message.for_log()
         if not route.channels:
             dropped = Ignored(event, f"rule {route.rule} of notifyRoutes drops it")
-            self._logger.info("event_dropped", **dropped.as_json(), rule=route.rule, severity=message.severity)
+            self._logger.info("event_dropped", **dropped.as_json(), **about, rule=route.rule)
             return dropped
         message = dataclasses.replace(message, slack_channel=route.slack_channel, mention=route.mention)
         delivery = self._dated if event.is_dated else self._undated
         # A retry by Lambda has the request id of the first attempt, and a claim's owner must be unique to one attempt.
         channels = delivery.deliver(message, event.id, f"{run_id}/{uuid.uuid4()}", route.channels)
         notified = Notified(event, enrichment, channels)
-        self._logger.info("lease_event", **notified.as_json(), severity=message.severity, rule=route.rule)
+        took = clock.elapsed_ms(started)
+        self._logger.info("lease_event", **notified.as_json(), **about, rule=route.rule, duration_ms=took)
         unsent = sorted(name for name, outcome in channels.items() if outcome in {Outcome.FAILED, Outcome.HELD})
         if unsent:
             raise errors.UnavailableError(f"not sent on {', '.join(unsent)}")

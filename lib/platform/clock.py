@@ -38,6 +38,11 @@ def utc_now() -> datetime:
 monotonic: Monotonic = time.monotonic
 
 
+def elapsed_ms(started: float) -> float:
+    """The milliseconds since :data:`monotonic` returned ``started``."""
+    return round((monotonic() - started) * 1000, 1)
+
+
 def parse(text: str) -> datetime:
     """Read an ISO 8601 instant, with any offset and fraction, as UTC.
 

@@ -11,7 +11,7 @@ import flask
 from flask import request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from lib.platform import errors, fields, log
+from lib.platform import clock, errors, fields, log
 
 MAX_BODY_BYTES = 1024 * 1024
 """A larger body is answered 413 and not read."""
@@ -35,11 +35,15 @@ def make_app(name: str, logger: log.Logger, *, max_body_bytes: int = MAX_BODY_BY
 
     @app.before_request
     def start_run() -> None:
+        flask.g.started = clock.monotonic()
         logger.start_run(run_id(), correlation_id=correlation_id())
 
     @app.after_request
     def log_request(response: flask.Response) -> flask.Response:
-        logger.info("http_request", method=request.method, path=request.path, http_status=response.status_code)
+        took = clock.elapsed_ms(flask.g.started)
+        logger.info(
+            "http_request", method=request.method, path=request.path, http_status=response.status_code, duration_ms=took
+        )
         return response
 
     @app.errorhandler(errors.SwitchboardError)
