@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from lib.jira import issues
-from lib.operations.ages import parse_age
+from lib.operations.ages import parse_age, parse_moment
 from lib.platform import clock, errors
 from lib.shuttle import keys
 
@@ -68,6 +68,21 @@ class Recent(Age):
     """A short length of time too: ``30m``."""
 
     minutes = True
+
+
+class Moment(click.ParamType[datetime]):
+    """An instant: an age before now, or a time."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read it."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            return parse_moment(value, clock.utc_now())
+        except errors.InvalidInputError as error:
+            self.fail(f"{error}.", param, ctx)
 
 
 class Day(click.ParamType[date]):

@@ -36,6 +36,7 @@ class Page:
 
 PAGES = (
     Page("home", "Home", "h"),
+    Page("events", "Events", "e"),
     Page("jobs", "Jobs", "j"),
     Page("runbooks", "Runbooks", "r"),
     Page("trace", "Trace", "t"),

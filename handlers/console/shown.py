@@ -1,8 +1,9 @@
 """How pages show values: times, ages, numbers, JSON. Registered as filters of the templates."""
 
 import json
+import shlex
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import flask
@@ -63,6 +64,13 @@ def size(octets: int) -> str:
     return f"{amount:.1f} {unit}" if amount < 10 else f"{amount:,.0f} {unit}"
 
 
+def milliseconds(amount: float) -> str:
+    """A duration: "45 ms", "1.2 s", "3 minutes"."""
+    if amount < 1000:
+        return f"{amount:,.0f} ms"
+    return f"{amount / 1000:.1f} s" if amount < 120_000 else duration(timedelta(milliseconds=amount))
+
+
 def query(values: Mapping[str, Any]) -> str:
     """The current URL's path and query with ``values`` in place of what it has; empty ones are left out."""
     args = {name: value for name, value in {**flask.request.args, **values}.items() if value not in ("", None)}
@@ -72,7 +80,14 @@ def query(values: Mapping[str, Any]) -> str:
 def register(app: flask.Flask, now: clock.Clock) -> None:
     """Make these filters and functions available to the templates of ``app``."""
     app.jinja_env.filters.update(
-        when=when, age=lambda moment: age(moment, now()), masked=masked, number=number, size=size, scrubbed=log.scrub
+        when=when,
+        age=lambda moment: age(moment, now()),
+        masked=masked,
+        milliseconds=milliseconds,
+        number=number,
+        quoted=shlex.quote,
+        scrubbed=log.scrub,
+        size=size,
     )
     app.jinja_env.globals.update(counted=counted, with_query=lambda **values: query(values))
 

@@ -1,4 +1,4 @@
-"""Finds log lines of the functions, in AWS and the local cloud alike, by FilterLogEvents and one quoted term."""
+"""Finds log lines of the functions, in AWS and the local cloud alike, by FilterLogEvents."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ class LogLine:
 
 
 def search(
-    logs: Any, functions: Mapping[str, str], term: str, since: datetime, until: datetime | None = None
+    logs: Any, functions: Mapping[str, str], term: str, since: datetime, until: datetime | None = None, *, pattern: str = ""
 ) -> Iterator[LogLine]:
     """The lines that contain ``term`` (all lines if it is empty), the oldest of each function first.
 
@@ -48,6 +48,7 @@ def search(
         term: a text without quotation marks.
         since: the first instant.
         until: the last instant; None for now.
+        pattern: a filter pattern of CloudWatch Logs, in place of a term.
 
     Raises:
         UnavailableError: there is more than can be read at once; the lines before were yielded.
@@ -56,7 +57,9 @@ def search(
     request: dict[str, Any] = {"startTime": clock.epoch_ms(since)}
     if until is not None:
         request["endTime"] = clock.epoch_ms(until)
-    if term:
+    if pattern:
+        request["filterPattern"] = pattern
+    elif term:
         request["filterPattern"] = json.dumps(term.replace('"', ""), ensure_ascii=False)
     for entry_point, name in functions.items():
         group = log_group(name)

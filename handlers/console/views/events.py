@@ -1,0 +1,65 @@
+"""Events: what arrived, and everything that is known about one arrival."""
+
+from datetime import timedelta
+
+import flask
+from flask import request
+
+from handlers.console.context import current
+from lib.operations.ages import parse_moment
+from lib.operations.arrivals import Outcome
+from lib.operations.deployed import functions_of
+from lib.operations.events import EventReader, Filters
+from lib.operations.flows import TITLES, Flow
+from lib.operations.trace import Tracer, check_id
+from lib.platform import clock, fields, log
+
+pages = flask.Blueprint("events", __name__)
+
+PAGE_SIZE = 50
+_BEFORE, _AFTER = timedelta(hours=1), timedelta(hours=25)
+"""How far around its time the log lines of an event are searched: retries, and a job that waits for its file, take hours."""
+SINCE = (("1h", "one hour"), ("24h", "24 hours"), ("7d", "7 days"), ("4w", "4 weeks"))
+
+
+@pages.get("/events")
+def show() -> str:
+    """The list, filtered by the URL."""
+    console, args = current(), request.args
+    since, until = args.get("since", "").strip() or "24h", args.get("until", "").strip()
+    now = console.now()
+    filters = Filters(
+        flow=fields.require_choice(args["flow"], "flow", Flow) if args.get("flow") else None,
+        outcome=fields.require_choice(args["outcome"], "outcome", Outcome) if args.get("outcome") else None,
+        type=args.get("type", "").strip(),
+        text=log.scrub(args.get("text", "").strip()),
+    )
+    reader = EventReader(console.clients("logs"), functions_of(console.deployed))
+    end = parse_moment(until, now) if until else now
+    page = reader.page(filters, parse_moment(since, now), end, PAGE_SIZE)
+    return flask.render_template(
+        "events.html",
+        filters=filters,
+        since=since,
+        until=until,
+        sinces=SINCE if since in dict(SINCE) else ((since, since), *SINCE),
+        page=page,
+        next_until=clock.canonical(page.until) if page.until else "",
+        flows=[("", "all"), *TITLES.items()],
+        outcomes=[("", "all"), *((outcome, outcome) for outcome in Outcome)],
+    )
+
+
+@pages.get("/events/<path:event_id>")
+def event(event_id: str) -> str:
+    """One event. ``at`` (an instant) says where in the logs to look; without it, the last 7 days are searched."""
+    console, at = current(), request.args.get("at", "").strip()
+    now = console.now()
+    since, until = now - timedelta(days=7), now
+    if at:
+        moment = parse_moment(at, now)
+        since, until = moment - _BEFORE, min(moment + _AFTER, now)
+    reader = EventReader(console.clients("logs"), functions_of(console.deployed))
+    found = reader.find(check_id(event_id), since, until)
+    trace = Tracer(console.deployed).trace(found.id, since)
+    return flask.render_template("event.html", event=found, trace=trace, title=TITLES[found.flow], since=since)

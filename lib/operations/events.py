@@ -1,0 +1,178 @@
+"""What arrived, one row per event: lease events, deliveries of Jira and Git hosts, drafts, clicks and jobs. From log lines.
+
+Every arrival leaves a line with its outcome in the log of the function that took it, refusals and ignored deliveries too. So
+nothing is stored for this, and it goes back as far as the logs are kept. Lines are read from the newest time back, in growing
+slices, until a page is full: each read is bounded. Attempts of one event are one row, at the time of its last outcome.
+"""
+
+import contextlib
+import json
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lib.operations.arrivals import FLOWS, PATTERNS, Event, Outcome, events_of
+from lib.operations.flows import Flow
+from lib.operations.log_search import LogLine, search
+from lib.platform import errors
+from lib.platform.log import scrub
+
+MOST_LINES = 4000
+"""Of one function in one slice; of more, the slice is made smaller."""
+_FIRST_SLICE, _SHORTEST_SLICE = timedelta(minutes=15), timedelta(seconds=5)
+_MOST_SLICES = 12
+_MARGIN = timedelta(minutes=1)
+"""Read before each slice, for the first lines of an event whose last is in it."""
+_RETRIES = timedelta(minutes=10)
+"""Read after a page's end: an event whose retry is there was shown on the page before. Lambda retries within three minutes."""
+_AT_ONCE = 4
+"""FilterLogEvents is limited to a few calls per second in an account."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which events are wanted. An empty condition matches all; texts are found in any case of letters. An e-mail address in a
+    text finds its hash, which is what logs contain.
+    """
+
+    flow: Flow | None = None
+    outcome: Outcome | None = None
+    type: str = ""
+    text: str = ""
+
+    def match(self, event: Event) -> bool:
+        """Whether all conditions hold."""
+        return (
+            self.flow in (None, event.flow)
+            and self.outcome in (None, event.outcome)
+            and self.type.casefold() in event.type.casefold()
+            and (not self.text or scrub(self.text).casefold() in _searched(event))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Events, the newest first.
+
+    Attributes:
+        events: the events.
+        until: where the next page ends; None if all of the time was read.
+        problems: sentences on what could not be read.
+    """
+
+    events: tuple[Event, ...]
+    until: datetime | None
+    problems: tuple[str, ...]
+
+
+class EventReader:
+    """Reads the events of one deployment.
+
+    Args:
+        logs: a client of CloudWatch Logs.
+        functions: the functions by entry point.
+    """
+
+    def __init__(self, logs: Any, functions: Mapping[str, str]) -> None:
+        self._logs = logs
+        self._functions = functions
+
+    def page(self, filters: Filters, since: datetime, until: datetime, limit: int) -> Page:
+        """Up to about ``limit`` events between ``since`` and ``until``, the newest first.
+
+        Fewer are found if a rare kind is asked for: then the next page goes on where this one stopped reading.
+        """
+        reading = _Reading(
+            self._logs, {name: of for name, of in self._functions.items() if filters.flow in (None, FLOWS.get(name))}
+        )
+        reading.read(until, until + _RETRIES)
+        begin, length = until, _FIRST_SLICE
+        found: list[Event] = []
+        for _ in range(_MOST_SLICES):
+            start = max(since, begin - length)
+            if not reading.read(start - _MARGIN, begin) and length > _SHORTEST_SLICE:
+                length = max(length / 8, _SHORTEST_SLICE)
+                continue
+            begin, length = start, length * 3
+            events = events_of(reading.lines())
+            found = [event for event in events if begin <= event.at < until and filters.match(event)]
+            if len(found) > limit or begin <= since:
+                break
+        if len(found) > limit:
+            begin = found[limit - 1].at
+            found = [event for event in found if event.at >= begin]
+        return Page(tuple(found), begin if begin > since else None, reading.problems)
+
+    def find(self, identifier: str, since: datetime, until: datetime | None = None) -> Event:
+        """The event with this id, by its log lines between ``since`` and ``until``.
+
+        Raises:
+            NotFoundError: no line of that time has it.
+            SwitchboardError: the logs can't be read.
+        """
+        reading = _Reading(self._logs, self._functions, identifier)
+        reading.read(since, until)
+        found = [event for event in events_of(reading.lines()) if event.id == identifier]
+        if not found:
+            problem = f"; {reading.problems[0]}" if reading.problems else ""
+            raise errors.NotFoundError(f"no event {identifier[:200]!a} is in the logs of that time{problem}")
+        return found[0]
+
+
+class _Reading:
+    """The lines of several functions, read in slices.
+
+    Args:
+        logs: a client of CloudWatch Logs.
+        functions: which to read.
+        term: what each line must contain; empty for the lines of arrivals.
+    """
+
+    def __init__(self, logs: Any, functions: Mapping[str, str], term: str = "") -> None:
+        self._logs = logs
+        self._functions = {name: of for name, of in functions.items() if term or name in PATTERNS}
+        self._term = term
+        self._lines: dict[tuple[str, str], LogLine] = {}
+        self._problems: dict[str, None] = {}
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Sentences on what could not be read."""
+        return tuple(self._problems)
+
+    def lines(self) -> list[LogLine]:
+        """All that was read, the oldest first."""
+        return sorted(self._lines.values(), key=lambda line: line.at)
+
+    def read(self, since: datetime, until: datetime | None) -> bool:
+        """Read one slice; returns whether it was read to its end."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            slices = list(pool.map(lambda name: self._read(name, since, until), list(self._functions)))
+        for lines in slices:
+            self._lines.update({(line.function, line.event_id): line for line in lines})
+        return all(len(lines) < MOST_LINES for lines in slices)
+
+    def _read(self, entry_point: str, since: datetime, until: datetime | None) -> list[LogLine]:
+        found: list[LogLine] = []
+        function = {entry_point: self._functions[entry_point]}
+        pattern = "" if self._term else PATTERNS[entry_point]
+        try:
+            for line in search(self._logs, function, self._term, since, until, pattern=pattern):
+                found.append(line)
+                if len(found) >= MOST_LINES:
+                    break
+        except errors.ResourceMissingError:
+            pass  # the function has not logged anything yet
+        except errors.SwitchboardError as error:
+            self._problems[f"the log of {entry_point} can't be read: {scrub(str(error))}"] = None
+        return found
+
+
+def _searched(event: Event) -> str:
+    """Everything that a text is searched in."""
+    parts = [event.id, event.type, event.source, event.about, event.result, event.reason]
+    with contextlib.suppress(TypeError, ValueError):
+        parts += [json.dumps(line.fields, ensure_ascii=False) for line in event.lines]
+    return scrub(" ".join(parts)).casefold()
