@@ -1,6 +1,5 @@
 """``redrive``: shows dead letters, sends them back to where they failed, or drops them (lib/operations/redrive.py)."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,10 @@ from handlers.cli.deployment import Deployment
 from handlers.cli.options import Find, yes_option
 from lib.operations import redrive as letters
 from lib.operations.dead_letters import HOLD_SECONDS, DeadLetterQueue
-from lib.operations.deployed import dead_letter_queues_of, functions_of
+from lib.operations.deployed import dead_letter_queues_of
 from lib.operations.redrive import Held
-from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import clock, errors
 from lib.platform.contract import ENTRY_POINTS
-from lib.platform.dynamodb import Table
 from lib.platform.log import scrub
 from lib.platform.wording import counted
 
@@ -101,7 +98,9 @@ def redrive(
         with output.err().status("Reading"):
             letters.read_all(_queues(deployment, entry_point), limit, held)
             was_full = len(held) == limit
-            held[:] = _explained(deployment, held)
+            held[:], problem = letters.explained(held, deployment, deployment.client)
+        if problem:
+            output.err().print(output.plain(problem))
         chosen = [each for each in held if _is_chosen(each, letter_id, filters)]
         if letter_id is not None and not chosen:
             raise errors.NotFoundError(f"there is no dead letter {letter_id[:100]!a} among the {len(held)} that were read")
@@ -118,7 +117,7 @@ def redrive(
                 f"Showing {counted(limit, 'dead letter')}. There may be more: use --limit, or run the command again."
             )
         if dry_run or show:
-            return _leave(chosen, _selection(entry_point, letter_id, filters), as_json=as_json)
+            return _leave(chosen, letters.selection(entry_point, letter_id, filters), as_json=as_json)
         if drop:
             return _drop(chosen, held, file, as_json=as_json)
         if not yes:
@@ -127,43 +126,18 @@ def redrive(
                 abort=True,
                 err=True,
             )
-        return _act(chosen, held, lambda each: each.queue.send_back(each.letter), "sent back", as_json=as_json)
+        return _act(held, letters.send_back, "sent back", as_json=as_json)
     finally:
         letters.release(held)
 
 
 def _queues(deployment: Deployment, entry_point: str | None) -> list[tuple[str, DeadLetterQueue]]:
-    names = [(entry_point, name) for name in deployment.dead_letter_queues(entry_point)] if entry_point else None
-    sqs, lambda_client, marks = deployment.client("sqs"), deployment.client("lambda"), _marks(deployment)
-    return [
-        (of, DeadLetterQueue(sqs, lambda_client, name, deployment.function_name(of), marks=marks))
-        for of, name in names or _all_queues(deployment)
-    ]
-
-
-def _all_queues(deployment: Deployment) -> list[tuple[str, str]]:
-    found = list(dead_letter_queues_of(deployment))
-    if not found:
+    names = list(dead_letter_queues_of(deployment))
+    if entry_point:
+        names = [(entry_point, name) for name in deployment.dead_letter_queues(entry_point)]
+    if not names:
         raise errors.ConfigurationError(f"dead_letter_queues is missing from {deployment.source}")
-    return found
-
-
-def _marks(deployment: Deployment) -> RedriveMarks | None:
-    name = deployment.outputs.get("jira_operations_table_name")
-    return RedriveMarks(Table(deployment.client("dynamodb"), name)) if isinstance(name, str) and name else None
-
-
-def _explained(deployment: Deployment, held: Sequence[Held]) -> list[Held]:
-    """The letters with the reason from the log, and whether each came back. Without either, a note says so."""
-    explained, marks = list(held), _marks(deployment)
-    try:
-        if explained and marks is not None:
-            explained = letters.with_marks(explained, marks)
-        if explained:
-            explained = letters.with_logged_reasons(explained, deployment.client("logs"), functions_of(deployment))
-    except errors.SwitchboardError as error:
-        output.err().print(output.plain(f"Not all reasons are known: {error}"))
-    return explained
+    return letters.open_queues(deployment, deployment.client, names)
 
 
 def _is_chosen(each: Held, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> bool:
@@ -222,13 +196,6 @@ def _goes_to(each: Held) -> str:
     return "nowhere" if each.letter.refused else f"its {each.queue.goes_to}"
 
 
-def _selection(entry_point: str | None, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> str:
-    """The options that choose the same dead letters again."""
-    options = {"--function": entry_point, "--id": letter_id}
-    chosen = [*((name, value) for name, value in options.items() if value), *(("--where", "=".join(each)) for each in filters)]
-    return shlex.join(["redrive", *(part for option in chosen for part in option)])
-
-
 def _leave(chosen: Sequence[Held], selection: str, *, as_json: bool) -> int:
     if as_json:
         for each in chosen:
@@ -247,28 +214,22 @@ def _drop(chosen: Sequence[Held], held: list[Held], file: Path | None, *, as_jso
     typed = click.prompt(f"Type {len(chosen)} to drop {number}", err=True, default="", show_default=False)
     if typed.strip() != str(len(chosen)):
         raise click.Abort
-    path = file or Path(f"dropped-{clock.phoenix(clock.utc_now())[:19].replace(':', '')}.jsonl")
+    path = file or letters.dropped_path(clock.utc_now())
     letters.write_dropped(path, chosen)
     output.err().print(output.plain(f"Wrote {number} to {path}, complete, with personal data."))
-    return _act(chosen, held, lambda each: each.queue.drop(each.letter), "dropped", as_json=as_json)
+    return _act(held, letters.drop, "dropped", as_json=as_json)
 
 
-def _act(chosen: Sequence[Held], held: list[Held], act: Callable[[Held], None], done: str, *, as_json: bool) -> int:
+def _act(held: list[Held], act: Callable[[Held], None], done: str, *, as_json: bool) -> int:
     """Act on each, and take it out of ``held``. Returns the exit code."""
-    failures = []
-    for each in chosen:
-        outcome, reason = done, None
-        try:
-            act(each)
-        except errors.SwitchboardError as error:
-            outcome, reason = "left", str(error)
+    number, failures = len(held), []
+    for each, error in letters.attempt(act, held):
+        if error:
             failures.append(f"{each.letter.message_id} in {each.queue.name}: {error}")
-        else:
-            held.remove(each)
         if as_json:
-            output.print_json(each.to_json() | {"outcome": outcome, "error": reason})
+            output.print_json(each.to_json() | {"outcome": "left" if error else done, "error": error or None})
     if not as_json:
-        output.out().print(f"{len(chosen) - len(failures)} {done}, {len(failures)} left.")
+        output.out().print(f"{number - len(failures)} {done}, {len(failures)} left.")
     for failure in failures:
         output.err().print(output.plain(f"Left {failure}"))
     return 1 if failures else 0

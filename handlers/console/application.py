@@ -38,6 +38,7 @@ PAGES = (
     Page("home", "Home", "h"),
     Page("events", "Events", "e"),
     Page("jobs", "Jobs", "j"),
+    Page("dead_letters", "Dead letters", "d"),
     Page("runbooks", "Runbooks", "r"),
     Page("trace", "Trace", "t"),
 )

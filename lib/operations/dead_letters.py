@@ -13,7 +13,7 @@ back is marked, so that a letter that comes back says so: a message by an attrib
 
 import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -47,6 +47,7 @@ class DeadLetter:
         attributes: of the message; they go back with the payload, to a queue.
         request_id: of the call that failed, in Lambda's record; empty for other messages.
         redriven_at: when a message was sent back before; None if it was not, or is not a message of a work queue.
+        received: how often it was received from its queue, by readers of dead letters too.
     """
 
     message_id: str
@@ -58,6 +59,7 @@ class DeadLetter:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     request_id: str = ""
     redriven_at: datetime | None = None
+    received: int = 1
 
 
 class DeadLetterQueue:
@@ -103,20 +105,26 @@ class DeadLetterQueue:
         """Where its letters go back to: ``queue`` or ``function``."""
         return "queue" if self._source_url else "function"
 
-    def read(self, limit: int) -> list[DeadLetter]:
+    def read(self, limit: int, *, at_least: int | None = None, wanted: Collection[str] = frozenset()) -> list[DeadLetter]:
         """Up to ``limit`` dead letters, hidden from others for :data:`HOLD_SECONDS`. Send back or release each.
+
+        Args:
+            limit: read at most this many.
+            at_least: how many the queue says it has (:meth:`depth`). After so many, SQS is not waited for.
+            wanted: stop when the letters with these ids were read.
 
         Raises:
             SwitchboardError: the queue can't be read.
         """
         found: dict[str, DeadLetter] = {}
-        while len(found) < limit:
+        while len(found) < limit and not (wanted and found.keys() >= set(wanted)):
+            is_complete = at_least is not None and len(found) >= at_least
             with aws.translated(f"read the queue {self.name}"):
                 answer = self._sqs.receive_message(
                     QueueUrl=self._url,
                     MaxNumberOfMessages=min(_PAGE, limit - len(found)),
                     VisibilityTimeout=HOLD_SECONDS,
-                    WaitTimeSeconds=_WAIT_SECONDS,
+                    WaitTimeSeconds=0 if is_complete else _WAIT_SECONDS,
                     MessageSystemAttributeNames=["All"],
                     MessageAttributeNames=["All"],
                 )
@@ -156,13 +164,29 @@ class DeadLetterQueue:
         self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
         self._delete(letter)
 
-    def release(self, letter: DeadLetter) -> None:
-        """Show a letter to others again at once.
+    def depth(self) -> int:
+        """How many letters the queue has, about: those that a reader holds are not counted.
 
         Raises:
-            SwitchboardError: SQS shows it only when the hold is over.
+            SwitchboardError: the queue can't be reached.
         """
-        self._hide(letter, 0, "release the dead letter")
+        name = "ApproximateNumberOfMessages"
+        with aws.translated(f"count the messages of {self.name}"):
+            return int(self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name])
+
+    def release(self, *letters: DeadLetter) -> None:
+        """Show letters to others again at once. SQS shows one that it does not release when the hold is over.
+
+        Raises:
+            SwitchboardError: the queue can't be reached; SQS shows the letters when the hold is over.
+        """
+        for first in range(0, len(letters), _PAGE):
+            entries = [
+                {"Id": str(position), "ReceiptHandle": letter.receipt, "VisibilityTimeout": 0}
+                for position, letter in enumerate(letters[first : first + _PAGE])
+            ]
+            with aws.translated("release the dead letters"):
+                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
 
     def _delete(self, letter: DeadLetter) -> None:
         with aws.translated("delete"):
@@ -214,6 +238,7 @@ def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLe
             attributes=attributes,
             request_id=request_id,
             redriven_at=_redriven_at(attributes),
+            received=int(message["Attributes"].get("ApproximateReceiveCount", 1)),
         )
 
     if of_a_work_queue:

@@ -2,22 +2,31 @@
 
 The reason is what the letter says; for a message of a work queue, which says nothing, the last error that the function logged
 about it. Log searches are bounded: a few hours per letter, and the first letters only.
+
+Reading hides letters from other readers. The command line holds them until its user has decided; :class:`LetterBox`, for pages
+that nobody may ever answer, releases them at once and finds the chosen ones again.
 """
 
 import contextlib
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lib.operations import log_search
 from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
+from lib.operations.deployed import Deployed, dead_letter_queues_of, functions_of
 from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import clock, errors
+from lib.platform.dynamodb import Table
 from lib.platform.log import scrub
 
 MAX_LOG_SEARCHES = 20
@@ -27,6 +36,11 @@ _LOG_BEFORE, _LOG_AFTER = timedelta(hours=3), timedelta(hours=6)
 
 FIELDS = ("reason", "queue", "function", "payload")
 """What a filter can name."""
+Client = Callable[[str], Any]
+"""The client of an AWS service."""
+MOST_READ = 1000
+"""Of one queue, to find chosen letters again."""
+_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +60,11 @@ class Held:
     letter: DeadLetter
     reason: str
     redriven_at: datetime | None = None
+
+    @property
+    def key(self) -> str:
+        """Its queue and its id, to find it again."""
+        return f"{self.queue.name}/{self.letter.message_id}"
 
     @property
     def payload(self) -> str:
@@ -82,11 +101,47 @@ class Held:
         return all(text.casefold() in values[name].casefold() for name, text in filters.items())
 
 
+def open_queues(deployed: Deployed, client: Client, names: Iterable[tuple[str, str]]) -> list[tuple[str, DeadLetterQueue]]:
+    """The dead-letter queues of these names, each with the entry point of its function.
+
+    Raises:
+        SwitchboardError: one does not exist or can't be reached.
+    """
+    sqs, lambda_client, marks = client("sqs"), client("lambda"), _marks(deployed, client)
+
+    def opened(name: tuple[str, str]) -> tuple[str, DeadLetterQueue]:
+        function = deployed.function_name(name[0])
+        return name[0], DeadLetterQueue(sqs, lambda_client, name[1], function, marks=marks)
+
+    return in_parallel(opened, names)
+
+
 def read_all(queues: Sequence[tuple[str, DeadLetterQueue]], limit: int, held: list[Held]) -> None:
     """Read up to ``limit`` letters of all queues. They are added to ``held``, so that they can be released after an error."""
     for function, queue in queues:
-        letters = queue.read(limit - len(held))
-        held += [Held(function, queue, letter, scrub(letter.refused or letter.error), letter.redriven_at) for letter in letters]
+        held += _held(function, queue, queue.read(limit - len(held)))
+
+
+def _held(function: str, queue: DeadLetterQueue, letters: Iterable[DeadLetter]) -> list[Held]:
+    return [Held(function, queue, each, scrub(each.refused or each.error), each.redriven_at) for each in letters]
+
+
+def explained(held: Sequence[Held], deployed: Deployed, client: Client) -> tuple[list[Held], str]:
+    """The letters with the reason from the log, and whether each came back; and what could not be read, or an empty text."""
+    letters, marks = list(held), _marks(deployed, client)
+    try:
+        if letters and marks is not None:
+            letters = with_marks(letters, marks)
+        if letters:
+            letters = with_logged_reasons(letters, client("logs"), functions_of(deployed))
+    except errors.SwitchboardError as error:
+        return letters, f"Not all reasons are known: {error}"
+    return letters, ""
+
+
+def _marks(deployed: Deployed, client: Client) -> RedriveMarks | None:
+    name = deployed.outputs.get("jira_operations_table_name")
+    return RedriveMarks(Table(client("dynamodb"), name)) if isinstance(name, str) and name else None
 
 
 def with_marks(held: Iterable[Held], marks: RedriveMarks) -> list[Held]:
@@ -108,14 +163,17 @@ def with_logged_reasons(held: Iterable[Held], logs: Any, functions: Mapping[str,
         SwitchboardError: the logs can't be read.
     """
     letters = list(held)
-    searches = 0
-    for position, each in enumerate(letters):
-        if each.queue.goes_to != "queue" or each.function not in functions or searches >= MAX_LOG_SEARCHES:
-            continue
-        searches += 1
-        reason = _logged_reason(logs, {each.function: functions[each.function]}, each.letter)
+    searched = [
+        position for position, each in enumerate(letters) if each.queue.goes_to == "queue" and each.function in functions
+    ][:MAX_LOG_SEARCHES]
+
+    def reason_of(position: int) -> str:
+        each = letters[position]
+        return _logged_reason(logs, {each.function: functions[each.function]}, each.letter)
+
+    for position, reason in zip(searched, in_parallel(reason_of, searched), strict=True):
         if reason:
-            letters[position] = dataclasses.replace(each, reason=reason)
+            letters[position] = dataclasses.replace(letters[position], reason=reason)
     return letters
 
 
@@ -134,6 +192,11 @@ def _logged_reason(logs: Any, function: Mapping[str, str], letter: DeadLetter) -
     last = max(lines, key=lambda line: line.at)
     parts = (last.message, last.fields.get("error"), last.fields.get("error_text"))
     return scrub(": ".join(str(part) for part in parts if part))
+
+
+def dropped_path(now: datetime) -> Path:
+    """The file of the letters that are dropped now, in the working directory."""
+    return Path(f"dropped-{clock.phoenix(now)[:19].replace(':', '')}.jsonl")
 
 
 def write_dropped(path: Path, held: Iterable[Held], now: clock.Clock = clock.utc_now) -> None:
@@ -160,6 +223,129 @@ def _texts_of(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 def release(held: Iterable[Held]) -> None:
     """Show letters to other readers again. After an error, a letter shows again when its hold is over."""
+    of_queues: dict[DeadLetterQueue, list[DeadLetter]] = {}
     for each in held:
+        of_queues.setdefault(each.queue, []).append(each.letter)
+    for queue, letters in of_queues.items():
         with contextlib.suppress(errors.SwitchboardError):
-            each.queue.release(each.letter)
+            queue.release(*letters)
+
+
+def send_back(each: Held) -> None:
+    """Send a letter back, as :meth:`DeadLetterQueue.send_back` does."""
+    each.queue.send_back(each.letter)
+
+
+def drop(each: Held) -> None:
+    """Delete a letter. Write it to a file before: :func:`write_dropped`."""
+    each.queue.drop(each.letter)
+
+
+def attempt(act: Callable[[Held], None], held: list[Held]) -> Iterator[tuple[Held, str]]:
+    """Act on each letter, and take those that succeed out of ``held``. Yields each with the error, or an empty text."""
+    for each in list(held):
+        try:
+            act(each)
+        except errors.SwitchboardError as error:
+            yield each, str(error)
+        else:
+            held.remove(each)
+            yield each, ""
+
+
+def selection(function: str | None, letter_id: str | None, filters: Iterable[tuple[str, str]]) -> str:
+    """The command that chooses the same letters again, without the program's name."""
+    options = {"--function": function, "--id": letter_id}
+    chosen = [*((name, value) for name, value in options.items() if value), *(("--where", "=".join(each)) for each in filters)]
+    return shlex.join(["redrive", *(part for option in chosen for part in option)])
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a letter box had.
+
+    Attributes:
+        letters: the newest first; none of them is held.
+        has_more: whether a queue has more than was read.
+        problem: what could not be read, for people; empty if all was.
+    """
+
+    letters: tuple[Held, ...]
+    has_more: bool
+    problem: str
+
+
+class LetterBox:
+    """All dead-letter queues of a deployment, for pages: what is read is released at once.
+
+    Args:
+        deployed: the deployment.
+        client: the client of a service, the same one for each call.
+    """
+
+    _lock = threading.Lock()  # of this process: two readers would hide letters from each other
+
+    def __init__(self, deployed: Deployed, client: Client) -> None:
+        self._deployed = deployed
+        self._client = client
+
+    def look(self, limit: int) -> Reading:
+        """Up to ``limit`` letters of each queue, with reasons and marks.
+
+        Raises:
+            SwitchboardError: a queue can't be read.
+        """
+        queues = open_queues(self._deployed, self._client, dead_letter_queues_of(self._deployed))
+        with self._lock:
+            held = [each for some in in_parallel(lambda queue: _peek(*queue, limit), queues) for each in some]
+        per_queue = Counter(each.queue for each in held)
+        letters, problem = explained(sorted(held, key=_newest_first), self._deployed, self._client)
+        return Reading(tuple(letters), any(number >= limit for number in per_queue.values()), problem)
+
+    @contextlib.contextmanager
+    def hold(self, keys: Iterable[str]) -> Iterator[list[Held]]:
+        """Hold the letters of these keys that are still there. Those that are left in the list are released at the end.
+
+        Raises:
+            NotFoundError: a key is not of one of the deployment's queues.
+            SwitchboardError: a queue can't be read.
+        """
+        wanted: dict[str, set[str]] = {}
+        for key in keys:
+            name, _, message_id = key.partition("/")
+            wanted.setdefault(name, set()).add(message_id)
+        names = [(of, name) for of, name in dead_letter_queues_of(self._deployed) if name in wanted]
+        if len(names) < len(wanted):
+            raise errors.NotFoundError("there is no such dead-letter queue")
+        held: list[Held] = []
+        with self._lock:
+            try:
+                for function, queue in open_queues(self._deployed, self._client, names):
+                    ids = wanted[queue.name]
+                    read = _held(function, queue, queue.read(MOST_READ, at_least=queue.depth(), wanted=ids))
+                    held += [each for each in read if each.letter.message_id in ids]
+                    release(each for each in read if each.letter.message_id not in ids)
+                yield held
+            finally:
+                release(held)
+
+
+def _peek(function: str, queue: DeadLetterQueue, limit: int) -> list[Held]:
+    letters = queue.read(limit, at_least=queue.depth())
+    held = _held(function, queue, letters)
+    release(held)
+    return held
+
+
+def _newest_first(each: Held) -> tuple[float, str]:
+    return -each.letter.sent_at.timestamp(), each.key
+
+
+Given = TypeVar("Given")
+Result = TypeVar("Result")
+
+
+def in_parallel(function: Callable[[Given], Result], given: Iterable[Given]) -> list[Result]:
+    """The results in the order of ``given``. The first error is raised after all calls have ended."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(function, given))

@@ -148,9 +148,8 @@ class StatusReader:
                 continue
             queue = DeadLetterQueue(sqs, self._clients("lambda"), name, self._deployed.function_name(entry_point))
             letters = queue.read(LETTERS_READ)
-            for letter in letters:
-                with contextlib.suppress(errors.SwitchboardError):  # it shows again when the hold is over
-                    queue.release(letter)
+            with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
+                queue.release(*letters)
             reasons = Counter(scrub(letter.refused or letter.error)[:_REASON_CHARACTERS] for letter in letters)
             oldest = min((letter.sent_at for letter in letters), default=None)
             text = f"{logical_name(name)}: {count:,}"

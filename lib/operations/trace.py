@@ -217,9 +217,8 @@ class Tracer:
             return
         queue = DeadLetterQueue(self._clients("sqs"), self._clients("lambda"), name, self._deployed.function_name(entry_point))
         letters = queue.read(MOST_LETTERS)
-        for letter in letters:
-            with contextlib.suppress(errors.SwitchboardError):  # it shows again when the hold is over
-                queue.release(letter)
+        with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
+            queue.release(*letters)
         for letter in letters:
             if any(each in letter.payload for each in wanted):
                 text = f"dead letter {letter.message_id}: {letter.refused or letter.error}"
