@@ -1,10 +1,6 @@
 """``python -m stack.local up`` begins with something to look at, and each command of its summary works as pasted."""
 
 import json
-import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.support.cloud import ROOT, Cloud, running_cloud, until
+from tests.support.cloud import Cloud, running_cloud, until
+from tests.support.operations.shell import Shell
 
 
 @pytest.fixture(scope="module")
@@ -39,26 +36,17 @@ def slack_messages(standins: dict[str, str]) -> list[dict[str, Any]]:
     return list(requests.get(f"{standins['slack']}/_standin/messages", timeout=10).json()["messages"])
 
 
-@pytest.mark.skipif(not shutil.which("aws"), reason="needs the AWS CLI")
 def test_the_commands_of_the_summary_work_as_pasted(cloud: Cloud, standins: dict[str, str], tmp_path: Path) -> None:
     commands = [line for line in cloud.errors if line.startswith("  ")]
-    script = "set -eu\n" + "".join(commands).replace(".venv/bin/python", sys.executable)
-    script = script.replace("ready.json", str(tmp_path / "ready.json"))
     until(lambda: cloud.jira_row("DEMO-1"))
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert '"FailedEntryCount": 0' in done.stdout
-    assert "Nothing needs a person." in done.stdout
-    assert "Deploy without a person" in done.stdout
+    done = Shell(cloud, tmp_path).run("".join(commands).replace(".venv/bin/python", "python"))
+
+    assert done.errors == ""
+    out = done.succeeded()
+    assert '"FailedEntryCount": 0' in out
+    assert "Nothing needs a person." in out
+    assert "Deploy without a person" in out
     [message] = until(lambda: slack_messages(standins))
     assert "210987654321" in json.dumps(message), "the account is in LeaseTable only"
 
