@@ -1,5 +1,6 @@
 """``issues``: the stored issues, as lib/jira/issue_reader.py reads them."""
 
+import itertools
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
@@ -11,16 +12,25 @@ from handlers.cli.options import ISSUE_KEY, PROJECT_KEY, Day, Find, json_option,
 from lib.jira.correlation import Window
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
+from lib.jira.work_queue import WorkQueue
 from lib.operations.correlation_report import report_project
+from lib.operations.issue_fetch import request_fetch
+from lib.operations.issue_list import IssueFilter, find_issues
 from lib.operations.issue_report import IssueReport, history_of, report_issue
-from lib.platform import clock
+from lib.operations.issue_versions import artifacts_of, compare
+from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
+from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.queues import Queue
 from lib.platform.wording import counted
+
+_MOST_VERSIONS = 1_000
+"""Among which `diff` finds those that it is asked for."""
 
 
 @click.group()
 def issues() -> None:
-    """Show stored issues: get, history, list, correlate.
+    """Show stored issues: get, history, diff, list, correlate, fetch.
 
     Times are in Phoenix time.
     """
@@ -120,6 +130,54 @@ def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
     )
 
 
+@issues.command()
+@click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
+@click.argument("first", required=False, metavar="[UPDATED]")
+@click.argument("second", required=False, metavar="[UPDATED]")
+@click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
+@click.pass_obj
+def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, as_json: bool) -> int:
+    """Show what differs between two versions of the issue KEY.
+
+    UPDATED is the time of a version as `issues history` shows it. Without, the last two versions are compared.
+    """
+    deployment = find()
+    reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+    kept = [version.stamp.version_at for version in itertools.islice(history_of(reader, issue_key), _MOST_VERSIONS)]
+    shown = {output.phoenix(each): each for each in reversed(kept)}
+    given = [shown.get(each, each) for each in (first, second) if each]
+    chosen = [*given, *[each for each in kept if each not in given][: 2 - len(given)]]
+    if len(chosen) < 2:
+        raise errors.NotFoundError(f"fewer than two versions of {issue_key} are kept")
+    found = compare(reader, artifacts_of(deployment), issue_key, *chosen)
+    if as_json:
+        compared = {"older": _version_as_json(found.older), "newer": _version_as_json(found.newer)}
+        output.print_json(compared | {"state": [*map(asdict, found.state)], "snapshot": [*map(asdict, found.snapshot)]})
+        return 0
+    rows = output.table("field", *(output.phoenix(each.stamp.version_at) for each in (found.older, found.newer)))
+    for each in (*found.state, *found.snapshot):
+        rows.add_row(*map(output.plain, (each.path, each.before, each.after)))
+    output.show(rows, issue_key)
+    if found.problem:
+        output.err().print(output.plain(f"Jira's JSON is not compared: {found.problem}"))
+    return 0
+
+
+@issues.command()
+@click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
+@click.pass_obj
+def fetch(find: Find, issue_key: str) -> int:
+    """Fetch the issue KEY from Jira again, within seconds.
+
+    The worker does it, as for a webhook. An issue that Jira does not have stays as it is: `reconcile` deletes.
+    """
+    deployment = find()
+    url = deployment.environment("reconciliation", ReconciliationEnvironment).jira_queue_url
+    delivery = request_fetch(WorkQueue(Queue(deployment.client("sqs"), url)), issue_key)
+    click.echo(f"The worker fetches {issue_key}, as the delivery {delivery}.")
+    return 0
+
+
 @issues.command("list")
 @click.option("--project", type=PROJECT_KEY, help="Issues of this project.")
 @click.option("--status", help="Issues in this status.")
@@ -142,26 +200,11 @@ def list_issues(
 
     One index finds them: by fix version, else by assignee, status or project. The other options filter what it finds.
     """
-    if not (project or status or assignee or fix_version):
+    wanted = IssueFilter(project=project or "", status=status or "", assignee=assignee or "", fix_version=fix_version or "")
+    if not wanted:
         raise click.UsageError("Pass at least one of --project, --status, --assignee and --fix-version.")
-    reader = _reader(find)
-    if fix_version:
-        found = reader.by_fix_version(fix_version)
-    elif assignee:
-        found = reader.by_assignee(assignee)
-    elif status:
-        found = reader.by_status(status)
-    else:
-        found = reader.by_project(str(project))
-    wanted = (
-        issue
-        for issue in found
-        if project in (None, issue.project_key)
-        and status in (None, issue.fields.status)
-        and assignee in (None, issue.fields.assignee)
-    )
     return output.show_list(
-        wanted,
+        find_issues(_reader(find), wanted),
         "issue",
         ("issue", "status", "assignee", "fix versions", "updated", "summary"),
         lambda issue: (

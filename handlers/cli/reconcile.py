@@ -1,23 +1,21 @@
 """``reconcile``: invokes the reconciliation function, as its schedule does, and shows the result."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
 from handlers.cli.options import PROJECT_KEY, Find
 from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, MAX_SHOWN_MISSING
-from lib.platform import aws, errors
+from lib.operations import resync
+from lib.platform import errors
 from lib.platform.wording import counted
 
 _READ_TIMEOUT_SECONDS = 930.0
 """The function may run for 15 minutes."""
 
 _SHOWN_CHANGES = 20
-_COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
 
 
 @click.command()
@@ -30,21 +28,28 @@ _COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
     metavar="N",
     help="Let this run delete up to N issues, instead of reconcileMaxDeletes. With --full and --project.",
 )
+@click.option("--no-wait", is_flag=True, help="Start the run, print its id, and do not wait for it.")
 @click.option("--json", "as_json", is_flag=True, help="Print the function's answer as JSON.")
 @click.pass_obj
-def reconcile(find: Find, *, project: str | None, full: bool, dry_run: bool, max_deletes: int | None, as_json: bool) -> int:
+def reconcile(
+    find: Find, *, project: str | None, full: bool, dry_run: bool, max_deletes: int | None, no_wait: bool, as_json: bool
+) -> int:
     """Make the stored issues match Jira now.
 
     Exit code 1 if anything was refused or failed.
     """
     if max_deletes is not None and not (full and project):
         raise click.UsageError("--max-deletes needs --full and --project.")
-    request: dict[str, Any] = {"full": full, "dry_run": dry_run} | ({"project": project} if project else {})
-    if max_deletes is not None:
-        request["max_deletes"] = max_deletes
+    event = resync.make_event(project, full=full, dry_run=dry_run, max_deletes=max_deletes)
     deployment = find()
+    client = deployment.client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)
+    name = deployment.function_name("reconciliation")
+    if no_wait:
+        click.echo(resync.start(client, name, event))
+        output.err().print("Started. To follow the run by this id, use: trace")
+        return 0
     with output.err().status("Reconciling: this may take 15 minutes"):
-        answer = _invoke(deployment, request)
+        answer = resync.run(client, name, event)
     try:
         if as_json:
             output.print_json(answer)
@@ -56,28 +61,11 @@ def reconcile(find: Find, *, project: str | None, full: bool, dry_run: bool, max
         raise errors.PermanentError("incompatible response: the deployed version differs from this CLI") from None
 
 
-def _invoke(deployment: Deployment, request: Mapping[str, Any]) -> Any:
-    client = deployment.client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)
-    name = deployment.function_name("reconciliation")
-    with aws.translated("invoke the reconciliation function"):
-        answer = client.invoke(FunctionName=name, Payload=json.dumps(request).encode())
-        payload = answer["Payload"].read()
-    try:
-        value = json.loads(payload)
-    except ValueError:
-        value = None
-    if "FunctionError" in answer:
-        error = value if isinstance(value, dict) else {}
-        text = ": ".join(str(error[name]) for name in ("errorType", "errorMessage") if error.get(name))
-        raise errors.PermanentError(f"the reconciliation function failed: {text or answer['FunctionError']}")
-    return value
-
-
 def _show(answer: Mapping[str, Any]) -> None:
-    table = output.table("project", *_COUNTS, "result", numbers=_COUNTS)
+    table = output.table("project", *resync.COUNTS, "result", numbers=resync.COUNTS)
     for turn in answer["projects"]:
         state = "continues" if turn["continued"] else "complete" if turn["complete"] else "[bold red]incomplete[/]"
-        table.add_row(turn["project"], *(str(turn["counts"][name]) for name in _COUNTS), state)
+        table.add_row(turn["project"], *(str(turn["counts"][name]) for name in resync.COUNTS), state)
     scope = "everything" if answer["mode"] == "full" else "what changed"
     output.show(table, f"Reconciled {scope}{' (dry run: nothing was written)' if answer['dry_run'] else ''}")
     _show_changes(answer)

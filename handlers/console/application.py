@@ -37,6 +37,7 @@ class Page:
 PAGES = (
     Page("home", "Home", "h"),
     Page("events", "Events", "e"),
+    Page("issues", "Issues", "i"),
     Page("jobs", "Jobs", "j"),
     Page("dead_letters", "Dead letters", "d"),
     Page("runbooks", "Runbooks", "r"),

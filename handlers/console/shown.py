@@ -88,6 +88,8 @@ def register(app: flask.Flask, now: clock.Clock) -> None:
         quoted=shlex.quote,
         scrubbed=log.scrub,
         size=size,
+        phoenix=clock.phoenix,
+        stored=clock.parse,
     )
     app.jinja_env.globals.update(counted=counted, with_query=lambda **values: query(values))
 

@@ -35,18 +35,25 @@ class IssueReader:
         item = self._table.get(items.key(issues.issue_key(issue_key), items.HEAD), "read the issue")
         return items.read_head(item) if item else None
 
-    def history(self, issue_key: str) -> Iterator[Version]:
-        """The deliveries that are kept of an issue, the newest state first."""
+    def history(self, issue_key: str, *, before: str | None = None) -> Iterator[Version]:
+        """The deliveries that are kept of an issue, the newest state first; those with an earlier time than ``before``."""
         rows = self._query(
-            KeyConditionExpression="issue_key = :issue AND updated_at < :letters",
+            KeyConditionExpression="issue_key = :issue AND updated_at < :before",
             ExpressionAttributeValues={
                 ":issue": {"S": issues.issue_key(issue_key)},
-                ":letters": {"S": items.FIRST_LETTER},
+                ":before": {"S": min(before or items.FIRST_LETTER, items.FIRST_LETTER)},
             },
             ScanIndexForward=False,
             ConsistentRead=True,
         )
         return map(items.read_version, rows)
+
+    def version(self, issue_key: str, version_at: str) -> Version | None:
+        """The delivery that is kept of an issue with this stored time; None if there is none."""
+        if not version_at or version_at >= items.FIRST_LETTER:
+            return None  # the name of another row
+        item = self._table.get(items.key(issues.issue_key(issue_key), version_at), "read the version")
+        return items.read_version(item) if item else None
 
     def by_project(self, project_key: str, *, after: int = 0, through: int | None = None) -> Iterator[Issue]:
         """The live issues of a project in the order of their numbers, those with ``after`` < number <= ``through``."""
@@ -55,13 +62,13 @@ class IssueReader:
             return iter(())
         return map(items.read_head, self._query(**_project_query(project_key, first, last)))
 
-    def by_status(self, status: str) -> Iterator[Issue]:
-        """The live issues in a status, the latest changed first."""
-        return self._by_name(contract.STATUS_INDEX.name, "status", status)
+    def by_status(self, status: str, *, after: tuple[str, str] | None = None) -> Iterator[Issue]:
+        """The live issues in a status, the latest changed first; ``after`` is the ``version_at`` and key of an issue."""
+        return self._by_name(contract.STATUS_INDEX.name, "status", status, after)
 
-    def by_assignee(self, assignee: str) -> Iterator[Issue]:
-        """The live issues of an account (its id, or its name on Server), the latest changed first."""
-        return self._by_name(contract.ASSIGNEE_INDEX.name, "assignee", assignee)
+    def by_assignee(self, assignee: str, *, after: tuple[str, str] | None = None) -> Iterator[Issue]:
+        """The live issues of an account (its id, or its name on Server), as :meth:`by_status`."""
+        return self._by_name(contract.ASSIGNEE_INDEX.name, "assignee", assignee, after)
 
     def by_fix_version(self, fix_version: str) -> Iterator[Issue]:
         """The live issues that have ``fix_version`` among their fix versions.
@@ -91,8 +98,13 @@ class IssueReader:
         rows = self._query(**_project_query(project_key, 0, _LAST_NUMBER) | {"Limit": 1})
         return next(rows, None) is not None
 
-    def _by_name(self, index: str, attribute: str, value: str) -> Iterator[Issue]:
-        return map(items.read_head, self._query(**_by_name_query(index, attribute, value)))
+    def _by_name(self, index: str, attribute: str, value: str, after: tuple[str, str] | None) -> Iterator[Issue]:
+        query = _by_name_query(index, attribute, value)
+        if after is not None:
+            version_at, issue_key = after
+            own = items.key(issues.issue_key(issue_key), items.HEAD)
+            query["ExclusiveStartKey"] = {**own, attribute: {"S": value}, "version_at": {"S": version_at}}
+        return map(items.read_head, self._query(**query))
 
     def _query(self, **query: Any) -> Iterator[Item]:
         return self._table.query("list issues", **{"Limit": self._page_size, **query})

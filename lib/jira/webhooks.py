@@ -138,8 +138,8 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
             raise errors.InvalidInputError("issue is not an object")
         if issue.get("key"):
             issue_key(issue["key"])
-        moved_from = _moved_from(event, issue.get("key"))
-        delivery = _deletion(source, issue) if event_type == _DELETION else _change(source, issue, moved_from)
+        former = moved_from(event, issue.get("key"))
+        delivery = _deletion(source, issue) if event_type == _DELETION else _change(source, issue, former)
         if delivery is not None:
             return delivery
     named = _issues_named(event)
@@ -289,7 +289,7 @@ def _deletion(source: _Source, issue: Mapping[str, Any]) -> Delivery:
     return replace(source.delivery(issue, max(times)), deleted=True)
 
 
-def _moved_from(event: Mapping[str, Any], key: object) -> str | None:
+def moved_from(event: Mapping[str, Any], key: object) -> str | None:
     """The former key, from the changelog item ``Key``. A custom field may also be named Key."""
     for item in objects_at(object_at(event, "changelog"), "items"):
         if item.get("field") == "Key" and item.get("fieldtype") != "custom":

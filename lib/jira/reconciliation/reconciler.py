@@ -49,7 +49,10 @@ _DELETIONS_PER_TIME_CHECK = 25
 
 
 class Reconciler:
-    """Reconciles one project at a time, within ``seconds_left()``. A dry run counts and writes nothing."""
+    """Reconciles one project at a time, within ``seconds_left()``. A dry run counts and writes nothing.
+
+    ``on_page`` is called with the progress after each page of Jira's listing.
+    """
 
     def __init__(
         self,
@@ -60,12 +63,14 @@ class Reconciler:
         limit: DeleteLimit = DeleteLimit(),  # noqa: B008 - frozen
         dry_run: bool = False,
         seconds_left: Callable[[], float] = lambda: math.inf,
+        on_page: Callable[[Checkpoint], None] = lambda _: None,
         now: clock.Clock = clock.utc_now,
     ) -> None:
         self._jira = jira
         self._reader = reader
         self._limit = limit
         self._seconds_left = seconds_left
+        self._on_page = on_page
         self._now = now
         self._applier = Applier(jira, store, dry_run=dry_run, has_time=self._has_time, now=now)
         self._deletions = Deletions(jira, store, dry_run=dry_run, now=now)
@@ -105,6 +110,7 @@ class Reconciler:
             for page in self._jira.pages(jql, fields=REST_FIELDS, has_time=self._has_time):
                 self._catch_up_page(progress, page.issues, asked_at)
                 progress.move_on(page.next_token, 0)
+                self._on_page(progress.state)
                 asked_at = self._now()
             if progress.state.token is not None:
                 return progress.refuse("there was no time to process all changes")
@@ -147,6 +153,7 @@ class Reconciler:
             for decision in merge(listing.issues, progress.counted(rows)):
                 self._applier.apply(progress, decision)
             progress.move_on(page.next_token, position)
+            self._on_page(progress.state)
             asked_at = self._now()
 
     def _catch_up_page(self, progress: Progress, issues: Iterable[Any], asked_at: datetime) -> None:

@@ -1,13 +1,17 @@
 """Reports a run of the reconciliation: its record in the bucket, its metrics and its log lines."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
+from lib.jira.reconciliation.checkpoint import Checkpoint, Counts
 from lib.jira.reconciliation.requests import Request
 from lib.jira.reconciliation.result import MAX_SHOWN_CHANGES, Result, Run
 from lib.jira.run_records import RunRecords
-from lib.platform import contract, errors, metrics
+from lib.platform import clock, contract, errors, metrics
 from lib.platform.log import Logger
+
+PROGRESS_SECONDS = 10.0
 
 
 class Reporter:
@@ -16,6 +20,20 @@ class Reporter:
     def __init__(self, records: RunRecords, logger: Logger) -> None:
         self._records = records
         self._logger = logger
+
+    def progress_logger(self, request: Request) -> Callable[[Checkpoint], None]:
+        """Logs how far a project is when it is called, but at most every 10 seconds."""
+        logged_at = clock.monotonic()
+
+        def log_progress(state: Checkpoint) -> None:
+            nonlocal logged_at
+            if clock.monotonic() - logged_at < PROGRESS_SECONDS:
+                return
+            logged_at = clock.monotonic()
+            about = {"project": state.key_range.project, "pages": state.pages, "position": state.position}
+            self._logger.info("reconciliation_progress", **about, **_counts(state.counts), **_about(request))
+
+        return log_progress
 
     def report(self, run: Run) -> None:
         """Store the run record, then metrics and log lines, since the record may fail. A dry run leaves log lines only."""
@@ -27,8 +45,7 @@ class Reporter:
         for result in run.results:
             changes = [f"{change.action} {change.issue_key}" for change in result.changes[:MAX_SHOWN_CHANGES]]
             fields = {"project": result.project, "complete": result.complete, "continued": result.continued, "changes": changes}
-            counts = {f"issues_{name}": number for name, number in asdict(result.counts).items()}
-            self._logger.info("project_reconciled", **fields, **counts, **about)
+            self._logger.info("project_reconciled", **fields, **_counts(result.counts), **about)
             self._log_refusals(result, run.request)
         for reason in run.refused:
             self._logger.error("reconciliation_refused", reason=reason, **about)
@@ -72,6 +89,10 @@ class Reporter:
         for reason in result.refused:
             about = _about(request) | _missing_in_lines(result)
             self._logger.error("reconciliation_refused", project=result.project, reason=reason, **about)
+
+
+def _counts(counts: Counts) -> dict[str, int]:
+    return {f"issues_{name}": number for name, number in asdict(counts).items()}
 
 
 def _about(request: Request) -> dict[str, Any]:

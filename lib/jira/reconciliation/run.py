@@ -95,7 +95,15 @@ class Runner:
         if run.request.max_deletes is not None:
             limit = DeleteLimit(run.request.max_deletes, 0.0, "the max_deletes of this run")
         dry_run, seconds_left = run.request.dry_run, run.seconds_left
-        return Reconciler(jira, self.store, self.reader, limit=limit, dry_run=dry_run, seconds_left=seconds_left)
+        return Reconciler(
+            jira,
+            self.store,
+            self.reader,
+            limit=limit,
+            dry_run=dry_run,
+            seconds_left=seconds_left,
+            on_page=self.reporter.progress_logger(run.request),
+        )
 
     def _reconcile_project(self, project: str, sweep: Checkpoint | None, run: Run, reconciler: Reconciler) -> Result:
         start = sweep or Checkpoint(KeyRange(project))

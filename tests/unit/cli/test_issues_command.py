@@ -12,6 +12,7 @@ from lib.jira.commits import Commit
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
+from lib.jira.tasks import read_task
 from lib.jira.webhooks import Delivery
 from lib.platform import aws
 from lib.platform.wording import counted
@@ -274,3 +275,41 @@ def test_correlate_refuses_days_in_the_wrong_order(run: Run) -> None:
     result = run("issues", "correlate", "--project", "OPS", "--since", "2026-03-02", "--until", "2026-03-01")
 
     assert (result.exit_code, result.stderr) == (2, "Error: --until is before --since.\n")
+
+
+def test_diff_shows_what_changed_between_the_last_two_versions_or_those_named(run: Run, record: Record) -> None:
+    for minute, status in ((1, "To Do"), (2, "In Progress"), (3, "Done")):
+        record("OPS-1", minute, status=status, summary="door")
+
+    [latest] = lines(run("issues", "diff", "OPS-1", "--json"))
+    assert latest["state"] == [{"path": "status", "before": "In Progress", "after": "Done"}]
+    assert latest["older"]["updated_at"] == "2026-03-01T05:02:00.000-07:00"
+    for first, second in (
+        ("2026-03-01T05:01:00.000-07:00", "2026-03-01T12:03:00.000000Z"),
+        ("2026-03-01T12:03:00.000000Z", "2026-03-01T05:01:00.000-07:00"),
+    ):
+        [named] = lines(run("issues", "diff", "OPS-1", first, second, "--json"))
+        assert named["state"] == [{"path": "status", "before": "To Do", "after": "Done"}]
+    shown = " ".join(run("issues", "diff", "OPS-1").stdout.split())
+    assert "status │ In Progress │ Done" in shown
+
+
+def test_diff_needs_two_versions(run: Run, record: Record) -> None:
+    record("OPS-1", 1)
+
+    assert "fewer than two versions of OPS-1 are kept" in run("issues", "diff", "OPS-1").stderr
+    assert "OPS-2 is not stored" in run("issues", "diff", "OPS-2").stderr
+    assert "no version of OPS-1" in run("issues", "diff", "OPS-1", "2026-03-01T12:09:00.000000Z").stderr
+
+
+def test_fetch_queues_the_task_of_the_worker(run: Run, deployed: None) -> None:
+    sqs = aws.make_client("sqs")
+    url = sqs.create_queue(QueueName="jira-work")["QueueUrl"]
+
+    result = run("issues", "fetch", "OPS-7")
+
+    [message] = sqs.receive_message(QueueUrl=url)["Messages"]
+    task = read_task(message["Body"])
+    assert task.fetch is not None
+    assert task.fetch.issues == task.touched == ("OPS-7",)
+    assert result.stdout == f"The worker fetches OPS-7, as the delivery {task.fetch.idempotency_key}.\n"

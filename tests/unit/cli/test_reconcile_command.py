@@ -61,6 +61,15 @@ def test_the_function_is_called_with_what_was_asked_for(
     assert functions.invocations == [("reconciliation-5f", "RequestResponse", event)]
 
 
+def test_without_waiting_the_id_of_the_run_is_printed(run: Run, functions: LambdaService) -> None:
+    functions.request_id = "r-9"
+
+    result = run("reconcile", "--project", "OPS", "--no-wait")
+
+    assert (result.exit_code, result.stdout) == (0, "r-9\n")
+    assert functions.invocations == [("reconciliation-5f", "Event", {"full": False, "dry_run": False, "project": "OPS"})]
+
+
 def test_each_project_is_a_row_with_its_counts(run: Run, functions: LambdaService) -> None:
     functions.answer = answer(turn("OPS"), turn("WEB", counts={"fetched": 7}))
 

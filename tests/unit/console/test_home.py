@@ -83,7 +83,13 @@ def test_each_flow_has_its_numbers(deployment: Deployment) -> None:
 
 @pytest.mark.parametrize(
     ("text", "leads_to"),
-    [("", "/"), (" e-1 ", "/trace?id=e-1"), ("a b&c", "/trace?id=a+b%26c"), ("//evil.example", "/trace?id=//evil.example")],
+    [
+        ("", "/"),
+        (" 7b1c8c52 ", "/trace?id=7b1c8c52"),
+        ("ops-7", "/issues/OPS-7"),
+        ("a b&c", "/trace?id=a+b%26c"),
+        ("//evil.example", "/trace?id=//evil.example"),
+    ],
 )
 def test_the_search_field_leads_to_what_is_named(deployment: Deployment, text: str, leads_to: str) -> None:
     answer = console_client(deployment).get("/find", query_string={"q": text})

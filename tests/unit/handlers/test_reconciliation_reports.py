@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lib.jira.reconciliation import report
 from lib.jira.reconciliation.reconciler import Reconciler
 from lib.platform import errors
 from stack.local.standins.faults import Fault
@@ -54,6 +55,21 @@ def test_a_configured_project_with_a_malformed_key_is_refused(ops: Reconciliatio
     ops.load(JIRA_PROJECTS="ops")
 
     assert "is not a project key" in ops.run({})["refused"][0]
+
+
+@pytest.mark.parametrize(("seconds", "logged"), [(0.0, [(1, 100, 100), (2, 120, 120)]), (60.0, [])])
+def test_a_long_run_logs_how_far_it_is_now_and_then(
+    ops: Reconciliation, monkeypatch: pytest.MonkeyPatch, seconds: float, logged: list[tuple[int, int, int]]
+) -> None:
+    monkeypatch.setattr(report, "PROGRESS_SECONDS", seconds)
+    ops.load(JIRA_PROJECTS="OPS")
+    lines = LogLines("reconciliation")
+    ops.jira.seed("OPS", 120)
+
+    ops.run()
+
+    found = [line for line in lines.named("reconciliation_progress") if line["project"] == "OPS"]
+    assert [(line["pages"], line["position"], line["issues_fetched"]) for line in found] == logged
 
 
 # What is not configured

@@ -1,0 +1,119 @@
+"""Differences of two versions, and the moves that versions report."""
+
+import gzip
+import json
+from typing import Any
+
+import pytest
+
+from lib.jira.issues import IssueFields, Stamp
+from lib.jira.items import Issue, Version
+from lib.operations import issue_versions
+from lib.operations.issue_versions import Difference, Move, compare, differences, moves_of
+from lib.platform import errors
+
+FIRST, SECOND = "2026-03-01T12:01:00.000000Z", "2026-03-01T12:02:00.000000Z"
+
+
+def a_version(at: str = FIRST, body: object = None, **changes: Any) -> Version:
+    values: dict[str, Any] = {
+        "issue_key": "OPS-1",
+        "issue_id": "1",
+        "stamp": Stamp(at, 1, at),
+        "event_type": "jira:issue_updated",
+        "received_at": at,
+        "fields": IssueFields(summary="door", status="To Do"),
+        "deleted": False,
+        "moved_to": None,
+        "snapshot": None if body is None else json.dumps(body),
+        "snapshot_object": None,
+    }
+    return Version(**values | changes)
+
+
+class Reader:
+    """Has some versions."""
+
+    def __init__(self, *versions: Version) -> None:
+        self._versions = {version.stamp.version_at: version for version in versions}
+
+    def version(self, issue_key: str, version_at: str) -> Version | None:
+        return self._versions.get(version_at)
+
+
+def compared(older: Version, newer: Version, objects: dict[str, bytes] | None = None) -> issue_versions.Comparison:
+    reader: Any = Reader(older, newer)
+    return compare(reader, (objects or {}).__getitem__, "OPS-1", FIRST, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("older", "newer", "found"),
+    [
+        ({}, {}, []),
+        ({"a": 1}, {"a": 1.5}, [("a", "1", "1.5")]),
+        ({"a": {"b": ["x", "y"]}}, {"a": {"b": ["x"]}}, [("a.b[1]", "y", None)]),
+        ({"a": None}, {"a": "x"}, [("a", None, "x")]),
+        ({"a": True}, {"a": "true"}, []),
+        ({"b": 1, "a": 2}, {}, [("a", "2", None), ("b", "1", None)]),
+    ],
+)
+def test_differences_are_named_by_path(older: Any, newer: Any, found: list[tuple[str, str | None, str | None]]) -> None:
+    assert differences(older, newer) == tuple(Difference(*each) for each in found)
+
+
+def test_at_most_200_differences_are_shown() -> None:
+    assert len(differences({}, {f"field{number}": number for number in range(1000)})) == 200
+
+
+def test_the_state_and_the_json_are_compared_the_older_first() -> None:
+    older = a_version(FIRST, {"issue": {"fields": {"priority": {"name": "Low"}, "votes": 1}}})
+    fields = IssueFields(summary="door", status="Done", fix_versions=("1", "2"))
+    newer = a_version(SECOND, {"fields": {"priority": {"name": "High"}}}, fields=fields, deleted=True)
+
+    found = compared(older, newer)
+
+    assert found.state == (
+        Difference("deleted", "false", "true"),
+        Difference("fix_versions", "", "1, 2"),
+        Difference("status", "To Do", "Done"),
+    )
+    # A delivery without a field says nothing of it.
+    assert found.snapshot == (Difference("fields.priority.name", "Low", "High"),)
+    assert found.problem == ""
+
+
+def test_a_large_snapshot_is_read_from_the_bucket() -> None:
+    older = a_version(FIRST, snapshot_object="snapshots/one")
+    objects = {"snapshots/one": gzip.compress(json.dumps({"issue": {"fields": {"x": 1}}}).encode())}
+
+    assert compared(older, a_version(SECOND, {"fields": {"x": 2}}), objects).snapshot == (Difference("fields.x", "1", "2"),)
+
+
+def test_a_snapshot_that_is_too_large_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(issue_versions, "MAX_SNAPSHOT_BYTES", 10)
+    objects = {"one": gzip.compress(b'{"fields": {"x": 1}}')}
+
+    found = compared(a_version(FIRST, snapshot_object="one"), a_version(SECOND, {"fields": {"x": 2}}), objects)
+
+    assert (found.snapshot, found.problem) == ((), "a snapshot is too large to be compared")
+
+
+@pytest.mark.parametrize("snapshot", ["", "x", "[]", '{"fields": 1}', "[" * 100_000])
+def test_a_snapshot_that_is_not_an_issue_has_no_differences(snapshot: str) -> None:
+    assert compared(a_version(FIRST, snapshot=snapshot), a_version(SECOND, {"fields": {"x": 2}})).snapshot == ()
+
+
+def test_a_version_that_is_not_kept_is_named() -> None:
+    reader: Any = Reader(a_version(FIRST))
+
+    with pytest.raises(errors.NotFoundError, match=f"with the time '{SECOND}' is kept"):
+        compare(reader, lambda _: b"", "OPS-1", SECOND, FIRST)
+
+
+def test_moves_are_found_once_the_latest_first() -> None:
+    item = {"field": "Key", "fromString": "OLD-9", "toString": "OPS-1"}
+    arrived = a_version(FIRST, {"changelog": {"items": [item]}})
+    left = a_version(SECOND, deleted=True, moved_to="DEV-1")
+    issue = Issue("OPS-1", "1", Stamp(SECOND, 2, "x"), IssueFields(), deleted=True, moved_to="DEV-1")
+
+    assert moves_of(issue, [left, arrived]) == (Move("OPS-1", "DEV-1", SECOND), Move("OLD-9", "OPS-1", FIRST))
