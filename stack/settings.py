@@ -12,7 +12,7 @@ from typing import Any, Self
 import pulumi
 from pulumi.runtime.config import CONFIG
 
-from lib.notifications.routing import Rule
+from lib.notifications.routing import Rule, RulesError, check_channels
 from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
 from stack.config_values import NAMESPACE, RULES, alarm_target, nearest, parse, partition_of, wrong
 
@@ -170,14 +170,11 @@ class Settings:
         self._check_routes()
 
     def _check_routes(self) -> None:
+        try:
+            check_channels(self.notify_routes, self.notify_channels, noun=f"{NAMESPACE}:notifyChannels")
+        except RulesError as error:
+            raise wrong("notifyRoutes", str(error)) from None
         for number, rule in enumerate(self.notify_routes, 1):
-            unused = [name for name in rule.channels if name not in self.notify_channels]
-            if unused:
-                raise wrong(
-                    "notifyRoutes", f"has a rule {number} for {unused[0]}, which {NAMESPACE}:notifyChannels does not have"
-                )
-            if (rule.slack_channel or rule.mention) and "slack" not in self.notify_channels:
-                raise wrong("notifyRoutes", f"has a rule {number} for slack, which {NAMESPACE}:notifyChannels does not have")
             if rule.slack_channel and not self.slack_by_bot:
                 needs = f"{NAMESPACE}:slackBotToken and {NAMESPACE}:slackChannel, since a webhook posts to one channel only"
                 raise wrong("notifyRoutes", f"has a rule {number} with a slackChannel, which needs {needs}")

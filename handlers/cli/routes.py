@@ -9,7 +9,7 @@ import click
 from handlers.cli import output
 from handlers.cli.options import Find
 from lib.leases.events import read_event
-from lib.notifications.routing import RulesError, parse_rules
+from lib.notifications.routing import RulesError, check_channels, parse_rules
 from lib.operations.routes import Preview, preview
 from lib.platform import errors
 from lib.platform.environment import NotificationEnvironment
@@ -41,6 +41,7 @@ def test(find: Find, event_file: IO[bytes], rules_file: Path | None, *, as_json:
     environment = deployment.environment("notification", NotificationEnvironment)
     try:
         rules = parse_rules(rules_file.read_text(encoding="utf-8") if rules_file else environment.notify_routes)
+        check_channels(rules, environment.notify_channels)
     except RulesError as error:
         raise errors.InvalidInputError(f"{rules_file or 'notifyRoutes'} {error}") from None
     found = preview(event, environment, rules, deployment.client("dynamodb"))

@@ -106,6 +106,8 @@ class ApprovalStore:
             values |= {":since": instant(since), ":until": instant(until)}
         elif until is not None:
             condition, values = f"{condition} AND updated_at <= :until", {**values, ":until": instant(until)}
+        elif since is not None:
+            condition, values = f"{condition} AND updated_at >= :since", {**values, ":since": instant(since)}
         rows = self._table.query(
             f"list the sessions in the state {state.value}",
             IndexName=index.name,

@@ -133,6 +133,24 @@ def parse_rules(value: object) -> tuple[Rule, ...]:
     return tuple(rules)
 
 
+def check_channels(rules: Iterable[Rule], channels: Sequence[str], *, noun: str = "notifyChannels") -> None:
+    """Refuse a rule for a channel that is not configured: its events would go nowhere.
+
+    Args:
+        rules: the rules.
+        channels: all that are configured.
+        noun: the name of the setting that lists them.
+
+    Raises:
+        RulesError: a rule needs another channel.
+    """
+    for number, rule in enumerate(rules, 1):
+        needed = (*rule.channels, *(["slack"] if rule.slack_channel or rule.mention else []))
+        for name in needed:
+            if name not in channels:
+                raise RulesError(f"has a rule {number} for {name}, which {noun} does not have")
+
+
 def as_json(rules: Iterable[Rule]) -> str:
     """The rules as compact JSON; empty if there are none."""
     return json.dumps([_as_object(rule) for rule in rules], separators=(",", ":"), ensure_ascii=False) if rules else ""

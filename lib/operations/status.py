@@ -224,12 +224,15 @@ class StatusReader:
 
     def _schedule(self, name: str, enabled: bool) -> Finding:
         runs = _RUNS.get(name)
-        if runs is None or not enabled:
-            text = f"{name}: off" if not enabled else f"{name}: on"
-            return Finding(part="schedules", verdict=Verdict.OK, text=text, values={"schedule": name})
+        if not enabled:  # the stack enables every schedule
+            text = f"{name}: somebody disabled it"
+            return Finding(part="schedules", verdict=Verdict.ATTENTION, text=text, values={"schedule": name})
+        if runs is None:
+            return Finding(part="schedules", verdict=Verdict.OK, text=f"{name}: on", values={"schedule": name})
         since = self._now() - 2 * runs.due
         lines = self._lines(runs.entry_point, runs.message, since)
-        ended = [line for line in lines if not runs.mode or line.fields.get("mode") == runs.mode]
+        of_mode = [line for line in lines if not runs.mode or line.fields.get("mode") == runs.mode]
+        ended = [line for line in of_mode if not line.fields.get("dry_run")]  # somebody's question, not the schedule's run
         last = max((line.at for line in ended if not line.fields.get("refused")), default=None)
         refused = max((line.at for line in ended if line.fields.get("refused")), default=None)
         if last is not None:
@@ -237,7 +240,7 @@ class StatusReader:
             text = f"{name}: last success {self._age(last)} ago"
         else:
             late = not self._is_new(runs.entry_point, runs.due)  # those of a new stack are not due yet
-            text = f"{name}: no success in the last {duration(2 * runs.due)}"
+            text = f"{name}: no success in the last {duration(2 * runs.due)}" if late else f"{name}: no run yet, and not due"
         if refused is not None and (last is None or refused > last):
             late, text = True, f"{text}; the run {self._age(refused)} ago refused something"
         return Finding(
@@ -288,11 +291,10 @@ class StatusReader:
             if stuck:
                 found += 1
                 yield self._sessions(stuck, problem, Verdict.ATTENTION)
-        failed = list(islice(store.sessions_in(SessionState.FAILED), MOST_LISTED))
-        recent = [each for each in failed if now - each.updated_at <= FAILED_COUNTS_FOR]
-        if recent:
+        failed = list(islice(store.sessions_in(SessionState.FAILED, since=now - FAILED_COUNTS_FOR), MOST_LISTED))
+        if failed:
             found += 1
-            yield self._sessions(recent, "failed", Verdict.ATTENTION)
+            yield self._sessions(failed, "failed", Verdict.ATTENTION)
         if not found:
             yield Finding(part="drafts", verdict=Verdict.OK, text="none waits, is stuck or failed")
 
@@ -338,7 +340,7 @@ class StatusReader:
             reached = watermarks.read(project)
             if reached is None:
                 late = not self._is_new("reconciliation", WATERMARK_LATE_AFTER)  # as for schedules
-                text = f"{project}: never reconciled"
+                text = f"{project}: its changes in Jira have not been read yet"
             else:
                 late = self._now() - reached > WATERMARK_LATE_AFTER
                 text = f"{project}: all changes in Jira up to {self._age(reached)} ago are stored"

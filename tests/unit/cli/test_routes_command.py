@@ -73,7 +73,11 @@ def test_rules_of_a_file_are_used_instead(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("rules", "complaint"),
-    [("[", "rules.json is not valid JSON"), ('[{"drop": 5}]', "rules.json has a wrong rule 1: drop must be true or false")],
+    [
+        ("[", "rules.json is not valid JSON"),
+        ('[{"drop": 5}]', "rules.json has a wrong rule 1: drop must be true or false"),
+        ('[{"channels": ["teams"]}]', "rules.json has a rule 1 for teams, which notifyChannels does not have"),
+    ],
 )
 def test_a_wrong_rule_of_a_file_is_one_sentence(run: Run, rules: str, complaint: str) -> None:
     Path("rules.json").write_text(rules, encoding="utf-8")

@@ -145,7 +145,7 @@ def test_each_schedule_has_its_last_success(deployment: Deployment) -> None:
         "health": "last success 3 minutes ago",
         "shuttle-sweep": "last success 70 minutes ago",
         "reminders": "on",
-        "changes": "off",
+        "changes": "somebody disabled it",
     }
     assert read(deployment).needs_person, "the sweep should run every 15 minutes"
 
@@ -156,6 +156,7 @@ def test_a_run_that_refused_something_is_no_success(deployment: Deployment) -> N
     deployment.log("reconciliation", "reconciliation_done", mode="changes", refused=0, ago=timedelta(minutes=5))
     before = only(read(deployment), "schedules")
     deployment.log("reconciliation", "reconciliation_done", mode="full", refused=2, ago=timedelta(hours=1, seconds=5))
+    deployment.log("reconciliation", "reconciliation_done", mode="full", refused=0, dry_run=True)
     after = only(read(deployment), "schedules")
 
     assert (before.verdict, before.text) == (Verdict.OK, "sweep: last success 25 hours ago")
@@ -167,8 +168,19 @@ def test_a_run_that_refused_something_is_no_success(deployment: Deployment) -> N
 def test_a_schedule_that_never_ran_needs_a_person_once_it_is_due(deployment: Deployment) -> None:
     deployment.schedule("health", "health")
 
-    assert only(read(deployment), "schedules").verdict is Verdict.OK
-    assert only(read(deployment, later=timedelta(minutes=16)), "schedules").verdict is Verdict.ATTENTION
+    new, due = only(read(deployment), "schedules"), only(read(deployment, later=timedelta(minutes=16)), "schedules")
+
+    assert (new.verdict, new.text) == (Verdict.OK, "health: no run yet, and not due")
+    assert (due.verdict, due.text) == (Verdict.ATTENTION, "health: no success in the last 30 minutes")
+
+
+def test_a_disabled_schedule_needs_a_person(deployment: Deployment) -> None:
+    deployment.schedule("health", "health", state="DISABLED")
+    deployment.log("health", "health_report", checks={"jira": "ok"}, ago=timedelta(minutes=3))
+
+    finding = only(read(deployment), "schedules")
+
+    assert (finding.verdict, finding.text) == (Verdict.ATTENTION, "health: somebody disabled it")
 
 
 def test_drafts_that_wait_are_stuck_or_failed_are_listed(deployment: Deployment) -> None:
@@ -188,6 +200,15 @@ def test_drafts_that_wait_are_stuck_or_failed_are_listed(deployment: Deployment)
         ("attention", "session unclear may have an issue or not: Jira gave no clear answer, since 5 hours"),
         ("attention", "session failed failed, since 2 days"),
     ]
+
+
+def test_old_failed_drafts_do_not_hide_a_new_one(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lib.operations.status.MOST_LISTED", 2)
+    for number in range(3):
+        deployment.put_session(f"failed-long-ago-{number}", "failed", clock.utc_now() - timedelta(days=15))
+    deployment.put_session("failed", "failed", clock.utc_now() - timedelta(hours=3))
+
+    assert texts(read(deployment), "drafts") == [("attention", "session failed failed, since 3 hours")]
 
 
 def test_a_job_that_the_sweep_should_have_failed_is_stale(deployment: Deployment) -> None:
@@ -215,7 +236,7 @@ def test_a_project_whose_watermark_is_late_is_named(deployment: Deployment) -> N
     assert texts(status, "projects") == [
         ("ok", "OPS: all changes in Jira up to 10 minutes ago are stored"),
         ("attention", "WEB: all changes in Jira up to 2 hours ago are stored"),
-        ("ok", "NEW: never reconciled"),
+        ("ok", "NEW: its changes in Jira have not been read yet"),
     ]
     assert [finding.command for finding in status.findings if finding.command] == ["reconcile --project WEB"]
 
