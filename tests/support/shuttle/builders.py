@@ -44,6 +44,9 @@ class RecordingClient:
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)  # so that it can be copied
+
         def call(**request: Any) -> Any:
             self.calls.append((name, request))
             return getattr(self.client, name)(**request)

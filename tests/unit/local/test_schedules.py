@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from lib.platform.schedule_expressions import ExpressionError, next_run
 from stack.components.schedule import ALWAYS, WITH_APPROVALS, WITH_PROJECTS
 from stack.local.schedules import ScheduleRunner
+from tests.support.aws.moto_clients import mocked
 
 PHOENIX = ZoneInfo("America/Phoenix")
 NOON = datetime(2026, 11, 29, 12, 0, 30, tzinfo=PHOENIX)  # a Sunday
@@ -108,7 +108,7 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Any:
-    with mock_aws():
+    with mocked():
         yield Clock()
 
 

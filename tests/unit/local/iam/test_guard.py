@@ -7,12 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from lib.platform.contract import JIRA_ISSUES
 from stack.local.iam import Guard, Ledger, PolicyError
 from stack.local.iam.tables import hash_key_of
 from stack.local.resources import Blueprint, creator_of
+from tests.support.aws.moto_clients import mocked
 from tests.support.dynamodb.tables import create_table
 
 ACCOUNT = "123456789012"
@@ -47,7 +47,7 @@ class Account:
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
-    with mock_aws():
+    with mocked():
         yield Account()
 
 

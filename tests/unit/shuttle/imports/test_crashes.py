@@ -1,6 +1,8 @@
 """A worker may fail at any call: the catalogue is as before or as after, and the next delivery ends the job."""
 
 import contextlib
+import copy
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -80,6 +82,11 @@ class FailingStream:
 
 
 def a_world() -> World:
+    return copy.deepcopy(_prepared_world())
+
+
+@functools.cache
+def _prepared_world() -> World:
     table = a_table()
     table.registry.install(a_shop())
     table.registry.save_schema(DOMAIN, COLUMNS, replaces=0, key_columns=("sku",))
