@@ -19,6 +19,7 @@ from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 from lib.platform.contract import CHANNELS, ENTRY_POINTS
+from stack.local.program import skip_stack_traces
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
 
@@ -160,6 +161,7 @@ def record(program: Callable[[], Mapping[str, pulumi.Output[Any]]], stack: str =
         for name, value in program().items():
             value.apply(functools.partial(outputs.__setitem__, name))
 
+    skip_stack_traces()
     gc.disable()  # a run makes so many objects that collecting them takes half of its time
     try:
         set_root_resource(None)  # type: ignore[arg-type]  # else this run would inherit what an earlier one registered
