@@ -9,7 +9,7 @@ import click
 
 from handlers.cli import output
 from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
-from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job
+from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job, report_shop
 from lib.platform import clock
 from lib.platform.environment import ShuttleEnvironment
 from lib.shuttle import api_json
@@ -86,6 +86,26 @@ def _shops(
         return repository.shops_by_plan(Plan(plan), state or BillingState.ACTIVE)
     # No index has the billing state without the plan.
     return (shop for shop in repository.shops_by_install_date() if state is None or shop.billing_state is state)
+
+
+@shuttle.command()
+@click.argument("domain", type=SHOP, metavar="SHOP")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def limits(find: Find, domain: str, as_json: bool) -> int:
+    """Show what SHOP uses of its plan now, and the jobs that hold its slots."""
+    report = report_shop(*_connection(find), domain)
+    if as_json:
+        allowances = [dataclasses.asdict(each) for each in report.allowances]
+        output.print_json(api_json.to_json(report.shop) | {"limits": allowances, "active_jobs": list(report.active_jobs)})
+        return 0
+    rows = output.table("limit", "used", "of", numbers=("used", "of"))
+    for each in report.allowances:
+        rows.add_row(each.name, f"{each.used:,}", f"{each.allowed:,}")
+    output.show(rows, f"{domain}: {report.shop.plan.value}, {report.shop.billing_state.value}")
+    if report.active_jobs:
+        output.out().print(f"Jobs that hold a slot: {', '.join(report.active_jobs)}")
+    return 0
 
 
 @shuttle.group(invoke_without_command=True)

@@ -13,10 +13,11 @@ from lib.operations.deployed import Deployed
 from lib.operations.paging import Page, page_of
 from lib.platform import aws, errors
 from lib.platform.fields import object_at
+from lib.platform.wording import counted
 
 MOST_DIFFERENCES = 200
 MAX_SNAPSHOT_BYTES = 5_000_000
-"""A larger snapshot, decompressed, is not compared."""
+"""A larger snapshot, decompressed, is not read."""
 
 ReadObject = Callable[[str], bytes]
 """Returns an object of the artifact bucket."""
@@ -76,20 +77,24 @@ def compare(reader: IssueReader, read_object: ReadObject, issue_key: str, first:
         NotFoundError: one of them is not kept.
         SwitchboardError: the table can't be reached or refuses.
     """
-    found = []
-    for version_at in sorted((first, second)):
-        version = reader.version(issue_key, version_at)
-        if version is None:
-            raise errors.NotFoundError(f"no version of {issue_key} with the time {version_at[:40]!a} is kept")
-        found.append(version)
-    older, newer = found
+    older, newer = (_version(reader, issue_key, version_at) for version_at in sorted((first, second)))
     problem = ""
     snapshot: tuple[Difference, ...] = ()
     try:
-        snapshot = _common_differences(*(_issue_in(version, read_object) for version in found))
+        snapshot = _common_differences(*(_issue_in(_content(version, read_object)) for version in (older, newer)))
     except errors.SwitchboardError as error:
         problem = str(error)
     return Comparison(older, newer, differences(_state(older), _state(newer)), snapshot, problem)
+
+
+def content_of(reader: IssueReader, read_object: ReadObject, issue_key: str, version_at: str) -> str:
+    """What Jira sent for a version: the JSON of a webhook or of an issue, as it is.
+
+    Raises:
+        NotFoundError: the version is not kept.
+        SwitchboardError: it can't be read.
+    """
+    return _content(_version(reader, issue_key, version_at), read_object)
 
 
 def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:
@@ -126,19 +131,29 @@ def artifacts_of(deployed: Deployed) -> ReadObject:
 
 def _state(version: Version) -> dict[str, Any]:
     state: dict[str, Any] = asdict(version.fields)
-    state["fix_versions"] = ", ".join(version.fields.fix_versions)  # one field, and not one per position
+    state["fix_versions"] = ", ".join(version.fields.fix_versions) or None  # one field, and not one per position
     return state | {"deleted": version.deleted, "moved_to": version.moved_to}
 
 
-def _issue_in(version: Version, read_object: ReadObject) -> Mapping[str, Any]:
+def _version(reader: IssueReader, issue_key: str, version_at: str) -> Version:
+    version = reader.version(issue_key, version_at)
+    if version is None:
+        raise errors.NotFoundError(f"no version of {issue_key} with the time {version_at[:40]!a} is kept")
+    return version
+
+
+def _content(version: Version, read_object: ReadObject) -> str:
+    if version.snapshot is not None or not version.snapshot_object:
+        return version.snapshot or ""
+    content = zlib.decompressobj(wbits=31).decompress(read_object(version.snapshot_object), MAX_SNAPSHOT_BYTES + 1)
+    if len(content) > MAX_SNAPSHOT_BYTES:
+        raise errors.PayloadTooLargeError(f"the snapshot has more than {counted(MAX_SNAPSHOT_BYTES, 'byte')}")
+    return content.decode("utf-8", "replace")
+
+
+def _issue_in(content: str) -> Mapping[str, Any]:
     """The issue as Jira sent it: the body is a webhook with the issue, or the issue."""
-    text = version.snapshot
-    if text is None and version.snapshot_object:
-        content = zlib.decompressobj(wbits=31).decompress(read_object(version.snapshot_object), MAX_SNAPSHOT_BYTES + 1)
-        if len(content) > MAX_SNAPSHOT_BYTES:
-            raise errors.PayloadTooLargeError("a snapshot is too large to be compared")
-        text = content.decode("utf-8", "replace")
-    body = _read(text or "")
+    body = _read(content)
     return object_at(body, "issue") or body
 
 

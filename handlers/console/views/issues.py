@@ -16,7 +16,7 @@ from lib.operations.ages import parse_age
 from lib.operations.issue_fetch import request_fetch
 from lib.operations.issue_list import IssueFilter, page_of_issues
 from lib.operations.issue_report import report_issue
-from lib.operations.issue_versions import artifacts_of, compare, moves_of, page_of_versions
+from lib.operations.issue_versions import artifacts_of, compare, content_of, moves_of, page_of_versions
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.queues import Queue
 from lib.platform.wording import counted
@@ -43,7 +43,7 @@ def show() -> str | Response:
 def issue(key: str) -> str:
     """An issue: its state, its versions and what differs between two, its commits, its correlation and its moves."""
     clients, deployed, reader = current().clients, current().deployed, _reader()
-    first, second = _argument("first"), _argument("second")
+    first, second, shown = _argument("first"), _argument("second"), _argument("version")
     with ThreadPoolExecutor(2) as pool:
         report = pool.submit(report_issue, clients("dynamodb"), deployed.output("jira_issues_table_name"), key)
         versions = pool.submit(page_of_versions, reader, issue_key(key), _argument("after")).result()
@@ -53,6 +53,8 @@ def issue(key: str) -> str:
         issue=report.result().issue,
         versions=versions,
         moves=moves_of(report.result().issue, versions.rows),
+        shown=shown,
+        content=content_of(reader, artifacts_of(deployed), key, shown) if shown else "",
         compared=compare(reader, artifacts_of(deployed), key, first, second) if first and second else None,
     )
 

@@ -158,6 +158,7 @@ def test_texts_of_strangers_are_escaped_and_masked(deployment: Deployment, clien
     store.record_commits([Commit("ab" * 20, HOSTILE, HOSTILE, clock.canonical(clock.utc_now()), ("OPS-1",))])
 
     client.page("/issues/OPS-1?first=2026-03-01T12:01:00.000000Z&second=2026-03-01T12:02:00.000000Z")
+    assert "[redacted]" in client.page("/issues/OPS-1?version=2026-03-01T12:01:00.000000Z")
     client.page("/issues?project=OPS")
     client.page(f"/issues?assignee={HOSTILE}&status={HOSTILE}")
 

@@ -163,7 +163,7 @@ def test_a_shop_shows_plan_usage_slots_and_versions(client: ConsoleClient, table
     assert "rows of the catalogue 1 50,000" in shown
     assert f'/jobs/{DOMAIN}/{waiting}"' in page
     assert f"import {made_by}" in shown
-    assert f"shuttle jobs list {DOMAIN}" in shown
+    assert f"python -m handlers.cli shuttle limits {DOMAIN}" in shown
 
 
 def test_a_catalogue_is_rolled_back_after_a_question(client: ConsoleClient, table: ShuttleTable) -> None:

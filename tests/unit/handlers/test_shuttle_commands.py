@@ -118,6 +118,7 @@ def test_jobs_in_any_status_are_found_by_age_and_the_latest_change_first() -> No
         ("usage",),
         ("usage", "--month", "2026-01"),
         ("shops",),
+        ("limits",),
         ("catalogue", "--versions"),
     ],
 )
@@ -138,6 +139,19 @@ def test_a_job_that_does_not_exist_is_named() -> None:
 def test_a_known_shop_without_jobs_has_an_empty_list() -> None:
     assert lines("jobs", "list", DOMAIN) == []
     assert lines("usage", DOMAIN) == []
+
+
+def test_limits_shows_what_a_shop_uses_of_its_plan() -> None:
+    job_id = a_job(OTHER)
+
+    [shown] = lines("limits", OTHER)
+
+    assert shown["plan"] == "FREE"
+    assert shown["active_jobs"] == [job_id]
+    assert shown["limits"][0] == {"name": "jobs at a time", "used": 1, "allowed": 1}
+    text = " ".join(run("limits", OTHER).stdout.split())
+    assert "imports today (UTC) │ 1 │ 5" in text
+    assert f"Jobs that hold a slot: {job_id}" in text
 
 
 def test_a_job_is_cancelled() -> None:
