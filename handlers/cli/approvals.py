@@ -69,10 +69,19 @@ def approvals() -> None:
     "unknown and failed.",
 )
 @click.option("--older-than", type=Age(), metavar="AGE", help="Only drafts in their state for longer than this: 12h, 1d or 4w.")
+@click.option("--newest-first", is_flag=True, help="Those that became so last come first.")
 @limit_option
 @json_option
 @click.pass_obj
-def list_drafts(find: Find, *, states: tuple[str, ...], older_than: timedelta | None, limit: int, as_json: bool) -> int:
+def list_drafts(
+    find: Find,
+    *,
+    states: tuple[str, ...],
+    older_than: timedelta | None,
+    newest_first: bool,
+    limit: int,
+    as_json: bool,
+) -> int:
     """List the drafts that need somebody, the oldest first.
 
     An index finds them: nothing is scanned.
@@ -81,7 +90,9 @@ def list_drafts(find: Find, *, states: tuple[str, ...], older_than: timedelta | 
     stages = tuple(Stage(state) for state in states) or OPEN
     environment = _environment(deployment)
     return output.show_list(
-        list_approvals(_table(deployment), Rules.of(environment), stages=stages, older_than=older_than),
+        list_approvals(
+            _table(deployment), Rules.of(environment), stages=stages, older_than=older_than, newest_first=newest_first
+        ),
         "draft",
         ("session", "state", "since", "title", "asked by", "may approve", "preview", "reason"),
         lambda found: (

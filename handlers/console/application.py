@@ -38,6 +38,7 @@ PAGES = (
     Page("home", "Home", "h"),
     Page("events", "Events", "e"),
     Page("issues", "Issues", "i"),
+    Page("approvals", "Approvals", "a"),
     Page("jobs", "Jobs", "j"),
     Page("dead_letters", "Dead letters", "d"),
     Page("runbooks", "Runbooks", "r"),

@@ -96,6 +96,7 @@ class StoredDraft:
         preview_number: how many previews were posted before it and deleted in Slack.
         previews: the previews, by :func:`preview_name`, that were posted in full, thread included: only their buttons count.
         preview_error: why the preview can't be posted; empty if it can.
+        created_at: when it was submitted.
     """
 
     draft: Draft
@@ -106,6 +107,7 @@ class StoredDraft:
     preview_number: int = 0
     previews: frozenset[str] = frozenset()
     preview_error: str = ""
+    created_at: datetime | None = None
 
     @property
     def is_shown(self) -> bool:

@@ -93,7 +93,12 @@ class ApprovalStore:
         return self.read(session_id, records.read_session(session).draft_hash) if session else None
 
     def sessions_in(
-        self, state: SessionState, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        state: SessionState,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
     ) -> Iterator[Session]:
         """The sessions in a state whose last change was at ``since`` or later and at ``until`` or before, the oldest first.
 
@@ -114,6 +119,7 @@ class ApprovalStore:
             KeyConditionExpression=condition,
             ExpressionAttributeNames={"#state": index.hash_key},
             ExpressionAttributeValues=values,
+            ScanIndexForward=not newest_first,
             Limit=_PAGE_SIZE,
         )
         return map(records.read_session, rows)

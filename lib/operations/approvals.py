@@ -8,7 +8,7 @@ since an index may lag. Nothing is scanned.
 import enum
 import heapq
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -16,9 +16,10 @@ from urllib.parse import urlencode
 from lib.approvals import records
 from lib.approvals.issue_tracker import marker_of
 from lib.approvals.operations import JiraOperationStore
-from lib.approvals.records import Operation, SessionState, StoredDraft, View
+from lib.approvals.records import Operation, Session, SessionState, StoredDraft, View
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
+from lib.operations.paging import PAGE_SIZE, Page, page_of
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Item, Table
 from lib.platform.log import scrub
@@ -101,18 +102,40 @@ def list_approvals(
     *,
     stages: Collection[Stage] = OPEN,
     older_than: timedelta | None = None,
+    newest_first: bool = False,
+    cursor: str = "",
     now: clock.Clock = clock.utc_now,
 ) -> Iterator[Approval]:
     """The drafts in ``stages`` for ``older_than`` or longer, the longest first. Rows are read as they are asked for.
 
+    Args:
+        table: the operations table.
+        rules: who may approve.
+        stages: how far they are.
+        older_than: for how long they are so at least; None for any time.
+        newest_first: those that became so last come first.
+        cursor: of a page of :func:`page_of_approvals`, to continue after it.
+        now: the clock.
+
     Raises:
+        InvalidInputError: the cursor is malformed.
         SwitchboardError: the table can't be reached or refuses.
     """
     states = [state for stage in dict.fromkeys(stages) for state in _STATES[stage]]
     latest = None if older_than is None else now() - older_than
+    after = _read_cursor(cursor) if cursor else None
+    since, until = None, latest
+    if after is not None and newest_first:
+        until = min(filter(None, (after[0], latest)))
+    elif after is not None:
+        since = after[0]
     store = ApprovalStore(table, now=now)
-    listed = (store.sessions_in(state, until=latest) for state in states)
-    found = heapq.merge(*listed, key=lambda session: session.updated_at)
+    if since is not None and until is not None and since > until:
+        return
+    listed = (store.sessions_in(state, since=since, until=until, newest_first=newest_first) for state in states)
+    found = _in_order(heapq.merge(*listed, key=_changed_at, reverse=newest_first), newest_first)
+    if after is not None:
+        found = itertools.dropwhile(lambda session: not _is_after(session, after, newest_first), found)
     seen: set[str] = set()  # a session that moves on between two queries is in both
     while some := list(itertools.islice(found, _SESSIONS_PER_READ)):
         hints = {session.session_id: session.draft_hash for session in some if session.session_id not in seen}
@@ -120,7 +143,47 @@ def list_approvals(
         for view in _views(table, store, hints):
             session = view.session
             if session is not None and session.state in states and (latest is None or session.updated_at <= latest):
-                yield _approval(view, rules)
+                yield approval_of(view, rules)
+
+
+def page_of_approvals(
+    table: Table,
+    rules: Rules,
+    stage: Stage,
+    *,
+    older_than: timedelta | None = None,
+    cursor: str = "",
+    size: int = PAGE_SIZE,
+    now: clock.Clock = clock.utc_now,
+) -> Page[Approval]:
+    """A page of the drafts in one stage: of an open one, the longest in it first; of another, the shortest. Errors as above."""
+    found = list_approvals(
+        table, rules, stages=(stage,), older_than=older_than, newest_first=stage not in OPEN, cursor=cursor, now=now
+    )
+    return page_of(found, lambda each: f"{clock.canonical(each.since)}~{each.session_id}", size)
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    moment, _, session_id = cursor.partition("~")
+    try:
+        return clock.parse(moment), session_id
+    except ValueError:
+        raise errors.InvalidInputError("the cursor of the page is malformed") from None
+
+
+def _changed_at(session: Session) -> datetime:
+    return session.updated_at
+
+
+def _in_order(sessions: Iterable[Session], newest_first: bool) -> Iterator[Session]:
+    """Sessions in order of time, in an order of their own where the index has none: those of the same time by their ids."""
+    for _, same in itertools.groupby(sessions, key=_changed_at):
+        yield from sorted(same, key=lambda session: session.session_id, reverse=newest_first)
+
+
+def _is_after(session: Session, last: tuple[datetime, str], newest_first: bool) -> bool:
+    place = (session.updated_at, session.session_id)
+    return place < last if newest_first else place > last
 
 
 def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
@@ -133,7 +196,7 @@ def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
     view = ApprovalStore(table).read_current(session_id)
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
-    return _approval(view, rules)
+    return approval_of(view, rules)
 
 
 def list_operations(
@@ -184,7 +247,8 @@ def _views(table: Table, store: ApprovalStore, hints: Mapping[str, str]) -> Iter
             yield view
 
 
-def _approval(view: View, rules: Rules) -> Approval:
+def approval_of(view: View, rules: Rules) -> Approval:
+    """The approval of a view that has its session."""
     session, stored, decided = view.session, view.draft, view.approval
     assert session is not None  # noqa: S101 - the callers have checked it
     stage = _STAGES[session.state]

@@ -5,6 +5,7 @@ _PLURALS = {
     "delivery": "deliveries",
     "entry": "entries",
     "query": "queries",
+    "search": "searches",
 }
 
 

@@ -58,6 +58,7 @@ def test_state_and_age_narrow_the_list(run: Run) -> None:
     assert listed(run, "--older-than", "1d") == ["old"]
     assert listed(run, "--state", "failed", "--older-than", "1d") == []
     assert listed(run, "--limit", "1") == ["old"]
+    assert listed(run, "--newest-first") == ["broken", "old"]
 
 
 def test_json_has_each_field_with_times_in_phoenix(run: Run) -> None:

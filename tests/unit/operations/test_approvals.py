@@ -15,11 +15,12 @@ from lib.operations.approvals import (
     Stage,
     list_approvals,
     list_operations,
+    page_of_approvals,
     preview_url,
     read_approval,
     who_may_approve,
 )
-from lib.platform import contract, errors
+from lib.platform import clock, contract, errors
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import NOON
 from tests.support.approvals.stores import Stores
@@ -264,3 +265,44 @@ def test_the_operations_of_a_day_are_those_of_sessions_that_changed_on_it(stores
     listed = list_operations(ApprovalStore(table), kept, today, today + timedelta(days=1))
 
     assert [each.session_id for each in listed] == ["today-2", "today-1"]
+
+
+def test_the_newest_can_come_first(one_of_each: Stores) -> None:
+    assert sessions(one_of_each, newest_first=True) == ["failed", "unknown", "creating", "approved", "waiting"]
+
+
+@pytest.mark.parametrize("stage", [Stage.WAITING, Stage.DONE])
+def test_pages_have_each_draft_once_even_if_times_are_equal(stores: Stores, stage: Stage) -> None:
+    for number in range(7):
+        stores.submitted(session_id=f"s-{number}")
+        if stage is Stage.DONE:
+            operation = stores.approved(session_id=f"s-{number}", title="Approved")
+            stores.start(operation)
+            stores.operations.mark_success(operation, "PROJ-1")
+        if number in (0, 4):
+            stores.advance(minutes=1)
+    table, cursor, pages = Table(stores.client, stores.table_name), "", []
+    while not pages or cursor:
+        page = page_of_approvals(table, RULES, stage, cursor=cursor, size=2, now=lambda: stores.time)
+        pages.append([each.session_id for each in page.rows])
+        cursor = page.cursor
+
+    oldest_first = [f"s-{number}" for number in range(7)]
+    assert [each for page in pages for each in page] == (oldest_first if stage is Stage.WAITING else oldest_first[::-1])
+    assert [len(page) for page in pages] == [2, 2, 2, 1]
+
+
+def test_pages_end_at_their_age(one_of_each: Stores) -> None:
+    table = Table(one_of_each.client, one_of_each.table_name)
+    cursor = f"{clock.canonical(one_of_each.time)}~later"
+
+    page = page_of_approvals(
+        table, RULES, Stage.WAITING, cursor=cursor, older_than=timedelta(hours=1), now=lambda: one_of_each.time
+    )
+
+    assert page.rows == ()
+
+
+def test_a_malformed_cursor_is_refused(stores: Stores) -> None:
+    with pytest.raises(errors.InvalidInputError, match="cursor"):
+        page_of_approvals(Table(stores.client, stores.table_name), RULES, Stage.DONE, cursor="x")
