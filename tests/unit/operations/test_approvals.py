@@ -281,7 +281,8 @@ def test_pages_have_each_draft_once_even_if_times_are_equal(stores: Stores, stag
             stores.operations.mark_success(operation, "PROJ-1")
         if number in (0, 4):
             stores.advance(minutes=1)
-    table, cursor, pages = Table(stores.client, stores.table_name), "", []
+    table, cursor = Table(stores.client, stores.table_name), ""
+    pages: list[list[str]] = []
     while not pages or cursor:
         page = page_of_approvals(table, RULES, stage, cursor=cursor, size=2, now=lambda: stores.time)
         pages.append([each.session_id for each in page.rows])
