@@ -77,6 +77,11 @@ def query(values: Mapping[str, Any]) -> str:
     return flask.url_for(str(flask.request.endpoint), **{**(flask.request.view_args or {}), **args})
 
 
+def link(view: str, **values: Any) -> str:
+    """The URL of a view; empty if this console does not have it."""
+    return flask.url_for(view, **values) if view in flask.current_app.view_functions else ""
+
+
 def register(app: flask.Flask, now: clock.Clock) -> None:
     """Make these filters and functions available to the templates of ``app``."""
     app.jinja_env.filters.update(

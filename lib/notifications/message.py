@@ -95,7 +95,7 @@ class Message:
 def compose(event: LeaseEvent, enrichment: Enrichment, console: Console, now: datetime) -> Message:
     """The message of ``event`` at ``now``, with the data of the lease record. Never raises."""
     event_type = values.text(event.detail_type, 128) or "unknown"
-    wording = WORDINGS.get(event.detail_type) or _plain_wording(event_type, event.detail)
+    wording = wording_of(event.detail_type, event.detail)
     known = _Known(event, enrichment.lease, wording, now)
     link = console.link(find_lease_key(event.detail))
     title = values.text(": ".join(filter(None, (wording.title, known.subject))), MAX_TITLE_CHARACTERS)
@@ -340,6 +340,11 @@ _SHOWN_ELSEWHERE = {
     "userEmail",
     "uuid",
 }
+
+
+def wording_of(detail_type: str, detail: Mapping[str, Any]) -> Wording:
+    """The wording of an event type, known or not."""
+    return WORDINGS.get(detail_type) or _plain_wording(values.text(detail_type, 128) or "unknown", detail)
 
 
 def _plain_wording(event_type: str, detail: Mapping[str, Any]) -> Wording:

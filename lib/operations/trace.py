@@ -22,7 +22,7 @@ from typing import Any
 from lib.jira import issues, items
 from lib.jira.issue_reader import IssueReader
 from lib.leases.records import read_lease
-from lib.operations.dead_letters import DeadLetterQueue
+from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
 from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, depths_of, functions_of, logical_name
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, clock, contract, errors
@@ -39,6 +39,7 @@ MOST_RELATED = 5
 """Ids that log lines name, of one kind, which are looked up too."""
 MOST_LETTERS = 100
 """Of one dead-letter queue."""
+_AT_ONCE = 8
 _LOGS_AT_ONCE = 4
 """FilterLogEvents is limited to a few calls per second in an account."""
 _TEXT_CHARACTERS = 400
@@ -83,11 +84,20 @@ def check_id(text: str) -> str:
 
 
 class Tracer:
-    """Traces ids in one deployment."""
+    """Traces ids in one deployment.
 
-    def __init__(self, deployed: Deployed) -> None:
+    Args:
+        deployed: the deployment.
+        clients: its clients; by default new ones.
+        say: the text of a log line.
+    """
+
+    def __init__(
+        self, deployed: Deployed, clients: Clients | None = None, say: "Callable[[LogLine], str] | None" = None
+    ) -> None:
         self._deployed = deployed
-        self._clients = Clients(deployed)
+        self._clients = clients or Clients(deployed)
+        self._say = say or _with_fields
         self._problems: dict[str, None] = {}
 
     def trace(self, identifier: str, since: datetime, owner: str = "") -> Trace:
@@ -99,9 +109,11 @@ class Tracer:
         related = _related(lines, identifier)
         for each in related.sessions | related.events:
             lines += self._lines(each, since)
-        found = [_of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
-        for what, read in self._readers(identifier, related):
-            found += self._attempt(what, read)
+        found = [self._of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
+        readers = list(self._readers(identifier, related))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for entries in pool.map(lambda reader: self._attempt(*reader), readers):
+                found += entries
         if owner:
             found += self._attempt(f"the lease {identifier}", partial(self._lease, owner, identifier))
         return Trace(tuple(sorted(dict.fromkeys(found), key=lambda entry: (entry.at, entry.source))), tuple(self._problems))
@@ -136,6 +148,9 @@ class Tracer:
         functions = functions_of(self._deployed)
         with ThreadPoolExecutor(_LOGS_AT_ONCE) as pool:
             return [line for lines in pool.map(read, functions, functions.values()) for line in lines]
+
+    def _of_line(self, line: LogLine) -> Entry:
+        return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=self._say(line))
 
     def _attempt(self, what: str, read: Callable[[], Iterator[Entry]]) -> list[Entry]:
         found: list[Entry] = []
@@ -213,16 +228,29 @@ class Tracer:
         yield Entry(at=clock.utc_now(), source=contract.LEASE_TABLE.name, level="", text=_short(text))
 
     def _dead_letters(self, entry_point: str, name: str, wanted: Iterable[str]) -> Iterator[Entry]:
-        if not sum(depths_of(self._clients("sqs"), name).values()):
-            return
-        queue = DeadLetterQueue(self._clients("sqs"), self._clients("lambda"), name, self._deployed.function_name(entry_point))
-        letters = queue.read(MOST_LETTERS)
-        with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
-            queue.release(*letters)
-        for letter in letters:
-            if any(each in letter.payload for each in wanted):
-                text = f"dead letter {letter.message_id}: {letter.refused or letter.error}"
-                yield Entry(at=letter.sent_at, source=logical_name(name), level="", text=_short(text))
+        for letter in find_letters(self._deployed, self._clients, entry_point, name, wanted):
+            text = f"dead letter {letter.message_id}: {letter.refused or letter.error}"
+            yield Entry(at=letter.sent_at, source=logical_name(name), level="", text=_short(text))
+
+
+def find_letters(
+    deployed: Deployed, clients: Clients, entry_point: str, queue_name: str, wanted: Iterable[str]
+) -> Iterator[DeadLetter]:
+    """The dead letters of one queue that name any of the ids ``wanted``. All that were read are released at once.
+
+    Raises:
+        SwitchboardError: the queue can't be read.
+    """
+    depth = sum(depths_of(clients("sqs"), queue_name).values())
+    if not depth:
+        return
+    queue = DeadLetterQueue(clients("sqs"), clients("lambda"), queue_name, deployed.function_name(entry_point))
+    letters = queue.read(min(depth, MOST_LETTERS))
+    with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
+        queue.release(*letters)
+    for letter in letters:
+        if any(each in letter.payload or each == letter.request_id for each in wanted):
+            yield letter
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,9 +285,8 @@ def _first(found: Iterable[str]) -> frozenset[str]:
     return frozenset(islice((each for each in found if each != "None"), MOST_RELATED))
 
 
-def _of_line(line: LogLine) -> Entry:
-    about = {name: value for name, value in line.fields.items() if name not in _NOISE}
-    return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=describe(line.message, about))
+def _with_fields(line: LogLine) -> str:
+    return describe(line.message, line.fields)
 
 
 _NOISE = frozenset({"generated_at", "run_id", "correlation_id", "xray_trace_id", "exception", "time", "timestamp"})

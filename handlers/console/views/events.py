@@ -6,12 +6,16 @@ import flask
 from flask import request
 
 from handlers.console.context import current
+from handlers.console.shown import link
+from lib.jira import issues
 from lib.operations.ages import parse_moment
-from lib.operations.arrivals import Outcome
+from lib.operations.arrivals import Event, Outcome
 from lib.operations.deployed import functions_of
+from lib.operations.event_details import DetailReader, Letter
+from lib.operations.event_replay import Replay, Way, replay_of
 from lib.operations.events import EventReader, Filters
 from lib.operations.flows import TITLES, Flow
-from lib.operations.trace import Tracer, check_id
+from lib.operations.trace import check_id
 from lib.platform import clock, fields, log
 
 pages = flask.Blueprint("events", __name__)
@@ -61,5 +65,45 @@ def event(event_id: str) -> str:
         since, until = moment - _BEFORE, min(moment + _AFTER, now)
     reader = EventReader(console.clients("logs"), functions_of(console.deployed))
     found = reader.find(check_id(event_id), since, until)
-    trace = Tracer(console.deployed).trace(found.id, since)
-    return flask.render_template("event.html", event=found, trace=trace, title=TITLES[found.flow], since=since)
+    details = DetailReader(console.deployed, console.clients).read(found)
+    replay = replay_of(found, details.letter)
+    return flask.render_template(
+        "event.html",
+        event=found,
+        details=details,
+        flow_title=TITLES[found.flow],
+        replay=replay,
+        replay_url=_replay_url(replay, found, details.letter),
+        subject_url=_subject_url(found),
+        message=details.shown and {"text": details.shown.message.text, "blocks": details.shown.message.blocks},
+        lines=[
+            {"at": clock.phoenix(line.at), "level": line.level, "message": line.message, **line.fields} for line in found.lines
+        ],
+    )
+
+
+def _replay_url(replay: Replay, found: Event, letter: Letter | None) -> str:
+    """The page that asks before the event is repeated."""
+    match replay.way:
+        case Way.SEND_BACK:
+            return link("dead_letters.send_back", letter=letter.key) if letter else ""
+        case Way.FETCH:
+            return link("issues.fetch", key=found.about)
+        case Way.RETRY:
+            return link("approvals.draft", session_id=found.about)
+    return ""
+
+
+def _subject_url(found: Event) -> str:
+    """The page of what the event is about."""
+    if not found.about:
+        return ""
+    match found.flow:
+        case Flow.LEASES:
+            return link("leases.lease", uuid=found.about)
+        case Flow.JIRA:
+            return link("issues.issue", key=found.about) if issues.is_issue_key(found.about) else ""
+        case Flow.APPROVALS:
+            return link("approvals.draft", session_id=found.about)
+        case Flow.JOBS:
+            return link("jobs.job", domain=found.source, job_id=found.about) if found.source else ""

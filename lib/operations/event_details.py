@@ -1,0 +1,273 @@
+"""All that is known about one event: its timeline, what is kept of its payload, its message in Slack, its dead letter."""
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from lib.approvals import preview
+from lib.approvals.records import View
+from lib.approvals.repository import ApprovalStore
+from lib.approvals.rules import Rules
+from lib.jira import issues
+from lib.jira.issue_reader import IssueReader
+from lib.jira.items import Version
+from lib.operations.arrivals import Event
+from lib.operations.dead_letters import DeadLetter
+from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of
+from lib.operations.event_words import say
+from lib.operations.flows import Flow
+from lib.operations.lease_messages import drawn_again
+from lib.operations.log_search import LogLine
+from lib.operations.trace import Entry, Trace, Tracer, find_letters
+from lib.platform import clock, errors
+from lib.platform.dynamodb import Table
+from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.log import scrub
+from lib.shuttle import api_json
+from lib.shuttle.repository import Repository
+from lib.slack.blocks import SlackMessage
+
+FOLLOWED_BY = timedelta(minutes=15)
+"""How long after a delivery the lines about its issue count as its own: the worker takes seconds, and retries."""
+_JUST_BEFORE = timedelta(seconds=2)
+_MOST_VERSIONS = 50
+_HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVALS: "jira_worker", Flow.JOBS: "imports"}
+"""Whose dead letters an event of a flow may become."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept of an event's payload. ``value`` is JSON, or None; ``note`` says where it is from, or why there is none."""
+
+    note: str
+    value: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message in Slack, without personal data, and how it differs from what was posted."""
+
+    message: SlackMessage
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """The dead letter of an event, and the name of its queue."""
+
+    queue: str
+    letter: DeadLetter
+
+    @property
+    def key(self) -> str:
+        """Its queue and its id."""
+        return f"{self.queue}/{self.letter.message_id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """One event with all that is known about it. ``problems`` are sentences on what could not be read."""
+
+    timeline: tuple[Entry, ...]
+    kept: Kept
+    shown: Shown | None
+    letter: Letter | None
+    problems: tuple[str, ...]
+
+
+class DetailReader:
+    """Reads the details of events of one deployment."""
+
+    def __init__(self, deployed: Deployed, clients: Clients) -> None:
+        self._deployed = deployed
+        self._clients = clients
+
+    def read(self, event: Event) -> Details:
+        """All that is known about ``event``. What can't be read is in the problems."""
+        problems: dict[str, None] = {}
+
+        def attempt(what: str, read: Any, default: Any) -> Any:
+            try:
+                return read(event)
+            except errors.SwitchboardError as error:
+                problems[f"{what} can't be read: {scrub(str(error))}"] = None
+                return default
+
+        with ThreadPoolExecutor(4) as pool:
+            traced = pool.submit(attempt, "the timeline", self._timeline, Trace((), ()))
+            kept = pool.submit(attempt, "the payload", self._kept, Kept("It can't be read now."))
+            shown = pool.submit(attempt, "the message", self._shown, None)
+            letter = pool.submit(attempt, "the dead letters", self._letter, None)
+        trace: Trace = traced.result()
+        found: Letter | None = letter.result()
+        return Details(
+            timeline=trace.entries,
+            kept=_of_letter(found) if found and event.flow is Flow.LEASES else kept.result(),
+            shown=shown.result(),
+            letter=found,
+            problems=(*trace.problems, *problems),
+        )
+
+    def _timeline(self, event: Event) -> Trace:
+        """What happened, from what the event's id and the id of what it is about lead to."""
+        since = event.received_at - _JUST_BEFORE
+        entries = {
+            Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=say(line)) for line in event.lines
+        }
+        entries.add(_received(event))
+        identifiers, until = [event.id], datetime.max.replace(tzinfo=since.tzinfo)
+        if event.flow is Flow.JIRA:
+            until = event.at + FOLLOWED_BY
+            identifiers = [event.about] if issues.is_issue_key(event.about) else []
+        elif event.flow is Flow.APPROVALS and event.about:
+            identifiers = [event.about]
+        problems: dict[str, None] = {}
+        for identifier in identifiers:
+            trace = Tracer(self._deployed, self._clients, say).trace(identifier, since)
+            problems.update(dict.fromkeys(trace.problems))
+            entries.update(entry for entry in trace.entries if since <= entry.at <= until)
+        return Trace(tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))), tuple(problems))
+
+    def _letter(self, event: Event) -> Letter | None:
+        wanted = {event.id, *(_text(line, "run_id") for line in event.lines)} - {""}
+        if event.flow is Flow.JIRA:
+            wanted = {f'"{event.about}"'} if issues.is_issue_key(event.about) else set()
+        elif event.about and event.flow is not Flow.LEASES:
+            wanted.add(event.about)
+        for entry_point, queue in dead_letter_queues_of(self._deployed):
+            if wanted and entry_point == _HANDLERS[event.flow]:
+                for letter in find_letters(self._deployed, self._clients, entry_point, queue, wanted):
+                    return Letter(queue, letter)
+        return None
+
+    def _kept(self, event: Event) -> Kept:
+        match event.flow:
+            case Flow.LEASES:
+                return _of_lease(event)
+            case Flow.JIRA:
+                return self._of_delivery(event)
+            case Flow.APPROVALS:
+                return self._of_draft(event)
+            case Flow.JOBS:
+                return self._of_job(event)
+
+    def _of_delivery(self, event: Event) -> Kept:
+        if event.type == "push":
+            stored = next((line for line in event.lines if line.message == "commits_stored"), None)
+            if stored is None:
+                return Kept("A push is not kept. Nothing of this one was stored under an issue.")
+            return Kept("A push is not kept. These commits of it were stored.", _fields(stored, "shas", "issue_keys"))
+        if not issues.is_issue_key(event.about):
+            return Kept("A delivery is kept only as the issue that it stored. This one stored none.")
+        version = next((each for each in self._history(event.about) if _is_of(each, event)), None)
+        if version is None:
+            return Kept("A delivery is kept as a version of its issue, while the history is. There is none of this one.")
+        if version.snapshot is None:
+            return Kept(f"The issue was too large for a row. It is in the artifact bucket: {version.snapshot_object}.")
+        return Kept("The issue as this delivery stored it.", version.snapshot)
+
+    def _history(self, issue_key: str) -> Iterator[Version]:
+        reader = IssueReader(self._clients("dynamodb"), self._deployed.output("jira_issues_table_name"))
+        return islice(reader.history(issue_key), _MOST_VERSIONS)
+
+    def _of_draft(self, event: Event) -> Kept:
+        if event.type != "draft":
+            return Kept("Of a click, only its log line and the decision are kept.")
+        view = self._view(event)
+        if view is None or view.draft is None:
+            return Kept("This draft is not stored: it was refused, or has expired.")
+        return Kept("The draft as it is stored.", dataclasses.asdict(view.draft.draft))
+
+    def _of_job(self, event: Event) -> Kept:
+        if not event.source or event.about != event.id:
+            return Kept("Nothing is stored of it.")
+        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        try:
+            job = repository.job(event.source, event.id)
+        except errors.NotFoundError:
+            return Kept("The job is not stored any more: its shop was removed, or it is over 90 days old.")
+        return Kept("The job as it is now.", api_json.job_to_json(job))
+
+    def _shown(self, event: Event) -> Shown | None:
+        if event.flow is Flow.LEASES:
+            line = _last(event, "lease_event", "event_dropped")
+            message = drawn_again(line.fields) if line else None
+            return Shown(_scrubbed(message), _DRAWN_AGAIN) if message else None
+        if event.flow is not Flow.APPROVALS or (view := self._view(event)) is None:
+            return None
+        settings = self._clients.environment("approvals", ApprovalsEnvironment)
+        rules = Rules(approvers=frozenset(settings.approvers), require_other_approver=settings.require_other_approver)
+        message = preview.render(view, settings.jira_base_url, rules)
+        return Shown(_scrubbed(message), _PREVIEW) if message else None
+
+    def _view(self, event: Event) -> View | None:
+        """The rows of the draft that the event is about; None if it names none."""
+        draft_hash = next((text for line in event.lines if (text := _text(line, "draft_hash"))), "")
+        if not event.about or not draft_hash:
+            return None
+        table = Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        return ApprovalStore(table).read(event.about, draft_hash)
+
+
+_DRAWN_AGAIN = (
+    "Drawn from the log line, by the code that sends to Slack. E-mail addresses are hashed; a comment, a mention and the link "
+    "to the sandbox console are not logged."
+)
+_PREVIEW = "Drawn from the stored draft, by the code that posts it: as it is now. E-mail addresses are hashed."
+
+
+def _of_letter(found: Letter) -> Kept:
+    return Kept("The event, from its dead letter.", found.letter.payload)
+
+
+def _of_lease(event: Event) -> Kept:
+    line = _last(event, "lease_event", "event_dropped", "event_too_old")
+    note = "A lease event is kept only while it is a dead letter."
+    if line is None:
+        return Kept(note)
+    names = ("event_id", "detail_type", "event_source", "event_time", "lease_uuid", "severity", "facts", "enrichment", "rule")
+    return Kept(f"{note} The log has this of it.", _fields(line, *names))
+
+
+def _is_of(version: Version, event: Event) -> bool:
+    """Whether a version was stored by the delivery: by the event's type, when it arrived."""
+    try:
+        received = clock.parse(version.received_at)
+    except ValueError:
+        return False
+    near = event.received_at - FOLLOWED_BY / 15 <= received <= event.at + FOLLOWED_BY / 15
+    return near and version.event_type == event.type
+
+
+def _received(event: Event) -> Entry:
+    by = f" from {event.source}" if event.source else ""
+    return Entry(at=event.received_at, source="", level="", text=scrub(f"Received: {event.type}{by}"))
+
+
+def _last(event: Event, *messages: str) -> LogLine | None:
+    return next((line for line in reversed(event.lines) if line.message in messages), None)
+
+
+def _fields(line: LogLine, *names: str) -> dict[str, Any]:
+    return {name: line.fields[name] for name in names if name in line.fields}
+
+
+def _text(line: LogLine, name: str) -> str:
+    value = line.fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _scrubbed(message: SlackMessage) -> SlackMessage:
+    return SlackMessage(scrub(message.text), tuple(_scrub_all(block) for block in message.blocks))
+
+
+def _scrub_all(value: Any) -> Any:
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {name: _scrub_all(each) for name, each in value.items()}
+    return [_scrub_all(each) for each in value] if isinstance(value, list | tuple) else value
