@@ -6,7 +6,7 @@ docs/observability.md lists the lines. :mod:`lib.operations.events` finds them.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import pairwise
 from typing import Any
@@ -41,7 +41,7 @@ class Event:
         id: finds it again: of a lease event its own id, of a job the job's, of another request the invocation's.
         flow: whose it is.
         at: when its last outcome was logged.
-        received_at: when its first line was logged.
+        received_at: when the work on it began, as far as its lines say.
         type: as its sender names it: ``LeaseApproved``, ``jira:issue_updated``, ``push``, ``draft``, ``click approve``,
             ``import``.
         source: who sent it, as far as it says.
@@ -166,7 +166,7 @@ def _event(key: str, lines: Sequence[LogLine]) -> Event | None:
         id=scrub(key),
         flow=FLOWS[last.function],
         at=last.at,
-        received_at=lines[0].at,
+        received_at=min(map(_began, lines)),
         type=scrub(
             next((each.type for _, each in reversed(ends) if each.type), "") or _TYPES.get(path) or _KINDS[last.function]
         ),
@@ -323,6 +323,12 @@ def _duration(lines: Sequence[LogLine]) -> float | None:
             if isinstance(value, int | float):
                 return round(value * factor, 1)
     return None
+
+
+def _began(line: LogLine) -> datetime:
+    """When the work that a line is about began: lines are written at its end."""
+    took = line.fields.get("duration_ms")
+    return line.at - timedelta(milliseconds=took) if isinstance(took, int | float) else line.at
 
 
 def _text(line: LogLine, name: str) -> str:

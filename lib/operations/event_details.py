@@ -1,6 +1,7 @@
 """All that is known about one event: its timeline, what is kept of its payload, its message in Slack, its dead letter."""
 
 import dataclasses
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from lib.slack.blocks import SlackMessage
 
 FOLLOWED_BY = timedelta(minutes=15)
 """How long after a delivery the lines about its issue count as its own: the worker takes seconds, and retries."""
+_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _JUST_BEFORE = timedelta(seconds=2)
 _MOST_VERSIONS = 50
 _HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVALS: "jira_worker", Flow.JOBS: "imports"}
@@ -130,6 +132,7 @@ class DetailReader:
             trace = Tracer(self._deployed, self._clients, say).trace(identifier, since)
             problems.update(dict.fromkeys(trace.problems))
             entries.update(entry for entry in trace.entries if since <= entry.at <= until)
+        entries = {dataclasses.replace(entry, text=_HASH.sub(r"\1…", entry.text)) for entry in entries}
         return Trace(tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))), tuple(problems))
 
     def _letter(self, event: Event) -> Letter | None:
@@ -230,7 +233,11 @@ def _of_lease(event: Event) -> Kept:
     if line is None:
         return Kept(note)
     names = ("event_id", "detail_type", "event_source", "event_time", "lease_uuid", "severity", "facts", "enrichment", "rule")
-    return Kept(f"{note} The log has this of it.", _fields(line, *names))
+    value = _fields(line, *names)
+    facts = value.get("facts")
+    if isinstance(facts, list):
+        value["facts"] = {str(fact[0]): fact[1] for fact in facts if isinstance(fact, list) and len(fact) == 2}
+    return Kept(f"{note} The log has this of it.", value)
 
 
 def _is_of(version: Version, event: Event) -> bool:

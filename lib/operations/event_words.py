@@ -13,6 +13,8 @@ from lib.platform.wording import counted
 def say(line: LogLine) -> str:
     """The sentence of a line, without personal data."""
     words = _WORDS.get(line.message)
+    if "errorMessage" in line.fields:
+        words = _of_runtime
     if words is None:
         return describe(line.message, line.fields)
     return scrub(words(_Fields(line.fields)))
@@ -50,13 +52,19 @@ def _took(of: _Fields) -> str:
     return f" in {float(of.duration_ms):,.0f} ms" if of.duration_ms.replace(".", "", 1).isdigit() else ""
 
 
+def _of_runtime(of: _Fields) -> str:
+    """A failed invocation, as Lambda's runtime logs it."""
+    return f"The invocation ended with {of.errorType or 'an error'}: {of.errorMessage}"
+
+
+def _drift(of: _Fields) -> str:
+    found = {"unknown": of.unknown, "missing": of.missing, "of another type": of.mistyped}
+    return "The lease record has another schema: " + "; ".join(f"{what}: {names}" for what, names in found.items() if names)
+
+
 _WORDS: Mapping[str, Callable[[_Fields], str]] = {
     "lease_schema": lambda of: f"Enriched: the lease is {of.lease_status or 'of unknown status'}, read in {of.latency_ms} ms",
-    "schema_drift": lambda of: (
-        "The lease record has another schema"
-        f"{of.because('unknown').replace(': ', '; unknown: ')}"
-        f"{of.because('missing').replace(': ', '; missing: ')}{of.because('mistyped').replace(': ', '; of another type: ')}"
-    ),
+    "schema_drift": _drift,
     "lease_not_found": lambda _: "Not enriched: LeaseTable has no such lease",
     "enrichment_skipped": lambda of: f"Not enriched{of.because('reason')}",
     "enrichment_failed": lambda of: f"Not enriched{of.because('reason')}{of.because('error_text')}",
