@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # Folders whose tests take long come first: workers that run in parallel then end at about the same time.
 SLOW_FOLDERS = ("integration", "faults", "dynamodb_local", "property", "infra")
 # Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
-SHARED_FIXTURES = ("approvals", "cloud", "house", "operated")
+SHARED_FIXTURES = ("approvals", "cloud", "demo", "house", "operated")
 ID_CHARACTERS = 100
 
 

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.browser.chromium import MISSING, chromium, find, problems_of
+from tests.support.browser.demo import Demo, running_demo
 
 HERE = Path(__file__).parent
 
@@ -26,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """A local cloud after the demo, with a console that may change it: each test uses names and ids of its own."""
+    with running_demo() as running:
         yield running
 
 
