@@ -45,6 +45,8 @@ def render(text: str, page: str, names: Mapping[str, str], url_of: Callable[[str
             token.content = _filled(token.content, names)
         elif token.type == "link_open":
             token.attrSet("href", _target(str(token.attrGet("href") or ""), page, url_of))
+        elif token.type == "table_open":
+            token.attrSet("tabindex", "0")  # it scrolls on a phone: also with the keyboard
         elif token.type == "image":
             token.type, token.tag, token.content = "text", "", f"({token.content})"
     return Markup(parser.renderer.render(tokens, parser.options, {}))  # noqa: S704 - markdown-it escapes, and html is off
