@@ -164,15 +164,16 @@ class DeadLetterQueue:
         self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
         self._delete(letter)
 
-    def depth(self) -> int:
-        """How many letters the queue has, about: those that a reader holds are not counted.
+    def depth(self) -> tuple[int, int]:
+        """How many letters the queue has, about: those that can be read, and those that a reader holds.
 
         Raises:
             SwitchboardError: the queue can't be reached.
         """
-        name = "ApproximateNumberOfMessages"
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with aws.translated(f"count the messages of {self.name}"):
-            return int(self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name])
+            found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
+        return int(found[names[0]]), int(found[names[1]])
 
     def release(self, *letters: DeadLetter) -> None:
         """Show letters to others again at once. SQS shows one that it does not release when the hold is over.

@@ -13,7 +13,6 @@ import json
 import os
 import shlex
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -267,11 +266,13 @@ class Reading:
     Attributes:
         letters: the newest first; none of them is held.
         has_more: whether a queue has more than was read.
+        held: how many others hold, about.
         problem: what could not be read, for people; empty if all was.
     """
 
     letters: tuple[Held, ...]
     has_more: bool
+    held: int
     problem: str
 
 
@@ -297,10 +298,11 @@ class LetterBox:
         """
         queues = open_queues(self._deployed, self._client, dead_letter_queues_of(self._deployed))
         with self._lock:
-            held = [each for some in in_parallel(lambda queue: _peek(*queue, limit), queues) for each in some]
-        per_queue = Counter(each.queue for each in held)
-        letters, problem = explained(sorted(held, key=_newest_first), self._deployed, self._client)
-        return Reading(tuple(letters), any(number >= limit for number in per_queue.values()), problem)
+            peeks = in_parallel(lambda queue: _peek(*queue, limit), queues)
+        found = sorted((each for peek in peeks for each in peek.letters), key=_newest_first)
+        letters, problem = explained(found, self._deployed, self._client)
+        has_more = any(len(peek.letters) >= limit for peek in peeks)
+        return Reading(tuple(letters), has_more, sum(peek.held for peek in peeks), problem)
 
     @contextlib.contextmanager
     def hold(self, keys: Iterable[str]) -> Iterator[list[Held]]:
@@ -322,7 +324,7 @@ class LetterBox:
             try:
                 for function, queue in open_queues(self._deployed, self._client, names):
                     ids = wanted[queue.name]
-                    read = _held(function, queue, queue.read(MOST_READ, at_least=queue.depth(), wanted=ids))
+                    read = _held(function, queue, queue.read(MOST_READ, at_least=queue.depth()[0], wanted=ids))
                     held += [each for each in read if each.letter.message_id in ids]
                     release(each for each in read if each.letter.message_id not in ids)
                 yield held
@@ -330,11 +332,19 @@ class LetterBox:
                 release(held)
 
 
-def _peek(function: str, queue: DeadLetterQueue, limit: int) -> list[Held]:
-    letters = queue.read(limit, at_least=queue.depth())
-    held = _held(function, queue, letters)
-    release(held)
-    return held
+@dataclass(frozen=True, slots=True)
+class _Peek:
+    letters: list[Held]
+    held: int
+
+
+def _peek(function: str, queue: DeadLetterQueue, limit: int) -> _Peek:
+    visible, hidden = queue.depth()
+    letters = _held(function, queue, queue.read(limit, at_least=visible))
+    release(letters)
+    # SQS counts late: a letter that was just released may be counted as hidden.
+    held = 0 if len(letters) >= limit else max(0, visible + hidden - len(letters))
+    return _Peek(letters, held)
 
 
 def _newest_first(each: Held) -> tuple[float, str]:

@@ -140,7 +140,7 @@ def test_a_created_issue_is_linked(client: ConsoleClient, stores: Stores) -> Non
     page = client.page("/approvals/s-1")
 
     assert 'href="https://jira.example.com/browse/PROJ-1"' in page
-    assert 'href="/find?q=PROJ-1"' in page
+    assert 'href="/issues/PROJ-1"' in page
     assert "PROJ-DRY1 (dry run)" in text_of(client.page("/approvals/s-2"))
 
 

@@ -76,6 +76,17 @@ def test_letters_of_all_queues_are_shown_by_reason_and_are_not_held(client: Cons
     assert len(messages(deployment, FAILURES)) == 2, "any reader gets them at once"
 
 
+def test_letters_that_another_reader_holds_are_counted(client: ConsoleClient, deployment: Deployment) -> None:
+    deployment.send(FAILURES, record({"id": "e-1"}))
+    sqs = deployment.client("sqs")
+    sqs.receive_message(QueueUrl=sqs.get_queue_url(QueueName=FAILURES)["QueueUrl"], VisibilityTimeout=300)
+
+    page = text_of(client.page("/dead-letters"))
+
+    assert "1 more dead letter can't be read now" in page
+    assert "No dead letters." not in page
+
+
 def test_text_of_strangers_is_escaped_and_masked(client: ConsoleClient, deployment: Deployment) -> None:
     deployment.send(FAILURES, record({"id": HOSTILE, "detail-type": HOSTILE, "detail": {"by": HOSTILE}}, HOSTILE))
     deployment.send(FAILURES, HOSTILE)
