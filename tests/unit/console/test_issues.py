@@ -134,6 +134,19 @@ def test_two_versions_are_compared_field_by_field(deployment: Deployment, client
     client.page(f"/issues/OPS-1?first={older}&second=HEAD", status=404)
 
 
+def test_older_versions_are_on_the_next_page(deployment: Deployment, client: ConsoleClient) -> None:
+    for minute in range(52):
+        record(deployment, "OPS-1", minute)
+
+    page = client.page("/issues/OPS-1")
+    older = client.page("/issues/OPS-1?after=2026-03-01T12:02:00.000000Z")
+
+    assert 'after=2026-03-01T12:02:00.000000Z" rel="next"' in page.replace("%3A", ":")
+    assert "version=2026-03-01T12:01:00.000000Z" in older.replace("%3A", ":")
+    assert "version=2026-03-01T12:02:00.000000Z" not in older.replace("%3A", ":")
+    assert "pager" not in older
+
+
 def test_a_move_links_both_keys(deployment: Deployment, client: ConsoleClient) -> None:
     item = {"field": "Key", "fieldtype": "jira", "fromString": "OPS-60", "toString": "DEV-60"}
     record(deployment, "DEV-60", body={"changelog": {"items": [item]}, "issue": {"key": "DEV-60"}})

@@ -50,6 +50,30 @@ def test_history_is_the_versions_only_newest_first(table: FakeTable) -> None:
     assert seconds == [3, 2, 1]
 
 
+def test_history_goes_on_before_a_time_and_never_into_other_rows(table: FakeTable) -> None:
+    for second in (1, 2, 3):
+        record(table, second=second)
+    reader = make_reader(table)
+
+    def seconds(before: str) -> list[int]:
+        return [version.stamp.event_at for version in reader.history("OPS-7", before=before)]
+
+    assert seconds("2026-03-01T12:00:03.000000Z") == [2, 1]
+    assert seconds("2026-03-01T12:00:01.000000Z") == []
+    assert seconds("Z") == [3, 2, 1]
+
+
+def test_a_version_is_read_by_its_time_and_no_other_row_is(table: FakeTable) -> None:
+    record(table, second=2)
+    reader = make_reader(table)
+
+    found = reader.version("OPS-7", "2026-03-01T12:00:02.000000Z")
+    assert found is not None
+    assert found.stamp.event_at == 2
+    for name in ("", "HEAD", "CORRELATION", "2026-03-01T12:00:01.000000Z"):
+        assert reader.version("OPS-7", name) is None
+
+
 def test_a_project_is_listed_in_the_order_of_numbers(table: FakeTable) -> None:
     for number in (10, 9, 100, 1):
         record(table, f"OPS-{number}")
