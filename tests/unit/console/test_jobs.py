@@ -97,6 +97,7 @@ def test_a_failed_job_has_its_errors_with_the_first_rows(
     assert "1,300 rows read, 1,200 failed" in shown
     assert "WRONG_TYPE 1,200 3, 7" in shown
     assert "is not a number" in shown
+    assert 'href="/docs/runbooks/jobs#a-job-has-failed"' in page
     assert f"shuttle jobs get {DOMAIN} {job_id}" in shown
     assert f"/jobs/{DOMAIN}/{job_id}/cancel" not in page  # it has ended
 

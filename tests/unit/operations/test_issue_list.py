@@ -32,12 +32,12 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueReader]:
         yield IssueReader(client, ISSUES)
 
 
-def all_pages(reader: IssueReader, wanted: IssueFilter) -> list[str]:
+def all_pages(reader: IssueReader, wanted: IssueFilter, size: int) -> list[str]:
     found: list[Issue] = []
     cursor = ""
     for _ in range(50):
         page = page_of_issues(reader, wanted, cursor)
-        assert len(page.rows) <= issue_list.PAGE_SIZE
+        assert len(page.rows) <= size
         found += page.rows
         cursor = page.cursor
         if not cursor:
@@ -63,7 +63,7 @@ def test_the_pages_together_are_the_whole_list(
     every = [issue.issue_key for issue in find_issues(reader, wanted)]
 
     assert len(every) in (3, 9, 12)
-    assert all_pages(reader, wanted) == every
+    assert all_pages(reader, wanted, size) == every
 
 
 def test_no_more_rows_are_read_than_a_page_may_read(reader: IssueReader, monkeypatch: pytest.MonkeyPatch) -> None:
