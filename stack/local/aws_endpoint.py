@@ -7,6 +7,7 @@
 * A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself.
 * ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
+* ``/_local/faults`` makes calls of the functions fail (``aws_faults.py``).
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -23,6 +24,7 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.wrappers import Request, Response
 
 from stack.local import moto_patches
+from stack.local.aws_faults import AwsFaults
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
 from stack.local.sigv4 import AccessKey, is_altered_upload
@@ -41,6 +43,9 @@ IAM_PATH = "/_local/iam"
 ALARMS_PATH = "/_local/alarms"
 """The path of the states of the alarms, now or ``?after=`` so many seconds."""
 
+FAULTS_PATH = "/_local/faults"
+"""The path of the faults that calls of functions get."""
+
 READY_PATH = "/_local/ready"
 """The path of what a shell needs to use the local cloud."""
 
@@ -53,7 +58,7 @@ class AwsEndpoint:
     """The WSGI application. Without a ``guard``, every call is allowed.
 
     Set ``invoker`` once there are functions, and ``states_after`` (of the alarms) and ``ready`` at the end.
-    ``find_key`` finds the keys that presigned links are checked with.
+    ``find_key`` finds the keys that presigned links are checked with, and ``account_id`` is of the roles that faults apply to.
     """
 
     def __init__(
@@ -61,10 +66,12 @@ class AwsEndpoint:
         guard: Guard | None = None,
         ledger: Ledger | None = None,
         find_key: Callable[[str], AccessKey | None] = lambda _: None,
+        account_id: str = "123456789012",
     ) -> None:
         self._guard = guard
         self._find_key = find_key
         self._ledger = ledger
+        self._faults = AwsFaults(account_id, self._entry_point)
         moto_patches.fill_gaps()
         moto_patches.speed_up()
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -76,11 +83,9 @@ class AwsEndpoint:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
-        about = self._about(Request(environ))
-        if about is not None:
-            return Response(f"{json.dumps(about)}\n", content_type="application/json")(environ, start_response)
-        if is_altered_upload(Request(environ), self._find_key):
-            return _refuse_upload(environ)(environ, start_response)
+        own = self._own_answer(environ)
+        if own is not None:
+            return own(environ, start_response)
         if self._guard is None:
             return self._serve(environ, start_response)
         admission = self._guard.admit(environ)
@@ -91,6 +96,25 @@ class AwsEndpoint:
         answer = Response.from_app(self._serve, environ)
         hidden = admission.on_absence() if answer.status_code == 404 else None
         return (hidden or answer)(environ, start_response)
+
+    def _entry_point(self, function: str) -> str:
+        """The entry point of a function; empty if there is no such function."""
+        try:
+            return self.invoker.host(function).spec.entry_point if self.invoker else ""
+        except FunctionNotFoundError:
+            return ""
+
+    def _own_answer(self, environ: dict[str, Any]) -> Response | None:
+        """What the local cloud answers in place of AWS: a control, or an error; None for a request that goes on."""
+        request = Request(environ)
+        about = self._about(request)
+        if about is not None:
+            return Response(f"{json.dumps(about)}\n", content_type="application/json")
+        if request.path == FAULTS_PATH:
+            return self._faults.control(request)
+        if is_altered_upload(request, self._find_key):
+            return _refuse_upload(environ)
+        return self._faults.failure(environ)
 
     def _about(self, request: Request) -> Mapping[str, Any] | None:
         """What a path of the local cloud itself shows; None for a path of AWS."""

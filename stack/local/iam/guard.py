@@ -64,19 +64,16 @@ class Guard:
         """Decide on a request (WSGI). Its body can still be read."""
         if environ["REQUEST_METHOD"] == "OPTIONS":
             return _ADMITTED  # a browser's CORS request has no credentials
-        query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
-        header, link = environ.get("HTTP_AUTHORIZATION", ""), query.get("X-Amz-Credential", "")
-        match = _CREDENTIAL.match(header or link)
-        if match is None or (header and link):
+        call, key = call_of(environ, self._account_id)
+        if call is None:
             message = "Request is missing Authentication Token"
             return Admission(
                 refusals.refuse("s3" if "HTTP_X_AMZ_TARGET" not in environ else "", environ["REQUEST_METHOD"], message)
             )
-        key, region, service = match.groups()
         caller = self._callers.find(key)
         if caller is None:
             return _ADMITTED
-        return self._decide_all(caller, self._call(environ, query, region, service))
+        return self._decide_all(caller, call)
 
     def _decide_all(self, caller: Caller, call: Call) -> Admission:
         try:
@@ -104,26 +101,35 @@ class Guard:
         message = refusals.sentence(caller.arn, access, decision.verdict)
         return refusals.refuse(call.service, call.method, message)
 
-    def _call(self, environ: dict[str, Any], query: dict[str, str], region: str, service: str) -> Call:
-        def read_body() -> bytes:
-            body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-            environ["wsgi.input"] = io.BytesIO(body)
-            return body
 
-        headers = {
-            name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")
-        }
-        return Call(
-            service=service,
-            region=region,
-            account_id=self._account_id,
-            method=environ["REQUEST_METHOD"],
-            path=environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace"),
-            query=query,
-            headers=headers,
-            read_body=read_body,
-            hash_key=lambda resource: hash_key_of(resource, self._account_id),
-        )
+def call_of(environ: dict[str, Any], account_id: str) -> tuple[Call | None, str]:
+    """A signed request (WSGI) and the id of its access key; None and an empty text without a signature. Its body can still be
+    read."""
+    query = dict(parse_qsl(environ.get("QUERY_STRING", ""), keep_blank_values=True))
+    header, link = environ.get("HTTP_AUTHORIZATION", ""), query.get("X-Amz-Credential", "")
+    match = _CREDENTIAL.match(header or link)
+    if match is None or (header and link):
+        return None, ""
+    key, region, service = match.groups()
+
+    def read_body() -> bytes:
+        body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(body)
+        return body
+
+    headers = {name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")}
+    call = Call(
+        service=service,
+        region=region,
+        account_id=account_id,
+        method=environ["REQUEST_METHOD"],
+        path=environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace"),
+        query=query,
+        headers=headers,
+        read_body=read_body,
+        hash_key=lambda resource: hash_key_of(resource, account_id),
+    )
+    return call, key
 
 
 def _principal(role: str) -> str:

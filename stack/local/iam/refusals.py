@@ -1,4 +1,4 @@
-"""AccessDenied in the protocol and words of each service.
+"""AccessDenied, and other errors, in the protocol and words of each service.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html. SQS and SNS write the action differently,
 and SQS has the error code of its older protocol in a header.
@@ -13,8 +13,8 @@ from werkzeug.wrappers import Response
 from stack.local.iam.policy import Access, Verdict
 
 _JSON_TARGETS = {
-    "dynamodb": ("com.amazon.coral.service#AccessDeniedException", "application/x-amz-json-1.0"),
-    "sqs": ("com.amazon.coral.service#AccessDeniedException", "application/x-amz-json-1.0"),
+    "dynamodb": ("com.amazon.coral.service#", "application/x-amz-json-1.0"),
+    "sqs": ("com.amazon.coral.service#", "application/x-amz-json-1.0"),
 }
 
 
@@ -38,36 +38,63 @@ def unknown(caller_arn: str, what: str) -> str:
 
 def refuse(service: str, method: str, message: str) -> Response:
     """The answer that refuses a request to ``service``."""
+    return fail(service, method, "AccessDenied", message)
+
+
+_CODES: dict[str, dict[str, str]] = {
+    "AccessDenied": {"sns": "AuthorizationError", "s3": "AccessDenied", "sts": "AccessDenied", "iam": "AccessDenied"},
+    "ThrottlingException": {"s3": "SlowDown", "sns": "Throttling", "lambda": "TooManyRequestsException"},
+    "InternalServerError": {
+        "dynamodb": "InternalServerError",
+        "secretsmanager": "InternalServiceError",
+        "lambda": "ServiceException",
+        "events": "InternalException",
+        "": "InternalError",
+    },
+    "ServiceUnavailable": {},
+}
+"""What services call these errors. The others say ``AccessDeniedException``, and the same for throttling; "" is any other."""
+
+_STATUSES = {"SlowDown": 503, "ServiceUnavailable": 503, "TooManyRequestsException": 429}
+
+
+def fail(service: str, method: str, error: str, message: str) -> Response:
+    """An answer with an error, in the protocol of ``service``. An ``error`` of _CODES becomes what the service calls it."""
     request_id = str(uuid.uuid4())
+    names = _CODES.get(error, {})
+    code = names.get(service) or names.get("") or ("AccessDeniedException" if error == "AccessDenied" else error)
+    status = _STATUSES.get(code) or (500 if error.startswith("Internal") else 403 if error == "AccessDenied" else 400)
     if service == "s3":
-        return _s3(method, message, request_id)
+        return _s3(method, status, code, message, request_id)
     if service in {"sns", "sts", "iam"}:
-        return _query(service, message, request_id)
-    if service == "lambda":
-        body = json.dumps({"Message": message})
-        headers = {"x-amzn-ErrorType": "AccessDeniedException", "x-amzn-RequestId": request_id}
-        return Response(body, 403, headers, content_type="application/json")
-    kind, content_type = _JSON_TARGETS.get(service, ("AccessDeniedException", "application/x-amz-json-1.1"))
+        return _query(service, status, code, message, request_id)
     headers = {"x-amzn-RequestId": request_id}
+    if service == "lambda":
+        headers["x-amzn-ErrorType"] = code
+        return Response(json.dumps({"Message": message}), status, headers, content_type="application/json")
+    prefix, content_type = _JSON_TARGETS.get(service, ("", "application/x-amz-json-1.1"))
+    body = json.dumps({"__type": f"{prefix}{code}", "message" if service == "sqs" else "Message": message})
     if service == "sqs":
-        headers["x-amzn-query-error"] = "AccessDenied;Sender"
-        return Response(json.dumps({"__type": kind, "message": message}), 403, headers, content_type=content_type)
-    return Response(json.dumps({"__type": kind, "Message": message}), 400, headers, content_type=content_type)
+        old_code = code.removesuffix("Exception") if error == "AccessDenied" else code
+        headers["x-amzn-query-error"] = f"{old_code};{'Receiver' if status >= 500 else 'Sender'}"
+    elif status == 403:
+        status = 400
+    return Response(body, status, headers, content_type=content_type)
 
 
-def _s3(method: str, message: str, request_id: str) -> Response:
+def _s3(method: str, status: int, code: str, message: str, request_id: str) -> Response:
     body = (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
-        f"<Error><Code>AccessDenied</Code><Message>{escape(message)}</Message><RequestId>{request_id}</RequestId></Error>"
+        f"<Error><Code>{code}</Code><Message>{escape(message)}</Message><RequestId>{request_id}</RequestId></Error>"
     )
-    return Response("" if method == "HEAD" else body, 403, {"x-amz-request-id": request_id}, content_type="application/xml")
+    headers = {"x-amz-request-id": request_id}
+    return Response("" if method == "HEAD" else body, status, headers, content_type="application/xml")
 
 
-def _query(service: str, message: str, request_id: str) -> Response:
-    code = "AuthorizationError" if service == "sns" else "AccessDenied"
+def _query(service: str, status: int, code: str, message: str, request_id: str) -> Response:
     namespace = {"sns": "http://sns.amazonaws.com/doc/2010-03-31/", "sts": "https://sts.amazonaws.com/doc/2011-06-15/"}
     body = (
-        f'<ErrorResponse xmlns="{namespace.get(service, "")}"><Error><Type>Sender</Type><Code>{code}</Code>'
-        f"<Message>{escape(message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
+        f'<ErrorResponse xmlns="{namespace.get(service, "")}"><Error><Type>{"Sender" if status < 500 else "Receiver"}</Type>'
+        f"<Code>{code}</Code><Message>{escape(message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
-    return Response(body, 403, {"x-amzn-RequestId": request_id}, content_type="text/xml")
+    return Response(body, status, {"x-amzn-RequestId": request_id}, content_type="text/xml")

@@ -65,6 +65,8 @@ class StandIn(ABC):
     def _control(self, request: Request) -> Response:
         name = request.path.removeprefix(CONTROL)
         match (request.method, name):
+            case ("GET", "faults"):
+                return as_json({"faults": self.faults.as_json()})
             case ("POST", "faults"):
                 return self._add_faults(request)
             case ("DELETE", "faults"):

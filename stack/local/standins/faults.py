@@ -10,7 +10,7 @@ import os
 import socket
 import struct
 import threading
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn, get_origin, get_type_hints
 
@@ -87,6 +87,11 @@ class Faults:
         """Inject ``fault`` into the next requests that it matches."""
         with self._lock:
             self._waiting.append(_Waiting(fault, fault.skip, fault.times))
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """The faults that remain: their fields, with the requests that each still passes (``skip``) and affects (``times``)."""
+        with self._lock:
+            return [{**asdict(waiting.fault), "skip": waiting.skip, "times": waiting.times} for waiting in self._waiting]
 
     def clear(self) -> None:
         """Forget all faults and let hanging requests continue."""

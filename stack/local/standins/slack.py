@@ -96,9 +96,12 @@ class Slack(StandIn):
         return Response(name, _WEBHOOK_STATUSES.get(name, 400))
 
     def control(self, request: Request, name: str) -> Response | None:
-        """``GET messages``, ``POST response_urls``, ``limits``, ``channels`` and ``delete``."""
+        """``GET messages`` and ``channels``, ``POST response_urls``, ``limits``, ``channels`` and ``delete``."""
         if (request.method, name) == ("GET", "messages"):
             return as_json({"messages": self.messages})
+        if (request.method, name) == ("GET", "channels"):
+            with self.lock:
+                return as_json({"channels": dict(self._workspace.names)})
         commands: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
             "channels": lambda given: self.close_channel(given["channel"], given["error"]),
             "delete": lambda given: self.delete(given["channel"], given["ts"]),
@@ -262,7 +265,7 @@ class Slack(StandIn):
             original.update(content, edited_ts=self._workspace.next_ts())
         else:
             response_type = payload.get("response_type", "ephemeral")
-            self._workspace.add("response", target.channel, content, response_type=response_type)
+            self._workspace.add("response", target.channel, content, response_type=response_type, original_ts=target.ts)
         return as_json({"ok": True})
 
 

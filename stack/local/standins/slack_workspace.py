@@ -54,6 +54,7 @@ class Workspace:
         now: epoch seconds.
         messages: oldest first.
         channel_errors: the error with which a channel refuses every message, by its id.
+        names: of the channels that were called by their name, by id.
     """
 
     channels: Collection[str] | None = None
@@ -61,6 +62,7 @@ class Workspace:
     now: Callable[[], float] = time.time
     messages: list[dict[str, Any]] = field(default_factory=list)
     channel_errors: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _last_ts: int = 0
 
@@ -131,6 +133,8 @@ class Workspace:
         if not is_id and not (isinstance(given, str) and _CHANNEL_NAME.fullmatch(given)):
             raise SlackError("channel_not_found")
         channel = id_of(given)
+        if not is_id:
+            self.names[channel] = given.removeprefix("#")
         if self.channels is not None and channel not in map(id_of, self.channels):
             raise SlackError("channel_not_found")
         return channel

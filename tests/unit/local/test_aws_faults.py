@@ -1,0 +1,168 @@
+"""Faults of the AWS API: which calls get them, for how long, and what their controls accept."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import botocore.session
+import pytest
+from botocore.parsers import create_parser
+from moto import mock_aws
+from werkzeug.test import EnvironBuilder
+from werkzeug.wrappers import Request, Response
+
+from stack.local.aws_faults import MOST_FAULTS, AwsFaults
+from stack.local.iam.refusals import fail
+
+ACCOUNT = "123456789012"
+THROTTLE = {"service": "dynamodb", "error": "ThrottlingException"}
+
+
+class Account:
+    """A role with a session of a function and one of schedules, and the faults."""
+
+    def __init__(self) -> None:
+        iam = boto3.client("iam", region_name="us-west-2")
+        self._sts = boto3.client("sts", region_name="us-west-2")
+        self._role = iam.create_role(RoleName="notification", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        self.faults = AwsFaults(ACCOUNT, lambda name: {"notification-1": "notification"}.get(name, ""))
+        self.function, self.schedules = self.key("notification-1"), self.key("schedules")
+
+    def key(self, session: str) -> str:
+        answer = self._sts.assume_role(RoleArn=self._role, RoleSessionName=session)
+        return str(answer["Credentials"]["AccessKeyId"])
+
+    def control(self, method: str, body: Any = None) -> Response:
+        data = body if isinstance(body, bytes) else json.dumps(body)
+        return self.faults.control(Request(EnvironBuilder("/_local/faults", method=method, data=data).get_environ()))
+
+    def calls(self, target: str = "DynamoDB_20120810.GetItem", key: str = "", service: str = "dynamodb") -> int:
+        """The status that a call gets; 0 if it goes on to AWS."""
+        body = b'{"TableName": "Leases"}'
+        credential = f"{key or self.function}/20261121/us-west-2/{service}/aws4_request"
+        environ = {
+            "REQUEST_METHOD": "POST",
+            "PATH_INFO": "/",
+            "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={credential}",
+            "HTTP_X_AMZ_TARGET": target,
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+        }
+        answer = self.faults.failure(environ)
+        assert environ["wsgi.input"].read() == body  # type: ignore[attr-defined]
+        return answer.status_code if answer else 0
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with mock_aws():
+        yield Account()
+
+
+def test_a_fault_applies_to_functions_until_it_is_removed(account: Account) -> None:
+    assert account.calls() == 0
+
+    assert account.control("POST", THROTTLE).status_code == 200
+
+    assert [account.calls() for _ in range(3)] == [400, 400, 400]
+    assert account.control("GET").get_json() == {
+        "faults": [{**THROTTLE, "operation": "", "function": "", "times": 0, "used": 3}]
+    }
+    assert account.control("DELETE").get_json() == {"faults": []}
+    assert account.calls() == 0
+
+
+def test_a_fault_with_times_ends_by_itself(account: Account) -> None:
+    account.control("POST", {**THROTTLE, "times": 2})
+
+    assert [account.calls() for _ in range(3)] == [400, 400, 0]
+    assert account.faults.as_json() == []
+
+
+def test_a_fault_never_applies_to_an_operator_or_to_schedules(account: Account) -> None:
+    account.control("POST", THROTTLE)
+
+    assert account.calls(key="test") == 0
+    assert account.calls(key=account.schedules) == 0
+
+
+def test_a_fault_applies_to_its_operation_and_function_only(account: Account) -> None:
+    account.control("POST", [{**THROTTLE, "operation": "PutItem"}, {**THROTTLE, "function": "webhooks"}])
+
+    assert account.calls() == 0
+    assert account.calls("DynamoDB_20120810.PutItem") == 400
+    assert account.calls("secretsmanager.GetSecretValue", service="secretsmanager") == 0
+
+
+def test_what_lambda_does_with_a_functions_role_gets_no_fault(account: Account) -> None:
+    account.control("POST", {"service": "sqs", "error": "InternalServerError"})
+
+    assert account.calls("AmazonSQS.ReceiveMessage", service="sqs") == 0
+    assert account.calls("AmazonSQS.SendMessage", service="sqs") == 500
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"{", "not JSON"),
+        ([], ""),
+        ({"service": "dynamodb"}, "with service and error"),
+        ({**THROTTLE, "more": 1}, "with service and error"),
+        ({**THROTTLE, "service": "logs"}, "one of dynamodb, events"),
+        ({**THROTTLE, "error": "<x>"}, "the error of a fault is a name"),
+        ({**THROTTLE, "operation": 1}, "the operation of a fault is a name"),
+        ({**THROTTLE, "function": 1}, "the function of a fault is an entry point"),
+        ({**THROTTLE, "times": -1}, "times of a fault is a whole number"),
+        ({**THROTTLE, "times": True}, "times of a fault is a whole number"),
+        ([THROTTLE] * (MOST_FAULTS + 1), "100 faults at once"),
+        (b" " * 70_000, "over 64 KiB"),
+    ],
+)
+def test_a_wrong_fault_is_refused_with_the_reason(account: Account, body: Any, reason: str) -> None:
+    answer = account.control("POST", body)
+
+    assert (answer.status_code, account.faults.as_json()) == (400 if reason else 200, [])
+    assert reason in answer.get_data(as_text=True)
+
+
+def test_another_method_is_refused(account: Account) -> None:
+    assert account.control("PUT", THROTTLE).status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "error", "code", "status"),
+    [
+        ("dynamodb", "PutItem", "ThrottlingException", "ThrottlingException", 400),
+        ("dynamodb", "PutItem", "InternalServerError", "InternalServerError", 500),
+        ("dynamodb", "PutItem", "AccessDenied", "AccessDeniedException", 400),
+        ("dynamodb", "PutItem", "ProvisionedThroughputExceededException", "ProvisionedThroughputExceededException", 400),
+        ("events", "PutEvents", "InternalServerError", "InternalException", 500),
+        ("secretsmanager", "GetSecretValue", "InternalServerError", "InternalServiceError", 500),
+        ("secretsmanager", "GetSecretValue", "ServiceUnavailable", "ServiceUnavailable", 503),
+        ("sns", "Publish", "ThrottlingException", "Throttling", 400),
+        ("sns", "Publish", "InternalServerError", "InternalError", 500),
+        ("sqs", "SendMessage", "ThrottlingException", "ThrottlingException", 400),
+        ("sqs", "SendMessage", "InternalServerError", "InternalError", 500),
+        ("s3", "PutObject", "ThrottlingException", "SlowDown", 503),
+        ("s3", "PutObject", "InternalServerError", "InternalError", 500),
+        ("s3", "PutObject", "NoSuchBucket", "NoSuchBucket", 400),
+        ("lambda", "Invoke", "ThrottlingException", "TooManyRequestsException", 429),
+        ("lambda", "Invoke", "InternalServerError", "ServiceException", 500),
+    ],
+)
+def test_a_client_reads_the_error_as_the_service_calls_it(
+    service: str, operation: str, error: str, code: str, status: int
+) -> None:
+    response = fail(service, "POST", error, "by a fault")
+    model = botocore.session.get_session().get_service_model(service)
+    headers = {name.lower(): value for name, value in response.headers}
+    shape = model.operation_model(operation).output_shape
+    parsed = create_parser(model.resolved_protocol).parse(
+        {"status_code": response.status_code, "headers": headers, "body": response.get_data()}, shape
+    )
+
+    assert (response.status_code, parsed["Error"]["Code"], parsed["Error"]["Message"]) == (status, code, "by a fault")
