@@ -24,13 +24,13 @@ from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
 from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, list_operations, read_approval
 from lib.operations.retry import retry_session
+from lib.operations.signed_requests import send_signed
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import scrub
 from lib.platform.queues import Queue
 
-TIMEOUT_SECONDS = 30.0
 _NO_LEASE = timedelta(0)  # commands claim nothing
 
 DRAFT_TEMPLATE: Mapping[str, Any] = {
@@ -279,30 +279,16 @@ def post_signed(url: str, body: bytes) -> dict[str, Any]:
         AccessDeniedError: there are no credentials, or they do not have the permission.
         SwitchboardError: the API refused, with its reason, or can't be reached.
     """
-    import requests  # noqa: PLC0415 - only this command needs these
-    from botocore.auth import SigV4Auth  # noqa: PLC0415
-    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
-    from botocore.session import get_session  # noqa: PLC0415
-
-    session = get_session()
-    credentials, region = session.get_credentials(), session.get_config_variable("region")
-    if credentials is None or not region:
-        raise errors.AccessDeniedError("the environment has no AWS credentials or no region to sign with")
-    request = AWSRequest("POST", url, data=body, headers={"Content-Type": "application/json"})
-    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
-    try:
-        response = requests.post(url, data=body, headers=dict(request.headers), timeout=TIMEOUT_SECONDS)
-        answer = response.json()
-    except requests.Timeout:
-        raise errors.DeadlineExceededError("the API did not answer in time; it is safe to submit again") from None
-    except (requests.RequestException, ValueError) as error:
-        raise errors.UnavailableError(f"the API can't be reached: {type(error).__name__}") from None
+    found = send_signed("POST", url, body)
+    answer = found.json()
+    if answer is None:
+        raise errors.UnavailableError(f"the API can't be reached: it answered {found.status} without JSON")
     message = str(answer.get("message", "")) if isinstance(answer, dict) else ""
-    if response.status_code == 403:
+    if found.status == 403:
         raise errors.AccessDeniedError(f"these AWS credentials may not submit drafts: {message}")
-    if response.status_code != 200 or not isinstance(answer, dict):
-        kind = errors.InvalidInputError if response.status_code < 500 else errors.UnavailableError
-        raise kind(f"the API answered {response.status_code}: {message}")
+    if found.status != 200 or not isinstance(answer, dict):
+        kind = errors.InvalidInputError if found.status < 500 else errors.UnavailableError
+        raise kind(f"the API answered {found.status}: {message}")
     return answer
 
 

@@ -26,6 +26,7 @@ class Page:
         view: the module in handlers/console/views, whose blueprint ``pages`` has the same name.
         title: in the navigation.
         key: opens it, after ``g``.
+        local_only: whether it exists for a local cloud only.
     """
 
     view: str
@@ -43,6 +44,7 @@ PAGES = (
     Page("dead_letters", "Dead letters", "d"),
     Page("runbooks", "Runbooks", "r"),
     Page("trace", "Trace", "t"),
+    Page("playground", "Playground", "p", local_only=True),
 )
 """In the order of the navigation. The first is the start page."""
 

@@ -1,0 +1,57 @@
+"""Requests to the AWS_IAM routes of the HTTP API, signed with the operator's own credentials (Signature Version 4)."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lib.platform import errors
+
+TIMEOUT_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What an HTTP API answered.
+
+    Attributes:
+        status: of HTTP.
+        text: the body.
+    """
+
+    status: int
+    text: str
+
+    def json(self) -> Any:
+        """The body as JSON; None if it is not JSON."""
+        try:
+            return json.loads(self.text)
+        except (ValueError, RecursionError):
+            return None
+
+
+def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
+    """Send a request with a JSON ``body``, signed with the credentials of the environment.
+
+    Raises:
+        AccessDeniedError: there are no credentials or no region to sign with.
+        DeadlineExceededError: there was no answer in time.
+        UnavailableError: the API can't be reached.
+    """
+    import requests  # noqa: PLC0415 - most commands don't need these
+    from botocore.auth import SigV4Auth  # noqa: PLC0415
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.session import get_session  # noqa: PLC0415
+
+    session = get_session()
+    credentials, region = session.get_credentials(), session.get_config_variable("region")
+    if credentials is None or not region:
+        raise errors.AccessDeniedError("the environment has no AWS credentials or no region to sign with")
+    request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
+    SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
+    try:
+        response = requests.request(method, url, data=body, headers=dict(request.headers), timeout=TIMEOUT_SECONDS)
+    except requests.Timeout:
+        raise errors.DeadlineExceededError("the API did not answer in time; it is safe to submit again") from None
+    except requests.RequestException as error:
+        raise errors.UnavailableError(f"the API can't be reached: {type(error).__name__}") from None
+    return Answer(response.status_code, response.text)
