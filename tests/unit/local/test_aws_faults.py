@@ -161,6 +161,7 @@ def test_a_client_reads_the_error_as_the_service_calls_it(
     model = botocore.session.get_session().get_service_model(service)
     headers = {name.lower(): value for name, value in response.headers}
     shape = model.operation_model(operation).output_shape
+    assert shape is not None
     parsed = create_parser(model.resolved_protocol).parse(
         {"status_code": response.status_code, "headers": headers, "body": response.get_data()}, shape
     )
