@@ -245,7 +245,7 @@ def test_a_fetch_without_a_time_takes_the_time_of_receipt():
 @pytest.mark.parametrize(
     ("broken", "words"),
     [
-        (b"", "not JSON"),
+        (b"", "the body is empty"),
         (b"\xff\xfe", "not JSON"),
         (b"[]", "not a JSON object"),
         (b'"text"', "not a JSON object"),
