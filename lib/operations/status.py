@@ -89,12 +89,13 @@ class StatusReader:
 
     Args:
         deployed: the deployment.
+        clients: its clients; by default new ones.
         now: the clock.
     """
 
-    def __init__(self, deployed: Deployed, *, now: clock.Clock = clock.utc_now) -> None:
+    def __init__(self, deployed: Deployed, clients: Clients | None = None, *, now: clock.Clock = clock.utc_now) -> None:
         self._deployed = deployed
-        self._clients = Clients(deployed)
+        self._clients = clients or Clients(deployed)
         self._now = now
 
     def read(self) -> Status:
@@ -142,12 +143,13 @@ class StatusReader:
     def _dead_letters(self) -> Iterator[Finding]:
         sqs, total = self._clients("sqs"), 0
         for entry_point, name in dead_letter_queues_of(self._deployed):
-            count = sum(depths_of(sqs, name).values())
+            depths = depths_of(sqs, name)
+            count = sum(depths.values())
             total += count
             if not count:
                 continue
             queue = DeadLetterQueue(sqs, self._clients("lambda"), name, self._deployed.function_name(entry_point))
-            letters = queue.read(LETTERS_READ)
+            letters = queue.read(LETTERS_READ, at_least=depths["ApproximateNumberOfMessages"])
             with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
                 queue.release(*letters)
             reasons = Counter(scrub(letter.refused or letter.error)[:_REASON_CHARACTERS] for letter in letters)

@@ -241,11 +241,12 @@ def find_letters(
     Raises:
         SwitchboardError: the queue can't be read.
     """
-    depth = sum(depths_of(clients("sqs"), queue_name).values())
+    depths = depths_of(clients("sqs"), queue_name)
+    depth = sum(depths.values())
     if not depth:
         return
     queue = DeadLetterQueue(clients("sqs"), clients("lambda"), queue_name, deployed.function_name(entry_point))
-    letters = queue.read(min(depth, MOST_LETTERS))
+    letters = queue.read(min(depth, MOST_LETTERS), at_least=depths["ApproximateNumberOfMessages"])
     with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
         queue.release(*letters)
     for letter in letters:

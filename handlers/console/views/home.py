@@ -32,7 +32,7 @@ def show() -> str:
     console = current()
     with ThreadPoolExecutor(1) as beside:
         flows = beside.submit(_flows, console)
-        status = StatusReader(console.deployed, now=console.now).read()
+        status = StatusReader(console.deployed, console.clients, now=console.now).read()
     needed = [finding for finding in status.findings if finding.verdict is not Verdict.OK]
     return flask.render_template(
         "home.html", status=status, needed=needed, flows=flows.result(), url_of=_url_of, views=flask.current_app.view_functions

@@ -15,5 +15,7 @@ def show() -> str:
     """The form, and the timeline of ``id``."""
     console, identifier = current(), request.args.get("id", "").strip()
     since = request.args.get("since", "7d")
-    found = Tracer(console.deployed).trace(check_id(identifier), console.now() - parse_age(since)) if identifier else None
+    found = None
+    if identifier:
+        found = Tracer(console.deployed, console.clients).trace(check_id(identifier), console.now() - parse_age(since))
     return flask.render_template("trace.html", identifier=identifier, since=since, found=found)
