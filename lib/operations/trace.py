@@ -111,11 +111,12 @@ class Tracer:
             lines += self._lines(each, since)
         found = [self._of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
         readers = list(self._readers(identifier, related))
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for entries in pool.map(lambda reader: self._attempt(*reader), readers):
-                found += entries
         if owner:
-            found += self._attempt(f"the lease {identifier}", partial(self._lease, owner, identifier))
+            readers.append((f"the lease {identifier}", partial(self._lease, owner, identifier)))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for entries, problem in pool.map(_attempt, *zip(*readers, strict=True)):
+                found += entries
+                self._problems.update({problem: None} if problem else {})
         return Trace(tuple(sorted(dict.fromkeys(found), key=lambda entry: (entry.at, entry.source))), tuple(self._problems))
 
     def _readers(self, identifier: str, related: "_Related") -> Iterator[tuple[str, Callable[[], Iterator[Entry]]]]:
@@ -151,14 +152,6 @@ class Tracer:
 
     def _of_line(self, line: LogLine) -> Entry:
         return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=self._say(line))
-
-    def _attempt(self, what: str, read: Callable[[], Iterator[Entry]]) -> list[Entry]:
-        found: list[Entry] = []
-        try:
-            found.extend(read())
-        except errors.SwitchboardError as error:
-            self._problems[f"{what} can't be read: {scrub(str(error))}"] = None
-        return found
 
     def _partition(self, session_id: str) -> Iterator[Entry]:
         """The rows of a session, or the claims on an event."""
@@ -252,6 +245,16 @@ def find_letters(
     for letter in letters:
         if any(each in letter.payload or each == letter.request_id for each in wanted):
             yield letter
+
+
+def _attempt(what: str, read: Callable[[], Iterator[Entry]]) -> tuple[list[Entry], str]:
+    """What was read, and the sentence on what could not be read; empty if nothing."""
+    found: list[Entry] = []
+    try:
+        found.extend(read())
+    except errors.SwitchboardError as error:
+        return found, f"{what} can't be read: {scrub(str(error))}"
+    return found, ""
 
 
 @dataclass(frozen=True, slots=True)
