@@ -39,6 +39,7 @@ PAGES = (
     Page("home", "Home", "h"),
     Page("events", "Events", "e"),
     Page("issues", "Issues", "i"),
+    Page("leases", "Leases", "l"),
     Page("approvals", "Approvals", "a"),
     Page("jobs", "Jobs", "j"),
     Page("dead_letters", "Dead letters", "d"),
