@@ -156,6 +156,16 @@ def configured_projects(clients: Clients) -> tuple[str, ...]:
     return clients.environment("reconciliation", ReconciliationEnvironment).jira_projects
 
 
+def read_watermarks(deployed: Deployed, clients: Clients) -> dict[str, datetime | None]:
+    """The configured projects, each with the instant before which all changes in Jira are stored; None if there is none.
+
+    Raises:
+        SwitchboardError: the configuration or a watermark can't be read.
+    """
+    watermarks = Watermarks(clients("dynamodb"), deployed.output("jira_operations_table_name"))
+    return {project: watermarks.read(project) for project in configured_projects(clients)}
+
+
 def report_project_runs(deployed: Deployed, clients: Clients, project: str, since: datetime) -> ProjectReport:
     """The watermark of a project and its runs since an instant.
 

@@ -35,7 +35,7 @@ def show() -> str | Response:
         "issues.html",
         wanted=wanted,
         found=page_of_issues(_reader(), wanted, _argument("after")) if wanted else None,
-        projects=resync.configured_projects(console.clients),
+        watermarks={} if wanted else resync.read_watermarks(console.deployed, console.clients),
     )
 
 
@@ -112,7 +112,7 @@ def start_resync(project: str) -> str | Response:
             command=f"reconcile --project {project}{options}",
             hidden={name: given[name] for name in ("mode", "dry_run", "max_deletes") if name in given},
         )
-    with confirmation.change("issues.resync", project=project, full=full, dry_run=dry_run):
+    with confirmation.change("issues.resync", **event):
         run_id = resync.start(console.clients("lambda"), console.deployed.function_name("reconciliation"), event)
     return confirmation.done("The run has started.", flask.url_for("issues.run", project=project, run_id=run_id))
 

@@ -58,9 +58,12 @@ def record(deployment: Deployment, key: str, minute: int = 0, *, body: object = 
     store.record(Delivery(key, "1", stamp, "jira:issue_updated", recorded, snapshot=json.dumps(body or {})))
 
 
-def test_without_a_filter_the_configured_projects_are_listed(client: ConsoleClient) -> None:
+def test_without_a_filter_the_configured_projects_are_listed(deployment: Deployment, client: ConsoleClient) -> None:
+    Watermarks(deployment.client("dynamodb"), OPERATIONS).advance("OPS", clock.utc_now() - timedelta(minutes=5))
+
     page = client.page("/issues")
 
+    assert "OPS 5 minutes ago Issues of OPS WEB never Issues of WEB" in text_of(page)
     assert "/issues/projects/OPS" in page
     assert "/issues?project=WEB" in page
 
