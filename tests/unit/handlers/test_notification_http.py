@@ -187,6 +187,7 @@ def test_the_lines_carry_the_invocation_the_event_and_the_request(notification: 
     for message in ("lease_event", "http_request"):
         line = lines.only(message)
         assert (line["run_id"], line["event_id"], line["correlation_id"]) == ("run-1", EVENT_ID, "gateway-1")
+        assert 0 <= line["duration_ms"] < 5000
 
 
 def test_neither_address_nor_secret_nor_signature_is_logged(notification: ModuleType, lines: LogLines) -> None:

@@ -1,0 +1,30 @@
+"""People write ages and times; a time without an offset is in Phoenix."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from lib.operations.ages import parse_moment
+from lib.platform import errors
+
+NOW = datetime(2026, 1, 22, 20, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2h", datetime(2026, 1, 22, 18, tzinfo=UTC)),
+        ("2026-01-22T11:30", datetime(2026, 1, 22, 18, 30, tzinfo=UTC)),
+        (" 2026-01-22 11:30 ", datetime(2026, 1, 22, 18, 30, tzinfo=UTC)),
+        ("2026-01-22T18:30:00.000000Z", datetime(2026, 1, 22, 18, 30, tzinfo=UTC)),
+        ("2026-01-22T20:30:00+02:00", datetime(2026, 1, 22, 18, 30, tzinfo=UTC)),
+    ],
+)
+def test_a_moment(text: str, moment: datetime) -> None:
+    assert parse_moment(text, NOW) == moment
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00", "99:00", "0001-01-01T00:00"])
+def test_what_is_no_moment_is_refused(text: str) -> None:
+    with pytest.raises(errors.InvalidInputError, match="is not a time"):
+        parse_moment(text, NOW)
