@@ -181,6 +181,7 @@ def _details(each: Held) -> list[tuple[str, object]]:
         ("function", each.function),
         ("queue", each.queue.name),
         ("sent", clock.phoenix(each.letter.sent_at)),
+        ("received", counted(each.letter.received, "time")),
         ("reason", _reason(each)),
         ("goes to", _goes_to(each)),
     ]

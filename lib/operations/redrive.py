@@ -84,6 +84,7 @@ class Held:
             "reason": self.reason,
             "refused": self.letter.refused,
             "goes_to": "nowhere" if self.letter.refused else self.queue.goes_to,
+            "received": self.letter.received,
             "redriven_at": clock.phoenix(self.redriven_at) if self.redriven_at else None,
             "payload": scrub(self.letter.payload),
             "timezone": clock.TIMEZONE,

@@ -214,6 +214,7 @@ def test_json_has_the_whole_payload_masked(run: Run, queues: Any) -> None:
     )
     assert letter["reason"] == "UnavailableError: not sent on slack (3 attempts)"
     assert letter["sent_at"].endswith("-07:00")
+    assert (letter["received"], shown(run)[0]["received"]) == (1, 2)
 
 
 def test_show_prints_the_whole_payload_masked_and_sends_nothing(run: Run, queues: Any, functions: LambdaService) -> None:
