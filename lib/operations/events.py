@@ -16,7 +16,7 @@ from typing import Any
 from lib.operations.arrivals import FLOWS, PATTERNS, Event, Outcome, events_of
 from lib.operations.flows import Flow
 from lib.operations.log_search import LogLine, search
-from lib.platform import errors
+from lib.platform import clock, errors
 from lib.platform.log import scrub
 
 MOST_LINES = 4000
@@ -27,6 +27,8 @@ _MARGIN = timedelta(minutes=1)
 """Read before each slice, for the first lines of an event whose last is in it."""
 _RETRIES = timedelta(minutes=10)
 """Read after a page's end: an event whose retry is there was shown on the page before. Lambda retries within three minutes."""
+_RECENT = timedelta(seconds=5)
+"""Nothing is later than the present."""
 _AT_ONCE = 4
 """FilterLogEvents is limited to a few calls per second in an account."""
 
@@ -87,10 +89,11 @@ class EventReader:
         reading = _Reading(
             self._logs, {name: of for name, of in self._functions.items() if filters.flow in (None, FLOWS.get(name))}
         )
-        reading.read(until, until + _RETRIES)
+        if until < clock.utc_now() - _RECENT:
+            reading.read(until, until + _RETRIES)
         begin, length = until, _FIRST_SLICE
         found: list[Event] = []
-        for _ in range(_MOST_SLICES):
+        for _ in range(_MOST_SLICES if since < until else 0):
             start = max(since, begin - length)
             if not reading.read(start - _MARGIN, begin) and length > _SHORTEST_SLICE:
                 length = max(length / 8, _SHORTEST_SLICE)

@@ -54,7 +54,7 @@ def search(
         UnavailableError: there is more than can be read at once; the lines before were yielded.
         SwitchboardError: the logs can't be read.
     """
-    request: dict[str, Any] = {"startTime": clock.epoch_ms(since)}
+    request: dict[str, Any] = {"startTime": max(clock.epoch_ms(since), 0)}
     if until is not None:
         request["endTime"] = clock.epoch_ms(until)
     if pattern:

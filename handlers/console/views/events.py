@@ -50,6 +50,7 @@ def show() -> str:
         page=page,
         next_until=clock.canonical(page.until) if page.until else "",
         flows=[("", "all"), *TITLES.items()],
+        subject_url=_subject_url,
         outcomes=[("", "all"), *((outcome, outcome) for outcome in Outcome)],
     )
 

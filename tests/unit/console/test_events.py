@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from tests.support.console.client import HOSTILE, console_client, text_of
-from tests.support.operations.deployment import Deployment
+from tests.support.operations.deployment import FAILURES, Deployment
 
 EVENT, LEASE = "6856c8f2-9e1d-4526-a742-fcda628885f9", "11111111-2222-4333-8444-555555555555"
 
@@ -32,6 +32,39 @@ def test_the_list_shows_what_arrived(deployment: Deployment) -> None:
 
     for shown in ("LeaseApproved", LEASE, "sent on slack", "84 ms", "refused", "HTTP 401", "the signature does not match"):
         assert shown in text
+
+
+def test_an_event_leads_to_what_it_is_about(deployment: Deployment) -> None:
+    put_lease_event(deployment)
+    deployment.log("webhooks", "webhook_delivery", run_id="run-2", status="stored", issue_key="TES-1", source="jira")
+    client = console_client(deployment)
+
+    for path, href in (("/events", "/issues/TES-1"), ("/events", f"/leases/{LEASE}"), (f"/events/{EVENT}", f"/leases/{LEASE}")):
+        assert f'href="{href}"' in client.page(path)
+
+
+@pytest.mark.parametrize(
+    ("event", "href"),
+    [("run-1", "/dead-letters/send-back?letter="), ("run-2", "/issues/TES-1/fetch"), ("run-3", "/approvals/chat-7")],
+)
+def test_an_event_offers_the_right_replay(deployment: Deployment, event: str, href: str) -> None:
+    deployment.log("notification", "event_failed", run_id="run-1", error="InvalidInputError")
+    deployment.send(FAILURES, {"requestContext": {"condition": "x", "requestId": "run-1"}, "requestPayload": {"note": HOSTILE}})
+    deployment.log("webhooks", "webhook_delivery", run_id="run-2", status="stored", issue_key="TES-1", source="jira")
+    deployment.log("approvals", "click", run_id="run-3", session_id="chat-7", decision="approve", verdict="recorded")
+
+    page = console_client(deployment).page(f"/events/{event}")
+
+    assert f'href="{href}' in page
+
+
+def test_a_sent_event_says_why_it_has_no_replay(deployment: Deployment) -> None:
+    put_lease_event(deployment)
+
+    page = console_client(deployment).page(f"/events/{EVENT}")
+
+    assert "a replay would send nothing" in text_of(page)
+    assert "send-back" not in page
 
 
 def test_filters_are_in_the_url_and_in_the_command(deployment: Deployment) -> None:

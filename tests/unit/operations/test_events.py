@@ -129,6 +129,14 @@ def test_cloudwatch_is_asked_for_lines_of_arrivals_only(function: str, line: dic
     assert len(PATTERNS[function]) <= 1024, "CloudWatch's limit"
 
 
+def test_a_time_that_ends_before_it_begins_has_no_events(deployment: Deployment) -> None:
+    now = clock.utc_now()
+
+    found = EventReader(deployment.client("logs"), FUNCTIONS).page(Filters(), now, now - DAY, 50)
+
+    assert (found.events, found.until) == ((), None)
+
+
 def test_a_log_that_can_not_be_read_is_a_problem(deployment: Deployment) -> None:
     deployment.client("logs").delete_log_group(logGroupName=f"/aws/lambda/{FUNCTIONS['shuttle']}")
     deliver(deployment, 1, timedelta(seconds=5))
