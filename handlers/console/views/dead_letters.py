@@ -5,6 +5,7 @@ What is shown was released at once, so a change finds the chosen letters again, 
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ pages = flask.Blueprint("dead_letters", __name__)
 
 LIMIT = 50
 """Letters that are read of each queue at first."""
+_RETRIED = timedelta(hours=5)
+"""An event arrived hours before its dead letter was sent, at most."""
 _FILTERS = ("function", "reason", "payload")
 
 
@@ -184,12 +187,12 @@ def _counted_by(chosen: Iterable[Held], phrase: Callable[[Held], str]) -> list[s
     return [f"{counted(number, 'dead letter')} {text}." for text, number in Counter(map(phrase, chosen)).items()]
 
 
-def _url_of(subject: Subject) -> str:
-    """The page of what a letter is about; empty if it names nothing."""
+def _url_of(subject: Subject, sent_at: datetime) -> str:
+    """The page of what a letter that was sent then is about; empty if it names nothing."""
     if not subject.id:
         return ""
     views: dict[About, tuple[str, dict[str, Any]]] = {
-        About.EVENT: ("events.event", {"event_id": subject.id}),
+        About.EVENT: ("events.event", {"event_id": subject.id, "at": (sent_at - _RETRIED).isoformat()}),
         About.ISSUE: ("issues.issue", {"key": subject.id}),
         About.SESSION: ("approvals.draft", {"session_id": subject.id}),
         About.JOB: ("jobs.job", {"domain": subject.shop, "job_id": subject.id}),

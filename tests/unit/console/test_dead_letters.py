@@ -1,6 +1,8 @@
 """The page of dead letters shows each with its reason and holds none; what is chosen goes back, or to a file."""
 
+import html
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,21 @@ def test_letters_of_all_queues_are_shown_by_reason_and_are_not_held(client: Cons
         assert "Send these 2 back" in page
     assert "2 times" in second, "how often it was received"
     assert len(messages(deployment, FAILURES)) == 2, "any reader gets them at once"
+
+
+def test_a_letter_leads_to_the_page_of_what_it_is_about(client: ConsoleClient, deployment: Deployment) -> None:
+    deployment.send(FAILURES, record({"id": "e-1", "detail-type": "LeaseApproved"}))
+    deployment.send(FAILURES, record({"export": {"shop_domain": "shop.example.com", "job_id": "01JA0000000000000000000001"}}))
+    deployment.log("notification", "event_failed", level="ERROR", event_id="e-1", reason="no answer")
+    deployment.send(WORK_DEAD_LETTERS, TASK)
+    deployment.send(WORK_DEAD_LETTERS, {"version": 1, "kind": "create_issue", "session_id": "team/s-1", "draft_hash": "a"})
+
+    page = client.page("/dead-letters")
+
+    paths = ("/issues/DEMO-1", "/approvals/team/s-1", "/jobs/shop.example.com/01JA0000000000000000000001", "/trace?id=e-1")
+    assert all(f'href="{path}"' in page for path in paths)
+    (event,) = re.findall(r'href="(/events/e-1[^"]*)"', page)
+    assert "no answer" in client.page(html.unescape(event)), "its log lines are found"
 
 
 def test_letters_that_another_reader_holds_are_counted(client: ConsoleClient, deployment: Deployment) -> None:
