@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from lib.leases.enrichment import Enricher
+from lib.leases.events import own_id
 from lib.notifications.channels.registry import make_channels
 from lib.notifications.links import Console
 from lib.notifications.routing import parse_rules
@@ -52,7 +53,7 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     if isinstance(event, dict) and wsgi.form_of(event) is not None:
         return wsgi.respond(_http_app(), event, context)
     run_id = str(context.aws_request_id)
-    _logger.start_run(run_id)
+    _logger.start_run(run_id, own_id(event))
     try:
         return _notifier.notify(event, run_id).as_json()
     except errors.SwitchboardError as error:

@@ -305,7 +305,7 @@ def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:
     text = f"could not {doing}: Jira answered {status}"
     match status:
         case 400 | 422:
-            return errors.InvalidInputError(f"{text}: {(error.text or '')[:300]}")
+            return errors.InvalidInputError(": ".join(filter(None, (text, (error.text or "")[:300].strip()))))
         case 401 | 403:
             return errors.AccessDeniedError(f"{text}: the API token is wrong, expired or lacks a permission")
         case 404:

@@ -96,6 +96,12 @@ class MissingKey:
         return {name: problem for name, problem in parts.items() if problem is not None}
 
 
+def own_id(obj: object) -> str | None:
+    """The id that an event has, even if the rest can't be read; None if it has none that is usable."""
+    value = obj.get("id") if isinstance(obj, Mapping) else None
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
 def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
     """Read an EventBridge event.
 
@@ -120,7 +126,7 @@ def read_event(obj: object, now: clock.Clock = clock.utc_now) -> LeaseEvent:
     time, source = _time(obj.get("time")), obj.get("source")
     received_at = now()
     return LeaseEvent(
-        id=_id(obj.get("id"), canonical),
+        id=own_id(obj) or hashlib.sha256(canonical).hexdigest(),
         detail_type=detail_type,
         source=source if isinstance(source, str) else "",
         time=time or received_at,
@@ -234,12 +240,6 @@ def _without_lone_surrogates(obj: dict[str, Any], canonical: bytes) -> dict[str,
         replaced: dict[str, Any] = json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
         return replaced
     return obj
-
-
-def _id(value: object, canonical: bytes) -> str:
-    if isinstance(value, str) and _ID.fullmatch(value):
-        return value
-    return hashlib.sha256(canonical).hexdigest()
 
 
 def _time(value: object) -> datetime | None:

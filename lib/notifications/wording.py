@@ -126,12 +126,13 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     EventType.LEASE_TERMINATED: Wording(
         title="Sandbox lease terminated",
-        lead="The lease is over. Its account will be cleaned, and its owner has no more access to it.",
+        # Nothing about a clean-up: an account that is quarantined or ejected is not cleaned.
+        lead="The lease is over: its owner has no more access to the account.",
         ends=True,
         statuses=_ENDED,
         to_owner=(
             "Your sandbox lease is over",
-            "Your lease is over. Your account will be cleaned, and you have no more access to it.",
+            "Your lease is over: you have no more access to the account.",
         ),
     ),
     EventType.LEASE_FROZEN: Wording(

@@ -155,7 +155,7 @@ INVALID_EVENTS: list[tuple[Any, type[errors.SwitchboardError], str]] = [
     ([lease_event()], errors.InvalidInputError, "the event is a list, not a JSON object"),
     ("LeaseExpired", errors.InvalidInputError, "the event is text, not a JSON object"),
     ({}, errors.InvalidInputError, "the event has no detail-type"),
-    ({"detail-type": "LeaseExpired"}, errors.InvalidInputError, "the event has no detail object"),
+    ({"id": "e-1", "detail-type": "LeaseExpired"}, errors.InvalidInputError, "the event has no detail object"),
     (lease_event(detail={"comment": "x" * 5_000_000}), errors.PayloadTooLargeError, "the event is larger than 1048576 bytes"),
     (lease_event(detail=json.loads("[" * 500 + "]" * 500)), errors.InvalidInputError, "nests deeper"),
 ]
@@ -179,6 +179,7 @@ def test_an_invalid_event_is_one_log_line_and_an_error(
     assert (line["level"], line["message"], line["run_id"]) == ("ERROR", "event_failed", "run-1")
     assert sentence in line["error_text"]
     assert len(lines.text) < 2000
+    assert line.get("event_id") == (event.get("id") if isinstance(event, dict) else None), "trace finds it by its id"
     assert cloud.published() == []
 
 

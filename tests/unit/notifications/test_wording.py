@@ -122,6 +122,14 @@ def test_every_lease_event_addresses_its_owner(detail_type: str) -> None:
     assert USER_EMAIL not in shown
 
 
+@pytest.mark.parametrize("reason", ["AccountQuarantined", "Ejected"])
+def test_an_ended_lease_does_not_promise_a_clean_up(reason: str) -> None:
+    """The lease system does not clean an account that it quarantines or ejects."""
+    composed = message("LeaseTerminated", {**DETAILS["LeaseTerminated"], "reason": {"type": reason}})
+
+    assert "clean" not in composed.text + composed.to_owner.lead
+
+
 def test_the_owner_reads_the_reason_as_their_own() -> None:
     own = {"leaseId": LEASE_ID, "accountId": ACCOUNT, "reason": {"type": "UserTerminated", "comment": "done"}}
     owner = message("LeaseTerminated", own, Enrichment(Status.NOT_FOUND)).to_owner
