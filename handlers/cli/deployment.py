@@ -159,8 +159,11 @@ def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, st
 def _read_outputs(name: str) -> Deployment:
     source = "standard input" if name == "-" else name
     try:
-        with _announced(f"Waiting for the outputs in {source}: the deployment is not ready yet."):
-            value = _first_json(sys.stdin) if name == "-" else _first_json_of_file(Path(name))
+        if name == "-":
+            value = _first_json(sys.stdin)
+        else:
+            with _announced(f"Waiting for the outputs in {source}: the deployment is not ready yet."):
+                value = _first_json_of_file(Path(name))
     except OSError as error:
         raise errors.ConfigurationError(f"can't read the outputs from {source}: {error.strerror}") from None
     except EOFError:
