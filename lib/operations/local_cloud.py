@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import requests
 
 from lib.operations.deployed import Clients, Deployed
 from lib.operations.signed_requests import TIMEOUT_SECONDS, Answer, send_signed
-from lib.platform import aws, clock, errors
+from lib.platform import aws, clock, errors, fields
 from lib.platform.environment import ApprovalsEnvironment, WebhooksEnvironment
 from lib.platform.secrets import Secret
 
@@ -97,8 +97,8 @@ class LocalCloud:
     def deliver_push(self, body: bytes) -> Sent:
         """Deliver the webhook of a Git host, signed with its secret."""
         answer = self._post("/webhooks/commits", body, {"X-Hub-Signature-256": self._signature(body, jira=False)})
-        commits = (_object(body).get("commits") or [{}])[0]
-        return _sent(answer, str(commits.get("id", "")) if isinstance(commits, dict) else "")
+        first = next(iter(fields.objects_at(_object(body), "commits")), {})
+        return _sent(answer, str(first.get("id", "")))
 
     def submit_draft(self, body: bytes) -> Sent:
         """Submit a draft, signed as the command ``drafts submit`` does."""
@@ -109,7 +109,7 @@ class LocalCloud:
 
         The answer is that of the first step that failed, or of the order.
         """
-        url = f"{self.http_url}/shuttle/shops/{shop}"
+        url = f"{self.http_url}/shuttle/shops/{quote(shop, safe='')}"
         steps = (
             ("PUT", url, {"plan": plan}),
             ("PUT", f"{url}/schema", schema),
@@ -121,8 +121,11 @@ class LocalCloud:
             if answer.status >= 400:
                 return Sent(answer)
         made = answer.json()
-        uploaded = _send("PUT", made["upload"]["url"], file, {"Content-Type": "application/octet-stream"})
-        return Sent(uploaded) if uploaded.status >= 400 else Sent(answer, str(made["job"]["job_id"]))
+        if made.get("upload"):  # an order of an export has none
+            uploaded = _send("PUT", made["upload"]["url"], file, {"Content-Type": "application/octet-stream"})
+            if uploaded.status >= 400:
+                return Sent(uploaded)
+        return Sent(answer, str(made["job"]["job_id"]))
 
     # --- Slack ------------------------------------------------------------------------------------------------------------
 

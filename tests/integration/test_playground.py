@@ -129,6 +129,22 @@ def test_a_draft_is_rejected_with_a_reason(browser: Browser) -> None:
     assert "Only visible to the person who clicked" in page
 
 
+def test_an_issue_that_failed_is_retried_by_the_rendered_button(browser: Browser) -> None:
+    browser.post(
+        "/playground/faults/jira",
+        fault=json.dumps({"path": "/rest/api/3/issue", "method": "POST", "status": 400, "body": "{}", "times": 1000}),
+    )
+    session_id, _ = browser.send("draft")
+    browser.click("approvals", "approve_draft")
+    browser.slack("approvals", 'name="retry_issue"')
+    browser.post("/playground/faults/jira/off")
+
+    browser.click("approvals", "retry_issue")
+
+    until(lambda: "Ticket Created" in browser.page("/playground/slack?channel=approvals").partition(session_id)[0], every=0.2)
+    assert 'name="retry_issue"' not in browser.page("/playground/slack?channel=approvals")
+
+
 def test_a_file_is_imported(browser: Browser) -> None:
     job_id, _ = browser.send("file", "A changed catalogue with a wrong row")
 

@@ -146,7 +146,7 @@ def _send(kind: str, payload: str) -> Sent:
     match kind:
         case "lease":
             event = require_object(_json_of("payload"), "the event")
-            return cloud.put_event(str(event.get("source")), str(event.get("detail-type")), event.get("detail"))
+            return cloud.put_event(str(event.get("source", "")), str(event.get("detail-type", "")), event.get("detail"))
         case "jira":
             return cloud.deliver_from_jira(payload.encode())
         case "git":

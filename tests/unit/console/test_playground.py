@@ -17,15 +17,18 @@ from handlers.console import samples
 from lib.platform import clock
 from stack.local.aws_faults import AwsFaults
 from stack.local.serving import Server
+from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
+from stack.local.standins.teams import Teams
 from tests.support.aws.moto_inside import create_secret
 from tests.support.console.client import HOSTILE, PERSON, ConsoleClient, console_client, text_of
 from tests.support.observability.log_lines import LogLines
 from tests.support.operations.deployment import FUNCTIONS, OUTPUTS, Deployment
-from tests.support.web.standins import served
+from tests.support.web.standins import Served, served
 
 JIRA_SECRET, GIT_SECRET, SLACK_SECRET = "of-jira", "of-git", "of-slack"
+API_KEY = "local-11111111-1111-4111-8111-111111111111-22222222-2222-4222-8222-222222222222"
 TOKEN = {"Authorization": "Bearer xoxb-1"}
 PATHS = ("", "/slack", "/faults", "/schedules")
 
@@ -35,11 +38,15 @@ class World:
     """A local cloud whose HTTP API keeps what it receives."""
 
     client: ConsoleClient
-    reader: ConsoleClient
     deployment: Deployment
     slack_url: str
     received: list[Request] = field(default_factory=list)
     answer: tuple[int, Any] = (202, {"status": "stored"})
+
+    @property
+    def reader(self) -> ConsoleClient:
+        """A browser at a console that is read-only."""
+        return console_client(self.deployment)
 
     def post(self, text: str, **blocks: Any) -> dict[str, Any]:
         """Switchboard posts a message to a channel."""
@@ -56,7 +63,7 @@ def world(deployment: Deployment) -> Iterator[World]:
     def aws(environ: dict[str, Any], start_response: Any) -> Any:
         request = Request(environ)
         if request.path == "/_local/ready":
-            answer = Response(json.dumps({"standins": {"slack": slack.url, "jira": jira.url}}))
+            answer = Response(json.dumps({"standins": {name: each.url for name, each in standins.items()}}))
         else:
             answer = faults.control(request)
         return answer(environ, start_response)
@@ -69,7 +76,8 @@ def world(deployment: Deployment) -> Iterator[World]:
         return Response(json.dumps(body), status)(environ, start_response)
 
     aws_server, api_server = Server(aws), Server(api)
-    with served(Slack()) as slack, served(Jira()) as jira:
+    with served(Slack()) as slack, served(Jira()) as jira, served(Teams()) as teams, served(GovukNotify(API_KEY)) as notify:
+        standins: dict[str, Served[Any]] = {"slack": slack, "jira": jira, "teams": teams, "govuk_notify": notify}
         deployment.local = {"AWS_ENDPOINT_URL": aws_server.url}
         deployment.outputs = {**OUTPUTS, "http_api_url": api_server.url, "event_bus_name": "bus"}
         deployment.environments = {
@@ -78,7 +86,7 @@ def world(deployment: Deployment) -> Iterator[World]:
             "SLACK_SIGNING_SECRET_ARN": create_secret("slack", SLACK_SECRET),
             "JIRA_PROJECTS": "OPS,GOLD",
         }
-        made = World(console_client(deployment, allow_writes=True), console_client(deployment), deployment, slack.url)
+        made = World(console_client(deployment, allow_writes=True), deployment, slack.url)
         yield made
     aws_server.close()
     api_server.close()
@@ -130,7 +138,9 @@ def test_every_sample_fills_its_form(world: World, kind: str) -> None:
 
     for sample in every:
         shown = payload_of(world.client.page(f"/playground?kind={kind}&sample={sample.title}"))
-        assert shown if kind == "file" else json.loads(shown)
+        assert shown
+        if kind != "file":
+            json.loads(shown)
         assert not re.search("PROJECT|SHA|SUFFIX|NOW", shown)
     assert len({each.title for each in every}) == len(every)
 
@@ -329,7 +339,7 @@ def test_a_button_that_is_gone_is_not_clicked(world: World) -> None:
     assert world.received == []
 
 
-@pytest.mark.parametrize("service", ["aws", "jira", "slack"])
+@pytest.mark.parametrize("service", ["aws", "govuk_notify", "jira", "slack", "teams"])
 def test_faults_are_switched_on_listed_and_switched_off(world: World, service: str) -> None:
     url, logged = f"/playground/faults/{service}", LogLines("console")
     before = world.client.page("/playground/faults")
@@ -348,7 +358,7 @@ def test_a_fault_that_the_service_does_not_know_is_refused_with_its_reason(world
     answer = world.client.post("/playground/faults/jira", data={"fault": '{"path": "*", "error": "tired"}'})
     assert (answer.status_code, "There is no error" in text_of(answer.text)) == (400, True)
     assert world.client.post("/playground/faults/aws", data={"fault": "{"}).status_code == 400
-    assert world.client.post("/playground/faults/teams", data={"fault": "{}"}).status_code == 404
+    assert world.client.post("/playground/faults/lambda", data={"fault": "{}"}).status_code == 404
 
 
 def test_a_written_fault_shows_no_html_address_or_secret(world: World) -> None:

@@ -38,15 +38,24 @@ class Account:
         data = body if isinstance(body, bytes) else json.dumps(body)
         return self.faults.control(Request(EnvironBuilder("/_local/faults", method=method, data=data).get_environ()))
 
-    def calls(self, target: str = "DynamoDB_20120810.GetItem", key: str = "", service: str = "dynamodb") -> int:
+    def calls(
+        self,
+        target: str = "DynamoDB_20120810.GetItem",
+        key: str = "",
+        service: str = "dynamodb",
+        *,
+        line: str = "POST /",
+        body: bytes = b'{"TableName": "Leases"}',
+    ) -> int:
         """The status that a call gets; 0 if it goes on to AWS."""
-        body = b'{"TableName": "Leases"}'
+        method, _, path = line.partition(" ")
         credential = f"{key or self.function}/20261121/us-west-2/{service}/aws4_request"
         environ = {
-            "REQUEST_METHOD": "POST",
-            "PATH_INFO": "/",
+            "REQUEST_METHOD": method,
+            "PATH_INFO": path,
+            "HTTP_HOST": "127.0.0.1:4566",
             "HTTP_AUTHORIZATION": f"AWS4-HMAC-SHA256 Credential={credential}",
-            "HTTP_X_AMZ_TARGET": target,
+            **({"HTTP_X_AMZ_TARGET": target} if target else {}),
             "CONTENT_LENGTH": str(len(body)),
             "wsgi.input": io.BytesIO(body),
         }
@@ -96,6 +105,31 @@ def test_a_fault_applies_to_its_operation_and_function_only(account: Account) ->
     assert account.calls() == 0
     assert account.calls("DynamoDB_20120810.PutItem") == 400
     assert account.calls("secretsmanager.GetSecretValue", service="secretsmanager") == 0
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "line", "body"),
+    [
+        ("sns", "Publish", "POST /", b"Action=Publish&TopicArn=arn"),
+        ("s3", "GetObject", "GET /artifacts/one", b""),
+        ("s3", "PutObject", "PUT /artifacts/one", b"content"),
+        ("lambda", "Invoke", "POST /2015-03-31/functions/imports/invocations", b"{}"),
+    ],
+)
+def test_the_operation_of_other_protocols_is_known(
+    account: Account, service: str, operation: str, line: str, body: bytes
+) -> None:
+    account.control("POST", {"service": service, "error": "AccessDenied", "operation": "Another"})
+    assert account.calls("", service=service, line=line, body=body) == 0
+
+    account.control("POST", {"service": service, "error": "AccessDenied", "operation": operation})
+    assert account.calls("", service=service, line=line, body=body) == 403
+
+
+def test_a_fault_of_every_operation_applies_to_an_unknown_one(account: Account) -> None:
+    account.control("POST", {"service": "s3", "error": "ServiceUnavailable"})
+
+    assert account.calls("", service="s3", line="GET /?unknown", body=b"") == 503
 
 
 def test_what_lambda_does_with_a_functions_role_gets_no_fault(account: Account) -> None:
