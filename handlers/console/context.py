@@ -3,11 +3,13 @@
 import sys
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import cast
 
 import flask
 
 from lib.operations.deployed import Clients, Deployed
+from lib.operations.flows import FlowReader
 from lib.platform import aws, clock, log
 
 
@@ -29,11 +31,13 @@ class Console:
     command: str = "python -m handlers.cli console"
     now: clock.Clock = clock.utc_now
     clients: Clients = field(init=False)
+    flows: FlowReader = field(init=False)
     _person: str = ""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self.clients = Clients(self.deployed)
+        self.flows = FlowReader(timedelta(0) if self.is_local else timedelta(minutes=1))
 
     @property
     def is_local(self) -> bool:

@@ -120,7 +120,8 @@ class DetailReader:
         entries = {
             Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=say(line)) for line in event.lines
         }
-        entries.add(_received(event))
+        if event.flow is not Flow.JOBS:  # whose order is a line, and a row
+            entries.add(_received(event))
         identifiers, until = [event.id], datetime.max.replace(tzinfo=since.tzinfo)
         if event.flow is Flow.JIRA:
             until = event.at + FOLLOWED_BY
@@ -131,7 +132,7 @@ class DetailReader:
         for identifier in identifiers:
             trace = Tracer(self._deployed, self._clients, say).trace(identifier, since)
             problems.update(dict.fromkeys(trace.problems))
-            entries.update(entry for entry in trace.entries if since <= entry.at <= until)
+            entries.update(entry for entry in trace.entries if since <= entry.at <= until and not _is_of_another(entry, event))
         entries = {dataclasses.replace(entry, text=_HASH.sub(r"\1…", entry.text)) for entry in entries}
         return Trace(tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))), tuple(problems))
 
@@ -248,6 +249,11 @@ def _is_of(version: Version, event: Event) -> bool:
         return False
     near = event.received_at - FOLLOWED_BY / 15 <= received <= event.at + FOLLOWED_BY / 15
     return near and version.event_type == event.type
+
+
+def _is_of_another(entry: Entry, event: Event) -> bool:
+    """Whether it is a line of another delivery about the same issue. Those of the delivery itself are known."""
+    return event.flow is Flow.JIRA and entry.source == "log of webhooks"
 
 
 def _received(event: Event) -> Entry:

@@ -4,6 +4,7 @@ CloudWatch shows a value about a minute after it was written, and lists a new me
 are refused (4xx) have no metric of their own; the events page counts them (lib/operations/events.py).
 """
 
+import threading
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -119,6 +120,25 @@ _COUNTED = (
     _counted(contract.IMPORT_FAILED, Flow.JOBS, "failed"),
     _counted(contract.JOB_GIVEN_UP, Flow.JOBS, "failed"),
 )
+
+
+class FlowReader:
+    """Reads the flows of one deployment, at most once per ``keep``. Thread-safe.
+
+    CloudWatch adds a value per minute, and reading 1,000 metrics costs 0.01 USD (https://aws.amazon.com/cloudwatch/pricing/).
+    """
+
+    def __init__(self, keep: timedelta) -> None:
+        self._keep = keep
+        self._lock = threading.Lock()
+        self._read: tuple[datetime, tuple[FlowSummary, ...]] | None = None
+
+    def read(self, cloudwatch: Any, now: datetime) -> tuple[FlowSummary, ...]:
+        """See :func:`flow_summary`."""
+        with self._lock:
+            if self._read is None or now - self._read[0] >= self._keep:
+                self._read = now, flow_summary(cloudwatch, now)
+            return self._read[1]
 
 
 def flow_summary(cloudwatch: Any, now: datetime) -> tuple[FlowSummary, ...]:

@@ -72,13 +72,18 @@ class Trace:
     problems: tuple[str, ...]
 
 
+def is_id(text: str) -> bool:
+    """Whether a text can be an id that is looked up."""
+    return _ID.fullmatch(text) is not None
+
+
 def check_id(text: str) -> str:
     """The id, if it can be one.
 
     Raises:
         InvalidInputError: it can't.
     """
-    if not _ID.fullmatch(text):
+    if not is_id(text):
         raise errors.InvalidInputError(f"{text[:40]!a} is not an id: 3 to 256 characters without blanks and quotation marks")
     return text
 

@@ -15,7 +15,7 @@ from lib.operations.event_details import DetailReader, Letter
 from lib.operations.event_replay import Replay, Way, replay_of
 from lib.operations.events import EventReader, Filters
 from lib.operations.flows import TITLES, Flow
-from lib.operations.trace import check_id
+from lib.operations.trace import check_id, is_id
 from lib.platform import clock, fields, log
 
 pages = flask.Blueprint("events", __name__)
@@ -101,7 +101,7 @@ def _subject_url(found: Event) -> str:
         return ""
     match found.flow:
         case Flow.LEASES:
-            return link("leases.lease", uuid=found.about)
+            return link("leases.lease", uuid=found.about) if is_id(found.about) else ""
         case Flow.JIRA:
             return link("issues.issue", key=found.about) if issues.is_issue_key(found.about) else ""
         case Flow.APPROVALS:

@@ -9,7 +9,7 @@ from werkzeug import Response
 from handlers.console.context import Console, current
 from lib.jira import issues
 from lib.operations.findings import Finding, Verdict
-from lib.operations.flows import FlowSummary, flow_summary
+from lib.operations.flows import FlowSummary
 from lib.operations.status import StatusReader
 from lib.platform import errors
 
@@ -53,7 +53,7 @@ def find() -> Response:
 def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
     """What each flow did, or why that can't be read: the rest of the page must be there all the same."""
     try:
-        return flow_summary(console.clients("cloudwatch"), console.now())
+        return console.flows.read(console.clients("cloudwatch"), console.now())
     except errors.SwitchboardError as error:
         return str(error)
 

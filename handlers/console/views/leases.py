@@ -8,7 +8,7 @@ from handlers.console.context import current
 from lib.operations.ages import parse_moment
 from lib.operations.deployed import functions_of
 from lib.operations.leases import LeaseReader
-from lib.operations.trace import check_id
+from lib.operations.trace import check_id, is_id
 from lib.platform import clock
 
 pages = flask.Blueprint("leases", __name__)
@@ -27,7 +27,7 @@ def show() -> str | Response:
     found = _reader().recent(parse_moment(since, now), parse_moment(until, now) if until else console.now())
     next_until = clock.canonical(found.until) if found.until else ""
     return flask.render_template(
-        "leases.html", found=found, since=since, until=until, sinces=_sinces(since), next_until=next_until
+        "leases.html", found=found, is_id=is_id, since=since, until=until, sinces=_sinces(since), next_until=next_until
     )
 
 

@@ -39,6 +39,13 @@ def test_a_lease_is_found_by_its_uuid(deployment: Deployment) -> None:
         assert shown in text
 
 
+def test_a_text_that_is_no_id_leads_nowhere(deployment: Deployment) -> None:
+    put_event(deployment, uuid="5")
+    client = console_client(deployment)
+
+    assert 'href="/leases/5' not in client.page("/leases") + client.page("/events")
+
+
 def test_an_empty_list_says_what_to_do(deployment: Deployment) -> None:
     assert "Look further back" in text_of(console_client(deployment).page("/leases"))
 

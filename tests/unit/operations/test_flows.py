@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lib.operations.flows import HOURS, Flow, flow_summary
+from lib.operations.flows import HOURS, Flow, FlowReader, flow_summary
 from lib.platform import errors
 
 NOW = datetime(2026, 1, 22, 15, 20, tzinfo=UTC)
@@ -94,3 +94,19 @@ def test_unreadable_metrics_are_an_error() -> None:
 
     with pytest.raises(errors.AccessDeniedError):
         flow_summary(Refuses(), NOW)
+
+
+def test_the_metrics_are_read_once_a_minute() -> None:
+    class Counts:
+        calls = 0
+
+        def list_metrics(self, **_: Any) -> Any:
+            self.calls += 1
+            return {"Metrics": []}
+
+    cloudwatch, reader = Counts(), FlowReader(timedelta(minutes=1))
+
+    for seconds in (0, 30, 59, 60, 100):
+        reader.read(cloudwatch, NOW + timedelta(seconds=seconds))
+
+    assert cloudwatch.calls == 2
