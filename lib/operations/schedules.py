@@ -1,10 +1,11 @@
 """The schedules of a deployment, and a run of one at once."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
 from lib.operations.deployed import logical_name, pages
-from lib.platform import aws, errors
+from lib.platform import aws
 
 _MOST_PAGES = 5
 
@@ -32,42 +33,44 @@ class Schedule:
     @property
     def function_name(self) -> str:
         """The logical name of the function."""
-        return logical_name(self.function.rsplit(":", 1)[-1])
+        return logical_name(_function_of(self.function))
 
 
-def list_schedules(scheduler: Any) -> list[Schedule]:
-    """The schedules by name, each read by itself: a list does not have their inputs.
-
-    Raises:
-        SwitchboardError: AWS can't be asked.
-    """
-    listed = pages("list the schedules", scheduler.list_schedules, most=_MOST_PAGES, MaxResults=100)
-    found = []
-    for answer in listed:
-        for each in answer.get("Schedules", []):
-            with aws.translated(f"read the schedule {each['Name']}"):
-                found.append(_schedule(scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])))
-    return sorted(found, key=lambda schedule: schedule.name)
-
-
-def run_schedule(scheduler: Any, functions: Any, name: str) -> Schedule:
-    """Start the function of a schedule with its input, asynchronously, as the schedule does. A disabled one runs too.
+def list_schedules(scheduler: Any, functions: Collection[str]) -> list[Schedule]:
+    """The schedules of a deployment by name, each read by itself: a list does not have their inputs.
 
     Args:
         scheduler: the client of EventBridge Scheduler.
-        functions: the client of Lambda.
-        name: the schedule's logical name.
+        functions: the names of the deployment's functions. Schedules of others are left out.
 
     Raises:
-        NotFoundError: there is no such schedule.
         SwitchboardError: AWS can't be asked.
     """
-    schedule = next((each for each in list_schedules(scheduler) if each.name == name), None)
-    if schedule is None:
-        raise errors.NotFoundError(f"there is no schedule {name[:80]!a}")
-    with aws.translated(f"start the function of the schedule {name}"):
+    found = []
+    for answer in pages("list the schedules", scheduler.list_schedules, most=_MOST_PAGES, MaxResults=100):
+        for each in answer.get("Schedules", []):
+            if _function_of(str(each.get("Target", {}).get("Arn", ""))) in functions:
+                with aws.translated(f"read the schedule {each['Name']}"):
+                    found.append(_schedule(scheduler.get_schedule(Name=each["Name"], GroupName=each["GroupName"])))
+    return sorted(found, key=lambda schedule: schedule.name)
+
+
+def run_schedule(schedule: Schedule, functions: Any) -> None:
+    """Start the function of a schedule with its input, asynchronously, as the schedule does. A disabled one runs too.
+
+    Args:
+        schedule: which.
+        functions: the client of Lambda.
+
+    Raises:
+        SwitchboardError: AWS can't be asked.
+    """
+    with aws.translated(f"start the function of the schedule {schedule.name}"):
         functions.invoke(FunctionName=schedule.function, InvocationType="Event", Payload=schedule.payload.encode())
-    return schedule
+
+
+def _function_of(arn: str) -> str:
+    return arn.rsplit(":", 1)[-1]
 
 
 def _schedule(details: Any) -> Schedule:

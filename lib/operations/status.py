@@ -13,7 +13,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
-from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +33,7 @@ from lib.operations.deployed import (
 )
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
+from lib.operations.schedules import Schedule, list_schedules
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
@@ -212,15 +212,10 @@ class StatusReader:
         return float(values[0]) if values else None
 
     def _schedules(self) -> Iterator[Finding]:
-        functions, found = functions_of(self._deployed), 0
-        listed = pages("list the schedules", self._clients("scheduler").list_schedules, most=_MOST_PAGES, MaxResults=100)
-        for answer in listed:
-            for schedule in sorted(answer.get("Schedules", []), key=itemgetter("Name")):
-                target = str(schedule.get("Target", {}).get("Arn", "")).rsplit(":", 1)[-1]
-                if target in functions.values():
-                    found += 1
-                    finding = self._schedule(logical_name(schedule["Name"]), schedule.get("State") != "DISABLED")
-                    yield replace(finding, values={**finding.values, "next_run": self._next_run(schedule, finding)})
+        found = list_schedules(self._clients("scheduler"), functions_of(self._deployed).values())
+        for schedule in found:
+            finding = self._schedule(schedule.name, schedule.enabled)
+            yield replace(finding, values={**finding.values, "next_run": self._next_run(schedule, finding)})
         if not found:
             yield Finding(part="schedules", verdict=Verdict.OK, text="none")
 
@@ -253,20 +248,13 @@ class StatusReader:
             values={"schedule": name, "last_success": last},
         )
 
-    def _next_run(self, schedule: Mapping[str, Any], finding: Finding) -> datetime | None:
+    def _next_run(self, schedule: Schedule, finding: Finding) -> datetime | None:
         """When it runs next; None if it is off, or nobody can know: a rate counts from a run that the log does not show."""
-        if schedule.get("State") == "DISABLED":
+        after = finding.values.get("last_success") if schedule.expression.startswith("rate(") else self._now()
+        if not schedule.enabled or not after:
             return None
-        with aws.translated(f"read the schedule {finding.values['schedule']}"):
-            details = self._clients("scheduler").get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])
-        expression = str(details["ScheduleExpression"])
-        after = finding.values.get("last_success") if expression.startswith("rate(") else self._now()
         with contextlib.suppress(ExpressionError):
-            return (
-                next_run(expression, after.astimezone(ZoneInfo(details.get("ScheduleExpressionTimezone") or "UTC")))
-                if after
-                else None
-            )
+            return next_run(schedule.expression, after.astimezone(ZoneInfo(schedule.timezone)))
         return None
 
     def _is_new(self, entry_point: str, age: timedelta) -> bool:

@@ -11,11 +11,12 @@ from werkzeug import Response
 
 from handlers.console import confirmation, samples
 from handlers.console.context import current
+from handlers.console.messages import masked_message
 from handlers.console.security import CSRF_FIELD
 from lib.operations.deployed import functions_of
 from lib.operations.local_cloud import AWS, LocalCloud, Sent, SlackMessage
-from lib.operations.schedules import list_schedules, run_schedule
-from lib.platform import clock, errors, log
+from lib.operations.schedules import Schedule, list_schedules, run_schedule
+from lib.platform import clock, errors
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.fields import require_object
 
@@ -26,7 +27,6 @@ SERVICES = {"jira": "Jira", "slack": "Slack", "teams": "Microsoft Teams", "govuk
 PAGE_SIZE = 10
 _PERSON = "U0ADA"
 _FALLBACK_PROJECT = "DEMO"
-_UNMASKED = frozenset({"type", "action_id", "block_id", "style"})
 _PLACE = ("slack.channel", "slack.ts", "slack.person", "slack.filter")
 """The fields of a click that are not Slack's."""
 
@@ -118,16 +118,23 @@ def switch_off(service: str) -> Response:
 @pages.get("/playground/schedules")
 def schedules() -> str:
     """The schedules, each with a button that runs it."""
-    return flask.render_template("playground_schedules.html", schedules=list_schedules(current().clients("scheduler")))
+    return flask.render_template("playground_schedules.html", schedules=_schedules())
 
 
 @pages.post("/playground/schedules/<name>/run")
 def run(name: str) -> Response:
     """Start the function of a schedule with its input."""
-    console = current()
+    found = next((each for each in _schedules() if each.name == name), None)
+    if found is None:
+        raise errors.NotFoundError(f"there is no schedule {name[:80]!a}")
     with confirmation.change("playground.run_schedule", schedule=name):
-        started = run_schedule(console.clients("scheduler"), console.clients("lambda"), name)
-    return confirmation.done(f"{started.name} runs now, in {started.function_name}.", flask.url_for("playground.schedules"))
+        run_schedule(found, current().clients("lambda"))
+    return confirmation.done(f"{name} runs now, in {found.function_name}.", flask.url_for("playground.schedules"))
+
+
+def _schedules() -> list[Schedule]:
+    console = current()
+    return list_schedules(console.clients("scheduler"), functions_of(console.deployed).values())
 
 
 def _cloud() -> LocalCloud:
@@ -170,9 +177,11 @@ def _links(kind: str, sent: Sent) -> list[tuple[str, str]]:
     """Where to see what becomes of it: text and URL."""
     if not sent.id:
         return []
-    views, found = flask.current_app.view_functions, [("Trace", flask.url_for("trace.show", id=sent.id))]
-    if kind in ("lease", "jira") and "events.event" in views:
+    found = [("Trace", flask.url_for("trace.show", id=sent.id))]
+    if kind in ("lease", "jira"):
         found.insert(0, ("The event, once it is processed", flask.url_for("events.event", event_id=sent.id)))
+    if kind == "draft":
+        found.insert(0, ("The draft", flask.url_for("approvals.draft", session_id=sent.id)))
     if kind == "file":
         found.insert(0, ("The job", flask.url_for("jobs.job", domain=request.form["shop"], job_id=sent.id)))
     if kind in ("lease", "draft"):
@@ -188,14 +197,6 @@ def _masked(message: SlackMessage) -> dict[str, Any]:
         "ts": message.ts,
         "at": clock.phoenix(datetime.fromtimestamp(float(message.ts), UTC))[:19].replace("T", " "),
         "kind": message.kind,
-        "content": _scrubbed(message.content),
+        "content": masked_message(message.content),
         "replies": [_masked(each) for each in message.replies],
     }
-
-
-def _scrubbed(value: Any, name: str = "") -> Any:
-    if isinstance(value, dict):
-        return {key: _scrubbed(item, key) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_scrubbed(item) for item in value]
-    return log.scrub(value) if isinstance(value, str) and name not in _UNMASKED else value

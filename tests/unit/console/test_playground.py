@@ -115,6 +115,7 @@ def test_a_deployment_on_aws_has_no_playground(deployment: Deployment, path: str
     "change", ["send/lease", "send/file", "slack/click", "faults/aws", "faults/slack/off", "schedules/health/run"]
 )
 def test_a_read_only_console_sends_and_breaks_nothing(world: World, change: str) -> None:
+    world.deployment.schedule("health", "health")
     fault = {"service": "sns", "error": "AccessDenied"}
 
     answer = world.reader.post(f"/playground/{change}", data={"payload": "{}", "fault": json.dumps(fault)})
@@ -202,7 +203,9 @@ def test_a_draft_is_signed_as_the_command_does(world: World) -> None:
     [request] = world.received
     assert (request.path, request.get_data().decode()) == ("/drafts", body)
     assert re.match(r"AWS4-HMAC-SHA256 Credential=\S+/execute-api/", request.headers["Authorization"])
-    assert f"/trace?id={json.loads(body)['session_id']}" in page
+    session_id = json.loads(body)["session_id"]
+    assert f"/trace?id={session_id}" in page
+    assert f"/approvals/{session_id}" in page
 
 
 def test_a_refusal_is_shown_with_its_reason_and_without_secrets(world: World) -> None:
