@@ -227,7 +227,7 @@ def _ordered(line: LogLine) -> _End:
 
 def _ran(line: LogLine) -> _End:
     status = _text(line, "status")
-    return _End(_JOBS.get(status, Outcome.DONE), status.lower())
+    return _End(_JOBS.get(status, Outcome.DONE), status.lower(), _text(line, "kind").lower())
 
 
 def _failed(line: LogLine) -> _End:

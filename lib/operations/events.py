@@ -21,6 +21,8 @@ from lib.platform.log import scrub
 
 MOST_LINES = 4000
 """Of one function in one slice; of more, the slice is made smaller."""
+MOST_READ = 8000
+"""Of all functions for one page."""
 _FIRST_SLICE, _SHORTEST_SLICE = timedelta(minutes=15), timedelta(seconds=5)
 _MOST_SLICES = 12
 _MARGIN = timedelta(minutes=1)
@@ -91,17 +93,17 @@ class EventReader:
         )
         if until < clock.utc_now() - _RECENT:
             reading.read(until, until + _RETRIES)
-        begin, length = until, _FIRST_SLICE
+        begin, length, beyond = until, _FIRST_SLICE, reading.size
         found: list[Event] = []
         for _ in range(_MOST_SLICES if since < until else 0):
             start = max(since, begin - length)
             if not reading.read(start - _MARGIN, begin) and length > _SHORTEST_SLICE:
                 length = max(length / 8, _SHORTEST_SLICE)
                 continue
+            events = events_of(reading.lines(start - _MARGIN, begin + _RETRIES))
+            found += [event for event in events if start <= event.at < begin and filters.match(event)]
             begin, length = start, length * 3
-            events = events_of(reading.lines())
-            found = [event for event in events if begin <= event.at < until and filters.match(event)]
-            if len(found) > limit or begin <= since:
+            if len(found) > limit or begin <= since or reading.size - beyond > MOST_READ:
                 break
         if len(found) > limit:
             begin = found[limit - 1].at
@@ -145,9 +147,17 @@ class _Reading:
         """Sentences on what could not be read."""
         return tuple(self._problems)
 
-    def lines(self) -> list[LogLine]:
-        """All that was read, the oldest first."""
-        return sorted(self._lines.values(), key=lambda line: line.at)
+    @property
+    def size(self) -> int:
+        """How many lines were read."""
+        return len(self._lines)
+
+    def lines(self, since: datetime | None = None, until: datetime | None = None) -> list[LogLine]:
+        """What was read, or a part of it, the oldest first. Jobs end long after their order, so theirs are never too late."""
+        lines = (line for line in self._lines.values() if not since or line.at >= since)
+        if until is not None:
+            lines = (line for line in lines if line.at <= until or FLOWS.get(line.function) is Flow.JOBS)
+        return sorted(lines, key=lambda line: line.at)
 
     def read(self, since: datetime, until: datetime | None) -> bool:
         """Read one slice; returns whether it was read to its end."""
@@ -178,4 +188,4 @@ def _searched(event: Event) -> str:
     parts = [event.id, event.type, event.source, event.about, event.result, event.reason]
     with contextlib.suppress(TypeError, ValueError):
         parts += [json.dumps(line.fields, ensure_ascii=False) for line in event.lines]
-    return scrub(" ".join(parts)).casefold()
+    return " ".join(parts).casefold()

@@ -50,4 +50,5 @@ def _run_job(job: JobToRun, runner: Runner, seconds_left: Callable[[], float], l
     seconds = clock.monotonic() - started
     metrics.count(contract.IMPORT_RUN, status=status.value)
     metrics.milliseconds(contract.IMPORT_DURATION_MS, seconds * 1000)
-    logger.info("import_run", shop_domain=job.shop_domain, job_id=job.job_id, status=status.value, seconds=round(seconds, 3))
+    about = {"shop_domain": job.shop_domain, "job_id": job.job_id, "kind": job.kind.value}
+    logger.info("import_run", **about, status=status.value, seconds=round(seconds, 3))

@@ -67,6 +67,14 @@ def test_an_event_before_the_time_is_not_shown(deployment: Deployment) -> None:
     assert (found.events, found.until) == ((), None)
 
 
+def test_a_job_that_ran_long_after_its_order_is_one_row(deployment: Deployment) -> None:
+    about: dict[str, Any] = {"job_id": "job-1", "shop_domain": "a.example"}
+    deployment.log("shuttle", "job_created", run_id="r1", **about, ago=timedelta(hours=3))
+    deployment.log("imports", "import_run", run_id="r2", **about, kind="EXPORT", status="COMPLETED")
+
+    assert [(event.id, event.type, event.result) for event in page(deployment).events] == [("job-1", "export", "completed")]
+
+
 def test_an_attempt_whose_retry_is_on_the_page_before_is_not_repeated(deployment: Deployment) -> None:
     deployment.log("notification", "event_failed", event_id="e1", run_id="r1", error="X", ago=timedelta(minutes=5))
     deployment.log(
@@ -110,6 +118,20 @@ def test_a_busy_time_is_read_in_shorter_slices(deployment: Deployment, monkeypat
     first = page(deployment, limit=2)
 
     assert [event.about for event in first.events] == ["TES-0", "TES-1"]
+
+
+def test_a_page_of_a_rare_kind_stops_and_the_next_goes_on(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "MOST_READ", 5)
+    for number in range(10):
+        deliver(deployment, number, timedelta(minutes=1 + number))
+    deliver(deployment, 99, timedelta(hours=2), status="ignored")
+    rare = Filters(outcome=Outcome.IGNORED)
+
+    first = page(deployment, filters=rare)
+    second = page(deployment, first.until, filters=rare)
+
+    assert (first.events, first.until is None) == ((), False)
+    assert [event.about for event in second.events] == ["TES-99"]
 
 
 @pytest.mark.parametrize(
