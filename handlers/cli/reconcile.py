@@ -107,6 +107,5 @@ def _show_changes(answer: Mapping[str, Any]) -> None:
         table.add_row(change["issue_key"], change["action"], output.plain(change.get("reason")))
     output.show(table)
     if len(changes) > _SHOWN_CHANGES:
-        output.out().print(
-            f"Showing {_SHOWN_CHANGES} changes: --json prints up to 100 per project, the run record has all of them."
-        )
+        more = "" if answer["dry_run"] else ", and the run record has the first 1,000"
+        output.out().print(f"Showing {_SHOWN_CHANGES} changes: --json prints the first 100 of each project{more}.")

@@ -99,7 +99,7 @@ class Alarm:
 def alarms(watched: Watched) -> Iterator[Alarm]:
     """Every alarm of the stack."""
     for function in watched.functions:
-        yield from _function_alarms(function)
+        yield from _function_alarms(function, bool(function.failures or watched.dead_letters.get(function.entry_point)))
     for entry_point, queues in watched.dead_letters.items():
         yield from (_depth_alarm(queue, entry_point, Severity.PAGE) for queue in queues)
     for work in watched.work_queues:
@@ -175,7 +175,7 @@ def _math_inputs(metrics: Sequence[Metric], expression_of: Callable[[list[str]],
     return {"metric_queries": [*parts, {"id": "total", "expression": expression, "label": "total", "return_data": True}]}
 
 
-def _function_alarms(function: Function) -> Iterator[Alarm]:
+def _function_alarms(function: Function, has_dead_letters: bool) -> Iterator[Alarm]:
     name = function.entry_point
     yield Alarm(
         name=f"{name}-errors",
@@ -193,7 +193,7 @@ def _function_alarms(function: Function) -> Iterator[Alarm]:
     yield Alarm(
         name=f"{name}-recursion-stopped",
         meaning=f"Lambda stopped a chain of invocations of {name} that looks like an endless loop",
-        command=_dead_letters_of(name),
+        command=_dead_letters_of(name) if has_dead_letters else _log_of(name),
         runbook="functions.md#lambda-stopped-a-loop",
         metric=function_metric(function, "RecursiveInvocationsDropped"),
     )

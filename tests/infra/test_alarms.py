@@ -290,6 +290,14 @@ def test_a_functions_errors_throttles_and_stopped_loops_raise_an_alarm(entry_poi
     assert inputs["dimensions"] == {"FunctionName": graph.one(FUNCTION, entry_point).outputs["name"]}
 
 
+def test_no_alarm_names_dead_letters_of_a_function_without_any() -> None:
+    graph = declare(*EVERYTHING)
+    texts = [str(each.inputs["alarmDescription"]) for each in graph.all(ALARM)]
+    named = {found[1] for text in texts if (found := re.search(r"redrive --function (\w+)", text))}
+
+    assert named == set(graph.outputs["dead_letter_queues"])
+
+
 def test_every_queue_that_should_be_empty_raises_an_alarm_when_it_is_not() -> None:
     graph = declare()
     depths = alarms_on(graph, "ApproximateNumberOfMessagesVisible")

@@ -153,7 +153,7 @@ def test_a_dry_run_says_that_nothing_was_written(run: Run, functions: LambdaServ
     assert "would be" in result.stdout
     assert "OPS-20 " in result.stdout
     assert "OPS-21 " not in result.stdout
-    assert "Showing 20 changes" in result.stdout
+    assert "Showing 20 changes: --json prints the first 100 of each project." in result.stdout
 
 
 def test_json_is_the_functions_own_answer(run: Run, functions: LambdaService) -> None:

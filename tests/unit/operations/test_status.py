@@ -96,14 +96,19 @@ def test_an_old_message_of_a_work_queue_needs_a_person(
     assert texts(read(deployment), "queues") == [(verdict, "jira-work: 1 message waiting, the oldest 15 minutes old")]
 
 
+TOPICS = {name: f"arn:aws:sns:us-west-2:123456789012:{name}" for name in ALARM_TOPIC_OUTPUTS}
+
+
 @pytest.mark.parametrize(
-    "outputs", [{}, *({name: "arn:aws:sns:us-west-2:123456789012:alarms"} for name in ALARM_TOPIC_OUTPUTS)]
+    ("outputs", "topic"),
+    [({}, TOPICS[ALARM_TOPIC_OUTPUTS[0]]), *((TOPICS, topic) for topic in TOPICS.values())],
+    ids=["by its text", *TOPICS],
 )
-def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment, outputs: dict[str, str]) -> None:
+def test_alarms_of_this_deployment_that_are_on_are_listed(deployment: Deployment, outputs: dict[str, str], topic: str) -> None:
     deployment.outputs = {**deployment.outputs, **outputs}
     cloudwatch = deployment.client("cloudwatch")
     ours = {
-        "AlarmActions": ["arn:aws:sns:us-west-2:123456789012:alarms"],
+        "AlarmActions": [topic],
         "AlarmDescription": "It failed.\nFirst: python -m handlers.cli --stack prod health\nRunbook: https://docs.example.com/x.md",
     }
     for name, about in {"health-errors-0a1b2c3": ours, "quiet-0a1b2c3": ours, "of-another-system": {}}.items():
