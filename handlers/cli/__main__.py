@@ -22,6 +22,7 @@ except ModuleNotFoundError:
 _COMMANDS = {
     "status": ("status", "Show on one screen what needs a person."),
     "events": ("events", "Show what arrived, with its outcome, the newest first."),
+    "leases": ("leases", "Show what was done with leases: list, show, schemas."),
     "trace": ("trace", "Show everything that is known about an id, in time order."),
     "console": ("console", "Serve the web console on this machine."),
     "logs": ("logs", "Show the functions' log lines, or those with an id."),

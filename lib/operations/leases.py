@@ -4,6 +4,7 @@ The lease system keeps no history of a record, and Switchboard stores none: this
 itself is found by its owner's e-mail address only, which no log line has (``trace UUID --owner``).
 """
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from lib.operations.arrivals import Event, events_of
 from lib.operations.events import MOST_LINES, EventReader, Filters
 from lib.operations.flows import Flow
 from lib.operations.log_search import LogLine, search
-from lib.platform import errors
+from lib.platform import clock, errors
 from lib.platform.log import scrub
 
 _FUNCTION = "notification"
@@ -52,6 +53,11 @@ class Schema:
         """Whether it differs from the known schema."""
         return bool(self.unknown or self.missing or self.mistyped)
 
+    def to_json(self) -> dict[str, Any]:
+        """The schema for programs."""
+        times = {"first_at": clock.phoenix(self.first_at), "last_at": clock.phoenix(self.last_at), "timezone": clock.TIMEZONE}
+        return {**dataclasses.asdict(self), **times}
+
 
 @dataclass(frozen=True, slots=True)
 class Notification:
@@ -59,6 +65,10 @@ class Notification:
 
     event: Event
     enrichment: str
+
+    def to_json(self) -> dict[str, Any]:
+        """The notification for programs."""
+        return {**self.event.to_json(), "enrichment": self.enrichment}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +84,17 @@ class Lease:
     notifications: tuple[Notification, ...]
     schemas: tuple[Schema, ...] = ()
     """One after another, the newest first: a schema that came back is there twice."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The lease for programs."""
+        notifications, schemas = ([each.to_json() for each in some] for some in (self.notifications, self.schemas))
+        return {
+            "uuid": self.uuid,
+            "owner": self.owner,
+            "status": self.status,
+            "notifications": notifications,
+            "schemas": schemas,
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def test_the_list_shows_leases_and_schemas(deployment: Deployment) -> None:
 
     text = text_of(console_client(deployment).page("/leases"))
 
-    for shown in (LEASE, "LeaseFrozen", "enriched", "f1f1f1f1f1f1", "drift", "events --flow leases --since 24h"):
+    for shown in (LEASE, "LeaseFrozen", "enriched", "f1f1f1f1f1f1", "drift", "leases list --since 24h"):
         assert shown in text
 
 
@@ -35,7 +35,7 @@ def test_a_lease_is_found_by_its_uuid(deployment: Deployment) -> None:
 
     assert (answer.status_code, answer.location) == (303, f"/leases/{LEASE}?since=24h")
     text = text_of(client.page(answer.location))
-    for shown in (f"Lease {LEASE}", "LeaseFrozen", "enriched", "drift", f"trace {LEASE} --since 24h"):
+    for shown in (f"Lease {LEASE}", "LeaseFrozen", "enriched", "drift", f"leases show {LEASE} --since 24h"):
         assert shown in text
 
 
