@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Iterator
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 MISSING = "Chromium is not installed: run apt-get install chromium, or put chromium or google-chrome on PATH"
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -40,6 +40,11 @@ def problems_of(page: Page) -> list[str]:
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("requestfailed", lambda request: problems.append(f"{request.url}: {request.failure}"))
+    page.on("requestfailed", lambda each: None if _was_left(each) else problems.append(f"{each.url}: {each.failure}"))
     page.on("response", lambda answer: problems.append(f"{answer.url}: {answer.status}") if answer.status >= 400 else None)
     return problems
+
+
+def _was_left(request: Request) -> bool:
+    """Whether a live part was being read when its page was left."""
+    return request.resource_type in {"xhr", "fetch"} and request.failure == "net::ERR_ABORTED"
