@@ -147,13 +147,14 @@ def show_approval(find: Find, session_id: str, as_json: bool) -> int:
 
 
 def _approval_as_json(found: Approval) -> dict[str, Any]:
+    values = dataclasses.asdict(found)
     times = {
-        "stage": found.stage.value,
+        "state": values.pop("stage").value,
         "since": clock.phoenix(found.since),
         "decided_at": clock.phoenix(found.decided_at) if found.decided_at else None,
         "timezone": clock.TIMEZONE,
     }
-    return dataclasses.asdict(found) | times
+    return values | times
 
 
 @click.group()

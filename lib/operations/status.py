@@ -1,9 +1,9 @@
 """What needs a person now, in AWS and the local cloud alike, by bounded reads and the operator's own permissions.
 
 Where the numbers come from: alarms from DescribeAlarms; dead letters and work queues from GetQueueAttributes, and the reasons
-by receiving up to ten letters, which are released at once; the age of a work queue's oldest message from CloudWatch's metric,
-since receiving would count as a delivery; runs of schedules and health checks from the functions' log lines, which both clouds
-keep; drafts from StateIndex; jobs from GSI1; projects from their watermarks.
+by receiving up to ten letters, which are released at once, and from the log for those of a work queue; the age of a work
+queue's oldest message from CloudWatch's metric, since receiving would count as a delivery; runs of schedules and health checks
+from the functions' log lines, which both clouds keep; drafts from StateIndex; jobs from GSI1; projects from their watermarks.
 """
 
 import contextlib
@@ -33,6 +33,7 @@ from lib.operations.deployed import (
 )
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
+from lib.operations.redrive import Held, with_logged_reasons
 from lib.operations.schedules import Schedule, list_schedules
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
@@ -152,7 +153,10 @@ class StatusReader:
             letters = queue.read(LETTERS_READ, at_least=depths["ApproximateNumberOfMessages"])
             with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
                 queue.release(*letters)
-            reasons = Counter(scrub(letter.refused or letter.error)[:_REASON_CHARACTERS] for letter in letters)
+            held = [Held(entry_point, queue, letter, scrub(letter.refused or letter.error)) for letter in letters]
+            with contextlib.suppress(errors.SwitchboardError):  # the letters' own texts remain
+                held = with_logged_reasons(held, self._clients("logs"), functions_of(self._deployed))
+            reasons = Counter(each.reason[:_REASON_CHARACTERS] for each in held)
             oldest = min((letter.sent_at for letter in letters), default=None)
             text = f"{logical_name(name)}: {count:,}"
             if oldest is not None:

@@ -116,7 +116,7 @@ def test_a_waiting_draft_is_listed_until_somebody_decides(approvals: ApprovalsCl
         return {found["session_id"]: found for found in map(json.loads, result.stdout.splitlines())}
 
     waiting = listed()[draft["session_id"]]
-    assert (waiting["stage"], waiting["title"], waiting["requested_by"]) == ("waiting", draft["title"], draft["requested_by"])
+    assert (waiting["state"], waiting["title"], waiting["requested_by"]) == ("waiting", draft["title"], draft["requested_by"])
     assert waiting["preview_url"].startswith(f"https://stand-in.slack.com/archives/{preview['channel']}/p")
     assert waiting["may_approve"]
     assert draft["session_id"] not in listed("--older-than", "1h")

@@ -64,7 +64,7 @@ def test_state_and_age_narrow_the_list(run: Run) -> None:
 def test_json_has_each_field_with_times_in_phoenix(run: Run) -> None:
     (draft,) = lines(run("approvals", "list", "--state", "waiting", "--json"))
 
-    assert (draft["stage"], draft["requested_by"], draft["may_approve"], draft["preview_url"]) == (
+    assert (draft["state"], draft["requested_by"], draft["may_approve"], draft["preview_url"]) == (
         "waiting",
         "U0ANN",
         "U0BOB",

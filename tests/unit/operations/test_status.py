@@ -17,7 +17,7 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from tests.support.aws.moto_inside import OPERATIONS, SHOPS, moto_inside
-from tests.support.operations.deployment import FAILURES, WORK, Deployment
+from tests.support.operations.deployment import FAILURES, WORK, WORK_DEAD_LETTERS, Deployment
 from tests.support.shuttle.builders import an_order
 
 
@@ -72,6 +72,22 @@ def test_dead_letters_have_count_age_and_reason_and_stay(deployment: Deployment)
         assert "UnavailableError: email:" in finding.text
         assert "ada" not in finding.text
         assert finding.command == "redrive --function notification --dry-run"
+
+
+def test_a_dead_letter_of_a_work_queue_has_the_reason_that_was_logged(deployment: Deployment) -> None:
+    deployment.send(WORK_DEAD_LETTERS, "{}")
+    unexplained = only(read(deployment), "dead letters")
+    sqs = deployment.client("sqs")
+    [message] = sqs.receive_message(QueueUrl=sqs.get_queue_url(QueueName=WORK_DEAD_LETTERS)["QueueUrl"], VisibilityTimeout=0)[
+        "Messages"
+    ]
+    about = {"message_id": message["MessageId"], "error": "PermanentError", "error_text": "ada@example.com is unknown"}
+    deployment.log("jira_worker", "task_failed", level="ERROR", **about)
+
+    explained = only(read(deployment), "dead letters")
+
+    assert unexplained.text.endswith("the function failed on it too often; its log says why")
+    assert "task_failed: PermanentError: email:" in explained.text
 
 
 def test_messages_that_wait_are_counted_and_none_is_received(deployment: Deployment) -> None:
