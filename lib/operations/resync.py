@@ -114,12 +114,14 @@ class ResyncProgress:
         state: ``waiting`` (no log line yet), ``running``, ``done``, ``refused`` (something was not done) or ``failed``.
         latest: what was logged last of the project; None if nothing was.
         refused: what was not done, and why.
+        missing: the first issues that Jira lacks and that were therefore not deleted, by key.
         lines: the log lines of the run, the oldest first.
     """
 
     state: str
     latest: Part | None
     refused: tuple[str, ...]
+    missing: tuple[str, ...]
     lines: tuple[LogLine, ...]
 
 
@@ -202,10 +204,15 @@ def read_progress(deployed: Deployed, clients: Clients, project: str, run_id: st
         for line in lines
         if line.message in ("project_reconciled", "reconciliation_progress") and line.fields.get("project") == project
     ]
-    refused = [str(line.fields.get("reason", "")) for line in lines if line.message == "reconciliation_refused"]
+    refusals = [line for line in lines if line.message == "reconciliation_refused"]
+    refused = [str(line.fields.get("reason", "")) for line in refusals]
     latest = parts[-1] if parts else None
     return ResyncProgress(
-        state=_state(lines, latest, refused), latest=latest, refused=tuple(refused), lines=tuple(lines[-MOST_LINES:])
+        state=_state(lines, latest, refused),
+        latest=latest,
+        refused=tuple(refused),
+        missing=tuple(key for line in refusals for key in " ".join(map(str, line.fields.get("missing") or ())).split()),
+        lines=tuple(lines[-MOST_LINES:]),
     )
 
 

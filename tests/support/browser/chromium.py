@@ -46,5 +46,5 @@ def problems_of(page: Page) -> list[str]:
 
 
 def _was_left(request: Request) -> bool:
-    """Whether a live part was being read when its page was left."""
-    return request.resource_type in {"xhr", "fetch"} and request.failure == "net::ERR_ABORTED"
+    """Whether a file or a live part was being read when its page was left."""
+    return request.resource_type != "document" and request.failure == "net::ERR_ABORTED"

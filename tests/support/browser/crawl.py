@@ -10,7 +10,7 @@ from urllib.parse import urldefrag, urlsplit
 
 import flask
 import requests
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import MethodNotAllowed, NotFound
 
 from handlers.console.application import create_app
 from handlers.console.context import Console
@@ -47,7 +47,9 @@ def pages_of(console_url: str) -> dict[str, list[str]]:
         path = waiting.popleft()
         try:
             endpoint, _ = match(urlsplit(path).path)
-        except HTTPException:
+        except MethodNotAllowed:  # the form of a change
+            continue
+        except NotFound:
             endpoint = f"no page: {path}"
         if endpoint in _NO_PAGES or len(found[endpoint]) == EXAMPLES:
             continue

@@ -22,7 +22,27 @@ from tests.support.shuttle.api import ShuttleApi
 
 PROJECT = "OPS"
 CHANNEL = "sandbox-leases"
-_STANDINS = {"jira": "jiraBaseUrl", "slack": "slackApiUrl", "teams": "teamsWebhookUrl"}
+LEAD_CHANNEL, LEAD_TEMPLATE = "lead", "Data science"
+_RULES = [
+    {"match": {"severity": "critical", "template": LEAD_TEMPLATE}, "channels": ["slack"], "slackChannel": LEAD_CHANNEL},
+    {"match": {"template": LEAD_TEMPLATE}, "drop": True},
+]
+_CONFIG = {
+    **CONFIG,
+    "notifyChannels": "sns,slack,teams,govuk_notify",
+    "notifyRoutes": json.dumps(_RULES),
+    "slackChannel": CHANNEL,
+    "govukNotifyApiKey": "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0",
+    "govukNotifyTemplateId": "f33517ff-2a88-4f6e-b855-c550268ce08a",
+    "approvers": f"{approvals.ADA},{approvals.GRACE}",
+    "reconcileMaxDeletes": "2",
+}
+_STANDINS = {
+    "jira": "jiraBaseUrl",
+    "slack": "slackApiUrl",
+    "teams": "teamsWebhookUrl",
+    "govuk_notify": "govukNotifyUrl",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +87,15 @@ class Demo:
         token = self.cloud.console_url.partition("token=")[2]
         page.goto(f"{self.console}{path}{'&' if '?' in path else '?'}token={token}")
 
+    def is_there(self, path: str) -> bool:
+        """Whether the console has a page. One about an event appears with its log lines."""
+        session = requests.Session()
+        session.get(self.cloud.console_url, timeout=30)
+        return session.get(self.console + path, timeout=30).ok
+
     def play(self) -> None:
-        """Fill the cloud: every lease event, Jira's issues, a shop's imports and rollback, and a draft that waits,
-        a job without a file and a dead letter."""
+        """Fill the cloud: every lease event, Jira's issues, a shop's imports and rollback, and a draft that
+        waits, a failed one, a job without a file and a dead letter."""
         stage = Stage(Console(file=io.StringIO()))
         put_leases(self.client("dynamodb"), self.cloud.outputs["lease_table_name"])
         for kind, detail in EVENTS:
@@ -79,6 +105,7 @@ class Demo:
         if stage.close():
             raise AssertionError(stage.console.file.getvalue())  # type: ignore[attr-defined]
         self.submit("upload-limit", approvals.DRAFT["title"])
+        self.refuse_issue_of("upload-count", "Count refused uploads")
         self.start_import()
         self.send_poison()
 
@@ -89,6 +116,20 @@ class Demo:
         preview = self.desk.preview(session_id)
         assert preview["blocks"], f"no preview of {session_id}"
         return preview
+
+    def refuse_issue_of(self, session_id: str, title: str) -> None:
+        """Submit a draft that is approved, and whose issue Jira refuses to create."""
+        preview = self.submit(session_id, title)
+        self.break_next("jiraBaseUrl", "/rest/api/3/issue", status=400)
+        self.desk.click(preview, approvals.GRACE, "approve_draft")
+        until(lambda: "not created" in json.dumps(self.desk.now(preview)), 60)
+
+    def create_issue(self, summary: str) -> str:
+        """Create an issue in Jira, and have it stored without a webhook; its key."""
+        body = {"project": PROJECT, "summary": summary}
+        answer = requests.post(f"{self.standins['jiraBaseUrl']}/_standin/issues", json=body, timeout=10)
+        self.cloud.invoke("reconciliation", {"mode": "full"})
+        return str(answer.json()["key"])
 
     def start_import(self) -> str:
         """Create a job whose file never comes; its id."""
@@ -103,13 +144,20 @@ class Demo:
         """Let a stand-in work again."""
         assert requests.delete(f"{self.standins[standin]}/_standin/faults", timeout=10).ok
 
-    def send_lease_event(self, kind: str = "LeaseApproved", *, lease: int = 0) -> str:
-        """Send an event about a lease of the samples to the function, without waiting; the event's id."""
-        key = {name: LEASES[lease][name] for name in ("userEmail", "uuid")}
-        event_id = str(uuid.uuid4())
-        event = {"id": event_id, "detail-type": kind, "source": "InnovationSandbox-demo", "detail": {"leaseId": key}}
-        self.cloud.invoke("notification", event, kind="Event")
-        return event_id
+    def put_lease(self, **more: Any) -> dict[str, str]:
+        """Put a lease of its own into LeaseTable; its key."""
+        key = {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}
+        self.cloud.put_lease({**LEASES[0], **key, **more})
+        return key
+
+    def fail_to_notify(self) -> tuple[str, str]:
+        """An event whose message Slack refuses until it is a dead letter; then Slack works again. Its lease and its id."""
+        key, before = self.put_lease(), self.letters()
+        self.break_next("slackApiUrl", "/api/chat.postMessage", 1000, error="invalid_auth")
+        event_id = self.cloud.put_event("LeaseApproved", {"leaseId": key})
+        until(lambda: self.letters() > before, 60)
+        self.repair("slackApiUrl")
+        return key["uuid"], event_id
 
     def send_poison(self) -> None:
         """An event that can't be read, however often it is tried; wait until it is a dead letter."""
@@ -124,21 +172,15 @@ class Demo:
         url = sqs.get_queue_url(QueueName=self.cloud.outputs["dead_letter_queues"]["notification"][0])["QueueUrl"]
         return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
-    def notifications(self, event_id: str) -> list[dict[str, Any]]:
-        """The messages in Slack about an event."""
-        return [each for each in self.desk.messages() if event_id in json.dumps(each)]
+    def messages_with(self, text: str) -> list[dict[str, Any]]:
+        """The messages in Slack that have a text."""
+        return [each for each in self.desk.messages() if text in json.dumps(each)]
 
 
 @contextlib.contextmanager
 def running_demo() -> Iterator[Demo]:
     """The demo's cloud, after the demo."""
-    config = {
-        **CONFIG,
-        "notifyChannels": "sns,slack,teams",
-        "slackChannel": CHANNEL,
-        "approvers": f"{approvals.ADA},{approvals.GRACE}",
-    }
-    with running_cloud("--console-port", "0", **config) as cloud:
+    with running_cloud("--console-port", "0", **_CONFIG) as cloud:
         names = requests.get(f"{cloud.aws_url}/_local/ready", timeout=10).json()["standins"]
         demo = Demo(cloud, {_STANDINS[name]: url for name, url in names.items()})
         demo.play()

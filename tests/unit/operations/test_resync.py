@@ -49,11 +49,13 @@ def test_a_run_is_followed_over_its_parts(deployment: Deployment) -> None:
 
 
 def test_a_refusal_and_a_defect_are_states_of_their_own(deployment: Deployment) -> None:
-    log(deployment, "reconciliation_refused", reason="too many are missing", ago=timedelta(seconds=20))
+    missing = ["OPS-1 OPS-2", "OPS-3"]
+    log(deployment, "reconciliation_refused", reason="too many are missing", missing=missing, ago=timedelta(seconds=20))
     log(deployment, "project_reconciled", ago=timedelta(seconds=10))
     log(deployment, "reconciliation_done")
     found = progress(deployment)
     assert (found.state, found.refused) == ("refused", ("too many are missing",))
+    assert found.missing == ("OPS-1", "OPS-2", "OPS-3")
 
     log(deployment, "event_failed")
     assert progress(deployment).state == "failed"
