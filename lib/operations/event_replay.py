@@ -61,7 +61,7 @@ _LEASES = {
     Outcome.DONE: "It was sent. Its claims are kept for 400 days, so a replay would send nothing.",
     Outcome.IGNORED: "It is not sent, for the reason above, however often it arrives.",
     Outcome.REFUSED: "It was not accepted, and is not kept. Its sender has to send it again.",
-    Outcome.FAILED: "Lambda tries it again, for up to 6 hours. After that it is a dead letter, which can be sent back.",
+    Outcome.FAILED: "It has no dead letter now. Lambda still tries it, for up to 6 hours; or it was sent back or dropped.",
 }
 _JOBS = {
     Outcome.DONE: "A job runs once. For another run, its shop orders a new job.",
