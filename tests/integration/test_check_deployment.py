@@ -1,0 +1,84 @@
+"""``.ci/check-deployment`` as the workflow runs it: it passes only when an event arrives and nobody is notified."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cloud import ROOT, Cloud, running_cloud
+
+RULES = [{"match": {"event": "DeploymentCheck*"}, "drop": True}]
+
+
+@pytest.fixture(scope="module")
+def checked() -> Iterator[Cloud]:
+    """A local cloud with the rule of docs/how-to/deploy-from-ci.md."""
+    with running_cloud(notifyRoutes=json.dumps(RULES)) as started:
+        yield started
+
+
+def check(cloud: Cloud, directory: Path) -> "subprocess.CompletedProcess[str]":
+    outputs = directory / "ready.json"
+    ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
+    outputs.write_text(json.dumps(ready), encoding="utf-8")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
+    return subprocess.run(
+        [ROOT / ".ci" / "check-deployment", "--outputs", outputs],
+        cwd=directory,
+        env=environment | {"PYTHON": sys.executable, "ATTEMPTS": "3", "PAUSE": "2"},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+
+
+def test_an_event_that_a_rule_drops_is_followed_to_its_outcome(checked: Cloud, tmp_path: Path) -> None:
+    done = check(checked, tmp_path)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    [record] = [each for each in checked.log_records("notification") if each.get("message") == "event_dropped"]
+    assert f"The event {record['event_id']} arrived" in done.stdout
+
+
+def test_no_event_is_sent_where_people_would_be_notified_of_it(cloud: Cloud, tmp_path: Path) -> None:
+    done = check(cloud, tmp_path)
+
+    assert done.returncode == 1
+    assert "people would be notified" in done.stderr
+    assert 'match: {event: "DeploymentCheck*"}, drop: true' in done.stderr
+    assert not [each for each in cloud.log_records("notification") if each.get("detail_type") == "DeploymentCheck"]
+
+
+def test_an_event_that_does_not_arrive_fails_the_check(checked: Cloud, tmp_path: Path) -> None:
+    bus, events = checked.outputs["event_bus_name"], checked.client("events")
+    [rule] = [each["Name"] for each in events.list_rules(EventBusName=bus)["Rules"] if "EventPattern" in each]
+    events.disable_rule(Name=rule, EventBusName=bus)
+    try:
+        done = check(checked, tmp_path)
+    finally:
+        events.enable_rule(Name=rule, EventBusName=bus)
+
+    assert done.returncode == 1, done.stdout
+    assert "did not arrive" in done.stderr
+
+
+def test_a_table_that_is_missing_fails_the_check(checked: Cloud, tmp_path: Path) -> None:
+    """The tables that ``health`` checks are those of the function's environment."""
+    functions, name = checked.client("lambda"), checked.outputs["functions"]["health"]
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]
+    broken = {"Variables": before["Variables"] | {"SHUTTLE_TABLE_NAME": "no-such-table"}}
+    assert broken != before
+    functions.update_function_configuration(FunctionName=name, Environment=broken)
+    try:
+        done = check(checked, tmp_path)
+    finally:
+        functions.update_function_configuration(FunctionName=name, Environment=before)
+
+    assert done.returncode == 1
+    assert "failed." in done.stderr
+    assert "DeploymentCheck" not in done.stdout
