@@ -47,6 +47,7 @@ _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
     (("whsec_",), r"whsec_[\w+/=-]{8,}"),  # secrets of Standard Webhooks
     (("v1,",), r"v1,[A-Za-z0-9+/]{43}="),  # their signatures
     (("glpat-",), r"glpat-[\w.-]{10,}"),  # GitLab access tokens
+    (("gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_"), r"gh[oprsu]_\w{20,}|github_pat_\w{20,}"),  # GitHub tokens
     (("signature=",), r"(?ai:Signature)=[0-9a-f]{64}"),  # AWS signatures
     (("basic ", "bearer "), r"(?ai:Basic) [A-Za-z0-9+/=]{12,}|(?ai:Bearer) [\w.~+/=-]{12,}"),
     (("eyj",), r"(?<![\w-])eyJ[\w-]{10,}\.[\w-]+\.[\w-]+"),  # JSON Web Tokens

@@ -188,6 +188,8 @@ def test_addresses_are_hashed_anywhere_in_a_line(logger: log.Logger, lines: LogL
         "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
         "glpat-abcdefghij0123456789",
+        "ghp_abcdefghijklmnopqrstuvwxyz0123456789",
+        "github_pat_11ABCDEFG0abcdefghijkl_0123456789",
         "https://prod-1.westus.logic.azure.com:443/workflows/0123456789abcdef0123456789abcdef/triggers/manual/paths/invoke?sv=1.0&sig=x",
         "Basic dXNlcjpwYXNzd29yZA==",
         "authorization: bearer abcdefghijklmnop",
