@@ -12,7 +12,7 @@ Static files need no session. Every answer forbids inline scripts, foreign asset
 import hmac
 import secrets
 from dataclasses import dataclass, field
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import flask
 from flask import request
@@ -80,7 +80,7 @@ class Gate:
         if TOKEN_PARAMETER in request.args and request.method in _SAFE_METHODS:
             return self._open_session()
         if not _same(request.cookies.get(self.cookie, ""), self._session):
-            return flask.render_template("refused.html", reason="session"), 401
+            return flask.render_template("refused.html", reason="session", path=_own_path()), 401
         if request.method not in _SAFE_METHODS and not self._is_own_form():
             return flask.render_template("refused.html", reason="form"), 403
         return None
@@ -88,9 +88,9 @@ class Gate:
     def _open_session(self) -> flask.typing.ResponseReturnValue:
         """Exchange the token for a cookie, and take it out of the URL: it must not stay in the history."""
         if not _same(request.args[TOKEN_PARAMETER], self.token):
-            return flask.render_template("refused.html", reason="session"), 401
+            return flask.render_template("refused.html", reason="session", path=_own_path()), 401
         rest = [(name, value) for name, value in request.args.items(multi=True) if name != TOKEN_PARAMETER]
-        answer = flask.make_response(flask.redirect(f"{request.path}{'?' if rest else ''}{urlencode(rest)}", 303))
+        answer = flask.make_response(flask.redirect(f"{_own_path()}{'?' if rest else ''}{urlencode(rest)}", 303))
         answer.set_cookie(self.cookie, self._session, httponly=True, samesite="Strict", path="/")
         return answer
 
@@ -100,6 +100,11 @@ class Gate:
         if origin.removeprefix("http://") not in self.hosts or not origin.startswith("http://") or site != "same-origin":
             return False
         return _same(request.form.get(CSRF_FIELD, "") or request.headers.get(CSRF_HEADER, ""), self._csrf)
+
+
+def _own_path() -> str:
+    """The path of the request as a URL that can lead nowhere else: browsers read ``//`` and ``/\\`` as the begin of a host."""
+    return "/" + quote(request.path.lstrip("/"))
 
 
 def _same(given: str, wanted: str) -> bool:

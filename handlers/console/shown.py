@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import flask
 from markupsafe import Markup
@@ -73,8 +74,9 @@ def milliseconds(amount: float) -> str:
 
 def query(values: Mapping[str, Any]) -> str:
     """The current URL's path and query with ``values`` in place of what it has; empty ones are left out."""
+    # Not url_for: it would take names such as _scheme and _external out of the URL as its own options.
     args = {name: value for name, value in {**flask.request.args, **values}.items() if value not in ("", None)}
-    return flask.url_for(str(flask.request.endpoint), **{**(flask.request.view_args or {}), **args})
+    return f"{quote(flask.request.path)}?{urlencode(args)}"
 
 
 def link(view: str, **values: Any) -> str:

@@ -35,7 +35,7 @@ def show() -> str:
     filters = Filters(
         flow=fields.require_choice(args["flow"], "flow", Flow) if args.get("flow") else None,
         outcome=fields.require_choice(args["outcome"], "outcome", Outcome) if args.get("outcome") else None,
-        type=args.get("type", "").strip(),
+        type=log.scrub(args.get("type", "").strip()),
         text=log.scrub(args.get("text", "").strip()),
     )
     reader = EventReader(console.clients("logs"), functions_of(console.deployed))

@@ -11,6 +11,8 @@ from lib.operations.resource_names import resource_names
 from lib.platform import errors
 
 pages = flask.Blueprint("runbooks", __name__)
+MOST_CHARACTERS = 200
+"""The name of a page is no longer."""
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 
@@ -24,7 +26,7 @@ def show() -> str:
 def page(name: str) -> str:
     """One page of docs/."""
     path = safe_join(str(_DOCS), f"{name}.md")
-    if path is None or not Path(path).is_file():
+    if path is None or len(name) > MOST_CHARACTERS or not Path(path).is_file():
         raise errors.NotFoundError(f"docs/ has no page {name[:80]}")
     text = Path(path).read_text(encoding="utf-8")
     title, _, rest = text.removeprefix("# ").partition("\n")

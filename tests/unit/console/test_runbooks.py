@@ -36,7 +36,15 @@ def test_sections_have_the_anchors_that_links_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/docs/no-such-page", "/docs/../README", "/docs/%2e%2e/README", "/docs//etc/passwd", "/docs/openapi.yaml"]
+    "path",
+    [
+        "/docs/no-such-page",
+        "/docs/../README",
+        "/docs/%2e%2e/README",
+        "/docs//etc/passwd",
+        "/docs/openapi.yaml",
+        "/docs/" + "a" * 300,
+    ],
 )
 def test_only_pages_of_docs_are_shown(deployment: Deployment, path: str) -> None:
     assert console_client(deployment).get(path).status_code in {404, 308}

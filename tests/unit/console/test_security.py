@@ -248,3 +248,18 @@ def test_an_error_is_a_sentence_without_personal_data(
     assert "ada@example.com" not in answer.text
     assert "xoxb" not in answer.text
     assert "Traceback" not in answer.text
+
+
+def test_a_link_of_a_refused_page_leads_to_no_other_host(browser: FlaskClient) -> None:
+    for path in ("/%5Cevil.example/x", "/%2F/evil.example", "/%2F%5Cevil.example"):
+        found = re.findall(r'href="([^"]*)"', get(browser, path).text)
+        assert found, path
+        assert not [link for link in found if re.match(r"//|/\\|[a-z]+:", link)], path
+
+
+def test_opening_a_session_redirects_to_no_other_host(app: flask.Flask, browser: FlaskClient) -> None:
+    for path in ("/%5Cevil.example", "/%2F/evil.example", "/x%0d%0aX-Injected:1"):
+        answer = get(browser, f"{path}?token={app.extensions['gate'].token}")
+        assert answer.status_code == 303, path
+        assert re.fullmatch(r"/[^/\\\r\n].*", answer.headers["Location"]), path
+        assert "X-Injected" not in answer.headers

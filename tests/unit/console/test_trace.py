@@ -1,6 +1,6 @@
 """The trace page shows the timeline of an id, and nothing that must not be shown."""
 
-from tests.support.console.client import HOSTILE, console_client, text_of
+from tests.support.console.client import EMAIL, HOSTILE, console_client, text_of
 from tests.support.operations.deployment import Deployment
 
 
@@ -19,6 +19,10 @@ def test_the_log_lines_of_an_id_are_shown_masked(deployment: Deployment) -> None
 
 def test_an_unknown_id_says_what_to_do(deployment: Deployment) -> None:
     assert "Check the id, or look further back" in text_of(console_client(deployment).page("/trace?id=nobody-1"))
+
+
+def test_an_address_in_the_place_of_an_id_is_not_shown(deployment: Deployment) -> None:
+    assert "Check the id" in text_of(console_client(deployment).page(f"/trace?id={EMAIL}"))
 
 
 def test_html_in_an_id_is_shown_as_text(deployment: Deployment) -> None:
