@@ -62,7 +62,9 @@ def send_back() -> str | Response:
     if request.method == "GET":
         chosen = _chosen()
         lost = sum(1 for each in chosen if each.letter.refused)
-        effects = _counted_by(chosen, lambda each: f"for the {each.queue.goes_to} of {each.function}")
+        effects = _counted_by(
+            chosen, lambda each: f"for the {'queue of' if each.queue.goes_to == 'queue' else 'function'} {each.function}"
+        )
         if lost:
             effects.append(f"{counted(lost, 'dead letter')} can't go back and will stay: it is not a record of a failed event.")
         return confirmation.ask(
@@ -161,7 +163,7 @@ def _keys() -> list[str]:
 
 def _limit() -> int:
     text = request.args.get("limit", "")
-    return min(max(int(text), 1), redrive.MOST_READ) if text.isascii() and text.isdigit() else LIMIT
+    return min(max(int(text[:9]), 1), redrive.MOST_READ) if text.isascii() and text.isdigit() else LIMIT
 
 
 def _filters() -> dict[str, str]:

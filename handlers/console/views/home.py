@@ -23,6 +23,14 @@ _VIEWS = {
     "queues": "events.show",
 }
 """Where the findings of a part are shown one by one."""
+_RUNBOOKS = {
+    "approvals": "approvals",
+    "changes": "reconciliation",
+    "health": "health_smoke",
+    "shuttle-sweep": "jobs",
+    "sweep": "reconciliation",
+}
+"""Of schedules."""
 _RUNBOOK = re.compile(r"(runbooks/)?(?P<page>[\w-]+)\.md(?P<anchor>#[\w-]+)?$")
 
 
@@ -59,9 +67,16 @@ def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
 
 
 def _url_of(finding: Finding) -> str:
-    """Where a finding is explained or fixed: an alarm's runbook, or the page of its part; empty if there is none."""
-    runbook = _RUNBOOK.search(str(finding.values.get("runbook") or ""))
+    """Where a finding is explained or fixed: a runbook, or what it is about; empty if there is none."""
+    values = finding.values
+    runbook = _RUNBOOK.search(str(values.get("runbook") or ""))
     if runbook:
         return flask.url_for("runbooks.page", name=f"runbooks/{runbook['page']}") + (runbook["anchor"] or "")
+    if finding.part == "schedules" and values.get("schedule") in _RUNBOOKS:
+        return flask.url_for("runbooks.page", name=f"runbooks/{_RUNBOOKS[values['schedule']]}")
+    if len(values.get("sessions", ())) == 1:
+        return flask.url_for("approvals.draft", session_id=values["sessions"][0])
+    if "project" in values:
+        return flask.url_for("issues.project", project=values["project"])
     view = _VIEWS.get(finding.part, "")
     return flask.url_for(view) if view in flask.current_app.view_functions else ""

@@ -156,6 +156,7 @@ def test_more_letters_are_read_on_request(client: ConsoleClient, deployment: Dep
     assert "/dead-letters?limit=4" in page
     assert "Send all 3 back" in client.page("/dead-letters?limit=4")
     assert "Send all 3 back" in client.page("/dead-letters?limit=x")
+    assert "Send all 3 back" in client.page(f"/dead-letters?limit={'9' * 5000}")
 
 
 def test_it_asks_and_then_sends_the_chosen_letter_back(client: ConsoleClient, deployment: Deployment) -> None:

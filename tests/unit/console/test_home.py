@@ -1,12 +1,17 @@
 """Home: what needs a person first, and the search field."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from handlers.console.views.home import _RUNBOOKS, _url_of
+from lib.operations import status
+from lib.operations.findings import Finding, Verdict
 from lib.platform import clock, contract
 from tests.support.console.client import HOSTILE, console_client, text_of
 from tests.support.operations.deployment import FAILURES, REGION, Deployment
+from tests.support.project.documentation import ROOT
 
 ALARM_TOPIC = f"arn:aws:sns:{REGION}:123456789012:alarms"
 
@@ -58,6 +63,28 @@ def test_schedules_have_their_last_and_next_run(deployment: Deployment) -> None:
     page = text_of(console_client(deployment).page("/"))
 
     assert "health ok 2 minutes ago in 2 minutes" in page or "health ok 2 minutes ago in 179 seconds" in page
+
+
+def test_what_needs_a_person_leads_to_what_it_is_about(deployment: Deployment) -> None:
+    deployment.schedule("sweep", "reconciliation")
+    deployment.log("reconciliation", "reconciliation_done", ago=timedelta(minutes=2), mode="full", refused=1)
+    deployment.send(FAILURES, {"error": "x"})
+    with console_client(deployment).application.test_request_context("/"):
+        drafts = Finding(part="drafts", verdict=Verdict.ATTENTION, text="", values={"sessions": ["s-1"]})
+        assert _url_of(drafts) == "/approvals/s-1"
+        assert _url_of(replace(drafts, values={"sessions": ["s-1", "s-2"]})) == "/approvals"
+        assert _url_of(replace(drafts, part="projects", values={"project": "OPS"})) == "/issues/projects/OPS"
+
+    page = console_client(deployment).page("/")
+
+    assert '<a href="/docs/runbooks/reconciliation">schedules</a>' in page
+    assert 'href="/docs/runbooks/functions#dead-letters">What to do</a>' in console_client(deployment).page("/dead-letters")
+
+
+def test_every_schedule_has_its_runbook() -> None:
+    assert set(_RUNBOOKS) == set(status._RUNS)
+    for name in _RUNBOOKS.values():
+        assert (ROOT / f"docs/runbooks/{name}.md").is_file()
 
 
 def test_each_flow_has_its_numbers(deployment: Deployment) -> None:
