@@ -10,8 +10,23 @@ from pathlib import Path
 import pytest
 
 from tests.support.cloud import ROOT, Cloud, running_cloud
+from tests.support.project import deployer_policy
 
 RULES = [{"match": {"event": "DeploymentCheck*"}, "drop": True}]
+
+# Python imports it at its start: it writes the operation of each AWS call to a file.
+RECORDER = """
+from botocore.client import BaseClient
+
+original = BaseClient._make_api_call
+
+def recorded(self, operation, parameters):
+    with open({file!r}, "a") as calls:
+        print(self.meta.service_model.service_name, operation, sep=":", file=calls)
+    return original(self, operation, parameters)
+
+BaseClient._make_api_call = recorded
+"""
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +40,12 @@ def check(cloud: Cloud, directory: Path) -> "subprocess.CompletedProcess[str]":
     outputs = directory / "ready.json"
     ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
     outputs.write_text(json.dumps(ready), encoding="utf-8")
+    (directory / "sitecustomize.py").write_text(RECORDER.format(file=str(directory / "calls")), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     return subprocess.run(
         [ROOT / ".ci" / "check-deployment", "--outputs", outputs],
         cwd=directory,
-        env=environment | {"PYTHON": sys.executable, "ATTEMPTS": "3", "PAUSE": "2"},
+        env=environment | {"PYTHON": sys.executable, "PYTHONPATH": str(directory), "ATTEMPTS": "3", "PAUSE": "2"},
         capture_output=True,
         text=True,
         timeout=240,
@@ -43,6 +59,11 @@ def test_an_event_that_a_rule_drops_is_followed_to_its_outcome(checked: Cloud, t
     assert done.returncode == 0, done.stdout + done.stderr
     [record] = [each for each in checked.log_records("notification") if each.get("message") == "event_dropped"]
     assert f"The event {record['event_id']} arrived" in done.stdout
+    called = set((tmp_path / "calls").read_text(encoding="utf-8").split())
+    policies = deployer_policy.policies().values()
+    granted = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
+    assert "events:PutEvents" in called
+    assert called - granted == set()
 
 
 def test_no_event_is_sent_where_people_would_be_notified_of_it(cloud: Cloud, tmp_path: Path) -> None:
