@@ -193,10 +193,15 @@ def read_approval(table: Table, rules: Rules, session_id: str) -> Approval:
         NotFoundError: there is no such session.
         SwitchboardError: the table can't be reached or refuses.
     """
+    return approval_of(read_view(table, session_id)[0], rules)
+
+
+def read_view(table: Table, session_id: str) -> tuple[View, Session]:
+    """The rows of the current draft of a session, and the session. It raises as :func:`read_approval` does."""
     view = ApprovalStore(table).read_current(session_id)
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
-    return approval_of(view, rules)
+    return view, view.session
 
 
 def list_operations(

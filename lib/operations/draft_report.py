@@ -9,12 +9,10 @@ from lib.approvals import preview, records
 from lib.approvals.drafts import Draft
 from lib.approvals.issue_tracker import is_dry
 from lib.approvals.records import Operation, OperationStatus, SessionState, View
-from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
 from lib.approvals.wording import issue_url
-from lib.operations.approvals import Approval, approval_of
+from lib.operations.approvals import Approval, approval_of, read_view
 from lib.operations.trace import Entry
-from lib.platform import errors
 from lib.platform.dynamodb import Item, Table
 from lib.platform.environment import ApprovalsEnvironment
 from lib.platform.log import scrub
@@ -76,21 +74,19 @@ def report_draft(table: Table, environment: ApprovalsEnvironment, session_id: st
         NotFoundError: there is no such session.
         SwitchboardError: the table can't be reached or refuses.
     """
-    view = ApprovalStore(table).read_current(session_id)
-    if view is None or view.session is None:
-        raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
+    view, session = read_view(table, session_id)
     rules, url = Rules.of(environment), environment.jira_base_url
     approval = approval_of(view, rules)
     rows = list(islice(_rows(table, session_id), MOST_ROWS + 1))
     in_order = sorted(rows[:MOST_ROWS], key=_rank)
-    entries = [entry for row in in_order for entry in _entries(row, view.draft_hash, view.session.updated_at)]
+    entries = [entry for row in in_order for entry in _entries(row, view.draft_hash, session.updated_at)]
     expiry = timedelta(days=environment.approval_expiry_days)
-    waits = view.session.state is SessionState.PREVIEW
+    waits = session.state is SessionState.PREVIEW
     return DraftReport(
         approval=approval,
         draft=view.draft.draft if view.draft else None,
         submitted_at=view.draft.created_at if view.draft else None,
-        expires_at=view.session.updated_at + expiry if waits and expiry else None,
+        expires_at=session.updated_at + expiry if waits and expiry else None,
         messages=tuple(_messages(view, url, rules)),
         issue_url=issue_url(url, approval.jira_key) if url and approval.jira_key and not is_dry(approval.jira_key) else "",
         trail=tuple(sorted(entries, key=lambda entry: entry.at)),
