@@ -17,7 +17,7 @@ from lib.operations.correlation_report import report_project
 from lib.operations.issue_fetch import request_fetch
 from lib.operations.issue_list import IssueFilter, find_issues
 from lib.operations.issue_report import IssueReport, history_of, report_issue
-from lib.operations.issue_versions import artifacts_of, compare
+from lib.operations.issue_versions import artifacts_of, compare, content_of
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment import ReconciliationEnvironment
@@ -25,12 +25,12 @@ from lib.platform.queues import Queue
 from lib.platform.wording import counted
 
 _MOST_VERSIONS = 1_000
-"""Among which `diff` finds those that it is asked for."""
+"""Among which `diff` and `snapshot` find those that they are asked for."""
 
 
 @click.group()
 def issues() -> None:
-    """Show stored issues: get, history, diff, list, correlate, fetch.
+    """Show stored issues: get, history, diff, snapshot, list, correlate, fetch.
 
     Times are in Phoenix time.
     """
@@ -143,10 +143,7 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
     """
     deployment = find()
     reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
-    kept = [version.stamp.version_at for version in itertools.islice(history_of(reader, issue_key), _MOST_VERSIONS)]
-    shown = {output.phoenix(each): each for each in reversed(kept)}
-    given = [shown.get(each, each) for each in (first, second) if each]
-    chosen = [*given, *[each for each in kept if each not in given][: 2 - len(given)]]
+    chosen = _chosen(reader, issue_key, 2, first, second)
     if len(chosen) < 2:
         raise errors.NotFoundError(f"fewer than two versions of {issue_key} are kept")
     found = compare(reader, artifacts_of(deployment), issue_key, *chosen)
@@ -160,6 +157,26 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
     output.show(rows, issue_key)
     if found.problem:
         output.err().print(output.plain(f"Jira's JSON is not compared: {found.problem}"))
+    return 0
+
+
+@issues.command()
+@click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
+@click.argument("updated", required=False, metavar="[UPDATED]")
+@click.pass_obj
+def snapshot(find: Find, issue_key: str, updated: str | None) -> int:
+    """Print the JSON that Jira sent for a version of the issue KEY, as it is.
+
+    UPDATED is the time of the version as `issues history` shows it. Without, it is the last version. The JSON may contain
+    addresses of people.
+    """
+    deployment = find()
+    reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+    chosen = _chosen(reader, issue_key, 1, updated)
+    content = content_of(reader, artifacts_of(deployment), issue_key, chosen[0]) if chosen else ""
+    if not content:
+        raise errors.NotFoundError(f"no JSON of Jira is kept of {issue_key}")
+    click.echo(content)
     return 0
 
 
@@ -287,6 +304,14 @@ def _state(of: Issue | Version) -> str:
 
 def _issue_as_json(issue: Issue) -> dict[str, Any]:
     return _as_json(issue) | {"idempotency_key": issue.stamp.idempotency_key}
+
+
+def _chosen(reader: IssueReader, issue_key: str, count: int, *updated: str | None) -> list[str]:
+    """The times of ``count`` versions as they are stored: those given, in either form, and then the last ones."""
+    kept = [version.stamp.version_at for version in itertools.islice(history_of(reader, issue_key), _MOST_VERSIONS)]
+    shown = {output.phoenix(each): each for each in reversed(kept)}
+    given = [shown.get(each, each) for each in updated if each]
+    return [*given, *[each for each in kept if each not in given][: count - len(given)]]
 
 
 def _version_as_json(version: Version) -> dict[str, Any]:

@@ -12,14 +12,13 @@ there yet, and the reader ignores a hint that is left over (docs/adr/0023).
 """
 
 import enum
-import gzip
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Protocol
 
-from lib.jira import items
+from lib.jira import items, snapshot_codec
 from lib.jira.issues import Observation
 from lib.jira.items import Issue
 from lib.jira.webhooks import Delivery
@@ -27,7 +26,8 @@ from lib.platform import clock
 from lib.platform.dynamodb import Applied, Put, Table
 
 MAX_SNAPSHOT_BYTES = 350_000
-"""A larger snapshot goes to the bucket: an item holds 400 kB with its attribute names."""
+"""A snapshot that is larger before it is compressed goes to the bucket: an item holds 400 kB with its attribute names, and not
+every text gets smaller."""
 
 _ROOM_BYTES = 390_000
 """The most that snapshot and fix versions take of an item together: 200 long names in a wide script have 200 kB."""
@@ -154,14 +154,14 @@ class IssueWriter:
                 )
 
     def _move_large_snapshot(self, observation: Observation) -> str | None:
-        data = observation.snapshot.encode()
+        size = len(observation.snapshot.encode())
         names = sum(len(name.encode()) + 1 for name in observation.fields.fix_versions)
-        if len(data) <= min(MAX_SNAPSHOT_BYTES, _ROOM_BYTES - names):
+        if size <= min(MAX_SNAPSHOT_BYTES, _ROOM_BYTES - names):
             return None
         # One name for one delivery: a retry writes the same object.
         digest = hashlib.sha256(observation.stamp.idempotency_key.encode()).hexdigest()
         name = f"snapshots/{observation.issue_key}/{observation.stamp.version_at}/{digest}.json.gz"
-        self._snapshots.write(name, gzip.compress(data, mtime=0))
+        self._snapshots.write(name, snapshot_codec.encode_large(observation.snapshot))
         return name
 
     def _put(self, put: Put, doing: str) -> Applied:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from lib.jira import snapshot_codec
 from lib.jira.issues import IssueFields, Observation, Stamp, split_key
 from lib.platform import clock
 from lib.platform.dynamodb import Condition, Delete, Put, number
@@ -52,7 +53,11 @@ class Issue:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One delivery in an issue's history. ``snapshot`` is None if it is in the bucket, at ``snapshot_object``."""
+    """One delivery in an issue's history.
+
+    ``stored_snapshot`` is what the row keeps of Jira's JSON, as :mod:`lib.jira.snapshot_codec` reads it; None if there is none
+    or it is in the bucket, at ``snapshot_object``.
+    """
 
     issue_key: str
     issue_id: str | None
@@ -62,8 +67,17 @@ class Version:
     fields: IssueFields
     deleted: bool
     moved_to: str | None
-    snapshot: str | None
+    stored_snapshot: str | bytes | None
     snapshot_object: str | None
+
+    def snapshot(self) -> str | None:
+        """Jira's JSON of this delivery, decompressed; None if the row has none.
+
+        Raises:
+            InvalidInputError: it is damaged, or a later release wrote it.
+            PayloadTooLargeError: it is too large to be read.
+        """
+        return None if self.stored_snapshot is None else snapshot_codec.decode(self.stored_snapshot)
 
 
 def key(issue_key: str, updated_at: str) -> Item:
@@ -114,7 +128,7 @@ def version_item(observation: Observation, received_at: datetime, expires_at: da
     if snapshot_object is not None:
         item["raw_object"] = {"S": snapshot_object}
     elif observation.snapshot:
-        item["raw"] = {"S": observation.snapshot}
+        item["snapshot"] = {"B": snapshot_codec.encode(observation.snapshot)}
     return _with_texts(item, issue_id=observation.issue_id, moved_to=observation.moved_to)
 
 
@@ -181,7 +195,7 @@ def read_version(item: Mapping[str, Any]) -> Version:
         fields=_read_fields(item["fields"]["M"]),
         deleted=item["deleted"]["BOOL"],
         moved_to=_text(item, "moved_to"),
-        snapshot=_text(item, "raw"),
+        stored_snapshot=item["snapshot"]["B"] if "snapshot" in item else _text(item, "raw"),
         snapshot_object=_text(item, "raw_object"),
     )
 
@@ -202,9 +216,9 @@ def _stamp(stamp: Stamp) -> Item:
 
 
 def _fields(fields: IssueFields) -> Item:
-    item: Item = {"fix_versions": {"L": [{"S": name} for name in fields.fix_versions]}}
+    names = [{"S": name} for name in fields.fix_versions]
     return _with_texts(
-        item,
+        {"fix_versions": {"L": names}} if names else {},
         summary=fields.summary,
         status=fields.status,
         assignee=fields.assignee,

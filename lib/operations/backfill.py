@@ -18,6 +18,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+from lib.jira import snapshot_codec
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_updated
@@ -258,6 +259,8 @@ def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The issue in a row: an attribute that holds an issue or a whole webhook, as a map or as JSON."""
     for name in _SNAPSHOTS:
         value = row.get(name)
+        if isinstance(value, bytes) and name == "snapshot":
+            value = _decoded(value)
         if isinstance(value, str) and value.startswith("{"):
             value = read_object(value)
         if isinstance(value, dict):
@@ -265,6 +268,14 @@ def _snapshot(row: Mapping[str, Any]) -> Mapping[str, Any] | None:
             if isinstance(issue, dict) and isinstance(issue.get("fields"), dict):
                 return issue
     return None
+
+
+def _decoded(stored: bytes) -> str:
+    """The snapshot of a row that Switchboard wrote."""
+    try:
+        return snapshot_codec.decode(stored)
+    except errors.PayloadTooLargeError as error:
+        raise errors.InvalidInputError(str(error)) from error
 
 
 def _flat_fields(row: Mapping[str, Any]) -> IssueFields:

@@ -170,9 +170,7 @@ class DetailReader:
         version = next((each for each in self._history(event.about) if _is_of(each, event)), None)
         if version is None:
             return Kept("A delivery is kept as a version of its issue, while the history is. There is none of this one.")
-        if version.snapshot is None:
-            return Kept(f"The issue was too large for a row. It is in the artifact bucket: {version.snapshot_object}.")
-        return Kept("The issue as this delivery stored it.", version.snapshot)
+        return _of_version(version)
 
     def _history(self, issue_key: str) -> Iterator[Version]:
         reader = IssueReader(self._clients("dynamodb"), self._deployed.output("jira_issues_table_name"))
@@ -226,6 +224,16 @@ _PREVIEW = "Drawn from the stored draft, by the code that posts it: as it is now
 
 def _of_letter(found: Letter) -> Kept:
     return Kept("The event, from its dead letter.", found.letter.payload)
+
+
+def _of_version(version: Version) -> Kept:
+    try:
+        snapshot = version.snapshot()
+    except errors.SwitchboardError as error:
+        return Kept(f"The issue as this delivery stored it can't be shown: {error}.")
+    if snapshot is None:
+        return Kept(f"The issue was too large for a row. It is in the artifact bucket: {version.snapshot_object}.")
+    return Kept("The issue as this delivery stored it.", snapshot)
 
 
 def _of_lease(event: Event) -> Kept:

@@ -1,11 +1,12 @@
 """Versions of an issue: what each contained, what differs between two, and the moves that they report."""
 
+import contextlib
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lib.jira import snapshot_codec
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
 from lib.jira.webhooks import moved_from
@@ -13,11 +14,8 @@ from lib.operations.deployed import Deployed
 from lib.operations.paging import Page, page_of
 from lib.platform import aws, errors
 from lib.platform.fields import object_at
-from lib.platform.wording import counted
 
 MOST_DIFFERENCES = 200
-MAX_SNAPSHOT_BYTES = 5_000_000
-"""A larger snapshot, decompressed, is not read."""
 
 ReadObject = Callable[[str], bytes]
 """Returns an object of the artifact bucket."""
@@ -105,12 +103,12 @@ def differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Dif
 
 
 def moves_of(issue: Issue, versions: Iterable[Version]) -> tuple[Move, ...]:
-    """The moves that an issue and some of its versions report, the latest first."""
+    """The moves that an issue and some of its versions report, the latest first. A snapshot that can't be read reports none."""
     found: dict[tuple[str, str], Move] = {}
     if issue.moved_to:
         found[issue.issue_key, issue.moved_to] = Move(issue.issue_key, issue.moved_to, issue.stamp.version_at)
     for version in versions:
-        event = _read(version.snapshot or "")
+        event = _event_of(version)
         former = version.issue_key if version.moved_to else moved_from(event, version.issue_key)
         if former:
             move = Move(former, version.moved_to or version.issue_key, version.stamp.version_at)
@@ -143,12 +141,15 @@ def _version(reader: IssueReader, issue_key: str, version_at: str) -> Version:
 
 
 def _content(version: Version, read_object: ReadObject) -> str:
-    if version.snapshot is not None or not version.snapshot_object:
-        return version.snapshot or ""
-    content = zlib.decompressobj(wbits=31).decompress(read_object(version.snapshot_object), MAX_SNAPSHOT_BYTES + 1)
-    if len(content) > MAX_SNAPSHOT_BYTES:
-        raise errors.PayloadTooLargeError(f"the snapshot has more than {counted(MAX_SNAPSHOT_BYTES, 'byte')}")
-    return content.decode("utf-8", "replace")
+    if version.stored_snapshot is None and version.snapshot_object:
+        return snapshot_codec.decode(read_object(version.snapshot_object))
+    return version.snapshot() or ""
+
+
+def _event_of(version: Version) -> Mapping[str, Any]:
+    with contextlib.suppress(errors.SwitchboardError):
+        return _read(version.snapshot() or "")
+    return {}
 
 
 def _issue_in(content: str) -> Mapping[str, Any]:

@@ -77,7 +77,7 @@ def test_the_fake_answers_as_dynamodb_does(dynamodb, deliveries):
             list(reader.by_project("OPS", after=1))
             list(reader.history("OPS-1"))
             reader.latest("OPS-1")
-        assert json.dumps(fake.answers, sort_keys=True) == json.dumps(real.answers, sort_keys=True)
+        assert json.dumps(fake.answers, sort_keys=True, default=repr) == json.dumps(real.answers, sort_keys=True, default=repr)
         assert listed(fake) == listed(real)
 
 

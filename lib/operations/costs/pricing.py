@@ -50,7 +50,7 @@ class Workload:
     export_share: float = 0.0
     notify_channels: int = 2
     lease_bytes: int = 1_200
-    jira_version_bytes: int = 6_000
+    jira_version_bytes: int = 1_200
     jira_head_bytes: int = 1_000
     operation_bytes: int = 800
     draft_bytes: int = 2_000

@@ -206,6 +206,8 @@ def _value_bytes(value: dict[str, Any]) -> int:
     ((kind, content),) = value.items()
     if kind == "S":
         return len(content.encode())
+    if kind == "B":
+        return len(content)
     if kind == "N":
         return math.ceil(len(content.strip("-0.")) / 2) + 1
     if kind == "L":

@@ -1,5 +1,7 @@
 """What the tests of the Jira domain share: a store on the fake table, and the Jira stand-in behind the real client."""
 
+import base64
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -28,6 +30,11 @@ class Snapshots:
 
     def write(self, name: str, data: bytes) -> None:
         self.written[name] = data
+
+
+def incompressible(size: int) -> str:
+    """A text of ``size`` characters that takes about three quarters of them compressed, and is always the same."""
+    return base64.b64encode(random.Random(7).randbytes(size)).decode()[:size]
 
 
 def make_store(client: Any, **options: Any) -> IssueWriter:

@@ -31,10 +31,11 @@ def record(deployed: None) -> Record:
     client = aws.make_client("dynamodb")
     store = IssueWriter(client, ISSUES, history=timedelta(days=30), snapshots=Snapshots(), now=lambda: RECEIVED)
 
-    def record_it(key: str, minute: int = 0, *, deleted: bool = False, moved_to: str | None = None, **fields: Any) -> None:
+    def record_it(key: str, minute: int = 0, *, snapshot: str = "", **fields: Any) -> None:
+        more: dict[str, Any] = {name: fields.pop(name) for name in ("deleted", "moved_to") if name in fields}
         stamp = Stamp(f"2026-03-01T12:{minute:02d}:00.000000Z", 1_772_366_400_000 + minute * 60_000, f"{key}@{minute}")
         recorded = IssueFields(**{"summary": f"{key} at {minute}", "status": "Done", **fields})
-        store.record(Delivery(key, "1", stamp, "jira:issue_updated", recorded, deleted=deleted, moved_to=moved_to))
+        store.record(Delivery(key, "1", stamp, "jira:issue_updated", recorded, snapshot=snapshot, **more))
 
     return record_it
 
@@ -300,6 +301,19 @@ def test_diff_needs_two_versions(run: Run, record: Record) -> None:
     assert "fewer than two versions of OPS-1 are kept" in run("issues", "diff", "OPS-1").stderr
     assert "OPS-2 is not stored" in run("issues", "diff", "OPS-2").stderr
     assert "no version of OPS-1" in run("issues", "diff", "OPS-1", "2026-03-01T12:09:00.000000Z").stderr
+
+
+def test_snapshot_prints_what_jira_sent_for_a_version(run: Run, record: Record) -> None:
+    for minute in (1, 2):
+        record("OPS-1", minute, snapshot=f'{{"minute": {minute}.0}}')
+    record("OPS-2")
+
+    assert run("issues", "snapshot", "OPS-1").stdout == '{"minute": 2.0}\n'
+    for first in ("2026-03-01T05:01:00.000-07:00", "2026-03-01T12:01:00.000000Z"):
+        assert run("issues", "snapshot", "OPS-1", first).stdout == '{"minute": 1.0}\n'
+    assert "no version of OPS-1" in run("issues", "snapshot", "OPS-1", "2026-03-01T12:09:00.000000Z").stderr
+    assert run("issues", "snapshot", "OPS-2").stderr == "Error: no JSON of Jira is kept of OPS-2\n"
+    assert "OPS-3 is not stored" in run("issues", "snapshot", "OPS-3").stderr
 
 
 def test_fetch_queues_the_task_of_the_worker(run: Run, deployed: None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lib.jira.snapshot_codec import decode
 from lib.jira.tasks import Task
 from lib.jira.webhooks import NeedsFetch
 from lib.platform import clock
@@ -38,7 +39,7 @@ def test_issue_data_is_stored_as_a_change(webhooks: ModuleType, jira_cloud: Jira
     assert (status, answer["status"], answer["event_type"], answer["issue_key"]) == (202, "stored", "automation", "OPS-7")
     rows = jira_cloud.rows("OPS-7")
     assert rows["HEAD"]["status"] == {"S": "Done"}
-    assert json.loads(rows[UPDATED_AT]["raw"]["S"]) == body
+    assert json.loads(decode(rows[UPDATED_AT]["snapshot"]["B"])) == body
     assert jira_cloud.tasks() == [Task(("OPS-7",))]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lib.jira.snapshot_codec import decode
 from lib.jira.tasks import Task
 from lib.jira.webhooks import NeedsFetch
 from tests.support.aws.lambda_context import LambdaContext
@@ -34,7 +35,7 @@ def test_a_delivery_is_a_version_a_head_and_one_message(webhooks: ModuleType, ji
     assert rows.keys() == {UPDATED_AT, "HEAD"}
     assert rows["HEAD"]["version_at"] == {"S": UPDATED_AT}
     assert rows[UPDATED_AT]["idempotency_key"] == {"S": digest(issue_event())}
-    assert json.loads(rows[UPDATED_AT]["raw"]["S"]) == issue_event()
+    assert json.loads(decode(rows[UPDATED_AT]["snapshot"]["B"])) == issue_event()
     assert jira_cloud.tasks() == [Task(("OPS-7",))]
 
 
@@ -180,7 +181,7 @@ def test_a_malformed_member_that_is_not_needed_loses_no_issue(
 
     assert deliver(webhooks, event)[1]["status"] == "stored"
     assert jira_cloud.rows("OPS-7")["HEAD"]["summary"] == {"S": "half \ufffd of a pair"}
-    assert json.loads(jira_cloud.rows("OPS-7")[UPDATED_AT]["raw"]["S"]) == event
+    assert json.loads(decode(jira_cloud.rows("OPS-7")[UPDATED_AT]["snapshot"]["B"])) == event
 
 
 def test_a_large_snapshot_with_half_a_surrogate_pair_is_stored(webhooks: ModuleType, jira_cloud: JiraCloud) -> None:
@@ -212,7 +213,7 @@ def test_the_snapshot_of_a_6_mb_issue_is_stored_in_the_bucket(webhooks: ModuleTy
     assert deliver(webhooks, event)[1]["status"] == "stored"
 
     version = jira_cloud.rows("OPS-7")[UPDATED_AT]
-    assert "raw" not in version
+    assert "snapshot" not in version
     assert jira_cloud.objects("snapshots/OPS-7/") == {version["raw_object"]["S"]: event}
 
 

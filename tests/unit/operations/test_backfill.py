@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from lib.jira.issues import IssueFields, Stamp
+from lib.jira.snapshot_codec import encode
 from lib.jira.webhooks import Delivery
 from lib.operations.backfill import Backfill, Checkpoint, Report, read_legacy
 from lib.platform import errors
@@ -102,6 +103,11 @@ def test_a_snapshot_as_a_map_with_a_float() -> None:
     assert '"points":0.1' in delivery.snapshot
 
 
+def test_a_row_of_switchboards_own_table_is_read() -> None:
+    row = {**legacy(), "snapshot": {"B": encode(json.dumps({"issue": ISSUE}))}}
+    assert json.loads(read_legacy(row).snapshot) == ISSUE
+
+
 def test_a_deleted_row_is_a_tombstone() -> None:
     assert read_legacy(legacy(deleted={"BOOL": True})).deleted
 
@@ -114,6 +120,8 @@ def test_a_deleted_row_is_a_tombstone() -> None:
         text(issue_key="OPS-1", updated_at="2025-01-01T10:00:00"),
         text(issue_key="health#1", updated_at="2025-01-01T10:00:00Z"),
         {**legacy(), "raw": {"S": "{broken"}},
+        {**legacy(), "snapshot": {"B": b"\x01broken"}},
+        {**legacy(), "snapshot": {"B": encode("x" * 5_000_001)}},
         legacy(fix_versions={"M": {"1.0": {"BOOL": True}}}),
         legacy(fix_versions={"N": "1"}),
         legacy(fix_versions={"L": [{"N": "1"}]}),

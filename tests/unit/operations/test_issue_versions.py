@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from lib.jira import snapshot_codec
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.items import Issue, Version
-from lib.operations import issue_versions
-from lib.operations.issue_versions import Difference, Move, compare, differences, moves_of
+from lib.operations.issue_versions import Comparison, Difference, Move, compare, differences, moves_of
 from lib.platform import errors
 
 FIRST, SECOND = "2026-03-01T12:01:00.000000Z", "2026-03-01T12:02:00.000000Z"
@@ -25,7 +25,7 @@ def a_version(at: str = FIRST, body: object = None, **changes: Any) -> Version:
         "fields": IssueFields(summary="door", status="To Do"),
         "deleted": False,
         "moved_to": None,
-        "snapshot": None if body is None else json.dumps(body),
+        "stored_snapshot": None if body is None else json.dumps(body),
         "snapshot_object": None,
     }
     return Version(**values | changes)
@@ -41,7 +41,7 @@ class Reader:
         return self._versions.get(version_at)
 
 
-def compared(older: Version, newer: Version, objects: dict[str, bytes] | None = None) -> issue_versions.Comparison:
+def compared(older: Version, newer: Version, objects: dict[str, bytes] | None = None) -> Comparison:
     reader: Any = Reader(older, newer)
     return compare(reader, (objects or {}).__getitem__, "OPS-1", FIRST, SECOND)
 
@@ -90,7 +90,7 @@ def test_a_large_snapshot_is_read_from_the_bucket() -> None:
 
 
 def test_a_snapshot_that_is_too_large_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(issue_versions, "MAX_SNAPSHOT_BYTES", 10)
+    monkeypatch.setattr(snapshot_codec, "MAX_BYTES", 10)
     objects = {"one": gzip.compress(b'{"fields": {"x": 1}}')}
 
     found = compared(a_version(FIRST, snapshot_object="one"), a_version(SECOND, {"fields": {"x": 2}}), objects)
@@ -100,7 +100,7 @@ def test_a_snapshot_that_is_too_large_is_a_problem(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("snapshot", ["", "x", "[]", '{"fields": 1}', "[" * 100_000])
 def test_a_snapshot_that_is_not_an_issue_has_no_differences(snapshot: str) -> None:
-    assert compared(a_version(FIRST, snapshot=snapshot), a_version(SECOND, {"fields": {"x": 2}})).snapshot == ()
+    assert compared(a_version(FIRST, stored_snapshot=snapshot), a_version(SECOND, {"fields": {"x": 2}})).snapshot == ()
 
 
 def test_a_version_that_is_not_kept_is_named() -> None:
@@ -108,6 +108,15 @@ def test_a_version_that_is_not_kept_is_named() -> None:
 
     with pytest.raises(errors.NotFoundError, match=f"with the time '{SECOND}' is kept"):
         compare(reader, lambda _: b"", "OPS-1", SECOND, FIRST)
+
+
+def test_a_damaged_snapshot_is_a_problem_and_reports_no_move() -> None:
+    damaged = a_version(FIRST, stored_snapshot=b"\x01damaged")
+
+    found = compared(damaged, a_version(SECOND, {"fields": {"x": 2}}))
+
+    assert (found.snapshot, "the snapshot is damaged" in found.problem) == ((), True)
+    assert moves_of(Issue("OPS-1", "1", Stamp(SECOND, 2, "x"), IssueFields()), [damaged]) == ()
 
 
 def test_moves_are_found_once_the_latest_first() -> None:
