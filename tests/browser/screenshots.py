@@ -1,9 +1,10 @@
 """``make screenshots``: draws the pictures of the documentation from a local cloud with the demo's data.
 
-A picture of a page is a shot: add one to :func:`shots_of`. Times and event ids are made the same at every run, so that a
-picture changes only with what it shows.
+A picture of a page is a shot: add one to :func:`shots_of` or :func:`console_shots`. Times and event ids are made the same at
+every run, so that a picture changes only with what it shows; durations in the console are those of the run.
 """
 
+import contextlib
 import dataclasses
 import io
 import json
@@ -24,6 +25,7 @@ from rich.text import Text
 
 from lib.platform.clock import TIMEZONE
 from stack.local.cloud import LocalCloud
+from stack.local.console import ConsoleProcess
 from stack.local.demo import CONFIG, approvals, jira, leases, shuttle
 from stack.local.demo.calls import send, until
 from stack.local.demo.stage import Stage
@@ -41,6 +43,21 @@ _FORM = "%d %b %Y %H:%M"
 _EVENT_ID = "394d7bf2-68e5-42da-94b1-6870ae316dc6"
 _TIME = re.compile(r"\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d(?= Phoenix time)")
 _EVENT = re.compile(r"(?<=event )[0-9a-f-]{36}")
+_EVENT_TYPE = "LeaseBudgetExceeded"
+_CONSOLE_FORM = "%Y-%m-%d %H:%M:%S"
+_MAKE_STEADY = r"""([id, now]) => {
+  const time = /\d{4}-\d\d-\d\d \d\d:\d\d:\d\d/g, texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const utc = (text) => Date.parse(text.replace(" ", "T") + "Z");
+  const shift = utc(now) - Math.max(...(document.body.textContent.match(time) || [now]).map(utc));
+  for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+    text.data = text.data
+      .replace(time, (found) => new Date(utc(found) + shift).toISOString().slice(0, 19).replace("T", " "))
+      .replace(/\d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d(?= Phoenix)/g, "20 Nov 2026 09:15")
+      .replace(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, id)
+      .replace(/\d+ (second|minute)s?(?= ago| old|:|$)/g, "a minute");
+  }
+}"""
+"""In the pages of the console: the latest time is :data:`_NOW`, all ids are one, and the run has taken a minute."""
 _COLUMNS = 96
 _PEOPLE = {approvals.BOT: "Draft bot", approvals.ADA: "Ada", approvals.GRACE: "Grace"}
 """Slack shows a mention by the name of the user."""
@@ -55,12 +72,16 @@ class Shot:
         url: of the page.
         part: the part, as a CSS selector.
         width: of the window in CSS pixels. GitHub shows a page about 830 wide, and two pictures beside each other at 400.
+        height: of the window.
+        scale: pixels of the picture per CSS pixel.
     """
 
     name: str
     url: str
     part: str = "article"
     width: int = 540
+    height: int = 600
+    scale: float = 1.75
 
 
 def main() -> int:
@@ -82,6 +103,9 @@ def main() -> int:
         for shot in shots_of(server.url):
             take(browser, shot)
         server.close()
+        with contextlib.closing(ConsoleProcess(0)) as console:
+            for shot in console_shots(browser, console.start(dataclasses.asdict(cloud.ready))):
+                take(browser, shot)
     for path in sorted(IMAGES.iterdir()):
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
     return int(any(path.stat().st_size > MAX_BYTES for path in IMAGES.iterdir()))
@@ -93,6 +117,26 @@ def shots_of(messages_url: str) -> list[Shot]:
         Shot("notification-slack", f"{messages_url}/notification"),
         Shot("notification-teams", f"{messages_url}/card"),
         Shot("approval-preview", f"{messages_url}/preview"),
+    ]
+
+
+def console_shots(browser: Browser, url: str) -> list[Shot]:
+    """The pictures of the console, which ``url`` opens: the windows of a person at a laptop."""
+    address, _, token = url.partition("/?")
+
+    def window(name: str, path: str, height: int) -> Shot:
+        opened = f"{address}{path}{'&' if '?' in path else '?'}{token}"
+        return Shot(name, opened, "body", width=1280, height=height, scale=1)
+
+    page = browser.new_page()
+    page.goto(f"{address}/events?type={_EVENT_TYPE}&{token}")
+    event = page.get_by_role("table").get_by_role("link").first.get_attribute("href")
+    page.close()
+    return [
+        window("console-home", "/", 940),
+        window("console-event", str(event), 680),
+        window("console-approvals", "/approvals", 640),
+        window("console-playground", "/playground/slack?channel=approvals", 940),
     ]
 
 
@@ -109,6 +153,10 @@ def play(cloud: LocalCloud) -> dict[str, tuple[str, Mapping[str, Any]]]:
     refused = desk.preview("upload-count")
     desk.click(refused, approvals.GRACE, "approve_draft")
     until(lambda: "not created" in json.dumps(desk.now(refused)), 30)
+    desk.submit({**approvals.DRAFT, "session_id": "upload-log", "title": "Log refused uploads"})
+    approved = desk.preview("upload-log")
+    desk.click(approved, approvals.ADA, "approve_draft")
+    desk.created(approved)
     desk.submit(approvals.DRAFT)
     preview = desk.preview(approvals.DRAFT["session_id"])
     messages = desk.messages()
@@ -156,9 +204,15 @@ def status_of(cloud: LocalCloud) -> str:
 
 def take(browser: Browser, shot: Shot) -> None:
     """Write one picture."""
-    page = browser.new_page(viewport={"width": shot.width, "height": 600}, device_scale_factor=1.75, color_scheme="light")
+    size = {"width": shot.width, "height": shot.height}
+    page = browser.new_page(viewport=size, device_scale_factor=shot.scale, color_scheme="light")  # type: ignore[arg-type]
     page.goto(shot.url)
-    page.locator(shot.part).first.screenshot(path=IMAGES / f"{shot.name}.png")
+    path = IMAGES / f"{shot.name}.png"
+    if shot.part == "body":
+        page.evaluate(_MAKE_STEADY, [_EVENT_ID, _NOW.strftime(_CONSOLE_FORM)])
+        page.screenshot(path=path)
+    else:
+        page.locator(shot.part).first.screenshot(path=path)
     page.close()
 
 
