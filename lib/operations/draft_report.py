@@ -145,7 +145,8 @@ def _entries(row: Item, current: str, otherwise: datetime) -> Iterator[Entry]:
 
 
 def _text(operation: Operation) -> str:
-    text = f"{_OPERATIONS.get(operation.name, operation.name)}: {_STATUSES[operation.status]}"
+    name = operation.name.partition("#")[0]  # a report of a failure has the number of its attempt
+    text = f"{_OPERATIONS.get(name, name)}: {_STATUSES[operation.status]}"
     keys = [operation.jira_key or "", *operation.other_keys]
     facts = [
         ", ".join(key for key in keys if key),

@@ -89,8 +89,8 @@ def drop() -> str | Response:
         return confirmation.ask(
             f"Drop {number}?",
             *_counted_by(chosen, lambda each: f"of {each.queue.name}"),
-            f"They are written to a file in {Path.cwd()} on this computer first, complete, with personal data.",
-            "Then they are deleted. Nobody will do their work.",
+            f"First, all of it is written to a file in {Path.cwd()} on this computer, complete, with personal data.",
+            "Then it is deleted. Nobody will do the work.",
             button="Drop",
             back=_back(),
             command=f"{_command(chosen)} --drop",
@@ -98,7 +98,7 @@ def drop() -> str | Response:
             extra=field.format(len(chosen), number),
         )
     if request.form.get("typed", "").strip() != str(len(_keys())):
-        raise errors.InvalidInputError(f"nothing was dropped: type {len(_keys())} to drop them")
+        raise errors.InvalidInputError(f"nothing was dropped: type {len(_keys())} to confirm")
     return _change("dead_letters.drop", "dropped", redrive.drop, writes=True)
 
 

@@ -74,7 +74,6 @@ def test_letters_of_all_queues_are_shown_by_reason_and_are_not_held(client: Cons
         assert "1 dead letter of jira_worker" in page
         assert all(each in page for each in ("e-1", "e-2", "DEMO-1", "the function failed on it too often"))
         assert "Send these 2 back" in page
-    assert "2 times" in second, "how often it was received"
     assert len(messages(deployment, FAILURES)) == 2, "any reader gets them at once"
 
 

@@ -1,10 +1,12 @@
 """A draft's report has the whole draft, the preview as Slack shows it and the audit trail of its session."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from lib.approvals import records
 from lib.operations import draft_report
 from lib.operations.approvals import Stage
 from lib.operations.draft_report import DraftReport, report_draft
@@ -65,6 +67,12 @@ def test_the_trail_has_every_step_in_order(stores: Stores) -> None:
     assert text.startswith("Jira issue: failed (by U0ANN, 1 request): Jira answered 400: ask email:")
     assert (found.issue_url, found.expires_at) == ("", None)
     assert found.messages[0].text.startswith("Jira issue not created")
+
+
+def test_the_report_of_a_failure_is_named_in_words(stores: Stores) -> None:
+    stores.start(replace(stores.approved(), name=f"{records.REPORT_FAILURE}#2"))
+
+    assert trail(report(stores))[-1][2].startswith("Report of the failure in Slack: ")
 
 
 def test_an_issue_has_its_address_unless_it_is_of_a_dry_run(stores: Stores) -> None:
