@@ -8,6 +8,7 @@
 * ``moto_patches.py`` corrects moto itself.
 * ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
 * ``/_local/faults`` makes calls of the functions fail (``aws_faults.py``).
+* Web pages of others are refused: foreign names that lead to 127.0.0.1, and pages that call a control.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -27,6 +28,7 @@ from stack.local import moto_patches
 from stack.local.aws_faults import AwsFaults
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.serving import LOOPBACK
 from stack.local.sigv4 import AccessKey, is_altered_upload
 
 HANDLER = MotoRequestHandler
@@ -107,6 +109,8 @@ class AwsEndpoint:
     def _own_answer(self, environ: dict[str, Any]) -> Response | None:
         """What the local cloud answers in place of AWS: a control, or an error; None for a request that goes on."""
         request = Request(environ)
+        if is_foreign(request):
+            return Response("The local cloud answers programs of this machine only, by 127.0.0.1 or localhost.\n", 403)
         about = self._about(request)
         if about is not None:
             return Response(f"{json.dumps(about)}\n", content_type="application/json")
@@ -149,6 +153,16 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+def is_foreign(request: Request) -> bool:
+    """Whether a web page of somebody else sends it: by a foreign name that leads to 127.0.0.1 (DNS rebinding), or to a control.
+
+    Pages may call AWS itself: they upload to presigned links.
+    """
+    name = request.headers.get("Host", "").partition(":")[0]
+    is_here = name in (LOOPBACK, "localhost") or name.endswith(".localhost")
+    return not is_here or (request.path.startswith("/_local/") and "Origin" in request.headers)
 
 
 def _read_ahead(environ: dict[str, Any]) -> bytes:

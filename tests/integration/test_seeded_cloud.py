@@ -22,6 +22,7 @@ def cloud() -> Iterator[Cloud]:
 @pytest.fixture(scope="module")
 def standins(cloud: Cloud) -> dict[str, str]:
     ready = requests.get(f"{cloud.aws_url}/_local/ready", timeout=10).json()
+    assert requests.get(f"{cloud.aws_url}/_local/ready", headers={"Host": "evil.example"}, timeout=10).status_code == 403
     found: dict[str, str] = ready.pop("standins")
     assert ready == {
         "http_url": cloud.http_url,
