@@ -1,4 +1,5 @@
-"""``make screenshots``: draws the pictures of the documentation from a local cloud with the demo's data.
+"""``make screenshots``: draws the pictures of the documentation from a local cloud with the demo's data, and measures the
+console's pages.
 
 A picture of a page is a shot: add one to :func:`shots_of` or :func:`console_shots`. Times and event ids are made the same at
 every run, so that a picture changes only with what it shows; durations in the console are those of the run.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import requests
 from playwright.sync_api import Browser
 from rich.console import Console
 from rich.text import Text
@@ -31,6 +33,7 @@ from stack.local.demo.calls import send, until
 from stack.local.demo.stage import Stage
 from stack.local.serving import Server
 from tests.support.browser.chromium import MISSING, chromium, find
+from tests.support.browser.crawl import pages_of
 from tests.support.browser.message_pages import application
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -104,8 +107,10 @@ def main() -> int:
             take(browser, shot)
         server.close()
         with contextlib.closing(ConsoleProcess(0)) as console:
-            for shot in console_shots(browser, console.start(dataclasses.asdict(cloud.ready))):
+            url = console.start(dataclasses.asdict(cloud.ready))
+            for shot in console_shots(browser, url):
                 take(browser, shot)
+            show_speed(url)
     for path in sorted(IMAGES.iterdir()):
         print(f"{path.relative_to(ROOT)}  {path.stat().st_size // 1000} kB")
     return int(any(path.stat().st_size > MAX_BYTES for path in IMAGES.iterdir()))
@@ -138,6 +143,16 @@ def console_shots(browser: Browser, url: str) -> list[Shot]:
         window("console-approvals", "/approvals", 640),
         window("console-playground", "/playground/slack?channel=approvals", 940),
     ]
+
+
+def show_speed(url: str) -> None:
+    """Print how long the console takes for each kind of page, the slowest first."""
+    with requests.Session() as session:
+        session.get(url, timeout=30)
+        paths = [path for found in pages_of(url).values() for path in found]
+        took = {path: session.get(url.partition("/?")[0] + path, timeout=30).elapsed.total_seconds() for path in paths}
+    for path, seconds in sorted(took.items(), key=lambda item: -item[1]):
+        print(f"{seconds:6.2f} s  {path[:90]}")
 
 
 def play(cloud: LocalCloud) -> dict[str, tuple[str, Mapping[str, Any]]]:

@@ -250,8 +250,7 @@ def test_an_operator_allows_a_refused_deletion(page: Page, demo: Demo) -> None:
     assert demo.cloud.invoke("reconciliation", {"mode": "full"})["payload"]["refused"]
 
     demo.open(page)
-    page.get_by_role("link", name="projects").first.click()
-    page.get_by_role("link", name=PROJECT, exact=True).click()
+    page.get_by_role("row").filter(has_text=f"{PROJECT}:").get_by_role("link", name="projects").click()
     page.get_by_role("table", name="Last runs").get_by_role("link").first.click()
     for key in keys:
         expect(page.get_by_role("main")).to_contain_text(key)
@@ -279,8 +278,10 @@ def test_an_operator_retries_a_stuck_approval(page: Page, demo: Demo) -> None:
     )
 
     demo.open(page)
-    page.get_by_role("table", name="What needs a person").get_by_role("link", name="drafts").first.click()
-    page.get_by_role("link", name=f"Retry {summary}").click()
+    needed = page.get_by_role("table", name="What needs a person")
+    needed.get_by_role("row").filter(has_text=session_id).get_by_role("link", name="drafts").click()
+    title(page, summary)
+    page.get_by_role("link", name="Retry").click()
     page.get_by_label("Your Slack user ID").fill("U0OPERATOR")
     page.get_by_role("button", name="Retry").click()
 

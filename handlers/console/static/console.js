@@ -48,9 +48,6 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// On a phone the navigation scrolls: show where we are.
-document.querySelector("nav.pages [aria-current]")?.scrollIntoView({block: "nearest", inline: "center"});
-
 // Live parts are read again while somebody looks at the page and is not using the part itself.
 const readAt = new WeakMap();
 setInterval(() => {
