@@ -1,4 +1,4 @@
-"""One headless Chromium for all tests here.
+"""Headless Chromium for the tests here.
 
 Where Chromium is not installed, the tests are skipped and say how to install it; where ``CI`` is set, they fail instead.
 """
@@ -24,8 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=MISSING))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """A browser for the tests of a module: while it runs, so does Playwright's event loop, and no Pulumi program can."""
     with chromium() as running:
         yield running
 

@@ -30,10 +30,11 @@ def test_a_poison_event_comes_back_and_is_dropped(operated: ApprovalsCloud, sect
 
     section.raised("notification-errors")
     section.raised("notification-failures-depth")
-    assert "event_failed error=InvalidInputError" in section.run({"<function>": "notification"}).succeeded()
+    failed = f"event_failed event_id={poison['id']} error=InvalidInputError"
+    assert failed in section.run({"<function>": "notification"}).succeeded()
     assert "notification-failures: 1" in section.do("status").failed()
     section.do("health").succeeded()
-    assert "event_failed error=InvalidInputError" in section.do("logs --level WARNING").succeeded()
+    assert failed in section.do("logs --level WARNING").succeeded()
     assert "the event has no detail object (3 attempts)" in section.do("trace <id>", {"<id>": poison["id"]}).succeeded()
     assert "InvalidInputError: the event has no detail object" in section.run().succeeded()
     assert section.run(answers="y\n").succeeded().endswith("1 sent back, 0 left.\n")
