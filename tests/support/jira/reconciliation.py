@@ -104,7 +104,7 @@ class Reconciliation:
         for table in (ISSUES, OPERATIONS):
             rows += [item for page in dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
         kept = [row for row in rows if not row.get("operation_key", {}).get("S", "").startswith("CONTINUATION#")]
-        return json.dumps([kept, self.objects()])
+        return json.dumps([kept, self.objects()], default=repr)  # bytes of snapshots
 
     def objects(self) -> list[str]:
         """The names of the objects in the artifact bucket."""
