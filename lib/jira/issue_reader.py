@@ -4,8 +4,9 @@ Reads of one issue are consistent: they show what was acknowledged. Reads throug
 not issues (health sentinels) have no index attribute, so no read shows them.
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import groupby, islice
 from typing import Any
 
 from lib.jira import issues, items
@@ -62,13 +63,18 @@ class IssueReader:
             return iter(())
         return map(items.read_head, self._query(**_project_query(project_key, first, last)))
 
+    def not_indexed(self, project_key: str) -> Iterator[Issue]:
+        """The live issues of a project that an earlier release stored: no list by a name shows them (docs/adr/0034)."""
+        query = _project_query(project_key, 1, _LAST_NUMBER)
+        return map(items.read_head, self._query(**query, FilterExpression="attribute_not_exists(changed_hour)"))
+
     def by_status(self, status: str, *, after: tuple[str, str] | None = None) -> Iterator[Issue]:
         """The live issues in a status, the latest changed first; ``after`` is the ``version_at`` and key of an issue."""
-        return self._by_name(contract.STATUS_INDEX.name, "status", status, after)
+        return map(items.read_head, self._by_name(contract.STATUS_INDEX, status, after))
 
     def by_assignee(self, assignee: str, *, after: tuple[str, str] | None = None) -> Iterator[Issue]:
         """The live issues of an account (its id, or its name on Server), as :meth:`by_status`."""
-        return self._by_name(contract.ASSIGNEE_INDEX.name, "assignee", assignee, after)
+        return map(items.read_head, self._by_name(contract.ASSIGNEE_INDEX, assignee, after))
 
     def by_fix_version(self, fix_version: str) -> Iterator[Issue]:
         """The live issues that have ``fix_version`` among their fix versions.
@@ -76,7 +82,7 @@ class IssueReader:
         A row of this index is the HEAD of an issue with this as its first version, or a hint that an issue had it as a
         further one. Hints are checked against HEAD, a page of them in one call (docs/adr/0023).
         """
-        rows = self._query(**_by_name_query(contract.FIX_VERSION_INDEX.name, "fix_version", fix_version))
+        rows = self._by_name(contract.FIX_VERSION_INDEX, fix_version, None)
         while page := list(islice(rows, self._page_size)):
             heads = self.heads([row["issue_key"]["S"] for row in page if row["updated_at"]["S"] != items.HEAD])
             for row in page:
@@ -98,13 +104,19 @@ class IssueReader:
         rows = self._query(**_project_query(project_key, 0, _LAST_NUMBER) | {"Limit": 1})
         return next(rows, None) is not None
 
-    def _by_name(self, index: str, attribute: str, value: str, after: tuple[str, str] | None) -> Iterator[Issue]:
-        query = _by_name_query(index, attribute, value)
-        if after is not None:
-            version_at, issue_key = after
-            own = items.key(issues.issue_key(issue_key), items.HEAD)
-            query["ExclusiveStartKey"] = {**own, attribute: {"S": value}, "version_at": {"S": version_at}}
-        return map(items.read_head, self._query(**query))
+    def _by_name(self, index: contract.Index, name: str, after: tuple[str, str] | None) -> Iterator[Item]:
+        """The rows of a name, the latest changed first; those that come behind ``after``, which is a position.
+
+        Each shard is sorted by the hour of the change. The rows of an hour are read together and sorted here, so that they are
+        in memory at once.
+        """
+        if not name:
+            raise errors.InvalidInputError("the name to look for is empty")
+        last_hour = items.changed_hour(after[0]) if after else items.FIRST_LETTER
+        shards = [self._query(**_shard_query(index, key, last_hour)) for key in items.shard_keys(name)]
+        hours = groupby(heapq.merge(*shards, key=_hour, reverse=True), key=_hour)
+        rows = (row for _, of_hour in hours for row in sorted(of_hour, key=_position, reverse=True))
+        return rows if after is None else (row for row in rows if _position(row) < after)
 
     def _query(self, **query: Any) -> Iterator[Item]:
         return self._table.query("list issues", **{"Limit": self._page_size, **query})
@@ -122,13 +134,18 @@ def _project_query(project_key: str, first: int, last: int) -> dict[str, Any]:
     }
 
 
-def _by_name_query(index: str, attribute: str, value: str) -> dict[str, Any]:
-    if not value:
-        raise errors.InvalidInputError(f"the {attribute} to look for is empty")
+def _shard_query(index: contract.Index, shard: str, last_hour: str) -> dict[str, Any]:
     return {
-        "IndexName": index,
-        "KeyConditionExpression": "#attribute = :value",
-        "ExpressionAttributeNames": {"#attribute": attribute},
-        "ExpressionAttributeValues": {":value": {"S": value}},
+        "IndexName": index.name,
+        "KeyConditionExpression": f"{index.hash_key} = :shard AND {index.range_key} <= :hour",
+        "ExpressionAttributeValues": {":shard": {"S": shard}, ":hour": {"S": last_hour}},
         "ScanIndexForward": False,
     }
+
+
+def _hour(row: Item) -> str:
+    return str(row["changed_hour"]["S"])
+
+
+def _position(row: Item) -> tuple[str, str]:
+    return row["version_at"]["S"], row["issue_key"]["S"]

@@ -3,7 +3,8 @@
 Pure. docs/database-schema.md has the table of rows and indexes; docs/adr/0020 the reasons.
 """
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,6 +23,12 @@ MOVED_PREFIX = "MOVED#"
 
 FIRST_LETTER = "A"
 """Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""
+
+NAME_SHARDS = 8
+"""Over how many partitions of an index the issues with one status, assignee or fix version are spread. It may be raised at any
+time. If it is lowered, lists leave issues out until they change (docs/adr/0034)."""
+
+_HOUR = len("2026-03-01T12")
 
 Item = dict[str, dict[str, Any]]
 
@@ -98,12 +105,23 @@ def no_newer_stamp(stamp: Stamp) -> Condition:
     return _stamp_condition(stamp, "<")
 
 
+def shard_keys(name: str) -> Iterator[str]:
+    """Every partition of an index that has issues with ``name``, a status, assignee or fix version."""
+    return (f"{name}#{shard}" for shard in range(NAME_SHARDS))
+
+
+def changed_hour(version_at: str) -> str:
+    """The hour of a canonical time, by which the indexes of names are sorted: another change in it moves no entry."""
+    return version_at[:_HOUR]
+
+
 def put_hint(observation: Observation, fix_version: str) -> Put:
     """Store a hint, by which the fix-version index finds an issue under a version that HEAD is not indexed by."""
     item = {
         **key(observation.issue_key, FIX_VERSION_PREFIX + fix_version),
         **_stamp(observation.stamp),
         "fix_version": {"S": fix_version},
+        **index_keys(observation.issue_key, observation.stamp, fix_version=fix_version),
     }
     return Put(item=item, condition=no_newer_stamp(observation.stamp))
 
@@ -144,9 +162,22 @@ def head_item(observation: Observation) -> Item:
             item, issue_id=observation.issue_id, summary=observation.fields.summary, moved_to=observation.moved_to
         )
     project, issue_number = split_key(observation.issue_key)
-    versions = observation.fields.fix_versions
     item |= {"project_key": {"S": project}, "issue_number": number(issue_number), **_fields(observation.fields)}
-    return _with_texts(item, issue_id=observation.issue_id, fix_version=versions[0] if versions else None)
+    item |= head_index_keys(observation.issue_key, observation.stamp, observation.fields)
+    return _with_texts(item, issue_id=observation.issue_id)
+
+
+def head_index_keys(issue_key: str, stamp: Stamp, fields: IssueFields) -> Item:
+    """The attributes by which the indexes of names find a live HEAD: under its first fix version, too."""
+    first = fields.fix_versions[0] if fields.fix_versions else None
+    return index_keys(issue_key, stamp, status=fields.status, assignee=fields.assignee, fix_version=first)
+
+
+def index_keys(issue_key: str, stamp: Stamp, **names: str | None) -> Item:
+    """The attributes by which the indexes of ``names`` find a row."""
+    shard = zlib.crc32(issue_key.encode()) % NAME_SHARDS
+    shards = {f"{attribute}_shard": name and f"{name}#{shard}" for attribute, name in names.items()}
+    return _with_texts({"changed_hour": {"S": changed_hour(stamp.version_at)}}, **shards)
 
 
 def former_project_item(observation: Observation) -> Item:

@@ -104,9 +104,10 @@ class TableLayout:
 LEASE_TABLE = TableLayout(name="LeaseTable", hash_key="userEmail", range_key="uuid", ttl="ttl")
 
 PROJECT_INDEX = Index(name="ProjectIndex", hash_key="project_key", range_key="issue_number")
-STATUS_INDEX = Index(name="StatusIndex", hash_key="status", range_key="version_at")
-ASSIGNEE_INDEX = Index(name="AssigneeIndex", hash_key="assignee", range_key="version_at")
-FIX_VERSION_INDEX = Index(name="FixVersionIndex", hash_key="fix_version", range_key="version_at")
+# One name can have most issues of a site, so its rows are spread over shards (docs/adr/0034).
+STATUS_INDEX = Index(name="StatusIndex", hash_key="status_shard", range_key="changed_hour")
+ASSIGNEE_INDEX = Index(name="AssigneeIndex", hash_key="assignee_shard", range_key="changed_hour")
+FIX_VERSION_INDEX = Index(name="FixVersionIndex", hash_key="fix_version_shard", range_key="changed_hour")
 JIRA_ISSUES = TableLayout(
     name="JiraIssues",
     hash_key="issue_key",

@@ -1,10 +1,11 @@
-"""What a delivery takes of JiraIssues: write units, bytes and processor time, with its snapshot plain and compressed.
+"""What a delivery takes of JiraIssues: write units, bytes and processor time, now and in earlier releases.
 
     python -m tests.bench.delivery_costs FOLDER
 
 FOLDER has webhook bodies of Jira, a file each. Each is recorded twice on DynamoDB Local, the second time as a later update of
-the issue, and the second is measured. *Plain* stores rows as releases before docs/adr/0033 did. A body whose issue the worker
-fetches from Jira is left out. Nothing of a body is printed.
+the issue, and the second is measured: an update in the same hour, or in the next. *Plain* and *by time* store rows as releases
+before docs/adr/0033 and docs/adr/0034 did. A body whose issue the worker fetches from Jira is left out. Nothing of a body is
+printed.
 """
 
 import json
@@ -25,6 +26,7 @@ from lib.jira.issues import split_key
 from lib.jira.webhooks import Delivery, normalise
 from lib.platform import clock
 from lib.platform.contract import JIRA_ISSUES
+from tests.bench.former_rows import BY_TIME, Item, by_time, plain
 from tests.bench.speed.metering import client_of
 from tests.support.dynamodb import engine
 from tests.support.dynamodb.fake_table import item_bytes
@@ -33,13 +35,12 @@ from tests.support.jira.builders import Snapshots
 
 _ROUNDS = 40
 
-Item = dict[str, dict[str, Any]]
-
-
-def _plain(item: Item) -> Item:
-    """A row as releases before docs/adr/0033 wrote it."""
-    kept = {name: value for name, value in item.items() if name != "snapshot"}
-    return kept | {"raw": {"S": snapshot_codec.decode(item["snapshot"]["B"])}} if "snapshot" in item else kept
+_CASES: tuple[tuple[str, Any, Callable[[Item], Item], int], ...] = (
+    ("plain", BY_TIME, plain, 1),
+    ("by time", BY_TIME, by_time, 1),
+    ("now, in the same hour", JIRA_ISSUES, lambda item: item, 1),
+    ("now, in the next hour", JIRA_ISSUES, lambda item: item, 3600),
+)
 
 
 @dataclass(slots=True)
@@ -138,31 +139,32 @@ def main(folder: Path) -> None:
     rows = []
     with engine.running() as url:
         client = client_of(url)
-        for name, change in (("plain", _plain), ("compressed", lambda item: item)):
-            with a_table(client, JIRA_ISSUES) as table:
+        for name, layout, change, seconds in _CASES:
+            with a_table(client, layout) as table:
                 metered = Metered(client, change)
                 for delivery in deliveries:
                     _writer(metered, table).record(_later(delivery, 0))
                 metered.table_units = metered.index_units = metered.version_bytes = 0
                 for delivery in deliveries:
-                    _writer(metered, table).record(_later(delivery, 1))
+                    _writer(metered, table).record(_later(delivery, seconds))
                 reads = _read_units(client, table, list(deliveries))
                 rows.append((name, metered.table_units, metered.index_units, metered.version_bytes, reads))
         with a_table(client, JIRA_ISSUES) as table:
-            plain = _PlainWrites(client, {delivery.issue_key: delivery.snapshot for delivery in deliveries})
+            plain_writes = _PlainWrites(client, {delivery.issue_key: delivery.snapshot for delivery in deliveries})
             # In turns, so that what else the machine does hits both.
-            times: dict[str, list[float]] = {"plain": [], "compressed": []}
+            times: dict[str, list[float]] = {"plain": [], "now, in the same hour": []}
             for turn in range(4):
                 with mock.patch.object(snapshot_codec, "encode", return_value=b"x"):
-                    times["plain"].append(_cpu_ms(plain, table, list(deliveries), 10 + turn * 1000))
-                times["compressed"].append(_cpu_ms(client, table, list(deliveries), 510 + turn * 1000))
+                    times["plain"].append(_cpu_ms(plain_writes, table, list(deliveries), 10 + turn * 1000))
+                times["now, in the same hour"].append(_cpu_ms(client, table, list(deliveries), 510 + turn * 1000))
     count = len(deliveries)
     print(f"{count} deliveries, {sum(sizes) / count:,.0f} bytes each\n")
     print("|  | table write units | index write units | together | bytes of the version | read units of the history | CPU ms |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for name, table_units, index_units, size, reads in rows:
         cells = (f"{table_units / count:.1f}", f"{index_units / count:.1f}", f"{(table_units + index_units) / count:.1f}")
-        print(f"| {name} | {' | '.join(cells)} | {size / count:,.0f} | {reads:.1f} | {min(times[name]):.2f} |")
+        cpu = f"{min(times[name]):.2f}" if name in times else "–"
+        print(f"| {name} | {' | '.join(cells)} | {size / count:,.0f} | {reads:.1f} | {cpu} |")
 
 
 if __name__ == "__main__":

@@ -33,16 +33,17 @@ def billed(engine: Any) -> Iterator[Billed]:
         yield Billed(engine, name)
 
 
-def units(billed: Billed, second: int, *, status: str = "Done", deleted: bool = False) -> float:
+def units(billed: Billed, second: int, *, hour: int = 12, status: str = "Done", deleted: bool = False) -> float:
     billed.units = 0.0
-    stamp = Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, f"d-{second}")
+    stamp = Stamp(f"2026-03-01T{hour}:00:{second:02d}.000000Z", second, f"d-{second}")
     fields = IssueFields("s", status, "ada", "Ada", ("1.0",))
     make_store(billed).record(Delivery("OPS-7", "1", stamp, "jira:issue_updated", fields, deleted=deleted))
     return billed.units
 
 
-def test_an_index_costs_one_unit_to_enter_or_leave_and_two_to_move(billed: Billed) -> None:
+def test_an_index_costs_one_unit_to_enter_leave_or_change_and_two_to_move(billed: Billed) -> None:
     assert units(billed, 1) == 4, "HEAD enters all four"
-    assert units(billed, 2, status="To Do") == 7, "it stays in ProjectIndex, and moves in the three that are sorted by time"
-    assert units(billed, 3, status="To Do") == 7, "whatever changed: the time did"
-    assert units(billed, 4, deleted=True) == 4, "it leaves all four"
+    assert units(billed, 2) == 4, "no entry moves while the hour is the same"
+    assert units(billed, 3, status="To Do") == 5, "one moves to another status"
+    assert units(billed, 4, hour=13, status="To Do") == 7, "it stays in ProjectIndex, and moves in the three sorted by hour"
+    assert units(billed, 5, hour=13, deleted=True) == 4, "it leaves all four"

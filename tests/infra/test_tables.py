@@ -31,9 +31,9 @@ def test_a_table_has_its_keys_and_expires_rows(table: str, hash_key: str, range_
     ("index", "hash_key", "range_key"),
     [
         ("ProjectIndex", ("project_key", "S"), ("issue_number", "N")),  # a number, so that TES-9 comes before TES-10
-        ("StatusIndex", ("status", "S"), ("version_at", "S")),
-        ("AssigneeIndex", ("assignee", "S"), ("version_at", "S")),
-        ("FixVersionIndex", ("fix_version", "S"), ("version_at", "S")),
+        ("StatusIndex", ("status_shard", "S"), ("changed_hour", "S")),
+        ("AssigneeIndex", ("assignee_shard", "S"), ("changed_hour", "S")),
+        ("FixVersionIndex", ("fix_version_shard", "S"), ("changed_hour", "S")),
     ],
 )
 def test_issues_are_found_by_an_index_that_holds_whole_rows(

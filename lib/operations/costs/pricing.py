@@ -187,7 +187,7 @@ def _lease_table(workload: Workload) -> Iterator[Line]:
 
 def _jira_issues(workload: Workload) -> Iterator[Line]:
     """A delivery puts a version and HEAD, and its correlation is read and put. HEAD stays in place in one index and moves in
-    the three that are sorted by time, for two units each.
+    the three that are sorted by hour, for two units each: every delivery counts as the first of its hour.
 
     An issue that an approval created is stored like one that was delivered, enters the indexes, and is correlated with its
     webhook.

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import json
 import os
+import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
@@ -65,12 +66,24 @@ def store(client, table: str, body: bytes, delivery: str) -> str:
         "project_key": {"S": project},
         "issue_number": {"N": number},
         **shown,
-        **({"fix_version": {"S": names[0]}} if names else {}),
+        **_index_keys(issue["key"], version_at, shown, names),
     }
     values = {":event_at": stamp["event_at"], ":key": stamp["idempotency_key"]}
     put(client, table, version, NO_NEWER_EVENT, values)
     put(client, table, head, NO_NEWER_STAMP, values | {":version_at": {"S": version_at}})
     return issue["key"]
+
+
+def _index_keys(key: str, version_at: str, shown: dict, names: list) -> dict:
+    """The attributes by which the table's indexes find the issue."""
+    shard = zlib.crc32(key.encode()) % 8
+    texts = {name: shown[name]["S"] for name in ("status", "assignee") if name in shown}
+    if names:
+        texts["fix_version"] = names[0]
+    return {
+        "changed_hour": {"S": version_at[:13]},
+        **{f"{name}_shard": {"S": f"{text}#{shard}"} for name, text in texts.items()},
+    }
 
 
 def put(client, table: str, item: dict, condition: str, values: dict) -> bool:

@@ -1,10 +1,12 @@
 """Reading issues: typed, in order, and without rows that are not issues."""
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
+from lib.jira import items
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.items import Issue
@@ -14,8 +16,10 @@ from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.jira.builders import TABLE, latest, make_reader, make_store
 
 
-def record(table: FakeTable, key: str = "OPS-7", second: int = 1, *, deleted: bool = False, **given: Any) -> None:
-    stamp = Stamp(f"2026-03-01T12:00:{second:02d}.000000Z", second, f"d-{second}")
+def record(
+    table: FakeTable, key: str = "OPS-7", second: int = 1, *, hour: int = 12, deleted: bool = False, **given: Any
+) -> None:
+    stamp = Stamp(f"2026-03-01T{hour}:00:{second:02d}.000000Z", second, f"d-{second}")
     fields = IssueFields(**{"summary": "s", "status": "Done", **given})
     make_store(table).record(Delivery(key, "1", stamp, "jira:issue_updated", fields, deleted=deleted, snapshot="{}"))
 
@@ -101,6 +105,34 @@ def test_lists_have_the_latest_changed_first(table: FakeTable) -> None:
     for second, key in enumerate(("OPS-3", "OPS-1", "OPS-2"), start=1):
         record(table, key, second=second)
     assert keys(make_reader(table).by_status("Done")) == ["OPS-2", "OPS-1", "OPS-3"]
+
+
+def test_a_list_is_in_order_over_shards_and_hours_and_goes_on_after_any_issue(table: FakeTable) -> None:
+    for number in range(40):
+        record(table, f"OPS-{number + 1}", second=number * 7 % 20, hour=10 + number % 3, assignee="ada")
+    reader = IssueReader(table, TABLE, page_size=2)
+    issues = list(reader.by_assignee("ada"))
+    positions = [(issue.stamp.version_at, issue.issue_key) for issue in issues]
+
+    assert len({items.index_keys(issue.issue_key, issue.stamp, status="x")["status_shard"]["S"] for issue in issues}) == 8
+    assert positions == sorted(positions, reverse=True)
+    assert len(positions) == 40
+    for number, position in enumerate(positions):
+        assert list(reader.by_assignee("ada", after=position)) == issues[number + 1 :]
+
+
+def test_a_name_that_ends_like_a_shard_is_another_name(table: FakeTable) -> None:
+    record(table, "OPS-7", status="Done")
+    record(table, "OPS-8", status="Done#6")
+    assert [keys(make_reader(table).by_status(name)) for name in ("Done", "Done#6")] == [["OPS-7"], ["OPS-8"]]
+
+
+def test_issues_are_spread_evenly_over_the_shards() -> None:
+    stamp = Stamp("2026-03-01T12:00:00.000000Z", 1, "d")
+    shards = (items.index_keys(f"OPS-{number}", stamp, status="Done")["status_shard"]["S"] for number in range(1, 10_001))
+    counts = Counter(shards)
+    assert set(counts) == set(items.shard_keys("Done"))
+    assert max(counts.values()) < 1.1 * 10_000 / items.NAME_SHARDS
 
 
 def test_sentinel_rows_never_show(table: FakeTable) -> None:

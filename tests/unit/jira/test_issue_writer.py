@@ -77,7 +77,10 @@ def test_the_first_delivery_makes_a_version_and_head(table, store):
         "assignee": {"S": "ada"},
         "assignee_name": {"S": "Ada"},
         "fix_versions": {"L": [{"S": "1.0"}]},
-        "fix_version": {"S": "1.0"},
+        "status_shard": {"S": "Done#6"},
+        "assignee_shard": {"S": "ada#6"},
+        "fix_version_shard": {"S": "1.0#6"},
+        "changed_hour": {"S": "2026-03-01T12"},
     }
 
 
@@ -115,7 +118,7 @@ def test_a_deleted_issue_returns_by_a_re_creation_but_not_by_a_late_update(table
     assert store.record(delivery(at(29, 31_000, "late"))).outcome is Outcome.SUPERSEDED
     head = row(table, "HEAD")
     assert head["deleted"] == {"BOOL": True}
-    assert not head.keys() & {"project_key", "issue_number", "status", "assignee", "fix_version"}
+    assert not head.keys() & {"project_key", "issue_number", "status_shard", "assignee_shard", "fix_version_shard"}
     assert store.record(delivery(at(31, 31_500, "created again"))).outcome is Outcome.STORED
     assert row(table, "HEAD")["deleted"] == {"BOOL": False}
 
