@@ -10,7 +10,6 @@ schedule's and a person's) do no harm: the store keeps the later of two states w
 and what one run has deleted the other finds deleted.
 """
 
-import os
 from typing import Any
 
 from lib.jira.correlation_store import CorrelationStore
@@ -26,6 +25,7 @@ from lib.jira.store_factory import make_issue_writer
 from lib.jira.work_queue import WorkQueue
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.claims import Claims
+from lib.platform.contract import live
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import Logger, scrub
 from lib.platform.queues import Queue
@@ -62,10 +62,10 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         _logger.error("event_failed", error)
         raise errors.InvalidInputError(scrub(str(error))) from None  # the runtime prints it as it is
     _logger.start_run(run_id, correlation_id=request.run_id or run_id)
-    function = str(getattr(context, "invoked_function_arn", "") or os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
     run = Run(run_id, request, lambda: context.get_remaining_time_in_millis() / 1000)
     try:
-        _make_runner(function).carry_out(run)
+        # Whatever version this is, the next part runs on the one that is live then.
+        _make_runner(live(str(context.function_name))).carry_out(run)
     except Exception as error:
         _logger.defect("event_failed", error)
         # The runtime prints what leaves the handler, unscrubbed: no text that may hold a piece of an issue.

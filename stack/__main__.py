@@ -59,10 +59,12 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
     if settings.protects(stack):
         protection.keep()
     parts = _parts(settings, protect=settings.protects(stack))
+    description = contract.describe_version(parts.version, f"{parts.git_sha[:12]}.{settings.digest()}")
     functions = {
         spec.entry_point: Function(
             spec,
             code=code[spec.entry_point],
+            description=description,
             secret_arns=parts.secret_arns,
             log_retention_days=settings.log_retention_days,
         )

@@ -5,6 +5,7 @@ the same keys, types and defaults for the CLI; a test compares them.
 """
 
 import dataclasses
+import hashlib
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -128,6 +129,12 @@ class Settings:
         """The secrets that are set, by field."""
         values = {name: getattr(self, name) for name in _secret_fields()}
         return {name: value for name, value in values.items() if value is not None}
+
+    def digest(self) -> str:
+        """Six hex digits that another choice changes; secrets do not count."""
+        chosen = [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self)]
+        text = repr([(name, value) for name, value in chosen if name not in _secret_fields()])
+        return hashlib.sha256(text.encode()).hexdigest()[:6]
 
     @property
     def slack_by_bot(self) -> bool:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lib.platform import aws, errors
-from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ENTRY_POINTS
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ENTRY_POINTS, live
 from lib.platform.environment import Environment
 
 READ_TIMEOUT_SECONDS = 10.0
@@ -107,7 +107,7 @@ class Deployment:
         return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
     def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment of a function, read from the function itself, so that a command uses the same resources.
+        """The environment of a function, read from its live version, so that a command uses the same resources.
 
         Raises:
             SwitchboardError: the function can't be read, or its environment is not what this version expects.
@@ -115,7 +115,7 @@ class Deployment:
         name = self.function_name(entry_point)
         client = self.client("lambda")
         with aws.translated(f"read the configuration of {name}"):
-            answer = client.get_function_configuration(FunctionName=name)
+            answer = client.get_function_configuration(FunctionName=live(name))
         return kind.read(answer.get("Environment", {}).get("Variables", {}))
 
     def client(self, service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:

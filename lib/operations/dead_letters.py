@@ -20,6 +20,7 @@ from typing import Any
 
 from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import aws, clock, errors
+from lib.platform.contract import live
 from lib.platform.wording import counted
 
 HOLD_SECONDS = 300
@@ -207,7 +208,7 @@ class DeadLetterQueue:
     def _send_to_function(self, letter: DeadLetter) -> None:
         with aws.translated(f"invoke {self._function_name}"):
             answer = self._lambda.invoke(
-                FunctionName=self._function_name,
+                FunctionName=live(self._function_name),
                 InvocationType="Event",
                 Payload=letter.payload.encode("utf-8", "surrogatepass"),
             )

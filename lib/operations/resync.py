@@ -14,6 +14,7 @@ from lib.jira.reconciliation.watermarks import Watermarks
 from lib.operations.deployed import Clients, Deployed
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, errors
+from lib.platform.contract import live
 from lib.platform.environment import ReconciliationEnvironment
 from lib.platform.log import scrub
 
@@ -50,7 +51,7 @@ def start(client: Any, function_name: str, event: Event) -> str:
         SwitchboardError: Lambda can't be reached or refuses.
     """
     with aws.translated("invoke the reconciliation function"):
-        answer = client.invoke(FunctionName=function_name, InvocationType="Event", Payload=json.dumps(event).encode())
+        answer = client.invoke(FunctionName=live(function_name), InvocationType="Event", Payload=json.dumps(event).encode())
         return str(answer["ResponseMetadata"]["RequestId"])
 
 
@@ -62,7 +63,7 @@ def run(client: Any, function_name: str, event: Event) -> Any:
         SwitchboardError: Lambda can't be reached or refuses.
     """
     with aws.translated("invoke the reconciliation function"):
-        answer = client.invoke(FunctionName=function_name, Payload=json.dumps(event).encode())
+        answer = client.invoke(FunctionName=live(function_name), Payload=json.dumps(event).encode())
         payload = answer["Payload"].read()
     try:
         value = json.loads(payload)

@@ -19,7 +19,7 @@ class Schedule:
         expression: ``rate(…)`` or ``cron(…)``.
         timezone: of the expression.
         enabled: whether it runs.
-        function: the ARN of the function that it starts.
+        function: the ARN of the function that it starts, with its alias.
         payload: the input of the function, JSON.
     """
 
@@ -70,7 +70,8 @@ def run_schedule(schedule: Schedule, functions: Any) -> None:
 
 
 def _function_of(arn: str) -> str:
-    return arn.rsplit(":", 1)[-1]
+    """The name of a function in its ARN, or in that of its alias."""
+    return arn.split(":")[6] if arn.count(":") > 5 else ""
 
 
 def _schedule(details: Any) -> Schedule:

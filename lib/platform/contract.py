@@ -14,6 +14,28 @@ ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconci
 ALARM_TOPIC_OUTPUTS = ("alarm_topic_arn", "alarm_ticket_topic_arn")
 """The outputs of the stack that name the topics of the alarms: those that need a person now, and the others."""
 
+ALIAS = "live"
+"""The alias of every function. It names the published version that runs, and every caller invokes it (docs/adr/0081)."""
+
+
+def live(function: str) -> str:
+    """What to invoke of a function, given by its name or ARN: its alias."""
+    return f"{function}:{ALIAS}"
+
+
+_DESCRIBED = ", revision "
+
+
+def describe_version(software: str, revision: str) -> str:
+    """The description of a function's version: of the software, and the revision that was deployed."""
+    return f"Switchboard {software}{_DESCRIBED}{revision}"
+
+
+def revision_in(description: str) -> str:
+    """The revision in a version's description; empty if it has none."""
+    return description.partition(_DESCRIBED)[2]
+
+
 MEMORY_MB = 512
 """Of a function, unless the stack says otherwise. CPU comes in proportion, and a cold start is imports and TLS handshakes; the
 code needs a fifth of it."""

@@ -9,7 +9,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from lib.platform.contract import MEMORY_MB, METRICS_NAMESPACE
+from lib.platform.contract import ALIAS, MEMORY_MB, METRICS_NAMESPACE
 from lib.platform.environment import Environment
 from stack.components import iam
 from stack.components.component import Component
@@ -80,12 +80,13 @@ class FunctionSpec:
 
 
 class Function(Component):
-    """The function, its log group, its role with exactly its grants, its failure queue and its event sources.
+    """The function, its alias, its log group, its role with exactly its grants, its failure queue and its event sources.
 
     Attributes:
         entry_point: its module in handlers/.
         name: its name in AWS.
-        arn: its ARN.
+        alias: the name of its alias, once that exists.
+        live_arn: the ARN of its alias, which every caller invokes.
         log_group_name: where it logs.
         failures: where events end that it failed on, if it is invoked asynchronously.
     """
@@ -95,6 +96,7 @@ class Function(Component):
         spec: FunctionSpec,
         *,
         code: pulumi.Archive,
+        description: str,
         secret_arns: Mapping[str, pulumi.Output[str]],
         log_retention_days: int,
     ) -> None:
@@ -103,6 +105,7 @@ class Function(Component):
         Args:
             spec: what it is.
             code: the archive of ``make package``.
+            description: of the deployment. A change publishes a version, so that each deployment has one of every function.
             secret_arns: the configured secrets by their field in the settings.
             log_retention_days: how long its log is kept.
         """
@@ -121,6 +124,8 @@ class Function(Component):
         policy = aws.iam.RolePolicy(name, role=role.name, policy=iam.policy(grants), opts=self.child())
         function = aws.lambda_.Function(
             name,
+            description=description,
+            publish=True,
             runtime="python3.13",
             architectures=["arm64"],
             handler=f"handlers.{name}.lambda_handler",
@@ -135,7 +140,11 @@ class Function(Component):
             logging_config={"log_format": "JSON"},
             opts=self.child(depends_on=[policy]),
         )
-        self.name, self.arn = function.name, function.arn
+        self.name = function.name
+        alias = aws.lambda_.Alias(
+            name, name=ALIAS, function_name=function.name, function_version=function.version, opts=self.child()
+        )
+        self.alias, self.live_arn = alias.name, alias.arn
         # The group that Lambda logs to by default, named after the function. So its grant has its own policy.
         log_group = aws.cloudwatch.LogGroup(
             name,
@@ -152,7 +161,7 @@ class Function(Component):
         if spec.may_recur or spec.invokes_itself:
             aws.lambda_.FunctionRecursionConfig(name, function_name=self.name, recursive_loop="Allow", opts=self.child())
         if spec.invokes_itself:
-            self._add_policy("itself", role, iam.Grant(actions=("lambda:InvokeFunction",), resources=(self.arn,)))
+            self._add_policy("itself", role, iam.Grant(actions=("lambda:InvokeFunction",), resources=(self.live_arn,)))
         self.register_outputs({"name": self.name})
 
     def _add_policy(self, name: str, role: aws.iam.Role, grant: iam.Grant) -> aws.iam.RolePolicy:
@@ -164,6 +173,7 @@ class Function(Component):
         aws.lambda_.FunctionEventInvokeConfig(
             self.entry_point,
             function_name=self.name,
+            qualifier=self.alias,  # what is sent to the alias has this and nothing else
             maximum_retry_attempts=ASYNC_RETRIES,
             maximum_event_age_in_seconds=ASYNC_MAX_AGE_SECONDS,
             destination_config={"on_failure": {"destination": failures.arn}},
@@ -175,7 +185,7 @@ class Function(Component):
         aws.lambda_.EventSourceMapping(
             feed.queue.logical_name,
             event_source_arn=feed.queue.arn,
-            function_name=self.name,
+            function_name=self.live_arn,
             batch_size=feed.batch_size,
             maximum_batching_window_in_seconds=feed.window_seconds,
             function_response_types=["ReportBatchItemFailures"],

@@ -51,6 +51,11 @@ class Route:
         """The route as API Gateway writes it: ``POST /events``."""
         return f"{self.method} {self.path}"
 
+    @property
+    def logical_name(self) -> str:
+        """The name of its resources: ``post-events``."""
+        return "-".join([self.method.lower(), *(part.strip("{+}") for part in self.path.split("/") if part)])
+
 
 _SLASH = "/{slash+}"
 """Appended to the path of a route, so that a trailing slash is accepted. API Gateway allows no route that ends in a slash, but
@@ -98,21 +103,24 @@ class HttpApi(Component):
         """
         super().__init__("http-api")
         api = aws.apigatewayv2.Api("switchboard", protocol_type="HTTP", description="Switchboard", opts=self.child())
+        slashed = with_slashes(routes)
+        permissions = [self._permit(api, route, functions[route.entry_point]) for route in slashed]
         integrations = {
             entry_point: aws.apigatewayv2.Integration(
                 entry_point,
                 api_id=api.id,
                 integration_type="AWS_PROXY",
                 integration_method="POST",
-                integration_uri=functions[entry_point].arn,
+                integration_uri=functions[entry_point].live_arn,
                 payload_format_version="1.0",
                 timeout_milliseconds=TIMEOUT_MILLISECONDS,
-                opts=self.child(),
+                # Before an update changes what it invokes, every route may invoke that.
+                opts=self.child(depends_on=permissions),
             )
             for entry_point in dict.fromkeys(route.entry_point for route in routes)
         }
-        for route in with_slashes(routes):
-            self._create_route(api, route, integrations[route.entry_point], functions[route.entry_point])
+        for route in slashed:
+            self._create_route(api, route, integrations[route.entry_point])
         log_group = aws.cloudwatch.LogGroup("http-access", retention_in_days=log_retention_days, opts=self.child())
         stage = aws.apigatewayv2.Stage(
             "default",
@@ -128,22 +136,22 @@ class HttpApi(Component):
         self.url = pulumi.Output.all(api.api_endpoint, stage.id).apply(lambda known: str(known[0]).rstrip("/"))
         self.register_outputs({"url": self.url})
 
-    def _create_route(
-        self, api: aws.apigatewayv2.Api, route: Route, integration: aws.apigatewayv2.Integration, function: Function
-    ) -> None:
-        name = "-".join([route.method.lower(), *(part.strip("{+}") for part in route.path.split("/") if part)])
+    def _create_route(self, api: aws.apigatewayv2.Api, route: Route, integration: aws.apigatewayv2.Integration) -> None:
         aws.apigatewayv2.Route(
-            name,
+            route.logical_name,
             api_id=api.id,
             route_key=route.key,
             target=integration.id.apply(lambda id_: f"integrations/{id_}"),
             authorization_type=route.authorization.value,
             opts=self.child(),
         )
-        aws.lambda_.Permission(
-            name,
+
+    def _permit(self, api: aws.apigatewayv2.Api, route: Route, function: Function) -> aws.lambda_.Permission:
+        return aws.lambda_.Permission(
+            route.logical_name,
             action="lambda:InvokeFunction",
             function=function.name,
+            qualifier=function.alias,
             principal="apigateway.amazonaws.com",
             source_arn=api.execution_arn.apply(lambda arn: invocation_source(arn, route)),
             opts=self.child(),

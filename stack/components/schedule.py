@@ -62,7 +62,7 @@ class Schedules(Component):
         group = aws.scheduler.ScheduleGroup("switchboard", opts=self.child())
         trust = group.arn.apply(lambda arn: iam.trust_policy("scheduler.amazonaws.com", arn))
         role = aws.iam.Role("scheduler", assume_role_policy=trust, opts=self.child())
-        targets = {schedule.entry_point: functions[schedule.entry_point].arn for schedule in schedules}
+        targets = {schedule.entry_point: functions[schedule.entry_point].live_arn for schedule in schedules}
         grant = iam.Grant(actions=("lambda:InvokeFunction",), resources=tuple(targets.values()))
         policy = aws.iam.RolePolicy("scheduler", role=role.name, policy=iam.policy([grant]), opts=self.child())
         for schedule in schedules:

@@ -1,6 +1,6 @@
 """The AWS API of the local cloud: moto behind one URL, and what moto does not do.
 
-* ``lambda invoke`` runs the function (moto returns a fixed text), and a changed timeout applies.
+* ``lambda invoke`` runs the function (moto returns a fixed text), in the version that its name or ARN means (versions.py).
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
@@ -27,9 +27,10 @@ from werkzeug.wrappers import Request, Response
 from stack.local import moto_patches
 from stack.local.aws_faults import AwsFaults
 from stack.local.iam import Guard, Ledger
-from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.invocations import Invoker, PayloadTooLargeError
 from stack.local.serving import LOOPBACK
 from stack.local.sigv4 import AccessKey, is_altered_upload
+from stack.local.versions import FunctionNotFoundError
 
 HANDLER = MotoRequestHandler
 """The request handler for this application's server: it keeps the case of S3's metadata headers."""
@@ -52,8 +53,6 @@ READY_PATH = "/_local/ready"
 """The path of what a shell needs to use the local cloud."""
 
 _INVOCATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/invocations/?$")
-
-_CONFIGURATION_PATH = re.compile(r"^/2015-03-31/functions/([^/]+)/configuration/?$")
 
 
 class AwsEndpoint:
@@ -102,7 +101,7 @@ class AwsEndpoint:
     def _entry_point(self, function: str) -> str:
         """The entry point of a function; empty if there is no such function."""
         try:
-            return self.invoker.host(function).spec.entry_point if self.invoker else ""
+            return self.invoker.resolve(function).spec.entry_point if self.invoker else ""
         except FunctionNotFoundError:
             return ""
 
@@ -134,9 +133,6 @@ class AwsEndpoint:
             return _invoke(self.invoker, unquote(invocation[1]), Request(environ))(environ, start_response)
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
             environ["CONTENT_TYPE"] = "application/octet-stream"
-        configuration = _CONFIGURATION_PATH.match(environ.get("PATH_INFO", ""))
-        if configuration and environ["REQUEST_METHOD"] == "PUT" and self.invoker is not None:
-            _change_timeout(self.invoker, unquote(configuration[1]), _read_ahead(environ))
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         if target == "AWSEvents.PutEvents" and (refusal := _refusal_of_events(_read_ahead(environ))):
             body = json.dumps({"__type": "ValidationException", "message": refusal})
@@ -195,21 +191,13 @@ def _refusal_of_events(body: bytes) -> str:
     return ""
 
 
-def _change_timeout(invoker: Invoker, function: str, body: bytes) -> None:
-    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionConfiguration.html; moto validates and answers."""
-    with contextlib.suppress(ValueError, AttributeError, TypeError, FunctionNotFoundError):
-        timeout = json.loads(body).get("Timeout")
-        if timeout is not None and 1 <= int(timeout) <= 900:
-            invoker.host(function).mailbox.timeout_seconds = int(timeout)
-
-
 def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
     """https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html"""
     payload = request.get_data() or b"{}"
     kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     try:
         json.loads(payload, parse_constant=_refuse_constant)
-        return _invocations[kind](invoker, function, payload)
+        return _invocations[kind](invoker, function, payload, request.args.get("Qualifier", ""))
     except PayloadTooLargeError as error:
         return _error(413, "RequestTooLargeException", str(error))
     except (ValueError, RecursionError):
@@ -224,20 +212,20 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-def _request_response(invoker: Invoker, function: str, payload: bytes) -> Response:
-    result = invoker.invoke(function, payload)
-    headers = {"x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": "$LATEST"}
+def _request_response(invoker: Invoker, function: str, payload: bytes, qualifier: str) -> Response:
+    result = invoker.invoke(function, payload, qualifier)
+    headers = {"x-amzn-RequestId": result.request_id, "X-Amz-Executed-Version": result.version}
     if result.error:
         headers["X-Amz-Function-Error"] = result.error
     return Response(result.payload, 200, headers, content_type="application/json")
 
 
-def _event(invoker: Invoker, function: str, payload: bytes) -> Response:
-    return Response(status=202, headers={"x-amzn-RequestId": invoker.invoke_later(function, payload)})
+def _event(invoker: Invoker, function: str, payload: bytes, qualifier: str) -> Response:
+    return Response(status=202, headers={"x-amzn-RequestId": invoker.invoke_later(function, payload, qualifier)})
 
 
-def _dry_run(invoker: Invoker, function: str, _: bytes) -> Response:
-    invoker.host(function)
+def _dry_run(invoker: Invoker, function: str, _: bytes, qualifier: str) -> Response:
+    invoker.resolve(function, qualifier)
     return Response(status=204)
 
 

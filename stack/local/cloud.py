@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import gc
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from werkzeug.wrappers import Response
 
+from lib.platform.contract import ALIAS
 from stack.components.iam import reason_in
 from stack.local import aws_endpoint, bucket_events, event_bridge, seed
 from stack.local.errors import StartError
@@ -45,6 +46,7 @@ from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
+from stack.local.versions import Reference, Versions
 
 __all__ = ["LocalCloud", "Ready", "StartError"]
 
@@ -170,14 +172,24 @@ class LocalCloud:
         outputs = run_program(blueprint, config)
         may = _enforce(guard, Services(ACCOUNT_ID, ledger), blueprint) if guard and ledger else _allow_all
 
-        writers = {spec.log_group: spec.name for spec in blueprint.functions}
+        versions = Versions(ACCOUNT_ID, self._region)
+        live = [versions.resolve(Reference(name, ALIAS)).spec for name in blueprint.functions]
+        writers = {spec.log_group: spec.name for spec in live}
         alarms: Any = cloudwatch_backends[ACCOUNT_ID][self._region]
         metrics = store_of(alarms)
         logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), metrics.add, echo=echo_logs)
         self._exit.callback(logs.close)
-        self._start_functions(blueprint, logs)
+        self._start_functions(live, logs)
         sqs = self.client("sqs")
-        invoker = Invoker(self.hosts, blueprint.async_configs, sqs, lambda function: self.client("sqs", function), metrics.add)
+        invoker = Invoker(
+            self.hosts,
+            versions,
+            start=lambda spec: self._start_version(spec, logs),
+            async_configs=blueprint.async_configs,
+            sqs=sqs,
+            sqs_of=lambda function: self.client("sqs", function),
+            record=metrics.add,
+        )
         self._exit.callback(invoker.close)
         self._exit.callback(self._stop_functions)
         endpoint.invoker = invoker
@@ -186,7 +198,8 @@ class LocalCloud:
         bucket_events.connect(may)
         self._exit.callback(bucket_events.disconnect)
         for source in blueprint.event_sources:
-            self._exit.callback(QueueBridge(source, invoker, sqs, self.client("sqs", source.function)).close)
+            poller = self.client("sqs", Reference.read(source.function).name)
+            self._exit.callback(QueueBridge(source, invoker, sqs, poller).close)
         gateway.app = HttpGateway(
             blueprint.http_api, invoker, self._keys.get, write_log=logs.write, may=may, record=metrics.add
         )
@@ -230,17 +243,10 @@ class LocalCloud:
         self.standins[key] = self._serve(standin, 0, f"the stand-in for {type(standin).__name__}").url
         return self.standins[key]
 
-    def _start_functions(self, blueprint: Blueprint, logs: LogShipper) -> None:
-        for spec in blueprint.functions:
-            host = FunctionHost(
-                spec,
-                aws_url=self._functions_aws_url or self._aws.url,
-                region=self._region,
-                credentials=self._credentials_of(spec),
-                write_log=logs.write,
-                sandbox=self._sandboxes[spec.entry_point],
-            )
-            self.hosts[spec.name] = host
+    def _start_functions(self, live: Iterable[FunctionSpec], logs: LogShipper) -> None:
+        for spec in live:
+            self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
+            self.hosts[spec.name] = self._make_host(spec, logs)
         try:
             for host in self.hosts.values():
                 host.start()
@@ -253,9 +259,21 @@ class LocalCloud:
         for host in self.hosts.values():
             host.stop()
 
-    def _credentials_of(self, spec: FunctionSpec) -> Credentials:
-        self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
-        return self._credentials[spec.name]
+    def _make_host(self, spec: FunctionSpec, logs: LogShipper) -> FunctionHost:
+        return FunctionHost(
+            spec,
+            aws_url=self._functions_aws_url or self._aws.url,
+            region=self._region,
+            credentials=self._credentials[spec.name],
+            write_log=logs.write,
+            sandbox=self._sandboxes[spec.entry_point],
+        )
+
+    def _start_version(self, spec: FunctionSpec, logs: LogShipper) -> FunctionHost:
+        """Start a process of another version than the live one."""
+        host = self._make_host(spec, logs)
+        host.start()
+        return host
 
     def _assume(self, role_arn: str, session_name: str) -> Credentials:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)

@@ -14,7 +14,8 @@ from typing import Any
 from moto.events.models import Rule
 
 from stack.local.iam.services import MayDo
-from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.invocations import Invoker, PayloadTooLargeError
+from stack.local.versions import FunctionNotFoundError
 
 _moto_send_to_targets: Callable[..., None] = Rule.send_to_targets
 _SERVICE = "events.amazonaws.com"
@@ -47,7 +48,7 @@ def disconnect() -> None:
 def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any], event: Any) -> None:
     payload = target.get("Input") or json.dumps(_as_sent(event))
     try:
-        invoker.host(target["Arn"])
+        invoker.resolve(target["Arn"])
         if not may(_SERVICE, "lambda:InvokeFunction", target["Arn"], rule_arn):
             raise PermissionError("the function's policy does not allow the rule to invoke it")
         invoker.invoke_later(target["Arn"], payload.encode())

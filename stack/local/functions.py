@@ -5,10 +5,12 @@ function's role, and nothing of this process's environment. A process that exits
 its invocation fails as on Lambda. If a process can't import its handler, the waiting invocations fail.
 """
 
+import dataclasses
 import json
 import subprocess
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -16,6 +18,9 @@ from stack.local.errors import StartError
 from stack.local.runtime_api import Invocation, Mailbox, Result, RuntimeApi
 from stack.local.sandbox import CHECKOUT, Sandbox
 from stack.local.serving import LOOPBACK, Server
+
+LATEST = "$LATEST"
+"""The version of a function that is not published."""
 
 _POLL_SECONDS = 0.05
 _RESTART_SECONDS = (0.0, 0.2, 1.0, 5.0)
@@ -33,11 +38,12 @@ class Credentials:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSpec:
-    """A function as the program declares it.
+    """A function as the program declares it, or a version of it.
 
     Attributes:
         name: its name in AWS.
-        arn: its ARN.
+        arn: its ARN, without a version.
+        version: the number of a published version, or ``$LATEST``.
         handler: ``module.function`` of the entry point.
         timeout_seconds: the limit of one invocation.
         memory_mb: passed to the function, not enforced.
@@ -56,6 +62,11 @@ class FunctionSpec:
     log_group: str
     log_format: str
     role_arn: str
+    version: str = LATEST
+
+    def runs_as(self, other: "FunctionSpec") -> bool:
+        """Whether a process of the one can serve the other: all but the version is the same."""
+        return self is other or dataclasses.replace(self, version=other.version) == other
 
     @property
     def entry_point(self) -> str:
@@ -90,11 +101,14 @@ class FunctionHost:
         sandbox: Sandbox = CHECKOUT,
     ) -> None:
         self.spec = spec
-        self.mailbox = Mailbox(spec.timeout_seconds, spec.arn, self._is_alive)
+        self.mailbox = Mailbox(spec.timeout_seconds, self._is_alive)
         self._runtime_api = Server(RuntimeApi(self.mailbox), purpose="the Runtime API")
         self._sandbox = sandbox
-        platform = {"LAMBDA_TASK_ROOT": str(sandbox.folder), "PYTHONPATH": str(sandbox.folder)}
-        self._environment = platform | _environment(spec, self._runtime_api.port, aws_url, region, credentials)
+        self._platform = {
+            "LAMBDA_TASK_ROOT": str(sandbox.folder),
+            "PYTHONPATH": str(sandbox.folder),
+            **_platform(self._runtime_api.port, aws_url, region, credentials),
+        }
         self._write_log = write_log
         self._stopping = threading.Event()
         self._process: subprocess.Popen[str] | None = None
@@ -125,9 +139,20 @@ class FunctionHost:
         if not ready:
             raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
 
-    def invoke(self, payload: bytes, request_id: str | None = None) -> Result:
-        """Run the function on one event and wait for the result. A retry keeps its ``request_id``, as on Lambda."""
-        invocation = Invocation(payload, request_id) if request_id else Invocation(payload)
+    def redeploy(self, spec: FunctionSpec) -> None:
+        """Run another version of the function. The current invocation ends first; those that wait run on the new version."""
+        self.spec = spec
+        self.mailbox.retire(spec.timeout_seconds)
+
+    def invoke(self, payload: bytes, request_id: str | None = None, arn: str = "") -> Result:
+        """Run the function on one event and wait for the result.
+
+        Args:
+            payload: the event.
+            request_id: of the invocation. A retry keeps it, as on Lambda.
+            arn: that was invoked, with the alias or version; by default without.
+        """
+        invocation = Invocation(payload, request_id or str(uuid.uuid4()), function_arn=arn or self.spec.arn)
         if self._stopping.is_set():
             invocation.settle(b'{"errorType":"Runtime.ExitError","errorMessage":"the local cloud has stopped"}', "Unhandled")
         else:
@@ -150,7 +175,7 @@ class FunctionHost:
         process = subprocess.Popen(  # noqa: S603 (our own interpreter on our own handler)
             [*self._sandbox.command, self.spec.handler],
             cwd=self._sandbox.folder,
-            env=dict(self._environment),
+            env=self._platform | _environment(self.spec),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -159,7 +184,7 @@ class FunctionHost:
             errors="replace",
             start_new_session=True,  # Ctrl-C must reach the local cloud only
         )
-        stream = f"{time.strftime('%Y/%m/%d')}/[$LATEST]{process.pid:032x}"
+        stream = f"{time.strftime('%Y/%m/%d')}/[{self.spec.version}]{process.pid:032x}"
         threading.Thread(target=self._read_output, args=(process, stream), daemon=True).start()
         return process
 
@@ -178,6 +203,10 @@ class FunctionHost:
             if self.mailbox.overdue():
                 _kill(process)
                 self._replaced(f"Task timed out after {self.mailbox.timeout_seconds:.2f} seconds")
+                idle_ends = 0
+            elif self.mailbox.is_vacated():
+                _end(process)
+                self._replaced("the function was redeployed")
                 idle_ends = 0
             elif process.poll() is not None:
                 served = self._replaced(f"Runtime exited with exit status {process.returncode}")
@@ -207,14 +236,9 @@ def wait_ready(hosts: Iterable[FunctionHost], timeout_seconds: float) -> None:
         host.wait_ready(max(0.0, deadline - time.monotonic()))
 
 
-def _environment(spec: FunctionSpec, runtime_port: int, aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:
-    platform = {
+def _platform(runtime_port: int, aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:
+    return {
         "AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:{runtime_port}",
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
-        "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": aws_url,
@@ -222,13 +246,23 @@ def _environment(spec: FunctionSpec, runtime_port: int, aws_url: str, region: st
         "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
         "AWS_SESSION_TOKEN": credentials.session_token,
         "AWS_EC2_METADATA_DISABLED": "true",
-        "_HANDLER": spec.handler,
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "PYTHONUNBUFFERED": "1",
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
     }
-    return {**platform, **spec.environment}
+
+
+def _environment(spec: FunctionSpec) -> dict[str, str]:
+    own = {
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_LAMBDA_LOG_FORMAT": spec.log_format,
+        "_HANDLER": spec.handler,
+    }
+    return {**own, **spec.environment}
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -23,9 +23,10 @@ from werkzeug.wrappers import Request, Response
 
 from stack.local import sigv4
 from stack.local.iam.services import MayDo
-from stack.local.invocations import FunctionNotFoundError, Invoker, PayloadTooLargeError
+from stack.local.invocations import Invoker, PayloadTooLargeError
 from stack.local.monitoring import aws_metrics
 from stack.local.monitoring.store import Record
+from stack.local.versions import FunctionNotFoundError
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit."""

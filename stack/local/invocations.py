@@ -6,6 +6,7 @@ minute before the first retry and two before the second; here it is one second a
 nearly a minute, because the lost invocation's claims are held until then.
 """
 
+import dataclasses
 import heapq
 import itertools
 import json
@@ -18,10 +19,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from stack.local.functions import FunctionHost
+from lib.platform.contract import ALIAS
+from stack.local.functions import LATEST, FunctionHost, FunctionSpec
 from stack.local.monitoring import aws_metrics
 from stack.local.monitoring.store import Record
 from stack.local.runtime_api import Result
+from stack.local.versions import FunctionNotFoundError, Reference, Target, Versions
 
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
 """Lambda's limit of 6 MB, and a margin for the event that the HTTP gateway wraps a body in."""
@@ -29,10 +32,6 @@ ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0)
 CRASH_RETRY_SECONDS = 55.0
 """Longer than the claims of the notification function, 50 s."""
-
-
-class FunctionNotFoundError(LookupError):
-    """There is no function of that name or ARN."""
 
 
 class PayloadTooLargeError(ValueError):
@@ -51,7 +50,7 @@ class AsyncConfig:
 class _Pending:
     due: float
     order: int
-    host: FunctionHost = field(compare=False)
+    function: Reference = field(compare=False)
     payload: bytes = field(compare=False)
     request_id: str = field(compare=False)
     attempt: int = field(compare=False, default=1)
@@ -60,9 +59,14 @@ class _Pending:
 class Invoker:
     """Invokes the functions of one local cloud. Its methods raise FunctionNotFoundError and PayloadTooLargeError.
 
+    Each function has one process, which runs the version of the alias ``live``. It serves every version that is configured in
+    the same way; a call of another one gets a process of its own, for that call.
+
     Args:
         hosts: the functions by name.
-        async_configs: by function name.
+        versions: the aliases and versions of the functions.
+        start: starts a process for another version than the live one.
+        async_configs: by function name and alias: ``<name>:live``.
         sqs: an operator's client.
         sqs_of: the client of a function's role, with which Lambda sends failed events.
         record: keeps the metrics that Lambda writes.
@@ -71,13 +75,18 @@ class Invoker:
     def __init__(
         self,
         hosts: Mapping[str, FunctionHost],
+        versions: Versions,
+        *,
+        start: Callable[[FunctionSpec], FunctionHost],
         async_configs: Mapping[str, AsyncConfig],
         sqs: Any,
         sqs_of: Callable[[str], Any],
         record: Record,
     ) -> None:
         self._hosts = dict(hosts)
-        self._by_arn = {host.spec.arn: host for host in hosts.values()}
+        self._versions = versions
+        self._start = start
+        self._redeploying = threading.Lock()
         self._async_configs = dict(async_configs)
         self._sqs = sqs
         self._sqs_of = sqs_of
@@ -90,25 +99,24 @@ class Invoker:
         for thread in self._threads:
             thread.start()
 
-    def host(self, function: str) -> FunctionHost:
-        """The function of a name, an ARN or a partial ARN, with or without ``:$LATEST``."""
-        plain = function.removesuffix(":$LATEST")
-        host = self._hosts.get(plain) or self._by_arn.get(plain) or self._hosts.get(plain.rsplit(":", 1)[-1])
-        if host is None:
+    def resolve(self, function: str, qualifier: str = "") -> Target:
+        """The version of a name, an ARN or a partial ARN, with or without an alias or a version."""
+        target = self._versions.resolve(Reference.read(function, qualifier))
+        if target.spec.name not in self._hosts:
             raise FunctionNotFoundError(f"Function not found: {function}")
-        return host
+        return target
 
-    def invoke(self, function: str, payload: bytes) -> Result:
+    def invoke(self, function: str, payload: bytes, qualifier: str = "") -> Result:
         """Run a function and wait for its answer."""
-        host = self.host(function)
+        target = self.resolve(function, qualifier)
         _check_size(payload, SYNCHRONOUS_LIMIT_BYTES)
-        return self._measured(host, payload)
+        return self._measured(target, payload)
 
-    def invoke_later(self, function: str, payload: bytes) -> str:
+    def invoke_later(self, function: str, payload: bytes, qualifier: str = "") -> str:
         """Accept an event for a function; its request id."""
-        host = self.host(function)
+        target = self.resolve(function, qualifier)
         _check_size(payload, ASYNCHRONOUS_LIMIT_BYTES)
-        pending = _Pending(time.monotonic(), next(self._order), host, payload, str(uuid.uuid4()))
+        pending = _Pending(time.monotonic(), next(self._order), target.reference, payload, str(uuid.uuid4()))
         self._push(pending)
         return pending.request_id
 
@@ -132,22 +140,37 @@ class Invoker:
         for thread in self._threads:
             thread.join(timeout=5)
 
-    def _measured(self, host: FunctionHost, payload: bytes, request_id: str | None = None) -> Result:
+    def _measured(self, target: Target, payload: bytes, request_id: str | None = None) -> Result:
         started_at = time.time()
-        result = host.invoke(payload, request_id)
-        self._record(aws_metrics.of_invocation(host.spec.name, started_at, result.seconds, failed=bool(result.error)))
+        result = dataclasses.replace(self._run_version(target, payload, request_id), version=target.spec.version)
+        self._record(aws_metrics.of_invocation(target.spec.name, started_at, result.seconds, failed=bool(result.error)))
         return result
+
+    def _run_version(self, target: Target, payload: bytes, request_id: str | None) -> Result:
+        host = self._hosts[target.spec.name]
+        if target.reference.qualifier == ALIAS and host.spec is not target.spec:
+            with self._redeploying:
+                if host.spec is not target.spec:
+                    host.redeploy(target.spec)
+        if target.reference.qualifier == ALIAS or target.spec.runs_as(host.spec):
+            return host.invoke(payload, request_id, target.arn)
+        other = self._start(target.spec)
+        try:
+            return other.invoke(payload, request_id, target.arn)
+        finally:
+            other.stop()
 
     def _push(self, pending: _Pending) -> None:
         with self._changed:
-            heapq.heappush(self._queues[pending.host.spec.name], pending)
+            heapq.heappush(self._queues[pending.function.name], pending)
             self._changed.notify_all()
 
     def _run(self, name: str) -> None:
         while (pending := self._next(name)) is not None:
-            result = self._measured(pending.host, pending.payload, pending.request_id)
+            target = self._versions.resolve(pending.function)
+            result = self._measured(target, pending.payload, pending.request_id)
             if result.error and not self._stopped:
-                self._failed(pending, result)
+                self._failed(pending, target, result)
 
     def _next(self, name: str) -> _Pending | None:
         waiting = self._queues[name]
@@ -158,8 +181,8 @@ class Invoker:
                 self._changed.wait(waiting[0].due - time.monotonic() if waiting else None)
         return None
 
-    def _failed(self, pending: _Pending, result: Result) -> None:
-        config = self._async_configs.get(pending.host.spec.name, AsyncConfig())
+    def _failed(self, pending: _Pending, target: Target, result: Result) -> None:
+        config = self._async_configs.get(str(pending.function), AsyncConfig())
         if pending.attempt <= config.maximum_retry_attempts:
             crashed = b'"Runtime.ExitError"' in result.payload or b'"Sandbox.Timedout"' in result.payload
             pause = RETRY_SECONDS[min(pending.attempt, len(RETRY_SECONDS)) - 1]
@@ -167,9 +190,9 @@ class Invoker:
             pending.attempt += 1
             self._push(pending)
         elif config.on_failure_arn:
-            self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, result)), pending.host.spec.name)
+            self.dead_letter(config.on_failure_arn, json.dumps(_failure_record(pending, target, result)), target.spec.name)
         else:
-            print(f"local cloud: {pending.host.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
+            print(f"local cloud: {target.spec.entry_point} gave up on {pending.request_id}", file=sys.stderr)
 
 
 def _check_size(payload: bytes, limit: int) -> None:
@@ -177,18 +200,18 @@ def _check_size(payload: bytes, limit: int) -> None:
         raise PayloadTooLargeError(f"Request must be smaller than {limit} bytes for the InvokeFunction operation")
 
 
-def _failure_record(pending: _Pending, result: Result) -> dict[str, Any]:
+def _failure_record(pending: _Pending, target: Target, result: Result) -> dict[str, Any]:
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html"""
     return {
         "version": "1.0",
         "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
             "requestId": pending.request_id,
-            "functionArn": f"{pending.host.spec.arn}:$LATEST",
+            "functionArn": target.arn if pending.function.qualifier else f"{target.arn}:{LATEST}",
             "condition": "RetriesExhausted",
             "approximateInvokeCount": pending.attempt,
         },
         "requestPayload": json.loads(pending.payload),
-        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": result.error},
+        "responseContext": {"statusCode": 200, "executedVersion": target.spec.version, "functionError": result.error},
         "responsePayload": json.loads(result.payload),
     }

@@ -4,6 +4,8 @@
   without them.
 * A function's ``LoggingConfig`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them, a second
   ``pulumi up`` reports changes.
+* An event source mapping of an alias names the alias; moto names the version behind it.
+* ``UpdateAlias`` refuses an old ``RevisionId``, and ``DeleteFunction`` a version that an alias names.
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
 * ``FilterLogEvents`` understands CloudWatch's filter patterns (``filter_patterns.py``).
 * Completing an unknown upload is NoSuchUpload; moto fails with 500.
@@ -15,13 +17,15 @@ that feeds a function.
 
 import functools
 import json
+import uuid
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.awslambda import urls as lambda_urls
-from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.awslambda.exceptions import ConflictException, PreconditionFailedException
+from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core import serialize
 from moto.core.responses import ActionResult
@@ -35,6 +39,7 @@ from werkzeug.routing import Rule
 
 from stack.local import filter_patterns
 from stack.local.monitoring import cloudwatch
+from stack.local.versions import Reference
 
 _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:%-]+)/recursion-config/?$"
 
@@ -52,6 +57,9 @@ def fill_gaps() -> None:
         (LambdaFunction, "update_configuration", _update_configuration),
         (LambdaFunction, "_invoke_lambda", _refuse_to_run),
         (LambdaBackend, "put_function_event_invoke_config", _put_event_invoke_config),
+        (LambdaBackend, "delete_function", _delete_function),
+        (EventSourceMapping, "__init__", _new_event_source_mapping),
+        (LambdaResponse, "update_alias", _update_alias),
         (LogGroup, "filter_log_events", _filter_log_events),
         (logs_models, "EventMessageFilter", _EventMessageFilter),
         (Queue, "attributes", property(_queue_attributes)),
@@ -165,6 +173,36 @@ def _put_event_invoke_config(backend: Any, function_name: str, config: dict[str,
     answer = _moto_put_event_invoke_config(backend, function_name, config)
     del backend.get_function(function_name).event_invoke_config[:-1]
     return answer
+
+
+_moto_new_event_source_mapping: Callable[..., None] = EventSourceMapping.__init__
+
+
+def _new_event_source_mapping(mapping: Any, spec: dict[str, Any]) -> None:
+    function = Reference.read(spec["FunctionName"])
+    _moto_new_event_source_mapping(mapping, spec)
+    mapping.function_arn = f"arn:aws:lambda:{mapping.region}:{mapping.account_id}:function:{function}"
+
+
+_moto_delete_function: Callable[..., None] = LambdaBackend.delete_function
+_moto_update_alias: Callable[..., Any] = LambdaResponse.update_alias
+
+
+def _update_alias(response: LambdaResponse) -> Any:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_UpdateAlias.html"""
+    *_, function_name, _, alias_name = response.path.rstrip("/").split("/")
+    alias = response.backend.get_alias(name=unquote(alias_name), function_name=unquote(function_name))
+    if response.json_body.get("RevisionId", alias.revision_id) != alias.revision_id:
+        raise PreconditionFailedException("The RevisionId provided does not match the latest RevisionId for the alias.")
+    alias.revision_id = str(uuid.uuid4())
+    return _moto_update_alias(response)
+
+
+def _delete_function(backend: LambdaBackend, function_name: str, qualifier: str | None = None) -> None:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html"""
+    if qualifier and any(alias.function_version == qualifier for alias in backend.list_aliases(function_name)):
+        raise ConflictException(f"Version {qualifier} of {function_name} is referenced by an alias.")
+    _moto_delete_function(backend, function_name, qualifier)
 
 
 _moto_complete_multipart_upload: Callable[..., Any] = S3Backend.complete_multipart_upload

@@ -23,7 +23,7 @@ _RECEIVE_LIMIT = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventSource:
-    """One queue that feeds one function."""
+    """One queue that feeds one function: its name, or the ARN of its alias."""
 
     queue_arn: str
     function: str

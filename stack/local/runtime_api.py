@@ -14,6 +14,8 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+_LEAVE_SECONDS = 10.0
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -24,12 +26,14 @@ class Result:
         error: the value of ``X-Amz-Function-Error``; empty if the function answered.
         request_id: the invocation's id, ``run_id`` on every log line.
         seconds: how long it ran; None if no process got it.
+        version: of the function; ``$LATEST`` for one that is not published.
     """
 
     payload: bytes
     error: str
     request_id: str
     seconds: float | None = None
+    version: str = ""
 
 
 @dataclass(slots=True)
@@ -40,6 +44,8 @@ class Invocation:
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     deadline: float = 0.0
     """On the monotonic clock; set when a process gets the event."""
+    function_arn: str = ""
+    """What was invoked: the ARN with the alias or version, if one was named."""
     started: float | None = None
     """When a process got the event, on the monotonic clock."""
     _settled: threading.Event = field(default_factory=threading.Event)
@@ -64,12 +70,10 @@ class Mailbox:
 
     Args:
         timeout_seconds: the limit of one invocation; a change applies to the next.
-        function_arn: the function's.
         is_alive: whether the process that asks for invocations still runs.
     """
 
-    def __init__(self, timeout_seconds: float, function_arn: str, is_alive: Callable[[], bool] = lambda: True) -> None:
-        self.function_arn = function_arn
+    def __init__(self, timeout_seconds: float, is_alive: Callable[[], bool] = lambda: True) -> None:
         self._is_alive = is_alive
         self.timeout_seconds = timeout_seconds
         self._waiting: queue.Queue[Invocation | None] = queue.Queue()
@@ -77,6 +81,8 @@ class Mailbox:
         self._current: Invocation | None = None
         self._generation = 0
         self._has_asked = False
+        self._replaced = threading.Event()
+        self._replaced.set()
         self.has_served = False
         """Whether the current process has answered anything."""
         self.initialised = threading.Event()
@@ -95,8 +101,12 @@ class Mailbox:
         """
         with self._lock:
             generation = self._generation
-            self._has_asked = True
+            retired = not self._replaced.is_set()
+            self._has_asked = self._has_asked or not retired
             self.init_error = None
+        if retired:
+            self._leave()
+            return None
         self.initialised.set()
         while True:
             invocation = self._waiting.get()
@@ -104,12 +114,18 @@ class Mailbox:
                 if generation != self._generation or (invocation is not None and not self._is_alive()):
                     if invocation is not None:
                         self._waiting.put(invocation)  # for the new process
-                    return None
+                    break
                 if invocation is not None:
                     invocation.started = time.monotonic()
                     invocation.deadline = invocation.started + self.timeout_seconds
                     self._current = invocation
                     return invocation
+        self._leave()
+        return None
+
+    def _leave(self) -> None:
+        """Do not answer a retired process, which would log an error: it is about to be ended."""
+        self._replaced.wait(_LEAVE_SECONDS)
 
     def answer(self, request_id: str, payload: bytes, error: str = "") -> bool:
         """Set the result of the current invocation; False if ``request_id`` is another's."""
@@ -132,6 +148,18 @@ class Mailbox:
         current = self._current
         return current is not None and time.monotonic() > current.deadline
 
+    def retire(self, timeout_seconds: float) -> None:
+        """Give the current process nothing more: another version of the function replaces it, with a limit of its own."""
+        with self._lock:
+            self._replaced.clear()
+            self._generation += 1
+            self.timeout_seconds = timeout_seconds
+        self._waiting.put(None)  # wakes the waiter
+
+    def is_vacated(self) -> bool:
+        """Whether a process that was retired has answered its last invocation."""
+        return not self._replaced.is_set() and self._current is None
+
     def replace(self, message: str) -> Invocation | None:
         """Fail the current invocation after its process ended, and return it; end a ``next`` that still waits.
 
@@ -140,9 +168,10 @@ class Mailbox:
         """
         with self._lock:
             self._generation += 1
-            has_asked, self._has_asked = self._has_asked, False
+            has_asked, self._has_asked = self._has_asked or not self._replaced.is_set(), False
             current, self._current = self._current, None
             self.has_served = False
+            self._replaced.set()
         self.initialised.clear()
         self._waiting.put(None)  # wakes the old waiter, if there is one; a new one skips it
         if current is not None:
@@ -205,7 +234,7 @@ def _next(mailbox: Mailbox) -> Response:
         {
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
             "Lambda-Runtime-Deadline-Ms": str(int((time.time() + remaining) * 1000)),
-            "Lambda-Runtime-Invoked-Function-Arn": mailbox.function_arn,
+            "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
         },
         content_type="application/json",
     )

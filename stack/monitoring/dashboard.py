@@ -40,7 +40,7 @@ def create(
     Returns:
         Its URL in the AWS console.
     """
-    any_arn = watched.functions[0].arn
+    any_arn = watched.functions[0].live_arn
     region = any_arn.apply(lambda arn: arn.split(":")[3])
     widgets = [
         *_lease_graphs(watched, region),

@@ -11,7 +11,7 @@ from stack.components.http_api import ROUTES
 from stack.config_values import SettingsError
 from stack.functions import jira_worker
 from stack.settings import Settings
-from tests.support.project.pulumi_graph import Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, Graph, declare, statements
 
 FUNCTION, TABLE, QUEUE = "aws:lambda/function:Function", "aws:dynamodb/table:Table", "aws:sqs/queue:Queue"
 SECRET, MAPPING = "aws:secretsmanager/secret:Secret", "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -133,7 +133,7 @@ def test_approvals_have_their_own_queue_with_a_batch_size_of_one() -> None:
     mapping = graph.one(MAPPING, "approval-work").inputs
 
     assert mapping["eventSourceArn"] == queue.outputs["arn"]
-    assert mapping["functionName"] == graph.one(FUNCTION, "jira_worker").outputs["name"]
+    assert mapping["functionName"] == graph.arn(ALIAS, "jira_worker")
     assert mapping["batchSize"] == 1
     assert not mapping.get("maximumBatchingWindowInSeconds")
     assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]

@@ -158,7 +158,9 @@ def test_an_event_source_mapping_is_limited_to_the_functions_of_the_stack() -> N
     [statement] = [each for each in STATEMENTS if each["Sid"] == "EventSourceMapping"]
 
     patterns = statement["Condition"]["ArnLike"]["lambda:FunctionArn"]
-    assert sorted(pattern.rpartition(":")[2] for pattern in patterns) == sorted(f"{name}-???????" for name in ENTRY_POINTS)
+    assert {pattern.partition(":function:")[2] for pattern in patterns} == {
+        f"{name}-???????{ending}" for name in ENTRY_POINTS for ending in ("", ":*")
+    }
 
 
 def test_each_role_can_be_passed_only_to_the_service_that_assumes_it() -> None:

@@ -1,8 +1,12 @@
 """The functions: what they run on, what they know, where their log goes and where their failures end."""
 
+import json
+import re
+
 import pytest
 
 from lib.notifications.routing import Rule, parse_rules
+from lib.platform import contract
 from lib.platform.contract import ENTRY_POINTS, METRICS_NAMESPACE
 from lib.platform.environment import (
     HealthEnvironment,
@@ -13,7 +17,7 @@ from lib.platform.environment import (
 )
 from stack.packaging import archive
 from stack.settings import secret_keys
-from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
+from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
 BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
@@ -42,6 +46,53 @@ def test_a_function_runs_its_entry_point_on_arm64_python_3_13(entry_point: str) 
 
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+def test_a_function_is_published_and_its_alias_names_that_version(entry_point: str) -> None:
+    graph = declare()
+    function, alias = graph.one(FUNCTION, entry_point), graph.one(ALIAS, entry_point).inputs
+
+    assert function.inputs["publish"] is True
+    assert alias == {
+        "name": contract.ALIAS,
+        "functionName": function.outputs["name"],
+        "functionVersion": function.outputs["version"],
+    }
+
+
+def test_another_configuration_publishes_a_version_of_every_function() -> None:
+    """So that the versions of one deployment belong together: a rollback moves all of them."""
+
+    def revisions(config: dict[str, str], secrets: dict[str, str]) -> set[str]:
+        return {contract.revision_in(each.inputs["description"]) for each in declare(config, secrets).all(FUNCTION)}
+
+    [one], [other] = revisions({}, {}), revisions({"historyDays": "90"}, {})
+    assert re.fullmatch(archive.git_sha()[:12] + r"\.[0-9a-f]{6}", one)
+    assert one != other
+    assert revisions({}, {"eventWebhookSecret": "one"}) == revisions({}, {"eventWebhookSecret": "two"}) == {one}
+
+
+def test_nothing_invokes_a_function_but_by_its_alias() -> None:
+    """An event source, a target, an integration or a grant on the function itself would miss a rollback."""
+    graph = declare(*EVERYTHING)
+    unqualified = {each.outputs["arn"] for each in graph.all(FUNCTION)}
+    names = {each.outputs["name"] for each in graph.all(FUNCTION)}
+
+    for resource in graph.resources:
+        if resource.type not in {ALIAS, FUNCTION, "aws:lambda/functionRecursionConfig:FunctionRecursionConfig"}:
+            assert not [arn for arn in unqualified if json.dumps(arn) in json.dumps(resource.inputs)], resource
+            assert resource.inputs.get("functionName") not in names or resource.inputs.get("qualifier") == contract.ALIAS
+    assert {each.inputs["qualifier"] for each in graph.all("aws:lambda/permission:Permission")} == {contract.ALIAS}
+
+
+def test_a_route_is_permitted_before_the_api_invokes_another_alias() -> None:
+    graph = declare()
+
+    for integration in graph.all("aws:apigatewayv2/integration:Integration"):
+        waits_for = graph.options[integration.type, integration.name].depends_on
+        assert isinstance(waits_for, list)
+        assert {type(each).__name__ for each in waits_for} == {"Permission"}
+
+
+@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(entry_point: str) -> None:
     graph = declare({"logRetentionDays": "90"})
     group = graph.one("aws:cloudwatch/logGroup:LogGroup", entry_point)
@@ -65,7 +116,7 @@ def test_a_failed_event_is_retried_twice_and_then_kept(entry_point: str) -> None
     config = graph.one(INVOKE_CONFIG, entry_point).inputs
     queue = graph.one(QUEUE, f"{entry_point}-failures")
 
-    assert config["functionName"] == function.outputs["name"]
+    assert (config["functionName"], config["qualifier"]) == (function.outputs["name"], "live")
     assert config["maximumRetryAttempts"] == 2
     assert 60 <= config["maximumEventAgeInSeconds"] <= 21600  # what Lambda allows
     assert config["destinationConfig"] == {"onFailure": {"destination": queue.outputs["arn"]}}

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stack.components.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
-from tests.support.project.pulumi_graph import declare
+from tests.support.project.pulumi_graph import ALIAS, declare
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
 API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Stage", "aws:lambda/permission:Permission"
@@ -30,7 +30,7 @@ def test_every_route_leads_to_its_function_in_payload_format_1_0() -> None:
 
     for route in with_slashes(ROUTES):
         integration = leads_to[route.key]
-        assert integration["integrationUri"] == graph.arn("aws:lambda/function:Function", route.entry_point)
+        assert integration["integrationUri"] == graph.arn(ALIAS, route.entry_point)
         assert integration["integrationType"] == "AWS_PROXY"
         assert integration["payloadFormatVersion"] == "1.0"
     assert len(leads_to) == len(with_slashes(ROUTES))
@@ -57,7 +57,7 @@ def test_the_api_may_invoke_a_function_by_its_route_only(route: Route) -> None:
 
     [permission] = [each.inputs for each in graph.all(PERMISSION) if each.inputs["sourceArn"] == expected]
     assert permission["principal"] == "apigateway.amazonaws.com"
-    assert permission["function"] == function
+    assert (permission["function"], permission["qualifier"]) == (function, "live")
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,11 @@ def test_the_rule_targets_the_notification_function_and_may_invoke_it() -> None:
     permission = graph.one("aws:lambda/permission:Permission", "lease-events").inputs
 
     assert graph.one(TARGET).inputs["rule"] == rule["name"]
-    assert graph.one(TARGET).inputs["arn"] == function["arn"]
+    assert graph.one(TARGET).inputs["arn"] == f"{function['arn']}:live"
     assert permission == {
         "action": "lambda:InvokeFunction",
         "function": function["name"],
+        "qualifier": "live",
         "principal": "events.amazonaws.com",
         "sourceArn": rule["arn"],
     }

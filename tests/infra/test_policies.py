@@ -12,7 +12,7 @@ from stack.components.queue import queue_policy
 from stack.components.topic import topic_policy
 from stack.functions.parts import OF_A_SHOP
 from stack.settings import secret_keys
-from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 ROLE, ROLE_POLICY = "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy"
 TABLE, QUEUE, GROUP = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:cloudwatch/logGroup:LogGroup"
@@ -202,7 +202,7 @@ def test_the_reconciliation_function_may_invoke_itself_and_no_other() -> None:
 
     assert policy["role"] == graph.one(ROLE, "reconciliation").outputs["name"]
     assert [(each["Action"], each["Resource"]) for each in statements(policy["policy"])] == [
-        (["lambda:InvokeFunction"], [graph.arn(FUNCTION, "reconciliation")])
+        (["lambda:InvokeFunction"], [graph.arn(ALIAS, "reconciliation")])
     ]
 
 

@@ -9,9 +9,9 @@ from lib.jira.reconciliation.requests import Mode, read_request
 from lib.platform import clock
 from tests.support.aws.functions import load
 from tests.support.observability.aws_metrics import ALARM
-from tests.support.project.pulumi_graph import APPROVALS_SECRETS, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, APPROVALS_SECRETS, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
-SCHEDULE, FUNCTION = "aws:scheduler/schedule:Schedule", "aws:lambda/function:Function"
+SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 
 def input_of(graph: Graph, schedule: str) -> Any:
@@ -34,7 +34,7 @@ def test_a_schedule_hands_its_function_this_event_at_this_time(
     inputs = graph.one(SCHEDULE, schedule).inputs
 
     assert inputs["scheduleExpression"] == when
-    assert inputs["target"]["arn"] == graph.arn(FUNCTION, entry_point)
+    assert inputs["target"]["arn"] == graph.arn(ALIAS, entry_point)
     assert input_of(graph, schedule) == event
 
 
@@ -52,7 +52,7 @@ def test_waiting_drafts_are_swept_where_drafts_are_submitted() -> None:
     graph = declare(JIRA_CONFIG, secrets)
     inputs = graph.one(SCHEDULE, "approvals").inputs
     assert (inputs["scheduleExpression"], input_of(graph, "approvals")) == ("rate(1 hour)", {"mode": "sweep"})
-    assert inputs["target"]["arn"] == graph.arn(FUNCTION, "approvals")
+    assert inputs["target"]["arn"] == graph.arn(ALIAS, "approvals")
 
     for hours, days, swept in (("0", "14", True), ("24", "0", True), ("0", "0", False)):
         config = {**JIRA_CONFIG, "approvalReminderHours": hours, "approvalExpiryDays": days}
@@ -104,7 +104,7 @@ def test_the_scheduler_may_start_exactly_the_functions_of_the_schedules() -> Non
     [statement] = statements(policy["policy"])
     assert statement["Action"] == ["lambda:InvokeFunction"]
     started = ("health", "imports", "reconciliation")
-    assert sorted(statement["Resource"]) == sorted(graph.arn(FUNCTION, name) for name in started)
+    assert sorted(statement["Resource"]) == sorted(graph.arn(ALIAS, name) for name in started)
 
 
 def test_a_schedule_waits_for_the_schedulers_role_to_have_its_policy() -> None:

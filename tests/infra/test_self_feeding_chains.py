@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from lib.approvals.workflow import Policy
 from lib.jira.reconciliation.requests import MAX_PARTS
 from stack.local.iam.conditions import arn_like
-from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, Graph, declare, statements
 
 FUNCTION, ROLE_POLICY = "aws:lambda/function:Function", "aws:iam/rolePolicy:RolePolicy"
 MAPPING, NOTIFICATION = "aws:lambda/eventSourceMapping:EventSourceMapping", "aws:s3/bucketNotification:BucketNotification"
@@ -46,17 +46,17 @@ def links(graph: Graph) -> Iterator[tuple[str, str, str]]:
 
 def sources_of(graph: Graph) -> dict[str, tuple[str, str]]:
     """What causes a function to run, as grants name it: its logical name, and the function's name in AWS."""
-    fed_by_queue = {each.inputs["eventSourceArn"]: each.inputs["functionName"] for each in graph.all(MAPPING)}
+    functions = {each.outputs["arn"]: each.inputs["functionName"] for each in graph.all(ALIAS)}
+    fed_by_queue = {each.inputs["eventSourceArn"]: functions[each.inputs["functionName"]] for each in graph.all(MAPPING)}
     queues = {each.outputs["arn"]: each.name for each in graph.all("aws:sqs/queue:Queue")}
     found = {arn: (queues[arn], function) for arn, function in fed_by_queue.items()}
-    found |= {each.outputs["arn"]: (each.outputs["name"],) * 2 for each in graph.all(FUNCTION)}
+    found |= {arn: (function, function) for arn, function in functions.items()}
     buckets = {each.outputs["bucket"]: each for each in graph.all("aws:s3/bucket:Bucket")}
     for each in graph.all(NOTIFICATION):
         bucket = buckets[each.inputs["bucket"]]
         for queue in each.inputs["queues"]:
             of_object = f"{bucket.outputs['arn']}/{queue['filterPrefix']}x"
             found[of_object] = (bucket.name, fed_by_queue[queue["queueArn"]])
-    functions = {each.outputs["arn"]: each.outputs["name"] for each in graph.all(FUNCTION)}
     rules = {each.outputs["name"]: each for each in graph.all("aws:cloudwatch/eventRule:EventRule")}
     buses = {each.outputs["name"]: each for each in graph.all("aws:cloudwatch/eventBus:EventBus")}
     for each in graph.all("aws:cloudwatch/eventTarget:EventTarget"):

@@ -15,7 +15,7 @@ from lib.shuttle.jobs import lifecycle
 from lib.shuttle.jobs.plans import MIB, Plan
 from stack.components.queue import MAX_RECEIVES, WorkQueue
 from stack.settings import secret_keys
-from tests.support.project.pulumi_graph import Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 BUS = "aws:cloudwatch/eventBus:EventBus"
@@ -174,7 +174,7 @@ def test_the_function_gets_one_upload_at_a_time() -> None:
     mapping = graph.one("aws:lambda/eventSourceMapping:EventSourceMapping", "shuttle-jobs").inputs
 
     assert mapping["eventSourceArn"] == graph.arn(QUEUE, "shuttle-jobs")
-    assert mapping["functionName"] == graph.one(FUNCTION, "imports").outputs["name"]
+    assert mapping["functionName"] == graph.arn(ALIAS, "imports")
     assert mapping["batchSize"] == 1
     assert mapping["functionResponseTypes"] == ["ReportBatchItemFailures"]
 
@@ -295,7 +295,7 @@ def test_the_sweep_runs_every_quarter_of_an_hour() -> None:
     schedule = graph.one("aws:scheduler/schedule:Schedule", "shuttle-sweep").inputs
 
     assert schedule["scheduleExpression"] == "rate(15 minutes)"
-    assert schedule["target"]["arn"] == graph.arn(FUNCTION, "imports")
+    assert schedule["target"]["arn"] == graph.arn(ALIAS, "imports")
     assert json.loads(schedule["target"]["input"]) == {"mode": "sweep"}
 
 

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.project.pulumi_graph import declare
+from tests.support.project.pulumi_graph import ALIAS, declare
 
 QUEUE, FUNCTION = "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 MAPPING = "aws:lambda/eventSourceMapping:EventSourceMapping"
@@ -38,7 +38,7 @@ def test_the_worker_batches_for_a_second_and_reports_failed_messages() -> None:
     inputs = graph.one(MAPPING, "jira-work").inputs
     assert {name: value for name, value in inputs.items() if name != "tags"} == {
         "eventSourceArn": graph.arn(QUEUE, "jira-work"),
-        "functionName": graph.one(FUNCTION, "jira_worker").outputs["name"],
+        "functionName": graph.arn(ALIAS, "jira_worker"),
         "batchSize": 10,
         "maximumBatchingWindowInSeconds": 1,
         "functionResponseTypes": ["ReportBatchItemFailures"],

@@ -91,14 +91,10 @@ def test_an_event_that_does_not_arrive_fails_the_check(checked: Cloud, tmp_path:
 def test_a_table_that_is_missing_fails_the_check(checked: Cloud, tmp_path: Path) -> None:
     """The tables that ``health`` checks are those of the function's environment."""
     functions, name = checked.client("lambda"), checked.outputs["functions"]["health"]
-    before = functions.get_function_configuration(FunctionName=name)["Environment"]
-    broken = {"Variables": before["Variables"] | {"SHUTTLE_TABLE_NAME": "no-such-table"}}
-    assert broken != before
-    functions.update_function_configuration(FunctionName=name, Environment=broken)
-    try:
+    before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+    assert before["SHUTTLE_TABLE_NAME"]
+    with checked.deployed("health", Environment={"Variables": before | {"SHUTTLE_TABLE_NAME": "no-such-table"}}):
         done = check(checked, tmp_path)
-    finally:
-        functions.update_function_configuration(FunctionName=name, Environment=before)
 
     assert done.returncode == 1
     assert "failed." in done.stderr

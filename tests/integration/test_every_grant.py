@@ -141,16 +141,11 @@ def test_reconciliation_finds_that_an_issue_has_left_a_fix_version(cloud: Cloud,
 def test_a_sweep_that_outlasts_one_invocation_calls_its_function_again(cloud: Cloud, jira: Served[Jira]) -> None:
     """With a minute in all, what is left after the first page is too little for a second one."""
     jira.app.seed("LONG", 150)
-    function = cloud.outputs["functions"]["reconciliation"]
-    client = cloud.client("lambda")
-    client.update_function_configuration(FunctionName=function, Timeout=60)
-    try:
+    with cloud.deployed("reconciliation", Timeout=60):
         answer = cloud.invoke("reconciliation", {"project": "LONG", "full": True})
         assert [project["continued"] for project in answer["payload"]["projects"]] == [True], answer
 
         until(lambda: rows(cloud, "LONG-150"), 60)
-    finally:
-        client.update_function_configuration(FunctionName=function, Timeout=900)
 
 
 def test_a_snapshot_too_large_for_a_row_goes_to_the_bucket(cloud: Cloud, jira: Served[Jira]) -> None:

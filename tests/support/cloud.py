@@ -17,6 +17,7 @@ import boto3
 import requests
 from botocore.config import Config
 
+from lib.platform.contract import ALIAS, live
 from tests.support.iam.grants import WATCH
 from tests.support.web.events import signature
 
@@ -106,7 +107,7 @@ class Cloud:
     def invoke(self, entry_point: str, payload: object, *, kind: str = "RequestResponse") -> dict[str, Any]:
         """Invoke a function as the AWS API does; status, error and payload."""
         answer = self.client("lambda").invoke(
-            FunctionName=self.outputs["functions"][entry_point], Payload=json.dumps(payload).encode(), InvocationType=kind
+            FunctionName=live(self.outputs["functions"][entry_point]), Payload=json.dumps(payload).encode(), InvocationType=kind
         )
         raw = answer["Payload"].read()
         return {
@@ -114,6 +115,21 @@ class Cloud:
             "error": answer.get("FunctionError"),
             "payload": json.loads(raw) if raw else None,
         }
+
+    @contextlib.contextmanager
+    def deployed(self, entry_point: str, **changes: Any) -> Iterator[None]:
+        """A version of a function with another configuration, which is live until the end."""
+        client, name = self.client("lambda"), self.outputs["functions"][entry_point]
+        before = client.get_function_configuration(FunctionName=live(name))
+        client.update_function_configuration(FunctionName=name, **changes)
+        changed = client.publish_version(FunctionName=name)["Version"]
+        client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=changed)
+        try:
+            yield
+        finally:
+            client.update_alias(FunctionName=name, Name=ALIAS, FunctionVersion=before["Version"])
+            client.update_function_configuration(FunctionName=name, **{key: before[key] for key in changes})
+            client.delete_function(FunctionName=name, Qualifier=changed)
 
     def log_lines(self, entry_point: str) -> list[str]:
         """Everything a function has printed."""

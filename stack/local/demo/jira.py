@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from lib.platform.contract import live
 from stack.local.cloud import LocalCloud
 from stack.local.demo.calls import basic_auth, hub_signature, query, send, until
 from stack.local.demo.stage import Stage, table
@@ -174,7 +175,7 @@ def _check_health(cloud: LocalCloud, stage: Stage) -> None:
 
 def _invoke(cloud: LocalCloud, entry_point: str, event: dict[str, Any]) -> dict[str, Any]:
     answer = cloud.client("lambda").invoke(
-        FunctionName=cloud.ready.outputs["functions"][entry_point], Payload=json.dumps(event).encode()
+        FunctionName=live(cloud.ready.outputs["functions"][entry_point]), Payload=json.dumps(event).encode()
     )
     return dict(json.loads(answer["Payload"].read()))
 

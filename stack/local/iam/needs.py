@@ -82,11 +82,12 @@ _INVOCATION = re.compile(r"/2015-03-31/functions/([^/]+)/invocations/?")
 
 def _lambda(call: Call) -> list[Access]:
     match = _INVOCATION.fullmatch(call.path)
-    if match is None or call.method != "POST" or "Qualifier" in call.query:
+    if match is None or call.method != "POST":
         raise UnknownOperationError(f"lambda: {call.method} {call.path}")
     # A name, an ARN, or `<account>:function:<name>`.
     name = unquote(match[1]).removesuffix(":$LATEST").rpartition("function:")[2]
-    return [Access("lambda:InvokeFunction", call.arn(f"function:{name}"))]
+    qualifier = call.query.get("Qualifier", "")
+    return [Access("lambda:InvokeFunction", call.arn(f"function:{name}:{qualifier}" if qualifier else f"function:{name}"))]
 
 
 def _logs(call: Call) -> list[Access]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from stack.local.functions import FunctionSpec
 from stack.local.http_gateway import HttpApi
 from stack.local.invocations import AsyncConfig
 from stack.local.queues import EventSource
@@ -35,6 +34,7 @@ class Blueprint:
         account_id: the AWS account.
         http_url: the URL of the HTTP API.
         suffix_of: what a physical name ends with, of the logical name.
+        functions: the names of the functions.
     """
 
     client: Callable[[str], Any]
@@ -42,7 +42,7 @@ class Blueprint:
     account_id: str
     http_url: str
     suffix_of: Callable[[str], str] = random_suffix
-    functions: list[FunctionSpec] = field(default_factory=list)
+    functions: list[str] = field(default_factory=list)
     async_configs: dict[str, AsyncConfig] = field(default_factory=dict)
     event_sources: list[EventSource] = field(default_factory=list)
     integrations: dict[str, str] = field(default_factory=dict)

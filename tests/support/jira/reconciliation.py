@@ -26,7 +26,7 @@ from tests.support.web.standins import served
 QUEUE = "jira-work-3c1d"
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
 SEARCH = "/rest/api/3/search/jql"
-ARN = "arn:aws:lambda:us-west-2:123456789012:function:reconciliation-5d1c"
+FUNCTION = "reconciliation-5d1c"
 
 
 class Lambda:
@@ -38,7 +38,7 @@ class Lambda:
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803 - AWS's names
         """Record the event."""
-        assert (FunctionName, InvocationType) == (ARN, "Event")
+        assert (FunctionName, InvocationType) == (f"{FUNCTION}:live", "Event")
         if self.error is not None:
             raise self.error
         self.events.append(json.loads(Payload))
@@ -67,7 +67,7 @@ class Reconciliation:
         """One invocation that always has ``seconds`` left; by default a full sweep of every project."""
         module = self.module or self.load()
         event = {"mode": "full"} if event is None else event
-        context = LambdaContext(run_id, invoked_function_arn=ARN, remaining_ms=int(seconds * 1000))
+        context = LambdaContext(run_id, function_name=FUNCTION, remaining_ms=int(seconds * 1000))
         result: dict[str, Any] = module.lambda_handler(event, context)
         json.dumps(result)
         return result

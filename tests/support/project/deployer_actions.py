@@ -12,7 +12,8 @@ TABLE, QUEUE, TOPIC = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:sn
 BUCKET, SECRET, ROLE = "aws:s3/bucket:Bucket", "aws:secretsmanager/secret:Secret", "aws:iam/role:Role"
 FUNCTION, API = "aws:lambda/function:Function", "aws:apigatewayv2/api:Api"
 BUS, RULE = "aws:cloudwatch/eventBus:EventBus", "aws:cloudwatch/eventRule:EventRule"
-MAPPING, GROUP = "aws:lambda/eventSourceMapping:EventSourceMapping", "aws:scheduler/scheduleGroup:ScheduleGroup"
+ALIAS, MAPPING = "aws:lambda/alias:Alias", "aws:lambda/eventSourceMapping:EventSourceMapping"
+GROUP = "aws:scheduler/scheduleGroup:ScheduleGroup"
 
 HTTP_METHODS = ("DELETE", "GET", "PATCH", "POST", "PUT")
 """API Gateway's actions are the methods of its own API."""
@@ -127,10 +128,12 @@ NEEDS = {
             *("CreateFunction", "DeleteFunction", "GetFunction", "GetFunctionConfiguration"),
             *("UpdateFunctionCode", "UpdateFunctionConfiguration", "GetFunctionCodeSigningConfig", "ListVersionsByFunction"),
             *("PutFunctionConcurrency", "DeleteFunctionConcurrency"),  # the keys …ReservedConcurrency
-            *("ListTags", "TagResource", "UntagResource"),
+            *("ListTags", "TagResource", "UntagResource", "PublishVersion"),
         ),
-        arns=("arn:{partition}:lambda:{region}:{account}:function:{name}",),
+        # With and without a version or an alias: which of the two AWS checks depends on the call.
+        arns=tuple(f"arn:{{partition}}:lambda:{{region}}:{{account}}:function:{{name}}{ending}" for ending in ("", ":*")),
     ),
+    ALIAS: Needs(service="lambda", actions=("CreateAlias", "DeleteAlias", "GetAlias", "UpdateAlias"), on=FUNCTION),
     MAPPING: Needs(
         service="lambda",
         actions=(

@@ -32,10 +32,12 @@ CHECKS = {
     TABLE: ("dynamodb", ("GetItem", "PutItem", "DeleteItem", "Query")),
     SECRET: ("secretsmanager", ("GetSecretValue",)),
     BUS: ("events", ("PutEvents",)),
+    FUNCTION: ("lambda", ("ListAliases",)),
     _LOG_GROUP: ("logs", ("FilterLogEvents",)),
     QUEUE: ("sqs", ("GetQueueUrl", "ListDeadLetterSourceQueues", "ReceiveMessage")),
 }
-"""What ``.ci/check-deployment`` does besides, by type of resource: ``health``, one event on the bus, and ``trace``."""
+"""What follows ``pulumi up``, by type of resource: ``.ci/check-deployment`` (``health``, one event on the bus, ``trace``),
+``deployments`` and ``rollback``."""
 EMPTYING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 """For the buckets of an unprotected stack, which are deleted with their objects."""
 

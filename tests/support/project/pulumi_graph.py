@@ -22,6 +22,7 @@ from lib.platform.contract import CHANNELS, ENTRY_POINTS
 from stack.local.program import skip_stack_traces
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
+ALIAS = "aws:lambda/alias:Alias"
 
 # A Jira site, for the tests that need one: config and secrets.
 JIRA_CONFIG = {
@@ -106,7 +107,8 @@ class _Recorder(Mocks):
             self.components.append(Resource(args.typ, args.name, inputs, {}, frozenset()))
             return f"{args.name}-id", inputs
         physical = inputs.get("name") or f"{args.name}-1a2b3c4"
-        outputs = {**inputs, "name": physical, "arn": _arn(args.typ, physical), **_computed(args.typ, physical)}
+        arn = _arn(args.typ, f"{inputs['functionName']}:{physical}" if args.typ == ALIAS else physical)
+        outputs = {**inputs, "name": physical, "arn": arn, **_computed(args.typ, physical)}
         secret = frozenset(name for name, value in args.inputs.items() if _is_secret(value))
         self.resources.append(Resource(args.typ, args.name, inputs, outputs, secret))
         if args.typ == self._replaced:
@@ -197,6 +199,7 @@ def _arn(type_: str, name: str) -> str:
     at = f"{REGION}:{ACCOUNT}"
     forms = {
         "aws:dynamodb/table:Table": f"arn:aws:dynamodb:{at}:table/{name}",
+        ALIAS: f"arn:aws:lambda:{at}:function:{name}",
         "aws:lambda/function:Function": f"arn:aws:lambda:{at}:function:{name}",
         "aws:iam/role:Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
         "aws:cloudwatch/logGroup:LogGroup": f"arn:aws:logs:{at}:log-group:{name}",
@@ -220,6 +223,8 @@ def _computed(type_: str, name: str) -> dict[str, str]:
         }
     if type_ == "aws:s3/bucket:Bucket":
         return {"bucket": name}
+    if type_ == "aws:lambda/function:Function":
+        return {"version": "7"}
     if type_ == "aws:sqs/queue:Queue":
         return {"url": _identifier(type_, name)}
     return {}

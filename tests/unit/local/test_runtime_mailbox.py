@@ -7,7 +7,7 @@ from stack.local.runtime_api import Invocation, Mailbox
 
 def test_an_invocation_of_a_dead_process_goes_to_the_next_one() -> None:
     dead = threading.Event()
-    mailbox = Mailbox(30, "an-arn", lambda: not dead.is_set())
+    mailbox = Mailbox(30, lambda: not dead.is_set())
     taken: list[Invocation | None] = []
     waiting = threading.Thread(target=lambda: taken.append(mailbox.take()))
     waiting.start()
@@ -24,7 +24,7 @@ def test_an_invocation_of_a_dead_process_goes_to_the_next_one() -> None:
 
 
 def test_the_invocation_of_a_process_that_dies_fails() -> None:
-    mailbox = Mailbox(30, "an-arn")
+    mailbox = Mailbox(30)
     sent = Invocation(b"{}")
     mailbox.put(sent)
     assert mailbox.take() is sent
@@ -34,7 +34,7 @@ def test_the_invocation_of_a_process_that_dies_fails() -> None:
 
 
 def test_a_process_has_served_once_it_has_answered() -> None:
-    mailbox = Mailbox(30, "an-arn")
+    mailbox = Mailbox(30)
     sent = Invocation(b"{}")
     mailbox.put(sent)
     assert mailbox.take() is sent

@@ -201,6 +201,13 @@ def test_invoking_a_function_needs_it_however_it_is_named(name: str) -> None:
     assert needed(request) == [("lambda:InvokeFunction", f"arn:aws:lambda:us-west-2:{ACCOUNT}:function:worker")]
 
 
+@pytest.mark.parametrize(("name", "query"), [("worker:live", {}), ("worker", {"Qualifier": "live"})])
+def test_invoking_an_alias_needs_the_alias(name: str, query: dict[str, str]) -> None:
+    request = call("lambda", path=f"/2015-03-31/functions/{name}/invocations", query=query)
+
+    assert needed(request) == [("lambda:InvokeFunction", f"arn:aws:lambda:us-west-2:{ACCOUNT}:function:worker:live")]
+
+
 @pytest.mark.parametrize("operation", ["CreateLogStream", "PutLogEvents"])
 def test_writing_a_log_needs_the_stream(operation: str) -> None:
     request = json_call("logs", operation, logGroupName="/aws/g", logStreamName="s")
@@ -243,7 +250,6 @@ def test_get_caller_identity_needs_nothing_and_assume_role_a_grant() -> None:
         json_call("events", "PutRule", Name="x"),
         call("sts", body=b"Action=GetSessionToken"),
         call("lambda", "GET", "/2015-03-31/functions/worker"),
-        call("lambda", path="/2015-03-31/functions/worker/invocations", query={"Qualifier": "live"}),
         call("s3", "GET", "/"),
         call("s3", "PUT", "/b"),
         call("s3", "GET", "/b", {"policy": ""}),
