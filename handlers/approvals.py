@@ -14,7 +14,7 @@ from lib.approvals.retries import make_retries
 from lib.approvals.service import make_service
 from lib.approvals.waiting import make_waiting_drafts
 from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 from lib.web import application, signatures, wsgi

@@ -10,7 +10,7 @@ from typing import Any
 
 from lib import health
 from lib.platform import aws, contract, errors, gc_tuning, metrics
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from lib.platform.log import Logger
 
 _environment = HealthEnvironment.read()

@@ -10,7 +10,7 @@
 from typing import Any
 
 from lib.platform import aws, errors, gc_tuning
-from lib.platform.environment import ImportsEnvironment
+from lib.platform.environment.imports import ImportsEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.sqs_batch import read_batch

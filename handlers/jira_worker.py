@@ -15,7 +15,7 @@ from lib.jira.store_factory import make_issue_writer
 from lib.jira.tasks import read_task
 from lib.jira.worker import JiraWorker, Message
 from lib.platform import aws, gc_tuning
-from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 from lib.platform.sqs_batch import read_batch

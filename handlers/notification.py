@@ -16,7 +16,7 @@ from lib.notifications.routing import parse_rules
 from lib.notifications.service import CLAIM_LEASE, Notifier
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.claims import Claims
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 from lib.web import wsgi

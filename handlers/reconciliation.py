@@ -26,7 +26,7 @@ from lib.jira.work_queue import WorkQueue
 from lib.platform import aws, errors, gc_tuning
 from lib.platform.claims import Claims
 from lib.platform.contract import live
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import Logger, scrub
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret

@@ -4,7 +4,7 @@ import functools
 from typing import Any
 
 from lib.platform import aws, gc_tuning
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.shuttle.api.blueprint import shuttle_blueprint

@@ -15,7 +15,7 @@ from lib.jira.deliveries import Answer, Deliveries
 from lib.jira.store_factory import make_issue_writer
 from lib.jira.work_queue import WorkQueue
 from lib.platform import aws, clock, gc_tuning
-from lib.platform.environment import WebhooksEnvironment
+from lib.platform.environment.webhooks import WebhooksEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret

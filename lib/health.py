@@ -23,7 +23,7 @@ from typing import Any
 
 from lib.platform import aws, clock, contract, errors
 from lib.platform.contract import SENTINEL_PARTITIONS, TableLayout
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from lib.platform.log import scrub
 from lib.platform.secrets import Secret
 

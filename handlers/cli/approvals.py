@@ -27,7 +27,7 @@ from lib.operations.retry import retry_session
 from lib.operations.signed_requests import send_signed
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.log import scrub
 from lib.platform.queues import Queue
 

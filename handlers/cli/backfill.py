@@ -18,7 +18,7 @@ from lib.jira.issue_writer import IssueWriter
 from lib.jira.store_factory import make_issue_writer
 from lib.operations.backfill import Backfill, Checkpoint, Report, Verification
 from lib.platform import aws, errors
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.wording import counted
 
 MAX_SEGMENTS = 10

@@ -6,7 +6,7 @@ from handlers.cli import output
 from handlers.cli.options import Find
 from lib.health import Report, Status, run_checks
 from lib.platform import clock
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from lib.platform.wording import counted
 
 _STYLES = {Status.OK: "green", Status.FAILED: "bold red", Status.SKIPPED: "yellow"}

@@ -21,7 +21,7 @@ from lib.operations.issue_versions import artifacts_of, compare, content_of
 from lib.operations.reindex import reindex_project
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.queues import Queue
 from lib.platform.wording import counted
 

@@ -12,7 +12,7 @@ from lib.leases.events import read_event
 from lib.notifications.routing import RulesError, check_channels, parse_rules
 from lib.operations.routes import Preview, preview
 from lib.platform import errors
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 
 
 @click.group()

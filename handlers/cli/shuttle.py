@@ -11,7 +11,7 @@ from handlers.cli import output
 from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
 from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job, report_shop
 from lib.platform import clock
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import api_json
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import Catalogue

@@ -17,7 +17,7 @@ from lib.approvals.repository import ApprovalStore, make_table
 from lib.approvals.rules import Rules
 from lib.approvals.service import answer_click
 from lib.approvals.wording import Verdict
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.queues import Queue
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from lib.approvals.repository import ApprovalStore, Submitted, make_table
 from lib.approvals.rules import Rules
 from lib.approvals.wording import Verdict
 from lib.platform import clock, errors
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.queues import Queue
 
 RECORDING_SECONDS = 1

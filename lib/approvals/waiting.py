@@ -13,7 +13,7 @@ from lib.approvals.operations import JiraOperationStore, OperationId
 from lib.approvals.records import Approval, OperationStatus, Session, SessionState
 from lib.approvals.repository import ApprovalStore, make_table
 from lib.platform import clock
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.queues import Queue
 
 RECORDING_SECONDS = 5

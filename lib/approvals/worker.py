@@ -21,7 +21,7 @@ from lib.approvals.repository import ApprovalStore, make_table
 from lib.approvals.rules import Rules
 from lib.platform import aws, contract, errors, metrics
 from lib.platform.claims import Claims
-from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.secrets import Secret

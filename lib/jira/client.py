@@ -22,9 +22,10 @@ from jira import JIRA, JIRAError
 from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 from lib.jira.webhooks import REST_FIELDS
 from lib.platform import clock, errors
-from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnvironment
 
 if TYPE_CHECKING:
+    from lib.platform.environment.jira_worker import JiraWorkerEnvironment
+    from lib.platform.environment.reconciliation import ReconciliationEnvironment
     from lib.platform.secrets import Secret
 
 MAX_PAGE = 100
@@ -267,7 +268,7 @@ class JiraClient:
 
 
 def connect(
-    settings: JiraWorkerEnvironment | ReconciliationEnvironment, api_token: "Secret", *, seconds_left: Callable[[], float]
+    settings: "JiraWorkerEnvironment | ReconciliationEnvironment", api_token: "Secret", *, seconds_left: Callable[[], float]
 ) -> JiraClient:
     """The client of the configured Jira.
 

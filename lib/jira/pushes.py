@@ -6,7 +6,7 @@ Git hosts do not send a push again, so commits that the table does not accept no
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.jira.commits import Commit, Push, keep_known
 from lib.jira.correlation_store import CorrelationStore
@@ -15,8 +15,11 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.webhooks import Ignored
 from lib.jira.work_queue import WorkQueue
 from lib.platform import contract, errors, metrics
-from lib.platform.environment import JiraWorkerEnvironment, WebhooksEnvironment
 from lib.platform.log import Logger
+
+if TYPE_CHECKING:
+    from lib.platform.environment.jira_worker import JiraWorkerEnvironment
+    from lib.platform.environment.webhooks import WebhooksEnvironment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +106,7 @@ class Pushes:
             self.logger.error("correlation_reset_failed", error, issue_keys=touched)
 
 
-def make_pushes(dynamodb: Any, settings: JiraWorkerEnvironment | WebhooksEnvironment, logger: Logger) -> Pushes:
+def make_pushes(dynamodb: Any, settings: "JiraWorkerEnvironment | WebhooksEnvironment", logger: Logger) -> Pushes:
     """The pushes of a function with this environment."""
     table = settings.jira_issues_table_name
     links = CorrelationStore(dynamodb, table, history=timedelta(days=settings.history_days))

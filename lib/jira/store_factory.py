@@ -2,20 +2,24 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.snapshots import BucketSnapshots
 from lib.platform import contract, metrics
-from lib.platform.environment import JiraWorkerEnvironment, ReconciliationEnvironment, WebhooksEnvironment
 
-Settings = WebhooksEnvironment | JiraWorkerEnvironment | ReconciliationEnvironment
+if TYPE_CHECKING:
+    from lib.platform.environment.jira_worker import JiraWorkerEnvironment
+    from lib.platform.environment.reconciliation import ReconciliationEnvironment
+    from lib.platform.environment.webhooks import WebhooksEnvironment
+
+    Settings = WebhooksEnvironment | JiraWorkerEnvironment | ReconciliationEnvironment
 
 
 def make_issue_writer(
     dynamodb: Any,
     get_s3: Callable[[], Any],
-    settings: Settings,
+    settings: "Settings",
     *,
     on_throttle: Callable[[], None] = lambda: metrics.count(contract.STORE_THROTTLE_RETRY),
 ) -> IssueWriter:

@@ -15,7 +15,7 @@ from lib.jira.run_records import RunRecords, correlation_entry
 from lib.jira.tasks import Task, fetch_and_record
 from lib.jira.webhooks import NeedsFetch
 from lib.platform import clock, contract, errors, metrics
-from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 from lib.platform.sqs_batch import Record

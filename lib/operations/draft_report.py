@@ -14,7 +14,7 @@ from lib.approvals.wording import issue_url
 from lib.operations.approvals import Approval, approval_of, read_view
 from lib.operations.trace import Entry
 from lib.platform.dynamodb import Item, Table
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.log import scrub
 from lib.platform.wording import counted
 from lib.slack.blocks import SlackMessage

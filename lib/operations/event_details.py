@@ -26,7 +26,7 @@ from lib.operations.log_search import LogLine
 from lib.operations.trace import Entry, Trace, Tracer, find_letters
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.log import scrub
 from lib.shuttle import api_json
 from lib.shuttle.repository import Repository

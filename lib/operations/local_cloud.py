@@ -17,7 +17,8 @@ import requests
 from lib.operations.deployed import Clients, Deployed
 from lib.operations.signed_requests import TIMEOUT_SECONDS, Answer, send_signed
 from lib.platform import aws, clock, errors, fields
-from lib.platform.environment import ApprovalsEnvironment, WebhooksEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
+from lib.platform.environment.webhooks import WebhooksEnvironment
 from lib.platform.secrets import Secret
 
 AWS = "aws"

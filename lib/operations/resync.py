@@ -15,7 +15,7 @@ from lib.operations.deployed import Clients, Deployed
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, errors
 from lib.platform.contract import live
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import scrub
 
 COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")

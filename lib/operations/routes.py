@@ -11,7 +11,7 @@ from lib.notifications.message import compose
 from lib.notifications.routing import Attributes, Route, Rule, find_route
 from lib.platform import aws, clock
 from lib.platform.contract import LEASE_TABLE
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,7 @@ from lib.operations.schedules import Schedule, list_schedules
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import scrub
 from lib.platform.schedule_expressions import ExpressionError, next_run
 from lib.platform.wording import counted

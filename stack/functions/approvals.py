@@ -4,7 +4,7 @@ It needs no failure queue: a sweep that failed is repeated by the next one.
 """
 
 from lib.platform.contract import SESSION_STATE_INDEX
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -3,7 +3,7 @@
 import pulumi
 
 from lib.platform.contract import SENTINEL_PARTITIONS
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -1,7 +1,7 @@
 """The function that runs the jobs of shops, and sweeps those that lost their worker."""
 
 from lib.platform.contract import GSI1, JOB_LEASE
-from lib.platform.environment import ImportsEnvironment
+from lib.platform.environment.imports import ImportsEnvironment
 from stack.components import iam
 from stack.components.function import Feed, FunctionSpec
 from stack.components.iam import Grant

@@ -1,7 +1,7 @@
 """The function for what a webhook or a click has no time for: it asks Jira, correlates, creates issues and posts previews."""
 
 from lib.platform.contract import PROJECT_INDEX
-from lib.platform.environment import JiraWorkerEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from stack.components.function import Feed, FunctionSpec
 from stack.components.iam import Grant
 from stack.functions.parts import SESSIONS, Parts, objects

@@ -2,7 +2,7 @@
 
 from lib.notifications import routing
 from lib.platform.contract import EVENT_PARTITIONS
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -1,7 +1,7 @@
 """The function that makes the table agree with Jira. It invokes itself when a sweep needs more than one invocation."""
 
 from lib.platform.contract import PROJECT_INDEX, RECONCILIATION_PARTITION
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -4,7 +4,7 @@ It is invoked over HTTP only: a caller repeats what failed, so it needs no failu
 """
 
 from lib.platform.contract import GSI3, JOB_STATUS_INDEX
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -4,7 +4,7 @@ It is invoked over HTTP only: a sender repeats what failed, so it needs no failu
 """
 
 from lib.platform.contract import PROJECT_INDEX
-from lib.platform.environment import WebhooksEnvironment
+from lib.platform.environment.webhooks import WebhooksEnvironment
 from stack.components import iam
 from stack.components.function import FunctionSpec
 from stack.components.iam import Grant

@@ -27,7 +27,7 @@ import botocore
 import pulumi
 
 from lib.platform.contract import ENTRY_POINTS
-from stack.packaging import aws_models, bytecode, sources
+from stack.packaging import aws_models, bytecode, sources, stand_ins
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -51,10 +51,11 @@ UNUSED = (
     *("_duckdb-stubs", "adbc_driver_duckdb", "duckdb/experimental"),
     "slack",
     *(f"slack_sdk/{name}" for name in ("audit_logs", "oauth", "rtm_v2", "scim", "socket_mode")),
+    *stand_ins.REPLACED,
 )
-"""Parts of packages that nothing imports: a quarter of what pip installs for most functions."""
+"""Parts of packages that nothing imports, or only what a stand-in replaces: a third of what pip installs for most functions."""
 
-VERSION_READERS = frozenset({"click", "duckdb", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
+VERSION_READERS = frozenset({"duckdb", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
 """Packages that read their own version from their metadata; the metadata of others is left out."""
 
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold
@@ -168,6 +169,7 @@ def build(
             fresh.mkdir()
             _install(root / "handlers" / recipe.requirements, fresh, python)
             _prune(fresh)
+            stand_ins.write(fresh)
             for source in sources.needed_by(recipe.entry_points, root):
                 target = fresh / source.relative_to(root)
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -217,7 +219,13 @@ def alone(into: Path) -> Iterator[None]:
 def _inputs(recipe: Recipe, root: Path) -> str:
     """A hash of everything that determines the content of the archive, including this code."""
     digest = hashlib.sha256(botocore.__version__.encode())
-    code = [Path(__file__), Path(aws_models.__file__), Path(bytecode.__file__), Path(sources.__file__)]
+    code = [
+        Path(__file__),
+        Path(aws_models.__file__),
+        Path(bytecode.__file__),
+        Path(sources.__file__),
+        Path(stand_ins.__file__),
+    ]
     for file in [*code, root / "handlers" / recipe.requirements, *sources.needed_by(recipe.entry_points, root)]:
         name = file.relative_to(root).as_posix() if file.is_relative_to(root) else file.name
         content = file.read_bytes()

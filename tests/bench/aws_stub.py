@@ -24,6 +24,7 @@ def _json(value: Any) -> bytes:
 
 _AWS = {
     "DynamoDB_20120810.GetItem": b"{}",
+    "DynamoDB_20120810.DescribeTable": _json({"Table": {"AttributeDefinitions": [], "KeySchema": []}}),
     "DynamoDB_20120810.BatchGetItem": _json({"Responses": {}, "UnprocessedKeys": {}}),
     "DynamoDB_20120810.BatchWriteItem": _json({"UnprocessedItems": {}}),
     "DynamoDB_20120810.PutItem": b"{}",
@@ -41,6 +42,7 @@ _SNS = (
     b"</PublishResult><ResponseMetadata><RequestId>r-1</RequestId></ResponseMetadata></PublishResponse>"
 )
 _JIRA = {
+    "/rest/api/3/myself": _json({"accountId": "5b10a2844c20165700ede21g"}),
     "/rest/api/3/search/jql": _json({"issues": [], "isLast": True}),
     "/rest/api/3/project/OPS": _json({"id": "10000", "key": "OPS"}),
 }

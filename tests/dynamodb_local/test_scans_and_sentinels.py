@@ -12,7 +12,7 @@ from lib.jira.webhooks import Delivery
 from lib.operations.backfill import Backfill, Checkpoint, Report
 from lib.operations.pruning import Pruned, Pruner
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from tests.support.dynamodb.engine_table import EngineTable
 from tests.support.dynamodb.tables import a_table
 from tests.support.jira.builders import NOW, make_reader, make_store

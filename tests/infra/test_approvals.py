@@ -6,7 +6,8 @@ from typing import Any, cast
 import pulumi
 import pytest
 
-from lib.platform.environment import ApprovalsEnvironment, JiraWorkerEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from stack.components.http_api import ROUTES
 from stack.config_values import SettingsError
 from stack.functions import jira_worker

@@ -8,13 +8,11 @@ import pytest
 from lib.notifications.routing import Rule, parse_rules
 from lib.platform import contract
 from lib.platform.contract import ENTRY_POINTS, METRICS_NAMESPACE
-from lib.platform.environment import (
-    HealthEnvironment,
-    JiraWorkerEnvironment,
-    NotificationEnvironment,
-    ReconciliationEnvironment,
-    WebhooksEnvironment,
-)
+from lib.platform.environment.health import HealthEnvironment
+from lib.platform.environment.jira_worker import JiraWorkerEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
+from lib.platform.environment.webhooks import WebhooksEnvironment
 from stack.packaging import archive
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare

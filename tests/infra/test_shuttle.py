@@ -8,7 +8,8 @@ import pytest
 from lib.operations.costs import pricing
 from lib.operations.costs.prices import Meter
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
-from lib.platform.environment import ImportsEnvironment, ShuttleEnvironment
+from lib.platform.environment.imports import ImportsEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import keys
 from lib.shuttle.imports.files import MAX_TEXT_BYTES
 from lib.shuttle.jobs import lifecycle

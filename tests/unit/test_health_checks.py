@@ -13,7 +13,7 @@ from lib.health import Report, Status
 from lib.jira.issue_reader import IssueReader
 from lib.platform import aws, clock, errors
 from lib.platform.contract import JIRA_ISSUES, SENTINEL_PARTITIONS, TableLayout
-from lib.platform.environment import HealthEnvironment
+from lib.platform.environment.health import HealthEnvironment
 from stack.local.serving import Server
 from stack.local.standins.faults import Fault
 from stack.local.standins.jira import Jira

@@ -21,7 +21,7 @@ from lib.operations.approvals import OPEN, Stage, page_of_approvals, read_approv
 from lib.operations.draft_report import report_draft
 from lib.operations.retry import retry_session
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.fields import require_choice
 from lib.platform.log import scrub
 from lib.platform.queues import Queue

@@ -17,7 +17,7 @@ from lib.operations.issue_fetch import request_fetch
 from lib.operations.issue_list import IssueFilter, page_of_issues
 from lib.operations.issue_report import report_issue
 from lib.operations.issue_versions import artifacts_of, compare, content_of, moves_of, page_of_versions
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.queues import Queue
 from lib.platform.wording import counted
 

@@ -11,7 +11,7 @@ from handlers.console.context import current
 from lib.operations.ages import parse_age
 from lib.operations.paging import page_of
 from lib.operations.shuttle_report import changes_of, jobs_of, page_of_all_jobs, report_job, report_shop
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.platform.fields import require_choice
 from lib.platform.wording import counted
 from lib.shuttle.catalogue.store import CatalogueStore

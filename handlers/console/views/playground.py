@@ -17,7 +17,7 @@ from lib.operations.deployed import functions_of
 from lib.operations.local_cloud import AWS, LocalCloud, Sent, SlackMessage
 from lib.operations.schedules import Schedule, list_schedules, run_schedule
 from lib.platform import clock, errors
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.fields import require_object
 
 pages = flask.Blueprint("playground", __name__)

@@ -25,7 +25,7 @@ from lib.jira.reconciliation.result import Result, Run
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.jira.work_queue import WorkQueue
 from lib.platform import clock, errors
-from lib.platform.environment import ReconciliationEnvironment
+from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 

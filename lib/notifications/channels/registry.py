@@ -10,7 +10,7 @@ from typing import Any
 from lib.notifications.channels.base import Channel
 from lib.platform import aws, errors
 from lib.platform.contract import CHANNELS
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 from lib.platform.secrets import Secret
 
 

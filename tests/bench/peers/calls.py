@@ -1,10 +1,16 @@
 """The AWS calls of Switchboard's own function for the same event, recorded before (speed/record.py), to be made again."""
 
+import base64
 import json
 import os
 
+
+def _bytes_of(value: dict) -> object:
+    return base64.b64decode(value["base64"]) if value.keys() == {"base64"} else value
+
+
 with open(os.environ["RECORDED_CALLS"], encoding="utf-8") as recorded:
-    _first, _later = json.load(recorded)
+    _first, _later = json.load(recorded, object_hook=_bytes_of)
 if _first:
     import boto3
 

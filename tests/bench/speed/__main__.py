@@ -1,14 +1,15 @@
 """Measures, shows the tables and writes docs/performance/benchmarks.md with its plot.
 
-    python -m tests.bench.speed [--quick] [--rounds N] [--into FOLDER]
+    python -m tests.bench.speed [--quick] [--only SECTION]… [--into FOLDER]
 
-``--quick`` is for a look: fewer rounds, smaller tables, and by default nothing written to docs/.
+``--quick`` is for a look: fewer rounds, smaller tables, and by default nothing written to docs/. ``--only`` measures those
+sections and writes no page.
 """
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,15 @@ class Plan:
 
 
 FULL = Plan(15, 15, 40, (10, 1_000, 100_000), (1_000, 10_000, 100_000), 31)
+JOBS = (WEBHOOKS, NOTIFICATION, *OTHERS)
+WARM: dict[str, tuple[Job, Callable[[Workshop, Job], list[Program]]]] = {
+    "webhook delivery": (WEBHOOKS, Workshop.programs),
+    "enrichment": (NOTIFICATION, lambda shop, _: shop.enrichers()),
+    "notification": (NOTIFICATION, Workshop.programs),
+}
+ENGINE = "engine"
+"""The section of what DynamoDB Local reports."""
+SECTIONS = (*(f"cold:{job.name}" for job in JOBS), *(f"warm:{name.split()[-1]}" for name in WARM), ENGINE)
 QUICK = Plan(5, 5, 20, (10, 1_000), (1_000, 4_000), 7)
 
 
@@ -43,12 +53,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.speed")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes")
     parser.add_argument("--into", type=Path, help="where benchmarks.md and its plot go (docs/performance; with --quick build)")
+    parser.add_argument(
+        "--only", action="append", metavar="SECTION", choices=SECTIONS, help=f"measure this alone: {', '.join(SECTIONS)}"
+    )
     arguments = parser.parse_args()
     into = arguments.into or archives.ROOT / ("build" if arguments.quick else "docs/performance")
     console = Console()
-    results = measure(QUICK if arguments.quick else FULL, console)
+    results = measure(QUICK if arguments.quick else FULL, console, arguments.only or SECTIONS)
     for table in report.tables(results):
         console.print(table.for_terminal())
+    if arguments.only:
+        return 0
     into.mkdir(parents=True, exist_ok=True)
     plot.write(results, into / "benchmarks.svg")
     (into / "benchmarks.md").write_text(report.page(results, quick=arguments.quick), encoding="utf-8")
@@ -56,8 +71,8 @@ def main() -> int:
     return 0
 
 
-def measure(plan: Plan, console: Console) -> report.Results:
-    """Measure everything that ``plan`` says."""
+def measure(plan: Plan, console: Console, sections: Collection[str] = SECTIONS) -> report.Results:
+    """Measure ``sections`` as much as ``plan`` says."""
     results = report.Results(machine=report.machine())
     columns = (TextColumn("{task.description:40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with (
@@ -71,20 +86,21 @@ def measure(plan: Plan, console: Console) -> report.Results:
             progress.update(task, description=f"building {what}", advance=1)
 
         shop = Workshop(Path(folder) / "programs", stub.url, report_step)
-        programs = {job: shop.programs(job) for job in (WEBHOOKS, NOTIFICATION)}
-        for job, some in (programs | {job: shop.programs(job) for job in OTHERS}).items():
+        for job in JOBS:
+            if f"cold:{job.name}" not in sections:
+                continue
+            some = shop.programs(job)
             with _bar(progress, f"cold start: {job.name}", len(some) * (plan.cold_rounds + 1)) as done:
                 results.cold[job.name] = cold.measure(some, job, stub.url, plan.cold_rounds, done)
-        for name, job, some in (
-            ("webhook delivery", WEBHOOKS, programs[WEBHOOKS]),
-            ("enrichment", NOTIFICATION, shop.enrichers()),
-            ("notification", NOTIFICATION, programs[NOTIFICATION]),
-        ):
-            compared = [program for program in some if program.label != OURS_BARE]
+        for name, (job, programs_of) in WARM.items():
+            if f"warm:{name.split()[-1]}" not in sections:
+                continue
+            compared = [program for program in programs_of(shop, job) if program.label != OURS_BARE]
             with _bar(progress, f"warm: {name}", len(compared) * plan.warm_rounds) as done:
                 results.warm[name] = warm.measure(compared, job, stub.url, plan.warm_rounds, plan.batch, done)
-        results.no_engine = dynamodb_local.why_not()
-        if results.no_engine is None:
+        results.no_engine = dynamodb_local.why_not() if ENGINE in sections else None
+        if ENGINE in sections and results.no_engine is None:
+            programs = {job: shop.programs(job) for job in (WEBHOOKS, NOTIFICATION)}
             with dynamodb_local.running() as engine:
                 _on_an_engine(plan, engine, programs, results, progress)
     return results

@@ -79,6 +79,7 @@ _HTTP_PEERS = {
     FLASK: "flask/least_flask.lambda_handler",
     CHALICE: "chalice/least_chalice.app",
 }
+_PLAIN_PEERS = {POWERTOOLS: "powertools/least_powertools.lambda_handler", CHALICE: "chalice/least_chalice.plain"}
 
 
 def _other(name: str, number: int, peers: Mapping[str, str]) -> Job:
@@ -103,8 +104,10 @@ OTHERS = (
     _other(
         "reconciliation",
         0,  # what Jira has changed
-        {POWERTOOLS: "powertools/least_powertools.lambda_handler", CHALICE: "chalice/least_chalice.plain"},
+        _PLAIN_PEERS,
     ),
+    _other("imports", 0, _PLAIN_PEERS),  # the sweep: a job's time is its file's
+    _other("health", 0, _PLAIN_PEERS),  # the deep check; the stub stores no sentinel, so that it also logs and counts failures
 )
 """The other functions: only their cold start is measured."""
 
@@ -144,9 +147,11 @@ class Workshop:
         self._aws_url = aws_url
         report("the runtime's packages")
         self._runtime = archives.build(folder / "runtime", archives.closure(archives.RUNTIME))
-        report("Switchboard's archive, with bytecode and without")
-        shutil.copytree(archive.build(folder / "build", python=sys.executable), folder / "ours")
-        shutil.copytree(folder / "ours", folder / "ours-bare", ignore=shutil.ignore_patterns("__pycache__"))
+        report("Switchboard's archives, with bytecode and without")
+        for recipe in archive.RECIPES:
+            built = archive.build(archives.ROOT / "build/bench-archives", recipe=recipe, python=sys.executable)
+            shutil.copytree(built, folder / recipe.name)
+            shutil.copytree(built, folder / f"{recipe.name}-bare", ignore=shutil.ignore_patterns("__pycache__"))
         for name, packages in _PACKAGES.items():
             report(f"the archive of {name}")
             needed = packages if name == "chalice" else archives.closure(packages)
@@ -156,9 +161,10 @@ class Workshop:
     def programs(self, job: Job) -> list[Program]:
         """All programs that do ``job``, Switchboard's also without bytecode."""
         ours = f"handlers.{job.name}.lambda_handler"
+        folder = next(recipe.name for recipe in archive.RECIPES if job.name in recipe.entry_points)
         return [
-            Program(OURS, job, ours, (self._folder / "ours", self._runtime)),
-            Program(OURS_BARE, job, ours, (self._folder / "ours-bare", self._runtime)),
+            Program(OURS, job, ours, (self._folder / folder, self._runtime)),
+            Program(OURS_BARE, job, ours, (self._folder / f"{folder}-bare", self._runtime)),
             *self._others(job, self._record(job)),
         ]
 
@@ -168,7 +174,9 @@ class Workshop:
         rounds = json.loads(self._record(NOTIFICATION).read_bytes())
         calls.write_text(json.dumps([[call for call in calls if call[1] == "get_item"] for calls in rounds]))
         alone = "enrichment_alone.lambda_handler"
-        ours = Program(OURS, NOTIFICATION, alone, (self._folder / "ours", self._runtime, _PEERS), {"ENRICHER": "switchboard"})
+        ours = Program(
+            OURS, NOTIFICATION, alone, (self._folder / archive.COMMON.name, self._runtime, _PEERS), {"ENRICHER": "switchboard"}
+        )
         floor, *peers = self._others(NOTIFICATION, calls)
         reduced = [
             replace(peer, handler=alone, variables={**peer.variables, "ENRICHER": peer.handler.partition(".")[0]})

@@ -3,6 +3,7 @@
 python -m tests.bench.speed.record handlers.webhooks first.json next.json > calls.json
 """
 
+import base64
 import contextlib
 import copy
 import importlib
@@ -30,7 +31,12 @@ def main(module: str, *events: str) -> None:
         for event in events:
             rounds.append([])
             handler(json.loads(Path(event).read_bytes()), LambdaContext())
-    print(json.dumps(rounds, default=lambda body: body.read().decode()))  # what goes to S3, which botocore makes a file of
+    print(json.dumps(rounds, default=_as_json))
+
+
+def _as_json(value: Any) -> Any:
+    """Bytes (a compressed snapshot) for calls.py, and the text of what goes to S3, which botocore makes a file of."""
+    return {"base64": base64.b64encode(value).decode()} if isinstance(value, bytes) else value.read().decode()
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from tests.support.approvals.cloud import ApprovalsCloud
 
 

@@ -12,7 +12,7 @@ from handlers.cli.costs import costs
 from handlers.cli.shuttle import shuttle
 from lib.platform import aws, clock, errors
 from lib.platform.contract import SHUTTLE
-from lib.platform.environment import ShuttleEnvironment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle.entities import BillingState
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan

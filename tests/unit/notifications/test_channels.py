@@ -8,7 +8,7 @@ import pytest
 from lib.notifications.channels.registry import make_channels
 from lib.platform import aws, errors
 from lib.platform.contract import CHANNELS
-from lib.platform.environment import NotificationEnvironment
+from lib.platform.environment.notification import NotificationEnvironment
 from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.messages import message
 
@@ -113,7 +113,7 @@ def test_a_channel_imports_its_own_sdk_only(channel: str, brings: set[str]) -> N
     program = (
         "import sys\n"
         "from lib.notifications.channels.registry import make_channels\n"
-        "from lib.platform.environment import NotificationEnvironment\n"
+        "from lib.platform.environment.notification import NotificationEnvironment\n"
         "make_channels(NotificationEnvironment(lease_table_arn='l', operations_table_name='o',"
         f" notify_channels=({channel!r},)), lambda: None)\n"
         f"print(*sorted({heavy!r} & sys.modules.keys()))\n"

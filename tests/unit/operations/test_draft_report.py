@@ -12,7 +12,7 @@ from lib.operations.approvals import Stage
 from lib.operations.draft_report import DraftReport, report_draft
 from lib.platform import errors
 from lib.platform.dynamodb import Table
-from lib.platform.environment import ApprovalsEnvironment
+from lib.platform.environment.approvals import ApprovalsEnvironment
 from tests.support.approvals.builders import NOON
 from tests.support.approvals.stores import Stores
 

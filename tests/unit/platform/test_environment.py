@@ -6,7 +6,8 @@ import pytest
 
 from lib.platform import errors
 from lib.platform.contract import CHANNELS
-from lib.platform.environment import Environment, NotificationEnvironment
+from lib.platform.environment import Environment
+from lib.platform.environment.notification import NotificationEnvironment
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
