@@ -7,12 +7,13 @@ AWS_PORT ?= 4566
 CONSOLE_PORT ?= 8180
 # More than cores, because most tests of the local cloud wait.
 TEST_WORKERS ?= 3
+MINUTES ?= 60
 BIN := .venv/bin
 DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev screenshots test coverage test-dynamodb-local test-pulumi check format package load bench bench-imports mutants lock clean
+.PHONY: help setup demo dev screenshots test coverage test-dynamodb-local test-pulumi check format package load soak bench bench-imports mutants lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +73,9 @@ package: .venv/installed ## build the Lambda archives in build/
 
 load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
 	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
+
+soak: build/bench-venv/installed ## an hour of mixed load with faults on the local cloud; writes docs/performance/soak.md (MINUTES=5 for a short one)
+	@build/bench-venv/bin/python -m tests.bench.soak --minutes $(MINUTES)
 
 bench: build/bench-venv/installed bench-imports ## compare with a bare client and other libraries; writes docs/performance/ (QUICK=1 for a short run)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)

@@ -65,7 +65,7 @@ def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
     """Start a local cloud, load it for so many seconds, and check what arrived."""
     secrets = dict.fromkeys(("eventWebhookSecret", "jiraWebhookSecret", "commitWebhookSecret"), SECRET)
     with running_cloud(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
-        processes = _processes(cloud)
+        processes = function_processes(cloud)
         memory: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
         command, report = _locust(cloud, seconds, Path(folder))
         started = time.monotonic()
@@ -79,7 +79,7 @@ def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
             raise RuntimeError((Path(folder) / "locust.log").read_text())
         requests = tuple(_requests(row) for row in json.loads(report.read_text()))
         problems = _look(cloud, {each.name: each.count - each.failures for each in requests})
-        if _processes(cloud) != processes:
+        if function_processes(cloud) != processes:
             problems.append("a function's process was replaced under way")
     return Load(seconds, requests, {name: tuple(samples) for name, samples in memory.items()}, tuple(problems))
 
@@ -115,7 +115,7 @@ def _locust(cloud: Cloud, seconds: int, folder: Path) -> tuple["subprocess.Popen
     return command, report.with_suffix(".json")
 
 
-def _processes(cloud: Cloud) -> dict[str, int]:
+def function_processes(cloud: Cloud) -> dict[str, int]:
     """The process of each function."""
     found = {}
     for pid in children_of(cloud.process.pid):
