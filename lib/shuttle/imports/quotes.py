@@ -8,6 +8,8 @@ _ENDS = _DELIMITERS + b" "
 # An even number of quotes is text in a cell, unless it is all of the cell.
 _QUOTE_AFTER_BLANK = re.compile(b' "(?:(?:"")*(?!")|"(?:"")*[' + _ENDS + b"])")
 _QUOTE_BEFORE_BLANKS = re.compile(b'" +(?=["' + _DELIMITERS + b"])")
+# Either of them, found in one pass: nearly all texts have none.
+_EITHER = re.compile(b'"(?:(?<= ")(?:(?:"")*(?!")|"(?:"")*[' + _ENDS + b'])| +["' + _DELIMITERS + b"])")
 #: The longest run of blanks and quotes in a regular CSV.
 _LONGEST_RUN = 1024
 
@@ -33,6 +35,8 @@ class QuoteCheck:
 
 
 def _has_blank_beside_quote(text: bytes) -> bool:
+    if b'"' not in text or _EITHER.search(text) is None:
+        return False
     after = (found.start() for found in _QUOTE_AFTER_BLANK.finditer(text))
     before = (found.start() for found in _QUOTE_BEFORE_BLANKS.finditer(text))
     return any(_follows_end(text, at) for at in after) or any(_may_end_cell(text, at) for at in before)

@@ -1,5 +1,6 @@
 """Which cells are valid, and the one form that each has in the catalogue. An engine evaluates the expressions."""
 
+import calendar
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -145,3 +146,12 @@ def test_no_value_is_valid_unless_it_is_required(engine: Engine, column: Column,
 def test_a_required_text_is_not_blank(engine: Engine, column: Column) -> None:
     assert evaluated(engine, column, "\u00a0 ", required=True)[:2] == (False, "M:3")
     assert evaluated(engine, column, "\u00a0é", required=True) == (True, None, "\u00a0é")
+
+
+def test_leap_days_are_of_the_form_that_is_recognized_fast(engine: Engine) -> None:
+    (condition,) = rules_sql.are_usual([(DAY, "c", False)])
+    days = [f"{year}-02-29" for year in range(1000, 3000)]
+    found = {day for (day,) in engine.rows(f"SELECT c FROM (SELECT unnest(?::VARCHAR[]) AS c) WHERE {condition}", [days])}
+
+    assert found <= {day for day in days if calendar.isleap(int(day[:4]))}
+    assert found == {f"{year}-02-29" for year in range(1904, 2100, 4)}
