@@ -36,6 +36,8 @@ _COMMANDS = {
     "backfill": ("backfill", "Copy the issues of a legacy table."),
     "shuttle": ("shuttle", "Show and change shops, jobs, catalogues, usage and settings of the app."),
     "costs": ("costs", "Estimate a month's costs of every table and function."),
+    "deployments": ("deployments", "Show what was deployed and which of it is live; delete old versions."),
+    "rollback": ("deployments", "Make the deployment before the live one live again, in seconds."),
     "redrive": ("redrive", "Show dead letters, and send them back to their function, or drop them."),
     "routes": ("routes", "Show where an event would be sent."),
     "names": ("names", "Print the name of every resource as shell exports."),

@@ -32,8 +32,8 @@ def describe_version(software: str, revision: str) -> str:
 
 
 def revision_in(description: str) -> str:
-    """The revision in a version's description; empty if it has none."""
-    return description.partition(_DESCRIBED)[2]
+    """The revision in a version's description, which more may follow after a comma; empty if it has none."""
+    return description.partition(_DESCRIBED)[2].partition(",")[0]
 
 
 MEMORY_MB = 512

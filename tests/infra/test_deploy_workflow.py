@@ -1,10 +1,13 @@
 """The workflows that deploy: what they may do, in which order, and that nothing runs for a fork."""
 
 import re
+import shlex
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from handlers.cli.__main__ import cli
 from tests.support.project.documentation import ROOT, read_yaml
 
 WORKFLOWS = ROOT / ".github" / "workflows"
@@ -64,7 +67,29 @@ def test_a_deployment_is_checked_and_a_failed_check_fails_the_job() -> None:
 
     assert up < check
     assert not [step for step in STEPS if step.get("continue-on-error")]
-    assert [step["if"] for step in STEPS if "if" in step] == ["failure()"]
+    assert all(step["if"].startswith("failure()") for step in STEPS if "if" in step)
+
+
+def test_a_failed_check_rolls_back_to_what_was_live_before_the_deployment() -> None:
+    """Not to the deployment before the live one: a run that publishes nothing must not move anything."""
+    names = [step.get("name", step.get("with", {}).get("command")) for step in STEPS]
+    back = STEPS[names.index("Roll back to what was live")]
+
+    order = [names.index(name) for name in ("Note what is live", "up", "Roll back to what was live")]
+    assert order == sorted(order)
+    assert "steps.check.outcome == 'failure'" in back["if"]
+    assert back["env"]["REVISION"] == "${{ steps.before.outputs.revision }}"
+    assert '--to "$REVISION" --yes' in back["run"]
+
+
+def test_the_commands_of_the_workflow_are_those_of_the_command_line() -> None:
+    runs = "\n".join(step["run"] for step in STEPS if "run" in step)
+    commands = re.findall(r'(?:--stack "\$STACK"|cli\[@\]}") ([a-z][^|)\n]*)', runs)
+
+    assert len(commands) == 4
+    for command in commands:
+        words = [word for word in shlex.split(command) if word not in ("--yes", "--to", "$REVISION")]
+        assert CliRunner().invoke(cli, [*words, "--help"]).exit_code == 0, command
 
 
 def test_the_check_of_the_workflow_can_be_run() -> None:

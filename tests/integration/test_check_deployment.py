@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.platform.contract import live
 from tests.support.cloud import ROOT, Cloud, running_cloud
 from tests.support.project import deployer_policy
 
@@ -37,20 +38,36 @@ def checked() -> Iterator[Cloud]:
 
 
 def check(cloud: Cloud, directory: Path) -> "subprocess.CompletedProcess[str]":
+    return run(cloud, directory, str(ROOT / ".ci" / "check-deployment"), "--outputs", str(directory / "ready.json"))
+
+
+def run(cloud: Cloud, directory: Path, *command: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command on a cloud, whose outputs are in ready.json; its calls are then in the file ``calls``."""
     outputs = directory / "ready.json"
     ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
     outputs.write_text(json.dumps(ready), encoding="utf-8")
     (directory / "sitecustomize.py").write_text(RECORDER.format(file=str(directory / "calls")), encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     return subprocess.run(
-        [ROOT / ".ci" / "check-deployment", "--outputs", outputs],
+        command,
         cwd=directory,
-        env=environment | {"PYTHON": sys.executable, "PYTHONPATH": str(directory), "ATTEMPTS": "3", "PAUSE": "2"},
+        env=environment
+        | {"PYTHON": sys.executable, "PYTHONPATH": f"{directory}:{ROOT}", "ATTEMPTS": "3", "PAUSE": "2"}
+        | {"SWITCHBOARD_OUTPUTS": str(outputs)},
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
+
+
+def calls(directory: Path) -> set[str]:
+    return set((directory / "calls").read_text(encoding="utf-8").split())
+
+
+def granted() -> set[str]:
+    policies = deployer_policy.policies().values()
+    return {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
 
 
 def test_an_event_that_a_rule_drops_is_followed_to_its_outcome(checked: Cloud, tmp_path: Path) -> None:
@@ -59,11 +76,22 @@ def test_an_event_that_a_rule_drops_is_followed_to_its_outcome(checked: Cloud, t
     assert done.returncode == 0, done.stdout + done.stderr
     [record] = [each for each in checked.log_records("notification") if each.get("message") == "event_dropped"]
     assert f"The event {record['event_id']} arrived" in done.stdout
-    called = set((tmp_path / "calls").read_text(encoding="utf-8").split())
-    policies = deployer_policy.policies().values()
-    granted = {action for policy in policies for statement in policy["Statement"] for action in statement["Action"]}
-    assert "events:PutEvents" in called
-    assert called - granted == set()
+    assert "events:PutEvents" in calls(tmp_path)
+    assert calls(tmp_path) - granted() == set()
+
+
+def test_a_rollback_makes_the_version_before_live_with_the_policy_of_the_deployer(checked: Cloud, tmp_path: Path) -> None:
+    cli = (sys.executable, "-m", "handlers.cli")
+
+    with checked.deployed("health", Timeout=59):
+        done = run(checked, tmp_path, *cli, "rollback", "--function", "health", "--yes")
+        moved = checked.client("lambda").get_function_configuration(FunctionName=live(checked.outputs["functions"]["health"]))
+        assert checked.invoke("health", {"mode": "deep"})["payload"]["status"] == "ok"
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (moved["Version"], moved["Timeout"]) == ("1", 60)
+    assert {"lambda:UpdateAlias", "lambda:ListVersionsByFunction"} <= calls(tmp_path)
+    assert calls(tmp_path) - granted() == set()
 
 
 def test_no_event_is_sent_where_people_would_be_notified_of_it(cloud: Cloud, tmp_path: Path) -> None:
