@@ -115,7 +115,7 @@ def composed(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str 
     return compose(event, enrichment, Console(url, "/leases/{leaseId}/{uuid}"), now)
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES, url=st.text())
 def test_every_event_has_a_message(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str) -> None:
     message = composed(event, enrichment, now, url)
@@ -129,7 +129,7 @@ def test_every_event_has_a_message(event: LeaseEvent, enrichment: Enrichment, no
     assert json.loads(json.dumps(message.structured, allow_nan=False)) == message.structured
 
 
-@settings(max_examples=examples(300), deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES)
 def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, now: datetime) -> None:
     message = composed(event, enrichment, now)

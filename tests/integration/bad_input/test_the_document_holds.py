@@ -49,7 +49,7 @@ def session() -> Iterator[requests.Session]:
 
 
 @api.parametrize()
-@bounded(15)
+@bounded(8)
 def test_signed_requests_are_answered_as_documented(
     case: schemathesis.Case, house: Cloud, job_id: str, signer: Signer, session: requests.Session
 ) -> None:

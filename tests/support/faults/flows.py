@@ -59,8 +59,17 @@ EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (F
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
 AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
-"""What the rest are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and when it
-gives up are the clients' doing, and the same wherever a call of that kind is made."""
+"""What ``OTHER_CALLERS`` are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and
+when it gives up are the clients' doing, and the same wherever a call of that kind is made."""
+OTHER_CALLERS = (
+    "reconciliation, full",
+    "approval worker, preview",
+    "approval worker, issue",
+    "commits webhook",
+    "Shuttle order, large file",
+    "Shuttle upload",
+)
+"""Flows of ``OTHERS`` that together make every kind of call which those of ``MAIN`` do not make."""
 
 
 def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
