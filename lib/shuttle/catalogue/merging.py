@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lib.platform.wording import counted
 from lib.shuttle.catalogue.json_sql import json_object
 from lib.shuttle.catalogue.modes import Change, decide_in_sql
 from lib.shuttle.engine import Engine, EngineError, identifier, literal
@@ -59,13 +60,13 @@ def refuse_early(file: CheckedFile, schema: Schema, mode: JobMode, duplicate_rul
     if mode is JobMode.WIPE_AND_RESTORE and file.rows_failed:
         raise UnreadableFileError(
             Failure.INVALID_ROWS,
-            f"{file.rows_failed} rows are invalid, and WIPE_AND_RESTORE takes a file only if all are valid. Correct them.",
+            f"The file has {counted(file.rows_failed, 'invalid row')}. WIPE_AND_RESTORE takes only valid ones. Correct them.",
         )
     if duplicate_rule is DuplicateRule.REFUSE and file.duplicates:
         raise UnreadableFileError(
             Failure.DUPLICATE_KEY,
-            f"{file.duplicates} rows have the same {', '.join(schema.key_columns)} as a later row, and the order refuses that. "
-            'Remove them, or order with "duplicates": "last".',
+            f"The file has {counted(file.duplicates, 'row')} with the same {', '.join(schema.key_columns)} as a later one, "
+            'which the order refuses. Remove them, or order with "duplicates": "last".',
         )
 
 

@@ -89,7 +89,8 @@ class _JsonText:
         else:
             raise _malformed("The file is not JSON: it begins with neither [ nor {. Check the format of the job")
         if self._peek():
-            raise _malformed(f"There is more text after the end of the JSON, on line {self._current_line()}")
+            where = f"There is more text after the end of the JSON, on line {self._current_line()}"
+            raise _malformed(f'{where}. Remove it, or order the import with "file_format": "JSONL"')
 
     def _array(self) -> Iterator[Row]:
         """The elements of the array at the current position, and past its end."""
@@ -138,7 +139,9 @@ class _JsonText:
             return
         while True:
             if self._peek() != '"':
-                raise _malformed(f"The name of a member is missing on line {self._current_line()}")
+                raise _malformed(
+                    f"The name of a member is missing on line {self._current_line()}. Add it, or check the end of the file"
+                )
             name, _ = self._value("The name of a member")
             self._expect(":")
             self._peek()
@@ -173,7 +176,9 @@ class _JsonText:
                 value, end = _DECODER.raw_decode(self._window, self._at)
             except _NOT_JSON as error:
                 if not (_may_be_incomplete(error, self._window) and self._grow()):
-                    raise _malformed(f"{what} on line {self._current_line()} is not JSON") from error
+                    raise _malformed(
+                        f"{what} on line {self._current_line()} is not JSON. Check its commas, quotes and numbers"
+                    ) from error
                 continue
             if isinstance(value, Number) and end >= len(self._window) - _LONGEST_TOKEN and not self._ended:
                 self._grow()
@@ -188,7 +193,7 @@ class _JsonText:
 
     def _expect(self, character: str) -> None:
         if self._peek() != character:
-            raise _malformed(f"{character!r} is missing on line {self._current_line()}")
+            raise _malformed(f"{character!r} is missing on line {self._current_line()}. Add it, or check the end of the file")
         self._at += 1
 
     def _peek(self) -> str:

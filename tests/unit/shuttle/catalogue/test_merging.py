@@ -149,12 +149,12 @@ def test_counts_that_do_not_add_up_are_an_internal_error(catalogue: Catalogue) -
 
 
 def test_wiping_with_an_invalid_row_is_refused() -> None:
-    with pytest.raises(UnreadableFileError, match="INVALID_ROWS: 1 rows are invalid"):
+    with pytest.raises(UnreadableFileError, match="INVALID_ROWS: The file has 1 invalid row"):
         refuse_early(a_checked_file(SCHEMA, [("A", "1")], 1), SCHEMA, JobMode.WIPE_AND_RESTORE, DuplicateRule.LAST)
 
 
 def test_a_key_that_is_there_twice_is_refused_if_the_order_says_so() -> None:
     file = a_checked_file(SCHEMA, [("A", "1"), ("A", "2")])
-    with pytest.raises(UnreadableFileError, match="DUPLICATE_KEY: 1 rows have the same sku as a later row"):
+    with pytest.raises(UnreadableFileError, match="DUPLICATE_KEY: The file has 1 row with the same sku as a later one"):
         refuse_early(file, SCHEMA, JobMode.NEW_ONLY, DuplicateRule.REFUSE)
     refuse_early(file, SCHEMA, JobMode.NEW_ONLY, DuplicateRule.LAST)

@@ -175,6 +175,9 @@ def test_unknown_members_are_named_within_bounds() -> None:
 # Files that are refused
 
 VAST = "1e9999999999999999999999"
+MORE_TEXT = 'Remove it, or order the import with "file_format": "JSONL".'
+MISSING = "Add it, or check the end of the file."
+NOT_JSON = "Check its commas, quotes and numbers."
 
 
 @pytest.mark.parametrize(
@@ -186,22 +189,22 @@ VAST = "1e9999999999999999999999"
         ('[{"sku": "a-1"},\n[]]', "MALFORMED", "The row on line 2 is not a JSON object. Write each row in braces."),
         ('{"a": [{},\n1]}', "MALFORMED", "The row on line 2 is not a JSON object. Write each row in braces."),
         ('{"a": [{}],\n"b": [ {}]}', "MALFORMED", "A second array of objects begins on line 2. Keep the one with the rows."),
-        ("[{}] [", "MALFORMED", "There is more text after the end of the JSON, on line 1."),
-        ('{"a": [{}]}\n\n}', "MALFORMED", "There is more text after the end of the JSON, on line 3."),
-        ("[{}", "MALFORMED", "',' is missing on line 2."),
-        ("[{} {}]", "MALFORMED", "',' is missing on line 1."),
-        ("[{},]", "MALFORMED", "The row on line 1 is not JSON."),
-        ("{", "MALFORMED", "The name of a member is missing on line 2."),
-        ('{"a" 1}', "MALFORMED", "':' is missing on line 1."),
-        ('{"a": 1,}', "MALFORMED", "The name of a member is missing on line 1."),
-        ('{"a": nope}', "MALFORMED", "The value of a member on line 1 is not JSON."),
-        ('{"products": [{}], "next": nope}', "MALFORMED", "The value of a member on line 1 is not JSON."),
-        ('[{"price": NaN}]', "MALFORMED", "The row on line 1 is not JSON."),
-        (f'[{{"price": {VAST}}}]', "MALFORMED", "The row on line 1 is not JSON."),
-        (f'[{{"price": {"9" * 10_000}}}]', "MALFORMED", "The row on line 1 is not JSON."),
-        ("[" * 100_000, "MALFORMED", "The row on line 1 is not JSON."),
-        ('{"a":' * 100_000, "MALFORMED", "The value of a member on line 1 is not JSON."),
-        ('[{"sku": nope}' + " " * 3_000_000, "MALFORMED", "The row on line 1 is not JSON."),
+        ("[{}] [", "MALFORMED", f"There is more text after the end of the JSON, on line 1. {MORE_TEXT}"),
+        ('{"a": [{}]}\n\n}', "MALFORMED", f"There is more text after the end of the JSON, on line 3. {MORE_TEXT}"),
+        ("[{}", "MALFORMED", f"',' is missing on line 2. {MISSING}"),
+        ("[{} {}]", "MALFORMED", f"',' is missing on line 1. {MISSING}"),
+        ("[{},]", "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
+        ("{", "MALFORMED", f"The name of a member is missing on line 2. {MISSING}"),
+        ('{"a" 1}', "MALFORMED", f"':' is missing on line 1. {MISSING}"),
+        ('{"a": 1,}', "MALFORMED", f"The name of a member is missing on line 1. {MISSING}"),
+        ('{"a": nope}', "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
+        ('{"products": [{}], "next": nope}', "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
+        ('[{"price": NaN}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
+        (f'[{{"price": {VAST}}}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
+        (f'[{{"price": {"9" * 10_000}}}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
+        ("[" * 100_000, "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
+        ('{"a":' * 100_000, "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
+        ('[{"sku": nope}' + " " * 3_000_000, "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
     ],
 )
 def test_a_file_that_is_not_json_is_refused(text: str, failure: str, detail: str) -> None:
