@@ -3,7 +3,7 @@
 ::
 
     put new value ──► AWSCURRENT = new, AWSPREVIOUS = old
-    senders still signing with old:  verified by AWSPREVIOUS
+    senders still signing with old:  verified by AWSPREVIOUS, which is read when the current value does not match
     our cache from before:           the check fails ──► refresh (at most every 30 s) ──► verified by AWSCURRENT
 
 Only refreshes are limited, so the first failed check after an ordinary read refreshes at once. The limit keeps callers with
@@ -30,7 +30,8 @@ class Secret:
         self._client = client
         self._arn = arn
         self._monotonic = monotonic
-        self._values: tuple[str, ...] = ()
+        self._current = ""
+        self._previous: str | None = None  # not read yet
         self._read_at: float | None = None
         self._refreshed_at: float | None = None
         self._failed_at: float | None = None
@@ -41,13 +42,23 @@ class Secret:
         A cached answer is at most 5 minutes old, or older while Secrets Manager can't be reached.
 
         Raises:
-            SwitchboardError: the secret can't be read and never was.
+            SwitchboardError: a value can't be read and never was.
         """
-        if not self._arn:
-            return ()
-        if self._read_at is None or self._monotonic() - self._read_at >= CACHE_SECONDS:
-            self._read()
-        return self._values
+        current = self._cached_current()
+        if self._arn and self._previous is None:
+            self._previous = self._stage("AWSPREVIOUS")
+        return tuple(value for value in (current, self._previous) if value)
+
+    def any_value(self, matches: Callable[[str], bool]) -> bool:
+        """Whether ``matches`` accepts a valid value. If none does, a refreshed secret gets a second chance.
+
+        Raises:
+            SwitchboardError: a value can't be read and never was.
+        """
+        current = self._cached_current()
+        if current and matches(current):
+            return True  # nearly always: one read of Secrets Manager per cold start instead of two
+        return self._any_of_all(matches) or (self.refresh() and self._any_of_all(matches))
 
     def current(self) -> str:
         """The current value.
@@ -56,10 +67,10 @@ class Secret:
             ConfigurationError: no secret is configured, or it is empty.
             SwitchboardError: the secret can't be read and never was.
         """
-        values = self.values()
-        if not values:
+        current = self._cached_current()
+        if not current:
             raise errors.ConfigurationError("the secret is not set")
-        return values[0]
+        return current
 
     def use(self, call: Callable[[str], Result]) -> Result:
         """Run ``call`` with the current value, and once more if that was refused and has been rotated since it was read.
@@ -80,33 +91,44 @@ class Secret:
         if not self._arn or self._is_recent(self._refreshed_at):
             return False
         self._refreshed_at = self._monotonic()
-        before = self._values
+        before = (self._current, self._previous)
         self._read()
-        return self._values != before
+        return (self._current, self._previous) != before
+
+    def _any_of_all(self, matches: Callable[[str], bool]) -> bool:
+        matched = [matches(value) for value in self.values()]  # all of them, for constant time
+        return any(matched)
+
+    def _cached_current(self) -> str:
+        if self._arn and (self._read_at is None or self._monotonic() - self._read_at >= CACHE_SECONDS):
+            self._read()
+        return self._current
 
     def _is_recent(self, moment: float | None) -> bool:
         return moment is not None and self._monotonic() - moment < REFRESH_SECONDS
 
     def _read(self) -> None:
+        """Read the current value, and the previous one if it was needed before."""
         may_serve_stale = self._read_at is not None
         if may_serve_stale and self._is_recent(self._failed_at):
             return  # Secrets Manager failed a moment ago: serve the values read before
         try:
-            with aws.translated("read the secret"):
-                values = (self._stage("AWSCURRENT"), self._stage("AWSPREVIOUS"))
+            current = self._stage("AWSCURRENT")
+            previous = None if self._previous is None else self._stage("AWSPREVIOUS")
         except errors.SwitchboardError:
             self._failed_at = self._monotonic()
             if may_serve_stale:
                 return
             raise
-        self._values = tuple(value for value in values if value)
+        self._current, self._previous = current, previous
         self._read_at = self._monotonic()
 
     def _stage(self, stage: str) -> str:
-        try:
-            answer = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
-        except ClientError as error:
-            if aws.error_code(error) == "ResourceNotFoundException" and stage == "AWSPREVIOUS":
-                return ""  # never rotated
-            raise
+        with aws.translated("read the secret"):
+            try:
+                answer = self._client.get_secret_value(SecretId=self._arn, VersionStage=stage)
+            except ClientError as error:
+                if aws.error_code(error) == "ResourceNotFoundException" and stage == "AWSPREVIOUS":
+                    return ""  # never rotated
+                raise
         return str(answer.get("SecretString", ""))

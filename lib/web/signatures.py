@@ -60,7 +60,7 @@ def verify_webhook(headers: Mapping[str, str], body: bytes, secret: Secret) -> N
     method, separator, digest = signature.strip().partition("=")
     if not separator or method.lower() not in _METHODS:
         raise errors.UnauthenticatedError("the signature is not of a known method")
-    if not _any_value(secret, _signs(method.lower(), digest, body)):
+    if not secret.any_value(_signs(method.lower(), digest, body)):
         raise errors.UnauthenticatedError("the signature does not match")
 
 
@@ -77,7 +77,7 @@ def verify_token(headers: Mapping[str, str], secret: Secret, header: str = TOKEN
         SwitchboardError: the secret can't be read.
     """
     given = headers.get(header, "").strip().encode(errors="replace")
-    if not _any_value(secret, lambda value: hmac.compare_digest(value.encode(), given)):
+    if not secret.any_value(lambda value: hmac.compare_digest(value.encode(), given)):
         raise errors.UnauthenticatedError("the token does not match")
 
 
@@ -114,7 +114,7 @@ def _verify_standard(headers: Mapping[str, str], body: bytes, secret: Secret, no
         matching = [hmac.compare_digest(signature, one) for one in given]
         return any(matching)
 
-    if not _any_value(secret, matches):
+    if not secret.any_value(matches):
         raise errors.UnauthenticatedError("the signature does not match")
 
 
@@ -147,7 +147,7 @@ def verify_slack(headers: Mapping[str, str], body: bytes, secret: Secret, now: d
     if version != "v0":
         raise errors.UnauthenticatedError("the signature is not of a known version")
     signed = b"v0:" + timestamp.encode() + b":" + body
-    if not _any_value(secret, _signs("sha256", digest, signed)):
+    if not secret.any_value(_signs("sha256", digest, signed)):
         raise errors.UnauthenticatedError("the signature does not match")
 
 
@@ -156,16 +156,6 @@ def _check_time(timestamp: str, now: datetime) -> None:
         raise errors.UnauthenticatedError("the timestamp is not a number of seconds")
     if abs(clock.epoch_ms(now) - int(timestamp) * 1000) > TOLERANCE / timedelta(milliseconds=1):
         raise errors.UnauthenticatedError("the timestamp is more than 5 minutes off")
-
-
-def _any_value(secret: Secret, matches: Callable[[str], bool]) -> bool:
-    """Whether any value of the secret matches. If none does, a refreshed secret gets a second chance."""
-    return _matches_any(secret, matches) or (secret.refresh() and _matches_any(secret, matches))
-
-
-def _matches_any(secret: Secret, matches: Callable[[str], bool]) -> bool:
-    matched = [matches(value) for value in secret.values() if value]  # check all of them, for constant time
-    return any(matched)
 
 
 def _signs(method: str, digest: str, body: bytes) -> Callable[[str], bool]:

@@ -15,9 +15,14 @@ class SecretsManager:
         """Set the secret to each of ``values`` in turn, the last being current."""
         self.stages: dict[str, str] = {}
         self.error: Exception | None = None
-        self.reads = 0
+        self.stages_read: list[str] = []
         for value in values:
             self.rotate(value)
+
+    @property
+    def reads(self) -> int:
+        """How often the current value was read."""
+        return self.stages_read.count("AWSCURRENT")
 
     def rotate(self, value: str) -> None:
         """Put a new value."""
@@ -26,8 +31,8 @@ class SecretsManager:
         self.stages["AWSCURRENT"] = value
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str) -> dict[str, str]:  # noqa: N803 - AWS's names
-        """Answer as the service does; ``reads`` counts the reads of the current value."""
-        self.reads += VersionStage == "AWSCURRENT"
+        """Answer as the service does."""
+        self.stages_read.append(VersionStage)
         if self.error is not None:
             raise self.error
         if VersionStage not in self.stages:

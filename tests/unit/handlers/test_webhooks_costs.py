@@ -102,8 +102,8 @@ def test_secrets_are_read_by_a_cold_process_only(webhooks: ModuleType, jira_clou
     for minute in range(1, 11):
         deliver(webhooks, issue_event(minute=minute), f"d-{minute}")
 
-    assert cold == ["AWSCURRENT", "AWSPREVIOUS"]
-    assert len(jira_cloud.wire.named(SECRET)) == 2
+    assert cold == ["AWSCURRENT"]
+    assert len(jira_cloud.wire.named(SECRET)) == 1
 
 
 def test_the_clients_of_a_process_are_made_when_it_starts(

@@ -32,6 +32,27 @@ def test_both_values_count_after_a_rotation_the_current_first(stopwatch: Stopwat
     assert Secret(SecretsManager("one", "two"), "arn", stopwatch).values() == ("two", "one")
 
 
+def test_the_previous_value_is_read_after_a_mismatch_only(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one", "two")
+    secret = Secret(manager, "arn", stopwatch)
+
+    assert secret.any_value("two".__eq__)
+    assert manager.stages_read == ["AWSCURRENT"]
+    assert secret.any_value("one".__eq__)
+    assert secret.any_value("one".__eq__)
+    assert manager.stages_read == ["AWSCURRENT", "AWSPREVIOUS"]
+
+
+def test_a_sender_with_the_previous_value_is_not_refused_while_it_cant_be_read(stopwatch: Stopwatch) -> None:
+    manager = SecretsManager("one", "two")
+    secret = Secret(manager, "arn", stopwatch)
+    assert secret.any_value("two".__eq__)
+    manager.error = DOWN
+
+    with pytest.raises(errors.UnavailableError):
+        secret.any_value("one".__eq__)
+
+
 def test_the_cache_is_at_most_five_minutes_old(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)

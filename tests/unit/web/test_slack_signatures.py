@@ -3,13 +3,13 @@
 import hashlib
 import hmac
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import pytest
 
 from lib.platform import errors
 from lib.platform.secrets import Secret
 from lib.web.signatures import verify_slack
+from tests.support.aws.secrets import SecretsManager
 
 # Slack's own vector: https://docs.slack.dev/authentication/verifying-requests-from-slack
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
@@ -24,26 +24,10 @@ SIGNATURE = "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503
 SENT = datetime.fromtimestamp(int(TIMESTAMP), UTC)
 
 
-class FakeSecret:
-    """A secret with these values, and others after a refresh."""
-
-    def __init__(self, *values: str, refreshed: tuple[str, ...] | None = None) -> None:
-        self._values, self._refreshed = values, refreshed
-
-    def values(self) -> tuple[str, ...]:
-        return self._values
-
-    def refresh(self) -> bool:
-        if self._refreshed is None:
-            return False
-        self._values, self._refreshed = self._refreshed, None
-        return True
-
-
 def verify(timestamp=TIMESTAMP, signature=SIGNATURE, body=BODY, secret=None, now=SENT) -> None:
     headers = {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": signature}
     given = {name: value for name, value in headers.items() if value is not None}
-    verify_slack(given, body, cast(Secret, secret or FakeSecret(SECRET)), now)
+    verify_slack(given, body, secret or Secret(SecretsManager(SECRET), "arn"), now)
 
 
 def sign(timestamp: str, body: bytes, secret: str = SECRET) -> str:
@@ -100,14 +84,19 @@ def test_one_changed_byte_of_the_body_is_refused() -> None:
 
 
 def test_nothing_passes_without_a_secret() -> None:
-    for secret in (FakeSecret(), FakeSecret("")):
+    for secret in (Secret(SecretsManager(), ""), Secret(SecretsManager(""), "arn")):
         with pytest.raises(errors.UnauthenticatedError):
             verify(signature=sign(TIMESTAMP, BODY, ""), secret=secret)
 
 
 def test_the_previous_secret_still_counts() -> None:
-    verify(secret=FakeSecret("new", SECRET))
+    verify(secret=Secret(SecretsManager(SECRET, "new"), "arn"))
 
 
 def test_a_secret_rotated_since_it_was_cached_is_read_again() -> None:
-    verify(secret=FakeSecret("old", refreshed=(SECRET, "old")))
+    manager = SecretsManager("old")
+    secret = Secret(manager, "arn")
+    secret.values()
+    manager.rotate(SECRET)
+
+    verify(secret=secret)
