@@ -7,6 +7,7 @@ docs/observability.md lists the fields.
 """
 
 import hashlib
+import json
 import logging
 import math
 import re
@@ -31,6 +32,8 @@ MAX_LINE_CHARACTERS = 100_000
 _EMAIL = re.compile(
     r"(?:[^\s\"'<>@,;:\\(){}\[\]=/]{1,64}(?:'[^\s\"'<>@,;:\\(){}\[\]=/]{1,62})?|\"[^\"\\@]{1,62}\\?\")(?:@|%40)[\w.-]{1,255}"
 )
+_AT = re.compile("@|%40")
+_MAX_LOCAL_PART = 64 + 1 + 62
 # By shape, never by name: a rule for the word "key" would blank every issue_key. Each shape has marks, in lower case, that
 # every match contains. Most lines have none, and searching for marks takes a twentieth of the time of searching for shapes.
 _SHAPES: tuple[tuple[tuple[str, ...], str], ...] = (
@@ -58,23 +61,26 @@ _MARKS = tuple(mark for marks, _ in _SHAPES for mark in marks)
 _TWO_UUIDS = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _BETWEEN_UUIDS = re.compile(r"-[0-9a-f]{12}-[0-9a-f]{8}-")
 _SECRETS = re.compile("|".join([*(shape for _, shape in _SHAPES), _TWO_UUIDS]))
-# Attributes that logging.LogRecord owns: passing one in `extra` raises.
-_RESERVED_BY_LOGGING = frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__) | {"message", "asctime"}
-# The standard fields of every line: a field of the same name would replace them.
-_RESERVED = _RESERVED_BY_LOGGING | {
-    "exception",
-    "exception_name",
-    "function",
-    "generated_at",
-    "level",
-    "location",
-    "run_id",
-    "sampling_rate",
-    "service",
-    "timestamp",
-    "timezone",
-    "xray_trace_id",
-}
+# The standard fields of every line: a field of the same name would replace them. The attributes of logging.LogRecord, likewise,
+# so that a field has the same name however lines are made.
+_RESERVED = (
+    frozenset(logging.LogRecord("", 0, "", 0, "", None, None).__dict__)
+    | {"message", "asctime"}
+    | {
+        "exception",
+        "exception_name",
+        "function",
+        "generated_at",
+        "level",
+        "location",
+        "run_id",
+        "sampling_rate",
+        "service",
+        "timestamp",
+        "timezone",
+        "xray_trace_id",
+    }
+)
 
 
 def hash_email(address: str) -> str:
@@ -85,21 +91,35 @@ def hash_email(address: str) -> str:
 def scrub(text: str) -> str:
     """``text`` with e-mail addresses hashed and known shapes of secrets blanked."""
     if "@" in text or "%40" in text:
-        text = _EMAIL.sub(lambda match: hash_email(match.group().replace("%40", "@")), text)
+        text = _hash_emails(text)
     return _SECRETS.sub("[redacted]", text) if _may_hold_secret(text) else text
+
+
+def _hash_emails(text: str) -> str:
+    """As ``_EMAIL.sub`` on the whole text, which would try each of its characters: a fifth of the time of a long line."""
+    done, parts = 0, []
+    at = _AT.search(text)
+    while at is not None and (address := _EMAIL.search(text, max(done, at.start() - _MAX_LOCAL_PART))):
+        parts += [text[done : address.start()], hash_email(address.group().replace("%40", "@"))]
+        done = address.end()
+        at = _AT.search(text, done)
+    return "".join([*parts, text[done:]])
 
 
 def _may_hold_secret(text: str) -> bool:
     lowered = text.lower()
-    return any(mark in lowered for mark in _MARKS) or _BETWEEN_UUIDS.search(text) is not None
+    for mark in _MARKS:
+        if mark in lowered:
+            return True
+    return _BETWEEN_UUIDS.search(text) is not None
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
     """``value`` as JSON can represent it, cut to a size that a line can hold."""
-    if value is None or isinstance(value, bool):
+    if type(value) is str:  # nearly every value
+        return _cut(value)
+    if value is None or isinstance(value, bool) or (isinstance(value, float) and math.isfinite(value)):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)  # JSON knows neither NaN nor infinity
     if isinstance(value, int):
         return value if abs(value) < 2**63 else f"a number of {value.bit_length()} bits"  # Python refuses to write long ones
     if isinstance(value, dict):
@@ -107,7 +127,7 @@ def _plain(value: Any, depth: int = 0) -> Any:
         return {_cut(str(key)): _plain(item, depth + 1) for key, item in items} if depth < MAX_DEPTH else "…"
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item, depth + 1) for item in list(value)[:MAX_ITEMS]] if depth < MAX_DEPTH else "…"
-    return _cut(str(value))
+    return _cut(str(value))  # also of NaN and infinity, which JSON does not know
 
 
 def _cut(text: str) -> str:
@@ -124,17 +144,25 @@ def _cut_middle(text: str) -> str:
 
 
 class _Formatter(LambdaPowertoolsFormatter):
-    def serialize(self, log: Any) -> str:
-        exception = log.pop("exception", None)
-        line = {key: _plain(value) for key, value in log.items()}
-        if exception is not None:
-            line["exception"] = _cut_middle(str(exception))
+    def format(self, record: logging.LogRecord) -> str:
+        """The line of ``record``, whose own fields are all in its ``fields``.
+
+        Powertools' own method collects fields from all attributes of the record, at a third of the time of a line.
+        """
+        fields = {**self.log_format, "level": record.levelname, "message": record.msg, **getattr(record, "fields", {})}
+        line = {name: _plain(value) for name, value in fields.items() if value is not None}
+        if record.exc_info and record.exc_info[0]:
+            line["exception"] = _cut_middle(self.formatException(record.exc_info))
+            line["exception_name"] = record.exc_info[0].__name__
+        trace = self._get_latest_trace_id()
+        if trace:
+            line["xray_trace_id"] = trace
         line["generated_at"] = clock.phoenix(clock.utc_now())
-        text = super().serialize(line)
+        text = self.json_serializer(line)
         if len(text) > MAX_LINE_CHARACTERS:
             kept = {key: value for key, value in line.items() if not isinstance(value, dict | list)}
-            text = super().serialize({**dict(list(kept.items())[:MAX_ITEMS]), "cut": len(text)})
-        return scrub(text.encode("utf-8", "replace").decode())
+            text = self.json_serializer({**dict(list(kept.items())[:MAX_ITEMS]), "cut": len(text)})
+        return scrub(text if text.isascii() else text.encode("utf-8", "replace").decode())
 
 
 class Logger:
@@ -151,7 +179,7 @@ class Logger:
             stream=stream,
             logger_formatter=_Formatter(
                 log_record_order=["level", "message"],
-                json_deserializer=str,  # a message is an event's name, not JSON
+                json_serializer=json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode,
                 timestamp=None,
                 location=None,
                 timezone=clock.TIMEZONE,
@@ -171,21 +199,21 @@ class Logger:
 
     def info(self, message: str, /, **fields: Any) -> None:
         """Something went as expected."""
-        self._logger.info(message, extra=_safe(fields))
+        self._logger.info(message, extra={"fields": _safe(fields)})
 
     def warning(self, message: str, /, **fields: Any) -> None:
         """Something needs attention; the work continued."""
-        self._logger.warning(message, extra=_safe(fields))
+        self._logger.warning(message, extra={"fields": _safe(fields)})
 
     def error(self, message: str, error: BaseException | None = None, /, **fields: Any) -> None:
         """Something failed. With ``error``, its class and text are on the line, without a stack trace."""
         if error is not None:
             fields = {"error": type(error).__name__, "error_text": str(error), **fields}
-        self._logger.error(message, extra=_safe(fields))
+        self._logger.error(message, extra={"fields": _safe(fields)})
 
     def defect(self, message: str, error: BaseException, /, **fields: Any) -> None:
         """Something failed unexpectedly: logged with the stack trace."""
-        self._logger.error(message, exc_info=error, extra=_safe(fields))
+        self._logger.error(message, exc_info=error, extra={"fields": _safe(fields)})
 
 
 def _safe(fields: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,12 @@ Each metric is a record of its own, so that a dimension of one can't leak into a
 dimension ``service``, the function's entry point (``POWERTOOLS_SERVICE_NAME``). lib/platform/contract.py lists the names.
 """
 
-from aws_lambda_powertools.metrics import MetricUnit, single_metric
+import functools
+import json
+import os
+
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
 
 from lib.platform.contract import METRICS_NAMESPACE, Metric
 
@@ -20,6 +25,15 @@ def milliseconds(metric: Metric, value: float, /, **dimensions: str) -> None:
 
 
 def _emit(metric: Metric, unit: MetricUnit, value: float, dimensions: dict[str, str]) -> None:
-    with single_metric(name=metric.name, unit=unit, value=value, namespace=METRICS_NAMESPACE) as record:
-        for name, of in dimensions.items():
-            record.add_dimension(name=name, value=of)
+    service = os.environ.get("POWERTOOLS_SERVICE_NAME", "")
+    # CloudWatch refuses a record with an empty dimension.
+    present = {name: of for name, of in {**dimensions, "service": service}.items() if of.strip()}
+    measured = {metric.name: {"Unit": unit.value, "Value": [float(value)]}}
+    print(json.dumps(_provider().serialize_metric_set(measured, present), separators=(",", ":")))  # noqa: T201 - CloudWatch reads it from the log
+
+
+@functools.cache
+def _provider() -> AmazonCloudWatchEMFProvider:
+    """What writes records. Filling and clearing it, or ``single_metric``, checks names and units that are constants here and
+    takes two to four times the time."""
+    return AmazonCloudWatchEMFProvider(namespace=METRICS_NAMESPACE)

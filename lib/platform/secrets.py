@@ -46,7 +46,7 @@ class Secret:
         """
         current = self._cached_current()
         if self._arn and self._previous is None:
-            self._previous = self._stage("AWSPREVIOUS")
+            self._previous = self._read_previous()
         return tuple(value for value in (current, self._previous) if value)
 
     def any_value(self, matches: Callable[[str], bool]) -> bool:
@@ -122,6 +122,16 @@ class Secret:
             raise
         self._current, self._previous = current, previous
         self._read_at = self._monotonic()
+
+    def _read_previous(self) -> str:
+        """Raises if it can't be read: a sender that may use it must get a 503 and try again, not a 401."""
+        if self._is_recent(self._failed_at):
+            raise errors.UnavailableError("could not read the secret: that failed less than 30 s ago")
+        try:
+            return self._stage("AWSPREVIOUS")
+        except errors.SwitchboardError:
+            self._failed_at = self._monotonic()
+            raise
 
     def _stage(self, stage: str) -> str:
         with aws.translated("read the secret"):

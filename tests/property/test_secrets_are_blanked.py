@@ -1,7 +1,7 @@
 """Every text with the format of a secret is redacted; the quick check before the search misses none."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.platform import log
@@ -14,3 +14,11 @@ SHAPES = [shape for _, shape in log._SHAPES] + [log._TWO_UUIDS]
 def test_no_secret_of_any_shape_is_left_in_a_line(shape: str, data: st.DataObject) -> None:
     secret = data.draw(st.from_regex(shape, fullmatch=True))
     assert log.scrub(f"before {secret} after").startswith("before [redacted]")
+
+
+@settings(max_examples=300)
+@given(st.text("ab.@%40'\"\\ ,-é", max_size=300) | st.text("a@", min_size=120, max_size=300))
+def test_addresses_are_found_as_if_every_character_were_tried(text: str) -> None:
+    expected = log._EMAIL.sub(lambda match: log.hash_email(match.group().replace("%40", "@")), text)
+
+    assert log._hash_emails(text) == expected

@@ -115,7 +115,7 @@ def test_with_secrets_manager_down_the_cached_secret_is_used(
     stopwatch.seconds += 3600
 
     assert status(webhooks, JIRA_SECRET) == 202
-    assert status(webhooks, "guessed") == 401
+    assert status(webhooks, "guessed") == 503  # it may be the previous secret, which was never read
 
 
 @pytest.mark.parametrize("code", ["InternalServiceError", "AccessDeniedException", "ResourceNotFoundException"])
