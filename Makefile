@@ -39,7 +39,13 @@ screenshots: setup ## draw the pictures of the documentation from the demo's dat
 
 test: setup ## run the whole test suite
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "The tests on a real DynamoDB engine will be skipped." >&2)
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest --numprocesses $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
+	@$(compile_tests)
+	@$(test) --numprocesses $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder
+
+test := env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest
+# In a new clone, each worker would compile every test.
+compile_tests := test -d tests/__pycache__ || { $(test) --collect-only --quiet tests/unit >/dev/null & \
+	$(test) --collect-only --quiet --ignore tests/unit >/dev/null; wait; }
 
 coverage: setup ## lines and branches that the unit tests cover, by package
 	@$(BIN)/python -m pytest tests/unit --quiet --numprocesses $(TEST_WORKERS) --cov --cov-report=
