@@ -15,8 +15,8 @@ JiraState = tuple[str | None, str | None, str | None, tuple[str, ...]]
 _OF_SERVERS = {500, 502, 503, 504}
 """What a sender gets while something fails, and tries again."""
 
-KILLED_SECONDS = 180.0
-"""So long after a kill, the retry of an event may send it a second time (docs/reference/faults.md)."""
+RETRIED_SECONDS = 180.0
+"""So long after a lost answer, the retry of an event may send it a second time (docs/reference/faults.md)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +93,16 @@ def commits_linked(pushes: Sequence[Sent], links: Set[tuple[str, str]], keys_of:
     return check("every accepted commit is linked", (fact(sent, key) for sent in accepted for key in sent.facts["keys"]))
 
 
-def notified_once(events: Sequence[Sent], channels: Mapping[str, Counter[str]], kills: Sequence[float]) -> Check:
-    """Each accepted lease event was sent once per channel; twice only if its function was killed meanwhile."""
+def notified_once(events: Sequence[Sent], channels: Mapping[str, Counter[str]], lost_answers: Sequence[float]) -> Check:
+    """Each accepted lease event was sent once per channel; twice only if an answer may have been lost meanwhile.
+
+    ``lost_answers`` are the times at which the function was killed, or at which the AWS API took too long.
+    """
 
     def fact(sent: Sent, channel: str) -> str | None:
         count = channels[channel][sent.facts["id"]]
-        killed = any(sent.overlaps(at - KILLED_SECONDS, at + KILLED_SECONDS) for at in kills)
-        allowed = {1, 2} if killed else {1}
+        is_unclear = any(sent.overlaps(at - RETRIED_SECONDS, at + RETRIED_SECONDS) for at in lost_answers)
+        allowed = {1, 2} if is_unclear else {1}
         return None if count in allowed else f"{sent.name} was sent {count} times on {channel}"
 
     accepted = [sent for sent in events if sent.accepted]

@@ -17,6 +17,8 @@ LOW_DEPTH = 10
 """A queue that holds no more is not growing: it is one batch of its function."""
 BUSY_LOAD = 1.5
 """A load average per core over which latencies say more about the machine than about the code."""
+STALLED_SECONDS, SLOW_SECONDS = 120.0, 900.0
+"""So long before an alarm, a stall or a high load is a cause of it. An alarm on slowness looks at three periods."""
 SLOWNESS = frozenset({"approvals-slow", "enrichment-latency"})
 
 Series = Sequence[tuple[float, float]]
@@ -130,14 +132,21 @@ def alarms_fired(faults: Sequence[Fault], alarms: Sequence[Raised]) -> Check:
     )
 
 
-def alarms_explained(faults: Sequence[Fault], alarms: Sequence[Raised], load_per_core: Series) -> Check:
-    """No alarm was raised without a cause: a fault, or for alarms on slowness a busy machine."""
+def by_machine(each: Raised, load_per_core: Series, stalls: Sequence[float]) -> bool:
+    """Whether the machine is a cause of an alarm: it stalled shortly before, or it was busy before an alarm on slowness."""
+    if any(each.start - STALLED_SECONDS <= at <= each.start for at in stalls):
+        return True
+    loads = [load for at, load in load_per_core if each.start - SLOW_SECONDS <= at <= each.start]
+    return each.alarm in SLOWNESS and bool(loads) and max(loads) > BUSY_LOAD
+
+
+def alarms_explained(
+    faults: Sequence[Fault], alarms: Sequence[Raised], load_per_core: Series, stalls: Sequence[float] = ()
+) -> Check:
+    """No alarm was raised without a cause: a fault, or the machine."""
 
     def fact(each: Raised) -> str | None:
-        if any(fault.explains(each.alarm, each.start) for fault in faults):
-            return None
-        loads = [load for at, load in load_per_core if each.start - 900 <= at <= each.start]
-        if each.alarm in SLOWNESS and loads and max(loads) > BUSY_LOAD:
+        if any(fault.explains(each.alarm, each.start) for fault in faults) or by_machine(each, load_per_core, stalls):
             return None
         return f"{each.alarm} was raised at {each.start:.0f} s without a cause"
 

@@ -3,6 +3,7 @@
 import os
 import platform
 import statistics
+import textwrap
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from tests.bench.soak import plot
 from tests.bench.soak.history import CLICK, COMMENT, DRAFT, FORGED, POSTED, PUSH, PUT, SHUTTLE, WEBHOOK, Sent
 from tests.bench.soak.machine_checks import ALLOWED_MB, WARM_UP_SHARE
 from tests.bench.soak.run import Results
+from tests.bench.soak.sampling import STALL_SECONDS
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs" / "performance"
 _KINDS = (WEBHOOK, COMMENT, PUSH, POSTED, PUT, DRAFT, CLICK, SHUTTLE, FORGED)
@@ -60,11 +62,13 @@ def _page(results: Results, command: str) -> Iterable[str]:
     yield ""
     yield f"Machine: {_machine(results)}."
     yield ""
-    yield f"A local cloud, with permissions enforced and schedules on, takes mixed load for {minutes:.0f} minutes: webhooks of"
-    yield "Jira (some twice, some late), pushes, lease events, drafts and clicks, imports and exports, and reconciliations."
-    yield "Meanwhile services throttle or fail, and processes are killed. Senders retry as the real ones do. Afterwards an"
-    yield "operator sends dead letters back, and a model of what was accepted is compared with what is stored."
-    yield ""
+    yield from _paragraph(
+        f"A local cloud, with permissions enforced and schedules on, takes mixed load for {minutes:.0f} minutes: webhooks "
+        "of Jira (some twice, some late), pushes, lease events, drafts and clicks, imports and exports, and "
+        "reconciliations. Meanwhile services throttle or fail, and processes are killed. Senders retry as the real ones "
+        "do. Afterwards an operator sends dead letters back, and a model of what was accepted is compared with what is "
+        "stored."
+    )
     verdict = f"{len(failed)} of {len(results.checks)} checks failed" if failed else f"all {len(results.checks)} checks passed"
     settled = "it did not settle" if results.settled is None else f"it settled in {results.settled:.0f} s"
     attempts = sum(len(sent.attempts) for sent in everything)
@@ -102,9 +106,12 @@ def _page(results: Results, command: str) -> Iterable[str]:
 def _requests(results: Results) -> Iterable[str]:
     yield "## Load"
     yield ""
-    yield f"{results.rate:g} arrivals per second, seed {results.plan.seed}. {results.skipped} arrivals were skipped because the"
-    yield "machine did not keep up. Each request is sent again until it is accepted; of Jira's webhooks, at most five times."
-    yield ""
+    yield from _paragraph(
+        f"{results.rate:g} arrivals per second, seed {results.plan.seed}; imports and clicks come beside them. "
+        f"{results.skipped:,} arrivals were skipped because the machine did not keep up. Each request is sent again until "
+        f"it is accepted, and a webhook of Jira at most five times. {results.repeated:,} notifications were sent twice, "
+        "after an answer that may have been lost."
+    )
     yield "| request | sent | accepted | attempts | p50 | p99 |"
     yield "|---|---:|---:|---:|---:|---:|"
     for kind in _KINDS:
@@ -124,8 +131,12 @@ def _row(kind: str, sent: list[Sent]) -> str:
 def _faults(results: Results) -> Iterable[str]:
     yield "## Faults and alarms"
     yield ""
-    yield "An alarm is named by every fault that explains it. Those in bold had to be raised."
-    yield ""
+    yield from _paragraph(
+        "An alarm is named by every fault that explains it. Those in bold had to be raised. The AWS API of the local "
+        f"cloud was called every second, and took over {STALL_SECONDS:g} s {len(results.stalls):,} times: such a stall of "
+        "the machine also explains an alarm. Only the machine explains these: "
+        f"{', '.join(_by_machine(results)) or 'none'}."
+    )
     yield "| minute | fault | lasted | alarms |"
     yield "|---:|---|---:|---|"
     for fault in results.plan.faults:
@@ -137,13 +148,23 @@ def _faults(results: Results) -> Iterable[str]:
     yield ""
 
 
+def _by_machine(results: Results) -> list[str]:
+    unexplained = (
+        each.alarm
+        for each in results.alarms
+        if not any(fault.explains(each.alarm, each.start) for fault in results.plan.faults)
+    )
+    return [f"`{name}`" for name in sorted(set(unexplained))]
+
+
 def _memory(results: Results) -> Iterable[str]:
     yield "## Memory"
     yield ""
-    yield f"The slope (Theil and Sen) of each process's resident memory, after the first {WARM_UP_SHARE:.0%} of its life. It"
-    yield f"may mean {ALLOWED_MB:g} MB more over the time that was measured. A killed process is followed by another. The local"
-    yield "cloud itself keeps all data in memory, so it grows, and has no limit."
-    yield ""
+    yield from _paragraph(
+        f"The slope (Theil and Sen) of each process's resident memory, after the first {WARM_UP_SHARE:.0%} of its life. It"
+        f" may mean {ALLOWED_MB:g} MB more over the time that was measured. A killed process is followed by another. The "
+        "local cloud itself keeps all data in memory, so it grows, and has no limit."
+    )
     yield "| function | measured | from | to | slope per hour | growth | flat |"
     yield "|---|---:|---:|---:|---:|---:|---|"
     for each in sorted(results.growths, key=lambda growth: (growth.process, growth.seconds)):
@@ -152,6 +173,11 @@ def _memory(results: Results) -> Iterable[str]:
             f"| {each.process} | {each.seconds / 60:.0f} min | {each.first_mb:.1f} MB | {each.last_mb:.1f} MB |"
             f" {each.mb_per_hour:+.2f} MB | {each.growth_mb:+.2f} MB | {flat} |"
         )
+    yield ""
+
+
+def _paragraph(text: str) -> Iterable[str]:
+    yield from textwrap.wrap(text, 118, break_long_words=False, break_on_hyphens=False)
     yield ""
 
 

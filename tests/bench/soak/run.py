@@ -58,6 +58,8 @@ class Results:
         commands: what the operator ran.
         settled: how long the cloud needed after the load; None if it did not settle.
         skipped: arrivals for which the machine was too slow.
+        stalls: when the AWS API took too long to answer.
+        repeated: lease events that were sent twice on a channel.
     """
 
     plan: Plan
@@ -71,6 +73,8 @@ class Results:
     commands: list[Command]
     settled: float | None
     skipped: int
+    stalls: list[float]
+    repeated: int
 
     @property
     def passed(self) -> bool:
@@ -192,7 +196,7 @@ class _Soak:
         self._wait_empty()
         after = stored.issues(cloud)
         letters = stored.dead_letters(cloud)
-        kills = [kill.at for kill in self._faults.kills if kill.function == "notification"]
+        lost_answers = [kill.at for kill in self._faults.kills if kill.function == "notification"] + self._sampler.stalls
         forged = history.of(FORGED)
         exports = {shop.domain: shop.export() for shop in self._shops if not shop.is_alive() and not shop.failure}
         everything = [sent for sent in history.of() if sent.attempts]
@@ -208,7 +212,7 @@ class _Soak:
             checks.lists_match(jira, stored.lists(cloud)),
             checks.commits_linked(history.of(PUSH), after.links, keys_of),
             checks.fetched(history.of(COMMENT), live, after.correlated, keys_of),
-            checks.notified_once(history.of(POSTED, PUT), self._sampler.notified(), kills),
+            checks.notified_once(history.of(POSTED, PUT), self._sampler.notified(), lost_answers),
             checks.drafts_created_once(history.of(DRAFT), history.of(CLICK), stored.decisions(cloud), stored.titles(world)),
             checks.catalogues_equal({shop.domain: shop.catalogue for shop in self._shops}, exports),
             checks.jobs_as_expected([job for shop in self._shops for job in shop.jobs]),
@@ -233,6 +237,8 @@ class _Soak:
             commands=self._operator.commands,
             settled=self._settled,
             skipped=self._skipped,
+            stalls=self._sampler.stalls,
+            repeated=sum(count > 1 for found in self._sampler.notified().values() for count in found.values()),
         )
 
     def _machine_checks(self) -> Iterator[Check]:
@@ -252,7 +258,8 @@ class _Soak:
         alarms = _raised(self._sampler.alarm_changes())
         cores = os.cpu_count() or 1
         yield machine_checks.alarms_fired(faults, alarms)
-        yield machine_checks.alarms_explained(faults, alarms, [(sample.at, sample.load_average / cores) for sample in samples])
+        loads = [(sample.at, sample.load_average / cores) for sample in samples]
+        yield machine_checks.alarms_explained(faults, alarms, loads, self._sampler.stalls)
         yield machine_checks.alarms_over(alarms, {name.rpartition("-")[0]: state for name, state in states.items()})
         yield machine_checks.failures_alarmed(stored.failures(cloud), alarms)
         kills = [(kill.function, kill.pid) for kill in self._faults.kills]

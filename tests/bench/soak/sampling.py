@@ -1,4 +1,4 @@
-"""A thread that looks at the cloud from outside: memory of its processes, depths of its queues, alarms, notifications."""
+"""Looks at the cloud from outside: memory of its processes, depths of its queues, alarms, notifications, and stalls."""
 
 import contextlib
 import json
@@ -6,6 +6,7 @@ import os
 import re
 import sys
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from tests.support.approvals.cloud import ApprovalsCloud
 from tests.support.cloud import Inbox
 
 EVERY_SECONDS = 5.0
+STALL_SECONDS = 0.5
+"""A call of the AWS API that takes longer says that the machine is overloaded. The functions wait for a second."""
 CLOUD = "the local cloud"
 _DEPTHS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 _EVENT_ID = re.compile(r"soak-[a-z]+-\d{6}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -60,14 +63,17 @@ class Sampler:
         self._began = datetime.now(UTC).timestamp() - history.now()
         self.samples: list[Sample] = []
         self.errors: list[str] = []
+        self.stalls: list[float] = []
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="sampler", daemon=True)
-        self._thread.start()
+        self._threads = [threading.Thread(target=each, name="sampler", daemon=True) for each in (self._run, self._probe)]
+        for thread in self._threads:
+            thread.start()
 
     def close(self) -> None:
         """Stop, and read once more."""
         self._stop.set()
-        self._thread.join(timeout=60)
+        for thread in self._threads:
+            thread.join(timeout=60)
         self._read()
 
     def depths(self) -> dict[str, int]:
@@ -114,6 +120,15 @@ class Sampler:
             except Exception as error:  # the next look may succeed; the report has the errors
                 self.errors.append(f"{error!r}")
                 print(f"soak: could not look: {error!r}", file=sys.stderr)
+
+    def _probe(self) -> None:
+        [url, *_] = self._urls.values()
+        while not self._stop.wait(1.0):
+            at, began = self._history.now(), time.monotonic()
+            with contextlib.suppress(Exception):  # whatever it is, the other thread reports it
+                self._sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+            if time.monotonic() - began > STALL_SECONDS:
+                self.stalls.append(at)
 
     def _read(self) -> None:
         for inbox in (self._notifications, *self._alarms):

@@ -68,6 +68,7 @@ PASS: dict[str, Make] = {
     "alarm still on from before": lambda: machine_checks.alarms_fired([SNS_DOWN], [Raised("sns-failed", 2, 11)]),
     "alarm explained": lambda: machine_checks.alarms_explained([SNS_DOWN], [Raised("depth", 30, None)], []),
     "slow machine": lambda: machine_checks.alarms_explained([], [Raised("approvals-slow", 30, None)], [(20, 4.0)]),
+    "stalled machine": lambda: machine_checks.alarms_explained([], [Raised("depth", 30, None)], [], [20.0]),
     "alarm over": lambda: machine_checks.alarms_over([Raised("depth", 1, 9)], {"depth": "OK"}),
     "failures alarmed": lambda: machine_checks.failures_alarmed({"a-errors": 2, "b": 0}, [Raised("a-errors", 1, 2)]),
     "process": lambda: machine_checks.processes_replaced([("webhooks", 7)], {"webhooks": 8}),
@@ -117,6 +118,7 @@ FAIL: dict[str, Make] = {
     "slowness on an idle machine": lambda: machine_checks.alarms_explained(
         [], [Raised("approvals-slow", 30, None)], [(20, 0.5)]
     ),
+    "stall long before": lambda: machine_checks.alarms_explained([], [Raised("depth", 300, None)], [], [20.0]),
     "alarm that stays": lambda: machine_checks.alarms_over([Raised("depth", 1, None)], {"depth": "ALARM"}),
     "failures without an alarm": lambda: machine_checks.failures_alarmed({"a-errors": 2}, []),
     "killed for good": lambda: machine_checks.processes_replaced([("webhooks", 7)], {}),

@@ -1,6 +1,7 @@
 """The soak's plan of faults, its model of a catalogue, and its senders."""
 
 import random
+import time
 from itertools import pairwise
 
 import pytest
@@ -8,6 +9,7 @@ import requests
 
 from lib.platform.contract import ENTRY_POINTS
 from tests.bench.soak import plan
+from tests.bench.soak.clockwork import Clockwork
 from tests.bench.soak.history import PUSH, History
 from tests.bench.soak.shops import File, applied, make_file
 
@@ -80,3 +82,20 @@ def test_a_file_has_each_row_once_and_the_bad_ones_beside() -> None:
 
     assert lines[0] == "sku,price,stock"
     assert len(lines) == 1 + len(file.rows) + 3
+
+
+def test_a_job_runs_again_when_it_asks_and_one_that_raises_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    clockwork, pauses = Clockwork(2), iter([0.0, 0.0, None])
+
+    def broken() -> float | None:
+        raise ValueError("a defect")
+
+    clockwork.add(lambda: next(pauses))
+    clockwork.add(broken)
+    end = time.monotonic() + 5
+    clockwork.run(lambda: clockwork.pending == 0 or time.monotonic() > end)
+    clockwork.close()
+
+    assert next(pauses, "used up") == "used up"
+    assert ["a defect" in failure for failure in clockwork.failures] == [True]
+    assert "a defect" in capsys.readouterr().err
