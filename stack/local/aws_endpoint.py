@@ -6,6 +6,7 @@
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
 * A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself.
+* ``GET /_local/functions`` has the processes of each function.
 * ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
 * ``/_local/faults`` makes calls of the functions fail (``aws_faults.py``).
 * Web pages of others are refused: foreign names that lead to 127.0.0.1, and pages that call a control.
@@ -48,6 +49,9 @@ ALARMS_PATH = "/_local/alarms"
 
 FAULTS_PATH = "/_local/faults"
 """The path of the faults that calls of functions get."""
+
+FUNCTIONS_PATH = "/_local/functions"
+"""The path of the processes of each function, by entry point."""
 
 READY_PATH = "/_local/ready"
 """The path of what a shell needs to use the local cloud."""
@@ -125,6 +129,8 @@ class AwsEndpoint:
             return self._ledger.as_json()
         if request.path == ALARMS_PATH and self.states_after is not None:
             return self.states_after(request.args.get("after", 0.0, type=float))
+        if request.path == FUNCTIONS_PATH and self.invoker is not None:
+            return {host.spec.entry_point: host.pids for host in self.invoker.hosts}
         return self.ready if request.path == READY_PATH else None
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import gc
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -22,9 +22,9 @@ from werkzeug.wrappers import Response
 
 from lib.platform.contract import ALIAS
 from stack.components.iam import reason_in
-from stack.local import aws_endpoint, bucket_events, event_bridge, seed
+from stack.local import aws_endpoint, bucket_events, event_bridge, in_process, seed
 from stack.local.errors import StartError
-from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready
+from stack.local.functions import Credentials, FunctionHost, FunctionSpec
 from stack.local.http_gateway import HttpGateway
 from stack.local.iam import Guard, Ledger, PolicyError, Services
 from stack.local.iam.services import MayDo
@@ -33,6 +33,7 @@ from stack.local.logs import LogShipper
 from stack.local.monitoring.aws_metrics import QueueMetrics
 from stack.local.monitoring.evaluator import AlarmEvaluator
 from stack.local.monitoring.store import store_of
+from stack.local.processes import Start, Zygote, spawn
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
 from stack.local.resources import Blueprint
@@ -55,8 +56,6 @@ ACCOUNT_ID = "123456789012"
 _OPERATOR = Credentials(access_key_id="test", secret_access_key="test", session_token="")  # noqa: S106 (every local cloud's)
 _NAMES = {"jiraBaseUrl": "jira", "slackApiUrl": "slack", "teamsWebhookUrl": "teams", "govukNotifyUrl": "govuk_notify"}
 """The stand-ins as ``/_local/ready`` names them, by their config key."""
-START_SECONDS = 60.0
-"""How long all functions together may take to import their handlers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +85,7 @@ class LocalCloud:
         seeded: begin with leases, Jira issues and notifications to Slack (seed.py), instead of empty.
 
     Raises:
-        StartError: a port is taken, the config is wrong, a resource could not be created, a policy can't be enforced, or
-            a function failed to start.
+        StartError: a port is taken, the config is wrong, a resource could not be created, or a policy can't be enforced.
     """
 
     def __init__(
@@ -108,6 +106,11 @@ class LocalCloud:
         self._sandboxes = sandboxes
         self._functions_aws_url = functions_aws_url
         self._exit = contextlib.ExitStack()
+        self._start_process: Start = spawn
+        if sandboxes is CHECKOUTS:  # an archive shares nothing with others
+            zygote = Zygote()
+            self._exit.callback(zygote.close)
+            self._start_process = zygote.start
         self._clients: dict[tuple[str, str], Any] = {}
         self._client_lock = threading.Lock()
         self._session = boto3.Session(botocore_session=_plain_session())
@@ -143,15 +146,17 @@ class LocalCloud:
             return self._clients[service, function]
 
     def _make_client(self, service: str, credentials: Credentials) -> Any:
-        return self._session.client(
+        client = self._session.client(
             service,
             endpoint_url=self._aws.url,
             region_name=self._region,
             aws_access_key_id=credentials.access_key_id,
             aws_secret_access_key=credentials.secret_access_key,
             aws_session_token=credentials.session_token or None,
-            config=Config(retries={"total_max_attempts": 1}, max_pool_connections=50, proxies={}),
+            config=Config(retries={"total_max_attempts": 1}, proxies={}, user_agent="local-cloud"),
         )
+        in_process.connect(client, self._endpoint)
+        return client
 
     def _start(self, http_port: int, aws_port: int, given: dict[str, str], echo_logs: bool, enforce_iam: bool) -> Ready:
         config = read_config(given)
@@ -162,7 +167,7 @@ class LocalCloud:
             raise StartError(f"aws:region is {self._region[:40]!r}, which is not an AWS region.")
         ledger = Ledger(reason_in) if enforce_iam else None
         guard = Guard(ACCOUNT_ID, ledger) if ledger else None
-        endpoint = aws_endpoint.AwsEndpoint(guard, ledger, self._keys.get)
+        endpoint = self._endpoint = aws_endpoint.AwsEndpoint(guard, ledger, self._keys.get)
         self._aws = self._serve(endpoint, aws_port, "the AWS API (--aws-port)", aws_endpoint.HANDLER)
         gateway = _Placeholder()
         http = self._serve(gateway, http_port, "the HTTP API (--http-port)")
@@ -179,12 +184,14 @@ class LocalCloud:
         metrics = store_of(alarms)
         logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), metrics.add, echo=echo_logs)
         self._exit.callback(logs.close)
-        self._start_functions(live, logs)
+        for spec in live:  # their processes start with the first call, as on Lambda
+            self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
+            self.hosts[spec.name] = self._make_host(spec, logs)
         sqs = self.client("sqs")
         invoker = Invoker(
             self.hosts,
             versions,
-            start=lambda spec: self._start_version(spec, logs),
+            make_host=lambda spec: self._make_host(spec, logs),
             async_configs=blueprint.async_configs,
             sqs=sqs,
             sqs_of=lambda function: self.client("sqs", function),
@@ -243,18 +250,6 @@ class LocalCloud:
         self.standins[key] = self._serve(standin, 0, f"the stand-in for {type(standin).__name__}").url
         return self.standins[key]
 
-    def _start_functions(self, live: Iterable[FunctionSpec], logs: LogShipper) -> None:
-        for spec in live:
-            self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
-            self.hosts[spec.name] = self._make_host(spec, logs)
-        try:
-            for host in self.hosts.values():
-                host.start()
-            wait_ready(self.hosts.values(), START_SECONDS)
-        except BaseException:
-            self._stop_functions()
-            raise
-
     def _stop_functions(self) -> None:
         for host in self.hosts.values():
             host.stop()
@@ -267,13 +262,8 @@ class LocalCloud:
             credentials=self._credentials[spec.name],
             write_log=logs.write,
             sandbox=self._sandboxes[spec.entry_point],
+            start=self._start_process,
         )
-
-    def _start_version(self, spec: FunctionSpec, logs: LogShipper) -> FunctionHost:
-        """Start a process of another version than the live one."""
-        host = self._make_host(spec, logs)
-        host.start()
-        return host
 
     def _assume(self, role_arn: str, session_name: str) -> Credentials:
         answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session_name)

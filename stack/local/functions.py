@@ -1,30 +1,34 @@
 """Runs each function in a process of its own, under Lambda's own runtime client (``awslambdaric``).
 
 A process gets the environment that the program declares, the variables that Lambda sets and the credentials of its
-function's role, and nothing of this process's environment. A process that exits or exceeds its timeout is replaced, and
-its invocation fails as on Lambda. If a process can't import its handler, the waiting invocations fail.
+function's role, and nothing of this process's environment. If it exits or exceeds its timeout, its invocation fails as on
+Lambda, and the next call starts another. If a process can't import its handler, the invocation fails.
 """
 
 import dataclasses
 import json
-import subprocess
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stack.local.errors import StartError
+from stack.local.processes import Start, spawn
 from stack.local.runtime_api import Invocation, Mailbox, Result, RuntimeApi
 from stack.local.sandbox import CHECKOUT, Sandbox
 from stack.local.serving import LOOPBACK, Server
 
 LATEST = "$LATEST"
 """The version of a function that is not published."""
+MAX_PROCESSES = 2
+"""Of one function. More only take turns on the cores of one machine."""
+INIT_SECONDS = 60.0
+"""How long a process may take to import its handler. Lambda allows 10 s, but does nothing else meanwhile."""
+_STOP_SECONDS = 5.0
 
-_POLL_SECONDS = 0.05
-_RESTART_SECONDS = (0.0, 0.2, 1.0, 5.0)
-"""Pause before a process is started again, by the number of processes that ended without having served anything."""
+WriteLog = Callable[[str, str, str], None]
+"""Takes (log group, log stream, line)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +55,7 @@ class FunctionSpec:
         log_group: the group of its output.
         log_format: ``JSON`` or ``Text``, for the lines of the runtime client.
         role_arn: the role whose credentials it gets.
+        reserved_concurrency: how many calls it runs at the same time at most; None for no limit of its own.
     """
 
     name: str
@@ -63,10 +68,12 @@ class FunctionSpec:
     log_format: str
     role_arn: str
     version: str = LATEST
+    reserved_concurrency: int | None = None
 
     def runs_as(self, other: "FunctionSpec") -> bool:
         """Whether a process of the one can serve the other: all but the version is the same."""
-        return self is other or dataclasses.replace(self, version=other.version) == other
+        varying = {"version": other.version, "reserved_concurrency": other.reserved_concurrency}
+        return self is other or dataclasses.replace(self, **varying) == other
 
     @property
     def entry_point(self) -> str:
@@ -79,7 +86,8 @@ class FunctionStartError(StartError):
 
 
 class FunctionHost:
-    """One function: its mailbox, and the process that serves it.
+    """One function, and the processes that serve it: one for each call at the same time, as on Lambda, but at most
+    :data:`MAX_PROCESSES` or what is reserved. Further calls wait. A process starts with the call that needs it.
 
     Args:
         spec: the function.
@@ -87,7 +95,8 @@ class FunctionHost:
         region: its AWS region.
         credentials: of its role.
         write_log: takes (log group, log stream, line).
-        sandbox: what the process runs.
+        sandbox: what a process runs.
+        start: starts a process.
     """
 
     def __init__(
@@ -97,52 +106,46 @@ class FunctionHost:
         aws_url: str,
         region: str,
         credentials: Credentials,
-        write_log: Callable[[str, str, str], None],
+        write_log: WriteLog,
         sandbox: Sandbox = CHECKOUT,
+        start: Start = spawn,
     ) -> None:
         self.spec = spec
-        self.mailbox = Mailbox(spec.timeout_seconds, self._is_alive)
-        self._runtime_api = Server(RuntimeApi(self.mailbox), purpose="the Runtime API")
-        self._sandbox = sandbox
-        self._platform = {
-            "LAMBDA_TASK_ROOT": str(sandbox.folder),
-            "PYTHONPATH": str(sandbox.folder),
-            **_platform(self._runtime_api.port, aws_url, region, credentials),
-        }
-        self._write_log = write_log
-        self._stopping = threading.Event()
-        self._process: subprocess.Popen[str] | None = None
-        self._supervisor = threading.Thread(target=self._supervise, name=f"supervise-{spec.name}", daemon=True)
+        self._limit = min(spec.reserved_concurrency or MAX_PROCESSES, MAX_PROCESSES)
+        platform = {"LAMBDA_TASK_ROOT": str(sandbox.folder), "PYTHONPATH": str(sandbox.folder)}
+        platform |= _platform(aws_url, region, credentials)
+        self._make: Callable[[], _Runner] = lambda: _Runner(self.spec, sandbox, platform, start, write_log)
+        self._changed = threading.Condition()
+        self._idle: list[_Runner] = []
+        self._all: set[_Runner] = set()
+        self._starting = 0
+        self._is_stopped = False
 
     def start(self) -> None:
-        """Start the process."""
-        self._process = self._spawn()
-        self._supervisor.start()
+        """Start a process before a call needs it."""
+        self._give_back(self._acquire())
 
     @property
-    def pid(self) -> int | None:
-        """The current process."""
-        return self._process.pid if self._process else None
+    def pids(self) -> list[int]:
+        """The running processes, in the order of their start."""
+        with self._changed:
+            return [runner.pid for runner in sorted(self._all, key=lambda runner: runner.started_at) if not runner.has_ended]
 
     def wait_ready(self, timeout_seconds: float) -> None:
-        """Wait until the process has imported its handler and asks for an invocation.
+        """Wait until each process that was started has imported its handler and asks for an invocation.
 
         Raises:
-            FunctionStartError: it failed, or took longer than ``timeout_seconds``.
+            FunctionStartError: one failed, or took longer than ``timeout_seconds``.
         """
-        ready = self.mailbox.initialised.wait(timeout_seconds)
-        if self.mailbox.init_error is not None:
-            error = self.mailbox.init_error
-            raise FunctionStartError(
-                f"The function {self.spec.entry_point} failed to start: {error.get('errorType')}: {error.get('errorMessage')}"
-            )
-        if not ready:
-            raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
-
-    def redeploy(self, spec: FunctionSpec) -> None:
-        """Run another version of the function. The current invocation ends first; those that wait run on the new version."""
-        self.spec = spec
-        self.mailbox.retire(spec.timeout_seconds)
+        with self._changed:
+            runners = list(self._all)
+        for runner in runners:
+            ready = runner.mailbox.wait_initialised(timeout_seconds)
+            if (error := runner.mailbox.init_error) is not None:
+                reason = f"{error.get('errorType')}: {error.get('errorMessage')}"
+                raise FunctionStartError(f"The function {self.spec.entry_point} failed to start: {reason}")
+            if not ready:
+                raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
 
     def invoke(self, payload: bytes, request_id: str | None = None, arn: str = "") -> Result:
         """Run the function on one event and wait for the result.
@@ -153,92 +156,155 @@ class FunctionHost:
             arn: that was invoked, with the alias or version; by default without.
         """
         invocation = Invocation(payload, request_id or str(uuid.uuid4()), function_arn=arn or self.spec.arn)
-        if self._stopping.is_set():
-            invocation.settle(b'{"errorType":"Runtime.ExitError","errorMessage":"the local cloud has stopped"}', "Unhandled")
-        else:
-            self.mailbox.put(invocation)
-        return invocation.wait()
+        while invocation.result is None:
+            try:
+                runner = self._acquire()
+            except StartError as error:
+                invocation.settle(
+                    json.dumps({"errorType": "Runtime.ExitError", "errorMessage": str(error)}).encode(), "Unhandled"
+                )
+                break
+            try:
+                runner.run(invocation)
+            finally:
+                self._give_back(runner)
+        assert invocation.result is not None  # noqa: S101 (the loop's condition)
+        return invocation.result
+
+    def renew(self) -> None:
+        """Replace the processes: idle ones end now, and those that work end after their invocation."""
+        with self._changed:
+            idle, self._idle = self._idle, []
+            for runner in self._all:
+                runner.is_stale = True
+            self._all.difference_update(idle)
+            self._changed.notify_all()
+        for runner in idle:
+            runner.end()
+
+    def redeploy(self, spec: FunctionSpec) -> None:
+        """Run another version of the function. Calls under way end first; later ones run on the new version."""
+        self.spec = spec
+        self.renew()
 
     def stop(self) -> None:
-        """End the process and fail its invocations."""
-        self._stopping.set()
-        if self._process is not None:
-            self._supervisor.join(timeout=10)  # it may be starting another process
-            _end(self._process)
-        self.mailbox.fail_all("the local cloud has stopped")
-        self._runtime_api.close()
+        """End the processes and fail their invocations."""
+        with self._changed:
+            self._is_stopped = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: not self._starting, _STOP_SECONDS)
+            runners = list(self._all)
+        for runner in runners:
+            runner.end()
 
-    def _is_alive(self) -> bool:
-        return self._process is not None and self._process.poll() is None
+    def _acquire(self) -> "_Runner":
+        """A process for one invocation: the last that became idle, or a new one; waits while all work.
 
-    def _spawn(self) -> subprocess.Popen[str]:
-        process = subprocess.Popen(  # noqa: S603 (our own interpreter on our own handler)
-            [*self._sandbox.command, self.spec.handler],
-            cwd=self._sandbox.folder,
-            env=self._platform | _environment(self.spec),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,  # Ctrl-C must reach the local cloud only
-        )
-        stream = f"{time.strftime('%Y/%m/%d')}/[{self.spec.version}]{process.pid:032x}"
-        threading.Thread(target=self._read_output, args=(process, stream), daemon=True).start()
-        return process
+        Raises:
+            StartError: the local cloud has stopped, or a process can't be started.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_stopped or self._idle or self._count() < self._limit)
+            if self._is_stopped:
+                raise StartError("the local cloud has stopped")
+            while self._idle:
+                runner = self._idle.pop()
+                if not runner.has_ended:
+                    return runner
+                self._all.discard(runner)
+            self._starting += 1
+        try:
+            runner = self._make()
+        finally:
+            with self._changed:
+                self._starting -= 1
+                self._changed.notify_all()
+        with self._changed:
+            self._all.add(runner)
+        return runner
 
-    def _read_output(self, process: subprocess.Popen[str], stream: str) -> None:
-        assert process.stdout is not None  # noqa: S101 (asked for above)
-        with process.stdout:
-            for line in process.stdout:
-                if text := line.rstrip("\n"):
-                    self._write_log(self.spec.log_group, stream, text)
+    def _count(self) -> int:
+        return self._starting + sum(not runner.is_stale for runner in self._all)
 
-    def _supervise(self) -> None:
-        idle_ends = 0
-        while not self._stopping.is_set():
-            process = self._process
-            assert process is not None  # noqa: S101 (started before this thread)
-            if self.mailbox.overdue():
-                _kill(process)
-                self._replaced(f"Task timed out after {self.mailbox.timeout_seconds:.2f} seconds")
-                idle_ends = 0
-            elif self.mailbox.is_vacated():
-                _end(process)
-                self._replaced("the function was redeployed")
-                idle_ends = 0
-            elif process.poll() is not None:
-                served = self._replaced(f"Runtime exited with exit status {process.returncode}")
-                idle_ends = 0 if served else min(idle_ends + 1, len(_RESTART_SECONDS) - 1)
-                self._stopping.wait(_RESTART_SECONDS[idle_ends])
+    def _give_back(self, runner: "_Runner") -> None:
+        if runner.is_stale:
+            runner.end()
+        with self._changed:
+            if runner.is_stale or runner.has_ended:
+                self._all.discard(runner)
             else:
-                self._stopping.wait(_POLL_SECONDS)
-                continue
-            if not self._stopping.is_set():
-                self._process = self._spawn()
+                self._idle.append(runner)
+            self._changed.notify()
 
-    def _replaced(self, message: str) -> bool:
-        has_served = self.mailbox.has_served
-        failed = self.mailbox.replace(message)
+
+class _Runner:
+    """One process of a function: an execution environment, in Lambda's words. It is not started again."""
+
+    def __init__(
+        self, spec: FunctionSpec, sandbox: Sandbox, platform: Mapping[str, str], start: Start, write_log: WriteLog
+    ) -> None:
+        self.mailbox = Mailbox()
+        self.started_at = time.monotonic()
+        self._spec = spec
+        self._write_log = write_log
+        self._server = Server(RuntimeApi(self.mailbox), purpose="the Runtime API")
+        api = {"AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:{self._server.port}"}
+        try:
+            self._process = start(sandbox, spec.handler, {**platform, **api, **_environment(spec)})
+        except BaseException:
+            self._server.close()
+            raise
+        self.has_ended = False
+        self.is_stale = False
+        """Whether the sources have changed since it started."""
+        self._timed_out = ""
+        self._reader = threading.Thread(target=self._read_output, name=f"output-{spec.name}", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    def run(self, invocation: Invocation) -> None:
+        """Work on an invocation. It keeps no result if another process has to try."""
+        if not self.mailbox.deliver(invocation, self._spec.timeout_seconds, INIT_SECONDS):
+            self._timed_out = f"Task timed out after {self._spec.timeout_seconds:.2f} seconds"
+            self._process.kill()
+            self._reader.join(_STOP_SECONDS)
+            error = {"errorType": "Sandbox.Timedout", "errorMessage": f"RequestId: {invocation.request_id} {self._timed_out}"}
+            invocation.settle(json.dumps(error).encode(), "Unhandled")  # if no process got it
+
+    def end(self) -> None:
+        """End the process, and wait for it."""
+        self._process.terminate()
+        self._reader.join(timeout=1)
+        if self._reader.is_alive():
+            self._process.kill()
+            self._reader.join(_STOP_SECONDS)
+
+    def _read_output(self) -> None:
+        """Log the output. Its end is the end of the process."""
+        stream = f"{time.strftime('%Y/%m/%d')}/[{self._spec.version}]{self.pid:032x}"
+        assert self._process.stdout is not None  # noqa: S101 (each starter pipes it)
+        with self._process.stdout as output:
+            for line in output:
+                if text := line.rstrip("\n"):
+                    self._write_log(self._spec.log_group, stream, text)
+        code = self._process.wait()
+        self.has_ended = True
+        message = self._timed_out or f"Runtime exited with exit status {code}"
+        failed = self.mailbox.end("Sandbox.Timedout" if self._timed_out else "Runtime.ExitError", message)
         if failed is not None:
             line = f"RequestId: {failed.request_id} Error: {message}"
-            if self.spec.log_format == "JSON":
+            if self._spec.log_format == "JSON":
                 line = json.dumps({"type": "platform.report", "level": "ERROR", "message": line})
-            self._write_log(self.spec.log_group, "platform", line)
-        return has_served or failed is not None
+            self._write_log(self._spec.log_group, "platform", line)
+        self._server.close()
 
 
-def wait_ready(hosts: Iterable[FunctionHost], timeout_seconds: float) -> None:
-    """Wait until all are ready, within one timeout. Raises as :meth:`FunctionHost.wait_ready` does."""
-    deadline = time.monotonic() + timeout_seconds
-    for host in hosts:
-        host.wait_ready(max(0.0, deadline - time.monotonic()))
-
-
-def _platform(runtime_port: int, aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:
+def _platform(aws_url: str, region: str, credentials: Credentials) -> dict[str, str]:
     return {
-        "AWS_LAMBDA_RUNTIME_API": f"{LOOPBACK}:{runtime_port}",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_ENDPOINT_URL": aws_url,
@@ -263,16 +329,3 @@ def _environment(spec: FunctionSpec) -> dict[str, str]:
         "_HANDLER": spec.handler,
     }
     return {**own, **spec.environment}
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    process.terminate()
-    try:
-        process.wait(timeout=1)
-    except subprocess.TimeoutExpired:
-        _kill(process)
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    process.kill()
-    process.wait(timeout=5)

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -59,13 +59,13 @@ class _Pending:
 class Invoker:
     """Invokes the functions of one local cloud. Its methods raise FunctionNotFoundError and PayloadTooLargeError.
 
-    Each function has one process, which runs the version of the alias ``live``. It serves every version that is configured in
-    the same way; a call of another one gets a process of its own, for that call.
+    The processes of a function run the version of the alias ``live``. They serve every version that is configured in the same
+    way; a call of another one gets a process of its own, for that call.
 
     Args:
         hosts: the functions by name.
         versions: the aliases and versions of the functions.
-        start: starts a process for another version than the live one.
+        make_host: makes the host of another version than the live one.
         async_configs: by function name and alias: ``<name>:live``.
         sqs: an operator's client.
         sqs_of: the client of a function's role, with which Lambda sends failed events.
@@ -77,7 +77,7 @@ class Invoker:
         hosts: Mapping[str, FunctionHost],
         versions: Versions,
         *,
-        start: Callable[[FunctionSpec], FunctionHost],
+        make_host: Callable[[FunctionSpec], FunctionHost],
         async_configs: Mapping[str, AsyncConfig],
         sqs: Any,
         sqs_of: Callable[[str], Any],
@@ -85,7 +85,7 @@ class Invoker:
     ) -> None:
         self._hosts = dict(hosts)
         self._versions = versions
-        self._start = start
+        self._make_host = make_host
         self._redeploying = threading.Lock()
         self._async_configs = dict(async_configs)
         self._sqs = sqs
@@ -98,6 +98,11 @@ class Invoker:
         self._threads = [threading.Thread(target=self._run, args=(name,), name=f"async-{name}", daemon=True) for name in hosts]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def hosts(self) -> Iterable[FunctionHost]:
+        """The functions."""
+        return self._hosts.values()
 
     def resolve(self, function: str, qualifier: str = "") -> Target:
         """The version of a name, an ARN or a partial ARN, with or without an alias or a version."""
@@ -154,7 +159,7 @@ class Invoker:
                     host.redeploy(target.spec)
         if target.reference.qualifier == ALIAS or target.spec.runs_as(host.spec):
             return host.invoke(payload, request_id, target.arn)
-        other = self._start(target.spec)
+        other = self._make_host(target.spec)
         try:
             return other.invoke(payload, request_id, target.arn)
         finally:

@@ -1,10 +1,11 @@
-"""The Lambda Runtime API, from which ``awslambdaric`` gets its invocations. Each function has its own server.
+"""The Lambda Runtime API, from which ``awslambdaric`` gets its invocations. Each process has its own server.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
 import json
-import queue
+import select
+import socket
 import threading
 import time
 import uuid
@@ -13,8 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
-
-_LEAVE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,163 +41,107 @@ class Invocation:
 
     payload: bytes
     request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    deadline: float = 0.0
-    """On the monotonic clock; set when a process gets the event."""
     function_arn: str = ""
     """What was invoked: the ARN with the alias or version, if one was named."""
     started: float | None = None
     """When a process got the event, on the monotonic clock."""
-    _settled: threading.Event = field(default_factory=threading.Event)
-    _result: Result | None = None
+    result: Result | None = None
 
     def settle(self, payload: bytes, error: str = "") -> None:
         """Set the result. Only the first one counts."""
-        if not self._settled.is_set():
+        if self.result is None:
             seconds = None if self.started is None else time.monotonic() - self.started
-            self._result = Result(payload, error, self.request_id, seconds)
-            self._settled.set()
-
-    def wait(self) -> Result:
-        """Wait for the result: at most the function's timeout, once a process has the event."""
-        self._settled.wait()
-        assert self._result is not None  # noqa: S101 (set before the event)
-        return self._result
+            self.result = Result(payload, error, self.request_id, seconds)
 
 
 class Mailbox:
-    """The invocations of one function: those that wait, and the current one.
+    """Between the callers of a function and one process of it: at most one invocation at a time."""
 
-    Args:
-        timeout_seconds: the limit of one invocation; a change applies to the next.
-        is_alive: whether the process that asks for invocations still runs.
-    """
-
-    def __init__(self, timeout_seconds: float, is_alive: Callable[[], bool] = lambda: True) -> None:
-        self._is_alive = is_alive
-        self.timeout_seconds = timeout_seconds
-        self._waiting: queue.Queue[Invocation | None] = queue.Queue()
-        self._lock = threading.Lock()
-        self._current: Invocation | None = None
-        self._generation = 0
-        self._has_asked = False
-        self._replaced = threading.Event()
-        self._replaced.set()
-        self.has_served = False
-        """Whether the current process has answered anything."""
-        self.initialised = threading.Event()
+    def __init__(self) -> None:
         self.init_error: dict[str, Any] | None = None
-        """Why the last process could not import its handler; None once one has asked for an invocation."""
+        """Why the process could not import its handler."""
+        self._changed = threading.Condition()
+        self._waiting: Invocation | None = None
+        self._current: Invocation | None = None
+        self._deadline = 0.0
+        self._timeout_seconds = 0.0
+        self._has_asked = False
+        self._has_ended = False
 
-    def put(self, invocation: Invocation) -> None:
-        """Add an invocation."""
-        self._waiting.put(invocation)
+    def deliver(self, invocation: Invocation, timeout_seconds: float, init_seconds: float) -> bool:
+        """Have the process work on an invocation, and wait until it has a result or the process has ended.
 
-    def take(self) -> Invocation | None:
-        """Wait for an invocation, for the runtime's ``next``.
+        Without a result the invocation is for another process, as Lambda gives it to a new sandbox. But if this process ended
+        before it asked for any, it fails, as on Lambda when a sandbox can't be initialised: the next would probably fail too.
 
-        None if its process died or was replaced: the invocation stays for the next process, as Lambda gives it
-        to a new sandbox.
+        Returns:
+            False if one of the time limits passed first: then kill the process.
         """
-        with self._lock:
-            generation = self._generation
-            retired = not self._replaced.is_set()
-            self._has_asked = self._has_asked or not retired
-            self.init_error = None
-        if retired:
-            self._leave()
-            return None
-        self.initialised.set()
-        while True:
-            invocation = self._waiting.get()
-            with self._lock:
-                if generation != self._generation or (invocation is not None and not self._is_alive()):
-                    if invocation is not None:
-                        self._waiting.put(invocation)  # for the new process
-                    break
-                if invocation is not None:
-                    invocation.started = time.monotonic()
-                    invocation.deadline = invocation.started + self.timeout_seconds
-                    self._current = invocation
-                    return invocation
-        self._leave()
-        return None
+        with self._changed:
+            self._waiting, self._timeout_seconds = invocation, timeout_seconds
+            self._changed.notify_all()
+            in_time = self._changed.wait_for(lambda: self._waiting is None or self._has_ended, init_seconds)
+            if in_time and self._current is invocation:
+                left = self._deadline - time.monotonic()
+                in_time = self._changed.wait_for(lambda: self._current is None or self._has_ended, left)
+            if self._has_ended and not self._has_asked:
+                invocation.settle(json.dumps(self.init_error).encode(), "Unhandled")
+            return in_time
 
-    def _leave(self) -> None:
-        """Do not answer a retired process, which would log an error: it is about to be ended."""
-        self._replaced.wait(_LEAVE_SECONDS)
+    def wait_initialised(self, timeout_seconds: float) -> bool:
+        """Wait until the process asks for an invocation, has failed or has ended; whether one of them has come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._has_asked or self._has_ended or bool(self.init_error), timeout_seconds)
+
+    def take(self, hung_up: Callable[[], bool]) -> tuple[Invocation, float] | None:
+        """Wait for an invocation, for the runtime's ``next``: it, and how long it may take.
+
+        None if the process has ended, or ``hung_up`` says that it has died: the invocation stays for another process, as Lambda
+        gives it to a new sandbox.
+        """
+        with self._changed:
+            self._has_asked = True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting is not None or self._has_ended)
+            if self._waiting is None or self._has_ended or hung_up():
+                return None
+            self._current, self._waiting = self._waiting, None
+            self._current.started = time.monotonic()
+            self._deadline = self._current.started + self._timeout_seconds
+            self._changed.notify_all()
+            return self._current, self._timeout_seconds
 
     def answer(self, request_id: str, payload: bytes, error: str = "") -> bool:
         """Set the result of the current invocation; False if ``request_id`` is another's."""
-        with self._lock:
-            current = self._current
-            if current is None or current.request_id != request_id:
+        with self._changed:
+            if self._current is None or self._current.request_id != request_id:
                 return False
+            self._current.settle(payload, error)
             self._current = None
-            self.has_served = True
-        current.settle(payload, error)
+            self._changed.notify_all()
         return True
 
     def fail_init(self, error: dict[str, Any]) -> None:
         """Note that the process could not import its handler."""
-        self.init_error = error
-        self.initialised.set()
+        with self._changed:
+            self.init_error = error
+            self._changed.notify_all()
 
-    def overdue(self) -> bool:
-        """Whether the current invocation exceeds the function's timeout."""
-        current = self._current
-        return current is not None and time.monotonic() > current.deadline
-
-    def retire(self, timeout_seconds: float) -> None:
-        """Give the current process nothing more: another version of the function replaces it, with a limit of its own."""
-        with self._lock:
-            self._replaced.clear()
-            self._generation += 1
-            self.timeout_seconds = timeout_seconds
-        self._waiting.put(None)  # wakes the waiter
-
-    def is_vacated(self) -> bool:
-        """Whether a process that was retired has answered its last invocation."""
-        return not self._replaced.is_set() and self._current is None
-
-    def replace(self, message: str) -> Invocation | None:
-        """Fail the current invocation after its process ended, and return it; end a ``next`` that still waits.
-
-        If the process never asked for an invocation, all waiting ones fail too, as on Lambda when a sandbox can't be
-        initialised: the next process would probably fail as well.
-        """
-        with self._lock:
-            self._generation += 1
-            has_asked, self._has_asked = self._has_asked or not self._replaced.is_set(), False
-            current, self._current = self._current, None
-            self.has_served = False
-            self._replaced.set()
-        self.initialised.clear()
-        self._waiting.put(None)  # wakes the old waiter, if there is one; a new one skips it
-        if current is not None:
-            text = f"RequestId: {current.request_id} Error: {message}"
-            kind = "Sandbox.Timedout" if "timed out" in message else "Runtime.ExitError"
-            current.settle(json.dumps({"errorType": kind, "errorMessage": text}).encode(), "Unhandled")
-        if not has_asked:
-            self._settle_waiting(self.init_error or _exit_error(message))
-        return current
-
-    def fail_all(self, message: str) -> None:
-        """Fail every invocation, because the cloud stops."""
-        self.replace(message)
-        self._settle_waiting(_exit_error(message))
-
-    def _settle_waiting(self, error: dict[str, Any]) -> None:
-        while True:
-            try:
-                invocation = self._waiting.get_nowait()
-            except queue.Empty:
-                return
-            if invocation is not None:
-                invocation.settle(json.dumps(error).encode(), "Unhandled")
+    def end(self, kind: str, message: str) -> Invocation | None:
+        """The process has ended. The invocation that it worked on fails, and is returned."""
+        with self._changed:
+            self._has_ended = True
+            self.init_error = self.init_error or {"errorType": kind, "errorMessage": message}
+            failed, self._current = self._current, None
+            if failed is not None:
+                error = {"errorType": kind, "errorMessage": f"RequestId: {failed.request_id} Error: {message}"}
+                failed.settle(json.dumps(error).encode(), "Unhandled")
+            self._changed.notify_all()
+            return failed
 
 
 class RuntimeApi:
-    """The WSGI application that serves one function's mailbox to its process."""
+    """The WSGI application that serves a mailbox to its process."""
 
     def __init__(self, mailbox: Mailbox) -> None:
         self._mailbox = mailbox
@@ -210,7 +153,7 @@ class RuntimeApi:
 
     def _route(self, request: Request, path: str) -> Response:
         if path == "invocation/next" and request.method == "GET":
-            return _next(self._mailbox)
+            return _next(self._mailbox, request.environ["werkzeug.socket"])
         if path == "init/error" and request.method == "POST":
             self._mailbox.fail_init(_error_of(request))
             return Response('{"status":"OK"}', 202, content_type="application/json")
@@ -223,25 +166,27 @@ class RuntimeApi:
         return _refusal(404, "no such path")
 
 
-def _next(mailbox: Mailbox) -> Response:
-    invocation = mailbox.take()
-    if invocation is None:
+def _next(mailbox: Mailbox, connection: socket.socket) -> Response:
+    taken = mailbox.take(lambda: _is_closed(connection))
+    if taken is None:
         return _refusal(410, "the process was replaced")
-    remaining = invocation.deadline - time.monotonic()
+    invocation, seconds = taken
     return Response(
         invocation.payload,
         200,
         {
             "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + remaining) * 1000)),
+            "Lambda-Runtime-Deadline-Ms": str(int((time.time() + seconds) * 1000)),
             "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
         },
         content_type="application/json",
     )
 
 
-def _exit_error(message: str) -> dict[str, Any]:
-    return {"errorType": "Runtime.ExitError", "errorMessage": message}
+def _is_closed(connection: socket.socket) -> bool:
+    """Whether the other side has closed the connection: a process that waits for its answer sends nothing."""
+    readable, _, _ = select.select([connection], [], [], 0)
+    return bool(readable)
 
 
 def _error_of(request: Request) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Serves a WSGI application on loopback, in threads, with one request per connection (werkzeug keeps none alive)."""
 
+import contextlib
 import errno
 import socket
 import threading
@@ -84,11 +85,16 @@ class Server:
             )
             self.port = int(listener.getsockname()[1])
         self.url = f"http://{LOOPBACK}:{self.port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        # It need not look often whether it should stop: close() wakes it.
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 60}, daemon=True)
         self._thread.start()
 
     def close(self) -> None:
         """Stop listening and release the port."""
-        self._server.shutdown()
+        stopping = threading.Thread(target=self._server.shutdown, daemon=True)
+        stopping.start()
+        while stopping.is_alive():
+            with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
+                stopping.join(0.05)
         self._server.server_close()
         self._thread.join(timeout=5)

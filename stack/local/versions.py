@@ -74,22 +74,22 @@ class Versions:
             raise FunctionNotFoundError(f"Function not found: {reference}") from None
         key = (found.function_name, str(found.version))
         if key[1] == LATEST:
-            return Target(reference, _spec_of(found))
+            return Target(reference, self._spec_of(found))
         if key not in self._published:  # a published version never changes
-            self._published[key] = _spec_of(found)
+            self._published[key] = self._spec_of(found)
         return Target(reference, self._published[key])
 
-
-def _spec_of(function: Any) -> FunctionSpec:
-    return FunctionSpec(
-        name=function.function_name,
-        arn=function.function_arn.partition(f":{function.function_name}")[0] + f":{function.function_name}",
-        version=str(function.version),
-        handler=function.handler,
-        timeout_seconds=function.timeout,
-        memory_mb=function.memory_size,
-        environment=dict(function.environment_vars),
-        log_group=function.logging_config["LogGroup"],
-        log_format=function.logging_config["LogFormat"],
-        role_arn=function.role,
-    )
+    def _spec_of(self, function: Any) -> FunctionSpec:
+        return FunctionSpec(
+            name=function.function_name,
+            arn=function.function_arn.partition(f":{function.function_name}")[0] + f":{function.function_name}",
+            version=str(function.version),
+            handler=function.handler,
+            timeout_seconds=function.timeout,
+            memory_mb=function.memory_size,
+            environment=dict(function.environment_vars),
+            log_group=function.logging_config["LogGroup"],
+            log_format=function.logging_config["LogFormat"],
+            role_arn=function.role,
+            reserved_concurrency=self._backend.get_function(function.function_name).reserved_concurrency,
+        )

@@ -12,14 +12,13 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
 from tests.support.approvals.cloud import ADA, ApprovalsCloud, header_of, running_approvals
-from tests.support.cloud import Cloud, Inbox, children_of, is_alive, until
+from tests.support.cloud import Cloud, Inbox, is_alive, until
 from tests.support.faults.proxy import Fault, FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.jira import bodies
 from tests.support.shuttle.api import ShuttleApi
@@ -57,24 +56,12 @@ def cloud(approvals: ApprovalsCloud) -> Cloud:
     return approvals.cloud
 
 
-def pid_of(cloud: Cloud, entry_point: str) -> int | None:
-    """The process that serves a function now."""
-    for child in children_of(cloud.process.pid):
-        try:
-            command = Path(f"/proc/{child}/cmdline").read_bytes()
-        except FileNotFoundError:
-            continue
-        if f"handlers.{entry_point}.lambda_handler".encode() in command:
-            return child
-    return None
-
-
 def kill(cloud: Cloud, entry_point: str) -> None:
-    """Kill the process, and see it dead: a busy machine may let it live on for a moment."""
-    pid = until(lambda: pid_of(cloud, entry_point))
-    os.kill(pid, signal.SIGKILL)
-    while is_alive(pid):
-        time.sleep(0.001)  # and not longer: the local cloud must not have noticed yet
+    """Kill its processes, and see them dead: a busy machine may let them live on for a moment."""
+    for pid in until(lambda: cloud.pids(entry_point)):
+        os.kill(pid, signal.SIGKILL)
+        while is_alive(pid):
+            time.sleep(0.001)  # and not longer: the local cloud must not have noticed yet
 
 
 def nth_of(wanted: int, operation: str) -> Callable[[int, str], bool]:

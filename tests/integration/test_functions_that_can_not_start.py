@@ -1,55 +1,79 @@
-"""A function that can't be imported fails each event at once, also if it worked before."""
+"""The processes of a function: one that can't be imported fails each event at once, and a fork is like a process of its own."""
 
 import json
 import os
 import signal
 import sys
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from stack.local.functions import Credentials, FunctionHost, FunctionSpec, wait_ready
+from stack.local.functions import Credentials, FunctionHost, FunctionSpec
+from stack.local.processes import Start, Zygote, spawn
 from stack.local.runtime_api import Result
 from stack.local.sandbox import Sandbox
-from tests.support.cloud import until
+from tests.support.cloud import is_alive, until
 
 WORKS = "def handler(event, context): return 'fine'\n"
 BREAKS = "raise ImportError('no such module as cobol')\n"
 VANISHES = "import os; os._exit(3)\n"
+HANGS = "import time\ndef handler(event, context): time.sleep(60)\n"
+TELLS = """
+import os, sys, time
+def handler(event, context):
+    open("began", "w").close()
+    time.sleep(event.get("seconds", 0))
+    ours = [name for name in sys.modules if name.partition(".")[0] in ("lib", "handlers", "stack")]
+    return {"pid": os.getpid(), "environment": dict(os.environ), "ours": ours, "path": sys.path, "session": os.getsid(0),
+            "folder": os.getcwd(), "zone": time.tzname[0], "open": len(os.listdir("/proc/self/fd"))}
+"""
 
 
-@pytest.fixture
-def host(tmp_path: Path) -> Iterator[FunctionHost]:
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    made = Zygote()
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=["spawned", "forked"])
+def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FunctionHost]:
     """A function of one module, module.py in ``tmp_path``, that works and has started."""
     (tmp_path / "module.py").write_text(WORKS)
+    start = spawn if request.param == "spawned" else request.getfixturevalue("zygote").start
+    made = make_host(tmp_path, start)
+    made.start()
+    try:
+        made.wait_ready(30)
+        yield made
+    finally:
+        made.stop()
+
+
+def make_host(folder: Path, start: Start, lines: list[str] | None = None, **values: Any) -> FunctionHost:
+    kept = [] if lines is None else lines
     spec = FunctionSpec(
         name="works-1",
         arn="arn:aws:lambda:us-west-2:123456789012:function:works-1",
         handler="module.handler",
-        timeout_seconds=5,
         memory_mb=128,
-        environment={},
         log_group="/aws/lambda/works-1",
         log_format="JSON",
         role_arn="",
+        **{"timeout_seconds": 5, "environment": {}, **values},
     )
-    started = FunctionHost(
+    return FunctionHost(
         spec,
         aws_url="http://127.0.0.1:1",
         region="us-west-2",
         credentials=Credentials(access_key_id="test", secret_access_key="test", session_token=""),
-        write_log=lambda *_: None,
-        sandbox=Sandbox((sys.executable, "-B", "-m", "awslambdaric"), tmp_path),
+        write_log=lambda _, __, line: kept.append(line),
+        sandbox=Sandbox((sys.executable, "-B", "-m", "awslambdaric"), folder),
+        start=start,
     )
-    started.start()
-    try:
-        started.wait_ready(30)
-        yield started
-    finally:
-        started.stop()
 
 
 def invoke(host: FunctionHost) -> Result:
@@ -63,25 +87,24 @@ def invoke(host: FunctionHost) -> Result:
 
 
 def end(host: FunctionHost) -> None:
-    """End the process, and wait until another is started."""
-    ended = host.pid
-    assert ended is not None
-    os.kill(ended, signal.SIGKILL)
-    until(lambda: host.pid != ended, 20)
+    """End the process, and wait until that is noticed."""
+    [pid] = host.pids
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: host.pids == [], 20)
 
 
-def test_a_caller_waiting_on_a_failed_import_gets_the_import_error(host: FunctionHost, tmp_path: Path) -> None:
+def test_a_call_gets_the_error_of_an_import_that_fails(host: FunctionHost, tmp_path: Path) -> None:
     assert json.loads(invoke(host).payload) == "fine"
     (tmp_path / "module.py").write_text(BREAKS)
     end(host)
 
-    for _ in range(2):  # what comes later waits for the next try, and fails with it
+    for _ in range(2):  # each call tries once more, and fails with it
         result = invoke(host)
         assert result.error == "Unhandled"
         assert "cobol" in json.loads(result.payload)["errorMessage"]
 
 
-def test_a_caller_waiting_on_a_process_that_exits_gets_an_error(host: FunctionHost, tmp_path: Path) -> None:
+def test_a_call_gets_the_exit_code_of_a_process_that_exits(host: FunctionHost, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(VANISHES)
     end(host)
 
@@ -97,25 +120,79 @@ def test_a_function_that_can_be_imported_again_serves_again(host: FunctionHost, 
     assert invoke(host).error == "Unhandled"
     (tmp_path / "module.py").write_text(WORKS)
 
-    until(lambda: json.loads(invoke(host).payload) == "fine", 20)
+    assert json.loads(invoke(host).payload) == "fine"
 
 
-class SlowHost(FunctionHost):
-    """Takes as long as it may, up to a tenth of a second, and says how long that was."""
+def test_a_call_that_takes_too_long_ends_its_process(host: FunctionHost, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(HANGS)
+    end(host)
+    host.timeout_seconds = 0.2
 
-    def __init__(self, given: list[float]) -> None:
-        self._given = given
-
-    def wait_ready(self, timeout_seconds: float) -> None:
-        self._given.append(timeout_seconds)
-        time.sleep(min(timeout_seconds, 0.1))
+    assert json.loads(invoke(host).payload)["errorType"] == "Sandbox.Timedout"
+    assert host.pids == []
 
 
-def test_the_functions_have_one_time_to_start_in_and_not_one_each() -> None:
-    given: list[float] = []
+def test_a_forked_process_has_its_own_environment_and_nothing_of_ours(zygote: Zygote, tmp_path: Path) -> None:
+    """As on Lambda: only what the program declares, and no module of Switchboard before the function imports it."""
+    (tmp_path / "module.py").write_text(TELLS)
+    answers = {}
+    for start in (zygote.start, spawn):
+        host = make_host(tmp_path, start, environment={"TABLE": "leases"})
+        answers[start] = json.loads(host.invoke(b"{}").payload)
+        host.stop()
+    forked, spawned = answers.values()
 
-    wait_ready([SlowHost(given) for _ in range(5)], 0.25)
+    assert forked["ours"] == []
+    assert set(forked["path"]) == set(spawned["path"])
+    assert forked["session"] == forked["pid"], "Ctrl-C reaches the local cloud only"
+    assert forked["folder"] == str(tmp_path)
+    assert forked["zone"] == "UTC"
+    assert forked["open"] <= spawned["open"], "it inherits no file and no socket"
+    varying = {"AWS_LAMBDA_RUNTIME_API", "LC_CTYPE"}  # Python adds the latter when it starts (PEP 538)
+    assert {name: value for name, value in forked["environment"].items() if name not in varying} == {
+        name: value for name, value in spawned["environment"].items() if name not in varying
+    }
 
-    assert given[0] <= 0.25
-    assert given[1] <= 0.15
-    assert given[3:] == [0.0, 0.0], "what is ready already is still seen to be"
+
+def pids_of_calls_at_once(host: FunctionHost, calls: int) -> set[int]:
+    results: list[Result] = []
+    callers = [threading.Thread(target=lambda: results.append(host.invoke(b'{"seconds": 0.3}'))) for _ in range(calls)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join(20)
+    return {json.loads(result.payload)["pid"] for result in results}
+
+
+@pytest.mark.parametrize(("reserved", "processes"), [(None, 2), (1, 1)], ids=["not reserved", "one reserved"])
+def test_calls_at_the_same_time_have_processes_of_their_own(
+    zygote: Zygote, tmp_path: Path, reserved: int | None, processes: int
+) -> None:
+    (tmp_path / "module.py").write_text(TELLS)
+    host = make_host(tmp_path, zygote.start, reserved_concurrency=reserved)
+    try:
+        pids = pids_of_calls_at_once(host, 3)
+        assert len(pids) == processes, "a third call waits"
+        assert set(host.pids) == pids
+    finally:
+        host.stop()
+    assert not any(map(is_alive, pids))
+
+
+def test_a_call_under_way_ends_on_the_old_code(zygote: Zygote, tmp_path: Path) -> None:
+    (tmp_path / "module.py").write_text(TELLS)
+    host = make_host(tmp_path, zygote.start)
+    try:
+        results: list[Result] = []
+        call: Callable[[], None] = lambda: results.append(host.invoke(b'{"seconds": 0.5}'))  # noqa: E731
+        caller = threading.Thread(target=call)
+        caller.start()
+        until((tmp_path / "began").exists)
+        (tmp_path / "module.py").write_text(WORKS)
+        host.renew()
+        assert json.loads(host.invoke(b"{}").payload) == "fine"
+        caller.join(20)
+        old = json.loads(results[0].payload)["pid"]
+        until(lambda: not is_alive(old))
+    finally:
+        host.stop()

@@ -56,6 +56,8 @@ def cloud(approvals: ApprovalsCloud) -> Cloud:
 
 
 def test_every_entry_point_runs_isolated_from_its_archive(cloud: Cloud) -> None:
+    for name in cloud.outputs["functions"]:
+        cloud.invoke(name, {})
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
     expected = {f"handlers.{name}.lambda_handler": archive for name, archive in the_archives().items()}
 

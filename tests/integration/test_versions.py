@@ -84,7 +84,7 @@ def test_what_runs_ends_on_its_version_and_what_waits_runs_on_the_next(
 
     assert answers["a"][:3] == ["1", "1", f"{ARN}:live"]
     assert answers["b"][:3] == ["2", "2", ARN]
-    assert host.pid == answers["b"][3] != answers["a"][3], "one process runs"
+    assert host.pids == [answers["b"][3]] != [answers["a"][3]], "one process runs"
     assert "rror" not in capfd.readouterr().out, "a process that is replaced logs nothing"
 
 

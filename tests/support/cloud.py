@@ -116,6 +116,11 @@ class Cloud:
             "payload": json.loads(raw) if raw else None,
         }
 
+    def pids(self, entry_point: str) -> list[int]:
+        """The processes that serve a function now, in the order of their start; none before its first call."""
+        found: list[int] = requests.get(f"{self.aws_url}/_local/functions", timeout=10).json()[entry_point]
+        return found
+
     @contextlib.contextmanager
     def deployed(self, entry_point: str, **changes: Any) -> Iterator[None]:
         """A version of a function with another configuration, which is live until the end."""
@@ -209,12 +214,12 @@ def until(look: Callable[[], Result | None], seconds: float = 15, *, every: floa
 
 
 def children_of(pid: int) -> set[int]:
-    """The running processes that a process has started."""
+    """The running processes that a process has started, and those that they have started."""
     children: set[int] = set()
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # a thread that has ended meanwhile
+    with contextlib.suppress(FileNotFoundError):  # a process or a thread that has ended meanwhile
+        for task in Path(f"/proc/{pid}/task").iterdir():
             children.update(int(child) for child in (task / "children").read_text().split())
-    return children
+    return children.union(*map(children_of, children))
 
 
 def is_alive(pid: int) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load.memory import resident_mb
-from tests.support.cloud import Cloud, children_of, running_cloud
+from tests.support.cloud import Cloud, running_cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the load's senders share it"
@@ -65,6 +65,8 @@ def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
     """Start a local cloud, load it for so many seconds, and check what arrived."""
     secrets = dict.fromkeys(("eventWebhookSecret", "jiraWebhookSecret", "commitWebhookSecret"), SECRET)
     with running_cloud(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
+        for name in cloud.outputs["functions"]:
+            cloud.invoke(name, {"Records": []})  # starts its process
         processes = function_processes(cloud)
         memory: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
         command, report = _locust(cloud, seconds, Path(folder))
@@ -79,7 +81,7 @@ def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
             raise RuntimeError((Path(folder) / "locust.log").read_text())
         requests = tuple(_requests(row) for row in json.loads(report.read_text()))
         problems = _look(cloud, {each.name: each.count - each.failures for each in requests})
-        if function_processes(cloud) != processes:
+        if any(pid not in cloud.pids(name) for name, pid in processes.items()):
             problems.append("a function's process was replaced under way")
     return Load(seconds, requests, {name: tuple(samples) for name, samples in memory.items()}, tuple(problems))
 
@@ -116,14 +118,8 @@ def _locust(cloud: Cloud, seconds: int, folder: Path) -> tuple["subprocess.Popen
 
 
 def function_processes(cloud: Cloud) -> dict[str, int]:
-    """The process of each function."""
-    found = {}
-    for pid in children_of(cloud.process.pid):
-        words = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-        handler = next((word for word in words if word.startswith("handlers.")), "")
-        if handler:
-            found[handler.split(".")[1]] = pid
-    return dict(sorted(found.items()))
+    """The first process of each function that has been called."""
+    return {name: pids[0] for name in sorted(cloud.outputs["functions"]) if (pids := cloud.pids(name))}
 
 
 def _requests(row: Mapping[str, Any]) -> Requests:

@@ -107,7 +107,7 @@ def resident_mb(pid: int) -> float:
 
 def _drive(host: FunctionHost, entry_point: str, invocations: int, on_progress: Callable[[int], None]) -> Memory:
     every = max(1, min(SAMPLE_EVERY, invocations // 20))
-    pid = host.pid or 0
+    [pid] = host.pids
     samples: list[tuple[int, float]] = []
     started = time.monotonic()
     for count, payload in enumerate(events.payloads(entry_point), 1):
@@ -120,6 +120,6 @@ def _drive(host: FunctionHost, entry_point: str, invocations: int, on_progress: 
             on_progress(count)
         if count >= invocations:
             break
-    if host.pid != pid:
+    if host.pids != [pid]:
         raise FailedInvocationError(f"the process of {entry_point} was replaced under way")
     return Memory(entry_point, tuple(samples), time.monotonic() - started)
