@@ -31,8 +31,8 @@ setup: .venv/installed-for-tests ## make .venv and install everything pinned
 demo: .venv/installed ## run every flow on sample events in the local cloud (FULL=1 for every table)
 	@$(BIN)/python -m stack.local demo $(if $(FULL),--full)
 
-dev: .venv/installed ## run the local cloud on fixed ports, with its schedules, until Ctrl-C
-	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --console-port $(CONSOLE_PORT) --schedules --logs
+dev: .venv/installed ## run the local cloud on fixed ports, with its schedules and edits, until Ctrl-C
+	@$(BIN)/python -m stack.local up --http-port $(HTTP_PORT) --aws-port $(AWS_PORT) --console-port $(CONSOLE_PORT) --schedules --reload --logs
 
 screenshots: setup ## draw the pictures of the documentation from the demo's data; needs Chromium
 	@$(BIN)/python -m tests.browser.screenshots

@@ -52,6 +52,7 @@ def main() -> None:
     default=True,
     help="Begin with leases, Jira issues and notifications to Slack, which is the default, or empty.",
 )
+@click.option("--reload", is_flag=True, help="Apply edits of handlers/ and lib/ on the next call; not with --packaged.")
 @click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
 @click.option(
     "--packaged",
@@ -76,6 +77,8 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, console_port: int
     from stack.local.errors import StartError
     from stack.local.summary import summary
 
+    if python and options["reload"]:
+        raise click.UsageError("--packaged runs built archives, which --reload can't change")
     signals = _Signals("Stopped while starting.")
     with contextlib.ExitStack() as running:
         # Started first, since both take a second or two to import what they need.

@@ -36,6 +36,7 @@ from stack.local.monitoring.store import store_of
 from stack.local.processes import Start, Zygote, spawn
 from stack.local.program import PROJECT, read_config, run_program
 from stack.local.queues import QueueBridge
+from stack.local.reload import Reloader
 from stack.local.resources import Blueprint
 from stack.local.resources.registry import random_suffix, stable_suffix
 from stack.local.sandbox import CHECKOUTS, Sandbox
@@ -82,6 +83,7 @@ class LocalCloud:
         functions_aws_url: a proxy in front of the AWS API that the functions call instead.
         schedules: run the functions on their schedules.
         names: ``stable`` for the same names of resources at every start, or ``random``.
+        reload: apply edits of the functions' sources.
         seeded: begin with leases, Jira issues and notifications to Slack (seed.py), instead of empty.
 
     Raises:
@@ -101,7 +103,9 @@ class LocalCloud:
         schedules: bool = False,
         names: str = "stable",
         seeded: bool = False,
+        reload: bool = False,
     ) -> None:
+        self._reload = reload
         self._suffix_of = stable_suffix if names == "stable" else random_suffix
         self._sandboxes = sandboxes
         self._functions_aws_url = functions_aws_url
@@ -196,6 +200,7 @@ class LocalCloud:
             sqs=sqs,
             sqs_of=lambda function: self.client("sqs", function),
             record=metrics.add,
+            before_call=Reloader(self.hosts.values()).apply_edits if self._reload else lambda: None,
         )
         self._exit.callback(invoker.close)
         self._exit.callback(self._stop_functions)

@@ -70,6 +70,7 @@ class Invoker:
         sqs: an operator's client.
         sqs_of: the client of a function's role, with which Lambda sends failed events.
         record: keeps the metrics that Lambda writes.
+        before_call: called before each invocation.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class Invoker:
         sqs: Any,
         sqs_of: Callable[[str], Any],
         record: Record,
+        before_call: Callable[[], None] = lambda: None,
     ) -> None:
+        self._before_call = before_call
         self._hosts = dict(hosts)
         self._versions = versions
         self._make_host = make_host
@@ -146,6 +149,7 @@ class Invoker:
             thread.join(timeout=5)
 
     def _measured(self, target: Target, payload: bytes, request_id: str | None = None) -> Result:
+        self._before_call()
         started_at = time.time()
         result = dataclasses.replace(self._run_version(target, payload, request_id), version=target.spec.version)
         self._record(aws_metrics.of_invocation(target.spec.name, started_at, result.seconds, failed=bool(result.error)))

@@ -13,6 +13,7 @@ import pytest
 
 from stack.local.functions import Credentials, FunctionHost, FunctionSpec
 from stack.local.processes import Start, Zygote, spawn
+from stack.local.reload import Reloader
 from stack.local.runtime_api import Result
 from stack.local.sandbox import Sandbox
 from tests.support.cloud import is_alive, until
@@ -58,12 +59,11 @@ def make_host(folder: Path, start: Start, lines: list[str] | None = None, **valu
     spec = FunctionSpec(
         name="works-1",
         arn="arn:aws:lambda:us-west-2:123456789012:function:works-1",
-        handler="module.handler",
         memory_mb=128,
         log_group="/aws/lambda/works-1",
         log_format="JSON",
         role_arn="",
-        **{"timeout_seconds": 5, "environment": {}, **values},
+        **{"handler": "module.handler", "timeout_seconds": 5, "environment": {}, **values},
     )
     return FunctionHost(
         spec,
@@ -177,6 +177,24 @@ def test_calls_at_the_same_time_have_processes_of_their_own(
     finally:
         host.stop()
     assert not any(map(is_alive, pids))
+
+
+def test_an_edit_runs_with_the_next_call(zygote: Zygote, tmp_path: Path) -> None:
+    for folder in ("handlers", "lib", "stack"):
+        (tmp_path / folder).mkdir()
+    source = tmp_path / "handlers" / "hello.py"
+    source.write_text(WORKS)
+    host = make_host(tmp_path, zygote.start, handler="handlers.hello.handler")
+    edits = Reloader([host], tmp_path, pause_seconds=0)
+    try:
+        answers = []
+        for text in (WORKS, "def handler(:", WORKS.replace("fine", "better")):
+            source.write_text(text)
+            edits.apply_edits()
+            answers.append(json.loads(host.invoke(b"{}").payload))
+        assert answers == ["fine", "fine", "better"]
+    finally:
+        host.stop()
 
 
 def test_a_call_under_way_ends_on_the_old_code(zygote: Zygote, tmp_path: Path) -> None:
