@@ -72,8 +72,8 @@ class FunctionSpec:
 
     def runs_as(self, other: "FunctionSpec") -> bool:
         """Whether a process of the one can serve the other: all but the version is the same."""
-        varying = {"version": other.version, "reserved_concurrency": other.reserved_concurrency}
-        return self is other or dataclasses.replace(self, **varying) == other
+        same = dataclasses.replace(self, version=other.version, reserved_concurrency=other.reserved_concurrency)
+        return self is other or same == other
 
     @property
     def entry_point(self) -> str:

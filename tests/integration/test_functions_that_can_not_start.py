@@ -1,5 +1,6 @@
 """The processes of a function: one that can't be imported fails each event at once, and a fork is like a process of its own."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -125,8 +126,7 @@ def test_a_function_that_can_be_imported_again_serves_again(host: FunctionHost, 
 
 def test_a_call_that_takes_too_long_ends_its_process(host: FunctionHost, tmp_path: Path) -> None:
     (tmp_path / "module.py").write_text(HANGS)
-    end(host)
-    host.timeout_seconds = 0.2
+    host.redeploy(dataclasses.replace(host.spec, timeout_seconds=1))
 
     assert json.loads(invoke(host).payload)["errorType"] == "Sandbox.Timedout"
     assert host.pids == []
