@@ -216,7 +216,7 @@ def until(look: Callable[[], Result | None], seconds: float = 15, *, every: floa
 def children_of(pid: int) -> set[int]:
     """The running processes that a process has started, and those that they have started."""
     children: set[int] = set()
-    with contextlib.suppress(FileNotFoundError):  # a process or a thread that has ended meanwhile
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process or a thread has ended meanwhile
         for task in Path(f"/proc/{pid}/task").iterdir():
             children.update(int(child) for child in (task / "children").read_text().split())
     return children.union(*map(children_of, children))
@@ -226,7 +226,7 @@ def is_alive(pid: int) -> bool:
     """Whether a process runs; a dead one that was not reaped does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
