@@ -121,7 +121,7 @@ class Secret:
                 return
             raise
         self._current, self._previous = current, previous
-        self._read_at = self._monotonic()
+        self._read_at, self._failed_at = self._monotonic(), None
 
     def _read_previous(self) -> str:
         """Raises if it can't be read: a sender that may use it must get a 503 and try again, not a 401."""
