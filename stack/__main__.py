@@ -19,7 +19,7 @@ import pulumi  # noqa: E402
 from lib.platform import contract  # noqa: E402
 from stack import runbooks, tags  # noqa: E402
 from stack.components import bucket, event_bus, http_api, protection, schedule  # noqa: E402
-from stack.components.function import Function  # noqa: E402
+from stack.components.function import EPHEMERAL_MB, Function  # noqa: E402
 from stack.components.queue import DeadLetterQueue, WorkQueue  # noqa: E402
 from stack.components.secret import Secret  # noqa: E402
 from stack.components.table import Table  # noqa: E402
@@ -60,15 +60,19 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         protection.keep()
     parts = _parts(settings, protect=settings.protects(stack))
     description = contract.describe_version(parts.version, f"{parts.git_sha[:12]}.{settings.digest()}")
+    specs = [module.spec(parts) for module in FUNCTIONS]
+    if settings.snap_start and (larger := [spec.entry_point for spec in specs if not spec.can_snap_start]):
+        pulumi.log.info(f"snapStart does not apply to {', '.join(larger)}: SnapStart allows no disk above {EPHEMERAL_MB} MB.")
     functions = {
         spec.entry_point: Function(
             spec,
             code=code[spec.entry_point],
             description=description,
+            snap_start=settings.snap_start,
             secret_arns=parts.secret_arns,
             log_retention_days=settings.log_retention_days,
         )
-        for spec in (module.spec(parts) for module in FUNCTIONS)
+        for spec in specs
     }
     parts.events.send_leases_to(functions["notification"])
     parts.import_bucket.notify(parts.shuttle_jobs, "uploads")

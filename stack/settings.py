@@ -79,6 +79,7 @@ class Settings:
     http_burst_limit: int = 100
     approvals_reserved_concurrency: int = 0
     webhooks_reserved_concurrency: int = 0
+    snap_start: bool = False
 
     @classmethod
     def load(cls) -> Self:
@@ -99,7 +100,9 @@ class Settings:
                 raise wrong(key, f"is in plain text: set it with `pulumi config set --secret {NAMESPACE}:{key}`")
             secrets[key] = config.require_secret(key)
         settings = cls.from_mapping(given, secrets)
-        settings._refuse_other_region(pulumi.Config("aws").get("region") or os.environ.get("AWS_REGION", ""))
+        region = pulumi.Config("aws").get("region") or os.environ.get("AWS_REGION", "")
+        settings._refuse_other_region(region)
+        settings._refuse_snap_start(region)
         return settings
 
     @classmethod
@@ -215,6 +218,15 @@ class Settings:
                 "leaseTableArn",
                 f"names a table in {own}, but this stack is in {region}: deploy to {own}, or name a replica of the table here",
             )
+
+    def _refuse_snap_start(self, region: str) -> None:
+        """https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-supported-regions"""
+        if self.snap_start and region and (region in _WITHOUT_SNAP_START or partition_of(region) != "aws"):
+            raise wrong("snapStart", f"is on, but Lambda has no SnapStart in {region}: leave it out")
+
+
+_WITHOUT_SNAP_START = frozenset({"ap-east-2", "ap-southeast-6"})
+"""The commercial regions that lack it."""
 
 
 def key_of(field: str) -> str:

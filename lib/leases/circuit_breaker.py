@@ -10,7 +10,7 @@ It only decides; it neither calls nor logs. One breaker serves one process and i
 
 import threading
 
-from lib.platform import clock
+from lib.platform import clock, restore
 
 FAILURES = 3
 COOLDOWN_SECONDS = 60.0
@@ -38,6 +38,7 @@ class Breaker:
         self._lock = threading.Lock()
         self._consecutive_failures = 0
         self._next_probe_at: float | None = None
+        restore.register(self, Breaker.succeeded)
 
     def allows(self) -> bool:
         """Whether the caller may make its call. If the breaker is open, the caller is the probe and must report the result."""

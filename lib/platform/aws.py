@@ -27,7 +27,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from lib.platform import errors
+from lib.platform import errors, restore
 
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
@@ -111,6 +111,7 @@ def make_client(
         ),
     )
     client.meta.events.register("before-parse", _require_whole)
+    restore.register(client, lambda client: client.close())  # its connections; it opens others when it needs them
     return client
 
 

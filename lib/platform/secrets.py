@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from lib.platform import aws, clock, errors
+from lib.platform import aws, clock, errors, restore
 
 CACHE_SECONDS = 300.0
 REFRESH_SECONDS = 30.0
@@ -35,6 +35,12 @@ class Secret:
         self._read_at: float | None = None
         self._refreshed_at: float | None = None
         self._failed_at: float | None = None
+        restore.register(self, Secret.forget)
+
+    def forget(self) -> None:
+        """Read the values again before the next use."""
+        self._values = ()
+        self._read_at = self._refreshed_at = self._failed_at = None
 
     def values(self) -> tuple[str, ...]:
         """The valid values, the current one first, then the previous one. Empty if no secret is configured.

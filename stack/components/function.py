@@ -78,6 +78,11 @@ class FunctionSpec:
     may_recur: bool = False
     invokes_itself: bool = False
 
+    @property
+    def can_snap_start(self) -> bool:
+        """Whether SnapStart takes a snapshot of it: not of more disk than Lambda gives every function."""
+        return self.ephemeral_mb <= EPHEMERAL_MB
+
 
 class Function(Component):
     """The function, its alias, its log group, its role with exactly its grants, its failure queue and its event sources.
@@ -97,6 +102,7 @@ class Function(Component):
         *,
         code: pulumi.Archive,
         description: str,
+        snap_start: bool,
         secret_arns: Mapping[str, pulumi.Output[str]],
         log_retention_days: int,
     ) -> None:
@@ -106,6 +112,7 @@ class Function(Component):
             spec: what it is.
             code: the archive of ``make package``.
             description: of the deployment. A change publishes a version, so that each deployment has one of every function.
+            snap_start: start copies from a snapshot of each version, if that can be had: :attr:`FunctionSpec.can_snap_start`.
             secret_arns: the configured secrets by their field in the settings.
             log_retention_days: how long its log is kept.
         """
@@ -133,6 +140,7 @@ class Function(Component):
             role=role.arn,
             memory_size=spec.memory_mb,
             ephemeral_storage={"size": spec.ephemeral_mb},
+            snap_start={"apply_on": "PublishedVersions"} if snap_start and spec.can_snap_start else None,
             timeout=spec.timeout_seconds,
             reserved_concurrent_executions=spec.reserved_concurrency or None,  # for Lambda, 0 is "switched off"
             environment={"variables": {**spec.environment.variables(**spec.values, **secrets), **_powertools(name)}},

@@ -2,8 +2,8 @@
 
 * ``GetFunctionRecursionConfig``, ``PutFunctionRecursionConfig`` and API Gateway's ``UpdateStage``: ``pulumi up`` fails
   without them.
-* A function's ``LoggingConfig`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them, a second
-  ``pulumi up`` reports changes.
+* A function's ``LoggingConfig`` and ``SnapStart`` in every answer, and SQS's ``RedrivePolicy`` as compact JSON: without them,
+  a second ``pulumi up`` reports changes.
 * An event source mapping of an alias names the alias; moto names the version behind it.
 * ``UpdateAlias`` refuses an old ``RevisionId``, and ``DeleteFunction`` a version that an alias names.
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
@@ -208,6 +208,7 @@ def _update_stage(response: ApiGatewayV2Response) -> tuple[int, dict[str, str], 
     return 200, {}, json.dumps(stage.to_json())
 
 
+_NO_SNAPSHOT = {"ApplyOn": "None"}
 _moto_new_function: Callable[..., None] = LambdaFunction.__init__
 _moto_get_configuration: Callable[..., dict[str, Any]] = LambdaFunction.get_configuration
 _moto_update_configuration: Callable[..., dict[str, Any]] = LambdaFunction.update_configuration
@@ -216,15 +217,18 @@ _moto_update_configuration: Callable[..., dict[str, Any]] = LambdaFunction.updat
 def _new_function(function: Any, account_id: str, spec: dict[str, Any], *rest: Any, **options: Any) -> None:
     _moto_new_function(function, account_id, spec, *rest, **options)
     function.logging_config = _logging(function.function_name, spec.get("LoggingConfig"))
+    function.snap_start = spec.get("SnapStart") or _NO_SNAPSHOT
 
 
 def _get_configuration(function: Any, on_create: bool = False) -> dict[str, Any]:
-    return {**_moto_get_configuration(function, on_create), "LoggingConfig": function.logging_config}
+    own = {"LoggingConfig": function.logging_config, "SnapStart": {**function.snap_start, "OptimizationStatus": "Off"}}
+    return {**_moto_get_configuration(function, on_create), **own}
 
 
 def _update_configuration(function: Any, updates: dict[str, Any]) -> dict[str, Any]:
     if "LoggingConfig" in updates:
         function.logging_config = _logging(function.function_name, updates["LoggingConfig"])
+    function.snap_start = updates.get("SnapStart", function.snap_start)
     return _moto_update_configuration(function, updates)
 
 

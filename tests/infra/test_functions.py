@@ -90,6 +90,17 @@ def test_a_route_is_permitted_before_the_api_invokes_another_alias() -> None:
         assert {type(each).__name__ for each in waits_for} == {"Permission"}
 
 
+def test_snap_start_applies_to_each_function_that_lambda_can_copy() -> None:
+    """Not to one with a larger disk: docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes"""
+    graph = declare({"snapStart": "true"})
+
+    for function in graph.all(FUNCTION):
+        is_small = function.inputs["ephemeralStorage"]["size"] <= 512
+        assert function.inputs.get("snapStart") == ({"applyOn": "PublishedVersions"} if is_small else None)
+    assert [each.name for each in graph.all(FUNCTION) if "snapStart" not in each.inputs] == ["imports"]
+    assert not any("snapStart" in each.inputs for each in declare().all(FUNCTION))
+
+
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(entry_point: str) -> None:
     graph = declare({"logRetentionDays": "90"})

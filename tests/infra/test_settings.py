@@ -307,6 +307,17 @@ def test_a_lease_table_of_another_region_stops_the_program(monkeypatch: pytest.M
         declare({"leaseTableArn": "arn:aws:dynamodb:eu-west-2:123456789012:table/Leases"})
 
 
+@pytest.mark.parametrize("region", ["ap-east-2", "ap-southeast-6", "us-gov-west-1"])
+def test_snap_start_where_lambda_lacks_it_stops_the_program(monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    monkeypatch.setenv("AWS_REGION", region)
+    declare()
+
+    with pytest.raises(
+        SettingsError, match=rf"^switchboard:snapStart is on, but Lambda has no SnapStart in {region}: leave it"
+    ):
+        declare({"snapStart": "true"})
+
+
 KEY = "arn:aws:kms:us-west-2:123456789012:key/1a2b3c4d-1a2b-1a2b-1a2b-1a2b3c4d5e6f"
 
 

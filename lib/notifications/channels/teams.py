@@ -16,7 +16,7 @@ from urllib3 import exceptions
 
 from lib.notifications.message import Message
 from lib.notifications.severity import Severity
-from lib.platform import errors
+from lib.platform import errors, restore
 from lib.platform.secrets import Secret
 
 TIMEOUT_SECONDS = 5
@@ -40,6 +40,7 @@ class TeamsWebhook:
     def __init__(self, url: Secret) -> None:
         self._url = url
         self._pool = urllib3.PoolManager(retries=False)
+        restore.register(self._pool, urllib3.PoolManager.clear)
 
     def send(self, message: Message) -> None:
         """Post the message; see :meth:`lib.notifications.channels.base.Channel.send`."""

@@ -30,6 +30,7 @@ def _function(cloud: Blueprint, logical: str, inputs: Inputs) -> Created:
         Environment={"Variables": variables},
         Description=inputs.get("description") or "",
         LoggingConfig=pascal(logging),
+        SnapStart=pascal(inputs.get("snapStart") or {"applyOn": "None"}),
     )["FunctionArn"]
     version = cloud.client("lambda").publish_version(FunctionName=name)["Version"] if inputs.get("publish") else LATEST
     if reserved := inputs.get("reservedConcurrentExecutions"):

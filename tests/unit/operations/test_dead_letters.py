@@ -92,7 +92,7 @@ class Lambda:
     events: list[Any] = field(default_factory=list)
 
     def invoke(self, *, FunctionName: str, InvocationType: str, Payload: bytes) -> dict[str, Any]:  # noqa: N803
-        assert (FunctionName, InvocationType) == ("notification-5f", "Event")
+        assert (FunctionName, InvocationType) == ("notification-5f:live", "Event")
         self.events.append(json.loads(Payload))
         if self.fault:
             raise self.fault
