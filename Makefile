@@ -6,7 +6,7 @@ HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
 CONSOLE_PORT ?= 8180
 # More than cores, because most tests of the local cloud wait.
-TEST_WORKERS ?= 3
+TEST_WORKERS ?= 4
 MINUTES ?= 60
 BIN := .venv/bin
 DYNAMODB_LOCAL := build/dynamodb-local/installed
