@@ -26,6 +26,7 @@ from stack.components.table import Table  # noqa: E402
 from stack.components.topic import Topic  # noqa: E402
 from stack.functions import (  # noqa: E402
     approvals,
+    backfill,
     health,
     imports,
     jira_worker,
@@ -59,8 +60,9 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
     if settings.protects(stack):
         protection.keep()
     parts = _parts(settings, protect=settings.protects(stack))
+    modules = (*FUNCTIONS, *([backfill] if parts.backfill_work else []))
     description = contract.describe_version(parts.version, f"{parts.git_sha[:12]}.{settings.digest()}")
-    specs = [module.spec(parts) for module in FUNCTIONS]
+    specs = [module.spec(parts) for module in modules]
     if settings.snap_start and (larger := [spec.entry_point for spec in specs if not spec.can_snap_start]):
         pulumi.log.info(f"snapStart does not apply to {', '.join(larger)}: SnapStart allows no disk above {EPHEMERAL_MB} MB.")
     functions = {
@@ -94,7 +96,10 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         "jira_worker": [parts.jira_work.dead_letters, parts.approval_work.dead_letters],
         "imports": [parts.shuttle_jobs.dead_letters],
     }
-    work_queues = (parts.jira_work, parts.approval_work, parts.shuttle_jobs)
+    work_queues = [parts.jira_work, parts.approval_work, parts.shuttle_jobs]
+    if parts.backfill_work:
+        dead_letters["backfill"] = [parts.backfill_work.dead_letters]
+        work_queues.append(parts.backfill_work)
     watched = Watched(
         functions=tuple(functions.values()),
         dead_letters=dead_letters,
@@ -161,10 +166,21 @@ def _parts(settings: Settings, *, protect: bool) -> Parts:
             visibility_timeout_seconds=imports.VISIBILITY_SECONDS,
             sender_arn=import_bucket.arn,
         ),
+        backfill_work=_backfill_work(settings),
         events=event_bus.EventBus(settings.lease_event_sources, existing_bus=settings.event_bus_name),
         # Messages name people, so they are encrypted at rest.
         topic_arn=Topic("notifications", encrypt=True).arn,
         secret_arns={name: secret.arn for name, secret in secrets.items()},
+    )
+
+
+def _backfill_work(settings: Settings) -> WorkQueue | None:
+    if not settings.backfill_source_table_arn:
+        return None
+    return WorkQueue(
+        "backfill-work",
+        function_timeout_seconds=backfill.TIMEOUT_SECONDS,
+        visibility_timeout_seconds=backfill.VISIBILITY_SECONDS,
     )
 
 

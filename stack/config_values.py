@@ -272,4 +272,5 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "http_burst_limit": _positive,
     "approvals_reserved_concurrency": _not_negative,
     "webhooks_reserved_concurrency": _not_negative,
+    "backfill_source_table_arn": _table_arn,
 }

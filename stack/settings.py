@@ -80,6 +80,7 @@ class Settings:
     approvals_reserved_concurrency: int = 0
     webhooks_reserved_concurrency: int = 0
     snap_start: bool = False
+    backfill_source_table_arn: str = ""
 
     @classmethod
     def load(cls) -> Self:
@@ -212,12 +213,12 @@ class Settings:
 
     def _refuse_other_region(self, region: str) -> None:
         """A function can read tables of its own region only, in any account."""
-        own = self.lease_table_arn.split(":")[3] if self.lease_table_arn else region
-        if region and own != region:
-            raise wrong(
-                "leaseTableArn",
-                f"names a table in {own}, but this stack is in {region}: deploy to {own}, or name a replica of the table here",
-            )
+        for name in ("lease_table_arn", "backfill_source_table_arn"):
+            arn = getattr(self, name)
+            own = arn.split(":")[3] if arn else region
+            if region and own != region:
+                instead = f"deploy to {own}, or name a replica of the table here"
+                raise wrong(key_of(name), f"names a table in {own}, but this stack is in {region}: {instead}")
 
     def _refuse_snap_start(self, region: str) -> None:
         """https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-supported-regions"""

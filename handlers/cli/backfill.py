@@ -10,14 +10,16 @@ from typing import Any
 
 import click
 
-from handlers.cli import output
+from handlers.cli import backfill_in_cloud, output
 from handlers.cli.deployment import Deployment
-from handlers.cli.options import Find
+from handlers.cli.options import Find, json_option
+from lib.jira.backfill.report import Report, Verification
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.store_factory import make_issue_writer
-from lib.operations.backfill import Backfill, Checkpoint, Report, Verification
+from lib.operations.backfill import Backfill, Checkpoint
 from lib.platform import aws, errors
+from lib.platform.contract import BACKFILL_MAX_SEGMENTS
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.wording import counted
 
@@ -29,13 +31,28 @@ _SHOWN_REASONS = 20
 
 
 @click.command()
-@click.option("--from-table", required=True, metavar="TABLE", help="The legacy table.")
+@click.option("--from-table", metavar="TABLE", help="The legacy table. Needed unless --in-cloud is given.")
+@click.option(
+    "--in-cloud",
+    "action",
+    type=click.Choice(backfill_in_cloud.ACTIONS),
+    help="Let the function backfill copy the table of backfillSourceTableArn: start or resume and follow, only follow, stop, "
+    "or compare again.",
+)
 @click.option(
     "--segments",
-    type=click.IntRange(1, MAX_SEGMENTS),
+    type=click.IntRange(1, BACKFILL_MAX_SEGMENTS),
     metavar="N",
-    help=f"Parallel parts of the scan; by default {_DEFAULT_SEGMENTS}, or those of the checkpoint.",
+    help=f"Parallel parts of the scan; by default {_DEFAULT_SEGMENTS}, or those of the checkpoint, at most {MAX_SEGMENTS}; in "
+    f"the cloud by default {backfill_in_cloud.DEFAULT_SEGMENTS}, at most {BACKFILL_MAX_SEGMENTS}.",
 )
+@click.option(
+    "--writes-per-second",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"In the cloud: the most writes per second, two per row; by default {backfill_in_cloud.DEFAULT_WRITES:,}.",
+)
+@json_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint file.")
 @click.option("--dry-run", is_flag=True, help="Read and count, and store nothing.")
 @click.option(
@@ -46,13 +63,40 @@ _SHOWN_REASONS = 20
     help="The checkpoint file; by default backfill-TABLE.json in this folder.",
 )
 @click.pass_obj
-def backfill(find: Find, *, from_table: str, segments: int | None, resume: bool, dry_run: bool, path: Path | None) -> int:
+def backfill(
+    find: Find,
+    *,
+    from_table: str | None,
+    action: str | None,
+    segments: int | None,
+    writes_per_second: int | None,
+    as_json: bool,
+    resume: bool,
+    dry_run: bool,
+    path: Path | None,
+) -> int:
     """Copy the issues of a legacy table.
 
     Webhooks may arrive at the same time. You can stop the backfill with Ctrl-C and run it again: rows that were stored before
-    count as duplicates. Exit code 1 if the backfill did not finish, or if a stored issue is older than its row.
+    count as duplicates. With --in-cloud, Ctrl-C ends only the command. Exit code 1 if the backfill did not finish, or if a
+    stored issue is older than its row.
     """
-    deployment = find()
+    if action:
+        if from_table or resume or dry_run or path:
+            raise click.UsageError("--in-cloud takes no --from-table, --resume, --dry-run or --checkpoint.")
+        return backfill_in_cloud.run(find(), action, segments=segments, writes_per_second=writes_per_second, as_json=as_json)
+    if not from_table:
+        raise click.UsageError("Missing option '--from-table' or '--in-cloud'.")
+    if writes_per_second or as_json:
+        raise click.UsageError("--writes-per-second and --json need --in-cloud.")
+    if segments and segments > MAX_SEGMENTS:
+        raise click.UsageError(f"--segments can be 1 to {MAX_SEGMENTS} without --in-cloud.")
+    return _run_here(find(), from_table, segments, resume=resume, dry_run=dry_run, path=path)
+
+
+def _run_here(
+    deployment: Deployment, from_table: str, segments: int | None, *, resume: bool, dry_run: bool, path: Path | None
+) -> int:
     path = path or Path(f"backfill-{from_table.rpartition('/')[2]}.json")  # a table may be named by its ARN
     checkpoint = _resume(path, from_table, segments) if resume else _start(path, from_table, segments, dry_run=dry_run)
     client = deployment.client("dynamodb")

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lib.platform import aws, errors
-from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ENTRY_POINTS, live
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ALL_ENTRY_POINTS, live
 from lib.platform.environment import Environment
 
 READ_TIMEOUT_SECONDS = 10.0
@@ -224,7 +224,7 @@ def _first_json(lines: Iterable[str]) -> Any:
 
 def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
     def of_each(ending: str) -> dict[str, str]:
-        named = {entry_point: environ.get(f"{entry_point.upper()}_{ending}", "") for entry_point in ENTRY_POINTS}
+        named = {entry_point: environ.get(f"{entry_point.upper()}_{ending}", "") for entry_point in ALL_ENTRY_POINTS}
         return {entry_point: value for entry_point, value in named.items() if value}
 
     queues = of_each("DEAD_LETTER_QUEUES")

@@ -14,7 +14,7 @@ from lib.operations.deployed import functions_of
 from lib.operations.log_search import LEVELS, LogLine, search
 from lib.operations.trace import check_id, describe
 from lib.platform import clock
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from lib.platform.errors import ConfigurationError
 from lib.platform.log import scrub
 from lib.platform.wording import counted
@@ -29,10 +29,10 @@ _OVERLAP = timedelta(seconds=30)
 @click.option(
     "--function",
     "entry_points",
-    type=click.Choice(ENTRY_POINTS),
+    type=click.Choice(ALL_ENTRY_POINTS),
     multiple=True,
     metavar="NAME",
-    help=f"Only this function: {', '.join(ENTRY_POINTS)}. Can be given more than once.",
+    help=f"Only this function: {', '.join(ALL_ENTRY_POINTS)}. Can be given more than once.",
 )
 @click.option("--level", type=click.Choice(LEVELS, case_sensitive=False), help="Only lines of this level or above.")
 @click.option("--since", type=Recent(), default="1h", show_default=True, help="Show the lines of the last 30m, 12h, 7d or 4w.")

@@ -14,7 +14,7 @@ from lib.operations.dead_letters import HOLD_SECONDS, DeadLetterQueue
 from lib.operations.deployed import dead_letter_queues_of
 from lib.operations.redrive import Held
 from lib.platform import clock, errors
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from lib.platform.log import scrub
 from lib.platform.wording import counted
 
@@ -42,9 +42,9 @@ _FIELDS = ", ".join(f"{field}=" for field in letters.FIELDS[1:])
 @click.option(
     "--function",
     "entry_point",
-    type=click.Choice(ENTRY_POINTS),
+    type=click.Choice(ALL_ENTRY_POINTS),
     metavar="NAME",
-    help=f"Only the dead letters of this function, by default of all: {', '.join(ENTRY_POINTS)}.",
+    help=f"Only the dead letters of this function, by default of all: {', '.join(ALL_ENTRY_POINTS)}.",
 )
 @click.option("--id", "letter_id", metavar="ID", help="Only the dead letter with this id.")
 @click.option(

@@ -9,11 +9,12 @@ from lib.jira.snapshots import BucketSnapshots
 from lib.platform import contract, metrics
 
 if TYPE_CHECKING:
+    from lib.platform.environment.backfill import BackfillEnvironment
     from lib.platform.environment.jira_worker import JiraWorkerEnvironment
     from lib.platform.environment.reconciliation import ReconciliationEnvironment
     from lib.platform.environment.webhooks import WebhooksEnvironment
 
-    Settings = WebhooksEnvironment | JiraWorkerEnvironment | ReconciliationEnvironment
+    Settings = WebhooksEnvironment | JiraWorkerEnvironment | ReconciliationEnvironment | BackfillEnvironment
 
 
 def make_issue_writer(

@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconciliation", "shuttle", "imports", "health")
-"""The modules in handlers/ that run as Lambda functions."""
+"""The modules in handlers/ that run as Lambda functions in every deployment."""
+
+OPTIONAL_ENTRY_POINTS = ("backfill",)
+"""Those that are deployed only if the configuration asks for them."""
+
+ALL_ENTRY_POINTS = (*ENTRY_POINTS, *OPTIONAL_ENTRY_POINTS)
 
 ALARM_TOPIC_OUTPUTS = ("alarm_topic_arn", "alarm_ticket_topic_arn")
 """The outputs of the stack that name the topics of the alarms: those that need a person now, and the others."""
@@ -63,6 +68,12 @@ JOB_KEPT = timedelta(days=90)
 
 OLDEST_WORK_LIMIT_SECONDS = 900
 """A message of a work queue that is older needs a person."""
+
+BACKFILL_MAX_SEGMENTS = 32
+"""Segments of a backfill in the cloud, and as many workers, so that no segment waits for another."""
+
+MAX_RECEIVES = 5
+"""How often a message of a work queue is delivered before it becomes a dead letter."""
 
 EXPORT_KEPT = timedelta(days=7)
 """How long the file that an export made is kept."""
@@ -176,6 +187,8 @@ SENTINEL_PARTITIONS = "health#"
 """In every table: what the health check writes, reads and deletes."""
 RECONCILIATION_PARTITION = "reconciliation"
 """In JiraOperations: the progress of reconciliation, and the claims on the parts of its runs."""
+BACKFILL_PARTITIONS = "backfill#"
+"""In JiraOperations: the progress of backfills in the cloud, one partition per run."""
 
 # --- Metrics ----------------------------------------------------------------------------------------------------------
 

@@ -23,6 +23,9 @@ PROTECTED = {
 PROTECTED_ROLES = frozenset({"notification", "health"})
 """The roles that read leases: policies of a LeaseTable and a KMS key of others can name them."""
 
+TEMPORARY = frozenset({"backfill-work", "backfill-work-dead-letters"})
+"""Queues that exist while backfillSourceTableArn is set: their messages name segments, whose positions are in a table."""
+
 RETAINED = {
     "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock": "keeps the data in the bucket private",
     "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration": "encrypts the data in the bucket",
@@ -64,7 +67,8 @@ def keep() -> None:
 
 
 def _kept(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult:
-    if args.type_ in PROTECTED or (args.type_ == "aws:iam/role:Role" and args.name in PROTECTED_ROLES):
+    has_data = args.type_ in PROTECTED and args.name not in TEMPORARY
+    if has_data or (args.type_ == "aws:iam/role:Role" and args.name in PROTECTED_ROLES):
         args.opts.protect = True
     if args.type_ in RETAINED:
         args.opts.retain_on_delete = True

@@ -6,6 +6,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
+from lib.platform import contract
 from stack.components import iam
 from stack.components.component import Component
 
@@ -14,9 +15,6 @@ DEAD_LETTER_RETENTION_SECONDS = 14 * 24 * 3600
 
 WORK_RETENTION_SECONDS = 4 * 24 * 3600
 """Shorter than that of dead letters, since a message keeps its age when it becomes one."""
-
-MAX_RECEIVES = 5
-"""How often a message is delivered before it becomes a dead letter."""
 
 
 class DeadLetterQueue(Component):
@@ -79,7 +77,7 @@ class WorkQueue(Component):
             message_retention_seconds=WORK_RETENTION_SECONDS,
             sqs_managed_sse_enabled=True,
             redrive_policy=self.dead_letters.arn.apply(
-                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+                lambda arn: json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": contract.MAX_RECEIVES})
             ),
             opts=self.child(),
         )

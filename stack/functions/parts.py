@@ -38,6 +38,7 @@ class Parts:
         shuttle: the shops and their jobs.
         import_bucket: the files of shops: uploads, error reports.
         shuttle_jobs: notifications of the import bucket.
+        backfill_work: segments of a legacy table; None if there is no such table.
         events: the bus that lease events arrive on, and events of Shuttle are put on.
         topic_arn: the topic of the channel ``sns``.
         secret_arns: every configured secret, by its field in ``settings``.
@@ -55,6 +56,7 @@ class Parts:
     shuttle: Table
     import_bucket: Bucket
     shuttle_jobs: WorkQueue
+    backfill_work: WorkQueue | None
     events: EventBus
     topic_arn: pulumi.Output[str]
     secret_arns: dict[str, pulumi.Output[str]]

@@ -17,7 +17,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 from pulumi.runtime.proto import source_pb2
 from pulumi.runtime.stack import run_pulumi_func
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.local.errors import StartError
 from stack.local.resources import Blueprint, creator_of
 
@@ -96,7 +96,7 @@ def run_program(blueprint: Blueprint, config: Mapping[str, str]) -> dict[str, An
         from stack.__main__ import deploy  # noqa: PLC0415 (the SDK must be configured first)
         from stack.settings import Settings  # noqa: PLC0415
 
-        code = dict.fromkeys(ENTRY_POINTS, pulumi.AssetArchive({}))  # the local cloud runs the sources
+        code = dict.fromkeys(ALL_ENTRY_POINTS, pulumi.AssetArchive({}))  # the local cloud runs the sources
         pulumi.Output.all(**deploy(Settings.load(), code, STACK)).apply(outputs.update)
 
     skip_stack_traces()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.packaging import archive
 
 OF_THE_RUNTIME = frozenset(
@@ -47,7 +47,7 @@ class Sandbox:
 
 
 CHECKOUT = Sandbox((sys.executable, "-m", "awslambdaric"), archive.ROOT)
-CHECKOUTS: Mapping[str, Sandbox] = dict.fromkeys(ENTRY_POINTS, CHECKOUT)
+CHECKOUTS: Mapping[str, Sandbox] = dict.fromkeys(ALL_ENTRY_POINTS, CHECKOUT)
 """This checkout, for every entry point."""
 
 

@@ -101,7 +101,9 @@ def alarms(watched: Watched) -> Iterator[Alarm]:
     for function in watched.functions:
         yield from _function_alarms(function, bool(function.failures or watched.dead_letters.get(function.entry_point)))
     for entry_point, queues in watched.dead_letters.items():
-        yield from (_depth_alarm(queue, entry_point, Severity.PAGE) for queue in queues)
+        # A person follows a backfill, and nothing is lost while it waits.
+        severity = Severity.TICKET if entry_point == "backfill" else Severity.PAGE
+        yield from (_depth_alarm(queue, entry_point, severity) for queue in queues)
     for work in watched.work_queues:
         yield _age_alarm(work)
     for table in watched.tables:

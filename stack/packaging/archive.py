@@ -26,7 +26,7 @@ from pathlib import Path
 import botocore
 import pulumi
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.packaging import aws_models, bytecode, sources, stand_ins
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,7 +96,7 @@ IMPORTS = Recipe(
 )
 COMMON = Recipe(
     name="lambda",
-    entry_points=tuple(name for name in ENTRY_POINTS if name not in IMPORTS.entry_points),
+    entry_points=tuple(name for name in ALL_ENTRY_POINTS if name not in IMPORTS.entry_points),
     requirements="requirements.txt",
     max_unpacked_bytes=15_000_000,
 )

@@ -7,9 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 from lib.health import Status, run_checks
+from lib.jira.backfill.report import Report
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
-from lib.operations.backfill import Backfill, Checkpoint, Report
+from lib.operations.backfill import Backfill, Checkpoint
 from lib.operations.pruning import Pruned, Pruner
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE
 from lib.platform.environment.health import HealthEnvironment

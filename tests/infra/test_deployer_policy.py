@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 import yaml
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.local.iam.conditions import arn_like
 from tests.support.project import deployer_policy
 from tests.support.project.deployer_actions import NEEDS, ROLE
@@ -172,7 +172,7 @@ def test_an_event_source_mapping_is_limited_to_the_functions_of_the_stack() -> N
 
     patterns = statement["Condition"]["ArnLike"]["lambda:FunctionArn"]
     assert {pattern.partition(":function:")[2] for pattern in patterns} == {
-        f"{name}-???????{ending}" for name in ENTRY_POINTS for ending in ("", ":*")
+        f"{name}-???????{ending}" for name in ALL_ENTRY_POINTS for ending in ("", ":*")
     }
 
 

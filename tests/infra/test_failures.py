@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from lib.platform.contract import CHANNELS, ENTRY_POINTS, HEALTH_CHECKS
+from lib.platform.contract import ALL_ENTRY_POINTS, CHANNELS, HEALTH_CHECKS
 from stack.monitoring.alarms import LASTING_FAILURES
 from tests.support.observability.emitted_metrics import METRICS
 from tests.support.project.documentation import ROOT, anchors_of, links_of, tables_of
@@ -17,7 +17,7 @@ ROWS, ROWS_WITHOUT = (table[1:] for table in tables_of(PAGE))
 
 # Values for the placeholders of the table.
 VALUES = {
-    "<function>": ENTRY_POINTS,
+    "<function>": ALL_ENTRY_POINTS,
     "<channel>": CHANNELS,
     "<project>": ("TES", "OPS"),
     "<event queue>": (
@@ -31,7 +31,7 @@ VALUES = {
     "<table>": ("LeaseTable", "JiraIssues", "JiraOperations", "Shuttle"),
     "<check>": tuple(check.replace("_", "-") for check in HEALTH_CHECKS if check != "jira"),
     "<reason>": tuple(reason.replace("_", "-") for reason in LASTING_FAILURES),
-    "<work queue>": ("jira-work", "approval-work", "shuttle-jobs"),
+    "<work queue>": ("jira-work", "approval-work", "shuttle-jobs", "backfill-work"),
 }
 
 
@@ -121,10 +121,12 @@ def test_an_alarm_that_a_page_names_is_there() -> None:
 
 
 def test_the_cost_of_the_alarms_is_reckoned_with_as_many_as_there_are() -> None:
-    plain, with_projects = len(declare().all(ALARM)), len(declare(*EVERYTHING).all(ALARM))
+    table = {"backfillSourceTableArn": EVERYTHING[0]["backfillSourceTableArn"]}
+    plain, backfill, everything = (len(graph.all(ALARM)) for graph in (declare(), declare(table), declare(*EVERYTHING)))
     text = " ".join((ROOT / "docs" / "deployment.md").read_text(encoding="utf-8").split())
 
-    each_project = (with_projects - plain - len(CHANNELS) + 1) // 2
+    each_project = (everything - backfill - len(CHANNELS) + 1) // 2
+    assert f"`backfillSourceTableArn` adds {backfill - plain} alarms" in text
     assert f"each alarm ($0.10; {plain} with one channel, and {each_project} for each project of `jiraProjects`)" in text
     metrics = [alarm.inputs.get("metricQueries", [])[:-1] for alarm in declare().all(ALARM)]
     totals = [parts for parts in metrics if len(parts) > 1]

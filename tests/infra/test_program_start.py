@@ -28,7 +28,7 @@ seen = {}
 def archives():
     import secrets
     seen["secrets"] = secrets.__file__
-    return dict.fromkeys(package.ENTRY_POINTS, pulumi.AssetArchive({}))
+    return dict.fromkeys(package.ALL_ENTRY_POINTS, pulumi.AssetArchive({}))
 package.archives = archives
 sys.path.remove(root)
 sys.path[:] = [entry for entry in sys.path if entry not in ("", root)]

@@ -7,6 +7,7 @@ function, and what each queue, bucket, rule and topic feeds. A new one fails her
 from collections.abc import Iterator
 
 from lib.approvals.workflow import Policy
+from lib.jira.backfill.messages import MAX_PARTS as BACKFILL_PARTS
 from lib.jira.reconciliation.requests import MAX_PARTS
 from stack.local.iam.conditions import arn_like
 from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, Graph, declare, statements
@@ -22,6 +23,8 @@ CHAINS = {
     ("jira_worker", "approval-work", "jira_worker"): (3 + Policy().search_retries, "Allow"),
     # A sweep that hands itself what is left.
     ("reconciliation", "itself", "reconciliation"): (MAX_PARTS, "Allow"),
+    # A segment of a legacy table that hands on what is left.
+    ("backfill", "backfill-work", "backfill"): (BACKFILL_PARTS, "Allow"),
     # The sweep, which only the schedule starts, sends the messages of waiting exports; running an export sends none.
     ("imports", "shuttle-jobs", "imports"): (1, "Terminate"),
 }

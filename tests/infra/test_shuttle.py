@@ -7,14 +7,14 @@ import pytest
 
 from lib.operations.costs import pricing
 from lib.operations.costs.prices import Meter
-from lib.platform.contract import JOB_KEPT, JOB_LEASE
+from lib.platform.contract import JOB_KEPT, JOB_LEASE, MAX_RECEIVES
 from lib.platform.environment.imports import ImportsEnvironment
 from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import keys
 from lib.shuttle.imports.files import MAX_TEXT_BYTES
 from lib.shuttle.jobs import lifecycle
 from lib.shuttle.jobs.plans import MIB, Plan
-from stack.components.queue import MAX_RECEIVES, WorkQueue
+from stack.components.queue import WorkQueue
 from stack.settings import secret_keys
 from tests.support.project.pulumi_graph import ALIAS, Graph, declare, statements
 

@@ -44,7 +44,7 @@ def lambda_service() -> Iterator[LambdaService]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            name = unquote(self.path.split("/")[3])
+            name = unquote(self.path.split("/")[3]).partition(":")[0]  # without the alias
             if name not in service.environments:
                 return self._send(404, {"Message": "no"}, {"x-amzn-ErrorType": "ResourceNotFoundException"})
             return self._send(200, {"FunctionName": name, "Environment": {"Variables": service.environments[name]}})

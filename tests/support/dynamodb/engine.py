@@ -9,7 +9,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 JARS = Path(__file__).parents[3] / "build" / "dynamodb-local"
@@ -26,9 +26,13 @@ def why_not() -> str | None:
     return None
 
 
+SHORT_RUN = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""The quick compiler and the plain collector take a third less CPU time than the defaults."""
+
+
 @contextlib.contextmanager
-def running() -> Iterator[str]:
-    """The URL of an engine with nothing in it, which keeps its tables in memory.
+def running(options: Sequence[str] = SHORT_RUN) -> Iterator[str]:
+    """The URL of an engine with nothing in it, which keeps its tables in memory. ``options`` are those of Java.
 
     It listens on a free port; it has no option for an address, so that other machines reach it if no firewall is between.
 
@@ -36,8 +40,7 @@ def running() -> Iterator[str]:
         RuntimeError: it did not start; the text has what it printed.
     """
     port = _free_port()
-    # Short runs: the quick compiler and the plain collector take a third less CPU time than the defaults.
-    command = ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", _MAIN]
+    command = ["java", *options, f"-Djava.library.path={JARS}", "-cp", f"{JARS}/*", _MAIN]
     command += ["-inMemory", "-disableTelemetry", "-port", str(port)]
     with tempfile.TemporaryFile("w+") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=JARS) as process:
         try:

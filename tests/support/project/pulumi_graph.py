@@ -18,7 +18,7 @@ from pulumi.runtime.mocks import MockCallArgs, MockResourceArgs, Mocks, set_mock
 from pulumi.runtime.settings import set_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
-from lib.platform.contract import CHANNELS, ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS, CHANNELS
 from stack.local.program import skip_stack_traces
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
@@ -33,12 +33,13 @@ JIRA_CONFIG = {
 JIRA_SECRETS = dict.fromkeys(("jiraApiToken", "jiraWebhookSecret", "jiraAutomationToken", "commitWebhookSecret"), "hush")
 APPROVALS_SECRETS = dict.fromkeys(("slackBotToken", "slackSigningSecret"), "hush")
 
-# Config and secrets with which the program declares all that it can: every channel, projects, and approvals.
+# Config and secrets with which the program declares all that it can: every channel, projects, approvals, and a legacy table.
 EVERYTHING = (
     {
         **JIRA_CONFIG,
         "notifyChannels": ",".join(CHANNELS),
         "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
+        "backfillSourceTableArn": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy-issues",
     },
     {
         **JIRA_SECRETS,
@@ -135,7 +136,7 @@ def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str]
 
         values = {f"switchboard:{key}": value for key, value in (*config, *secrets)}
         pulumi.runtime.set_all_config(values, secret_keys=[f"switchboard:{key}" for key, _ in secrets])
-        return deploy(Settings.load(), dict.fromkeys(ENTRY_POINTS, pulumi.AssetArchive({})), stack)
+        return deploy(Settings.load(), dict.fromkeys(ALL_ENTRY_POINTS, pulumi.AssetArchive({})), stack)
 
     return record(program, stack)
 

@@ -101,10 +101,12 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("prune", "--older-than", "soon"),
             "Invalid value for '--older-than': 'soon' is not a length of time: write 12h, 90d or 4w.",
         ),
-        (("backfill",), "Missing option '--from-table'."),
+        (("backfill",), "Missing option '--from-table' or '--in-cloud'."),
+        (("backfill", "--from-table", "t", "--segments", "11"), "--segments can be 1 to 10 without --in-cloud."),
+        (("backfill", "--from-table", "t", "--json"), "--writes-per-second and --json need --in-cloud."),
         (
-            ("backfill", "--from-table", "t", "--segments", "11"),
-            "Invalid value for '--segments': 11 is not in the range 1<=x<=10.",
+            ("backfill", "--in-cloud", "start", "--from-table", "t"),
+            "--in-cloud takes no --from-table, --resume, --dry-run or --checkpoint.",
         ),
         (
             ("shuttle", "usage", "--month", "2026-1"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 
 HEAVY = {
     "boto3",
@@ -80,7 +80,7 @@ def test_webhooks_imports_nothing_that_only_a_push_needs() -> None:
     assert not {"lib.jira.commits", "lib.jira.correlation", "lib.jira.issue_reader", "lib.jira.correlation_store"} & set(loaded)
 
 
-@pytest.mark.parametrize("entry_point", ENTRY_POINTS)
+@pytest.mark.parametrize("entry_point", ALL_ENTRY_POINTS)
 def test_the_garbage_collector_is_on_and_skips_imported_objects(entry_point: str) -> None:
     variables = {
         "AWS_LAMBDA_FUNCTION_NAME": "function",
