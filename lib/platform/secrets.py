@@ -39,7 +39,7 @@ class Secret:
 
     def forget(self) -> None:
         """Read the values again before the next use."""
-        self._values = ()
+        self._current, self._previous = "", None
         self._read_at = self._refreshed_at = self._failed_at = None
 
     def values(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ if calls_jira:
 owners = list(restore._hooks)
 for owner in owners:  # as if the function had worked before the snapshot
     if isinstance(owner, Secret):
-        owner._values, owner._read_at = ("old",), owner._monotonic()
+        owner._current, owner._read_at = "old", owner._monotonic()
     elif isinstance(owner, Breaker):
         for _ in range(3):
             owner.failed()

@@ -105,13 +105,13 @@ def test_a_secret_is_read_again() -> None:
 
     client = Client()
     secret = Secret(client, "arn")
-    assert secret.current() == "old"
+    assert secret.values() == ("old", "old")
     client.value = "new"
-    assert secret.current() == "old"
+    assert secret.values() == ("old", "old")
 
     restore.run()
 
-    assert secret.current() == "new"
+    assert secret.values() == ("new", "new"), "the current and the previous one"
 
 
 def test_random_is_seeded_again() -> None:
