@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 from lib.platform import aws, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ALL_ENTRY_POINTS, live
 from lib.platform.environment import Environment
+from lib.platform.environment.shuttle import ShuttleEnvironment
 
 READ_TIMEOUT_SECONDS = 10.0
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -129,6 +130,11 @@ class Deployment:
         if not isinstance(value, str) or not value:
             raise errors.ConfigurationError(f"{prefix}{name} is missing from {self.source}")
         return value
+
+
+def shuttle_table(deployment: Deployment) -> tuple[Any, str]:
+    """A DynamoDB client and the name of the Shuttle table."""
+    return deployment.client("dynamodb"), deployment.environment("shuttle", ShuttleEnvironment).shuttle_table_name
 
 
 def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:

@@ -1,21 +1,23 @@
 """``shuttle``: all shops, their jobs and their usage, and settings of the app, for operators, with their own credentials."""
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import Any
 
 import click
 
 from handlers.cli import output
-from handlers.cli.options import CONFIG_NAME, JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
+from handlers.cli.deployment import shuttle_table
+from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
+from handlers.cli.shuttle_config import config
 from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job, report_shop
 from lib.platform import clock
 from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import api_json
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import Catalogue
-from lib.shuttle.entities import AppConfig, BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
+from lib.shuttle.entities import BillingState, Shop, ShopSummary, UsageCounters, UsageDaily
 from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
@@ -56,7 +58,7 @@ def shops(
         raise click.UsageError("--install needs SHOP and --plan.")
     if domain and (plan or billing) and not install:
         raise click.UsageError("--plan and --billing filter all shops, or set those of SHOP with --install.")
-    connection = _connection(find)
+    connection = shuttle_table(find())
     state = BillingState(billing) if billing else None
     if install and domain and plan:
         _install(Registry(*connection), domain, Plan(plan), state or BillingState.ACTIVE)
@@ -94,7 +96,7 @@ def _shops(
 @click.pass_obj
 def limits(find: Find, domain: str, as_json: bool) -> int:
     """Show what SHOP uses of its plan now, and the jobs that hold its slots."""
-    report = report_shop(*_connection(find), domain)
+    report = report_shop(*shuttle_table(find()), domain)
     if as_json:
         allowances = [dataclasses.asdict(each) for each in report.allowances]
         output.print_json(api_json.to_json(report.shop) | {"limits": allowances, "active_jobs": list(report.active_jobs)})
@@ -131,7 +133,7 @@ def jobs(
     if status is None:
         raise click.UsageError("Pass --status, or one of the commands list, get, cancel and sweep.")
     found = all_jobs(
-        Repository(*_connection(ctx.obj)),
+        Repository(*shuttle_table(ctx.obj())),
         tuple(JobStatus) if status == _ANY else (JobStatus(status),),
         until=clock.utc_now() - older_than if older_than else None,
         newest_first=newest_first,
@@ -148,7 +150,7 @@ def jobs(
 @click.pass_obj
 def list_jobs(find: Find, domain: str, status: str | None, limit: int, as_json: bool) -> int:
     """List the jobs of SHOP, newest first."""
-    repository = Repository(*_connection(find))
+    repository = Repository(*shuttle_table(find()))
     return _show_jobs(jobs_of(repository, domain, JobStatus(status) if status else None), limit, as_json)
 
 
@@ -219,7 +221,7 @@ def cancel_job(find: Find, domain: str, job_id: str) -> int:
 
     If a worker runs the job, it stops within seconds.
     """
-    job = Jobs(*_connection(find)).cancel(domain, job_id)
+    job = Jobs(*shuttle_table(find())).cancel(domain, job_id)
     click.echo(f"{job.job_id} is {job.status.value}.")
     return 0
 
@@ -228,7 +230,7 @@ def cancel_job(find: Find, domain: str, job_id: str) -> int:
 @click.pass_obj
 def sweep_jobs(find: Find) -> int:
     """Fail jobs without a worker or a file, as the schedule does."""
-    for failure, count in Jobs(*_connection(find)).sweep().items():
+    for failure, count in Jobs(*shuttle_table(find())).sweep().items():
         click.echo(f"{failure}: {count}")
     return 0
 
@@ -241,10 +243,10 @@ def sweep_jobs(find: Find) -> int:
 def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
     """Show the current version of the catalogue of SHOP."""
     if versions:
-        connection = _connection(find)
+        connection = shuttle_table(find())
         kept = iter(CatalogueStore(*connection).versions(domain))
         return _show_versions(of_known_shop(kept, Repository(*connection), domain), as_json)
-    return _show_versions([Repository(*_connection(find)).catalogue(domain)], as_json)
+    return _show_versions([Repository(*shuttle_table(find())).catalogue(domain)], as_json)
 
 
 @shuttle.command()
@@ -257,7 +259,7 @@ def rollback(find: Find, domain: str, version: int, as_json: bool) -> int:
 
     The event about it is published by the next sweep.
     """
-    restored, _ = CatalogueStore(*_connection(find)).rollback(domain, version)
+    restored, _ = CatalogueStore(*shuttle_table(find())).rollback(domain, version)
     return _show_versions([restored], as_json)
 
 
@@ -295,7 +297,7 @@ def usage(
 
     With SHOP, its usage by day. Without, the usage of all shops on the day --to or in --month.
     """
-    repository = Repository(*_connection(find))
+    repository = Repository(*shuttle_table(find()))
     begin, end = api_json.read_days(
         first.isoformat() if first else None, last.isoformat() if last else None, clock.utc_now().date()
     )
@@ -314,73 +316,6 @@ def usage(
 
     columns = ("shop", "period", *(name.replace("_", " ") for name in counters))
     return output.show_list(found, "row", columns, cells, api_json.to_json, as_json=as_json, limit=limit)
-
-
-@shuttle.group()
-def config() -> None:
-    """Show and change settings of the app.
-
-    They are not secrets. The app reads them by GET /shuttle/config/NAME.
-    """
-
-
-@config.command("list")
-@json_option
-@click.pass_obj
-def list_configs(find: Find, as_json: bool) -> int:
-    """List all settings, by name."""
-    return _show_configs(Repository(*_connection(find)).app_configs(), as_json)
-
-
-@config.command("get")
-@click.argument("name", type=CONFIG_NAME, metavar="NAME")
-@json_option
-@click.pass_obj
-def get_config(find: Find, name: str, as_json: bool) -> int:
-    """Show the settings called NAME."""
-    return _show_configs([Repository(*_connection(find)).app_config(name)], as_json)
-
-
-@config.command("set")
-@click.argument("name", type=CONFIG_NAME, metavar="NAME")
-@click.argument("settings", nargs=-1, required=True, metavar="SETTING=VALUE...")
-@click.pass_obj
-def set_config(find: Find, name: str, settings: tuple[str, ...]) -> int:
-    """Set settings of NAME; its other settings stay."""
-    pairs = [setting.partition("=") for setting in settings]
-    if not all(setting and separator for setting, separator, _ in pairs):
-        raise click.UsageError("Write each setting as SETTING=VALUE.")
-    return _change_config(find, name, {setting: value for setting, _, value in pairs})
-
-
-@config.command("unset")
-@click.argument("name", type=CONFIG_NAME, metavar="NAME")
-@click.argument("settings", nargs=-1, required=True, metavar="SETTING...")
-@click.pass_obj
-def unset_config(find: Find, name: str, settings: tuple[str, ...]) -> int:
-    """Remove settings of NAME; its other settings stay."""
-    return _change_config(find, name, dict.fromkeys(settings))
-
-
-def _change_config(find: Find, name: str, changes: Mapping[str, str | None]) -> int:
-    changed = Registry(*_connection(find)).change_app_config(name, changes)
-    return _show_configs([changed] if changed else [], as_json=False)
-
-
-def _show_configs(found: Iterable[AppConfig], as_json: bool) -> int:
-    if as_json:
-        for each in found:
-            output.print_json(api_json.to_json(each))
-        return 0
-    settings = ((each, setting, value) for each in found for setting, value in sorted(each.values.items()))
-    return output.show_list(
-        settings,
-        "setting",
-        ("name", "setting", "value", "changed"),
-        lambda row: (row[0].name, row[1], row[2], clock.phoenix(row[0].updated_at)),
-        lambda row: api_json.to_json(row[0]),
-        as_json=False,
-    )
 
 
 @shuttle.command()
@@ -408,7 +343,4 @@ def remove(find: Find, domain: str, yes: bool) -> int:
     return 0
 
 
-def _connection(find: Find) -> tuple[Any, str]:
-    """A DynamoDB client and the name of the Shuttle table."""
-    deployment = find()
-    return deployment.client("dynamodb"), deployment.environment("shuttle", ShuttleEnvironment).shuttle_table_name
+shuttle.add_command(config)
