@@ -58,7 +58,7 @@ def test_the_function_is_called_with_what_was_asked_for(
 
     assert run("reconcile", *arguments).exit_code == 0
 
-    assert functions.invocations == [("reconciliation-5f", "RequestResponse", event)]
+    assert functions.invocations == [("reconciliation-5f:live", "RequestResponse", event)]
 
 
 def test_without_waiting_the_id_of_the_run_is_printed(run: Run, functions: LambdaService) -> None:
@@ -67,7 +67,7 @@ def test_without_waiting_the_id_of_the_run_is_printed(run: Run, functions: Lambd
     result = run("reconcile", "--project", "OPS", "--no-wait")
 
     assert (result.exit_code, result.stdout) == (0, "r-9\n")
-    assert functions.invocations == [("reconciliation-5f", "Event", {"full": False, "dry_run": False, "project": "OPS"})]
+    assert functions.invocations == [("reconciliation-5f:live", "Event", {"full": False, "dry_run": False, "project": "OPS"})]
 
 
 def test_each_project_is_a_row_with_its_counts(run: Run, functions: LambdaService) -> None:

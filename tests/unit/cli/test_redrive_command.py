@@ -106,8 +106,8 @@ def test_after_a_yes_events_go_to_their_function(run: Run, queues: Any, function
     assert "Send 2 dead letters back? Answer within 5 minutes. [y/N]" in result.stderr
     assert result.stdout.endswith("2 sent back, 0 left.\n")
     assert functions.invocations == [
-        ("notification-5f", "Event", {"id": "e-1"}),
-        ("notification-5f", "Event", {"id": "e-2"}),
+        ("notification-5f:live", "Event", {"id": "e-1"}),
+        ("notification-5f:live", "Event", {"id": "e-2"}),
     ]
     assert (bodies(queues, "failures"), bodies(queues, "undelivered")) == ([], [])
 
