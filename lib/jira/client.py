@@ -1,8 +1,8 @@
 """The part of Jira's REST API (Cloud, v3) that Switchboard needs. Every failure is an error of lib.platform.errors.
 
-It uses pycontribs ``jira`` with the SDK's own retries off: they would send a create twice. Reads are tried up to five times,
-with exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Only the worker, the sweep, the health
-check and the command line import this module: the SDK's import takes a tenth of a second.
+It uses ``requests`` without retries of its own: they could send a create twice. Reads are tried up to five times, with
+exponential back-off and jitter, and Retry-After is honoured; writes are sent once. Only the worker, the sweep, the health check
+and the command line import this module.
 
 Where anonymous callers are allowed, Jira answers a wrong or expired token like an anonymous caller, with 200 or 404. The header
 ``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError with any status.
@@ -17,7 +17,6 @@ from urllib.parse import quote
 
 import requests
 import tenacity
-from jira import JIRA, JIRAError
 
 from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 from lib.jira.webhooks import REST_FIELDS
@@ -76,14 +75,10 @@ class JiraClient:
         timeout: tuple[float, float] = (_CONNECT_TIMEOUT_SECONDS, _READ_TIMEOUT_SECONDS),
     ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._jira = JIRA(
-            server=self.base_url,
-            basic_auth=(email, api_token),
-            options={"rest_api_version": "3"},
-            get_server_info=False,
-            max_retries=0,
-            timeout=timeout,
-        )
+        self._session = requests.Session()
+        self._session.auth = (email, api_token)
+        self._session.headers.update({"Accept": "application/json", "User-Agent": "switchboard"})
+        self._timeout = timeout
         self._seconds_left = seconds_left
         self._sleep = sleep
 
@@ -244,15 +239,14 @@ class JiraClient:
         return answer
 
     def _call(self, doing: str, method: str, path: str, **arguments: Any) -> Any:
-        """One request on the SDK's session, which adds the credentials. Its resource objects would hide the JSON."""
+        """One request."""
         url = f"{self.base_url}/rest/api/3/{path}"
         try:
-            response = self._jira._session.request(method, url, **arguments)
+            response = self._session.request(method, url, timeout=self._timeout, **arguments)
             _check_login(response, doing)
+            if response.status_code >= 400:
+                raise _error_of(response, doing)
             answer = response.json()
-        except JIRAError as error:
-            _check_login(error.response, doing)
-            raise _translate(error, doing) from None  # its text contains headers and body
         except requests.exceptions.JSONDecodeError:
             raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is not complete JSON") from None
         except requests.exceptions.ConnectTimeout as error:
@@ -284,10 +278,8 @@ def connect(
     return JiraClient(url, email, api_token.current(), seconds_left=seconds_left)
 
 
-def _check_login(response: requests.Response | None, doing: str) -> None:
+def _check_login(response: requests.Response, doing: str) -> None:
     """Raise RefusedLoginError if Jira says that it did not accept the credentials. A repeated header is one list here."""
-    if response is None:
-        return
     reasons = {reason.strip().upper() for reason in response.headers.get(_LOGIN_HEADER, "").split(",")}
     if reasons & _REFUSED_LOGINS:
         raise RefusedLoginError(
@@ -301,23 +293,36 @@ def _may_have_happened(status: int) -> bool:
     return status < 400 or status == 408 or status >= 500
 
 
-def _translate(error: JIRAError, doing: str) -> errors.SwitchboardError:
-    status = error.status_code or 0
+def _error_of(response: requests.Response, doing: str) -> errors.SwitchboardError:
+    status = response.status_code
     text = f"could not {doing}: Jira answered {status}"
     match status:
         case 400 | 422:
-            return errors.InvalidInputError(": ".join(filter(None, (text, (error.text or "")[:300].strip()))))
+            return errors.InvalidInputError(": ".join(filter(None, (text, _reason(response)[:300].strip()))))
         case 401 | 403:
             return errors.AccessDeniedError(f"{text}: the API token is wrong, expired or lacks a permission")
         case 404:
             return errors.NotFoundError(text)
         case 429:
-            headers = error.response.headers if error.response is not None else {}
-            return RateLimitedError(text, _seconds(headers.get("Retry-After")))
+            return RateLimitedError(text, _seconds(response.headers.get("Retry-After")))
         case _ if status == 408 or status >= 500:
             return errors.ConnectionLostError(text)  # the effect may have happened: reads try again, writes don't
         case _:
             return errors.PermanentError(text)
+
+
+def _reason(response: requests.Response) -> str:
+    """Why Jira refuses a request: ``{"errorMessages": [text, …], "errors": {field: text, …}}``, or else its whole answer."""
+    try:
+        answer = response.json()
+    except ValueError:
+        return response.text
+    if not isinstance(answer, dict):
+        return response.text
+    messages, of_fields = answer.get("errorMessages"), answer.get("errors")
+    found = list(messages) if isinstance(messages, list) else []
+    found += of_fields.values() if isinstance(of_fields, dict) else []
+    return ", ".join(map(str, found)) or response.text
 
 
 def _seconds(retry_after: str | None) -> float | None:

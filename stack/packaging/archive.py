@@ -55,7 +55,7 @@ UNUSED = (
 )
 """Parts of packages that nothing imports, or only what a stand-in replaces: a third of what pip installs for most functions."""
 
-VERSION_READERS = frozenset({"duckdb", "flask", "itsdangerous", "jira", "markupsafe", "werkzeug"})
+VERSION_READERS = frozenset({"duckdb", "flask", "itsdangerous", "markupsafe", "werkzeug"})
 """Packages that read their own version from their metadata; the metadata of others is left out."""
 
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold

@@ -14,21 +14,25 @@ PACKAGES = (
     "awsgi",
     "blinker",
     "certifi",
+    "charset_normalizer",
     "click.py",
     "duckdb",
     "flask",
     "handlers",
+    "idna",
     "itsdangerous",
     "jinja2.py",
     "jmespath",
     "lib",
     "markupsafe",
+    "requests",
+    "tenacity",
     "typing_extensions.py",
     "urllib3",
     "werkzeug",
 )
-"""What a function imports before its first answer. SDKs that only a message to Jira, Slack or GOV.UK Notify needs are not
-compiled: their bytecode would be a third of the archive, and nobody waits for the functions that use them."""
+"""What a function imports before its first answer. The SDKs of Slack and GOV.UK Notify are not
+compiled: nobody waits for the functions that use them."""
 
 _RUNS_IN = "/var/task"  # where Lambda unpacks an archive, for the file names in tracebacks
 

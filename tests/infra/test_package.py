@@ -195,7 +195,7 @@ def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -
 FROM_THE_ARCHIVE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-import fastjsonschema, flask, jira, notifications_python_client, slack_sdk, tenacity
+import fastjsonschema, flask, notifications_python_client, requests, slack_sdk, tenacity
 from pathlib import Path
 from typing import cast
 from lib.platform import errors
@@ -214,7 +214,7 @@ try:
     client.check_credentials()
 except errors.SwitchboardError as error:
     said = type(error).__name__
-print(json.dumps({"jira": jira.__version__, "refused": refused, "said": said, "path": sys.path[1:]}))
+print(json.dumps({"requests": requests.__version__, "refused": refused, "said": said, "path": sys.path[1:]}))
 """
 
 
@@ -231,7 +231,7 @@ def test_the_jira_client_and_run_records_work_from_the_archive_alone(folders: di
     assert result.returncode == 0, result.stderr
     printed = json.loads(result.stdout)
     pins = (archive.ROOT / "handlers" / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert f"jira=={printed['jira']}" in pins
+    assert f"requests=={printed['requests']}" in pins
     assert printed["refused"] is True
     assert printed["said"] == "UnavailableError"
     assert not [entry for entry in printed["path"] if "site-packages" in entry], "it was more than the archive"

@@ -318,7 +318,7 @@ def test_a_creation_whose_encrypted_connection_broke_is_ambiguous(jira, monkeypa
     def break_off(*_args, **_kwargs):
         raise requests.exceptions.SSLError("EOF occurred in violation of protocol")
 
-    monkeypatch.setattr(client._jira._session, "request", break_off)
+    monkeypatch.setattr(client._session, "request", break_off)
     with pytest.raises(errors.AmbiguousError):
         client.create(NEW)
 

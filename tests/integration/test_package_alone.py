@@ -232,7 +232,7 @@ def test_a_module_missing_from_the_archive_fails_the_cold_start(copy: Copy, star
 
 
 @pytest.mark.parametrize(
-    ("gone", "entry_point"), [("flask", "webhooks"), ("jira", "reconciliation"), ("aws_lambda_powertools", "notification")]
+    ("gone", "entry_point"), [("flask", "webhooks"), ("requests", "reconciliation"), ("aws_lambda_powertools", "notification")]
 )
 def test_a_package_missing_from_the_archive_fails_the_cold_start(
     copy: Copy, start: Started, gone: str, entry_point: str
