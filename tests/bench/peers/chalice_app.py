@@ -5,6 +5,7 @@ import json
 import os
 
 import boto3
+import output
 import work
 from chalice import Chalice, Response, UnauthorizedError
 
@@ -23,6 +24,7 @@ def secret() -> str:
 @app.route("/webhooks/jira", methods=["POST"], content_types=["application/json"])
 def jira():
     """Store what Jira sends."""
+    output.start(app.lambda_context)
     request = app.current_request
     try:
         work.check(request.raw_body, request.headers.get("x-hub-signature"), secret())
@@ -31,7 +33,7 @@ def jira():
     delivery = request.headers["x-atlassian-webhook-identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], request.raw_body, delivery)
     messages.send_message(QueueUrl=os.environ["JIRA_QUEUE_URL"], MessageBody=json.dumps({"touched": [key]}))
-    app.log.info("webhook_delivery %s", key)
+    output.delivery(app.log.info, key, delivery)
     return Response({"status": "stored", "issue_key": key}, status_code=202)
 
 
@@ -43,4 +45,5 @@ def enrich(event: dict) -> dict:
 @app.on_cw_event({"source": ["InnovationSandbox-test"]})
 def notify(event):
     """Tell of one event, once."""
+    output.start(event.context)
     return work.notify(dynamodb, messages, event.to_dict(), app.log.info)

@@ -18,5 +18,5 @@ else:
         """Enrich by a peer."""
         return {"status": _peer.enrich(event)["status"]}
 
-    if hasattr(_peer, "metrics"):
+    if hasattr(_peer, "metrics") and not _peer.output.SAME:
         lambda_handler = _peer.metrics.log_metrics(lambda_handler)  # writes what was counted, after each event

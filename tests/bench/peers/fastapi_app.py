@@ -7,6 +7,7 @@ import logging
 import os
 
 import boto3
+import output
 import work
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse
@@ -35,7 +36,7 @@ async def jira(request: Request) -> JSONResponse:
     delivery = request.headers["X-Atlassian-Webhook-Identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)
     messages.send_message(QueueUrl=os.environ["JIRA_QUEUE_URL"], MessageBody=json.dumps({"touched": [key]}))
-    logging.info("webhook_delivery %s", key)
+    output.delivery(logging.info, key, delivery)
     return JSONResponse({"status": "stored", "issue_key": key}, status_code=202)
 
 
@@ -49,4 +50,5 @@ mangum = Mangum(app, lifespan="off")
 
 def lambda_handler(event, context):
     """Answer a request or an event."""
+    output.start(context)
     return work.notify(dynamodb, messages, event, logging.info) if "detail-type" in event else mangum(event, context)

@@ -6,6 +6,7 @@ import logging
 import os
 
 import boto3
+import output
 import work
 from apig_wsgi import make_lambda_handler
 from flask import Flask, jsonify, request
@@ -33,7 +34,7 @@ def jira():
     delivery = request.headers["X-Atlassian-Webhook-Identifier"]
     key = work.store(dynamodb, os.environ["JIRA_ISSUES_TABLE_NAME"], body, delivery)
     messages.send_message(QueueUrl=os.environ["JIRA_QUEUE_URL"], MessageBody=json.dumps({"touched": [key]}))
-    logging.info("webhook_delivery %s", key)
+    output.delivery(logging.info, key, delivery)
     return jsonify(status="stored", issue_key=key), 202
 
 
@@ -47,4 +48,5 @@ http_handler = make_lambda_handler(app)
 
 def lambda_handler(event, context):
     """Answer a request or an event."""
+    output.start(context)
     return work.notify(dynamodb, messages, event, logging.info) if "detail-type" in event else http_handler(event, context)

@@ -4,6 +4,7 @@ import json
 import os
 
 import boto3
+import output
 import work
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver, Response
@@ -32,8 +33,11 @@ def jira() -> Response:
     except work.BadSignatureError:
         raise UnauthorizedError("unauthenticated") from None
     key = record(delivery={"id": headers["X-Atlassian-Webhook-Identifier"], "body": body.decode()})["key"]
-    metrics.add_metric(name="WebhookDelivery", unit=MetricUnit.Count, value=1)
-    logger.info("webhook_delivery", issue_key=key)
+    if output.SAME:
+        output.delivery(None, key, headers["X-Atlassian-Webhook-Identifier"])
+    else:
+        metrics.add_metric(name="WebhookDelivery", unit=MetricUnit.Count, value=1)
+        logger.info("webhook_delivery", issue_key=key)
     return Response(status_code=202, content_type="application/json", body=json.dumps({"status": "stored", "issue_key": key}))
 
 
@@ -45,8 +49,12 @@ def record(delivery: dict) -> dict:
     return {"key": key}
 
 
-@metrics.log_metrics
 def lambda_handler(event, context):
     """Answer a request."""
+    output.start(context)
     config.register_lambda_context(context)
     return app.resolve(event, context)
+
+
+if not output.SAME:
+    lambda_handler = metrics.log_metrics(lambda_handler)

@@ -7,6 +7,9 @@ import os
 import zlib
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from time import perf_counter
+
+import output
 
 NO_NEWER_EVENT = "attribute_not_exists(issue_key) OR event_at < :event_at OR (event_at = :event_at AND idempotency_key < :key)"
 NO_NEWER_STAMP = (
@@ -108,8 +111,9 @@ def lease_of(client, table: str, event: dict) -> dict:
 
 def enrich(client, event: dict, log) -> dict:
     """Read the lease, and say so."""
+    started = perf_counter()
     lease = lease_of(client, os.environ["LEASE_TABLE_ARN"], event)
-    log("lease_read %s", lease.get("status"))
+    output.lease(log, lease, started, event["detail"]["leaseId"]["uuid"])
     return lease
 
 
@@ -121,6 +125,7 @@ def notify(client, messages, event: dict, log) -> dict:
         return {"status": "duplicate"}
     messages.publish(TopicArn=os.environ["NOTIFICATION_TOPIC_ARN"], **notice(event, lease))
     complete(client, table, event["id"])
+    output.sent(event)
     return {"status": "sent"}
 
 

@@ -1,6 +1,6 @@
 """Measures, shows the tables and writes docs/performance/benchmarks.md with its plot.
 
-    python -m tests.bench.speed [--quick] [--only SECTION]… [--into FOLDER]
+    python -m tests.bench.speed [--quick] [--rounds N] [--only SECTION]… [--into FOLDER]
 
 ``--quick`` is for a look: fewer rounds, smaller tables, and by default nothing written to docs/. ``--only`` measures those
 sections and writes no page.
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -52,6 +52,7 @@ def main() -> int:
     """Run it. The exit code says whether it ran, not whether the figures are good."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.speed")
     parser.add_argument("--quick", action="store_true", help="a look in two minutes")
+    parser.add_argument("--rounds", type=int, help="of cold starts and of warm batches, instead of 15 (with --quick 5)")
     parser.add_argument("--into", type=Path, help="where benchmarks.md and its plot go (docs/performance; with --quick build)")
     parser.add_argument(
         "--only", action="append", metavar="SECTION", choices=SECTIONS, help=f"measure this alone: {', '.join(SECTIONS)}"
@@ -59,7 +60,10 @@ def main() -> int:
     arguments = parser.parse_args()
     into = arguments.into or archives.ROOT / ("build" if arguments.quick else "docs/performance")
     console = Console()
-    results = measure(QUICK if arguments.quick else FULL, console, arguments.only or SECTIONS)
+    plan = QUICK if arguments.quick else FULL
+    if arguments.rounds:
+        plan = replace(plan, cold_rounds=arguments.rounds, warm_rounds=arguments.rounds)
+    results = measure(plan, console, arguments.only or SECTIONS)
     for table in report.tables(results):
         console.print(table.for_terminal())
     if arguments.only:
@@ -96,6 +100,7 @@ def measure(plan: Plan, console: Console, sections: Collection[str] = SECTIONS) 
             if f"warm:{name.split()[-1]}" not in sections:
                 continue
             compared = [program for program in programs_of(shop, job) if program.label != OURS_BARE]
+            compared = shop.with_the_same_output(compared)
             with _bar(progress, f"warm: {name}", len(compared) * plan.warm_rounds) as done:
                 results.warm[name] = warm.measure(compared, job, stub.url, plan.warm_rounds, plan.batch, done)
         results.no_engine = dynamodb_local.why_not() if ENGINE in sections else None

@@ -22,6 +22,8 @@ FASTAPI = "FastAPI + Mangum"
 FLASK = "Flask + apig-wsgi"
 CHALICE = "Chalice"
 PEERS = (CHALICE, POWERTOOLS, FLASK, FASTAPI)
+SAME_OUTPUT = ", same output"
+"""Ends the label of a peer that writes Switchboard's log lines and metrics. The others write one line, as documented."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,9 +134,9 @@ class Program:
 _PACKAGES = {
     "floor": (),
     "powertools": ("aws-lambda-powertools",),
-    "fastapi": ("fastapi", "mangum"),
-    "flask": ("flask", "apig-wsgi"),
-    "chalice": ("chalice",),
+    "fastapi": ("fastapi", "mangum", "aws-lambda-powertools"),
+    "flask": ("flask", "apig-wsgi", "aws-lambda-powertools"),
+    "chalice": ("chalice", "aws-lambda-powertools", "typing-extensions"),
 }
 _PEERS = Path(__file__).parents[1] / "peers"
 
@@ -166,6 +168,13 @@ class Workshop:
             Program(OURS, job, ours, (self._folder / folder, self._runtime)),
             Program(OURS_BARE, job, ours, (self._folder / f"{folder}-bare", self._runtime)),
             *self._others(job, self._record(job)),
+        ]
+
+    def with_the_same_output(self, programs: list[Program]) -> list[Program]:
+        """``programs``, and each peer among them once more with Switchboard's output."""
+        peers = [program for program in programs if program.label in PEERS]
+        return programs + [
+            replace(peer, label=peer.label + SAME_OUTPUT, variables={**peer.variables, "PEER_OUTPUT": "same"}) for peer in peers
         ]
 
     def enrichers(self) -> list[Program]:
