@@ -16,6 +16,7 @@ from tests.support.iam import grant_plugin
 from tests.support.project.examples import THOROUGH, examples
 
 HERE = Path(__file__).parent
+os.environ.setdefault("UV_PYTHON_DOWNLOADS", "never")  # no test fetches a Python for bytecode
 
 
 def pytest_configure(config: pytest.Config) -> None:

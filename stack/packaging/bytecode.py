@@ -2,10 +2,12 @@
 takes longer than everything else (docs/adr/0010). It must be compiled by a Python of Lambda's version.
 """
 
+import functools
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +36,7 @@ PACKAGES = (
 """What a function imports before its first answer. The SDKs of Slack and GOV.UK Notify are not
 compiled: nobody waits for the functions that use them."""
 
+_FETCH_SECONDS = 180
 _RUNS_IN = "/var/task"  # where Lambda unpacks an archive, for the file names in tracebacks
 
 
@@ -65,14 +68,48 @@ class Compiler:
         )
 
 
-def find_compiler(version: str, python: str = "") -> Compiler | None:
-    """A Python of ``version`` (``3.13``): this one, or one on PATH. With ``python``, only that one."""
-    candidates = [python] if python else [sys.executable, shutil.which(f"python{version}")]
-    for candidate in candidates:
+def find_compiler(version: str, python: str = "", into: Path | None = None) -> Compiler | None:
+    """A Python of ``version`` (``3.13``): this one, one on PATH, or one that uv has in the folder ``into`` or fetches into it.
+
+    With ``python``, only that one. UV_OFFLINE and UV_PYTHON_DOWNLOADS=never keep uv from the network.
+    """
+    if python:
+        build = _build_of(python)
+        return Compiler(python, build) if build else None
+    from_uv = (lambda: _from_uv(version, into)) if into else (lambda: None)
+    finders: tuple[Callable[[], str | None], ...] = (lambda: sys.executable, lambda: shutil.which(f"python{version}"), from_uv)
+    for find in finders:
+        candidate = find()
         build = _build_of(candidate) if candidate else None
-        if candidate and build and (python or build.startswith(f"{version}.")):
+        if candidate and build and build.startswith(f"{version}."):
             return Compiler(candidate, build)
     return None
+
+
+@functools.cache  # one attempt of a process: each archive asks
+def _from_uv(version: str, into: Path) -> str | None:
+    """A Python that uv keeps in ``into``, fetched if it is not there yet; None if there is no uv, or no network."""
+    beside = Path(sys.executable).with_name("uv")
+    uv = shutil.which("uv") or (str(beside) if beside.is_file() else None)
+    if uv is None:
+        return None
+    environment = {**os.environ, "UV_PYTHON_INSTALL_DIR": str(into)}
+
+    def run(*arguments: str) -> str | None:
+        command = [uv, "python", *arguments, version]
+        try:
+            done = subprocess.run(  # noqa: S603 (uv was found before)
+                command, env=environment, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=True
+            )
+        except (OSError, subprocess.SubprocessError):
+            return None
+        return done.stdout.strip()
+
+    find = ("find", "--managed-python", "--no-project")
+    found = run(*find)
+    if not found and run("install", "--no-bin") is not None:
+        found = run(*find)
+    return found or None
 
 
 def _build_of(python: str) -> str | None:

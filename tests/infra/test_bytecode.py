@@ -92,3 +92,38 @@ def test_a_shim_without_anything_behind_it_or_of_another_version_does_not(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert bytecode.find_compiler("9.9") is None
+
+
+def a_uv(folder: Path, install: str) -> Path:
+    """A uv on PATH that keeps a log of what it is asked for, and whose ``python install`` runs ``install``."""
+    program = folder / "uv"
+    program.write_text(
+        "#!/bin/sh\n"
+        f'echo "$2" >> {folder}/log\n'
+        'python="$UV_PYTHON_INSTALL_DIR/python9.9"\n'
+        f'case "$2" in install) {install} ;; find) test -x "$python" && echo "$python" ;; esac\n'
+    )
+    program.chmod(0o755)
+    return folder / "log"
+
+
+FETCHES = """mkdir -p "$UV_PYTHON_INSTALL_DIR"; printf '#!/bin/sh\\necho 9.9.4 CPython\\n' > "$python"; chmod 755 "$python" """
+
+
+def test_uv_fetches_one_once_into_the_build_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, into = a_uv(tmp_path, FETCHES), tmp_path / "python"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    expected = bytecode.Compiler(str(into / "python9.9"), "9.9.4 CPython")
+    assert bytecode.find_compiler("9.9", into=into) == expected
+    bytecode._from_uv.cache_clear()
+    assert bytecode.find_compiler("9.9", into=into) == expected
+    assert log.read_text().split() == ["find", "install", "find", "find"]
+
+
+def test_a_uv_without_network_is_asked_once_per_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, into = a_uv(tmp_path, "exit 2"), tmp_path / "python"
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+
+    assert [bytecode.find_compiler("9.9", into=into) for _ in range(2)] == [None, None]
+    assert log.read_text().split() == ["find", "install"]

@@ -44,7 +44,7 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
     pip = Pip()
     monkeypatch.setattr(archive, "_install", pip)
     monkeypatch.setattr(aws_models, "write", lambda folder: None)
-    monkeypatch.setattr(bytecode, "find_compiler", lambda version, python="": COMPILER)
+    monkeypatch.setattr(bytecode, "find_compiler", lambda *_: COMPILER)
     return pip
 
 
@@ -132,16 +132,27 @@ def test_bytecode_of_another_python_is_recompiled(root: Path, pip: Pip, monkeypa
     assert pip.calls == 2
 
 
-def test_without_lambdas_python_the_build_reports_missing_bytecode(
-    root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bytecode, "find_compiler", lambda version, python="": None)
+def test_without_lambdas_python_an_archive_has_no_bytecode(root: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bytecode, "find_compiler", lambda *_: None)
     heard: list[str] = []
 
     folder = archive.build(root / "build", root=root, recipe=RECIPE, log=heard.append)
 
     assert not list(folder.rglob("*.pyc"))
-    assert heard == ["Building the archive lambda", archive.NO_BYTECODE]
+    assert heard == ["Building the archive lambda"]
+
+
+def test_the_program_warns_of_missing_bytecode_at_every_preview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "build", lambda **_: tmp_path)
+    monkeypatch.setattr(bytecode, "find_compiler", lambda *_: None)
+    warned: list[str] = []
+    monkeypatch.setattr("pulumi.log.warn", warned.append)
+
+    archive.archives()
+    monkeypatch.setattr(bytecode, "find_compiler", lambda *_: COMPILER)
+    archive.archives()
+
+    assert warned == [archive.NO_BYTECODE]
 
 
 def test_two_builds_at_once_are_one_build(root: Path, pip: Pip) -> None:

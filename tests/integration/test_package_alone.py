@@ -26,7 +26,6 @@ USED_IF_THERE = {"simplejson"}
 """requests takes it in place of json where it finds it."""
 IMPORTED_LATE = (
     "fastjsonschema",
-    "jira",
     "notifications_python_client",
     "requests",
     "slack_sdk",
