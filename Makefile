@@ -13,7 +13,7 @@ DYNAMODB_LOCAL := build/dynamodb-local/installed
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo dev screenshots test coverage test-dynamodb-local test-pulumi check format package load soak bench bench-imports mutants lock clean
+.PHONY: help setup demo dev screenshots test coverage test-dynamodb-local test-pulumi check format package load soak scale bench bench-imports mutants lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-19s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,6 +82,9 @@ load: build/bench-venv/installed ## measure load on the local cloud and every fu
 
 soak: build/bench-venv/installed ## an hour of mixed load with faults on the local cloud; writes docs/performance/soak.md (MINUTES=5 for a short one)
 	@build/bench-venv/bin/python -m tests.bench.soak --minutes $(MINUTES)
+
+scale: build/bench-venv/installed ## simulate a bulk change and a busy day under the throttling rules of AWS; writes docs/performance/scale.md
+	@build/bench-venv/bin/python -m tests.bench.scale
 
 bench: build/bench-venv/installed bench-imports ## compare with a bare client and other libraries; writes docs/performance/ (QUICK=1 for a short run)
 	@$(if $(DYNAMODB_ENDPOINT),,$(MAKE) --no-print-directory $(DYNAMODB_LOCAL) || echo "Units and growth will not be measured." >&2)

@@ -77,9 +77,9 @@ def test_the_first_delivery_makes_a_version_and_head(table, store):
         "assignee": {"S": "ada"},
         "assignee_name": {"S": "Ada"},
         "fix_versions": {"L": [{"S": "1.0"}]},
-        "status_shard": {"S": "Done#6"},
-        "assignee_shard": {"S": "ada#6"},
-        "fix_version_shard": {"S": "1.0#6"},
+        "status_shard": {"S": "Done#14"},
+        "assignee_shard": {"S": "ada#14"},
+        "fix_version_shard": {"S": "1.0#14"},
         "changed_hour": {"S": "2026-03-01T12"},
     }
 
