@@ -6,7 +6,7 @@ not issues (health sentinels) have no index attribute, so no read shows them.
 
 import heapq
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from typing import Any
 
 from lib.jira import issues, items
@@ -18,6 +18,8 @@ _LAST_NUMBER = 10**18  # no issue key has a longer number
 
 PAGE_SIZE = 100
 """Rows per query."""
+
+_QUERIES_AT_ONCE = 8  # a client keeps ten connections
 
 
 class IssueReader:
@@ -105,18 +107,25 @@ class IssueReader:
         return next(rows, None) is not None
 
     def _by_name(self, index: contract.Index, name: str, after: tuple[str, str] | None) -> Iterator[Item]:
-        """The rows of a name, the latest changed first; those that come behind ``after``, which is a position.
-
-        Each shard is sorted by the hour of the change. The rows of an hour are read together and sorted here, so that they are
-        in memory at once.
-        """
+        """The rows of a name, the latest changed first; those that come behind ``after``, which is a position."""
         if not name:
             raise errors.InvalidInputError("the name to look for is empty")
         last_hour = items.changed_hour(after[0]) if after else items.FIRST_LETTER
-        shards = [self._query(**_shard_query(index, key, last_hour)) for key in items.shard_keys(name)]
-        hours = groupby(heapq.merge(*shards, key=_hour, reverse=True), key=_hour)
-        rows = (row for _, of_hour in hours for row in sorted(of_hour, key=_position, reverse=True))
+        rows = self._merged([_shard_query(index, key, last_hour) for key in items.shard_keys(name)])
         return rows if after is None else (row for row in rows if _position(row) < after)
+
+    def _merged(self, queries: Sequence[dict[str, Any]]) -> Iterator[Item]:
+        """The rows of all shards. Each shard is sorted by the hour of the change. The rows of an hour are read together and
+        sorted here, so that they are in memory at once.
+        """
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only people read these lists
+
+        shards = [self._query(**query) for query in queries]
+        with ThreadPoolExecutor(_QUERIES_AT_ONCE) as threads:
+            first_rows = threads.map(lambda rows: list(islice(rows, 1)), shards)  # with their pages
+        begun = map(chain, first_rows, shards)
+        for _, of_hour in groupby(heapq.merge(*begun, key=_hour, reverse=True), key=_hour):
+            yield from sorted(of_hour, key=_position, reverse=True)
 
     def _query(self, **query: Any) -> Iterator[Item]:
         return self._table.query("list issues", **{"Limit": self._page_size, **query})

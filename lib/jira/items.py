@@ -24,7 +24,7 @@ MOVED_PREFIX = "MOVED#"
 FIRST_LETTER = "A"
 """Times start with a digit and all other rows with a capital, so that ``updated_at < "A"`` is exactly the history."""
 
-NAME_SHARDS = 16
+NAME_SHARDS = 32
 """Over how many partitions of an index the issues with one status, assignee or fix version are spread. It may be raised at any
 time. If it is lowered, lists leave issues out until they change (docs/adr/0034)."""
 

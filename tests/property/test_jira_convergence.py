@@ -8,9 +8,12 @@ writes, until Jira's retry gets through. In the end, every key that ever existed
 400 histories run by default; HYPOTHESIS_PROFILE=thorough runs 20,000, which takes fifty times as long.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
+from unittest import mock
 
 import hypothesis.strategies as st
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
 
@@ -30,6 +33,13 @@ fields = st.fixed_dictionaries(
         "versions": st.lists(st.sampled_from(VERSIONS), unique=True, max_size=3),
     }
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def two_shards() -> Iterator[None]:
+    """Every invariant reads every shard of every version."""
+    with mock.patch.object(items, "NAME_SHARDS", 2):
+        yield
 
 
 class Crash(errors.ConnectionLostError):

@@ -79,7 +79,7 @@ def store(client, table: str, body: bytes, delivery: str) -> str:
 
 def _index_keys(key: str, version_at: str, shown: dict, names: list) -> dict:
     """The attributes by which the table's indexes find the issue."""
-    shard = zlib.crc32(key.encode()) % 16
+    shard = zlib.crc32(key.encode()) % 32
     texts = {name: shown[name]["S"] for name in ("status", "assignee") if name in shown}
     if names:
         texts["fix_version"] = names[0]

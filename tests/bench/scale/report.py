@@ -35,7 +35,7 @@ def row(result: Result) -> str:
 
 
 def write(results: Sequence[Result]) -> Path:
-    """Write docs/performance/scale.md and docs/performance/scale.svg; the path of the first."""
+    """Write docs/performance/scale.md and its plot; the path of the page."""
     _draw([result for result in results if result.scenario.issues], _DOCS / "scale.svg")
     page = _DOCS / "scale.md"
     page.write_text("\n".join(_page(results)) + "\n", encoding="utf-8")
