@@ -72,10 +72,7 @@ class Progress:
 
 def run(deployment: Deployment, action: str, *, segments: int | None, writes_per_second: int | None, as_json: bool) -> int:
     """Do what ``action`` says. Returns the exit code."""
-    environment = deployment.environment("backfill", BackfillEnvironment)
-    client = deployment.client("dynamodb")
-    queue = Queue(deployment.client("sqs"), environment.backfill_queue_url)
-    backfill = CloudBackfill(client, environment.operations_table_name, environment.source_table_arn, queue)
+    backfill, total = connect(deployment)
     match action:
         case "start" | "verify":
             status = backfill.start(
@@ -87,7 +84,20 @@ def run(deployment: Deployment, action: str, *, segments: int | None, writes_per
             status = backfill.stop()
         case _:
             status = backfill.status()
-    return _follow(backfill, status, _row_count(client, environment.source_table_arn), as_json=as_json)
+    return _follow(backfill, status, total, as_json=as_json)
+
+
+def connect(deployment: Deployment) -> tuple[CloudBackfill, int | None]:
+    """The backfill of the deployment, and how many rows the legacy table has, if that is known."""
+    if "backfill" not in (deployment.outputs.get("functions") or {}):
+        raise errors.ConfigurationError(
+            "the deployment has no function backfill: set backfillSourceTableArn and deploy, or use --from-table"
+        )
+    environment = deployment.environment("backfill", BackfillEnvironment)
+    client = deployment.client("dynamodb")
+    queue = Queue(deployment.client("sqs"), environment.backfill_queue_url)
+    backfill = CloudBackfill(client, environment.operations_table_name, environment.source_table_arn, queue)
+    return backfill, _row_count(client, environment.source_table_arn)
 
 
 def _row_count(client: Any, table: str) -> int | None:

@@ -9,6 +9,8 @@ from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 
 EVENT_SECRET = "the integration tests' webhook secret"
 JIRA_SECRET = "what the tests' Jira signs with"
+CLOUD_LEGACY = "legacy-in-the-cloud"
+"""The table that the function backfill copies. The test of it creates it."""
 COMMIT_SECRET = "what the tests' Git host signs with"
 
 
@@ -21,8 +23,9 @@ cloud = cloud_fixture(
     jiraWebhookSecret=JIRA_SECRET,
     commitWebhookSecret=COMMIT_SECRET,
     jiraProjects="SWEEP",
+    backfillSourceTableArn=f"arn:aws:dynamodb:us-west-2:123456789012:table/{CLOUD_LEGACY}",
 )
-"""A local cloud with the channel SNS, a Jira site, and one project to sweep."""
+"""A local cloud with the channel SNS, a Jira site, one project to sweep, and the function that copies a legacy table."""
 approvals = cloud_fixture(running_approvals)
 """A local cloud for approvals, with stand-ins of Slack and Jira that the tests look into."""
 

@@ -5,13 +5,14 @@ import os
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from lib.platform import clock
 from stack.local.standins.jira import Jira
+from tests.integration.conftest import CLOUD_LEGACY
 from tests.support.cloud import ROOT, Cloud, Inbox, until
 from tests.support.web.standins import Served, put_issue
 
@@ -37,10 +38,10 @@ def run(cloud: Cloud, *arguments: str) -> "subprocess.CompletedProcess[str]":
     return done
 
 
-def put_legacy(cloud: Cloud, items: list[Mapping[str, str]]) -> None:
+def put_legacy(cloud: Cloud, items: Sequence[Mapping[str, str]], table: str = LEGACY) -> None:
     dynamodb = cloud.client("dynamodb")
     dynamodb.create_table(
-        TableName=LEGACY,
+        TableName=table,
         BillingMode="PAY_PER_REQUEST",
         KeySchema=[
             {"AttributeName": "issue_key", "KeyType": "HASH"},
@@ -52,7 +53,7 @@ def put_legacy(cloud: Cloud, items: list[Mapping[str, str]]) -> None:
         ],
     )
     for item in items:
-        dynamodb.put_item(TableName=LEGACY, Item={name: {"S": value} for name, value in item.items()})
+        dynamodb.put_item(TableName=table, Item={name: {"S": value} for name, value in item.items()})
 
 
 def put_dead_letter(cloud: Cloud, entry_point: str, body: Mapping[str, Any]) -> str:
@@ -185,6 +186,32 @@ def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: C
     assert int(pruned.stdout.split(" ", 1)[0]) >= 80
     left = [json.loads(line)["updated_at"] for line in history.stdout.splitlines()]
     assert left == ["2025-01-03T03:00:00.500-07:00", "2025-01-02T03:00:00.000-07:00", "2025-01-01T03:00:00.000-07:00"]
+
+
+def test_a_backfill_in_the_cloud_is_handed_on_and_compared(cloud: Cloud) -> None:
+    """With a minute and a second in all, no invocation has time for more than a second's rows. One row can't be read, one is
+    large, and one leaves a fix version."""
+    client, large = cloud.client("dynamodb"), json.dumps({"id": "1", "fields": {"summary": "x" * 380_000}})
+    day, later = "2025-01-03T10:00:00Z", "2025-01-04T10:00:00Z"
+    rows = [{"issue_key": f"CLOUD-{number}", "updated_at": day} for number in range(1, 301)]
+    rows += [{"issue_key": "CLOUD-1", "updated_at": later, "raw": large}, {"issue_key": "CLOUD-3", "updated_at": "unknown"}]
+    put_legacy(cloud, rows, CLOUD_LEGACY)
+    for moment, versions in ((day, ("1", "2")), (later, ("1",))):
+        left = {"issue_key": {"S": "CLOUD-2"}, "updated_at": {"S": moment}, "fix_versions": {"SS": list(versions)}}
+        client.put_item(TableName=CLOUD_LEGACY, Item=left)
+
+    with cloud.deployed("backfill", Timeout=61):
+        done = run(cloud, "backfill", "--in-cloud", "start", "--segments", "2", "--json", "--writes-per-second", "100000")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = json.loads(done.stdout.splitlines()[-1])
+    assert (result["state"], result["segments_done"], result["behind"]) == ("done", 2, 0)
+    assert (result["scanned"], result["compared"], result["skipped"]) == (303, 302, 1)
+    assert [reason.split(":")[0] for reason in result["skipped_rows"]] == ["CLOUD-3 unknown"]
+    outcomes = [record["outcome"] for record in cloud.log_records("backfill") if record.get("message") == "backfill_part"]
+    assert "continued" in outcomes
+    history = run(cloud, "issues", "history", "CLOUD-2", "--json")
+    assert len(history.stdout.splitlines()) == 2
 
 
 def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox) -> None:

@@ -8,7 +8,7 @@ import pytest
 import requests
 from botocore.exceptions import ClientError
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from tests.integration.conftest import JIRA_SECRET
 from tests.support.aws.role_session import RoleSession
 from tests.support.cloud import Cloud, until
@@ -25,7 +25,7 @@ TABLES = {
 PARTITIONS = {
     "lease_table_name": ("ada@sandbox.example", "health#1"),
     "jira_issues_table_name": ("LEAST-1", "health#1"),
-    "jira_operations_table_name": ("a-session", "event#1", "reconciliation", "health#1"),
+    "jira_operations_table_name": ("a-session", "event#1", "reconciliation", "health#1", "backfill#1"),
     "shuttle_table_name": ("SHOP#least.example", "health#1"),
 }
 """A partition of each kind that a table has."""
@@ -43,6 +43,8 @@ GRANTED = {
     ("jira_worker", "jira_operations_table_name", "a-session"): {"BatchGetItem", "UpdateItem"},
     ("reconciliation", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem", "Query ProjectIndex"},
     ("reconciliation", "jira_operations_table_name", "reconciliation"): {"GetItem", "PutItem", "UpdateItem"},
+    ("backfill", "jira_issues_table_name", "*"): {"PutItem", "DeleteItem", "BatchGetItem"},
+    ("backfill", "jira_operations_table_name", "backfill#1"): {"Query", "UpdateItem"},
     ("shuttle", "shuttle_table_name", "*"): {
         *("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem", "DeleteItem", "BatchWriteItem"),
         *("Query", "Query GSI3", "Query StatusIndex"),
@@ -94,7 +96,7 @@ def is_refused(attempt: Any) -> bool:
     return False
 
 
-@pytest.mark.parametrize("function", ENTRY_POINTS)
+@pytest.mark.parametrize("function", ALL_ENTRY_POINTS)
 def test_a_function_touches_its_own_partitions_of_its_own_tables_only(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("dynamodb")
 
@@ -129,7 +131,7 @@ def test_no_other_role_writes_an_approval_a_session_or_a_shop(cloud: Cloud, outp
     ]
 
     writers = set()
-    for function in ENTRY_POINTS:
+    for function in ALL_ENTRY_POINTS:
         client = RoleSession.of_function(cloud, function).client("dynamodb")
         if not all(is_refused(lambda c=client, n=name, p=parameters: getattr(c, n)(**p)) for name, parameters in writes):
             writers.add(function)
@@ -192,7 +194,7 @@ def test_a_refusal_reads_as_aws_words_it(cloud: Cloud) -> None:
 def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None:
     arns = [each["ARN"] for each in cloud.client("secretsmanager").list_secrets()["SecretList"]]
     readable = {}
-    for function in ENTRY_POINTS:
+    for function in ALL_ENTRY_POINTS:
         client = RoleSession.of_function(cloud, function).client("secretsmanager")
         granted = [arn for arn in arns if not is_refused(lambda c=client, a=arn: c.get_secret_value(SecretId=a))]
         readable[function] = {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in granted}
@@ -205,11 +207,12 @@ def test_no_function_may_read_a_secret_that_is_not_its_own(cloud: Cloud) -> None
         "reconciliation": {"jira-api-token"},
         "shuttle": set(),
         "imports": set(),
+        "backfill": set(),
         "health": {arn.rpartition(":")[2].rsplit("-", 2)[0] for arn in arns},
     }
 
 
-@pytest.mark.parametrize("function", ENTRY_POINTS)
+@pytest.mark.parametrize("function", ALL_ENTRY_POINTS)
 def test_no_function_may_invoke_another(cloud: Cloud, function: str) -> None:
     client = RoleSession.of_function(cloud, function).client("lambda")
     others = {other: name for other, name in cloud.outputs["functions"].items() if other != function}
@@ -227,7 +230,7 @@ def test_functions_send_to_their_own_queues_and_topic_and_no_neighbours(cloud: C
     queues = {url.rsplit("/", 1)[-1].rsplit("-", 1)[0]: url for url in cloud.client("sqs").list_queues()["QueueUrls"]}
     topic = cloud.outputs["notification_topic_arn"]
     sends: dict[str, set[str]] = {}
-    for function in ENTRY_POINTS:
+    for function in ALL_ENTRY_POINTS:
         session = RoleSession.of_function(cloud, function)
         sqs, sns = session.client("sqs"), session.client("sns")
         sends[function] = {
@@ -247,6 +250,7 @@ def test_functions_send_to_their_own_queues_and_topic_and_no_neighbours(cloud: C
         "reconciliation": {"jira-work", "reconciliation-failures"},
         "shuttle": {"shuttle-jobs"},
         "imports": {"imports-failures", "shuttle-jobs"},
+        "backfill": {"backfill-work"},
         "health": {"health-failures"},
     }
 

@@ -4,8 +4,7 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from lib.jira.backfill.worker import RESERVE_SECONDS, Tools, work
 from lib.operations.backfill import Backfill, Checkpoint
@@ -13,11 +12,13 @@ from lib.operations.cloud_backfill import CloudBackfill, Status
 from lib.platform import errors
 from lib.platform.contract import JIRA_OPERATIONS
 from lib.platform.dynamodb import Item
-from lib.platform.log import Logger
 from lib.platform.queues import Queue
 from lib.platform.sqs_batch import Record
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.jira.builders import TABLE, make_reader, make_store
+
+if TYPE_CHECKING:
+    from lib.platform.log import Logger
 
 OPERATIONS, SOURCE = "operations", "arn:aws:dynamodb:us-west-2:123456789012:table/legacy"
 _CALLS = {
@@ -55,11 +56,24 @@ class Legacy:
         return {"Items": page, **({"LastEvaluatedKey": keys[start + Limit - 1]} if more else {})}
 
 
+@dataclass(frozen=True)
+class Recorder:
+    """A logger that keeps the lines of all levels."""
+
+    lines: list[dict[str, Any]]
+
+    def info(self, message: str, /, *_: object, **fields: Any) -> None:
+        self.lines.append({"message": message, **fields})
+
+    error = defect = info
+
+
 @dataclass
 class World:
-    """The backfill of ``rows``, in ``segments``, with pages of two rows.
+    """The backfill of ``rows``, in ``segments``, with pages of at most five rows.
 
     Attributes:
+        lines: what was logged.
         messages: those that are not deleted, by id.
         receives: how often each was delivered.
         dead: the ids of messages that were received too often.
@@ -72,7 +86,7 @@ class World:
     receives: dict[str, int] = field(default_factory=dict)
     dead: list[str] = field(default_factory=list)
     on_call: Callable[[str], None] = lambda _: None
-    log: StringIO = field(default_factory=StringIO)
+    lines: list[dict[str, Any]] = field(default_factory=list)
     now: datetime = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
     def __post_init__(self) -> None:
@@ -97,8 +111,11 @@ class World:
         self.on_call("send_message")
         self.messages[next(self._ids)] = MessageBody
 
+    def _monotonic(self) -> float:
+        return self.now.timestamp()
+
     def start(self, writes_per_second: int | None = None, **options: Any) -> Status:
-        """Start it, with a bound that makes pages of two rows."""
+        """Start it, with a bound that makes small pages."""
         return self.cloud.start(self.segments, writes_per_second or max(1, self.segments // 2), **options)
 
     def deliver(self, identifier: str, *, pages: int = 1_000) -> bool:
@@ -119,9 +136,9 @@ class World:
             writer=make_store(self, now=lambda: self.now),
             reader=make_reader(self),
             queue=Queue(self, "queue"),
-            logger=Logger("backfill", self.log),
+            logger=cast("Logger", Recorder(self.lines)),
             now=lambda: self.now,
-            monotonic=self.now.timestamp,
+            monotonic=self._monotonic,
             sleep=lambda _: None,
         )
         deleted = work(record, tools, seconds_left)
