@@ -110,17 +110,12 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
         projects=settings.jira_projects,
         sweeps_approvals=settings.sweeps_approvals,
     )
-    runbook_url = runbooks.base_url(settings.runbook_base_url)
-    if runbook_url == runbooks.FOLDER and not is_local(stack):
-        pulumi.log.warn(
-            "Alarms name a path instead of a URL: set switchboard:runbookBaseUrl to the URL of the folder docs/runbooks."
-        )
     monitoring = Monitoring(
         watched,
         dashboard_name=f"switchboard-{stack}",
         # The outputs of the local cloud are in a file, which the shell selects.
         stack="" if is_local(stack) else stack,
-        runbooks=runbook_url,
+        runbooks=runbooks.base_url(settings.runbook_base_url, warn=not is_local(stack)),
         alarm_targets=filter(None, (settings.alarm_email, *settings.alarm_targets)),
     )
     return {

@@ -5,17 +5,20 @@ import subprocess
 from pathlib import Path
 from urllib.parse import urlsplit
 
-FOLDER = "docs/runbooks/"
+import pulumi
+
+_FOLDER = "docs/runbooks/"
 _ROOT = Path(__file__).resolve().parents[1]
 _HOSTS = {"github": "blob", "gitlab": "-/blob", "bitbucket.org": "src"}
 """Git hosts by a part of their name, with the path of a file at the newest commit of the default branch, before ``/HEAD/``."""
 
 
-def base_url(configured: str, remote: str | None = None) -> str:
+def base_url(configured: str, *, warn: bool, remote: str | None = None) -> str:
     """URL of the folder of the runbooks, ending in a slash.
 
     Args:
         configured: ``runbookBaseUrl``.
+        warn: whether Pulumi prints a warning if the result is not a URL.
         remote: the URL of the checkout's remote repository; by default Git's ``origin``.
 
     Returns:
@@ -23,7 +26,12 @@ def base_url(configured: str, remote: str | None = None) -> str:
     """
     if configured:
         return f"{configured.rstrip('/')}/"
-    return _of_repository(_origin() if remote is None else remote) or FOLDER
+    url = _of_repository(_origin() if remote is None else remote)
+    if not url and warn:
+        pulumi.log.warn(
+            f"Alarms name a path instead of a URL: set switchboard:runbookBaseUrl to the URL of the folder {_FOLDER[:-1]}."
+        )
+    return url or _FOLDER
 
 
 def _of_repository(remote: str) -> str:
@@ -37,7 +45,7 @@ def _of_repository(remote: str) -> str:
             return ""
     path = path.strip("/").removesuffix(".git")
     routes = [route for name, route in _HOSTS.items() if name in host]
-    return f"https://{host}/{path}/{routes[0]}/HEAD/{FOLDER}" if routes and path else ""
+    return f"https://{host}/{path}/{routes[0]}/HEAD/{_FOLDER}" if routes and path else ""
 
 
 def _origin() -> str:

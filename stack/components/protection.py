@@ -46,6 +46,7 @@ RECREATED = {
     "aws:cloudwatch/metricAlarm:MetricAlarm": "holds no data; metrics stay in CloudWatch",
     "aws:iam/role:Role": "used in the stack only, except PROTECTED_ROLES",
     "aws:iam/rolePolicy:RolePolicy": "holds no data",
+    "aws:lambda/alias:Alias": "names the newest version, unless rollback moved it",
     "aws:lambda/eventSourceMapping:EventSourceMapping": "messages wait in the queue meanwhile",
     "aws:lambda/function:Function": "its code is the program's; its name is in the stack's outputs",
     "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "holds no data",

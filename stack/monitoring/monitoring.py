@@ -7,7 +7,9 @@ import pulumi
 
 from stack.components.component import Component
 from stack.components.topic import Topic
-from stack.monitoring import alarms, dashboard
+from stack.monitoring import dashboard
+from stack.monitoring.alarm import create
+from stack.monitoring.alarms import alarms
 from stack.monitoring.metrics import Watched
 from stack.monitoring.severity import Severity, targets_of
 
@@ -43,8 +45,8 @@ class Monitoring(Component):
             topics[target.severity].subscribe(target.logical_name, target.protocol, pulumi.Output.secret(target.endpoint))
         now = time.time()
         arns = [
-            alarms.create(alarm, alarm.description(stack, runbooks), topics[alarm.severity].arn, now, self.child()).arn
-            for alarm in alarms.alarms(watched)
+            create(alarm, alarm.description(stack, runbooks), topics[alarm.severity].arn, now, self.child()).arn
+            for alarm in alarms(watched)
         ]
         self.topic_arns = {severity: topic.arn for severity, topic in topics.items()}
         self.dashboard_url = dashboard.create(dashboard_name, watched, arns, self.child())

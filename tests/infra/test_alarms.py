@@ -1,8 +1,8 @@
 """Alarms: each watches something that exists, by a metric that somebody writes."""
 
-import json
 import re
 import shlex
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,8 +17,9 @@ from lib.shuttle.jobs.lifecycle import WORKER_LOST
 from stack.config_values import MAX_RUNBOOK_BASE_URL
 from stack.local.monitoring.alarms import Rule, State, evaluate
 from stack.local.monitoring.store import MetricKey, MetricStore, Sample
-from stack.monitoring.alarms import LASTING_FAILURES, MAX_DESCRIPTION
+from stack.monitoring.alarms import LASTING_FAILURES
 from stack.monitoring.metrics import CREATION_SECONDS
+from stack.monitoring.severity import targets_of
 from stack.runbooks import base_url
 from tests.support.observability.aws_metrics import ALARM, FUNCTION, check_metric
 from tests.support.project.documentation import ROOT, anchors_of
@@ -27,6 +28,17 @@ from tests.support.project.pulumi_graph import EVERYTHING, Graph, Resource, decl
 QUEUE = "aws:sqs/queue:Queue"
 SUBSCRIPTION, TOPIC = "aws:sns/topicSubscription:TopicSubscription", "aws:sns/topic:Topic"
 RUNBOOKS = "https://docs.example.com/runbooks"
+MAX_DESCRIPTION = 1024
+"""https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html"""
+
+RUNS_EVERY_SECONDS = {
+    "health-stopped": 300,
+    "shuttle-sweep-stopped": 900,
+    "approvals-sweep-stopped": 3600,
+    "OPS-changes-stopped": 900,
+    "OPS-sweep-stopped": 24 * 3600,
+}
+"""How often what each silence alarm watches runs."""
 
 
 def alarm(graph: Graph, name: str) -> dict[str, Any]:
@@ -74,11 +86,9 @@ def test_every_alarm_notifies_the_topic_of_its_severity_both_ways() -> None:
     assert all(topic in ([of_page], [of_tickets]) for topic in topics.values())
 
 
-def descriptions(*, stack: str = "prod", config: dict[str, str] | None = None) -> dict[str, list[str]]:
+def descriptions() -> dict[str, list[str]]:
     """The lines of the description of each alarm."""
-    base, secrets = EVERYTHING
-    alarms = declare({"runbookBaseUrl": RUNBOOKS, **base, **(config or {})}, secrets, stack).all(ALARM)
-    return {each.name: each.inputs["alarmDescription"].split("\n") for each in alarms}
+    return {each.name: each.inputs["alarmDescription"].split("\n") for each in declare(*EVERYTHING).all(ALARM)}
 
 
 def test_a_description_is_a_sentence_a_command_and_the_url_of_the_runbook() -> None:
@@ -120,14 +130,16 @@ def test_the_command_for_a_dead_letter_queue_reads_that_queue() -> None:
 
 def test_a_local_stack_is_selected_by_the_shell() -> None:
     """The Pulumi CLI does not know the stack of the local cloud."""
-    assert {first.partition(" --stack")[1] for _, first, _ in descriptions(stack="local").values()} == {""}
+    assert not [each for each in declare(*EVERYTHING, "local").all(ALARM) if "--stack" in each.inputs["alarmDescription"]]
 
 
 def test_a_description_is_within_the_limit_of_cloudwatch() -> None:
-    longest = f"https://{'a' * (MAX_RUNBOOK_BASE_URL - len('https://.example'))}.example"
-    found = descriptions(stack="a" * 100, config={"runbookBaseUrl": longest, "jiraProjects": "A" * 80})
-
-    assert max(len("\n".join(lines)) for lines in found.values()) <= MAX_DESCRIPTION
+    longest = {RUNBOOKS: "a" * MAX_RUNBOOK_BASE_URL, "--stack prod": f"--stack {'a' * 100}", "OPS": "A" * 80}
+    for lines in descriptions().values():
+        text = "\n".join(lines)
+        for part, longer in longest.items():
+            text = text.replace(part, longer)
+        assert len(text) <= MAX_DESCRIPTION
 
 
 @pytest.mark.parametrize(
@@ -144,17 +156,16 @@ def test_a_description_is_within_the_limit_of_cloudwatch() -> None:
     ],
 )
 def test_runbooks_are_by_default_those_of_the_repository(remote: str, expected: str) -> None:
-    assert base_url("", remote) == expected
-    assert base_url("https://docs.acme.com/runbooks", remote) == "https://docs.acme.com/runbooks/"
+    assert base_url("", warn=False, remote=remote) == expected
+    assert base_url("https://docs.acme.com/runbooks", warn=False, remote=remote) == "https://docs.acme.com/runbooks/"
 
 
-@pytest.mark.parametrize(("url", "stack", "warnings"), [("", "prod", 1), ("", "local", 0), (RUNBOOKS, "prod", 0)])
-def test_a_stack_whose_alarms_have_no_url_warns(url: str, stack: str, warnings: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("url", "warn", "warnings"), [("", True, 1), ("", False, 0), (RUNBOOKS, True, 0)])
+def test_a_stack_whose_alarms_have_no_url_warns(url: str, warn: bool, warnings: int, monkeypatch: pytest.MonkeyPatch) -> None:
     warned: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", warned.append)
-    monkeypatch.setattr("stack.runbooks._origin", lambda: "")
 
-    declare({"runbookBaseUrl": url, "consoleUrl": "https://warns.example.com"}, stack=stack)
+    base_url(url, warn=warn, remote="")
 
     assert [("runbookBaseUrl" in warning) for warning in warned] == [True] * warnings
 
@@ -176,16 +187,7 @@ def test_missing_data_raises_an_alarm_only_for_scheduled_work() -> None:
         assert each.inputs["threshold"] == 0 or not is_silence
 
 
-@pytest.mark.parametrize(
-    ("name", "every_seconds"),
-    [
-        ("health-stopped", 300),
-        ("shuttle-sweep-stopped", 900),
-        ("approvals-sweep-stopped", 3600),
-        ("OPS-changes-stopped", 900),
-        ("OPS-sweep-stopped", 24 * 3600),
-    ],
-)
+@pytest.mark.parametrize(("name", "every_seconds"), RUNS_EVERY_SECONDS.items(), ids=RUNS_EVERY_SECONDS)
 def test_silence_alarms_allow_one_missed_run_within_cloudwatchs_range(name: str, every_seconds: int) -> None:
     """Silence raises an alarm after more than one missed or late run, and within the period that CloudWatch evaluates."""
     inputs = alarm(declare(*EVERYTHING), name)
@@ -216,38 +218,25 @@ def is_raised(inputs: dict[str, Any], at: float, runs_at: Sequence[float] = ()) 
     return evaluate(rule, store, at, State.OK).state is State.ALARM
 
 
-@pytest.mark.parametrize(
-    ("name", "first_due_seconds"),
-    [
-        ("health-stopped", 300),
-        ("shuttle-sweep-stopped", 900),
-        ("approvals-sweep-stopped", 3600),
-        ("OPS-changes-stopped", 900),
-        ("OPS-sweep-stopped", 24 * 3600),
-    ],
-)
-def test_silence_is_no_fault_before_the_first_run_is_due(
-    name: str, first_due_seconds: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silence_is_not_a_fault_before_the_first_run_is_due() -> None:
     """A new stack has no runs. Once one was due and the usual time has passed, their absence raises the alarm."""
-    created = 1_770_000_123.4
-    inputs = silence_alarm(name, created, monkeypatch)
-    window = inputs["metricQueries"][0]["metric"]["period"] * inputs["evaluationPeriods"]
-    ready = created + CREATION_SECONDS
+    graph = declare(*EVERYTHING)
+    for name, first_due_seconds in RUNS_EVERY_SECONDS.items():
+        inputs = alarm(graph, name)
+        period = inputs["metricQueries"][0]["metric"]["period"]
+        [since] = re.findall(r"<(\d+)", inputs["metricQueries"][1]["expression"])
+        ready = int(since)
+        created = ready - CREATION_SECONDS
+        later = created + 30 * 24 * 3600
 
-    assert not any(is_raised(inputs, created + seconds) for seconds in range(0, CREATION_SECONDS + first_due_seconds + 1, 60))
-    assert is_raised(inputs, ready + window + 2 * inputs["metricQueries"][0]["metric"]["period"])
-    later = created + 30 * 24 * 3600
-    assert is_raised(inputs, later)
-    assert not is_raised(inputs, later, [later - first_due_seconds])
-    assert is_raised(inputs, later, [later - 5 * first_due_seconds])
-
-
-def silence_alarm(name: str, created: float, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The alarm of a stack that was created at this time."""
-    monkeypatch.setattr("time.time", lambda: created)
-    everything, secrets = EVERYTHING
-    return alarm(declare({**everything, "tags": json.dumps({"created": name})}, secrets), name)
+        assert time.time() - 3600 < created <= time.time()
+        assert not any(
+            is_raised(inputs, created + seconds) for seconds in range(0, CREATION_SECONDS + first_due_seconds + 1, 60)
+        )
+        assert is_raised(inputs, ready + period * inputs["evaluationPeriods"] + 2 * period)
+        assert is_raised(inputs, later)
+        assert not is_raised(inputs, later, [later - first_due_seconds])
+        assert is_raised(inputs, later, [later - 5 * first_due_seconds])
 
 
 def test_a_deployment_does_not_restart_the_wait_for_a_run() -> None:
@@ -433,44 +422,36 @@ def test_a_failed_notification_raises_an_alarm_for_each_channel_that_is_on() -> 
     assert sorted(each["dimensions"]["channel"] for each in failing) == sorted(CHANNELS)
 
 
-def subscriptions(config: dict[str, str]) -> set[tuple[str, str, str]]:
-    """The severity, protocol and endpoint of each subscription to an alarm topic."""
-    graph = declare(config)
+def test_a_target_receives_the_severity_that_it_names_and_an_email_both() -> None:
+    graph = declare(*EVERYTHING)
     severities = {graph.arn(TOPIC, f"alarms-{severity}"): severity for severity in ("page", "ticket")}
-    return {
-        (severities[each.inputs["topic"]], each.inputs["protocol"], each.inputs["endpoint"]) for each in graph.all(SUBSCRIPTION)
-    }
+
+    assert sorted(
+        (each.inputs["endpoint"], each.inputs["protocol"], severities[each.inputs["topic"]]) for each in graph.all(SUBSCRIPTION)
+    ) == [
+        ("all@example.com", "email", "page"),
+        ("all@example.com", "email", "ticket"),
+        ("https://alerts.example.com/a?key=hush", "https", "page"),
+        ("operations@example.com", "email", "page"),
+        ("operations@example.com", "email", "ticket"),
+        ("ops@example.com", "email", "ticket"),
+    ]
+    assert not declare().all(SUBSCRIPTION)
 
 
-def test_an_alarm_email_receives_both_severities() -> None:
-    assert subscriptions({"alarmEmail": "ops@example.com"}) == {
-        ("page", "email", "ops@example.com"),
-        ("ticket", "email", "ops@example.com"),
-    }
-    assert subscriptions({}) == set()
+def test_the_endpoint_of_a_subscription_is_a_secret() -> None:
+    """URLs contain keys."""
+    for each in declare(*EVERYTHING).all(SUBSCRIPTION):
+        assert "endpoint" in each.secret_inputs
+        assert "hush" not in each.name
 
 
-def test_a_target_receives_the_severity_that_it_names_or_both() -> None:
-    targets = "page:https://alerts.example.com/a?key=b, ticket:ops@example.com, all@example.com, page:all@example.com"
+def test_a_subscription_keeps_its_name_among_others() -> None:
+    """A new name would replace the subscription, and somebody would have to confirm it again."""
+    [alone] = targets_of(["page:https://alerts.example.com/hush"])
+    among_others = targets_of(["first@example.com", "page:https://alerts.example.com/hush"])
 
-    assert subscriptions({"alarmTargets": targets, "alarmEmail": "ops@example.com"}) == {
-        ("page", "https", "https://alerts.example.com/a?key=b"),
-        ("page", "email", "ops@example.com"),
-        ("ticket", "email", "ops@example.com"),
-        ("page", "email", "all@example.com"),
-        ("ticket", "email", "all@example.com"),
-    }
-
-
-def test_a_subscription_keeps_its_name_and_its_endpoint_is_secret() -> None:
-    """A new name would replace the subscription, and somebody would have to confirm it again. URLs contain keys."""
-    url = "page:https://alerts.example.com/hush"
-    alone = declare({"alarmTargets": url}).one(SUBSCRIPTION)
-    among_others = declare({"alarmTargets": f"first@example.com,{url}"}).all(SUBSCRIPTION)
-
-    assert alone.name in {each.name for each in among_others}
-    assert "hush" not in alone.name
-    assert "endpoint" in alone.secret_inputs
+    assert alone.logical_name in {each.logical_name for each in among_others}
 
 
 def test_only_the_notification_topic_is_encrypted() -> None:

@@ -11,7 +11,7 @@ from lib.jira.run_records import run_record_name
 from lib.jira.webhooks import Delivery
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.jira.builders import NOW, Snapshots, make_store
-from tests.support.project.pulumi_graph import JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.project.pulumi_graph import EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
 
 BUCKET = "aws:s3/bucket:Bucket"
 
@@ -52,7 +52,7 @@ def test_the_bucket_refuses_plain_http_and_grants_no_access() -> None:
 @pytest.mark.parametrize(("folder", "days"), [("runs", 400), ("snapshots", 91)])
 def test_run_records_and_snapshots_expire_on_schedule(folder: str, days: int) -> None:
     """Run records expire after 400 days, and a snapshot one day after the version that points at it."""
-    graph = declare({"historyDays": "90"})
+    graph = declare(*EVERYTHING)
     rules = of_the_bucket(graph, "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")["rules"]
 
     assert [rule for rule in rules if rule["id"] == folder] == [
@@ -67,7 +67,7 @@ def test_run_records_and_snapshots_expire_on_schedule(folder: str, days: int) ->
     assert len(rules) == 2
 
 
-@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("staging", True), ("dev", False), ("local", False)])
+@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("local", False)])
 def test_only_a_protected_stack_keeps_its_bucket(stack: str, protected: bool) -> None:
     """An unprotected stack deletes the bucket and everything in it."""
     graph = declare(stack=stack)

@@ -9,8 +9,7 @@ from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare
 
 @pytest.fixture(scope="module")
 def graph() -> Graph:
-    config, secrets = EVERYTHING
-    return declare({**config, "tags": '{"Owner": "platform", "Project": "leases"}'}, secrets)
+    return declare(*EVERYTHING)
 
 
 def test_every_resource_has_a_component_as_its_parent(graph: Graph) -> None:
@@ -68,7 +67,7 @@ def takes_tags(kind: type[pulumi.Resource]) -> bool:
 
 
 def test_without_config_the_tags_are_the_project_and_the_stack() -> None:
-    assert declare(stack="dev").one("aws:dynamodb/table:Table", "Shuttle").inputs["tags"] == {
+    assert declare(stack="local").one("aws:dynamodb/table:Table", "Shuttle").inputs["tags"] == {
         "Project": "switchboard",
-        "Stack": "dev",
+        "Stack": "local",
     }

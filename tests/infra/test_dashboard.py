@@ -108,8 +108,8 @@ def test_the_widgets_of_the_dashboard_do_not_overlap(config: tuple[dict[str, str
 
 
 def test_the_dashboards_url_leads_to_the_region_of_the_stack() -> None:
-    graph = declare(stack="dev")
+    graph = declare(stack="local")
 
     assert graph.outputs["dashboard_url"] == (
-        "https://us-west-2.console.aws.amazon.com/cloudwatch/home?region=us-west-2#dashboards/dashboard/switchboard-dev"
+        "https://us-west-2.console.aws.amazon.com/cloudwatch/home?region=us-west-2#dashboards/dashboard/switchboard-local"
     )

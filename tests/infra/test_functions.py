@@ -2,7 +2,9 @@
 
 import json
 import re
+from typing import cast
 
+import pulumi
 import pytest
 
 from lib.notifications.routing import Rule, parse_rules
@@ -14,12 +16,14 @@ from lib.platform.environment.notification import NotificationEnvironment
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.environment.webhooks import WebhooksEnvironment
 from stack.packaging import archive
-from stack.settings import secret_keys
+from stack.settings import Settings
 from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, JIRA_CONFIG, JIRA_SECRETS, Graph, Resource, declare
 
 FUNCTION, TABLE = "aws:lambda/function:Function", "aws:dynamodb/table:Table"
 BUCKET, QUEUE, SECRET = "aws:s3/bucket:Bucket", "aws:sqs/queue:Queue", "aws:secretsmanager/secret:Secret"
 INVOKE_CONFIG = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+
+WITH_JIRA = ({**JIRA_CONFIG, "historyDays": "90", "reconcileMaxDeletes": "5%"}, JIRA_SECRETS)
 
 GIVEN_EVENTS = ["notification", "reconciliation", "imports", "health"]
 """The functions that a rule, a schedule or they themselves invoke asynchronously."""
@@ -59,13 +63,20 @@ def test_a_function_is_published_and_its_alias_names_that_version(entry_point: s
 def test_another_configuration_publishes_a_version_of_every_function() -> None:
     """So that the versions of one deployment belong together: a rollback moves all of them."""
 
-    def revisions(config: dict[str, str], secrets: dict[str, str]) -> set[str]:
-        return {contract.revision_in(each.inputs["description"]) for each in declare(config, secrets).all(FUNCTION)}
+    def revisions(graph: Graph) -> set[str]:
+        return {contract.revision_in(each.inputs["description"]) for each in graph.all(FUNCTION)}
 
-    [one], [other] = revisions({}, {}), revisions({"historyDays": "90"}, {})
+    [one], [other] = revisions(declare()), revisions(declare(*EVERYTHING))
     assert re.fullmatch(archive.git_sha()[:12] + r"\.[0-9a-f]{6}", one)
     assert one != other
-    assert revisions({}, {"eventWebhookSecret": "one"}) == revisions({}, {"eventWebhookSecret": "two"}) == {one}
+
+
+def test_another_secret_is_not_another_configuration() -> None:
+    one, two = (cast("pulumi.Output[str]", object()) for _ in range(2))
+
+    digests = {Settings.from_mapping({}, {"eventWebhookSecret": each}).digest() for each in (one, two)}
+    assert digests == {Settings.from_mapping({}, {}).digest()}
+    assert Settings.from_mapping({"historyDays": "90"}, {}).digest() not in digests
 
 
 def test_nothing_invokes_a_function_but_by_its_alias() -> None:
@@ -103,7 +114,7 @@ def test_snap_start_applies_to_each_function_that_lambda_can_copy() -> None:
 
 @pytest.mark.parametrize("entry_point", ENTRY_POINTS)
 def test_a_function_logs_json_to_a_group_of_its_own_that_forgets(entry_point: str) -> None:
-    graph = declare({"logRetentionDays": "90"})
+    graph = declare(*EVERYTHING)
     group = graph.one("aws:cloudwatch/logGroup:LogGroup", entry_point)
     function = graph.one(FUNCTION, entry_point)
 
@@ -147,12 +158,10 @@ def test_a_function_that_is_given_no_event_has_no_queue_for_failed_ones() -> Non
     }
 
 
-@pytest.mark.parametrize("entry_point", ["approvals", "webhooks"])
-def test_config_reserves_concurrency_for_approvals_and_webhooks(entry_point: str) -> None:
-    graph = declare({f"{entry_point}ReservedConcurrency": "10"})
+def test_config_reserves_concurrency_for_approvals_and_webhooks() -> None:
+    found = {each.name: each.inputs.get("reservedConcurrentExecutions") for each in declare(*EVERYTHING).all(FUNCTION)}
 
-    reserved = {each.name: each.inputs.get("reservedConcurrentExecutions") for each in graph.all(FUNCTION)}
-    assert reserved == {**dict.fromkeys(ENTRY_POINTS), entry_point: 10}
+    assert {name: reserved for name, reserved in found.items() if reserved} == {"approvals": 10, "webhooks": 20}
 
 
 def test_by_default_no_function_takes_concurrency_from_the_account() -> None:
@@ -228,16 +237,14 @@ def test_an_optional_variable_that_is_not_set_is_absent() -> None:
 
 
 def test_no_environment_contains_a_secret() -> None:
-    graph = declare({**JIRA_CONFIG, "slackChannel": "#leases"}, {key: f"very-secret {key}" for key in secret_keys()})
-
-    for function in graph.all(FUNCTION):
+    for function in declare(*EVERYTHING).all(FUNCTION):
         assert not function.secret_inputs
-        assert "very-secret" not in str(function.inputs)
+        assert "hush" not in str(function.inputs)
 
 
 def test_the_webhooks_function_gets_its_whole_environment() -> None:
     """Table, bucket, queue, projects and the secrets of its senders."""
-    graph = declare({**JIRA_CONFIG, "historyDays": "90"}, JIRA_SECRETS)
+    graph = declare(*WITH_JIRA)
 
     assert WebhooksEnvironment.read(variables_of(graph, "webhooks")) == WebhooksEnvironment(
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
@@ -253,7 +260,7 @@ def test_the_webhooks_function_gets_its_whole_environment() -> None:
 
 
 def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
-    graph = declare({**JIRA_CONFIG, "historyDays": "90"}, JIRA_SECRETS)
+    graph = declare(*WITH_JIRA)
 
     assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")) == JiraWorkerEnvironment(
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
@@ -271,7 +278,7 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
 
 def test_the_reconciliation_function_gets_its_whole_environment() -> None:
     """Tables, bucket, projects, the limit of deletions and the access to Jira."""
-    graph = declare({**JIRA_CONFIG, "historyDays": "90", "reconcileMaxDeletes": "5%"}, JIRA_SECRETS)
+    graph = declare(*WITH_JIRA)
 
     assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")) == ReconciliationEnvironment(
         jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
@@ -289,7 +296,7 @@ def test_the_reconciliation_function_gets_its_whole_environment() -> None:
 
 
 def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
-    graph = declare({**JIRA_CONFIG, "slackChannel": "#leases"}, {**JIRA_SECRETS, "slackBotToken": "hush"})
+    graph = declare(*WITH_JIRA)
     environment = HealthEnvironment.read(variables_of(graph, "health"))
 
     assert sorted(environment.secret_arns) == sorted(secret.outputs["arn"] for secret in graph.all(SECRET))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from stack.components.http_api import ROUTES, Authorization, Route, invocation_source, with_slashes
-from tests.support.project.pulumi_graph import ALIAS, declare
+from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, declare
 
 ROUTE, INTEGRATION = "aws:apigatewayv2/route:Route", "aws:apigatewayv2/integration:Integration"
 API, STAGE, PERMISSION = "aws:apigatewayv2/api:Api", "aws:apigatewayv2/stage:Stage", "aws:lambda/permission:Permission"
@@ -84,7 +84,7 @@ def test_the_stage_is_the_default_one_deploys_itself_and_throttles() -> None:
 
 
 def test_config_sets_the_limits_of_the_stage() -> None:
-    stage = declare({"httpRateLimit": "200", "httpBurstLimit": "400"}).one(STAGE).inputs
+    stage = declare(*EVERYTHING).one(STAGE).inputs
 
     assert stage["defaultRouteSettings"] == {"throttlingRateLimit": 200, "throttlingBurstLimit": 400}
 

@@ -1,28 +1,20 @@
 """A protected stack: each kind of resource is protected, retained, or created again by the next ``pulumi up``."""
 
-import pytest
-
 from stack.components.protection import PROTECTED, PROTECTED_ROLES, RECREATED, RETAINED, TEMPORARY
-from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare
+from tests.support.project.pulumi_graph import EVERYTHING, declare
 
 ROLE = "aws:iam/role:Role"
 
 
-def everything(stack: str, **changes: str) -> Graph:
-    config, secrets = EVERYTHING
-    more = {"corsOrigins": "https://shop.example.com", "alarmEmail": "operations@example.com"}
-    return declare({**config, **more, **changes}, secrets, stack)
-
-
 def test_every_kind_of_resource_is_of_one_class() -> None:
-    kinds = {resource.type for resource in everything("prod").resources}
+    kinds = {resource.type for resource in declare(*EVERYTHING).resources}
 
     assert kinds == PROTECTED.keys() | RETAINED.keys() | RECREATED.keys()
     assert len(kinds) == len(PROTECTED) + len(RETAINED) + len(RECREATED)
 
 
 def test_a_protected_stack_treats_each_resource_as_its_kind_says() -> None:
-    graph = everything("prod")
+    graph = declare(*EVERYTHING)
 
     for (kind, name), options in graph.options.items():
         protected = (kind in PROTECTED and name not in TEMPORARY) or (kind == ROLE and name in PROTECTED_ROLES)
@@ -30,9 +22,9 @@ def test_a_protected_stack_treats_each_resource_as_its_kind_says() -> None:
         assert bool(options.retain_on_delete) is (kind in RETAINED or "secretVersion" in kind), (kind, name)
 
 
-@pytest.mark.parametrize(("stack", "protect"), [("dev", "auto"), ("ada-dev", "auto"), ("local", "auto"), ("prod", "false")])
-def test_a_stack_that_is_not_protected_deletes_everything(stack: str, protect: str) -> None:
-    graph = everything(stack, protect=protect)
+def test_a_stack_that_is_not_protected_deletes_everything() -> None:
+    """Which stacks are protected: tests/infra/test_settings.py."""
+    graph = declare(*EVERYTHING, "local")
 
     assert {each for each, options in graph.options.items() if options.protect} == set()
     assert {kind for (kind, _), options in graph.options.items() if options.retain_on_delete and kind in RETAINED} == set()
@@ -52,7 +44,7 @@ def test_no_change_of_config_deletes_a_protected_or_retained_resource() -> None:
     ``backfillSourceTableArn``, whose function is temporary."""
     kept = PROTECTED.keys() | RETAINED.keys()
 
-    with_everything = {each for each in everything("prod").options if each[0] in kept}
+    with_everything = {each for each in declare(*EVERYTHING).options if each[0] in kept}
 
     temporary = {each for each in with_everything if each[1] in TEMPORARY or each[1] == "backfill"}
     assert with_everything - temporary == {each for each in declare().options if each[0] in kept}

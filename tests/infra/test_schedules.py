@@ -1,16 +1,29 @@
 """The schedules: when they run, with which input, and with which role."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
+import pulumi
 import pytest
 
 from lib.jira.reconciliation.requests import Mode, read_request
 from lib.platform import clock
+from stack.settings import Settings
 from tests.support.aws.functions import load
 from tests.support.observability.aws_metrics import ALARM
-from tests.support.project.pulumi_graph import ALIAS, APPROVALS_SECRETS, JIRA_CONFIG, JIRA_SECRETS, Graph, declare, statements
+from tests.support.project.pulumi_graph import (
+    ALIAS,
+    APPROVALS_SECRETS,
+    EVERYTHING,
+    JIRA_CONFIG,
+    JIRA_SECRETS,
+    Graph,
+    declare,
+    statements,
+)
 
+# Never opened here.
+A_SECRET = cast("pulumi.Output[str]", object())
 SCHEDULE = "aws:scheduler/schedule:Schedule"
 
 
@@ -48,17 +61,18 @@ def test_these_are_the_schedules() -> None:
 
 
 def test_waiting_drafts_are_swept_where_drafts_are_submitted() -> None:
-    secrets = {**JIRA_SECRETS, **APPROVALS_SECRETS}
-    graph = declare(JIRA_CONFIG, secrets)
+    graph = declare(*EVERYTHING)
     inputs = graph.one(SCHEDULE, "approvals").inputs
     assert (inputs["scheduleExpression"], input_of(graph, "approvals")) == ("rate(1 hour)", {"mode": "sweep"})
     assert inputs["target"]["arn"] == graph.arn(ALIAS, "approvals")
 
-    for hours, days, swept in (("0", "14", True), ("24", "0", True), ("0", "0", False)):
+    for swept in (graph, declare(JIRA_CONFIG, JIRA_SECRETS)):
+        names = {schedule.name for schedule in swept.all(SCHEDULE)}
+        assert ("approvals-sweep-stopped" in {alarm.name for alarm in swept.all(ALARM)}) is ("approvals" in names)
+    for hours, days, sweeps in (("0", "14", True), ("24", "0", True), ("0", "0", False)):
         config = {**JIRA_CONFIG, "approvalReminderHours": hours, "approvalExpiryDays": days}
-        names = {schedule.name for schedule in declare(config, secrets).all(SCHEDULE)}
-        assert ("approvals" in names) is swept
-        assert ("approvals-sweep-stopped" in {alarm.name for alarm in declare(config, secrets).all(ALARM)}) is swept
+        secrets = dict.fromkeys((*JIRA_SECRETS, *APPROVALS_SECRETS), A_SECRET)
+        assert Settings.from_mapping(config, secrets).sweeps_approvals is sweeps
 
 
 def test_without_a_project_nothing_is_reconciled_by_the_clock() -> None:

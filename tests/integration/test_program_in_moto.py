@@ -13,16 +13,6 @@ from stack.local.serving import Server
 from tests.support.project.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
 
 CONFIG, SECRETS = EVERYTHING
-EVERY_KEY = {
-    **CONFIG,
-    "corsOrigins": "https://shop.example.com",
-    "alarmEmail": "operations@example.com",
-    "alarmTargets": "page:https://alerts.example.com/key",
-    "approvalsReservedConcurrency": "10",
-    "webhooksReservedConcurrency": "20",
-    "httpRateLimit": "200",
-    "httpBurstLimit": "400",
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +30,7 @@ def created() -> dict[str, list[object]]:
     server = Server(AwsEndpoint(), handler=HANDLER)
     session: Any = boto3.Session("test", "test", region_name=REGION)
     blueprint = Blueprint(lambda service: session.client(service, endpoint_url=server.url), REGION, ACCOUNT, server.url)
-    config = {f"switchboard:{key}": value for key, value in {**EVERY_KEY, **SECRETS}.items()}
+    config = {f"switchboard:{key}": value for key, value in {**CONFIG, **SECRETS}.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "creator_of", recording)
         program.run_program(blueprint, config)
@@ -59,15 +49,18 @@ def test_every_target_of_alarms_is_subscribed(created: dict[str, list[object]]) 
     subscribed = [each for each in created["aws:sns/topicSubscription:TopicSubscription"] if isinstance(each, dict)]
 
     assert sorted((each["protocol"], each["endpoint"]) for each in subscribed) == [
+        ("email", "all@example.com"),
+        ("email", "all@example.com"),
         ("email", "operations@example.com"),
         ("email", "operations@example.com"),
-        ("https", "https://alerts.example.com/key"),
+        ("email", "ops@example.com"),
+        ("https", "https://alerts.example.com/a?key=hush"),
     ]
 
 
 def test_every_kind_of_resource_is_created(created: dict[str, list[object]]) -> None:
     assert created.keys() - {"cors in moto", "concurrency in moto"} == {
-        resource.type for resource in declare(EVERY_KEY, SECRETS, "local").resources
+        resource.type for resource in declare(*EVERYTHING, "local").resources
     }
 
 

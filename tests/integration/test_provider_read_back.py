@@ -82,10 +82,7 @@ def test_what_the_provider_sets_is_what_it_reads_back(provider: Provider) -> Non
 
 
 def test_every_kind_of_resource_of_the_program_is_read_back() -> None:
-    config, secrets = EVERYTHING
-    everything = {**config, "corsOrigins": "https://shop.example.com", "alarmEmail": "operations@example.com"}
-
-    kinds = {resource.type for resource in declare(everything, secrets).resources}
+    kinds = {resource.type for resource in declare(*EVERYTHING).resources}
 
     assert kinds == {kind["type"] for kind in KINDS}
 

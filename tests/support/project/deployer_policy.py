@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from stack.settings import secret_keys
 from tests.support.project.deployer_actions import BUCKET, BUS, FUNCTION, MAPPING, NEEDS, QUEUE, ROLE, SECRET, TABLE
 from tests.support.project.documentation import ROOT
 from tests.support.project.pulumi_graph import EVERYTHING, Graph, declare
@@ -44,13 +43,7 @@ EMPTYING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
 
 def graph_of(stack: str = "prod") -> Graph:
     """Everything that the program can declare: every channel, secret, schedule, subscription and rule."""
-    config, _ = EVERYTHING
-    further = {
-        "alarmEmail": "ops@example.com",
-        "corsOrigins": "https://shop.example.com",
-        "runbookBaseUrl": "https://example.com/runbooks",
-    }
-    return declare({**config, **further}, dict.fromkeys(secret_keys(), "hush"), stack)
+    return declare(*EVERYTHING, stack)
 
 
 def policies(account: str = "111122223333", region: str = "us-west-2", stack: str = "prod") -> dict[str, dict[str, Any]]:

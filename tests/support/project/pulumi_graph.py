@@ -33,10 +33,24 @@ JIRA_CONFIG = {
 JIRA_SECRETS = dict.fromkeys(("jiraApiToken", "jiraWebhookSecret", "jiraAutomationToken", "commitWebhookSecret"), "hush")
 APPROVALS_SECRETS = dict.fromkeys(("slackBotToken", "slackSigningSecret"), "hush")
 
-# Config and secrets with which the program declares all that it can: every channel, projects, approvals, and a legacy table.
+# Config and secrets with which the program declares all that it can: every channel, projects, approvals, every secret, a legacy
+# table. Running the program takes most of the time of the tests of the stack: they share this graph and declare().
 EVERYTHING = (
     {
         **JIRA_CONFIG,
+        "alarmEmail": "operations@example.com",
+        "alarmTargets": (
+            "page:https://alerts.example.com/a?key=hush, ticket:ops@example.com, all@example.com, page:all@example.com"
+        ),
+        "approvalsReservedConcurrency": "10",
+        "corsOrigins": "https://shop.example.com,https://admin.example.com",
+        "historyDays": "90",
+        "httpBurstLimit": "400",
+        "httpRateLimit": "200",
+        "logRetentionDays": "90",
+        "runbookBaseUrl": "https://docs.example.com/runbooks",
+        "tags": '{"Owner": "platform", "Project": "leases"}',
+        "webhooksReservedConcurrency": "20",
         "notifyChannels": ",".join(CHANNELS),
         "govukNotifyTemplateId": "9d751e0e-f929-4891-82a1-a3e1c3c18ee3",
         "backfillSourceTableArn": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy-issues",
@@ -44,7 +58,7 @@ EVERYTHING = (
     {
         **JIRA_SECRETS,
         **APPROVALS_SECRETS,
-        **dict.fromkeys(("slackWebhookUrl", "teamsWebhookUrl", "govukNotifyApiKey"), "hush"),
+        **dict.fromkeys(("slackWebhookUrl", "teamsWebhookUrl", "govukNotifyApiKey", "eventWebhookSecret"), "hush"),
     },
 )
 
