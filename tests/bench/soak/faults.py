@@ -1,5 +1,6 @@
 """Switches the faults of a plan on and off, and kills processes."""
 
+import contextlib
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -7,14 +8,13 @@ from dataclasses import dataclass
 
 import requests
 
-from tests.bench.load.http_load import function_processes
 from tests.bench.soak.clockwork import Clockwork
 from tests.bench.soak.history import History, Job
 from tests.bench.soak.plan import Fault, Plan
 from tests.support.approvals.cloud import ApprovalsCloud
 
 KILLS = 3
-"""So often is a process killed during a fault, because one that is idle fails nothing."""
+"""So often are the processes of a function killed during a fault, because those that are idle fail nothing."""
 REFUSALS_PER_MINUTE = 6
 
 
@@ -85,10 +85,10 @@ class Faults:
         def kill() -> float | None:
             for kind in fault.provoke:
                 self._senders[kind]()
-            pid = function_processes(self._world.cloud).get(fault.kill)
-            if pid is not None:  # otherwise it has no process yet
-                os.kill(pid, signal.SIGKILL)
-                self.kills.append(Kill(self._history.now(), fault.kill, pid))
+            for pid in self._world.cloud.pids(fault.kill):
+                with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(pid, signal.SIGKILL)
+                    self.kills.append(Kill(self._history.now(), fault.kill, pid))
             return None
 
         return kill

@@ -1,7 +1,7 @@
 """What must be true of the machine: memory, queues, alarms, processes and permissions. Pure."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -174,13 +174,12 @@ def failures_alarmed(counts: Mapping[str, float], alarms: Sequence[Raised]) -> C
     )
 
 
-def processes_replaced(kills: Sequence[tuple[str, int]], last: Mapping[str, int]) -> Check:
-    """Each killed process was replaced: its function has another one in the end."""
-    killed = {pid for _, pid in kills}
+def processes_replaced(kills: Sequence[tuple[str, int]], last: Set[tuple[str, int]]) -> Check:
+    """Each function of a killed process has another one in the end. Processes are functions with their process id."""
+    left = last - set(kills)
 
     def fact(function: str) -> str | None:
-        pid = last.get(function)
-        return None if pid is not None and pid not in killed else f"{function} has no process since it was killed"
+        return None if any(name == function for name, _ in left) else f"{function} has no process since it was killed"
 
     return check("every killed process is replaced", map(fact, sorted({function for function, _ in kills})))
 

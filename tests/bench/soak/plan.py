@@ -30,7 +30,7 @@ class Fault:
         aws: faults of the AWS API.
         jira: faults of the Jira stand-in.
         slack: faults of the Slack stand-in.
-        kill: the function whose process is killed.
+        kill: the function whose processes are killed.
         provoke: what is sent because of it, so that its alarms do not depend on chance.
         raises: the alarms that must be raised.
         may_raise: the alarms that it explains.

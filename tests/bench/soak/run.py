@@ -263,7 +263,7 @@ class _Soak:
         yield machine_checks.alarms_over(alarms, {name.rpartition("-")[0]: state for name, state in states.items()})
         yield machine_checks.failures_alarmed(stored.failures(cloud), alarms)
         kills = [(kill.function, kill.pid) for kill in self._faults.kills]
-        last = dict(samples[-1].memory.keys()) if samples else {}
+        last = samples[-1].memory.keys() if samples else set()
         yield machine_checks.processes_replaced(kills, last)
         yield machine_checks.calls_granted(requests.get(f"{cloud.aws_url}/_local/iam", timeout=60).json())
 

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import requests
+
 from stack.local.standins.slack_workspace import id_of
-from tests.bench.load.http_load import function_processes
 from tests.bench.load.memory import resident_mb
 from tests.bench.soak.history import History
 from tests.support.approvals.cloud import ApprovalsCloud
@@ -136,7 +137,8 @@ class Sampler:
 
     def _sample(self) -> Sample:
         memory = {(CLOUD, self._world.cloud.process.pid): resident_mb(self._world.cloud.process.pid)}
-        for name, pid in function_processes(self._world.cloud).items():
+        functions: dict[str, list[int]] = requests.get(f"{self._world.cloud.aws_url}/_local/functions", timeout=30).json()
+        for name, pid in ((name, pid) for name, pids in functions.items() for pid in pids):
             with contextlib.suppress(OSError):  # it ended meanwhile
                 memory[name, pid] = resident_mb(pid)
         return Sample(self._history.now(), os.getloadavg()[0], len(self._history.of()), memory, self.depths())

@@ -71,7 +71,7 @@ PASS: dict[str, Make] = {
     "stalled machine": lambda: machine_checks.alarms_explained([], [Raised("depth", 30, None)], [], [20.0]),
     "alarm over": lambda: machine_checks.alarms_over([Raised("depth", 1, 9)], {"depth": "OK"}),
     "failures alarmed": lambda: machine_checks.failures_alarmed({"a-errors": 2, "b": 0}, [Raised("a-errors", 1, 2)]),
-    "process": lambda: machine_checks.processes_replaced([("webhooks", 7)], {"webhooks": 8}),
+    "process": lambda: machine_checks.processes_replaced([("webhooks", 7)], {("webhooks", 8)}),
     "grants": lambda: machine_checks.calls_granted({"grants": [{"uses": 3}], "refusals": []}),
 }
 
@@ -121,8 +121,8 @@ FAIL: dict[str, Make] = {
     "stall long before": lambda: machine_checks.alarms_explained([], [Raised("depth", 300, None)], [], [20.0]),
     "alarm that stays": lambda: machine_checks.alarms_over([Raised("depth", 1, None)], {"depth": "ALARM"}),
     "failures without an alarm": lambda: machine_checks.failures_alarmed({"a-errors": 2}, []),
-    "killed for good": lambda: machine_checks.processes_replaced([("webhooks", 7)], {}),
-    "the same process": lambda: machine_checks.processes_replaced([("webhooks", 7)], {"webhooks": 7}),
+    "killed for good": lambda: machine_checks.processes_replaced([("webhooks", 7)], {("imports", 8)}),
+    "the same process": lambda: machine_checks.processes_replaced([("webhooks", 7)], {("webhooks", 7)}),
     "call without a grant": lambda: machine_checks.calls_granted({"grants": [{"uses": 3}], "refusals": [{"action": "s3:*"}]}),
 }
 
