@@ -8,6 +8,7 @@ from typing import Any
 FIRST, LAST = 0.08, 0.85
 """The share of the time in which faults begin and end: before it memory settles, and after it the load goes on without any."""
 POISON_AT = 0.9
+SUSTAINED_SECONDS = 30.0
 LONG_MINUTES = 40
 """From so many minutes on, there are the faults after which a job is leased, and refusals last long enough for their alarm."""
 _ROUND_SECONDS = 75.0
@@ -33,6 +34,7 @@ class Fault:
         kill: the function whose processes are killed.
         provoke: what is sent because of it, so that its alarms do not depend on chance.
         raises: the alarms that must be raised.
+        sustained: those that must be raised if it lasts SUSTAINED_SECONDS: a check is tried again for a while.
         may_raise: the alarms that it explains.
         grace: how many seconds after the end it explains an alarm: retries fail later.
     """
@@ -46,12 +48,13 @@ class Fault:
     kill: str = ""
     provoke: Sequence[str] = ()
     raises: frozenset[str] = frozenset()
+    sustained: frozenset[str] = frozenset()
     may_raise: frozenset[str] = frozenset()
     grace: float = SHORT_GRACE
 
     def explains(self, alarm: str, at: float) -> bool:
         """Whether it is a cause of an alarm that was raised at a time."""
-        return alarm in self.raises | self.may_raise and self.start <= at <= self.end + self.grace
+        return alarm in self.raises | self.sustained | self.may_raise and self.start <= at <= self.end + self.grace
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ KINDS: tuple[Fault, ...] = (
         name="Jira is down",
         jira=_jira(status=503),
         provoke=[_DEEP, "comment", "comment"],
-        raises=frozenset({"health-jira"}),
+        sustained=frozenset({"health-jira"}),
         may_raise=_JIRA_FAILS,
         grace=LONG_GRACE,
     ),
@@ -202,8 +205,14 @@ def make_plan(seed: int, minutes: float) -> Plan:
     if is_long:
         kinds[2:2] = LEASED
     slot = (last - first) / len(kinds)
+    lasts = max(min(8.0, slot), 0.4 * slot)
     faults = [
-        replace(kind, start=first + number * slot, end=first + number * slot + max(min(8.0, slot), 0.4 * slot))
+        replace(
+            kind,
+            start=first + number * slot,
+            end=first + number * slot + lasts,
+            raises=kind.raises | (kind.sustained if lasts >= SUSTAINED_SECONDS else frozenset()),
+        )
         for number, kind in enumerate(kinds)
     ]
     length = REFUSALS_SECONDS if is_long else 0.3 * seconds

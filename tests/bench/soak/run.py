@@ -33,7 +33,7 @@ BACKLOG = 100
 """With so many jobs that wait for a thread, the machine does not keep up, and an arrival is skipped."""
 SETTLE_SECONDS = 1_500.0
 """The lease of an import, 17 minutes, and some more for its job."""
-MEMORY_SECONDS = 1_200.0
+MEMORY_SECONDS = 600.0
 """In a shorter run, the functions do not get warm, so that their memory is not judged."""
 REDRIVE_SECONDS = 60.0
 RECONCILE_SECONDS = 300.0

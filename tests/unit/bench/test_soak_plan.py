@@ -36,6 +36,13 @@ def test_an_hour_has_every_fault_and_kills_every_function_with_load() -> None:
     assert any("http-refusals" in each.raises for each in faults)
 
 
+def test_an_outage_must_raise_the_alarm_of_a_health_check_only_if_it_lasts() -> None:
+    must = [{name for each in plan.make_plan(1, minutes).faults for name in each.raises} for minutes in (5, 60)]
+
+    assert "health-jira" not in must[0]
+    assert "health-jira" in must[1]
+
+
 def test_a_sender_retries_errors_of_the_server_only() -> None:
     history = History()
     accepted: list[requests.Response] = []
