@@ -18,8 +18,8 @@ from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.packaging import archive, bytecode
 from stack.packaging.archive import Recipe, Summary
 
-# Lambda's Python runtime brings boto3 and what that needs.
-OF_THE_RUNTIME = {"boto3", "botocore"}
+# Lambda's Python runtime brings boto3 and what that needs, and the hooks of SnapStart.
+OF_THE_RUNTIME = {"boto3", "botocore", "snapshot_restore_py"}
 ELF_AARCH64 = 183
 
 
