@@ -77,8 +77,8 @@ format: setup ## format the code and apply automatic fixes
 package: .venv/installed ## build the Lambda archives in build/
 	@$(BIN)/python -m stack.packaging
 
-load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one)
-	@build/bench-venv/bin/python -m tests.bench.load $(LOAD)
+load: build/bench-venv/installed ## measure load on the local cloud and every function's memory; writes docs/performance/load.md (LOAD=--quick for a short one; URL=https://… for a deployed stack)
+	@build/bench-venv/bin/python -m tests.bench.load $(if $(URL),--url '$(URL)') $(LOAD)
 
 soak: build/bench-venv/installed ## an hour of mixed load with faults on the local cloud; writes docs/performance/soak.md (MINUTES=5 for a short one)
 	@build/bench-venv/bin/python -m tests.bench.soak --minutes $(MINUTES)

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.load.memory import resident_mb
+from tests.bench.load.plan import SECRETS, VARIABLE, Plan
 from tests.support.cloud import Cloud, running_cloud
 
 ROOT = Path(__file__).resolve().parents[3]
 SECRET = "the load's senders share it"
-ISSUES = 500
-SENDERS = 8
 DRAIN_SECONDS = 120
 
 
@@ -64,57 +63,64 @@ class Load:
 def run(seconds: int, on_progress: Callable[[float], None]) -> Load:
     """Start a local cloud, load it for so many seconds, and check what arrived."""
     secrets = dict.fromkeys(("eventWebhookSecret", "jiraWebhookSecret", "commitWebhookSecret"), SECRET)
-    with running_cloud(jiraProjects="OPS", **secrets) as cloud, tempfile.TemporaryDirectory() as folder:
+    with running_cloud(jiraProjects="OPS", **secrets) as cloud:
         for name in cloud.outputs["functions"]:
             cloud.invoke(name, {"Records": []})  # starts its process
         processes = function_processes(cloud)
         memory: dict[str, list[tuple[float, float]]] = {name: [] for name in processes}
-        command, report = _locust(cloud, seconds, Path(folder))
-        started = time.monotonic()
-        while command.poll() is None:
-            passed = time.monotonic() - started
+
+        def sample(passed: float) -> None:
             for name, pid in processes.items():
                 memory[name].append((passed, resident_mb(pid)))
             on_progress(passed)
-            time.sleep(1)
-        if not report.exists():
-            raise RuntimeError((Path(folder) / "locust.log").read_text())
-        requests = tuple(_requests(row) for row in json.loads(report.read_text()))
+
+        bus = cloud.outputs["event_bus_name"]
+        plan = Plan(url=cloud.http_url, kinds=(*SECRETS, "bus"), aws_url=cloud.aws_url, event_bus=bus)
+        requests = _send(plan, dict.fromkeys(SECRETS.values(), SECRET), seconds, sample)
         problems = _look(cloud, {each.name: each.count - each.failures for each in requests})
         if any(pid not in cloud.pids(name) for name, pid in processes.items()):
             problems.append("a function's process was replaced under way")
     return Load(seconds, requests, {name: tuple(samples) for name, samples in memory.items()}, tuple(problems))
 
 
-def _locust(cloud: Cloud, seconds: int, folder: Path) -> tuple["subprocess.Popen[bytes]", Path]:
-    environment = {
-        **os.environ,
-        "LOAD_SECRET": SECRET,
-        "LOAD_AWS_URL": cloud.aws_url,
-        "LOAD_EVENT_BUS": cloud.outputs["event_bus_name"],
-        "LOAD_ISSUES": str(ISSUES),
-        "PYTHONPATH": str(ROOT),
-    }
-    report = folder / "report"
-    options = {
-        "--locustfile": str(Path(__file__).with_name("locustfile.py")),
-        "--host": cloud.http_url,
-        "--users": str(SENDERS),
-        "--spawn-rate": str(SENDERS),
-        "--run-time": f"{seconds}s",
-        "--stop-timeout": "10",
-        "--json-file": str(report),
-    }
-    words = ["--headless", "--only-summary", *(word for pair in options.items() for word in pair)]
-    with (folder / "locust.log").open("wb") as log:
-        command = subprocess.Popen(
-            [sys.executable, "-m", "locust", *words],
-            cwd=folder,
-            env=environment,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    return command, report.with_suffix(".json")
+def run_deployed(plan: Plan, seconds: int, on_progress: Callable[[float], None]) -> Load:
+    """Load a deployed HTTP API for so many seconds. Only its answers are checked."""
+    return Load(seconds, _send(plan, {}, seconds, on_progress), {}, ())
+
+
+def _send(plan: Plan, variables: Mapping[str, str], seconds: int, on_second: Callable[[float], None]) -> tuple[Requests, ...]:
+    with tempfile.TemporaryDirectory() as folder:
+        report, log = Path(folder) / "report", Path(folder) / "locust.log"
+        options = {
+            "--locustfile": str(Path(__file__).with_name("locustfile.py")),
+            "--host": plan.url,
+            "--users": str(plan.senders),
+            "--spawn-rate": str(plan.senders),
+            "--run-time": f"{seconds}s",
+            "--stop-timeout": "10",
+            "--json-file": str(report),
+        }
+        words = ["--headless", "--only-summary", *(word for pair in options.items() for word in pair)]
+        with log.open("wb") as output:
+            command = subprocess.Popen(
+                [sys.executable, "-m", "locust", *words],
+                cwd=folder,
+                env={**os.environ, **variables, VARIABLE: plan.as_json(), "PYTHONPATH": str(ROOT)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            started = time.monotonic()
+            while command.poll() is None:
+                on_second(time.monotonic() - started)
+                time.sleep(1)
+        finally:
+            command.terminate()  # nothing, unless this process was interrupted
+            command.wait()
+        written = report.with_suffix(".json")
+        if not written.exists():
+            raise RuntimeError(log.read_text())
+        return tuple(_requests(row) for row in json.loads(written.read_text()))
 
 
 def function_processes(cloud: Cloud) -> dict[str, int]:

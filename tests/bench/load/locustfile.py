@@ -1,51 +1,50 @@
-"""What locust sends to the local cloud: Jira deliveries, pushes, and lease events by both ways in. Every sender waits for its
-answer before it sends again. Run by ``tests.bench.load``, which passes the address in environment variables.
+"""What locust sends: Jira deliveries, pushes, lease events by both ways in, and signed reads. Every sender waits for its
+answer before it sends again. Run by ``tests.bench.load``, which passes the plan (plan.py) in environment variables.
 """
 
 import itertools
 import json
 import os
 
-from locust import FastHttpUser, constant, task
+import botocore.session
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from locust import FastHttpUser, constant, constant_throughput
 
-from tests.bench import events
+from tests.bench import events as samples
+from tests.bench.load.plan import ISSUES, SECRETS, Plan
 from tests.support.web.events import signature
 
-SECRET = os.environ["LOAD_SECRET"]
-AWS_URL = os.environ["LOAD_AWS_URL"]
-BUS = os.environ["LOAD_EVENT_BUS"]
-ISSUES = int(os.environ["LOAD_ISSUES"])
+PLAN = Plan.read()
 _AUTHORIZATION = "AWS4-HMAC-SHA256 Credential=test/20261120/us-west-2/events/aws4_request, SignedHeaders=host, Signature=0"
 
-numbers = itertools.count(1)
+numbers = itertools.count(PLAN.first)
+session = botocore.session.get_session()
 
 
 class Senders(FastHttpUser):
-    """Jira, a Git host and the lease system in one, in the proportion 6 : 2 : 2."""
+    """Jira, a Git host, the lease system and a shop in one."""
 
-    wait_time = constant(0)
+    wait_time = constant(0) if PLAN.rate is None else constant_throughput(PLAN.rate / PLAN.senders)
 
-    @task(6)
     def jira(self) -> None:
         """A signed update of one of many issues."""
-        self._post("/webhooks/jira", events.jira_delivery(next(numbers), ISSUES))
+        body = samples.jira_delivery(next(numbers), ISSUES).replace("OPS-", f"{PLAN.project}-")
+        self._post("jira", "/webhooks/jira", body)
 
-    @task(2)
     def commits(self) -> None:
         """A signed push of a commit that names one of these issues."""
-        self._post("/webhooks/commits", events.push(next(numbers), ISSUES))
+        self._post("commits", "/webhooks/commits", samples.push(next(numbers), ISSUES).replace("OPS-", f"{PLAN.project}-"))
 
-    @task(1)
-    def lease_event_over_http(self) -> None:
+    def events(self) -> None:
         """A signed lease event."""
-        self._post("/events", json.dumps(events.lease_event(next(numbers))))
+        self._post("events", "/events", json.dumps(samples.lease_event(next(numbers))))
 
-    @task(1)
-    def lease_event_on_the_bus(self) -> None:
+    def bus(self) -> None:
         """PutEvents; the function runs later, by itself."""
-        event = events.lease_event(next(numbers))
+        event = samples.lease_event(next(numbers))
         entry = {
-            "EventBusName": BUS,
+            "EventBusName": PLAN.event_bus,
             "Source": event["source"],
             "DetailType": event["detail-type"],
             "Detail": json.dumps(event["detail"]),
@@ -56,13 +55,29 @@ class Senders(FastHttpUser):
             "Authorization": _AUTHORIZATION,
         }
         with self.client.post(
-            f"{AWS_URL}/", data=json.dumps({"Entries": [entry]}), headers=headers, name="PutEvents", catch_response=True
+            f"{PLAN.aws_url}/", data=json.dumps({"Entries": [entry]}), headers=headers, name="PutEvents", catch_response=True
         ) as answer:
             if answer.status_code != 200 or answer.json().get("FailedEntryCount"):
                 answer.failure(f"{answer.status_code}: {answer.text[:200]}")
 
-    def _post(self, path: str, body: str) -> None:
-        headers = {"Content-Type": "application/json", **signature(SECRET, body)}
+    def shuttle(self) -> None:
+        """A read of a shop that does not exist, signed by AWS."""
+        path = "/shuttle/shops/load.example"
+        request = AWSRequest("GET", PLAN.url + path)
+        region = session.get_config_variable("region") or "us-west-2"
+        SigV4Auth(session.get_credentials(), "execute-api", region).add_auth(request)
+        with self.client.get(path, headers=dict(request.headers), name=f"GET {path}", catch_response=True) as answer:
+            if answer.status_code == 404 and "message" in answer.json():
+                answer.success()
+            else:
+                answer.failure(f"{answer.status_code}: {(answer.text or '')[:200]}")
+
+    def _post(self, kind: str, path: str, body: str) -> None:
+        headers = {"Content-Type": "application/json", **signature(os.environ[SECRETS[kind]], body)}
         with self.client.post(path, data=body, headers=headers, name=f"POST {path}", catch_response=True) as answer:
             if answer.status_code != 202 or answer.json()["status"] not in {"stored", "accepted", "superseded"}:
                 answer.failure(f"{answer.status_code}: {(answer.text or '')[:200]}")
+
+
+_WEIGHTS = {"jira": 6, "commits": 2, "events": 1, "bus": 1, "shuttle": 1}
+Senders.tasks = {getattr(Senders, kind): _WEIGHTS[kind] for kind in PLAN.kinds}

@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 from lib.platform import clock
-from tests.bench.load.http_load import ISSUES, SENDERS, Load
+from tests.bench.load.http_load import Load
 from tests.bench.load.memory import ALLOWED_MB, WARM_UP, Memory
+from tests.bench.load.plan import ISSUES, SENDERS, Plan
 
 _DOCS = Path(__file__).resolve().parents[3] / "docs" / "performance"
 _BARS = "▁▂▃▄▅▆▇█"
@@ -51,6 +52,19 @@ def show(console: Console, load: Load | None, memory: Sequence[Memory]) -> None:
             console.print(f"{each.entry_point:>14} {_spark([mb for _, mb in each.samples])}")
 
 
+def write_deployed(load: Load, plan: Plan) -> Path:
+    """Write the page of a load on a deployed HTTP API into build/, since it is not about this machine; its path."""
+    page = _DOCS.parents[1] / "build" / "load.md"
+    page.parent.mkdir(exist_ok=True)
+    about = (
+        f"At most {plan.senders} senders sent {', '.join(plan.kinds)} to {plan.url} for {load.seconds:.0f} s, and tried for "
+        f"{plan.rate:g} requests per second."
+    )
+    lines = ["# Load", "", f"Written on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE}).", "", about, "", *_figures(load)]
+    page.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return page
+
+
 def write(load: Load | None, memory: Sequence[Memory], command: str) -> Path:
     """Write docs/performance/load.md and docs/performance/load.svg; the path of the first."""
     _draw(memory)
@@ -72,17 +86,11 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
         yield (
             f"{SENDERS} senders send signed Jira deliveries of {ISSUES} issues, pushes, and lease events with `POST /events`\n"
             f"and PutEvents for {load.seconds:.0f} s. Each waits for its answer. Everything runs on one machine: the senders,\n"
-            "the HTTP API, one process per function, and moto, which serves DynamoDB calls one at a time. So the figures\n"
-            "are a lower limit for the code, and do not describe AWS."
+            "the HTTP API, at most two processes per function, and moto, which serves DynamoDB calls one at a time. So\n"
+            "the figures are a lower limit for the code, and do not describe AWS."
         )
         yield ""
-        yield f"**{load.per_second:.0f} requests per second; {load.failures} failed; {_arrived(load)}.**"
-        yield ""
-        yield "| request | count | failed | p50 | p99 |"
-        yield "|---|---:|---:|---:|---:|"
-        for each in load.requests:
-            yield f"| {each.name} | {each.count:,} | {each.failures} | {each.p50_ms:.0f} ms | {each.p99_ms:.0f} ms |"
-        yield ""
+        yield from _figures(load)
         yield "| function | MB before | MB after |"
         yield "|---|---:|---:|"
         for name, samples in load.memory.items():
@@ -120,7 +128,19 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
     yield "It fails if a request failed, if acknowledged data is missing afterwards, or if a function is not flat."
 
 
+def _figures(load: Load) -> Iterable[str]:
+    yield f"**{load.per_second:.0f} requests per second; {load.failures} failed; {_arrived(load)}.**"
+    yield ""
+    yield "| request | count | failed | p50 | p99 |"
+    yield "|---|---:|---:|---:|---:|"
+    for each in load.requests:
+        yield f"| {each.name} | {each.count:,} | {each.failures} | {each.p50_ms:.0f} ms | {each.p99_ms:.0f} ms |"
+    yield ""
+
+
 def _arrived(load: Load) -> str:
+    if not load.memory:
+        return "what was stored is not checked"
     return "; ".join(load.problems) if load.problems else "every lease event sent, every commit linked, no dead letter"
 
 
