@@ -40,6 +40,7 @@ from moto.logs.models import LogGroup
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
+from moto.sqs import models as sqs_models
 from moto.sqs.models import Queue
 from werkzeug.routing import Rule
 
@@ -80,7 +81,7 @@ def speed_up() -> None:
     * For each attribute of a DynamoDB item, moto asks four alias providers for the name of each of the ten types that it can
       have. In an item, the type is the only key of a dict.
     * For each request, moto lists its own folders, compares the host with the pattern of each of its services, lists the
-      methods of the class that answers, and compiles the patterns of conditions.
+      methods of the class that answers, compiles the patterns of conditions, and spells names in another way.
     * For each query, moto sorts the whole table, and then the part that it asks for.
     * For each of the thousand paths that moto serves, werkzeug compiles a function that makes a URL of it, which nobody needs.
     * For each model of a service, botocore lists all services that it has.
@@ -89,6 +90,8 @@ def speed_up() -> None:
         (Rule, "_compile_builder", _compile_when_called),
         (DomainDispatcherApplication, "get_backend_for_host", _backend_for_host),
         (responses, "method_names_from_class", _method_names),
+        (responses, "camelcase_to_underscores", _underscores),
+        (sqs_models, "camelcase_to_underscores", _underscores),
         (core_utils, "create_loader", _loader),
         (ConditionExpressionParser, "_lex_one_node", _lex_one_node),
         (serialize.BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
@@ -99,6 +102,7 @@ def speed_up() -> None:
 
 
 _backend_for_host = functools.lru_cache(maxsize=1024)(DomainDispatcherApplication.get_backend_for_host)
+_underscores = functools.lru_cache(maxsize=4096)(core_utils.camelcase_to_underscores)
 _loader = functools.cache(core_utils.create_loader)
 
 _querying = threading.local()

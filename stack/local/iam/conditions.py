@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 """
 
 import enum
+import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -131,8 +132,13 @@ def texts(value: Any) -> tuple[str, ...]:
 
 def like(pattern: str, text: str) -> bool:
     """Whether ``text`` matches a pattern in which ``*`` is any text and ``?`` any character."""
+    return _compiled(pattern).fullmatch(text) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
     parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in re.split(r"([*?])", pattern))
-    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
+    return re.compile("".join(parts), re.DOTALL)
 
 
 def arn_like(pattern: str, arn: str) -> bool:
