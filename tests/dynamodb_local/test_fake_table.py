@@ -1,11 +1,14 @@
 """The fake that Jira's tests run on does what DynamoDB does, for the requests that the store makes: same answers, same rows."""
 
 import json
+from unittest import mock
 
 import hypothesis.strategies as st
+import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, Phase, given, settings
 
+from lib.jira import items
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issues import IssueFields, Stamp
 from lib.jira.webhooks import Delivery
@@ -37,6 +40,13 @@ delivery = st.builds(
     moved_from=st.sampled_from((None, None, "OLD-1")),
     snapshot=st.just("{}"),
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def two_shards():
+    """A list reads every shard of a name."""
+    with mock.patch.object(items, "NAME_SHARDS", 2):
+        yield
 
 
 class Recorder:

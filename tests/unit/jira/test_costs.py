@@ -80,7 +80,9 @@ def test_reading_the_current_state_costs_the_same_whatever_the_history(table, ve
         lambda: reader.by_assignee("ada"),
         lambda: reader.by_fix_version("1.0"),
     ):
-        assert cost(table, lambda read=read: list(read())) == [("query", 0.5)] * items.NAME_SHARDS
+        calls = cost(table, lambda read=read: list(read()))
+        assert [call for call, _ in calls] == ["query"] * items.NAME_SHARDS
+        assert max(units for _, units in calls) == 0.5, "DynamoDB Local charges nothing for a shard without rows"
 
 
 def test_hints_are_checked_a_page_at_a_time(table):

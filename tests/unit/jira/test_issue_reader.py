@@ -117,8 +117,8 @@ def test_a_list_is_in_order_over_shards_and_hours_and_goes_on_after_any_issue(ta
     assert len({items.index_keys(issue.issue_key, issue.stamp, status="x")["status_shard"]["S"] for issue in issues}) > 8
     assert positions == sorted(positions, reverse=True)
     assert len(positions) == 40
-    for number, position in enumerate(positions):
-        assert list(reader.by_assignee("ada", after=position)) == issues[number + 1 :]
+    for number in (0, 13, 14, 39):
+        assert list(reader.by_assignee("ada", after=positions[number])) == issues[number + 1 :]
 
 
 def test_a_name_that_ends_like_a_shard_is_another_name(table: FakeTable) -> None:
