@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from lib.jira import items
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import IssueFields, Stamp
@@ -20,6 +21,7 @@ from tests.support.jira.builders import Snapshots
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueReader]:
     """OPS-1 to OPS-9 and WEB-1 to WEB-9, all changed at the same two instants, every third one Done."""
+    monkeypatch.setattr(items, "NAME_SHARDS", 2)  # moto takes milliseconds for each
     with moto_inside(monkeypatch):
         create_tables()
         client = aws.make_client("dynamodb")
