@@ -217,6 +217,7 @@ class LocalCloud:
         )
         if self._seeded:
             seed.fill_lease_table(self.client("dynamodb"), _own(config), outputs)
+            seed.fill_legacy_table(self.client("dynamodb"), _own(config))
         if self._seeded and jira is not None:
             seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
         queues = QueueMetrics(sqs_backends[ACCOUNT_ID][self._region], metrics)

@@ -21,6 +21,7 @@ ISSUES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Login takes nine seconds", {"assignee": "alan", "labels": ["performance"]}),
     ("Rotate the API token before it expires", {"status": "Done", "assignee": "ada", "fix_versions": ["1.3"]}),
 )
+LEGACY_ISSUES = 120
 _WAIT_SECONDS = 0.3
 """How long the start waits for the issues to be stored. The machine may be slow: they arrive later then."""
 
@@ -39,6 +40,27 @@ def fill_lease_table(dynamodb: Any, config: Mapping[str, str], outputs: Mapping[
     """Put the sample leases into LeaseTable, unless it belongs to another stack."""
     if not config.get("leaseTableArn"):
         put_leases(dynamodb, outputs["lease_table_name"])
+
+
+def fill_legacy_table(dynamodb: Any, config: Mapping[str, str]) -> None:
+    """Create the table of ``backfillSourceTableArn``, if it is set, with issues of several years."""
+    name = config.get("backfillSourceTableArn", "").rpartition("/")[2]
+    if not name:
+        return
+    dynamodb.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "issue_key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "issue_key", "AttributeType": "S"}],
+    )
+    for number in range(1, LEGACY_ISSUES + 1):
+        row = {
+            "issue_key": f"OLD-{number}",
+            "updated_at": f"{2020 + number % 5}-03-01T10:{number % 60:02}:00Z",
+            "status": ("To Do", "In Progress", "Done")[number % 3],
+            "summary": f"Replace the power supply of rack {number}",
+        }
+        dynamodb.put_item(TableName=name, Item={attribute: {"S": text} for attribute, text in row.items()})
 
 
 def fill_jira(jira: Jira, http_url: str, webhook_secret: str) -> None:

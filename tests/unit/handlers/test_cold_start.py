@@ -31,6 +31,8 @@ VARIABLES = {
     "SHUTTLE_TABLE_NAME": "shuttle",
     "IMPORT_BUCKET_NAME": "imports",
     "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
+    "BACKFILL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/backfill-work",
+    "SOURCE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy-issues",
     "EVENT_BUS_NAME": "switchboard",
     "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
 }

@@ -1,11 +1,13 @@
 """The config keys that a seeded local cloud adds, and what it leaves alone."""
 
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from lib.jira.backfill.legacy_rows import read_legacy
 from stack.local.lease_samples import LEASES
-from stack.local.seed import defaults, fill_jira, fill_lease_table
+from stack.local.seed import LEGACY_ISSUES, defaults, fill_jira, fill_lease_table, fill_legacy_table
 from stack.local.standins.jira import Jira
 
 TO_SLACK = {"notifyChannels": "sns,slack", "slackChannel": "leases"}
@@ -42,6 +44,18 @@ def test_a_lease_table_of_another_stack_gets_no_leases(config: dict[str, str], c
     fill_lease_table(table, config, {"lease_table_name": "leases"})
 
     assert len(table.items) == count
+
+
+def test_a_legacy_table_is_made_if_the_config_names_one() -> None:
+    rows: list[Any] = []
+    client = mock.Mock(put_item=lambda *, TableName, Item: rows.append(read_legacy(Item)))  # noqa: N803 (boto3's names)
+
+    fill_legacy_table(client, {})
+    assert rows == client.mock_calls == []
+    fill_legacy_table(client, {"backfillSourceTableArn": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy"})
+
+    assert client.create_table.call_args.kwargs["TableName"] == "legacy"
+    assert len({row.issue_key for row in rows}) == LEGACY_ISSUES
 
 
 def test_the_leases_differ_in_owner_template_and_status() -> None:
