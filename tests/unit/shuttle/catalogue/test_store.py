@@ -211,6 +211,22 @@ def test_a_rollback_during_an_import_is_made_onto_its_version(imports: Imports) 
     assert (restored.version, restored.restored_from) == (4, 1)
 
 
+@pytest.mark.parametrize("count", [3, VERSIONS_KEPT])
+def test_a_version_that_goes_during_its_rollback_is_not_restored(imports: Imports, count: int) -> None:
+    """Its object may be deleted once its row is gone. The row of the oldest version is deleted by the rollback itself."""
+    imports.imported(count)
+    table = imports.table.client.client
+
+    def expire() -> None:
+        table.before_write = lambda: None
+        del table.items[f"SHOP#{DOMAIN}", "CATALOGUE#VERSION#000001"]
+
+    table.before_write = expire
+    with pytest.raises(errors.NotFoundError, match="version 1 of the catalogue"):
+        imports.store().rollback(DOMAIN, 1)
+    assert versions(imports) == list(range(count, 1, -1))
+
+
 def test_a_rollback_that_imports_always_overtake_is_refused(imports: Imports) -> None:
     imports.imported(2)
     table = imports.table.client.client
