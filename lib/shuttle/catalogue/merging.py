@@ -31,6 +31,7 @@ _IN_CHANGES = {Change.ADDED: "added", Change.REPLACED: "replaced"}
 _ROW_NUMBER = "file_row_number"  # DuckDB has this column for every Parquet file
 ROWS_AT_ONCE = 250_000
 """How many rows are on disk as lines before they are compressed."""
+_SHORT_ROW = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,14 +207,15 @@ class _Merge:
     def _changed_lines(self, rows: int, counts: Counts) -> Iterator[str]:
         """Queries for the lines of the file of changes."""
         members = [(column.name, column.type, identifier(column.name)) for column in self._columns]
-        key = json_object(members[index] for index in self._key)
+        key = json_object((members[index] for index in self._key), short_row=_SHORT_ROW)
+        row = json_object(members, short_row=_SHORT_ROW)
         kind = (
             f"CASE {CHANGE_COLUMN} "
             + " ".join(f"WHEN {change.value} THEN '{name}'" for change, name in _IN_CHANGES.items())
             + " END"
         )
         lines = (
-            f"""SELECT concat('{{"kind":"', {kind}, '","key":', {key}, ',"row":', {json_object(members)}, '}}') """
+            f"""SELECT concat('{{"kind":"', {kind}, '","key":', {key}, ',"row":', {row}, '}}') """
             f"FROM {parquet(self._new)} WHERE {CHANGE_COLUMN} IN ({', '.join(str(change.value) for change in _IN_CHANGES)})"
         )
         if _ROW_NUMBER in map(normalized, self._names):  # then it is a column of the schema
