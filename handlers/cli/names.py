@@ -5,6 +5,7 @@ import shlex
 import click
 
 from handlers.cli.options import Find
+from lib.operations.deployed import Clients
 from lib.operations.resource_names import resource_names
 
 
@@ -16,6 +17,7 @@ def names(find: Find) -> int:
     eval "$(python -m handlers.cli names)" sets them in your shell; the commands of the runbooks use them. EP is the AWS CLI's
     option for the local cloud, and empty on AWS. It prints no secret.
     """
-    for name, value in resource_names(find()).items():
+    deployment = find()
+    for name, value in resource_names(deployment, Clients(deployment)).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     return 0

@@ -10,6 +10,7 @@ import flask
 
 from lib.operations.deployed import Clients, Deployed
 from lib.operations.flows import FlowReader
+from lib.operations.resource_names import resource_names
 from lib.platform import aws, clock, log
 
 
@@ -33,6 +34,7 @@ class Console:
     clients: Clients = field(init=False)
     flows: FlowReader = field(init=False)
     _person: str = ""
+    _names: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -55,6 +57,17 @@ class Console:
                 with aws.translated("ask AWS whose credentials these are"):
                     self._person = self.clients("sts").get_caller_identity()["Arn"]
             return self._person
+
+    def names(self) -> dict[str, str]:
+        """The variables of the runbooks' commands, with their values.
+
+        Raises:
+            SwitchboardError: the queues can't be read.
+        """
+        with self._lock:
+            if not self._names:
+                self._names = resource_names(self.deployed, self.clients)
+            return self._names
 
 
 def current() -> Console:

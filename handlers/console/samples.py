@@ -42,10 +42,9 @@ def samples(kind: str, project: str, now: datetime) -> list[Sample]:
     """
     if kind == "lease":
         read = _read(_LEASE_EVENTS)
-        pairs = [*read["regular"], *(("odd: " + name, detail) for name, detail in read["odd"])]
         return [
-            Sample(name, _json({"source": LEASE_SOURCE, "detail-type": name.removeprefix("odd: "), "detail": detail}))
-            for name, detail in pairs
+            Sample(", ".join((name, *what)), _json({"source": LEASE_SOURCE, "detail-type": name, "detail": detail}))
+            for name, detail, *what in (*read["regular"], *read["odd"])
         ]
     words = {"PROJECT": project, "SHA": secrets.token_hex(20), "SUFFIX": secrets.token_hex(3)}
     words |= {"NOW_ISO": now.isoformat(), "NOW": now.strftime("%Y-%m-%dT%H:%M:%S.000+0000")}

@@ -15,7 +15,7 @@ from typing import Any
 
 from lib.operations.arrivals import FLOWS, PATTERNS, Event, Outcome, events_of
 from lib.operations.flows import Flow
-from lib.operations.log_search import LogLine, search
+from lib.operations.log_search import LogLine, read_lines
 from lib.platform import clock, errors
 from lib.platform.log import scrub
 
@@ -168,18 +168,11 @@ class _Reading:
         return all(len(lines) < MOST_LINES for lines in slices)
 
     def _read(self, entry_point: str, since: datetime, until: datetime | None) -> list[LogLine]:
-        found: list[LogLine] = []
-        function = {entry_point: self._functions[entry_point]}
-        pattern = "" if self._term else PATTERNS[entry_point]
-        try:
-            for line in search(self._logs, function, self._term, since, until, pattern=pattern):
-                found.append(line)
-                if len(found) >= MOST_LINES:
-                    break
-        except errors.ResourceMissingError:
-            pass  # the function has not logged anything yet
-        except errors.SwitchboardError as error:
-            self._problems[f"the log of {entry_point} can't be read: {scrub(str(error))}"] = None
+        function, pattern = (entry_point, self._functions[entry_point]), "" if self._term else PATTERNS[entry_point]
+        found, problem = read_lines(
+            self._logs, function, self._term, since=since, until=until, most=MOST_LINES, pattern=pattern
+        )
+        self._problems.update({problem: None} if problem else {})
         return found
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from lib.operations.arrivals import Event, events_of
 from lib.operations.events import MOST_LINES, EventReader, Filters
 from lib.operations.flows import Flow
-from lib.operations.log_search import LogLine, search
+from lib.operations.log_search import LogLine, read_lines
 from lib.platform import clock, errors
 from lib.platform.log import scrub
 
@@ -120,11 +120,11 @@ class LeaseReader:
 
     def __init__(self, logs: Any, functions: Mapping[str, str]) -> None:
         self._logs = logs
-        self._function = {name: of for name, of in functions.items() if name == _FUNCTION}
+        self._functions = {name: of for name, of in functions.items() if name == _FUNCTION}
 
     def recent(self, since: datetime, until: datetime) -> RecentLeases:
         """The leases that events between ``since`` and ``until`` were about, as far as one page reaches."""
-        page = EventReader(self._logs, self._function).page(Filters(flow=Flow.LEASES), since, until, _EVENTS_READ)
+        page = EventReader(self._logs, self._functions).page(Filters(flow=Flow.LEASES), since, until, _EVENTS_READ)
         problems = dict.fromkeys(page.problems)
         lines = self._lines(problems, page.until or since, until, pattern=_SCHEMAS)
         by_uuid: dict[str, list[Event]] = defaultdict(list)
@@ -152,16 +152,11 @@ class LeaseReader:
         self, problems: dict[str, None], since: datetime, until: datetime, *, term: str = "", pattern: str = ""
     ) -> list[LogLine]:
         found: list[LogLine] = []
-        try:
-            for line in search(self._logs, self._function, term, since, until, pattern=pattern):
-                found.append(line)
-                if len(found) == MOST_LINES:
-                    problems[f"only the first {MOST_LINES:,} log lines of that time were read"] = None
-                    break
-        except errors.ResourceMissingError:
-            pass  # the function has not logged anything yet
-        except errors.SwitchboardError as error:
-            problems[f"the log of {_FUNCTION} can't be read: {scrub(str(error))}"] = None
+        for function in self._functions.items():
+            found, problem = read_lines(self._logs, function, term, since=since, until=until, most=MOST_LINES, pattern=pattern)
+            problems.update({problem: None} if problem else {})
+        if len(found) == MOST_LINES:
+            problems[f"only the first {MOST_LINES:,} log lines of that time were read"] = None
         return found
 
 

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from lib.operations.deployed import log_group, pages
-from lib.platform import clock
+from lib.platform import clock, errors
 from lib.platform.log import scrub
 
 MOST_PAGES = 100
@@ -76,6 +77,28 @@ def search(
                 line = _read(entry_point, event)
                 if "_aws" not in line.fields:  # a metric in the embedded metric format
                     yield line
+
+
+def read_lines(
+    logs: Any,
+    function: tuple[str, str],
+    term: str,
+    *,
+    since: datetime,
+    until: datetime | None,
+    most: int,
+    pattern: str = "",
+) -> tuple[list[LogLine], str]:
+    """Up to ``most`` lines of one function, as :func:`search` finds them, and the sentence on what could not be read; empty if
+    nothing. ``function`` is its entry point and its name."""
+    found: list[LogLine] = []
+    try:
+        found.extend(islice(search(logs, dict([function]), term, since, until, pattern=pattern), most))
+    except errors.ResourceMissingError:
+        pass  # the function has not logged anything yet
+    except errors.SwitchboardError as error:
+        return found, f"the log of {function[0]} can't be read: {scrub(str(error))}"
+    return found, ""
 
 
 def _read(entry_point: str, event: Mapping[str, Any]) -> LogLine:

@@ -1,12 +1,13 @@
 """The name of every resource of a deployment, as the variables that the runbooks' commands use."""
 
 import os
+from typing import Any
 
-from lib.operations.deployed import Deployed, functions_of, log_group, logical_name
+from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, log_group, logical_name
 from lib.platform import aws
 
 
-def resource_names(deployed: Deployed) -> dict[str, str]:
+def resource_names(deployed: Deployed, clients: Clients) -> dict[str, str]:
     """The variables with their values; no secret. ``EP`` is the AWS CLI's option for the local cloud, and empty on AWS.
 
     Raises:
@@ -20,19 +21,17 @@ def resource_names(deployed: Deployed) -> dict[str, str]:
         **({**deployed.local, "AWS_PAGER": ""} if deployed.local else {}),
         **deployed.variables(),
         **{f"{entry_point.upper()}_LOG_GROUP": log_group(name) for entry_point, name in functions_of(deployed).items()},
-        **_queue_urls(deployed),
+        **_queue_urls(deployed, clients("sqs")),
     }
 
 
-def _queue_urls(deployed: Deployed) -> dict[str, str]:
+def _queue_urls(deployed: Deployed, sqs: Any) -> dict[str, str]:
     """The URL of each dead-letter queue, and of each work queue that feeds one."""
-    sqs = deployed.client("sqs")
     found = {}
-    for queues in (deployed.outputs.get("dead_letter_queues") or {}).values():
-        for name in queues:
-            with aws.translated(f"find the queue {name}"):
-                url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-                sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
-            for each in (url, *sources):
-                found[f"{logical_name(each.rsplit('/', 1)[-1]).replace('-', '_').upper()}_QUEUE_URL"] = each
+    for _, name in dead_letter_queues_of(deployed):
+        with aws.translated(f"find the queue {name}"):
+            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+            sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
+        for each in (url, *sources):
+            found[f"{logical_name(each.rsplit('/', 1)[-1]).replace('-', '_').upper()}_QUEUE_URL"] = each
     return found

@@ -4,8 +4,9 @@ Progress comes from the function's log lines, which have the checkpoint and the 
 """
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +22,7 @@ from lib.platform.log import scrub
 COUNTS = ("fetched", "created", "updated", "deleted", "unchanged", "failed")
 MOST_RUNS = 50
 MOST_LINES = 200
+_RESULTS = '{ $.message = "project_reconciled" || $.message = "reconciliation_refused" }'
 
 Event = dict[str, Any]
 
@@ -92,6 +94,7 @@ class Part:
         pages: how many pages of Jira's listing were read so far; None if the line does not say.
         position: the number of the last issue that was processed; None if the line does not say.
         changes: the first changes of this invocation: "updated OPS-1".
+        refused: what this invocation did not do, and why; in :func:`report_project_runs` only.
     """
 
     at: datetime
@@ -105,6 +108,7 @@ class Part:
     pages: int | None
     position: int | None
     changes: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,13 +180,23 @@ def report_project_runs(deployed: Deployed, clients: Clients, project: str, sinc
         SwitchboardError: the watermark or the configuration can't be read.
     """
     watermarks = Watermarks(clients("dynamodb"), deployed.output("jira_operations_table_name"))
-    runs: list[Part] = []
+    lines: list[LogLine] = []
     problem = ""
     try:
-        lines = _lines(deployed, clients, "project_reconciled", since)
-        runs.extend(map(_read_part, (line for line in lines if line.fields.get("project") == project)))
+        lines.extend(
+            line for line in _lines(deployed, clients, since, pattern=_RESULTS) if line.fields.get("project") == project
+        )
     except errors.SwitchboardError as error:
         problem = scrub(str(error))
+    refused: dict[tuple[str, int], list[str]] = defaultdict(list)
+    for line in lines:
+        if line.message == "reconciliation_refused":
+            refused[_run_and_part(line)].append(scrub(str(line.fields.get("reason", ""))))
+    runs = [
+        replace(_read_part(line), refused=tuple(refused[_run_and_part(line)]))
+        for line in lines
+        if line.message == "project_reconciled"
+    ]
     return ProjectReport(
         project=project,
         is_configured=project in configured_projects(clients),
@@ -198,7 +212,7 @@ def read_progress(deployed: Deployed, clients: Clients, project: str, run_id: st
     Raises:
         SwitchboardError: the logs can't be read.
     """
-    lines = [line for line in _lines(deployed, clients, run_id, since) if run_id in _run_ids(line)]
+    lines = [line for line in _lines(deployed, clients, since, term=run_id) if run_id in _run_ids(line)]
     lines.sort(key=lambda line: line.at)
     parts = [
         _read_part(line)
@@ -217,9 +231,9 @@ def read_progress(deployed: Deployed, clients: Clients, project: str, run_id: st
     )
 
 
-def _lines(deployed: Deployed, clients: Clients, term: str, since: datetime) -> Iterable[LogLine]:
+def _lines(deployed: Deployed, clients: Clients, since: datetime, *, term: str = "", pattern: str = "") -> Iterable[LogLine]:
     function = {"reconciliation": deployed.function_name("reconciliation")}
-    return search(clients("logs"), function, term, since)
+    return search(clients("logs"), function, term, since, pattern=pattern)
 
 
 def _run_ids(line: LogLine) -> tuple[object, object]:
@@ -238,12 +252,12 @@ def _state(lines: list[LogLine], latest: Part | None, refused: list[str]) -> str
 
 
 def _read_part(line: LogLine) -> Part:
-    fields = line.fields
+    fields, (run_id, number) = line.fields, _run_and_part(line)
     return Part(
         at=line.at,
-        run_id=str(fields.get("correlation_id") or fields.get("run_id") or ""),
+        run_id=run_id,
         mode=str(fields.get("mode", "")),
-        number=_number(fields.get("part")) or 1,
+        number=number,
         dry_run=fields.get("dry_run") is True,
         complete=fields.get("complete") is True,
         continued=fields.get("continued") is True,
@@ -252,6 +266,11 @@ def _read_part(line: LogLine) -> Part:
         position=_number(fields.get("position")),
         changes=tuple(scrub(str(change)) for change in fields.get("changes") or ()),
     )
+
+
+def _run_and_part(line: LogLine) -> tuple[str, int]:
+    fields = line.fields
+    return str(fields.get("correlation_id") or fields.get("run_id") or ""), _number(fields.get("part")) or 1
 
 
 def _number(value: object) -> int | None:

@@ -67,11 +67,6 @@ def attribute_name(field_name: str) -> str:
     return "".join(part.capitalize() for part in field_name.split("_"))
 
 
-def attribute_names(kind: type[Any]) -> tuple[str, ...]:
-    """The attributes of all fields of ``kind``."""
-    return tuple(attribute_name(name) for name, _, _ in _fields(typing.cast("Any", kind)))
-
-
 def ttl_attribute(moment: datetime) -> Attributes:
     """An instant in the form of DynamoDB's TTL: epoch seconds, rounded down."""
     return number(clock.epoch_s(moment))

@@ -15,7 +15,7 @@ SOURCE = "InnovationSandbox-demo"
 _SAMPLES = yaml.safe_load((Path(__file__).parent / "lease_events.yaml").read_text(encoding="utf-8"))
 EVENTS: list[list[Any]] = _SAMPLES["regular"]
 """Pairs of detail type and detail."""
-ODD_EVENTS: list[list[Any]] = _SAMPLES["odd"]
+ODD_EVENTS: list[list[Any]] = [[detail_type, detail] for detail_type, detail, _ in _SAMPLES["odd"]]
 
 
 def _days(count: float) -> str:

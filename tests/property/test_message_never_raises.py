@@ -21,6 +21,9 @@ from stack.local.standins.slack_blocks import block_errors
 from tests.support.leases.builders import lease_item
 from tests.support.project.examples import examples
 
+SNS_BYTES = 256 * 1024
+"""Message and attributes together."""
+
 SCALARS = (
     st.none()
     | st.booleans()
@@ -144,7 +147,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
 
     subject = sns.subject(message.title)
     assert re.fullmatch(r"[!-~][ -~]{0,98}", subject)
-    assert len(sns.body(message).encode()) + len(message.event_type.encode()) < sns.MAX_BYTES
+    assert len(sns.body(message).encode()) + len(message.event_type.encode()) < SNS_BYTES
     assert json.loads(json.loads(sns.body(message))["sqs"]) == message.structured
 
     assert all(isinstance(value, str) for value in personalisation(message).values())
@@ -167,4 +170,4 @@ def test_the_largest_message_fits_into_sns(costly: str) -> None:
         {**lease_item("Active"), "originalLeaseTemplateName": {"S": costly * 5000}, "status": {"S": costly * 5000}}
     )
     message = composed(event, Enrichment(Status.ENRICHED, lease=lease), datetime(2026, 1, 1, tzinfo=UTC))
-    assert sns.MAX_BYTES / 10 < len(sns.body(message).encode()) < sns.MAX_BYTES * 3 / 4
+    assert SNS_BYTES / 10 < len(sns.body(message).encode()) < SNS_BYTES * 3 / 4

@@ -16,6 +16,7 @@ from werkzeug import Response
 
 from handlers.console import confirmation
 from handlers.console.context import current
+from handlers.console.shown import link
 from lib.operations import redrive
 from lib.operations.deployed import dead_letter_queues_of, logical_name
 from lib.operations.letter_groups import About, Group, Subject, group_by_reason, subject_of
@@ -200,6 +201,4 @@ def _url_of(subject: Subject, sent_at: datetime) -> str:
         About.JOB: ("jobs.job", {"domain": subject.shop, "job_id": subject.id}),
     }
     view, values = views.get(subject.about, ("", {}))
-    if view in flask.current_app.view_functions:
-        return flask.url_for(view, **values)
-    return flask.url_for("trace.show", id=subject.id)
+    return link(view, **values) or flask.url_for("trace.show", id=subject.id)

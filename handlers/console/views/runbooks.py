@@ -7,7 +7,6 @@ from werkzeug.security import safe_join
 
 from handlers.console.context import current
 from handlers.console.markdown import render
-from lib.operations.resource_names import resource_names
 from lib.platform import errors
 
 pages = flask.Blueprint("runbooks", __name__)
@@ -30,5 +29,5 @@ def page(name: str) -> str:
         raise errors.NotFoundError(f"docs/ has no page {name[:80]}")
     text = Path(path).read_text(encoding="utf-8")
     title, _, rest = text.removeprefix("# ").partition("\n")
-    content = render(rest, name, resource_names(current().deployed), lambda each: flask.url_for("runbooks.page", name=each))
+    content = render(rest, name, current().names(), lambda each: flask.url_for("runbooks.page", name=each))
     return flask.render_template("page.html", title=title, content=content)

@@ -12,8 +12,6 @@ from lib.platform import aws, errors
 
 MAX_SUBJECT_CHARACTERS = 99
 """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html: ASCII, one line, less than 100 characters."""
-MAX_BYTES = 256 * 1024
-"""Message and attributes together; a message of lib/notifications/message.py stays far below."""
 MACHINES = ("sqs", "lambda", "http", "https")
 
 

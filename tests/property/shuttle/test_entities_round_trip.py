@@ -1,5 +1,6 @@
 """Every entity is read from its row unchanged, and a row that was tampered with is refused."""
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -198,7 +199,7 @@ def test_a_row_with_a_missing_or_mistyped_attribute_is_an_error(entity: Any) -> 
     for name in ("EntityType", "PK", "SK"):
         with pytest.raises((items.CorruptItemError, InvalidInputError)):
             entities.from_item(type(entity), {key: value for key, value in item.items() if key != name})
-    for name in items.attribute_names(type(entity)):
+    for name in (items.attribute_name(field.name) for field in dataclasses.fields(entity)):
         if name in item:
             with pytest.raises(items.CorruptItemError):
                 entities.from_item(type(entity), item | {name: {"NULL": True}})

@@ -215,6 +215,8 @@ def test_a_project_shows_its_watermark_counts_and_runs(deployment: Deployment, c
     Watermarks(deployment.client("dynamodb"), OPERATIONS).advance("OPS", clock.utc_now() - timedelta(minutes=5))
     log_run(deployment, "project_reconciled", complete=True)
     log_run(deployment, "project_reconciled", project="WEB", issues_fetched=77)
+    log_run(deployment, "reconciliation_refused", part=2, reason="too many are missing")
+    log_run(deployment, "project_reconciled", part=2)
 
     page = client.page("/issues/projects/OPS")
 
@@ -222,6 +224,7 @@ def test_a_project_shows_its_watermark_counts_and_runs(deployment: Deployment, c
     assert "5 minutes ago ) are stored" in shown
     assert "12 issues when everything was compared" in shown
     assert "every issue 1 12 0 2 0 10 0 complete" in shown
+    assert "every issue 2 12 0 2 0 10 0 incomplete too many are missing" in shown
     assert "77" not in shown
     assert f"/issues/projects/OPS/runs/{RUN}" in page
 

@@ -24,6 +24,7 @@ from lib.operations.flows import Flow
 from lib.operations.lease_messages import drawn_again
 from lib.operations.log_search import LogLine
 from lib.platform import clock
+from lib.platform.claims import Claims
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import make_draft
 from tests.support.aws.moto_inside import OPERATIONS, moto_inside
@@ -56,6 +57,9 @@ def test_a_lease_event_has_a_timeline_in_words_and_its_message(deployment: Deplo
     deployment.log("notification", "lease_event", event_id=EVENT, detail_type="LeaseFrozen", channels={"slack": "sent"},
                    title="Sandbox frozen", facts=[["Account", "123456789012"]], duration_ms=2500,
                    ago=timedelta(seconds=3))  # fmt: skip
+
+    claims = Claims(deployment.client("dynamodb"), OPERATIONS, lease=timedelta(minutes=1), keep=None)
+    claims.complete(claims.claim(f"event#{EVENT}", "slack", "one"))  # the line above says so: it is not shown twice
 
     event, found = details(deployment, EVENT)
 

@@ -81,6 +81,17 @@ def test_the_last_complete_sweep_has_counted_the_issues(deployment: Deployment) 
     assert (report.is_configured, report.watermark, report.problem) == (True, None, "")
 
 
+def test_the_runs_of_a_project_say_what_they_refused(deployment: Deployment) -> None:
+    log(deployment, "reconciliation_refused", reason="too many are missing", ago=timedelta(seconds=21))
+    log(deployment, "project_reconciled", ago=timedelta(seconds=20))
+    log(deployment, "project_reconciled", part=2, complete=True, ago=timedelta(seconds=10))
+    log(deployment, "reconciliation_refused", part=2, project="WEB", reason="of another project")
+
+    report = report_project_runs(deployment, Clients(deployment), "OPS", clock.utc_now() - timedelta(hours=1))
+
+    assert [run.refused for run in report.runs] == [(), ("too many are missing",)]
+
+
 @pytest.mark.parametrize(
     "wrong", [{"project": "x-1"}, {"project": "OPS", "max_deletes": 5}, {"project": "OPS", "full": True, "max_deletes": 5000}]
 )

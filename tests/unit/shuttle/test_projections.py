@@ -1,5 +1,7 @@
 """Each index of Shuttle projects what the summaries read through it hold, and nothing more."""
 
+import dataclasses
+
 import pytest
 
 from lib.platform import contract
@@ -20,6 +22,6 @@ from lib.shuttle.jobs import job
     ids=lambda value: value.name if isinstance(value, Index) else "",
 )
 def test_an_index_includes_what_is_read_through_it(index: Index, summaries: list[type]) -> None:
-    read = {name for summary in summaries for name in items.attribute_names(summary)}
+    read = {items.attribute_name(field.name) for summary in summaries for field in dataclasses.fields(summary)}
 
     assert set(index.includes) == read - {index.hash_key, index.range_key}
