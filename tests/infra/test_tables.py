@@ -1,9 +1,12 @@
 """The tables: keys, billing, protection, and the lease system's own table in place of ours."""
 
+import re
 from typing import Any
 
 import pytest
 
+from lib.platform import contract
+from tests.support.project.documentation import ROOT
 from tests.support.project.pulumi_graph import declare
 
 TABLE = "aws:dynamodb/table:Table"
@@ -96,6 +99,15 @@ def test_a_protected_stack_protects_its_tables_in_aws_and_in_pulumi(stack: str, 
     for table in graph.all(TABLE):
         assert table.inputs["deletionProtectionEnabled"] is protected
         assert bool(graph.options[TABLE, table.name].protect) is protected
+
+
+def test_the_deployment_page_has_each_table_with_its_keys_and_indexes() -> None:
+    page = (ROOT / "docs" / "deployment.md").read_text(encoding="utf-8")
+
+    for table in (contract.LEASE_TABLE, contract.JIRA_ISSUES, contract.JIRA_OPERATIONS, contract.SHUTTLE):
+        indexes = ", ".join(index.name for index in table.indexes) or "none"
+        row = rf"^\| {table.name}\b[^|]* \| `{table.hash_key}` \| `{table.range_key}` \| `{table.ttl}` \| {indexes} \|$"
+        assert re.search(row, page, re.MULTILINE), table.name
 
 
 def test_no_table_is_named_by_the_program() -> None:
