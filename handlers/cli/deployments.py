@@ -9,10 +9,10 @@ from handlers.cli.options import Find, limit_option, yes_option
 from lib.operations import deployments as releases
 from lib.operations.deployments import FunctionVersions, Move, Release
 from lib.platform import clock, errors
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from lib.platform.wording import counted
 
-_FUNCTION = click.Choice(ENTRY_POINTS)
+_FUNCTION = click.Choice(ALL_ENTRY_POINTS)
 
 
 @click.group()

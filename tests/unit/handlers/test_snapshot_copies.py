@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
-from lib.platform.contract import ENTRY_POINTS
+from lib.platform.contract import ALL_ENTRY_POINTS
 from tests.unit.handlers.test_cold_start import VARIABLES
 
-COPIED = sorted(set(ENTRY_POINTS) - {"imports"})
+COPIED = sorted(set(ALL_ENTRY_POINTS) - {"imports"})
 """Every function but the one that is never copied: SnapStart allows no disk of that size."""
 FURTHER = {
     "ARTIFACT_BUCKET_NAME": "artifacts",
     "JIRA_QUEUE_URL": "https://sqs.test/work",
     "APPROVAL_QUEUE_URL": "https://sqs.test/approvals",
     "HISTORY_DAYS": "365",
+    "SOURCE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy",
+    "BACKFILL_QUEUE_URL": "https://sqs.test/backfill",
     "NOTIFY_CHANNELS": "sns,teams",
     "TEAMS_WEBHOOK_URL_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:teams",
     "AWS_ACCESS_KEY_ID": "test",
