@@ -88,7 +88,7 @@ def test_an_event_time_of_any_size_is_kept_to_the_digit(engine: Any, issues: str
 
 
 def test_a_leases_money_is_read_to_dynamodbs_last_digit(engine: Any) -> None:
-    """38 digits; more are refused on the way in, whoever writes them."""
+    """38 digits; more are refused when they are written, whoever writes them."""
     cost = "123456789012345678901234567890123456.78"
     with a_table(engine, LEASE_TABLE) as name:
         engine.put_item(TableName=name, Item=lease_item(totalCostAccrued={"N": cost}, maxSpend={"N": "1E+120"}))

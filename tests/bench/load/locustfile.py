@@ -1,5 +1,5 @@
-"""What locust sends: Jira deliveries, pushes, lease events by both ways in, and signed reads. Every sender waits for its
-answer before it sends again. Run by ``tests.bench.load``, which passes the plan (plan.py) in environment variables.
+"""What locust sends: Jira deliveries, pushes, lease events on the bus and over HTTP, and signed reads. Every sender waits for
+its answer before it sends again. Run by ``tests.bench.load``, which passes the plan (plan.py) in environment variables.
 """
 
 import itertools

@@ -44,6 +44,6 @@ def enrich(event: dict) -> dict:
 
 @app.on_cw_event({"source": ["InnovationSandbox-test"]})
 def notify(event):
-    """Tell of one event, once."""
+    """Notify of one event, once."""
     output.start(event.context)
     return work.notify(dynamodb, messages, event.to_dict(), app.log.info)

@@ -118,7 +118,7 @@ def enrich(client, event: dict, log) -> dict:
 
 
 def notify(client, messages, event: dict, log) -> dict:
-    """Tell of one event, once."""
+    """Notify of one event, once."""
     lease = enrich(client, event, log)
     table = os.environ["OPERATIONS_TABLE_NAME"]
     if not claim(client, table, event["id"]):

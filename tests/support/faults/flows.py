@@ -26,7 +26,7 @@ MAIN: dict[str, Begin] = {
     "Shuttle order": shuttle.NewJob,
     "Shuttle import": shuttle.Import,
 }
-"""A way in of each kind, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
+"""A flow of each kind of sender, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
 
 OTHERS: dict[str, Begin] = {
     "posted lease event": jira.PostedEvent,

@@ -15,7 +15,7 @@ SECRET = "secretsmanager.GetSecretValue"
 
 @pytest.fixture
 def warm(webhooks: ModuleType, jira_cloud: JiraCloud) -> ModuleType:
-    """The function in a process that has served each way in before."""
+    """The function in a process that has served each route before."""
     deliver(webhooks, {"webhookEvent": "sprint_started"})
     push(webhooks, {"zen": "Keep it logically awesome."})
     assert set(jira_cloud.wire.operations) == {SECRET}
