@@ -272,3 +272,17 @@ def test_an_export_is_delivered_again_after_a_temporary_error() -> None:
     world.table.clock.moment += timedelta(seconds=1)
     assert world.run_export(job_id) is JobStatus.COMPLETED
     assert world.job(job_id).result_key == f"exports/{DOMAIN}/{job_id}-2.csv"
+
+
+def test_long_rows_leave_memory_for_the_sort_of_an_export() -> None:
+    table = a_table()
+    table.registry.install(a_shop())
+    names = ["sku", *(f"text{number}" for number in range(12))]
+    table.registry.save_schema(DOMAIN, tuple(Column(name=name) for name in names), replaces=0, key_columns=("sku",))
+    world = World(table)
+    rows = (",".join([f"K{number}", *[f"{number:06}" * 50] * 12]) for number in range(30_000))
+    world.imported("\n".join([",".join(names), *rows]).encode(), FileFormat.CSV)
+
+    job = world.export(file_format=FileFormat.JSONL, gzip=True)
+
+    assert (job.status, job.rows_read) == (JobStatus.COMPLETED, 30_000), job.failure_detail
