@@ -35,7 +35,7 @@ class Secret:
         self._read_at: float | None = None
         self._refreshed_at: float | None = None
         self._failed_at: float | None = None
-        restore.register(self, Secret.forget)
+        restore.register(self, type(self).forget)
 
     def forget(self) -> None:
         """Read the values again before the next use."""

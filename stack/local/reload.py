@@ -86,7 +86,8 @@ class Reloader:
         return ""
 
     def _is_used_here(self, file: Path) -> bool:
-        return ".".join(file.relative_to(self._root).with_suffix("").parts) in sys.modules
+        module = sys.modules.get(".".join(file.relative_to(self._root).with_suffix("").parts))
+        return module is not None and module.__file__ == str(file)
 
     def _name(self, file: Path) -> str:
         return str(file.relative_to(self._root))

@@ -117,7 +117,7 @@ def _raw_path(request: Request) -> str:
     return str(request.environ.get("RAW_URI") or request.path).partition("?")[0] or "/"
 
 
-def _canonical_query(request: Request, without: str = "") -> str:
+def _canonical_query(request: Request, without: str | None = None) -> str:
     parsed = parse_qsl(request.query_string.decode("latin-1"), keep_blank_values=True)
     pairs = [(name, value) for name, value in parsed if name != without]
     return "&".join(

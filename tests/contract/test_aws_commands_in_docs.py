@@ -15,6 +15,7 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
+from botocore.waiter import WaiterModel
 
 from tests.support.project.documentation import ROOT, pages
 
@@ -90,6 +91,11 @@ def test_a_command_goes_to_the_endpoint_that_its_page_defines(command: Command) 
 def test_a_command_is_one_that_aws_knows(command: Command) -> None:
     _, _, service, name, *arguments = command.words
     model = SESSION.get_service_model({"s3api": "s3"}.get(service, service))
+    if name == "wait":
+        waiter, *arguments = arguments
+        waiters = WaiterModel(SESSION.get_waiter_model(service))
+        [named] = [each for each in waiters.waiter_names if xform_name(each, "-") == waiter]
+        name = xform_name(waiters.get_waiter(named).operation, "-")
     [operation] = [model.operation_model(each) for each in model.operation_names if xform_name(each, "-") == name]
     members: dict[str, Any] = operation.input_shape.members if operation.input_shape else {}
     names = {member: f"--{xform_name(member, '-')}" for member in members}

@@ -22,8 +22,8 @@ from stack.packaging.archive import RECIPES, ROOT
 from tests.support.aws.packaged import the_archives
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
-USED_IF_THERE = {"simplejson"}
-"""requests takes it in place of json where it finds it."""
+USED_IF_THERE = {"simplejson", "snapshot_restore_py"}
+"""requests takes the first in place of json where it finds it; functions import the second where SnapStart is on."""
 IMPORTED_LATE = (
     "fastjsonschema",
     "notifications_python_client",
@@ -77,6 +77,8 @@ VARIABLES = {
     "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
     "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
     "HISTORY_DAYS": "90",
+    "SOURCE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy",
+    "BACKFILL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/backfill-work",
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
 }

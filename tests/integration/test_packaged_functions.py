@@ -59,7 +59,7 @@ def test_every_entry_point_runs_isolated_from_its_archive(cloud: Cloud) -> None:
     for name in cloud.outputs["functions"]:
         cloud.invoke(name, {})
     commands = [Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0") for pid in children_of(cloud.process.pid)]
-    expected = {f"handlers.{name}.lambda_handler": archive for name, archive in the_archives().items()}
+    expected = {f"handlers.{name}.lambda_handler": archive for name, archive in the_archives().items() if name in ENTRY_POINTS}
 
     assert cloud.outputs["functions"].keys() == set(ENTRY_POINTS)
     assert {handler: tuple(command) for *command, handler, _ in commands} == {

@@ -10,6 +10,7 @@ import functools
 import gc
 import json
 import logging
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -137,13 +138,14 @@ class _Recorder(Mocks):
 def declare(config: Mapping[str, str] | None = None, secrets: Mapping[str, str] | None = None, stack: str = "prod") -> Graph:
     """Run the program with config and secrets (keys without the namespace) for a stack, and return what it declared.
 
-    A run is done once for the same arguments.
+    A run is done once for the same arguments and region.
     """
-    return _declare(tuple(sorted((config or {}).items())), tuple(sorted((secrets or {}).items())), stack)
+    region = os.environ.get("AWS_REGION", "")
+    return _declare(tuple(sorted((config or {}).items())), tuple(sorted((secrets or {}).items())), stack, region)
 
 
 @functools.cache
-def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str], ...], stack: str) -> Graph:
+def _declare(config: tuple[tuple[str, str], ...], secrets: tuple[tuple[str, str], ...], stack: str, _region: str) -> Graph:
     def program() -> Mapping[str, pulumi.Output[Any]]:
         from stack.__main__ import deploy
         from stack.settings import Settings

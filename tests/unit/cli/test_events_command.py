@@ -8,7 +8,7 @@ import pytest
 from click.testing import Result
 
 from handlers.cli import deployment as module
-from lib.operations import events
+from lib.operations import log_search
 from lib.platform import errors
 from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import Deployment
@@ -75,7 +75,7 @@ def test_a_log_that_can_not_be_read_is_a_failure(run: Run, monkeypatch: pytest.M
     def refuse(*_: object, **__: object) -> object:
         raise errors.AccessDeniedError("could not read the log: refused")
 
-    monkeypatch.setattr(events, "search", refuse)
+    monkeypatch.setattr(log_search, "search", refuse)
     result = run("events")
 
     assert result.exit_code == 1

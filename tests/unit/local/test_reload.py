@@ -1,8 +1,10 @@
 """An edit of a source renews the functions that use it, and says so in one line; one that does not parse changes nothing."""
 
 import os
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -100,9 +102,13 @@ def test_a_function_that_does_not_run_needs_no_reload(checkout: Checkout, capsys
     assert capsys.readouterr().err == "local cloud: lib/keys.py changed: no running function uses it\n"
 
 
-def test_what_the_local_cloud_uses_itself_needs_a_restart_too(checkout: Checkout, capsys: pytest.CaptureFixture[str]) -> None:
-    (checkout.root / "lib" / "platform").mkdir()
-    checkout.write("lib/platform/contract.py", "")
+def test_what_the_local_cloud_uses_itself_needs_a_restart_too(
+    checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    used = ModuleType("lib.keys")
+    used.__file__ = str(checkout.root / "lib" / "keys.py")
+    monkeypatch.setitem(sys.modules, "lib.keys", used)
+    checkout.write("lib/keys.py", "KEY = 2\n")
 
     checkout.reloader.apply_edits()
 
