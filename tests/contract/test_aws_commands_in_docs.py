@@ -15,7 +15,6 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore import xform_name
-from botocore.waiter import WaiterModel
 
 from tests.support.project.documentation import ROOT, pages
 
@@ -93,7 +92,7 @@ def test_a_command_is_one_that_aws_knows(command: Command) -> None:
     model = SESSION.get_service_model({"s3api": "s3"}.get(service, service))
     if name == "wait":
         waiter, *arguments = arguments
-        waiters = WaiterModel(SESSION.get_waiter_model(service))
+        waiters = SESSION.get_waiter_model(service)
         [named] = [each for each in waiters.waiter_names if xform_name(each, "-") == waiter]
         name = xform_name(waiters.get_waiter(named).operation, "-")
     [operation] = [model.operation_model(each) for each in model.operation_names if xform_name(each, "-") == name]

@@ -214,12 +214,22 @@ def until(look: Callable[[], Result | None], seconds: float = 15, *, every: floa
 
 
 def children_of(pid: int) -> set[int]:
-    """The running processes that a process has started, and those that they have started."""
-    children: set[int] = set()
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process or a thread has ended meanwhile
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            children.update(int(child) for child in (task / "children").read_text().split())
-    return children.union(*map(children_of, children))
+    """The running processes that a process has started, and those that they have started.
+
+    The lists in /proc/<pid>/task miss one that passes from a thread which ends to another thread.
+    """
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # a process that has ended meanwhile
+            parents[int(stat.parent.name)] = int(stat.read_text().rsplit(")", 1)[1].split()[1])
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        parent = waiting.pop()
+        children = {child for child, its_parent in parents.items() if its_parent == parent} - found
+        found |= children
+        waiting += children
+    return found
 
 
 def is_alive(pid: int) -> bool:
