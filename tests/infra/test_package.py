@@ -48,6 +48,7 @@ def names(folder: Path) -> list[str]:
     return [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()]
 
 
+@pytest.mark.parametrize("recipe", archive.RECIPES[:1], ids=lambda recipe: recipe.name, indirect=True)
 def test_two_builds_make_the_same_zip_byte_for_byte(recipe: Recipe, summary: Summary, tmp_path: Path) -> None:
     again = archive.build(tmp_path / "again", recipe=recipe)
 
