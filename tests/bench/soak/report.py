@@ -44,7 +44,7 @@ def show(console: Console, results: Results) -> None:
 
 
 def write(results: Results, command: str) -> Path:
-    """Write docs/performance/soak.md and docs/performance/soak.svg; the path of the first."""
+    """Write docs/performance/soak.md and its plot; the path of the page."""
     plot.draw(results, _DOCS / "soak.svg")
     page = _DOCS / "soak.md"
     page.write_text("\n".join(_page(results, command)) + "\n", encoding="utf-8")
