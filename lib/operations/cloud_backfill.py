@@ -175,7 +175,7 @@ class CloudBackfill:
         seen = self._read()
         if not seen.unfinished:
             raise errors.InvalidInputError(f"the backfill {seen.run.run_id} is done")
-        status = self._switch(seen, running=True, writes_per_second=writes_per_second or seen.run.writes_per_second)
+        status = self._switch(seen, running=True, writes_per_second=writes_per_second)
         self._send(seen.unfinished)
         return status
 

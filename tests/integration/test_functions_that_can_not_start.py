@@ -23,7 +23,7 @@ WORKS = "def handler(event, context): return 'fine'\n"
 BREAKS = "raise ImportError('no such module as cobol')\n"
 VANISHES = "import os; os._exit(3)\n"
 HANGS = "import time\ndef handler(event, context): time.sleep(60)\n"
-TELLS = """
+SHOWS_ITSELF = """
 import os, sys, time
 def handler(event, context):
     open("began", "w").close()
@@ -134,7 +134,7 @@ def test_a_call_that_takes_too_long_ends_its_process(host: FunctionHost, tmp_pat
 
 def test_a_forked_process_has_its_own_environment_and_nothing_of_ours(zygote: Zygote, tmp_path: Path) -> None:
     """As on Lambda: only what the program declares, and no module of Switchboard before the function imports it."""
-    (tmp_path / "module.py").write_text(TELLS)
+    (tmp_path / "module.py").write_text(SHOWS_ITSELF)
     answers = {}
     for start in (zygote.start, spawn):
         host = make_host(tmp_path, start, environment={"TABLE": "leases"})
@@ -168,7 +168,7 @@ def pids_of_calls_at_once(host: FunctionHost, calls: int) -> set[int]:
 def test_calls_at_the_same_time_have_processes_of_their_own(
     zygote: Zygote, tmp_path: Path, reserved: int | None, processes: int
 ) -> None:
-    (tmp_path / "module.py").write_text(TELLS)
+    (tmp_path / "module.py").write_text(SHOWS_ITSELF)
     host = make_host(tmp_path, zygote.start, reserved_concurrency=reserved)
     try:
         pids = pids_of_calls_at_once(host, 3)
@@ -198,7 +198,7 @@ def test_an_edit_runs_with_the_next_call(zygote: Zygote, tmp_path: Path) -> None
 
 
 def test_a_call_under_way_ends_on_the_old_code(zygote: Zygote, tmp_path: Path) -> None:
-    (tmp_path / "module.py").write_text(TELLS)
+    (tmp_path / "module.py").write_text(SHOWS_ITSELF)
     host = make_host(tmp_path, zygote.start)
     try:
         results: list[Result] = []
