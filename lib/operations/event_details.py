@@ -2,7 +2,7 @@
 
 import dataclasses
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -35,7 +35,6 @@ from lib.slack.blocks import SlackMessage
 FOLLOWED_BY = timedelta(minutes=15)
 """How long after a delivery the lines about its issue count as its own: the worker takes seconds, and retries."""
 _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
-_CLAIM = re.compile(r"channel (\S+): sent")
 _JUST_BEFORE = timedelta(seconds=2)
 _MOST_VERSIONS = 50
 _HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVALS: "jira_worker", Flow.JOBS: "imports"}
@@ -134,7 +133,6 @@ class DetailReader:
             trace = Tracer(self._deployed, self._clients, say).trace(identifier, since)
             problems.update(dict.fromkeys(trace.problems))
             entries.update(entry for entry in trace.entries if since <= entry.at <= until and not _is_of_another(entry, event))
-        entries -= {entry for entry in entries if _is_said(entry, entries)}
         entries = {dataclasses.replace(entry, text=_HASH.sub(r"\1…", entry.text)) for entry in entries}
         return Trace(tuple(sorted(entries, key=lambda entry: (entry.at, entry.source))), tuple(problems))
 
@@ -204,8 +202,7 @@ class DetailReader:
         if event.flow is not Flow.APPROVALS or (view := self._view(event)) is None:
             return None
         settings = self._clients.environment("approvals", ApprovalsEnvironment)
-        rules = Rules(approvers=frozenset(settings.approvers), require_other_approver=settings.require_other_approver)
-        message = preview.render(view, settings.jira_base_url, rules)
+        message = preview.render(view, settings.jira_base_url, Rules.of(settings))
         return Shown(_scrubbed(message), _PREVIEW) if message else None
 
     def _view(self, event: Event) -> View | None:
@@ -277,12 +274,6 @@ def _last(event: Event, *messages: str) -> LogLine | None:
 
 def _fields(line: LogLine, *names: str) -> dict[str, Any]:
     return {name: line.fields[name] for name in names if name in line.fields}
-
-
-def _is_said(entry: Entry, entries: Collection[Entry]) -> bool:
-    """Whether an entry is the claim of a notification that a log line reports too."""
-    claim = _CLAIM.fullmatch(entry.text)
-    return claim is not None and f"Sent on {claim[1]}" in {each.text for each in entries}
 
 
 def _text(line: LogLine, name: str) -> str:

@@ -24,7 +24,7 @@ from lib.jira.issue_reader import IssueReader
 from lib.leases.records import read_lease
 from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
 from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, depths_of, functions_of, logical_name
-from lib.operations.log_search import LogLine, search
+from lib.operations.log_search import LogLine, read_lines
 from lib.platform import aws, clock, contract, errors
 from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.dynamodb import Item, Table
@@ -104,6 +104,7 @@ class Tracer:
         self._clients = clients or Clients(deployed)
         self._say = say or _with_fields
         self._problems: dict[str, None] = {}
+        self._sent: set[tuple[str, Any]] = set()
 
     def trace(self, identifier: str, since: datetime, owner: str = "") -> Trace:
         """Find what is known of ``identifier``; log lines from ``since`` on. What can't be read is in ``problems``.
@@ -114,6 +115,8 @@ class Tracer:
         related = _related(lines, identifier)
         for each in related.sessions | related.events:
             lines += self._lines(each, since)
+        sent = (line.fields for line in lines if line.message == "notification_sent")
+        self._sent = {(str(about.get("event_id")), about.get("channel")) for about in sent}
         found = [self._of_line(line) for line in {(line.function, line.event_id): line for line in lines}.values()]
         readers = list(self._readers(identifier, related))
         if owner:
@@ -141,25 +144,21 @@ class Tracer:
             yield f"the queue {queue}", partial(self._dead_letters, entry_point, queue, wanted)
 
     def _lines(self, term: str, since: datetime) -> list[LogLine]:
-        def read(entry_point: str, name: str) -> list[LogLine]:
-            found: list[LogLine] = []
-            try:
-                found.extend(islice(search(self._clients("logs"), {entry_point: name}, term, since), MOST_LINES))
-            except errors.SwitchboardError as error:
-                self._problems[f"the log of {entry_point} can't be read: {scrub(str(error))}"] = None
+        def read(function: tuple[str, str]) -> list[LogLine]:
+            found, problem = read_lines(self._clients("logs"), function, term, since=since, until=None, most=MOST_LINES)
             if len(found) == MOST_LINES:
-                self._problems[f"the log of {entry_point} has more than {MOST_LINES:,} lines with {term}"] = None
+                problem = f"the log of {function[0]} has more than {MOST_LINES:,} lines with {term}"
+            self._problems.update({problem: None} if problem else {})
             return found
 
-        functions = functions_of(self._deployed)
         with ThreadPoolExecutor(_LOGS_AT_ONCE) as pool:
-            return [line for lines in pool.map(read, functions, functions.values()) for line in lines]
+            return [line for lines in pool.map(read, functions_of(self._deployed).items()) for line in lines]
 
     def _of_line(self, line: LogLine) -> Entry:
         return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=self._say(line))
 
     def _partition(self, session_id: str) -> Iterator[Entry]:
-        """The rows of a session, or the claims on an event."""
+        """The rows of a session, or the claims on an event without those that a log line reports as sent too."""
         table = Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
         rows = table.query(
             "read the rows of the session",
@@ -167,7 +166,8 @@ class Tracer:
             ExpressionAttributeValues={":id": {"S": session_id}},
         )
         for row in islice(rows, MOST_ROWS):
-            yield from _of_operation(row)
+            if (session_id.removeprefix(EVENT_PARTITIONS), row["operation_key"]["S"]) not in self._sent:
+                yield from _of_operation(row)
 
     def _issue(self, issue_key: str, sha: str = "") -> Iterator[Entry]:
         """The rows of an issue; with ``sha``, its links to that commit only."""

@@ -135,7 +135,7 @@ def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cl
     assert "UnavailableError: not sent on sns (3 attempts)" in before.stdout
     assert sent.returncode == 0, sent.stderr
     assert "dead letter" not in after.stdout
-    assert "JiraOperations: channel sns: sent" in after.stdout
+    assert "notification_sent" in after.stdout
     assert "lease_event" in after.stdout
     assert "grace" not in before.stdout + after.stdout
 

@@ -51,8 +51,10 @@ def shown(deployment: Deployment, identifier: str) -> list[tuple[str, str, str]]
 def test_an_event_has_its_lines_claims_and_dead_letters(deployment: Deployment) -> None:
     claims = Claims(deployment.client("dynamodb"), OPERATIONS, lease=timedelta(minutes=1), keep=None)
     claims.complete(claims.claim(f"event#{EVENT}", "sns", "one"))
+    claims.complete(claims.claim(f"event#{EVENT}", "teams", "one"))
     claims.release(claims.claim(f"event#{EVENT}", "slack", "one"), "channel_not_found")
     deployment.log("notification", "lease_event", event_id=EVENT, user="ada@example.com", ago=timedelta(minutes=1))
+    deployment.log("notification", "notification_sent", event_id=EVENT, channel="teams", ago=timedelta(seconds=59))
     deployment.log("notification", "lease_event", event_id="another", ago=timedelta(minutes=1))
     deployment.send(FAILURES, {"requestContext": {"condition": "x"}, "requestPayload": {"id": EVENT}, "responsePayload": {}})
     deployment.send(FAILURES, {"requestContext": {"condition": "x"}, "requestPayload": {"id": "another"}})
@@ -62,11 +64,12 @@ def test_an_event_has_its_lines_claims_and_dead_letters(deployment: Deployment) 
     assert found[0][:2] == ("log of notification", "INFO")
     assert found[0][2].startswith(f"lease_event event_id={EVENT} user=email:")
     assert "ada" not in found[0][2]
-    assert found[1:3] == [
+    assert found[1:4] == [
+        ("log of notification", "INFO", f"notification_sent event_id={EVENT} channel=teams"),  # which its claim says too
         ("JiraOperations", "", "channel sns: sent"),
         ("JiraOperations", "", "channel slack: not sent: channel_not_found"),
     ]
-    assert [(source, text.split(":")[0].split()[:2]) for source, _, text in found[3:]] == [
+    assert [(source, text.split(":")[0].split()[:2]) for source, _, text in found[4:]] == [
         ("notification-failures", ["dead", "letter"])
     ]
     assert found == shown(deployment, EVENT), "reading leaves the dead letters"
@@ -176,7 +179,6 @@ def test_what_cannot_be_read_is_a_problem(deployment: Deployment) -> None:
 
     assert [entry.text for entry in found.entries] == ["click session_id=chat-7"]
     assert [problem.split(" can't be read: ")[0] for problem in found.problems] == [
-        "the log of health",
         "the session chat-7",
         "the event chat-7",
     ]
