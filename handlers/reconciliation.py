@@ -12,38 +12,26 @@ and what one run has deleted the other finds deleted.
 
 from typing import Any
 
-from lib.jira.correlation_store import CorrelationStore
-from lib.jira.issue_reader import IssueReader
-from lib.jira.reconciliation.continuations import LEASE, Continuations
-from lib.jira.reconciliation.report import Reporter
 from lib.jira.reconciliation.requests import read_request
 from lib.jira.reconciliation.result import Run
-from lib.jira.reconciliation.run import Runner
-from lib.jira.reconciliation.watermarks import Watermarks
-from lib.jira.run_records import RunRecords
-from lib.jira.store_factory import make_issue_writer
-from lib.jira.work_queue import WorkQueue
+from lib.jira.reconciliation.run import make_runner
 from lib.platform import aws, errors, gc_tuning
-from lib.platform.claims import Claims
 from lib.platform.contract import live
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import Logger, scrub
-from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 
 _environment = ReconciliationEnvironment.read()
 _logger = Logger("reconciliation")
-_dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
-_s3 = aws.lazy_client("s3", read_timeout_seconds=10)
-_lambda = aws.lazy_client("lambda", read_timeout_seconds=10)
-_work = WorkQueue(Queue(aws.make_client("sqs", read_timeout_seconds=5), _environment.jira_queue_url))
-_api_token = Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn)
-_reader = IssueReader(_dynamodb, _environment.jira_issues_table_name)
-_store = make_issue_writer(_dynamodb, _s3, _environment)
-_correlations = CorrelationStore(_dynamodb, _environment.jira_issues_table_name)
-_watermarks = Watermarks(_dynamodb, _environment.operations_table_name)
-_claims = Claims(_dynamodb, _environment.operations_table_name, lease=LEASE)
-_records = RunRecords(_s3, _environment.artifact_bucket_name, git_sha=_environment.git_sha)
+_runner = make_runner(
+    _environment,
+    dynamodb=aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS),
+    sqs=aws.make_client("sqs", read_timeout_seconds=5),
+    get_s3=aws.lazy_client("s3", read_timeout_seconds=10),
+    get_lambda=aws.lazy_client("lambda", read_timeout_seconds=10),
+    api_token=Secret(aws.make_client("secretsmanager"), _environment.jira_api_token_arn),
+    logger=_logger,
+)
 
 
 def lambda_handler(event: object, context: Any) -> dict[str, Any]:
@@ -62,30 +50,16 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         _logger.error("event_failed", error)
         raise errors.InvalidInputError(scrub(str(error))) from None  # the runtime prints it as it is
     _logger.start_run(run_id, correlation_id=request.run_id or run_id)
-    run = Run(run_id, request, lambda: context.get_remaining_time_in_millis() / 1000)
+    # Whatever version this is, the next part runs on the one that is live then.
+    following = live(str(context.function_name))
+    run = Run(run_id, request, following, lambda: context.get_remaining_time_in_millis() / 1000)
     try:
-        # Whatever version this is, the next part runs on the one that is live then.
-        _make_runner(live(str(context.function_name))).carry_out(run)
+        _runner.carry_out(run)
     except Exception as error:
         _logger.defect("event_failed", error)
         # The runtime prints what leaves the handler, unscrubbed: no text that may hold a piece of an issue.
         raise errors.SwitchboardError(f"the reconciliation could not be done: {type(error).__name__}") from None
     return run.to_json()
-
-
-def _make_runner(function: str) -> Runner:
-    return Runner(
-        settings=_environment,
-        api_token=_api_token,
-        store=_store,
-        reader=_reader,
-        correlations=_correlations,
-        watermarks=_watermarks,
-        queue=_work,
-        continuations=Continuations(_claims, function, _lambda, _logger),
-        reporter=Reporter(_records, _logger),
-        logger=_logger,
-    )
 
 
 gc_tuning.end()

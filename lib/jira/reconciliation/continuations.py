@@ -35,11 +35,10 @@ class Continuation:
 
 
 class Continuations:
-    """Claims and invokes the next parts of runs: ``function`` is this one, and ``get_lambda`` returns a client of Lambda."""
+    """Claims and invokes the next parts of runs. ``get_lambda`` returns a client of Lambda."""
 
-    def __init__(self, claims: Claims, function: str, get_lambda: Callable[[], Any], logger: Logger) -> None:
+    def __init__(self, claims: Claims, get_lambda: Callable[[], Any], logger: Logger) -> None:
         self._claims = claims
-        self._function = function
         self._get_lambda = get_lambda
         self._logger = logger
 
@@ -58,15 +57,17 @@ class Continuations:
             return None
         return Continuation(payload, claim)
 
-    def start(self, continuation: Continuation) -> None:
-        """Invoke the part. A call that failed releases the claim; after one that may have arrived, it stays until it expires.
+    def start(self, continuation: Continuation, function: str) -> None:
+        """Invoke ``function`` for the part.
+
+        A call that failed releases the claim; after one that may have arrived, it stays until it expires.
 
         Raises:
             SwitchboardError: the call failed.
         """
         try:
             with aws.translated("call the function again"):
-                self._get_lambda().invoke(FunctionName=self._function, InvocationType="Event", Payload=continuation.payload)
+                self._get_lambda().invoke(FunctionName=function, InvocationType="Event", Payload=continuation.payload)
         except errors.AmbiguousError:
             raise
         except errors.SwitchboardError:

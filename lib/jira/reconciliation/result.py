@@ -92,12 +92,13 @@ class Result:
 class Run:
     """One invocation while it runs.
 
-    ``left`` are the projects for the next part, ``refused`` the reasons that belong to no single project, and ``record`` is the
-    name of the run record.
+    ``function`` is what to invoke for the next part and ``left`` its projects. ``refused`` are the reasons that belong to no
+    single project, and ``record`` is the name of the run record.
     """
 
     id: str
     request: Request
+    function: str
     seconds_left: Callable[[], float]
     results: list[Result] = field(default_factory=list)
     left: list[Result] = field(default_factory=list)

@@ -7,8 +7,9 @@ claimed first and invoked last, after the report, so that an invocation that Lam
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from lib.jira import client
 from lib.jira.correlation_store import CorrelationStore
@@ -16,17 +17,21 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.issues import project_key
 from lib.jira.reconciliation.checkpoint import Checkpoint, DeleteLimit
-from lib.jira.reconciliation.continuations import Continuation, Continuations
+from lib.jira.reconciliation.continuations import LEASE, Continuation, Continuations
 from lib.jira.reconciliation.merge import KeyRange
 from lib.jira.reconciliation.reconciler import RESERVE_SECONDS, Reconciler
 from lib.jira.reconciliation.report import Reporter
 from lib.jira.reconciliation.requests import Mode
 from lib.jira.reconciliation.result import Result, Run
 from lib.jira.reconciliation.watermarks import Watermarks
+from lib.jira.run_records import RunRecords
+from lib.jira.store_factory import make_issue_writer
 from lib.jira.work_queue import WorkQueue
 from lib.platform import clock, errors
+from lib.platform.claims import Claims
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import Logger
+from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 
 CLIENT_RESERVE_SECONDS = 30.0
@@ -61,7 +66,7 @@ class Runner:
             self.continuations.release(continuation)
             raise
         try:
-            self.continuations.start(continuation)
+            self.continuations.start(continuation, run.function)
         except errors.SwitchboardError as error:
             self.reporter.report_not_continued(run, error)
 
@@ -156,3 +161,30 @@ class Runner:
             return None
         run.results += [replace(result, continued=True) for result in run.left]
         return continuation
+
+
+def make_runner(
+    settings: ReconciliationEnvironment,
+    *,
+    dynamodb: Any,
+    sqs: Any,
+    get_s3: Callable[[], Any],
+    get_lambda: Callable[[], Any],
+    api_token: Secret,
+    logger: Logger,
+) -> Runner:
+    """The runner of a function with this environment and these AWS clients."""
+    issues, operations = settings.jira_issues_table_name, settings.operations_table_name
+    records = RunRecords(get_s3, settings.artifact_bucket_name, git_sha=settings.git_sha)
+    return Runner(
+        settings=settings,
+        api_token=api_token,
+        store=make_issue_writer(dynamodb, get_s3, settings),
+        reader=IssueReader(dynamodb, issues),
+        correlations=CorrelationStore(dynamodb, issues),
+        watermarks=Watermarks(dynamodb, operations),
+        queue=WorkQueue(Queue(sqs, settings.jira_queue_url)),
+        continuations=Continuations(Claims(dynamodb, operations, lease=LEASE), get_lambda, logger),
+        reporter=Reporter(records, logger),
+        logger=logger,
+    )

@@ -58,7 +58,7 @@ class Reconciliation:
     def load(self, **changes: str) -> ModuleType:
         """Load the function again, in an environment with ``changes``."""
         self.module = load(self.monkeypatch, "reconciliation", {**self.variables, **changes})
-        self.monkeypatch.setattr(self.module, "_lambda", lambda: self.lambda_)
+        self.monkeypatch.setattr(self.module._runner.continuations, "_get_lambda", lambda: self.lambda_)
         patient = functools.partial(JiraClient, sleep=lambda _: None, timeout=(2.0, 2.0))
         self.monkeypatch.setattr("lib.jira.client.JiraClient", patient)
         return self.module

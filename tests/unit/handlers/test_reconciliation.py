@@ -202,14 +202,14 @@ def test_a_row_that_failed_is_in_result_metric_and_record(
     synced.jira.edit("OPS-3", status="Done")
     synced.jira.edit("OPS-4", status="Done")
     module = synced.load()
-    record = module._store.record
+    record = module._runner.store.record
 
     def fail_once(delivery: Any) -> Any:
         if delivery.issue_key == "OPS-3":
             raise errors.ThrottledError("could not store the issue of OPS-3, says ada@sandbox.example")
         return record(delivery)
 
-    monkeypatch.setattr(module._store, "record", fail_once)
+    monkeypatch.setattr(module._runner.store, "record", fail_once)
     capsys.readouterr()
     result = synced.run()
 

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from lib.jira.reconciliation.continuations import LEASE
 from lib.jira.reconciliation.report import Reporter
-from lib.platform import clock, errors
+from lib.platform import aws, clock, errors
 from lib.platform.claims import Claims
 from tests.support.aws.moto_inside import OPERATIONS
 from tests.support.jira.reconciliation import Reconciliation, of, reconciliation
@@ -124,8 +124,9 @@ def test_after_a_crash_the_claim_holds_for_its_lease(killed: Reconciliation) -> 
 
 def test_a_delivery_after_the_lease_continues(killed: Reconciliation, monkeypatch: pytest.MonkeyPatch) -> None:
     assert killed.module is not None
-    later = Claims(killed.module._dynamodb, OPERATIONS, lease=LEASE, now=lambda: clock.utc_now() + LEASE + timedelta(seconds=1))
-    monkeypatch.setattr(killed.module, "_claims", later)
+    client = aws.make_client("dynamodb")
+    later = Claims(client, OPERATIONS, lease=LEASE, now=lambda: clock.utc_now() + LEASE + timedelta(seconds=1))
+    monkeypatch.setattr(killed.module._runner.continuations, "_claims", later)
     deliver(killed)
 
     assert len(killed.lambda_.events) == 1

@@ -158,7 +158,7 @@ def test_a_run_record_that_can_not_be_stored_is_a_refusal(synced: Reconciliation
         raise aws_error("AccessDenied", status=403)
 
     module = synced.load()
-    monkeypatch.setattr(module._s3(), "put_object", refuse)
+    monkeypatch.setattr(module._runner.reporter._records._get_client(), "put_object", refuse)
     result = synced.run()
 
     assert result["record"] is None
@@ -205,7 +205,7 @@ def test_a_defect_fails_the_invocation_without_the_text_of_the_error(
         raise KeyError(EMAIL)
 
     module = synced.load()
-    monkeypatch.setattr(module._records, "write", break_down)
+    monkeypatch.setattr(module._runner.reporter._records, "write", break_down)
     with pytest.raises(errors.SwitchboardError) as failure:
         synced.run()
 

@@ -68,7 +68,7 @@ def test_a_watermark_that_can_not_be_read_or_written_is_a_refusal(
     def refuse(*_: Any) -> None:
         raise errors.ThrottledError("could not reach the watermark")
 
-    monkeypatch.setattr(synced.load()._watermarks, method, refuse)
+    monkeypatch.setattr(synced.load()._runner.watermarks, method, refuse)
     result = synced.run({})
 
     assert "could not reach the watermark" in result["refused"][0]
