@@ -9,8 +9,7 @@ from typing import Any
 import flask
 
 from lib.approvals import drafts, interactions
-from lib.approvals.interactions import Ignored, Verb
-from lib.approvals.retries import make_retries
+from lib.approvals.interactions import Ignored
 from lib.approvals.service import make_service
 from lib.approvals.waiting import make_waiting_drafts
 from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
@@ -28,7 +27,6 @@ _signing_secret = Secret(aws.make_client("secretsmanager"), _environment.slack_s
 _dynamodb, _sqs = aws.make_client("dynamodb"), aws.make_client("sqs")
 _service = make_service(_environment, dynamodb=_dynamodb, sqs=_sqs)
 _waiting = make_waiting_drafts(_environment, dynamodb=_dynamodb, sqs=_sqs)
-_retries = make_retries(_environment, dynamodb=_dynamodb, sqs=_sqs)
 app = application.make_app("approvals", _logger, max_body_bytes=MAX_BODY_BYTES)
 
 
@@ -53,8 +51,9 @@ def submit() -> tuple[flask.Response, int]:
     """Make a draft its session's current one and queue its preview. The same draft again changes nothing."""
     principal = application.iam_principal()  # without an authorizer, drafts must not be open to the internet
     draft = drafts.read_draft(application.json_body(flask.request.get_data()))
-    if _environment.missing_settings:
-        return _misconfigured(", ".join(_environment.missing_settings))
+    if missing := ", ".join(_environment.missing_settings):
+        # The caller has IAM credentials of the account, so the answer names the settings.
+        raise errors.NotSetUpError(f"drafts are not accepted before these settings are configured: {missing}")
     if not (draft.channel or _environment.has_channel):
         raise errors.InvalidInputError("channel is missing, and neither approvalsChannel nor slackChannel is configured")
     submitted = _service.submit(draft)
@@ -76,8 +75,7 @@ def interact() -> tuple[str, int]:
     if isinstance(decision, Ignored):
         _logger.info("interaction_ignored", reason=decision.reason)
         return "", 200
-    do = _retries.retry if decision.verb is Verb.RETRY else _service.decide
-    verdict = do(decision).name.lower()
+    verdict = _service.decide(decision).name.lower()
     metrics.count(contract.APPROVAL_CLICK, verdict=verdict)
     _logger.info(
         "click",
@@ -88,15 +86,6 @@ def interact() -> tuple[str, int]:
         verdict=verdict,
     )
     return "", 200
-
-
-def _misconfigured(missing: str) -> tuple[flask.Response, int]:
-    """The caller has IAM credentials of the account, so the answer names the missing settings."""
-    message = f"drafts are not accepted before these settings are configured: {missing}"
-    _logger.error("request_failed", errors.ConfigurationError(message), http_status=503)
-    response = flask.jsonify(error="misconfigured", message=message)
-    response.headers["Retry-After"] = "60"
-    return response, 503
 
 
 gc_tuning.end()

@@ -1,8 +1,11 @@
 """Who may decide on what, as the stack is configured."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from lib.platform.environment.approvals import ApprovalsEnvironment
+if TYPE_CHECKING:
+    from lib.platform.environment.approvals import ApprovalsEnvironment
+    from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,7 @@ class Rules:
     projects: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, environment: ApprovalsEnvironment) -> "Rules":
+    def of(cls, environment: "ApprovalsEnvironment | JiraWorkerEnvironment") -> "Rules":
         """The rules of a function with this environment."""
         return cls(
             approvers=frozenset(environment.approvers),

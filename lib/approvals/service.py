@@ -4,14 +4,20 @@ A click's message is queued before the decision is recorded. In the other order,
 approval that nobody acts on; in this order it leaves a message that finds no approval and does nothing. The worker waits for
 an approval longer than this function can take to write it. It does not wait for a rejection, so a second message follows
 the write: the first may have been processed before it.
+
+A click on Retry, which the preview has while its issue could not be created, does what ``operations retry`` does: it makes the
+failed operation claimable once more, in the name of who clicked, and wakes the worker, which searches for the marker before it
+creates an issue. If the message is lost, the operation is still failed, and another click sends it again.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from lib.approvals import preview_pages, records, wording
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.messages import AnswerClick, CreateIssue, PostPreview, Send, UpdatePreview, sender
+from lib.approvals.operations import JiraOperationStore, OperationId
 from lib.approvals.records import Approval, SessionState, View
 from lib.approvals.repository import ApprovalStore, Submitted, make_table
 from lib.approvals.rules import Rules
@@ -32,41 +38,37 @@ _TRIES = 3
 
 def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
     """Why the click does not count; None if it does."""
+    is_retry = decision.verb is Verb.RETRY
     if view.session is None or view.draft is None:
         return Verdict.NOT_KNOWN
     if not view.is_current:
         return Verdict.CHANGED
-    if view.approval is not None:
+    if view.approval is not None and not is_retry:
         return Verdict.DECIDED
     if records.preview_name(decision.channel, decision.message_ts) not in view.draft.previews:
         return Verdict.NOT_A_PREVIEW
+    refused = _judge_person(decision, view.draft.draft.requested_by, rules)
+    return Verdict.NOTHING_TO_RETRY if refused is None and is_retry and not view.can_retry else refused
+
+
+def _judge_person(decision: Decision, requested_by: str, rules: Rules) -> Verdict | None:
+    """Who requested the draft may retry its issue: the approval is valid still."""
     if rules.approvers and decision.user not in rules.approvers:
         return Verdict.NOT_ALLOWED
-    own = decision.user == view.draft.draft.requested_by
-    return Verdict.OWN if own and rules.require_other_approver and decision.verb is Verb.APPROVE else None
+    is_own = decision.user == requested_by and decision.verb is Verb.APPROVE
+    return Verdict.OWN if is_own and rules.require_other_approver else None
 
 
 def make_service(environment: ApprovalsEnvironment, *, dynamodb: Any, sqs: Any) -> "ApprovalService":
     """The service of a function with this environment and these AWS clients."""
+    table = make_table(dynamodb, environment.operations_table_name)
     return ApprovalService(
-        store=ApprovalStore(make_table(dynamodb, environment.operations_table_name)),
+        store=ApprovalStore(table),
+        operations=JiraOperationStore(table, lease=timedelta(0)),  # nothing is claimed here
         send=sender(Queue(sqs, environment.approval_queue_url)),
         rules=Rules.of(environment),
         jira_base_url=environment.jira_base_url,
     )
-
-
-def answer_click(send: Send, decision: Decision, verdict: Verdict, view: View, jira_base_url: str) -> None:
-    """Queue the answer to the person who clicked."""
-    answer = AnswerClick(
-        session_id=decision.session_id,
-        draft_hash=decision.draft_hash,
-        user=decision.user,
-        channel=decision.channel,
-        response_url=decision.response_url or "",
-        text=wording.answer(verdict, decision, view, jira_base_url),
-    )
-    send(answer, 0)
 
 
 class ApprovalService:
@@ -74,8 +76,9 @@ class ApprovalService:
 
     Args:
         store: sessions, drafts and decisions.
+        operations: the failed operations, which may be retried.
         send: queues a message.
-        rules: who may decide on what.
+        rules: who may decide on what, and retry.
         jira_base_url: where people see issues; may be empty.
         now: the clock.
         monotonic: measures the duration of a try.
@@ -85,6 +88,7 @@ class ApprovalService:
         self,
         *,
         store: ApprovalStore,
+        operations: JiraOperationStore,
         send: Send,
         rules: Rules,
         jira_base_url: str = "",
@@ -92,6 +96,7 @@ class ApprovalService:
         monotonic: clock.Monotonic = clock.monotonic,
     ) -> None:
         self._store = store
+        self._operations = operations
         self._send = send
         self._rules = rules
         self._jira_base_url = jira_base_url
@@ -123,15 +128,34 @@ class ApprovalService:
             SwitchboardError: the table or the queue can't be reached. The decision may not be recorded: the person must click
                 again.
         """
-        verdict, view = self._decide(decision)
+        is_retry = decision.verb is Verb.RETRY
+        verdict, view = self._retry(decision) if is_retry else self._decide(decision)
         # A preview with a button that no longer counts has missed an update.
         rejected = verdict is Verdict.RECORDED and decision.verb is Verb.REJECT
-        if rejected or verdict in {Verdict.DECIDED, Verdict.CHANGED}:
+        if rejected or verdict in {Verdict.DECIDED, Verdict.CHANGED, Verdict.NOTHING_TO_RETRY}:
             self._send(UpdatePreview(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
-        if verdict is Verdict.CHANGED and view.session is not None:
+        if verdict is Verdict.CHANGED and view.session is not None and not is_retry:
             self._send(PostPreview(session_id=decision.session_id, draft_hash=view.session.draft_hash), 0)
-        answer_click(self._send, decision, verdict, view, self._jira_base_url)
+        answer = AnswerClick(
+            session_id=decision.session_id,
+            draft_hash=decision.draft_hash,
+            user=decision.user,
+            channel=decision.channel,
+            response_url=decision.response_url or "",
+            text=wording.answer(verdict, decision, view, self._jira_base_url),
+        )
+        self._send(answer, 0)
         return verdict
+
+    def _retry(self, decision: Decision) -> tuple[Verdict, View]:
+        view = self._store.read(decision.session_id, decision.draft_hash)
+        verdict = judge(view, decision, self._rules)
+        if verdict is not None:
+            return verdict, view
+        if not self._operations.request_retry(OperationId(decision.session_id, decision.draft_hash), decision.user):
+            return Verdict.NOTHING_TO_RETRY, self._store.read(decision.session_id, decision.draft_hash)
+        self._send(CreateIssue(session_id=decision.session_id, draft_hash=decision.draft_hash), 0)
+        return Verdict.RECORDED, view
 
     def _decide(self, decision: Decision) -> tuple[Verdict, View]:
         approved = decision.verb is Verb.APPROVE

@@ -107,7 +107,7 @@ class ApprovalWorker:
             chat=SlackClient(settings.slack_api_url, self.bot_token),
             channel=settings.approvals_channel,
             jira_base_url=settings.jira_base_url,
-            rules=Rules(approvers=frozenset(settings.approvers), require_other_approver=settings.require_other_approver),
+            rules=Rules.of(settings),
             logger=self.logger,
         )
         return creator, poster

@@ -70,6 +70,10 @@ class ConfigurationError(PermanentError):
     """A setting in the function's environment is missing or wrong."""
 
 
+class NotSetUpError(ConfigurationError):
+    """The deployment lacks settings that this request needs. Its message, which names them, is shown to the caller."""
+
+
 class ThrottledError(RetryableError):
     """The service asked to slow down."""
 

@@ -138,7 +138,8 @@ def _refuse(constant: str) -> None:
 
 def _error(answer: errors.HttpAnswer, error: Exception) -> flask.Response:
     # Failures on our side are logged. A response has only what the caller can fix.
-    message = str(error) if answer.status < 500 else "not possible now, try again later"
+    is_shown = answer.status < 500 or isinstance(error, errors.NotSetUpError)
+    message = str(error) if is_shown else "not possible now, try again later"
     response = flask.jsonify(error=answer.code, message=log.scrub(message))
     response.status_code = answer.status
     if answer.retry_after_seconds is not None:

@@ -20,7 +20,6 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.preview_posting import PreviewPoster
 from lib.approvals.records import KEEP
 from lib.approvals.repository import ApprovalStore
-from lib.approvals.retries import IssueRetries
 from lib.approvals.rules import Rules
 from lib.approvals.service import ApprovalService
 from lib.approvals.waiting import WaitingDrafts
@@ -91,9 +90,13 @@ class World:
         table = Table(client, JIRA_OPERATIONS.name, sleep=lambda seconds: self.advance(timedelta(seconds=seconds)))
         self.store = ApprovalStore(table, now=self.now)
         self.operations = JiraOperationStore(table, lease=LEASE, now=self.now)
-        self.service = ApprovalService(store=self.store, send=self.send, rules=self.rules, jira_base_url=JIRA_URL, now=self.now)
-        self.retries = IssueRetries(
-            store=self.store, operations=self.operations, send=self.send, rules=self.rules, jira_base_url=JIRA_URL
+        self.service = ApprovalService(
+            store=self.store,
+            operations=self.operations,
+            send=self.send,
+            rules=self.rules,
+            jira_base_url=JIRA_URL,
+            now=self.now,
         )
         self.waiting = WaitingDrafts(
             store=self.store,
@@ -157,8 +160,7 @@ class World:
         decision = Decision(
             verb=verb, session_id=draft.session_id, draft_hash=draft_hash, user=user, channel="C1", message_ts=ts
         )
-        do = self.retries.retry if verb is Verb.RETRY else self.service.decide
-        return Actor(self.stage, f"click of {user}", lambda: do(decision), self.time.timestamp())
+        return Actor(self.stage, f"click of {user}", lambda: self.service.decide(decision), self.time.timestamp())
 
     def sweep(self) -> Actor:
         """The sweep of waiting drafts, as the schedule starts it."""

@@ -40,7 +40,7 @@ def click(world: World, user: str = "U0BOB", **given: Any) -> tuple[Verdict, str
     """The verdict, the answer, and the kinds of the other messages."""
     world.queue.clear()
     place = {"channel": "C1", "message_ts": present(world.store.read("sess-1", HASH).draft).preview_ts}
-    verdict = world.retries.retry(
+    verdict = world.service.decide(
         Decision(verb=Verb.RETRY, session_id="sess-1", user=user, **{"draft_hash": HASH, **place, **given})
     )
     messages = [queued.message for queued in world.queue]
@@ -133,8 +133,8 @@ def test_a_click_whose_message_was_lost_can_be_repeated(monkeypatch: pytest.Monk
     def broken(*_: object) -> None:
         raise errors.UnavailableError("could not queue a message")
 
-    monkeypatch.setattr(world.retries, "_send", broken)
+    monkeypatch.setattr(world.service, "_send", broken)
     with pytest.raises(errors.UnavailableError):
         click(world)
-    monkeypatch.setattr(world.retries, "_send", send)
+    monkeypatch.setattr(world.service, "_send", send)
     assert click(world)[::2] == (Verdict.RECORDED, [CreateIssue])

@@ -353,6 +353,7 @@ def test_conflicts_end_a_click_before_slack_stops_waiting() -> None:
 
     service = ApprovalService(
         store=ApprovalStore(Table(AlwaysInConflict(), JIRA_OPERATIONS.name, sleep=wait)),
+        operations=world.operations,
         send=lambda *_: wait(0.05),
         rules=Rules(),
         monotonic=lambda: clock[0],
@@ -379,6 +380,7 @@ def test_a_lost_write_is_repeated_for_a_second_since_slack_waits_three(seconds_a
 
     service = ApprovalService(
         store=NeverAnswers(),  # type: ignore[arg-type]
+        operations=world.operations,
         send=lambda *_: None,
         rules=Rules(),
         monotonic=lambda: clock[0],

@@ -16,6 +16,7 @@ from lib.approvals import messages
 from lib.approvals import worker as approval_worker
 from lib.approvals.interactions import Decision, Verb
 from lib.approvals.issue_tracker import FoundIssue
+from lib.approvals.operations import JiraOperationStore
 from lib.approvals.records import OperationStatus
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
@@ -57,6 +58,12 @@ def load_worker(queue_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[...
 @pytest.fixture
 def worker(load_worker: Callable[..., ModuleType]) -> ModuleType:
     return load_worker()
+
+
+def service_sending(send: messages.Send) -> ApprovalService:
+    table = Table(aws.make_client("dynamodb"), OPERATIONS)
+    operations = JiraOperationStore(table, lease=timedelta(0))
+    return ApprovalService(store=ApprovalStore(table), operations=operations, send=send, rules=Rules())
 
 
 def record(
@@ -114,7 +121,7 @@ def test_a_queue_that_cant_be_reached_does_not_lose_the_message(worker: ModuleTy
 def test_a_claim_outlives_its_invocation(worker: ModuleType, queue_url: str) -> None:
     sent: list[object] = []
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
-    service = ApprovalService(store=store, send=lambda message, _: sent.append(message), rules=Rules())
+    service = service_sending(lambda message, _: sent.append(message))
     draft_hash = service.submit(make_draft()).draft_hash
     show_whole(store, draft_hash)
     service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
@@ -135,7 +142,7 @@ def test_the_record_of_a_posted_preview_is_kept_as_long_as_its_session(
     worker: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     table = aws.make_client("dynamodb")
-    service = ApprovalService(store=ApprovalStore(Table(table, OPERATIONS)), send=lambda *_: None, rules=Rules())
+    service = service_sending(lambda *_: None)
     draft_hash = service.submit(make_draft()).draft_hash
     monkeypatch.setattr(SlackClient, "post", lambda *_, **__: Posted("C1", "1.0"))
     monkeypatch.setattr(SlackClient, "update", lambda *_: None)
@@ -181,7 +188,7 @@ def test_a_dry_run_does_everything_but_create_the_issue(
     monkeypatch.setattr(SlackClient, "post", post)
     monkeypatch.setattr(SlackClient, "update", lambda _, where, shown: updates.append(json.dumps(shown.blocks)))
     store = ApprovalStore(Table(aws.make_client("dynamodb"), OPERATIONS))
-    service = ApprovalService(store=store, send=lambda message, *_: sent.append(message), rules=Rules())
+    service = service_sending(lambda message, *_: sent.append(message))
     draft_hash = service.submit(make_draft()).draft_hash
     work_off()
     service.decide(Decision(verb=Verb.APPROVE, session_id="sess-1", draft_hash=draft_hash, user="U0ADA", **PLACE))
