@@ -16,6 +16,7 @@ that feeds a function.
 """
 
 import base64
+import copy
 import functools
 import json
 import threading
@@ -33,6 +34,8 @@ from moto.core import responses, serialize
 from moto.core import utils as core_utils
 from moto.core.responses import ActionResult
 from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.logs import models as logs_models
 from moto.logs.exceptions import InvalidParameterException
@@ -83,6 +86,7 @@ def speed_up() -> None:
     * For each request, moto lists its own folders, compares the host with the pattern of each of its services, lists the
       methods of the class that answers, compiles the patterns of conditions, and spells names in another way.
     * For each query, moto sorts the whole table, and then the part that it asks for.
+    * For each transaction, moto copies every table that it writes to, so that it can go back.
     * For each of the thousand paths that moto serves, werkzeug compiles a function that makes a URL of it, which nobody needs.
     * For each model of a service, botocore lists all services that it has.
     """
@@ -97,6 +101,8 @@ def speed_up() -> None:
         (serialize.BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
         (Table, "query", _query),
         (Table, "all_items", _all_items),
+        (Table, "__deepcopy__", _itself),
+        (DynamoDBBackend, "transact_write_items", _transact_write_items),
     ):
         setattr(owner, name, replacement)
 
@@ -127,6 +133,32 @@ def _all_items(table: Any) -> list[Any]:
     of_key = table.items.get(_querying.key, {})
     groups = list(table.items.values()) if _querying.key is None else [of_key] if of_key else []
     return [item for group in groups for item in (group.values() if table.range_key_attr else [group])]
+
+
+_moto_transact_write_items: Callable[..., Any] = DynamoDBBackend.transact_write_items
+
+
+def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+    """A transaction that fails changes nothing: keep the items under its hash keys, and put them back."""
+    kept: list[tuple[Table, DynamoType, Any]] = []
+    for request in (next(iter(item.values())) for item in transact_items):
+        table = backend.tables.get(request.get("TableName"))
+        if hash_value := table and request.get("Key", request.get("Item", {})).get(table.hash_key_attr):
+            hash_key = DynamoType(hash_value)
+            kept.append((table, hash_key, copy.deepcopy(table.items.get(hash_key))))
+    try:
+        _moto_transact_write_items(backend, transact_items)
+    except Exception:
+        for table, hash_key, group in kept:
+            table.items.pop(hash_key, None)
+            if group is not None:
+                table.items[hash_key] = group
+        raise
+
+
+def _itself(table: Table, _: dict[int, Any]) -> Table:
+    """What moto copies of a table for a transaction."""
+    return table
 
 
 _compile_builder: Callable[..., Callable[..., Any]] = Rule._compile_builder

@@ -1,0 +1,84 @@
+"""A transaction of moto keeps only the items that it may change, and puts them back when it fails."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from moto.dynamodb.models import dynamodb_backends
+
+from lib.platform.contract import JIRA_ISSUES
+from tests.support.aws.environment import REGION
+from tests.support.dynamodb.tables import create_table
+
+NAME = JIRA_ISSUES.name
+
+
+@pytest.fixture
+def client(dynamodb: Any) -> Any:
+    create_table(dynamodb, NAME, JIRA_ISSUES)
+    for issue, stamp in (("OPS-1", "a"), ("OPS-1", "b"), ("OPS-2", "a"), ("OPS-3", "a")):
+        dynamodb.put_item(TableName=NAME, Item=row(issue, stamp))
+    return dynamodb
+
+
+def row(issue: str, stamp: str, note: str = "first") -> dict[str, Any]:
+    return {**key(issue, stamp), "note": {"S": note}}
+
+
+def key(issue: str, stamp: str) -> dict[str, Any]:
+    return {"issue_key": {"S": issue}, "updated_at": {"S": stamp}}
+
+
+def update(issue: str, stamp: str, condition: str) -> dict[str, Any]:
+    return {
+        "Update": {
+            "TableName": NAME,
+            "Key": key(issue, stamp),
+            "UpdateExpression": "SET note = :note",
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": {":note": {"S": "second"}},
+        }
+    }
+
+
+WRITES = [
+    {"Put": {"TableName": NAME, "Item": row("OPS-1", "c")}},
+    {"Put": {"TableName": NAME, "Item": row("OPS-4", "a")}},
+    {"Delete": {"TableName": NAME, "Key": key("OPS-1", "a")}},
+    update("OPS-2", "a", "attribute_exists(issue_key)"),
+]
+
+
+def test_a_failed_transaction_changes_nothing(client: Any) -> None:
+    before = client.scan(TableName=NAME)["Items"]
+
+    with pytest.raises(ClientError, match="ConditionalCheckFailed"):
+        client.transact_write_items(TransactItems=[*WRITES, update("OPS-5", "a", "attribute_exists(issue_key)")])
+
+    assert client.scan(TableName=NAME)["Items"] == before
+
+
+def test_a_transaction_copies_no_item_of_another_key(client: Any) -> None:
+    items = items_by_name()
+    items["OPS-3"]["a"].attrs["note"] = Uncopyable()
+
+    client.transact_write_items(TransactItems=WRITES)
+
+    assert {key: set(stamps) for key, stamps in items_by_name().items()} == {
+        "OPS-1": {"b", "c"},
+        "OPS-2": {"a"},
+        "OPS-3": {"a"},
+        "OPS-4": {"a"},
+    }
+    assert client.get_item(TableName=NAME, Key=key("OPS-2", "a"))["Item"]["note"] == {"S": "second"}
+
+
+class Uncopyable:
+    def __deepcopy__(self, _: Any) -> None:
+        raise AssertionError("copied")
+
+
+def items_by_name() -> dict[str, dict[str, Any]]:
+    [account] = dynamodb_backends.values()
+    groups = account[REGION].tables[NAME].items
+    return {hash_key.value: {stamp.value: item for stamp, item in group.items()} for hash_key, group in groups.items()}
