@@ -32,6 +32,7 @@ from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunct
 from moto.awslambda.responses import LambdaResponse
 from moto.core import responses, serialize
 from moto.core import utils as core_utils
+from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult
 from moto.dynamodb.comparisons import ConditionExpressionParser
 from moto.dynamodb.models import DynamoDBBackend
@@ -87,6 +88,7 @@ def speed_up() -> None:
       methods of the class that answers, compiles the patterns of conditions, and spells names in another way.
     * For each query, moto sorts the whole table, and then the part that it asks for.
     * For each transaction, moto copies every table that it writes to, so that it can go back.
+    * Of each item, message and metric that it made since its start, moto keeps every version.
     * For each of the thousand paths that moto serves, werkzeug compiles a function that makes a URL of it, which nobody needs.
     * For each model of a service, botocore lists all services that it has.
     """
@@ -103,6 +105,7 @@ def speed_up() -> None:
         (Table, "all_items", _all_items),
         (Table, "__deepcopy__", _itself),
         (DynamoDBBackend, "transact_write_items", _transact_write_items),
+        (BaseModel, "__new__", _new_model),
     ):
         setattr(owner, name, replacement)
 
@@ -154,6 +157,14 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[st
             if group is not None:
                 table.items[hash_key] = group
         raise
+
+
+_moto_new_model: Callable[..., Any] = BaseModel.__new__
+
+
+def _new_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
+    """What is replaced or deleted is freed. Only S3 reads its list, to close the files of objects."""
+    return _moto_new_model(kind) if kind.__module__ == S3Backend.__module__ else object.__new__(kind)
 
 
 def _itself(table: Table, _: dict[int, Any]) -> Table:

@@ -1,5 +1,7 @@
-"""A transaction of moto keeps only the items that it may change, and puts them back when it fails."""
+"""moto copies only what a transaction may change, puts it back when that fails, and keeps nothing that was replaced."""
 
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -71,6 +73,15 @@ def test_a_transaction_copies_no_item_of_another_key(client: Any) -> None:
         "OPS-4": {"a"},
     }
     assert client.get_item(TableName=NAME, Key=key("OPS-2", "a"))["Item"]["note"] == {"S": "second"}
+
+
+def test_a_replaced_item_is_freed(client: Any) -> None:
+    replaced = weakref.ref(items_by_name()["OPS-3"]["a"])
+
+    client.put_item(TableName=NAME, Item=row("OPS-3", "a"))
+    gc.collect()
+
+    assert replaced() is None
 
 
 class Uncopyable:
