@@ -81,10 +81,6 @@ class FunctionSpec:
         return self.handler.split(".")[-2]
 
 
-class FunctionStartError(StartError):
-    """A function's process could not be started or failed while importing its handler."""
-
-
 class FunctionHost:
     """One function, and the processes that serve it: one for each call at the same time, as on Lambda, but at most
     :data:`MAX_PROCESSES` or what is reserved. Further calls wait. A process starts with the call that needs it.
@@ -130,22 +126,6 @@ class FunctionHost:
         """The running processes, in the order of their start."""
         with self._changed:
             return [runner.pid for runner in sorted(self._all, key=lambda runner: runner.started_at) if not runner.has_ended]
-
-    def wait_ready(self, timeout_seconds: float) -> None:
-        """Wait until each process that was started has imported its handler and asks for an invocation.
-
-        Raises:
-            FunctionStartError: one failed, or took longer than ``timeout_seconds``.
-        """
-        with self._changed:
-            runners = list(self._all)
-        for runner in runners:
-            ready = runner.mailbox.wait_initialised(timeout_seconds)
-            if (error := runner.mailbox.init_error) is not None:
-                reason = f"{error.get('errorType')}: {error.get('errorMessage')}"
-                raise FunctionStartError(f"The function {self.spec.entry_point} failed to start: {reason}")
-            if not ready:
-                raise FunctionStartError(f"The function {self.spec.entry_point} did not start in time.")
 
     def invoke(self, payload: bytes, request_id: str | None = None, arn: str = "") -> Result:
         """Run the function on one event and wait for the result.

@@ -122,19 +122,18 @@ _moto_all_items: Callable[..., Any] = Table.all_items
 def _query(table: Any, hash_key: Any, *args: Any, **options: Any) -> Any:
     """A query sorts what it finds: it needs no sorted table, and of the table itself only the items of one key."""
     index_name = args[6]
-    _querying.key = None if index_name else hash_key
-    _querying.now = True
+    of_key = [table.items[hash_key]] if table.items.get(hash_key) else []
+    _querying.groups = list(table.items.values()) if index_name else of_key
     try:
         return _moto_query(table, hash_key, *args, **options)
     finally:
-        _querying.now = False
+        _querying.groups = None
 
 
 def _all_items(table: Any) -> list[Any]:
-    if not getattr(_querying, "now", False):
+    groups = getattr(_querying, "groups", None)
+    if groups is None:
         return list(_moto_all_items(table))
-    of_key = table.items.get(_querying.key, {})
-    groups = list(table.items.values()) if _querying.key is None else [of_key] if of_key else []
     return [item for group in groups for item in (group.values() if table.range_key_attr else [group])]
 
 

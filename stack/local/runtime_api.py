@@ -88,11 +88,6 @@ class Mailbox:
                 invocation.settle(json.dumps(self.init_error).encode(), "Unhandled")
             return in_time
 
-    def wait_initialised(self, timeout_seconds: float) -> bool:
-        """Wait until the process asks for an invocation, has failed or has ended; whether one of them has come."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._has_asked or self._has_ended or bool(self.init_error), timeout_seconds)
-
     def take(self, hung_up: Callable[[], bool]) -> tuple[Invocation, float] | None:
         """Wait for an invocation, for the runtime's ``next``: it, and how long it may take.
 

@@ -1,9 +1,33 @@
 """A protected stack: each kind of resource is protected, retained, or created again by the next ``pulumi up``."""
 
-from stack.components.protection import PROTECTED, PROTECTED_ROLES, RECREATED, RETAINED, TEMPORARY
+from stack.components.protection import PROTECTED, PROTECTED_ROLES, RETAINED, TEMPORARY
 from tests.support.project.pulumi_graph import EVERYTHING, declare
 
 ROLE = "aws:iam/role:Role"
+RECREATED = {
+    "aws:apigatewayv2/integration:Integration": "part of the API, which keeps its URL",
+    "aws:apigatewayv2/route:Route": "part of the API, which keeps its URL",
+    "aws:apigatewayv2/stage:Stage": "$default: part of the API, which keeps its URL",
+    "aws:cloudwatch/dashboard:Dashboard": "holds no data",
+    "aws:cloudwatch/eventRule:EventRule": "holds no data; the bus stays",
+    "aws:cloudwatch/eventTarget:EventTarget": "holds no data",
+    "aws:cloudwatch/metricAlarm:MetricAlarm": "holds no data; metrics stay in CloudWatch",
+    "aws:iam/role:Role": "used in the stack only, except PROTECTED_ROLES",
+    "aws:iam/rolePolicy:RolePolicy": "holds no data",
+    "aws:lambda/alias:Alias": "names the newest version, unless rollback moved it",
+    "aws:lambda/eventSourceMapping:EventSourceMapping": "messages wait in the queue meanwhile",
+    "aws:lambda/function:Function": "its code is the program's; its name is in the stack's outputs",
+    "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": "holds no data",
+    "aws:lambda/functionRecursionConfig:FunctionRecursionConfig": "holds no data",
+    "aws:lambda/permission:Permission": "holds no data",
+    "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration": "is removed when corsOrigins is no longer set",
+    "aws:s3/bucketNotification:BucketNotification": "holds no data",
+    "aws:scheduler/schedule:Schedule": "holds no data",
+    "aws:scheduler/scheduleGroup:ScheduleGroup": "holds no data",
+    "aws:secretsmanager/secret:Secret": "its value is in the config; deleted, it can be restored for 30 days",
+    "aws:secretsmanager/secretVersion:SecretVersion": "its value is in the config",
+    "aws:sns/topicSubscription:TopicSubscription": "follows alarmEmail and alarmTargets; AWS sends the link to confirm again",
+}
 
 
 def test_every_kind_of_resource_is_of_one_class() -> None:

@@ -47,9 +47,8 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[FunctionHos
     (tmp_path / "module.py").write_text(WORKS)
     start = spawn if request.param == "spawned" else request.getfixturevalue("zygote").start
     made = make_host(tmp_path, start)
-    made.start()
     try:
-        made.wait_ready(30)
+        made.invoke(b"{}")
         yield made
     finally:
         made.stop()

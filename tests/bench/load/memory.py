@@ -28,7 +28,7 @@ class Memory:
     Attributes:
         entry_point: the function.
         samples: (invocations so far, resident MB).
-        seconds: how long the invocations took together.
+        seconds: how long the start and the invocations took together.
     """
 
     entry_point: str
@@ -91,7 +91,6 @@ def measure(entry_point: str, invocations: int, aws_url: str, on_progress: Calla
     )
     host.start()
     try:
-        host.wait_ready(60)
         return _drive(host, entry_point, invocations, on_progress)
     finally:
         host.stop()
