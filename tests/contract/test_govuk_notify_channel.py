@@ -1,18 +1,15 @@
-"""The GOV.UK Notify channel against the stand-in over HTTP: what arrives, and the error for each refusal and for no answer."""
+"""The GOV.UK Notify channel against the stand-in over HTTP: what arrives, and each refusal. The rest: test_every_channel.py."""
 
-import socket
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
-from lib.notifications.channels import govuk_notify
 from lib.notifications.channels.base import NoRecipientError
 from lib.notifications.channels.govuk_notify import GovukNotify as Channel
 from lib.platform import errors
 from lib.platform.secrets import Secret
 from stack.local.standins.govuk_notify import GovukNotify, Template
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.builders import LEASE_ID, USER_EMAIL
 from tests.support.leases.messages import CONSOLE, enriched, message
 from tests.support.web.standins import Served, served
@@ -27,12 +24,6 @@ PATH = "/v2/notifications/email"
 def standin() -> Iterator[Served[GovukNotify]]:
     with served(GovukNotify(KEY)) as standin:
         yield standin
-
-
-@pytest.fixture
-def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of an answer that never comes."""
-    monkeypatch.setattr(govuk_notify, "TIMEOUT_SECONDS", 1)
 
 
 def channel(url: str, key: str = KEY, template: str = TEMPLATE) -> Channel:
@@ -102,26 +93,6 @@ def test_one_connection_and_client_serve_many_messages(standin: Served[GovukNoti
 # What the service says
 
 
-@pytest.mark.parametrize(
-    ("status", "meaning"),
-    [
-        (400, errors.PermanentError),
-        (401, errors.CredentialRefusedError),
-        (403, errors.CredentialRefusedError),
-        (404, errors.PermanentError),
-        (429, errors.ThrottledError),
-        (500, errors.ConnectionLostError),
-        (502, errors.ConnectionLostError),
-        (503, errors.UnavailableError),
-    ],
-)
-def test_each_http_status_has_its_meaning(standin: Served[GovukNotify], status: int, meaning: type[Exception]) -> None:
-    standin.fail(PATH, status=status, body="<html>something else</html>")
-    with pytest.raises(errors.SwitchboardError, match=f"HTTP {status}") as raised:
-        channel(standin.url).send(message())
-    assert type(raised.value) is meaning
-
-
 def test_a_refusal_has_the_services_message(standin: Served[GovukNotify]) -> None:
     with pytest.raises(errors.PermanentError, match="ValidationError: template_id is not a valid UUID"):
         channel(standin.url, template="no-uuid").send(message())
@@ -176,59 +147,7 @@ def test_an_invalid_key_is_a_permanent_error(standin: Served[GovukNotify], key: 
         channel(standin.url, key).send(message())
 
 
-def test_a_key_rotated_since_it_was_read_is_read_again(standin: Served[GovukNotify]) -> None:
-    manager, stopwatch = SecretsManager(f"old-{SERVICE}-{SERVICE}"), Stopwatch()
-    secret = Secret(manager, "arn", stopwatch)
-    secret.current()
-    manager.rotate(KEY)
-    stopwatch.seconds += 31
-
-    Channel(secret, TEMPLATE, standin.url).send(message())
-    assert len(standin.app.notifications) == 1
-
-
-# No answer
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(
-    ("fault", "meaning"),
-    [({"reset": True}, errors.ConnectionLostError), ({"hang": 60, "status": 504}, errors.DeadlineExceededError)],
-    ids=["reset", "hang"],
-)
-@pytest.mark.usefixtures("short_timeout")
-def test_no_answer_is_ambiguous(
-    standin: Served[GovukNotify], after: bool, fault: dict[str, Any], meaning: type[Exception]
-) -> None:
-    standin.fail(PATH, after=after, **fault)
-    with pytest.raises(errors.AmbiguousError) as raised:
-        channel(standin.url).send(message())
-    assert type(raised.value) is meaning
-    assert len(standin.app.notifications) == after
-
-
-def test_a_refused_connection_is_unavailable_and_nothing_was_sent() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        with pytest.raises(errors.UnavailableError):
-            channel(f"http://127.0.0.1:{unused.getsockname()[1]}").send(message())
-
-
 @pytest.mark.parametrize("url", ["not a url", "ftp://127.0.0.1", ""])
 def test_an_invalid_base_url_is_an_error(url: str) -> None:
     with pytest.raises(errors.SwitchboardError):
         channel(url).send(message())
-
-
-@pytest.mark.parametrize("fault", [{"reset": True}, {"status": 500}, {"error": "AuthError"}, {"error": "BadRequestError"}])
-def test_no_error_or_output_contains_the_key_or_the_recipient(
-    standin: Served[GovukNotify], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level("DEBUG")
-    standin.fail(PATH, **fault)
-    with pytest.raises(errors.SwitchboardError) as raised:
-        channel(standin.url).send(message())
-    shown = f"{raised.value!r} {raised.value}" + "".join(capfd.readouterr()) + caplog.text
-    assert SECRET not in shown
-    assert USER_EMAIL not in shown
-    assert [record.name for record in caplog.records if "notifications" in record.name] == [], "the client logs what it got"

@@ -1,19 +1,17 @@
-"""The Teams channel against the stand-in over HTTP: the card, and the error for each refusal and for no answer."""
+"""The Teams channel against the stand-in over HTTP: the card, and each refusal. The rest: test_every_channel.py."""
 
 import json
-import socket
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lib.leases.events import EventType
-from lib.notifications.channels import teams
 from lib.notifications.channels.teams import MAX_BYTES, TeamsWebhook, render
 from lib.platform import errors
 from lib.platform.secrets import Secret
 from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.messages import CONSOLE, enriched, message
 from tests.support.web.standins import Served, served
 
@@ -24,12 +22,6 @@ PATH = WEBHOOK_PATH.partition("?")[0]
 def standin() -> Iterator[Served[Teams]]:
     with served(Teams(SIGNATURE)) as standin:
         yield standin
-
-
-@pytest.fixture
-def short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For tests of an answer that never comes."""
-    monkeypatch.setattr(teams, "TIMEOUT_SECONDS", 1)
 
 
 def webhook(url: str, path: str = WEBHOOK_PATH) -> TeamsWebhook:
@@ -144,24 +136,6 @@ def test_each_error_of_a_workflow_has_its_meaning(standin: Served[Teams], code: 
     assert standin.app.messages == []
 
 
-@pytest.mark.parametrize(
-    ("status", "meaning"),
-    [
-        (302, errors.PermanentError),
-        (400, errors.PermanentError),
-        (404, errors.CredentialRefusedError),
-        (429, errors.ThrottledError),
-        (502, errors.ConnectionLostError),
-        (503, errors.UnavailableError),
-    ],
-)
-def test_each_http_status_has_its_meaning(standin: Served[Teams], status: int, meaning: type[Exception]) -> None:
-    standin.fail(PATH, status=status, body="<html>something else</html>", headers={"Location": standin.url})
-    with pytest.raises(errors.SwitchboardError, match=f"HTTP {status}") as raised:
-        webhook(standin.url).send(message())
-    assert type(raised.value) is meaning
-
-
 def test_a_wrong_signature_and_another_workflow_are_refused(standin: Served[Teams]) -> None:
     for path in (WEBHOOK_PATH + "x", WEBHOOK_PATH.partition("&sig")[0], "/elsewhere"):
         with pytest.raises(errors.CredentialRefusedError):
@@ -183,69 +157,3 @@ def test_a_page_of_another_server_is_not_a_success(standin: Served[Teams]) -> No
     standin.fail(PATH, status=200, body="<html>please log in</html>", headers={"Content-Type": "text/html"})
     with pytest.raises(errors.PermanentError, match="not a Teams workflow"):
         webhook(standin.url).send(message())
-
-
-# No answer
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize(
-    ("fault", "meaning"),
-    [({"reset": True}, errors.ConnectionLostError), ({"hang": 60, "status": 504}, errors.DeadlineExceededError)],
-    ids=["reset", "hang"],
-)
-@pytest.mark.usefixtures("short_timeout")
-def test_no_answer_is_ambiguous_and_not_tried_again(
-    standin: Served[Teams], after: bool, fault: dict[str, Any], meaning: type[Exception]
-) -> None:
-    standin.fail(PATH, after=after, **fault)
-    with pytest.raises(errors.AmbiguousError) as raised:
-        webhook(standin.url).send(message())
-    assert type(raised.value) is meaning
-    assert len(standin.app.messages) == after
-
-
-def test_a_refused_connection_is_unavailable_and_nothing_was_sent() -> None:
-    with socket.socket() as unused:
-        unused.bind(("127.0.0.1", 0))
-        with pytest.raises(errors.UnavailableError):
-            webhook(f"http://127.0.0.1:{unused.getsockname()[1]}").send(message())
-
-
-# Configuration and secrets
-
-
-@pytest.mark.parametrize(
-    "url", ["not a url", "ftp://127.0.0.1/x", "http://", "http://127.0.0.1:1/a b\x00", "file:///etc/passwd", "https://[x"]
-)
-def test_an_invalid_address_is_not_in_its_error(url: str) -> None:
-    with pytest.raises(errors.SwitchboardError) as raised:
-        webhook("", url).send(message())
-    assert isinstance(raised.value, errors.PermanentError | errors.UnavailableError)
-    assert url not in str(raised.value)
-
-
-def test_an_address_replaced_since_it_was_read_is_read_again(standin: Served[Teams]) -> None:
-    manager, stopwatch = SecretsManager(standin.url + WEBHOOK_PATH + "old"), Stopwatch()
-    secret = Secret(manager, "arn", stopwatch)
-    secret.current()
-    manager.rotate(standin.url + WEBHOOK_PATH)
-    stopwatch.seconds += 31
-
-    TeamsWebhook(secret).send(message())
-    assert len(standin.app.messages) == 1
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [{"reset": True}, {"status": 500}, {"error": "AuthorizationFailed"}, {"status": 302, "headers": {"Location": "/x"}}],
-)
-def test_no_error_or_output_contains_the_address(
-    standin: Served[Teams], fault: dict[str, Any], capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
-) -> None:
-    standin.fail(PATH, **fault)
-    with pytest.raises(errors.SwitchboardError) as raised:
-        webhook(standin.url).send(message())
-    shown = f"{raised.value!r} {raised.value}" + "".join(capfd.readouterr()) + caplog.text
-    assert SIGNATURE not in shown
-    assert PATH not in shown
