@@ -101,5 +101,5 @@ def _emoji(name: str) -> Markup:
 
 
 def _decoded(text: str) -> str:
-    """Slack's three entities as the characters that they stand for."""
+    """Slack's three entities as the characters that they mean."""
     return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")

@@ -20,7 +20,7 @@ import binascii
 import itertools
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -29,7 +29,7 @@ from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 import awsgi
 
 from lib.platform import errors
-from lib.platform.fields import require_list, require_object, require_text
+from lib.platform.fields import optional_object, require_list, require_text
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -134,10 +134,10 @@ class _Request:
 
 
 def _read(event: dict[str, Any], form: Form) -> _Request:
-    about = _object(event.get("requestContext"), "requestContext")
+    about = optional_object(event, "requestContext") or {}
     headers = _headers(event)
     if form is Form.GATEWAY_V2:
-        caller = _object(about.get("http"), "http")
+        caller = optional_object(about, "http") or {}
         method, path = caller.get("method"), event.get("rawPath")
         query = _native(_text(event.get("rawQueryString"), "rawQueryString"))
         path_has_stage = True
@@ -145,7 +145,7 @@ def _read(event: dict[str, Any], form: Form) -> _Request:
         if cookies:
             headers["cookie"] = _native("; ".join(cookies))
     else:
-        caller = _object(about.get("identity"), "identity")
+        caller = optional_object(about, "identity") or {}
         method, path = event.get("httpMethod"), event.get("path")
         query = _query(event, encoded=form is not Form.GATEWAY_V1)
         # The path of a REST API has no stage, that of an HTTP API does: then it equals the path in the context.
@@ -189,10 +189,10 @@ def _unquote(path: str) -> str:
 def _query(event: dict[str, Any], *, encoded: bool) -> str:
     """The query string. API Gateway passes decoded names and values, a load balancer encoded ones."""
     pairs: list[tuple[str, str]] = []
-    repeated = _object(event.get("multiValueQueryStringParameters"), "multiValueQueryStringParameters")
+    repeated = optional_object(event, "multiValueQueryStringParameters") or {}
     for name, values in repeated.items():
         pairs += [(name, _text(value, "a query parameter")) for value in _list(values, "a query parameter")]
-    single = _object(event.get("queryStringParameters"), "queryStringParameters")
+    single = optional_object(event, "queryStringParameters") or {}
     pairs += [(name, _text(value, "a query parameter")) for name, value in single.items() if name not in repeated]
     if encoded:
         pairs = [(unquote_plus(name), unquote_plus(value)) for name, value in pairs]
@@ -202,11 +202,11 @@ def _query(event: dict[str, Any], *, encoded: bool) -> str:
 def _headers(event: dict[str, Any]) -> dict[str, str]:
     """One value per header, in any case of its name and for any number of its lines."""
     lines: list[tuple[str, str]] = []
-    repeated = _object(event.get("multiValueHeaders"), "multiValueHeaders")
+    repeated = optional_object(event, "multiValueHeaders") or {}
     for name, values in repeated.items():
         lines += [(name, _text(value, "a header")) for value in _list(values, "a header")]
     seen = {name.lower() for name in repeated}
-    single = _object(event.get("headers"), "headers")
+    single = optional_object(event, "headers") or {}
     lines += [(name, _text(value, "a header")) for name, value in single.items() if name.lower() not in seen]
 
     merged: dict[str, str] = {}
@@ -239,10 +239,6 @@ def _native(text: str) -> str:
 
 def _text(value: object, name: str) -> str:
     return "" if value is None else require_text(value, name)
-
-
-def _object(value: object, name: str) -> Mapping[str, Any]:
-    return {} if value is None else require_object(value, name)
 
 
 def _list(value: object, name: str) -> list[Any]:

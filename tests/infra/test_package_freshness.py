@@ -14,7 +14,7 @@ from stack.packaging.archive import PackageError, Recipe
 
 
 class Pip:
-    """Stands for pip: notes the calls, installs one file, and can fail."""
+    """A fake of pip: notes the calls, installs one file, and can fail."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -28,7 +28,7 @@ class Pip:
 
 
 class Compiler:
-    """Stands for a Python that compiles: leaves one file."""
+    """A fake of a Python that compiles: leaves one file."""
 
     build = "3.13.1 CPython"
 

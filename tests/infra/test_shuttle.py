@@ -20,7 +20,7 @@ from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, Graph, declare
 
 TABLE, QUEUE, FUNCTION = "aws:dynamodb/table:Table", "aws:sqs/queue:Queue", "aws:lambda/function:Function"
 BUS = "aws:cloudwatch/eventBus:EventBus"
-BUCKET, LOG_GROUP = "aws:s3/bucket:Bucket", "aws:cloudwatch/logGroup:LogGroup"
+BUCKET = "aws:s3/bucket:Bucket"
 CORS = "aws:s3/bucketCorsConfiguration:BucketCorsConfiguration"
 
 FOLDERS = [prefix.removesuffix("a.example/") for prefix in keys.object_prefixes("a.example")]

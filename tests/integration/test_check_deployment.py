@@ -80,7 +80,7 @@ def test_an_event_that_a_rule_drops_is_followed_to_its_outcome(checked: Cloud, t
     assert calls(tmp_path) - granted() == set()
 
 
-def test_a_rollback_makes_the_version_before_live_with_the_policy_of_the_deployer(checked: Cloud, tmp_path: Path) -> None:
+def test_the_policy_of_the_deployer_allows_a_rollback_to_the_version_before(checked: Cloud, tmp_path: Path) -> None:
     cli = (sys.executable, "-m", "handlers.cli")
 
     with checked.deployed("health", Timeout=59):

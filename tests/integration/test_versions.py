@@ -88,7 +88,7 @@ def test_what_runs_ends_on_its_version_and_what_waits_runs_on_the_next(
     assert "rror" not in capfd.readouterr().out, "a process that is replaced logs nothing"
 
 
-def test_a_process_serves_every_version_that_differs_in_nothing_but_its_number(tmp_path: Path) -> None:
+def test_a_process_serves_versions_that_differ_in_their_number_only(tmp_path: Path) -> None:
     one = version(tmp_path, "1")
 
     assert one.runs_as(version(tmp_path, "1", version="$LATEST"))

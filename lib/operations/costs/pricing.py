@@ -6,7 +6,7 @@ The rows that an event writes and the time that a function runs follow from the 
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,32 +126,13 @@ def monthly_costs(workload: Workload) -> Breakdown:
     return Breakdown(workload, tuple(line for line in lines if line.quantity))
 
 
-# How many times a month. Shuttle and drafts mean several requests an event.
+def _monthly(share: str) -> Callable[[Workload], float]:
+    """How many times a month. Jobs of Shuttle and drafts mean several requests per event."""
+    return lambda workload: float(workload.events_per_day * getattr(workload, share) * DAYS)
 
 
-def _leases(workload: Workload) -> float:
-    return workload.events_per_day * workload.lease_share * DAYS
-
-
-def _jira(workload: Workload) -> float:
-    return workload.events_per_day * workload.jira_share * DAYS
-
-
-def _commits(workload: Workload) -> float:
-    return workload.events_per_day * workload.commit_share * DAYS
-
-
-def _drafts(workload: Workload) -> float:
-    return workload.events_per_day * workload.draft_share * DAYS
-
-
-def _imports(workload: Workload) -> float:
-    return workload.events_per_day * workload.import_share * DAYS
-
-
-def _exports(workload: Workload) -> float:
-    return workload.events_per_day * workload.export_share * DAYS
-
+_leases, _jira, _commits = map(_monthly, ("lease_share", "jira_share", "commit_share"))
+_drafts, _imports, _exports = map(_monthly, ("draft_share", "import_share", "export_share"))
 
 _POLLS_PER_JOB = 5
 _DELIVERIES_PER_BATCH = 2  # those of one second

@@ -53,7 +53,7 @@ WARM_REASONS = {
 
 
 class Done(Protocol):
-    """Tells a progress bar of steps done."""
+    """Reports finished steps to a progress bar."""
 
     def __call__(self, steps: int = 1) -> None:
         """So many more."""

@@ -1,4 +1,4 @@
-"""One local cloud to knock at, with every secret set and every channel on, so that no way is closed for want of one."""
+"""One local cloud with every secret set and every channel on, so that every entry point is open."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -16,7 +16,7 @@ class EngineTable:
         self._name = name
         #: Each call and the capacity units of the table that it took; of the index, for a query of one.
         self.calls: list[tuple[str, float]] = []
-        #: Told before and after each write; raises to fail there.
+        #: Called before and after each write; raises to fail there.
         self.before_write: Callable[[], None] = lambda: None
         self.after_write: Callable[[], None] = lambda: None
 

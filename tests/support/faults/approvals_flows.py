@@ -137,7 +137,7 @@ class LongPreview(Preview):
 
 
 class Click(Draft):
-    """A person presses Approve, and again if Slack shows an error."""
+    """A person clicks Approve, and again if Slack shows an error."""
 
     action = "approve_draft"
 
@@ -196,7 +196,7 @@ class Click(Draft):
 
 
 class Reject(Click):
-    """A person presses Reject, and again if Slack shows an error."""
+    """A person clicks Reject, and again if Slack shows an error."""
 
     action = "reject_draft"
 

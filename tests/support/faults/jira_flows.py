@@ -75,7 +75,6 @@ class Webhook(Run):
     """A delivery over HTTP: Jira sends it up to five times more for a 5xx, and never for a 4xx."""
 
     path = "/webhooks/jira"
-    leaves_work = True
 
     def __init__(self, world: World) -> None:
         super().__init__(world)

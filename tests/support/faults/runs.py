@@ -151,7 +151,7 @@ def break_all(
     """Break each call in turn; of several alike in a row the first and the last, or of each kind just the ``first_only``."""
     calls = calls_of(world, begin)
     world.clear()
-    positions = firsts(calls) if first_only else telling(calls)
+    positions = firsts(calls) if first_only else ends_of_runs(calls)
     return [break_at(world, begin, position, calls[position], fault, lasting=lasting) for position in positions]
 
 
@@ -160,7 +160,7 @@ def firsts(calls: list[str]) -> list[int]:
     return sorted(calls.index(call) for call in set(calls))
 
 
-def telling(calls: list[str]) -> list[int]:
+def ends_of_runs(calls: list[str]) -> list[int]:
     """The positions to break: where a run of calls alike begins and ends."""
     last = len(calls) - 1
     return [

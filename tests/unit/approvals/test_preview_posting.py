@@ -204,7 +204,7 @@ def test_a_preview_whose_url_is_not_known_is_posted_all_the_same(
     assert stored.preview_link == ""
 
 
-def test_an_old_preview_that_slack_refuses_to_update_does_not_stop_the_new_one(
+def test_the_new_preview_is_posted_if_slack_refuses_to_update_the_old_one(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.handle(POST)

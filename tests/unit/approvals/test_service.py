@@ -102,7 +102,7 @@ def test_a_rejection_is_recorded_and_answered_and_creates_nothing() -> None:
     )
 
 
-def test_the_reason_of_a_rejection_is_recorded_shown_and_quoted_to_later_clicks() -> None:
+def test_the_reason_of_a_rejection_is_recorded_and_shown_to_later_clicks() -> None:
     world = scene()
     click(world, Verb.REJECT, reason="Not planned: see <PROJ-9>")
     assert present(world.store.read("sess-1", HASH).approval).reason == "Not planned: see <PROJ-9>"

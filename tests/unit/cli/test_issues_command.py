@@ -279,7 +279,7 @@ def test_correlate_refuses_days_in_the_wrong_order(run: Run) -> None:
     assert (result.exit_code, result.stderr) == (2, "Error: --until is before --since.\n")
 
 
-def test_diff_shows_what_changed_between_the_last_two_versions_or_those_named(run: Run, record: Record) -> None:
+def test_diff_compares_the_last_two_versions_or_those_named(run: Run, record: Record) -> None:
     for minute, status in ((1, "To Do"), (2, "In Progress"), (3, "Done")):
         record("OPS-1", minute, status=status, summary="door")
 

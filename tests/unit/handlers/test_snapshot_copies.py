@@ -1,6 +1,6 @@
 """Copies of a function's process, as SnapStart starts them from one snapshot: they share no random values and nothing stale.
 
-Each function is imported and used in a new process, which is then copied twice. A fork stands for the copy; unlike a copied
+Each function is imported and used in a new process, which is then copied twice. A fork is the copy; unlike a copied
 virtual machine, it seeds ``random`` again, so each copy begins with the random state of the original.
 """
 

@@ -107,7 +107,7 @@ def test_lists_have_the_latest_changed_first(table: FakeTable) -> None:
     assert keys(make_reader(table).by_status("Done")) == ["OPS-2", "OPS-1", "OPS-3"]
 
 
-def test_a_list_is_in_order_over_shards_and_hours_and_goes_on_after_any_issue(table: FakeTable) -> None:
+def test_a_list_is_in_order_over_shards_and_hours_and_continues_anywhere(table: FakeTable) -> None:
     for number in range(40):
         record(table, f"OPS-{number + 1}", second=number * 7 % 20, hour=10 + number % 3, assignee="ada")
     reader = IssueReader(table, TABLE, page_size=2)

@@ -68,7 +68,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.server_close()
 
 
-def test_a_client_gets_its_keys_from_the_container_provider_and_again_when_they_expire(
+def test_a_client_reads_its_keys_again_from_the_container_when_they_expire(
     endpoint: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A snapshot is restored after hours or days, with another token in the environment."""

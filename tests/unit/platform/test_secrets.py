@@ -43,7 +43,7 @@ def test_the_previous_value_is_read_after_a_mismatch_only(stopwatch: Stopwatch) 
     assert manager.stages_read == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
-def test_a_sender_with_the_previous_value_is_not_refused_while_it_cant_be_read(stopwatch: Stopwatch) -> None:
+def test_the_previous_value_is_not_refused_while_it_cannot_be_read(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one", "two")
     secret = Secret(manager, "arn", stopwatch)
     assert secret.any_value("two".__eq__)

@@ -51,7 +51,7 @@ def test_replaced_catalogues_are_newest_first_without_the_current_one(shuttle_ta
     )
 
 
-def test_the_rows_of_replaced_catalogues_are_read_consistently_with_expired_ones(shuttle_table: ShuttleTable) -> None:
+def test_rows_of_replaced_catalogues_are_read_with_expired_ones(shuttle_table: ShuttleTable) -> None:
     put(shuttle_table, CURRENT, *REPLACED)
     shuttle_table.clock.advance(days=91)
     assert list(shuttle_table.repository.catalogue_history(DOMAIN)) == []

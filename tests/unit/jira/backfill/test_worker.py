@@ -279,7 +279,7 @@ def test_unused_writes_of_the_last_second_only_may_be_made_up() -> None:
     assert time.now == pytest.approx(101.9)
 
 
-def test_the_message_of_a_worker_that_was_killed_after_its_last_page_is_deleted() -> None:
+def test_the_message_of_a_worker_killed_after_its_last_page_is_deleted() -> None:
     world = World(ROWS)
     world.start()
     body = world.messages["m-1"]

@@ -49,7 +49,7 @@ def state_of(rule: Rule, pattern: str, state: State = State.INSUFFICIENT_DATA) -
         ("- - X - -", "ALARM", "retained", "ALARM", "OK"),
     ],
 )
-def test_missing_values_are_treated_as_in_the_table_of_aws_for_three_of_three(
+def test_missing_values_of_three_count_as_in_the_table_of_aws(
     pattern: str, missing: str, ignore: str, breaching: str, not_breaching: str
 ) -> None:
     """https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html"""

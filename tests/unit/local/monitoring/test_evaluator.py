@@ -22,7 +22,7 @@ TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:alarms"
 
 
 class Watch:
-    """An evaluator whose clock and thread stand still."""
+    """An evaluator whose clock does not move and whose thread does not run."""
 
     def __init__(self) -> None:
         self.time = START

@@ -114,7 +114,6 @@ def calls_of_an_import() -> list[str]:
 
 
 CALLS = calls_of_an_import()
-CALL_NAMES = [f"{number} {name}" for number, name in enumerate(CALLS, 1)]
 
 
 def test_the_calls_are_all_kinds_there_are() -> None:
