@@ -16,7 +16,7 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter, Outcome
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
-from lib.platform.dynamodb import Item
+from lib.platform.dynamodb import Item, paginate
 
 _TRIES = 5
 
@@ -125,21 +125,14 @@ class Backfill:
         return pages.with_retries(lambda: store.record(delivery).outcome, self._wait)
 
     def _pages(self, segment: int, start: dict[str, Any] | None) -> Iterator[Item]:
-        while True:
-            scan = functools.partial(
-                pages.scan,
-                self._client,
-                self._checkpoint.table,
-                segment,
-                self._checkpoint.segments,
-                start,
-                page_size=self._page_size,
-            )
-            page = pages.with_retries(scan, self._wait)
-            yield page
-            start = page.get("LastEvaluatedKey")
-            if not start:
-                return
+        table, segments = self._checkpoint.table, self._checkpoint.segments
+
+        def read(*, ExclusiveStartKey: dict[str, Any] | None) -> Item:  # noqa: N803 - DynamoDB's name
+            options = {"page_size": self._page_size}
+            scan = functools.partial(pages.scan, self._client, table, segment, segments, ExclusiveStartKey, **options)
+            return pages.with_retries(scan, self._wait)
+
+        return paginate(f"scan {table}", read, {"ExclusiveStartKey": start})
 
     def _wait(self, attempt: int, _: errors.SwitchboardError) -> bool:
         if attempt == _TRIES:
