@@ -254,25 +254,6 @@ def test_errors_are_one_sentence_and_an_exit_code(cloud: Cloud, arguments: tuple
     assert (done.returncode, done.stdout, done.stderr) == (code, "", f"Error: {sentence}\n")
 
 
-def test_a_closed_pipe_prints_no_stack_trace(cloud: Cloud) -> None:
-    command = [sys.executable, "-m", "handlers.cli", "names"]
-    variables = {
-        "AWS_ENDPOINT_URL": cloud.aws_url,
-        "AWS_DEFAULT_REGION": cloud.region,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "JIRA_ISSUES_TABLE_NAME": cloud.outputs["jira_issues_table_name"],
-    }
-    with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **variables}, stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stderr is not None
-        process.stdout.close()
-        printed = process.stderr.read()
-        assert (process.wait(timeout=30), printed) == (1, b"")
-
-
 def test_a_stopped_cloud_is_an_error(cloud: Cloud) -> None:
     gone = Cloud(cloud.process, cloud.http_url, "http://127.0.0.1:9", cloud.region, cloud.outputs, [])
 

@@ -102,18 +102,6 @@ def test_a_moved_issue_is_recomputed_once_per_batch(
     assert asked == ["OPS-7", "OPS-70"]
 
 
-def test_a_recompute_is_one_query_and_one_write_whatever_the_history(
-    webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
-) -> None:
-    for minute in range(30):
-        deliver(webhooks, issue_event(minute=minute), f"d-{minute}")
-    jira_cloud.wire.forget()
-
-    work(jira_worker, Task(("OPS-7",)))
-
-    assert jira_cloud.wire.operations == [QUERY, PUT, PUT_OBJECT]
-
-
 def test_a_message_processed_twice_changes_only_the_time(
     webhooks: ModuleType, jira_worker: ModuleType, jira_cloud: JiraCloud
 ) -> None:

@@ -46,16 +46,6 @@ def test_the_units_are_the_version_rows_size_and_one_for_the_head(
     assert units(jira_cloud)[0] <= kilobytes + 1
 
 
-def test_history_does_not_raise_the_cost_of_a_delivery(warm: ModuleType, jira_cloud: JiraCloud) -> None:
-    for minute in range(20):
-        deliver(warm, issue_event(minute=minute), f"d-{minute}")
-    jira_cloud.wire.forget()
-
-    deliver(warm, issue_event(minute=30), "d-30")
-
-    assert (jira_cloud.wire.operations, units(jira_cloud)) == ([PUT, PUT, SEND], [1, 1])
-
-
 def test_a_duplicate_and_an_older_delivery_cost_the_same_calls(warm: ModuleType, jira_cloud: JiraCloud) -> None:
     deliver(warm, issue_event(minute=5), "d-2")
     for minute, identifier in ((5, "d-2"), (0, "d-1")):
