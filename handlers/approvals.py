@@ -77,14 +77,8 @@ def interact() -> tuple[str, int]:
         return "", 200
     verdict = _service.decide(decision).name.lower()
     metrics.count(contract.APPROVAL_CLICK, verdict=verdict)
-    _logger.info(
-        "click",
-        session_id=decision.session_id,
-        draft_hash=decision.draft_hash,
-        decision=decision.verb.value,
-        slack_user=decision.user,
-        verdict=verdict,
-    )
+    about = {"session_id": decision.session_id, "draft_hash": decision.draft_hash, "decision": decision.verb.value}
+    _logger.info("click", **about, slack_user=decision.user, verdict=verdict)
     return "", 200
 
 

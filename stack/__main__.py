@@ -60,22 +60,7 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
     if settings.protects(stack):
         protection.keep()
     parts = _parts(settings, protect=settings.protects(stack))
-    modules = (*FUNCTIONS, *([backfill] if parts.backfill_work else []))
-    description = contract.describe_version(parts.version, f"{parts.git_sha[:12]}.{settings.digest()}")
-    specs = [module.spec(parts) for module in modules]
-    if settings.snap_start and (larger := [spec.entry_point for spec in specs if not spec.can_snap_start]):
-        pulumi.log.info(f"snapStart does not apply to {', '.join(larger)}: SnapStart allows no disk above {EPHEMERAL_MB} MB.")
-    functions = {
-        spec.entry_point: Function(
-            spec,
-            code=code[spec.entry_point],
-            description=description,
-            snap_start=settings.snap_start,
-            secret_arns=parts.secret_arns,
-            log_retention_days=settings.log_retention_days,
-        )
-        for spec in specs
-    }
+    functions = _functions(parts, code)
     parts.events.send_leases_to(functions["notification"])
     parts.import_bucket.notify(parts.shuttle_jobs, "uploads")
     schedules = (
@@ -120,17 +105,7 @@ def deploy(settings: Settings, code: Mapping[str, pulumi.Archive], stack: str) -
     )
     return {
         "http_api_url": api.url,
-        "event_bus_name": parts.events.bus_name,
-        "lease_table_name": parts.lease_table.name,
-        "lease_table_arn": parts.lease_table.arn,
-        "jira_issues_table_name": parts.jira_issues.name,
-        "jira_issues_table_arn": parts.jira_issues.arn,
-        "jira_operations_table_name": parts.operations.name,
-        "jira_operations_table_arn": parts.operations.arn,
-        "shuttle_table_name": parts.shuttle.name,
-        "shuttle_table_arn": parts.shuttle.arn,
-        "artifact_bucket_name": parts.artifacts.name,
-        "import_bucket_name": parts.import_bucket.name,
+        **_names(parts),
         "notification_topic_arn": parts.topic_arn,
         **dict(zip(contract.ALARM_TOPIC_OUTPUTS, (monitoring.topic_arns[each] for each in Severity), strict=True)),
         "dashboard_url": monitoring.dashboard_url,
@@ -177,6 +152,44 @@ def _backfill_work(settings: Settings) -> WorkQueue | None:
         function_timeout_seconds=backfill.TIMEOUT_SECONDS,
         visibility_timeout_seconds=backfill.VISIBILITY_SECONDS,
     )
+
+
+def _functions(parts: Parts, code: Mapping[str, pulumi.Archive]) -> dict[str, Function]:
+    """Declare the functions, by entry point."""
+    settings = parts.settings
+    modules = (*FUNCTIONS, *([backfill] if parts.backfill_work else []))
+    description = contract.describe_version(parts.version, f"{parts.git_sha[:12]}.{settings.digest()}")
+    specs = [module.spec(parts) for module in modules]
+    if settings.snap_start and (larger := [spec.entry_point for spec in specs if not spec.can_snap_start]):
+        pulumi.log.info(f"snapStart does not apply to {', '.join(larger)}: SnapStart allows no disk above {EPHEMERAL_MB} MB.")
+    return {
+        spec.entry_point: Function(
+            spec,
+            code=code[spec.entry_point],
+            description=description,
+            snap_start=settings.snap_start,
+            secret_arns=parts.secret_arns,
+            log_retention_days=settings.log_retention_days,
+        )
+        for spec in specs
+    }
+
+
+def _names(parts: Parts) -> dict[str, pulumi.Output[Any]]:
+    """The outputs that name what the functions work on."""
+    return {
+        "event_bus_name": parts.events.bus_name,
+        "lease_table_name": parts.lease_table.name,
+        "lease_table_arn": parts.lease_table.arn,
+        "jira_issues_table_name": parts.jira_issues.name,
+        "jira_issues_table_arn": parts.jira_issues.arn,
+        "jira_operations_table_name": parts.operations.name,
+        "jira_operations_table_arn": parts.operations.arn,
+        "shuttle_table_name": parts.shuttle.name,
+        "shuttle_table_arn": parts.shuttle.arn,
+        "artifact_bucket_name": parts.artifacts.name,
+        "import_bucket_name": parts.import_bucket.name,
+    }
 
 
 def _dead_letter_queues(

@@ -2,7 +2,7 @@
 
 import json
 import re
-from typing import cast
+from typing import Any, cast
 
 import pulumi
 import pytest
@@ -242,16 +242,31 @@ def test_no_environment_contains_a_secret() -> None:
         assert "hush" not in str(function.inputs)
 
 
+def of_jira(graph: Graph) -> dict[str, Any]:
+    """What every function of Jira gets."""
+    return {
+        "jira_issues_table_name": graph.one(TABLE, "JiraIssues").outputs["name"],
+        "artifact_bucket_name": graph.one(BUCKET, "artifacts").outputs["bucket"],
+        "history_days": 90,
+        "jira_projects": ("TES", "OPS"),
+    }
+
+
+def access_to_jira(graph: Graph) -> dict[str, Any]:
+    return {
+        "jira_base_url": "https://example.atlassian.net",
+        "jira_email": "switchboard@example.com",
+        "jira_api_token_arn": graph.arn(SECRET, "jira-api-token"),
+    }
+
+
 def test_the_webhooks_function_gets_its_whole_environment() -> None:
     """Table, bucket, queue, projects and the secrets of its senders."""
     graph = declare(*WITH_JIRA)
 
     assert WebhooksEnvironment.read(variables_of(graph, "webhooks")) == WebhooksEnvironment(
-        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
-        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
+        **of_jira(graph),
         jira_queue_url=graph.one(QUEUE, "jira-work").outputs["url"],
-        history_days=90,
-        jira_projects=("TES", "OPS"),
         jira_webhook_secret_arn=graph.arn(SECRET, "jira-webhook-secret"),
         jira_automation_token_arn=graph.arn(SECRET, "jira-automation-token"),
         commit_webhook_secret_arn=graph.arn(SECRET, "commit-webhook-secret"),
@@ -263,15 +278,10 @@ def test_the_jira_worker_knows_table_bucket_and_how_to_ask_jira() -> None:
     graph = declare(*WITH_JIRA)
 
     assert JiraWorkerEnvironment.read(variables_of(graph, "jira_worker")) == JiraWorkerEnvironment(
-        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        **of_jira(graph),
+        **access_to_jira(graph),
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         approval_queue_url=graph.one(QUEUE, "approval-work").outputs["url"],
-        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
-        history_days=90,
-        jira_projects=("TES", "OPS"),
-        jira_base_url="https://example.atlassian.net",
-        jira_email="switchboard@example.com",
-        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
         git_sha=archive.git_sha(),
     )
 
@@ -281,15 +291,10 @@ def test_the_reconciliation_function_gets_its_whole_environment() -> None:
     graph = declare(*WITH_JIRA)
 
     assert ReconciliationEnvironment.read(variables_of(graph, "reconciliation")) == ReconciliationEnvironment(
-        jira_issues_table_name=graph.one(TABLE, "JiraIssues").outputs["name"],
+        **of_jira(graph),
+        **access_to_jira(graph),
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
-        artifact_bucket_name=graph.one(BUCKET, "artifacts").outputs["bucket"],
         jira_queue_url=graph.one(QUEUE, "jira-work").outputs["url"],
-        history_days=90,
-        jira_projects=("TES", "OPS"),
-        jira_base_url="https://example.atlassian.net",
-        jira_email="switchboard@example.com",
-        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
         reconcile_max_deletes="5%",
         git_sha=archive.git_sha(),
     )
@@ -306,9 +311,7 @@ def test_the_health_function_knows_all_that_it_checks_and_its_version() -> None:
         operations_table_name=graph.one(TABLE, "JiraOperations").outputs["name"],
         shuttle_table_name=graph.one(TABLE, "Shuttle").outputs["name"],
         secret_arns=environment.secret_arns,
-        jira_base_url="https://example.atlassian.net",
-        jira_email="switchboard@example.com",
-        jira_api_token_arn=graph.arn(SECRET, "jira-api-token"),
+        **access_to_jira(graph),
         version=archive.version(),
     )
 
