@@ -27,7 +27,7 @@ import botocore
 import pulumi
 
 from lib.platform.contract import ALL_ENTRY_POINTS
-from stack.packaging import aws_models, bytecode, sources, stand_ins
+from stack.packaging import aws_models, bytecode, precompile, sources, stand_ins
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "build"
@@ -120,7 +120,7 @@ def archives() -> dict[str, pulumi.Archive]:
     Raises:
         PackageError: pip failed.
     """
-    if _find_compiler("") is None:
+    if find_compiler() is None:
         pulumi.log.warn(NO_BYTECODE)
     codes = {recipe: pulumi.FileArchive(str(build(recipe=recipe, log=pulumi.log.info))) for recipe in RECIPES}
     return {entry_point: code for recipe, code in codes.items() for entry_point in recipe.entry_points}
@@ -160,7 +160,7 @@ def build(
         PackageError: pip failed.
     """
     folder, stamp = into / recipe.name, into / f"{recipe.name}.inputs"
-    compiler = _find_compiler(python)
+    compiler = find_compiler(python)
     with alone(into):
         inputs = " ".join((_inputs(recipe, root), python, compiler.build if compiler else "no bytecode"))
         if folder.is_dir() and stamp.is_file() and stamp.read_text(encoding="utf-8") == inputs:
@@ -179,6 +179,7 @@ def build(
             aws_models.write(fresh)
             if compiler is not None:
                 compiler.compile(fresh)
+                compiler.precompile(fresh)
             _set_permissions(fresh)
             stamp.unlink(missing_ok=True)
             if folder.exists():
@@ -188,7 +189,8 @@ def build(
     return folder
 
 
-def _find_compiler(python: str) -> bytecode.Compiler | None:
+def find_compiler(python: str = "") -> bytecode.Compiler | None:
+    """The Python that compiles for Lambda, or for the interpreter ``python`` of this machine; None if there is none."""
     return bytecode.find_compiler(PYTHON_VERSION, python, BUILD / "python")
 
 
@@ -227,6 +229,7 @@ def _inputs(recipe: Recipe, root: Path) -> str:
         Path(__file__),
         Path(aws_models.__file__),
         Path(bytecode.__file__),
+        Path(precompile.__file__),
         Path(sources.__file__),
         Path(stand_ins.__file__),
     ]
@@ -325,7 +328,7 @@ def main() -> int:
     from rich.table import Table  # noqa: PLC0415
 
     console = Console()
-    if _find_compiler("") is None:
+    if find_compiler() is None:
         Console(stderr=True).print(NO_BYTECODE, style="yellow", highlight=False)
     for recipe in RECIPES:
         try:

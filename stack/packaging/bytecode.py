@@ -3,13 +3,17 @@ takes longer than everything else (docs/adr/0010). It must be compiled by a Pyth
 """
 
 import functools
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from stack.packaging import precompile
 
 PACKAGES = (
     "aws_lambda_powertools",
@@ -19,6 +23,7 @@ PACKAGES = (
     "charset_normalizer",
     "click.py",
     "duckdb",
+    "fastjsonschema",
     "flask",
     "handlers",
     "idna",
@@ -35,6 +40,9 @@ PACKAGES = (
 )
 """What a function imports before its first answer. The SDKs of Slack and GOV.UK Notify are not
 compiled: nobody waits for the functions that use them."""
+
+OF_THE_RUNTIME = ("botocore", "dateutil", "jmespath", "six", "urllib3")
+"""What lib/ imports and Lambda's runtime brings."""
 
 _FETCH_SECONDS = 180
 _RUNS_IN = "/var/task"  # where Lambda unpacks an archive, for the file names in tracebacks
@@ -67,6 +75,23 @@ class Compiler:
             capture_output=True,
         )
 
+    def precompile(self, folder: Path) -> None:
+        """Write what Python compiles from text when it imports the modules of ``folder`` (lib/platform/precompiled.py).
+
+        Raises:
+            CalledProcessError: it can't be compiled.
+        """
+        with tempfile.TemporaryDirectory(prefix="runtime-") as runtime:
+            for name in OF_THE_RUNTIME:
+                source = _source_of(name)
+                (Path(runtime) / source.name).symlink_to(source)
+            subprocess.run(  # noqa: S603 (a Python that was found before)
+                [self.executable, "-B", "-P", "-s", precompile.__file__, str(folder), runtime],
+                env={**os.environ, "PYTHONHASHSEED": "0"},
+                check=True,
+                capture_output=True,
+            )
+
 
 def find_compiler(version: str, python: str = "", into: Path | None = None) -> Compiler | None:
     """A Python of ``version`` (``3.13``): this one, one on PATH, or one that uv has in the folder ``into`` or fetches into it.
@@ -84,6 +109,15 @@ def find_compiler(version: str, python: str = "", into: Path | None = None) -> C
         if candidate and build and build.startswith(f"{version}."):
             return Compiler(candidate, build)
     return None
+
+
+def _source_of(name: str) -> Path:
+    """The folder or the file of an installed package."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(name)
+    path = Path(spec.origin)
+    return path.parent if spec.submodule_search_locations else path
 
 
 @functools.cache  # one attempt of a process: each archive asks

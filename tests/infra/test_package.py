@@ -123,7 +123,8 @@ def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folde
     """None at all where no Python of Lambda's version is to be had (docs/adr/0010)."""
     there = [path.relative_to(folder) for path in folder.rglob("*.pyc")]
 
-    assert bool(there) is (archive._find_compiler("") is not None)
+    assert bool(there) is (archive.find_compiler() is not None)
+    assert bool(list(folder.glob("lib/platform/precompiled.cpython-313-*.bin"))) is bool(there)
     assert all(path.name.endswith(".cpython-313.pyc") for path in there)
     tops = {name.removesuffix(".py") for name in bytecode.PACKAGES}
     assert all(path.parts[0] in tops or path.name.partition(".")[0] in tops for path in there)

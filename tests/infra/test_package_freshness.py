@@ -28,12 +28,15 @@ class Pip:
 
 
 class Compiler:
-    """A fake of a Python that compiles: leaves one file."""
+    """A fake of a Python that compiles: leaves a file of each kind."""
 
     build = "3.13.1 CPython"
 
     def compile(self, folder: Path) -> None:
         (folder / "bytecode.pyc").write_text(self.build)
+
+    def precompile(self, folder: Path) -> None:
+        (folder / "table.bin").write_text(self.build)
 
 
 COMPILER = Compiler()
@@ -82,7 +85,7 @@ def test_the_folder_holds_wheels_and_sources_and_no_earlier_build(root: Path, pi
     built(root)
     (root / "lib/platform/clock.py").rename(root / "lib/watch.py")
 
-    assert built(root).keys() == {"installed.py", "bytecode.pyc", *SOURCES}
+    assert built(root).keys() == {"installed.py", "bytecode.pyc", "table.bin", *SOURCES}
 
 
 def test_unchanged_inputs_are_not_built_again(root: Path, pip: Pip) -> None:

@@ -153,7 +153,8 @@ class Workshop:
         for recipe in archive.RECIPES:
             built = archive.build(archives.ROOT / "build/bench-archives", recipe=recipe, python=sys.executable)
             shutil.copytree(built, folder / recipe.name)
-            shutil.copytree(built, folder / f"{recipe.name}-bare", ignore=shutil.ignore_patterns("__pycache__"))
+            nothing_compiled = shutil.ignore_patterns("__pycache__", "precompiled.*.bin")
+            shutil.copytree(built, folder / f"{recipe.name}-bare", ignore=nothing_compiled)
         for name, packages in _PACKAGES.items():
             report(f"the archive of {name}")
             needed = packages if name == "chalice" else archives.closure(packages)

@@ -34,8 +34,8 @@ FLAT_TIME = 1.30
 """So much may two medians of the same work differ on a machine that does other things as well."""
 
 _MORE = (
-    "It decides, checks and logs, which the floor does not. Most of its time is botocore's, as in the floor. What is left to "
-    "take: regular expressions and dataclasses, which every start compiles (7 % each)."
+    "It decides, checks and logs, which the floor does not. Most of its time is the import of botocore and of what that needs, "
+    "as in the floor. docs/adr/0010 has what was taken and what was not."
 )
 WARM_REASONS = {
     "webhook delivery": (
