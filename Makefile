@@ -1,7 +1,7 @@
 # `make demo` and `make test` need nothing but Python 3.11 or newer and the package registry.
 PYTHON ?= python3
-# Lambda's version of Python where it is installed, since start-up times are compared.
-BENCH_PYTHON ?= $(shell python3.13 -c '' 2>/dev/null && echo python3.13 || echo $(PYTHON))
+# Lambda's version of Python, since start-up times are compared: the one that compiles the archives, where one is to be had.
+BENCH_PYTHON ?= $(or $(shell $(BIN)/python -m stack.packaging --python),$(PYTHON))
 HTTP_PORT ?= 8080
 AWS_PORT ?= 4566
 CONSOLE_PORT ?= 8180
@@ -97,7 +97,7 @@ mutants: build/bench-venv/installed ## change the core modules one line at a tim
 	@build/bench-venv/bin/python -m tests.bench.mutants $(if $(filter all,$(MUTANTS)),--all) $(if $(COMPARE),--compare $(COMPARE))
 
 # Libraries to compare with, a load tool and plots have their own environment.
-build/bench-venv/installed: requirements.txt handlers/requirements.txt tests/requirements.txt tests/bench/requirements.txt
+build/bench-venv/installed: .venv/installed requirements.txt handlers/requirements.txt tests/requirements.txt tests/bench/requirements.txt
 	@PYTHON=$(BENCH_PYTHON) .ci/install build/bench-venv "what the benchmarks need" tests/requirements.txt tests/bench/requirements.txt
 	@touch $@
 

@@ -2,7 +2,9 @@
 
 import importlib.util
 import marshal
+import os
 import platform
+import subprocess
 import sys
 from pathlib import Path
 from types import CodeType
@@ -71,8 +73,8 @@ def test_this_python_compiles_if_it_is_of_lambdas_version() -> None:
     assert platform.python_version() in found.build
 
 
-def a_python(folder: Path, text: str) -> None:
-    program = folder / "python9.9"
+def a_python(folder: Path, text: str, name: str = "python9.9") -> None:
+    program = folder / name
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
 
@@ -92,6 +94,20 @@ def test_a_shim_without_anything_behind_it_or_of_another_version_does_not(
     monkeypatch.setenv("PATH", str(tmp_path))
 
     assert bytecode.find_compiler("9.9") is None
+
+
+def test_the_command_for_the_makefile_prints_the_one_that_runs(tmp_path: Path) -> None:
+    for folder, text in {"shim": "exit 127", "real": "echo 3.13.1 CPython"}.items():
+        (tmp_path / folder).mkdir()
+        a_python(tmp_path / folder, text, "python3.13")
+    command = [sys.executable, "-m", "stack.packaging", "--python"]
+
+    def printed(folder: str) -> str:
+        environment = {**os.environ, "PATH": str(tmp_path / folder), "UV_PYTHON_DOWNLOADS": "never"}
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+
+    assert printed("real") == f"{tmp_path}/real/python3.13\n"
+    assert "shim" not in printed("shim")
 
 
 def a_uv(folder: Path, install: str) -> Path:
