@@ -85,4 +85,5 @@ def _validate() -> Any:
     import fastjsonschema  # noqa: PLC0415 - only the worker and the sweep write records
 
     schema = json.loads(Path(__file__).with_name("run.schema.json").read_text(encoding="utf-8"))
-    return fastjsonschema.compile(schema)
+    # Details of an exception are half of the generated code, and nobody reads them.
+    return fastjsonschema.compile(schema, detailed_exceptions=False)

@@ -150,7 +150,7 @@ def read_value(attribute: object, depth: int = 0) -> Any:
     Raises:
         ValueError: it is malformed, nested deeper than DynamoDB allows, or binary or a set, which no field of a lease is.
     """
-    if not isinstance(attribute, Mapping) or len(attribute) != 1 or depth > MAX_DEPTH:
+    if not isinstance(attribute, dict) or len(attribute) != 1 or depth > MAX_DEPTH:
         raise ValueError("not an attribute value")
     match next(iter(attribute.items())):
         case "NULL", _:

@@ -7,6 +7,7 @@ dimension ``service``, the function's entry point (``POWERTOOLS_SERVICE_NAME``).
 import functools
 import json
 import os
+import sys
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
@@ -29,7 +30,8 @@ def _emit(metric: Metric, unit: MetricUnit, value: float, dimensions: dict[str, 
     # CloudWatch refuses a record with an empty dimension.
     present = {name: of for name, of in {**dimensions, "service": service}.items() if of.strip()}
     measured = {metric.name: {"Unit": unit.value, "Value": [float(value)]}}
-    print(json.dumps(_provider().serialize_metric_set(measured, present), separators=(",", ":")))  # noqa: T201 - CloudWatch reads it from the log
+    record = json.dumps(_provider().serialize_metric_set(measured, present), separators=(",", ":"))
+    sys.stdout.write(f"{record}\n")  # CloudWatch reads it from the log; ``print`` writes and flushes twice
 
 
 @functools.cache
