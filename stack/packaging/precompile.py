@@ -22,7 +22,7 @@ def main(archive: Path) -> None:
     compile_pattern = _compiler.compile
 
     def code(text: str, mode: str) -> CodeType:
-        made = precompiled.compile_code(text, mode)
+        made: CodeType = precompiled.compile_code(text, mode)
         compiled[text] = marshal.dumps(made)
         return made
 
