@@ -24,9 +24,6 @@ from lib.web import application, signatures, wsgi
 if TYPE_CHECKING:
     from lib.jira.pushes import Pushes
 
-STORE_SECONDS = 5.0
-"""After this time the rest of a push goes to the queue. Senders wait 10 s, and one throttled call takes up to 3.5 s."""
-
 MAX_BODY_BYTES = 10 * 1024 * 1024
 """API Gateway's limit. On AWS nothing larger than 6 MB arrives, Lambda's limit of an event."""
 
@@ -75,11 +72,11 @@ def pushes() -> tuple[flask.Response, int]:
     """Link the commits of a push or a pull request to the issues that they name."""
     from lib.jira import git_hosts  # noqa: PLC0415 - most deliveries are Jira's and do not need these
 
-    end, now = clock.monotonic() + STORE_SECONDS, clock.utc_now()
+    now = clock.utc_now()
     signatures.verify_git(dict(flask.request.headers), flask.request.get_data(), _commit_secret, now)
     # GitHub sends JSON, or a form with the JSON in its field ``payload``, as the webhook is set up.
     push = git_hosts.read(application.body_or_field("payload"), now)
-    return _answer("commits", _pushes().take(push, _work, lambda: clock.monotonic() < end))
+    return _answer("commits", _pushes().take(push, _work, flask.g.started))
 
 
 @functools.cache

@@ -3,7 +3,7 @@
 Git hosts do not send a push again, so commits that the table does not accept now, or not in time, go to the queue.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
@@ -14,12 +14,16 @@ from lib.jira.deliveries import Answer
 from lib.jira.issue_reader import IssueReader
 from lib.jira.webhooks import Ignored
 from lib.jira.work_queue import WorkQueue
-from lib.platform import contract, errors, metrics
+from lib.platform import clock, contract, errors, metrics
 from lib.platform.log import Logger
 
 if TYPE_CHECKING:
     from lib.platform.environment.jira_worker import JiraWorkerEnvironment
     from lib.platform.environment.webhooks import WebhooksEnvironment
+
+
+STORE_SECONDS = 5.0
+"""After this time the rest of a push goes to the queue. Senders wait 10 s, and one throttled call takes up to 3.5 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,8 +35,8 @@ class Pushes:
     projects: Collection[str]
     logger: Logger
 
-    def take(self, push: Push | Ignored, queue: WorkQueue, has_time: Callable[[], bool]) -> Answer:
-        """Store what can be stored while ``has_time``, and queue the rest.
+    def take(self, push: Push | Ignored, queue: WorkQueue, started: float) -> Answer:
+        """Store what can be stored within :data:`STORE_SECONDS` of ``started``, on the monotonic clock, and queue the rest.
 
         Raises:
             SwitchboardError: the table and the queue both failed.
@@ -41,6 +45,9 @@ class Pushes:
             return Answer("ignored", {"reason": push.reason})
         skipped = {"unusable": push.unusable, "left_out": push.left_out}
         named = [commit for commit in push.commits if commit.issue_keys]
+
+        def has_time() -> bool:
+            return clock.monotonic() - started < STORE_SECONDS
 
         def is_known(project: str) -> bool:
             if not has_time():

@@ -26,9 +26,9 @@ pytestmark = pytest.mark.usefixtures("no_throttle_delay")
 
 
 @pytest.fixture(autouse=True)
-def enough_time(webhooks: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def enough_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """No push runs out of time on a busy machine."""
-    monkeypatch.setattr(webhooks, "STORE_SECONDS", 300.0)
+    monkeypatch.setattr("lib.jira.pushes.STORE_SECONDS", 300.0)
 
 
 def linked(cloud: JiraCloud, issue_key: str) -> list[str]:
@@ -249,7 +249,7 @@ def test_a_push_whose_projects_can_not_be_looked_up_is_queued(webhooks: ModuleTy
 def test_a_push_that_takes_too_long_is_finished_by_the_worker(
     webhooks: ModuleType, jira_cloud: JiraCloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "STORE_SECONDS", 0.0)
+    monkeypatch.setattr("lib.jira.pushes.STORE_SECONDS", 0.0)
 
     assert push(webhooks, github_push("OPS-7 fix"))[1] == {"status": "accepted", "commits": 0, "commits_queued": 1}
     assert (jira_cloud.row_count(), commits_in(jira_cloud.tasks())) == (0, [sha(0)])
