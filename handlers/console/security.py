@@ -103,7 +103,7 @@ class Gate:
 
 
 def _own_path() -> str:
-    """The path of the request as a URL that can lead nowhere else: browsers read ``//`` and ``/\\`` as the begin of a host."""
+    """The path of the request as a URL of this host: browsers take ``//`` and ``/\\`` for the start of another host."""
     return "/" + quote(request.path.lstrip("/"))
 
 

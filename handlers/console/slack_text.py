@@ -37,7 +37,7 @@ _TOKEN = re.compile(
 
 
 def slack_text(given: Any) -> Markup:
-    """A text object of Block Kit; empty if it is none."""
+    """A text object of Block Kit; empty if it is not one."""
     text = given.get("text") if isinstance(given, dict) else None
     if not isinstance(text, str):
         return Markup()

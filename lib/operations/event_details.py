@@ -169,7 +169,7 @@ class DetailReader:
             return Kept("A delivery is kept only as the issue that it stored. This one stored none.")
         version = next((each for each in self._history(event.about) if _is_of(each, event)), None)
         if version is None:
-            return Kept("A delivery is kept as a version of its issue, while the history is. There is none of this one.")
+            return Kept("A delivery is kept as a version of its issue, for as long as the history is. This one has no version.")
         return _of_version(version)
 
     def _history(self, issue_key: str) -> Iterator[Version]:

@@ -221,7 +221,7 @@ class Schema:
         require_instants(self.created_at)
         require(0 < len(self.columns) <= MAX_COLUMNS, f"a schema has 1 to {MAX_COLUMNS} columns")
         given = [normalized(name) for column in self.columns for name in (column.name, *column.aliases)]
-        require(len(set(given)) == len(given), "two columns or aliases have the same name, but for case and blanks")
+        require(len(set(given)) == len(given), "two columns or aliases have the same name, apart from case and blanks")
         names = {column.name for column in self.columns}
         require(CHANGE_COLUMN not in map(normalized, names), f"{CHANGE_COLUMN} is reserved: choose another name for the column")
         require(len(self.key_columns) <= MAX_KEY_COLUMNS, f"a key has 1 to {MAX_KEY_COLUMNS} columns")

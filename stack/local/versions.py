@@ -31,7 +31,7 @@ class Reference:
         """Read a name, an ARN or ``<account>:function:<name>``, each with or without a qualifier.
 
         Raises:
-            FunctionNotFoundError: it is none of them.
+            FunctionNotFoundError: it has another form.
         """
         match = _REFERENCE.fullmatch(function)
         if match is None:

@@ -49,7 +49,7 @@ _JIRA = {
 
 
 def answer(target: str, body: bytes) -> tuple[str, bytes | None, str]:
-    """The name of a call that is none of S3's, its answer (None if it is not known) and the answer's content type."""
+    """The name of a call to a service other than S3, its answer (None if it is not known) and the answer's content type."""
     if not target and b"Action=Publish" in body:
         return "SNS.Publish", _SNS, "text/xml"
     content = _AWS.get(target)

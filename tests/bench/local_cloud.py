@@ -56,7 +56,7 @@ def _measure(idle_seconds: float, options: Sequence[str]) -> dict[str, float]:
 
 
 def _first_call(cloud: Cloud, entry_point: str) -> float:
-    """The seconds until a function has answered an event without records, be it with an error."""
+    """The seconds until a function has answered an event without records, even with an error."""
     started = time.monotonic()
     cloud.invoke(entry_point, {"Records": []})
     return time.monotonic() - started

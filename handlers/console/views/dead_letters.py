@@ -104,7 +104,7 @@ def drop() -> str | Response:
 
 
 def _change(action: str, done: str, act: Callable[[Held], None], *, writes: bool = False) -> Response:
-    """Act on the letters of the form, as far as they are still there."""
+    """Act on the letters of the form that are still there."""
     keys, where, left = _keys(), "", list[str]()
     with confirmation.change(action, number=len(keys), letters=keys, left=left), _box().hold(keys) as held:
         gone = len(keys) - len(held)

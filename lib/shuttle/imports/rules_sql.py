@@ -1,6 +1,6 @@
 r"""The rules of a schema as SQL expressions, for :mod:`.checking`. Pure: texts are made here and run elsewhere.
 
-A cell is text or NULL; an empty cell is NULL. A blank one has no value either, but for a STRING that is not required. What is
+A cell is text or NULL; an empty cell is NULL. A blank one has no value either, except in a STRING that is not required. What is
 valid, and the one form that equal values get in the catalogue:
 
 ========  ====================================================================  ==================================
@@ -122,7 +122,7 @@ def _is_usual(column: Column, cell: str) -> str:
 
 
 def _usual_form(column: Column) -> str:
-    """The common form of a cell that is not a STRING. It is the canonical one but for BOOLEAN and the decimal comma."""
+    """The common form of a cell that is not a STRING. It is canonical, except for BOOLEAN and the decimal comma."""
     match column.type:
         case ColumnType.DECIMAL:
             return _USUAL_DECIMAL.replace(r"\.", ",") if column.decimal_comma else _USUAL_DECIMAL

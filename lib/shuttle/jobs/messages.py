@@ -48,7 +48,7 @@ def read_jobs(body: str) -> list[JobToRun]:
     """The jobs that a message of the job queue starts. S3's test event, sent when its notifications are set up, starts none.
 
     Raises:
-        InvalidInputError: it is none of the messages of the queue.
+        InvalidInputError: it is not a message of the queue.
     """
     message = fields.read_object(body, "the message")
     if "export" in message:

@@ -92,7 +92,7 @@ class _Events:
         self._received: dict[str, str] = {}
 
     def received(self, number: int) -> list[str]:
-        """The kinds of the first ``number`` events, each once and in order, as far as they arrive in time."""
+        """The kinds of the first ``number`` events, each once and in order: those that arrive in time."""
         until(lambda: self._receive() >= number, _WAIT_SECONDS)
         return [kind for _, kind in sorted(self._received.items())]
 

@@ -163,7 +163,7 @@ def complete(client, table: str, event_id: str) -> None:
 
 
 def notice(event: dict, lease: dict) -> dict:
-    """What to publish, but for the topic."""
+    """What to publish, without the topic."""
     lines = [f"{event['detail-type']}: {lease.get('originalLeaseTemplateName', 'a sandbox')}"]
     lines += [f"{name}: {value}" for name, value in sorted(lease.items())]
     text = "\n".join(lines)

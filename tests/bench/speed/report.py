@@ -29,7 +29,7 @@ COLD_TARGETS = {
 }
 WARM_TARGETS = {"webhook delivery": 1.10, "enrichment": 1.15, "notification": 1.10}
 FLAT = 1.10
-"""Units and calls must be the same at all sizes but for this: a page of larger rows rounds up."""
+"""Units and calls must be the same at all sizes, with one exception: a page of larger rows rounds up."""
 FLAT_TIME = 1.30
 """So much may two medians of the same work differ on a machine that does other things as well."""
 

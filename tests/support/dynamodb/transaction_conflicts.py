@@ -17,7 +17,7 @@ Row = tuple[str, ...]
 
 
 class ConflictingClient:
-    """Passes calls on to ``client``, but for writes that meet a transaction under way; any number of threads.
+    """Passes calls on to ``client``, except writes that meet a transaction under way; any number of threads.
 
     Args:
         client: a DynamoDB client.

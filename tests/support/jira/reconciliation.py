@@ -73,7 +73,7 @@ class Reconciliation:
         return result
 
     def run_to_the_end(self, event: object = None, *, seconds: float = 900.0) -> list[dict[str, Any]]:
-        """An invocation and all those that the function makes of itself, in order."""
+        """An invocation and those by which the function continues itself, in order."""
         results = [self.run(event, seconds=seconds)]
         while self.lambda_.events:
             number = len(results) + 1

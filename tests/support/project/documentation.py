@@ -1,4 +1,4 @@
-"""The Markdown of the repository as a reader sees it: headings, links and tables. Text in code is none of them."""
+"""The Markdown of the repository as a reader sees it: headings, links and tables. Text in code is not."""
 
 import dataclasses
 import re

@@ -37,7 +37,7 @@ def a_job(minutes_ago: int = 0, domain: str = DOMAIN, status: JobStatus = JobSta
 
 
 def sent(table: ShuttleTable, method: str) -> dict[str, Any]:
-    """The only call that was made, but for the table's name and the page size."""
+    """The only call that was made, without the table's name and the page size."""
     ((name, request),) = table.calls
     assert name == method
     assert request["TableName"] == table.name

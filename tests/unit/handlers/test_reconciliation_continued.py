@@ -16,7 +16,7 @@ SOON_OVER = 5.0
 """Seconds: each invocation does one page, or one small project, and hands over."""
 
 _SYNCED: dict[str, Any] = {}
-"""What the first full sweep brings about, copied: it writes 426 rows, which every test here starts from."""
+"""The result of the first full sweep, copied: it writes 426 rows, which every test here starts from."""
 
 
 @pytest.fixture
