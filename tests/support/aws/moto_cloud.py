@@ -1,17 +1,31 @@
-"""The AWS services that the functions use, by a moto server on the loopback interface, and what tests read from them."""
+"""The AWS services that the functions use, by moto at a URL, and what tests read from them."""
 
 import dataclasses
 import functools
 import json
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import boto3
+import botocore.httpsession
+import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from moto.core.botocore_stubber import MockRawResponse
+from moto.core.models import BackendDict
+from moto.dynamodb.models import dynamodb_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.server import ThreadedMotoServer
 
 from tests.support.aws.environment import REGION
+from tests.support.aws.moto_state import ACCOUNT, put_back
+from tests.support.web.wsgi import call_wsgi
+
+LEASES, OPERATIONS = "leases-4f2a", "operations-77c0"
+
+application = functools.cache(lambda: DomainDispatcherApplication(create_backend_app))
+"""The WSGI application of a moto server: it answers from what moto holds in this process."""
 
 
 @contextmanager
@@ -73,12 +87,37 @@ class MotoCloud:
         }
 
 
-def fresh_cloud(url: str, webhook_secret: str) -> MotoCloud:
-    """Delete everything on the server, and create it again."""
-    reset = urllib.request.Request(f"{url}/moto-api/reset", method="POST")
-    urllib.request.urlopen(reset, timeout=10).close()
-    leases = _table(url, "leases-4f2a", "userEmail", "uuid")
-    operations = _table(url, "operations-77c0", "session_id", "operation_key")
+def answer_directly(patch: pytest.MonkeyPatch, url: str) -> None:
+    """Have moto answer the AWS clients' calls to ``url`` in this process: a connection less for each."""
+    send_over_http = botocore.httpsession.URLLib3Session.send
+
+    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
+        if not request.url.startswith(url):
+            return send_over_http(session, request)
+        given: Any = request.body
+        body = given.read() if hasattr(given, "read") else given or b""
+        content = body.encode() if isinstance(body, str) else bytes(body)
+        status, headers, answer = call_wsgi(application(), request.method, request.url, dict(request.headers), content)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(answer))
+
+    patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
+
+
+_clouds: dict[str, MotoCloud] = {}
+
+
+def empty_cloud(url: str, webhook_secret: str) -> MotoCloud:
+    """The tables, the topic and its queue, without content. They are created again only if somebody reset moto meanwhile."""
+    if dynamodb_backends[ACCOUNT][REGION].tables.keys() != {LEASES, OPERATIONS}:
+        BackendDict.reset()
+        _clouds[url] = _create(url, webhook_secret)
+    put_back({})
+    return _clouds[url]
+
+
+def _create(url: str, webhook_secret: str) -> MotoCloud:
+    leases = _table(url, LEASES, "userEmail", "uuid")
+    operations = _table(url, OPERATIONS, "session_id", "operation_key")
     topic_arn = _client(url, "sns").create_topic(Name="notifications")["TopicArn"]
     sqs = _client(url, "sqs")
     queue_url = sqs.create_queue(QueueName="reader")["QueueUrl"]

@@ -25,10 +25,8 @@ import boto3
 import botocore.httpsession
 import pytest
 import requests.adapters
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from botocore.compat import HTTPHeaders
-from moto.core.botocore_stubber import MockRawResponse
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.sqs.models import sqs_backends
 
 import lib.approvals.preview_posting
@@ -41,7 +39,7 @@ from stack.local.standins.slack import Slack
 from tests.support.aws.environment import REGION, point_at
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
-from tests.support.aws.moto_cloud import moto_server
+from tests.support.aws.moto_cloud import answer_directly, application, moto_server
 from tests.support.aws.moto_inside import (
     BUCKET,
     ISSUES,
@@ -55,7 +53,6 @@ from tests.support.aws.moto_inside import (
 from tests.support.aws.moto_state import ACCOUNT, moto_state, put_back
 from tests.support.faults.proxy import FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.web.standins import served
-from tests.support.web.wsgi import call_wsgi
 
 HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
@@ -165,14 +162,12 @@ class World:
         return next(_numbers)
 
     def rows(self, table: str, hash_key: str, value: str) -> dict[str, dict[str, Any]]:
-        """The rows of one HASH key, by their RANGE key."""
-        answer = self.client("dynamodb").query(
-            TableName=table,
-            KeyConditionExpression="#hash = :value",
-            ExpressionAttributeNames={"#hash": hash_key},
-            ExpressionAttributeValues={":value": {"S": value}},
-        )
-        return {range_of(item, hash_key): item for item in answer["Items"]}
+        """The rows of one HASH key, by their RANGE key, as a query returns them."""
+        stored = dynamodb_backends[ACCOUNT][REGION].tables[table]
+        assert stored.hash_key_attr == hash_key
+        found = stored.items.get(DynamoType({"S": value}), {})
+        items: list[dict[str, Any]] = [copy.deepcopy(item.to_json()["Attributes"]) for item in found.values()]
+        return {range_of(item, hash_key): item for item in items}
 
     def issue(self, key: str) -> dict[str, dict[str, Any]]:
         """An issue's rows in JiraIssues."""
@@ -260,9 +255,8 @@ def fault_world() -> Iterator[World]:
         world.variables |= _variables(
             proxy.serve(jira_served.url, path_name("jira"), jira), proxy.serve(slack_served.url, path_name("slack"), slack)
         )
-        moto = DomainDispatcherApplication(create_backend_app)
-        point_at(patch, proxy.serve(moto_url, aws_name, moto))
-        _call_directly(patch, moto_url, moto)
+        point_at(patch, proxy.serve(moto_url, aws_name, application()))
+        answer_directly(patch, moto_url)  # most calls pass no proxy
         _make_mortal(patch, proxy)
         _set_clock(patch, world)
         yield world
@@ -326,22 +320,6 @@ def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
     patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", HASTY_SECONDS)
     patch.setattr(lib.approvals.preview_posting, "SECONDS_PER_MESSAGE", 0.0)
-
-
-def _call_directly(patch: pytest.MonkeyPatch, url: str, app: Any) -> None:
-    """Answer the calls that pass no proxy in this process, without a connection: they are most of all calls."""
-    send_over_http = botocore.httpsession.URLLib3Session.send
-
-    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
-        if not request.url.startswith(url):
-            return send_over_http(session, request)
-        given: Any = request.body
-        body = given.read() if hasattr(given, "read") else given or b""
-        content = body.encode() if isinstance(body, str) else bytes(body)
-        status, headers, answer = call_wsgi(app, request.method, request.url, dict(request.headers), content)
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(answer))
-
-    patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
 
 
 def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:

@@ -1,8 +1,5 @@
-"""Loads each function as a new process would: the notification function against a moto server, webhooks and the Jira worker
-on services inside of this process.
-"""
+"""Loads each function as a new process would: its services are answered inside of this process."""
 
-import functools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from types import ModuleType
@@ -12,33 +9,28 @@ import pytest
 from lib.platform import aws, clock
 from tests.support.aws.environment import point_at
 from tests.support.aws.functions import load
-from tests.support.aws.moto_cloud import MotoCloud, fresh_cloud, moto_server
+from tests.support.aws.moto_cloud import MotoCloud, answer_directly, empty_cloud
 from tests.support.jira.cloud import JiraCloud, jira_cloud_inside
 from tests.support.jira.reconciliation import Reconciliation, of, reconciliation
 from tests.support.observability.log_lines import LogLines
 
 NOW = datetime(2026, 3, 4, 18, 0, tzinfo=UTC)
+MOTO_URL = "http://moto.test"
 WEBHOOK_SECRET = "shared with the sender"
 
 
-@pytest.fixture(scope="session")
-def moto_url() -> Iterator[str]:
-    with moto_server() as url:
-        yield url
-
-
 @pytest.fixture
-def cloud(moto_url: str, monkeypatch: pytest.MonkeyPatch) -> MotoCloud:
-    point_at(monkeypatch, moto_url)
-    return fresh_cloud(moto_url, WEBHOOK_SECRET)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> MotoCloud:
+    point_at(monkeypatch, MOTO_URL)
+    answer_directly(monkeypatch, MOTO_URL)
+    return empty_cloud(MOTO_URL, WEBHOOK_SECRET)
 
 
 @pytest.fixture
 def load_notification(cloud: MotoCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[..., ModuleType]:
-    """Loads the function; keywords are environment variables that differ. Its clients are patient: nothing hangs here, and moto
-    may have to wait for its turn on a busy machine. It is half an hour after the event of ``lease_event``."""
+    """Loads the function; keywords are environment variables that differ. It is half an hour after the event of
+    ``lease_event``."""
     monkeypatch.setattr(clock, "utc_now", lambda: NOW)
-    monkeypatch.setattr(aws, "make_client", functools.partial(aws.make_client, read_timeout_seconds=30.0))
     return lambda **changes: load(monkeypatch, "notification", cloud.variables(**changes))
 
 
@@ -93,6 +85,12 @@ def synced(ops: Reconciliation) -> Reconciliation:
     ops.jira.seed("OPS", 12)
     assert of(ops.run())["complete"]
     return ops
+
+
+@pytest.fixture
+def pages_of_ten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches in Jira ask for ten issues a page instead of 100: a listing of several pages needs few rows."""
+    monkeypatch.setattr("lib.jira.client.MAX_PAGE", 10)
 
 
 @pytest.fixture

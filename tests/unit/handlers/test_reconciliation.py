@@ -172,20 +172,20 @@ FAULTS: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("fault", FAULTS, ids=["401", "429", "half a page", "500"])
 def test_a_fault_half_way_deletes_nothing_and_is_reported(
-    ops: Reconciliation, capsys: pytest.CaptureFixture[str], fault: dict[str, Any]
+    synced: Reconciliation, pages_of_ten: None, capsys: pytest.CaptureFixture[str], fault: dict[str, Any]
 ) -> None:
-    ops.jira.seed("OPS", 120)
-    ops.run()
-    for number in (20, 110):
-        ops.jira.delete(f"OPS-{number}")
-    ops.jira.faults.add(Fault(path=SEARCH, hang=0.001))  # the first page is answered
-    ops.jira.faults.add(Fault(path=SEARCH, **fault))
+    synced.jira.create("OPS", "the eleventh that Jira has: it is on the second page")
+    synced.run()
+    for number in (2, 11):
+        synced.jira.delete(f"OPS-{number}")
+    synced.jira.faults.add(Fault(path=SEARCH, hang=0.001))  # the first page is answered
+    synced.jira.faults.add(Fault(path=SEARCH, **fault))
     capsys.readouterr()
-    result = ops.run()
+    result = synced.run()
 
     assert "nothing was deleted" in result["refused"][0]
     assert of(result)["counts"]["deleted"] == 0
-    assert len(ops.stored()) == 120
+    assert len(synced.stored()) == 13
     assert metrics(capsys)["ReconciliationRefused"] == 1
 
 

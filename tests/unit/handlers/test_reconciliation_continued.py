@@ -16,13 +16,13 @@ SOON_OVER = 5.0
 """Seconds: each invocation does one page, or one small project, and hands over."""
 
 _SYNCED: dict[str, Any] = {}
-"""The result of the first full sweep, copied: it writes 426 rows, which every test here starts from."""
+"""The result of the first full sweep, copied: every test here starts from it."""
 
 
 @pytest.fixture
-def synced(ops: Reconciliation) -> Reconciliation:
+def synced(ops: Reconciliation, pages_of_ten: None) -> Reconciliation:
     """Three pages of OPS and three issues of WEB, all stored."""
-    ops.jira.seed("OPS", 210)
+    ops.jira.seed("OPS", 25)
     ops.jira.seed("WEB", 3)
     ops.load(JIRA_PROJECTS="OPS,WEB")
     if not _SYNCED:
@@ -34,7 +34,7 @@ def synced(ops: Reconciliation) -> Reconciliation:
 
 
 def test_a_sweep_continues_to_its_end_and_with_the_next_project(synced: Reconciliation) -> None:
-    for number in (20, 120, 205):
+    for number in (2, 13, 24):
         synced.jira.delete(f"OPS-{number}")
     synced.jira.delete("WEB-2")
     results = synced.run_to_the_end(seconds=SOON_OVER)
@@ -45,48 +45,48 @@ def test_a_sweep_continues_to_its_end_and_with_the_next_project(synced: Reconcil
         [("OPS", True, False), ("WEB", False, True)],
         [("WEB", True, False)],
     ]
-    assert counts(results[4], "OPS") == {"fetched": 207, "deleted": 3, "unchanged": 207}
+    assert counts(results[4], "OPS") == {"fetched": 22, "deleted": 3, "unchanged": 22}
     assert counts(results[5], "WEB") == {"fetched": 2, "deleted": 1, "unchanged": 2}
-    assert len(synced.stored("OPS")) == 207
+    assert len(synced.stored("OPS")) == 22
     assert synced.stored("WEB") == ["WEB-1", "WEB-3"]
 
 
 def test_nothing_is_deleted_before_the_last_page(synced: Reconciliation) -> None:
-    synced.jira.delete("OPS-20")
+    synced.jira.delete("OPS-2")
     synced.run(seconds=SOON_OVER)
 
-    assert len(synced.stored("OPS")) == 210
+    assert len(synced.stored("OPS")) == 25
 
 
 def test_over_all_invocations_each_issue_is_counted_once(synced: Reconciliation, capsys: pytest.CaptureFixture[str]) -> None:
     synced.jira.edit("OPS-7", status="Done")
-    synced.jira.edit("OPS-150", status="Done")
-    synced.jira.delete("OPS-20")
+    synced.jira.edit("OPS-15", status="Done")
+    synced.jira.delete("OPS-2")
     capsys.readouterr()
     results = synced.run_to_the_end(seconds=SOON_OVER)
 
     assert len(results) == 4
     assert metrics(capsys, "OPS") == {
-        "ReconciliationFetched": 209,
+        "ReconciliationFetched": 24,
         "ReconciliationUpdated": 2,
         "ReconciliationDeleted": 1,
-        "ReconciliationUnchanged": 207,
+        "ReconciliationUnchanged": 22,
         "ReconciliationRun": 1,
     }
 
 
 def test_each_invocation_leaves_a_record_of_its_own_changes(synced: Reconciliation) -> None:
     synced.jira.edit("OPS-7", status="Done")
-    synced.jira.edit("OPS-150", status="Done")
+    synced.jira.edit("OPS-15", status="Done")
     results = synced.run_to_the_end(seconds=SOON_OVER)
 
     changed = [[issue["issue_key"] for issue in synced.record(result)["issues"]] for result in results]
-    assert changed == [["OPS-7"], ["OPS-150"], [], []]
+    assert changed == [["OPS-7"], ["OPS-15"], [], []]
     assert len({result["record"] for result in results}) == 4
 
 
 def test_a_dry_run_is_one_in_every_part(synced: Reconciliation) -> None:
-    synced.jira.delete("OPS-20")
+    synced.jira.delete("OPS-2")
     before = synced.everything()
     results = synced.run_to_the_end({"full": True, "dry_run": True}, seconds=SOON_OVER)
 
@@ -158,13 +158,13 @@ def test_a_run_that_never_ends_is_stopped(synced: Reconciliation) -> None:
 
 
 def test_missing_issues_are_handed_over(synced: Reconciliation) -> None:
-    synced.jira.delete("OPS-20")
+    synced.jira.delete("OPS-2")
     synced.run(seconds=SOON_OVER)
     request = read_request(synced.lambda_.events[0])
 
     assert (request.projects, request.run_id, request.part) == (("OPS", "WEB"), "run-1", 2)
     assert request.sweep is not None
-    assert (request.sweep.position, [candidate.issue_key for candidate in request.sweep.candidates]) == (101, ["OPS-20"])
+    assert (request.sweep.position, [candidate.issue_key for candidate in request.sweep.candidates]) == (11, ["OPS-2"])
 
 
 def test_a_whole_sweep_queues_what_changed_or_was_never_correlated(synced: Reconciliation) -> None:

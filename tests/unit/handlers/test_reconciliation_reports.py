@@ -57,14 +57,18 @@ def test_a_configured_project_with_a_malformed_key_is_refused(ops: Reconciliatio
     assert "is not a project key" in ops.run({})["refused"][0]
 
 
-@pytest.mark.parametrize(("seconds", "logged"), [(0.0, [(1, 100, 100), (2, 120, 120)]), (60.0, [])])
+@pytest.mark.parametrize(("seconds", "logged"), [(0.0, [(1, 10, 10), (2, 12, 12)]), (60.0, [])])
 def test_a_long_run_logs_how_far_it_is_now_and_then(
-    ops: Reconciliation, monkeypatch: pytest.MonkeyPatch, seconds: float, logged: list[tuple[int, int, int]]
+    ops: Reconciliation,
+    pages_of_ten: None,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    logged: list[tuple[int, int, int]],
 ) -> None:
     monkeypatch.setattr(report, "PROGRESS_SECONDS", seconds)
     ops.load(JIRA_PROJECTS="OPS")
     lines = LogLines("reconciliation")
-    ops.jira.seed("OPS", 120)
+    ops.jira.seed("OPS", 12)
 
     ops.run()
 
