@@ -28,8 +28,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from hypothesis import settings
 
     # How long an example takes says how busy the machine is. For properties that ask for no number of examples of their own.
-    assert settings.default is not None
-    settings.register_profile("switchboard", max_examples=examples(settings.default.max_examples), deadline=None)
+    settings.register_profile("switchboard", max_examples=examples(60, thorough=1_000), deadline=None)
     settings.load_profile("switchboard")
 
 

@@ -12,7 +12,7 @@ from tests.support.project.examples import examples
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 anything = st.recursive(scalars, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=30)
-MANY = settings(max_examples=examples(300, thorough=5_000), deadline=None)
+MANY = settings(max_examples=examples(150, thorough=5_000), deadline=None)
 
 
 @MANY

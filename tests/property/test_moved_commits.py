@@ -42,7 +42,7 @@ def crash_after(table: FakeTable, writes: int) -> None:
     table.before_write = count
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(100, thorough=1_500), deadline=None)
 @given(data=st.data(), path=st.sampled_from(PATHS))
 def test_commits_end_under_the_current_key_in_any_order(data: Any, path: tuple[str, ...]) -> None:
     table = FakeTable()
@@ -74,7 +74,7 @@ def test_commits_end_under_the_current_key_in_any_order(data: Any, path: tuple[s
     assert {key for key, row in table.items if row.startswith("COMMIT#")} <= {path[-1]}
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(40, thorough=600), deadline=None)
 @given(random=st.randoms(use_true_random=True), path=st.sampled_from(PATHS))
 def test_commits_end_under_the_current_key_after_overlapping_recomputes(random: Random, path: tuple[str, ...]) -> None:
     table, ticks = FakeTable(), itertools.count()

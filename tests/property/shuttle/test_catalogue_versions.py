@@ -46,7 +46,7 @@ def lost(fate: str) -> Exception:
     return errors.ConnectionLostError(fate)
 
 
-@settings(max_examples=examples(150), deadline=None)
+@settings(max_examples=examples(90, thorough=1_500), deadline=None)
 @given(works=WORKS, steps=STEPS)
 def test_versions_form_one_chain_with_each_completed_job_once(works: list[str], steps: list[tuple[int, str]]) -> None:
     table = a_table()

@@ -99,7 +99,7 @@ def csv_texts(draw: st.DrawFn) -> str:
 
 
 @given(csv_texts(), st.sampled_from([SCHEMA, LOOSE]))
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(40, thorough=600), deadline=None)
 @example('sku,n,price\nA1,1,1\n"A2,2,2\nA3,3,3\n', SCHEMA)
 @example('sku,n,price\nA1,1,1\nA2,2,"2\n', SCHEMA)
 @example('sku,n,price\nA1,1,1\n "A2",2,2\n"A3" ,3,3\n', SCHEMA)

@@ -41,7 +41,7 @@ def imports(draw: st.DrawFn, key: tuple[str, ...]) -> tuple[Schema, JobMode, lis
     return schema, draw(st.sampled_from(JobMode)), draw(st.lists(st.tuples(*cells), max_size=8))
 
 
-@settings(max_examples=examples(60), deadline=None)
+@settings(max_examples=examples(40, thorough=600), deadline=None)
 @given(data=st.data(), key=st.sampled_from([("sku",), ("locale", "sku"), ("status",)]))
 def test_imports_do_what_the_model_does(data: st.DataObject, key: tuple[str, ...]) -> None:
     with tempfile.TemporaryDirectory() as name, Engine(Path(name), keeps_order=False) as engine:

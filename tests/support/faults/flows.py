@@ -28,6 +28,10 @@ MAIN: dict[str, Begin] = {
 }
 """A flow of each kind of sender, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
 
+OF_CLIENTS = {Fault.LATE, Fault.TOO_LATE, Fault.HANG, Fault.HANG_AFTER, Fault.HALF, Fault.GARBLED}
+"""How long a caller waits and what it takes for whole is its client's doing, the same for each call of a kind. So by default
+these break the first call of each kind, and in the profile ``thorough`` every call."""
+
 OTHERS: dict[str, Begin] = {
     "posted lease event": jira.PostedEvent,
     "Jira webhook, deletion": jira.Deletion,
@@ -59,8 +63,7 @@ EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (F
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
 AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
-"""What ``OTHER_CALLERS`` are broken by at the first call of each kind: how long a caller waits, what it takes for whole, and
-when it gives up are the clients' doing, and the same wherever a call of that kind is made."""
+"""What ``OTHER_CALLERS`` are broken by at the first call of each kind: when a caller gives up is its client's doing too."""
 OTHER_CALLERS = (
     "reconciliation, full",
     "approval worker, preview",
