@@ -4,11 +4,13 @@ Needs the package registry, unless the archives of this code have been built bef
 """
 
 import ast
+import functools
 import json
 import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 from typing import cast
@@ -42,8 +44,15 @@ def folder(folders: dict[Recipe, Path], recipe: Recipe) -> Path:
 
 
 @pytest.fixture(scope="module")
-def summary(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Summary:
-    return archive.write_zip(folder, tmp_path_factory.mktemp("zip") / "archive.zip")
+def summaries(folders: dict[Recipe, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[Path, Summary]:
+    """The zip of each archive by its folder."""
+    into = tmp_path_factory.mktemp("zip")
+    return {folder: archive.write_zip(folder, into / f"{recipe.name}.zip") for recipe, folder in folders.items()}
+
+
+@pytest.fixture(scope="module")
+def summary(folder: Path, summaries: dict[Path, Summary]) -> Summary:
+    return summaries[folder]
 
 
 def names(folder: Path) -> list[str]:
@@ -150,14 +159,11 @@ def test_bytecode_is_for_lambdas_python_and_of_what_a_first_answer_imports(folde
     assert all(path.parts[0] in tops or path.name.partition(".")[0] in tops for path in there)
 
 
-def test_every_excluded_module_exists(tmp_path: Path) -> None:
-    files = [archive.ROOT / "handlers" / recipe.requirements for recipe in archive.RECIPES]
-    pins = {pin for file in files for pin in file.read_text(encoding="utf-8").splitlines()}
-    (tmp_path / "all").mkdir()
-    having = {"aws-lambda-powertools", "click", "duckdb", "flask", "jinja2", "slack-sdk", "werkzeug"}
-    archive.install([pin for pin in pins if archive.name_of(pin) in having], tmp_path / "all")
+def test_every_excluded_module_exists() -> None:
+    """Here, packages have the versions that functions have: test_project_files.py compares their pins."""
+    packages = Path(sysconfig.get_path("purelib"))
 
-    assert [name for name in archive.UNUSED if not (tmp_path / "all" / name).exists()] == []
+    assert [name for name in archive.UNUSED if not (packages / name).exists()] == []
 
 
 def test_compiled_modules_are_for_lambdas_python_and_processor(folder: Path) -> None:
@@ -174,6 +180,7 @@ def test_lambdas_own_user_may_read_everything(folder: Path) -> None:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
 
 
+@functools.cache
 def imports_of(file: Path) -> set[str]:
     """The top-level modules that a file imports, at any depth of its code."""
     found: set[str] = set()
@@ -280,17 +287,23 @@ def branch_of(checkout: Path) -> str:
 
 
 def test_make_package_shows_what_it_made(
-    folders: dict[Recipe, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folders: dict[Recipe, Path],
+    summaries: dict[Path, Summary],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
+    made: list[tuple[Path, Path]] = []
     monkeypatch.setattr(archive, "build", lambda recipe, **_: folders[recipe])
+    monkeypatch.setattr(archive, "write_zip", lambda folder, path: made.append((folder, path)) or summaries[folder])
     monkeypatch.setattr(archive, "BUILD", tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
     assert archive.main() == 0
 
+    assert made == [(folder, tmp_path / f"switchboard-{recipe.name}.zip") for recipe, folder in folders.items()]
     shown = capsys.readouterr().out
-    for folder in folders.values():
-        summary = archive.write_zip(folder, tmp_path / "other.zip")
+    for summary in summaries.values():
         assert summary.sha256 in shown
         assert f"{summary.size / 1e6:.2f} MB" in shown
         assert str(summary.files) in shown
