@@ -294,8 +294,13 @@ def test_make_package_shows_what_it_made(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     made: list[tuple[Path, Path]] = []
+
+    def write_zip(folder: Path, path: Path) -> Summary:
+        made.append((folder, path))
+        return summaries[folder]
+
     monkeypatch.setattr(archive, "build", lambda recipe, **_: folders[recipe])
-    monkeypatch.setattr(archive, "write_zip", lambda folder, path: made.append((folder, path)) or summaries[folder])
+    monkeypatch.setattr(archive, "write_zip", write_zip)
     monkeypatch.setattr(archive, "BUILD", tmp_path)
     monkeypatch.setenv("COLUMNS", "200")
 
