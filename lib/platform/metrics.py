@@ -14,6 +14,8 @@ from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import Ama
 
 from lib.platform.contract import METRICS_NAMESPACE, Metric
 
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def count(metric: Metric, value: int = 1, /, **dimensions: str) -> None:
     """Count ``value`` occurrences of ``metric``."""
@@ -30,7 +32,7 @@ def _emit(metric: Metric, unit: MetricUnit, value: float, dimensions: dict[str, 
     # CloudWatch refuses a record with an empty dimension.
     present = {name: of for name, of in {**dimensions, "service": service}.items() if of.strip()}
     measured = {metric.name: {"Unit": unit.value, "Value": [float(value)]}}
-    record = json.dumps(_provider().serialize_metric_set(measured, present), separators=(",", ":"))
+    record = _encode(_provider().serialize_metric_set(measured, present))
     sys.stdout.write(f"{record}\n")  # CloudWatch reads it from the log; ``print`` writes and flushes twice
 
 

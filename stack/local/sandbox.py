@@ -20,7 +20,7 @@ OF_THE_RUNTIME = frozenset(
 the archive's versions come first.)"""
 
 # Without the site module: no site-packages, no .pth file, no PYTHON variables. The archive precedes the runtime, and the image
-# has no time zones.
+# may have no time zones.
 _IN_ISOLATION = """
 import sys
 archive, runtime, handler = sys.argv[1:]
