@@ -1,7 +1,6 @@
 """One local cloud with every secret set and every channel on, so that every entry point is open."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -80,12 +79,3 @@ def job_id(shop: ShopApi) -> str:
 def signer(house: Cloud, knocks: set[str]) -> Signer:
     """Signs for every route."""
     return Signer(house, knocks)
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist adds the group
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each operation's test an id of its own: schemathesis names them alike, and pytest-xdist would run one of them."""
-    for item in items:
-        _, bracket, label = item.name.partition("[")
-        if bracket and not item.nodeid.endswith("]") and item.path.parent == Path(__file__).parent:
-            item._nodeid = f"{item.nodeid}[{label}"

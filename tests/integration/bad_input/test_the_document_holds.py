@@ -13,6 +13,7 @@ import pytest
 import requests
 import schemathesis
 from schemathesis.checks import not_a_server_error
+from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_headers_conformance,
@@ -36,9 +37,23 @@ CHECKS = [
 
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 
-api = schemathesis.openapi.from_path(DOCUMENT)
-guarded = schemathesis.openapi.from_path(DOCUMENT).exclude(path="/health")
-guarded.config.phases.coverage.enabled = False  # each bound of each field: none is looked at without a signature
+
+@pytest.fixture(scope="module")
+def document() -> BaseSchema:
+    """docs/openapi.yaml. Requests are made when a test runs: pytest would wait for them in each process that collects."""
+    return schemathesis.openapi.from_path(DOCUMENT)
+
+
+@pytest.fixture(scope="module")
+def without_coverage() -> BaseSchema:
+    """The document, without a request for each bound of each field: none is looked at without a signature."""
+    read = schemathesis.openapi.from_path(DOCUMENT)
+    read.config.phases.coverage.enabled = False
+    return read
+
+
+api = schemathesis.pytest.from_fixture("document")
+guarded = schemathesis.pytest.from_fixture("without_coverage").exclude(path="/health")
 
 
 @pytest.fixture(scope="module")
