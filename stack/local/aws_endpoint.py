@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
+from flask import Flask
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.wrappers import Request, Response
 
@@ -79,7 +80,7 @@ class AwsEndpoint:
         self._faults = AwsFaults(account_id, self._entry_point)
         moto_patches.fill_gaps()
         moto_patches.speed_up()
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = DomainDispatcherApplication(_moto_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self.invoker: Invoker | None = None
@@ -155,6 +156,14 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+def _moto_app(service: Any) -> Flask:
+    """Moto's application of a service. Flask's debugger, which moto turns on, makes a class of forms for each request."""
+    app = create_backend_app(service)
+    app.debug = False
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    return app
 
 
 def is_foreign(request: Request) -> bool:

@@ -16,6 +16,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from moto.cloudwatch.models import cloudwatch_backends
+from moto.logs.models import logs_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 from werkzeug.wrappers import Response
@@ -186,7 +187,12 @@ class LocalCloud:
         writers = {spec.log_group: spec.name for spec in live}
         alarms: Any = cloudwatch_backends[ACCOUNT_ID][self._region]
         metrics = store_of(alarms)
-        logs = LogShipper(lambda group: self.client("logs", writers.get(group, "")), metrics.add, echo=echo_logs)
+        logs = LogShipper(
+            lambda group: self.client("logs", writers.get(group, "")),
+            logs_backends[ACCOUNT_ID][self._region],
+            metrics.add,
+            echo=echo_logs,
+        )
         self._exit.callback(logs.close)
         for spec in live:  # their processes start with the first call, as on Lambda
             self._credentials[spec.name] = self._assume(spec.role_arn, spec.name)
