@@ -1,8 +1,6 @@
 """The deployment's alarms: a failure raises them, ``status`` shows what to do, the topic is notified, and they end."""
 
 import json
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +9,8 @@ from typing import Any
 import pytest
 
 from lib.platform import clock
-from tests.support.cloud import ROOT, Cloud, Inbox, running_cloud, until
+from tests.support.cloud import Cloud, Inbox, running_cloud, until
+from tests.support.operations.command_line import person, run_command
 
 RAISED_SECONDS = 60.0
 """Two retries of the event and two evaluations, on a busy machine."""
@@ -35,15 +34,8 @@ def alarms_that_are_on(cloud: Cloud) -> dict[str, dict[str, Any]]:
 def status(cloud: Cloud) -> list[dict[str, Any]]:
     """What ``status`` finds."""
     ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
-    done = subprocess.run(
-        [sys.executable, "-m", "handlers.cli", "--outputs", "-", "status", "--json"],
-        cwd=ROOT,
-        input=json.dumps(ready) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    arguments = ["--outputs", "-", "status", "--json"]
+    done = run_command(arguments, environment=person(), typed=json.dumps(ready) + "\n")
     found: list[dict[str, Any]] = json.loads(done.stdout)["findings"]
     return found
 

@@ -9,33 +9,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from lib.platform import clock
 from stack.local.standins.jira import Jira
 from tests.integration.conftest import CLOUD_LEGACY
 from tests.support.cloud import ROOT, Cloud, Inbox, until
+from tests.support.operations.command_line import person, run_command
 from tests.support.web.standins import Served, put_issue
 
 LEGACY = "legacy-of-the-command-line"
 
 
-def run(cloud: Cloud, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def run(cloud: Cloud, *arguments: str) -> Result:
     """Run a command on the local cloud, whose ready line it reads from standard input."""
     ready = {"http_url": cloud.http_url, "aws_url": cloud.aws_url, "region": cloud.region, "outputs": cloud.outputs}
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "handlers.cli", "--outputs", "-", *arguments],
-        cwd=ROOT,
-        # A profile that is not there: what the local cloud says is all that counts.
-        env=environment | {"AWS_PROFILE": "none-such"},
-        input=json.dumps(ready) + "\n",
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr
-    return done
+    # A profile that is not there: what the local cloud says is all that counts.
+    environment = person() | {"AWS_PROFILE": "none-such"}
+    return run_command(["--outputs", "-", *arguments], environment=environment, typed=json.dumps(ready) + "\n")
 
 
 def put_legacy(cloud: Cloud, items: Sequence[Mapping[str, str]], table: str = LEGACY) -> None:
@@ -73,7 +64,7 @@ def is_empty(cloud: Cloud, url: str) -> bool:
 def test_health_runs_the_health_functions_checks(cloud: Cloud) -> None:
     done = run(cloud, "health", "--json")
 
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.exit_code, done.stderr) == (0, "")
     report = json.loads(done.stdout)
     assert {check["name"]: check["status"] for check in report["checks"]} == {
         "lease_table": "ok",
@@ -87,12 +78,11 @@ def test_health_runs_the_health_functions_checks(cloud: Cloud) -> None:
 
 def test_the_exported_names_select_the_local_cloud(cloud: Cloud) -> None:
     done = run(cloud, "names")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
 
     script = f"{done.stdout}\n{sys.executable} -m handlers.cli health --json && echo $EP $JIRA_WORK_QUEUE_URL"
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
     shell = subprocess.run(
-        ["sh", "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        ["sh", "-c", script], cwd=ROOT, env=person(), capture_output=True, text=True, timeout=120, check=False
     )
 
     assert shell.returncode == 0, shell.stderr
@@ -128,12 +118,12 @@ def test_an_operator_sees_a_dead_letter_in_status_and_traces_its_event(cloud: Cl
     until(lambda: "lease_event" in run(cloud, "logs", event_id).stdout)
     after = run(cloud, "trace", event_id)
 
-    assert status.returncode == 1, status.stderr
+    assert status.exit_code == 1, status.stderr
     letters = [each for each in json.loads(status.stdout)["findings"] if each["part"] == "dead letters"]
     assert any("not sent on sns" in each["text"] for each in letters)
     assert {each["status"] for each in json.loads(status.stdout)["findings"]} <= {"ok", "attention"}
     assert "UnavailableError: not sent on sns (3 attempts)" in before.stdout
-    assert sent.returncode == 0, sent.stderr
+    assert sent.exit_code == 0, sent.stderr
     assert "dead letter" not in after.stdout
     assert "notification_sent" in after.stdout
     assert "lease_event" in after.stdout
@@ -150,9 +140,9 @@ def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: 
     listed = run(cloud, "issues", "list", "--project", "CLIR")
     history = run(cloud, "issues", "history", key, "--json")
 
-    assert (dry.returncode, real.returncode) == (0, 0), dry.stderr + real.stderr
+    assert (dry.exit_code, real.exit_code) == (0, 0), dry.stderr + real.stderr
     assert "nothing was written" in dry.stdout
-    assert (before.returncode, before.stderr) == (1, f"Error: {key} is not stored\n")
+    assert (before.exit_code, before.stderr) == (1, f"Error: {key} is not stored\n")
     assert "complete" in real.stdout
     assert json.loads(after.stdout)["summary"] == "Rack seven wants power"
     assert key in listed.stdout
@@ -162,7 +152,7 @@ def test_reconcile_stores_what_jira_has_and_issues_shows_it(cloud: Cloud, jira: 
 def test_reconcile_of_an_unknown_project_is_refused(cloud: Cloud) -> None:
     done = run(cloud, "reconcile", "--project", "NONESUCH", "--full")
 
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "Refused: NONESUCH: " in done.stdout
 
 
@@ -177,12 +167,12 @@ def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: C
     pruned = run(cloud, "prune", "--older-than", "0d", "--dry-run")  # other tests' history stays
     history = run(cloud, "issues", "history", "CLIB-7", "--json")
 
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "Compared 120 rows with the stored issues. Issues older than their row: 0." in done.stdout
-    assert resumed.returncode == 0, "with nothing left to do it still compares"
-    assert again.returncode == 0
+    assert resumed.exit_code == 0, "with nothing left to do it still compares"
+    assert again.exit_code == 0
     assert "│ duplicate  │   120 │" in again.stdout
-    assert pruned.returncode == 0, pruned.stderr
+    assert pruned.exit_code == 0, pruned.stderr
     assert int(pruned.stdout.split(" ", 1)[0]) >= 80
     left = [json.loads(line)["updated_at"] for line in history.stdout.splitlines()]
     assert left == ["2025-01-03T03:00:00.500-07:00", "2025-01-02T03:00:00.000-07:00", "2025-01-01T03:00:00.000-07:00"]
@@ -203,7 +193,7 @@ def test_a_backfill_in_the_cloud_is_handed_on_and_compared(cloud: Cloud) -> None
     with cloud.deployed("backfill", Timeout=61):
         done = run(cloud, "backfill", "--in-cloud", "start", "--segments", "2", "--json", "--writes-per-second", "100000")
 
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.exit_code == 0, done.stdout + done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert (result["state"], result["segments_done"], result["behind"]) == ("done", 2, 0)
     assert (result["scanned"], result["compared"], result["skipped"]) == (303, 302, 1)
@@ -220,10 +210,10 @@ def test_redrive_sends_an_event_to_its_function_again(cloud: Cloud, inbox: Inbox
     look = run(cloud, "redrive", "--function", "notification", "--dry-run")
     sent = run(cloud, "redrive", "--function", "notification", "--yes")
 
-    assert look.returncode == 0
+    assert look.exit_code == 0
     assert "UnavailableError: not sent on sns" in look.stdout
     assert "grace" not in look.stdout
-    assert (sent.returncode, sent.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), sent.stderr
+    assert (sent.exit_code, sent.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), sent.stderr
     inbox.wait_for_event(event_id)
     assert is_empty(cloud, url)
 
@@ -234,7 +224,7 @@ def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: Ser
 
     done = run(cloud, "redrive", "--function", "jira_worker", "--yes")
 
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), done.stderr
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "1 sent back, 0 left."), done.stderr
     row = {"issue_key": {"S": key}, "updated_at": {"S": "CORRELATION"}}
     table = cloud.outputs["jira_issues_table_name"]
     until(lambda: cloud.client("dynamodb").get_item(TableName=table, Key=row, ConsistentRead=True).get("Item"))
@@ -251,7 +241,7 @@ def test_redrive_sends_a_task_to_the_workers_queue_again(cloud: Cloud, jira: Ser
 def test_errors_are_one_sentence_and_an_exit_code(cloud: Cloud, arguments: tuple[str, ...], code: int, sentence: str) -> None:
     done = run(cloud, *arguments)
 
-    assert (done.returncode, done.stdout, done.stderr) == (code, "", f"Error: {sentence}\n")
+    assert (done.exit_code, done.stdout, done.stderr) == (code, "", f"Error: {sentence}\n")
 
 
 def test_a_stopped_cloud_is_an_error(cloud: Cloud) -> None:
@@ -259,4 +249,4 @@ def test_a_stopped_cloud_is_an_error(cloud: Cloud) -> None:
 
     done = run(gone, "issues", "list", "--project", "OPS")
 
-    assert (done.returncode, done.stderr) == (1, "Error: could not list issues: no connection (EndpointConnectionError)\n")
+    assert (done.exit_code, done.stderr) == (1, "Error: could not list issues: no connection (EndpointConnectionError)\n")

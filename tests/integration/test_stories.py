@@ -1,9 +1,6 @@
 """Three people's days, over one local cloud: an operator who starts from ``status``, a lead, and the owner of a lease."""
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,9 +17,10 @@ from lib.platform.dynamodb import Table
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack_workspace import id_of
 from tests.support.approvals.cloud import ADA, ApprovalsCloud, running_approvals
-from tests.support.cloud import ROOT, Cloud, Inbox, until
+from tests.support.cloud import Cloud, Inbox, until
 from tests.support.cloud_fixtures import standin_fixture
 from tests.support.leases.builders import USER_EMAIL
+from tests.support.operations.command_line import person, run_command
 from tests.support.web.standins import Served
 
 API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
@@ -79,18 +77,13 @@ class Screen:
 
 
 def run(outputs: Path, command: str, code: int = 0, answers: str = "") -> Screen:
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "handlers.cli", "--outputs", str(outputs), *command.split()],
-        cwd=outputs.parent,
-        env=environment | {"COLUMNS": "80", "PYTHONPATH": str(ROOT), "AWS_PROFILE": "none-such"},
-        input=answers,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
+    done = run_command(
+        ["--outputs", str(outputs), *command.split()],
+        environment=person() | {"COLUMNS": "80", "AWS_PROFILE": "none-such"},
+        folder=outputs.parent,
+        typed=answers,
     )
-    assert done.returncode == code, done.stdout + done.stderr
+    assert done.exit_code == code, done.output
     return Screen(outputs, " ".join(done.stdout.replace("│", " ").split()))
 
 

@@ -20,12 +20,10 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from click.testing import CliRunner
-
-from handlers.cli.__main__ import cli
 from lib.operations import dead_letters
 from tests.support.cloud import Cloud
 from tests.support.operations import aws_cli
+from tests.support.operations.command_line import run_command
 
 COLUMNS = "120"
 SECONDS = 180
@@ -127,17 +125,16 @@ class Shell:
 
     def _answer(self, call: Mapping[str, Any]) -> dict[str, Any]:
         arguments = call["arguments"]
-        with (
-            mock.patch.dict(os.environ, call["environment"], clear=True),
-            mock.patch.object(dead_letters, "_WAIT_SECONDS", 0),  # of SQS's many servers, one may know a message later
-            contextlib.chdir(call["folder"]),
-        ):
-            if call["command"] == "aws":
-                assert os.environ["AWS_ENDPOINT_URL"] == self.cloud.aws_url
+        environment, folder = call["environment"], Path(call["folder"])
+        if call["command"] == "aws":
+            assert environment["AWS_ENDPOINT_URL"] == self.cloud.aws_url
+            with mock.patch.dict(os.environ, environment, clear=True), contextlib.chdir(folder):
                 code, out, errors = aws_cli.run(self.cloud.client, arguments, call["input"])
-            elif arguments[:2] == ["-m", "handlers.cli"]:
-                result = CliRunner().invoke(cli, arguments[2:], input=call["input"] or self._answers, prog_name="cli")
-                code, out, errors = result.exit_code, result.stdout, result.stderr
-            else:
-                code, out, errors = 127, "", f"not a command of the runbooks: {shlex.join([call['command'], *arguments])}\n"
+        elif arguments[:2] == ["-m", "handlers.cli"]:
+            with mock.patch.object(dead_letters, "_WAIT_SECONDS", 0):  # of SQS's many servers, one may know a message later
+                typed = call["input"] or self._answers
+                result = run_command(arguments[2:], environment=environment, folder=folder, typed=typed)
+            code, out, errors = result.exit_code, result.stdout, result.stderr
+        else:
+            code, out, errors = 127, "", f"not a command of the runbooks: {shlex.join([call['command'], *arguments])}\n"
         return {"code": code, "out": out, "errors": errors}
