@@ -32,8 +32,9 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile("switchboard")
 
 
-# Folders whose tests take long come first: workers that run in parallel then end at about the same time.
-SLOW_FOLDERS = ("integration", "faults", "dynamodb_local", "property", "infra")
+# Folders whose tests take long come first, those with the longest groups before others: workers that run in parallel then end
+# at about the same time.
+SLOW_FOLDERS = ("browser", "faults", "integration", "dynamodb_local", "property", "infra")
 # Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
 SHARED_FIXTURES = ("approvals", "cloud", "demo", "house", "operated")
 ID_CHARACTERS = 100

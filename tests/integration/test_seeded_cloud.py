@@ -61,12 +61,3 @@ def test_jira_and_the_table_have_the_same_issues_and_stay_equal(cloud: Cloud, st
 
     assert project["project"] == "DEMO"
     assert project["counts"]["unchanged"] == 5
-
-
-def test_without_seeds_everything_is_empty() -> None:
-    with running_cloud("--no-seed") as empty:
-        scan = empty.client("dynamodb").scan(TableName=empty.outputs["lease_table_name"])
-        result = empty.invoke("reconciliation", {"full": True})["payload"]
-
-    assert scan["Items"] == []
-    assert result["projects"] == []

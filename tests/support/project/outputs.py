@@ -1,5 +1,10 @@
 """What the stack publishes: the names of its outputs, and of the functions among them. Others rely on these."""
 
+from collections.abc import Mapping
+
+STABLE_NAMES = ("LeaseTable-217d256", "artifacts-0f50505")
+"""The names of two resources of the local cloud at every start."""
+
 OUTPUTS = frozenset(
     {
         "http_api_url",
@@ -22,3 +27,8 @@ OUTPUTS = frozenset(
         "functions",
     }
 )
+
+
+def names(outputs: Mapping[str, str]) -> tuple[str, str]:
+    """The names of the same two resources, as the stack has published them."""
+    return outputs["lease_table_name"], outputs["artifact_bucket_name"]
