@@ -63,6 +63,7 @@ def session() -> Iterator[requests.Session]:
         yield opened
 
 
+@pytest.mark.timeout(1200)  # it is all operations
 @api.parametrize()
 @bounded(8)
 def test_signed_requests_are_answered_as_documented(
