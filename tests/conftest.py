@@ -1,5 +1,6 @@
 """For every test: the DynamoDB of those that run on more than one engine, and the report on grants that ends the session."""
 
+import functools
 import gc
 import os
 from collections.abc import Iterator
@@ -57,7 +58,12 @@ def pytest_collection_finish() -> None:
 
 
 def _folder(item: pytest.Item) -> str:
-    return item.path.relative_to(HERE).parts[0]
+    return _within_tests(item.path).partition("/")[0]
+
+
+@functools.cache  # there are thirty tests to a file
+def _within_tests(path: Path) -> str:
+    return path.relative_to(HERE).as_posix()
 
 
 def _group(item: pytest.Item) -> str:
@@ -69,7 +75,7 @@ def _group(item: pytest.Item) -> str:
         definition = item.session._fixturemanager.getfixturedefs(name, item) if name in names else None
         if definition and definition[-1].scope == "session":
             return name
-    return str(item.path.relative_to(HERE))
+    return _within_tests(item.path)
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
