@@ -1,7 +1,6 @@
 """``python -m handlers.cli`` as a person runs it, against the local cloud: each command once, through every layer."""
 
 import json
-import os
 import subprocess
 import sys
 import uuid
