@@ -82,9 +82,9 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One record. A field is None if it is absent, null, or of the wrong type.
+    """What is used of a record. A field is None if it is absent, null, or of the wrong type.
 
-    Money is in US dollars, ``ttl`` in epoch seconds, times are in UTC.
+    Money is in US dollars, times are in UTC.
     """
 
     user_email: str | None
@@ -92,24 +92,15 @@ class Lease:
     status: str | None
     original_lease_template_uuid: str | None
     original_lease_template_name: str | None
-    comments: str | None
-    created_by: str | None
     max_spend: Decimal | None
     lease_duration_in_hours: Decimal | None
     budget_thresholds: tuple[Threshold, ...] | None
-    duration_thresholds: tuple[Threshold, ...] | None
-    cost_report_group: str | None
-    blueprint_id: str | None
     blueprint_name: str | None
-    meta: Mapping[str, Any] | None
     aws_account_id: str | None
-    approved_by: str | None
     start_date: datetime | None
     expiration_date: datetime | None
-    last_checked_date: datetime | None
     total_cost_accrued: Decimal | None
     end_date: datetime | None
-    ttl: Decimal | None
     names: frozenset[str]
     """All names in the item, known or not."""
     mistyped: tuple[str, ...]
@@ -133,7 +124,8 @@ def read_lease(item: Mapping[str, Any]) -> Lease:
             value = _try(read, item[name])
             if value is None:
                 mistyped.append(name)
-        values[_snake(name)] = value
+        if (field := _snake(name)) in Lease.__slots__:
+            values[field] = value
     return Lease(**values, names=frozenset(item), mistyped=tuple(sorted(mistyped)))
 
 
