@@ -22,6 +22,7 @@ HEAVY = {
     "slack_sdk",
     "tenacity",
     "werkzeug",
+    "zoneinfo",
 }
 VARIABLES = {
     "AWS_DEFAULT_REGION": "us-west-2",
