@@ -17,9 +17,10 @@ from lib.platform import errors
 from tests.support.approvals.stores import Stores
 from tests.support.concurrency import at_once
 from tests.support.dynamodb.transaction_conflicts import ConflictingClient
+from tests.support.project.examples import examples
 
-THREADS = 64
-ROUNDS = range(3)
+THREADS = examples(24, thorough=64)
+ROUNDS = range(examples(1, thorough=3))
 
 
 @pytest.fixture(params=["transactions wait", "transactions conflict"])
@@ -38,7 +39,7 @@ def starts(stores: Stores, operation: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize("race", ROUNDS)
-def test_one_of_64_starts_wins(crowded: Stores, race: int) -> None:
+def test_one_of_many_starts_wins(crowded: Stores, race: int) -> None:
     operation = crowded.approved()
 
     results = starts(crowded, operation)
@@ -50,7 +51,7 @@ def test_one_of_64_starts_wins(crowded: Stores, race: int) -> None:
     assert crowded.row("SESSION")["state"] == "creating"
 
 
-def test_one_of_64_starts_wins_the_claim_of_a_crashed_worker(crowded: Stores) -> None:
+def test_one_of_many_starts_wins_the_claim_of_a_crashed_worker(crowded: Stores) -> None:
     operation = crowded.approved()
     assert crowded.start(operation, "crashed")
     crowded.advance(seconds=90)
@@ -58,7 +59,7 @@ def test_one_of_64_starts_wins_the_claim_of_a_crashed_worker(crowded: Stores) ->
     assert starts(crowded, operation).count(True) == 1
 
 
-def test_one_of_64_starts_wins_after_a_retry_was_requested(crowded: Stores) -> None:
+def test_one_of_many_starts_wins_after_a_retry_was_requested(crowded: Stores) -> None:
     operation = crowded.approved()
     crowded.start(operation, "one")
     crowded.operations.mark_failed(operation, "Jira answered 400", owner="one")

@@ -20,8 +20,9 @@ from lib.platform.log import Logger
 from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
 from tests.support.leases.builders import lease_item
+from tests.support.project.examples import examples
 
-RUNS = 1_000
+RUNS = examples(500, thorough=1_000)
 READERS = 16
 WRITERS = 2
 LEASES = 100

@@ -25,8 +25,10 @@ from tests.support.concurrency import at_once
 from tests.support.dynamodb.tables import a_table
 from tests.support.jira.builders import read_delivery
 from tests.support.jira.model import ACCOUNTS, PROJECTS, START, STATUSES, VERSIONS, Site, assert_as_in_jira
+from tests.support.project.examples import examples
 
-SEEDS = range(8)
+SEEDS = range(examples(3, thorough=8))
+PUSHED_KEYS = examples(25, thorough=60)
 WRITERS = 8
 CHANGES = 40
 
@@ -95,7 +97,7 @@ def dealt(draw: random.Random, bodies: list[bytes]) -> list[list[webhooks.Delive
 
 
 def test_pushes_at_once_are_all_in_the_correlations_of_their_issues(engine: Any, table: str) -> None:
-    links, keys = CorrelationStore(engine, table), [f"OPS-{number}" for number in range(1, 61)]
+    links, keys = CorrelationStore(engine, table), [f"OPS-{number}" for number in range(1, PUSHED_KEYS + 1)]
     shas = [f"{number:040x}" for number in range(WRITERS)]
 
     def push(sha: str) -> None:
