@@ -90,6 +90,11 @@ def test_the_shuttle_function_imports_flask_only() -> None:
     assert started("shuttle").heavy == {"flask", "jinja2", "werkzeug"}
 
 
+def test_the_webhooks_function_imports_flask_only() -> None:
+    """And not what only the worker needs: the SDKs that talk to Jira and retry."""
+    assert started("webhooks").heavy == {"flask", "jinja2", "werkzeug"}
+
+
 def test_the_imports_function_imports_its_engine_at_most() -> None:
     assert started("imports").heavy <= {"duckdb"}
 
