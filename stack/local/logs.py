@@ -6,6 +6,7 @@ which would cost a third of what the local cloud does for a call.
 CloudWatch Logs extracts the metrics from lines in the embedded metric format; so does this module.
 """
 
+import contextlib
 import queue
 import sys
 import threading
@@ -82,7 +83,8 @@ class LogShipper:
                     self._backend.put_log_events(group, stream, events)
                     continue
                 client = self._client_of(group)
-                client.create_log_stream(logGroupName=group, logStreamName=stream)
+                with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):  # earlier lines were refused
+                    client.create_log_stream(logGroupName=group, logStreamName=stream)
                 client.put_log_events(logGroupName=group, logStreamName=stream, logEvents=events)
                 self._streams.add((group, stream))
             except Exception as error:  # a lost log line must not stop the ones after it
