@@ -11,13 +11,16 @@ import dataclasses
 import marshal
 import sys
 from collections.abc import Callable
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from re import _compiler  # type: ignore[attr-defined]
 from types import CodeType
 from typing import Any
 
-TABLE = Path(__file__).with_name(f"precompiled.{sys.implementation.cache_tag}-{_sre.MAGIC}.bin")
-"""It exists in an archive only. Its name has the versions of code and patterns, so that no other Python uses it."""
+_VERSIONS = f"{sys.implementation.cache_tag}-{int.from_bytes(MAGIC_NUMBER[:2], 'little')}-{_sre.MAGIC}"
+TABLE = Path(__file__).with_name(f"precompiled.{_VERSIONS}.bin")
+"""It exists in an archive only. Its name has the versions of Python, bytecode and patterns, so that no other Python uses it:
+previews of Python 3.13 are ``cpython-313`` too, but have other bytecode."""
 
 
 def use(table: Path = TABLE) -> None:

@@ -98,5 +98,19 @@ def test_without_a_table_nothing_is_replaced(tmp_path: Path) -> None:
     assert "exec" not in vars(dataclasses)
 
 
-def test_a_table_is_for_one_version_of_python() -> None:
-    assert f".{sys.implementation.cache_tag}-" in precompiled.TABLE.name
+@pytest.mark.parametrize(
+    "other",
+    [
+        "sys.implementation.cache_tag = 'cpython-399'",
+        "importlib.util.MAGIC_NUMBER = b'\\x01\\x0c\\r\\n'",
+        "_sre.MAGIC += 1",
+    ],
+)
+def test_another_python_does_not_use_the_table(archive: Path, other: str) -> None:
+    script = (
+        f"import _sre, dataclasses, importlib.util, sys\n{other}\n"
+        "from lib.platform import precompiled; precompiled.use()\n"
+        "print('exec' in vars(dataclasses))"
+    )
+
+    assert printed(archive, script) == "False\n"
