@@ -1,7 +1,7 @@
 """The one module that handles time and time zones.
 
 Stored instants are UTC in the canonical form ``YYYY-MM-DDTHH:MM:SS.ffffffZ``, whose text order is time order.
-What people read is America/Phoenix, which has been UTC-7 all year since 1967. Code that needs the time takes a
+What people read is America/Phoenix, which has been UTC-7 all year since 1968. Code that needs the time takes a
 :data:`Clock`, so that a test can set it.
 """
 
