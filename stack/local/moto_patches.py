@@ -103,7 +103,7 @@ def speed_up() -> None:
         (serialize.BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
         (Table, "query", _query),
         (Table, "all_items", _all_items),
-        (Table, "__deepcopy__", _itself),
+        (Table, "__deepcopy__", _copy_table),
         (DynamoDBBackend, "transact_write_items", _transact_write_items),
         (BaseModel, "__new__", _new_model),
     ):
@@ -137,6 +137,7 @@ def _all_items(table: Any) -> list[Any]:
     return [item for group in groups for item in (group.values() if table.range_key_attr else [group])]
 
 
+_transacting = threading.local()
 _moto_transact_write_items: Callable[..., Any] = DynamoDBBackend.transact_write_items
 
 
@@ -148,6 +149,7 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[st
         if hash_value := table and request.get("Key", request.get("Item", {})).get(table.hash_key_attr):
             hash_key = DynamoType(hash_value)
             kept.append((table, hash_key, copy.deepcopy(table.items.get(hash_key))))
+    _transacting.now = True
     try:
         _moto_transact_write_items(backend, transact_items)
     except Exception:
@@ -156,6 +158,8 @@ def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[st
             if group is not None:
                 table.items[hash_key] = group
         raise
+    finally:
+        _transacting.now = False
 
 
 _moto_new_model: Callable[..., Any] = BaseModel.__new__
@@ -166,9 +170,14 @@ def _new_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
     return _moto_new_model(kind) if kind.__module__ == S3Backend.__module__ else object.__new__(kind)
 
 
-def _itself(table: Table, _: dict[int, Any]) -> Table:
-    """What moto copies of a table for a transaction."""
-    return table
+def _copy_table(table: Table, memo: dict[int, Any]) -> Any:
+    """A transaction needs no copy; a backup does."""
+    if getattr(_transacting, "now", False):
+        return table
+    copied: Any = object.__new__(type(table))
+    memo[id(table)] = copied
+    vars(copied).update(copy.deepcopy(vars(table), memo))
+    return copied
 
 
 _compile_builder: Callable[..., Callable[..., Any]] = Rule._compile_builder

@@ -29,7 +29,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from lib.jira import items
-from lib.jira.backfill import progress
+from lib.jira.backfill import pages, progress
 from lib.jira.backfill.legacy_rows import read_legacy
 from lib.jira.backfill.worker import RESERVE_SECONDS
 from lib.jira.issue_writer import IssueWriter
@@ -44,8 +44,8 @@ from tests.support.jira.builders import Snapshots
 
 LEGACY = TableLayout(name="legacy", hash_key="issue_key", range_key="updated_at", ttl="expires_at")
 INVOCATION_SECONDS = RESERVE_SECONDS + 45
-LEASE = timedelta(seconds=4)
-REDELIVERED_AFTER_SECONDS = 6.0
+LEASE = timedelta(seconds=12)
+REDELIVERED_AFTER_SECONDS = 14.0
 """On AWS a lease of a minute, and 16 minutes: more than the lease and the rest of an invocation."""
 TWICE = 0.05
 """The share of messages that are delivered twice."""
@@ -131,10 +131,10 @@ class Context:
         return (self._end - time.monotonic()) * 1000
 
 
-def worker(pipe: Any) -> None:
+def worker(pipe: Any, page_size: int) -> None:
     """A Lambda environment: the handler, one event after another."""
     sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - the handler's log
-    progress.LEASE = LEASE
+    progress.LEASE, pages.PAGE_SIZE = LEASE, page_size
     from handlers import backfill
 
     while True:
@@ -150,6 +150,7 @@ class Pool:
 
     sqs: Sqs
     kill_every: float
+    page_size: int
     stopping: threading.Event = field(default_factory=threading.Event)
     running: dict[int, int] = field(default_factory=dict)
     kills: int = 0
@@ -166,7 +167,10 @@ class Pool:
                 continue
             if process is None or not process.is_alive():
                 pipe, other = multiprocessing.Pipe()
-                process, before = multiprocessing.get_context("spawn").Process(target=worker, args=(other,), daemon=True), 0.0
+                process, before = (
+                    multiprocessing.get_context("spawn").Process(target=worker, args=(other, self.page_size), daemon=True),
+                    0.0,
+                )
                 process.start()
                 other.close()
             message["receives"] += 1
@@ -300,7 +304,8 @@ def measure(asked: argparse.Namespace, sqs: Sqs) -> int:
     cloud = CloudBackfill(
         client, "operations", "legacy", Queue(aws.make_client("sqs", read_timeout_seconds=10), os.environ["BACKFILL_QUEUE_URL"])
     )
-    pool = Pool(sqs, asked.kill_every)
+    # A page of DynamoDB Local takes as long for one row as for a thousand: two seconds in a table of a million.
+    pool = Pool(sqs, asked.kill_every, page_size=max(pages.PAGE_SIZE, rows // 1_000))
     slots = [threading.Thread(target=pool.slot, args=(number,)) for number in range(asked.workers)]
     killer = threading.Thread(target=pool.kill_some, daemon=True)
     started, shown, stored_after, stopped = time.monotonic(), 0.0, 0.0, False

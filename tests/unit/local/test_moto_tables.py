@@ -84,6 +84,16 @@ def test_a_replaced_item_is_freed(client: Any) -> None:
     assert replaced() is None
 
 
+def test_a_backup_keeps_the_items_of_its_time(client: Any) -> None:
+    made = client.create_backup(TableName=NAME, BackupName="before")["BackupDetails"]["BackupArn"]
+    before = client.scan(TableName=NAME)["Items"]
+    client.transact_write_items(TransactItems=WRITES)
+
+    client.restore_table_from_backup(TargetTableName="restored", BackupArn=made)
+
+    assert client.scan(TableName="restored")["Items"] == before
+
+
 class Uncopyable:
     def __deepcopy__(self, _: Any) -> None:
         raise AssertionError("copied")
