@@ -128,8 +128,9 @@ class Backfill:
         table, segments = self._checkpoint.table, self._checkpoint.segments
 
         def read(*, ExclusiveStartKey: dict[str, Any] | None) -> Item:  # noqa: N803 - DynamoDB's name
-            options = {"page_size": self._page_size}
-            scan = functools.partial(pages.scan, self._client, table, segment, segments, ExclusiveStartKey, **options)
+            scan = functools.partial(
+                pages.scan, self._client, table, segment, segments, ExclusiveStartKey, page_size=self._page_size
+            )
             return pages.with_retries(scan, self._wait)
 
         return paginate(f"scan {table}", read, {"ExclusiveStartKey": start})

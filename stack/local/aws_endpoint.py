@@ -80,7 +80,7 @@ class AwsEndpoint:
         self._faults = AwsFaults(account_id, self._entry_point)
         moto_patches.fill_gaps()
         moto_patches.speed_up()
-        self._moto = DomainDispatcherApplication(_moto_app)
+        self._moto = DomainDispatcherApplication(moto_app)
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self.invoker: Invoker | None = None
@@ -158,7 +158,7 @@ class AwsEndpoint:
         return answer
 
 
-def _moto_app(service: Any) -> Flask:
+def moto_app(service: Any) -> Flask:
     """Moto's application of a service. Flask's debugger, which moto turns on, makes a class of forms for each request."""
     app = create_backend_app(service)
     app.debug = False

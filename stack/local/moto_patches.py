@@ -121,9 +121,8 @@ _moto_all_items: Callable[..., Any] = Table.all_items
 
 def _query(table: Any, hash_key: Any, *args: Any, **options: Any) -> Any:
     """A query sorts what it finds: it needs no sorted table, and of the table itself only the items of one key."""
-    index_name = args[6]
-    of_key = [table.items[hash_key]] if table.items.get(hash_key) else []
-    _querying.groups = list(table.items.values()) if index_name else of_key
+    index_name, of_key = args[6], table.items.get(hash_key)
+    _querying.groups = list(table.items.values()) if index_name else [of_key] if of_key else []
     try:
         return _moto_query(table, hash_key, *args, **options)
     finally:

@@ -126,13 +126,17 @@ def monthly_costs(workload: Workload) -> Breakdown:
     return Breakdown(workload, tuple(line for line in lines if line.quantity))
 
 
-def _monthly(share: str) -> Callable[[Workload], float]:
+def _monthly(share: Callable[[Workload], float]) -> Callable[[Workload], float]:
     """How many times a month. Jobs of Shuttle and drafts mean several requests per event."""
-    return lambda workload: float(workload.events_per_day * getattr(workload, share) * DAYS)
+    return lambda workload: workload.events_per_day * share(workload) * DAYS
 
 
-_leases, _jira, _commits = map(_monthly, ("lease_share", "jira_share", "commit_share"))
-_drafts, _imports, _exports = map(_monthly, ("draft_share", "import_share", "export_share"))
+_leases = _monthly(lambda workload: workload.lease_share)
+_jira = _monthly(lambda workload: workload.jira_share)
+_commits = _monthly(lambda workload: workload.commit_share)
+_drafts = _monthly(lambda workload: workload.draft_share)
+_imports = _monthly(lambda workload: workload.import_share)
+_exports = _monthly(lambda workload: workload.export_share)
 
 _POLLS_PER_JOB = 5
 _DELIVERIES_PER_BATCH = 2  # those of one second
