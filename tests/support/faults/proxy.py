@@ -20,8 +20,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.web.wsgi import call_wsgi
 
-LATE_SECONDS, TOO_LATE_SECONDS = 0.1, 0.45
-"""Within what a hasty caller waits for (:mod:`.world`), and beyond it: by then it has hung up or tried again."""
+LATE_SECONDS = 0.1
 HELD_SECONDS = 60.0
 
 
@@ -47,6 +46,11 @@ class Fault(enum.StrEnum):
         """Whether the server behind gets the call."""
         return self in {Fault.LATE, Fault.HALF} or self.value.startswith("takes effect")
 
+    @property
+    def outlasts_caller(self) -> bool:
+        """Whether the caller gives up before an answer comes."""
+        return self in {Fault.TOO_LATE, Fault.HANG, Fault.HANG_AFTER}
+
 
 Answer = tuple[int, dict[str, str], bytes]
 """A status, headers and a body."""
@@ -62,7 +66,9 @@ class FaultProxy:
         """How many calls were broken since :meth:`break_call`."""
         self.killed = threading.Event()
         self.holding = threading.Event()
-        """Set while a call hangs."""
+        """Set once a call hangs, and has had its effect."""
+        self.given_up = threading.Event()
+        """Set by the caller of a call that hangs, when it stops waiting."""
         self._lock = threading.Lock()
         self._cleared = threading.Event()
         self._chosen: Callable[[int, str], bool] = lambda position, name: False
@@ -98,8 +104,13 @@ class FaultProxy:
             self.calls.clear()
             self._chosen, self._fault, self.fired = chosen, fault, 0
             self._cleared.clear()
-            self.killed.clear()
-            self.holding.clear()
+            for event in (self.killed, self.holding, self.given_up):
+                event.clear()
+
+    def keeps_next_waiting(self) -> bool:
+        """Whether the caller of the next call waits in vain. Only calls that are chosen by position do."""
+        with self._lock:
+            return self._fault.outlasts_caller and self._chosen(len(self.calls), "")
 
     def clear_faults(self) -> None:
         """Let every call pass, and what hangs go."""
@@ -128,8 +139,13 @@ class FaultProxy:
             return
         answer = forward() if fault.has_effect else None
         match fault:
-            case Fault.LATE | Fault.TOO_LATE:
-                time.sleep(LATE_SECONDS if fault is Fault.LATE else TOO_LATE_SECONDS)
+            case Fault.LATE:
+                time.sleep(LATE_SECONDS)
+                assert answer is not None
+                line.answer(*answer)
+            case Fault.TOO_LATE:
+                self.holding.set()
+                self.given_up.wait(HELD_SECONDS)
                 assert answer is not None
                 line.answer(*answer)
             case Fault.HANG | Fault.HANG_AFTER:

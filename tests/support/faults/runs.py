@@ -96,8 +96,7 @@ def break_at(world: World, begin: Callable[[World], Run], position: int, call: s
 def _break_at(world: World, begin: Callable[[World], Run], position: int, call: str, fault: Fault, *, lasting: bool) -> Outcome:
     run = _prepared(world, begin)
     world.proxy.break_call(from_nth(position, call) if lasting else nth(position), fault)
-    with world.hasty(fault in {Fault.HANG, Fault.HANG_AFTER, Fault.LATE, Fault.TOO_LATE}):
-        tried = _attempt(run)
+    tried = _attempt(run)
     outcome = Outcome(call, tried.answer)
     if not lasting:
         world.proxy.clear_faults()

@@ -1,9 +1,9 @@
 """The functions in this process, moto and the stand-ins of Jira and Slack each behind a proxy that breaks calls, and a clock
 that can be set forward: all that a flow needs to be broken at every call it makes.
 
-What is made cheap, and nothing else: where a call is going to hang, it waits 0.3 s for its answer in place of 1 to 20 s;
-elsewhere it waits longer than the functions do, since these tests are not about a busy machine. Waits before a retry are
-not waited, and the clients are made once. Everything between client and server is the real thing.
+What is made cheap, and nothing else: the caller of a call that hangs gives up after 0.1 s in place of 1 to 20 s, and once the
+call has had its effect; others wait longer than the functions do, since these tests are not about a busy machine. Waits before
+a retry are not waited, and the clients are made once. Everything between client and server is the real thing.
 """
 
 import contextlib
@@ -13,6 +13,7 @@ import itertools
 import json
 import logging
 import os
+import threading
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -28,6 +29,8 @@ import requests.adapters
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.sqs.models import sqs_backends
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util import Timeout
 
 import lib.approvals.preview_posting
 import lib.jira.client
@@ -54,7 +57,7 @@ from tests.support.aws.moto_state import ACCOUNT, moto_state, put_back
 from tests.support.faults.proxy import FaultProxy, aws_name, fault_proxy, path_name
 from tests.support.web.standins import served
 
-HASTY_SECONDS, PATIENT_SECONDS = 0.3, 30.0
+HASTY_SECONDS, PATIENT_SECONDS = 0.1, 30.0
 EMAIL, TOKEN = "switchboard@example.com", "token-of-the-tests"
 SECRET, SIGNING_SECRET, BOT_TOKEN = "what the senders sign with", "what Slack signs with", "xoxb-of-the-tests"
 APPROVER = "U0ADA"
@@ -77,8 +80,6 @@ class World:
     variables: dict[str, str]
     monkeypatch: pytest.MonkeyPatch
     offset: timedelta = timedelta(0)
-    answer_seconds: float = PATIENT_SECONDS
-    """How long a function's call waits for its answer."""
     clients: dict[str, Any] = field(default_factory=dict)
     calls: dict[Any, list[str]] = field(default_factory=dict)
     prepared: dict[Any, dict[str, Any]] = field(default_factory=dict)
@@ -99,17 +100,6 @@ class World:
     def function(self, entry_point: str) -> ModuleType:
         """A function's module in a process of its own, as far as that goes: what it has read before is forgotten."""
         return load(self.monkeypatch, entry_point, self.variables)
-
-    @contextlib.contextmanager
-    def hasty(self, wanted: bool) -> Iterator[None]:
-        """If ``wanted``, functions loaded meanwhile wait no longer for an answer than they must."""
-        self.answer_seconds = HASTY_SECONDS if wanted else PATIENT_SECONDS
-        self.monkeypatch.setattr(lib.slack.client, "TIMEOUT_SECONDS", self.answer_seconds)
-        try:
-            yield
-        finally:
-            self.answer_seconds = PATIENT_SECONDS
-            self.monkeypatch.setattr(lib.slack.client, "TIMEOUT_SECONDS", PATIENT_SECONDS)
 
     def pass_time(self, by: timedelta) -> None:
         """Set the clock forward."""
@@ -249,7 +239,7 @@ def fault_world() -> Iterator[World]:
         urllib.request.urlopen(urllib.request.Request(f"{moto_url}/moto-api/reset", method="POST"), timeout=10).close()
         point_at(patch, moto_url)
         world = World(proxy, jira, slack, moto_url, {}, patch)
-        _make_cheap(patch, world)
+        _make_cheap(patch)
         create_tables()
         create_bucket()
         world.variables |= _variables(
@@ -257,7 +247,7 @@ def fault_world() -> Iterator[World]:
         )
         point_at(patch, proxy.serve(moto_url, aws_name, application()))
         answer_directly(patch, moto_url)  # most calls pass no proxy
-        _make_mortal(patch, proxy)
+        _make_callers_give_up(patch, proxy)
         _set_clock(patch, world)
         yield world
 
@@ -302,49 +292,64 @@ def _variables(jira_url: str, slack_url: str) -> dict[str, str]:
     }
 
 
-def _make_cheap(patch: pytest.MonkeyPatch, world: World) -> None:
+def _make_cheap(patch: pytest.MonkeyPatch) -> None:
     clients: dict[Any, Any] = {}
     make_client = aws.make_client
 
     def make_once(service: str, **_: Any) -> Any:
-        known_by = (service, os.environ["AWS_ENDPOINT_URL"], world.answer_seconds)
+        known_by = (service, os.environ["AWS_ENDPOINT_URL"])
         if known_by not in clients:
-            clients[known_by] = make_client(service, read_timeout_seconds=world.answer_seconds)
+            clients[known_by] = make_client(service, read_timeout_seconds=PATIENT_SECONDS)
         return clients[known_by]
 
     def make_jira(*args: Any, **options: Any) -> JiraClient:
-        return JiraClient(*args, **options | {"sleep": lambda _: None, "timeout": (world.answer_seconds, world.answer_seconds)})
+        return JiraClient(*args, **options | {"sleep": lambda _: None, "timeout": (PATIENT_SECONDS, PATIENT_SECONDS)})
 
     patch.setattr(aws, "make_client", make_once)
     patch.setattr(aws, "THROTTLE_RETRY_DELAY_SECONDS", 0.0)
     patch.setattr(lib.jira.client, "JiraClient", make_jira)
-    patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", HASTY_SECONDS)
+    patch.setattr(lib.slack.client, "TIMEOUT_SECONDS", PATIENT_SECONDS)
     patch.setattr(lib.approvals.preview_posting, "SECONDS_PER_MESSAGE", 0.0)
 
 
-def _make_mortal(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:
-    """Once the proxy says that the process was killed, every call ends it."""
+def _make_callers_give_up(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:
+    """Once the proxy says that the process was killed, every call ends it. Of a call that hangs, the caller soon tires."""
+    hurried = threading.Event()
 
     def mortal(send: Any) -> Any:
         @functools.wraps(send)
         def live_or_die(*args: Any, **kwargs: Any) -> Any:
             if proxy.killed.is_set():
                 raise Killed
+            waits_in_vain = proxy.keeps_next_waiting()
+            if waits_in_vain:
+                hurried.set()
             try:
                 return send(*args, **kwargs)
             except Exception:
                 if proxy.killed.is_set():
                     raise Killed from None
+                if waits_in_vain:
+                    proxy.given_up.set()
+                    proxy.holding.wait(PATIENT_SECONDS)
                 raise
+            finally:
+                hurried.clear()
 
         return live_or_die
 
-    for owner, name in (
-        (botocore.httpsession.URLLib3Session, "send"),
-        (requests.adapters.HTTPAdapter, "send"),
-        (urllib.request.OpenerDirector, "open"),
-    ):
-        patch.setattr(owner, name, mortal(getattr(owner, name)))
+    get_timeout, urllib_open = HTTPConnectionPool._get_timeout, urllib.request.OpenerDirector.open
+
+    def timeout_of_pool(pool: HTTPConnectionPool, timeout: Any) -> Timeout:
+        return Timeout(HASTY_SECONDS) if hurried.is_set() else get_timeout(pool, timeout)
+
+    def open_in_time(opener: Any, request: Any, data: Any = None, timeout: Any = PATIENT_SECONDS) -> Any:
+        return urllib_open(opener, request, data, HASTY_SECONDS if hurried.is_set() else timeout)
+
+    patch.setattr(HTTPConnectionPool, "_get_timeout", timeout_of_pool)
+    patch.setattr(urllib.request.OpenerDirector, "open", mortal(open_in_time))
+    for owner in (botocore.httpsession.URLLib3Session, requests.adapters.HTTPAdapter):
+        patch.setattr(owner, "send", mortal(owner.send))
 
 
 def _set_clock(patch: pytest.MonkeyPatch, world: World) -> None:
