@@ -20,12 +20,14 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from botocore import loaders, session
 
 _SHARED = ("flask", "flask.json", "http.client", "requests", "urllib.request")
 _MODELS = ("dynamodb", "secretsmanager", "sns", "sqs")
+"""Of the services that most functions call."""
 
 Start = tuple[str, str, dict[str, str]]
 
@@ -35,7 +37,7 @@ def main() -> None:
     gc.disable()
     for name in _SHARED:
         importlib.import_module(name)
-    _read_models()
+    keep_models(_MODELS)
     gc.freeze()
     start = _Zygote(socket.socket(fileno=int(sys.argv[1]))).serve()
     if start is not None:
@@ -43,8 +45,8 @@ def main() -> None:
         _run(*start)
 
 
-def _read_models() -> None:
-    """Read the models of the services that most functions call; botocore would read them in each process."""
+def keep_models(services: Iterable[str]) -> None:
+    """Read the models of AWS services, and keep them for the forks of this process; botocore would read them in each."""
     read, files = loaders.JSONFileLoader.load_file, {}
 
     def load_file(loader: loaders.JSONFileLoader, path: str) -> Any:
@@ -54,7 +56,7 @@ def _read_models() -> None:
 
     setattr(loaders.JSONFileLoader, "load_file", load_file)  # noqa: B010 (a method, for the type checker)
     own = session.Session({"profile": (None, None, None, None)})  # a stale AWS_PROFILE must not stop a local cloud
-    for service in _MODELS:
+    for service in services:
         own.create_client(service, region_name="us-west-2", aws_access_key_id="none", aws_secret_access_key="none")  # noqa: S106
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import requests
 
-from tests.support.cloud import running_cloud
+from tests.support.cloud import launched_cloud
 from tests.support.shuttle.api import ShuttleApi
 
 FILE_MB = 200
@@ -44,7 +44,7 @@ def worker_peak(cloud):
 def main():
     """Measure, and print one line of JSON."""
     columns = [{"name": "sku"}, {"name": "price", "type": "DECIMAL"}, {"name": "stock", "type": "INTEGER"}, {"name": "text"}]
-    with running_cloud() as cloud:
+    with launched_cloud() as cloud:
         shop = ShuttleApi(cloud).shop(columns=columns)
         cloud.invoke("imports", {"Records": []})  # starts its process
         before = worker_peak(cloud)

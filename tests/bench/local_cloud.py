@@ -15,7 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.support.cloud import Cloud, children_of, running_cloud
+from tests.support.cloud import Cloud, children_of, launched_cloud
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 _SETTLE_SECONDS = 3.0
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _measure(idle_seconds: float, options: Sequence[str]) -> dict[str, float]:
     started = time.monotonic()
-    with running_cloud(*options) as cloud:
+    with launched_cloud(*options) as cloud:
         ready = time.monotonic() - started
         top = cloud.process.pid
         start_cpu = _cpu_seconds(top)

@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from lib.platform.contract import ENTRY_POINTS
-from tests.support.cloud import Cloud, children_of, is_alive, launch_cloud, running_cloud, until
+from tests.support.cloud import Cloud, children_of, fork_cloud, is_alive, launch_cloud, launched_cloud, until
 from tests.support.project.outputs import OUTPUTS, STABLE_NAMES, names
 
 
@@ -27,7 +27,7 @@ def can_bind(url: str) -> bool:
 
 def test_its_ready_line_is_complete_and_a_signal_ends_every_process() -> None:
     region = "eu-west-2"
-    with running_cloud("--console-port", "0", **{"aws:region": region}) as cloud:
+    with launched_cloud("--console-port", "0", **{"aws:region": region}) as cloud:
         assert_its_ready_line_is_complete(cloud, region)
         processes = children_of(cloud.process.pid)
         assert processes.issuperset(cloud.pids("webhooks")), "it has answered GET /health"
@@ -45,7 +45,7 @@ def test_its_ready_line_is_complete_and_a_signal_ends_every_process() -> None:
 
 
 def test_functions_and_the_console_end_when_the_local_cloud_is_killed() -> None:
-    with running_cloud("--console-port", "0") as cloud:
+    with launched_cloud("--console-port", "0") as cloud:
         assert cloud.region == "us-west-2"
         requests.get(f"{cloud.http_url}/health", timeout=30).raise_for_status()
         processes = children_of(cloud.process.pid)
@@ -81,13 +81,14 @@ def assert_its_ready_line_is_complete(cloud: Cloud, region: str) -> None:
 
 
 def failing(*arguments: str) -> tuple[int, str, str]:
-    process = launch_cloud(*arguments)
+    """What a cloud that can't start ends with, and prints."""
+    process = fork_cloud(*arguments)
     try:
-        out, error = process.communicate(timeout=60)
+        with process.stdout as out, process.stderr as error:
+            return process.wait(timeout=60), out.read(), error.read()
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    return process.returncode, out, error
 
 
 @pytest.mark.parametrize("option", ["--http-port", "--aws-port"])
