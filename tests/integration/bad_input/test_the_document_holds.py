@@ -1,7 +1,8 @@
 """The running HTTP API keeps what docs/openapi.yaml promises for any request: only its statuses, content types, headers and
 schemas, and never a 5xx.
 
-Each run uses the same inputs; ``HYPOTHESIS_PROFILE=thorough`` uses many more.
+Each run uses the same inputs; ``HYPOTHESIS_PROFILE=thorough`` uses many more, and of what has a wrong type every such value
+instead of one for each field.
 """
 
 import json
@@ -13,6 +14,7 @@ import pytest
 import requests
 import schemathesis
 from schemathesis.checks import not_a_server_error
+from schemathesis.generation.meta import CoveragePhaseData
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -24,6 +26,7 @@ from schemathesis.specs.openapi.checks import (
 from tests.integration.bad_input.conftest import SHOP, bounded
 from tests.support.cloud import Cloud
 from tests.support.project.documentation import ROOT, read_yaml
+from tests.support.project.examples import THOROUGH
 from tests.support.shuttle.api import COLUMNS, ShuttleApi
 from tests.support.web.gateway import Signer, leaks, traces
 
@@ -35,6 +38,16 @@ CHECKS = [
     response_schema_conformance,
 ]
 
+OF_EACH = {
+    "Authorization",
+    "X-Amz-Date",
+    "X-Hub-Signature",
+    "X-Hub-Signature-256",
+    "X-Schemathesis-Testcaseid",
+    "X-Slack-Request-Timestamp",
+    "X-Slack-Signature",
+}
+"""The headers that every request has a value of its own in: what the signer replaces or removes, and a number."""
 DOCUMENT = ROOT / "docs" / "openapi.yaml"
 
 
@@ -63,13 +76,23 @@ def session() -> Iterator[requests.Session]:
         yield opened
 
 
+@pytest.fixture(scope="module")
+def tried() -> set[Any]:
+    """What was sent, without what the signer replaces: many cases differ in their signatures only."""
+    return set()
+
+
 @pytest.mark.timeout(1200)  # it is all operations
 @api.parametrize()
 @bounded(8)
 def test_signed_requests_are_answered_as_documented(
-    case: schemathesis.Case, house: Cloud, job_id: str, signer: Signer, session: requests.Session
+    case: schemathesis.Case, house: Cloud, job_id: str, signer: Signer, session: requests.Session, tried: set[Any]
 ) -> None:
     _lead_to_what_is_there(case, job_id)
+    about = {_request_of(case), *(() if THOROUGH else _wrong_type_of(case))}
+    if about & tried:
+        return
+    tried |= about
 
     answer = case.call(base_url=house.http_url, session=session, auth=signer, timeout=30)
 
@@ -120,6 +143,20 @@ def test_unsigned_requests_are_refused_as_documented(case: schemathesis.Case, ho
     case.validate_response(answer, checks=CHECKS)
     assert answer.status_code in {400, 401, 403}
     assert traces(answer.text) == []
+
+
+def _request_of(case: schemathesis.Case) -> str:
+    """What is sent, without the headers that differ in each request."""
+    sent = case.as_transport_kwargs(base_url="http://localhost")
+    headers = {name: value for name, value in sent.pop("headers").items() if name.title() not in OF_EACH}
+    return repr([sorted(headers.items()), sorted(sent.items())])
+
+
+def _wrong_type_of(case: schemathesis.Case) -> Iterator[tuple[Any, ...]]:
+    """The field that has a wrong type and nothing else wrong, if there is one. Each has four to six such values."""
+    data = case.meta.phase.data if case.meta else None
+    if isinstance(data, CoveragePhaseData) and data.description.endswith("Incorrect type"):
+        yield case.operation.label, data.parameter_location, data.parameter, data.description
 
 
 def _lead_to_what_is_there(case: schemathesis.Case, job_id: str) -> None:
