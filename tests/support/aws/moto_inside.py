@@ -11,6 +11,7 @@ from lib.platform import aws
 from lib.platform.contract import JIRA_ISSUES, JIRA_OPERATIONS, LEASE_TABLE, SHUTTLE, TableLayout
 from tests.support.aws.environment import REGION, set_all
 from tests.support.aws.moto_clients import mocked, patched_client
+from tests.support.aws.moto_state import made_once
 from tests.support.dynamodb import tables
 
 ISSUES, OPERATIONS, LEASES, BUCKET = "issues-1f3a", "operations-77c0", "leases-4f2a", "artifacts-09bd"
@@ -36,6 +37,7 @@ def moto_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@made_once
 def create_tables() -> None:
     """The lease, the issues, the operations and the Shuttle table."""
     create_table(LEASES, LEASE_TABLE)

@@ -16,6 +16,7 @@ from lib.platform import aws
 from lib.platform.contract import JIRA_ISSUES
 from tests.support.aws.moto_clients import patched_client
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_table, moto_inside
+from tests.support.aws.moto_state import made_once
 from tests.support.aws.wire import AwsWire
 
 JIRA_SECRET, COMMIT_SECRET, API_TOKEN = "shared with Jira", "shared with Git", "the token of the API"
@@ -115,23 +116,29 @@ def jira_cloud_inside(monkeypatch: pytest.MonkeyPatch) -> Iterator[JiraCloud]:
     """New resources, on which functions that are loaded meanwhile work."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with moto_inside(monkeypatch):
-        create_table(ISSUES, JIRA_ISSUES)
-        create_bucket()
-        sqs = aws.make_client("sqs")
         cloud = JiraCloud(
-            queue_url=sqs.create_queue(QueueName="jira-work-5be2")["QueueUrl"],
-            jira_secret_arn=create_secret("jira-webhook", JIRA_SECRET),
-            automation_token_arn=create_secret("jira-automation-token", AUTOMATION_TOKEN),
-            commit_secret_arn=create_secret("commit-webhook", COMMIT_SECRET),
-            api_token_arn=create_secret("jira-api-token", API_TOKEN),
+            **_create_resources(),
             wire=AwsWire(),
             _dynamodb=aws.make_client("dynamodb"),
             _s3=aws.make_client("s3"),
-            _sqs=sqs,
+            _sqs=aws.make_client("sqs"),
             _secrets_manager=aws.make_client("secretsmanager"),
         )
         with _all_watched(monkeypatch, cloud.wire):
             yield cloud
+
+
+@made_once
+def _create_resources() -> dict[str, str]:
+    create_table(ISSUES, JIRA_ISSUES)
+    create_bucket()
+    return {
+        "queue_url": aws.make_client("sqs").create_queue(QueueName="jira-work-5be2")["QueueUrl"],
+        "jira_secret_arn": create_secret("jira-webhook", JIRA_SECRET),
+        "automation_token_arn": create_secret("jira-automation-token", AUTOMATION_TOKEN),
+        "commit_secret_arn": create_secret("commit-webhook", COMMIT_SECRET),
+        "api_token_arn": create_secret("jira-api-token", API_TOKEN),
+    }
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from stack.local.standins.jira import Jira
 from tests.support.aws.functions import load
 from tests.support.aws.lambda_context import LambdaContext
 from tests.support.aws.moto_inside import BUCKET, ISSUES, OPERATIONS, create_bucket, create_secret, create_tables, moto_inside
+from tests.support.aws.moto_state import made_once
 from tests.support.observability.emf import metrics_in
 from tests.support.web.standins import served
 
@@ -144,22 +145,29 @@ class Reconciliation:
         return record
 
 
+@made_once
+def _create_resources() -> tuple[str, str]:
+    """The URL of the queue, and the ARN of Jira's token."""
+    create_tables()
+    create_bucket()
+    return aws.make_client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"], create_secret("jira-api-token", TOKEN)
+
+
 @contextmanager
 def reconciliation(monkeypatch: pytest.MonkeyPatch) -> Iterator[Reconciliation]:
     """The function of a stack that sweeps OPS, on empty tables and an empty Jira."""
     with served(Jira(accounts={EMAIL: TOKEN})) as site, moto_inside(monkeypatch):
-        create_tables()
-        create_bucket()
+        queue_url, token_arn = _create_resources()
         variables = {
             "JIRA_ISSUES_TABLE_NAME": ISSUES,
             "OPERATIONS_TABLE_NAME": OPERATIONS,
             "ARTIFACT_BUCKET_NAME": BUCKET,
-            "JIRA_QUEUE_URL": aws.make_client("sqs").create_queue(QueueName=QUEUE)["QueueUrl"],
+            "JIRA_QUEUE_URL": queue_url,
             "HISTORY_DAYS": "90",
             "JIRA_PROJECTS": "OPS",
             "JIRA_BASE_URL": site.url,
             "JIRA_EMAIL": EMAIL,
-            "JIRA_API_TOKEN_ARN": create_secret("jira-api-token", TOKEN),
+            "JIRA_API_TOKEN_ARN": token_arn,
             "GIT_SHA": "1efc1f6",
         }
         yield Reconciliation(site.app, variables, monkeypatch)

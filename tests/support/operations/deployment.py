@@ -20,8 +20,8 @@ from tests.support.aws.moto_inside import (
     create_bucket,
     create_tables,
 )
+from tests.support.aws.moto_state import ACCOUNT, made_once
 
-ACCOUNT = "123456789012"
 FUNCTIONS = {entry_point: f"{entry_point}-0a1b2c3" for entry_point in ENTRY_POINTS}
 FAILURES, WORK, WORK_DEAD_LETTERS = "notification-failures-0a1b2c3", "jira-work-0a1b2c3", "jira-work-dead-letters-0a1b2c3"
 OUTPUTS = {
@@ -47,6 +47,20 @@ _VARIABLES = {
 }
 
 
+@made_once
+def _create_resources() -> None:
+    create_tables()
+    create_bucket()
+    sqs, logs = aws.make_client("sqs"), aws.make_client("logs")
+    for name in (FAILURES, WORK_DEAD_LETTERS):
+        sqs.create_queue(QueueName=name)
+    policy = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{WORK_DEAD_LETTERS}", "maxReceiveCount": 5}
+    sqs.create_queue(QueueName=WORK, Attributes={"RedrivePolicy": json.dumps(policy)})
+    for name in FUNCTIONS.values():
+        logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
+        logs.create_log_stream(logGroupName=f"/aws/lambda/{name}", logStreamName="one")
+
+
 @dataclass
 class Deployment:
     """A deployment whose time is now. Create it while moto answers every client."""
@@ -57,16 +71,7 @@ class Deployment:
     """Variables of the functions, beside those they need."""
 
     def __post_init__(self) -> None:
-        create_tables()
-        create_bucket()
-        sqs, logs = self.client("sqs"), self.client("logs")
-        for name in (FAILURES, WORK_DEAD_LETTERS):
-            sqs.create_queue(QueueName=name)
-        policy = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{WORK_DEAD_LETTERS}", "maxReceiveCount": 5}
-        sqs.create_queue(QueueName=WORK, Attributes={"RedrivePolicy": json.dumps(policy)})
-        for name in FUNCTIONS.values():
-            logs.create_log_group(logGroupName=f"/aws/lambda/{name}")
-            logs.create_log_stream(logGroupName=f"/aws/lambda/{name}", logStreamName="one")
+        _create_resources()
 
     def output(self, name: str) -> str:
         """An output."""

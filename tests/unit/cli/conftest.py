@@ -20,6 +20,7 @@ from tests.support.aws.moto_inside import (
     create_tables,
     moto_inside,
 )
+from tests.support.aws.moto_state import made_once
 
 Run = Callable[..., Result]
 
@@ -83,9 +84,14 @@ def deployed(monkeypatch: pytest.MonkeyPatch, functions: LambdaService) -> Itera
     for entry_point in VARIABLES:
         monkeypatch.setenv(f"{entry_point.upper()}_FUNCTION_NAME", f"{entry_point}-5f")
     with moto_inside(monkeypatch):
-        create_tables()
-        create_bucket()
+        _create_resources()
         yield
+
+
+@made_once
+def _create_resources() -> None:
+    create_tables()
+    create_bucket()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from lib.operations import issue_list
 from lib.operations.issue_list import IssueFilter, find_issues, page_of_issues
 from lib.platform import aws, errors
 from tests.support.aws.moto_inside import ISSUES, create_tables, moto_inside
+from tests.support.aws.moto_state import made_once
 from tests.support.jira.builders import Snapshots
 
 
@@ -23,15 +24,19 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[IssueReader]:
     """OPS-1 to OPS-9 and WEB-1 to WEB-9, all changed at the same two instants, every third one Done."""
     monkeypatch.setattr(items, "NAME_SHARDS", 2)  # moto takes milliseconds for each
     with moto_inside(monkeypatch):
-        create_tables()
-        client = aws.make_client("dynamodb")
-        store = IssueWriter(client, ISSUES, history=timedelta(days=9), snapshots=Snapshots())
-        for number in range(1, 10):
-            for project in ("OPS", "WEB"):
-                stamp = Stamp(f"2026-03-01T12:0{number % 2}:00.000000Z", number, f"{project}-{number}")
-                fields = IssueFields(status="To Do" if number % 3 else "Done", assignee="ada")
-                store.record(Delivery(f"{project}-{number}", None, stamp, "x", fields))
-        yield IssueReader(client, ISSUES)
+        write_issues()
+        yield IssueReader(aws.make_client("dynamodb"), ISSUES)
+
+
+@made_once
+def write_issues() -> None:
+    create_tables()
+    store = IssueWriter(aws.make_client("dynamodb"), ISSUES, history=timedelta(days=9), snapshots=Snapshots())
+    for number in range(1, 10):
+        for project in ("OPS", "WEB"):
+            stamp = Stamp(f"2026-03-01T12:0{number % 2}:00.000000Z", number, f"{project}-{number}")
+            fields = IssueFields(status="To Do" if number % 3 else "Done", assignee="ada")
+            store.record(Delivery(f"{project}-{number}", None, stamp, "x", fields))
 
 
 def all_pages(reader: IssueReader, wanted: IssueFilter, size: int) -> list[str]:
