@@ -3,7 +3,9 @@
 import html
 from typing import Any
 
+import jinja2
 from flask.testing import FlaskClient
+from jinja2.bccache import Bucket
 
 from handlers.console.application import create_app
 from handlers.console.context import Console
@@ -17,6 +19,25 @@ EMAIL = "ada.lovelace@example.com"
 SECRET = "xoxb-1234-planted-secret"
 HOSTILE = f"<script>alert('{EMAIL} {SECRET}')</script>"
 """A text of a stranger: HTML with an e-mail address and a secret. Put it into every text field of the data."""
+
+
+class _Templates(jinja2.BytecodeCache):
+    """The compiled templates of this process. Each console has an environment of its own, which would compile them again."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the code of a template whose text is the same."""
+        if bucket.key in self._compiled:
+            bucket.bytecode_from_string(self._compiled[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code of a template."""
+        self._compiled[bucket.key] = bucket.bytecode_to_string()
+
+
+_TEMPLATES = _Templates()
 
 
 class ConsoleClient(FlaskClient):
@@ -60,6 +81,7 @@ def console_client(deployed: Deployed, *, allow_writes: bool = False, now: clock
     gate = Gate(PORT)
     app = create_app(console, gate)
     app.testing = True
+    app.jinja_env.bytecode_cache = _TEMPLATES
     app.extensions["gate"] = gate
     app.test_client_class = ConsoleClient
     client = app.test_client()
