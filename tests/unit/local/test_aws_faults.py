@@ -5,16 +5,16 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import botocore.session
 import pytest
 from botocore.parsers import create_parser
-from moto import mock_aws
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
+from lib.platform import aws
 from stack.local.aws_faults import MOST_FAULTS, AwsFaults
 from stack.local.iam.refusals import fail
+from tests.support.aws.moto_inside import moto_inside
 
 ACCOUNT = "123456789012"
 THROTTLE = {"service": "dynamodb", "error": "ThrottlingException"}
@@ -24,8 +24,8 @@ class Account:
     """A role with a session of a function and one of schedules, and the faults."""
 
     def __init__(self) -> None:
-        iam = boto3.client("iam", region_name="us-west-2")
-        self._sts = boto3.client("sts", region_name="us-west-2")
+        iam = aws.make_client("iam")
+        self._sts = aws.make_client("sts")
         self._role = iam.create_role(RoleName="notification", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         self.faults = AwsFaults(ACCOUNT, lambda name: {"notification-1": "notification"}.get(name, ""))
         self.function, self.schedules = self.key("notification-1"), self.key("schedules")
@@ -66,9 +66,7 @@ class Account:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
+    with moto_inside(monkeypatch):
         yield Account()
 
 

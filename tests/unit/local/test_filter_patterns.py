@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from stack.local import moto_patches
 from stack.local.filter_patterns import FilterPatternError, compiled
+from tests.support.aws.moto_clients import mocked
 
 TRAIL = {
     "eventType": "UpdateTrail",
@@ -165,7 +165,7 @@ def test_a_wrong_pattern_is_refused(pattern: str) -> None:
 @pytest.fixture
 def group() -> Any:
     moto_patches.fill_gaps()
-    with mock_aws():
+    with mocked():
         client = boto3.client("logs", region_name="us-west-2")
         client.create_log_group(logGroupName="group")
         yield client

@@ -7,12 +7,12 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.logs.models import logs_backends
 
 from stack.local.logs import LogShipper
 from tests.support.aws.environment import REGION
+from tests.support.aws.moto_clients import mocked
 
 GROUP = "/aws/lambda/imports"
 
@@ -48,7 +48,7 @@ class Logs:
 
 @pytest.fixture
 def logs() -> Iterator[Logs]:
-    with mock_aws():
+    with mocked():
         yield Logs()
 
 

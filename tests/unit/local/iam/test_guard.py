@@ -5,14 +5,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 
+from lib.platform import aws
 from lib.platform.contract import JIRA_ISSUES
 from stack.local.iam import Guard, Ledger, PolicyError
 from stack.local.iam.tables import hash_key_of
 from stack.local.resources import Blueprint, creator_of
-from tests.support.aws.moto_clients import mocked
+from tests.support.aws.moto_inside import moto_inside
 from tests.support.dynamodb.tables import create_table
 
 ACCOUNT = "123456789012"
@@ -29,8 +29,8 @@ class Account:
     """A role with a session, and the guard."""
 
     def __init__(self) -> None:
-        self.iam = boto3.client("iam", region_name="us-west-2")
-        self.sts = boto3.client("sts", region_name="us-west-2")
+        self.iam = aws.make_client("iam")
+        self.sts = aws.make_client("sts")
         self.role = self.iam.create_role(RoleName="webhooks", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
         self.ledger = Ledger(lambda sid: sid)
         self.guard = Guard(ACCOUNT, self.ledger)
@@ -45,9 +45,7 @@ class Account:
 
 @pytest.fixture
 def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[Account]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mocked():
+    with moto_inside(monkeypatch):
         yield Account()
 
 
@@ -199,7 +197,7 @@ def test_with_permission_to_list_a_missing_object_is_404_and_a_use(account: Acco
 def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> None:
     keys = {"AttributeDefinitions": [{"AttributeName": "userEmail", "AttributeType": "S"}], "BillingMode": "PAY_PER_REQUEST"}
     schema = [{"AttributeName": "userEmail", "KeyType": "HASH"}]
-    boto3.client("dynamodb", region_name="us-west-2").create_table(TableName="Leases", KeySchema=schema, **keys)
+    aws.make_client("dynamodb").create_table(TableName="Leases", KeySchema=schema, **keys)
     account.grant(
         ("dynamodb:GetItem", TABLE),
         Condition={
@@ -218,7 +216,7 @@ def test_a_grant_on_partitions_holds_for_their_rows_only(account: Account) -> No
 
 
 def test_an_index_has_its_own_partition_key(account: Account) -> None:
-    create_table(boto3.client("dynamodb", region_name="us-west-2"), "Issues", JIRA_ISSUES)
+    create_table(aws.make_client("dynamodb"), "Issues", JIRA_ISSUES)
     issues = f"arn:aws:dynamodb:us-west-2:{ACCOUNT}:table/Issues"
 
     assert hash_key_of(issues, ACCOUNT) == "issue_key"

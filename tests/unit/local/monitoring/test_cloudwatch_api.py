@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
-from lib.platform import clock
+from lib.platform import aws, clock
 from stack.local import moto_patches
+from tests.support.aws.moto_inside import moto_inside
 
 MINUTE = timedelta(minutes=1)
 
@@ -21,11 +20,9 @@ def dimensions(**values: str) -> list[dict[str, str]]:
 
 @pytest.fixture
 def cloudwatch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(key, "test")
     moto_patches.fill_gaps()
-    with mock_aws():
-        yield boto3.client("cloudwatch", region_name="us-west-2")
+    with moto_inside(monkeypatch):
+        yield aws.make_client("cloudwatch")
 
 
 @pytest.fixture

@@ -4,17 +4,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from moto.cloudwatch.models import cloudwatch_backends
 from moto.sqs.models import sqs_backends
 
+from lib.platform import aws
 from stack.local import moto_patches
 from stack.local.errors import StartError
 from stack.local.monitoring.aws_metrics import QueueMetrics
 from stack.local.monitoring.evaluator import AlarmEvaluator
 from stack.local.monitoring.store import MetricKey, MetricStore, Sample, store_of
+from tests.support.aws.moto_inside import moto_inside
 
 ACCOUNT, REGION = "123456789012", "us-west-2"
 START = 1_770_000_000.0
@@ -26,8 +26,8 @@ class Watch:
 
     def __init__(self) -> None:
         self.time = START
-        self.cloudwatch: Any = boto3.client("cloudwatch", region_name=REGION)
-        self.sqs: Any = boto3.client("sqs", region_name=REGION)
+        self.cloudwatch: Any = aws.make_client("cloudwatch")
+        self.sqs: Any = aws.make_client("sqs")
         self.published: list[tuple[str, str, dict[str, Any]]] = []
         self.refused: list[str] = []
         self.store = MetricStore(lambda: self.time)
@@ -79,10 +79,8 @@ class Watch:
 
 @pytest.fixture
 def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(key, "test")
     moto_patches.fill_gaps()
-    with mock_aws():
+    with moto_inside(monkeypatch):
         watch = Watch()
         yield watch
         if watch.evaluator:

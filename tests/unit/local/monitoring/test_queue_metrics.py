@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 from moto.sqs.models import sqs_backends
 
-from lib.platform import clock
+from lib.platform import aws, clock
 from stack.local.monitoring.aws_metrics import QueueMetrics
 from stack.local.monitoring.store import MetricKey, MetricStore
+from tests.support.aws.moto_inside import moto_inside
 
 DEPTH, AGE = (
     MetricKey.of("AWS/SQS", name, {"QueueName": "work"})
@@ -22,7 +21,7 @@ class Queue:
     """A queue, whose metrics are sampled at times counted from now."""
 
     def __init__(self) -> None:
-        self.sqs: Any = boto3.client("sqs", region_name="us-west-2")
+        self.sqs: Any = aws.make_client("sqs")
         self.url = self.sqs.create_queue(QueueName="work", Attributes={"VisibilityTimeout": "0"})["QueueUrl"]
         self._start = clock.utc_now().timestamp()
         self.store = MetricStore(lambda: self._start)
@@ -40,9 +39,7 @@ class Queue:
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queue]:
-    for key in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(key, "test")
-    with mock_aws():
+    with moto_inside(monkeypatch):
         yield Queue()
 
 
