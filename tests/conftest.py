@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stack.local import moto_patches
+from stack.local import moto_speed
 from tests.support.aws.environment import REGION, set_all
 from tests.support.aws.moto_clients import moto_client
 from tests.support.dynamodb.fake_table import FakeTable
@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
     # Registered, not imported into this file: pytest asks a conftest's hooks about the tests below it only, and not about
     # fixtures of the whole session.
     config.pluginmanager.register(grant_plugin, "grants")
-    moto_patches.speed_up()
+    moto_speed.speed_up()
     from hypothesis import settings
 
     # How long an example takes says how busy the machine is. For properties that ask for no number of examples of their own.

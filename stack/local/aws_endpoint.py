@@ -5,7 +5,7 @@
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
 * A PUT to a presigned link must have the length that the link is signed for.
-* ``moto_patches.py`` corrects moto itself.
+* ``moto_patches.py`` corrects moto itself, and ``moto_speed.py`` makes it faster.
 * ``GET /_local/functions`` has the processes of each function.
 * ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
 * ``/_local/faults`` makes calls of the functions fail (``aws_faults.py``).
@@ -22,14 +22,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import unquote
 
-from flask import Flask
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.wrappers import Request, Response
 
-from stack.local import moto_patches
+from stack.local import moto_patches, moto_speed
 from stack.local.aws_faults import AwsFaults
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import Invoker, PayloadTooLargeError
+from stack.local.moto_app import Moto
 from stack.local.serving import LOOPBACK
 from stack.local.sigv4 import AccessKey, is_altered_upload
 from stack.local.versions import FunctionNotFoundError
@@ -79,8 +79,8 @@ class AwsEndpoint:
         self._ledger = ledger
         self._faults = AwsFaults(account_id, self._entry_point)
         moto_patches.fill_gaps()
-        moto_patches.speed_up()
-        self._moto = DomainDispatcherApplication(moto_app)
+        moto_speed.speed_up()
+        self._moto = Moto()
         self._one_at_a_time = threading.Lock()
         self._starting = threading.Lock()
         self.invoker: Invoker | None = None
@@ -156,14 +156,6 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
-
-
-def moto_app(service: Any) -> Flask:
-    """Moto's application of a service. Flask's debugger, which moto turns on, makes a class of forms for each request."""
-    app = create_backend_app(service)
-    app.debug = False
-    app.config["PROPAGATE_EXCEPTIONS"] = True
-    return app
 
 
 def is_foreign(request: Request) -> bool:

@@ -15,11 +15,7 @@ moto itself never runs a function, since it would start Docker, for example when
 that feeds a function.
 """
 
-import base64
-import copy
-import functools
 import json
-import threading
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -30,23 +26,13 @@ from moto.awslambda import urls as lambda_urls
 from moto.awslambda.exceptions import ConflictException, PreconditionFailedException
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
-from moto.core import responses, serialize
-from moto.core import utils as core_utils
-from moto.core.common_models import BaseModel
 from moto.core.responses import ActionResult
-from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.models import DynamoDBBackend
-from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.models.table import Table
 from moto.logs import models as logs_models
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogGroup
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.exceptions import NoSuchUpload
 from moto.s3.models import S3Backend
-from moto.sqs import models as sqs_models
 from moto.sqs.models import Queue
-from werkzeug.routing import Rule
 
 from stack.local import filter_patterns
 from stack.local.monitoring import cloudwatch
@@ -77,155 +63,6 @@ def fill_gaps() -> None:
         (S3Backend, "complete_multipart_upload", _complete_multipart_upload),
     ):
         setattr(owner, name, replacement)
-
-
-def speed_up() -> None:
-    """Make moto answer in a part of the time, and begin sooner. Calling it again changes nothing.
-
-    * For each attribute of a DynamoDB item, moto asks four alias providers for the name of each of the ten types that it can
-      have. In an item, the type is the only key of a dict.
-    * For each request, moto lists its own folders, compares the host with the pattern of each of its services, lists the
-      methods of the class that answers, compiles the patterns of conditions, and spells names in another way.
-    * For each query, moto sorts the whole table, and then the part that it asks for.
-    * For each transaction, moto copies every table that it writes to, so that it can go back.
-    * Of each item, message and metric that it made since its start, moto keeps every version.
-    * For each of the thousand paths that moto serves, werkzeug compiles a function that makes a URL of it, which nobody needs.
-    * For each model of a service, botocore lists all services that it has.
-    """
-    for owner, name, replacement in (
-        (Rule, "_compile_builder", _compile_when_called),
-        (DomainDispatcherApplication, "get_backend_for_host", _backend_for_host),
-        (responses, "method_names_from_class", _method_names),
-        (responses, "camelcase_to_underscores", _underscores),
-        (sqs_models, "camelcase_to_underscores", _underscores),
-        (core_utils, "create_loader", _loader),
-        (ConditionExpressionParser, "_lex_one_node", _lex_one_node),
-        (serialize.BaseJSONSerializer, "_serialize_type_structure", _serialize_structure),
-        (Table, "query", _query),
-        (Table, "all_items", _all_items),
-        (Table, "__deepcopy__", _copy_table),
-        (DynamoDBBackend, "transact_write_items", _transact_write_items),
-        (BaseModel, "__new__", _new_model),
-    ):
-        setattr(owner, name, replacement)
-
-
-_backend_for_host = functools.lru_cache(maxsize=1024)(DomainDispatcherApplication.get_backend_for_host)
-_underscores = functools.lru_cache(maxsize=4096)(core_utils.camelcase_to_underscores)
-_loader = functools.cache(core_utils.create_loader)
-
-_querying = threading.local()
-_moto_query: Callable[..., Any] = Table.query
-_moto_all_items: Callable[..., Any] = Table.all_items
-
-
-def _query(table: Any, hash_key: Any, *args: Any, **options: Any) -> Any:
-    """A query sorts what it finds: it needs no sorted table, and of the table itself only the items of one key."""
-    index_name, of_key = args[6], table.items.get(hash_key)
-    _querying.groups = list(table.items.values()) if index_name else [of_key] if of_key else []
-    try:
-        return _moto_query(table, hash_key, *args, **options)
-    finally:
-        _querying.groups = None
-
-
-def _all_items(table: Any) -> list[Any]:
-    groups = getattr(_querying, "groups", None)
-    if groups is None:
-        return list(_moto_all_items(table))
-    return [item for group in groups for item in (group.values() if table.range_key_attr else [group])]
-
-
-_transacting = threading.local()
-_moto_transact_write_items: Callable[..., Any] = DynamoDBBackend.transact_write_items
-
-
-def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """A transaction that fails changes nothing: keep the items under its hash keys, and put them back."""
-    kept: list[tuple[Table, DynamoType, Any]] = []
-    for request in (next(iter(item.values())) for item in transact_items):
-        table = backend.tables.get(request.get("TableName"))
-        if hash_value := table and request.get("Key", request.get("Item", {})).get(table.hash_key_attr):
-            hash_key = DynamoType(hash_value)
-            kept.append((table, hash_key, copy.deepcopy(table.items.get(hash_key))))
-    _transacting.now = True
-    try:
-        _moto_transact_write_items(backend, transact_items)
-    except Exception:
-        for table, hash_key, group in kept:
-            table.items.pop(hash_key, None)
-            if group is not None:
-                table.items[hash_key] = group
-        raise
-    finally:
-        _transacting.now = False
-
-
-_moto_new_model: Callable[..., Any] = BaseModel.__new__
-
-
-def _new_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
-    """What is replaced or deleted is freed. Only S3 reads its list, to close the files of objects."""
-    return _moto_new_model(kind) if kind.__module__ == S3Backend.__module__ else object.__new__(kind)
-
-
-def _copy_table(table: Table, memo: dict[int, Any]) -> Any:
-    """A transaction needs no copy; a backup does."""
-    if getattr(_transacting, "now", False):
-        return table
-    copied: Any = object.__new__(type(table))
-    memo[id(table)] = copied
-    vars(copied).update(copy.deepcopy(vars(table), memo))
-    return copied
-
-
-_compile_builder: Callable[..., Callable[..., Any]] = Rule._compile_builder
-
-
-def _compile_when_called(rule: Rule, append_unknown: bool = True) -> Callable[..., Any]:
-    compiled = functools.cache(lambda: _compile_builder(rule, append_unknown))
-
-    def build(*args: Any, **values: Any) -> Any:
-        return compiled()(*args, **values)
-
-    return build
-
-
-_serialize_structure_by_member: Callable[..., None] = serialize.BaseJSONSerializer._serialize_type_structure
-
-
-def _serialize_structure(serializer: Any, serialized: Any, value: Any, shape: Any, key: str) -> None:
-    if shape.name == "AttributeValue":
-        serialized[key] = _attribute(value)
-    else:
-        _serialize_structure_by_member(serializer, serialized, value, shape, key)
-
-
-def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    """An attribute of an item, with its bytes in Base64."""
-    ((kind, content),) = value.items()
-    if kind == "M":
-        content = {name: _attribute(each) for name, each in content.items()}
-    elif kind == "L":
-        content = [_attribute(each) for each in content]
-    elif kind == "B":
-        content = base64.b64encode(content).decode()
-    elif kind == "BS":
-        content = [base64.b64encode(each).decode() for each in content]
-    return {kind: content}
-
-
-_method_names = functools.cache(responses.method_names_from_class)
-_lex_without_memory: Callable[..., Any] = ConditionExpressionParser._lex_one_node
-
-
-@functools.lru_cache(maxsize=4096)
-def _first_token(expression: str) -> Any:
-    return _lex_without_memory(ConditionExpressionParser, expression)
-
-
-def _lex_one_node(_: Any, remaining_expression: str) -> Any:
-    return _first_token(remaining_expression)
 
 
 def _function_of(response: LambdaResponse) -> Any:

@@ -1,17 +1,28 @@
-"""Serves a WSGI application on loopback, in threads, with one request per connection (werkzeug keeps none alive)."""
+"""Serves a WSGI application on loopback, with a thread per connection.
+
+Werkzeug closes the connection after each request. Half of an AWS call's time would go into connections and threads, so a
+connection stays open here after a request that was small enough to be read as a whole.
+"""
 
 import contextlib
 import errno
+import io
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, ClassVar
 
+from werkzeug.exceptions import InternalServerError
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.test import run_wsgi_app
 
 from stack.local.errors import StartError
 
 LOOPBACK = "127.0.0.1"
+
+READ_AHEAD_BYTES = 1024 * 1024
+"""Larger bodies are read by the application, as far as it wants, and close their connection."""
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -22,7 +33,18 @@ class PortTakenError(StartError):
 
 class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes; the second must not wait for the ACK of the first
+    disable_nagle_algorithm = True  # of two writes, the second must not wait for the ACK of the first
+    connections: ClassVar[set[socket.socket]]
+
+    def setup(self) -> None:
+        """Begin a connection."""
+        super().setup()
+        self.connections.add(self.connection)
+
+    def finish(self) -> None:
+        """End a connection."""
+        self.connections.discard(self.connection)
+        super().finish()
 
     def parse_request(self) -> bool:
         """Refuse a request with two lengths (RFC 9112 section 6.3), as AWS does: servers may differ on where it ends."""
@@ -33,6 +55,40 @@ class _Handler(WSGIRequestHandler):
             self.send_error(400)
             return False
         return True
+
+    def run_wsgi(self) -> None:
+        """Answer a request, and keep its connection if nothing of the request can be left in it."""
+        length = self.headers.get("Content-Length", "0")
+        is_plain = self.request_version == "HTTP/1.1" and not any(
+            name in self.headers for name in ("Transfer-Encoding", "Expect")
+        )
+        if not is_plain or not length.isdecimal() or int(length) > READ_AHEAD_BYTES:
+            super().run_wsgi()
+            return
+        environ = self.make_environ()
+        environ["wsgi.input"] = io.BytesIO(self.rfile.read(int(length)))
+        try:
+            self._send(*run_wsgi_app(self.server.app, environ, buffered=True))
+        except (ConnectionError, TimeoutError) as error:
+            self.connection_dropped(error)
+        except Exception:
+            self.log("error", traceback.format_exc())
+            self._send(*run_wsgi_app(InternalServerError(), environ, buffered=True))
+
+    def _send(self, chunks: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]) -> None:
+        body = b"".join(chunks)
+        code, _, phrase = status.partition(" ")
+        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        has_body = self.command != "HEAD" and code not in {"204", "304"}
+        self.send_response(int(code), phrase)
+        for name, value in headers:
+            self.send_header(name, value)
+        if not lengths and has_body:
+            self.send_header("Content-Length", str(len(body)))
+        elif has_body and lengths != [str(len(body))]:
+            self.send_header("Connection", "close")  # a stand-in breaks off its answer
+        self._headers_buffer.append(b"\r\n" + body)  # in the same packet
+        self.flush_headers()
 
     def connection_dropped(self, error: BaseException, environ: object = None) -> None:  # noqa: ARG002 (the base class's)
         """Read no further request: a stand-in may have reset the connection."""
@@ -78,7 +134,9 @@ class Server:
     def __init__(
         self, app: WsgiApp, port: int = 0, *, purpose: str = "a server", handler: type[WSGIRequestHandler] | None = None
     ) -> None:
-        kind: type[WSGIRequestHandler] = type("Handler", (_Handler, handler), {}) if handler else _Handler
+        self._connections: set[socket.socket] = set()
+        bases = (_Handler, handler) if handler else (_Handler,)
+        kind: type[WSGIRequestHandler] = type("Handler", bases, {"connections": self._connections})
         with _listen(port, purpose) as listener:
             self._server: BaseWSGIServer = make_server(
                 LOOPBACK, port, app, threaded=True, request_handler=kind, fd=listener.fileno()
@@ -90,11 +148,14 @@ class Server:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening and release the port."""
+        """Stop listening, release the port and close the connections."""
         stopping = threading.Thread(target=self._server.shutdown, daemon=True)
         stopping.start()
         while stopping.is_alive():
             with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self.port), timeout=1):
                 stopping.join(0.05)
         self._server.server_close()
+        for connection in list(self._connections):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(timeout=5)

@@ -15,17 +15,16 @@ from botocore.compat import HTTPHeaders
 from moto.core.botocore_stubber import MockRawResponse
 from moto.core.models import BackendDict
 from moto.dynamodb.models import dynamodb_backends
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
-from stack.local.aws_endpoint import moto_app
+from stack.local.moto_app import Moto
 from tests.support.aws.environment import REGION
 from tests.support.aws.moto_state import ACCOUNT, put_back
 from tests.support.web.wsgi import call_wsgi
 
 LEASES, OPERATIONS = "leases-4f2a", "operations-77c0"
 
-application = functools.cache(lambda: DomainDispatcherApplication(moto_app))
+application = functools.cache(Moto)
 """The WSGI application of a moto server: it answers from what moto holds in this process."""
 
 
