@@ -19,6 +19,7 @@ from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing.ast_nodes import DepthFirstTraverser, Node  # type: ignore[attr-defined]
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.s3.models import S3Backend
 from moto.sqs import models as sqs_models
@@ -33,7 +34,8 @@ def speed_up() -> None:
       have. In an item, the type is the only key of a dict.
     * For each request, moto lists its own folders, compares the host with the pattern of each of its services, lists the
       methods of the class that answers, compiles the patterns of conditions, and spells names in another way.
-    * For each node of an update's expression, each of ten validators lists anew what it looks for.
+    * For each update, moto parses its expression, and copies the tree by the protocol of pickle; for each node of it, each of
+      ten validators lists what it looks for.
     * For each message of a queue, moto makes three dates to know the time, and all attributes of the queue to know one.
     * For each query, moto sorts the whole table, and then the part that it asks for.
     * For each transaction, moto copies every table that it writes to, so that it can go back.
@@ -56,6 +58,8 @@ def speed_up() -> None:
         (DynamoDBBackend, "transact_write_items", _transact_write_items),
         (DynamoType, "__deepcopy__", _copy_value),
         (DepthFirstTraverser, "traverse", _traverse),
+        (Node, "__deepcopy__", _copy_node),
+        (UpdateExpressionParser, "make", _parse_update),
         (BaseModel, "__new__", _new_model),
         (SQSBackend, "is_message_valid_based_on_retention_period", _is_retained),
         (sqs_models, "unix_time", time.time),
@@ -68,6 +72,7 @@ _backend_for_host = functools.lru_cache(maxsize=1024)(DomainDispatcherApplicatio
 _underscores = functools.lru_cache(maxsize=4096)(core_utils.camelcase_to_underscores)
 _loader = functools.cache(core_utils.create_loader)
 
+_parse_update = functools.lru_cache(maxsize=1024)(UpdateExpressionParser.make)  # a validator works on a copy
 _querying = threading.local()
 _moto_query: Callable[..., Any] = Table.query
 _moto_all_items: Callable[..., Any] = Table.all_items
@@ -138,6 +143,17 @@ def _copy_value(value: DynamoType, memo: dict[int, Any]) -> DynamoType:
     copied = object.__new__(DynamoType)
     copied.type = value.type
     copied.value = value.value if isinstance(value.value, str | bool) else copy.deepcopy(value.value, memo)
+    return copied
+
+
+def _copy_node(node: Any, memo: dict[int, Any]) -> Any:
+    copied = object.__new__(type(node))
+    vars(copied).update(vars(node))
+    if node.children is not None:
+        copied.children = [_copy_node(child, memo) if isinstance(child, Node) else child for child in node.children]
+        for child in copied.children:
+            if isinstance(child, Node):
+                child.parent = copied
     return copied
 
 

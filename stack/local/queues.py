@@ -18,7 +18,7 @@ from stack.local.invocations import Invoker
 
 _POLL_SECONDS = 0.1
 _RETRY_SECONDS = 1
-_RECEIVE_LIMIT = 10
+_BATCH_LIMIT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class QueueBridge:
             return []
         answer = self._sqs_of_role.receive_message(
             QueueUrl=self._url,
-            MaxNumberOfMessages=min(limit, _RECEIVE_LIMIT),
+            MaxNumberOfMessages=min(limit, _BATCH_LIMIT),
             MessageSystemAttributeNames=["All"],
             MessageAttributeNames=["All"],
             WaitTimeSeconds=0,
@@ -100,13 +100,16 @@ class QueueBridge:
         if self._stopping.is_set():
             return
         failed = {message["MessageId"] for message in messages} if result.error else self._failures(result.payload, messages)
+        done: list[dict[str, str]] = []
         for message in messages:
             if message["MessageId"] in failed:
                 self._sqs.change_message_visibility(
                     QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"], VisibilityTimeout=_RETRY_SECONDS
                 )
             else:
-                self._sqs_of_role.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+                done.append({"Id": str(len(done)), "ReceiptHandle": message["ReceiptHandle"]})
+        for start in range(0, len(done), _BATCH_LIMIT):
+            self._sqs_of_role.delete_message_batch(QueueUrl=self._url, Entries=done[start : start + _BATCH_LIMIT])
 
     def _failures(self, payload: bytes, messages: list[dict[str, Any]]) -> set[str]:
         if not self._source.reports_item_failures:
