@@ -8,28 +8,15 @@ import pytest
 
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack import Slack
-from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
-from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, running_cloud, until
-from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
+from stack.local.standins.teams import SIGNATURE, Teams
+from tests.integration.conftest import GOVUK_NOTIFY_KEY, SLACK_WEBHOOK_SECRET
+from tests.support.cloud import LOG_LOOKS, Cloud, Inbox, until
 from tests.support.web.standins import Served
 
-API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
-TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 
-
-slack = standin_fixture(Slack, "module")
-teams = standin_fixture(lambda: Teams(SIGNATURE), "module")
-notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
-cloud = cloud_fixture(
-    running_cloud,
-    "module",
-    notifyChannels="sns,slack,teams,govuk_notify",
-    slackWebhookUrl="{slack}/services/T0001/B0001/XXXXYYYYZZZZ",
-    teamsWebhookUrl="{teams}" + WEBHOOK_PATH,
-    govukNotifyApiKey=API_KEY,
-    govukNotifyTemplateId=TEMPLATE,
-    govukNotifyUrl="{notify}",
-)
+@pytest.fixture(scope="module")
+def cloud(every_channel: Cloud) -> Cloud:
+    return every_channel
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +94,7 @@ def test_no_secret_is_in_the_log(cloud: Cloud, slack: Served[Slack], teams: Serv
 
     until(failed, every=LOG_LOOKS)
     text = "\n".join(cloud.log_lines("notification"))
-    for secret in ("XXXXYYYYZZZZ", SIGNATURE, "3d844edf-8d35-48ac-975b-e847b4f122b0", "ada@sandbox.example"):
+    for secret in (SLACK_WEBHOOK_SECRET, SIGNATURE, GOVUK_NOTIFY_KEY[-36:], "ada@sandbox.example"):
         assert secret not in text
 
 

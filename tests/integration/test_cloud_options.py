@@ -1,38 +1,30 @@
 """Options of ``up`` on one cloud: ``--schedules``, with the scheduler's role; ``--names random``; and ``--no-seed``."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import pytest
-
-from tests.support.cloud import LOG_LOOKS, Cloud, running_cloud, until
+from tests.support.cloud import LOG_LOOKS, Cloud, until
 from tests.support.project.outputs import STABLE_NAMES, names
 
 
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud("--schedules", "--names", "random", "--no-seed") as started:
-        yield started
+def test_names_are_random_on_request(every_channel: Cloud) -> None:
+    assert set(names(every_channel.outputs)).isdisjoint(STABLE_NAMES)
 
 
-def test_names_are_random_on_request(cloud: Cloud) -> None:
-    assert set(names(cloud.outputs)).isdisjoint(STABLE_NAMES)
-
-
-def test_without_seeds_everything_is_empty(cloud: Cloud) -> None:
-    scan = cloud.client("dynamodb").scan(TableName=cloud.outputs["lease_table_name"])
+def test_without_seeds_everything_is_empty(every_channel: Cloud) -> None:
+    scan = every_channel.client("dynamodb").scan(TableName=every_channel.outputs["lease_table_name"])
 
     assert scan["Items"] == []
-    assert cloud.invoke("reconciliation", {"full": True})["payload"]["projects"] == []
+    assert every_channel.invoke("reconciliation", {"full": True})["payload"]["projects"] == []
 
 
-def test_a_schedule_starts_its_function_by_itself(cloud: Cloud) -> None:
-    scheduler: Any = cloud.client("scheduler")
+def test_a_schedule_starts_its_function_by_itself(every_channel: Cloud) -> None:
+    scheduler: Any = every_channel.client("scheduler")
     [health] = [each for each in scheduler.list_schedules()["Schedules"] if each["Name"].startswith("health")]
     settings = scheduler.get_schedule(Name=health["Name"], GroupName=health["GroupName"])
+    before = len(reports(every_channel))
     soon = datetime.now(ZoneInfo("America/Phoenix")) + timedelta(seconds=3)
 
     scheduler.update_schedule(
@@ -44,8 +36,9 @@ def test_a_schedule_starts_its_function_by_itself(cloud: Cloud) -> None:
         Target={**settings["Target"], "Input": json.dumps({"mode": "deep"})},
     )
 
-    until(
-        lambda: [each for each in cloud.log_records("health") if each.get("message") == "health_report"],
-        30,
-        every=LOG_LOOKS,
-    )
+    until(lambda: len(reports(every_channel)) > before, 30, every=LOG_LOOKS)
+
+
+def reports(cloud: Cloud) -> list[dict[str, Any]]:
+    """What the deep checks of ``health`` have logged."""
+    return [each for each in cloud.log_records("health") if each.get("message") == "health_report"]

@@ -18,6 +18,7 @@ from lib.platform import aws
 from lib.platform.log import Logger
 from tests.support.cloud import Cloud
 
+pytestmark = pytest.mark.xdist_group("cloud")  # whose fixture is asked for only when it is used
 RUNS = 1000
 BOUND_MS = 200.0
 

@@ -1,18 +1,19 @@
 """The program with everything that config can switch on, created in moto by the local cloud's own creators."""
 
+import functools
 from typing import Any
 
 import boto3
 import pytest
 
-from stack.local import program
-from stack.local.aws_endpoint import HANDLER, AwsEndpoint
+from stack.local import in_process, program
+from stack.local.aws_endpoint import AwsEndpoint
 from stack.local.resources import Blueprint, creator_of
 from stack.local.resources.registry import Creator
-from stack.local.serving import Server
 from tests.support.project.pulumi_graph import ACCOUNT, EVERYTHING, REGION, declare
 
 CONFIG, SECRETS = EVERYTHING
+URL = "http://127.0.0.1:4566"
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +28,16 @@ def created() -> dict[str, list[object]]:
 
         return create
 
-    server = Server(AwsEndpoint(), handler=HANDLER)
+    endpoint = AwsEndpoint()
     session: Any = boto3.Session("test", "test", region_name=REGION)
-    blueprint = Blueprint(lambda service: session.client(service, endpoint_url=server.url), REGION, ACCOUNT, server.url)
+
+    @functools.cache
+    def client(service: str) -> Any:
+        made = session.client(service, endpoint_url=URL)
+        in_process.connect(made, endpoint)
+        return made
+
+    blueprint = Blueprint(client, REGION, ACCOUNT, URL)
     config = {f"switchboard:{key}": value for key, value in {**CONFIG, **SECRETS}.items()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(program, "creator_of", recording)
@@ -41,7 +49,6 @@ def created() -> dict[str, list[object]]:
     functions = [each["FunctionName"] for each in blueprint.client("lambda").list_functions()["Functions"]]
     reserved = (blueprint.client("lambda").get_function(FunctionName=name).get("Concurrency") for name in functions)
     seen["concurrency in moto"] = [each["ReservedConcurrentExecutions"] for each in reserved if each]
-    server.close()
     return seen
 
 

@@ -16,7 +16,7 @@ Running = TypeVar("Running")
 def cloud_fixture(run: Callable[..., AbstractContextManager[Running]], scope: Scope = "session", /, **config: str) -> Any:
     """A fixture that is the cloud that ``run`` starts with this config.
 
-    ``{jira}`` in a value is the URL of the stand-in that the fixture ``jira`` is.
+    ``{jira}`` in a value is the URL of the stand-in that the fixture ``jira`` is; see :func:`escaped`.
     """
 
     @pytest.fixture(scope=scope)
@@ -26,6 +26,11 @@ def cloud_fixture(run: Callable[..., AbstractContextManager[Running]], scope: Sc
             yield started
 
     return cloud
+
+
+def escaped(value: str) -> str:
+    """A config value that has braces of its own."""
+    return value.replace("{", "{{").replace("}", "}}")
 
 
 def standin_fixture(make: Callable[[], StandIn], scope: Scope = "session", /) -> Any:
