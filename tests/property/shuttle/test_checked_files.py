@@ -1,8 +1,6 @@
 """A CSV file is checked in SQL as a plain loop in Python would, whether DuckDB or Python reads it. No row is lost silently."""
 
-import tempfile
 from dataclasses import replace
-from pathlib import Path
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,6 +15,7 @@ from lib.shuttle.imports.spool import Spooled, SpooledText
 from lib.shuttle.jobs.job import FileFormat
 from tests.support.project.examples import examples
 from tests.support.shuttle.builders import DOMAIN, NOON
+from tests.support.shuttle.catalogue import an_engine
 from tests.support.shuttle.files import nothing, spooled, text_of
 from tests.support.shuttle.row_model import Expected, expected
 
@@ -109,8 +108,8 @@ def csv_texts(draw: st.DrawFn) -> str:
 @example('sku,n,price\n"A1\n",1,1\n\nA2,x,1\n"A\n\n3",y,1\n', SCHEMA)
 @example("sku,n,price\nA1,1,1\n  \n ,,\n\u00a0,1,1\n", LOOSE)
 def test_a_csv_file_is_checked_as_the_model_does(text: str, schema: Schema) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        found = spooled(text.encode(), Path(folder))
+    with an_engine() as (engine, folder):
+        found = spooled(text.encode(), folder)
         header = header_of(found, schema)
         if header is None:
             return
@@ -118,8 +117,7 @@ def test_a_csv_file_is_checked_as_the_model_does(text: str, schema: Schema) -> N
         irregular = replace(found, path=found.path.with_name("again"), is_regular_csv_candidate=False)
         irregular.path.write_bytes(found.path.read_bytes())
 
-        with Engine(Path(folder)) as engine:
-            assert [checked(each, schema, engine) for each in (found, irregular)] == [wanted, wanted]
+        assert [checked(each, schema, engine) for each in (found, irregular)] == [wanted, wanted]
 
 
 def header_of(found: Spooled, schema: Schema) -> Header | None:

@@ -2,19 +2,26 @@
 
 import dataclasses
 import json
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lib.shuttle.catalogue.merging import BaseFile, merge
-from lib.shuttle.engine import Engine
 from lib.shuttle.entities import Column, ColumnType, Schema
 from lib.shuttle.jobs.job import JobMode
 from tests.support.project.examples import examples
-from tests.support.shuttle.catalogue import Row, Rows, a_checked_file, a_schema, key_of, model_merge, read_changes, stored_rows
+from tests.support.shuttle.catalogue import (
+    Row,
+    Rows,
+    a_checked_file,
+    a_schema,
+    an_engine,
+    key_of,
+    model_merge,
+    read_changes,
+    stored_rows,
+)
 
 NAMES = ("sku", "locale", "status", "Preis 'netto'", 'x"y', "Straße")
 CELLS = st.sampled_from(
@@ -44,13 +51,13 @@ def imports(draw: st.DrawFn, key: tuple[str, ...]) -> tuple[Schema, JobMode, lis
 @settings(max_examples=examples(40, thorough=600), deadline=None)
 @given(data=st.data(), key=st.sampled_from([("sku",), ("locale", "sku"), ("status",)]))
 def test_imports_do_what_the_model_does(data: st.DataObject, key: tuple[str, ...]) -> None:
-    with tempfile.TemporaryDirectory() as name, Engine(Path(name), keeps_order=False) as engine:
+    with an_engine(keeps_order=False) as (engine, parent):
         base: BaseFile | None = None
         names: list[str] = []
         rows: Rows | None = None
         for number in range(data.draw(st.integers(1, 3))):
             schema, mode, given_rows = data.draw(imports(key))
-            folder = Path(name) / str(number)
+            folder = parent / str(number)
             folder.mkdir()
 
             merged = merge(engine, a_checked_file(schema, given_rows), schema, mode, base=base, folder=folder, max_rows=1_000)

@@ -1,8 +1,12 @@
 """Catalogues in tests: rows as a checked file, versions on disk, and what an import does, modelled with dictionaries."""
 
+import atexit
+import contextlib
+import functools
 import gzip
 import json
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,21 @@ from tests.support.shuttle.builders import DOMAIN, NOON
 
 Row = tuple[str | None, ...]
 Rows = dict[tuple[str | None, ...], Row]
+
+
+@contextlib.contextmanager
+def an_engine(*, keeps_order: bool = True) -> Iterator[tuple[Engine, Path]]:
+    """The engine of this process, which takes longer to make than most queries, and an empty folder in which it works."""
+    engine, parent = _engine(keeps_order)
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield engine, Path(folder)
+
+
+@functools.cache
+def _engine(keeps_order: bool) -> tuple[Engine, str]:
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    return Engine(Path(folder.name), keeps_order=keeps_order), folder.name
 
 
 def a_schema(columns: Sequence[Column], key: Sequence[str] = ("sku",), draft: tuple[str, str] | None = None) -> Schema:

@@ -2,11 +2,9 @@
 
 import csv
 import io
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -16,14 +14,13 @@ from lib.platform.log import Logger
 from lib.shuttle import keys
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.catalogue.versions import PendingEvent
-from lib.shuttle.engine import Engine
 from lib.shuttle.entities import Column, ColumnType
 from lib.shuttle.exports import Exporter
 from lib.shuttle.imports.files import ByteStream, StoredObject
 from lib.shuttle.imports.worker import Importer
 from lib.shuttle.jobs.job import FileFormat, Job, JobKind, JobStatus
 from tests.support.shuttle.builders import DOMAIN, NOON, ShuttleTable, a_shop, an_order, limits
-from tests.support.shuttle.catalogue import parse_changes, stored_rows
+from tests.support.shuttle.catalogue import an_engine, parse_changes, stored_rows
 
 COLUMNS = (
     Column(name="sku", required=True, max_length=8),
@@ -164,8 +161,8 @@ class World:
         catalogue = self.catalogues.current(DOMAIN) if version is None else self.catalogues.version(DOMAIN, version)
         if catalogue is None:
             return []
-        with tempfile.TemporaryDirectory() as folder, Engine(Path(folder)) as engine:
-            path = Path(folder) / "version.parquet"
+        with an_engine() as (engine, folder):
+            path = folder / "version.parquet"
             path.write_bytes(self.objects.stored[catalogue.object_key])
             return sorted(stored_rows(engine, path), key=repr)
 

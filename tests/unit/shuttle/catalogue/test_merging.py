@@ -1,6 +1,6 @@
 """What a merge refuses, and what becomes of a catalogue whose schema changed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from lib.shuttle.imports.checking import CheckedFile
 from lib.shuttle.imports.files import UnreadableFileError
 from lib.shuttle.imports.reports import ErrorReport
 from lib.shuttle.jobs.job import Counts, DuplicateRule, JobMode
-from tests.support.shuttle.catalogue import Row, a_checked_file, a_schema, read_changes, stored_rows
+from tests.support.shuttle.catalogue import Row, a_checked_file, a_schema, an_engine, read_changes, stored_rows
 
 SKU, PRICE = Column(name="sku"), Column(name="price", type=ColumnType.DECIMAL)
 SCHEMA = a_schema([SKU, PRICE])
@@ -22,8 +22,8 @@ SCHEMA = a_schema([SKU, PRICE])
 class Catalogue:
     """A shop's catalogue in a folder; each import makes its next version."""
 
-    def __init__(self, folder: Path) -> None:
-        self.engine = Engine(folder, keeps_order=False)
+    def __init__(self, engine: Engine, folder: Path) -> None:
+        self.engine = engine
         self.folder = folder
         self.base: BaseFile | None = None
         self.imports = 0
@@ -45,8 +45,9 @@ class Catalogue:
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> Catalogue:
-    return Catalogue(tmp_path)
+def catalogue() -> Iterator[Catalogue]:
+    with an_engine(keeps_order=False) as (engine, folder):
+        yield Catalogue(engine, folder)
 
 
 def test_the_last_of_the_rows_with_one_key_counts(catalogue: Catalogue) -> None:

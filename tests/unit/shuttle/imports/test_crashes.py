@@ -135,12 +135,11 @@ def test_the_calls_are_all_kinds_there_are() -> None:
 )
 def test_the_next_delivery_ends_a_job_whose_worker_failed(at: int, error: BaseException, is_after: bool) -> None:
     world = a_world()
-    before = world.rows()
     job_id = world.upload(SECOND, mode=JobMode.OVERWRITE_EXISTING)
 
     deliver(failing_world(world, Failing(error, at, is_after)), job_id)
 
-    assert world.rows() == (AFTER if world.job(job_id).status is JobStatus.COMPLETED else before)
+    assert world.rows() == (AFTER if world.job(job_id).status is JobStatus.COMPLETED else BEFORE)
     world.table.clock.advance(minutes=17)
     deliver(world, job_id)
     assert world.job(job_id).status is JobStatus.COMPLETED
@@ -150,6 +149,7 @@ def test_the_next_delivery_ends_a_job_whose_worker_failed(at: int, error: BaseEx
     assert world.table.active_jobs() == set()
 
 
+BEFORE = [{"sku": "A1", "price": "9.50", "stock": "3"}, {"sku": "A2", "price": "1.00", "stock": None}]
 AFTER = [
     {"sku": "A1", "price": "8", "stock": "3"},
     {"sku": "A2", "price": "1.00", "stock": None},
