@@ -37,7 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 # at about the same time.
 SLOW_FOLDERS = ("browser", "faults", "integration", "dynamodb_local", "property", "infra")
 # Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
-SHARED_FIXTURES = ("approvals", "cloud", "demo", "every_channel", "house", "operated")
+SHARED_FIXTURES = ("approvals", "cloud", "demo", "every_channel", "house", "operated", "seeded")
 ID_CHARACTERS = 100
 
 

@@ -37,6 +37,8 @@ cloud = cloud_fixture(
 approvals = cloud_fixture(running_approvals)
 """A local cloud for approvals, with stand-ins of Slack and Jira that the tests look into."""
 
+seeded = cloud_fixture(functools.partial(running_cloud, "--seed", "--console-port", "0"))
+"""A local cloud as it begins for a person, with its console: test_first_steps.py is first to use it."""
 slack = standin_fixture(Slack)
 teams = standin_fixture(lambda: Teams(SIGNATURE))
 notify = standin_fixture(lambda: GovukNotify(GOVUK_NOTIFY_KEY))

@@ -12,8 +12,8 @@ from tests.support.cloud import Cloud, running_cloud
 from tests.support.cloud_fixtures import cloud_fixture, standin_fixture
 from tests.support.web.standins import Served
 
-PROJECT, ISSUES = "SWEEP", 250
-"""Three pages, and a twentieth of them is less than the 50 that a run may delete."""
+PROJECT, ISSUES = "SWEEP", 150
+"""Two pages, and a twentieth of them is less than the 50 that a run may delete."""
 FAULTY, FEW = "FAULT", 101
 """Two pages, quick to sweep again and again. test_reconciliation.py breaks each page of three in more ways."""
 
@@ -141,7 +141,7 @@ def test_a_project_that_the_account_may_not_see_any_more_loses_nothing(cloud: Cl
 
 
 def test_more_deletions_than_the_limit_are_refused_whole(cloud: Cloud, site: Served[Jira]) -> None:
-    gone = [f"{PROJECT}-{number}" for number in range(150, 210)]
+    gone = [f"{PROJECT}-{number}" for number in range(80, 140)]
     assert len(gone) > DeleteLimit().allowed(ISSUES)
     for key in gone:
         control(site, "DELETE", f"issues/{key}")

@@ -3,19 +3,17 @@
 import html
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import requests
 
-from tests.support.cloud import Cloud, Inbox, running_cloud, until
+from tests.support.cloud import Cloud, Inbox, until
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud("--seed", "--console-port", "0") as started:
-        yield started
+def cloud(seeded: Cloud) -> Cloud:
+    return seeded
 
 
 class Browser:

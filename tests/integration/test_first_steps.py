@@ -1,22 +1,20 @@
 """``python -m stack.local up`` begins with something to look at, and each command of its summary works as pasted."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
-from tests.support.cloud import Cloud, running_cloud, until
+from tests.support.cloud import Cloud, until
 from tests.support.operations.shell import Shell
 
 
 @pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud("--seed") as started:
-        until(lambda: "Ready. Press Ctrl-C to stop.\n" in started.errors)
-        yield started
+def cloud(seeded: Cloud) -> Cloud:
+    until(lambda: "Ready. Press Ctrl-C to stop.\n" in seeded.errors)
+    return seeded
 
 
 @pytest.fixture(scope="module")
