@@ -39,6 +39,8 @@ SLOW_FOLDERS = ("browser", "faults", "integration", "dynamodb_local", "property"
 # Fixtures of a session that take seconds to start. Tests that share one run in the same worker.
 SHARED_FIXTURES = ("approvals", "cloud", "demo", "every_channel", "house", "operated", "seeded")
 ID_CHARACTERS = 100
+_LAST = pytest.StashKey[dict[str, pytest.Item]]()
+"""The last test of each group. A group runs in the order of the collection, in one worker."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
@@ -52,9 +54,34 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(_group(item)))
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
+    session.stash[_LAST] = {_asked_for(item): item for item in session.items}
     gc.freeze()
     gc.enable()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item) -> Iterator[None]:
+    """End a shared fixture after the last test of its group: a cloud that nobody uses costs memory and CPU."""
+    yield
+    group = _asked_for(item)
+    if group in SHARED_FIXTURES and item is item.session.stash[_LAST][group]:
+        for name in (group, *_definition(group, item).argnames):
+            if name != "request":
+                _definition(name, item).finish(item._request)  # type: ignore[attr-defined]
+
+
+def _asked_for(item: pytest.Item) -> str:
+    """The group of a test."""
+    marker = item.get_closest_marker("xdist_group")
+    return str(marker.args[0]) if marker else ""
+
+
+def _definition(fixture: str, item: pytest.Item) -> pytest.FixtureDef[Any]:
+    """A fixture as a test would get it."""
+    found = item.session._fixturemanager.getfixturedefs(fixture, item)
+    assert found, fixture
+    return found[-1]
 
 
 def _folder(item: pytest.Item) -> str:
@@ -72,8 +99,7 @@ def _group(item: pytest.Item) -> str:
         return "engine"
     names = getattr(item, "fixturenames", ())
     for name in SHARED_FIXTURES:
-        definition = item.session._fixturemanager.getfixturedefs(name, item) if name in names else None
-        if definition and definition[-1].scope == "session":
+        if name in names and _definition(name, item).scope == "session":
             return name
     return _within_tests(item.path)
 
