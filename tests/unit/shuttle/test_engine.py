@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from lib.shuttle import engine as engine_module
 from lib.shuttle.engine import Engine, EngineError, identifier, literal
 from lib.shuttle.imports.files import Failure, UnreadableFileError
 
@@ -119,14 +120,15 @@ def test_a_query_beyond_the_memory_limit_fails_the_file(tmp_path: Path) -> None:
     assert raised.value.failure is Failure.TOO_LARGE_TO_MERGE
 
 
-def test_a_sort_larger_than_memory_spills_to_the_folder(tmp_path: Path) -> None:
+def test_a_sort_larger_than_memory_spills_to_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "WAIT_SECONDS", 0.02)
     spilled: set[str] = set()
 
     def on_wait() -> None:
         spilled.update(path.name for path in (tmp_path / "spill").glob("*"))
 
     with Engine(tmp_path, on_wait, memory_mb=60) as engine:
-        engine.run(f"COPY (SELECT md5(range::VARCHAR) AS a FROM range(4000000) ORDER BY a) TO '{tmp_path}/a.parquet'")
+        engine.run(f"COPY (SELECT md5(range::VARCHAR) AS a FROM range(1000000) ORDER BY a) TO '{tmp_path}/a.parquet'")
 
     assert spilled
 

@@ -1,6 +1,7 @@
 """Exports: what is in the file, in every format, and what ends an export without one."""
 
 import csv
+import functools
 import gzip
 import io
 import json
@@ -11,8 +12,10 @@ from typing import Any
 import pytest
 
 from lib.platform import errors
+from lib.shuttle.engine import MEMORY_MB, Engine
 from lib.shuttle.entities import Column, ColumnType, ShopSettings
 from lib.shuttle.jobs.job import FileFormat, Job, JobMode, JobStatus
+from tests.support.project.examples import examples
 from tests.support.shuttle.builders import DOMAIN, a_shop, a_table
 from tests.support.shuttle.importer import World
 
@@ -274,15 +277,17 @@ def test_an_export_is_delivered_again_after_a_temporary_error() -> None:
     assert world.job(job_id).result_key == f"exports/{DOMAIN}/{job_id}-2.csv"
 
 
-def test_long_rows_leave_memory_for_the_sort_of_an_export() -> None:
+def test_long_rows_leave_memory_for_the_sort_of_an_export(monkeypatch: pytest.MonkeyPatch) -> None:
+    count = examples(15_000, thorough=30_000)
     table = a_table()
     table.registry.install(a_shop())
     names = ["sku", *(f"text{number}" for number in range(12))]
     table.registry.save_schema(DOMAIN, tuple(Column(name=name) for name in names), replaces=0, key_columns=("sku",))
     world = World(table)
-    rows = (",".join([f"K{number}", *[f"{number:06}" * 50] * 12]) for number in range(30_000))
+    rows = (",".join([f"K{number}", *[f"{number:06}" * 50] * 12]) for number in range(count))
     world.imported("\n".join([",".join(names), *rows]).encode(), FileFormat.CSV)
+    monkeypatch.setattr("lib.shuttle.exports.Engine", functools.partial(Engine, memory_mb=count * MEMORY_MB // 30_000))
 
     job = world.export(file_format=FileFormat.JSONL, gzip=True)
 
-    assert (job.status, job.rows_read) == (JobStatus.COMPLETED, 30_000), job.failure_detail
+    assert (job.status, job.rows_read) == (JobStatus.COMPLETED, count), job.failure_detail
