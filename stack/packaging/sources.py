@@ -1,6 +1,7 @@
 """Which source files an archive needs: the modules that its entry points import, directly or not, wherever in their code."""
 
 import ast
+import functools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,17 +25,20 @@ def needed_by(entry_points: Iterable[str], root: Path) -> list[Path]:
 def _imported_by(file: Path, root: Path) -> Iterator[Path]:
     """The files that are run when ``file`` is: the packages it is in, and what it imports with their packages."""
     yield from _files_of(file.relative_to(root).with_suffix("").parts[:-1], root)
-    for node in _executed(ast.parse(file.read_bytes())):
+    for parts in _names_in(file.read_bytes()):
+        yield from _files_of(parts, root)
+
+
+@functools.lru_cache(maxsize=1024)  # by content: each archive is looked up at every start, and they share most modules
+def _names_in(source: bytes) -> frozenset[tuple[str, ...]]:
+    """What a module imports of ours, in its parts."""
+    names: set[str] = set()
+    for node in _executed(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
-            parts = tuple(name.split("."))
-            if parts[0] in _TOPS:
-                yield from _files_of(parts, root)
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(parts for parts in (tuple(name.split(".")) for name in names) if parts[0] in _TOPS)
 
 
 def _files_of(parts: tuple[str, ...], root: Path) -> Iterator[Path]:
@@ -45,9 +49,13 @@ def _files_of(parts: tuple[str, ...], root: Path) -> Iterator[Path]:
 
 
 def _executed(node: ast.AST) -> Iterator[ast.AST]:
-    """``node`` and what is below it, without what only type checkers read."""
-    yield node
-    is_for_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-    children = node.orelse if is_for_types and isinstance(node, ast.If) else ast.iter_child_nodes(node)
-    for child in children:
-        yield from _executed(child)
+    """``node`` and the statements below it, without what only type checkers read."""
+    left = [node]
+    while left:
+        node = left.pop()
+        yield node
+        is_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        if is_for_types and isinstance(node, ast.If):
+            left += node.orelse
+        elif not isinstance(node, ast.expr):  # in which nothing is imported
+            left += ast.iter_child_nodes(node)

@@ -202,8 +202,11 @@ def test_every_import_is_in_the_archive_or_in_lambdas_runtime(folder: Path) -> N
 
 
 def test_no_function_imports_a_module_that_is_not_shipped(folder: Path) -> None:
+    unwanted = [name.encode() for name in archive.NOT_SHIPPED]
     for file in folder.rglob("*.py"):
-        assert not imports_of(file) & archive.NOT_SHIPPED, file
+        content = file.read_bytes()
+        if any(name in content for name in unwanted):  # those that do not contain the name need not be parsed
+            assert not imports_of(file) & archive.NOT_SHIPPED, file
 
 
 def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -> None:
