@@ -21,8 +21,8 @@ from stack.local.serving import LOOPBACK, Server
 
 LATEST = "$LATEST"
 """The version of a function that is not published."""
-MAX_PROCESSES = 2
-"""Of one function. More only take turns on the cores of one machine."""
+MAX_PROCESSES = 4
+"""Of one function. They wait for AWS calls more than they compute, but share the cores of one machine."""
 INIT_SECONDS = 60.0
 """How long a process may take to import its handler. Lambda allows 10 s, but does nothing else meanwhile."""
 _STOP_SECONDS = 5.0

@@ -86,7 +86,7 @@ def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable
         yield (
             f"{SENDERS} senders send signed Jira deliveries of {ISSUES} issues, pushes, and lease events with `POST /events`\n"
             f"and PutEvents for {load.seconds:.0f} s. Each waits for its answer. Everything runs on one machine: the senders,\n"
-            "the HTTP API, at most two processes per function, and moto, which serves DynamoDB calls one at a time. So\n"
+            "the HTTP API, at most four processes per function, and moto, which serves DynamoDB calls one at a time. So\n"
             "the figures are a lower limit for the code, and do not describe AWS."
         )
         yield ""
