@@ -18,7 +18,7 @@ from tests.support.project.examples import examples
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MANY = settings(
-    max_examples=examples(200, thorough=20_000),
+    max_examples=examples(100, thorough=20_000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

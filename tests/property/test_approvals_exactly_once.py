@@ -57,7 +57,11 @@ def _short_pages() -> Iterator[None]:
         yield
 
 
-@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    max_examples=examples(80, thorough=1_500),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @given(lags, lates, clicks, extras, st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
 def test_one_approval_makes_one_issue_that_is_accounted_for(
     lags, lates, clicks, extras, changes, shown, solution, choices

@@ -118,7 +118,7 @@ def composed(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str 
     return compose(event, enrichment, Console(url, "/leases/{leaseId}/{uuid}"), now)
 
 
-@settings(max_examples=examples(100, thorough=1_500), deadline=None)
+@settings(max_examples=examples(60, thorough=1_500), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES, url=st.text())
 def test_every_event_has_a_message(event: LeaseEvent, enrichment: Enrichment, now: datetime, url: str) -> None:
     message = composed(event, enrichment, now, url)
@@ -132,7 +132,7 @@ def test_every_event_has_a_message(event: LeaseEvent, enrichment: Enrichment, no
     assert json.loads(json.dumps(message.structured, allow_nan=False)) == message.structured
 
 
-@settings(max_examples=examples(100, thorough=1_500), deadline=None)
+@settings(max_examples=examples(60, thorough=1_500), deadline=None)
 @given(event=EVENTS, enrichment=records(), now=TIMES)
 def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, now: datetime) -> None:
     message = composed(event, enrichment, now)
@@ -153,7 +153,7 @@ def test_every_channel_can_carry_it(event: LeaseEvent, enrichment: Enrichment, n
     assert all(isinstance(value, str) for value in personalisation(message).values())
 
 
-@settings(max_examples=examples(75, thorough=1_000), deadline=None)
+@settings(max_examples=examples(50, thorough=1_000), deadline=None)
 @given(amount=st.decimals(allow_nan=False, allow_infinity=False))
 def test_any_amount_on_record_can_be_shown(amount: Decimal) -> None:
     lease = read_lease({**lease_item("Active"), "maxSpend": {"N": f"{amount:f}"}, "totalCostAccrued": {"N": f"{amount:f}"}})

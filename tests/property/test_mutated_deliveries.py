@@ -16,7 +16,7 @@ from tests.support.jira.builders import make_store
 from tests.support.project.examples import examples
 
 RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-MANY = settings(max_examples=examples(150, thorough=20_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+MANY = settings(max_examples=examples(80, thorough=20_000), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 NOT_NEEDED = (
     ("timestamp",),

@@ -33,7 +33,7 @@ VARIABLES = {
     "COMMIT_WEBHOOK_SECRET_ARN": "arn:commits",
 }
 MANY = settings(
-    max_examples=examples(125, thorough=20_000),
+    max_examples=examples(75, thorough=20_000),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -37,7 +37,7 @@ class _Templates(jinja2.BytecodeCache):
         self._compiled[bucket.key] = bucket.bytecode_to_string()
 
 
-_TEMPLATES = _Templates()
+TEMPLATES = _Templates()
 
 
 class ConsoleClient(FlaskClient):
@@ -81,7 +81,7 @@ def console_client(deployed: Deployed, *, allow_writes: bool = False, now: clock
     gate = Gate(PORT)
     app = create_app(console, gate)
     app.testing = True
-    app.jinja_env.bytecode_cache = _TEMPLATES
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.extensions["gate"] = gate
     app.test_client_class = ConsoleClient
     client = app.test_client()

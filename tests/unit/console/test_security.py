@@ -14,7 +14,7 @@ from handlers.console.application import create_app
 from handlers.console.context import Console
 from handlers.console.security import Gate
 from lib.platform import errors, log
-from tests.support.console.client import PERSON, PORT
+from tests.support.console.client import PERSON, PORT, TEMPLATES
 from tests.support.operations.deployment import Deployment
 
 OWN = f"http://127.0.0.1:{PORT}"
@@ -33,6 +33,7 @@ def app(deployment: Deployment, made: list[str]) -> flask.Flask:
     console._person = PERSON
     gate = Gate(PORT)
     app = create_app(console, gate)
+    app.jinja_env.bytecode_cache = TEMPLATES
     app.extensions["gate"] = gate
 
     def change() -> Any:
