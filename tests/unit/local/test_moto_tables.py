@@ -1,4 +1,4 @@
-"""moto copies only what a transaction may change, puts it back when that fails, and keeps nothing that was replaced."""
+"""moto copies only what a change may need, puts it back when that fails, and keeps nothing that was replaced."""
 
 import gc
 import weakref
@@ -52,10 +52,14 @@ WRITES = [
 
 
 def test_a_failed_transaction_changes_nothing(client: Any) -> None:
+    client.put_item(TableName=NAME, Item={**row("OPS-9", "a"), "notes": {"L": [{"S": "one"}, {"S": "two"}]}})
     before = client.scan(TableName=NAME)["Items"]
+    nested = {"TableName": NAME, "Key": key("OPS-9", "a"), "UpdateExpression": "REMOVE notes[0]"}
 
     with pytest.raises(ClientError, match="ConditionalCheckFailed"):
-        client.transact_write_items(TransactItems=[*WRITES, update("OPS-5", "a", "attribute_exists(issue_key)")])
+        client.transact_write_items(
+            TransactItems=[*WRITES, {"Update": nested}, update("OPS-5", "a", "attribute_exists(issue_key)")]
+        )
 
     assert client.scan(TableName=NAME)["Items"] == before
 
@@ -73,6 +77,25 @@ def test_a_transaction_copies_no_item_of_another_key(client: Any) -> None:
         "OPS-4": {"a"},
     }
     assert client.get_item(TableName=NAME, Key=key("OPS-2", "a"))["Item"]["note"] == {"S": "second"}
+
+
+def test_an_expression_has_the_same_effect_each_time(client: Any) -> None:
+    client.put_item(TableName=NAME, Item={**row("OPS-9", "a"), "count": {"N": "1"}, "log": {"L": [{"S": "one"}, {"S": "two"}]}})
+    change = {
+        "TableName": NAME,
+        "Key": key("OPS-9", "a"),
+        "UpdateExpression": "SET #count = #count + :step, seen = if_not_exists(seen, :step) REMOVE #log[0]",
+        "ExpressionAttributeNames": {"#count": "count", "#log": "log"},
+        "ReturnValues": "ALL_OLD",
+    }
+
+    first = client.update_item(**change, ExpressionAttributeValues={":step": {"N": "2"}})["Attributes"]
+    second = client.update_item(**change, ExpressionAttributeValues={":step": {"N": "30"}})["Attributes"]
+
+    assert (first["count"], first["log"], "seen" in first) == ({"N": "1"}, {"L": [{"S": "one"}, {"S": "two"}]}, False)
+    assert (second["count"], second["log"], second["seen"]) == ({"N": "3"}, {"L": [{"S": "two"}]}, {"N": "2"})
+    last = client.get_item(TableName=NAME, Key=key("OPS-9", "a"))["Item"]
+    assert (last["count"], last["log"], last["seen"]) == ({"N": "33"}, {"L": []}, {"N": "2"})
 
 
 def test_a_replaced_item_is_freed(client: Any) -> None:
