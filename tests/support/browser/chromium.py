@@ -26,7 +26,7 @@ def chromium() -> Iterator[Browser]:
     path = find()
     if path is None:
         raise FileNotFoundError(MISSING)
-    arguments = ["--disable-gpu", "--hide-scrollbars"]
+    arguments = ["--disable-gpu", "--hide-scrollbars", "--process-per-site"]
     if os.geteuid() == 0:
         arguments.append("--no-sandbox")  # Chromium's sandbox refuses root
     with sync_playwright() as playwright:
