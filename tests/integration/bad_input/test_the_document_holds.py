@@ -30,6 +30,7 @@ from tests.support.project.examples import THOROUGH
 from tests.support.shuttle.api import COLUMNS, ShuttleApi
 from tests.support.web.gateway import Signer, leaks, traces
 
+pytestmark = pytest.mark.xdist_group("house")  # schemathesis asks for the fixture only when a test runs
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
