@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stack.local.functions import Credentials, FunctionHost, FunctionSpec
+from stack.local.functions import MAX_PROCESSES, Credentials, FunctionHost, FunctionSpec
 from stack.local.processes import Start, Zygote, spawn
 from stack.local.reload import Reloader
 from stack.local.runtime_api import Result
@@ -163,15 +163,15 @@ def pids_of_calls_at_once(host: FunctionHost, calls: int) -> set[int]:
     return {json.loads(result.payload)["pid"] for result in results}
 
 
-@pytest.mark.parametrize(("reserved", "processes"), [(None, 2), (1, 1)], ids=["not reserved", "one reserved"])
+@pytest.mark.parametrize(("reserved", "processes"), [(None, MAX_PROCESSES), (1, 1)], ids=["not reserved", "one reserved"])
 def test_calls_at_the_same_time_have_processes_of_their_own(
     zygote: Zygote, tmp_path: Path, reserved: int | None, processes: int
 ) -> None:
     (tmp_path / "module.py").write_text(SHOWS_ITSELF)
     host = make_host(tmp_path, zygote.start, reserved_concurrency=reserved)
     try:
-        pids = pids_of_calls_at_once(host, 3)
-        assert len(pids) == processes, "a third call waits"
+        pids = pids_of_calls_at_once(host, MAX_PROCESSES + 1)
+        assert len(pids) == processes, "the last call waits"
         assert set(host.pids) == pids
     finally:
         host.stop()

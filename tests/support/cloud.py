@@ -24,7 +24,7 @@ from tests.support.iam.grants import WATCH
 from tests.support.web.events import signature
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 180
+START_SECONDS = 120
 
 Result = TypeVar("Result")
 
