@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from lib.approvals import drafts, preview, preview_pages, records
 from lib.approvals.drafts import Draft
 from lib.approvals.interactions import RETRY_ACTION, Verb
+from lib.approvals.messages import CreateIssue
 from lib.approvals.operations import OperationId
 from lib.approvals.records import OperationStatus, SessionState
 from lib.approvals.wording import Verdict
@@ -41,6 +42,8 @@ clicks = st.lists(
 )
 extras = st.tuples(st.integers(0, 3), st.integers(0, 4))
 """How often Retry is clicked, and waiting drafts are swept."""
+begins = st.sampled_from(["submitted", "shown", "raced", "raced"])
+"""How far the first draft is when the history begins: submitted, shown, or approved and given to three workers at once."""
 # Bytes, since a list of integers is mostly zeros: nearly every history would be the one in which all goes well.
 choices = st.binary(min_size=60, max_size=250)
 
@@ -62,17 +65,20 @@ def _short_pages() -> Iterator[None]:
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-@given(lags, lates, clicks, extras, st.booleans(), st.booleans(), st.sampled_from(["", "long " * 150]), choices)
+@given(lags, lates, clicks, extras, st.booleans(), begins, st.sampled_from(["", "long " * 150]), choices)
 def test_one_approval_makes_one_issue_that_is_accounted_for(
-    lags, lates, clicks, extras, changes, shown, solution, choices
+    lags, lates, clicks, extras, changes, begin, solution, choices
 ) -> None:
     world = World(lags=lags, lates=lates)
     first = make_draft(solution=solution)
     second = make_draft(title="Refuse uploads of more than 1 GB", solution=solution)
     world.service.submit(first)
-    if shown:
-        world.show(first)
+    if begin != "submitted":
+        message = world.show(first)
     history = _History(world, [first, *([second] if changes else [])], clicks, *extras)
+    if begin == "raced":
+        world.run(world.click("U0BOB", Verb.APPROVE, first, drafts.draft_hash(first), message))
+        history.race()
 
     for choice, nuance in itertools.pairwise(choices):
         history.step(choice, nuance)
@@ -102,6 +108,11 @@ class _History:
         self.actors: list[Actor] = []
         self.clicked: list[tuple[Actor, str, Verb, str]] = []
         self.submitted = 1
+
+    def race(self) -> None:
+        """The queue delivers each order of an issue three times, and nobody has begun."""
+        orders = [queued for queued in self.world.queue if isinstance(queued.message, CreateIssue)]
+        self.actors += [self.world.deliver(order) for order in orders for _ in range(3)]
 
     def step(self, choice: int, nuance: int) -> None:
         options = self._options(nuance)
