@@ -1,7 +1,7 @@
 """Serves a WSGI application on loopback, with a thread per connection.
 
-Werkzeug closes the connection after each request. Half of an AWS call's time would go into connections and threads, so a
-connection stays open here after a request that was small enough to be read as a whole.
+Werkzeug closes the connection after each request, because of bodies that were not read. Here it stays open after a request
+that is small enough to be read as a whole: under load, that saves a sixth of the local cloud's CPU.
 """
 
 import contextlib
@@ -87,7 +87,7 @@ class _Handler(WSGIRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         elif has_body and lengths != [str(len(body))]:
             self.send_header("Connection", "close")  # a stand-in breaks off its answer
-        self._headers_buffer.append(b"\r\n" + body)  # in the same packet
+        self._headers_buffer.append(b"\r\n" + (body if has_body else b""))  # in the same packet
         self.flush_headers()
 
     def connection_dropped(self, error: BaseException, environ: object = None) -> None:  # noqa: ARG002 (the base class's)

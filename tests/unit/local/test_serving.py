@@ -17,6 +17,9 @@ def _application(environ: dict[str, Any], start_response: Callable[..., Any]) ->
     request = Request(environ)
     if request.path == "/error":
         raise RuntimeError("the application failed")
+    if request.path == "/too-much":
+        start_response("204 No Content", [])
+        return [b"HTTP/1.1 200 OK"]
     if request.path == "/nothing":
         return Response(status=204)(environ, start_response)
     if request.path == "/unread":
@@ -55,6 +58,15 @@ def test_requests_share_a_connection(connection: http.client.HTTPConnection) -> 
 
     assert answers == [(200, b"first"), (204, b""), (200, b""), (200, b"last")]
     assert connection.sock is line is not None
+
+
+def test_nothing_follows_an_answer_that_has_no_body(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        line.sendall(b"GET /too-much HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 204 ")
+    assert answer.endswith(b"\r\n\r\n")
 
 
 def test_an_unread_body_is_not_taken_for_the_next_request(connection: http.client.HTTPConnection) -> None:
