@@ -76,7 +76,8 @@ def write(load: Load | None, memory: Sequence[Memory], command: str) -> Path:
 def _page(load: Load | None, memory: Sequence[Memory], command: str) -> Iterable[str]:
     yield "# Load"
     yield ""
-    yield f"`{command}` wrote this page on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE})."
+    yield f"`{command}`"
+    yield f"wrote this page on {clock.phoenix(clock.utc_now())} ({clock.TIMEZONE})."
     yield ""
     yield f"Machine: {_machine()}."
     yield ""
