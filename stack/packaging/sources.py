@@ -54,8 +54,7 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
     while left:
         node = left.pop()
         yield node
-        is_for_types = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        if is_for_types and isinstance(node, ast.If):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             left += node.orelse
         elif not isinstance(node, ast.expr):  # in which nothing is imported
             left += ast.iter_child_nodes(node)
