@@ -62,7 +62,7 @@ class _Handler(WSGIRequestHandler):
         is_plain = self.request_version == "HTTP/1.1" and not any(
             name in self.headers for name in ("Transfer-Encoding", "Expect")
         )
-        if not is_plain or not length.isdecimal() or int(length) > READ_AHEAD_BYTES:
+        if not is_plain or not length.isdecimal() or len(length) > 9 or int(length) > READ_AHEAD_BYTES:
             super().run_wsgi()
             return
         environ = self.make_environ()

@@ -69,6 +69,15 @@ def test_nothing_follows_an_answer_that_has_no_body(server: Server) -> None:
     assert answer.endswith(b"\r\n\r\n")
 
 
+def test_an_endless_length_gets_an_answer_and_ends_the_connection(server: Server) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+        line.sendall(b"POST /unread HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1" + b"0" * 5000 + b"\r\n\r\n")
+        line.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: line.recv(4096), b""))
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
 def test_an_unread_body_is_not_taken_for_the_next_request(connection: http.client.HTTPConnection) -> None:
     assert _ask(connection, "POST", "/unread", b"GET /error HTTP/1.1\r\n\r\n") == (200, b"not read")
     assert _ask(connection, "POST", "/", b"next") == (200, b"next")
