@@ -14,7 +14,6 @@
 """
 
 import contextlib
-import io
 import json
 import re
 import threading
@@ -30,7 +29,7 @@ from stack.local.aws_faults import AwsFaults
 from stack.local.iam import Guard, Ledger
 from stack.local.invocations import Invoker, PayloadTooLargeError
 from stack.local.moto_app import Moto
-from stack.local.serving import LOOPBACK
+from stack.local.serving import LOOPBACK, body_of
 from stack.local.sigv4 import AccessKey, is_altered_upload
 from stack.local.versions import FunctionNotFoundError
 
@@ -38,7 +37,6 @@ HANDLER = MotoRequestHandler
 """The request handler for this application's server: it keeps the case of S3's metadata headers."""
 
 _FORM = "application/x-www-form-urlencoded"
-_CHUNK_BYTES = 64 * 1024
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
 
@@ -121,7 +119,7 @@ class AwsEndpoint:
         if request.path == FAULTS_PATH:
             return self._faults.control(request)
         if is_altered_upload(request, self._find_key):
-            return _refuse_upload(environ)
+            return _refuse_upload()
         return self._faults.failure(environ)
 
     def _about(self, request: Request) -> Mapping[str, Any] | None:
@@ -141,11 +139,10 @@ class AwsEndpoint:
         if environ["REQUEST_METHOD"] == "PUT" and environ.get("CONTENT_TYPE", "").startswith(_FORM):
             environ["CONTENT_TYPE"] = "application/octet-stream"
         target = environ.get("HTTP_X_AMZ_TARGET", "")
-        if target == "AWSEvents.PutEvents" and (refusal := _refusal_of_events(_read_ahead(environ))):
+        if target == "AWSEvents.PutEvents" and (refusal := _refusal_of_events(body_of(environ))):
             body = json.dumps({"__type": "ValidationException", "message": refusal})
             return Response(body, 400, content_type="application/x-amz-json-1.1")(environ, start_response)
         if target.startswith("DynamoDB_"):
-            _read_ahead(environ)  # so that a slow sender does not hold the lock
             with self._one_at_a_time:
                 return self._from_moto(environ, start_response)
         return self._from_moto(environ, start_response)
@@ -168,17 +165,8 @@ def is_foreign(request: Request) -> bool:
     return not is_here or (request.path.startswith("/_local/") and "Origin" in request.headers)
 
 
-def _read_ahead(environ: dict[str, Any]) -> bytes:
-    body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-    environ["wsgi.input"] = io.BytesIO(body)
-    return body
-
-
-def _refuse_upload(environ: dict[str, Any]) -> Response:
+def _refuse_upload() -> Response:
     """https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html"""
-    left = int(environ.get("CONTENT_LENGTH") or 0)
-    while left > 0 and (chunk := environ["wsgi.input"].read(min(left, _CHUNK_BYTES))):
-        left -= len(chunk)  # the client reads the answer after it has sent everything
     message = "The request signature we calculated does not match the signature you provided."
     body = f"<Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
     return Response(f'<?xml version="1.0" encoding="UTF-8"?>\n{body}', 403, content_type="application/xml")

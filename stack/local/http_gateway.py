@@ -18,7 +18,6 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from werkzeug.datastructures import Headers
-from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Request, Response
 
 from stack.local import sigv4
@@ -139,12 +138,6 @@ class HttpGateway:
         else:
             return _message(404, "Not Found")
         if (request.content_length or 0) > MAX_BODY_BYTES:
-            return _message(413, "Request Entity Too Large")
-        try:
-            body = request.get_data()  # kept by the request
-        except (HTTPException, OSError):  # the caller hung up, or its chunks are malformed
-            return _message(400, "Bad Request")
-        if len(body) > MAX_BODY_BYTES:  # sent in chunks, without a length
             return _message(413, "Request Entity Too Large")
         if exchange.route.wants_signature:
             exchange.key = sigv4.authenticate(request, self._find_key)

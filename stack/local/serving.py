@@ -1,19 +1,22 @@
 """Serves a WSGI application on loopback, with a thread per connection.
 
-Werkzeug closes the connection after each request, because of bodies that were not read. Here it stays open after a request
-that is small enough to be read as a whole: under load, that saves a sixth of the local cloud's CPU.
+Werkzeug closes the connection after each request, because of bodies that were not read. Here each body is read before the
+application gets the request, so that the connection stays open: under load, that saves a sixth of the local cloud's CPU.
 """
 
 import contextlib
 import errno
 import io
+import re
 import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from email.errors import MissingHeaderBodySeparatorDefect
+from email.message import Message
 from typing import Any, ClassVar
 
-from werkzeug.exceptions import InternalServerError
+from werkzeug.exceptions import InternalServerError, RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
@@ -21,10 +24,23 @@ from stack.local.errors import StartError
 
 LOOPBACK = "127.0.0.1"
 
-READ_AHEAD_BYTES = 1024 * 1024
-"""Larger bodies are read by the application, as far as it wants, and close their connection."""
+MAX_BODY_BYTES = 256 * 1024 * 1024
+"""A longer body is refused with 413."""
+
+BODY_SECONDS = 60
+"""How long a sender may be silent within a request. Between requests, it may be silent for as long as it likes."""
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+_LENGTH = re.compile(r"[0-9]{1,1000}")
+_CHUNK_BYTES = 64 * 1024
+
+
+def body_of(environ: dict[str, Any]) -> bytes:
+    """The body of a request of a :class:`Server` (WSGI); the application can still read it."""
+    body: bytes = environ["wsgi.input"].getvalue()
+    return body
 
 
 class PortTakenError(StartError):
@@ -47,26 +63,29 @@ class _Handler(WSGIRequestHandler):
         super().finish()
 
     def parse_request(self) -> bool:
-        """Refuse a request with two lengths (RFC 9112 section 6.3), as AWS does: servers may differ on where it ends."""
+        """Refuse a request whose end is unclear, as AWS does."""
+        self.connection.settimeout(BODY_SECONDS)
         if not super().parse_request():
             return False
-        lengths = self.headers.get_all("Content-Length", [])
-        if len(lengths) > 1 or (lengths and "Transfer-Encoding" in self.headers):
+        if self.request_version == "HTTP/0.9" or not _has_clear_end(self.headers):
             self.send_error(400)
             return False
         return True
 
     def run_wsgi(self) -> None:
-        """Answer a request, and keep its connection if nothing of the request can be left in it."""
-        length = self.headers.get("Content-Length", "0")
-        is_plain = self.request_version == "HTTP/1.1" and not any(
-            name in self.headers for name in ("Transfer-Encoding", "Expect")
-        )
-        if not is_plain or not length.isdecimal() or len(length) > 9 or int(length) > READ_AHEAD_BYTES:
-            super().run_wsgi()
+        """Answer a request: nothing of it is left in the connection."""
+        try:
+            self.environ = environ = self._read_request()
+        except TimeoutError:
+            self.send_error(408)
             return
-        environ = self.make_environ()
-        environ["wsgi.input"] = io.BytesIO(self.rfile.read(int(length)))
+        except (ValueError, OSError):  # its target is no URL, its chunks are malformed, or its sender hung up
+            self.send_error(400)
+            return
+        except RequestEntityTooLarge:
+            self.send_error(413)
+            return
+        self.connection.settimeout(None)
         try:
             self._send(*run_wsgi_app(self.server.app, environ, buffered=True))
         except (ConnectionError, TimeoutError) as error:
@@ -74,6 +93,23 @@ class _Handler(WSGIRequestHandler):
         except Exception:
             self.log("error", traceback.format_exc())
             self._send(*run_wsgi_app(InternalServerError(), environ, buffered=True))
+
+    def _read_request(self) -> dict[str, Any]:
+        environ = self.make_environ()
+        if environ.pop("HTTP_TRANSFER_ENCODING", None):
+            body = io.BytesIO()
+            while chunk := environ["wsgi.input"].read(_CHUNK_BYTES):
+                body.write(chunk)
+                _check_length(body.tell())
+            environ["CONTENT_LENGTH"] = str(body.tell())
+            body.seek(0)
+        else:
+            length = int(environ.get("CONTENT_LENGTH", "0"))
+            _check_length(length)
+            body = io.BytesIO(self.rfile.read(length))
+            if body.getbuffer().nbytes < length:
+                raise ConnectionAbortedError("the sender hung up")
+        return {**environ, "wsgi.input": body}
 
     def _send(self, chunks: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]) -> None:
         body = b"".join(chunks)
@@ -99,6 +135,21 @@ class _Handler(WSGIRequestHandler):
 
     def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
         """Log nothing: callers may hang up."""
+
+
+def _has_clear_end(headers: Message) -> bool:
+    """Whether all servers see the end of a request in the same place (RFC 9112, sections 5.1 and 6.3)."""
+    lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
+    if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in headers.defects):
+        return False  # a name that ends with a space: the lines from there on count as no headers
+    if (lengths and codings) or len(lengths) > 1:
+        return False
+    return all(_LENGTH.fullmatch(text) for text in lengths) and all(text.lower() == "chunked" for text in codings)
+
+
+def _check_length(length: int) -> None:
+    if length > MAX_BODY_BYTES:
+        raise RequestEntityTooLarge
 
 
 def _listen(port: int, purpose: str) -> socket.socket:

@@ -3,7 +3,6 @@
 A request without credentials is refused, as on AWS. One whose needs are unknown is refused and reported on standard error.
 """
 
-import io
 import re
 import sys
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from stack.local.iam.needs import needs_of
 from stack.local.iam.needs_s3 import needs_to_see_absence
 from stack.local.iam.policy import Access, Decision, decide
 from stack.local.iam.tables import hash_key_of
+from stack.local.serving import body_of
 
 _CREDENTIAL = re.compile(r"(?:AWS4-HMAC-SHA256\s+Credential=)?([^/,\s]+)/\d{8}/([^/,\s]+)/([^/,\s]+)/aws4_request")
 
@@ -112,11 +112,6 @@ def call_of(environ: dict[str, Any], account_id: str) -> tuple[Call | None, str]
         return None, ""
     key, region, service = match.groups()
 
-    def read_body() -> bytes:
-        body: bytes = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(body)
-        return body
-
     headers = {name[5:].replace("_", "-").lower(): str(value) for name, value in environ.items() if name.startswith("HTTP_")}
     call = Call(
         service=service,
@@ -126,7 +121,7 @@ def call_of(environ: dict[str, Any], account_id: str) -> tuple[Call | None, str]
         path=environ.get("PATH_INFO", "/").encode("latin-1", "replace").decode("utf-8", "replace"),
         query=query,
         headers=headers,
-        read_body=read_body,
+        read_body=lambda: body_of(environ),
         hash_key=lambda resource: hash_key_of(resource, account_id),
     )
     return call, key
