@@ -4,8 +4,6 @@ Most calls are a POST of a program to ``/``, signed for one service. Moto's code
 under load, that saves a tenth of the local cloud's CPU.
 """
 
-import json
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -17,11 +15,9 @@ from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplic
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
+from stack.local.iam.call import TARGETS, MalformedRequestError, UnknownOperationError
 from stack.local.iam.guard import call_of
 from stack.local.iam.refusals import fail
-from stack.local.serving import body_of
-
-_TARGET = re.compile(r"\w+\.\w+")
 
 Answer = tuple[int, dict[str, Any], Any]
 
@@ -63,26 +59,23 @@ class Moto:
 
 def _refusal(environ: dict[str, Any]) -> Response | None:
     """The answer to a malformed request, at which moto would fail; None if moto can read it."""
-    if environ["REQUEST_METHOD"] == "POST" and not _is_signed(environ):
+    call, _ = call_of(environ, account_id="")
+    is_form = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")  # S3 takes a signature in a form, too
+    if environ["REQUEST_METHOD"] == "POST" and call is None and not is_form:
         message = "Missing Authentication Token. This is the AWS API of the local cloud: webhooks go to its HTTP API."
         return _fail(environ, "AccessDenied", message)
-    is_json = environ.get("CONTENT_TYPE", "").startswith("application/x-amz-json")
-    target = environ.get("HTTP_X_AMZ_TARGET", "" if is_json else None)
-    if target is None:
+    is_json = "HTTP_X_AMZ_TARGET" in environ or environ.get("CONTENT_TYPE", "").startswith("application/x-amz-json")
+    if call is None or not is_json:
         return None
-    if not _TARGET.fullmatch(target):
-        return _fail(environ, "UnknownOperationException", "X-Amz-Target names no operation")
     try:
-        parameters = json.loads(body_of(environ) or b"{}")
-    except (ValueError, RecursionError):
-        parameters = None
-    return None if isinstance(parameters, dict) else _fail(environ, "SerializationException", "The body is not a JSON object")
-
-
-def _is_signed(environ: dict[str, Any]) -> bool:
-    """Whether a POST has credentials: in its header, its query, or its form (of S3)."""
-    is_form = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")
-    return "HTTP_AUTHORIZATION" in environ or "Signature=" in environ["QUERY_STRING"] or is_form
+        call.parameters()
+        if call.service in TARGETS:
+            call.operation()
+    except UnknownOperationError as error:
+        return _fail(environ, "UnknownOperationException", f"There is no such operation: {error}")
+    except MalformedRequestError as error:
+        return _fail(environ, "SerializationException", str(error))
+    return None
 
 
 def _fail(environ: dict[str, Any], error: str, message: str) -> Response:

@@ -47,6 +47,7 @@ class QueueBridge:
         *_, self._region, account_id, self._name = source.queue_arn.split(":")
         self._backend: Any = sqs_backends[account_id][self._region]
         self._url: str = sqs.get_queue_url(QueueName=self._name)["QueueUrl"]
+        self._arrival: threading.Condition = self._backend.queues[self._name]._messages_lock
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"sqs-{source.function}", daemon=True)
         self._thread.start()
@@ -54,6 +55,8 @@ class QueueBridge:
     def close(self) -> None:
         """Stop polling."""
         self._stopping.set()
+        with self._arrival:
+            self._arrival.notify_all()
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
@@ -61,12 +64,20 @@ class QueueBridge:
             try:
                 if messages := self._collect():
                     self._process(messages)
-                else:
+                elif self._backend.queues[self._name]._messages:  # in flight, or delayed
                     self._stopping.wait(_POLL_SECONDS)
+                else:
+                    self._await_message()
             except Exception as error:  # a bridge must survive a failed poll
                 if not self._stopping.is_set():
                     print(f"local cloud: polling for {self._source.function} failed: {error}", file=sys.stderr)
                 self._stopping.wait(1)
+
+    def _await_message(self) -> None:
+        """Sleep until there is a message, so that an idle cloud costs its machine nothing."""
+        queue = self._backend.queues[self._name]
+        with self._arrival:
+            self._arrival.wait_for(lambda: queue._messages or self._stopping.is_set())
 
     def _collect(self) -> list[dict[str, Any]]:
         messages = self._receive(self._source.batch_size)
@@ -80,7 +91,7 @@ class QueueBridge:
 
     def _receive(self, limit: int) -> list[dict[str, Any]]:
         if not self._backend.queues[self._name].messages:
-            return []  # without a request, so that an idle cloud costs its machine nothing
+            return []
         # It receives only if there are messages, so that a grant to receive does not count as used without one.
         backlog = self._sqs_of_role.get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
         if int(backlog["Attributes"]["ApproximateNumberOfMessages"]) == 0:

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
-_TARGETS = {
+TARGETS = {
     "dynamodb": "DynamoDB_20120810",
     "sqs": "AmazonSQS",
     "secretsmanager": "secretsmanager",
     "logs": "Logs_20140328",
     "events": "AWSEvents",
 }
+"""What ``X-Amz-Target`` starts with, by the signing name of a service with a JSON protocol."""
 
 
 class UnknownOperationError(LookupError):
@@ -56,7 +57,7 @@ class Call:
     def operation(self) -> str:
         """The operation in ``X-Amz-Target`` (JSON protocols)."""
         prefix, _, name = self.headers.get("x-amz-target", "").partition(".")
-        if self.method != "POST" or self.path != "/" or prefix != _TARGETS.get(self.service):
+        if self.method != "POST" or self.path != "/" or prefix != TARGETS.get(self.service):
             raise UnknownOperationError(f"{self.service}: {self.method} {self.path} ({prefix or 'no target'})")
         return name
 

@@ -30,7 +30,7 @@ def test_a_body_that_is_no_object_is_refused(client: Client, service: str, targe
     assert json.loads(answer.data)["__type"].endswith("SerializationException")
 
 
-@pytest.mark.parametrize("target", ["DynamoDB_20120810.Nonsense", "Nonsense", ".", ""])
+@pytest.mark.parametrize("target", ["DynamoDB_20120810.Nonsense", "AmazonSQS.ListQueues", "Nonsense", ".", ""])
 def test_an_unknown_operation_is_refused(client: Client, target: str) -> None:
     answer = call(client, "dynamodb", target)
 
@@ -45,8 +45,9 @@ def test_an_operation_that_moto_lacks_is_named(client: Client) -> None:
     assert json.loads(answer.data)["Message"] == "The local cloud does not have this operation: AWSEvents.Nonsense"
 
 
-def test_a_webhook_for_the_http_api_is_sent_there(client: Client) -> None:
-    answer = client.post("/webhooks/jira", json={})
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer token"}, {"X-Amz-Target": "AmazonSQS.ListQueues"}])
+def test_a_webhook_for_the_http_api_is_sent_there(client: Client, headers: dict[str, str]) -> None:
+    answer = client.post("/webhooks/jira", json={}, headers=headers)
 
     assert answer.status_code == 403
     assert "webhooks go to its HTTP API" in answer.text
