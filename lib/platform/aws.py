@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlencode
 
 import botocore
 import botocore.loaders
@@ -26,8 +27,9 @@ from botocore.exceptions import (
     IncompleteReadError,
     ReadTimeoutError,
 )
+from botocore.utils import get_environ_proxies
 
-from lib.platform import errors, restore
+from lib.platform import aws_transport, errors, restore
 
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
@@ -36,6 +38,8 @@ BATCH_READ_TIMEOUT_SECONDS = 5.0
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
 """Identifies our calls in CloudTrail."""
+TRANSPORT = "switchboard-transport"
+"""Identifies the handler that sends a client's requests, so that a test can remove it."""
 
 Result = TypeVar("Result")
 
@@ -71,9 +75,6 @@ _DENIALS = frozenset(
         "InvalidSignatureException",
     }
 )
-# For presigned URLs of S3: Signature Version 4 and the bucket's regional host, instead of botocore's default of the older
-# signature and the global endpoint. With an IP address as endpoint, the bucket stays in the path.
-_S3_CONFIG: dict[str, Any] = {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 # Resources of the stack, unlike _ABSENCES, which a caller asked for.
 _MISSING_RESOURCES = frozenset({"ResourceNotFoundException", "NoSuchBucket", "NotFound", "NotFoundException"})
 # The answer to HEAD has no body and so no code: botocore uses the status instead.
@@ -95,7 +96,8 @@ def make_client(
     Region, credentials and endpoint come from the environment variables of the AWS SDKs. The command line sets longer
     timeouts: a person's computer is farther from AWS than a function.
     """
-    client = _session((MODELS / service).is_dir()).create_client(
+    session = _session((MODELS / service).is_dir())
+    client = session.create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
@@ -107,12 +109,25 @@ def make_client(
             user_agent=USER_AGENT,
             # A table identified by its ARN would get a host of its own, and a cold start a second TLS handshake.
             account_id_endpoint_mode="disabled",
-            **(_S3_CONFIG if service == "s3" else {}),
+            **(_s3_config() if service == "s3" else {}),
         ),
     )
-    client.meta.events.register("before-parse", _require_whole)
+    events = client.meta.events
+    if service == "sns":
+        events.register("before-call.sns", _encode_once)
+    if service in aws_transport.SERVICES and not get_environ_proxies(client.meta.endpoint_url):
+        ca_bundle = session.get_config_variable("ca_bundle")
+        transport = aws_transport.Transport(connect_timeout_seconds, read_timeout_seconds, ca_bundle)
+        events.register("before-send", transport.send, unique_id=TRANSPORT)
+    events.register("before-parse", _require_whole)
     restore.register(client, lambda client: client.close())  # its connections; it opens others when it needs them
     return client
+
+
+def _s3_config() -> dict[str, Any]:
+    """For presigned URLs: Signature Version 4 and the bucket's regional host, instead of botocore's default of the older
+    signature and the global endpoint. With an IP address as endpoint, the bucket stays in the path. botocore writes into it."""
+    return {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
 def lazy_client(service: str, **options: float) -> Callable[[], Any]:
@@ -121,6 +136,11 @@ def lazy_client(service: str, **options: float) -> Callable[[], Any]:
     For a client that most processes do not need: creating one takes a good part of a cold start.
     """
     return functools.cache(lambda: make_client(service, **options))
+
+
+def _encode_once(params: dict[str, Any], **_: Any) -> None:
+    """Encode the form of a request to SNS, which botocore would do twice: for the signature, and to send it."""
+    params["body"] = urlencode(params["body"]).encode()
 
 
 def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
@@ -139,14 +159,18 @@ def _require_whole(operation_model: Any, response_dict: dict[str, Any], **_: Any
 class _SlimLoader(botocore.loaders.Loader):  # type: ignore[misc, unused-ignore]
     """Reads our models from :data:`MODELS` and others from botocore, without first listing all services of AWS."""
 
-    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 (botocore's own signature)
-        return [folder.name for folder in MODELS.iterdir() if folder.is_dir()]
+    def list_available_services(self, type_name: str) -> list[str]:
+        services = [folder.name for folder in MODELS.iterdir() if folder.is_dir()]
+        # Without rules, botocore takes the endpoint from its regions, once per client; with them, it evaluates them per call.
+        # S3 needs them for the hosts of its buckets.
+        return ["s3"] if type_name == "endpoint-rule-set-1" else services
 
 
 @functools.cache
 def _session(slim: bool) -> Any:
     session = botocore.session.get_session()
-    if slim:
+    # For FIPS and dual-stack endpoints, the regions and the rules differ: those need botocore's own data.
+    if slim and not any(map(session.get_config_variable, ("use_fips_endpoint", "use_dualstack_endpoint"))):
         session.register_component("data_loader", _SlimLoader(extra_search_paths=[str(MODELS)]))
         from_environment = EnvProvider()
         if from_environment.load() is not None:

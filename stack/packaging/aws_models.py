@@ -15,7 +15,9 @@ FOLDER = "lib/platform/aws_models"
 
 SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sns", "sqs")
 
-_MODELS = ("service-2", "endpoint-rule-set-1")
+_MODELS = {"s3": ("service-2", "endpoint-rule-set-1")}
+_MODEL = ("service-2",)
+"""The others have their endpoints by ``endpoints.json`` alone (lib/platform/aws.py)."""
 
 
 def write(archive: Path) -> None:
@@ -23,7 +25,7 @@ def write(archive: Path) -> None:
     folder = archive / FOLDER
     loader = Loader()
     for service in SERVICES:
-        for model in _MODELS:
+        for model in _MODELS.get(service, _MODEL):
             version = loader.determine_latest_version(service, model)
             name = f"{service}/{version}/{model}"
             _write(folder / f"{name}.json", without_documentation(loader.load_data(name)))

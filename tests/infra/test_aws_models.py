@@ -84,9 +84,10 @@ def test_a_client_of_our_services_opens_the_slim_models_and_nothing_large(
     assert models / "endpoints.json" in opened
     of_botocore = [path for path in opened if not path.is_relative_to(models)]
     assert all(path.stat().st_size < 20_000 for path in of_botocore), of_botocore
+    assert {path.parts[-3] for path in opened if path.stem == "endpoint-rule-set-1"} == {"s3"}
 
 
-REQUESTS = [
+REQUESTS: list[tuple[str, str, dict[str, Any]]] = [
     ("dynamodb", "get_item", {"TableName": "leases", "Key": {"userEmail": {"S": "a"}}}),
     ("dynamodb", "update_item", {"TableName": "t", "Key": {"k": {"S": "a"}}, "UpdateExpression": "REMOVE b"}),
     ("sqs", "send_message", {"QueueUrl": "https://sqs.us-west-2.amazonaws.com/1/q", "MessageBody": "b"}),
@@ -131,6 +132,32 @@ def test_the_requests_are_those_of_the_whole_models(
     monkeypatch.setattr(aws, "MODELS", tmp_path)
 
     assert by_slim == request_of(service, operation, parameters)
+
+
+@pytest.mark.parametrize(
+    ("region", "setting"),
+    [
+        ("eu-central-2", ""),
+        ("us-gov-west-1", ""),
+        ("cn-north-1", ""),
+        ("xx-later-1", ""),
+        ("us-gov-west-1", "AWS_USE_FIPS_ENDPOINT"),
+        ("us-west-2", "AWS_USE_DUALSTACK_ENDPOINT"),
+    ],
+)
+@pytest.mark.usefixtures("slim")
+def test_the_endpoints_are_those_of_the_rules_in_every_region(
+    region: str, setting: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also where FIPS or dual-stack endpoints are asked for: there, the rules and the list of regions differ."""
+    monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+    if setting:
+        monkeypatch.setenv(setting, "true")
+    by_slim = [request_of(*request)[0] for request in REQUESTS]
+    monkeypatch.setattr(aws, "MODELS", tmp_path)
+    aws._session.cache_clear()
+
+    assert by_slim == [request_of(*request)[0] for request in REQUESTS]
 
 
 @pytest.mark.usefixtures("slim")

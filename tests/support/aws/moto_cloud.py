@@ -17,6 +17,7 @@ from moto.core.models import BackendDict
 from moto.dynamodb.models import dynamodb_backends
 from moto.server import ThreadedMotoServer
 
+from lib.platform.aws_transport import Transport
 from stack.local.moto_app import Moto
 from tests.support.aws.environment import REGION
 from tests.support.aws.moto_state import ACCOUNT, put_back
@@ -89,18 +90,19 @@ class MotoCloud:
 
 def answer_directly(patch: pytest.MonkeyPatch, url: str) -> None:
     """Have moto answer the AWS clients' calls to ``url`` in this process: a connection less for each."""
-    send_over_http = botocore.httpsession.URLLib3Session.send
 
-    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
-        if not request.url.startswith(url):
-            return send_over_http(session, request)
+    def answer(request: AWSPreparedRequest) -> AWSResponse:
         given: Any = request.body
         body = given.read() if hasattr(given, "read") else given or b""
         content = body.encode() if isinstance(body, str) else bytes(body)
         status, headers, answer = call_wsgi(application(), request.method, request.url, dict(request.headers), content)
         return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(answer))
 
-    patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
+    def directly(send: Any) -> Any:
+        return lambda sender, request, **_: answer(request) if request.url.startswith(url) else send(sender, request)
+
+    for owner in (botocore.httpsession.URLLib3Session, Transport):
+        patch.setattr(owner, "send", directly(owner.send))
 
 
 _clouds: dict[str, MotoCloud] = {}
