@@ -8,17 +8,30 @@ the first try ends as docs/reference/faults.md says. The other flows are in test
 
 import pytest
 
-from tests.support.faults.flows import EVERY_WAY, MAIN, OF_CLIENTS, assert_holds, assert_page_names_calls, cases
+from tests.support.faults.flows import (
+    AT_EACH_CALL,
+    AT_NEW_KINDS,
+    MAIN,
+    assert_holds,
+    assert_page_names_calls,
+    cases,
+    new_kinds,
+)
 from tests.support.faults.proxy import Fault
-from tests.support.faults.runs import break_all, complaints_of
+from tests.support.faults.runs import break_all, calls_of, complaints_of
 from tests.support.faults.shuttle_flows import DeepCheck
 from tests.support.faults.world import World
 from tests.support.project.examples import THOROUGH
 
 
-@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(MAIN, EVERY_WAY))
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(MAIN, AT_EACH_CALL))
 def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
-    assert_holds(world, flow, fault, lasting, first_only=fault in OF_CLIENTS and not THOROUGH)
+    assert_holds(world, flow, fault, lasting)
+
+
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(filter(new_kinds, MAIN), AT_NEW_KINDS))
+def test_a_flow_holds_whatever_kind_of_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
+    assert_holds(world, flow, fault, lasting, kinds=new_kinds(flow))
 
 
 @pytest.mark.parametrize("flow", MAIN)
@@ -30,7 +43,7 @@ def test_the_page_names_the_calls_that_a_flow_makes_and_no_others(world: World, 
 def test_the_deep_health_check_reports_a_broken_call_and_cleans_up(world: World, fault: Fault) -> None:
     each_call = fault is Fault.RESET_AFTER or THOROUGH  # otherwise the first of each kind
 
-    outcomes = break_all(world, DeepCheck, fault, lasting=False, first_only=not each_call)
+    outcomes = break_all(world, DeepCheck, fault, lasting=False, kinds=None if each_call else set(calls_of(world, DeepCheck)))
 
     assert complaints_of(outcomes) == []
     assert {outcome.answer for outcome in outcomes} <= {"ok", "1 check failed"}

@@ -1,5 +1,6 @@
 """The flows that resemble those of test_every_flow_broken_at_every_call.py but make other calls. Each call is broken
-in one way of each kind that a function can distinguish; some are broken in three more ways at the first call of each kind.
+in one way of each kind that a function can distinguish. Some make calls of kinds that no flow before them makes: the first of
+each such kind is broken in three more ways.
 
 This is a separate file so that another process can run it at the same time.
 """
@@ -7,7 +8,7 @@ This is a separate file so that another process can run it at the same time.
 import pytest
 
 from tests.support.faults.flows import (
-    AT_FIRST_CALLS,
+    AT_NEW_KINDS_OF_OTHERS,
     MAIN,
     ONE_OF_EACH_KIND,
     OTHER_CALLERS,
@@ -16,6 +17,7 @@ from tests.support.faults.flows import (
     assert_page_names_calls,
     cases,
     documented,
+    new_kinds,
 )
 from tests.support.faults.proxy import Fault
 from tests.support.faults.world import World
@@ -26,9 +28,9 @@ def test_a_flow_holds_whatever_call_is_broken(world: World, flow: str, fault: Fa
     assert_holds(world, flow, fault, lasting)
 
 
-@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHER_CALLERS, AT_FIRST_CALLS))
+@pytest.mark.parametrize(("flow", "fault", "lasting"), cases(OTHER_CALLERS, AT_NEW_KINDS_OF_OTHERS))
 def test_a_flow_holds_whatever_kind_of_call_is_broken(world: World, flow: str, fault: Fault, lasting: bool) -> None:
-    assert_holds(world, flow, fault, lasting, first_only=True)
+    assert_holds(world, flow, fault, lasting, kinds=new_kinds(flow))
 
 
 @pytest.mark.parametrize("flow", OTHERS)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -88,21 +88,42 @@ class MotoCloud:
         }
 
 
-def answer_directly(patch: pytest.MonkeyPatch, url: str) -> None:
-    """Have moto answer the AWS clients' calls to ``url`` in this process: a connection less for each."""
+Request = tuple[str, str, dict[str, str], bytes]
+"""The method, the path, the headers and the body of a call."""
 
-    def answer(request: AWSPreparedRequest) -> AWSResponse:
-        given: Any = request.body
-        body = given.read() if hasattr(given, "read") else given or b""
-        content = body.encode() if isinstance(body, str) else bytes(body)
-        status, headers, answer = call_wsgi(application(), request.method, request.url, dict(request.headers), content)
-        return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), MockRawResponse(answer))
+
+def answer_directly(patch: pytest.MonkeyPatch, url: str, is_direct: Callable[[Request], bool] = lambda request: True) -> None:
+    """Have moto answer the AWS clients' calls to ``url`` in this process: a connection less for each that ``is_direct``."""
 
     def directly(send: Any) -> Any:
-        return lambda sender, request, **_: answer(request) if request.url.startswith(url) else send(sender, request)
+        def send_or_answer(sender: Any, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+            if not request.url.startswith(url):
+                return send(sender, request)
+            headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+            content = _content(request.body)
+            if not is_direct((request.method, request.url.removeprefix(url), headers, content)):
+                return send(sender, request)
+            status, answered, answer = call_wsgi(application(), request.method, request.url, headers, content)
+            return AWSResponse(request.url, status, HTTPHeaders.from_dict(answered), MockRawResponse(answer))
+
+        return send_or_answer
 
     for owner in (botocore.httpsession.URLLib3Session, Transport):
         patch.setattr(owner, "send", directly(owner.send))
+
+
+def _content(body: Any) -> bytes:
+    """A body as bytes. One that is read is put back to where it was."""
+    if hasattr(body, "read"):
+        begin = body.tell()
+        content: bytes = body.read()
+        body.seek(begin)
+        return content
+    return body.encode() if isinstance(body, str) else bytes(body or b"")
+
+
+def _text(value: str | bytes) -> str:
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 _clouds: dict[str, MotoCloud] = {}

@@ -1,5 +1,6 @@
 """Every flow to break, by its name in docs/reference/faults.md, and the faults to inject."""
 
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.support.faults import shuttle_flows as shuttle
 from tests.support.faults.proxy import Fault
 from tests.support.faults.runs import Run, break_all, calls_of, complaints_of
 from tests.support.faults.world import World
+from tests.support.project.examples import THOROUGH
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "reference" / "faults.md"
 
@@ -27,10 +29,6 @@ MAIN: dict[str, Begin] = {
     "Shuttle import": shuttle.Import,
 }
 """A flow of each kind of sender, and calls of each protocol: by event, over HTTP, by queue. Broken in every way."""
-
-OF_CLIENTS = {Fault.LATE, Fault.TOO_LATE, Fault.HANG, Fault.HANG_AFTER, Fault.HALF, Fault.GARBLED}
-"""How long a caller waits and what it takes for whole is its client's doing, the same for each call of a kind. So by default
-these break the first call of each kind, and in the profile ``thorough`` every call."""
 
 OTHERS: dict[str, Begin] = {
     "posted lease event": jira.PostedEvent,
@@ -62,8 +60,14 @@ EVERY_WAY = [(fault, False) for fault in Fault] + [(fault, True) for fault in (F
 """Each fault, for once; and for as long as the platform tries again, and a while longer."""
 ONE_OF_EACH_KIND = [(Fault.RESET_AFTER, False), (Fault.THROTTLE, False), (Fault.KILL_AFTER, False), (Fault.ERROR, True)]
 """An effect without an answer; one more try; a death; and an outage, whose first call has neither effect nor answer."""
-AT_FIRST_CALLS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
-"""What ``OTHER_CALLERS`` are broken by at the first call of each kind: when a caller gives up is its client's doing too."""
+AT_EACH_CALL = EVERY_WAY if THOROUGH else [*ONE_OF_EACH_KIND, (Fault.ERROR, False)]
+"""What breaks each call of a flow of ``MAIN``."""
+AT_NEW_KINDS = [way for way in EVERY_WAY if way not in AT_EACH_CALL]
+"""What breaks the first call of each kind of which no flow before it makes one. These leave the state that one of the others
+leaves, here or at the call before: how a call without an answer fails, and how long its caller waits, is its client's doing.
+"""
+AT_NEW_KINDS_OF_OTHERS = [(Fault.HANG, False), (Fault.HALF, False), (Fault.THROTTLE, True)]
+"""The same, for ``OTHER_CALLERS``."""
 OTHER_CALLERS = (
     "reconciliation, full",
     "approval worker, preview",
@@ -90,9 +94,19 @@ def cases(flows: Iterable[str], ways: Sequence[Way]) -> list[Any]:
     ]
 
 
-def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, first_only: bool = False) -> None:
-    """The flow holds whatever call is broken so, and docs/reference/faults.md says what the first try comes to."""
-    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, first_only=first_only)
+def new_kinds(flow: str) -> set[str]:
+    """The calls that ``flow`` makes and no flow before it, of ``MAIN`` and ``OTHER_CALLERS``."""
+    order = [*MAIN, *OTHER_CALLERS]
+    known = {call for each, call in documented() if each in order[: order.index(flow)]}
+    return {call for each, call in documented() if each == flow} - known
+
+
+def assert_holds(world: World, flow: str, fault: Fault, lasting: bool, *, kinds: set[str] | None = None) -> None:
+    """The flow holds whatever call is broken so, and docs/reference/faults.md says what the first try comes to.
+
+    With ``kinds``, just the first call of each of these kinds is broken.
+    """
+    outcomes = break_all(world, FLOWS[flow], fault, lasting=lasting, kinds=kinds)
 
     complaints = complaints_of(outcomes)
     assert not complaints, "\n".join(complaints)
@@ -108,6 +122,7 @@ def assert_page_names_calls(world: World, flow: str) -> None:
     assert {call for name, call in documented() if name == flow} == set(calls_of(world, FLOWS[flow]))
 
 
+@functools.cache
 def documented() -> dict[tuple[str, str], set[str]]:
     """What docs/reference/faults.md says that a fault of a call leads to at first, by flow and call."""
     found: dict[tuple[str, str], set[str]] = {}

@@ -107,6 +107,15 @@ class FaultProxy:
             for event in (self.killed, self.holding, self.given_up):
                 event.clear()
 
+    def lets_pass(self, call: tuple[str, str, dict[str, str], bytes]) -> bool:
+        """Whether a call to AWS is not broken. Then it is counted: it needs no connection."""
+        name = aws_name(Asked(*call))
+        with self._lock:
+            if self._chosen(len(self.calls), name):
+                return False
+            self.calls.append(name)
+            return True
+
     def keeps_next_waiting(self) -> bool:
         """Whether the caller of the next call waits in vain. Only calls that are chosen by position do."""
         with self._lock:

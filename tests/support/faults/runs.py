@@ -1,6 +1,6 @@
 """Breaks one flow at one call in one way, lets the sender or the platform retry as usual, and reports what was wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -145,18 +145,13 @@ def _revive(proxy: FaultProxy) -> None:
 
 
 def break_all(
-    world: World, begin: Callable[[World], Run], fault: Fault, *, lasting: bool, first_only: bool = False
+    world: World, begin: Callable[[World], Run], fault: Fault, *, lasting: bool, kinds: Collection[str] | None = None
 ) -> list[Outcome]:
-    """Break each call in turn; of several alike in a row the first and the last, or of each kind just the ``first_only``."""
+    """Break each call in turn; of several alike in a row the first and the last, or just the first of each of ``kinds``."""
     calls = calls_of(world, begin)
     world.clear()
-    positions = firsts(calls) if first_only else ends_of_runs(calls)
+    positions = ends_of_runs(calls) if kinds is None else sorted(calls.index(kind) for kind in kinds)
     return [break_at(world, begin, position, calls[position], fault, lasting=lasting) for position in positions]
-
-
-def firsts(calls: list[str]) -> list[int]:
-    """The positions of the first call of each kind."""
-    return sorted(calls.index(call) for call in set(calls))
 
 
 def ends_of_runs(calls: list[str]) -> list[int]:
