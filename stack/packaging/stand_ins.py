@@ -1,7 +1,7 @@
-"""Stand-ins for what Flask and Werkzeug import at their start and a function never uses: templates, the command line and the
-development server with its test client. Those are a sixth of a cold start (docs/adr/0010).
+"""Stand-ins for what packages import at their start and a function never uses: Flask's and Werkzeug's templates, command line
+and development server with its test client, a sixth of a cold start (docs/adr/0010), and urllib3's HTTP/2.
 
-Flask and Werkzeug themselves stay as they are. Both are pinned and shipped with the archive, so only a new pin can need another
+The packages themselves stay as they are. They are pinned and shipped with the archive, so only a new pin can need another
 name: tests/infra/test_stand_ins.py compares what they import with what is here, and the answers with those of the whole Flask.
 """
 
@@ -59,6 +59,9 @@ class Template(_Absent):
 class TemplateNotFound(Exception):
     pass
 ''',
+    "urllib3/http2/__init__.py": '''\
+"""The whole one looks for a package for HTTP/2, and imports what reads the metadata of packages for that."""
+''',
     "werkzeug/__init__.py": """\
 from .wrappers import Request as Request
 from .wrappers import Response as Response
@@ -75,7 +78,8 @@ def is_running_from_reloader():
 
 
 def write(archive: Path) -> None:
-    """Write the stand-ins into the folder of an archive that has Flask."""
-    if (archive / "flask").is_dir():
-        for name, text in FILES.items():
+    """Write the stand-ins into the folder of an archive, for Flask and for urllib3 where it has them."""
+    for name, text in FILES.items():
+        owner = "urllib3" if name.startswith("urllib3/") else "flask"
+        if (archive / owner).is_dir():
             (archive / name).write_text(text, encoding="utf-8")
