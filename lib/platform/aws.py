@@ -27,9 +27,8 @@ from botocore.exceptions import (
     IncompleteReadError,
     ReadTimeoutError,
 )
-from botocore.utils import get_environ_proxies
 
-from lib.platform import aws_transport, errors, restore
+from lib.platform import errors, restore
 
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
@@ -38,8 +37,6 @@ BATCH_READ_TIMEOUT_SECONDS = 5.0
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
 """Identifies our calls in CloudTrail."""
-TRANSPORT = "switchboard-transport"
-"""Identifies the handler that sends a client's requests, so that a test can remove it."""
 
 Result = TypeVar("Result")
 
@@ -96,8 +93,7 @@ def make_client(
     Region, credentials and endpoint come from the environment variables of the AWS SDKs. The command line sets longer
     timeouts: a person's computer is farther from AWS than a function.
     """
-    session = _session((MODELS / service).is_dir())
-    client = session.create_client(
+    client = _session((MODELS / service).is_dir()).create_client(
         service,
         config=Config(
             retries={"total_max_attempts": 1},
@@ -115,10 +111,6 @@ def make_client(
     events = client.meta.events
     if service == "sns":
         events.register("before-call.sns", _encode_once)
-    if service in aws_transport.SERVICES and not get_environ_proxies(client.meta.endpoint_url):
-        ca_bundle = session.get_config_variable("ca_bundle")
-        transport = aws_transport.Transport(connect_timeout_seconds, read_timeout_seconds, ca_bundle)
-        events.register("before-send", transport.send, unique_id=TRANSPORT)
     events.register("before-parse", _require_whole)
     restore.register(client, lambda client: client.close())  # its connections; it opens others when it needs them
     return client

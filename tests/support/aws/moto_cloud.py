@@ -17,7 +17,6 @@ from moto.core.models import BackendDict
 from moto.dynamodb.models import dynamodb_backends
 from moto.server import ThreadedMotoServer
 
-from lib.platform.aws_transport import Transport
 from stack.local.moto_app import Moto
 from tests.support.aws.environment import REGION
 from tests.support.aws.moto_state import ACCOUNT, put_back
@@ -94,22 +93,19 @@ Request = tuple[str, str, dict[str, str], bytes]
 
 def answer_directly(patch: pytest.MonkeyPatch, url: str, is_direct: Callable[[Request], bool] = lambda request: True) -> None:
     """Have moto answer the AWS clients' calls to ``url`` in this process: a connection less for each that ``is_direct``."""
+    send_over_http = botocore.httpsession.URLLib3Session.send
 
-    def directly(send: Any) -> Any:
-        def send_or_answer(sender: Any, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
-            if not request.url.startswith(url):
-                return send(sender, request)
-            headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-            content = _content(request.body)
-            if not is_direct((request.method, request.url.removeprefix(url), headers, content)):
-                return send(sender, request)
-            status, answered, answer = call_wsgi(application(), request.method, request.url, headers, content)
-            return AWSResponse(request.url, status, HTTPHeaders.from_dict(answered), MockRawResponse(answer))
+    def send(session: Any, request: AWSPreparedRequest) -> AWSResponse:
+        if not request.url.startswith(url):
+            return send_over_http(session, request)
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        content = _content(request.body)
+        if not is_direct((request.method, request.url.removeprefix(url), headers, content)):
+            return send_over_http(session, request)
+        status, answered, answer = call_wsgi(application(), request.method, request.url, headers, content)
+        return AWSResponse(request.url, status, HTTPHeaders.from_dict(answered), MockRawResponse(answer))
 
-        return send_or_answer
-
-    for owner in (botocore.httpsession.URLLib3Session, Transport):
-        patch.setattr(owner, "send", directly(owner.send))
+    patch.setattr(botocore.httpsession.URLLib3Session, "send", send)
 
 
 def _content(body: Any) -> bytes:

@@ -20,7 +20,6 @@ import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.client import HTTPConnection
 from types import ModuleType
 from typing import Any
 
@@ -39,7 +38,6 @@ import lib.jira.client
 import lib.slack.client
 from lib.jira.client import JiraClient
 from lib.platform import aws, clock
-from lib.platform.aws_transport import Transport
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
 from tests.support.aws.environment import REGION, point_at
@@ -344,23 +342,16 @@ def _make_callers_give_up(patch: pytest.MonkeyPatch, proxy: FaultProxy) -> None:
         return live_or_die
 
     get_timeout, urllib_open = HTTPConnectionPool._get_timeout, urllib.request.OpenerDirector.open
-    get_answer = HTTPConnection.getresponse
 
     def timeout_of_pool(pool: HTTPConnectionPool, timeout: Any) -> Timeout:
         return Timeout(HASTY_SECONDS) if hurried.is_set() else get_timeout(pool, timeout)
-
-    def answer_in_time(connection: HTTPConnection) -> Any:
-        if hurried.is_set():
-            connection.sock.settimeout(HASTY_SECONDS)
-        return get_answer(connection)
 
     def open_in_time(opener: Any, request: Any, data: Any = None, timeout: Any = PATIENT_SECONDS) -> Any:
         return urllib_open(opener, request, data, HASTY_SECONDS if hurried.is_set() else timeout)
 
     patch.setattr(HTTPConnectionPool, "_get_timeout", timeout_of_pool)
-    patch.setattr(HTTPConnection, "getresponse", answer_in_time)
     patch.setattr(urllib.request.OpenerDirector, "open", mortal(open_in_time))
-    for owner in (botocore.httpsession.URLLib3Session, requests.adapters.HTTPAdapter, Transport):
+    for owner in (botocore.httpsession.URLLib3Session, requests.adapters.HTTPAdapter):
         patch.setattr(owner, "send", mortal(owner.send))
 
 
