@@ -24,7 +24,11 @@ from lib.platform import clock, contract, errors
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import NOON
 from tests.support.approvals.stores import Stores
+from tests.support.aws.moto_clients import patched_client
+from tests.support.aws.moto_state import made_once
+from tests.support.dynamodb.tables import create_table
 
+TABLE = "operations-77c0"
 RULES = Rules(approvers=frozenset({"U0ANN", "U0BOB"}))
 
 
@@ -54,9 +58,12 @@ def sessions(stores: Stores, *stages: Stage, **options: Any) -> list[str]:
     return [each.session_id for each in found(stores, *stages, **options)]
 
 
-@pytest.fixture
-def one_of_each(stores: Stores) -> Stores:
-    """A session in each state, an hour apart."""
+@made_once
+def _one_of_each() -> datetime:
+    """A session in each state, an hour apart; the time after them."""
+    client = patched_client("dynamodb")
+    create_table(client, TABLE, contract.JIRA_OPERATIONS)
+    stores = Stores(client, TABLE)
     stores.submitted(session_id="waiting", title="Mail ada@example.com")
     stores.approvals.open_preview("waiting", stores.approvals.read_current("waiting").draft_hash, "C1", "1.0")  # type: ignore[union-attr]
     stores.advance(hours=1)
@@ -78,7 +85,12 @@ def one_of_each(stores: Stores) -> Stores:
     stores.advance(hours=1)
     _, of_hash = stores.submitted(session_id="rejected")
     stores.decide(of_hash, approved=False, session_id="rejected", reason="Not planned: ask ada@example.com")
-    return stores
+    return stores.time
+
+
+@pytest.fixture
+def one_of_each(dynamodb: Any) -> Stores:
+    return Stores(dynamodb, TABLE, _one_of_each())
 
 
 def test_by_default_the_open_drafts_are_listed_the_oldest_first(one_of_each: Stores) -> None:
