@@ -4,20 +4,24 @@ This module finds the command, and turns every error into one sentence and an ex
 Commands are imported when they run, so that ``--help`` does not wait for the AWS SDK.
 """
 
-import difflib
-import functools
-import importlib
-import re
 import sys
-from typing import Any, NoReturn
 
 _MAKE_SETUP = "Error: the packages of Switchboard are not installed here: run make setup, then .venv/bin/python -m handlers.cli"
 
 try:
+    import difflib
+    import functools
+    import importlib
+    import os
+    import re
+    from typing import Any, NoReturn
+
     import click
     from click.core import ParameterSource
 except ModuleNotFoundError:
     sys.exit(_MAKE_SETUP)
+except KeyboardInterrupt:
+    sys.exit("Error: interrupted.")
 
 _COMMANDS = {
     "status": ("status", "Show on one screen what needs a person."),
@@ -67,6 +71,7 @@ class CommandLine(click.Group):
 
     def main(self, *args: Any, **extra: Any) -> NoReturn:
         """Run, and exit with 0, 1 or 2. When the reader of a pipe leaves, click and rich exit with 1."""
+        _replace_closed_streams()
         for stream in (sys.stdout, sys.stderr):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
         try:
@@ -88,6 +93,15 @@ class CommandLine(click.Group):
             _print_error(explain(error))
             code = 1
         sys.exit(code)
+
+
+def _replace_closed_streams() -> None:
+    """Python has None for a stream that is closed at the start (``2>&-``). Only standard output is indispensable."""
+    for name, mode in (("stdin", "r"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (until the process ends)
+    if sys.stdout is None:
+        sys.exit("Error: standard output is closed.")
 
 
 def _print_error(sentence: str) -> None:

@@ -85,8 +85,12 @@ class Moment(click.ParamType[datetime]):
             self.fail(f"{error}.", param, ctx)
 
 
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(9999, 12, 29)
+"""The last day whose end every time zone can represent (lib/platform/clock.py)."""
+
+
 class Day(click.ParamType[date]):
-    """A day: ``2026-01-22``."""
+    """A day since 1970: ``2026-01-22``."""
 
     name = "day"
 
@@ -95,9 +99,12 @@ class Day(click.ParamType[date]):
         if isinstance(value, date):
             return value
         try:
-            return date.fromisoformat(value)
+            day = date.fromisoformat(value)
         except ValueError:
             self.fail(f"{value[:20]!a} is not a day: write 2026-01-22.", param, ctx)
+        if not _FIRST_DAY <= day <= _LAST_DAY:
+            self.fail(f"{value[:20]!a} is not a day from {_FIRST_DAY} to {_LAST_DAY}.", param, ctx)
+        return day
 
 
 def start_of(day: date) -> datetime:

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +16,7 @@ from click.testing import Result
 
 from handlers.cli import deployment
 from handlers.cli.__main__ import _COMMANDS, cli
+from handlers.cli.options import Day, start_of
 from lib.approvals.drafts import Draft, read_draft
 from lib.platform import aws, errors
 
@@ -112,6 +114,18 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("shuttle", "usage", "--month", "2026-1"),
             "Invalid value for '--month': '2026-1' is not a valid month: write it like 2026-01.",
         ),
+        (
+            ("operations", "list", "--day", "2026-13-01"),
+            "Invalid value for '--day': '2026-13-01' is not a day: write 2026-01-22.",
+        ),
+        (
+            ("operations", "list", "--day", "0001-01-01"),
+            "Invalid value for '--day': '0001-01-01' is not a day from 1970-01-01 to 9999-12-29.",
+        ),
+        (
+            ("issues", "correlate", "--project", "OPS", "--until", "9999-12-31"),
+            "Invalid value for '--until': '9999-12-31' is not a day from 1970-01-01 to 9999-12-29.",
+        ),
         (("shuttle", "jobs", "get", "teapots.example.com", "7"), "Invalid value for 'JOB': '7' is not a job id."),
         (
             ("shuttle", "jobs", "list", "teapots"),
@@ -163,6 +177,41 @@ def test_outside_of_the_environment_it_says_what_to_run(package: str, program: s
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: the packages of Switchboard are not installed here: run make setup")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_while_packages_are_imported_prints_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise KeyboardInterrupt")
+    program = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import handlers.cli.__main__"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "Error: interrupted.\n")
+
+
+@pytest.mark.parametrize("day", ["1970-01-01", "9999-12-29"])
+def test_the_first_and_the_last_day_begin_and_end(day: str) -> None:
+    read = Day().convert(day, None, None)
+
+    assert start_of(read) < start_of(read + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("redirection", "arguments", "printed", "code"),
+    [
+        ("2>&-", "costs --events 5", ("total  ", ""), 0),
+        (">&-", "costs --events 5", ("", "Error: standard output is closed.\n"), 1),
+        (">&- 2>&-", "costs --events 5", ("", ""), 1),
+        ("<&-", "--outputs - names", ("", "Error: can't read the outputs from standard input: it is empty; "), 1),
+    ],
+)
+def test_a_closed_stream_costs_only_what_is_read_or_written_there(
+    redirection: str, arguments: str, printed: tuple[str, str], code: int
+) -> None:
+    command = f'exec "$0" -m handlers.cli {arguments} {redirection}'
+    done = subprocess.run(["/bin/sh", "-c", command, sys.executable], cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert done.returncode == code
+    for text, expected in zip((done.stdout, done.stderr), printed, strict=True):
+        assert expected in text if expected else not text
 
 
 def test_a_draft_by_the_template_is_accepted_and_has_every_field(run: Run) -> None:
