@@ -15,6 +15,7 @@
 
 import contextlib
 import json
+import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -22,6 +23,7 @@ from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Request, Response
 
 from stack.local import moto_patches, moto_speed
@@ -36,6 +38,7 @@ from stack.local.versions import FunctionNotFoundError
 HANDLER = MotoRequestHandler
 """The request handler for this application's server: it keeps the case of S3's metadata headers."""
 
+_YEAR_SECONDS = 365 * 24 * 60 * 60
 _FORM = "application/x-www-form-urlencoded"
 MAX_PUT_EVENTS_BYTES = 1024 * 1024
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html"""
@@ -113,7 +116,10 @@ class AwsEndpoint:
         request = Request(environ)
         if is_foreign(request):
             return Response("The local cloud answers programs of this machine only, by 127.0.0.1 or localhost.\n", 403)
-        about = self._about(request)
+        try:
+            about = self._about(request)
+        except BadRequest as error:
+            return Response(f"{error.description}\n", 400)
         if about is not None:
             return Response(f"{json.dumps(about)}\n", content_type="application/json")
         if request.path == FAULTS_PATH:
@@ -127,7 +133,7 @@ class AwsEndpoint:
         if request.path == IAM_PATH and self._ledger is not None:
             return self._ledger.as_json()
         if request.path == ALARMS_PATH and self.states_after is not None:
-            return self.states_after(request.args.get("after", 0.0, type=float))
+            return self.states_after(_seconds(request.args.get("after", "0")))
         if request.path == FUNCTIONS_PATH and self.invoker is not None:
             return {host.spec.entry_point: host.pids for host in self.invoker.hosts}
         return self.ready if request.path == READY_PATH else None
@@ -153,6 +159,16 @@ class AwsEndpoint:
         with self._starting if self.invoker is None else contextlib.nullcontext():
             answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= _YEAR_SECONDS:
+        raise BadRequest(f"after= is a number of seconds from 0 to {_YEAR_SECONDS}.")
+    return seconds
 
 
 def is_foreign(request: Request) -> bool:

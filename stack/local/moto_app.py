@@ -6,11 +6,14 @@ under load, that saves a tenth of the local cloud's CPU.
 
 from collections.abc import Callable, Iterable
 from typing import Any
+from xml.parsers.expat import ExpatError
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, UnknownServiceError
 from botocore.model import OperationNotFoundError
+from botocore.validate import ParamValidator
 from flask import Flask
 from flask import Response as FlaskResponse
+from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -45,6 +48,11 @@ class Moto:
             asked = environ.get("HTTP_X_AMZ_TARGET") or f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
             message = f"The local cloud does not have this operation: {asked}"
             return _fail(environ, "UnknownOperationException", message)(environ, start_response)
+        except Exception as error:
+            refusal = _explanation(environ, error)
+            if refusal is None:
+                raise
+            return refusal(environ, start_response)
 
     def _serve(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         app = self._services.get_application(environ)
@@ -64,8 +72,7 @@ def _refusal(environ: dict[str, Any]) -> Response | None:
     if environ["REQUEST_METHOD"] == "POST" and call is None and not is_form:
         message = "Missing Authentication Token. This is the AWS API of the local cloud: webhooks go to its HTTP API."
         return _fail(environ, "AccessDenied", message)
-    is_json = "HTTP_X_AMZ_TARGET" in environ or environ.get("CONTENT_TYPE", "").startswith("application/x-amz-json")
-    if call is None or not is_json:
+    if call is None or not _is_json(environ):
         return None
     try:
         call.parameters()
@@ -76,6 +83,26 @@ def _refusal(environ: dict[str, Any]) -> Response | None:
     except MalformedRequestError as error:
         return _fail(environ, "SerializationException", str(error))
     return None
+
+
+def _explanation(environ: dict[str, Any], error: Exception) -> Response | None:
+    """The answer to a request whose parameters made moto fail; None if they are not the reason."""
+    call, _ = call_of(environ, account_id="")
+    if call is not None and call.service == "s3" and isinstance(error, (ValueError, ExpatError)):
+        return _fail(environ, "MalformedXML" if isinstance(error, ExpatError) else "InvalidArgument", str(error))
+    if call is None or not _is_json(environ):
+        return None
+    try:
+        model = get_service_model(call.service).operation_model(call.operation())
+        problems = ParamValidator().validate(call.parameters(), model.input_shape)
+    except (LookupError, UnknownServiceError, OperationNotFoundError):
+        return None
+    return _fail(environ, "ValidationException", problems.generate_report()) if problems.has_errors() else None
+
+
+def _is_json(environ: dict[str, Any]) -> bool:
+    """Whether a request (WSGI) has a JSON protocol of AWS."""
+    return "HTTP_X_AMZ_TARGET" in environ or environ.get("CONTENT_TYPE", "").startswith("application/x-amz-json")
 
 
 def _fail(environ: dict[str, Any], error: str, message: str) -> Response:

@@ -8,6 +8,7 @@
 * ``UpdateAlias`` refuses an old ``RevisionId``, and ``DeleteFunction`` a version that an alias names.
 * ``PutFunctionEventInvokeConfig`` replaces the previous configuration: without it, a change has no effect.
 * ``FilterLogEvents`` understands CloudWatch's filter patterns (``filter_patterns.py``).
+* ``PutEvents`` takes no NaN for JSON.
 * Completing an unknown upload is NoSuchUpload; moto fails with 500.
 * CloudWatch's metrics and alarms (``monitoring/cloudwatch.py``).
 
@@ -18,7 +19,7 @@ that feeds a function.
 import json
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from moto.apigatewayv2.responses import ApiGatewayV2Response
@@ -27,6 +28,7 @@ from moto.awslambda.exceptions import ConflictException, PreconditionFailedExcep
 from moto.awslambda.models import EventSourceMapping, LambdaBackend, LambdaFunction
 from moto.awslambda.responses import LambdaResponse
 from moto.core.responses import ActionResult
+from moto.events import models as events_models
 from moto.logs import models as logs_models
 from moto.logs.exceptions import InvalidParameterException
 from moto.logs.models import LogGroup
@@ -60,9 +62,22 @@ def fill_gaps() -> None:
         (LogGroup, "filter_log_events", _filter_log_events),
         (logs_models, "EventMessageFilter", _EventMessageFilter),
         (Queue, "attributes", property(_queue_attributes)),
+        (events_models, "json", _StrictJson),
         (S3Backend, "complete_multipart_upload", _complete_multipart_upload),
     ):
         setattr(owner, name, replacement)
+
+
+class _StrictJson:
+    dumps = staticmethod(json.dumps)
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        return json.loads(text, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _function_of(response: LambdaResponse) -> Any:

@@ -1,22 +1,31 @@
 """Serves a WSGI application on loopback, with a thread per connection.
 
-Werkzeug closes the connection after each request, because of bodies that were not read. Here each body is read before the
-application gets the request, so that the connection stays open: under load, that saves a sixth of the local cloud's CPU.
+h11 reads requests and writes answers: what is malformed is refused, and where a message ends is never a guess. Werkzeug's own
+server closes the connection after each request; here it stays open, which under load saves a sixth of the local cloud's CPU.
 """
 
 import contextlib
 import errno
 import io
-import re
 import socket
 import threading
+import time
 import traceback
 from collections.abc import Callable, Iterable
-from email.errors import MissingHeaderBodySeparatorDefect
-from email.message import Message
+from http.client import HTTPMessage
 from typing import Any, ClassVar
+from urllib.parse import urlsplit
 
-from werkzeug.exceptions import InternalServerError, RequestEntityTooLarge
+import h11
+from werkzeug.exceptions import (
+    BadRequest,
+    HTTPException,
+    HTTPVersionNotSupported,
+    InternalServerError,
+    RequestEntityTooLarge,
+    RequestHeaderFieldsTooLarge,
+    RequestTimeout,
+)
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.test import run_wsgi_app
 
@@ -33,8 +42,9 @@ BODY_SECONDS = 60
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 
-_LENGTH = re.compile(r"[0-9]{1,1000}")
-_CHUNK_BYTES = 64 * 1024
+_MAX_HEAD_BYTES = 64 * 1024
+_READ_BYTES = 64 * 1024
+_LINGER_SECONDS = 5
 
 
 def body_of(environ: dict[str, Any]) -> bytes:
@@ -48,7 +58,6 @@ class PortTakenError(StartError):
 
 
 class _Handler(WSGIRequestHandler):
-    protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # of two writes, the second must not wait for the ACK of the first
     connections: ClassVar[set[socket.socket]]
 
@@ -56,95 +65,124 @@ class _Handler(WSGIRequestHandler):
         """Begin a connection."""
         super().setup()
         self.connections.add(self.connection)
+        self._http = h11.Connection(h11.SERVER, _MAX_HEAD_BYTES)
 
     def finish(self) -> None:
         """End a connection."""
         self.connections.discard(self.connection)
         super().finish()
 
-    def parse_request(self) -> bool:
-        """Refuse a request whose end is unclear, as AWS does."""
-        self.connection.settimeout(BODY_SECONDS)
-        if not super().parse_request():
-            return False
-        if self.request_version == "HTTP/0.9" or not _has_clear_end(self.headers):
-            self.send_error(400)
-            return False
-        return True
+    def handle(self) -> None:
+        """Answer requests until one side ends the connection."""
+        with contextlib.suppress(ConnectionError):  # the caller hung up, or a stand-in broke the connection
+            while self._answer_next() and self._http.our_state is self._http.their_state is h11.DONE:
+                self._http.start_next_cycle()
 
-    def run_wsgi(self) -> None:
-        """Answer a request: nothing of it is left in the connection."""
+    def _answer_next(self) -> bool:
+        """Answer one request; False if there is none, or if it was refused."""
         try:
-            self.environ = environ = self._read_request()
-        except TimeoutError:
-            self.send_error(408)
-            return
-        except (ValueError, OSError):  # its target is no URL, its chunks are malformed, or its sender hung up
-            self.send_error(400)
-            return
-        except RequestEntityTooLarge:
-            self.send_error(413)
-            return
-        self.connection.settimeout(None)
+            environ = self._read_request()
+        except HTTPException as refusal:
+            chunks, status, headers = run_wsgi_app(refusal, {"REQUEST_METHOD": "GET"})
+            self._send(chunks, status, [*headers, ("Connection", "close")])
+            self._read_the_rest()
+            return False
+        if environ is None:
+            return False
         try:
-            self._send(*run_wsgi_app(self.server.app, environ, buffered=True))
-        except (ConnectionError, TimeoutError) as error:
-            self.connection_dropped(error)
+            return self._send(*run_wsgi_app(self.server.app, environ, buffered=True))
+        except ConnectionError:
+            raise
         except Exception:
             self.log("error", traceback.format_exc())
-            self._send(*run_wsgi_app(InternalServerError(), environ, buffered=True))
+            return self._send(*run_wsgi_app(InternalServerError(), environ, buffered=True))
 
-    def _read_request(self) -> dict[str, Any]:
-        environ = self.make_environ()
-        if environ.pop("HTTP_TRANSFER_ENCODING", None):
+    def _read_request(self) -> dict[str, Any] | None:
+        """The next request (WSGI) with its whole body; None if the caller has closed the connection.
+
+        Raises:
+            HTTPException: it is malformed, too large or incomplete.
+        """
+        self.command = ""
+        try:
+            request = self._next_event()
+            if not isinstance(request, h11.Request):
+                return None
+            environ = self._environ(request)
             body = io.BytesIO()
-            while chunk := environ["wsgi.input"].read(_CHUNK_BYTES):
-                body.write(chunk)
+            while isinstance(part := self._next_event(), h11.Data):
+                body.write(part.data)
                 _check_length(body.tell())
+        except h11.RemoteProtocolError as error:
+            raise (RequestHeaderFieldsTooLarge if error.error_status_hint == 431 else BadRequest)(str(error)) from None
+        except TimeoutError:
+            raise RequestTimeout from None
+        finally:
+            self.connection.settimeout(None)
+        if environ.pop("HTTP_TRANSFER_ENCODING", None):
             environ["CONTENT_LENGTH"] = str(body.tell())
-            body.seek(0)
-        else:
-            length = int(environ.get("CONTENT_LENGTH", "0"))
-            _check_length(length)
-            body = io.BytesIO(self.rfile.read(length))
-            if body.getbuffer().nbytes < length:
-                raise ConnectionAbortedError("the sender hung up")
+        body.seek(0)
         return {**environ, "wsgi.input": body}
 
-    def _send(self, chunks: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]) -> None:
+    def _next_event(self) -> Any:
+        while (event := self._http.next_event()) is h11.NEED_DATA:
+            if self._http.they_are_waiting_for_100_continue:
+                self.connection.sendall(self._http.send(h11.InformationalResponse(status_code=100, headers=[])))
+            is_idle = self._http.their_state is h11.IDLE and not self._http.trailing_data[0]
+            self.connection.settimeout(None if is_idle else BODY_SECONDS)
+            self._http.receive_data(self.connection.recv(_READ_BYTES))
+        return event
+
+    def _environ(self, request: h11.Request) -> dict[str, Any]:
+        self.command, self.path = request.method.decode(), request.target.decode()
+        if not request.http_version.startswith(b"1."):
+            raise HTTPVersionNotSupported
+        self.request_version = f"HTTP/{request.http_version.decode()}"
+        self.headers = HTTPMessage()
+        for name, value in request.headers.raw_items():
+            self.headers[name.decode("latin-1")] = value.decode("latin-1")
+        if "Content-Length" in self.headers and "Transfer-Encoding" in self.headers:
+            raise BadRequest("The body has a length and chunks.")  # servers may differ on where it ends
+        try:
+            environ = self.make_environ()
+            url = urlsplit(self.path)
+        except ValueError:
+            raise BadRequest("The target is no URL.") from None
+        if url.scheme and url.netloc:  # as for a proxy
+            environ["RAW_URI"] = environ["REQUEST_URI"] = url._replace(scheme="", netloc="").geturl() or "/"
+        _check_length(int(environ.get("CONTENT_LENGTH", "0")))
+        return environ
+
+    def _send(self, chunks: Iterable[bytes], status: str, headers: Iterable[tuple[str, str]]) -> bool:
+        """Write an answer; False if it is shorter or longer than it announces: a stand-in breaks off."""
         body = b"".join(chunks)
-        code, _, phrase = status.partition(" ")
-        lengths = [value for name, value in headers if name.lower() == "content-length"]
+        code, _, reason = status.partition(" ")
         has_body = self.command != "HEAD" and code not in {"204", "304"}
-        self.send_response(int(code), phrase)
-        for name, value in headers:
-            self.send_header(name, value)
-        if not lengths and has_body:
-            self.send_header("Content-Length", str(len(body)))
-        elif has_body and lengths != [str(len(body))]:
-            self.send_header("Connection", "close")  # a stand-in breaks off its answer
-        self._headers_buffer.append(b"\r\n" + (body if has_body else b""))  # in the same packet
-        self.flush_headers()
+        fields = [("Date", self.date_time_string()), *headers]
+        lengths = [value for name, value in fields if name.lower() == "content-length"]
+        if has_body and not lengths:
+            fields.append(("Content-Length", str(len(body))))
+        is_whole = not has_body or lengths in ([], [str(len(body))])
+        if not is_whole:
+            fields.append(("Connection", "close"))
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in fields]
+        answer = self._http.send(h11.Response(status_code=int(code), headers=encoded, reason=reason.encode("latin-1")))
+        if not is_whole:
+            self.connection.sendall(answer + body)
+            return False
+        if has_body:
+            answer += self._http.send(h11.Data(data=body))
+        self.connection.sendall(answer + self._http.send(h11.EndOfMessage()))  # in the same packet
+        return True
 
-    def connection_dropped(self, error: BaseException, environ: object = None) -> None:  # noqa: ARG002 (the base class's)
-        """Read no further request: a stand-in may have reset the connection."""
-        self.close_connection = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Log nothing: the HTTP API writes its own access log."""
-
-    def log_error(self, format: str, *args: Any) -> None:  # noqa: A002 (the base class's name)
-        """Log nothing: callers may hang up."""
-
-
-def _has_clear_end(headers: Message) -> bool:
-    """Whether all servers see the end of a request in the same place (RFC 9112, sections 5.1 and 6.3)."""
-    lengths, codings = headers.get_all("Content-Length", []), headers.get_all("Transfer-Encoding", [])
-    if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in headers.defects):
-        return False  # a name that ends with a space: the lines from there on count as no headers
-    if (lengths and codings) or len(lengths) > 1:
-        return False
-    return all(_LENGTH.fullmatch(text) for text in lengths) and all(text.lower() == "chunked" for text in codings)
+    def _read_the_rest(self) -> None:
+        """Let the caller read the answer to a refused request: to close with unread data would reset the connection."""
+        end = time.monotonic() + _LINGER_SECONDS
+        self.connection.settimeout(_LINGER_SECONDS)
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(_READ_BYTES) and time.monotonic() < end:
+                pass
 
 
 def _check_length(length: int) -> None:
