@@ -274,6 +274,7 @@ _FAILURES: tuple[tuple[type[Exception], Reason], ...] = (
     (errors.ThrottledError, Reason.THROTTLED),
     (errors.DeadlineExceededError, Reason.DEADLINE),
     (errors.UnavailableError, Reason.UNAVAILABLE),
+    (errors.ServerFaultError, Reason.UNAVAILABLE),  # a read has no effect that could have happened
     (errors.ConnectionLostError, Reason.CONNECTION_LOST),
     (errors.AccessDeniedError, Reason.ACCESS_DENIED),
     (errors.NotFoundError, Reason.NO_TABLE),

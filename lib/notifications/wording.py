@@ -270,7 +270,7 @@ NOT_ENRICHED: Mapping[str, str] = {
     "circuit_open": "the lease table is not answering at the moment",
     "throttled": "the lease table was too busy",
     "deadline": "the lease table did not answer in time",
-    "unavailable": "the lease table can't be reached",
+    "unavailable": "the lease table is unavailable",
     "connection_lost": "the connection to the lease table broke",
     "access_denied": "access to the lease table is denied",
     "no_table": "the lease table does not exist",

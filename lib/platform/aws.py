@@ -298,5 +298,5 @@ def _translate_answer(error: ClientError, doing: str) -> errors.SwitchboardError
         return errors.NotFoundError(text)
     if code in _SERVER_FAULTS or status >= 500:
         # A 5xx may come after the write: DynamoDB says so for InternalServerError.
-        return errors.ConnectionLostError(text)
+        return errors.ServerFaultError(text)
     return errors.PermanentError(text)

@@ -86,6 +86,10 @@ class DeadlineExceededError(AmbiguousError):
     """No answer came within the time allowed."""
 
 
+class ServerFaultError(AmbiguousError):
+    """AWS answered that it failed (5xx). A write may have happened before."""
+
+
 class ConnectionLostError(AmbiguousError):
     """The connection broke after the request may have been sent."""
 

@@ -151,8 +151,8 @@ def test_changing_optional_fields_are_not_drift(
         ("AccessDeniedException", 400, Reason.ACCESS_DENIED),
         ("ResourceNotFoundException", 400, Reason.NO_TABLE),
         ("ValidationException", 400, Reason.REFUSED),
-        ("InternalServerError", 500, Reason.CONNECTION_LOST),
-        ("ServiceUnavailable", 503, Reason.CONNECTION_LOST),
+        ("InternalServerError", 500, Reason.UNAVAILABLE),
+        ("ServiceUnavailable", 503, Reason.UNAVAILABLE),
     ],
 )
 def test_every_other_error_fails_at_once(

@@ -109,7 +109,7 @@ def test_three_failures_in_a_row_stop_queries_for_a_minute(
         assert [line["reason"] for line in lines.named("enrichment_skipped")] == ["circuit_open"] * 2
 
         time.now += 60
-        assert outcome(enricher.enrich(EVENT)) == (Status.FAILED, Reason.CONNECTION_LOST)
+        assert outcome(enricher.enrich(EVENT)) == (Status.FAILED, Reason.UNAVAILABLE)
         assert outcome(enricher.enrich(EVENT)) == (Status.SKIPPED, Reason.CIRCUIT_OPEN)
         assert len(server.requests) == 4
 

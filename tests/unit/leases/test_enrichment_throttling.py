@@ -54,7 +54,7 @@ def test_a_retry_with_another_error_fails_at_once(enricher_at: MakeEnricher, cap
         enrichment = enricher_at(server.url, sleep=lambda _: None).enrich(EVENT)
 
     assert len(server.requests) == 2
-    assert (enrichment.status, enrichment.reason) == (Status.FAILED, Reason.CONNECTION_LOST)
+    assert (enrichment.status, enrichment.reason) == (Status.FAILED, Reason.UNAVAILABLE)
     assert "EnrichmentThrottleExhausted" not in names_in(capsys.readouterr().out)
 
 

@@ -266,6 +266,7 @@ def test_a_threshold_of_the_record_is_in_dollars() -> None:
         (enriched(), None),
         (Enrichment(Status.NOT_FOUND), "not found"),
         (Enrichment(Status.SKIPPED, Reason.NO_UUID), "not read: the event does not identify the lease"),
+        (Enrichment(Status.FAILED, Reason.UNAVAILABLE), "not read: the lease table is unavailable"),
         (Enrichment(Status.FAILED, Reason.DEADLINE), "not read: the lease table did not answer in time"),
         (Enrichment(Status.FAILED, Reason.DEFECT), "not read: something went wrong on our side"),
     ],
