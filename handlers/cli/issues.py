@@ -150,7 +150,8 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
     found = compare(reader, artifacts_of(deployment), issue_key, *chosen)
     if as_json:
         compared = {"older": _version_as_json(found.older), "newer": _version_as_json(found.newer)}
-        output.print_json(compared | {"state": [*map(asdict, found.state)], "snapshot": [*map(asdict, found.snapshot)]})
+        differences = {"state": [*map(asdict, found.state)], "snapshot": [*map(asdict, found.snapshot)]}
+        output.print_json(compared | differences | {"problem": found.problem})
         return 0
     rows = output.table("field", *(output.phoenix(each.stamp.version_at) for each in (found.older, found.newer)))
     for each in (*found.state, *found.snapshot):

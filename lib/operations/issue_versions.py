@@ -13,7 +13,7 @@ from lib.jira.webhooks import moved_from
 from lib.operations.deployed import Deployed
 from lib.operations.paging import Page, page_of
 from lib.platform import aws, errors
-from lib.platform.fields import object_at
+from lib.platform.fields import object_at, require_object
 
 MOST_DIFFERENCES = 200
 
@@ -79,7 +79,7 @@ def compare(reader: IssueReader, read_object: ReadObject, issue_key: str, first:
     problem = ""
     snapshot: tuple[Difference, ...] = ()
     try:
-        snapshot = _common_differences(*(_issue_in(_content(version, read_object)) for version in (older, newer)))
+        snapshot = _common_differences(*(_issue_in(version, read_object) for version in (older, newer)))
     except errors.SwitchboardError as error:
         problem = str(error)
     return Comparison(older, newer, differences(_state(older), _state(newer)), snapshot, problem)
@@ -148,22 +148,22 @@ def _content(version: Version, read_object: ReadObject) -> str:
 
 def _event_of(version: Version) -> Mapping[str, Any]:
     with contextlib.suppress(errors.SwitchboardError):
-        return _read(version.snapshot() or "")
+        return _read(version.snapshot() or "{}")
     return {}
 
 
-def _issue_in(content: str) -> Mapping[str, Any]:
-    """The issue as Jira sent it: the body is a webhook with the issue, or the issue."""
-    body = _read(content)
+def _issue_in(version: Version, read_object: ReadObject) -> Mapping[str, Any]:
+    """The issue as Jira sent it: the body is a webhook with the issue, or the issue. Empty if no JSON is kept."""
+    body = _read(_content(version, read_object) or "{}")
     return object_at(body, "issue") or body
 
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return {}
-    return value if isinstance(value, dict) else {}
+        value = json.loads(text, parse_int=str)  # Python converts at most 4,300 digits
+    except (ValueError, RecursionError) as error:
+        raise errors.InvalidInputError(f"the snapshot can't be read: {error}") from None
+    return require_object(value, "the snapshot")
 
 
 def _common_differences(older: Mapping[str, Any], newer: Mapping[str, Any]) -> tuple[Difference, ...]:

@@ -296,6 +296,16 @@ def test_diff_compares_the_last_two_versions_or_those_named(run: Run, record: Re
     assert "status │ In Progress │ Done" in shown
 
 
+def test_diff_says_why_the_json_of_jira_is_not_compared(run: Run, record: Record) -> None:
+    record("OPS-1", 1, status="To Do", snapshot="half of")
+    record("OPS-1", 2, status="Done", snapshot='{"fields": {"status": {"name": "Done"}}}')
+
+    problem = "the snapshot can't be read: "
+    assert f"Jira's JSON is not compared: {problem}" in run("issues", "diff", "OPS-1").stderr
+    [found] = lines(run("issues", "diff", "OPS-1", "--json"))
+    assert found["problem"].startswith(problem)
+
+
 def test_diff_needs_two_versions(run: Run, record: Record) -> None:
     record("OPS-1", 1)
 
