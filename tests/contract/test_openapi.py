@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from lib.platform import aws
 from stack.components.http_api import ROUTES, Authorization, Route
 from tests.support.aws.functions import load
-from tests.support.project.documentation import ROOT, read_yaml
+from tests.support.project.documentation import ROOT, read_yaml, tables_of
 
 DOCUMENT: dict[str, Any] = read_yaml(ROOT / "docs" / "openapi.yaml")
 OPERATIONS = {(path, method): operation for path, item in DOCUMENT["paths"].items() for method, operation in item.items()}
@@ -139,3 +139,13 @@ def test_every_parameter_has_an_example_or_its_values_are_in_its_schema() -> Non
         if "example" in parameter:
             schema = {**parameter["schema"], "components": DOCUMENT["components"]}
             Draft202012Validator(schema).validate(parameter["example"])
+
+
+def test_the_page_says_which_errors_have_the_form_of_api_gateway() -> None:
+    gateway = {"404"}  # no operation has it: it is for a path or method that is not an operation
+    for operation in OPERATIONS.values():
+        gateway |= {status for status, answer in operation["responses"].items() if "GatewayMessage" in str(resolved(answer))}
+    tables = tables_of(ROOT / "docs" / "reference" / "http-api.md")
+    [errors] = [rows for rows in tables if rows[0][:3] == ["status", "meaning", "API Gateway answers"]]
+
+    assert {status for status, _, answers, _ in errors[1:] if answers != "never"} == gateway
