@@ -19,8 +19,9 @@ from tests.support.cloud import until
 
 
 def title(page: Page, text: str) -> None:
-    """The page has this heading."""
+    """The page has this heading, and its scripts have run."""
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(text))
+    page.wait_for_load_state()
 
 
 def pages(page: Page, name: str) -> None:
@@ -129,6 +130,7 @@ _OUTLINE = """() => {
 
 def test_keys_find_open_and_close(page: Page, demo: Demo) -> None:
     demo.open(page)
+    page.wait_for_load_state()
     press = page.keyboard.press
     press("?")
     expect(page.get_by_role("dialog")).to_be_visible()
