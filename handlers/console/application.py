@@ -63,7 +63,7 @@ def create_app(console: Console, gate: Gate) -> flask.Flask:
     listed = [page for page in PAGES if console.is_local or not page.local_only]
     for page in listed:
         app.register_blueprint(importlib.import_module(f"handlers.console.views.{page.view}").pages)
-    app.context_processor(lambda: {"console": console, "navigation": listed, "notice": confirmation.notice()})
+    app.context_processor(lambda: {"console": console, "navigation": listed, "notice": confirmation.notice})
     app.after_request(confirmation.clear_notice)
     app.register_error_handler(HTTPException, _show_http_error)
     app.register_error_handler(Exception, _show_error)

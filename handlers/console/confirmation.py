@@ -85,13 +85,15 @@ def done(sentence: str, url: str) -> Response:
 
 
 def notice() -> str:
-    """The sentence of the change that led to this page; empty if none did."""
-    return flask.request.cookies.get(_notice_cookie(), "")
+    """The sentence of the change that led to this page, which shows it; empty if none did."""
+    sentence = flask.request.cookies.get(_notice_cookie(), "")
+    flask.g.shows_notice = bool(sentence)
+    return sentence
 
 
 def clear_notice(response: Response) -> Response:
     """Forget the sentence once a page has shown it."""
-    if notice() and response.mimetype == "text/html" and response.status_code == 200:
+    if flask.g.get("shows_notice"):
         response.delete_cookie(_notice_cookie(), httponly=True, samesite="Strict")
     return response
 

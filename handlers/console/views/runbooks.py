@@ -26,7 +26,7 @@ def page(name: str) -> str:
     """One page of docs/."""
     path = safe_join(str(_DOCS), f"{name}.md")
     if path is None or len(name) > MOST_CHARACTERS or not Path(path).is_file():
-        raise errors.NotFoundError(f"docs/ has no page {name[:80]}")
+        raise errors.NotFoundError(f"there is no page {name[:80]} in docs/")
     text = Path(path).read_text(encoding="utf-8")
     title, _, rest = text.removeprefix("# ").partition("\n")
     content = render(rest, name, current().names(), lambda each: flask.url_for("runbooks.page", name=each))

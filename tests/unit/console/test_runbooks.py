@@ -50,6 +50,10 @@ def test_only_pages_of_docs_are_shown(deployment: Deployment, path: str) -> None
     assert console_client(deployment).get(path).status_code in {404, 308}
 
 
+def test_the_name_of_a_missing_page_keeps_its_case(deployment: Deployment) -> None:
+    assert "There is no page quickstart.md in docs/." in console_client(deployment).page("/docs/quickstart.md", 404)
+
+
 def test_html_and_scripts_of_a_page_are_text() -> None:
     html = render(
         "# A <script>alert(1)</script>\n\n[x](javascript:alert(1)) ![<b>](x.png)\n\n```sh\necho $NAME ${OTHER} <b>\n```\n",

@@ -127,8 +127,15 @@ def test_a_form_of_the_console_makes_the_change(session: FlaskClient, made: list
 
     assert answer.status_code == 303
     assert made == ["POST"]
-    assert "It is changed." in get(session, "/trace").text
-    assert "It is changed." not in get(session, "/trace").text
+
+
+@pytest.mark.parametrize("path", ["/trace", "/nope"])
+def test_the_result_of_a_change_is_shown_once(session: FlaskClient, path: str) -> None:
+    session.post("/change", base_url=OWN, data={"csrf_token": csrf_token_of(session)}, headers={"Origin": OWN})
+
+    assert "It is changed." not in get(session, "/trace", Host="evil.example").text, "a refusal does not show it"
+    assert "It is changed." in get(session, path).text
+    assert "It is changed." not in get(session, path).text
 
 
 @pytest.mark.parametrize(
