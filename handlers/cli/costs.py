@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from lib.operations.costs import report
-from lib.operations.costs.pricing import Workload, monthly_costs
+from lib.operations.costs.pricing import MOST, Workload, monthly_costs
 from lib.platform import errors, fields
 
 
 @click.command()
 @click.argument("workload_file", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="[FILE]", required=False)
-@click.option("--events", type=click.IntRange(0), metavar="N", help="Events per day, instead of a file.")
+@click.option("--events", type=click.IntRange(0, MOST), metavar="N", help="Events per day, instead of a file.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--document", is_flag=True, help="Print the documentation's page on costs.")
 def costs(workload_file: Path | None, events: int | None, *, as_json: bool, document: bool) -> int:

@@ -132,7 +132,7 @@ class Repository:
             newest_first: the one that entered the status last comes first.
             page_size: of the Query of each shard.
         """
-        low, high = clock.canonical(_EPOCH), (clock.canonical(until) if until else "") + _LAST
+        low, high = clock.canonical(_EPOCH), (clock.canonical(max(until, _EPOCH)) if until else "") + _LAST
         if after is not None:
             mark = f"{clock.canonical(after[0])}#{keys.job_id(after[1])}"
             low, high = (low, min(mark, high)) if newest_first else (mark, high)

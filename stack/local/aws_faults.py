@@ -100,9 +100,7 @@ class AwsFaults:
         if request.method == "POST":
             try:
                 self._add(request)
-            except json.JSONDecodeError:
-                return _json({"error": "the body is not JSON"}, 400)
-            except (ValueError, RecursionError) as error:
+            except ValueError as error:
                 return _json({"error": str(error)}, 400)
         elif request.method == "DELETE":
             with self._lock:
@@ -138,7 +136,12 @@ class AwsFaults:
         body = request.stream.read(MAX_BODY_BYTES + 1)
         if len(body) > MAX_BODY_BYTES:
             raise ValueError(f"the body is over {MAX_BODY_BYTES // 1024} KiB")
-        given = json.loads(body)
+        try:
+            given = json.loads(body)
+        except RecursionError:
+            raise ValueError("the body is nested too deeply") from None
+        except ValueError:
+            raise ValueError("the body is not JSON") from None
         faults = [AwsFault.parse(value) for value in (given if isinstance(given, list) else [given])]
         with self._lock:
             if len(self._active) + len(faults) > MOST_FAULTS:

@@ -35,6 +35,8 @@ DRAFT_INDEX_WRITES = 7
 #: the stack's. Of 72 alarms, six add up the throttles of a table and its indexes.
 ALARM_METRICS = 90
 WORK_QUEUES = 3
+MOST = 10**15
+"""No number of a workload is larger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,8 +68,8 @@ class Workload:
     def __post_init__(self) -> None:
         numbers = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         for name, value in numbers.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 10**15:
-                raise errors.InvalidInputError(f"the workload's {name} is not a number from 0")
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST:
+                raise errors.InvalidInputError(f"the workload's {name} is not a number from 0 to {MOST:,}")
         total = sum(value for name, value in numbers.items() if name.endswith("_share"))
         if not math.isclose(total, 1, abs_tol=1e-6):
             raise errors.InvalidInputError(f"the workload's shares add up to {total:g}, not to 1")

@@ -314,7 +314,7 @@ class _Bounded:
         start = b""
         while len(start) < _START and (piece := self.read()):
             start += piece
-        if start.startswith(b"PK\x03\x04"):
+        if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
             detail = "The file is a zip archive or a workbook. Upload the text itself."
             raise UnreadableFileError(Failure.UNSUPPORTED_FORMAT, detail)
         return start

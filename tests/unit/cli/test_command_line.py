@@ -126,6 +126,10 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("issues", "correlate", "--project", "OPS", "--until", "9999-12-31"),
             "Invalid value for '--until': '9999-12-31' is not a day from 1970-01-01 to 9999-12-29.",
         ),
+        (
+            ("costs", "--events", "99999999999999999999"),
+            "Invalid value for '--events': 99999999999999999999 is not in the range 0<=x<=1000000000000000.",
+        ),
         (("shuttle", "jobs", "get", "teapots.example.com", "7"), "Invalid value for 'JOB': '7' is not a job id."),
         (
             ("shuttle", "jobs", "list", "teapots"),

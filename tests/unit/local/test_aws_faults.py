@@ -140,7 +140,9 @@ def test_what_lambda_does_with_a_functions_role_gets_no_fault(account: Account) 
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"{", "not JSON"),
+        (b"{", "the body is not JSON"),
+        (b"\xff", "the body is not JSON"),
+        pytest.param(b"[" * 5000, "the body is nested too deeply", id="deep"),
         ([], ""),
         ({"service": "dynamodb"}, "with service and error"),
         ({**THROTTLE, "more": 1}, "with service and error"),

@@ -112,6 +112,13 @@ def test_a_workload_file_that_makes_no_sense_is_refused(content: dict[str, objec
         Workload.read(content)
 
 
+def test_the_largest_number_of_a_workload_is_named() -> None:
+    with pytest.raises(
+        InvalidInputError, match=r"^the workload's events_per_day is not a number from 0 to 1,000,000,000,000,000$"
+    ):
+        Workload(events_per_day=10**15 + 1)
+
+
 def test_claims_are_priced_for_as_long_as_they_are_kept() -> None:
     assert Workload(events_per_day=1).claim_days == CLAIMS_KEPT.days
 

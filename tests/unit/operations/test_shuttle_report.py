@@ -64,6 +64,7 @@ def test_jobs_are_limited_to_those_in_their_status_for_long(table: ShuttleTable)
 
     assert all_pages(table, until=NOON + timedelta(minutes=4)) == made[3::-1]
     assert all_pages(table, until=NOON + timedelta(minutes=4), newest_first=False) == made[:4]
+    assert all_pages(table, until=NOON - timedelta(weeks=99_999)) == []
 
 
 @pytest.mark.parametrize("cursor", ["x", "2026-01-22T12:00:00.000000Z", "2026-01-22T12:00:00.000000Z~x", "~"])

@@ -141,6 +141,7 @@ def a_zip() -> bytes:
         pytest.param(codecs.BOM_UTF16_LE + b"s\0k\0\x00\xd8\n\0", Failure.BAD_ENCODING, id="half of a pair in UTF-16"),
         pytest.param(TEXT.encode("utf-16")[:-1], Failure.BAD_ENCODING, id="UTF-16 with an odd byte"),
         pytest.param(a_zip(), Failure.UNSUPPORTED_FORMAT, id="a zip archive"),
+        pytest.param(b"PK\x05\x06" + bytes(18), Failure.UNSUPPORTED_FORMAT, id="an empty zip archive"),
         pytest.param(gzip.compress(a_zip()), Failure.UNSUPPORTED_FORMAT, id="a zip archive in a gzip"),
         pytest.param(gzip.compress(TEXT.encode())[:-9], Failure.CANNOT_DECOMPRESS, id="a gzip cut off"),
         pytest.param(gzip.compress(TEXT.encode()) + b"x", Failure.CANNOT_DECOMPRESS, id="more after a gzip"),
