@@ -13,6 +13,8 @@ from botocore.model import ListShape, OperationModel, Shape
 
 _SERVICES = {"s3api": "s3"}
 """Commands that are not named as their service."""
+_OPTIONS = {("subscribe", "Endpoint"): "--notification-endpoint"}
+"""Options that are not named as their parameter, because the CLI has that option already."""
 
 
 def run(client_of: Callable[[str], Any], arguments: Sequence[str], stdin: str) -> tuple[int, str, str]:
@@ -26,6 +28,7 @@ def run(client_of: Callable[[str], Any], arguments: Sequence[str], stdin: str) -
     general = argparse.ArgumentParser(prog="aws", add_help=False, allow_abbrev=False)
     general.add_argument("--endpoint-url", required=True)
     general.add_argument("--query", type=jmespath.compile)
+    general.add_argument("--output", choices=("json", "text"))
     general.add_argument("--cli-read-timeout", type=int)
     options, rest = general.parse_known_args(arguments)
     client = client_of(_SERVICES.get(rest[0], rest[0]))
@@ -48,6 +51,9 @@ def run(client_of: Callable[[str], Any], arguments: Sequence[str], stdin: str) -
         out = answer.pop(model.output_shape.serialization["payload"]).read().decode()
     if options.query:
         answer = options.query.search(answer)
+    if options.output == "text":
+        assert answer is None or all(isinstance(each, str) for each in answer), answer
+        return 0, ("None" if answer is None else "\t".join(answer)) + "\n", ""
     return 0, out + (f"{json.dumps(answer, indent=4, default=str)}\n" if answer != {} else ""), ""
 
 
@@ -56,7 +62,7 @@ def _parse(model: OperationModel, arguments: Sequence[str], stdin: str) -> tuple
     parser = argparse.ArgumentParser(prog=f"aws … {arguments[0]}", add_help=False, allow_abbrev=False)
     members = model.input_shape.members if model.input_shape else {}
     for name, shape in members.items():
-        option = f"--{xform_name(name, '-')}"
+        option = _OPTIONS.get((arguments[0], name), f"--{xform_name(name, '-')}")
         if shape.type_name == "boolean":
             parser.add_argument(option, dest=name, action=argparse.BooleanOptionalAction)
         else:

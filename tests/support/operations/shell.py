@@ -127,7 +127,7 @@ class Shell:
         arguments = call["arguments"]
         environment, folder = call["environment"], Path(call["folder"])
         if call["command"] == "aws":
-            assert environment["AWS_ENDPOINT_URL"] == self.cloud.aws_url
+            assert environment.get("AWS_ENDPOINT_URL", self.cloud.aws_url) == self.cloud.aws_url
             with mock.patch.dict(os.environ, environment, clear=True), contextlib.chdir(folder):
                 code, out, errors = aws_cli.run(self.cloud.client, arguments, call["input"])
         elif arguments[:2] == ["-m", "handlers.cli"]:
