@@ -114,7 +114,7 @@ class _Handler(WSGIRequestHandler):
                 body.write(part.data)
                 _check_length(body.tell())
         except h11.RemoteProtocolError as error:
-            raise (RequestHeaderFieldsTooLarge if error.error_status_hint == 431 else BadRequest)(str(error)) from None
+            raise RequestHeaderFieldsTooLarge if error.error_status_hint == 431 else BadRequest from None
         except TimeoutError:
             raise RequestTimeout from None
         finally:
