@@ -137,7 +137,8 @@ _HEAD = """\
 
 `{command}` wrote this page on {date}.
 
-Commit {commit}, Python {python}, {machine}, load {load} at the start.
+Commit {commit}.
+Python {python}, {machine}, load {load} at the start.
 
 ![CPU seconds of each program, and of an import by the size of the file](imports.svg)
 

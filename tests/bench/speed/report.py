@@ -247,7 +247,8 @@ _HEAD = """\
 
 `{command}` wrote this page on {date}.
 
-Commit {commit}, Python {python}, {machine}, load {load} at the start.
+Commit {commit}.
+Python {python}, {machine}, load {load} at the start.
 
 ![The ratios to the floor](benchmarks.svg)
 
