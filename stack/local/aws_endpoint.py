@@ -19,7 +19,7 @@ import math
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import unquote
 
 from moto.moto_server.werkzeug_app import MotoRequestHandler
@@ -207,7 +207,7 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
     payload = request.get_data() or b"{}"
     kind = request.headers.get("X-Amz-Invocation-Type", "RequestResponse")
     try:
-        json.loads(payload, parse_constant=_refuse_constant)
+        moto_patches.StrictJson.loads(payload)
         return _invocations[kind](invoker, function, payload, request.args.get("Qualifier", ""))
     except PayloadTooLargeError as error:
         return _error(413, "RequestTooLargeException", str(error))
@@ -217,10 +217,6 @@ def _invoke(invoker: Invoker, function: str, request: Request) -> Response:
         return _error(404, "ResourceNotFoundException", str(error))
     except KeyError:
         return _error(400, "InvalidParameterValueException", f"Unknown invocation type {kind[:40]}")
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _request_response(invoker: Invoker, function: str, payload: bytes, qualifier: str) -> Response:

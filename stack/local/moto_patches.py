@@ -62,17 +62,20 @@ def fill_gaps() -> None:
         (LogGroup, "filter_log_events", _filter_log_events),
         (logs_models, "EventMessageFilter", _EventMessageFilter),
         (Queue, "attributes", property(_queue_attributes)),
-        (events_models, "json", _StrictJson),
+        (events_models, "json", StrictJson),
         (S3Backend, "complete_multipart_upload", _complete_multipart_upload),
     ):
         setattr(owner, name, replacement)
 
 
-class _StrictJson:
+class StrictJson:
+    """JSON without NaN and Infinity, which Python's own takes. In place of the module ``json``."""
+
     dumps = staticmethod(json.dumps)
 
     @staticmethod
-    def loads(text: str) -> Any:
+    def loads(text: str | bytes) -> Any:
+        """The value of a text. ValueError if it is not JSON."""
         return json.loads(text, parse_constant=_refuse_constant)
 
 

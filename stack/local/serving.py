@@ -122,7 +122,8 @@ class _Handler(WSGIRequestHandler):
         if environ.pop("HTTP_TRANSFER_ENCODING", None):
             environ["CONTENT_LENGTH"] = str(body.tell())
         body.seek(0)
-        return {**environ, "wsgi.input": body}
+        environ["wsgi.input"] = body
+        return environ
 
     def _next_event(self) -> Any:
         while (event := self._http.next_event()) is h11.NEED_DATA:
