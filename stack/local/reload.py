@@ -56,7 +56,7 @@ class Reloader:
                     _say(f"{self._name(file)} changed: restart the local cloud to apply it")
             errors = [error for file in sorted(self._edited & now.keys()) if (error := self._error_in(file))]
             for error in errors:
-                _say(f"{error}: the functions go on with the code before it")
+                _say(f"{error}: the functions keep running the previous code")
             if not errors:
                 self._renew()
 

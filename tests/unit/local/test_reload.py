@@ -73,7 +73,7 @@ def test_an_edit_that_does_not_parse_waits_until_it_does(checkout: Checkout, cap
     checkout.reloader.apply_edits()
 
     assert (checkout.webhooks.renewed, checkout.health.renewed) == (0, 0)
-    line = "local cloud: lib/keys.py, line 2: invalid syntax: the functions go on with the code before it\n"
+    line = "local cloud: lib/keys.py, line 2: invalid syntax: the functions keep running the previous code\n"
     assert capsys.readouterr().err == line * 2
 
     checkout.write("lib/keys.py", "KEY = 2\n")
