@@ -1,4 +1,4 @@
-"""The backfill function: copies a legacy table segment by segment, each message a segment (lib/jira/backfill/worker.py).
+"""The backfill function: copies a legacy table, one segment per message (lib/jira/backfill/worker.py).
 
 The command ``backfill --in-cloud`` starts, follows and stops it. It exists only where ``backfillSourceTableArn`` is set.
 """

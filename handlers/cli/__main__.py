@@ -96,7 +96,7 @@ class CommandLine(click.Group):
 
 
 def _replace_closed_streams() -> None:
-    """Python has None for a stream that is closed at the start (``2>&-``). Only standard output is indispensable."""
+    """Open streams that were closed before the start (``2>&-``): Python sets them to None. Standard output is required."""
     for name, mode in (("stdin", "r"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 (until the process ends)
@@ -137,7 +137,7 @@ def cli(ctx: click.Context, outputs: str | None, stack: str | None) -> None:
     if outputs and stack:
         if ctx.get_parameter_source("outputs") is ParameterSource.COMMANDLINE:
             raise click.UsageError("Pass either --outputs or --stack, not both.")
-        outputs = None  # it comes from the environment variable, and an option is the more deliberate choice
+        outputs = None  # from the environment variable, which --stack overrides
     ctx.obj = functools.partial(_find, outputs, stack)
 
 

@@ -65,11 +65,11 @@ def approvals() -> None:
     "states",
     type=click.Choice([stage.value for stage in Stage]),
     multiple=True,
-    help="Drafts in this state; may be given more than once. By default those that need somebody: waiting, creating, "
+    help="Drafts in this state; may be given more than once. By default those that need attention: waiting, creating, "
     "unknown and failed.",
 )
 @click.option("--older-than", type=Age(), metavar="AGE", help="Only drafts in their state for longer than this: 12h, 1d or 4w.")
-@click.option("--newest-first", is_flag=True, help="Those that became so last come first.")
+@click.option("--newest-first", is_flag=True, help="The latest state change first.")
 @limit_option
 @json_option
 @click.pass_obj
@@ -82,7 +82,7 @@ def list_drafts(
     limit: int,
     as_json: bool,
 ) -> int:
-    """List the drafts that need somebody, the oldest first.
+    """List the drafts that need attention, the oldest first.
 
     An index finds them: nothing is scanned.
     """
@@ -250,7 +250,7 @@ def _print_template(ctx: click.Context, _: click.Parameter, wanted: bool) -> Non
     is_eager=True,
     expose_value=False,
     callback=_print_template,
-    help="Print a draft with every field, to be changed, and exit.",
+    help="Print a sample draft with every field, and exit.",
 )
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE.json")
 @click.pass_obj

@@ -24,7 +24,7 @@ from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.wording import counted
 
 MAX_SEGMENTS = 10
-"""As many connections as one client keeps."""
+"""A client keeps this many connections."""
 
 _DEFAULT_SEGMENTS = 4
 _SHOWN_REASONS = 20

@@ -24,7 +24,7 @@ DEFAULT_WRITES = 1_000
 
 LOOK_SECONDS = 2.0
 LINE_SECONDS = 30.0
-"""Between lines where no progress bar is shown."""
+"""The pause between lines where no progress bar is shown."""
 
 _RATE_SECONDS = 60.0
 _SHOWN_REASONS = 20
@@ -49,14 +49,14 @@ class Rate:
 
 
 class Progress:
-    """What is shown of a backfill of ``total`` rows (None: unknown), as text or as JSON."""
+    """Reports the progress of a backfill of ``total`` rows (None: unknown)."""
 
     def __init__(self, total: int | None, now: clock.Monotonic = clock.monotonic) -> None:
         self._total = total
         self._rates = {comparing: Rate(now) for comparing in (False, True)}
 
-    def look(self, status: Status) -> tuple[str, dict[str, Any]]:
-        """One look at the backfill: a line for people, and the same as JSON. Counts never decrease, except after a start."""
+    def report(self, status: Status) -> tuple[str, dict[str, Any]]:
+        """A line for people, and the same as JSON. Counts never decrease, except after a start."""
         done = status.verification.rows if status.comparing else status.report.scanned
         rate = self._rates[status.comparing].add(done)
         left = round((self._total - done) / rate) if self._total and rate and self._total >= done else None
@@ -101,8 +101,8 @@ def connect(deployment: Deployment) -> tuple[CloudBackfill, int | None]:
 
 
 def _row_count(client: Any, table: str) -> int | None:
-    """The rows of the legacy table, which DynamoDB counts every six hours. None if the person may not read it: a table of
-    another account is read by the function only."""
+    """The rows of the legacy table, which DynamoDB counts every six hours. None if the operator may not read it: only the
+    function reads a table of another account."""
     try:
         with aws.translated(f"read the table {table}"):
             return client.describe_table(TableName=table)["Table"].get("ItemCount") or None
@@ -115,7 +115,7 @@ def _follow(backfill: CloudBackfill, status: Status, total: int | None, *, as_js
     shown, line_at = Progress(total), float("-inf")
     with _until_interrupt() as interrupted, output.progress("Backfill", total and 2 * total) as update:
         while status.state in (State.RUNNING, State.STOPPING) and not interrupted.is_set():
-            line, value = shown.look(status)
+            line, value = shown.report(status)
             update(status.report.scanned + status.verification.rows, line)
             if clock.monotonic() - line_at >= LINE_SECONDS:
                 line_at = clock.monotonic()

@@ -32,9 +32,9 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 _ROOT = Path(__file__).resolve().parents[2]
 _PULUMI_SECONDS = 120
 READY_SECONDS = 120.0
-"""How long an empty file of outputs is waited for: the local cloud writes it when it is ready."""
+"""How long to wait while the file of outputs is empty: the local cloud writes it when it is ready."""
 _MESSAGE_SECONDS = 1.0
-"""A wait of this length is announced."""
+"""A longer wait is announced."""
 _OUTPUTS = (
     *("http_api_url", "event_bus_name", "lease_table_name", "lease_table_arn", "jira_issues_table_name"),
     *("jira_issues_table_arn", "jira_operations_table_name", "jira_operations_table_arn", "shuttle_table_name"),
@@ -140,7 +140,7 @@ def shuttle_table(deployment: Deployment) -> tuple[Any, str]:
 def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:
     """Find the deployment, and point the AWS SDK at it by setting the SDK's environment variables.
 
-    Outputs that are not ready yet are waited for, up to two minutes.
+    Waits up to two minutes for outputs that are not ready yet.
 
     Args:
         outputs: the argument of ``--outputs``.
@@ -185,7 +185,7 @@ def _read_outputs(name: str) -> Deployment:
 
 @contextmanager
 def _announced(message: str) -> Iterator[None]:
-    """Print ``message`` on standard error if what is inside takes longer than a second."""
+    """Print ``message`` on standard error if the block takes longer than a second."""
     timer = threading.Timer(_MESSAGE_SECONDS, sys.stderr.write, (f"{message}\n",))
     timer.daemon = True
     timer.start()
@@ -196,7 +196,7 @@ def _announced(message: str) -> Iterator[None]:
 
 
 def _first_json_of_file(path: Path) -> Any:
-    """The first JSON value of a file; an empty file is waited for.
+    """The first JSON value of a file. Waits while the file is empty.
 
     Raises:
         EOFError: it stayed empty.

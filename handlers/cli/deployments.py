@@ -1,4 +1,4 @@
-"""``deployments`` and ``rollback``: what was deployed, which of it is live, and the way back and forward."""
+"""``deployments`` and ``rollback``: what was deployed and which of it is live; moves back and forward between deployments."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ def _cells(function: FunctionVersions, version: releases.Version) -> tuple[objec
 
 
 def _how_live(release: Release, total: int) -> str:
-    """Also in part: after a rollback that did not finish, or if a deployment did not reach a function."""
+    """``live``, or the functions that are live if not all are: after an unfinished rollback or deployment. Empty if none is."""
     return "" if not release.live else "live" if len(release.live) == total else f"live: {', '.join(release.live)}"
 
 
@@ -76,7 +76,7 @@ def _how_live(release: Release, total: int) -> str:
 def live(find: Find) -> int:
     """Print the revision that is live, as rollback --to takes it.
 
-    If functions are at several deployments, that of the newest.
+    If functions are at several deployments, the revision of the newest.
     """
     deployment = find()
     click.echo(releases.live(releases.read(deployment, deployment.client("lambda"))).revision)
@@ -91,7 +91,7 @@ def live(find: Find) -> int:
 def prune(find: Find, keep: int, dry_run: bool, yes: bool) -> int:
     """Delete the versions that the last deployments do not need.
 
-    What an alias names stays. Exit code 1 if a version could not be deleted.
+    A version that an alias names is kept. Exit code 1 if a version could not be deleted.
     """
     deployment = find()
     client = deployment.client("lambda")
@@ -115,7 +115,7 @@ def prune(find: Find, keep: int, dry_run: bool, yes: bool) -> int:
 
 
 @click.command()
-@click.option("--to", metavar="REVISION", help="To this deployment. With --function: or to this version number.")
+@click.option("--to", metavar="REVISION", help="Move to this deployment; with --function, also to a version number.")
 @click.option("--function", "entry_point", type=_FUNCTION, help="Move this function only.")
 @click.option("--forward", is_flag=True, help="Move to the deployment after the live one.")
 @click.option("--dry-run", is_flag=True, help="Show what would be moved, and move nothing.")
@@ -124,8 +124,8 @@ def prune(find: Find, keep: int, dry_run: bool, yes: bool) -> int:
 def rollback(find: Find, *, to: str | None, entry_point: str | None, forward: bool, dry_run: bool, yes: bool) -> int:
     """Make the deployment before the live one live again, in seconds.
 
-    The alias of each function is moved to its version of then, and checked. Tables, roles, routes and queues stay as they
-    are. Exit code 1 if a function could not be moved: the same command again moves the rest.
+    The alias of each function is moved to the version of that deployment, and checked. Tables, roles, routes and queues stay
+    as they are. Exit code 1 if a function could not be moved: run the same command again to move the rest.
     """
     if to and forward:
         raise click.UsageError("Pass either --to or --forward, not both.")
@@ -182,4 +182,4 @@ def _say_what_is_next(failed: Sequence[releases.Moved], entry_point: str | None,
         return
     only = f" --function {entry_point}" if entry_point else ""
     screen.print(f"To undo: rollback{only}{'' if forward else ' --forward'}")
-    screen.print("The next pulumi up that changes a function makes what it publishes live.")
+    screen.print("The next pulumi up that changes a function makes the new version live.")

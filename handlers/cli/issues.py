@@ -26,7 +26,7 @@ from lib.platform.queues import Queue
 from lib.platform.wording import counted
 
 _MOST_VERSIONS = 1_000
-"""Among which `diff` and `snapshot` find those that they are asked for."""
+"""`diff` and `snapshot` search the latest versions, up to this number."""
 
 
 @click.group()
@@ -140,7 +140,7 @@ def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
 def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, as_json: bool) -> int:
     """Show what differs between two versions of the issue KEY.
 
-    UPDATED is the time of a version as `issues history` shows it. Without, the last two versions are compared.
+    UPDATED is the time of a version as `issues history` shows it. By default, the last two versions are compared.
     """
     deployment = find()
     reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
@@ -169,15 +169,15 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
 def snapshot(find: Find, issue_key: str, updated: str | None) -> int:
     """Print the JSON that Jira sent for a version of the issue KEY, as it is.
 
-    UPDATED is the time of the version as `issues history` shows it. Without, it is the last version. The JSON may contain
-    addresses of people.
+    UPDATED is the time of the version as `issues history` shows it; by default the last version. The JSON may contain
+    e-mail addresses.
     """
     deployment = find()
     reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
     chosen = _chosen(reader, issue_key, 1, updated)
     content = content_of(reader, artifacts_of(deployment), issue_key, chosen[0]) if chosen else ""
     if not content:
-        raise errors.NotFoundError(f"no JSON of Jira is kept of {issue_key}")
+        raise errors.NotFoundError(f"no JSON from Jira is stored for {issue_key}")
     click.echo(content)
     return 0
 

@@ -48,7 +48,9 @@ def list_leases(find: Find, *, since: datetime, until: datetime | None, limit: i
     columns = ("lease", "last event", "type", "outcome", "result", "enrichment", "status", "events")
     output.show_list(found.leases, "lease", columns, _lease_cells, Lease.to_json, as_json=as_json, limit=limit)
     if found.until is not None:
-        output.err().print(f"Read back to {clock.phoenix(found.until)}; to go on, pass --until {clock.canonical(found.until)}.")
+        output.err().print(
+            f"Read back to {clock.phoenix(found.until)}; to continue, pass --until {clock.canonical(found.until)}."
+        )
     return _exit_code(found.problems)
 
 
@@ -72,7 +74,7 @@ def schemas(find: Find, *, since: datetime, until: datetime | None, limit: int, 
 @json_option
 @click.pass_obj
 def show(find: Find, *, uuid: str, since: datetime, as_json: bool) -> int:
-    """Show one lease: its notifications, and the schemas of its record one after another."""
+    """Show one lease: its notifications, and the schemas that its record had over time."""
     with output.err().status("Reading"):
         lease, problems = _reader(find()).lease(uuid, since, clock.utc_now())
     if as_json:
@@ -114,7 +116,7 @@ def _time(moment: datetime) -> str:
 
 
 def _exit_code(problems: Iterable[str]) -> int:
-    """1 if something could not be read, which is printed."""
+    """Print what could not be read; 1 if there is anything."""
     found = list(problems)
     for problem in found:
         output.err().print(output.plain(f"Incomplete: {problem}"))

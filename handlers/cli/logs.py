@@ -21,7 +21,7 @@ from lib.platform.wording import counted
 
 _POLL_SECONDS = 2.0
 _OVERLAP = timedelta(seconds=30)
-"""CloudWatch Logs finds a line some seconds after it was written: this much is read again."""
+"""The overlap between two reads: CloudWatch Logs finds a line some seconds after it was written."""
 
 
 @click.command()
@@ -39,7 +39,7 @@ _OVERLAP = timedelta(seconds=30)
 @click.option(
     "--limit", type=click.IntRange(1), metavar="N", default=200, show_default=True, help="Show at most this many, the newest."
 )
-@click.option("-f", "--follow", is_flag=True, help="Go on with new lines until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Print new lines until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
 @click.pass_obj
 def logs(
@@ -55,7 +55,7 @@ def logs(
 ) -> int:
     """Show the functions' log lines, or those with an id.
 
-    ID is any text in a line: an event id, issue key, session, draft hash, lease uuid or job id. Lines are in the order of time.
+    ID is any text in a line: an event id, issue key, session, draft hash, lease uuid or job id. Lines are in time order.
     """
     deployment = find()
     functions = functions_of(deployment)
@@ -86,7 +86,7 @@ def logs(
 
 
 def _follow(read: Any, shown: list[LogLine], begin: datetime, as_json: bool) -> None:
-    """Print new lines for ever. Lines that were printed are known by their ids, as long as they can be read again."""
+    """Print new lines forever. Remembers the ids of printed lines for as long as they can be read again."""
     seen = {line.event_id: line.at for line in shown}
     while True:
         time.sleep(_POLL_SECONDS)

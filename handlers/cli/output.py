@@ -75,7 +75,7 @@ def show(shown: Table, title: str = "") -> None:
 
 
 def _fit(columns: list[list[Text]], width: int) -> list[int] | None:
-    """The width of each column, so that all together have ``width`` and no word is broken; None if there is none.
+    """The width of each column, so that they add up to ``width`` and no word is broken; None if that is impossible.
 
     The first text of a column is its heading, which stays on one line.
     """

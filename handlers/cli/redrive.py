@@ -19,7 +19,7 @@ from lib.platform.log import scrub
 from lib.platform.wording import counted
 
 _SHOWN_CHARACTERS = 200
-"""Of a payload in the table."""
+"""Characters of a payload in the table."""
 
 
 class _Filter(click.ParamType[tuple[str, str]]):
@@ -211,7 +211,7 @@ def _leave(chosen: Sequence[Held], selection: str, *, as_json: bool) -> int:
 
 def _drop(chosen: Sequence[Held], held: list[Held], file: Path | None, *, as_json: bool) -> int:
     number = counted(len(chosen), "dead letter")
-    click.confirm(f"Drop {number}? Nobody will do their work.", abort=True, err=True)
+    click.confirm(f"Drop {number}? The work will not be done.", abort=True, err=True)
     typed = click.prompt(f"Type {len(chosen)} to drop {number}", err=True, default="", show_default=False)
     if typed.strip() != str(len(chosen)):
         raise click.Abort

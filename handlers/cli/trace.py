@@ -1,4 +1,4 @@
-"""``trace``: everything that is known about one id, in the order of time (lib/operations/trace.py)."""
+"""``trace``: everything that is known about one id, in time order (lib/operations/trace.py)."""
 
 from datetime import timedelta
 

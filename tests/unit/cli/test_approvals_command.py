@@ -1,4 +1,4 @@
-"""``approvals`` lists the drafts that need somebody, and shows one with its audit trail."""
+"""``approvals`` lists the drafts that need attention, and shows one with its audit trail."""
 
 import json
 from collections.abc import Callable

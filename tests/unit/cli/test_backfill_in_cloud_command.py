@@ -119,10 +119,10 @@ def test_a_line_shows_rows_rate_and_time_left() -> None:
     world.start()
     now = iter([0.0, 2.0])
     shown = Progress(9, lambda: next(now))
-    shown.look(world.cloud.status())
+    shown.report(world.cloud.status())
     world.deliver("m-1", pages=1)
 
-    line, value = shown.look(world.cloud.status())
+    line, value = shown.report(world.cloud.status())
 
     assert line == "Storing: 5 of 9 rows, 2 rows/s, 2 s left, 0 skipped"
     assert (value["rows_per_second"], value["seconds_left"]) == (2.5, 2)

@@ -323,7 +323,7 @@ def test_snapshot_prints_what_jira_sent_for_a_version(run: Run, record: Record) 
     for first in ("2026-03-01T05:01:00.000-07:00", "2026-03-01T12:01:00.000000Z"):
         assert run("issues", "snapshot", "OPS-1", first).stdout == '{"minute": 1.0}\n'
     assert "no version of OPS-1" in run("issues", "snapshot", "OPS-1", "2026-03-01T12:09:00.000000Z").stderr
-    assert run("issues", "snapshot", "OPS-2").stderr == "Error: no JSON of Jira is kept of OPS-2\n"
+    assert run("issues", "snapshot", "OPS-2").stderr == "Error: no JSON from Jira is stored for OPS-2\n"
     assert "OPS-3 is not stored" in run("issues", "snapshot", "OPS-3").stderr
 
 

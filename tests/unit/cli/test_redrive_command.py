@@ -270,7 +270,7 @@ def test_a_drop_asks_twice_and_writes_the_letters_first(
     result = run("redrive", "--drop", "--file", str(file), input="y\n2\n")
 
     assert result.exit_code == 0
-    assert "Drop 2 dead letters? Nobody will do their work." in result.stderr
+    assert "Drop 2 dead letters? The work will not be done." in result.stderr
     assert "Type 2 to drop 2 dead letters" in result.stderr
     assert result.stdout.endswith("2 dropped, 0 left.\n")
     assert bodies(queues, "failures") == []
