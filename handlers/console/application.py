@@ -47,7 +47,7 @@ PAGES = (
     Page("trace", "Trace", "t"),
     Page("playground", "Playground", "p", local_only=True),
 )
-"""In the order of the navigation. The first is the start page."""
+"""The pages, in the order of the navigation. The first is the start page."""
 
 
 def create_app(console: Console, gate: Gate) -> flask.Flask:

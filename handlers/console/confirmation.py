@@ -63,7 +63,7 @@ def change(action: str, **about: Any) -> Iterator[None]:
 
     Raises:
         Forbidden: the console is read-only.
-        SwitchboardError: AWS can't be asked who the person is.
+        SwitchboardError: AWS can't identify the person.
     """
     console = current()
     if not console.allow_writes:
@@ -99,5 +99,5 @@ def clear_notice(response: Response) -> Response:
 
 
 def _notice_cookie() -> str:
-    """Browsers share cookies between ports."""
+    """The name of the cookie. It has the port, since browsers share cookies between ports."""
     return f"switchboard_notice_{flask.request.environ.get('SERVER_PORT')}"

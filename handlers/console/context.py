@@ -50,11 +50,11 @@ class Console:
         """The ARN of the operator's credentials.
 
         Raises:
-            SwitchboardError: AWS can't be asked.
+            SwitchboardError: AWS can't identify the credentials.
         """
         with self._lock:
             if not self._person:
-                with aws.translated("ask AWS whose credentials these are"):
+                with aws.translated("identify the AWS credentials"):
                     self._person = self.clients("sts").get_caller_identity()["Arn"]
             return self._person
 

@@ -70,7 +70,7 @@ def _filled(command: str, names: Mapping[str, str]) -> str:
 
 
 def _target(href: str, page: str, url_of: Callable[[str], Any]) -> str:
-    """Where a link of ``page`` leads in the console; nowhere if it is neither a page of docs/ nor on the web."""
+    """Where a link of ``page`` leads in the console; empty if it is neither a page of docs/ nor on the web."""
     if href.startswith(("https://", "#")):
         return href
     found = _PAGE.fullmatch(href)

@@ -14,7 +14,7 @@ DEFAULT_PORT = 8180
 
 
 class _Quiet(WSGIRequestHandler):
-    """Logs no requests: their URLs have the token. A client that is silent for a minute is let go."""
+    """Logs no requests: their URLs have the token. Closes a connection that is silent for a minute."""
 
     timeout = 60
     protocol_version = "HTTP/1.1"

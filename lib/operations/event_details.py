@@ -38,12 +38,12 @@ _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _JUST_BEFORE = timedelta(seconds=2)
 _MOST_VERSIONS = 50
 _HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVALS: "jira_worker", Flow.JOBS: "imports"}
-"""Whose dead letters an event of a flow may become."""
+"""The entry points among whose dead letters an event of a flow may be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept of an event's payload. ``value`` is JSON, or None; ``note`` says where it is from, or why there is none."""
+    """The stored part of an event's payload. ``value`` is JSON or None; ``note`` says where it is from or why it is missing."""
 
     note: str
     value: Any = None
@@ -163,13 +163,13 @@ class DetailReader:
         if event.type == "push":
             stored = next((line for line in event.lines if line.message == "commits_stored"), None)
             if stored is None:
-                return Kept("A push is not kept. Nothing of this one was stored under an issue.")
-            return Kept("A push is not kept. These commits of it were stored.", _fields(stored, "shas", "issue_keys"))
+                return Kept("Pushes are not stored. No commit of this push was stored under an issue.")
+            return Kept("Pushes are not stored. These commits of this push were.", _fields(stored, "shas", "issue_keys"))
         if not issues.is_issue_key(event.about):
-            return Kept("A delivery is kept only as the issue that it stored. This one stored none.")
+            return Kept("A delivery is stored only as a version of its issue. This one stored none.")
         version = next((each for each in self._history(event.about) if _is_of(each, event)), None)
         if version is None:
-            return Kept("A delivery is kept as a version of its issue, for as long as the history is. This one has no version.")
+            return Kept("A delivery is stored as a version of its issue until the history expires. This one has no version.")
         return _of_version(version)
 
     def _history(self, issue_key: str) -> Iterator[Version]:
@@ -178,7 +178,7 @@ class DetailReader:
 
     def _of_draft(self, event: Event) -> Kept:
         if event.type != "draft":
-            return Kept("Of a click, only its log line and the decision are kept.")
+            return Kept("Only the log line and the decision of a click are stored.")
         view = self._view(event)
         if view is None or view.draft is None:
             return Kept("This draft is not stored: it was refused, or has expired.")
@@ -186,12 +186,12 @@ class DetailReader:
 
     def _of_job(self, event: Event) -> Kept:
         if not event.source or event.about != event.id:
-            return Kept("Nothing is stored of it.")
+            return Kept("Nothing is stored for this event.")
         repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
         try:
             job = repository.job(event.source, event.id)
         except errors.NotFoundError:
-            return Kept("The job is not stored any more: its shop was removed, or it is over 90 days old.")
+            return Kept("The job is no longer stored: its shop was removed, or it is over 90 days old.")
         return Kept("The job as it is now.", api_json.job_to_json(job))
 
     def _shown(self, event: Event) -> Shown | None:
@@ -215,10 +215,10 @@ class DetailReader:
 
 
 _DRAWN_AGAIN = (
-    "Drawn from the log line, by the code that sends to Slack. E-mail addresses are hashed; a comment, a mention and the link "
-    "to the sandbox console are not logged."
+    "Rendered from the log line by the code that sends to Slack. E-mail addresses are hashed; a comment, a mention and the "
+    "link to the sandbox console are not logged."
 )
-_PREVIEW = "Drawn from the stored draft, by the code that posts it: as it is now. E-mail addresses are hashed."
+_PREVIEW = "Rendered from the stored draft as it is now, by the code that posts it. E-mail addresses are hashed."
 
 
 def _of_letter(found: Letter) -> Kept:
@@ -237,7 +237,7 @@ def _of_version(version: Version) -> Kept:
 
 def _of_lease(event: Event) -> Kept:
     line = _last(event, "lease_event", "event_dropped", "event_too_old")
-    note = "A lease event is kept only while it is a dead letter."
+    note = "A lease event is stored only while it is a dead letter."
     if line is None:
         return Kept(note)
     names = ("event_id", "detail_type", "event_source", "event_time", "lease_uuid", "severity", "facts", "enrichment", "rule")
@@ -245,7 +245,7 @@ def _of_lease(event: Event) -> Kept:
     facts = value.get("facts")
     if isinstance(facts, list):
         value["facts"] = {str(fact[0]): fact[1] for fact in facts if isinstance(fact, list) and len(fact) == 2}
-    return Kept(f"{note} The log has this of it.", value)
+    return Kept(f"{note} The log has these fields.", value)
 
 
 def _is_of(version: Version, event: Event) -> bool:

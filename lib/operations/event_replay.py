@@ -1,6 +1,6 @@
-"""Which way of repeating an event is right, if there is one. Pure.
+"""Decides how an operator can repeat an event, if at all. Pure.
 
-Nothing is sent twice by it: claims keep an event from being sent again (docs/adr/0018), a delivery that arrives twice changes
+A repeat sends nothing twice: claims keep an event from being sent again (docs/adr/0018), a delivery that arrives twice changes
 nothing, and the worker looks for an issue before it creates one.
 """
 
@@ -27,7 +27,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The right way to repeat an event, the sentence that says what it does or why there is none, and the command line."""
+    """How to repeat an event, a sentence that says what this does or why it is impossible, and the command line."""
 
     way: Way
     sentence: str
@@ -35,7 +35,7 @@ class Replay:
 
 
 def replay_of(event: Event, letter: Letter | None) -> Replay:
-    """The right way to repeat ``event``, whose dead letter is ``letter`` if it has one."""
+    """How to repeat ``event``; ``letter`` is its dead letter, if it has one."""
     if letter is not None and letter.letter.refused:
         return Replay(Way.NONE, f"Its dead letter can't go back: {letter.letter.refused}.")
     if letter is not None:
@@ -60,8 +60,8 @@ _SEND_BACK = {
 _LEASES = {
     Outcome.DONE: "It was sent. Its claims are kept for 400 days, so a replay would send nothing.",
     Outcome.IGNORED: "It is not sent, for the reason above, however often it arrives.",
-    Outcome.REFUSED: "It was not accepted, and is not kept. Its sender has to send it again.",
-    Outcome.FAILED: "It has no dead letter now. Lambda still tries it, for up to 6 hours; or it was sent back or dropped.",
+    Outcome.REFUSED: "It was not accepted, and is not stored. Its sender has to send it again.",
+    Outcome.FAILED: "It has no dead letter: Lambda still retries it, for up to 6 hours, or it was sent back or dropped.",
 }
 _JOBS = {
     Outcome.DONE: "A job runs once. For another run, its shop orders a new job.",
@@ -74,14 +74,12 @@ _JOBS = {
 def _of_delivery(event: Event) -> Replay:
     if event.outcome is Outcome.REFUSED:
         return Replay(
-            Way.NONE, "It was not accepted, and is not kept. Send it again from Jira or the Git host, once it is right."
+            Way.NONE, "It was not accepted, and is not stored. Fix the cause, then send it again from Jira or the Git host."
         )
     if event.type == "push":
-        return Replay(Way.NONE, "A push is not kept. Git hosts can deliver it again; commits that are stored do not change.")
+        return Replay(Way.NONE, "Pushes are not stored. Git hosts can deliver one again; stored commits do not change.")
     if issues.is_issue_key(event.about):
-        sentence = (
-            f"{event.about} is fetched from Jira as it is now. A delivery itself is not kept, and Jira has the later state."
-        )
+        sentence = f"{event.about} is fetched from Jira as it is now. Deliveries are not stored, and Jira has the later state."
         return Replay(Way.FETCH, sentence, f"issues fetch {event.about}")
     if event.outcome is Outcome.FAILED:
         return Replay(Way.NONE, "Jira sends it again. Otherwise reconciliation finds what changed, within 15 minutes.")
@@ -90,10 +88,8 @@ def _of_delivery(event: Event) -> Replay:
 
 def _of_approval(event: Event) -> Replay:
     if event.outcome is Outcome.REFUSED and event.type == "draft":
-        return Replay(Way.NONE, "It was not accepted. Its sender has to submit it again; the same draft is not doubled.")
+        return Replay(Way.NONE, "It was not accepted. Its sender has to submit it again, which is safe.")
     if event.about:
-        sentence = (
-            "If its preview or its issue failed, it can be tried again. The worker looks for the issue before it creates one."
-        )
+        sentence = "If its preview or its issue failed, you can retry it. The worker looks for the issue before it creates one."
         return Replay(Way.RETRY, sentence, f"operations retry {event.about}")
-    return Replay(Way.NONE, "A click is not kept. The person can click again.")
+    return Replay(Way.NONE, "Clicks are not stored. The person can click again.")

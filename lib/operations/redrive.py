@@ -1,10 +1,10 @@
-"""``redrive``: the dead letters of any queues with the reason of each, those that a person chooses, and what is dropped.
+"""``redrive``: reads dead letters with their reasons, and sends the chosen ones back or drops them into a file.
 
-The reason is what the letter says; for a message of a work queue, which says nothing, the last error that the function logged
-about it. Log searches are bounded: a few hours per letter, and the first letters only.
+The reason is in the letter itself or, for a message of a work queue, the last error that the function logged about it. Log
+searches are bounded: a few hours per letter, and the first letters only.
 
-Reading hides letters from other readers. The command line holds them until its user has decided; :class:`LetterBox`, for pages
-that nobody may ever answer, releases them at once and finds the chosen ones again.
+Reading hides letters from other readers. The command line holds them until its user has decided; :class:`LetterBox`, for web
+pages that may never be answered, releases them at once and finds the chosen ones again.
 """
 
 import contextlib
@@ -29,16 +29,16 @@ from lib.platform.dynamodb import Table
 from lib.platform.log import scrub
 
 MAX_LOG_SEARCHES = 20
-"""Letters whose reason is looked up in the log."""
+"""For this many letters, the reason is looked up in the log."""
 _LOG_BEFORE, _LOG_AFTER = timedelta(hours=3), timedelta(hours=6)
 """A record is written up to hours after the first failure. A work queue's message fails for hours after it was sent."""
 
 FIELDS = ("reason", "queue", "function", "payload")
-"""What a filter can name."""
+"""The fields that a filter can name."""
 Client = Callable[[str], Any]
 """The client of an AWS service."""
 MOST_READ = 1000
-"""Of one queue, to find chosen letters again."""
+"""The most letters of one queue that are read to find chosen ones again."""
 _THREADS = 8
 
 
@@ -222,7 +222,7 @@ def _texts_of(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def release(held: Iterable[Held]) -> None:
-    """Show letters to other readers again. After an error, a letter shows again when its hold is over."""
+    """Make letters visible to other readers. After an error, a letter becomes visible when its hold is over."""
     of_queues: dict[DeadLetterQueue, list[DeadLetter]] = {}
     for each in held:
         of_queues.setdefault(each.queue, []).append(each.letter)
@@ -291,7 +291,7 @@ class LetterBox:
         self._deployed = deployed
         self._client = client
 
-    def look(self, limit: int) -> Reading:
+    def read(self, limit: int) -> Reading:
         """Up to ``limit`` letters of each queue, with reasons and marks.
 
         Raises:

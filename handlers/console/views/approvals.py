@@ -103,7 +103,7 @@ def retry(session_id: str) -> str | Response:
             operations=JiraOperationStore(_table(), lease=timedelta(0)),  # nothing is claimed here
             send=messages.sender(Queue(current().clients("sqs"), _environment().approval_queue_url)),
         )
-    return confirmation.done("The worker retries the draft now. Read this page again in a few seconds.", url)
+    return confirmation.done("The worker retries the draft now. Reload this page in a few seconds.", url)
 
 
 def _table() -> Table:

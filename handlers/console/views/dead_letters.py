@@ -1,6 +1,6 @@
 """Dead letters: those of all queues by reason; send them back, or drop them.
 
-What is shown was released at once, so a change finds the chosen letters again, by queue and id.
+The letters on a page were released at once, so a change first finds the chosen ones again, by queue and id.
 """
 
 from collections import Counter
@@ -28,9 +28,9 @@ from lib.platform.wording import counted
 pages = flask.Blueprint("dead_letters", __name__)
 
 LIMIT = 50
-"""Letters that are read of each queue at first."""
+"""How many letters of each queue are read at first."""
 _RETRIED = timedelta(hours=5)
-"""An event arrived hours before its dead letter was sent, at most."""
+"""An event arrived at most this long before its dead letter was sent."""
 _FILTERS = ("function", "reason", "payload")
 
 
@@ -67,7 +67,7 @@ def send_back() -> str | Response:
             chosen, lambda each: f"for the {'queue of' if each.queue.goes_to == 'queue' else 'function'} {each.function}"
         )
         if lost:
-            effects.append(f"{counted(lost, 'dead letter')} can't go back and will stay: it is not a record of a failed event.")
+            effects.append(f"{counted(lost, 'dead letter')} can't go back and will stay: not a record of a failed event.")
         return confirmation.ask(
             f"Send {counted(len(chosen), 'dead letter')} back?",
             *effects,
@@ -90,8 +90,8 @@ def drop() -> str | Response:
         return confirmation.ask(
             f"Drop {number}?",
             *_counted_by(chosen, lambda each: f"of {each.queue.name}"),
-            f"First, all of it is written to a file in {Path.cwd()} on this computer, complete, with personal data.",
-            "Then it is deleted. Nobody will do the work.",
+            f"The content is written to a file in {Path.cwd()} on this computer first, complete, with personal data.",
+            "The work will not be done.",
             button="Drop",
             back=_back(),
             command=f"{_command(chosen)} --drop",
@@ -116,7 +116,7 @@ def _change(action: str, done: str, act: Callable[[Held], None], *, writes: bool
         left += [key for key, _ in reasons]
     sentence = f"{counted(len(keys) - gone - len(left), 'dead letter')} {done}{where}."
     if gone:
-        sentence += f" {counted(gone, 'dead letter')} not found: another reader has it, or it went back before."
+        sentence += f" {counted(gone, 'dead letter')} not found: held by another reader, or already sent back."
     if reasons:
         sentence += f" {len(left)} left: {scrub(reasons[0][1])}."
     return confirmation.done(sentence, flask.url_for("dead_letters.show"))
@@ -128,7 +128,7 @@ def _box() -> LetterBox:
 
 def _read(limit: int) -> tuple[Reading, list[Group]]:
     """The letters that the filters of the URL choose."""
-    reading, filters = _box().look(limit), _filters()
+    reading, filters = _box().read(limit), _filters()
     function = filters.pop("function", None)
     return reading, group_by_reason(
         each for each in reading.letters if function in (None, each.function) and each.matches(filters)
@@ -150,7 +150,7 @@ def _chosen() -> list[Held]:
         chosen = [each for of_group in some for each in of_group.letters]
     if not chosen:
         raise errors.InvalidInputError(
-            "no dead letter is chosen: check the boxes of some, or read the list again, since another reader may have them"
+            "no dead letter is chosen: check some boxes, or reload the list, since another reader may have them"
         )
     return chosen
 

@@ -30,7 +30,7 @@ _RUNBOOKS = {
     "shuttle-sweep": "jobs",
     "sweep": "reconciliation",
 }
-"""Of schedules."""
+"""The runbook of each schedule."""
 _RUNBOOK = re.compile(r"(runbooks/)?(?P<page>[\w-]+)\.md(?P<anchor>#[\w-]+)?$")
 
 
@@ -57,7 +57,7 @@ def find() -> Response:
 
 
 def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
-    """What each flow did, or why that can't be read: the rest of the page must be there all the same."""
+    """What each flow did, or why that can't be read: the page shows the rest anyway."""
     try:
         return console.flows.read(console.clients("cloudwatch"), console.now())
     except errors.SwitchboardError as error:
@@ -65,7 +65,7 @@ def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
 
 
 def _url_of(finding: Finding) -> str:
-    """Where a finding is explained or fixed: a runbook, or what it is about; empty if there is none."""
+    """The page that explains or fixes a finding: a runbook, or what it is about; empty if there is none."""
     values = finding.values
     runbook = _RUNBOOK.search(str(values.get("runbook") or ""))
     if runbook:

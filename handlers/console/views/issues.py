@@ -135,7 +135,7 @@ def _effects(*, full: bool, dry_run: bool, max_deletes: int | None) -> list[str]
     effects.append("It stores what differs, and has the correlation of these issues computed again.")
     if full:
         limit = "the configured limit" if max_deletes is None else counted(max_deletes, "issue")
-        effects.append(f"It deletes stored issues that Jira does not have any more, up to {limit}.")
+        effects.append(f"It deletes stored issues that Jira no longer has, up to {limit}.")
     return effects
 
 

@@ -65,7 +65,7 @@ def shop(domain: str) -> str:
 
 @pages.get("/jobs/<domain>/<job_id>")
 def job(domain: str, job_id: str) -> str:
-    """A job: how far it is, its errors, and what it changed."""
+    """A job: its progress, its errors, and what it changed."""
     clients = current().clients
     bucket = clients.environment("shuttle", ShuttleEnvironment).import_bucket_name
     report = report_job(_repository(), clients("s3"), bucket, domain, job_id)

@@ -174,7 +174,7 @@ def _json_of(name: str) -> Any:
 
 
 def _links(kind: str, sent: Sent) -> list[tuple[str, str]]:
-    """Where to see what becomes of it: text and URL."""
+    """Text and URL of the pages that show what happens to it."""
     if not sent.id:
         return []
     found = [("Trace", flask.url_for("trace.show", id=sent.id))]

@@ -11,7 +11,7 @@ from lib.platform import errors
 
 pages = flask.Blueprint("runbooks", __name__)
 MOST_CHARACTERS = 200
-"""The name of a page is no longer."""
+"""The longest name of a page."""
 _DOCS = Path(__file__).resolve().parents[3] / "docs"
 
 

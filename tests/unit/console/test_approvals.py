@@ -97,8 +97,8 @@ def test_drafts_are_filtered_by_age(client: ConsoleClient, stores: Stores) -> No
     assert "The old one" in page
     assert "The new one" not in page
     assert "--older-than 12h" in page
-    assert "No drafts for so long" in client.page("/approvals?age=7d")
-    assert "No draft is failed for so long" in client.page("/approvals?age=7d&state=failed")
+    assert "No drafts for that long" in client.page("/approvals?age=7d")
+    assert "No draft is failed for that long" in client.page("/approvals?age=7d&state=failed")
 
 
 @pytest.mark.parametrize("query", ["state=nonsense", "age=nonsense", "state=waiting&after=nonsense"])

@@ -84,7 +84,7 @@ def test_a_wrong_filter_is_explained(deployment: Deployment, query: str) -> None
 
 
 def test_an_empty_list_says_what_to_do(deployment: Deployment) -> None:
-    assert "Look further back, drop a filter" in text_of(console_client(deployment).page("/events"))
+    assert "Look further back, remove a filter" in text_of(console_client(deployment).page("/events"))
 
 
 def test_more_events_are_on_the_next_page(deployment: Deployment) -> None:

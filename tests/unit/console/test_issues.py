@@ -87,7 +87,7 @@ def test_issues_are_listed_by_project_status_and_assignee(deployment: Deployment
     assert "OPS-2" not in page
     assert "issues list --project OPS --status Done" in text_of(page)
     assert "OPS-1" in client.page("/issues?assignee=ada")
-    assert "No issue here matches" in text_of(client.page("/issues?status=Closed"))
+    assert "No issue matches" in text_of(client.page("/issues?status=Closed"))
 
 
 def test_the_next_page_goes_on_after_the_last_issue(deployment: Deployment, client: ConsoleClient) -> None:
@@ -260,7 +260,7 @@ def test_a_resync_starts_after_a_question_and_is_followed(
     log_run(deployment, "reconciliation_refused", reason=HOSTILE)
     log_run(deployment, "project_reconciled", complete=False, changes=[f"updated {HOSTILE}"])
     log_run(deployment, "reconciliation_done")
-    assert "something was not done" in text_of(client.page(answer.headers["Location"]))
+    assert "The run has ended incomplete" in text_of(client.page(answer.headers["Location"]))
 
 
 @pytest.mark.parametrize("limit", ["-1", "x", "1001", "99999999999"])

@@ -55,7 +55,7 @@ def a_failed_job(deployment: Deployment, table: ShuttleTable, column: str = "pri
 
 
 def test_without_jobs_the_list_says_what_to_do(client: ConsoleClient) -> None:
-    assert "No job is like this. Choose another status or age" in text_of(client.page("/jobs"))
+    assert "No job matches. Choose another status or age" in text_of(client.page("/jobs"))
 
 
 def test_jobs_are_found_by_status_and_age(client: ConsoleClient, table: ShuttleTable) -> None:
@@ -151,6 +151,7 @@ def test_a_job_that_has_ended_is_not_cancelled(deployment: Deployment, client: C
 
 
 def test_a_shop_shows_plan_usage_slots_and_versions(client: ConsoleClient, table: ShuttleTable) -> None:
+    table.clock.moment = clock.utc_now()  # an hour ago may be yesterday
     made_by = Imports(table).imported().job_id
     waiting = a_job(table)
 

@@ -43,7 +43,7 @@ def held(deployment: Deployment, queue: str = FAILURES) -> int:
 
 
 def keys(box: LetterBox, limit: int = 100) -> list[str]:
-    return [each.key for each in box.look(limit).letters]
+    return [each.key for each in box.read(limit).letters]
 
 
 def test_what_was_read_is_released(deployment: Deployment, box: LetterBox) -> None:
@@ -76,7 +76,7 @@ def test_two_readers_at_once_see_the_same_letters(
 def test_a_queue_with_more_says_so(deployment: Deployment, box: LetterBox) -> None:
     put(deployment, 3)
 
-    assert (box.look(2).has_more, box.look(4).has_more) == (True, False)
+    assert (box.read(2).has_more, box.read(4).has_more) == (True, False)
 
 
 def test_only_the_chosen_letters_are_held(deployment: Deployment, box: LetterBox) -> None:
