@@ -1,5 +1,5 @@
-"""``approvals list`` and ``show``: the drafts that wait, are in work, failed or are done, with who asked and who may approve.
-``operations list``: what happened to those whose state changed in a period.
+"""Lists drafts by state, with their requesters and approvers, for ``approvals list`` and ``show``. For ``operations list``,
+the audit trail of the drafts whose state changed in a period.
 
 The sessions of a state are read from an index (docs/adr/0046), the one longest in it first, and checked against their rows,
 since an index may lag. Nothing is scanned.
@@ -25,13 +25,13 @@ from lib.platform.dynamodb import Item, Table
 from lib.platform.log import scrub
 
 STUCK_AFTER = timedelta(minutes=30)
-"""A draft that is being created, or whose outcome is being searched, is done after at most 21 minutes if nothing is wrong."""
+"""If nothing is wrong, the issue of an approved draft is created or found within at most 21 minutes."""
 _SESSIONS_PER_READ = 25
 """Four rows each: one call of 100."""
 
 
 class Stage(enum.StrEnum):
-    """How far a draft is, as people ask for it."""
+    """How far a draft is, in the words of the command line."""
 
     WAITING = "waiting"
     CREATING = "creating"
@@ -63,7 +63,7 @@ class Approval:
         session_id: of the session.
         draft_hash: of the draft.
         stage: how far it is.
-        since: when its session became so.
+        since: when it entered this stage.
         project, title, requested_by: of the draft.
         preview_url: the preview in Slack, by the link that Slack gave where it did; empty if none is posted.
         may_approve: who may approve it, if it waits; otherwise empty.
@@ -91,7 +91,7 @@ class Approval:
     reason: str = ""
 
     def can_retry(self, now: datetime) -> bool:
-        """Whether a person should have it tried again: it has failed, or is stuck."""
+        """Whether a person should retry it: it has failed, or is stuck."""
         stuck = self.stage in {Stage.CREATING, Stage.UNKNOWN} and now - self.since > STUCK_AFTER
         return stuck or self.stage is Stage.FAILED
 
@@ -106,14 +106,14 @@ def list_approvals(
     cursor: str = "",
     now: clock.Clock = clock.utc_now,
 ) -> Iterator[Approval]:
-    """The drafts in ``stages`` for ``older_than`` or longer, the longest first. Rows are read as they are asked for.
+    """The drafts in ``stages`` for ``older_than`` or longer, the longest first. Rows are read on demand.
 
     Args:
         table: the operations table.
         rules: who may approve.
         stages: how far they are.
-        older_than: for how long they are so at least; None for any time.
-        newest_first: those that became so last come first.
+        older_than: how long they have been in their stage at least; None for any time.
+        newest_first: the latest state change first.
         cursor: of a page of :func:`page_of_approvals`, to continue after it.
         now: the clock.
 
@@ -208,7 +208,7 @@ def list_operations(
     store: ApprovalStore, operations: JiraOperationStore, start: datetime, end: datetime
 ) -> Iterator[Operation]:
     """The audit trail of every session whose state last changed at ``start`` or later and before ``end``: what happened to
-    any of its drafts, at any time. Sessions are in the order of their last change. Rows are read as they are asked for.
+    any of its drafts, at any time. Sessions are in the order of their last change. Rows are read on demand.
 
     Raises:
         SwitchboardError: the table can't be reached or refuses.
@@ -223,7 +223,7 @@ def list_operations(
 
 
 def who_may_approve(rules: Rules, requested_by: str) -> str:
-    """Who may approve a draft that ``requested_by`` asked for, as a phrase."""
+    """Who may approve a draft of ``requested_by``, as a phrase."""
     if not rules.approvers:
         return f"everybody who sees the preview{f', except {requested_by}' if rules.require_other_approver else ''}"
     return ", ".join(rules.approvers_of(requested_by)) or "nobody: the only approver requested it"

@@ -39,7 +39,7 @@ class Event:
 
     Attributes:
         id: finds it again: of a lease event its own id, of a job the job's, of another request the invocation's.
-        flow: whose it is.
+        flow: the flow that it belongs to.
         at: when its last outcome was logged.
         received_at: when the work on it began, as far as its lines say.
         type: as its sender names it: ``LeaseApproved``, ``jira:issue_updated``, ``push``, ``draft``, ``click approve``,
@@ -102,7 +102,7 @@ PATTERNS = {
     "shuttle": _pattern("job_created", request='$.method = "POST" && $.path = "*/jobs"'),
     "imports": _pattern("import_run", "import_failed"),
 }
-"""Which lines of each function are about arrivals."""
+"""The filter pattern of each function's lines about arrivals."""
 
 
 FLOWS = {
@@ -316,7 +316,7 @@ def _first(lines: Sequence[LogLine], read: Callable[[LogLine], str]) -> str:
 
 
 def _duration(lines: Sequence[LogLine]) -> float | None:
-    """Of the last attempt that says how long it took."""
+    """The duration of the last attempt that logged one, in milliseconds; None without one."""
     for line in reversed(lines):
         for name, factor in (("duration_ms", 1), ("seconds", 1000)):
             value = line.fields.get(name)

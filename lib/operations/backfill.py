@@ -1,4 +1,4 @@
-"""A backfill on this machine: segments in threads, and a checkpoint in a file. lib/jira/backfill/ has what it does to a row."""
+"""A backfill on this machine: segments in threads, and a checkpoint in a file. lib/jira/backfill/ processes the rows."""
 
 import functools
 import json

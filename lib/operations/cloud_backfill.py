@@ -52,11 +52,11 @@ class Status:
     Attributes:
         run: what runs.
         state: what it does.
-        report: what became of the rows so far.
+        report: the outcomes of the rows so far.
         verification: the result of the comparison so far.
         done: how many segments are done.
         comparing: whether every segment is stored.
-        failed: the segments that nobody works on any more: their message is a dead letter, or was lost.
+        failed: the segments that no worker processes any longer: their message is a dead letter, or was lost.
         notes: the last error of each segment that has one.
     """
 
@@ -167,7 +167,7 @@ class CloudBackfill:
         return self._switch(self._read(), running=False)
 
     def resume(self, writes_per_second: int | None = None) -> Status:
-        """Continue a backfill that is stopped or has failed, perhaps at another pace. Segments in progress go on undisturbed.
+        """Continue a backfill that is stopped or has failed, perhaps at another pace. Segments in progress are not disturbed.
 
         Raises:
             InvalidInputError: it is done.

@@ -1,4 +1,4 @@
-"""Dead letters: reads what a function failed on for good, and sends it back. For people, by the command line.
+"""Dead letters: reads the events and messages that a function gave up on, and sends them back.
 
 There are three kinds of message in a dead-letter queue, and each goes back where it came from::
 
@@ -111,7 +111,7 @@ class DeadLetterQueue:
 
         Args:
             limit: read at most this many.
-            at_least: how many the queue says it has (:meth:`depth`). After so many, SQS is not waited for.
+            at_least: how many the queue says it has (:meth:`depth`). After that many, reading does not wait for more.
             wanted: stop when the letters with these ids were read.
 
         Raises:
@@ -177,10 +177,10 @@ class DeadLetterQueue:
         return int(found[names[0]]), int(found[names[1]])
 
     def release(self, *letters: DeadLetter) -> None:
-        """Show letters to others again at once. SQS shows one that it does not release when the hold is over.
+        """Make letters visible to other readers at once. A letter that SQS does not release is visible when the hold is over.
 
         Raises:
-            SwitchboardError: the queue can't be reached; SQS shows the letters when the hold is over.
+            SwitchboardError: the queue can't be reached; the letters are visible when the hold is over.
         """
         for first in range(0, len(letters), _PAGE):
             entries = [

@@ -2,7 +2,7 @@
 
 A deployment publishes a version of each function, whose description names the deployment (docs/adr/0081). What ran after a
 deployment is, for each function, the last version that had been published by then: a function that a deployment did not reach
-was as the deployment before left it. Pulumi's own state is not read, and does not notice that an alias moved.
+stayed as the deployment before left it. Pulumi's own state is not read, and does not notice that an alias moved.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ class Release:
         revision: of the deployment.
         published_at: when its last version was published.
         versions: the numbers of its versions, by entry point.
-        live: the entry points whose version of it is live.
+        live: the entry points for which its version is live.
     """
 
     revision: str
@@ -104,7 +104,7 @@ def read(deployed: Deployed, client: Any) -> tuple[FunctionVersions, ...]:
 
     Raises:
         ConfigurationError: the outputs name no function.
-        SwitchboardError: Lambda can't be asked, or a function has no alias ``live``.
+        SwitchboardError: Lambda can't be reached, or a function has no alias ``live``.
     """
     functions = functions_of(deployed)
     if not functions:
@@ -173,7 +173,7 @@ def live(functions: Sequence[FunctionVersions]) -> Release:
 
 
 def before(functions: Sequence[FunctionVersions]) -> Release:
-    """The deployment before the newest that is live, even if only in part: a second try goes to where the first one did. Pure.
+    """The deployment before the newest that is live, even if only in part: a second try has the same target. Pure.
 
     Raises:
         NotFoundError: there is none.
@@ -206,11 +206,11 @@ def _live_positions(known: Sequence[Release]) -> list[int]:
 
 
 def named(functions: Sequence[FunctionVersions], revision: str) -> Release:
-    """The newest deployment whose revision is this, or begins like this. Pure.
+    """The newest deployment whose revision equals or begins with ``revision``. Pure.
 
     Raises:
         NotFoundError: there is none.
-        InvalidInputError: several revisions begin like this.
+        InvalidInputError: several revisions begin with it.
     """
     known = releases(functions)
     exact = [release for release in known if release.revision == revision]
@@ -224,7 +224,7 @@ def named(functions: Sequence[FunctionVersions], revision: str) -> Release:
 
 
 def plan(functions: Iterable[FunctionVersions], release: Release) -> tuple[Move, ...]:
-    """What makes every function as it was after ``release``. Pure."""
+    """The moves that bring every function to its version after ``release``. Pure."""
     return tuple(
         Move(function=each, to=release.versions.get(each.entry_point) or each.at(release.published_at)) for each in functions
     )
@@ -302,7 +302,7 @@ def delete(client: Any, function: FunctionVersions, number: int) -> None:
     """Delete a version. Lambda refuses to delete one that an alias names.
 
     Raises:
-        SwitchboardError: Lambda can't be asked, or refuses.
+        SwitchboardError: Lambda can't be reached, or refuses.
     """
     with aws.translated(f"delete version {number} of {function.name}"):
         client.delete_function(FunctionName=function.name, Qualifier=str(number))

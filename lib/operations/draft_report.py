@@ -20,7 +20,7 @@ from lib.platform.wording import counted
 from lib.slack.blocks import SlackMessage
 
 MOST_ROWS = 500
-"""Of a session, for its audit trail."""
+"""The most rows of a session that its audit trail shows."""
 
 _OPERATIONS = {
     records.CREATE_ISSUE: "Jira issue",
@@ -48,8 +48,8 @@ class DraftReport:
 
     Attributes:
         approval: its state.
-        draft: itself, as it was submitted: mask its texts. None if its row is gone.
-        submitted_at: when.
+        draft: the draft as it was submitted: mask its texts. None if its row is gone.
+        submitted_at: when it was submitted.
         expires_at: when it expires if nobody decides; None if it never does or is decided.
         messages: the preview as Slack shows it now, and the rest of a draft that waits, in the thread. Mask them.
         issue_url: its issue in Jira; empty without one.
@@ -113,7 +113,7 @@ def _rows(table: Table, session_id: str) -> Iterable[Item]:
 
 
 def _rank(row: Item) -> int:
-    """Of things at the same time, a draft is before its decision, and that before what follows from it."""
+    """Orders entries of the same time: first a draft, then its decision, then what follows from it."""
     return {"DRAFT": 0, "APPROVAL": 1}.get(_kind(row), 2)
 
 
@@ -122,7 +122,7 @@ def _kind(row: Item) -> str:
 
 
 def _entries(row: Item, current: str, otherwise: datetime) -> Iterator[Entry]:
-    """What a row says. ``otherwise`` is the time of one that has none."""
+    """The entries of a row. ``otherwise`` is the time of an entry without one."""
     kind = _kind(row)
 
     def entry(at: datetime | None, text: str, of_hash: str, level: str = "") -> Entry:
@@ -153,7 +153,7 @@ def _text(operation: Operation) -> str:
         f"by {operation.created_by}" if operation.created_by else "",
         counted(operation.posts, "request") if operation.posts else "",
         counted(operation.looks, "search") if operation.looks else "",
-        f"retry asked for by {operation.retry_by}" if operation.retry_by else "",
+        f"retry requested by {operation.retry_by}" if operation.retry_by else "",
     ]
     known = ", ".join(fact for fact in facts if fact)
     reason = f": {operation.error_message}" if operation.error_message else ""

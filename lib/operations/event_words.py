@@ -1,4 +1,4 @@
-"""What log lines say about an event, as sentences for people. A line that is not listed is shown with its fields. Pure."""
+"""Turns log lines about an event into sentences for people. A line that is not listed is shown with its fields. Pure."""
 
 import json
 from collections.abc import Callable, Mapping

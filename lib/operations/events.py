@@ -1,4 +1,4 @@
-"""What arrived, one row per event: lease events, deliveries of Jira and Git hosts, drafts, clicks and jobs. From log lines.
+"""Lists what arrived, from log lines: lease events, deliveries of Jira and Git hosts, drafts, clicks and jobs.
 
 Every arrival leaves a line with its outcome in the log of the function that took it, refusals and ignored deliveries too. So
 nothing is stored for this, and it goes back as far as the logs are kept. Lines are read from the newest time back, in growing
@@ -20,17 +20,18 @@ from lib.platform import clock, errors
 from lib.platform.log import scrub
 
 MOST_LINES = 4000
-"""Of one function in one slice; of more, the slice is made smaller."""
+"""The most lines of one function in one slice. If there are more, the slice is made smaller."""
 MOST_READ = 8000
-"""Of all functions for one page."""
+"""The most lines of all functions for one page."""
 _FIRST_SLICE, _SHORTEST_SLICE = timedelta(minutes=15), timedelta(seconds=5)
 _MOST_SLICES = 12
 _MARGIN = timedelta(minutes=1)
-"""Read before each slice, for the first lines of an event whose last is in it."""
+"""The time before a slice that is read too, for the first lines of an event that ends in the slice."""
 _RETRIES = timedelta(minutes=10)
-"""Read after a page's end: an event whose retry is there was shown on the page before. Lambda retries within three minutes."""
+"""The time after a page that is read too: an event that was retried there is on the page before. Lambda retries within three
+minutes."""
 _RECENT = timedelta(seconds=5)
-"""Nothing is later than the present."""
+"""With an ``until`` this close to the present, no retries can have been logged after it."""
 _AT_ONCE = 4
 """FilterLogEvents is limited to a few calls per second in an account."""
 
@@ -86,7 +87,7 @@ class EventReader:
     def page(self, filters: Filters, since: datetime, until: datetime, limit: int) -> Page:
         """Up to about ``limit`` events between ``since`` and ``until``, the newest first.
 
-        Fewer are found if a rare kind is asked for: then the next page goes on where this one stopped reading.
+        Fewer are found if the filters match few events: then the next page continues where this one stopped reading.
         """
         reading = _Reading(
             self._logs, {name: of for name, of in self._functions.items() if filters.flow in (None, FLOWS.get(name))}

@@ -1,4 +1,4 @@
-"""What people are shown of the status of a deployment."""
+"""The findings of ``status`` and of the console's Home: what was checked, and whether it needs a person."""
 
 import enum
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ class Verdict(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
         part: ``alarms``, ``dead letters``, ``queues``, ``schedules``, ``drafts``, ``jobs``, ``projects`` or ``health``.
@@ -39,7 +39,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything that was looked at, and when."""
+    """All findings, and when they were made."""
 
     at: datetime
     findings: tuple[Finding, ...]

@@ -1,4 +1,4 @@
-"""What each flow received, delivered and failed on, hour by hour, from CloudWatch's metrics: no log is read.
+"""Counts what each flow received, delivered and failed on, hour by hour, from CloudWatch's metrics: no log is read.
 
 CloudWatch shows a value about a minute after it was written, and lists a new metric within a quarter of an hour. Requests that
 are refused (4xx) have no metric of their own; the events page counts them (lib/operations/events.py).
@@ -20,7 +20,7 @@ HOUR = timedelta(hours=1)
 HOURS = 24
 _MOST_PAGES = 20  # of 500 metrics
 _MOST_QUERIES = 500
-"""Of one GetMetricData."""
+"""The most metrics per GetMetricData."""
 
 
 class Flow(StrEnum):
@@ -70,7 +70,7 @@ class FlowSummary:
 
     @property
     def received(self) -> int:
-        """The total."""
+        """The total of the hours."""
         return sum(hour.received for hour in self.hours)
 
     @property

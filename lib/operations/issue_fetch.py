@@ -9,7 +9,7 @@ from lib.jira.work_queue import WorkQueue
 from lib.platform import clock
 
 EVENT_TYPE = "switchboard:fetch_requested"
-"""Of the delivery."""
+"""The event type of the delivery."""
 
 
 def request_fetch(queue: WorkQueue, key: str, *, now: clock.Clock = clock.utc_now) -> str:

@@ -11,7 +11,7 @@ from lib.operations.paging import PAGE_SIZE, Page
 from lib.platform import clock, errors
 
 MOST_READ = 500
-"""Rows of the index that one page reads; fewer match where a second filter applies."""
+"""The most rows of the index that one page reads; fewer match where a second filter applies."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +34,7 @@ class IssueFilter:
         return bool(self.project or self.status or self.assignee or self.fix_version)
 
     def matches(self, issue: Issue) -> bool:
-        """Whether the issue has what is wanted. The fix version is not looked at: its index finds no other issues."""
+        """Whether the issue has what is wanted. The fix version is not compared: its index finds no other issues."""
         return (
             self.project in ("", issue.project_key)
             and self.status in ("", issue.fields.status)

@@ -1,4 +1,4 @@
-"""``issues get``: a stored issue with its commits and its correlation, and the history of an issue that is known.
+"""``issues get``: a stored issue with its commits and its correlation; ``issues history``: its stored versions.
 
 Two bounded queries, whatever the length of the issue's history and the number of its commits.
 """
@@ -29,7 +29,7 @@ class StoredCorrelation:
         commit_count: how many commits it found.
         moved_to: the key that has the commits now, if the issue moved.
         generated_at: when, in Phoenix time.
-        is_current: whether it was computed of the current state of the issue.
+        is_current: whether it was computed from the current state of the issue.
     """
 
     state: str
@@ -76,7 +76,7 @@ def report_issue(client: Any, table_name: str, issue_key: str, *, now: clock.Clo
 
 
 def history_of(reader: IssueReader, issue_key: str) -> Iterator[Version]:
-    """The deliveries that are kept of an issue, the newest state first. A known issue may have none any more.
+    """The stored deliveries of an issue, the newest state first. All of them may have expired.
 
     Raises:
         NotFoundError: nothing is stored of the issue.

@@ -1,4 +1,4 @@
-"""What Switchboard did with leases: notifications, enrichment, and the schemas of their records, from log lines.
+"""Reads from log lines what Switchboard did with leases: notifications, enrichment, and the schemas of their records.
 
 The lease system keeps no history of a record, and Switchboard stores none: this goes back as far as the logs are kept. A record
 itself is found by its owner's e-mail address only, which no log line has (``trace UUID --owner``).
@@ -22,7 +22,7 @@ from lib.platform.log import scrub
 _FUNCTION = "notification"
 _SCHEMAS = '{ $.message = "lease_schema" || $.message = "schema_drift" }'
 _EVENTS_READ = 300
-"""For a page of leases."""
+"""The events that are read for a page of leases."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +83,7 @@ class Lease:
     status: str
     notifications: tuple[Notification, ...]
     schemas: tuple[Schema, ...] = ()
-    """One after another, the newest first: a schema that came back is there twice."""
+    """In time order, the newest first: a schema that came back is listed twice."""
 
     def to_json(self) -> dict[str, Any]:
         """The lease for programs."""

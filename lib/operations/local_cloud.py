@@ -1,4 +1,4 @@
-"""What a person does with a local cloud: sends samples to it as the outside services do, clicks in its Slack, breaks things.
+"""The actions of the playground on a local cloud: sends samples as the outside services do, clicks in Slack, switches faults.
 
 Secrets are read from its Secrets Manager and its addresses from its AWS API, so that a changed secret counts at once. Nothing
 here works on AWS.
@@ -22,19 +22,19 @@ from lib.platform.environment.webhooks import WebhooksEnvironment
 from lib.platform.secrets import Secret
 
 AWS = "aws"
-"""The name of the AWS API among the services whose faults are switched."""
+"""The AWS API's name among the services that can have faults."""
 
 MOST_MESSAGES = 2_000
-"""Of Slack, the latest ones, are looked at."""
+"""Only this many of the latest messages in Slack are read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What became of something that was sent.
+    """The result of sending something.
 
     Attributes:
-        answer: of the receiver.
-        id: what to trace it by; empty if it was not accepted.
+        answer: the receiver's answer.
+        id: the id to trace it by; empty if it was not accepted.
     """
 
     answer: Answer
@@ -163,7 +163,7 @@ class LocalCloud:
         buttons = (item for block in blocks for item in _items(block, "elements"))
         button = next((item for item in buttons if item.get("action_id") in entered), None)
         if button is None:
-            raise errors.NotFoundError("Slack shows this button no more; open the page again")
+            raise errors.NotFoundError("Slack no longer shows this button; reload the page")
         place = {"channel": channel, "ts": ts}
         payload = {
             "type": "block_actions",
@@ -192,7 +192,7 @@ class LocalCloud:
     # --- Faults -----------------------------------------------------------------------------------------------------------
 
     def services(self) -> tuple[str, ...]:
-        """The services whose faults can be switched: the stand-ins that run, and AWS."""
+        """The services that can have faults: the stand-ins that run, and AWS."""
         return (*sorted(self._addresses()), AWS)
 
     def faults(self, service: str) -> list[dict[str, Any]]:
@@ -203,7 +203,7 @@ class LocalCloud:
         """Switch a fault on.
 
         Raises:
-            InvalidInputError: the service does not know it, with its reason.
+            InvalidInputError: the service refuses it; the text has its reason.
         """
         self._control(service, "POST", "faults", fault)
 
@@ -215,7 +215,7 @@ class LocalCloud:
 
     @property
     def http_url(self) -> str:
-        """Of the HTTP API."""
+        """The URL of the HTTP API."""
         return self._deployed.output("http_api_url").rstrip("/")
 
     def _addresses(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from lib.platform import clock, errors
 from lib.platform.log import scrub
 
 MOST_PAGES = 100
-"""Of one search in one log group. CloudWatch Logs may answer with empty pages while it reads."""
+"""The most pages of one search in one log group. CloudWatch Logs may answer with empty pages while it reads."""
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 

@@ -33,7 +33,7 @@ class RedriveMarks:
         self._table.put(Put(item=item), "remember what was sent back")
 
     def read(self, request_ids: Iterable[str]) -> dict[str, datetime]:
-        """When those of the calls sent an event back that did, by id."""
+        """By id, when each of these calls sent an event back; calls that sent none are left out."""
         keys = [_key(request_id) for request_id in dict.fromkeys(request_ids)]
         rows = self._table.batch_get(keys, "read what was sent back", consistent=False)
         return {

@@ -80,7 +80,7 @@ def run(client: Any, function_name: str, event: Event) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """What one log line says of a project in a run.
+    """One log line about a project in a run.
 
     Attributes:
         at: when it was logged.
@@ -113,11 +113,11 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResyncProgress:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
         state: ``waiting`` (no log line yet), ``running``, ``done``, ``refused`` (something was not done) or ``failed``.
-        latest: what was logged last of the project; None if nothing was.
+        latest: the last log line about the project; None without one.
         refused: what was not done, and why.
         missing: the first issues that Jira lacks and that were therefore not deleted, by key.
         lines: the log lines of the run, the oldest first.
@@ -132,12 +132,12 @@ class ResyncProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectReport:
-    """What is known of a project.
+    """The state of a project.
 
     Attributes:
         project: its key.
         is_configured: whether the schedules reconcile it.
-        watermark: the instant before which all changes in Jira are stored; None if there is none.
+        watermark: all changes in Jira before this instant are stored; None if no run has set it.
         runs: its last runs, one entry per invocation, the latest first.
         problem: why the runs can't be read, or not all of them; empty if they were.
     """

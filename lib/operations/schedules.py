@@ -44,7 +44,7 @@ def list_schedules(scheduler: Any, functions: Collection[str]) -> list[Schedule]
         functions: the names of the deployment's functions. Schedules of others are left out.
 
     Raises:
-        SwitchboardError: AWS can't be asked.
+        SwitchboardError: AWS can't be reached or refuses.
     """
     found = []
     for answer in pages("list the schedules", scheduler.list_schedules, most=_MOST_PAGES, MaxResults=100):
@@ -63,7 +63,7 @@ def run_schedule(schedule: Schedule, functions: Any) -> None:
         functions: the client of Lambda.
 
     Raises:
-        SwitchboardError: AWS can't be asked.
+        SwitchboardError: AWS can't be reached or refuses.
     """
     with aws.translated(f"start the function of the schedule {schedule.name}"):
         functions.invoke(FunctionName=schedule.function, InvocationType="Event", Payload=schedule.payload.encode())

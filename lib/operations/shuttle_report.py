@@ -1,4 +1,4 @@
-"""What people read of Shuttle: the jobs of all shops, one job with its first errors, and one shop with its plan."""
+"""Reports about Shuttle for people: the jobs of all shops, one job with its first errors, and one shop with its plan."""
 
 import csv
 import heapq
@@ -25,11 +25,11 @@ from lib.shuttle.repository import Repository
 Row = TypeVar("Row")
 
 MOST_ERRORS = 20
-"""Errors that a report of a job has in full."""
+"""The most errors that a report of a job shows in full."""
 USAGE_DAYS = 30
 
 _ERROR_BYTES = 16_384
-"""Of the error report, which is read to its first 20 lines only. A line has about 100 bytes."""
+"""How much of the error report is read, for its first 20 lines. A line has about 100 bytes."""
 
 
 # Jobs of all shops

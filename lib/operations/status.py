@@ -1,4 +1,4 @@
-"""What needs a person now, in AWS and the local cloud alike, by bounded reads and the operator's own permissions.
+"""Checks what needs a person now, in AWS and the local cloud alike, by bounded reads with the operator's own permissions.
 
 Where the numbers come from: alarms from DescribeAlarms; dead letters and work queues from GetQueueAttributes, and the reasons
 by receiving up to ten letters, which are released at once, and from the log for those of a work queue; the age of a work
@@ -47,11 +47,11 @@ from lib.shuttle.jobs.lifecycle import LOST_AFTER, UNUSED_AFTER
 from lib.shuttle.repository import Repository
 
 MOST_LISTED = 100
-"""Of the sessions and jobs in one state."""
+"""The most sessions or jobs in one state that are read."""
 LETTERS_READ = 10
-"""Of one dead-letter queue, for the reasons."""
+"""The most letters of one dead-letter queue that are read for their reasons."""
 FAILED_COUNTS_FOR = timedelta(days=14)
-"""An older failed draft was left as it is by somebody."""
+"""Older failed drafts are not reported: somebody chose not to retry them."""
 WATERMARK_LATE_AFTER = timedelta(hours=1)
 _SWEEP_GRACE = timedelta(minutes=30)
 _MOST_PAGES = 10
@@ -82,7 +82,7 @@ _RUNS = {
     "changes": _Runs("reconciliation", "reconciliation_done", timedelta(hours=1), "changes"),
     "sweep": _Runs("reconciliation", "reconciliation_done", timedelta(hours=26), "full"),
 }
-"""By the logical name of the schedule."""
+"""The schedules by logical name."""
 
 
 class StatusReader:
@@ -100,7 +100,7 @@ class StatusReader:
         self._now = now
 
     def read(self) -> Status:
-        """Look at everything, at the same time. What can't be read is a finding too; this raises nothing of AWS."""
+        """Run all checks, in parallel. What can't be read is a finding too: an error of AWS is never raised."""
         parts: dict[str, Callable[[], Iterator[Finding]]] = {
             "alarms": self._alarms,
             "dead letters": self._dead_letters,
@@ -253,7 +253,7 @@ class StatusReader:
         )
 
     def _next_run(self, schedule: Schedule, finding: Finding) -> datetime | None:
-        """When it runs next; None if it is off, or nobody can know: a rate counts from a run that the log does not show."""
+        """The next run; None if it is off or unknown: a rate counts from a run that the log does not show."""
         after = finding.values.get("last_success") if schedule.expression.startswith("rate(") else self._now()
         if not schedule.enabled or not after:
             return None

@@ -1,11 +1,11 @@
-"""Everything that is known about one id, in the order of time: rows, claims, decisions, log lines and dead letters.
+"""Finds everything that is known about one id, in time order: rows, claims, decisions, log lines and dead letters.
 
-An id is looked up where its shape allows. Some rows have keys that the id alone does not give: a job is stored under its shop,
-a decision under its session. Log lines that contain the id name them. So what happened before the logs' retention, or before
+An id is looked up where its shape allows. Some keys do not follow from the id: a job is stored under its shop, a decision under
+its session. Log lines that contain the id name the shop or the session. So what happened before the logs' retention, or before
 ``since``, is found for issues, sessions and events only. Every read is bounded.
 
-The record of a lease has the address of its owner in its key, which no log line and no claim shows. So it is read if the
-operator says who owns the lease.
+The key of a lease's record contains its owner's address, which no log line and no claim shows. So it is read only if the
+operator names the owner.
 """
 
 import contextlib
@@ -33,12 +33,12 @@ from lib.shuttle import ulids
 from lib.shuttle.repository import Repository
 
 MOST_ROWS = 200
-"""Of one partition."""
+"""The most rows of one partition."""
 MOST_LINES = 2000
 MOST_RELATED = 5
-"""Ids that log lines name, of one kind, which are looked up too."""
+"""The most ids of one kind that log lines name and that are looked up too."""
 MOST_LETTERS = 100
-"""Of one dead-letter queue."""
+"""The most letters of one dead-letter queue."""
 _AT_ONCE = 8
 _LOGS_AT_ONCE = 4
 """FilterLogEvents is limited to a few calls per second in an account."""
@@ -53,7 +53,7 @@ class Entry:
 
     Attributes:
         at: when.
-        source: where it is known from: ``log of notification``, ``JiraIssues``, ``jira-work-dead-letters``, …
+        source: ``log of notification``, ``JiraIssues``, ``jira-work-dead-letters``, …
         level: of a log line; empty for others.
         text: what happened.
     """
@@ -271,7 +271,7 @@ class _Related:
 
 
 def _related(lines: Iterable[LogLine], identifier: str) -> _Related:
-    """The ids that lead on: sessions of a draft's hash, events of a lease, issues of a commit, the shop of a job."""
+    """The related ids: sessions of a draft's hash, events of a lease, issues of a commit, the shop of a job."""
     sessions: dict[str, None] = {}
     events: dict[str, None] = {}
     keys: dict[str, None] = {}

@@ -1,1 +1,1 @@
-"""What Switchboard costs a month: every table, function and the rest, from a workload and a dated price table."""
+"""Estimates the monthly costs of every table, function and other resource, from a workload and a dated price table."""
