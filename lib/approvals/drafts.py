@@ -190,7 +190,7 @@ def _not_empty(name: str, text: str) -> str:
 
 
 def _identifier(name: str, given: object, most: int) -> str:
-    """One line for machines: it must not look like another one."""
+    """An identifier, one line. Hidden characters are refused: two identifiers must not look the same."""
     text = fields.require_text(given, name)
     hidden = characters.first_hidden(text)
     if hidden is not None:

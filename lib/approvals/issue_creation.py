@@ -39,7 +39,7 @@ from lib.platform import clock, errors, log
 
 
 class Outcome(enum.Enum):
-    """The result of a message."""
+    """The result of processing a message."""
 
     CREATED = "created"
     FOUND = "found"
@@ -50,7 +50,7 @@ class Outcome(enum.Enum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     STUCK = "stuck"
-    """Jira's search failed too often: a person has to ask for another one."""
+    """Jira's search failed too often: a person has to request another one."""
     WAITING = "waiting"
 
 
@@ -235,7 +235,7 @@ class IssueCreator:
         self._update_preview(operation)
         return Outcome.FAILED
 
-    # Shared by the steps
+    # Used by several steps
 
     def _find(self, operation: OperationId) -> str | None:
         marker = issue_tracker.marker_of(operation.session_id, operation.draft_hash)

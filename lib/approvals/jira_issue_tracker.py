@@ -18,9 +18,9 @@ _NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.
 
 
 class JiraTracker:
-    """Jira, connected when it is first needed, and once more if the token turns out to have been rotated.
+    """Jira, connected when it is first needed, and again if the token was rotated.
 
-    Only a search detects that. There is one before every create, so a create is never sent twice because of the token.
+    Only a search detects a rotation. There is one before every create, so a create is never sent twice because of it.
 
     Args:
         connect: makes the client, with the current token.

@@ -6,7 +6,7 @@ The rows have the attributes of lib/platform/claims.py and follow its rule: the 
 * It moves the session in the same transaction, so that session and operation never disagree.
 * It knows ``unknown``: an issue may exist, and nobody may create another before it was searched for.
 * A claim that expires after the request was sent is not free: it becomes ``unknown``.
-* ``failed`` is free only after a person has asked for a retry.
+* ``failed`` is free only after a person has requested a retry.
 * The row names the people, and success keeps the issue's key.
 
 ::

@@ -141,15 +141,15 @@ class Operation:
 
     Attributes:
         name: the operation, such as ``create_issue``.
-        created_by: who started it: the approver, or who asked for a retry.
+        created_by: who started it: the approver, or the person who requested a retry.
         approved_by: who approved the draft.
         claim_owner: the attempt that has or had the claim, which ends at ``claim_expires_at``.
         attempts: how often it was claimed.
         posts: how many requests to create were sent.
-        posted_at: when the last request was sent whose outcome is not known; None if there is none.
+        posted_at: when the last request with an unknown outcome was sent; None without one.
         looks: how many searches have not found the marker since.
         next_look_at: when to search again.
-        retry_by: who has asked to retry a failed operation, until it is claimed.
+        retry_by: who has requested a retry of a failed operation, until it is claimed.
         settled_at: when the status became what it is, if it is not pending.
         other_keys: further issues that were created for the draft: a person has to close them.
         replies: of a preview, how many messages its thread has.
@@ -213,7 +213,7 @@ class View:
 
     @property
     def can_retry(self) -> bool:
-        """Whether the creation of the current draft's issue has failed, so that a person may have it tried again."""
+        """Whether the creation of the current draft's issue has failed, so that a person may retry it."""
         failed = self.operation is not None and self.operation.status is OperationStatus.FAILED
         return failed and self.is_current and self.approval is not None and self.approval.approved
 
@@ -279,7 +279,7 @@ def text(value: str) -> dict[str, str]:
 
 
 def instant(moment: datetime) -> dict[str, str]:
-    """A time attribute: text, in the order of time."""
+    """A time attribute: text that sorts in time order."""
     return {"S": clock.canonical(moment)}
 
 

@@ -37,7 +37,7 @@ from lib.platform import clock, contract, errors, metrics
 from lib.platform.dynamodb import Condition, ContendedError, Item, Put, Statement, Table, Update, number
 
 MAX_PREVIEWS = 10
-"""How often a preview that is deleted in Slack is posted in all: each stays in the draft's row."""
+"""How often a draft's preview is posted in total, if it is deleted in Slack: the draft's row lists every one."""
 
 _TRIES = 3
 _PAGE_SIZE = 100
@@ -188,7 +188,7 @@ class ApprovalStore:
         )
 
     def count_replies(self, session_id: str, draft_hash: str, operation: str, owner: str, replies: int) -> bool:
-        """Record that the preview's thread has so many replies; False if the claim is no longer ``owner``'s."""
+        """Record how many ``replies`` the preview's thread has; False if the claim is no longer ``owner``'s."""
         update = Update(
             key=records.row_key(session_id, records.operation_key(draft_hash, operation)),
             sets={"replies": number(replies), "updated_at": instant(self._now())},

@@ -30,8 +30,8 @@ RECORDING_SECONDS = 1
 """The delay of a click's message, so that it usually finds the decision recorded."""
 
 TRY_AGAIN_WITHIN_SECONDS = 1.0
-"""A write whose outcome is not known is only repeated this soon: Slack waits 3 s for the answer, and one more try may take most
-of the rest (a read, a message and up to four writes within half a second of waiting)."""
+"""A write with an unknown outcome is repeated only within this time: Slack waits 3 s for the answer, and another try may take
+most of the rest (a read, a message, and up to four writes with half a second of waiting)."""
 
 _TRIES = 3
 
@@ -52,7 +52,7 @@ def judge(view: View, decision: Decision, rules: Rules) -> Verdict | None:
 
 
 def _judge_person(decision: Decision, requested_by: str, rules: Rules) -> Verdict | None:
-    """Who requested the draft may retry its issue: the approval is valid still."""
+    """Why this person's click does not count. The requester may retry: the approval remains valid."""
     if rules.approvers and decision.user not in rules.approvers:
         return Verdict.NOT_ALLOWED
     is_own = decision.user == requested_by and decision.verb is Verb.APPROVE

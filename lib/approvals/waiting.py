@@ -20,10 +20,10 @@ RECORDING_SECONDS = 5
 """The delay of the message that is sent before an expiry is recorded."""
 
 REMINDABLE_FOR = timedelta(days=7)
-"""A draft is reminded of within so many days after its reminder is due, so that old ones need not be read again for ever."""
+"""A reminder is sent at most this many days late, so that the sweep need not read older drafts again each time."""
 
 MAX_SECONDS = 6.0
-"""A sweep ends after so long, within the function's timeout. The next one continues with the oldest."""
+"""A sweep ends after this time, within the function's timeout. The next one continues with the oldest."""
 
 
 def make_waiting_drafts(environment: ApprovalsEnvironment, *, dynamodb: Any, sqs: Any) -> "WaitingDrafts":
@@ -71,9 +71,9 @@ class WaitingDrafts:
         self._monotonic = monotonic
 
     def sweep(self) -> dict[str, int]:
-        """Expire what has waited too long, and have the approvers reminded of what has waited for some time.
+        """Expire the drafts that have waited too long, and queue reminders for those that have waited for some time.
 
-        Running it again, or twice at once, changes nothing more. Returns how many of each.
+        Running it again, or twice at once, changes nothing more. Returns how many expired and were reminded of.
 
         Raises:
             SwitchboardError: the table or the queue can't be reached. The next sweep continues.

@@ -50,7 +50,7 @@ class Refusal(enum.Enum):
     NOT_APPROVED = "nobody has approved the draft"
     REJECTED = "the draft was rejected or has expired"
     CHANGED = "the draft has changed since it was approved"
-    FAILED = "it failed before, and nobody has asked for a retry"
+    FAILED = "it failed before, and nobody has requested a retry"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Claim, and create. ``created_by`` is the approver, or who has asked for a retry."""
+    """Claim, and create. ``created_by`` is the approver, or the person who requested a retry."""
 
     draft: Draft
     approval: Approval

@@ -1,1 +1,1 @@
-"""Jira issues: what deliveries say, the store that always converges, and its reconciliation with Jira itself."""
+"""Jira issues: deliveries of webhooks, the store of issues, commits, and reconciliation with Jira."""

@@ -132,7 +132,7 @@ class CorrelationStore:
         return tuple(results.values())
 
     def not_current(self, stored: Iterable[Issue]) -> Iterator[str]:
-        """The keys of those issues whose correlation was never computed, or was computed of another state than the current."""
+        """The keys of those issues whose correlation was never computed, or not from their current state."""
         pending = iter(stored)
         while some := list(islice(pending, _ISSUES_PER_STEP)):
             keys = [items.key(issue.issue_key, items.CORRELATION) for issue in some]

@@ -1,4 +1,4 @@
-"""The read side of JiraIssues: typed values, pages read as they are asked for, and no cost for history.
+"""The read side of JiraIssues: typed values, pages read on demand, and no cost for history.
 
 Reads of one issue are consistent: they show what was acknowledged. Reads through an index may lag by a moment. Rows that are
 not issues (health sentinels) have no index attribute, so no read shows them.
@@ -39,7 +39,7 @@ class IssueReader:
         return items.read_head(item) if item else None
 
     def history(self, issue_key: str, *, before: str | None = None) -> Iterator[Version]:
-        """The deliveries that are kept of an issue, the newest state first; those with an earlier time than ``before``."""
+        """The stored deliveries of an issue, the newest state first; with ``before``, those with an earlier time."""
         rows = self._query(
             KeyConditionExpression="issue_key = :issue AND updated_at < :before",
             ExpressionAttributeValues={
@@ -52,7 +52,7 @@ class IssueReader:
         return map(items.read_version, rows)
 
     def version(self, issue_key: str, version_at: str) -> Version | None:
-        """The delivery that is kept of an issue with this stored time; None if there is none."""
+        """The stored delivery of an issue with this time; None if there is none."""
         if not version_at or version_at >= items.FIRST_LETTER:
             return None  # the name of another row
         item = self._table.get(items.key(issues.issue_key(issue_key), version_at), "read the version")
@@ -107,7 +107,7 @@ class IssueReader:
         return next(rows, None) is not None
 
     def _by_name(self, index: contract.Index, name: str, after: tuple[str, str] | None) -> Iterator[Item]:
-        """The rows of a name, the latest changed first; those that come behind ``after``, which is a position."""
+        """The rows of a name, the latest changed first; with ``after``, those after this position."""
         if not name:
             raise errors.InvalidInputError("the name to look for is empty")
         last_hour = items.changed_hour(after[0]) if after else items.FIRST_LETTER

@@ -51,7 +51,7 @@ class Pushes:
 
         def is_known(project: str) -> bool:
             if not has_time():
-                raise errors.UnavailableError("there is no time left to look up the projects")
+                raise errors.UnavailableError("no time is left to look up the projects")
             return self.issues.project_is_known(project)
 
         try:

@@ -40,7 +40,7 @@ class Delivery:
         issue_key: its current key.
         issue_id: stays the same when the key changes; None if the sender omitted it.
         stamp: the moment, in the store's order.
-        event_type: Jira's ``webhookEvent``, or why Jira was asked.
+        event_type: Jira's ``webhookEvent``, or why the issue was fetched.
         fields: those that the store keeps.
         deleted: it was deleted at ``stamp.version_at``.
         moved_from: its former key, if the delivery reports a move.
@@ -117,7 +117,7 @@ def normalise(body: bytes, received_at: datetime) -> Delivery | Ignored | NeedsF
 
     Args:
         body: as received.
-        received_at: the time of a fetch whose event has none.
+        received_at: used for a fetch if the event has no time.
 
     Raises:
         InvalidInputError: the body is not a JSON object, or its event promises an issue that it does not contain.
@@ -212,8 +212,8 @@ def gone(
 ) -> Delivery:
     """The deletion of an issue that Jira no longer has and for which no event arrived.
 
-    The tombstone gets the time at which Jira was asked (``seen_at``), or a later one than that of the state it ends
-    (``after``): a difference of clocks must not leave the issue alive.
+    The tombstone gets the time of the request to Jira (``seen_at``), or one just after the state that it ends (``after``) if
+    that is later: a difference of clocks must not leave the issue alive.
     """
     at = max(clock.canonical(seen_at), clock.canonical(_later(clock.parse(after.version_at))))
     return Delivery(
@@ -265,7 +265,7 @@ def _event_type(event: Mapping[str, Any]) -> str | None:
     if named:
         return named
     if event.get("webhookEvent"):
-        return _UNREADABLE  # it may be a deletion, so Jira is asked
+        return _UNREADABLE  # it may be a deletion, so the issue is fetched
     if "transition" in event:
         return TRANSITION
     return AUTOMATION if "issue" in event else None

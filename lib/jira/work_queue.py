@@ -20,8 +20,8 @@ _COMMIT_BYTES_PER_MESSAGE = 200_000
 
 
 class WorkQueue:
-    """The worker's queue. Every method raises SwitchboardError if the queue can't be reached or refuses; a method that sends
-    several messages may have sent some of them."""
+    """The worker's queue. Every method raises SwitchboardError if the queue can't be reached or refuses; some of several
+    messages may have been sent then."""
 
     def __init__(self, queue: Queue) -> None:
         self._queue = queue

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
     from lib.jira.client import JiraClient
 
 RESERVE_SECONDS = 60.0
-"""Kept of the invocation's time: Jira may leave two last requests unanswered (a link names two issues, and a request takes up
-to 23 s), and then come the recomputes and the record. An invocation that runs out of time fails every message."""
+"""Reserved of the invocation's time: for two last requests that Jira does not answer (a link names two issues, and a request
+takes up to 23 s), then the recomputes and the record. An invocation that runs out of time fails every message."""
 
 _RECORD_SECONDS = 15.0
-"""Kept for the run record, which S3 may take 10 s to store."""
+"""Reserved for the run record, which S3 may take 10 s to store."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class JiraWorker:
     def _fetch(self, fetch: NeedsFetch) -> list[str]:
         """Fetch issues from Jira and store them; returns the keys touched."""
         if self.seconds_left() <= RESERVE_SECONDS:
-            raise errors.UnavailableError("no time is left in this batch to ask Jira")
+            raise errors.UnavailableError("no time is left in this batch to fetch from Jira")
         recorded = fetch_and_record(fetch, self.connect(), self.store)
         metrics.count(contract.JIRA_FETCH, len(recorded))
         self.logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
@@ -135,5 +135,5 @@ class JiraWorker:
 
     def _recompute_issue(self, issue_key: str, results: dict[str, IssueResult]) -> None:
         if self.seconds_left() <= _RECORD_SECONDS:
-            raise errors.UnavailableError("there is no time left in this batch to recompute")
+            raise errors.UnavailableError("no time is left in this batch to recompute")
         results.update((result.issue_key, result) for result in self.pushes.links.recompute(issue_key))

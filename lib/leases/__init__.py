@@ -1,1 +1,1 @@
-"""Sandbox leases: their events, their records, and the enrichment of the one with the other."""
+"""Sandbox leases: their events, their records, and the enrichment of events with records."""

@@ -217,7 +217,7 @@ class _Query:
 
 
 class _Callers:
-    """Threads for calls with a deadline. A thread whose call is done is reused for the next."""
+    """Threads for calls with a deadline. A thread is reused when its call is done."""
 
     def __init__(self) -> None:
         self._idle: list[_Caller] = []

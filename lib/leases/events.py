@@ -97,7 +97,7 @@ class MissingKey:
 
 
 def own_id(obj: object) -> str | None:
-    """The id that an event has, even if the rest can't be read; None if it has none that is usable."""
+    """The id of an event, even if the rest can't be read; None if it has no usable id."""
     value = obj.get("id") if isinstance(obj, Mapping) else None
     return value if isinstance(value, str) and _ID.fullmatch(value) else None
 

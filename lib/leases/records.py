@@ -82,7 +82,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """What is used of a record. A field is None if it is absent, null, or of the wrong type.
+    """The fields of a record that Switchboard uses. A field is None if it is absent, null, or of the wrong type.
 
     Money is in US dollars, times are in UTC.
     """

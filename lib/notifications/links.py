@@ -1,4 +1,4 @@
-"""Where in the sandbox console a message leads. Pure.
+"""Makes the link of a message into the sandbox console. Pure.
 
 A path that names a lease may contain ``{uuid}``, ``{userEmail}`` and ``{leaseId}``, the id by which Innovation Sandbox on AWS
 addresses a lease: both parts of the key as JSON in base64url
@@ -20,7 +20,7 @@ _HTTP_URL = re.compile(r"https?://[^\s<>|\"]{1,500}")
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A link and the words that it is shown with; both are empty if there is none."""
+    """A URL and its link text; both are empty if there is no link."""
 
     url: str = ""
     words: str = ""

@@ -50,12 +50,12 @@ class Message:
         event_type: the event's detail-type, on one line.
         title: one line.
         lead: a sentence or two.
-        facts: label and value of what is known, each value one line.
+        facts: labels and values, each value one line.
         footer: which event this is, and when it happened.
         link: to the lease or the sandbox console, or empty.
         link_words: what the link is shown with.
         text: all of the above, in several lines.
-        about: what it can be routed by.
+        about: the attributes that rules match.
         slack_channel: where its route sends it in Slack; empty: to the configured channel.
         mention: who is mentioned in Slack, by its route; empty: nobody.
         enriched: it contains data of the lease record.
@@ -174,7 +174,7 @@ class _Known:
         yield "Lease status", values.words(lease.status) if lease and self._is_current and lease.status else ""
 
     def about(self, event_type: str) -> Attributes:
-        """What the event can be routed by."""
+        """The attributes that rules match."""
         lease = self._lease
         return Attributes(
             event_type=event_type,

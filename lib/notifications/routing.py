@@ -21,7 +21,7 @@ from lib.platform.contract import CHANNELS
 
 MAX_RULES = 50
 MAX_BYTES = 2500
-"""Of all rules as compact JSON. A function has 4 KB for all environment variables
+"""The largest size of all rules as compact JSON. A function has 4 KB for all environment variables
 (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html)."""
 
 _RULE_FIELDS = ("match", "channels", "slackChannel", "mention", "drop")
@@ -186,7 +186,7 @@ def _parse_rule(given: Mapping[str, Any]) -> Rule:
     if rule.drop and where:
         raise RulesError(f"it drops the event and has {where[0]}")
     if not rule.drop and not where:
-        raise RulesError("it says neither where the event goes (channels, slackChannel, mention) nor drop")
+        raise RulesError("it has neither a destination (channels, slackChannel, mention) nor drop")
     for name in where:
         if name != "channels" and rule.channels and "slack" not in rule.channels:
             raise RulesError(f"it has {name}, but its channels do not include slack")

@@ -99,7 +99,7 @@ class Notifier:
         Args:
             obj: the event as EventBridge delivers it, not yet checked.
             run_id: of the invocation.
-            correlation_id: of the HTTP request; None for an event of EventBridge, whose own id it is.
+            correlation_id: of the HTTP request; None for an event from EventBridge, which uses the event's own id.
 
         Raises:
             InvalidInputError: ``obj`` is not a lease event.

@@ -34,7 +34,7 @@ from lib.platform import errors, restore
 CONNECT_TIMEOUT_SECONDS = 0.5
 READ_TIMEOUT_SECONDS = 1.0
 BATCH_READ_TIMEOUT_SECONDS = 5.0
-"""For runs that nobody waits for: a slow answer is better than a failed run (docs/adr/0005)."""
+"""The read timeout of runs that nobody waits for: a slow answer is better than a failed run (docs/adr/0005)."""
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
 """Identifies our calls in CloudTrail."""
@@ -120,8 +120,9 @@ def make_client(
 
 
 def _s3_config() -> dict[str, Any]:
-    """For presigned URLs: Signature Version 4 and the bucket's regional host, instead of botocore's default of the older
-    signature and the global endpoint. With an IP address as endpoint, the bucket stays in the path. botocore writes into it."""
+    """The config for presigned URLs: Signature Version 4 and the bucket's regional host, not the older signature and the global
+    endpoint of botocore's defaults. With an IP address as endpoint, the bucket stays in the path. A new dict each time, since
+    botocore writes into it."""
     return {"signature_version": "s3v4", "s3": {"addressing_style": "virtual"}}
 
 
@@ -134,7 +135,7 @@ def lazy_client(service: str, **options: float) -> Callable[[], Any]:
 
 
 def _encode_once(params: dict[str, Any], **_: Any) -> None:
-    """Encode the form of a request to SNS, which botocore would do twice: for the signature, and to send it."""
+    """Encode the form of a request to SNS once; botocore would do it twice, for the signature and to send it."""
     params["body"] = urlencode(params["body"]).encode()
 
 

@@ -1,4 +1,4 @@
-"""Characters that people cannot see, or that change the order in which text is read.
+"""Finds characters that people cannot see, or that change the order in which text is read.
 
 Such a character makes one text look like another. Identifiers must not contain any (:func:`first_hidden`); in text they are
 made visible (:func:`reveal`) or replaced (:func:`blank`). Hidden are:

@@ -21,7 +21,7 @@ LAST_EPOCH_MS = int((_LAST - datetime(1970, 1, 1, tzinfo=UTC)) / timedelta(milli
 """The last instant that every time zone can represent, in milliseconds since the Unix epoch: the end of 9999-12-30."""
 
 FIRST_EPOCH_MS = 10**11
-"""March 1973. A smaller number from outside is read as seconds (in which this is the year 5138), or is not a time."""
+"""March 1973, in milliseconds. A smaller number from outside is read as seconds, or is not a time."""
 
 Clock = Callable[[], datetime]
 """Returns the current instant, in UTC."""

@@ -32,21 +32,21 @@ _DESCRIBED = ", revision "
 
 
 def describe_version(software: str, revision: str) -> str:
-    """The description of a function's version: of the software, and the revision that was deployed."""
+    """The description of a function's version: the version of the software, and the deployed revision."""
     return f"Switchboard {software}{_DESCRIBED}{revision}"
 
 
 def revision_in(description: str) -> str:
-    """The revision in a version's description, which more may follow after a comma; empty if it has none."""
+    """The revision in a version's description, up to a comma; empty if it has none."""
     return description.partition(_DESCRIBED)[2].partition(",")[0]
 
 
 MEMORY_MB = 512
-"""Of a function, unless the stack says otherwise. CPU comes in proportion, and a cold start is imports and TLS handshakes; the
-code needs a fifth of it."""
+"""The memory of a function, unless the stack says otherwise. CPU comes in proportion, for the imports and TLS handshakes of a
+cold start; the code needs a fifth of the memory."""
 
 TIMEZONE = "America/Phoenix"
-"""Of schedules, and of every time that people read."""
+"""The time zone of schedules, and of every time that people read."""
 
 CHANNELS = ("sns", "slack", "teams", "govuk_notify")
 """The notification channels, as ``NOTIFY_CHANNELS`` names them."""

@@ -59,7 +59,7 @@ class CredentialRefusedError(PermanentError):
 
 
 class NotFoundError(PermanentError):
-    """What was asked for does not exist."""
+    """The requested thing does not exist."""
 
 
 class ResourceMissingError(NotFoundError):

@@ -1,4 +1,4 @@
-"""Regular expressions, dataclasses and named tuples that an archive holds compiled.
+"""Loads regular expressions, dataclasses and named tuples that were compiled when the archive was built.
 
 Python compiles them from text each time that it imports their module. Bytecode does not change that, because it holds the text.
 So the build compiles them once more (stack/packaging/precompile.py), and here ``re``, ``dataclasses`` and ``collections`` get

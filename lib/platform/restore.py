@@ -1,7 +1,7 @@
-"""What the copies of a function's process must not share, if Lambda starts them from a snapshot (SnapStart, docs/adr/0082).
+"""Refreshes what copies of a function's process must not share, if Lambda starts them from a snapshot (docs/adr/0082).
 
-The snapshot is taken after the imports. Each copy continues from it, days later perhaps, with the same random state, the same
-cached values, and connections whose other end is gone. So an object with such state registers how to become fresh::
+SnapStart takes the snapshot after the imports. Each copy continues from it, days later perhaps, with the same random state, the
+same cached values, and connections that the other end has closed. An object with such state registers a hook to reset it::
 
     import ─► register(secret, forget) ─► snapshot ─┬─► copy 1: run() ─► first event
                                                     └─► copy 2: run() ─► first event

@@ -1,10 +1,10 @@
-"""A secret of Secrets Manager: cached, and correct through a rotation.
+"""Reads a secret from Secrets Manager: cached, and correct during a rotation.
 
 ::
 
     put new value ──► AWSCURRENT = new, AWSPREVIOUS = old
-    senders still signing with old:  verified by AWSPREVIOUS, which is read when the current value does not match
-    our cache from before:           the check fails ──► refresh (at most every 30 s) ──► verified by AWSCURRENT
+    a sender still signs with old:   verified by AWSPREVIOUS, which is read when the current value does not match
+    our cache still has old:         the check fails ──► refresh (at most every 30 s) ──► verified by AWSCURRENT
 
 Only refreshes are limited, so the first failed check after an ordinary read refreshes at once. The limit keeps callers with
 bad signatures from flooding Secrets Manager.
@@ -63,7 +63,7 @@ class Secret:
         """
         current = self._cached_current()
         if current and matches(current):
-            return True  # nearly always: one read of Secrets Manager per cold start instead of two
+            return True  # nearly always, so a cold start makes one read of Secrets Manager instead of two
         return self._any_of_all(matches) or (self.refresh() and self._any_of_all(matches))
 
     def current(self) -> str:
@@ -130,7 +130,7 @@ class Secret:
         self._read_at, self._failed_at = self._monotonic(), None
 
     def _read_previous(self) -> str:
-        """Raises if it can't be read: a sender that may use it must get a 503 and try again, not a 401."""
+        """Read the previous value. Raises if that fails: a sender that still uses it must get a 503 and retry, not a 401."""
         if self._is_recent(self._failed_at):
             raise errors.UnavailableError("could not read the secret: that failed less than 30 s ago")
         try:

@@ -1,1 +1,1 @@
-"""Shuttle: the multi-tenant import and export service, and its one table."""
+"""Shuttle: the multi-tenant import and export service for shops' catalogues."""

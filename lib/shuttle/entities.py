@@ -24,7 +24,7 @@ MAX_SCOPES = 100
 MAX_SCOPE_BYTES = 200
 MAX_USER_ID_BYTES = 256
 REMOVAL_ATTRIBUTE = "RemovalBeganAt"
-"""Of the row of a shop that is being removed: nothing of the shop may be created any more."""
+"""Marks the row of a shop that is being removed: nothing of the shop may be created from then on."""
 MAX_COLUMNS = 200
 MAX_COLUMN_NAME = 100
 MAX_ALIASES = 20
@@ -78,7 +78,7 @@ class ShopSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopSummary:
-    """What GSI1 and GSI2 include of a Shop."""
+    """The part of a Shop that GSI1 and GSI2 include."""
 
     shop_domain: str
     plan: Plan
@@ -156,7 +156,7 @@ class UsageMonthly(UsageCounters):
 
 
 def normalized(name: str) -> str:
-    """The form in which names of columns are compared: without regard to case, to blanks around them and to their number."""
+    """The form in which column names are compared: case and blanks around a name do not matter, nor how many blanks it has."""
     return " ".join(name.split()).casefold()
 
 
@@ -242,7 +242,7 @@ class Schema:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSummary:
-    """What GSI3 includes of a Session."""
+    """The part of a Session that GSI3 includes."""
 
     session_id: str
     shop_domain: str

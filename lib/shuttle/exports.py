@@ -36,7 +36,7 @@ _CONTENT_TYPES = {
 }
 _NAMES_SHOWN = 10
 _LESS = "Order fewer columns, or the rows changed since a version."
-#: What an export can change about failures that it shares with imports.
+#: The texts of exports for failures that they share with imports.
 _DETAILS = {
     Failure.DEADLINE_EXCEEDED: f"Time ran out before the export was done. {_LESS}",
     Failure.TOO_LARGE_TO_MERGE: f"The export needs more memory or disk than there is. {_LESS}",
@@ -165,7 +165,7 @@ class _Writer:
         self._file = file
 
     def write(self, version: Path, older: Path | None, path: Path) -> int:
-        """Write the rows of ``version`` that ``older``, if given, does not have as they are; how many."""
+        """Write the rows of ``version``; with ``older``, only those that differ from it. Returns how many."""
         rows = self._ordered(version, older)
         cells = [(column, f"c{index}") for index, column in enumerate(self._columns)]
         if self._file.format is FileFormat.CSV:
@@ -206,5 +206,5 @@ class _Writer:
 
 
 def _gone(version: int) -> UnreadableFileError:
-    detail = f"Version {version} of the catalogue is not kept any more, or never was. Choose one of GET …/catalogue/versions."
+    detail = f"Version {version} of the catalogue is no longer kept, or never existed. Choose one of GET …/catalogue/versions."
     return UnreadableFileError(Failure.VERSION_GONE, detail)

@@ -33,15 +33,15 @@ from lib.shuttle.tenancy import TenantClient, of_shop
 #: A cancelled worker stops within 5 seconds, and an index shows a new row within a second or two.
 SETTLING = timedelta(seconds=20)
 _CALL_SECONDS = 2
-"""How long a call deletes whose progress is shown to a person."""
+"""A call deletes for this long, so that a person sees progress."""
 _WAIT_SECONDS = 2
-"""After a call that only waits for the settling."""
+"""The pause after a call that only waits for the settling."""
 _ROWS_AT_ONCE = 250
 _OBJECTS_AT_ONCE = 1000
 """The most that one DeleteObjects takes."""
 
 HasTime = Callable[[], bool]
-"""Whether there is time for more: asked before each batch."""
+"""Says whether there is time for another batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class ShopObjects:
         self._bucket = bucket
 
     def delete(self, domain: str, has_time: HasTime) -> tuple[int, bool]:
-        """Delete all objects and incomplete uploads; how many, and whether that was all."""
+        """Delete all objects and incomplete uploads. Returns how many, and whether these were all."""
         deleted = 0
         for prefix in keys.object_prefixes(domain):
             for batch in (self._abort_uploads, self._delete_objects):
@@ -138,7 +138,7 @@ class Removal:
         return Removed(rows, deleted, sessions, is_complete)
 
     def calls(self, objects: ShopObjects, sleep: Callable[[float], None] = time.sleep) -> Iterator[Removed]:
-        """Remove the whole shop: what each call of :meth:`run` deletes in its few seconds. Errors as :meth:`run`."""
+        """Call :meth:`run` until the whole shop is removed, and yield the result of each call. Errors as :meth:`run`."""
         while True:
             end = clock.monotonic() + _CALL_SECONDS
             call = self.run(objects, lambda: clock.monotonic() < end)  # noqa: B023 - asked during this call only
@@ -149,7 +149,7 @@ class Removal:
                 sleep(_WAIT_SECONDS)
 
     def delete_sessions(self, has_time: HasTime) -> tuple[int, bool]:
-        """Delete the shop's sessions, also ended ones that are still stored; how many, and whether these were all."""
+        """Delete the shop's sessions, including ended ones. Returns how many, and whether these were all."""
         deleted = 0
         query = Query(index="GSI3", partition=keys.sessions_partition(self._domain), for_deletion=True)
         for key in self._found(query, "find the sessions"):
@@ -161,7 +161,7 @@ class Removal:
         return deleted, True
 
     def _begin(self) -> datetime | None:
-        """Cancel the shop's billing and mark it, both of which stay; since when it is marked, or None without a shop."""
+        """Cancel the shop's billing and mark it, permanently. Returns since when it is marked; None without a shop."""
         moment = items.value_to_attribute(self._now())
         state = BillingState.CANCELLED
         change = Update(

@@ -184,7 +184,7 @@ class Repository:
         return self._get(Catalogue, keys.catalogue(domain), f"the catalogue of {domain}")
 
     def replaced_catalogue(self, domain: str, version: int) -> ReplacedCatalogue:
-        """A version that was replaced. NotFoundError if it is the current one, is not kept any more or never was."""
+        """A version that was replaced. NotFoundError if it is the current one, is no longer kept or never existed."""
         return self._get(
             ReplacedCatalogue, keys.catalogue_version(domain, version), f"version {version} of the catalogue of {domain}"
         )

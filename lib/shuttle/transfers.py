@@ -30,7 +30,7 @@ def download(objects: Objects, key: str, path: Path, check: Check) -> None:
 
 
 def upload(objects: Objects, path: Path, key: str, content_type: str, check: Check) -> int:
-    """Store the file ``path`` as the object ``key``; its size.
+    """Store the file ``path`` as the object ``key``. Returns its size in bytes.
 
     Raises:
         SwitchboardError: the bucket can't be reached or refuses.
@@ -40,7 +40,7 @@ def upload(objects: Objects, path: Path, key: str, content_type: str, check: Che
         try:
             objects.put(key, cast(BinaryIO, body), content_type)
         except errors.SwitchboardError:
-            if body.stopped_by is not None:  # the SDK makes an error of its own of it
+            if body.stopped_by is not None:  # the SDK replaced it by an error of its own
                 raise body.stopped_by from None
             raise
     return path.stat().st_size

@@ -1,4 +1,4 @@
-"""What Slack's refusals and silence mean, as errors of :mod:`lib.platform.errors`.
+"""Translates Slack's refusals and missing answers into errors of :mod:`lib.platform.errors`.
 
 Slack's bodies and the SDK's own texts can hold URLs and tokens, so none of them gets into an error.
 Source: https://docs.slack.dev/reference/methods/chat.postMessage
@@ -24,7 +24,7 @@ _AMBIGUOUS = frozenset({"internal_error", "fatal_error", "rollup_error"})
 
 
 def no_answer(doing: str, error: Exception) -> errors.SwitchboardError:
-    """The error to raise when no readable answer came.
+    """The error to raise if there was no readable answer.
 
     Args:
         doing: what was attempted, after "could not".

@@ -14,7 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from lib.platform import clock, errors, fields, log
 
 MAX_BODY_BYTES = 1024 * 1024
-"""A larger body is answered 413 and not read."""
+"""A larger body is not read, and answered with 413."""
 
 # 4xx that Werkzeug raises. Other codes are the name of the status.
 _CODES = {400: "malformed", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}

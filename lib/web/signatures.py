@@ -32,7 +32,7 @@ TOKEN_HEADER = "X-Switchboard-Token"  # noqa: S105 - a name
 SLACK_SIGNATURE_HEADER = "X-Slack-Signature"
 SLACK_TIMESTAMP_HEADER = "X-Slack-Request-Timestamp"
 TOLERANCE = timedelta(minutes=5)
-"""A request with a timestamp further off than this may be a replay."""
+"""A request with a timestamp that differs by more may be a replay."""
 
 GITLAB_TOKEN_HEADER = "X-Gitlab-Token"  # noqa: S105 - a header's name
 STANDARD_ID_HEADER = "Webhook-Id"

@@ -1,4 +1,4 @@
-"""The messages of the backfill's queue: each has one segment worked on by one invocation."""
+"""The messages of the backfill's queue: each starts one invocation's work on one segment."""
 
 import json
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Works a page of a legacy table: reads it, stores its rows, or compares them with the stored issues."""
+"""Processes one page of a legacy table: reads it, stores its rows, or compares them with the stored issues."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +18,7 @@ PAGE_SIZE = 100
 """Rows per page, at most: what one BatchGetItem compares, and what is repeated after a crash."""
 
 Store = Callable[[Delivery], Outcome]
-"""Stores one delivery, and repeats what may be repeated."""
+"""Stores one delivery, with retries."""
 
 Wait = Callable[[int, errors.SwitchboardError], bool]
 """Waits after a failed attempt, whose number it gets, and says whether to try again."""
@@ -98,7 +98,7 @@ def _concerns_row(error: errors.PermanentError) -> bool:
 
 
 def with_retries(call: Callable[[], Result], wait: Wait) -> Result:
-    """The result of ``call``, which may be repeated, as often as ``wait`` allows. A backfill outruns a table now and then."""
+    """The result of ``call``, retried as often as ``wait`` allows. A backfill is faster than a table now and then."""
     attempt = 0
     while True:
         try:

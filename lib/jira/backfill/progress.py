@@ -91,7 +91,7 @@ class Segment:
         phase: what is next.
         position: the last key of the phase that is done; None at its beginning.
         pages: how many pages were counted, in all phases.
-        report: what became of the rows.
+        report: the outcomes of the rows.
         verification: the result of the comparison.
         message, owner: the SQS message and the invocation that work on it.
         moved_at: canonical time of the last change; empty before the first.

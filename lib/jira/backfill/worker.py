@@ -34,10 +34,10 @@ from lib.platform.queues import Queue
 from lib.platform.sqs_batch import Record
 
 RESERVE_SECONDS = 60.0
-"""Kept of an invocation's 15 minutes: for the page that is being stored, and for handing on the rest."""
+"""Reserved of an invocation's 15 minutes: for the page that is being stored, and for handing over the rest."""
 
 LAST_WAIT_SECONDS = 15.0
-"""Nothing is tried again with less time left."""
+"""With less time left, nothing is retried."""
 
 LOOK_SECONDS = 5.0
 """How often a worker reads the run: whether it is stopped, its bound, and how many segments share it."""

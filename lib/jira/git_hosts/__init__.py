@@ -19,7 +19,7 @@ def read(body: bytes, received_at: datetime) -> Push | Ignored:
 
     Args:
         body: as received, its signature checked.
-        received_at: the time of a commit whose event gives no time.
+        received_at: used for commits without a time.
 
     Raises:
         InvalidInputError: the body is not a JSON object.

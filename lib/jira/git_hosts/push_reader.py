@@ -24,7 +24,7 @@ def entries(parent: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]
 
 
 def text(parent: Mapping[str, Any], name: str) -> str | None:
-    """The text ``parent[name]``, empty too, with each half of a surrogate pair replaced; None if it is not a text."""
+    """The text ``parent[name]``, which may be empty, with lone surrogates replaced; None if it is not a text."""
     return (text_at(parent, name, max_bytes=_MAX_TEXT_BYTES) or "") if isinstance(parent.get(name), str) else None
 
 
@@ -70,7 +70,7 @@ class PushReader:
 
     def add_tip(self, sha: object, message: str | None, *times: object, branch: str | None = None) -> None:
         """Add the commit that a branch or tag points to, which the event may also list. Without a message, the branch's name is
-        its title. Without a hash, or with one of zeros, there is none."""
+        its title. A missing or all-zero hash adds nothing."""
         message = branch if message is None else message
         if (sha_of(sha) or "0").strip("0") and message is not None:
             self.add(sha, message, *times, branch=branch)

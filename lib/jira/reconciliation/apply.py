@@ -27,7 +27,7 @@ class Applier:
         self._now = now
 
     def apply(self, progress: Progress, decision: Decision) -> None:
-        """Apply one decision and count it. An error of one issue is counted as failed; ten in a row are raised."""
+        """Apply one decision and count it. An error of one issue is counted as failed; the tenth in a row is raised."""
         match decision:
             case Unchanged():
                 progress.count("unchanged")

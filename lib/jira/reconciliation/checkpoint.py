@@ -10,7 +10,7 @@ from lib.jira.reconciliation.merge import KeyRange
 from lib.platform import errors
 
 MAX_CANDIDATES = 1_000
-"""No run deletes more, whatever is configured: they are part of the checkpoint, and an asynchronous call takes 1 MB."""
+"""No run deletes more, whatever is configured: the checkpoint lists them, and an asynchronous call takes 1 MB."""
 
 MAX_SHOWN_MISSING = 100
 """Issues that a refusal to delete names: in the answer, the log and the run record."""
@@ -77,7 +77,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """A candidate that Jira, asked for this issue, does not have under its key.
+    """A candidate that Jira confirmed not to have under its key.
 
     Attributes:
         candidate: the stored issue.

@@ -66,7 +66,7 @@ class Continuations:
             SwitchboardError: the call failed.
         """
         try:
-            with aws.translated("call the function again"):
+            with aws.translated("invoke the function again"):
                 self._get_lambda().invoke(FunctionName=function, InvocationType="Event", Payload=continuation.payload)
         except errors.AmbiguousError:
             raise

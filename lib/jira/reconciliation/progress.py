@@ -36,7 +36,7 @@ class Progress:
         )
 
     def add_unreadable(self, number: int) -> None:
-        """Count failed issues that can't be read, whoever tries again."""
+        """Count failed issues that no retry can read."""
         self.state = replace(self.state, unreadable=self.state.unreadable + number)
 
     def counted(self, rows: Iterator[Issue]) -> Iterator[Issue]:
@@ -72,7 +72,7 @@ class Progress:
         self.state = replace(self.state, token=token, position=position)
 
     def attempt(self, issue_key: str, act: Callable[[], str | None]) -> None:
-        """Act on one issue and count the outcome, unless that is None. An error fails this issue; ten in a row are raised."""
+        """Act on one issue and count the outcome unless it is None. An error fails this issue; the tenth in a row is raised."""
         try:
             action = act()
         except errors.SwitchboardError as error:
@@ -97,7 +97,7 @@ class Progress:
         """Leave the rest of the listing to the next invocation.
 
         Raises:
-            PermanentError: this one came no farther than where it began.
+            PermanentError: this invocation made no progress.
         """
         if self.state.reached == start.reached:
             raise errors.PermanentError("Jira's pages name no new issue")

@@ -45,7 +45,7 @@ CONFIRMATION_HOLDS = timedelta(hours=6)
 longer."""
 
 _DELETIONS_PER_TIME_CHECK = 25
-"""A second's worth: deletions ask Jira nothing."""
+"""Takes about a second: deletions make no request to Jira."""
 
 
 class Reconciler:

@@ -9,7 +9,7 @@ from lib.jira.reconciliation.requests import Request
 from lib.platform.log import scrub
 
 MAX_SHOWN_CHANGES = 100
-"""Of a project, in the answer and in its log line."""
+"""The most changes of a project that the answer and the log line show."""
 
 _MAX_REASON_CHARACTERS = 500
 

@@ -35,7 +35,7 @@ from lib.platform.queues import Queue
 from lib.platform.secrets import Secret
 
 CLIENT_RESERVE_SECONDS = 30.0
-"""Jira is not asked again with less time left: one more answer may take 20 s, and the run must still be reported."""
+"""With less time left, no request to Jira is made: an answer may take 20 s, and the run must still be reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,9 @@
 """The environment of each function: one dataclass per function, which the stack writes and the handler reads.
 
-Each is in a module of its own, because making a dataclass takes a millisecond of a cold start.
+Each has its own module, because making a dataclass takes a millisecond of a cold start.
 
 The environment variable of a field is its name in capitals. Lists are comma-separated. An optional field that is not
-set is absent. Secrets are never in it, only their ARNs.
+set is absent. It contains the ARNs of secrets, never their values.
 """
 
 import dataclasses

@@ -1,6 +1,5 @@
-"""Shuttle's HTTP API: the routes below ``/shuttle``, nearly all below ``/shuttle/shops/<domain>``, a module for each topic.
+"""Shuttle's HTTP API: the routes below ``/shuttle``, most of them below ``/shuttle/shops/<domain>``, one module per topic.
 
-Who may call for which shop is decided by IAM on the path (docs/security.md, "Shuttle"). Each request then works through a
-client that reaches no other shop's rows than that of its path. The modules import Flask, so only the function that serves the
-routes imports them.
+IAM decides by the path who may call for which shop (docs/security.md, "Shuttle"). Each request uses a client that can reach
+only the rows of the shop in its path. The modules import Flask, so only the function that serves the routes imports them.
 """

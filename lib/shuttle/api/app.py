@@ -13,7 +13,7 @@ from lib.shuttle.tenancy import PartitionClient
 class AppViews:
     """Sessions and settings. The values of a session are secrets: only ``show_session`` returns them.
 
-    Each request works through a client that reaches its session or the settings only.
+    Each request uses a client that can reach only its session or the settings.
     """
 
     routes = (
@@ -27,7 +27,7 @@ class AppViews:
         self._services = services
 
     def put_session(self, session_id: str) -> flask.Response:
-        """Store a session of a shop, replacing an earlier one with its id. It lasts from now, as long as its kind does."""
+        """Store a session of a shop, replacing an earlier one with its id. It lasts 24 hours or a year, by its kind."""
         session = api_json.read_session(session_id, body(), clock.utc_now())
         client = self._client(session.key().pk, keys.shop_partition(session.shop_domain))
         Registry(client, self._services.table_name).save_session(session)

@@ -110,8 +110,8 @@ def _link(url: str) -> flask.Response:
 
 
 def _require_key(repository: Repository, domain: str) -> None:
-    """Refuse an import whose schema has no key. One without a schema fails when its file is there, as the schema may be saved
-    in the meantime.
+    """Refuse an import whose schema has no key. An import without a schema is accepted: the schema may be saved before its file
+    arrives.
     """
     try:
         schema = repository.current_schema(domain)

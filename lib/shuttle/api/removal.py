@@ -10,9 +10,9 @@ from lib.shuttle import api_json
 from lib.shuttle.api.services import Services
 
 REMOVAL_SECONDS = 15
-"""How long a request deletes. API Gateway waits 30 seconds for an answer."""
+"""A request deletes for at most this time. API Gateway waits 30 seconds for an answer."""
 MAX_SESSIONS = 1000
-"""How many sessions are returned at most, those that end first."""
+"""The most sessions that are returned; those that end first come first."""
 
 
 class RemovalViews:
@@ -28,7 +28,7 @@ class RemovalViews:
         self._services = services
 
     def remove_shop(self, domain: str) -> flask.Response:
-        """Remove the shop and everything of it, as far as one request gets. For operators, not for shops."""
+        """Remove the shop with all its data, as much as one request has time for. For operators, not for shops."""
         report = api_json.to_json(self._services.access(domain).removal.run(self._services.objects(), _deadline()))
         self._services.logger.info("shop_removal", shop_domain=domain, **report)
         is_complete = report.pop("complete")
@@ -40,13 +40,13 @@ class RemovalViews:
         return flask.jsonify(sessions=[api_json.session_to_json(session) for session in found])
 
     def delete_sessions(self, domain: str) -> flask.Response:
-        """Delete the sessions of the shop, as far as one request gets."""
+        """Delete the sessions of the shop, as many as one request has time for."""
         deleted, is_complete = self._services.access(domain).removal.delete_sessions(_deadline())
         self._services.logger.info("sessions_deleted", shop_domain=domain, sessions=deleted, complete=is_complete)
         return flask.jsonify(removed={"sessions": deleted}, complete=is_complete)
 
 
 def _deadline() -> Callable[[], bool]:
-    """Whether a request that began now may still delete."""
+    """A function that says whether a request that begins now may still delete."""
     end = clock.monotonic() + REMOVAL_SECONDS
     return lambda: clock.monotonic() < end

@@ -1,4 +1,4 @@
-"""What the routes work with, and how a topic's routes are collected."""
+"""The clients and services of the routes, and the blueprint that collects the routes of all topics."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class ShopAccess:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """What the views work with.
+    """The clients and services that the views use.
 
     Attributes:
         dynamodb: a DynamoDB client.

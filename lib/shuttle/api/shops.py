@@ -11,7 +11,7 @@ from lib.shuttle.api.services import Services, body
 from lib.shuttle.repository import Repository
 
 MAX_VERSIONS = 100
-"""How many versions of a schema are returned at most, the newest first."""
+"""The most versions of a schema that are returned, the newest first."""
 
 
 class ShopViews:

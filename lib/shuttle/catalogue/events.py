@@ -30,7 +30,7 @@ IMPORT_COMPLETED = "ImportCompleted"
 IMPORT_FAILED = "ImportFailed"
 CATALOGUE_ROLLED_BACK = "CatalogueRolledBack"
 
-#: An event that was not published for so long is left to the sweep: whoever stored it crashed.
+#: The sweep publishes events that are older: the process that stored them has crashed.
 LEFT_AFTER = timedelta(minutes=1)
 _MAX_ENTRIES = 10
 """The most that one PutEvents takes."""
@@ -125,7 +125,7 @@ class Publisher:
         self._now = now
 
     def publish(self, events: Iterable[PendingEvent]) -> int:
-        """Publish events and delete their rows; how many.
+        """Publish events and delete their rows. Returns how many.
 
         Raises:
             UnavailableError: the bus refused some of them. The others are published. The rows stay, and the sweep tries again.
@@ -148,7 +148,7 @@ class Publisher:
         return published
 
     def publish_left(self) -> int:
-        """Publish the events, of all shops, whose publisher crashed or failed; how many. Errors as :meth:`publish`."""
+        """Publish the events of all shops whose publisher crashed or failed. Returns how many. Errors as :meth:`publish`."""
         return self.publish(self._repository.pending_events(self._now() - LEFT_AFTER))
 
     def _entry(self, event: PendingEvent) -> dict[str, Any]:

@@ -18,10 +18,10 @@ _RARE = r"[\x00-\x08\x0b-\x1f]"
 
 
 def json_object(members: Iterable[tuple[str, ColumnType, str]], *, short_row: int = 0) -> str:
-    """An expression that is an object. A member is a name, its type, and the expression of its text.
+    """An SQL expression for a JSON object. A member is a name, its type, and the expression of its text.
 
-    Short texts, up to ``short_row`` bytes in a row, take half the CPU, and six times their size of memory, for 2,048 rows at a
-    time: too much beside a sort.
+    Texts of up to ``short_row`` bytes per row are written with half the CPU, but with six times their size in memory for 2,048
+    rows at a time: too much beside a sort.
     """
     members, parts = list(members), list[str]()
     for name, column_type, text in members:

@@ -30,7 +30,7 @@ ROW_GROUP_MB = 8
 _IN_CHANGES = {Change.ADDED: "added", Change.REPLACED: "replaced"}
 _ROW_NUMBER = "file_row_number"  # DuckDB has this column for every Parquet file
 ROWS_AT_ONCE = 250_000
-"""How many rows are on disk as lines before they are compressed."""
+"""The most rows that are on disk as lines at a time, before they are compressed."""
 _SHORT_ROW = 4096
 
 
@@ -53,7 +53,7 @@ class Merged:
 
 
 def refuse_early(file: CheckedFile, schema: Schema, mode: JobMode, duplicate_rule: DuplicateRule) -> None:
-    """Refuse a file that can't be merged with any version.
+    """Refuse a file that can't be merged with any version of the catalogue.
 
     Raises:
         UnreadableFileError: DUPLICATE_KEY or INVALID_ROWS.

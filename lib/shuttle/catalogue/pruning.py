@@ -1,4 +1,4 @@
-"""Deletes the objects of catalogue versions that are not kept any more."""
+"""Deletes the objects of catalogue versions that are no longer kept."""
 
 from datetime import timedelta
 
@@ -7,12 +7,12 @@ from lib.shuttle import keys
 from lib.shuttle.catalogue.store import CatalogueStore
 from lib.shuttle.imports.files import PrunableObjects
 
-#: An object without a row may be that of an import that has not committed yet; none runs this long.
+#: An object without a row may belong to an import that has not committed yet. No import runs this long.
 UNUSED_AFTER = timedelta(days=1)
 
 
 def prune(catalogues: CatalogueStore, objects: PrunableObjects, domain: str, now: clock.Clock = clock.utc_now) -> int:
-    """Delete the objects of a shop's catalogue that no version refers to; how many.
+    """Delete the objects of a shop's catalogue that no version refers to. Returns how many.
 
     Raises:
         SwitchboardError: the table or the bucket can't be reached or refuses. What is left is deleted by the next call.

@@ -74,7 +74,7 @@ class CatalogueStore:
         """A version that is still kept, which may be the current one.
 
         Raises:
-            NotFoundError: it is not kept any more, or never was.
+            NotFoundError: it is no longer kept, or never existed.
         """
         return self._version(self.current(domain), domain, version)
 
@@ -105,7 +105,7 @@ class CatalogueStore:
         If the current version has these rows already, it is returned, without an event: a repeat changes nothing.
 
         Raises:
-            NotFoundError: the shop has no catalogue, or the version is not kept any more or never was.
+            NotFoundError: the shop has no catalogue, or the version is no longer kept or never existed.
             UnavailableError: imports replaced the current version at each try.
         """
         lost: errors.SwitchboardError | None = None
@@ -135,7 +135,7 @@ class CatalogueStore:
 
 
 def _restoring(current: Catalogue, restored: Catalogue, wanted: Catalogue, event: PendingEvent) -> list[Statement]:
-    """As :func:`replacing`, if the row of ``wanted`` is still there: only then no pruning deletes its object."""
+    """As :func:`replacing`, if the row of ``wanted`` is still there: while it is, pruning does not delete its object."""
     row = wanted.key().attributes()
     is_kept = Condition(
         expression=f"attribute_exists(#PK) AND #{items.TTL_ATTRIBUTE} > :now",

@@ -52,7 +52,7 @@ _FAILED = f"""SELECT n, r, e FROM (
 ) WHERE contains(e, chr(10))"""
 """SQL of the rows with an error: ``n``, the number of the row, ``r``, that of the record, and ``e``, its state."""
 FEW_FAILED = 1000
-"""So many failed rows are left out by number instead of checking all rows again."""
+"""Up to this many failed rows are excluded by number, instead of checking all rows again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What reading the file of an import needs to know: its bounds, why it may fail, and where it is, S3 or a stand-in for it."""
+"""The limits of an import's file, the reasons why a job may fail, and access to the import bucket."""
 
 import contextlib
 import enum
@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Protocol
 
 from lib.platform import aws
 
-#: The most that is read, of an upload and of the text in it, between two calls of ``on_read``.
+#: The most bytes of an upload, and of the text in it, that are read between two calls of ``on_read``.
 READ_BYTES = 64 * 1024
 #: The longest text, for any compression and any plan.
 MAX_TEXT_BYTES = 4 * 1024**3

@@ -1,8 +1,8 @@
 """Deletes what reaches the import bucket after its shop was removed (:mod:`lib.shuttle.removal`).
 
-A link that the shop had before is valid for an hour, so a file may arrive later; and a worker that was deep in a call may
-outlast the removal and store results that no transaction completes. Both end here, as the job is not found: its objects are
-deleted, and the message is done.
+The shop's links stay valid for an hour, so a file may arrive after the removal; and a worker in the middle of a call may store
+results that no transaction completes. In both cases the job is not found here: its objects are deleted, and the message is
+done.
 """
 
 from collections.abc import Callable
@@ -23,17 +23,17 @@ def cleaning_up(runners: Runners, repository: Repository, objects: PrunableObjec
 
 @dataclass(frozen=True, slots=True)
 class CleaningUp:
-    """Runs jobs as ``runner``, and deletes the objects of one that is gone with its shop."""
+    """Runs jobs with ``runner``, and deletes the objects of a job that was removed with its shop."""
 
     runner: Runner
     repository: Repository
     objects: PrunableObjects
 
     def run(self, domain: str, job_id: str, seconds_left: Callable[[], float]) -> JobStatus:
-        """Run a job to its end and return its status: CANCELLED, if its shop was removed.
+        """Run a job to its end and return its status, CANCELLED if its shop was removed.
 
         Raises:
-            NotFoundError: there is no such job, but there is its shop.
+            NotFoundError: the shop exists, but has no such job.
         """
         try:
             return self.runner.run(domain, job_id, seconds_left)

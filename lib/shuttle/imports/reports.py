@@ -41,7 +41,7 @@ class RowErrorCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """One error in a row.
+    """An error in a row of a file.
 
     ``row`` is counted from 1, without the header and blank lines; ``line``, where it begins in the file, is None if the format
     has no lines. ``column`` is empty if the error is not in a column of its own. The message names the rule and never quotes a

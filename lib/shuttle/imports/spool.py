@@ -39,7 +39,7 @@ MAX_EXPANSION = 200
 EXPANSION_FREE_BYTES = 8 * 1024 * 1024
 
 DISK_FULL = (Failure.FILE_TOO_LARGE, "The file needs more disk space than there is. Split it.")
-"""How an import fails whose file does not fit on disk as text."""
+"""Code and detail of the failure if the text does not fit on disk."""
 
 _START = 1024
 _END_OF_FILE = b"\x1a"  # Ctrl-Z, which DOS and CP/M wrote at the end of a text

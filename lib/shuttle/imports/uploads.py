@@ -1,4 +1,4 @@
-"""How a file gets into the import bucket, and an error report out of it: by links that a shop uses without credentials.
+"""Makes the links by which a shop, without credentials, uploads a file to the import bucket or downloads an error report.
 
 ::
 
@@ -13,7 +13,7 @@ A job has one multipart upload, recorded on its row by a conditional write (docs
     request A ─► create u1 ─► record u1 ─────────────────► links of u1
     request B ─► create u2 ─► record u2: refused ─► abort u2, links of u1
 
-This module does not decide who may ask.
+This module does not check who may have a link.
 """
 
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""One import or export, and what an index includes of it.
+"""An import or export job, and the part of it that an index includes.
 
 A job validates its own values, so that neither a caller nor a stored row can bring in a wrong one. Which status may follow
 which is decided in :mod:`lib.shuttle.jobs.transitions`.
@@ -71,7 +71,8 @@ class ErrorSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobSummary:
-    """What GSI1 and StatusIndex include of a Job: only what a status change changes, so that progress costs no index write."""
+    """The part of a Job that GSI1 and StatusIndex include: only what a status change changes, so that progress costs no index
+    write."""
 
     shop_domain: str
     job_id: str

@@ -45,7 +45,7 @@ _NO_UPLOAD = "No file was uploaded within a day. Start it again."
 _NOT_STARTED = "The export was not started within a day. Start it again."
 
 _JOB_POSITION = 0
-"""Of the job's own change in the transaction that ends it."""
+"""The position of the job's own change in the transaction that ends it."""
 
 
 class JobBusyError(errors.RetryableError):
@@ -199,7 +199,7 @@ class Jobs:
         return not self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1), _stored_events(event))
 
     def sweep(self) -> Mapping[str, int]:
-        """Fail every job, of all shops, that lost its worker or never got its file; how many, by failure code."""
+        """Fail every job, of all shops, that lost its worker or never got its file. Returns how many, by failure code."""
         now = self._now()
         given_up = {WORKER_LOST: 0, Failure.UPLOAD_MISSING.value: 0}
         for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
@@ -209,7 +209,7 @@ class Jobs:
         return given_up
 
     def waiting_exports(self) -> Iterator[JobSummary]:
-        """The exports of all shops that no worker has started for so long that their message may be lost."""
+        """The exports of all shops that have waited so long for a worker that their message may be lost."""
         waiting = self._repository.stale_jobs(JobStatus.QUEUED, self._now() - RESENT_AFTER)
         return (job for job in waiting if job.kind is JobKind.EXPORT)
 
@@ -235,7 +235,7 @@ class Jobs:
         metered: UsageCounters,
         also: Sequence[Statement] = (),
     ) -> Mapping[int, Item | None]:
-        """End a job, free its slot, meter it and ``also``, or nothing of these; the refused positions, and their rows."""
+        """End a job, free its slot, meter it and ``also``, all or nothing. Returns the refused positions and their rows."""
         now = self._now()
         statements = [
             change,

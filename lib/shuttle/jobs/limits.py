@@ -57,7 +57,7 @@ class BillingInactiveError(errors.InvalidInputError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobOrder:
-    """What a caller asks for. Two orders with the same ``client_token`` within 24 hours are one job."""
+    """An order of a job. Two orders with the same ``client_token`` within 24 hours are one job."""
 
     client_token: str
     kind: JobKind

@@ -1,4 +1,4 @@
-"""What is sent to the job queue, and how it is read.
+"""The messages of the job queue: sends them, and reads which jobs they start.
 
 ======================  =======================================================  ===================
 sender                  message                                                  what it starts

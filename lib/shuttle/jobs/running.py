@@ -1,4 +1,4 @@
-"""What the workers of imports and exports have in common: a job's life around its work, and its watch.
+"""Runs a job for the workers of imports and exports: starts it, watches time and cancellation, and handles errors.
 
 ::
 
@@ -53,7 +53,7 @@ def _run_started(jobs: Jobs, job: Job, work: Callable[[Job], Outcome]) -> Outcom
 
 
 class Watch:
-    """Stops a worker whose time runs out or who no longer has its job, and reports its progress.
+    """Stops a worker that runs out of time or no longer has its job, and reports its progress.
 
     Attributes:
         rows_read, rows_failed, bytes_read: how far the worker got; it sets them.
@@ -88,7 +88,7 @@ class Watch:
             self._report()
 
     def on_read(self, bytes_read: int) -> None:
-        """As :meth:`check`, for a worker that reads its upload."""
+        """Record ``bytes_read``, and check as :meth:`check` does."""
         self.bytes_read = bytes_read
         self.check()
 

@@ -100,7 +100,7 @@ def test_a_message_says_what_it_can_be_routed_by() -> None:
         ({"drop": True}, "must be a list of rules"),
         (["drop"], "must be a list of rules"),
         ([{"drop": True}] * 51, "has 51 rules"),
-        ([{"match": {"severity": "info"}, "drop": True}, {}], "rule 2: it says neither"),
+        ([{"match": {"severity": "info"}, "drop": True}, {}], "rule 2: it has neither"),
         ([{"chanels": ["sns"]}], r"rule 1: it has the unknown field 'chanels' \(did you mean channels\?\)"),
         ([{"match": {"owner": "x"}, "drop": True}], "unknown field 'owner'"),
         ([{"match": {"event": "LeaseFroze"}, "drop": True}], r"'LeaseFroze' \(did you mean LeaseFrozen\?\)"),
