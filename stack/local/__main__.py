@@ -44,13 +44,13 @@ def main() -> None:
     "--names",
     type=click.Choice(["stable", "random"]),
     default="stable",
-    help="Name the resources the same at every start, which is the default, or randomly.",
+    help="Give resources the same names at every start (the default), or random names.",
 )
 @click.option(
     "--seed/--no-seed",
     "seeded",
     default=True,
-    help="Begin with leases, Jira issues and notifications to Slack, which is the default, or empty.",
+    help="Start with sample leases, Jira issues and notifications to Slack (the default), or empty.",
 )
 @click.option("--reload", is_flag=True, help="Apply edits of handlers/ and lib/ on the next call; not with --packaged.")
 @click.option("--logs", is_flag=True, help="Print the functions' output on standard error.")
@@ -69,7 +69,7 @@ def main() -> None:
     help="Send the functions' AWS calls to this URL, a proxy in front of --aws-port.",
 )
 def up(pairs: tuple[str, ...], logs: bool, python: str | None, console_port: int, no_console: bool, **options: Any) -> None:
-    """Start everything, and run until Ctrl-C.
+    """Start the local cloud, and run until Ctrl-C.
 
     Prints one line of JSON when it is ready, and a summary on standard error.
     """
@@ -182,7 +182,7 @@ class _Signals:
         interrupt = not self._waits
         self._stop.set()
         if interrupt:
-            # Half-started threads complain while everything stops, which is noise after Ctrl-C.
+            # Threads that are still starting print errors while everything stops, which is noise after Ctrl-C.
             click.echo(self._interrupted, err=True)
             sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 (until the process ends)
             raise KeyboardInterrupt

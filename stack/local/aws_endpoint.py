@@ -1,15 +1,15 @@
 """The AWS API of the local cloud: moto behind one URL, and what moto does not do.
 
-* ``lambda invoke`` runs the function (moto returns a fixed text), in the version that its name or ARN means (versions.py).
+* ``lambda invoke`` runs the function (moto returns a fixed text), in the version that its name or ARN selects (versions.py).
 * DynamoDB calls run one at a time: moto's conditional writes are not atomic under threads.
 * A PUT is never a form: curl and urllib send that type with any body, and moto would consume the body.
 * ``put-events`` refuses what EventBridge refuses: over 1 MB, or a detail that nests too deep.
 * A PUT to a presigned link must have the length that the link is signed for.
 * ``moto_patches.py`` corrects moto itself, and ``moto_speed.py`` makes it faster.
-* ``GET /_local/functions`` has the processes of each function.
-* ``GET /_local/ready`` is the line that ``up`` prints, without the console and with the URLs of the stand-ins.
+* ``GET /_local/functions`` returns the processes of each function.
+* ``GET /_local/ready`` returns the line that ``up`` prints, without the console and with the URLs of the stand-ins.
 * ``/_local/faults`` makes calls of the functions fail (``aws_faults.py``).
-* Web pages of others are refused: foreign names that lead to 127.0.0.1, and pages that call a control.
+* Requests of foreign web pages are refused: by a foreign host name that resolves to 127.0.0.1, or to a path of the local cloud.
 * With a guard (``iam/``), a call that the caller's role does not grant is refused, and ``GET /_local/iam`` shows the grants.
 """
 
@@ -65,7 +65,7 @@ class AwsEndpoint:
     """The WSGI application. Without a ``guard``, every call is allowed.
 
     Set ``invoker`` once there are functions, and ``states_after`` (of the alarms) and ``ready`` at the end.
-    ``find_key`` finds the keys that presigned links are checked with, and ``account_id`` is of the roles that faults apply to.
+    ``find_key`` finds the keys of presigned links, and ``account_id`` is the account of the roles that faults apply to.
     """
 
     def __init__(
@@ -112,10 +112,10 @@ class AwsEndpoint:
             return ""
 
     def _own_answer(self, environ: dict[str, Any]) -> Response | None:
-        """What the local cloud answers in place of AWS: a control, or an error; None for a request that goes on."""
+        """The answer of a control of the local cloud, or an error; None for a request to AWS."""
         request = Request(environ)
         if is_foreign(request):
-            return Response("The local cloud answers programs of this machine only, by 127.0.0.1 or localhost.\n", 403)
+            return Response("The local cloud answers only programs on this machine, at 127.0.0.1 or localhost.\n", 403)
         try:
             about = self._about(request)
         except BadRequest as error:
@@ -172,7 +172,7 @@ def _seconds(text: str) -> float:
 
 
 def is_foreign(request: Request) -> bool:
-    """Whether a web page of somebody else sends it: by a foreign name that leads to 127.0.0.1 (DNS rebinding), or to a control.
+    """Whether a foreign web page sent it: by a host name that resolves to 127.0.0.1 (DNS rebinding), or to a control.
 
     Pages may call AWS itself: they upload to presigned links.
     """

@@ -1,7 +1,7 @@
-"""Faults of the AWS API: errors that the functions get, on request, in place of an answer (``/_local/faults``).
+"""Faults of the AWS API, for tests: errors that the functions get instead of an answer (``/_local/faults``).
 
 A fault applies to calls that a function makes with its role, before they take effect. It never applies to an operator's calls,
-nor to what Lambda does with a function's role: to write its logs, and to receive from its queue.
+nor to what Lambda does with a function's role: writing its logs, and receiving from its queue.
 """
 
 import json
@@ -33,15 +33,15 @@ _OF_LAMBDA = frozenset({"ReceiveMessage", "DeleteMessage", "GetQueueAttributes"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AwsFault:
-    """What some calls of functions get.
+    """An error for some calls of functions.
 
     Attributes:
         service: one of :data:`SERVICES`.
         error: the error code. ``ThrottlingException``, ``InternalServerError``, ``ServiceUnavailable`` and ``AccessDenied``
-            become what the service itself calls them.
-        operation: of the service, such as ``PutItem``; empty for every one.
-        function: the entry point of the function that calls; empty for every one.
-        times: how many calls it applies to; 0 until it is removed.
+            are replaced by the service's own code.
+        operation: of the service, such as ``PutItem``; empty for any.
+        function: the entry point of the calling function; empty for any.
+        times: how many calls it applies to; 0 for all until it is removed.
     """
 
     service: str
@@ -55,7 +55,7 @@ class AwsFault:
         """The fault of a JSON object.
 
         Raises:
-            ValueError: not an object, an unknown or missing field, or a value that it can't have.
+            ValueError: not an object, an unknown or missing field, or an invalid value.
         """
         names = ("service", "error", "operation", "function", "times")
         if not isinstance(value, dict) or not {"service", "error"} <= value.keys() <= set(names):
@@ -106,7 +106,7 @@ class AwsFaults:
             with self._lock:
                 self._active = []
         elif request.method != "GET":
-            return _json({"error": f"there is no {request.method}"}, 405)
+            return _json({"error": f"{request.method} is not allowed: use GET, POST or DELETE"}, 405)
         return _json({"faults": self.as_json()})
 
     def as_json(self) -> list[dict[str, Any]]:

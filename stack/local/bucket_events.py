@@ -1,4 +1,4 @@
-"""S3 -> queue. moto sends a bucket's events to any queue; this module checks the queue's policy first, as SQS does."""
+"""Delivers events of S3 to queues. moto sends them to any queue; this module checks the queue's policy first, as SQS does."""
 
 from collections.abc import Callable
 from typing import Any

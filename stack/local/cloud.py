@@ -123,7 +123,7 @@ class LocalCloud:
         self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
-        """The URL of each stand-in, by the config key that it is the value of."""
+        """The URL of each stand-in, by the config key that it replaces."""
         self._seeded = seeded
         with contextlib.ExitStack() as undo, _garbage_kept():
             undo.callback(self._exit.close)
@@ -293,10 +293,10 @@ class LocalCloud:
 
 @contextlib.contextmanager
 def _garbage_kept() -> Iterator[None]:
-    """Collect no garbage, and never look at the objects made meanwhile.
+    """Switch garbage collection off, and exclude the objects made inside from later collections.
 
-    The models of moto, botocore and Pulumi are a million objects that stay. To scan them takes a quarter of the start, and
-    would delay every request by half a second every few seconds.
+    The models of moto, botocore and Pulumi are a million objects that stay. Scanning them takes a quarter of the start, and
+    would delay requests by half a second every few seconds.
     """
     gc.disable()
     try:
@@ -340,7 +340,7 @@ def _plain_session() -> botocore.session.Session:
 
 
 class _Placeholder:
-    """Holds the port of the HTTP API until its routes are known: the program needs the URL."""
+    """Reserves the port of the HTTP API until its routes are known: the program needs the URL."""
 
     app: Any = None
 

@@ -32,7 +32,7 @@ class ConsoleProcess:
         )
 
     def start(self, ready: dict[str, Any]) -> str:
-        """Pass the line of outputs that selects the cloud; returns the URL that opens a session.
+        """Start the console for the cloud of this ready line. Returns the URL that opens a session.
 
         Raises:
             StartError: the port is taken, or the console failed to start.

@@ -1,4 +1,4 @@
-"""Why a local cloud does not start."""
+"""The error of a local cloud that can't start."""
 
 
 class StartError(Exception):

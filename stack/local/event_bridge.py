@@ -1,4 +1,4 @@
-"""EventBridge rule -> function.
+"""Delivers events from EventBridge rules to functions.
 
 moto matches events to rules and delivers to queues, log groups, archives and buses, but raises NotImplementedError on a
 Lambda target. This module delivers those and leaves the others to moto.
@@ -60,7 +60,7 @@ def _deliver(invoker: Invoker, may: MayDo, rule_arn: str, target: dict[str, Any]
 
 
 def _as_sent(event: Any) -> dict[str, Any]:
-    """The event as EventBridge sends it; moto has its time in epoch seconds."""
+    """The event as EventBridge sends it; moto has the time in epoch seconds."""
     sent = dict(event)
     if isinstance(sent.get("time"), int | float):
         sent["time"] = datetime.fromtimestamp(sent["time"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

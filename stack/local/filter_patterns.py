@@ -1,4 +1,4 @@
-"""CloudWatch's filter patterns: moto matches one term, and returns every event for any other pattern.
+"""Matches log events with CloudWatch's filter patterns: moto knows one term, and returns every event for other patterns.
 
 Terms and JSON patterns work as AWS documents them. Patterns of space-delimited fields (``[ip, user, ...]``) are refused.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 _Condition = Callable[[Any], bool]
-"""Of a parsed log event, or of one of its values."""
+"""A condition on a parsed log event, or on one of its values."""
 
 _ABSENT: Any = object()
 

@@ -22,7 +22,7 @@ from stack.local.serving import LOOPBACK, Server
 LATEST = "$LATEST"
 """The version of a function that is not published."""
 MAX_PROCESSES = 4
-"""Of one function. They wait for AWS calls more than they compute, but share the cores of one machine."""
+"""The most processes of one function. They wait for AWS calls more than they compute, but share the cores of one machine."""
 INIT_SECONDS = 60.0
 """How long a process may take to import its handler. Lambda allows 10 s, but does nothing else meanwhile."""
 _STOP_SECONDS = 5.0
@@ -71,7 +71,7 @@ class FunctionSpec:
     reserved_concurrency: int | None = None
 
     def runs_as(self, other: "FunctionSpec") -> bool:
-        """Whether a process of the one can serve the other: all but the version is the same."""
+        """Whether a process of one can serve the other: only their versions differ."""
         same = dataclasses.replace(self, version=other.version, reserved_concurrency=other.reserved_concurrency)
         return self is other or same == other
 
@@ -82,8 +82,8 @@ class FunctionSpec:
 
 
 class FunctionHost:
-    """One function, and the processes that serve it: one for each call at the same time, as on Lambda, but at most
-    :data:`MAX_PROCESSES` or what is reserved. Further calls wait. A process starts with the call that needs it.
+    """One function and its processes: one per concurrent call, as on Lambda, but at most :data:`MAX_PROCESSES` or the reserved
+    concurrency. Further calls wait. A process starts with the call that needs it.
 
     Args:
         spec: the function.
@@ -247,7 +247,7 @@ class _Runner:
         return self._process.pid
 
     def run(self, invocation: Invocation) -> None:
-        """Work on an invocation. It keeps no result if another process has to try."""
+        """Work on an invocation. It has no result afterwards if another process must retry it."""
         if not self.mailbox.deliver(invocation, self._spec.timeout_seconds, INIT_SECONDS):
             self._timed_out = f"Task timed out after {self._spec.timeout_seconds:.2f} seconds"
             self._process.kill()

@@ -1,6 +1,4 @@
-"""Answers the AWS calls of the local cloud's own clients in this process: the same requests and answers, without a socket, a
-thread and a parser of HTTP for each.
-"""
+"""Answers the AWS calls of the local cloud's own clients in this process: the same requests and answers, without a socket."""
 
 import io
 from collections.abc import Iterator

@@ -27,7 +27,7 @@ from stack.local.runtime_api import Result
 from stack.local.versions import FunctionNotFoundError, Reference, Target, Versions
 
 SYNCHRONOUS_LIMIT_BYTES = 6 * 1024 * 1024 + 64 * 1024
-"""Lambda's limit of 6 MB, and a margin for the event that the HTTP gateway wraps a body in."""
+"""Lambda's limit of 6 MB, and a margin for the event in which the HTTP gateway wraps a body."""
 ASYNCHRONOUS_LIMIT_BYTES = 1024 * 1024
 RETRY_SECONDS = (1.0, 2.0)
 CRASH_RETRY_SECONDS = 55.0

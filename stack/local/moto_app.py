@@ -70,7 +70,7 @@ def _refusal(environ: dict[str, Any]) -> Response | None:
     call, _ = call_of(environ, account_id="")
     is_form = environ.get("CONTENT_TYPE", "").startswith("multipart/form-data")  # S3 takes a signature in a form, too
     if environ["REQUEST_METHOD"] == "POST" and call is None and not is_form:
-        message = "Missing Authentication Token. This is the AWS API of the local cloud: webhooks go to its HTTP API."
+        message = "Missing Authentication Token. This is the AWS API of the local cloud: send webhooks to its HTTP API."
         return _fail(environ, "AccessDenied", message)
     if call is None or not _is_json(environ):
         return None
@@ -111,7 +111,7 @@ def _fail(environ: dict[str, Any], error: str, message: str) -> Response:
 
 
 def _operations(app: Flask) -> Callable[..., Answer] | None:
-    """What answers a POST to ``/``; None if the service has no such path."""
+    """The function that answers a POST to ``/``; None if the service has no such path."""
     try:
         endpoint, _ = app.url_map.bind("localhost").match("/", method="POST")
     except HTTPException:
@@ -122,7 +122,7 @@ def _operations(app: Flask) -> Callable[..., Answer] | None:
 
 
 def _answer(operations: Callable[..., Answer], environ: dict[str, Any]) -> Any:
-    """As ``moto.core.utils.convert_to_flask_response`` makes it."""
+    """The response, as ``moto.core.utils.convert_to_flask_response`` makes it."""
     request = BackendRequest(environ)
     try:
         status, headers, body = operations(request, request.raw_url, dict(request.headers))

@@ -44,7 +44,7 @@ _RECURSION_PATH = r"{0}/(?P<api_version>[^/]+)/functions/(?P<function_name>[\w_:
 
 
 def fill_gaps() -> None:
-    """Add all of it to moto, before the first request. Calling it again changes nothing."""
+    """Patch moto, before the first request. Calling it again changes nothing."""
     lambda_urls.url_paths[_RECURSION_PATH] = LambdaResponse.dispatch
     cloudwatch.patch()
     for owner, name, replacement in (

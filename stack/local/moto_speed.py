@@ -1,7 +1,4 @@
-"""Makes moto 5.2.5 answer in a part of the time, with the same answers.
-
-The local cloud and the tests spend most of their time in moto.
-"""
+"""Patches moto 5.2.5 to give the same answers in less time: the local cloud and the tests spend most of their time in moto."""
 
 import base64
 import copy
@@ -28,7 +25,7 @@ from werkzeug.routing import Rule
 
 
 def speed_up() -> None:
-    """Replace what moto does slowly. Calling it again changes nothing.
+    """Replace slow parts of moto. Calling it again changes nothing. What they cost:
 
     * For each attribute of a DynamoDB item, moto asks four alias providers for the name of each of the ten types that it can
       have. In an item, the type is the only key of a dict.
@@ -79,7 +76,7 @@ _moto_all_items: Callable[..., Any] = Table.all_items
 
 
 def _query(table: Any, hash_key: Any, *args: Any, **options: Any) -> Any:
-    """A query sorts what it finds: it needs no sorted table, and of the table itself only the items of one key."""
+    """A query that sorts its result only: moto sorts the whole table. It reads only the items of one key."""
     index_name, of_key = args[6], table.items.get(hash_key)
     _querying.groups = list(table.items.values()) if index_name else [of_key] if of_key else []
     try:
@@ -100,7 +97,7 @@ _moto_transact_write_items: Callable[..., Any] = DynamoDBBackend.transact_write_
 
 
 def _transact_write_items(backend: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-    """A transaction that fails changes nothing: keep the items under its hash keys, and put them back."""
+    """A transaction that restores the items under its hash keys if it fails; moto copies whole tables."""
     kept: list[tuple[Table, DynamoType, Any]] = []
     for request in (next(iter(item.values())) for item in transact_items):
         table = backend.tables.get(request.get("TableName"))
@@ -124,7 +121,7 @@ _moto_new_model: Callable[..., Any] = BaseModel.__new__
 
 
 def _new_model(kind: type[BaseModel], *_: Any, **__: Any) -> Any:
-    """What is replaced or deleted is freed. Only S3 reads its list, to close the files of objects."""
+    """A new object that moto does not add to its list of instances, so that it can be freed. Only S3 reads its list."""
     return _moto_new_model(kind) if kind.__module__ == S3Backend.__module__ else object.__new__(kind)
 
 
@@ -158,7 +155,7 @@ def _copy_node(node: Any, memo: dict[int, Any]) -> Any:
 
 
 def _traverse(traverser: Any, root: Any) -> Any:
-    """As ``traverse_node_recursively``."""
+    """Does what ``traverse_node_recursively`` does."""
     process = traverser._processing_map()
     kinds = tuple(process)
 

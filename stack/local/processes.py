@@ -130,7 +130,7 @@ class Zygote:
         self._end()
 
     def _end(self) -> None:
-        """Whatever was asked for or runs has ended with the parent."""
+        """Mark all requested and running processes as ended: they end with the parent."""
         for forked in [*self._asked, *self._running.values()]:
             forked.end(-signal.SIGKILL)
 
@@ -147,12 +147,12 @@ class _Forked:
         self._ended = threading.Event()
 
     def begin(self, pid: int) -> None:
-        """It runs."""
+        """Record that it runs."""
         self.pid = pid
         self._started.set()
 
     def end(self, code: int) -> None:
-        """It has ended."""
+        """Record that it has ended."""
         self._code = code
         self._ended.set()
         self._started.set()

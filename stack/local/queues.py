@@ -1,4 +1,4 @@
-"""SQS event source -> function: polls a queue, invokes the function with a batch, deletes what it processed.
+"""SQS event sources: polls a queue, invokes the function with each batch, and deletes the processed messages.
 
 As Lambda does (https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html): a batch collects for the batching window, an
 answer with ``batchItemFailures`` keeps those messages, and an error keeps all. On AWS a kept message returns when its

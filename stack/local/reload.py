@@ -1,7 +1,7 @@
 """Applies edits of the functions' sources (``up --reload``): the next call of a function that uses an edited file runs the new
-code. Calls under way end on the old code. A file that does not parse changes nothing until it is fixed.
+code. Calls in progress end on the old code. A file that does not parse changes nothing until it is fixed.
 
-There is no thread: a call looks for edits, at most once a second, which takes a few milliseconds.
+There is no thread: calls check for edits, at most once per second, which takes a few milliseconds.
 """
 
 import os
@@ -26,7 +26,7 @@ class Reloader:
     Args:
         hosts: the functions.
         root: the checkout.
-        pause_seconds: between two looks.
+        pause_seconds: between two checks.
     """
 
     def __init__(self, hosts: Iterable[FunctionHost], root: Path = ROOT, pause_seconds: float = _PAUSE_SECONDS) -> None:
@@ -70,7 +70,9 @@ class Reloader:
         for host in users:
             host.renew()
         names = ", ".join(host.spec.entry_point for host in users)
-        also = "; restart the local cloud too, because it uses it itself" if any(map(self._is_used_here, edited)) else ""
+        also = (
+            "; the local cloud uses it too: restart it to apply the edit there" if any(map(self._is_used_here, edited)) else ""
+        )
         done = f"reloaded {names}" if users else "no running function uses it"
         _say(f"{', '.join(sorted(map(self._name, edited)))} changed: {done}{also}")
 

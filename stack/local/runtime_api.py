@@ -55,7 +55,7 @@ class Invocation:
 
 
 class Mailbox:
-    """Between the callers of a function and one process of it: at most one invocation at a time."""
+    """Hands invocations from the callers of a function to one process of it, one at a time."""
 
     def __init__(self) -> None:
         self.init_error: dict[str, Any] | None = None
@@ -117,13 +117,13 @@ class Mailbox:
         return True
 
     def fail_init(self, error: dict[str, Any]) -> None:
-        """Note that the process could not import its handler."""
+        """Record that the process could not import its handler."""
         with self._changed:
             self.init_error = error
             self._changed.notify_all()
 
     def end(self, kind: str, message: str) -> Invocation | None:
-        """The process has ended. The invocation that it worked on fails, and is returned."""
+        """Record that the process has ended. Its current invocation fails, and is returned."""
         with self._changed:
             self._has_ended = True
             self.init_error = self.init_error or {"errorType": kind, "errorMessage": message}

@@ -1,4 +1,4 @@
-"""What the process of a function runs: this checkout in this environment, or its built archive in isolation.
+"""Decides what a function's process runs: this checkout in this environment, or the built archive in isolation.
 
 Isolated, it has what Lambda has: the archive's packages, and those of Lambda's Python runtime. An import of anything else
 fails, as on Lambda.
@@ -63,7 +63,7 @@ def packaged(into: Path = archive.BUILD / "packaged", *, python: str = sys.execu
 
 
 def isolated(folder: Path, runtime: Path, python: str) -> Sandbox:
-    """An archive's ``folder`` under ``python``, with ``runtime`` behind it and nothing else."""
+    """A sandbox that runs an archive's ``folder`` under ``python``, with the packages of ``runtime`` and nothing else."""
     command = (python, "-I", "-S", "-B", "-u", "-c", _IN_ISOLATION, str(folder), str(runtime))
     return Sandbox(command, folder)
 

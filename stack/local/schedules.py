@@ -1,4 +1,4 @@
-"""EventBridge Scheduler: moto stores schedules, and this module runs them (``up --schedules``).
+"""Runs the schedules of EventBridge Scheduler, which moto only stores (``up --schedules``).
 
 It reads them before each check, so a schedule that is created, changed or disabled through the AWS API counts at once.
 """
@@ -91,7 +91,7 @@ class ScheduleRunner:
                 print(f"local cloud: schedule {due.name} could not start its function: {error}", file=sys.stderr)
 
     def close(self) -> None:
-        """Stop; runs that have started go on."""
+        """Stop; runs that have started continue."""
         self._stop.set()
         self._thread.join(timeout=5)
 

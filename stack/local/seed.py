@@ -1,8 +1,8 @@
-"""What ``up`` fills the local cloud with, so that there is something to look at: leases, Jira issues, and Slack messages.
+"""Fills a new local cloud with sample data: leases, Jira issues, and Slack messages.
 
-The lease system's table has the leases of ``lease_samples.py``. The Jira stand-in has a project that reconciliation reads, and
-sends its webhooks to the HTTP API. Notifications go to the Slack stand-in too. What the config points elsewhere, or names
-itself, stays as it is.
+The lease system's table gets the leases of ``lease_samples.py``. The Jira stand-in gets a project that reconciliation reads,
+and sends its webhooks to the HTTP API. Notifications go to the Slack stand-in too. Values that the config sets stay as they
+are.
 """
 
 import time
@@ -27,7 +27,7 @@ _WAIT_SECONDS = 0.3
 
 
 def defaults(config: Mapping[str, str]) -> dict[str, str]:
-    """The keys, without their namespace, that the seeds need and ``config`` does not set."""
+    """The config that the sample data needs and ``config`` does not set, by key without the namespace."""
     found = {}
     if not config.get("jiraBaseUrl") and "jiraProjects" not in config:
         found["jiraProjects"] = PROJECT_KEY

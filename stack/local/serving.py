@@ -37,7 +37,7 @@ MAX_BODY_BYTES = 256 * 1024 * 1024
 """A longer body is refused with 413."""
 
 BODY_SECONDS = 60
-"""How long a sender may be silent within a request. Between requests, it may be silent for as long as it likes."""
+"""How long a sender may be silent within a request. Between requests, there is no limit."""
 
 WsgiApp = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -143,12 +143,12 @@ class _Handler(WSGIRequestHandler):
         for name, value in request.headers.raw_items():
             self.headers[name.decode("latin-1")] = value.decode("latin-1")
         if "Content-Length" in self.headers and "Transfer-Encoding" in self.headers:
-            raise BadRequest("The body has a length and chunks.")  # servers may differ on where it ends
+            raise BadRequest("The body has both a length and chunks.")  # servers may differ on where it ends
         try:
             environ = self.make_environ()
             url = urlsplit(self.path)
         except ValueError:
-            raise BadRequest("The target is no URL.") from None
+            raise BadRequest("The target is not a URL.") from None
         if url.scheme and url.netloc:  # as for a proxy
             environ["RAW_URI"] = environ["REQUEST_URI"] = url._replace(scheme="", netloc="").geturl() or "/"
         _check_length(int(environ.get("CONTENT_LENGTH", "0")))
@@ -192,7 +192,7 @@ def _check_length(length: int) -> None:
 
 
 def _listen(port: int, purpose: str) -> socket.socket:
-    """Bind the port here: werkzeug would print two lines and end the process if it is taken."""
+    """Bind the port. Werkzeug itself would print two lines and end the process if it is taken."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -201,9 +201,9 @@ def _listen(port: int, purpose: str) -> socket.socket:
     except OSError as error:
         listener.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTakenError(f"Port {port} for {purpose} is taken: name another, or 0 for any free one.") from None
+            raise PortTakenError(f"Port {port} for {purpose} is taken: choose another, or 0 for any free one.") from None
         if error.errno == errno.EACCES:
-            raise PortTakenError(f"Port {port} for {purpose} needs more rights than you have: name one above 1023.") from None
+            raise PortTakenError(f"Port {port} for {purpose} needs more privileges: choose one above 1023.") from None
         raise
     return listener
 
@@ -233,7 +233,7 @@ class Server:
             )
             self.port = int(listener.getsockname()[1])
         self.url = f"http://{LOOPBACK}:{self.port}"
-        # It need not look often whether it should stop: close() wakes it.
+        # The poll interval can be long: close() wakes it.
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 60}, daemon=True)
         self._thread.start()
 

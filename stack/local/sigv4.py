@@ -23,12 +23,12 @@ _UNSIGNED = "UNSIGNED-PAYLOAD"
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """A key that the local cloud knows.
+    """An access key that the local cloud knows.
 
     Attributes:
         secret: what it signs with.
         token: the session token that must come with it; empty for a long-lived key.
-        principal_arn: whose it is.
+        principal_arn: its owner.
     """
 
     secret: str

@@ -1,4 +1,4 @@
-"""What ``up`` prints for people when everything is ready."""
+"""The summary that ``up`` prints when everything is ready."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ _CLI = ".venv/bin/python -m handlers.cli"
 
 
 def summary(ready: "Ready", standins: Mapping[str, str], *, seeded: bool, schedules: bool) -> str:
-    """Where everything is, what is in it, and what to try next."""
+    """The summary: URLs, sample data, and commands to try next."""
     runs = "run on their schedules" if schedules else "run when called (--schedules runs them too)"
     return "\n".join(
         [

@@ -1,4 +1,4 @@
-"""Which configuration a function's name or ARN means: the aliases and published versions are moto's.
+"""Resolves a function's name or ARN to a configuration, by the aliases and published versions that moto has.
 
 All versions run the same sources, those of this checkout: a version keeps its environment, timeout, memory, handler and role.
 """
@@ -44,7 +44,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a reference means now: the configuration, and the ARN that the function sees as its own."""
+    """A resolved reference: the configuration, and the ARN that the function sees as its own."""
 
     reference: Reference
     spec: FunctionSpec
@@ -63,7 +63,7 @@ class Versions:
         self._published: dict[tuple[str, str], FunctionSpec] = {}
 
     def resolve(self, reference: Reference) -> Target:
-        """What ``reference`` means now.
+        """Resolve ``reference`` to its current target.
 
         Raises:
             FunctionNotFoundError: there is no such function, version or alias.

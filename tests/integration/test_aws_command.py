@@ -49,7 +49,7 @@ def test_a_port_in_use_is_one_sentence() -> None:
         out, errors = process.communicate(timeout=60)
 
     assert (process.returncode, out) == (1, "")
-    assert errors == f"Error: Port {port} for the AWS API (--port) is taken: name another, or 0 for any free one.\n"
+    assert errors == f"Error: Port {port} for the AWS API (--port) is taken: choose another, or 0 for any free one.\n"
 
 
 def account_of(url: str) -> str:

@@ -102,7 +102,7 @@ def test_a_taken_port_is_one_clear_sentence(option: str) -> None:
     assert out == ""
     assert error.strip().splitlines() == [
         f"Error: Port {port} for the {'HTTP' if 'http' in option else 'AWS'} API ({option}) is taken: "
-        "name another, or 0 for any free one."
+        "choose another, or 0 for any free one."
     ]
 
 

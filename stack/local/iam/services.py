@@ -39,7 +39,7 @@ class InvokePermission:
 
 
 class Services:
-    """What the policies of resources allow services to do."""
+    """Decides by the policies of resources what services may do."""
 
     def __init__(self, account_id: str, ledger: Ledger) -> None:
         self._account_id = account_id

@@ -118,7 +118,7 @@ def evaluate(rule: Rule, store: MetricStore, now: float, state: State) -> Verdic
 
 
 def decide(rule: Rule, present: Sequence[float], values: Series, state: State) -> State:
-    """The state that the values mean.
+    """The state of the alarm with these values.
 
     Args:
         rule: the alarm's.
@@ -147,7 +147,7 @@ def _considered(values: Series, periods: int) -> list[int]:
 
 
 def _reason(rule: Rule, points: Sequence[tuple[int, float]], before: State, after: State) -> str:
-    """As CloudWatch writes it."""
+    """The reason, as CloudWatch writes it."""
     breaches, words = _COMPARISONS[rule.comparison]
     breaching = [point for point in points if breaches(point[1], rule.threshold)]
     absent = rule.periods - len(points)

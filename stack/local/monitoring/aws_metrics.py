@@ -1,4 +1,4 @@
-"""The metrics that AWS writes about its services, as far as the local cloud knows them.
+"""Writes the metrics that AWS writes about its services, as far as the local cloud supports them.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
@@ -25,9 +25,9 @@ NEVER_WRITTEN = {
 """The local cloud neither throttles nor stops loops: what these metrics count does not happen."""
 
 _ACTIVE_SECONDS = 6 * 3600
-"""So long after its last message, a queue still has metrics."""
+"""A queue has metrics for this long after its last message."""
 _POISON_RECEIVES = 3
-"""SQS does not count the age of a message that was received so often and not deleted."""
+"""SQS ignores the age of a message that was received this often and not deleted."""
 
 
 def is_known(namespace: str, name: str) -> bool:
@@ -44,7 +44,7 @@ def of_invocation(function_name: str, started_at: float, seconds: float | None, 
 
 
 def of_lost_event(function_name: str) -> Iterator[Sample]:
-    """An asynchronous event failed and could not be sent to its failure destination."""
+    """The metrics of an asynchronous event that could not be sent to its failure destination."""
     yield _of_function(function_name, "DestinationDeliveryFailures", 1, time.time(), "Count")
 
 
@@ -79,7 +79,7 @@ class QueueMetrics:
         """The minute of the last samples of a queue, and when it last had a message."""
 
     def sample(self, now: float) -> None:
-        """Look at every queue. An empty queue is sampled once per minute, until it has been empty for hours."""
+        """Sample every queue. An empty queue is sampled once per minute, until it has been empty for hours."""
         for name, queue in list(self._backend.queues.items()):
             visible, age = _depth_and_age(queue, now)
             minute, filled_at = self._last.get(name, (0, 0.0))

@@ -17,7 +17,7 @@ from stack.local.monitoring import expressions
 from stack.local.monitoring.store import MINUTE, MetricKey, Sample, UnsupportedStatisticError, Values, store_of
 
 MAX_DATAPOINTS = 100_800
-"""Of one request: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
+"""The limit of a request: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html"""
 
 _new_alarm: Callable[..., None] = Alarm.__init__
 
@@ -36,7 +36,7 @@ def patch() -> None:
 
 
 def _start_without_data(alarm: Any, *args: Any, **options: Any) -> None:
-    """The state of a new alarm is INSUFFICIENT_DATA; moto's is OK."""
+    """Give a new alarm the state INSUFFICIENT_DATA; moto gives it OK."""
     _new_alarm(alarm, *args, **options)
     alarm.state_value = "INSUFFICIENT_DATA"
 

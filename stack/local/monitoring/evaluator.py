@@ -86,7 +86,7 @@ class AlarmEvaluator:
             self._check(self._now())
 
     def states_after(self, seconds: float) -> dict[str, str]:
-        """Check, then the state that each alarm will have ``seconds`` from now if no metric gets another value until then."""
+        """Check; returns the state that each alarm will have in ``seconds`` if no metric gets another value until then."""
         self.check()
         then = self._now() + seconds
         alarms = list(self._backend.alarms.values())
@@ -242,7 +242,7 @@ def _time(moment: datetime) -> str:
 
 @functools.lru_cache
 def _region_name(region: str) -> str:
-    """As the AWS console shows it: ``US West (Oregon)``."""
+    """The region's name in the AWS console: ``US West (Oregon)``."""
     partitions = botocore.session.get_session().get_data("endpoints")["partitions"]
     names = (partition["regions"][region]["description"] for partition in partitions if region in partition["regions"])
     return str(next(names, region))

@@ -84,7 +84,7 @@ class _Evaluation:
         return [first for (first,) in self._rows(values)]  # TIME_SERIES
 
     def _sum(self, argument: ast.expr) -> Series:
-        """Of an array of time series: a missing value is ignored, and the sum is missing if all are."""
+        """The sum of time series: a missing value is ignored, and the sum is missing if all are."""
         if not isinstance(argument, ast.List) or not argument.elts:
             raise ExpressionError(f"the local cloud can't evaluate SUM({ast.unparse(argument)[:100]})")
         rows = self._rows([self.value(element) for element in argument.elts])

@@ -13,7 +13,7 @@ MINUTE = 60
 KEPT_SECONDS = 2 * 24 * 3600
 """An alarm looks back 26 hours at most."""
 EXACT_VALUES = 1000
-"""Of one metric in one minute. Further values are rounded to three digits, which percentiles may show."""
+"""The most exact values of a metric per minute. Further ones are rounded to three digits, which percentiles may show."""
 _PRUNE_SECONDS = 600
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)")
 
@@ -117,7 +117,7 @@ class MetricStore:
     """The metrics of one account and region. Safe for threads.
 
     Attributes:
-        version: another number after each change.
+        version: changes with each change of the metrics.
     """
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:

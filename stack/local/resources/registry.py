@@ -1,4 +1,4 @@
-"""What the creators share: clients, their registry, and what they collect for the local cloud to run."""
+"""The registry of creators, and the blueprint in which they collect what the local cloud must run."""
 
 import hashlib
 import secrets
@@ -15,25 +15,25 @@ Created = tuple[str, dict[str, Any]]
 
 
 def random_suffix(_: str) -> str:
-    """Seven hex digits that are others each time."""
+    """Seven random hex digits."""
     return secrets.token_hex(4)[:7]
 
 
 def stable_suffix(logical: str) -> str:
-    """Seven hex digits that are the same each time."""
+    """Seven hex digits that depend on the name only."""
     return hashlib.sha256(logical.encode()).hexdigest()[:7]
 
 
 @dataclass(slots=True)
 class Blueprint:
-    """What the program declares and moto does not run: the functions, and what invokes them.
+    """The declared resources that moto does not run: the functions, and what invokes them.
 
     Attributes:
         client: returns the client of an AWS service.
         region: the AWS region.
         account_id: the AWS account.
         http_url: the URL of the HTTP API.
-        suffix_of: what a physical name ends with, of the logical name.
+        suffix_of: returns the suffix of a physical name, from the logical name.
         functions: the names of the functions.
     """
 

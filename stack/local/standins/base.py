@@ -1,4 +1,4 @@
-"""What every stand-in has: faults, and the controls under ``/_standin/`` (docs/reference/local-cloud.md)."""
+"""The base of every stand-in: faults, and the controls under ``/_standin/`` (docs/reference/local-cloud.md)."""
 
 import json
 import threading

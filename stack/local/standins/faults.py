@@ -1,4 +1,4 @@
-"""Faults that a stand-in injects on request: a slow answer, no answer, a broken connection, an error.
+"""The faults of a stand-in, for tests: a slow answer, no answer, a broken connection, an error.
 
 A fault comes before the request takes effect or after it. After it, the work is done and the caller can't know::
 
@@ -19,7 +19,7 @@ from werkzeug.wrappers import Request, Response
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What happens to the next requests.
+    """A fault of the next requests.
 
     Attributes:
         path: the path, or a pattern of it with ``*``.
@@ -101,7 +101,7 @@ class Faults:
             self._released = threading.Event()
 
     def take(self, request: Request) -> Fault | None:
-        """The fault of this request, if there is one; it counts as used once."""
+        """The fault of this request, used once by that; None if there is none."""
         with self._lock:
             for waiting in self._waiting:
                 fault = waiting.fault

@@ -1,4 +1,4 @@
-"""The limits of Block Kit that a message can break: Slack accepts what the stand-in accepts.
+"""Checks the limits of Block Kit, so that the stand-in accepts only messages that Slack accepts.
 
 Source: https://docs.slack.dev/reference/block-kit/blocks. It checks the block types that Switchboard sends and ignores
 the fields of others.
@@ -9,7 +9,7 @@ from typing import Any
 
 MAX_BLOCKS = 50
 MAX_CHARACTERS = 12_000
-"""Of all texts together. Slack documents it for one block type and applies it to all (slackapi/bolt-js#2509)."""
+"""The limit of all texts together. Slack documents it for one block type and applies it to all (slackapi/bolt-js#2509)."""
 
 _KNOWN = frozenset(
     ("actions", "context", "divider", "file", "header", "image", "input", "markdown", "rich_text", "section", "table", "video")

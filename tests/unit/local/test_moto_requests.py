@@ -80,7 +80,7 @@ def test_a_webhook_for_the_http_api_is_sent_there(client: Client, headers: dict[
     answer = client.post("/webhooks/jira", json={}, headers=headers)
 
     assert answer.status_code == 403
-    assert "webhooks go to its HTTP API" in answer.text
+    assert "send webhooks to its HTTP API" in answer.text
 
 
 def test_a_call_of_aws_is_answered(client: Client) -> None:

@@ -112,7 +112,7 @@ def test_what_the_local_cloud_uses_itself_needs_a_restart_too(
 
     checkout.reloader.apply_edits()
 
-    assert capsys.readouterr().err.endswith("; restart the local cloud too, because it uses it itself\n")
+    assert capsys.readouterr().err.endswith("; the local cloud uses it too: restart it to apply the edit there\n")
 
 
 def test_it_looks_at_most_once_a_second(checkout: Checkout) -> None:
