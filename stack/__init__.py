@@ -1,1 +1,1 @@
-"""What exists in the cloud, and the local cloud that runs the same program on a laptop."""
+"""The Pulumi program that declares the resources in AWS, and the local cloud that runs it on a laptop."""

@@ -1,4 +1,4 @@
-"""One value of the ``switchboard`` config namespace: how it is read and what it must be."""
+"""Reads and validates one value of the ``switchboard`` config namespace."""
 
 import difflib
 import json
@@ -44,12 +44,12 @@ class SettingsError(pulumi.RunError):
 
 
 def wrong(key: str, complaint: str) -> SettingsError:
-    """The error of a key, with the namespace, as the operator writes it."""
+    """The error about a key, which it names as the operator writes it, with the namespace."""
     return SettingsError(f"{NAMESPACE}:{key} {complaint}.")
 
 
 def nearest(key: str, known: Iterable[str]) -> str:
-    """A hint at the known key that is most similar to ``key``, if any."""
+    """A hint with the known key that is most similar to ``key``; empty if none is."""
     close = difflib.get_close_matches(key, list(known), n=1)
     return f" (did you mean {NAMESPACE}:{close[0]}?)" if close else ""
 
@@ -224,7 +224,7 @@ _email = _matches(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address")
 
 
 def alarm_target(value: str) -> str | None:
-    """The rule of an entry of ``alarmTargets``. It is not in :data:`RULES`: the complaint ends with the number of the entry."""
+    """The rule of an entry of ``alarmTargets``. It is not in :data:`RULES`, since the caller adds the entry's number."""
     _, endpoint = split(value)
     is_url = _url(endpoint) is None and not re.search(r"\s", endpoint)
     if is_url or (":" not in endpoint and _email(endpoint) is None):

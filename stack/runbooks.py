@@ -1,4 +1,4 @@
-"""Where a person who is notified finds the runbooks: by default in the repository that the checkout was cloned from."""
+"""The URL of the runbooks for notifications: by default in the repository that the checkout was cloned from."""
 
 import re
 import subprocess

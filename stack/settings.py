@@ -1,6 +1,6 @@
-"""What an operator may choose: every key of the ``switchboard`` config namespace, typed, with its default and its rule.
+"""The settings: every key of the ``switchboard`` config namespace, typed, with its default and its rule.
 
-A wrong choice stops ``pulumi preview`` with one sentence that names the key as the operator writes it. Pulumi.yaml declares
+A wrong value stops ``pulumi preview`` with one sentence that names the key as the operator writes it. Pulumi.yaml declares
 the same keys, types and defaults for the CLI; a test compares them.
 """
 
@@ -135,7 +135,7 @@ class Settings:
         return {name: value for name, value in values.items() if value is not None}
 
     def digest(self) -> str:
-        """Six hex digits that another choice changes; secrets do not count."""
+        """Six hex digits of a hash over all settings except secrets."""
         chosen = [(field.name, getattr(self, field.name)) for field in dataclasses.fields(self)]
         text = repr([(name, value) for name, value in chosen if name not in _secret_fields()])
         return hashlib.sha256(text.encode()).hexdigest()[:6]
@@ -152,7 +152,7 @@ class Settings:
 
     @property
     def sweeps_approvals(self) -> bool:
-        """Whether drafts are submitted to this stack, and waiting ones are reminded of or expire."""
+        """Whether drafts are submitted to this stack and have reminders or an expiry."""
         return not self.missing_for_approvals() and bool(self.approval_reminder_hours or self.approval_expiry_days)
 
     def _check(self) -> None:
@@ -227,7 +227,7 @@ class Settings:
 
 
 _WITHOUT_SNAP_START = frozenset({"ap-east-2", "ap-southeast-6"})
-"""The commercial regions that lack it."""
+"""The commercial regions without SnapStart."""
 
 
 def key_of(field: str) -> str:

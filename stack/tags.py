@@ -6,7 +6,7 @@ import pulumi
 
 
 def apply(tags: Mapping[str, str], *, project: str, stack: str) -> None:
-    """Tag every taggable resource that the stack declares from now on. ``tags`` may replace the two defaults."""
+    """Tag every taggable resource that the stack declares after this call. ``tags`` may replace the two defaults."""
     everything = {"Project": project, "Stack": stack, **tags}
 
     def tagged(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:

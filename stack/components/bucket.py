@@ -1,4 +1,4 @@
-"""The buckets: private, encrypted and reachable by TLS only. Every object expires, but the catalogues of shops."""
+"""The buckets: private, encrypted and reachable by TLS only. Every object expires, except the catalogues of shops."""
 
 import json
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Bucket(Component):
         return self.arn.apply(lambda arn: f"{arn}/{prefix}*")
 
     def notify(self, queue: WorkQueue, folder: str) -> None:
-        """Send ``queue``, which must allow it, a message for every object that is created in ``folder``."""
+        """Send a message for every object that is created in ``folder`` to ``queue``, whose policy must allow it."""
         aws.s3.BucketNotification(
             self.logical_name,
             bucket=self.name,

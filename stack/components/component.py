@@ -6,7 +6,7 @@ import pulumi
 
 
 class Component(pulumi.ComponentResource):
-    """A unit of the stack that consists of one or more AWS resources, all of which have it as their parent."""
+    """A unit of the stack: one or more AWS resources that have it as their parent."""
 
     def __init__(self, name: str, parent: pulumi.Resource | None = None) -> None:
         """Register the component; ``name`` is also the logical name of its main resource."""

@@ -1,4 +1,4 @@
-"""The event bus: lease events arrive on it, and Shuttle puts its events on it, for whoever subscribes by a rule."""
+"""The event bus: lease events arrive on it, and Shuttle puts its events on it for subscribers, which create rules."""
 
 import json
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from stack.components.queue import DeadLetterQueue
 
 RETRY_ATTEMPTS = 185
 MAX_AGE_SECONDS = 3600
-"""How long EventBridge retries to hand an event to Lambda; Lambda itself keeps one as long."""
+"""How long EventBridge retries to deliver an event to Lambda. Lambda itself retries as long."""
 
 
 class EventBus(Component):

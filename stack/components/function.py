@@ -1,6 +1,4 @@
-"""A Lambda function with everything that belongs to it. What it may do and what it is given is data: a :class:`FunctionSpec`
-from stack/functions/.
-"""
+"""A Lambda function with its role, log group, alias and queues, created from a :class:`FunctionSpec` of stack/functions/."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -17,10 +15,10 @@ from stack.components.queue import DeadLetterQueue, WorkQueue
 
 ASYNC_RETRIES = 2
 ASYNC_MAX_AGE_SECONDS = 3600
-"""A notification that could not be sent for an hour is a case for a person, and the alarm on the queue notifies one."""
+"""If an event could not be processed for an hour, the alarm on the failure queue notifies a person."""
 
 EPHEMERAL_MB = 512
-"""What Lambda gives every function; more is billed."""
+"""The disk of every function without charge, in MB."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +45,7 @@ class FunctionSpec:
 
     Attributes:
         entry_point: its module in handlers/.
-        timeout_seconds: after which Lambda ends an invocation.
+        timeout_seconds: Lambda ends an invocation after this time.
         memory_mb: its memory; CPU comes in proportion.
         ephemeral_mb: its disk, /tmp; by default what Lambda gives without charge.
         environment: the environment it reads.
@@ -56,7 +54,7 @@ class FunctionSpec:
             are in the environment.
         grants: what its role may do besides logging, reading ``secrets``, receiving from ``feeds`` and invoking itself.
         feeds: the queues that feed it.
-        reserved_concurrency: its part of the account's concurrency, and its limit; 0 for none.
+        reserved_concurrency: reserved for it in the account, and its limit; 0 for none.
         asynchronous: whether it is invoked asynchronously, so that it needs a queue for the events it failed on.
         may_recur: whether it may invoke itself indirectly, through a queue or a bucket. By default Lambda stops such a chain
             after about 16 invocations (https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html), so a function
@@ -80,7 +78,7 @@ class FunctionSpec:
 
     @property
     def can_snap_start(self) -> bool:
-        """Whether SnapStart takes a snapshot of it: not of more disk than Lambda gives every function."""
+        """Whether SnapStart supports it: only with the disk that every function has."""
         return self.ephemeral_mb <= EPHEMERAL_MB
 
 
@@ -93,7 +91,7 @@ class Function(Component):
         alias: the name of its alias, once that exists.
         live_arn: the ARN of its alias, which every caller invokes.
         log_group_name: where it logs.
-        failures: where events end that it failed on, if it is invoked asynchronously.
+        failures: the queue of events that it failed on, if it is invoked asynchronously.
     """
 
     def __init__(
@@ -109,10 +107,10 @@ class Function(Component):
         """Create the function whose entry point is ``handlers.<entry_point>.lambda_handler``.
 
         Args:
-            spec: what it is.
-            code: the archive of ``make package``.
+            spec: describes it.
+            code: its archive.
             description: of the deployment. A change publishes a version, so that each deployment has one of every function.
-            snap_start: start copies from a snapshot of each version, if that can be had: :attr:`FunctionSpec.can_snap_start`.
+            snap_start: start copies from a snapshot of each version, if :attr:`FunctionSpec.can_snap_start`.
             secret_arns: the configured secrets by their field in the settings.
             log_retention_days: how long its log is kept.
         """
@@ -153,7 +151,7 @@ class Function(Component):
             name, name=ALIAS, function_name=function.name, function_version=function.version, opts=self.child()
         )
         self.alias, self.live_arn = alias.name, alias.arn
-        # The group that Lambda logs to by default, named after the function. So its grant has its own policy.
+        # Lambda logs to this group by default. Its name has the function's name, so its grant is a policy of its own.
         log_group = aws.cloudwatch.LogGroup(
             name,
             name=self.name.apply(lambda known: f"/aws/lambda/{known}"),
@@ -181,7 +179,7 @@ class Function(Component):
         aws.lambda_.FunctionEventInvokeConfig(
             self.entry_point,
             function_name=self.name,
-            qualifier=self.alias,  # what is sent to the alias has this and nothing else
+            qualifier=self.alias,  # invocations of the alias use its own configuration only
             maximum_retry_attempts=ASYNC_RETRIES,
             maximum_event_age_in_seconds=ASYNC_MAX_AGE_SECONDS,
             destination_config={"on_failure": {"destination": failures.arn}},

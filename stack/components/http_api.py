@@ -96,7 +96,7 @@ class HttpApi(Component):
             functions: by entry point.
             log_retention_days: how long the access log is kept.
             rate_limit: requests per second, over all routes, above which the API answers 429.
-            burst_limit: how many more may arrive at once.
+            burst_limit: how many may arrive at once, beyond the rate.
 
         Raises:
             KeyError: the function of a route does not exist.
@@ -114,7 +114,7 @@ class HttpApi(Component):
                 integration_uri=functions[entry_point].live_arn,
                 payload_format_version="1.0",
                 timeout_milliseconds=TIMEOUT_MILLISECONDS,
-                # Before an update changes what it invokes, every route may invoke that.
+                # An update permits the invocation before a route uses it.
                 opts=self.child(depends_on=permissions),
             )
             for entry_point in dict.fromkeys(route.entry_point for route in routes)

@@ -1,4 +1,4 @@
-"""Who may do what: exact grants, and the policy documents made of them. The grants of a function are in stack/functions/."""
+"""Makes IAM policy documents from exact grants. The grants of each function are in stack/functions/."""
 
 import dataclasses
 import json
@@ -21,8 +21,8 @@ class Grant:
     Attributes:
         actions: exact IAM actions.
         resources: ARNs, plain or outputs of the resources they name.
-        wildcard_reason: why a ``*`` in a resource can't be avoided; required if there is one. It is the Sid of the statement,
-            so that whoever reads the policy reads the reason.
+        wildcard_reason: why a ``*`` in a resource can't be avoided; required if there is one. It becomes the statement's Sid,
+            so that the policy itself shows the reason.
         conditions: when the grant holds, as IAM writes it: values by context key by operator.
     """
 
@@ -33,7 +33,7 @@ class Grant:
 
 
 def logging(log_group_arn: pulumi.Output[str]) -> Grant:
-    """To write to a log group."""
+    """Grants writing to a log group."""
     return Grant(
         actions=("logs:CreateLogStream", "logs:PutLogEvents"),
         resources=(log_group_arn.apply(lambda arn: f"{arn}:*"),),
@@ -42,22 +42,22 @@ def logging(log_group_arn: pulumi.Output[str]) -> Grant:
 
 
 def sending(*queue_arns: pulumi.Input[str]) -> Grant:
-    """To send messages to queues."""
+    """Grants sending messages to queues."""
     return Grant(actions=("sqs:SendMessage",), resources=queue_arns)
 
 
 def putting_events(*bus_arns: pulumi.Input[str]) -> Grant:
-    """To put events on event buses."""
+    """Grants putting events on event buses."""
     return Grant(actions=("events:PutEvents",), resources=bus_arns)
 
 
 def receiving(*queue_arns: pulumi.Input[str]) -> Grant:
-    """What Lambda does with a function's role to feed it from queues."""
+    """Grants receiving from queues: Lambda does it with the function's role."""
     return Grant(actions=("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"), resources=queue_arns)
 
 
 def reading_secrets(*secret_arns: pulumi.Input[str]) -> Grant:
-    """To read the values of secrets."""
+    """Grants reading the values of secrets."""
     return Grant(actions=("secretsmanager:GetSecretValue",), resources=secret_arns)
 
 

@@ -1,4 +1,4 @@
-"""What a protected stack keeps from deletion, by type of resource (docs/adr/0015).
+"""Protects the resources of a stack from deletion, by their type (docs/adr/0015).
 
 ``pulumi destroy`` stops at its preview if there is a protected resource. With ``--skip-preview`` it first deletes everything
 that no protected resource depends on. So each type is one of three:
@@ -39,7 +39,7 @@ RETAINED = {
 
 
 def keep() -> None:
-    """Protect or retain every resource that the stack declares from now on, by its type."""
+    """Protect or retain every resource that the stack declares after this call, by its type."""
     pulumi.runtime.register_stack_transformation(_kept)
 
 

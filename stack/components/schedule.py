@@ -1,4 +1,4 @@
-"""What runs on a schedule: EventBridge Scheduler, in Phoenix time."""
+"""The schedules of EventBridge Scheduler, in Phoenix time: which functions run, when, and with which input."""
 
 import dataclasses
 import json
@@ -19,7 +19,7 @@ MAX_AGE_SECONDS = 3600
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """When a function runs, and on which input.
+    """When a function runs, and with which input.
 
     Attributes:
         name: the logical name.
@@ -46,7 +46,7 @@ WITH_PROJECTS = (
 
 
 WITH_APPROVALS = (Schedule(name="approvals", when="rate(1 hour)", entry_point="approvals", payload={"mode": "sweep"}),)
-"""Only where drafts are submitted, and waiting ones are reminded of or expire."""
+"""Only where drafts are submitted and have reminders or an expiry."""
 
 
 class Schedules(Component):

@@ -23,6 +23,6 @@ class Secret(Component):
         version = aws.secretsmanager.SecretVersion(
             name, secret_id=secret.id, secret_string=value, opts=self.child(retain_on_delete=True)
         )
-        # Not version.id: it is unknown while a preview replaces the version, and each function would be shown as changed.
+        # Not version.id: a preview that replaces the version does not know it, and would show each function as changed.
         self.arn = pulumi.Output.all(secret.arn, version.urn).apply(lambda known: str(known[0]))
         self.register_outputs({"arn": self.arn})

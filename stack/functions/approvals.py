@@ -16,8 +16,7 @@ def spec(parts: Parts) -> FunctionSpec:
     settings = parts.settings
     return FunctionSpec(
         entry_point="approvals",
-        # Slack waits 3 s. A click that took longer must still be finished before the worker stops waiting for it
-        # (docs/adr/0040).
+        # Slack waits 3 s. A slower click must still be recorded before the worker stops waiting for it (docs/adr/0040).
         timeout_seconds=10,
         reserved_concurrency=settings.approvals_reserved_concurrency,
         environment=ApprovalsEnvironment,

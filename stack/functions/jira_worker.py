@@ -1,4 +1,4 @@
-"""The function for what a webhook or a click has no time for: it asks Jira, correlates, creates issues and posts previews."""
+"""The function for the slow work after a webhook or a click: fetches from Jira, correlates, creates issues, posts previews."""
 
 from lib.platform.contract import PROJECT_INDEX
 from lib.platform.environment.jira_worker import JiraWorkerEnvironment
@@ -63,7 +63,7 @@ def spec(parts: Parts) -> FunctionSpec:
         ],
         feeds=[
             Feed(queue=parts.jira_work, batch_size=10, window_seconds=1, maximum_concurrency=JIRA_WORKERS),
-            # One at a time and at once: a person waits for each, and a slow one delays no other.
+            # One message per batch, without a batching window: a person waits for it, and a slow one must not delay others.
             Feed(queue=parts.approval_work, batch_size=1, window_seconds=0, maximum_concurrency=APPROVAL_WORKERS),
         ],
     )

@@ -1,4 +1,4 @@
-"""What the functions are made of and work on, and the grants that several of them need."""
+"""The resources that the functions use, and the grants that several functions need."""
 
 import dataclasses
 
@@ -17,12 +17,12 @@ SESSIONS = iam.outside_partitions("*#*", RECONCILIATION_PARTITION)
 """The partitions of drafts and decisions: session IDs are chosen by drafters, contain no ``#``, and are not a reserved word."""
 
 OF_A_SHOP = ("uploads/", "reports/", "changes/", "catalogue/", "exports/")
-"""Where the import bucket has objects of shops."""
+"""The folders of the import bucket that hold objects of shops."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What the functions are made of and work on.
+    """The resources and settings that the functions use.
 
     Attributes:
         settings: the operator's choices.

@@ -37,8 +37,8 @@ def spec(parts: Parts) -> FunctionSpec:
             # A removal deletes all objects of a shop, and aborts what is incomplete.
             objects("s3:DeleteObject s3:AbortMultipartUpload", bucket, *OF_A_SHOP),
             Grant(actions=("s3:ListBucketMultipartUploads",), resources=(bucket.arn,)),
-            # A removal lists objects. And without this grant, S3 answers 403 for a missing object, and a missing upload would
-            # look like a missing grant.
+            # For removals. Also, without this grant S3 answers 403 for a missing object, so a missing upload would look like a
+            # missing grant.
             Grant(actions=("s3:ListBucket",), resources=(bucket.arn,)),
             iam.sending(parts.shuttle_jobs.arn),
             iam.putting_events(parts.events.bus_arn),

@@ -16,7 +16,7 @@ def spec(parts: Parts) -> FunctionSpec:
     settings = parts.settings
     return FunctionSpec(
         entry_point="webhooks",
-        timeout_seconds=15,  # senders wait 10 s (GitHub) or more: what takes longer is better given up and sent again
+        timeout_seconds=15,  # senders wait 10 s (GitHub) or more, and then send again
         reserved_concurrency=settings.webhooks_reserved_concurrency,
         environment=WebhooksEnvironment,
         values={

@@ -33,10 +33,10 @@ class Alarm:
         runbook: the section that says what to do, relative to docs/runbooks/.
         metric: what is watched; CloudWatch bills each part of a total as an alarm.
         severity: who is notified, and how fast they should react.
-        fault: whether too much of it or none is the fault.
-        limit: more than this is too much; for silence, no more than this.
+        fault: whether a high value or a missing value is the fault.
+        limit: the alarm is raised above it; for silence, at or below it.
         periods: how many periods in a row.
-        period_seconds: the length of one. A day of periods at most, a week of those of an hour or more
+        period_seconds: the length of a period. All periods together are at most a day, or a week for periods of an hour or more
             (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html).
     """
 
@@ -68,7 +68,7 @@ class Alarm:
 def create(
     alarm: Alarm, description: str, topic_arn: pulumi.Input[str], now: float, opts: pulumi.ResourceOptions
 ) -> aws.cloudwatch.MetricAlarm:
-    """Create an alarm at the time ``now`` (epoch seconds); ``topic_arn`` is notified when it is raised and when it is over."""
+    """Create an alarm at ``now`` (epoch seconds). It notifies ``topic_arn`` when it is raised and when it is over."""
     comparison, missing = alarm.fault.value
     if alarm.fault is Fault.SILENCE:
         # The alarm keeps the time at which it was created, so that a deployment does not restart the wait for a run.

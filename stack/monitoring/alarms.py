@@ -79,7 +79,7 @@ def _function_alarms(function: Function, has_dead_letters: bool) -> Iterator[Ala
         metric=function_metric(function, "RecursiveInvocationsDropped"),
     )
     if function.failures:
-        # What fails on a schedule is done by the next run. A lease event is not.
+        # The next run repeats scheduled work that failed. Nothing repeats a lease event.
         yield _depth_alarm(function.failures, name, Severity.PAGE if name == "notification" else Severity.TICKET)
         yield Alarm(
             name=f"{function.failures.logical_name}-lost",
@@ -107,7 +107,7 @@ def _dead_letters_of(entry_point: str) -> str:
 
 
 def _log_of(entry_point: str, event: str = "") -> str:
-    """A ticket may be read a day later."""
+    """The command that shows a function's log. A ticket may be read a day later."""
     return f"logs {event or '--level warning'} --function {entry_point} --since 1d"
 
 
@@ -308,7 +308,7 @@ def _health_alarms() -> Iterator[Alarm]:
             command="health",
             runbook="health_smoke.md#a-check-failed",
             metric=own_metric(contract.HEALTH_CHECK_FAILED, check=check),
-            # An outage of Jira is for Atlassian to end, and everything that needs Jira is repeated.
+            # Only Atlassian can end an outage of Jira, and all work that needs Jira is retried.
             severity=Severity.TICKET if check == "jira" else Severity.PAGE,
         )
     yield Alarm(

@@ -1,4 +1,4 @@
-"""What is watched, and its metrics, from which alarms and dashboard are made. docs/observability.md explains each metric."""
+"""The watched resources and their metrics, for alarms and the dashboard. docs/observability.md explains each metric."""
 
 import dataclasses
 from collections.abc import Mapping, Sequence
@@ -57,8 +57,8 @@ def total_of(ids: Sequence[str]) -> str:
 def runs_since(id_: str, since: int) -> str:
     """The metric math of the runs in a period; a period that began before ``since`` (epoch seconds) counts as one run.
 
-    So silence before a new stack could run is not a fault. If CloudWatch had no result for a metric without any value, the
-    missing result would count as silence: the alarm is then raised too early, and never too late.
+    So silence before the first run of a new stack is not a fault. If CloudWatch has no result because the metric never had a
+    value, the missing result counts as silence: the alarm may be raised too early, but never too late.
     https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
     """
     return f"SUM([FILL({id_},0),IF(EPOCH(TIME_SERIES(1))<{since},1,0)])"

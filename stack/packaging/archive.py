@@ -1,5 +1,5 @@
-"""The archives that the functions run from: the function ``imports`` has one of its own, since its engine is five times as
-large as everything else together.
+"""Builds the archives that the functions run from. The function ``imports`` has its own: its engine is five times as large as
+everything else together.
 
 An archive holds pinned wheels for Lambda's arm64 Python 3.13, the modules of handlers/ and lib/ that its functions import,
 their bytecode, and the AWS models that botocore reads. It is built when its inputs changed; the same inputs and the same Python
@@ -115,7 +115,7 @@ class Summary:
 
 
 def archives() -> dict[str, pulumi.Archive]:
-    """The archive of each entry point for Pulumi, rebuilt if its inputs changed. Warns if they have no bytecode.
+    """The archive of each entry point for Pulumi, rebuilt if its inputs changed. Warns if archives have no bytecode.
 
     Raises:
         PackageError: pip failed.

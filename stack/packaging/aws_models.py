@@ -1,4 +1,4 @@
-"""The models that botocore reads to make a client, for the services that Switchboard uses and without documentation.
+"""Writes reduced botocore models into an archive: only the services that Switchboard uses, without documentation.
 
 Making a client takes long because botocore reads the whole model of the service with its documentation, the regions of all AWS
 services, and the list of about 400 service folders. lib/platform/aws.py makes it read this folder first (docs/adr/0010).
@@ -17,7 +17,7 @@ SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sns", "sqs"
 
 _MODELS = {"s3": ("service-2", "endpoint-rule-set-1")}
 _MODEL = ("service-2",)
-"""The others have their endpoints by ``endpoints.json`` alone (lib/platform/aws.py)."""
+"""The endpoints of the other services come from ``endpoints.json`` alone (lib/platform/aws.py)."""
 
 
 def write(archive: Path) -> None:

@@ -1,5 +1,5 @@
-"""Bytecode for the archive. Lambda's file system is read-only: without bytecode each cold start compiles what it imports, which
-takes longer than everything else (docs/adr/0010). It must be compiled by a Python of Lambda's version.
+"""Compiles the bytecode of the archive, with a Python of Lambda's version. Lambda's file system is read-only: without bytecode,
+each cold start compiles what it imports, which takes longer than everything else (docs/adr/0010).
 """
 
 import functools
@@ -38,11 +38,11 @@ PACKAGES = (
     "urllib3",
     "werkzeug",
 )
-"""What a function imports before its first answer. The SDKs of Slack and GOV.UK Notify are not
-compiled: nobody waits for the functions that use them."""
+"""The packages that a function imports before its first answer. The SDKs of Slack and GOV.UK Notify are not compiled: nobody
+waits for the functions that use them."""
 
 OF_THE_RUNTIME = ("botocore", "dateutil", "jmespath", "six", "urllib3")
-"""What lib/ imports and Lambda's runtime brings."""
+"""The packages of Lambda's runtime that lib/ imports."""
 
 _FETCH_SECONDS = 180
 _RUNS_IN = "/var/task"  # where Lambda unpacks an archive, for the file names in tracebacks
@@ -120,7 +120,7 @@ def _source_of(name: str) -> Path:
     return path.parent if spec.submodule_search_locations else path
 
 
-@functools.cache  # one attempt of a process: each archive asks
+@functools.cache  # one attempt per process, for all archives
 def _from_uv(version: str, into: Path) -> str | None:
     """A Python that uv keeps in ``into``, fetched if it is not there yet; None if there is no uv, or no network."""
     beside = Path(sys.executable).with_name("uv")
@@ -147,7 +147,7 @@ def _from_uv(version: str, into: Path) -> str | None:
 
 
 def _build_of(python: str) -> str | None:
-    """The exact version of an interpreter; None if it does not run, like a shim without a Python behind it."""
+    """The exact version of an interpreter; None if it does not run, such as a shim without an installed Python."""
     command = [python, "-I", "-c", "import platform; print(platform.python_version(), platform.python_implementation())"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)  # noqa: S603

@@ -1,4 +1,4 @@
-"""Which source files an archive needs: the modules that its entry points import, directly or not, wherever in their code."""
+"""Finds the source files that an archive needs: all modules that its entry points import, directly or indirectly."""
 
 import ast
 import functools
@@ -31,7 +31,7 @@ def _imported_by(file: Path, root: Path) -> Iterator[Path]:
 
 @functools.lru_cache(maxsize=1024)  # by content: each archive is looked up at every start, and they share most modules
 def _names_in(source: bytes) -> frozenset[tuple[str, ...]]:
-    """What a module imports of ours, in its parts."""
+    """The names of our modules that a module imports, split at the dots."""
     names: set[str] = set()
     for node in _executed(ast.parse(source)):
         if isinstance(node, ast.Import):
@@ -56,5 +56,5 @@ def _executed(node: ast.AST) -> Iterator[ast.AST]:
         yield node
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
             left += node.orelse
-        elif not isinstance(node, ast.expr):  # in which nothing is imported
+        elif not isinstance(node, ast.expr):  # an expression imports nothing
             left += ast.iter_child_nodes(node)

@@ -1,5 +1,5 @@
-"""Stand-ins for what packages import at their start and a function never uses: Flask's and Werkzeug's templates, command line
-and development server with its test client, a sixth of a cold start (docs/adr/0010), and urllib3's HTTP/2.
+"""Stand-ins for modules that packages import but functions never use: Flask's and Werkzeug's templates, command line,
+development server and test client, a sixth of a cold start (docs/adr/0010), and urllib3's HTTP/2.
 
 The packages themselves stay as they are. They are pinned and shipped with the archive, so only a new pin can need another
 name: tests/infra/test_stand_ins.py compares what they import with what is here, and the answers with those of the whole Flask.
