@@ -25,14 +25,14 @@ dashboard ([deployment](../deployment.md#what-it-costs)), and the prices of Slac
 _ABOUT_JOBS = """\
 Dollars for 1,000 jobs of Shuttle by the size of the file, with what a job stores for as long as it is kept: the upload
 for a year, a version of the catalogue and its changes for three months, an export for 7 days. An import is merged with
-a catalogue of the same size, and every fifth row changes. Most of its price is the storage of the upload.
+a catalogue of the same size, and every fifth row changes. Most of the price is the storage of the upload.
 
 An import that makes a version writes 11 units more than a check alone: the pointer, the row of the version before, the
 deletion of the oldest one, and the event, which is stored, published and deleted
 ([tables](../database-schema.md#what-a-job-costs))."""
 
 _DELIVERIES = """\
-What one delivery of Jira takes of JiraIssues, measured on DynamoDB Local with nine webhooks of Jira Cloud and Server of
+What one delivery of Jira costs in JiraIssues, measured on DynamoDB Local with nine webhooks of Jira Cloud and Server of
 7.0 kB on average, each an update of a stored issue. *Plain* is how releases before
 [ADR 33](../adr/0033-snapshots-are-compressed.md) stored snapshots, *by time* how those before
 [ADR 34](../adr/0034-indexes-by-shard-and-hour.md) indexed issues.
@@ -46,9 +46,9 @@ What one delivery of Jira takes of JiraIssues, measured on DynamoDB Local with n
 | read units of an issue's history | 4.1 | 1.1 | 1.1 | 1.1 | 0.27 | at most 1.00: met |
 | CPU, ms | 2.45 | – | 2.53 | – | 1.03 | at most 1.10: met |
 
-*Same hour* and *next hour* is the time since the change before: an issue with a status, an assignee and a fix version
-takes 4 units in the indexes for a further change in an hour, and 7 for the first. Which share of the changes follows
-another in its hour depends on how people work, and was not measured. The estimate above takes 7 for each.
+*Same hour* and *next hour* refer to the change before: an issue with a status, an assignee and a fix version costs 7
+units in the indexes for the first change in an hour, and 4 for each further one. How many changes are in the same hour
+as the one before depends on how people work, and was not measured. The estimate above assumes 7 for each.
 
 To measure other webhooks: `python -m tests.bench.delivery_costs FOLDER`."""
 
