@@ -24,7 +24,7 @@ FASTER_THAN = {ROW_LOOP: 10.0, PYDANTIC: 5.0}
 AT_MOST_RAW = 2.5
 ALLOWED_MB = 400
 LINEAR = 1.3
-"""So much more CPU a MB may a large file take than a small one."""
+"""A large file may take this many times the CPU per MB of a small one."""
 
 
 def tables(results: Results) -> Iterator[Table]:
@@ -93,11 +93,11 @@ def _growth(results: Results) -> Table:
     for what, before, after in zip(("check", "first import"), smallest, largest, strict=True):
         times = (after.cpu / large) / (before.cpu / small)
         verdicts.append(
-            f"{what} linear: at most {LINEAR:g} times the CPU a MB for the largest: {_met(times <= LINEAR)}, {times:.2f}"
+            f"{what} linear: at most {LINEAR:g} times the CPU per MB for the largest: {_met(times <= LINEAR)}, {times:.2f}"
         )
     peak = max(took.peak_mb for *_, check, first in results.growth for took in (check, first))
     verdicts.append(f"below {ALLOWED_MB} MB of memory: {_met(peak < ALLOWED_MB)}, {peak:.0f} MB")
-    columns = ("", "check CPU s", "ms a MB", "peak MB", "import CPU s", "ms a MB", "peak MB", "spilled MB")
+    columns = ("", "check CPU s", "ms per MB", "peak MB", "import CPU s", "ms per MB", "peak MB", "spilled MB")
     return Table("Size of the file", columns, rows, verdicts)
 
 
@@ -129,8 +129,8 @@ def _met(is_met: bool) -> str:
 _REASON = (
     "Why: the goals were set on a processor where the loop took 10.7 s and raw DuckDB 0.22 s. Here Python is three times as "
     "fast and DuckDB is not: reading the file takes raw DuckDB {raw:.2f} s, and the copy to disk {spool:.2f} s more, before a "
-    "rule is checked. What could be next: the copy counts lines and checks UTF-8, and DuckDB does both again; most of the rest "
-    "is one regular expression for the typed cells of each row."
+    "rule is checked. What could be saved next: the copy counts lines and checks UTF-8, and DuckDB does both again; most of "
+    "the rest is one regular expression for the typed cells of each row."
 )
 _HEAD = """\
 # Speed and memory of imports

@@ -107,7 +107,7 @@ def _requests(results: Results) -> Iterable[str]:
     yield "## Load"
     yield ""
     yield from _paragraph(
-        f"{results.rate:g} arrivals per second, seed {results.plan.seed}; imports and clicks come beside them. "
+        f"{results.rate:g} arrivals per second, seed {results.plan.seed}; imports and clicks are additional. "
         f"{results.skipped:,} arrivals were skipped because the machine did not keep up. Each request is sent again until "
         f"it is accepted, and a webhook of Jira at most five times. {results.repeated:,} notifications were sent twice, "
         "after an answer that may have been lost."
@@ -132,7 +132,7 @@ def _faults(results: Results) -> Iterable[str]:
     yield "## Faults and alarms"
     yield ""
     yield from _paragraph(
-        "An alarm is named by every fault that explains it. Those in bold had to be raised. The AWS API of the local "
+        "Each fault lists the alarms that it explains. Those in bold had to be raised. The AWS API of the local "
         f"cloud was called every second, and took over {STALL_SECONDS:g} s {len(results.stalls):,} times: such a stall of "
         "the machine also explains an alarm. Only the machine explains these: "
         f"{', '.join(_by_machine(results)) or 'none'}."
@@ -161,9 +161,9 @@ def _memory(results: Results) -> Iterable[str]:
     yield "## Memory"
     yield ""
     yield from _paragraph(
-        f"The slope (Theil and Sen) of each process's resident memory, after the first {WARM_UP_SHARE:.0%} of its life. It"
-        f" may mean {ALLOWED_MB:g} MB more over the time that was measured. A killed process is followed by another. The "
-        "local cloud itself keeps all data in memory, so it grows, and has no limit."
+        f"The slope (Theil and Sen) of each process's resident memory, after the first {WARM_UP_SHARE:.0%} of its life. A"
+        f" process is flat if the slope means at most {ALLOWED_MB:g} MB over the measured time. A killed process is replaced by"
+        " another. The local cloud itself keeps all data in memory, so it grows, and has no limit."
     )
     yield "| function | measured | from | to | slope per hour | growth | flat |"
     yield "|---|---:|---:|---:|---:|---:|---|"
