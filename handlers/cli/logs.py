@@ -2,7 +2,6 @@
 
 import contextlib
 import time
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,7 +15,7 @@ from lib.operations.trace import check_id, describe
 from lib.platform import clock
 from lib.platform.contract import ALL_ENTRY_POINTS
 from lib.platform.errors import ConfigurationError
-from lib.platform.log import scrub
+from lib.platform.log import scrub_json
 from lib.platform.wording import counted
 
 _POLL_SECONDS = 2.0
@@ -105,17 +104,9 @@ def _level(line: LogLine) -> int:
 
 def _show(line: LogLine, as_json: bool) -> None:
     if as_json:
-        about = {name: _scrubbed(value) for name, value in line.fields.items()}
+        about = scrub_json(line.fields)
         output.print_json(
             {**about, "at": clock.phoenix(line.at), "function": line.function, "level": line.level, "message": line.message}
         )
     else:
         output.show_entry(clock.phoenix(line.at), line.level, line.function, describe(line.message, line.fields))
-
-
-def _scrubbed(value: Any) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, Mapping):
-        return {name: _scrubbed(item) for name, item in value.items()}
-    return [_scrubbed(item) for item in value] if isinstance(value, list) else value

@@ -9,7 +9,7 @@ from jinja2 import StrictUndefined
 from werkzeug.exceptions import HTTPException
 
 from handlers.cli.errors import explain
-from handlers.console import confirmation, messages, shown
+from handlers.console import confirmation, filters, messages
 from handlers.console.context import Console
 from handlers.console.security import Gate
 from lib.platform import errors, log
@@ -57,7 +57,7 @@ def create_app(console: Console, gate: Gate) -> flask.Flask:
     app.extensions["console"] = console
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.undefined = StrictUndefined
-    shown.register(app, console.now)
+    filters.register(app, console.now)
     messages.register(app.jinja_env)
     gate.protect(app)
     listed = [page for page in PAGES if console.is_local or not page.local_only]

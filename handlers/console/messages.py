@@ -1,7 +1,7 @@
 """Messages as people saw them: in Slack, in Microsoft Teams and by mail, as HTML for the console's pages.
 
-The content comes from outside and can have any shape. It is escaped, and what is not drawn is shown as a labelled box. It is
-not masked: the caller masks personal data (:func:`masked_message`). A page that shows a message includes the stylesheet of its
+The content comes from outside and can have any shape. It is escaped, and what is not drawn is shown as a labelled box. The
+caller masks personal data (:func:`lib.platform.log.scrub_json`). A page that shows a message includes the stylesheet of its
 channel: static/slack.css, teams.css or mail.css.
 """
 
@@ -13,7 +13,6 @@ import jinja2
 from markupsafe import Markup
 
 from handlers.console.slack_text import safe_url, slack_text
-from lib.platform.log import scrub
 
 # Not the application's environment, which refuses a missing value: here any value may be missing.
 _ENVIRONMENT = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
@@ -49,15 +48,6 @@ def owner_mail(personalisation: Any, *, to: str = "") -> Markup:
     """The mail to a lease's owner, from its fields ``title``, ``text`` and ``link``. GOV.UK Notify's template may arrange them
     differently. ``to`` is shown as it is given."""
     return _draw("mail.html", "mail", personalisation, to)
-
-
-def masked_message(value: Any) -> Any:
-    """A message without e-mail addresses and known shapes of secrets in any of its texts."""
-    if isinstance(value, Mapping):
-        return {name: masked_message(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked_message(item) for item in value]
-    return scrub(value) if isinstance(value, str) else value
 
 
 def _draw(template: str, macro: str, *arguments: Any) -> Markup:

@@ -41,7 +41,7 @@ _MAX_STEPS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredCommits:
     """The result of storing the commits of a push.
 
     ``touched`` are the keys of the rows that were stored, and ``left`` the commits that were not stored, or not under each of
@@ -80,7 +80,7 @@ class CorrelationStore:
             raise stored.error
         return stored.touched
 
-    def store_commits(self, commits: Sequence[Commit], *, has_time: Callable[[], bool] = lambda: True) -> Stored:
+    def store_commits(self, commits: Sequence[Commit], *, has_time: Callable[[], bool] = lambda: True) -> StoredCommits:
         """Store the COMMIT rows of ``commits``, 25 rows per call, until a call fails or ``has_time`` returns False."""
         expires_at = self._now() + self._history
         # One row per key: a batch must not hold a row twice.
@@ -95,13 +95,13 @@ class CorrelationStore:
             some = pending[start : start + _ROWS_PER_STEP]
             left = tuple(commits[some[0][0] :])
             if not has_time():
-                return Stored(tuple(touched), left)
+                return StoredCommits(tuple(touched), left)
             try:
                 self._write([Put(item=item) for _, item in some])
             except errors.SwitchboardError as error:
-                return Stored(tuple(touched), left, error)
+                return StoredCommits(tuple(touched), left, error)
             touched.update(dict.fromkeys(item["issue_key"]["S"] for _, item in some))
-        return Stored(tuple(touched))
+        return StoredCommits(tuple(touched))
 
     def forget(self, issue_keys: Iterable[str]) -> None:
         """Delete the results of these issues, so that the next sweep finds that they have none and has them recomputed."""

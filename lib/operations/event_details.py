@@ -1,8 +1,8 @@
-"""All that is known about one event: its timeline, what is kept of its payload, its message in Slack, its dead letter."""
+"""All that is known about one event: its timeline, its stored payload, its message in Slack, its dead letter."""
 
 import dataclasses
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,13 +21,13 @@ from lib.operations.dead_letters import DeadLetter
 from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of
 from lib.operations.event_words import say
 from lib.operations.flows import Flow
-from lib.operations.lease_messages import drawn_again
+from lib.operations.lease_messages import message_from_log
 from lib.operations.log_search import LogLine
 from lib.operations.trace import Entry, Trace, Tracer, find_letters
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment.approvals import ApprovalsEnvironment
-from lib.platform.log import scrub
+from lib.platform.log import scrub, scrub_json
 from lib.shuttle import api_json
 from lib.shuttle.repository import Repository
 from lib.slack.blocks import SlackMessage
@@ -42,7 +42,7 @@ _HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVA
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class Payload:
     """The stored part of an event's payload. ``value`` is JSON or None; ``note`` says where it is from or why it is missing."""
 
     note: str
@@ -50,7 +50,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RenderedMessage:
     """A message in Slack, without personal data, and how it differs from what was posted."""
 
     message: SlackMessage
@@ -75,8 +75,8 @@ class Details:
     """One event with all that is known about it. ``problems`` are sentences on what could not be read."""
 
     timeline: tuple[Entry, ...]
-    kept: Kept
-    shown: Shown | None
+    payload: Payload
+    rendered: RenderedMessage | None
     letter: Letter | None
     problems: tuple[str, ...]
 
@@ -101,15 +101,15 @@ class DetailReader:
 
         with ThreadPoolExecutor(4) as pool:
             traced = pool.submit(attempt, "the timeline", self._timeline, Trace((), ()))
-            kept = pool.submit(attempt, "the payload", self._kept, Kept("It can't be read now."))
-            shown = pool.submit(attempt, "the message", self._shown, None)
+            payload = pool.submit(attempt, "the payload", self._stored_payload, Payload("It can't be read now."))
+            rendered = pool.submit(attempt, "the message", self._rendered, None)
             letter = pool.submit(attempt, "the dead letters", self._letter, None)
         trace: Trace = traced.result()
         found: Letter | None = letter.result()
         return Details(
             timeline=trace.entries,
-            kept=_of_letter(found) if found and event.flow is Flow.LEASES else kept.result(),
-            shown=shown.result(),
+            payload=_of_letter(found) if found and event.flow is Flow.LEASES else payload.result(),
+            rendered=rendered.result(),
             letter=found,
             problems=(*trace.problems, *problems),
         )
@@ -148,7 +148,7 @@ class DetailReader:
                     return Letter(queue, letter)
         return None
 
-    def _kept(self, event: Event) -> Kept:
+    def _stored_payload(self, event: Event) -> Payload:
         match event.flow:
             case Flow.LEASES:
                 return _of_lease(event)
@@ -159,51 +159,51 @@ class DetailReader:
             case Flow.JOBS:
                 return self._of_job(event)
 
-    def _of_delivery(self, event: Event) -> Kept:
+    def _of_delivery(self, event: Event) -> Payload:
         if event.type == "push":
             stored = next((line for line in event.lines if line.message == "commits_stored"), None)
             if stored is None:
-                return Kept("Pushes are not stored. No commit of this push was stored under an issue.")
-            return Kept("Pushes are not stored. These commits of this push were.", _fields(stored, "shas", "issue_keys"))
+                return Payload("Pushes are not stored. No commit of this push was stored under an issue.")
+            return Payload("Pushes are not stored. These commits of this push were.", _fields(stored, "shas", "issue_keys"))
         if not issues.is_issue_key(event.about):
-            return Kept("A delivery is stored only as a version of its issue. This one stored none.")
+            return Payload("A delivery is stored only as a version of its issue. This one stored none.")
         version = next((each for each in self._history(event.about) if _is_of(each, event)), None)
         if version is None:
-            return Kept("A delivery is stored as a version of its issue until the history expires. This one has no version.")
+            return Payload("A delivery is stored as a version of its issue until the history expires. This one has no version.")
         return _of_version(version)
 
     def _history(self, issue_key: str) -> Iterator[Version]:
         reader = IssueReader(self._clients("dynamodb"), self._deployed.output("jira_issues_table_name"))
         return islice(reader.history(issue_key), _MOST_VERSIONS)
 
-    def _of_draft(self, event: Event) -> Kept:
+    def _of_draft(self, event: Event) -> Payload:
         if event.type != "draft":
-            return Kept("Only the log line and the decision of a click are stored.")
+            return Payload("Only the log line and the decision of a click are stored.")
         view = self._view(event)
         if view is None or view.draft is None:
-            return Kept("This draft is not stored: it was refused, or has expired.")
-        return Kept("The draft as it is stored.", dataclasses.asdict(view.draft.draft))
+            return Payload("This draft is not stored: it was refused, or has expired.")
+        return Payload("The draft as it is stored.", dataclasses.asdict(view.draft.draft))
 
-    def _of_job(self, event: Event) -> Kept:
+    def _of_job(self, event: Event) -> Payload:
         if not event.source or event.about != event.id:
-            return Kept("Nothing is stored for this event.")
+            return Payload("Nothing is stored for this event.")
         repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
         try:
             job = repository.job(event.source, event.id)
         except errors.NotFoundError:
-            return Kept("The job is no longer stored: its shop was removed, or it is over 90 days old.")
-        return Kept("The job as it is now.", api_json.job_to_json(job))
+            return Payload("The job is no longer stored: its shop was removed, or it is over 90 days old.")
+        return Payload("The job as it is now.", api_json.job_to_json(job))
 
-    def _shown(self, event: Event) -> Shown | None:
+    def _rendered(self, event: Event) -> RenderedMessage | None:
         if event.flow is Flow.LEASES:
             line = _last(event, "lease_event", "event_dropped")
-            message = drawn_again(line.fields) if line else None
-            return Shown(_scrubbed(message), _DRAWN_AGAIN) if message else None
+            message = message_from_log(line.fields) if line else None
+            return RenderedMessage(_scrubbed(message), _FROM_LOG) if message else None
         if event.flow is not Flow.APPROVALS or (view := self._view(event)) is None:
             return None
         settings = self._clients.environment("approvals", ApprovalsEnvironment)
         message = preview.render(view, settings.jira_base_url, Rules.of(settings))
-        return Shown(_scrubbed(message), _PREVIEW) if message else None
+        return RenderedMessage(_scrubbed(message), _PREVIEW) if message else None
 
     def _view(self, event: Event) -> View | None:
         """The rows of the draft that the event is about; None if it names none."""
@@ -214,38 +214,38 @@ class DetailReader:
         return ApprovalStore(table).read(event.about, draft_hash)
 
 
-_DRAWN_AGAIN = (
+_FROM_LOG = (
     "Rendered from the log line by the code that sends to Slack. E-mail addresses are hashed; a comment, a mention and the "
     "link to the sandbox console are not logged."
 )
 _PREVIEW = "Rendered from the stored draft as it is now, by the code that posts it. E-mail addresses are hashed."
 
 
-def _of_letter(found: Letter) -> Kept:
-    return Kept("The event, from its dead letter.", found.letter.payload)
+def _of_letter(found: Letter) -> Payload:
+    return Payload("The event, from its dead letter.", found.letter.payload)
 
 
-def _of_version(version: Version) -> Kept:
+def _of_version(version: Version) -> Payload:
     try:
         snapshot = version.snapshot()
     except errors.SwitchboardError as error:
-        return Kept(f"The issue as this delivery stored it can't be shown: {error}.")
+        return Payload(f"The issue as this delivery stored it can't be shown: {error}.")
     if snapshot is None:
-        return Kept(f"The issue was too large for a row. It is in the artifact bucket: {version.snapshot_object}.")
-    return Kept("The issue as this delivery stored it.", snapshot)
+        return Payload(f"The issue was too large for a row. It is in the artifact bucket: {version.snapshot_object}.")
+    return Payload("The issue as this delivery stored it.", snapshot)
 
 
-def _of_lease(event: Event) -> Kept:
+def _of_lease(event: Event) -> Payload:
     line = _last(event, "lease_event", "event_dropped", "event_too_old")
     note = "A lease event is stored only while it is a dead letter."
     if line is None:
-        return Kept(note)
+        return Payload(note)
     names = ("event_id", "detail_type", "event_source", "event_time", "lease_uuid", "severity", "facts", "enrichment", "rule")
     value = _fields(line, *names)
     facts = value.get("facts")
     if isinstance(facts, list):
         value["facts"] = {str(fact[0]): fact[1] for fact in facts if isinstance(fact, list) and len(fact) == 2}
-    return Kept(f"{note} The log has these fields.", value)
+    return Payload(f"{note} The log has these fields.", value)
 
 
 def _is_of(version: Version, event: Event) -> bool:
@@ -282,12 +282,4 @@ def _text(line: LogLine, name: str) -> str:
 
 
 def _scrubbed(message: SlackMessage) -> SlackMessage:
-    return SlackMessage(scrub(message.text), tuple(_scrub_all(block) for block in message.blocks))
-
-
-def _scrub_all(value: Any) -> Any:
-    if isinstance(value, str):
-        return scrub(value)
-    if isinstance(value, Mapping):
-        return {name: _scrub_all(each) for name, each in value.items()}
-    return [_scrub_all(each) for each in value] if isinstance(value, list | tuple) else value
+    return SlackMessage(scrub(message.text), tuple(map(scrub_json, message.blocks)))

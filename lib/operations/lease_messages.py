@@ -11,7 +11,7 @@ from lib.platform import clock
 from lib.slack.blocks import SlackMessage
 
 
-def drawn_again(fields: Mapping[str, Any]) -> SlackMessage | None:
+def message_from_log(fields: Mapping[str, Any]) -> SlackMessage | None:
     """The message in Block Kit; None if the line has none.
 
     It differs from what was posted: addresses are hashed, and a comment, the mention of a route and the link are not logged.

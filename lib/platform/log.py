@@ -11,6 +11,7 @@ import json
 import logging
 import math
 import re
+from collections.abc import Mapping
 from typing import Any, TextIO
 
 from aws_lambda_powertools.logging import Logger as PowertoolsLogger
@@ -93,6 +94,15 @@ def scrub(text: str) -> str:
     if "@" in text or "%40" in text:
         text = _hash_emails(text)
     return _SECRETS.sub("[redacted]", text) if _may_hold_secret(text) else text
+
+
+def scrub_json(value: Any) -> Any:
+    """``value`` with every text in its objects and lists scrubbed."""
+    if isinstance(value, str):
+        return scrub(value)
+    if isinstance(value, Mapping):
+        return {name: scrub_json(each) for name, each in value.items()}
+    return [scrub_json(each) for each in value] if isinstance(value, list | tuple) else value
 
 
 def _hash_emails(text: str) -> str:

@@ -11,7 +11,6 @@ from werkzeug import Response
 
 from handlers.console import confirmation
 from handlers.console.context import current
-from handlers.console.messages import masked_message
 from lib.approvals import messages
 from lib.approvals.operations import JiraOperationStore
 from lib.approvals.repository import ApprovalStore
@@ -23,7 +22,7 @@ from lib.operations.retry import retry_session
 from lib.platform.dynamodb import Table
 from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.fields import require_choice
-from lib.platform.log import scrub
+from lib.platform.log import scrub, scrub_json
 from lib.platform.queues import Queue
 
 pages = flask.Blueprint("approvals", __name__)
@@ -64,7 +63,7 @@ def show() -> str:
 def draft(session_id: str) -> str:
     """The current draft of a session."""
     report = report_draft(_table(), _environment(), session_id)
-    previews = [masked_message({"text": each.text, "blocks": each.blocks}) for each in report.messages]
+    previews = [scrub_json({"text": each.text, "blocks": each.blocks}) for each in report.messages]
     can_retry = report.approval.can_retry(current().now())
     return flask.render_template("draft.html", report=report, approval=report.approval, previews=previews, can_retry=can_retry)
 

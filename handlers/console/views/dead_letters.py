@@ -16,7 +16,7 @@ from werkzeug import Response
 
 from handlers.console import confirmation
 from handlers.console.context import current
-from handlers.console.shown import link
+from handlers.console.filters import link
 from lib.operations import redrive
 from lib.operations.deployed import dead_letter_queues_of, logical_name
 from lib.operations.letter_groups import About, Group, Subject, group_by_reason, subject_of

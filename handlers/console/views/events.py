@@ -6,7 +6,7 @@ import flask
 from flask import request
 
 from handlers.console.context import current
-from handlers.console.shown import link
+from handlers.console.filters import link
 from lib.jira import issues
 from lib.operations.ages import parse_moment
 from lib.operations.arrivals import Event, Outcome
@@ -76,7 +76,7 @@ def event(event_id: str) -> str:
         replay=replay,
         replay_url=_replay_url(replay, found, details.letter),
         subject_url=_subject_url(found),
-        message=details.shown and {"text": details.shown.message.text, "blocks": details.shown.message.blocks},
+        message=details.rendered and {"text": details.rendered.message.text, "blocks": details.rendered.message.blocks},
         lines=[
             {"at": clock.phoenix(line.at), "level": line.level, "message": line.message, **line.fields} for line in found.lines
         ],

@@ -11,7 +11,6 @@ from werkzeug import Response
 
 from handlers.console import confirmation, samples
 from handlers.console.context import current
-from handlers.console.messages import masked_message
 from handlers.console.security import CSRF_FIELD
 from lib.operations.deployed import functions_of
 from lib.operations.local_cloud import AWS, LocalCloud, Sent, SlackMessage
@@ -19,6 +18,7 @@ from lib.operations.schedules import Schedule, list_schedules, run_schedule
 from lib.platform import clock, errors
 from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.fields import require_object
+from lib.platform.log import scrub_json
 
 pages = flask.Blueprint("playground", __name__)
 
@@ -199,6 +199,6 @@ def _masked(message: SlackMessage) -> dict[str, Any]:
         "ts": message.ts,
         "at": clock.phoenix(datetime.fromtimestamp(float(message.ts), UTC))[:19].replace("T", " "),
         "kind": message.kind,
-        "content": masked_message(message.content),
+        "content": scrub_json(message.content),
         "replies": [_masked(each) for each in message.replies],
     }

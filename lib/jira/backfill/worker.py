@@ -91,7 +91,7 @@ class _Worker:
         self._look_at = 0.0
 
     def run(self) -> bool:
-        seen = self._look()
+        seen = self._read_run()
         if seen is None:
             return self._end("not_running")
         try:
@@ -115,7 +115,7 @@ class _Worker:
         while current is not None and segment.phase is not Phase.DONE and self._seconds_left() > RESERVE_SECONDS:
             segment = self._progress.advance(self._page(segment, current.run.segments))
             if self._tools.monotonic() >= self._look_at:
-                current = self._look()
+                current = self._read_run()
         if segment.phase is Phase.DONE:
             return self._end("done", segment)
         if current is not None and segment.pages == begun:
@@ -123,12 +123,12 @@ class _Worker:
         if self._part.number >= MAX_PARTS:
             raise errors.LimitReachedError(f"the segment is not done after {MAX_PARTS} invocations")
         self._progress.release(segment)
-        if self._look() is None:
+        if self._read_run() is None:
             return self._end("stopped", segment)
         self._tools.queue.send(replace(self._part, number=self._part.number + 1).to_body())
         return self._end("continued", segment)
 
-    def _look(self) -> Snapshot | None:
+    def _read_run(self) -> Snapshot | None:
         """The run with its segments, whose bound counts from now on; None if it is not running."""
         seen = self._progress.read(self._part.run_id)
         self._look_at = self._tools.monotonic() + LOOK_SECONDS

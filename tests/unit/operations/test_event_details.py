@@ -21,7 +21,7 @@ from lib.operations.event_replay import Way, replay_of
 from lib.operations.event_words import say
 from lib.operations.events import EventReader
 from lib.operations.flows import Flow
-from lib.operations.lease_messages import drawn_again
+from lib.operations.lease_messages import message_from_log
 from lib.operations.log_search import LogLine
 from lib.platform import clock
 from lib.platform.claims import Claims
@@ -70,9 +70,9 @@ def test_a_lease_event_has_a_timeline_in_words_and_its_message(deployment: Deplo
         "Handled in 2,500 ms: slack sent",
     ]
     assert found.problems == ()
-    assert found.shown is not None
-    assert "Sandbox frozen" in str(found.shown.message.blocks)
-    assert found.kept.value["facts"] == {"Account": "123456789012"}
+    assert found.rendered is not None
+    assert "Sandbox frozen" in str(found.rendered.message.blocks)
+    assert found.payload.value["facts"] == {"Account": "123456789012"}
     assert found.letter is None
     assert replay_of(event, None).way is Way.NONE
 
@@ -95,7 +95,7 @@ def test_the_message_is_drawn_as_it_was_sent() -> None:
         **message.for_log(),
     }
 
-    drawn = drawn_again(json.loads(json.dumps(logged)))
+    drawn = message_from_log(json.loads(json.dumps(logged)))
 
     assert drawn is not None
     assert drawn.blocks == slack.render(message).blocks
@@ -117,7 +117,7 @@ def test_a_failed_event_has_its_dead_letter(deployment: Deployment) -> None:
     event, found = details(deployment, "run-1")
     replay = replay_of(event, found.letter)
 
-    assert json.loads(found.kept.value) == {"x": 1}
+    assert json.loads(found.payload.value) == {"x": 1}
     assert found.letter is not None
     assert found.letter.queue == FAILURES
     assert (replay.way, replay.command) == (Way.SEND_BACK, f"redrive --id {found.letter.letter.message_id}")
@@ -136,7 +136,7 @@ def test_a_delivery_is_followed_to_its_issue(deployment: Deployment) -> None:
     texts = [entry.text for entry in found.timeline]
     assert "Correlation of TES-1 failed: Throttled" in texts
     assert not any("TES-2" in text or "of another" in text for text in texts)
-    assert found.kept.value is None
+    assert found.payload.value is None
     assert replay_of(event, found.letter).way is Way.SEND_BACK
     assert replay_of(event, None).command == "issues fetch TES-1"
 
@@ -151,10 +151,10 @@ def test_a_draft_shows_its_rows_and_its_preview(deployment: Deployment) -> None:
     event, found = details(deployment, "run-1")
 
     assert found.problems == ()
-    assert found.kept.value["title"] == draft.title
-    assert found.shown is not None
-    assert draft.title in str(found.shown.message)
-    assert "ada@" not in str(found.shown.message)
+    assert found.payload.value["title"] == draft.title
+    assert found.rendered is not None
+    assert draft.title in str(found.rendered.message)
+    assert "ada@" not in str(found.rendered.message)
     assert f"{submitted.draft_hash[:12]}…" in str(found.timeline)
     assert replay_of(event, None).way is Way.RETRY
 

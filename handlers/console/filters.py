@@ -1,4 +1,4 @@
-"""How pages show values: times, ages, numbers, JSON. Registered as filters of the templates."""
+"""The filters of the templates: format times, ages, numbers and JSON for pages."""
 
 import json
 import shlex

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handlers.console.shown import query
+from handlers.console.filters import query
 from tests.support.console.client import console_client
 from tests.support.operations.deployment import Deployment
 
