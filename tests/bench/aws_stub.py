@@ -140,6 +140,6 @@ class AwsStub:
         self._process.join()
 
     def calls(self) -> Counter[str]:
-        """How often each call was made since this was last asked."""
+        """How often each call was made since this method was last called."""
         self._pipe.send("calls")
         return Counter(self._pipe.recv())

@@ -155,7 +155,7 @@ def test_keys_find_open_and_close(page: Page, demo: Demo) -> None:
     title(page, f"{PROJECT}-4")
 
 
-def test_a_letter_in_a_field_is_no_command(page: Page, demo: Demo) -> None:
+def test_a_letter_in_a_field_is_not_a_shortcut(page: Page, demo: Demo) -> None:
     demo.open(page)
     page.keyboard.press("/")
     page.keyboard.type("g?jk/")
@@ -164,7 +164,7 @@ def test_a_letter_in_a_field_is_no_command(page: Page, demo: Demo) -> None:
     expect(page.get_by_role("dialog")).to_be_hidden()
 
 
-def test_tab_begins_with_the_way_to_the_content(page: Page, demo: Demo) -> None:
+def test_tab_first_reaches_the_link_to_the_content(page: Page, demo: Demo) -> None:
     demo.open(page)
     tab_to(page, "Skip to the content")
     page.keyboard.press("Enter")
@@ -332,7 +332,7 @@ def test_a_lead_rejects_a_draft_with_a_reason(page: Page, demo: Demo) -> None:
 # The owner of a lease
 
 
-def test_an_operator_sees_that_the_owner_of_a_lease_has_mail(page: Page, demo: Demo) -> None:
+def test_an_operator_sees_the_mail_to_the_owner_of_a_lease(page: Page, demo: Demo) -> None:
     """And shows it without the owner's address."""
     lease = demo.put_lease(status="Frozen")
     demo.cloud.put_event("LeaseUnfrozen", {"leaseId": lease})

@@ -59,7 +59,7 @@ def test_a_preview_is_edited_in_place(slack) -> None:
     assert (slack.asked[0].json()["channel"], slack.asked[0].json()["ts"]) == ("C0ID", "1.2")
 
 
-def test_the_url_of_a_preview_is_asked_for(slack) -> None:
+def test_the_url_of_a_preview_is_requested(slack) -> None:
     slack.answer = says(ok=True, channel="C0ID", permalink="https://x.slack.com/archives/C0ID/p12")
     assert chat(slack).permalink(Posted("C0ID", "1.2")) == "https://x.slack.com/archives/C0ID/p12"
     assert slack.asked[0].path == "/api/chat.getPermalink"

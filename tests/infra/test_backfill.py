@@ -1,4 +1,4 @@
-"""The function that copies a legacy table exists only where the configuration names one, and may do no more than it needs."""
+"""The function that copies a legacy table exists only if the configuration names one, and has only the grants it needs."""
 
 import json
 
@@ -11,7 +11,7 @@ from tests.support.project.pulumi_graph import ALIAS, EVERYTHING, declare, state
 ARN = "arn:aws:dynamodb:us-west-2:123456789012:table/legacy-issues"
 
 
-def test_without_a_legacy_table_nothing_of_it_is_deployed() -> None:
+def test_without_a_legacy_table_no_resource_of_the_backfill_is_deployed() -> None:
     graph = declare()
 
     assert [each.name for each in graph.resources if each.name.startswith("backfill")] == []

@@ -63,7 +63,7 @@ def test_what_no_first_answer_needs_is_not_compiled(this_python: bytecode.Compil
     assert not list((tmp_path / "archive" / "jira").rglob("*.pyc"))
 
 
-def test_this_python_compiles_if_it_is_of_lambdas_version() -> None:
+def test_this_python_compiles_if_it_has_lambdas_version() -> None:
     version = ".".join(platform.python_version_tuple()[:2])
 
     found = bytecode.find_compiler(version)
@@ -79,7 +79,7 @@ def a_python(folder: Path, text: str, name: str = "python9.9") -> None:
     program.chmod(0o755)
 
 
-def test_another_of_that_version_on_path_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_python_of_that_version_on_path_compiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_python(tmp_path, "echo 9.9.1 CPython")
     monkeypatch.setenv("PATH", str(tmp_path))
 
@@ -87,7 +87,7 @@ def test_another_of_that_version_on_path_does(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("text", ["echo 'command not found' >&2; exit 127", "echo 9.8.3 CPython"])
-def test_a_shim_without_anything_behind_it_or_of_another_version_does_not(
+def test_a_shim_without_python_or_of_another_version_does_not_compile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     a_python(tmp_path, text)
@@ -96,7 +96,7 @@ def test_a_shim_without_anything_behind_it_or_of_another_version_does_not(
     assert bytecode.find_compiler("9.9") is None
 
 
-def test_the_command_for_the_makefile_prints_the_one_that_runs(tmp_path: Path) -> None:
+def test_the_command_for_the_makefile_prints_the_python_that_runs(tmp_path: Path) -> None:
     for folder, text in {"shim": "exit 127", "real": "echo 3.13.1 CPython"}.items():
         (tmp_path / folder).mkdir()
         a_python(tmp_path / folder, text, "python3.13")
@@ -126,7 +126,7 @@ def a_uv(folder: Path, install: str) -> Path:
 FETCHES = """mkdir -p "$UV_PYTHON_INSTALL_DIR"; printf '#!/bin/sh\\necho 9.9.4 CPython\\n' > "$python"; chmod 755 "$python" """
 
 
-def test_uv_fetches_one_once_into_the_build_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_fetches_a_python_once_into_the_build_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, into = a_uv(tmp_path, FETCHES), tmp_path / "python"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
@@ -137,7 +137,7 @@ def test_uv_fetches_one_once_into_the_build_folder(tmp_path: Path, monkeypatch: 
     assert log.read_text().split() == ["find", "install", "find", "find"]
 
 
-def test_a_uv_without_network_is_asked_once_per_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_uv_without_network_is_run_once_per_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log, into = a_uv(tmp_path, "exit 2"), tmp_path / "python"
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 

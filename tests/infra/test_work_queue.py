@@ -63,7 +63,7 @@ def test_no_queue_may_take_the_whole_concurrency_of_the_account() -> None:
     assert all(2 <= bound <= 1000 for bound in bounds.values())  # what Lambda allows
 
 
-def test_the_queue_lets_in_no_other_service_of_aws() -> None:
+def test_no_other_aws_service_may_send_to_the_queue() -> None:
     [statement] = json.loads(declare().one("aws:sqs/queuePolicy:QueuePolicy", "jira-work").inputs["policy"])["Statement"]
 
     assert statement["Effect"] == "Deny"

@@ -237,7 +237,7 @@ def test_neither_strangers_nor_the_requester_approve(approvals: ApprovalsCloud) 
     assert not any(name.startswith("APPROVAL#") for name in approvals.rows(draft["session_id"]))
 
 
-def test_without_a_known_key_s_signature_no_draft_gets_in(approvals: ApprovalsCloud) -> None:
+def test_a_draft_without_the_signature_of_a_known_key_is_refused(approvals: ApprovalsCloud) -> None:
     draft = approvals.draft()
     unsigned = requests.post(f"{approvals.cloud.http_url}/drafts", json=draft, timeout=30)
 

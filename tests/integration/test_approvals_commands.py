@@ -89,7 +89,7 @@ def test_a_draft_without_an_approval_cannot_be_retried(approvals: ApprovalsCloud
     assert "nobody has approved" in str(answer.exception)
 
 
-def test_wrong_credentials_are_named_as_such(
+def test_wrong_credentials_are_reported_as_such(
     approvals: ApprovalsCloud, run: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "guessed")

@@ -1,4 +1,4 @@
-"""``python -m stack.local up`` begins with something to look at, and each command of its summary works as pasted."""
+"""``python -m stack.local up`` starts with sample data, and each command of its summary works as pasted."""
 
 import json
 from pathlib import Path

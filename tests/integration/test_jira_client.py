@@ -331,7 +331,7 @@ def test_a_creation_refused_for_its_rate_did_not_happen(jira):
     assert len(site.site.by_id) == 120
 
 
-def test_an_account_that_answers_no_object_is_an_error(jira):
+def test_an_answer_that_is_not_an_object_is_an_error(jira):
     site, client = jira
     site.faults.add(Fault(path="/rest/api/3/myself", status=200, body=json.dumps([])))
     with pytest.raises(errors.PermanentError):

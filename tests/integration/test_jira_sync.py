@@ -168,7 +168,7 @@ def test_six_megabytes_of_issue_still_sync(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("path", "secret"), [("/webhooks/jira", "wrong"), ("/webhooks/commits", "wrong"), ("/webhooks/jira", COMMIT_SECRET)]
 )
-def test_a_wrong_secret_opens_nothing(cloud: Cloud, path: str, secret: str) -> None:
+def test_a_wrong_secret_is_refused(cloud: Cloud, path: str, secret: str) -> None:
     assert post(cloud, {}, path=path, secret=secret).status_code == 401
 
 

@@ -1,4 +1,4 @@
-"""A role may do what its function does and nothing else; a right that is taken away is missed."""
+"""A role may do what its function does and nothing else; without one of its grants, the function fails."""
 
 import json
 import uuid

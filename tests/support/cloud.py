@@ -289,7 +289,7 @@ def running_cloud(*arguments: str, **config: str) -> AbstractContextManager[Clou
 
 
 def launched_cloud(*arguments: str, **config: str) -> AbstractContextManager[Cloud]:
-    """As :func:`running_cloud`, started as users do."""
+    """A cloud like that of :func:`running_cloud`, started as users start it."""
     return _running(launch_cloud, arguments, config)
 
 

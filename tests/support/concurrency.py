@@ -1,4 +1,4 @@
-"""Work that meets, in two ways.
+"""Runs work concurrently, in two ways.
 
 * :func:`at_once` starts real threads together. The machine chooses the order, so it shows what a real engine does
   (tests/dynamodb_local).

@@ -1,4 +1,4 @@
-"""What may be missing, and in a test must not be."""
+"""Asserts that an optional value is there, for tests that need it."""
 
 from typing import TypeVar
 

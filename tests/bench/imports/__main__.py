@@ -27,7 +27,7 @@ def main() -> int:
 
 
 def show_and_write(results: measure.Results, into: Path, load: float, *, quick: bool) -> None:
-    """What needs much memory is imported once nothing is measured any more."""
+    """Imports modules that need much memory only after all measurements."""
     from rich.console import Console
 
     from tests.bench.imports import plot, report

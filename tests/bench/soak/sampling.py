@@ -1,4 +1,4 @@
-"""Looks at the cloud from outside: memory of its processes, depths of its queues, alarms, notifications, and stalls."""
+"""Samples the cloud from outside: memory of its processes, depths of its queues, alarms, notifications, and stalls."""
 
 import contextlib
 import json
@@ -30,7 +30,7 @@ _EVENT_ID = re.compile(r"soak-[a-z]+-\d{6}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look. ``memory`` is in MB by entry point and process id; ``depths`` by queue, hidden messages included."""
+    """One sample. ``memory`` is in MB by entry point and process id; ``depths`` by queue, hidden messages included."""
 
     at: float
     load_average: float
@@ -49,7 +49,7 @@ class AlarmChange:
 
 
 class Sampler:
-    """Looks until it is stopped."""
+    """Takes samples until it is stopped."""
 
     def __init__(self, world: ApprovalsCloud, history: History) -> None:
         self._world = world

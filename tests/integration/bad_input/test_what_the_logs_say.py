@@ -1,5 +1,5 @@
-"""A person's address in every place of a request or an event leaves its hash in the logs and nothing else of itself; nor does
-any secret or signature. (The fixture ``house`` looks for all of them once more, when every other test here has run.)
+"""An e-mail address anywhere in a request or an event appears in the logs only as its hash, and secrets and signatures never
+appear. (The fixture ``house`` searches for all of them again after every other test here.)
 """
 
 import json

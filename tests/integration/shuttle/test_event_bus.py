@@ -44,7 +44,7 @@ def receive(cloud: Cloud) -> Iterator[Receive]:
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_a_subscriber_hears_of_each_version_and_nobody_is_notified(api: ShuttleApi, receive: Receive) -> None:
+def test_a_subscriber_gets_an_event_per_version_and_nobody_is_notified(api: ShuttleApi, receive: Receive) -> None:
     cloud, shop = api.cloud, api.shop()
 
     assert shop.run(FIRST, mode="OVERWRITE_EXISTING")["status"] == "COMPLETED"

@@ -208,7 +208,7 @@ class Message:
     receives: int = 0
 
     def record(self) -> dict[str, Any]:
-        """As the event source hands it over."""
+        """The record, as the event source passes it to the function."""
         return {
             "messageId": f"m-{abs(hash(self.body))}",
             "receiptHandle": "a-receipt",

@@ -1,4 +1,4 @@
-"""Which grants the tests of this process use: looks into the ledgers of the local clouds that run, test by test.
+"""Records which grants the tests of this process use, from the ledgers of the running local clouds, test by test.
 
 What a cloud does after a test has ended counts for the next test that reads the ledger. So the test named for a grant is one
 of those that used it; others may use it too.

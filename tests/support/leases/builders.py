@@ -15,7 +15,7 @@ class _Absent:
 
 
 ABSENT: Any = _Absent()
-"""As a value: leave the field out."""
+"""A value that leaves the field out."""
 
 
 def lease_event(detail_type: str = "LeaseExpired", detail: Any = None, **parts: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tests.support.project.documentation import ROOT
 
 
 def person() -> dict[str, str]:
-    """The environment variables of a person who has set nothing for AWS or Pulumi."""
+    """The environment variables of a person without any settings for AWS or Pulumi."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "PULUMI_"))}
 
 

@@ -238,4 +238,4 @@ NEEDS = {
     ),
     "aws:sqs/queuePolicy:QueuePolicy": Needs(service="sqs", actions=("GetQueueAttributes", "SetQueueAttributes"), on=QUEUE),
 }
-"""By type of resource."""
+"""The needs by type of resource."""

@@ -21,7 +21,7 @@ PARTS = {
 }
 """The services of each policy. One policy of all would exceed ``MAX_CHARACTERS``."""
 MAX_CHARACTERS = 6144
-"""Of a managed policy, without whitespace (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
+"""The limit of a managed policy, without whitespace (docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html)."""
 
 _MOCKED_SUFFIX, _ANY_SUFFIX = "-1a2b3c4", "-???????"
 """What Pulumi appends to a name: a dash and seven characters."""
@@ -38,7 +38,7 @@ CHECKS = {
 """What follows ``pulumi up``, by type of resource: ``.ci/check-deployment`` (``health``, one event on the bus, ``trace``),
 ``deployments`` and ``rollback``."""
 EMPTYING = {"s3:DeleteObject", "s3:DeleteObjectVersion"}
-"""For the buckets of an unprotected stack, which are deleted with their objects."""
+"""The extra actions on the buckets of an unprotected stack, which are deleted with their objects."""
 
 
 def graph_of(stack: str = "prod") -> Graph:
@@ -114,7 +114,7 @@ def _pattern(outputs: dict[str, Any]) -> str:
 
 
 def _passing_roles(graph: Graph, place: dict[str, str]) -> list[dict[str, Any]]:
-    """To hand each role to the one service that may assume it."""
+    """The statements that allow passing each role to the one service that may assume it."""
     roles: dict[str, list[str]] = {}
     for role in graph.all(ROLE):
         [trust] = json.loads(role.inputs["assumeRolePolicy"])["Statement"]

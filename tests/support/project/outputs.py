@@ -1,4 +1,4 @@
-"""What the stack publishes: the names of its outputs, and of the functions among them. Others rely on these."""
+"""The contract of the stack's outputs: their names, and those of the functions among them."""
 
 from collections.abc import Mapping
 

@@ -79,7 +79,7 @@ def read_changes(path: Path | None) -> list[dict[str, Any]]:
 
 
 def parse_changes(content: bytes | None) -> list[dict[str, Any]]:
-    """As :func:`read_changes`."""
+    """The lines of the content of a file of changes, as :func:`read_changes` returns them."""
     if content is None:
         return []
     lines = [json.loads(line) for line in gzip.decompress(content).decode().split("\n") if line]

@@ -147,7 +147,7 @@ def test_a_missing_approval_is_awaited_and_then_refused() -> None:
     assert (jira.searches, jira.created, scene.operations.get_operation(OPERATION)) == (0, [], None)
 
 
-def test_a_rejected_draft_is_refused_before_jira_is_asked_anything() -> None:
+def test_a_rejected_draft_is_refused_before_any_request_to_jira() -> None:
     jira = Jira()
     scene = Scene(jira, approved=False)
     assert scene.advance_message() is Outcome.REFUSED

@@ -16,7 +16,7 @@ from tests.support.present import present
 from tests.support.web.slack_limits import shown
 
 
-def test_a_preview_is_posted_once_however_often_it_is_asked_for(world: World) -> None:
+def test_a_preview_is_posted_once_however_often_it_is_requested(world: World) -> None:
     for _ in range(3):
         world.handle(POST)
     assert "Draft for Jira" in only(world)

@@ -117,7 +117,7 @@ def test_more_requests_at_once_than_environments_are_refused() -> None:
     assert outcome.stored == 7_000
 
 
-def test_every_scenario_runs_and_a_name_that_all_issues_have_is_hot_no_more() -> None:
+def test_every_scenario_runs_and_a_name_of_all_issues_is_no_longer_hot() -> None:
     changes = Changes(1_000)
     hottest = {}
     for scenario in scenarios(scale=0.01):

@@ -41,7 +41,7 @@ def listed(run: Run, *options: str) -> list[str]:
     return [draft["session_id"] for draft in lines(run("approvals", "list", "--json", *options))]
 
 
-def test_the_list_names_who_asked_who_may_approve_and_the_preview(run: Run) -> None:
+def test_the_list_names_requester_approvers_and_preview(run: Run) -> None:
     result = run("approvals", "list")
 
     assert (result.exit_code, result.stderr) == (0, "2 drafts.\n")
@@ -94,7 +94,7 @@ def test_an_unknown_state_is_a_usage_error(run: Run) -> None:
     assert run("approvals", "list", "--state", "lost").exit_code == 2
 
 
-def test_nothing_to_do_is_said(run: Run, stores: Stores) -> None:
+def test_an_empty_list_is_reported(run: Run, stores: Stores) -> None:
     assert ApprovalStore(Table(stores.client, OPERATIONS)).read_current("old") is not None
     result = run("approvals", "list", "--state", "unknown")
     assert (result.stdout, result.stderr) == ("", "0 drafts.\n")

@@ -21,7 +21,7 @@ ROWS = [*(legacy(number) for number in range(1, 9)), text(issue_key="OPS-9", upd
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    """A backfill behind the command; each look at it lets its workers do two pages."""
+    """A backfill for the command; each poll lets its workers process two pages."""
     made = World(ROWS, segments=2)
     monkeypatch.setattr(backfill_in_cloud, "connect", lambda deployment: (made.cloud, len(ROWS)))
     monkeypatch.setattr(backfill_in_cloud, "LOOK_SECONDS", 0.0)
@@ -52,7 +52,7 @@ def test_it_is_started_followed_and_shown(run: Run, world: World) -> None:
     assert "Issues older than their row: 0." in result.stdout
 
 
-def test_as_json_it_prints_one_object_per_look_and_the_result(run: Run, world: World) -> None:
+def test_as_json_it_prints_one_object_per_poll_and_the_result(run: Run, world: World) -> None:
     result = in_cloud(run, "start", "--json")
 
     first, *_, last = (json.loads(line) for line in result.stdout.splitlines())

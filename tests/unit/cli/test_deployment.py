@@ -1,4 +1,4 @@
-"""What a command works on is found in one place, the first that there is, and the AWS SDK is pointed at it."""
+"""The deployment of a command is resolved from the first source that is set, and the AWS SDK is pointed at it."""
 
 import json
 import stat

@@ -1,4 +1,4 @@
-"""``health`` runs the deep checks on what the health function itself works on."""
+"""``health`` runs the deep checks on the resources of the health function."""
 
 import json
 from collections.abc import Callable

@@ -28,7 +28,7 @@ RECEIVED = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 @pytest.fixture
 def record(deployed: None) -> Record:
-    """Stores a delivery."""
+    """Store a delivery."""
     client = aws.make_client("dynamodb")
     store = IssueWriter(client, ISSUES, history=timedelta(days=30), snapshots=Snapshots(), now=lambda: RECEIVED)
 

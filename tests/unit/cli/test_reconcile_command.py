@@ -51,7 +51,7 @@ def answer(*turns: dict[str, Any], **changes: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_the_function_is_called_with_what_was_asked_for(
+def test_the_function_is_invoked_with_the_options(
     run: Run, functions: LambdaService, arguments: tuple[str, ...], event: dict[str, Any]
 ) -> None:
     functions.answer = answer(turn())

@@ -1,4 +1,4 @@
-"""``trace`` and ``logs`` print what happened, one line each, in Phoenix time; ``logs -f`` goes on until Ctrl-C."""
+"""``trace`` and ``logs`` print what happened, one line per event, in Phoenix time; ``logs -f`` continues until Ctrl-C."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""How pages show values."""
+"""The filters of the templates."""
 
 import pytest
 

@@ -264,7 +264,7 @@ def test_a_resync_starts_after_a_question_and_is_followed(
 
 
 @pytest.mark.parametrize("limit", ["-1", "x", "1001", "99999999999"])
-def test_a_limit_of_deletions_that_is_none_is_refused(client: ConsoleClient, functions: Lambda, limit: str) -> None:
+def test_a_malformed_limit_of_deletions_is_refused(client: ConsoleClient, functions: Lambda, limit: str) -> None:
     client.page(f"/issues/projects/OPS/resync?mode=full&max_deletes={limit}", status=400)
 
     assert functions.calls == []

@@ -75,7 +75,7 @@ def test_jobs_are_found_by_status_and_age(client: ConsoleClient, table: ShuttleT
     assert "python -m handlers.cli shuttle jobs --status QUEUED --older-than 1h --newest-first" in shown
 
 
-def test_a_status_that_is_none_is_refused(client: ConsoleClient) -> None:
+def test_an_unknown_status_is_refused(client: ConsoleClient) -> None:
     assert "Status is not one of QUEUED" in text_of(client.page("/jobs?status=LOST", status=400))
 
 

@@ -39,7 +39,7 @@ def test_a_lease_is_found_by_its_uuid(deployment: Deployment) -> None:
         assert shown in text
 
 
-def test_a_text_that_is_no_id_leads_nowhere(deployment: Deployment) -> None:
+def test_a_text_that_is_not_an_id_has_no_link(deployment: Deployment) -> None:
     put_event(deployment, uuid="5")
     client = console_client(deployment)
 

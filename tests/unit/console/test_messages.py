@@ -1,4 +1,4 @@
-"""Messages of Slack, Teams and GOV.UK Notify as HTML: what people see, and nothing that a text could smuggle in."""
+"""Messages of Slack, Teams and GOV.UK Notify as HTML: what people see, without any markup from a text."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The deep health check as the schedule and a person start it: a report, a metric a check, and no failing invocation."""
+"""The deep health check as the schedule and a person start it: a report, a metric per check, and no failing invocation."""
 
 from collections.abc import Iterator
 from types import ModuleType

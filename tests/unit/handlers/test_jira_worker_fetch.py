@@ -136,7 +136,7 @@ def test_a_wait_longer_than_the_time_left_is_not_started(
     assert work(worker, fetch("OPS-1")) == []
 
 
-def test_with_no_time_left_jira_is_not_asked(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud) -> None:
+def test_with_no_time_left_no_request_to_jira_is_made(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud) -> None:
     assert work(worker, fetch("OPS-1"), Task(("OPS-9",)), context=LambdaContext(remaining_ms=50_000)) == ["m-1"]
 
     assert asked(jira) == []

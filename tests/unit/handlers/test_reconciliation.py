@@ -70,7 +70,7 @@ def test_by_default_the_changes_of_every_configured_project_are_processed(
 
 
 @pytest.mark.parametrize("event", [{"mode": "full"}, {"full": True}, {"full": True, "project": "OPS"}])
-def test_a_person_can_ask_for_a_full_sweep(synced: Reconciliation, event: dict[str, Any]) -> None:
+def test_a_person_can_request_a_full_sweep(synced: Reconciliation, event: dict[str, Any]) -> None:
     synced.jira.delete("OPS-5")
 
     assert counts(synced.run(event))["deleted"] == 1

@@ -58,7 +58,7 @@ def test_a_configured_project_with_a_malformed_key_is_refused(ops: Reconciliatio
 
 
 @pytest.mark.parametrize(("seconds", "logged"), [(0.0, [(1, 10, 10), (2, 12, 12)]), (60.0, [])])
-def test_a_long_run_logs_how_far_it_is_now_and_then(
+def test_a_long_run_logs_its_progress_now_and_then(
     ops: Reconciliation,
     pages_of_ten: None,
     monkeypatch: pytest.MonkeyPatch,

@@ -1,4 +1,4 @@
-"""The webhooks' secrets: cached, right through a rotation, and no lever against Secrets Manager."""
+"""The webhooks' secrets: cached, correct during a rotation, and read rarely however many bad signatures arrive."""
 
 import functools
 import json
@@ -19,7 +19,7 @@ BODY = json.dumps(issue_event())
 
 @pytest.fixture
 def stopwatch(monkeypatch: pytest.MonkeyPatch) -> Stopwatch:
-    """The clock of the secrets' caches; functions loaded after it go by it."""
+    """The clock of the secrets' caches, for functions that are loaded afterwards."""
     stopwatch = Stopwatch()
     monkeypatch.setattr("lib.platform.secrets.Secret", functools.partial(Secret, monotonic=stopwatch))
     return stopwatch
@@ -36,7 +36,7 @@ def status(webhooks: ModuleType, secret: str) -> int:
 
 
 def reads(cloud: JiraCloud) -> int:
-    """How often Secrets Manager was asked for a current value."""
+    """How often a current value was read from Secrets Manager."""
     stages = [call.parameters["VersionStage"] for call in cloud.wire.named("secretsmanager.GetSecretValue")]
     return stages.count("AWSCURRENT")
 

@@ -59,7 +59,7 @@ def test_a_window_filters_commits_and_issues_without_commits():
     assert found.summary.commits == 1
 
 
-def test_nothing_matches_nothing():
+def test_empty_input_has_no_matches():
     assert match([], []).summary.matches == 0
 
 

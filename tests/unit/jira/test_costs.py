@@ -92,7 +92,7 @@ def test_hints_are_checked_a_page_at_a_time(table):
     assert [call for call, _ in calls] == ["query"] * items.NAME_SHARDS + ["batch_get_item"]
 
 
-def test_pages_are_fetched_as_they_are_asked_for(table):
+def test_pages_are_fetched_on_demand(table):
     for number in range(1, 251):
         make_store(table).record(delivery(number, key=f"OPS-{number}", snapshot=0))
     issues = make_reader(table).by_project("OPS")

@@ -168,7 +168,7 @@ class PartlyThrottled(FakeTable):
         return {**answer, "UnprocessedKeys": {name: {**request, "Keys": left}} if left else {}}
 
 
-def test_keys_left_unprocessed_are_asked_for_again() -> None:
+def test_unprocessed_keys_are_requested_again() -> None:
     table = PartlyThrottled()
     for number in range(1, 4):
         record(table, f"OPS-{number}")

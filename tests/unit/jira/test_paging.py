@@ -117,7 +117,7 @@ PAGES = st.builds(
 
 
 @given(st.lists(PAGES, min_size=1, max_size=40))
-def test_reading_ends_and_asks_for_no_page_twice_whatever_jira_sends(pages):
+def test_reading_ends_and_requests_no_page_twice_whatever_jira_sends(pages):
     listing = Listing(itertools.cycle(pages))
     with contextlib.suppress(errors.PermanentError):
         *_, last = listing.read()

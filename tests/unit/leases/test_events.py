@@ -1,4 +1,4 @@
-"""Reading an event: what counts as one, what is put in for what is missing, and what is refused in a clear sentence."""
+"""Reading an event: valid forms, replacements for missing parts, and what is refused in a clear sentence."""
 
 import json
 from datetime import UTC, datetime, timedelta

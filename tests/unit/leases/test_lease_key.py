@@ -1,4 +1,4 @@
-"""Finding the lease key in an event's detail: three forms, and for each part a word on what is wrong with it."""
+"""Finding the lease key in an event's detail: in three forms, with the problem of each part that is wrong."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The local AWS API answers programs of this machine, not the web pages of others."""
+"""The local AWS API answers programs on this machine, not foreign web pages."""
 
 import pytest
 from werkzeug.datastructures import Headers

@@ -26,7 +26,7 @@ def call(client: Client, service: str, target: str, body: bytes = b"{}") -> Test
 
 @pytest.mark.parametrize("body", [b"[]", b"null", b"\xff", b"{", b"[" * 100_000])
 @pytest.mark.parametrize(("service", "target"), [("dynamodb", "DynamoDB_20120810.ListTables"), ("sqs", "AmazonSQS.ListQueues")])
-def test_a_body_that_is_no_object_is_refused(client: Client, service: str, target: str, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_refused(client: Client, service: str, target: str, body: bytes) -> None:
     answer = call(client, service, target, body)
 
     assert answer.status_code == 400

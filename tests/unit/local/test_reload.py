@@ -102,7 +102,7 @@ def test_a_function_that_does_not_run_needs_no_reload(checkout: Checkout, capsys
     assert capsys.readouterr().err == "local cloud: lib/keys.py changed: no running function uses it\n"
 
 
-def test_what_the_local_cloud_uses_itself_needs_a_restart_too(
+def test_a_module_that_the_local_cloud_uses_needs_a_restart(
     checkout: Checkout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     used = ModuleType("lib.keys")
@@ -115,7 +115,7 @@ def test_what_the_local_cloud_uses_itself_needs_a_restart_too(
     assert capsys.readouterr().err.endswith("; the local cloud uses it too: restart it to apply the edit there\n")
 
 
-def test_it_looks_at_most_once_a_second(checkout: Checkout) -> None:
+def test_it_checks_at_most_once_per_second(checkout: Checkout) -> None:
     hosts: Any = [checkout.webhooks]
     reloader = Reloader(hosts, checkout.root)
     checkout.write("lib/keys.py", "KEY = 2\n")

@@ -1,4 +1,4 @@
-"""The config keys that a seeded local cloud adds, and what it leaves alone."""
+"""The config keys that a seeded local cloud adds, and those that it does not change."""
 
 from typing import Any
 from unittest import mock

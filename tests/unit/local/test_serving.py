@@ -112,7 +112,7 @@ def test_a_malformed_request_is_refused_and_nothing_after_it_is_read(
 
 
 @pytest.mark.parametrize("request_text", ["GET /\r\n\r\n", "GET / HTTP/1.1\r\n\r\n", "\0\1\r\n\r\n", "\r\n\r\n"])
-def test_what_is_no_request_of_http_is_refused(server: Server, request_text: str) -> None:
+def test_what_is_not_an_http_request_is_refused(server: Server, request_text: str) -> None:
     assert _send(server, request_text).startswith("HTTP/1.1 400 ")
 
 
@@ -140,7 +140,7 @@ def test_the_fields_after_a_body_in_chunks_are_dropped(server: Server) -> None:
     assert _send(server, head + "2\r\nok\r\n0\r\nX-Checksum: 1\r\n\r\n").endswith("\r\n\r\nok")
 
 
-def test_a_sender_that_falls_silent_or_hangs_up_is_let_go(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_or_closed_connection_is_dropped(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     half = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\nhalf"
 
     assert _send(server, half).startswith("HTTP/1.1 400 ")

@@ -27,12 +27,12 @@ def test_a_moment(text: str, moment: datetime) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "2026-13-01T00:00", "99:00", "0001-01-01T00:00"])
-def test_what_is_no_moment_is_refused(text: str) -> None:
+def test_a_text_that_is_not_a_moment_is_refused(text: str) -> None:
     with pytest.raises(errors.InvalidInputError, match="is not a time"):
         parse_moment(text, NOW)
 
 
-def test_an_age_that_is_too_long_is_called_so() -> None:
+def test_the_error_for_too_long_an_age_says_so() -> None:
     for parse in (parse_age, lambda text: parse_moment(text, NOW)):
         with pytest.raises(errors.InvalidInputError, match=r"^'999999h' is too long: write at most 99999h$"):
             parse("999999h")

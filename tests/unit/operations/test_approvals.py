@@ -1,4 +1,4 @@
-"""Drafts are listed by state and age from the index, with who asked and who may approve, and nothing is scanned."""
+"""Drafts are listed by state and age from the index, with requester and approvers, and nothing is scanned."""
 
 import dataclasses
 from datetime import datetime, timedelta
@@ -118,7 +118,7 @@ def test_only_drafts_that_are_old_enough_are_listed(one_of_each: Stores) -> None
     assert sessions(one_of_each, older_than=timedelta(days=1)) == []
 
 
-def test_a_waiting_draft_names_who_asked_who_may_approve_and_its_preview(stores: Stores) -> None:
+def test_a_waiting_draft_names_requester_approvers_and_preview(stores: Stores) -> None:
     _, of_hash = stores.submitted(requested_by="U0ANN")
     stores.approvals.set_preview("sess-1", of_hash, "C1", "1700000000.000100")
 
@@ -211,7 +211,7 @@ def test_a_draft_that_replaced_another_since_the_index_was_written_is_shown(stor
     assert [each.title for each in listing] == ["second"]
 
 
-def test_rows_are_read_by_the_index_and_no_more_than_are_asked_for(stores: Stores) -> None:
+def test_only_the_needed_rows_are_read_from_the_index(stores: Stores) -> None:
     for number in range(60):
         stores.submitted(session_id=f"sess-{number}")
         stores.advance(minutes=1)

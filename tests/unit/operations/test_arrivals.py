@@ -127,7 +127,7 @@ def test_a_request_that_no_view_saw_is_an_event(status: int, outcome: Outcome) -
     assert (event.outcome, event.type, event.result) == (outcome, "draft", f"HTTP {status}")
 
 
-def test_other_requests_are_no_events() -> None:
+def test_other_requests_are_not_events() -> None:
     assert events_of([request("shuttle", "/shuttle/shops/a/jobs", 202), line("health", "health_report", run_id="r1")]) == []
 
 

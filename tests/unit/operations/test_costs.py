@@ -1,4 +1,4 @@
-"""What a month costs: the arithmetic on paper, the document current, nonsense refused."""
+"""The monthly costs: the arithmetic is right, the document is current, and nonsense is refused."""
 
 import json
 import pathlib
@@ -39,7 +39,7 @@ def test_every_meter_has_a_price() -> None:
         (Meter.LAMBDA_DURATION, 1_000_000, 13.3334),
     ],
 )
-def test_a_line_is_its_quantity_at_its_price(meter: Meter, amount: float, dollars: float) -> None:
+def test_a_line_costs_its_quantity_times_its_price(meter: Meter, amount: float, dollars: float) -> None:
     assert Line("x", meter, amount).dollars == pytest.approx(dollars)
 
 
@@ -48,7 +48,7 @@ def only(**share: float) -> Workload:
     return Workload(events_per_day=1000, **shares | share)  # type: ignore[arg-type]
 
 
-def test_the_shuttle_table_pays_a_job_as_its_transactions_say() -> None:
+def test_a_job_costs_what_its_transactions_write() -> None:
     idle = quantity(only(lease_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
     busy = quantity(only(import_share=1.0), "Shuttle", Meter.DYNAMODB_WRITE)
     # create 6 rows twice + 4 index rows, start 1 + 4, finish 8 rows twice + 7 index rows, publish 1 + 1; too quick for progress

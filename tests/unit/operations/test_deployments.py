@@ -1,4 +1,4 @@
-"""Which versions belong to one deployment, and where a rollback leads."""
+"""Which versions belong to one deployment, and which ones a rollback makes live."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -42,7 +42,7 @@ def test_the_same_revision_deployed_again_is_another_deployment() -> None:
     assert deployments.before(functions).revision == "B"
 
 
-def test_a_rollback_and_the_way_forward_are_inverse() -> None:
+def test_moving_forward_reverses_a_rollback() -> None:
     functions = [function("webhooks", "A@0 B@60 C@120", 3), function("health", "A@0 B@60 C@120", 3)]
     back = deployments.before(functions)
     rolled = [function("webhooks", "A@0 B@60 C@120", 2), function("health", "A@0 B@60 C@120", 2)]
@@ -51,14 +51,14 @@ def test_a_rollback_and_the_way_forward_are_inverse() -> None:
     assert targets(rolled, deployments.after(rolled)) == {"webhooks": 3, "health": 3}
 
 
-def test_a_second_try_leads_to_where_the_first_one_did() -> None:
+def test_a_second_try_has_the_target_of_the_first() -> None:
     partly = [function("webhooks", "A@0 B@60 C@120", 2), function("health", "A@0 B@60 C@120", 3)]
 
     assert targets(partly, deployments.before(partly)) == {"webhooks": 2, "health": 2}
     assert targets(partly, deployments.after(partly)) == {"webhooks": 3, "health": 3}
 
 
-def test_a_function_that_a_deployment_did_not_reach_is_as_it_was_then() -> None:
+def test_a_function_that_a_deployment_missed_gets_its_version_of_then() -> None:
     """B reached one function, and C both."""
     functions = [function("webhooks", "A@0 B@60 C@120", 3), function("health", "A@0 C@120", 2)]
 
@@ -72,7 +72,7 @@ def test_a_function_that_is_newer_than_the_deployment_stays() -> None:
     assert [(move.to, move.is_needed) for move in moves] == [(1, True), (None, False)]
 
 
-def test_without_an_older_or_newer_deployment_there_is_nowhere_to_go() -> None:
+def test_without_an_older_or_newer_deployment_a_rollback_is_refused() -> None:
     functions = [function("webhooks", "A@0", 1)]
 
     with pytest.raises(errors.NotFoundError, match="no deployment before A"):

@@ -1,4 +1,4 @@
-"""One event has its timeline in words, what is kept of its payload, its message in Slack, and the right way to repeat it."""
+"""The details of an event: its timeline in words, its stored payload, its message in Slack, and how to repeat it."""
 
 import json
 from collections.abc import Iterator
@@ -77,7 +77,7 @@ def test_a_lease_event_has_a_timeline_in_words_and_its_message(deployment: Deplo
     assert replay_of(event, None).way is Way.NONE
 
 
-def test_the_message_is_drawn_as_it_was_sent() -> None:
+def test_the_message_is_rendered_as_it_was_sent() -> None:
     event = read_event(
         {
             "id": EVENT,

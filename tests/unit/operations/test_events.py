@@ -120,7 +120,7 @@ def test_a_busy_time_is_read_in_shorter_slices(deployment: Deployment, monkeypat
     assert [event.about for event in first.events] == ["TES-0", "TES-1"]
 
 
-def test_a_page_of_a_rare_kind_stops_and_the_next_goes_on(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_of_a_rare_kind_stops_and_the_next_continues(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "MOST_READ", 5)
     for number in range(10):
         deliver(deployment, number, timedelta(minutes=1 + number))
@@ -146,7 +146,7 @@ def test_a_page_of_a_rare_kind_stops_and_the_next_goes_on(deployment: Deployment
         ("approvals", {"message": "request_refused"}, True),
     ],
 )
-def test_cloudwatch_is_asked_for_lines_of_arrivals_only(function: str, line: dict[str, str], is_read: bool) -> None:
+def test_only_lines_of_arrivals_are_read_from_cloudwatch(function: str, line: dict[str, str], is_read: bool) -> None:
     assert filter_patterns.compiled(PATTERNS[function])(json.dumps(line)) is is_read
     assert len(PATTERNS[function]) <= 1024, "CloudWatch's limit"
 

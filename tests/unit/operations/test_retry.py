@@ -1,4 +1,4 @@
-"""What a person can retry."""
+"""``operations retry``: which drafts a person can retry, and what happens then."""
 
 import pytest
 
@@ -55,7 +55,7 @@ def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     assert (present(view.session).state, view.failure, present(view.draft).is_shown) == (SessionState.PREVIEW, "", True)
 
 
-def test_a_retried_creation_names_who_asked() -> None:
+def test_a_retried_creation_names_the_person() -> None:
     world, operation = scene("failed")
     ask(world)
     world.settle()

@@ -1,4 +1,4 @@
-"""What people read of Shuttle: pages of jobs without gaps and repeats, and the beginning of an error report."""
+"""Reports about Shuttle: pages of jobs without gaps and repeats, and the beginning of an error report."""
 
 import io
 from datetime import timedelta
@@ -114,7 +114,7 @@ def test_a_report_that_can_not_be_read_is_a_problem_without_personal_data(table:
     assert "ada" not in found.problem
 
 
-def test_without_a_report_the_bucket_is_not_asked(table: ShuttleTable) -> None:
+def test_without_a_report_the_bucket_is_not_read(table: ShuttleTable) -> None:
     job_id = table.jobs.create(DOMAIN, an_order()).job_id
 
     assert report_job(table.repository, None, "imports", DOMAIN, job_id).first_errors == ()

@@ -41,7 +41,7 @@ def only(status: Status, part: str) -> Finding:
     return finding
 
 
-def test_of_an_empty_deployment_nothing_needs_a_person(deployment: Deployment) -> None:
+def test_nothing_of_an_empty_deployment_needs_a_person(deployment: Deployment) -> None:
     status = read(deployment)
 
     assert not status.needs_person
@@ -171,7 +171,7 @@ def test_each_schedule_has_its_last_success(deployment: Deployment) -> None:
     assert read(deployment).needs_person, "the sweep should run every 15 minutes"
 
 
-def test_a_run_that_refused_something_is_no_success(deployment: Deployment) -> None:
+def test_a_run_that_refused_something_is_not_a_success(deployment: Deployment) -> None:
     deployment.schedule("sweep", "reconciliation")
     deployment.log("reconciliation", "reconciliation_done", mode="full", refused=0, ago=timedelta(hours=25))
     deployment.log("reconciliation", "reconciliation_done", mode="changes", refused=0, ago=timedelta(minutes=5))

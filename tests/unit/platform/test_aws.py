@@ -1,4 +1,4 @@
-"""AWS clients and their errors: one attempt a call, one retry of one error, and one meaning for each failure."""
+"""AWS clients and their errors: one attempt per call, one retry of one error, and one meaning for each failure."""
 
 import socket
 from typing import Any
@@ -87,7 +87,7 @@ def test_a_request_has_no_headers_about_the_retries_of_botocore(monkeypatch: pyt
     assert [name for name in seen if name.startswith("amz-sdk-")] == []
 
 
-def test_a_botocore_without_those_headers_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_botocore_without_those_headers_is_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr("botocore.handlers.add_retry_headers")
     aws.make_client("dynamodb")
 

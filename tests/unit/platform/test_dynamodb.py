@@ -166,7 +166,7 @@ def test_a_query_and_a_scan_return_the_rows_of_every_page(client: Any) -> None:
     assert len(list(table.scan("read all", Limit=2))) == 5
 
 
-def test_a_page_is_read_only_when_it_is_asked_for(client: Any) -> None:
+def test_a_page_is_read_only_when_it_is_needed(client: Any) -> None:
     for number in range(3):
         Table(client, "rows").put(Put(item=row(str(number))), "store it")
     line = Unreliable(client)

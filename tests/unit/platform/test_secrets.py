@@ -1,4 +1,4 @@
-"""A secret: cached, correct through a rotation, and there while Secrets Manager is not."""
+"""A secret: cached, correct during a rotation, and available while Secrets Manager is not."""
 
 from collections.abc import Callable
 

@@ -268,7 +268,7 @@ def test_a_shop_can_be_installed_again_after_its_removal(shops: Shops) -> None:
     assert shops.table.repository.catalogue(GONE).version == 3
 
 
-def test_an_upload_that_was_completed_in_the_meantime_is_no_error(shops: Shops) -> None:
+def test_an_upload_completed_in_the_meantime_is_not_an_error(shops: Shops) -> None:
     shops.bucket.failures["abort_multipart_upload"] = s3_error("NoSuchUpload", 404)
 
     shops.remove_whole()

@@ -1,4 +1,4 @@
-"""What Slack's refusals and silence mean."""
+"""The error for each of Slack's refusals, and for a missing answer."""
 
 import json
 from urllib.error import URLError
