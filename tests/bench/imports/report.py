@@ -143,9 +143,9 @@ Python {python}, {machine}, load {load} at the start.
 ![CPU seconds of each program, and of an import by the size of the file](imports.svg)
 
 The file has {size}, 12 columns of all types, cells with quotes and texts that are not ASCII; one row
-in {invalid:,} is invalid. Every program runs in its own process, in random order in each round;
-*CPU* is the median of the CPU seconds of all its threads once its libraries are imported, *with start* from the
-start of the process, and *peak* the largest resident memory of the process. The file is on disk:
+in {invalid:,} is invalid. Every program runs in its own process, in random order in each round.
+*CPU* is the median of the CPU seconds of all its threads after its libraries are imported. *With start* also counts
+the start of the process. *Peak* is the largest resident memory of the process. The file is on disk:
 S3, the table and the queue are not in the figures.
 
 - **Check** copies the upload to disk as text, reads its header, and checks every row against every rule of the schema
