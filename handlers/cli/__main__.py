@@ -33,7 +33,7 @@ _COMMANDS = {
     "health": ("health", "Check every table, secret and service that Switchboard uses."),
     "reconcile": ("reconcile", "Make the stored issues match Jira now."),
     "issues": ("issues", "Show stored issues: get, history, diff, snapshot, list, correlate, fetch, reindex."),
-    "approvals": ("approvals", "List drafts by state, and show one: who asked, the preview, who may approve."),
+    "approvals": ("approvals", "List drafts by state, and show one: requester, preview, who may approve."),
     "operations": ("approvals", "Show the audit trail of approvals; retry an issue that failed."),
     "drafts": ("approvals", "Submit a draft for approval in Slack."),
     "prune": ("prune", "Delete superseded versions before their TTL does."),

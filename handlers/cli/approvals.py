@@ -53,7 +53,7 @@ DRAFT_TEMPLATE: Mapping[str, Any] = {
 
 @click.group()
 def approvals() -> None:
-    """List drafts by state, and show one: who asked, the preview, who may approve.
+    """List drafts by state, and show one: requester, preview, who may approve.
 
     Times are in Phoenix time.
     """

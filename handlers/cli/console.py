@@ -20,7 +20,7 @@ from handlers.console.serving import DEFAULT_PORT, ConsoleServer
     show_default=True,
     help="Port to serve on 127.0.0.1; 0 for any free one.",
 )
-@click.option("--allow-writes", is_flag=True, help="Allow changes: retry, send back, drop, cancel. Each asks first.")
+@click.option("--allow-writes", is_flag=True, help="Allow changes: retry, send back, drop, cancel. Each asks for confirmation.")
 @click.option("--json", "as_json", is_flag=True, help="Print the URL as JSON.")
 @click.option("--until-eof", is_flag=True, help="Stop when standard input closes, for programs that start the console.")
 @click.pass_obj

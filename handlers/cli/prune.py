@@ -25,7 +25,7 @@ from lib.platform.wording import counted
 def prune(find: Find, older_than: timedelta, dry_run: bool, yes: bool) -> int:
     """Delete superseded versions before their TTL does.
 
-    The current version of each issue stays, and so do all other rows. The command counts first, and asks.
+    The current version of each issue and all other rows stay. The command counts first, and asks for confirmation.
     """
     deployment = find()
     client, table = deployment.client("dynamodb"), deployment.jira_issues_table_name

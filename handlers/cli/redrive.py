@@ -89,7 +89,7 @@ def redrive(
     if one could not be sent back.
     """
     if drop and (dry_run or show or yes):
-        raise click.UsageError("--drop always asks, and goes with none of --dry-run, --show and --yes.")
+        raise click.UsageError("--drop always asks: it can't be combined with --dry-run, --show or --yes.")
     if file and not drop:
         raise click.UsageError("--file is for --drop.")
     deployment = find()

@@ -83,7 +83,7 @@ class RemindApprovers:
 Message = PostPreview | UpdatePreview | CreateIssue | LookForMarker | AnswerClick | RemindApprovers
 
 Send = Callable[[Message, int], None]
-"""Queues a message. It can be received after so many seconds, at most :data:`MAX_DELAY_SECONDS` (SQS's limit)."""
+"""Queues a message with a delay in seconds, at most :data:`MAX_DELAY_SECONDS` (SQS's limit)."""
 
 MAX_DELAY_SECONDS = 900
 

@@ -20,7 +20,7 @@ from lib.slack.text import clip, escape
 _SHORT_CHARACTERS = 300
 
 _MAX_NAMED = 10
-"""So many approvers are named; more would not fit beside the longest draft."""
+"""The most approvers that are named. More would not fit in the preview of the longest draft."""
 
 
 def render(view: View, jira_base_url: str, rules: Rules, newer: str = "") -> SlackMessage | None:

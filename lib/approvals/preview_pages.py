@@ -29,7 +29,7 @@ _LEAST_ROOM = 300
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The part of a draft that one message shows: ``blocks``, with so many ``characters`` of its text."""
+    """The part of a draft that one message shows: its ``blocks``, and how many ``characters`` of the text they have."""
 
     blocks: tuple[Block, ...]
     characters: int

@@ -75,7 +75,7 @@ class PreviewPoster:
         rules: who may decide; previews name them.
         logger: of the function.
         new_owner: makes a name that no other attempt has.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(

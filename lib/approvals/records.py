@@ -131,7 +131,7 @@ class Approval:
 
     @property
     def word(self) -> str:
-        """The decision in a word, as its row has it."""
+        """The decision in one word, as in its row."""
         return "approved" if self.approved else "expired" if self.expired else "rejected"
 
 

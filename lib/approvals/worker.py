@@ -52,7 +52,7 @@ class ApprovalWorker:
     def process(
         self, body: str, *, seconds_left: float, connect: Callable[[], "JiraClient"], sync: Callable[[str], None]
     ) -> None:
-        """Do what a message asks.
+        """Process a message.
 
         Args:
             body: the message.
@@ -114,7 +114,7 @@ class ApprovalWorker:
 
 
 def handle(message: Message, creator: IssueCreator, poster: PreviewPoster) -> Outcome | None:
-    """Do what ``message`` asks. Returns the outcome for the issue, if the message is about one. Raises as
+    """Process ``message``. Returns the outcome for the issue, if the message is about one. Raises as
     :meth:`ApprovalWorker.process`."""
     match message:
         case CreateIssue() | LookForMarker():

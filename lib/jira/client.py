@@ -339,12 +339,12 @@ def _seconds(retry_after: str | None) -> float | None:
 
 
 def _wait(state: tenacity.RetryCallState) -> float:
-    """Full jitter below a doubling bound, and never less than Jira asks for."""
+    """Full jitter below a doubling bound, and never less than Retry-After."""
     bound = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2.0**state.attempt_number)
     wait = random.uniform(bound / 4, bound)  # noqa: S311 - spreads load, keeps no secret
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_seconds if isinstance(error, RateLimitedError) else None
-    return wait if asked is None else max(wait, asked)
+    least = error.retry_after_seconds if isinstance(error, RateLimitedError) else None
+    return wait if least is None else max(wait, least)
 
 
 def _never_connected(error: requests.exceptions.RequestException) -> bool:

@@ -23,11 +23,11 @@ _SHA = re.compile(r"[0-9a-f]{7,64}", re.ASCII)
 MAX_COMMITS_PER_PUSH = 2048
 """The most that GitHub lists. Later commits of a larger push are left out."""
 MAX_NAMES_PER_COMMIT = 200
-"""Further words of one commit that look like issue keys are left out."""
+"""The most words of a commit that look like issue keys. Further ones are left out."""
 MAX_ISSUES_PER_COMMIT = 50
 """A commit that names more issues (a release note, a merge of everything) links to the first ones."""
 MAX_LINKS_PER_PUSH = 5000
-"""A link is one commit of one issue, and one row. So many take 200 calls of 25 rows."""
+"""The most links of a push. A link is one commit of one issue, and one row: this many take 200 calls of 25 rows."""
 MAX_LOOKUPS_PER_PUSH = 50
 """Project keys per push that are looked up in the table. Further keys count as unknown."""
 

@@ -176,7 +176,7 @@ def _changed_at(session: Session) -> datetime:
 
 
 def _in_order(sessions: Iterable[Session], newest_first: bool) -> Iterator[Session]:
-    """Sessions in order of time, in an order of their own where the index has none: those of the same time by their ids."""
+    """Sessions in time order, and those of the same time in the order of their ids, which the index does not guarantee."""
     for _, same in itertools.groupby(sessions, key=_changed_at):
         yield from sorted(same, key=lambda session: session.session_id, reverse=newest_first)
 

@@ -41,10 +41,10 @@ class Event:
         id: finds it again: of a lease event its own id, of a job the job's, of another request the invocation's.
         flow: the flow that it belongs to.
         at: when its last outcome was logged.
-        received_at: when the work on it began, as far as its lines say.
+        received_at: when the work on it began, if its lines say so; else when it ended.
         type: as its sender names it: ``LeaseApproved``, ``jira:issue_updated``, ``push``, ``draft``, ``click approve``,
             ``import``.
-        source: who sent it, as far as it says.
+        source: who sent it; empty if unknown.
         about: what it is about: a lease, an issue, a session, a job; empty if unknown.
         outcome: how it ended.
         result: the same in the flow's own word: ``stored``, ``superseded``, ``sent on slack``.
@@ -146,7 +146,7 @@ def _key(line: LogLine, jobs: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """What one line says about the end of an arrival. Empty texts say nothing."""
+    """What one line says about the end of an arrival. A text is empty if the line does not say it."""
 
     outcome: Outcome
     result: str
@@ -194,7 +194,7 @@ _SOURCES = {"/webhooks/jira": "jira", "/webhooks/commits": "commits", "/slack/in
 
 
 def _end(line: LogLine) -> _End | None:
-    """How an arrival ended, as far as ``line`` says; None if it says nothing of that."""
+    """How an arrival ended, by ``line``; None if the line is not about its end."""
     read = _ENDS.get(line.message)
     return read(line) if read else None
 

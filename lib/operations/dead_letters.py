@@ -8,7 +8,8 @@ There are three kinds of message in a dead-letter queue, and each goes back wher
 
 Reading hides a message from other readers for a while; what is not sent back is released. A dead letter is deleted only
 after it was accepted: it may go back twice and is never lost, and the functions handle an event twice without harm. What goes
-back is marked, so that a letter that comes back says so: a message by an attribute, an event by :mod:`.redrive_marks`.
+back is marked, so that a letter that comes back can be recognized: a message by an attribute, an event by
+:mod:`.redrive_marks`.
 """
 
 import contextlib
@@ -41,7 +42,7 @@ class DeadLetter:
     Attributes:
         message_id: of the message.
         sent_at: when it was sent to the queue. For a work queue's message, SQS keeps the time of the original.
-        error: what failed, as far as the message says.
+        error: what failed, if the message says so.
         payload: what goes back.
         refused: why it can't go back; empty if it can.
         receipt: SQS's receipt handle.

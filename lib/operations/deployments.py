@@ -270,7 +270,8 @@ def _carry_out(client: Any, move: Move) -> Moved:
             )
     except errors.SwitchboardError as error:
         changed = error.__cause__ and aws.error_code(error.__cause__) == "PreconditionFailedException"
-        return Moved(move=move, problem="its alias was changed meanwhile: is a deployment running?" if changed else str(error))
+        problem = "its alias was changed in the meantime: is a deployment running?" if changed else str(error)
+        return Moved(move=move, problem=problem)
     # docs.aws.amazon.com/lambda/latest/dg/snapstart.html: a snapshot that nobody used for 14 days is deleted.
     note = "inactive: its first calls may fail until Lambda has prepared it again" if state == "Inactive" else ""
     return Moved(move=move, note=note)
@@ -284,7 +285,8 @@ def _verify(client: Any, moved: Moved) -> Moved:
     except errors.SwitchboardError as error:
         return Moved(move=moved.move, problem=f"moved, but not verified: {error}")
     if found != str(moved.move.to):
-        return Moved(move=moved.move, problem=f"its alias was moved to {found} meanwhile: is a deployment running?")
+        problem = f"its alias was moved to {found} in the meantime: is a deployment running?"
+        return Moved(move=moved.move, problem=problem)
     return moved
 
 

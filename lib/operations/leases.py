@@ -123,7 +123,7 @@ class LeaseReader:
         self._functions = {name: of for name, of in functions.items() if name == _FUNCTION}
 
     def recent(self, since: datetime, until: datetime) -> RecentLeases:
-        """The leases that events between ``since`` and ``until`` were about, as far as one page reaches."""
+        """The leases that events between ``since`` and ``until`` were about: one page, from the end."""
         page = EventReader(self._logs, self._functions).page(Filters(flow=Flow.LEASES), since, until, _EVENTS_READ)
         problems = dict.fromkeys(page.problems)
         lines = self._lines(problems, page.until or since, until, pattern=_SCHEMAS)

@@ -1,8 +1,8 @@
-"""Remembers which events were sent back to their function, so that one that comes back as a dead letter says so.
+"""Remembers which events were sent back to their function, so that an event that fails again can be recognized.
 
-A message carries a mark in its attributes. An event cannot: it goes back as it was, and Lambda's record of its next failure has
-nothing of the call but its request id. So each call leaves a row in JiraOperations under that id until no dead letter can name
-it any more.
+A message carries a mark in its attributes. An event cannot: it goes back as it was, and Lambda's record of its next failure
+names only the request id of the call. So each call leaves a row in JiraOperations under that id, for as long as a dead letter
+can name it.
 """
 
 from collections.abc import Iterable

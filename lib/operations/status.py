@@ -384,7 +384,7 @@ def _attempt(part: str, read: Callable[[], Iterator[Finding]]) -> list[Finding]:
 
 
 def _hours(length: timedelta) -> str:
-    """A length of time as options take it."""
+    """A length of time in whole hours, as command line options take it: ``12h``."""
     return f"{max(int(length.total_seconds() // 3600), 1)}h"
 
 

@@ -55,7 +55,7 @@ class Claims:
         lease: how long a claim holds without being completed.
         keep: how long the row is kept, for audits and against late duplicates; None: forever.
         now: the clock.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(

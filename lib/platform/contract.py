@@ -12,7 +12,7 @@ ENTRY_POINTS = ("notification", "webhooks", "approvals", "jira_worker", "reconci
 """The modules in handlers/ that run as Lambda functions in every deployment."""
 
 OPTIONAL_ENTRY_POINTS = ("backfill",)
-"""Those that are deployed only if the configuration asks for them."""
+"""The modules that are deployed only if the configuration requires them."""
 
 ALL_ENTRY_POINTS = (*ENTRY_POINTS, *OPTIONAL_ENTRY_POINTS)
 

@@ -161,7 +161,7 @@ class Table:
         client: a DynamoDB client of :mod:`lib.platform.aws`.
         name: the table's name or ARN.
         on_throttle: called when a call was throttled, before its one retry.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
     """
 
     def __init__(
@@ -326,7 +326,7 @@ def paginate(
         read: the client's ``query`` or ``scan``.
         request: of the first page.
         on_throttle: called when a call was throttled, before its one retry.
-        sleep: waits so many seconds.
+        sleep: waits a number of seconds.
 
     Raises:
         SwitchboardError: the table can't be reached or refuses.

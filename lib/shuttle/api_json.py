@@ -96,7 +96,7 @@ def session_to_json(session: SessionSummary) -> Json:
 
 
 def read_order(domain: str, body: Any, default_mode: JobMode, default_token: str) -> JobOrder:
-    """The job that a caller asks for. ``default_mode`` is the shop's."""
+    """The job that a caller orders. ``default_mode`` is the shop's."""
     kind = _choice(fields.require_object(body, "the body"), "kind", JobKind, JobKind.IMPORT)
     required, optional = _ORDERS[kind]
     given = fields.require_members(body, required, optional | _EVERY_ORDER, name="the body")
@@ -187,7 +187,7 @@ def read_session(session_id: str, body: Any, now: datetime) -> Session:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaOrder:
-    """The schema that a caller asks for, and the version that it replaces if the caller says which."""
+    """The schema that a caller sends, and the version that it replaces if the caller names one."""
 
     columns: tuple[Column, ...]
     key_columns: tuple[str, ...]
@@ -196,7 +196,7 @@ class SchemaOrder:
 
 
 def read_schema(body: Any) -> SchemaOrder:
-    """The new schema that a caller asks for. One without a key is refused."""
+    """The new schema that a caller sends. A schema without a key is refused."""
     given = fields.require_members(body, {"columns"}, {"key", "status_column", "replaces"}, name="the body")
     key = fields.require_list(given.get("key") or [], "key", example='["sku"]')
     require(bool(key), NO_KEY)

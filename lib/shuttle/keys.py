@@ -304,7 +304,7 @@ def parse(item: Mapping[str, Any]) -> Key:
 
 
 def _six_digits(version: int, what: str) -> str:
-    """A version with so many digits that text order is version order."""
+    """A version as six digits, so that text order is version order."""
     if not 1 <= version <= 999_999:
         raise errors.InvalidInputError(f"{what} {version} is not from 1 to 999999")
     return f"{version:06d}"

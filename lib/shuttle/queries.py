@@ -14,7 +14,7 @@ from lib.platform.dynamodb import Item
 from lib.shuttle import items
 from lib.shuttle.validation import require
 
-#: How many rows a Query asks for at a time, unless the caller says otherwise.
+#: How many rows a Query requests at a time by default.
 PAGE_SIZE = 100
 
 

@@ -1,8 +1,8 @@
 """Every way the Shuttle table is read, one method each: one GetItem, or one Query (jobs over all shops: one per shard).
 
-A list is an iterator: it sends its Query when its first row is asked for and the next page when that one is used up, so
-that taking ten rows costs one page. ``after`` continues after the last row seen; it is the row's own id, so that it can be
-handed to a caller and taken back. docs/database-schema.md has the key conditions, the indexes and what each costs.
+A list is an iterator: it requests a page when the first row of the page is needed, so that taking ten rows costs one page.
+``after`` continues after the last row seen: it is that row's id, which a caller can keep and send back.
+docs/database-schema.md has the key conditions, the indexes and what each costs.
 """
 
 import heapq

@@ -45,7 +45,7 @@ def spec(parts: Parts) -> FunctionSpec:
             Grant(actions=("dynamodb:Query",), resources=(shuttle.arn, shuttle.index_arn(GSI1))),
             objects("s3:GetObject", bucket, "uploads/", "catalogue/"),
             objects("s3:PutObject", bucket, "reports/", "changes/", "catalogue/", "exports/"),
-            # Versions that are not kept any more, and what reaches the bucket after its shop was removed.
+            # Versions that are no longer kept, and what reaches the bucket after its shop was removed.
             objects("s3:DeleteObject", bucket, *OF_A_SHOP),
             # Without it, S3 answers 403 for a missing object, and a missing upload would look like a missing grant.
             Grant(actions=("s3:ListBucket",), resources=(bucket.arn,)),

@@ -47,7 +47,7 @@ IAM_PATH = "/_local/iam"
 """The path of the ledger of grants."""
 
 ALARMS_PATH = "/_local/alarms"
-"""The path of the states of the alarms, now or ``?after=`` so many seconds."""
+"""The path of the states of the alarms now, or with ``?after=`` in that many seconds."""
 
 FAULTS_PATH = "/_local/faults"
 """The path of the faults that calls of functions get."""

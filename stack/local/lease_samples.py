@@ -19,7 +19,7 @@ ODD_EVENTS: list[list[Any]] = [[detail_type, detail] for detail_type, detail, _ 
 
 
 def _days(count: float) -> str:
-    """The instant so many days from now, as the lease system writes it."""
+    """The instant ``count`` days from now, as the lease system writes it."""
     return (datetime.now(UTC) + timedelta(days=count)).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 

@@ -34,7 +34,7 @@ def speed_up() -> None:
     * For each update, moto parses its expression, and copies the tree by the protocol of pickle; for each node of it, each of
       ten validators lists what it looks for.
     * For each message of a queue, moto makes three dates to know the time, and all attributes of the queue to know one.
-    * For each query, moto sorts the whole table, and then the part that it asks for.
+    * For each query, moto sorts the whole table, and then the requested part.
     * For each transaction, moto copies every table that it writes to, so that it can go back.
     * Of each item, message and metric that it made since its start, moto keeps every version.
     * For each of the thousand paths that moto serves, werkzeug compiles a function that makes a URL of it, which nobody needs.

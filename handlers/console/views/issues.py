@@ -67,7 +67,7 @@ def fetch(key: str) -> str | Response:
     if request.method == "GET":
         return confirmation.ask(
             f"Fetch {key} from Jira again?",
-            "The worker asks Jira within seconds and stores the answer. A version with the same time is replaced.",
+            "The worker fetches the issue within seconds and stores it. A version with the same time is replaced.",
             "The correlation of the issue is computed again.",
             "If Jira does not have the issue, nothing changes: only reconciliation deletes issues.",
             button="Fetch from Jira",

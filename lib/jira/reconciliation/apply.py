@@ -1,4 +1,4 @@
-"""Applies what :mod:`.merge` decided about one issue: writes through the store, and asks Jira where the listing is in doubt."""
+"""Applies what :mod:`.merge` decided about one issue: writes to the store, and checks with Jira if the listing is in doubt."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -80,7 +80,7 @@ class Applier:
 
 
 def read(issue: Mapping[str, Any], asked_at: datetime) -> Delivery:
-    """The delivery of an issue that Jira returned when it was asked at ``asked_at``.
+    """The delivery of an issue that Jira returned for a request at ``asked_at``.
 
     Raises:
         InvalidInputError: the issue is not as the API promises.

@@ -81,7 +81,7 @@ class Gone:
 
     Attributes:
         candidate: the stored issue.
-        seen_at: when Jira was asked, epoch milliseconds.
+        seen_at: when Jira confirmed this, in epoch milliseconds.
         moved_to: its key now, if it moved.
     """
 

@@ -79,7 +79,7 @@ def render(message: Message) -> Element:
 
 
 def _request(message: Message, most: int) -> Element:
-    """The card with at most so many characters per text."""
+    """The card with at most ``most`` characters per text."""
     facts = [_text((f"{label}: ", {"weight": "Bolder"}), (_cut(value, most), {})) for label, value in message.facts]
     card: Element = {
         "type": "AdaptiveCard",

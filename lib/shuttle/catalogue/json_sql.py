@@ -21,7 +21,7 @@ def json_object(members: Iterable[tuple[str, ColumnType, str]], *, short_row: in
     """An SQL expression for a JSON object. A member is a name, its type, and the expression of its text.
 
     Texts of up to ``short_row`` bytes per row are written with half the CPU, but with six times their size in memory for 2,048
-    rows at a time: too much beside a sort.
+    rows at a time: too much during a sort.
     """
     members, parts = list(members), list[str]()
     for name, column_type, text in members:

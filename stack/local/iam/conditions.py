@@ -102,7 +102,7 @@ def parse_conditions(element: Any) -> tuple[Condition, ...]:
                 raise PolicyError(f"the condition key {key!r} is not supported here")
             if operator != "Null" and (name in _MULTIVALUED_KEYS) != (quantifier is not Quantifier.ONE):
                 raise PolicyError(
-                    f"the condition {operator} on {key}: a set operator goes with a multivalued key, and only with one"
+                    f"the condition {operator} on {key}: a multivalued key needs a set operator, and no other key may have one"
                 )
             found.append(Condition(quantifier, plain, if_exists, name, texts(values)))
     return tuple(found)

@@ -118,7 +118,7 @@ class Slack(StandIn):
             return as_json({"ok": False, "error": describe(error)}, 400)
 
     def limit(self, per_second: float, burst: int) -> None:
-        """Accept ``burst`` messages at once and then so many per second and channel; 0 for no limit."""
+        """Accept ``burst`` messages at once, then ``per_second`` per second and channel; 0 for no limit."""
         with self.lock:
             self._workspace.set_limits(per_second, burst)
 

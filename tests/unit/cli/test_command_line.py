@@ -135,7 +135,7 @@ def test_an_internal_error_shows_its_place_and_not_its_text(run: Run, monkeypatc
             ("shuttle", "jobs", "list", "teapots"),
             "Invalid value for 'SHOP': 'teapots' is not a valid shop domain: write it like teapots.example.com.",
         ),
-        (("redrive", "--drop", "--yes"), "--drop always asks, and goes with none of --dry-run, --show and --yes."),
+        (("redrive", "--drop", "--yes"), "--drop always asks: it can't be combined with --dry-run, --show or --yes."),
         (("redrive", "--function", "cook"), None),
     ],
 )

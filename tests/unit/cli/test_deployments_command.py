@@ -110,7 +110,7 @@ def test_a_function_that_fails_is_named_and_a_second_run_moves_it(
         partly = run("rollback", "--yes")
 
     assert (partly.exit_code, live(client)) == (1, ["2", "3"])
-    assert "health: its alias was changed meanwhile: is a deployment running?" in partly.stderr
+    assert "health: its alias was changed in the meantime: is a deployment running?" in partly.stderr
     assert "Moved 1 of 2 functions." in partly.stdout
     assert "run the same command again" in partly.stdout
     assert run("rollback", "--yes").exit_code == 0

@@ -137,7 +137,7 @@ def test_null_distinguishes_absent_and_present_multivalued_keys() -> None:
 
 @pytest.mark.parametrize(("operator", "key"), [("StringLike", KEYS), ("ForAllValues:StringLike", "s3:prefix")])
 def test_a_multivalued_key_and_no_other_needs_a_set_operator(operator: str, key: str) -> None:
-    with pytest.raises(PolicyError, match="a set operator goes with a multivalued key"):
+    with pytest.raises(PolicyError, match="a multivalued key needs a set operator"):
         parse_conditions({operator: {key: "a"}})
 
 
