@@ -15,13 +15,13 @@ LOADED_AXE = Axe("'axe' in window")
 LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 OPTIONS = {"runOnly": LEVELS, "resultTypes": ["violations"]}
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}, "resultTypes": ["violations"]}
-NO_COLOURS = {**OPTIONS, "rules": {"color-contrast": {"enabled": False}, "link-in-text-block": {"enabled": False}}}
+LAYOUT = {"runOnly": {"type": "rule", "values": ["target-size", "scrollable-region-focusable"]}, "resultTypes": ["violations"]}
 LOOKS: tuple[tuple[Literal["light", "dark"], int, dict[str, Any]], ...] = (
     ("light", 1280, OPTIONS),
-    ("light", 390, NO_COLOURS),
+    ("light", 390, LAYOUT),
     ("dark", 1280, COLOURS),
 )
-"""Nothing but colours differs in the dark, and colours are the same on a phone."""
+"""Nothing but colours differs in the dark, and nothing but the layout on a phone."""
 MORE = ("/trace?id=OPS-1", "/jobs?status=FAILED", "/events?text=none-such", "/trace?id=none-such")
 """Pages in another state: with results, and without."""
 
