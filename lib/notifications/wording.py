@@ -127,12 +127,12 @@ WORDINGS: Mapping[str, Wording] = {
     EventType.LEASE_TERMINATED: Wording(
         title="Sandbox lease terminated",
         # Nothing about a clean-up: an account that is quarantined or ejected is not cleaned.
-        lead="The lease is over: its owner has no more access to the account.",
+        lead="The lease is over: its owner no longer has access to the account.",
         ends=True,
         statuses=_ENDED,
         to_owner=(
             "Your sandbox lease is over",
-            "Your lease is over: you have no more access to the account.",
+            "Your lease is over: you no longer have access to the account.",
         ),
     ),
     EventType.LEASE_FROZEN: Wording(
@@ -209,7 +209,7 @@ WORDINGS: Mapping[str, Wording] = {
     ),
     EventType.ACCOUNT_QUARANTINED: Wording(
         title="Account quarantined",
-        lead="The account has been set aside. Nobody can lease it until an administrator has looked at it.",
+        lead="The account has been set aside. Nobody can lease it until an administrator has reviewed it.",
         of_lease=False,
     ),
     EventType.ACCOUNT_DRIFT_DETECTED: Wording(

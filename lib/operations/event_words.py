@@ -86,7 +86,7 @@ _WORDS: Mapping[str, Callable[[_Fields], str]] = {
     "commits_stored": lambda of: f"{of.many('commits', 'commit')} stored under {of.issue_keys}",
     "correlation_not_queued": lambda of: f"Correlation of {of.issue_keys} not queued{of.because('error_text')}",
     "issues_fetched": lambda of: f"Fetched from Jira: {of.outcomes or 'Jira does not show it'}",
-    "task_failed": lambda of: f"The worker failed, and the message returns{of.because('error_text', 'error')}",
+    "task_failed": lambda of: f"The worker failed; its message returns to the queue{of.because('error_text', 'error')}",
     "recompute_failed": lambda of: f"Correlation of {of.issue_key} failed{of.because('error_text', 'error')}",
     "draft_submitted": lambda of: f"Draft submitted by {of.principal or 'somebody'}: {of.state}",
     "click": lambda of: f"{of.slack_user} clicked {of.decision}: {of.verdict.replace('_', ' ')}",
@@ -95,5 +95,5 @@ _WORDS: Mapping[str, Callable[[_Fields], str]] = {
     "issue_refused": lambda of: f"No issue{of.because('reason')}",
     "job_created": lambda of: f"Job ordered by {of.shop_domain}",
     "import_run": lambda of: f"The worker ran the job for {of.seconds} s: it is {of.status}",
-    "import_failed": lambda of: f"The run failed, and its message returns{of.because('error_text', 'error')}",
+    "import_failed": lambda of: f"The run failed; its message returns to the queue{of.because('error_text', 'error')}",
 }
