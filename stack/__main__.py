@@ -10,8 +10,8 @@ from typing import Any
 
 _STACK = Path(__file__).resolve().parent
 _ROOT = _STACK.parent
-# The CLI runs the program from within the folder `stack` and puts it first on the path, where its modules could hide those of
-# the standard library, and `lib` would not be found.
+# Pulumi's CLI runs the program in the folder `stack` and puts that first on the path: its modules could hide those of the
+# standard library, and `lib` would not be found.
 sys.path[:] = [str(_ROOT), *(entry for entry in sys.path if Path(entry).resolve() not in (_ROOT, _STACK))]
 
 import pulumi  # noqa: E402

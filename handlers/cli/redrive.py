@@ -53,7 +53,7 @@ _FIELDS = ", ".join(f"{field}=" for field in letters.FIELDS[1:])
     type=_Filter(),
     multiple=True,
     metavar="FIELD=TEXT",
-    help=f"Only dead letters whose field contains TEXT: {', '.join(letters.FIELDS)}. All filters must match.",
+    help=f"Only dead letters with TEXT in FIELD: {', '.join(letters.FIELDS)}. All filters must match.",
 )
 @click.option(
     "--limit", type=click.IntRange(1, 1000), metavar="N", default=100, show_default=True, help="Read at most this many."

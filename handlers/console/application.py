@@ -23,9 +23,9 @@ class Page:
     """A page of the navigation.
 
     Attributes:
-        view: the module in handlers/console/views, whose blueprint ``pages`` has the same name.
-        title: in the navigation.
-        key: opens it, after ``g``.
+        view: the name of its module in handlers/console/views, and of the blueprint ``pages`` there.
+        title: its text in the navigation.
+        key: the key that opens it, pressed after ``g``.
         local_only: whether it exists for a local cloud only.
     """
 

@@ -1,4 +1,4 @@
-"""Changes: each one asks first and says what it will do, and is logged with the ARN of the person.
+"""Asks before each change, saying what it will do, and logs the change with the ARN of the person.
 
 A view of a change has one URL for GET and POST::
 

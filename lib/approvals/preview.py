@@ -131,7 +131,7 @@ def failure(draft: Draft, operation: Operation) -> SlackMessage:
 
 
 def duplicate(draft: Draft, operation: Operation, jira_base_url: str) -> SlackMessage:
-    """The reply when a draft is submitted again whose issue exists."""
+    """The reply when a draft is submitted again after its issue was created."""
     key = operation.jira_key or ""
     text = (
         f"This draft already has a Jira issue: {issue_link(jira_base_url, key, f'{key} {draft.title}')}. No other was created."

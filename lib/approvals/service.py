@@ -30,8 +30,8 @@ RECORDING_SECONDS = 1
 """The delay of a click's message, so that it usually finds the decision recorded."""
 
 TRY_AGAIN_WITHIN_SECONDS = 1.0
-"""A write with an unknown outcome is repeated only within this time: Slack waits 3 s for the answer, and another try may take
-most of the rest (a read, a message, and up to four writes with half a second of waiting)."""
+"""A write with an unknown outcome is repeated only within this time. Slack waits 3 s for the answer, and another try may take
+most of the other 2 s: a read, a message, and up to four writes with half a second of waiting."""
 
 _TRIES = 3
 

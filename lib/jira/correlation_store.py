@@ -44,8 +44,8 @@ _MAX_STEPS = 50
 class StoredCommits:
     """The result of storing the commits of a push.
 
-    ``touched`` are the keys of the rows that were stored, and ``left`` the commits that were not stored, or not under each of
-    their keys, because of ``error`` (None: because of the time).
+    ``touched`` are the keys of the rows that were stored. ``left`` are the commits that were not stored under all of their
+    keys, because of ``error``, or because the time was up if it is None.
     """
 
     touched: tuple[str, ...]
@@ -132,7 +132,7 @@ class CorrelationStore:
         return tuple(results.values())
 
     def not_current(self, stored: Iterable[Issue]) -> Iterator[str]:
-        """The keys of those issues whose correlation was never computed, or not from their current state."""
+        """The keys of the issues without a correlation, or with one of an earlier state."""
         pending = iter(stored)
         while some := list(islice(pending, _ISSUES_PER_STEP)):
             keys = [items.key(issue.issue_key, items.CORRELATION) for issue in some]

@@ -7,8 +7,8 @@ A put is refused if something newer is stored. So the order of arrival, duplicat
          │                     (rare)                        │                    (rare)
          └ refused by a newer event of this time             └ refused by a newer stamp: superseded
 
-The sender's retry repairs a crash anywhere, since each step is idempotent. HEAD never names a fix version whose hint is not
-there yet, and the reader ignores a hint that is left over (docs/adr/0023).
+Each step is idempotent, so the sender's retry repairs a crash anywhere. HEAD never names a fix version before its hint is
+stored, and the reader ignores a hint that is left over (docs/adr/0023).
 """
 
 import enum

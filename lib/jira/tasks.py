@@ -1,7 +1,7 @@
 """The messages of the worker's queue.
 
 A message names issues to fetch from Jira (their event does not describe them in full), commits that could not be stored when
-they were pushed, and issues to recompute the correlation of.
+they were pushed, and issues to correlate again.
 """
 
 import json

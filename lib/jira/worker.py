@@ -33,7 +33,7 @@ _RECORD_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Message:
-    """One message: the issues whose correlation it ``touched``, and whether it ``failed`` and must be received again."""
+    """One message. It ``touched`` the correlation of these issues; if it ``failed``, it must be received again."""
 
     record: Record
     touched: set[str] = field(default_factory=set)

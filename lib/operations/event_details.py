@@ -38,7 +38,7 @@ _HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 _JUST_BEFORE = timedelta(seconds=2)
 _MOST_VERSIONS = 50
 _HANDLERS = {Flow.LEASES: "notification", Flow.JIRA: "jira_worker", Flow.APPROVALS: "jira_worker", Flow.JOBS: "imports"}
-"""The entry points among whose dead letters an event of a flow may be."""
+"""Per flow, the entry point with the dead letters of its events."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class DetailReader:
         entries = {
             Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=say(line)) for line in event.lines
         }
-        if event.flow is not Flow.JOBS:  # whose order is a line, and a row
+        if event.flow is not Flow.JOBS:  # a job's order is among its log lines
             entries.add(_received(event))
         identifiers, until = [event.id], datetime.max.replace(tzinfo=since.tzinfo)
         if event.flow is Flow.JIRA:

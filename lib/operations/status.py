@@ -1,9 +1,13 @@
 """Checks what needs a person now, in AWS and the local cloud alike, by bounded reads with the operator's own permissions.
 
-Where the numbers come from: alarms from DescribeAlarms; dead letters and work queues from GetQueueAttributes, and the reasons
-by receiving up to ten letters, which are released at once, and from the log for those of a work queue; the age of a work
-queue's oldest message from CloudWatch's metric, since receiving would count as a delivery; runs of schedules and health checks
-from the functions' log lines, which both clouds keep; drafts from StateIndex; jobs from GSI1; projects from their watermarks.
+Where the numbers come from:
+
+* alarms: DescribeAlarms;
+* dead letters and work queues: GetQueueAttributes. The reasons come from up to ten letters, which are received and released
+  at once, and for those of a work queue from the log;
+* the age of a work queue's oldest message: CloudWatch's metric, since receiving would count as a delivery;
+* runs of schedules and health checks: the functions' log lines, which both clouds keep;
+* drafts: StateIndex; jobs: GSI1; projects: their watermarks.
 """
 
 import contextlib

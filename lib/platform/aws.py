@@ -193,8 +193,8 @@ def is_conflict(error: BaseException) -> bool:
 
 
 def refusals(error: BaseException) -> dict[int, dict[str, Any] | None]:
-    """The writes of a cancelled transaction whose condition did not hold: their positions, and the row that is there if the
-    request asked for it. Empty for other errors."""
+    """The writes that a cancelled transaction refused because their conditions did not hold: by position, the stored row if
+    the request asked for it. Empty for other errors."""
     return {
         position: reason.get("Item")
         for position, reason in enumerate(_cancellation_reasons(error))

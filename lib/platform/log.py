@@ -155,9 +155,9 @@ def _cut_middle(text: str) -> str:
 
 class _Formatter(LambdaPowertoolsFormatter):
     def format(self, record: logging.LogRecord) -> str:
-        """The line of ``record``, whose own fields are all in its ``fields``.
+        """The line of ``record``: the fields of every line, then those in its attribute ``fields``.
 
-        Powertools' own method collects fields from all attributes of the record, at a third of the time of a line.
+        Powertools' own method searches all attributes of the record for fields, which takes a third of the time of a line.
         """
         fields = {**self.log_format, "level": record.levelname, "message": record.msg, **getattr(record, "fields", {})}
         line = {name: _plain(value) for name, value in fields.items() if value is not None}

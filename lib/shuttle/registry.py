@@ -127,7 +127,7 @@ class Registry:
         return deleted is not None and not items.has_expired(deleted, self._now())
 
     def change_app_config(self, name: str, changes: Mapping[str, str | None]) -> AppConfig | None:
-        """Set settings of the app, or remove those whose value is None; the others stay. None: no setting is left.
+        """Set settings of the app, or remove those with the value None; the others stay. Returns None if no setting is left.
 
         Raises:
             UnavailableError: others changed the same settings at each try.

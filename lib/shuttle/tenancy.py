@@ -80,7 +80,7 @@ class TenantClient(PartitionClient):
         self._domain = domain
 
     def delete_item(self, **request: Any) -> Any:
-        """DeleteItem of a row of the tenant, or of a session on the condition :func:`of_shop`: DynamoDB checks whose it is."""
+        """DeleteItem of a row of the tenant, or of a session under the condition :func:`of_shop`: DynamoDB checks its shop."""
         condition = of_shop(self._domain)
         is_conditional = (
             request.get("ConditionExpression") == condition.expression

@@ -8,9 +8,9 @@ aws-wsgi knows two event shapes and reads both loosely (docs/adr/0001), so this 
     ALB ────────────┤                                             ├─► headers, statusDescription
     ALB multi-value ┘                                             └─► multiValueHeaders, statusDescription
 
-It is strict where a guess could mislead the application: one header is one value, as it would be on the wire (repeated ones
-joined by a comma, RFC 9110 section 5.3), so that a second signature header can't replace the first unnoticed. It limits no
-sizes, knows no routes and logs nothing.
+It is strict where a guess could mislead the application: the values of a repeated header are joined by a comma (RFC 9110
+section 5.3), so that a second signature header can't replace the first unnoticed. It limits no sizes, knows no routes and
+logs nothing.
 
 The application finds the original event in ``environ["awsgi.event"]``.
 """

@@ -86,7 +86,7 @@ def via_dynamodb(key_arn: str) -> Conditions:
 
 
 def policy_document(grants: Sequence[Grant]) -> dict[str, Any]:
-    """The IAM policy that grants exactly ``grants``, whose resources are plain ARNs.
+    """The IAM policy that grants exactly ``grants``. Their resources are plain ARNs.
 
     Raises:
         ValueError: a grant is empty, an action has a ``*``, or a resource is not an ARN or has a ``*`` without a reason.

@@ -1,8 +1,8 @@
 """The HTTP API: turns requests into API Gateway events (payload format 1.0), and functions' answers into responses.
 
-https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html: text bodies as they
-are and others in base64, one value of a repeated header in ``headers`` and all in ``multiValueHeaders``, 404 for an unknown
-route, 403 for an AWS_IAM route without a valid signature, 500 for a function that failed.
+Text bodies are passed as they are and others in base64. ``headers`` has one value of a repeated header, ``multiValueHeaders``
+all. An unknown route is answered 404, an AWS_IAM route without a valid signature 403, and a function that failed 500. See
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 """
 
 import base64

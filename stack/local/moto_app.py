@@ -86,7 +86,7 @@ def _refusal(environ: dict[str, Any]) -> Response | None:
 
 
 def _explanation(environ: dict[str, Any], error: Exception) -> Response | None:
-    """The answer to a request whose parameters made moto fail; None if they are not the reason."""
+    """The answer if the request's parameters made moto fail, else None."""
     call, _ = call_of(environ, account_id="")
     if call is not None and call.service == "s3" and isinstance(error, (ValueError, ExpatError)):
         return _fail(environ, "MalformedXML" if isinstance(error, ExpatError) else "InvalidArgument", str(error))

@@ -1,5 +1,7 @@
-"""An archive has all that its functions import: an isolated interpreter with nothing but the archive, what Lambda's runtime
-brings, and the standard library imports every name that they import anywhere, and starts no function whose archive lacks one.
+"""An archive has all that its functions import.
+
+An isolated interpreter has only the archive, the standard library and what Lambda's runtime brings. It imports every name that
+the functions import anywhere, and starts no function if its archive lacks one.
 """
 
 import ast

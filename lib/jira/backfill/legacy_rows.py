@@ -1,7 +1,7 @@
 """Reads the rows of a legacy table. Pure.
 
-A legacy row has the key ``issue_key``, or ``issue_key`` and ``updated_at``, times with ``Z`` or an offset, with or without
-fraction, and its issue as a snapshot (one attribute, a map or JSON) or in flat attributes: see docs/how-to/migrate.md.
+A legacy row has the key ``issue_key``, or ``issue_key`` and ``updated_at``. Its times have ``Z`` or an offset, and perhaps a
+fraction. Its issue is a snapshot (one attribute, a map or JSON) or in flat attributes: see docs/how-to/migrate.md.
 """
 
 import hashlib

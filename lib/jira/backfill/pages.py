@@ -21,7 +21,7 @@ Store = Callable[[Delivery], Outcome]
 """Stores one delivery, with retries."""
 
 Wait = Callable[[int, errors.SwitchboardError], bool]
-"""Waits after a failed attempt, whose number it gets, and says whether to try again."""
+"""Gets the number of a failed attempt and its error, waits, and returns whether to try again."""
 
 
 def scan(

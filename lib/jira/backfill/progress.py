@@ -7,8 +7,8 @@
     backfill#<run>#skipped  a legacy key   why its row was skipped
 
 The row of a segment is the only record of its position: a message names the segment, and no position. So a message that is
-delivered twice, late or after its worker was killed repeats one page at most. A worker takes a segment under a condition, and
-each of its pages is counted under the condition that it is still the owner and that no other page was counted since.
+delivered twice, late or after its worker was killed repeats one page at most. Every write of a segment is conditional: a
+worker takes only a free one, and counts a page only if it still owns the segment and no other page was counted since.
 """
 
 import enum

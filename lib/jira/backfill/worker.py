@@ -6,9 +6,9 @@
                                                           ├─ the run is stopped: release
                                                           └─ time is nearly up: release ─► next message
 
-A message is deleted when its segment is done, released or another message's. Until then SQS keeps it, so a killed worker's
-segment continues when its message is delivered again. The release comes before the next message, which so finds the segment
-free, and before the last look at the run, so that a resumed run is never left without a message (docs/adr/0035).
+A message is deleted when its segment is done, released or held by another message. Until then SQS keeps it, so a killed
+worker's segment continues when its message is delivered again. A segment is released before the next message is sent, which
+therefore finds it free, and before the run is read once more: so a resumed run always has a message (docs/adr/0035).
 """
 
 import functools

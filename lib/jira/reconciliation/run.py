@@ -136,8 +136,8 @@ class Runner:
         return result
 
     def _queue_recomputes(self, result: Result, run: Run) -> None:
-        """Have the worker correlate what changed, and after a whole sweep every issue whose correlation is not of its current
-        state: this repairs what a queue that was down, or a dead letter, has lost. A failure here loses a recompute only."""
+        """Have the worker correlate the changed issues, and after a whole sweep also those with an outdated correlation. This
+        repairs what was lost in a dead letter or while the queue was down. A failure here loses only a recompute."""
         request = run.request
         if request.dry_run:
             return

@@ -31,8 +31,8 @@ DRAFT_READS, DRAFT_WRITES, DRAFT_MESSAGES = 42, 24, 5
 DRAFT_WRITES_PER_FURTHER_KB = 4
 #: Its session enters StateIndex as a preview, and moves there when it is approved, creating and created.
 DRAFT_INDEX_WRITES = 7
-#: The metrics that the alarms of a stack with one channel and no project look at, each billed as an alarm; a test holds it to
-#: the stack's. Of 72 alarms, six add up the throttles of a table and its indexes.
+#: The metrics that the alarms of a stack with one channel and no project read, each billed as an alarm. A test compares it with
+#: the stack. Of 72 alarms, six add up the throttles of a table and its indexes.
 ALARM_METRICS = 90
 WORK_QUEUES = 3
 MOST = 10**15

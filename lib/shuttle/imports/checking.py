@@ -6,9 +6,9 @@ r"""Checks a file on disk against a schema, in SQL, and says what is wrong with 
                             │ irregular                    ▲
     JSON, JSON Lines ───────┴──────► normal form ──────────┘
 
-DuckDB reads nearly every CSV file as Python's reader does, and faster by far. It does not report a quote without an end, so
-the file has a sentinel as its last record: if that does not come back, or DuckDB refuses a record, or blanks are beside quotes,
-the file is irregular, and Python's reader writes it in normal form first.
+DuckDB reads nearly every CSV file as Python's reader does, and much faster. It does not report a quote without an end, so a
+sentinel is added as the last record. A file is irregular if the sentinel does not come back, DuckDB refuses a record, or blanks
+are beside quotes. Python's reader then writes it in normal form first.
 
 A row is a record that is not blank; rows are numbered from 1. The most common result, a file of valid rows, takes one scan.
 """
@@ -211,8 +211,10 @@ class _Check:
         return checked
 
     def _state(self) -> str:
-        """What a record is: NULL for a row whose cells are valid and have the usual forms, as nearly all have; a letter for
-        other valid rows, the sentinel and blank ones; else the line, if it is known, and the errors, each after a line end.
+        """What a record is.
+
+        NULL is a valid row in the usual form, as nearly all are. A letter is another valid row, the sentinel or a blank row.
+        Anything else is the line, if it is known, and the row's errors, each after a line end.
         """
         problems = [
             rules_sql.problem(column, index, cell, required=required)

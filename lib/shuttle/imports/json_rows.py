@@ -1,9 +1,9 @@
 """The rows of a JSON or JSON Lines text, one at a time, with the line each begins at; memory does not grow with the file.
 
-A JSON file is an array of objects, an object that holds one such array, which has a name like ``products`` and may have members
-beside it for paging, or any other object, which is one row. The order of members has no meaning. Arrays are read element by
-element with the standard library's decoder on a window of text (docs/adr/0063 says why not with a library). A malformed text
-raises :class:`~.files.UnreadableFileError`: after an error, the start of the next row can't be found.
+A JSON file is an array of objects, or an object that holds one such array under a name like ``products``, perhaps with other
+members for paging. Any other object is one row. The order of members has no meaning. Arrays are read element by element with
+the standard library's decoder on a window of text (docs/adr/0063 says why not with a library). A malformed text raises
+:class:`~.files.UnreadableFileError`: after an error, the start of the next row can't be found.
 """
 
 import json
@@ -35,7 +35,7 @@ class Number(str):
 
 
 def read_json_lines(text: SpooledText) -> Iterator[Row]:
-    """The rows of a JSON Lines text; blank lines are none.
+    """The rows of a JSON Lines text, without blank lines.
 
     Raises:
         UnreadableFileError: MALFORMED or ROW_TOO_LONG.

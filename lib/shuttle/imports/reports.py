@@ -1,7 +1,7 @@
 """The errors of an import: counted by code for the job's row, and row by row in a CSV report for the shop.
 
-Both are bounded: a summary shows the first rows of each code, a report its first 10,000 lines, so that a file in which
-every row is wrong needs no more memory than another.
+Both are bounded: a summary shows the first rows of each code, and a report its first 10,000 lines. So a file with an error in
+every row needs no more memory than another.
 
 Neither contains a cell of the upload: a cell may be personal. Only the names of unknown columns of a JSON file come from the
 upload, and a spreadsheet must read none of them as a formula. This includes numbers: a column named ``-5`` is written ``'-5``.

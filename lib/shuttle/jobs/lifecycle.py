@@ -1,7 +1,7 @@
 """The life of a job: created within the plan's limits, started, in progress, ended; each change conditional and metered.
 
-What ends a job also frees its slot, meters it, moves the catalogue and stores the event about it, in one transaction, so that
-each happens once in spite of crashes, repeats and races::
+One transaction ends a job, frees its slot, meters it, moves the catalogue and stores the event about it. So each happens once,
+in spite of crashes, repeats and races::
 
     worker: finish ─┐
     shop:   cancel ─┼─► the first transaction wins; the others get IllegalTransitionError and write nothing

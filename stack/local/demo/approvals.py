@@ -1,5 +1,6 @@
-"""The third flow: a bot submits a draft, people decide on it in Slack, and one approval becomes one Jira issue, even where
-Jira creates the issue and then answers with an error.
+"""The third flow of the demo: a bot submits a draft, people decide on it in Slack, and one approval becomes one Jira issue.
+
+This holds even if Jira creates the issue and then answers with an error.
 """
 
 import hmac

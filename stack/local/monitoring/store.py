@@ -96,7 +96,7 @@ class Values:
         }[name]
 
     def _percentile(self, percent: float) -> float | None:
-        """The nearest rank; None if there are statistic sets, of whose values nothing is known."""
+        """The nearest rank; None if there are statistic sets, because their single values are unknown."""
         if not math.isclose(sum(self.counts.values()), self.count):
             return None
         seen, wanted = 0.0, percent / 100 * self.count

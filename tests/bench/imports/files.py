@@ -1,7 +1,7 @@
 """The files that are imported: a catalogue of products with 12 columns of all types. The same arguments give the same bytes.
 
-One description in seven has quotes and a comma, some texts are not ASCII, some cells are empty, and one row in 5,000 breaks a
-rule, each in turn. The keys are in no order.
+One description in seven has quotes and a comma, some texts are not ASCII, and some cells are empty. One row in 5,000 breaks a
+rule, the rules in turn. The keys are in no order.
 """
 
 import itertools

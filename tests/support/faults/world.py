@@ -1,10 +1,10 @@
-"""The functions in this process, moto and the stand-ins of Jira and Slack each behind a proxy that breaks calls, and a clock
-that can be set forward: all that a flow needs to be broken at every call it makes.
+"""A world in which each call of a flow can be broken: the functions in this process, moto and the stand-ins of Jira and Slack,
+each behind a proxy that breaks calls, and a clock that can be set forward.
 
-What is made cheap, and nothing else: the caller of a call that hangs gives up after 0.1 s in place of 1 to 20 s, and once the
-call has had its effect; others wait longer than the functions do, since these tests are not about a busy machine. Waits before
-a retry are not waited, and the clients are made once. Everything between client and server is the real thing where a call is
-broken; moto answers other calls in this process.
+Only this differs from reality, to save time: the caller of a call that hangs gives up after 0.1 s in place of 1 to 20 s, and
+once the call has had its effect; other callers wait longer than the functions do, since these tests are not about a busy
+machine. There is no wait before a retry, and the clients are made once. A call that is broken goes over a real connection; moto
+answers other calls in this process.
 """
 
 import contextlib
