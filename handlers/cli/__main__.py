@@ -32,7 +32,7 @@ _COMMANDS = {
     "logs": ("logs", "Show the functions' log lines, or those with an id."),
     "health": ("health", "Check every table, secret and service that Switchboard uses."),
     "reconcile": ("reconcile", "Make the stored issues match Jira now."),
-    "issues": ("issues", "Show stored issues: get, history, diff, snapshot, list, correlate, fetch, reindex."),
+    "issues": ("issues", "Show stored issues: get, history, diff, snapshot, list, correlate, fetch."),
     "approvals": ("approvals", "List drafts by state, and show one: requester, preview, who may approve."),
     "operations": ("approvals", "Show the audit trail of approvals; retry an issue that failed."),
     "drafts": ("approvals", "Submit a draft for approval in Slack."),

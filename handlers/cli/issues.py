@@ -18,7 +18,6 @@ from lib.operations.issue_fetch import request_fetch
 from lib.operations.issue_list import IssueFilter, find_issues
 from lib.operations.issue_report import IssueReport, history_of, report_issue
 from lib.operations.issue_versions import artifacts_of, compare, content_of
-from lib.operations.reindex import reindex_project
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
@@ -31,7 +30,7 @@ _MOST_VERSIONS = 1_000
 
 @click.group()
 def issues() -> None:
-    """Show stored issues: get, history, diff, snapshot, list, correlate, fetch, reindex.
+    """Show stored issues: get, history, diff, snapshot, list, correlate, fetch.
 
     Times are in Phoenix time.
     """
@@ -194,24 +193,6 @@ def fetch(find: Find, issue_key: str) -> int:
     url = deployment.environment("reconciliation", ReconciliationEnvironment).jira_queue_url
     delivery = request_fetch(WorkQueue(Queue(deployment.client("sqs"), url)), issue_key)
     click.echo(f"The worker fetches {issue_key}, as the delivery {delivery}.")
-    return 0
-
-
-@issues.command()
-@click.option("--project", "projects", type=PROJECT_KEY, multiple=True, help="A project; by default each of `jiraProjects`.")
-@click.pass_obj
-def reindex(find: Find, projects: tuple[str, ...]) -> int:
-    """Index the issues that an earlier release stored.
-
-    Until then, `issues list` finds them only by project. Webhooks may arrive at the same time. You can stop it with Ctrl-C and
-    run it again.
-    """
-    deployment = find()
-    client, table = deployment.client("dynamodb"), deployment.jira_issues_table_name
-    for project in projects or deployment.environment("reconciliation", ReconciliationEnvironment).jira_projects:
-        with output.progress(f"Indexing {project}", None) as update:
-            count = reindex_project(client, table, project, on_progress=update)
-        output.out().print(f"Indexed {counted(count, 'issue')} of {project}.")
     return 0
 
 

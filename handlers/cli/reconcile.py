@@ -84,11 +84,9 @@ def _show(answer: Mapping[str, Any]) -> None:
 
 
 def _show_what_is_missing(turn: Mapping[str, Any]) -> None:
-    screen, project = output.out(), turn["project"]
-    # An earlier version of the function sends neither of the two.
-    unidentified, missing = turn.get("unidentified") or 0, turn.get("missing") or []
-    if unidentified:
-        entries = counted(unidentified, "entry")
+    screen, project, missing = output.out(), turn["project"], turn["missing"]
+    if turn["unidentified"]:
+        entries = counted(turn["unidentified"], "entry")
         screen.print(
             output.plain(f"{project}: Jira listed {entries} without an issue key, counted as failed: no issue can be named.")
         )

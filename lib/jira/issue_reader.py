@@ -65,11 +65,6 @@ class IssueReader:
             return iter(())
         return map(items.read_head, self._query(**_project_query(project_key, first, last)))
 
-    def not_indexed(self, project_key: str) -> Iterator[Issue]:
-        """The live issues of a project that an earlier release stored: no list by a name shows them (docs/adr/0034)."""
-        query = _project_query(project_key, 1, _LAST_NUMBER)
-        return map(items.read_head, self._query(**query, FilterExpression="attribute_not_exists(changed_hour)"))
-
     def by_status(self, status: str, *, after: tuple[str, str] | None = None) -> Iterator[Issue]:
         """The live issues in a status, the latest changed first; ``after`` is the ``version_at`` and key of an issue."""
         return map(items.read_head, self._by_name(contract.STATUS_INDEX, status, after))

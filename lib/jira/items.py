@@ -162,15 +162,13 @@ def head_item(observation: Observation) -> Item:
             item, issue_id=observation.issue_id, summary=observation.fields.summary, moved_to=observation.moved_to
         )
     project, issue_number = split_key(observation.issue_key)
-    item |= {"project_key": {"S": project}, "issue_number": number(issue_number), **_fields(observation.fields)}
-    item |= head_index_keys(observation.issue_key, observation.stamp, observation.fields)
-    return _with_texts(item, issue_id=observation.issue_id)
-
-
-def head_index_keys(issue_key: str, stamp: Stamp, fields: IssueFields) -> Item:
-    """The attributes by which the indexes of names find a live HEAD: under its first fix version, too."""
+    fields = observation.fields
+    item |= {"project_key": {"S": project}, "issue_number": number(issue_number), **_fields(fields)}
     first = fields.fix_versions[0] if fields.fix_versions else None
-    return index_keys(issue_key, stamp, status=fields.status, assignee=fields.assignee, fix_version=first)
+    item |= index_keys(
+        observation.issue_key, observation.stamp, status=fields.status, assignee=fields.assignee, fix_version=first
+    )
+    return _with_texts(item, issue_id=observation.issue_id)
 
 
 def index_keys(issue_key: str, stamp: Stamp, **names: str | None) -> Item:

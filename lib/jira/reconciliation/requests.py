@@ -132,9 +132,7 @@ def read_request(event: object) -> Request:
 
 
 def _read_own(checkpoint: object) -> Request:
-    # An earlier version that is still running sends no max_deletes.
-    required = {field.name for field in dataclass_fields(Request)} - {"max_deletes"}
-    value = require_members(checkpoint, required, {"max_deletes"}, name="checkpoint")
+    value = require_members(checkpoint, {field.name for field in dataclass_fields(Request)}, name="checkpoint")
     keys = tuple(_project(key) for key in require_list(value["projects"], "projects of the checkpoint"))
     if not keys:
         raise errors.InvalidInputError("projects of the checkpoint is empty")

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from lib.jira import items
 from lib.jira.commits import Commit
 from lib.jira.correlation_store import CorrelationStore
 from lib.jira.issue_writer import IssueWriter
@@ -338,24 +337,3 @@ def test_fetch_queues_the_task_of_the_worker(run: Run, deployed: None) -> None:
     assert task.fetch is not None
     assert task.fetch.issues == task.touched == ("OPS-7",)
     assert result.stdout == f"The worker fetches OPS-7, as the delivery {task.fetch.idempotency_key}.\n"
-
-
-def test_reindex_makes_issues_of_an_earlier_release_appear_in_lists(run: Run, record: Record, dynamodb: Any) -> None:
-    record("OPS-7", status="Done", fix_versions=("1", "2"))
-    record("OPS-8", status="Done")
-    for updated_at in ("HEAD", "FIXVERSION#2"):
-        dynamodb.update_item(
-            TableName=ISSUES,
-            Key=items.key("OPS-7", updated_at),
-            UpdateExpression="REMOVE status_shard, fix_version_shard, changed_hour",
-        )
-    by_status = ("issues", "list", "--status", "Done", "--json")
-    assert [line["issue_key"] for line in lines(run(*by_status))] == ["OPS-8"]
-
-    result = run("issues", "reindex", "--project", "OPS")
-
-    assert (result.exit_code, result.stdout) == (0, "Indexed 1 issue of OPS.\n")
-    assert sorted(line["issue_key"] for line in lines(run(*by_status))) == ["OPS-7", "OPS-8"]
-    for version in "12":
-        assert [line["issue_key"] for line in lines(run("issues", "list", "--fix-version", version, "--json"))] == ["OPS-7"]
-    assert run("issues", "reindex", "--project", "OPS").stdout == "Indexed 0 issues of OPS.\n"

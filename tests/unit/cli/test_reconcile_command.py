@@ -23,6 +23,8 @@ def turn(project: str = "OPS", **changes: Any) -> dict[str, Any]:
         "complete": True,
         "continued": False,
         "changes": [],
+        "unidentified": 0,
+        "missing": [],
         **changes,
     }
 

@@ -155,13 +155,6 @@ def test_the_largest_checkpoint_fits_an_asynchronous_call() -> None:
     assert len(request.to_payload()) < MAX_EVENT_BYTES
 
 
-def test_a_part_of_an_earlier_version_is_read() -> None:
-    event = json.loads(CONTINUED.to_payload())
-    del event["checkpoint"]["max_deletes"]
-
-    assert read_request(event) == CONTINUED
-
-
 def test_every_part_of_a_run_has_its_limit() -> None:
     first = read_request({"full": True, "project": "OPS", "max_deletes": 400})
 
