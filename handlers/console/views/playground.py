@@ -182,8 +182,6 @@ def _links(kind: str, sent: Sent) -> list[tuple[str, str]]:
         found.insert(0, ("The event, once it is processed", flask.url_for("events.event", event_id=sent.id)))
     if kind == "draft":
         found.insert(0, ("The draft", flask.url_for("approvals.draft", session_id=sent.id)))
-    if kind == "draft":
-        found.insert(0, ("The draft", flask.url_for("approvals.draft", session_id=sent.id)))
     if kind == "file":
         found.insert(0, ("The job", flask.url_for("jobs.job", domain=request.form["shop"], job_id=sent.id)))
     if kind in ("lease", "draft"):
