@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lib.approvals.worker import ApprovalWorker
 
 _environment = JiraWorkerEnvironment.read()
+_APPROVAL_QUEUE = _environment.approval_queue_url.rsplit("/", 1)[-1]
 _logger = Logger("jira_worker")
 _dynamodb = aws.make_client("dynamodb", read_timeout_seconds=aws.BATCH_READ_TIMEOUT_SECONDS)
 _s3 = aws.make_client("s3", read_timeout_seconds=10)
@@ -54,8 +55,8 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         logger=_logger,
     )
     failed = worker.run(read_batch(event), run_id, functools.partial(_do, worker))
-    if failed:
-        _approvals().retry_soon(failed)
+    if waited_for := [record for record in failed if record.queue == _APPROVAL_QUEUE]:
+        _approvals().retry_soon(waited_for)
     return {"batchItemFailures": [{"itemIdentifier": record.id} for record in failed]}
 
 

@@ -69,19 +69,18 @@ class ApprovalWorker:
             metrics.count(contract.ISSUE_CREATION, outcome=outcome.value)
 
     def retry_soon(self, failed: Iterable[Record]) -> None:
-        """Make the failed messages of the approvals' queue visible again after 10 s, 1, 5 or 15 minutes: people wait.
+        """Make failed messages of the approvals' queue visible again after 10 s, 1, 5 or 15 minutes: people wait.
 
         The queue's visibility timeout is half an hour. It applies if the queue can't be reached now.
         """
-        url = self.settings.approval_queue_url
         for record in failed:
-            if record.queue != url.rsplit("/", 1)[-1]:
-                continue
             pause = _RETRY_SECONDS[min(max(record.receives, 1), len(_RETRY_SECONDS)) - 1]
             try:
                 with aws.translated("shorten the visibility timeout"):
                     self.sqs.change_message_visibility(
-                        QueueUrl=url, ReceiptHandle=record.receipt_handle, VisibilityTimeout=pause
+                        QueueUrl=self.settings.approval_queue_url,
+                        ReceiptHandle=record.receipt_handle,
+                        VisibilityTimeout=pause,
                     )
             except errors.SwitchboardError:
                 metrics.count(contract.WORKER_FAILURE, kind="visibility_change_failed")

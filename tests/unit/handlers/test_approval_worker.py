@@ -112,6 +112,13 @@ def test_a_failed_message_is_received_again_after_ten_seconds(
     assert shown == [(f"receipt {n}", pause) for n, pause in ((1, 10), (2, 60), (3, 300), (4, 900), (9, 900))]
 
 
+def test_a_failed_task_of_jira_does_not_load_slack(worker: ModuleType) -> None:
+    answer = worker.lambda_handler({"Records": [record("jira's", "{", queue="jira-work")]}, LambdaContext())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "jira's"}]}
+    assert worker._approvals.cache_info().currsize == 0, "lib.approvals.worker imports Slack's SDK"
+
+
 def test_a_queue_that_cant_be_reached_does_not_lose_the_message(worker: ModuleType) -> None:
     answer = worker.lambda_handler({"Records": [record("1", "{", receipt="expired")]}, LambdaContext())
 
