@@ -2,13 +2,12 @@
 
 ::
 
-    submit ──► preview ──┬─ approve ──► approved ──► creating ──► created
-                 ▲       └─ reject ───► rejected        │ ▲  └──► failed ──► (a person) ──► creating
-                 │                          │           ▼ │
-          │                 (expired instead, if nobody decides)
-          │      └─ another draft, unless approved,    unknown
-          │         creating or unknown
-          └─ Slack refuses the preview ──► failed ──► (submitted again, or posted after all) ──► preview
+    submit ──► preview ──┬─ approve ──────────► approved ──► creating ──┬──► created
+                         ├─ reject ───────────► rejected                ├──► failed ── a person retries ──► creating
+                         ├─ nobody decides ───► expired                 └──► unknown ── searched for ──► created, creating
+                         └─ Slack refuses it ─► failed ── submitted again, or posted after all ──► preview
+
+    another draft ──► preview, from every state but approved, creating and unknown
 
 Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`. Two rows that
 must never disagree, such as a decision and its session, are written in one transaction (docs/adr/0040).
