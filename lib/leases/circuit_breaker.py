@@ -21,20 +21,10 @@ class Breaker:
 
     Args:
         monotonic: the clock, in seconds.
-        failures: this many consecutive failures open it.
-        cooldown_seconds: how long it stays open before a probe, and between probes.
     """
 
-    def __init__(
-        self,
-        monotonic: clock.Monotonic = clock.monotonic,
-        *,
-        failures: int = FAILURES,
-        cooldown_seconds: float = COOLDOWN_SECONDS,
-    ) -> None:
+    def __init__(self, monotonic: clock.Monotonic = clock.monotonic) -> None:
         self._monotonic = monotonic
-        self._failures = failures
-        self._cooldown_seconds = cooldown_seconds
         self._lock = threading.Lock()
         self._consecutive_failures = 0
         self._next_probe_at: float | None = None
@@ -49,7 +39,7 @@ class Breaker:
             if now < self._next_probe_at:
                 return False
             # Until this time, no other caller passes. A probe that never reports does not block the next one.
-            self._next_probe_at = now + self._cooldown_seconds
+            self._next_probe_at = now + COOLDOWN_SECONDS
             return True
 
     def succeeded(self) -> None:
@@ -62,5 +52,5 @@ class Breaker:
         """Report that the dependency did not answer."""
         with self._lock:
             self._consecutive_failures += 1
-            if self._consecutive_failures >= self._failures:
-                self._next_probe_at = self._monotonic() + self._cooldown_seconds
+            if self._consecutive_failures >= FAILURES:
+                self._next_probe_at = self._monotonic() + COOLDOWN_SECONDS
