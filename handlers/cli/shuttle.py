@@ -230,9 +230,13 @@ def cancel_job(find: Find, domain: str, job_id: str) -> int:
 @click.pass_obj
 def sweep_jobs(find: Find) -> int:
     """Fail jobs without a worker or a file, as the schedule does."""
-    for failure, count in Jobs(*shuttle_table(find())).sweep().items():
+    problems: list[str] = []
+    given_up = Jobs(*shuttle_table(find())).sweep(lambda row, error: problems.append(f"Not swept: {row}: {error}"))
+    for failure, count in given_up.items():
         click.echo(f"{failure}: {count}")
-    return 0
+    for problem in problems:
+        output.err().print(output.plain(problem))
+    return 1 if problems else 0
 
 
 @shuttle.command()

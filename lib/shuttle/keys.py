@@ -53,6 +53,9 @@ class Key:
     sk: str
     index: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.pk} {self.sk}"
+
     def attributes(self) -> dict[str, Any]:
         """The key in DynamoDB's JSON."""
         return {f"{self.index}PK": {"S": self.pk}, f"{self.index}SK": {"S": self.sk}}

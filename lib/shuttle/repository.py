@@ -6,9 +6,9 @@ docs/database-schema.md has the key conditions, the indexes and what each costs.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from lib.platform import clock, errors
 from lib.platform.contract import JOB_STATUS_INDEX
@@ -35,9 +35,17 @@ from lib.shuttle.queries import EVERYTHING, PAGE_SIZE, Query, Sort, begins_with,
 Stored = TypeVar("Stored", bound=Entity)
 Summary = TypeVar("Summary")
 
+Skip = Callable[[keys.Key, errors.PermanentError], object]
+"""Receives a row that can't be processed, and why, so that the rows after it are."""
+
 # Sorts after every time, id and domain: all of them are ASCII.
 _LAST = "\x7f"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def fail(_row: keys.Key, error: errors.PermanentError) -> NoReturn:
+    """Skip no row."""
+    raise error
 
 
 class Repository:
@@ -122,6 +130,7 @@ class Repository:
         after: tuple[datetime, str] | None = None,
         newest_first: bool = False,
         page_size: int = PAGE_SIZE,
+        skip: Skip = fail,
     ) -> Iterator[JobSummary]:
         """The jobs of all shops in a status, the one longest in it first. One Query per shard, merged as they arrive.
 
@@ -131,6 +140,7 @@ class Repository:
             after: those after the job with this ``status_since`` and id.
             newest_first: the one that entered the status last comes first.
             page_size: of the Query of each shard.
+            skip: receives a corrupt row.
         """
         low, high = clock.canonical(_EPOCH), (clock.canonical(max(until, _EPOCH)) if until else "") + _LAST
         if after is not None:
@@ -147,13 +157,13 @@ class Repository:
             )
             for shard in range(keys.STATUS_SHARDS)
         )
-        shards = [self._summaries(JobSummary, query, "the jobs of all shops") for query in queries]
+        shards = [self._summaries(JobSummary, query, "the jobs of all shops", skip) for query in queries]
         merged = heapq.merge(*shards, key=lambda job: (job.status_since, job.job_id), reverse=newest_first)
         return (job for job in merged if (job.status_since, job.job_id) != after)
 
-    def stale_jobs(self, status: JobStatus, since: datetime) -> Iterator[JobSummary]:
+    def stale_jobs(self, status: JobStatus, since: datetime, skip: Skip = fail) -> Iterator[JobSummary]:
         """The jobs of all shops that have been in ``status`` since ``since`` or longer. One Query per shard, merged."""
-        return self.all_jobs_by_status(status, until=since)
+        return self.all_jobs_by_status(status, until=since, skip=skip)
 
     # Usage
 
@@ -199,10 +209,11 @@ class Repository:
         query = Query(partition=keys.shop_partition(domain), sort=begins_with("CATALOGUE#VERSION#"), exact=True)
         return self._entities(ReplacedCatalogue, query, "the rows of the catalogue")
 
-    def pending_events(self, before: datetime) -> Iterator[PendingEvent]:
+    def pending_events(self, before: datetime, skip: Skip = fail) -> Iterator[PendingEvent]:
         """The events of all shops that were made before ``before`` and are still to be published, oldest first."""
         sort = between(clock.canonical(_EPOCH), clock.canonical(before) + _LAST)
-        return self._summaries(PendingEvent, Query(index="GSI1", partition="EVENTS", sort=sort), "the events to publish")
+        query = Query(index="GSI1", partition="EVENTS", sort=sort)
+        return self._summaries(PendingEvent, query, "the events to publish", skip)
 
     # Schemas, sessions, configuration
 
@@ -243,8 +254,14 @@ class Repository:
     def _entities(self, kind: type[Stored], query: Query, what: str) -> Iterator[Stored]:
         return (from_item(kind, row) for row in self._rows(query, what))
 
-    def _summaries(self, kind: type[Summary], query: Query, what: str) -> Iterator[Summary]:
-        return (items.from_attributes(kind, row) for row in self._rows(query, what))
+    def _summaries(self, kind: type[Summary], query: Query, what: str, skip: Skip = fail) -> Iterator[Summary]:
+        for row in self._rows(query, what):
+            try:
+                summary = items.from_attributes(kind, row)
+            except items.CorruptItemError as error:
+                skip(keys.Key(row["PK"]["S"], row["SK"]["S"]), error)
+            else:
+                yield summary
 
     def _rows(self, query: Query, what: str) -> Iterator[Item]:
         return self._table.query(f"read {what}", **query.request(self._now()))

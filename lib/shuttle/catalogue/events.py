@@ -23,7 +23,7 @@ from lib.platform.wording import counted
 from lib.shuttle import entities, ulids
 from lib.shuttle.catalogue.versions import Catalogue, PendingEvent
 from lib.shuttle.jobs.job import Job, JobKind, JobSummary, Outcome
-from lib.shuttle.repository import Repository
+from lib.shuttle.repository import Repository, Skip, fail
 
 SOURCE = SHUTTLE_EVENT_SOURCE
 IMPORT_COMPLETED = "ImportCompleted"
@@ -147,9 +147,12 @@ class Publisher:
             )
         return published
 
-    def publish_left(self) -> int:
-        """Publish the events of all shops whose publisher crashed or failed. Returns how many. Errors as :meth:`publish`."""
-        return self.publish(self._repository.pending_events(self._now() - LEFT_AFTER))
+    def publish_left(self, skip: Skip = fail) -> int:
+        """Publish the events of all shops whose publisher crashed or failed. Returns how many. Errors as :meth:`publish`.
+
+        ``skip`` receives the corrupt rows.
+        """
+        return self.publish(self._repository.pending_events(self._now() - LEFT_AFTER, skip))
 
     def _entry(self, event: PendingEvent) -> dict[str, Any]:
         detail = json.loads(event.detail)

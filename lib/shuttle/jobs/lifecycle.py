@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from lib.platform import clock, errors
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.dynamodb import Item, Statement, Table, Update
-from lib.shuttle import ulids
+from lib.shuttle import keys, ulids
 from lib.shuttle.catalogue import events
 from lib.shuttle.catalogue.versions import CatalogueMovedError, PendingEvent
 from lib.shuttle.entities import UsageCounters, from_item
@@ -27,7 +27,7 @@ from lib.shuttle.jobs import limits, metering, transitions
 from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary, Outcome
 from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
-from lib.shuttle.repository import Repository
+from lib.shuttle.repository import Repository, Skip, fail
 from lib.shuttle.validation import whole_second
 
 #: A job this long in PROCESSING lost its worker, and the queue did not deliver it again.
@@ -198,19 +198,25 @@ class Jobs:
         change = transitions.give_up(stale, now, failure, failure_detail)
         return not self._end(stale.shop_domain, stale.job_id, change, UsageCounters(jobs_failed=1), _stored_events(event))
 
-    def sweep(self) -> Mapping[str, int]:
-        """Fail every job, of all shops, that lost its worker or never got its file. Returns how many, by failure code."""
+    def sweep(self, skip: Skip = fail) -> Mapping[str, int]:
+        """Fail every job, of all shops, that lost its worker or never got its file. Returns how many, by failure code.
+
+        ``skip`` receives the rows that can't be failed.
+        """
         now = self._now()
         given_up = {WORKER_LOST: 0, Failure.UPLOAD_MISSING.value: 0}
         for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
-            for stale in self._repository.stale_jobs(status, now - after):
+            for stale in self._repository.stale_jobs(status, now - after, skip):
                 failure, detail = _why_given_up(stale)
-                given_up[failure] += self.give_up(stale, failure, detail)
+                try:
+                    given_up[failure] += self.give_up(stale, failure, detail)
+                except errors.PermanentError as error:
+                    skip(keys.job(stale.shop_domain, stale.job_id), error)
         return given_up
 
-    def waiting_exports(self) -> Iterator[JobSummary]:
+    def waiting_exports(self, skip: Skip = fail) -> Iterator[JobSummary]:
         """The exports of all shops that have waited so long for a worker that their message may be lost."""
-        waiting = self._repository.stale_jobs(JobStatus.QUEUED, self._now() - RESENT_AFTER)
+        waiting = self._repository.stale_jobs(JobStatus.QUEUED, self._now() - RESENT_AFTER, skip)
         return (job for job in waiting if job.kind is JobKind.EXPORT)
 
     def _created_before(self, domain: str, order: JobOrder, request: Item) -> Job:

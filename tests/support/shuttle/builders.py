@@ -14,6 +14,7 @@ from lib.shuttle.jobs.job import FileFormat, JobKind, JobMode
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.limits import JobOrder
 from lib.shuttle.jobs.plans import Plan, PlanLimits
+from lib.shuttle.keys import Key
 from lib.shuttle.registry import Registry
 from lib.shuttle.repository import Repository
 from tests.support.dynamodb.fake_table import FakeTable
@@ -87,6 +88,10 @@ class ShuttleTable:
     def get_raw(self, pk: str, sk: str) -> dict[str, Any]:
         answer = self.client.client.get_item(TableName=self.name, Key={"PK": {"S": pk}, "SK": {"S": sk}})
         return answer.get("Item", {})
+
+    def corrupt(self, row: Key, **attributes: str) -> None:
+        """Give a row attributes that only a later release can read."""
+        self.put_raw(self.get_raw(row.pk, row.sk) | {name: {"S": value} for name, value in attributes.items()})
 
     def rows(self) -> list[dict[str, Any]]:
         """Every row of the table."""

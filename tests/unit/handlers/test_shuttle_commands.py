@@ -1,6 +1,7 @@
 """``shuttle`` and ``costs`` on the command line."""
 
 import json
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from handlers.cli.shuttle import shuttle
 from lib.platform import aws, clock, errors
 from lib.platform.contract import SHUTTLE
 from lib.platform.environment.shuttle import ShuttleEnvironment
+from lib.shuttle import keys
 from lib.shuttle.entities import BillingState
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
@@ -162,6 +164,20 @@ def test_a_job_is_cancelled() -> None:
 
 def test_a_sweep_prints_how_many_jobs_it_failed() -> None:
     assert run("jobs", "sweep").stdout == "WORKER_LOST: 0\nUPLOAD_MISSING: 0\n"
+
+
+def test_a_sweep_names_the_rows_that_it_can_not_process() -> None:
+    table = ShuttleTable(
+        RecordingClient(aws.make_client("dynamodb")), SHUTTLE.name, FixedClock(clock.utc_now() - timedelta(days=2))
+    )
+    row = keys.job(DOMAIN, table.jobs.create(DOMAIN, an_order()).job_id)
+    table.jobs.create(OTHER, an_order())
+    table.corrupt(row, Kind="MERGE")
+
+    done = run("jobs", "sweep")
+
+    assert (done.return_value, done.stdout) == (1, "WORKER_LOST: 0\nUPLOAD_MISSING: 1\n")
+    assert done.stderr == f"Not swept: SHOP#{DOMAIN} {row.sk}: JobSummary.Kind is not of type JobKind\n"
 
 
 def an_import() -> str:
