@@ -5,7 +5,6 @@ in the result, the log and a metric, but does not fail the invocation: Lambda wo
 error instead of the report.
 """
 
-import functools
 from typing import Any
 
 from lib import health
@@ -38,7 +37,7 @@ def _asks_for_deep_check(event: object) -> bool:
 
 
 def _check_deeply() -> dict[str, Any]:
-    report = health.run_checks(_environment, make_client=_make_client)
+    report = health.run_checks(_environment, clients=_clients)
     for check in report.checks:
         if check.status is health.Status.FAILED:
             metrics.count(contract.HEALTH_CHECK_FAILED, check=check.name)
@@ -51,6 +50,6 @@ def _check_deeply() -> dict[str, Any]:
     return report.as_json()
 
 
-_make_client = functools.cache(aws.make_client)
+_clients = aws.Clients(aws.make_client)
 
 gc_tuning.end()

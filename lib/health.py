@@ -16,7 +16,7 @@ import enum
 import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -34,8 +34,6 @@ _SENTINEL_RANGE = "SENTINEL"
 _SENTINEL_LIFE = timedelta(hours=1)
 # Shorter than the client's default: a check has no time for five attempts of 20 s.
 _JIRA_TIMEOUT_SECONDS = (2.0, 4.0)
-
-MakeClient = Callable[[str], Any]
 
 
 class Status(enum.StrEnum):
@@ -104,7 +102,7 @@ class Report:
 def run_checks(
     environment: HealthEnvironment,
     *,
-    make_client: MakeClient = aws.make_client,
+    clients: Callable[[str], Any],
     now: clock.Clock = clock.utc_now,
     seconds: float = CHECK_SECONDS,
 ) -> Report:
@@ -112,11 +110,10 @@ def run_checks(
 
     Args:
         environment: names what to check.
-        make_client: creates the AWS client of a service.
+        clients: the AWS client of a service; the checks call it at once.
         now: the clock.
         seconds: how long the checks may take, which all run at once.
     """
-    clients = _Clients(make_client)
     dynamodb, at = partial(clients, "dynamodb"), now()
     probes: tuple[_Probe, ...] = (
         lambda: _check_readable(dynamodb(), environment.lease_table_arn, contract.LEASE_TABLE),
@@ -168,21 +165,6 @@ class _Running:
 
     def _result(self, finding: _Finding) -> Check:
         return Check(self._name, finding.status, scrub(finding.detail), (clock.monotonic() - self._started_at) * 1000)
-
-
-@dataclass(slots=True)
-class _Clients:
-    """One client per service. Creating a client is not thread-safe; using one is."""
-
-    make: MakeClient
-    made: dict[str, Any] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __call__(self, service: str) -> Any:
-        with self.lock:
-            if service not in self.made:
-                self.made[service] = self.make(service)
-            return self.made[service]
 
 
 def _check_readable(client: Any, table_name: str, layout: TableLayout) -> _Finding:
@@ -245,7 +227,7 @@ def _expect(client: Any, table_name: str, key: Mapping[str, Any], expected: Mapp
         raise errors.UnavailableError(wrong)
 
 
-def _check_secrets(clients: _Clients, arns: tuple[str, ...]) -> _Finding:
+def _check_secrets(clients: Callable[[str], Any], arns: tuple[str, ...]) -> _Finding:
     if not arns:
         return _Finding("not configured", Status.SKIPPED)
     problems = _Problems()
@@ -262,7 +244,7 @@ def _check_secret(client: Any, arn: str) -> None:
         raise errors.ConfigurationError(f"{name}: {error}") from None
 
 
-def _check_jira(clients: _Clients, environment: HealthEnvironment, seconds: float) -> _Finding:
+def _check_jira(clients: Callable[[str], Any], environment: HealthEnvironment, seconds: float) -> _Finding:
     if not (environment.jira_base_url and environment.jira_email and environment.jira_api_token_arn):
         return _Finding("not configured", Status.SKIPPED)
     from lib.jira.client import JiraClient  # noqa: PLC0415 - its import takes a tenth of a second

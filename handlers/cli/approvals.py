@@ -13,7 +13,6 @@ from typing import Any
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
 from handlers.cli.options import Age, Day, Find, json_option, limit_option, start_of
 from lib.approvals import messages
 from lib.approvals.drafts import canonical_json, read_draft
@@ -23,6 +22,7 @@ from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
 from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, list_operations, read_approval
+from lib.operations.deployed import Deployment
 from lib.operations.retry import retry_session
 from lib.operations.signed_requests import send_signed
 from lib.platform import clock, errors
@@ -335,7 +335,7 @@ def _environment(deployment: Deployment) -> ApprovalsEnvironment:
 
 
 def _table(deployment: Deployment) -> Table:
-    return Table(deployment.client("dynamodb"), _environment(deployment).operations_table_name)
+    return Table(deployment.client("dynamodb"), deployment.output("jira_operations_table_name"))
 
 
 def _operations(deployment: Deployment) -> JiraOperationStore:

@@ -11,13 +11,13 @@ from typing import Any
 import click
 
 from handlers.cli import backfill_in_cloud, output
-from handlers.cli.deployment import Deployment
 from handlers.cli.options import Find, json_option
 from lib.jira.backfill.report import Report, Verification
 from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter
 from lib.jira.store_factory import make_issue_writer
 from lib.operations.backfill import Backfill, Checkpoint
+from lib.operations.deployed import Deployment
 from lib.platform import aws, errors
 from lib.platform.contract import BACKFILL_MAX_SEGMENTS
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
@@ -103,7 +103,7 @@ def _run_here(
     with aws.translated(f"read the table {from_table}"):
         # DynamoDB counts a table's rows every six hours.
         total = client.describe_table(TableName=from_table)["Table"].get("ItemCount") or None
-    issues_table = deployment.jira_issues_table_name
+    issues_table = deployment.output("jira_issues_table_name")
     if from_table.rpartition("/")[2] == issues_table:
         raise errors.InvalidInputError(f"{from_table} is the table of Switchboard itself")
     store = None if dry_run else _store(deployment, client)

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
 from lib.operations.cloud_backfill import CloudBackfill, State, Status
+from lib.operations.deployed import Deployment
 from lib.platform import aws, clock, errors
 from lib.platform.environment.backfill import BackfillEnvironment
 from lib.platform.queues import Queue

@@ -15,19 +15,13 @@ import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
-from lib.platform import aws, errors
-from lib.platform.contract import ALARM_TOPIC_OUTPUTS, ALL_ENTRY_POINTS, live
-from lib.platform.environment import Environment
-from lib.platform.environment.shuttle import ShuttleEnvironment
-
-READ_TIMEOUT_SECONDS = 10.0
-CONNECT_TIMEOUT_SECONDS = 5.0
-
+from lib.operations.deployed import OUTPUTS, Deployment
+from lib.platform import errors
+from lib.platform.contract import ALL_ENTRY_POINTS
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PULUMI_SECONDS = 120
@@ -35,106 +29,13 @@ READY_SECONDS = 120.0
 """How long to wait while the file of outputs is empty: the local cloud writes it when it is ready."""
 _MESSAGE_SECONDS = 1.0
 """A longer wait is announced."""
-_OUTPUTS = (
-    *("http_api_url", "event_bus_name", "lease_table_name", "lease_table_arn", "jira_issues_table_name"),
-    *("jira_issues_table_arn", "jira_operations_table_name", "jira_operations_table_arn", "shuttle_table_name"),
-    *("shuttle_table_arn", "artifact_bucket_name", "import_bucket_name", "notification_topic_arn", "dashboard_url"),
-    *ALARM_TOPIC_OUTPUTS,
-)
-"""The outputs that are one text each. Their environment variables have the same names, in capitals."""
 # An ARN names its region. This table is always in the stack's own account and region.
 _REGIONAL = "jira_operations_table_arn"
-
-Kind = TypeVar("Kind", bound=Environment)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What is deployed.
-
-    Attributes:
-        outputs: the stack's.
-        source: where the outputs come from, for error messages.
-        local: the environment variables with which the AWS SDK reaches the local cloud; empty on AWS.
-    """
-
-    outputs: Mapping[str, Any]
-    source: str
-    local: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def jira_issues_table_name(self) -> str:
-        """The table JiraIssues."""
-        return self._named("jira_issues_table_name", self.outputs)
-
-    def output(self, name: str) -> str:
-        """An output that is one text.
-
-        Raises:
-            ConfigurationError: it is missing.
-        """
-        return self._named(name, self.outputs)
-
-    def function_name(self, entry_point: str) -> str:
-        """The Lambda function of an entry point.
-
-        Raises:
-            ConfigurationError: the deployment has none.
-        """
-        return self._named(entry_point, self.outputs.get("functions") or {}, "functions.")
-
-    def dead_letter_queues(self, entry_point: str) -> tuple[str, ...]:
-        """The names of an entry point's dead-letter queues.
-
-        Raises:
-            ConfigurationError: the deployment has none.
-        """
-        queues = self.outputs.get("dead_letter_queues") or {}
-        names: tuple[str, ...] = tuple(queues.get(entry_point) or ())
-        if not names:
-            known = ", ".join(sorted(name for name in queues if queues[name])) or "none"
-            raise errors.ConfigurationError(
-                f"{entry_point} has no dead-letter queue in {self.source}; functions that have one: {known}"
-            )
-        return names
-
-    def variables(self) -> dict[str, str]:
-        """The names of all resources in the outputs, as the environment variables that select this deployment."""
-        found = {name.upper(): self.outputs.get(name) for name in _OUTPUTS}
-        for entry_point, function in (self.outputs.get("functions") or {}).items():
-            found[f"{entry_point.upper()}_FUNCTION_NAME"] = function
-        for entry_point, queues in (self.outputs.get("dead_letter_queues") or {}).items():
-            found[f"{entry_point.upper()}_DEAD_LETTER_QUEUES"] = ",".join(queues)
-        return {name: value for name, value in found.items() if isinstance(value, str) and value}
-
-    def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment of a function, read from its live version, so that a command uses the same resources.
-
-        Raises:
-            SwitchboardError: the function can't be read, or its environment is not what this version expects.
-        """
-        name = self.function_name(entry_point)
-        client = self.client("lambda")
-        with aws.translated(f"read the configuration of {name}"):
-            answer = client.get_function_configuration(FunctionName=live(name))
-        return kind.read(answer.get("Environment", {}).get("Variables", {}))
-
-    def client(self, service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
-        """The client of an AWS service."""
-        return aws.make_client(
-            service, read_timeout_seconds=read_timeout_seconds, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS
-        )
-
-    def _named(self, name: str, values: Mapping[str, Any], prefix: str = "") -> str:
-        value = values.get(name)
-        if not isinstance(value, str) or not value:
-            raise errors.ConfigurationError(f"{prefix}{name} is missing from {self.source}")
-        return value
 
 
 def shuttle_table(deployment: Deployment) -> tuple[Any, str]:
     """A DynamoDB client and the name of the Shuttle table."""
-    return deployment.client("dynamodb"), deployment.environment("shuttle", ShuttleEnvironment).shuttle_table_name
+    return deployment.client("dynamodb"), deployment.output("shuttle_table_name")
 
 
 def find(outputs: str | None, stack: str | None, environ: MutableMapping[str, str] = os.environ) -> Deployment:
@@ -234,7 +135,7 @@ def _from_variables(environ: Mapping[str, str]) -> dict[str, Any]:
         return {entry_point: value for entry_point, value in named.items() if value}
 
     queues = of_each("DEAD_LETTER_QUEUES")
-    found: dict[str, Any] = {name: environ.get(name.upper(), "") for name in _OUTPUTS}
+    found: dict[str, Any] = {name: environ.get(name.upper(), "") for name in OUTPUTS}
     found |= {
         "functions": of_each("FUNCTION_NAME"),
         "dead_letter_queues": {name: [each.strip() for each in value.split(",")] for name, value in queues.items()},

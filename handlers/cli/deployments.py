@@ -28,7 +28,7 @@ def deployments() -> None:
 def list_(find: Find, entry_point: str | None, as_json: bool, limit: int) -> int:
     """Show the deployments, the newest first: when, which revision, and which is live."""
     deployment = find()
-    functions = releases.read(deployment, deployment.client("lambda"))
+    functions = releases.read(deployment)
     if entry_point or as_json:
         chosen = [each for each in functions if entry_point in (None, each.entry_point)]
         return output.show_list(
@@ -79,7 +79,7 @@ def live(find: Find) -> int:
     If functions are at several deployments, the revision of the newest.
     """
     deployment = find()
-    click.echo(releases.live(releases.read(deployment, deployment.client("lambda"))).revision)
+    click.echo(releases.live(releases.read(deployment)).revision)
     return 0
 
 
@@ -95,7 +95,7 @@ def prune(find: Find, keep: int, dry_run: bool, yes: bool) -> int:
     """
     deployment = find()
     client = deployment.client("lambda")
-    old = releases.superseded(releases.read(deployment, client), keep)
+    old = releases.superseded(releases.read(deployment), keep)
     screen = output.out()
     screen.print(f"{counted(len(old), 'version')} can be deleted: not needed by the last {counted(keep, 'deployment')}.")
     if dry_run or not old:
@@ -131,7 +131,7 @@ def rollback(find: Find, *, to: str | None, entry_point: str | None, forward: bo
         raise click.UsageError("Pass either --to or --forward, not both.")
     deployment = find()
     client = deployment.client("lambda")
-    functions = releases.read(deployment, client)
+    functions = releases.read(deployment)
     moves, title = _plan(functions, to, entry_point, forward=forward)
     _show(moves, title)
     needed = [move for move in moves if move.is_needed]

@@ -8,7 +8,6 @@ import click
 from handlers.cli import output
 from handlers.cli.options import Find, Moment, json_option, limit_option
 from lib.operations.arrivals import Event, Outcome
-from lib.operations.deployed import functions_of
 from lib.operations.events import EventReader, Filters, Page
 from lib.operations.flows import Flow
 from lib.platform import clock
@@ -47,7 +46,7 @@ def events(
     """
     deployment = find()
     filters = Filters(flow=Flow(flow) if flow else None, outcome=Outcome(outcome) if outcome else None, type=kind, text=text)
-    reader = EventReader(deployment.client("logs"), functions_of(deployment))
+    reader = EventReader(deployment.client("logs"), deployment.functions)
     problems: dict[str, None] = {}
     output.show_list(
         _read(lambda end: reader.page(filters, since, end, limit), until or clock.utc_now(), problems),

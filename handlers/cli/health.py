@@ -23,7 +23,7 @@ def health(find: Find, as_json: bool) -> int:
     deployment = find()
     environment = deployment.environment("health", HealthEnvironment)
     with output.err().status("Checking"):
-        report = run_checks(environment, make_client=deployment.client)
+        report = run_checks(environment, clients=deployment.client)
     if as_json:
         output.print_json(report.as_json())
     else:

@@ -46,7 +46,7 @@ def get(find: Find, issue_key: str, as_json: bool) -> int:
     The report ends with the issue's correlation.
     """
     deployment = find()
-    report = report_issue(deployment.client("dynamodb"), deployment.jira_issues_table_name, issue_key)
+    report = report_issue(deployment.client("dynamodb"), deployment.output("jira_issues_table_name"), issue_key)
     issue = report.issue
     if as_json:
         output.print_json(_issue_as_json(issue) | _links_as_json(report))
@@ -142,7 +142,7 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
     UPDATED is the time of a version as `issues history` shows it. By default, the last two versions are compared.
     """
     deployment = find()
-    reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+    reader = IssueReader(deployment.client("dynamodb"), deployment.output("jira_issues_table_name"))
     chosen = _chosen(reader, issue_key, 2, first, second)
     if len(chosen) < 2:
         raise errors.NotFoundError(f"fewer than two versions of {issue_key} are kept")
@@ -172,7 +172,7 @@ def snapshot(find: Find, issue_key: str, updated: str | None) -> int:
     e-mail addresses.
     """
     deployment = find()
-    reader = IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+    reader = IssueReader(deployment.client("dynamodb"), deployment.output("jira_issues_table_name"))
     chosen = _chosen(reader, issue_key, 1, updated)
     content = content_of(reader, artifacts_of(deployment), issue_key, chosen[0]) if chosen else ""
     if not content:
@@ -255,7 +255,7 @@ def correlate(find: Find, project: str, since: date | None, until: date | None, 
         raise click.UsageError("--until is before --since.")
     window = Window(start_of(since) if since else None, start_of(until + timedelta(days=1)) if until else None)
     deployment = find()
-    client, table = deployment.client("dynamodb"), deployment.jira_issues_table_name
+    client, table = deployment.client("dynamodb"), deployment.output("jira_issues_table_name")
     with output.err().status("Reading issues and commits"):
         report = report_project(project, IssueReader(client, table), Table(client, table), window=window)
     if as_json:
@@ -286,7 +286,7 @@ def _short(sha: str) -> str:
 
 def _reader(find: Find) -> IssueReader:
     deployment = find()
-    return IssueReader(deployment.client("dynamodb"), deployment.jira_issues_table_name)
+    return IssueReader(deployment.client("dynamodb"), deployment.output("jira_issues_table_name"))
 
 
 def _assignee(of: Issue | Version) -> str | None:

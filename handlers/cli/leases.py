@@ -6,9 +6,8 @@ from datetime import datetime
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
 from handlers.cli.options import Checked, Find, Moment, json_option, limit_option
-from lib.operations.deployed import functions_of
+from lib.operations.deployed import Deployment
 from lib.operations.leases import Lease, LeaseReader, Notification, Schema
 from lib.operations.trace import check_id
 from lib.platform import clock
@@ -90,7 +89,7 @@ def show(find: Find, *, uuid: str, since: datetime, as_json: bool) -> int:
 
 
 def _reader(deployment: Deployment) -> LeaseReader:
-    return LeaseReader(deployment.client("logs"), functions_of(deployment))
+    return LeaseReader(deployment.client("logs"), deployment.functions)
 
 
 def _lease_cells(lease: Lease) -> tuple[object, ...]:

@@ -9,7 +9,6 @@ import click
 
 from handlers.cli import output
 from handlers.cli.options import Checked, Find, Recent
-from lib.operations.deployed import functions_of
 from lib.operations.log_search import LEVELS, LogLine, search
 from lib.operations.trace import check_id, describe
 from lib.platform import clock
@@ -57,7 +56,7 @@ def logs(
     ID is any text in a line: an event id, issue key, session, draft hash, lease uuid or job id. Lines are in time order.
     """
     deployment = find()
-    functions = functions_of(deployment)
+    functions = deployment.functions
     if entry_points:
         functions = {name: deployment.function_name(name) for name in entry_points}
     if not functions:

@@ -5,7 +5,6 @@ import shlex
 import click
 
 from handlers.cli.options import Find
-from lib.operations.deployed import Clients
 from lib.operations.resource_names import resource_names
 
 
@@ -18,6 +17,6 @@ def names(find: Find) -> int:
     option for the local cloud, and empty on AWS. It prints no secret.
     """
     deployment = find()
-    for name, value in resource_names(deployment, Clients(deployment)).items():
+    for name, value in resource_names(deployment).items():
         click.echo(f"export {name}={shlex.quote(value)}")
     return 0

@@ -12,7 +12,7 @@ from lib.platform import clock, errors
 from lib.shuttle import keys
 
 if TYPE_CHECKING:
-    from handlers.cli.deployment import Deployment
+    from lib.operations.deployed import Deployment
 
 Find = Callable[[], "Deployment"]
 """What ``click.pass_obj`` gives a command: finds the deployment, when the command needs it."""

@@ -28,7 +28,7 @@ def prune(find: Find, older_than: timedelta, dry_run: bool, yes: bool) -> int:
     The current version of each issue and all other rows stay. The command counts first, and asks for confirmation.
     """
     deployment = find()
-    client, table = deployment.client("dynamodb"), deployment.jira_issues_table_name
+    client, table = deployment.client("dynamodb"), deployment.output("jira_issues_table_name")
     before = clock.utc_now() - older_than
 
     def run(doing: str, total: int | None, *, dry_run: bool) -> Pruned:

@@ -9,6 +9,7 @@ from handlers.cli import output
 from handlers.cli.options import PROJECT_KEY, Find
 from lib.jira.reconciliation.checkpoint import MAX_CANDIDATES, MAX_SHOWN_MISSING
 from lib.operations import resync
+from lib.operations.deployed import make_client
 from lib.platform import errors
 from lib.platform.wording import counted
 
@@ -42,7 +43,7 @@ def reconcile(
         raise click.UsageError("--max-deletes needs --full and --project.")
     event = resync.make_event(project, full=full, dry_run=dry_run, max_deletes=max_deletes)
     deployment = find()
-    client = deployment.client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)
+    client = make_client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)
     name = deployment.function_name("reconciliation")
     if no_wait:
         click.echo(resync.start(client, name, event))

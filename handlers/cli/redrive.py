@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from handlers.cli import output
-from handlers.cli.deployment import Deployment
 from handlers.cli.options import Find, yes_option
 from lib.operations import redrive as letters
 from lib.operations.dead_letters import HOLD_SECONDS, DeadLetterQueue
-from lib.operations.deployed import dead_letter_queues_of
+from lib.operations.deployed import Deployment
 from lib.operations.redrive import Held
 from lib.platform import clock, errors
 from lib.platform.contract import ALL_ENTRY_POINTS
@@ -98,7 +97,7 @@ def redrive(
         with output.err().status("Reading"):
             letters.read_all(_queues(deployment, entry_point), limit, held)
             was_full = len(held) == limit
-            held[:], problem = letters.explained(held, deployment, deployment.client)
+            held[:], problem = letters.explained(held, deployment)
         if problem:
             output.err().print(output.plain(problem))
         chosen = [each for each in held if _is_chosen(each, letter_id, filters)]
@@ -132,12 +131,10 @@ def redrive(
 
 
 def _queues(deployment: Deployment, entry_point: str | None) -> list[tuple[str, DeadLetterQueue]]:
-    names = list(dead_letter_queues_of(deployment))
-    if entry_point:
-        names = [(entry_point, name) for name in deployment.dead_letter_queues(entry_point)]
+    names = deployment.dead_letter_queues(entry_point)
     if not names:
         raise errors.ConfigurationError(f"dead_letter_queues is missing from {deployment.source}")
-    return letters.open_queues(deployment, deployment.client, names)
+    return letters.open_queues(deployment, names)
 
 
 def _is_chosen(each: Held, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> bool:

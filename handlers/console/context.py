@@ -1,4 +1,4 @@
-"""What every page uses: the deployment, its clients, and the person at the browser."""
+"""What every page uses: the deployment and the person at the browser."""
 
 import sys
 import threading
@@ -8,7 +8,7 @@ from typing import cast
 
 import flask
 
-from lib.operations.deployed import Clients, Deployed
+from lib.operations.deployed import Deployment
 from lib.operations.flows import FlowReader
 from lib.operations.resource_names import resource_names
 from lib.platform import aws, clock, log
@@ -26,19 +26,17 @@ class Console:
         now: the clock.
     """
 
-    deployed: Deployed
+    deployed: Deployment
     allow_writes: bool = False
     logger: log.Logger = field(default_factory=lambda: log.Logger("console", sys.stderr))
     command: str = "python -m handlers.cli console"
     now: clock.Clock = clock.utc_now
-    clients: Clients = field(init=False)
     flows: FlowReader = field(init=False)
     _person: str = ""
     _names: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
-        self.clients = Clients(self.deployed)
         self.flows = FlowReader(timedelta(0) if self.is_local else timedelta(minutes=1))
 
     @property
@@ -55,7 +53,7 @@ class Console:
         with self._lock:
             if not self._person:
                 with aws.translated("identify the AWS credentials"):
-                    self._person = self.clients("sts").get_caller_identity()["Arn"]
+                    self._person = self.deployed.client("sts").get_caller_identity()["Arn"]
             return self._person
 
     def names(self) -> dict[str, str]:
@@ -66,7 +64,7 @@ class Console:
         """
         with self._lock:
             if not self._names:
-                self._names = resource_names(self.deployed, self.clients)
+                self._names = resource_names(self.deployed)
             return self._names
 
 

@@ -1,81 +1,111 @@
-"""What the readers of a deployment need of it; the command line's ``Deployment`` has all of it."""
+"""A deployment: its outputs, its functions with their environments, its queues, and the clients to read it."""
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from lib.platform import aws, errors
+from lib.platform.contract import ALARM_TOPIC_OUTPUTS, live
 from lib.platform.environment import Environment
 
 Kind = TypeVar("Kind", bound=Environment)
 
+OUTPUTS = (
+    *("http_api_url", "event_bus_name", "lease_table_name", "lease_table_arn", "jira_issues_table_name"),
+    *("jira_issues_table_arn", "jira_operations_table_name", "jira_operations_table_arn", "shuttle_table_name"),
+    *("shuttle_table_arn", "artifact_bucket_name", "import_bucket_name", "notification_topic_arn", "dashboard_url"),
+    *ALARM_TOPIC_OUTPUTS,
+)
+"""The outputs that are one text each. Their environment variables have the same names, in capitals."""
+READ_TIMEOUT_SECONDS = 10.0
+CONNECT_TIMEOUT_SECONDS = 5.0
 
-class Deployed(Protocol):
-    """A deployment in AWS or the local cloud, with the operator's own credentials."""
+
+def make_client(service: str, *, read_timeout_seconds: float = READ_TIMEOUT_SECONDS) -> Any:
+    """A new client of an AWS service, with the timeouts of a person's computer."""
+    return aws.make_client(service, read_timeout_seconds=read_timeout_seconds, connect_timeout_seconds=CONNECT_TIMEOUT_SECONDS)
+
+
+@dataclass(slots=True)
+class Deployment:
+    """A deployment in AWS or the local cloud, with the operator's own credentials.
+
+    Attributes:
+        outputs: the stack's.
+        source: where the outputs come from, for error messages.
+        local: the environment variables with which the AWS SDK reaches the local cloud; empty on AWS.
+        client: the client of an AWS service, the same one for each call, from any thread.
+    """
+
+    outputs: Mapping[str, Any]
+    source: str
+    local: Mapping[str, str] = field(default_factory=dict)
+    client: Callable[[str], Any] = field(default_factory=lambda: aws.Clients(make_client))
 
     @property
-    def outputs(self) -> Mapping[str, Any]:
-        """The stack's outputs."""
-        ...
-
-    @property
-    def local(self) -> Mapping[str, str]:
-        """Not empty for the local cloud."""
-        ...
+    def functions(self) -> dict[str, str]:
+        """The Lambda functions, by entry point."""
+        return dict(self.outputs.get("functions") or {})
 
     def output(self, name: str) -> str:
-        """An output that is one text. ConfigurationError if it is missing."""
-        ...
+        """An output that is one text.
+
+        Raises:
+            ConfigurationError: it is missing.
+        """
+        return self._named(name, self.outputs)
 
     def function_name(self, entry_point: str) -> str:
-        """The function of an entry point. ConfigurationError if it is missing."""
-        ...
+        """The Lambda function of an entry point.
+
+        Raises:
+            ConfigurationError: the deployment has none.
+        """
+        return self._named(entry_point, self.functions, "functions.")
+
+    def dead_letter_queues(self, entry_point: str | None = None) -> list[tuple[str, str]]:
+        """Each dead-letter queue with the entry point of its function: those of one entry point, or all.
+
+        Raises:
+            ConfigurationError: the entry point has none.
+        """
+        named = self.outputs.get("dead_letter_queues") or {}
+        queues = [(each, name) for each, names in named.items() for name in names]
+        found = [queue for queue in queues if entry_point in (None, queue[0])]
+        if entry_point and not found:
+            known = ", ".join(sorted({each for each, _ in queues})) or "none"
+            raise errors.ConfigurationError(
+                f"{entry_point} has no dead-letter queue in {self.source}; functions that have one: {known}"
+            )
+        return found
 
     def variables(self) -> dict[str, str]:
-        """The names of all resources in the outputs, as environment variables."""
-        ...
-
-    def client(self, service: str) -> Any:
-        """A new client of an AWS service."""
-        ...
-
-    def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment of a function."""
-        ...
-
-
-class Clients:
-    """One client per service. Creating a client is not thread-safe; using one is."""
-
-    def __init__(self, deployed: Deployed) -> None:
-        self._deployed = deployed
-        self._made: dict[str, Any] = {}
-        self._lock = threading.RLock()
-
-    def __call__(self, service: str) -> Any:
-        """The client of ``service``."""
-        with self._lock:
-            if service not in self._made:
-                self._made[service] = self._deployed.client(service)
-            return self._made[service]
+        """The names of all resources in the outputs, as the environment variables that select this deployment."""
+        found = {name.upper(): self.outputs.get(name) for name in OUTPUTS}
+        for entry_point, function in self.functions.items():
+            found[f"{entry_point.upper()}_FUNCTION_NAME"] = function
+        for entry_point, queues in (self.outputs.get("dead_letter_queues") or {}).items():
+            found[f"{entry_point.upper()}_DEAD_LETTER_QUEUES"] = ",".join(queues)
+        return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
     def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
-        """The environment of a function."""
-        with self._lock:
-            return self._deployed.environment(entry_point, kind)
+        """The environment of a function, read from its live version, so that a command uses the same resources.
 
+        Raises:
+            SwitchboardError: the function can't be read, or its environment is not what this version expects.
+        """
+        name = self.function_name(entry_point)
+        client = self.client("lambda")
+        with aws.translated(f"read the configuration of {name}"):
+            answer = client.get_function_configuration(FunctionName=live(name))
+        return kind.read(answer.get("Environment", {}).get("Variables", {}))
 
-def functions_of(deployed: Deployed) -> dict[str, str]:
-    """The functions, by entry point."""
-    return dict(deployed.outputs.get("functions") or {})
-
-
-def dead_letter_queues_of(deployed: Deployed) -> Iterator[tuple[str, str]]:
-    """Each dead-letter queue with the entry point of its function."""
-    for entry_point, names in (deployed.outputs.get("dead_letter_queues") or {}).items():
-        for name in names:
-            yield entry_point, name
+    def _named(self, name: str, values: Mapping[str, Any], prefix: str = "") -> str:
+        value = values.get(name)
+        if not isinstance(value, str) or not value:
+            raise errors.ConfigurationError(f"{prefix}{name} is missing from {self.source}")
+        return value
 
 
 def log_group(function_name: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from lib.operations.deployed import Deployed, functions_of
+from lib.operations.deployed import Deployment
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALIAS, revision_in
 
@@ -99,14 +99,14 @@ class Moved:
     note: str = ""
 
 
-def read(deployed: Deployed, client: Any) -> tuple[FunctionVersions, ...]:
+def read(deployed: Deployment) -> tuple[FunctionVersions, ...]:
     """The functions of a deployment with their versions.
 
     Raises:
         ConfigurationError: the outputs name no function.
         SwitchboardError: Lambda can't be reached, or a function has no alias ``live``.
     """
-    functions = functions_of(deployed)
+    functions, client = deployed.functions, deployed.client("lambda")
     if not functions:
         raise errors.ConfigurationError("the outputs of the deployment name no functions")
     return tuple(_read_function(client, entry_point, name) for entry_point, name in functions.items())

@@ -18,7 +18,7 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Version
 from lib.operations.arrivals import Event
 from lib.operations.dead_letters import DeadLetter
-from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of
+from lib.operations.deployed import Deployment
 from lib.operations.event_words import say
 from lib.operations.flows import Flow
 from lib.operations.lease_messages import message_from_log
@@ -84,9 +84,8 @@ class Details:
 class DetailReader:
     """Reads the details of events of one deployment."""
 
-    def __init__(self, deployed: Deployed, clients: Clients) -> None:
+    def __init__(self, deployed: Deployment) -> None:
         self._deployed = deployed
-        self._clients = clients
 
     def read(self, event: Event) -> Details:
         """All that is known about ``event``. What can't be read is in the problems."""
@@ -130,7 +129,7 @@ class DetailReader:
             identifiers = [event.about]
         problems: dict[str, None] = {}
         for identifier in identifiers:
-            trace = Tracer(self._deployed, self._clients, say).trace(identifier, since)
+            trace = Tracer(self._deployed, say).trace(identifier, since)
             problems.update(dict.fromkeys(trace.problems))
             entries.update(entry for entry in trace.entries if since <= entry.at <= until and not _is_of_another(entry, event))
         entries = {dataclasses.replace(entry, text=_HASH.sub(r"\1…", entry.text)) for entry in entries}
@@ -142,9 +141,9 @@ class DetailReader:
             wanted = {f'"{event.about}"'} if issues.is_issue_key(event.about) else set()
         elif event.about and event.flow is not Flow.LEASES:
             wanted.add(event.about)
-        for entry_point, queue in dead_letter_queues_of(self._deployed):
+        for entry_point, queue in self._deployed.dead_letter_queues():
             if wanted and entry_point == _HANDLERS[event.flow]:
-                for letter in find_letters(self._deployed, self._clients, entry_point, queue, wanted):
+                for letter in find_letters(self._deployed, entry_point, queue, wanted):
                     return Letter(queue, letter)
         return None
 
@@ -173,7 +172,7 @@ class DetailReader:
         return _of_version(version)
 
     def _history(self, issue_key: str) -> Iterator[Version]:
-        reader = IssueReader(self._clients("dynamodb"), self._deployed.output("jira_issues_table_name"))
+        reader = IssueReader(self._deployed.client("dynamodb"), self._deployed.output("jira_issues_table_name"))
         return islice(reader.history(issue_key), _MOST_VERSIONS)
 
     def _of_draft(self, event: Event) -> Payload:
@@ -187,7 +186,7 @@ class DetailReader:
     def _of_job(self, event: Event) -> Payload:
         if not event.source or event.about != event.id:
             return Payload("Nothing is stored for this event.")
-        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        repository = Repository(self._deployed.client("dynamodb"), self._deployed.output("shuttle_table_name"))
         try:
             job = repository.job(event.source, event.id)
         except errors.NotFoundError:
@@ -201,7 +200,7 @@ class DetailReader:
             return RenderedMessage(_scrubbed(message), _FROM_LOG) if message else None
         if event.flow is not Flow.APPROVALS or (view := self._view(event)) is None:
             return None
-        settings = self._clients.environment("approvals", ApprovalsEnvironment)
+        settings = self._deployed.environment("approvals", ApprovalsEnvironment)
         message = preview.render(view, settings.jira_base_url, Rules.of(settings))
         return RenderedMessage(_scrubbed(message), _PREVIEW) if message else None
 
@@ -210,7 +209,7 @@ class DetailReader:
         draft_hash = next((text for line in event.lines if (text := _text(line, "draft_hash"))), "")
         if not event.about or not draft_hash:
             return None
-        table = Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        table = Table(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name"))
         return ApprovalStore(table).read(event.about, draft_hash)
 
 

@@ -10,7 +10,7 @@ from lib.jira import snapshot_codec
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
 from lib.jira.webhooks import moved_from
-from lib.operations.deployed import Deployed
+from lib.operations.deployed import Deployment
 from lib.operations.paging import Page, page_of
 from lib.platform import aws, errors
 from lib.platform.fields import object_at, require_object
@@ -116,7 +116,7 @@ def moves_of(issue: Issue, versions: Iterable[Version]) -> tuple[Move, ...]:
     return tuple(sorted(found.values(), key=lambda move: move.at, reverse=True))
 
 
-def artifacts_of(deployed: Deployed) -> ReadObject:
+def artifacts_of(deployed: Deployment) -> ReadObject:
     """Reads objects of a deployment's artifact bucket. Most comparisons need none."""
 
     def read(name: str) -> bytes:

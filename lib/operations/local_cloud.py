@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 import requests
 
-from lib.operations.deployed import Clients, Deployed
+from lib.operations.deployed import Deployment
 from lib.operations.signed_requests import TIMEOUT_SECONDS, Answer, send_signed
 from lib.platform import aws, clock, errors, fields
 from lib.platform.environment.approvals import ApprovalsEnvironment
@@ -67,13 +67,11 @@ class LocalCloud:
 
     Args:
         deployed: the local cloud.
-        clients: of its AWS API.
         now: the clock.
     """
 
-    def __init__(self, deployed: Deployed, clients: Clients, now: clock.Clock = clock.utc_now) -> None:
+    def __init__(self, deployed: Deployment, now: clock.Clock = clock.utc_now) -> None:
         self._deployed = deployed
-        self._clients = clients
         self._now = now
         self._aws_url = deployed.local["AWS_ENDPOINT_URL"]
         self._standins: dict[str, str] | None = None
@@ -85,7 +83,7 @@ class LocalCloud:
         bus = self._deployed.output("event_bus_name")
         entry = {"EventBusName": bus, "Source": source, "DetailType": detail_type, "Detail": json.dumps(detail)}
         with aws.translated("put the event on the bus"):
-            answer = self._clients("events").put_events(Entries=[entry])
+            answer = self._deployed.client("events").put_events(Entries=[entry])
         text = json.dumps({name: answer[name] for name in ("FailedEntryCount", "Entries")}, indent=2)
         return Sent(Answer(answer["ResponseMetadata"]["HTTPStatusCode"], text), answer["Entries"][0].get("EventId", ""))
 
@@ -175,7 +173,7 @@ class LocalCloud:
             "actions": [{"type": "button", "action_id": button["action_id"], "value": button.get("value", "")}],
         }
         body, timestamp = urlencode({"payload": json.dumps(payload)}).encode(), str(int(self._now().timestamp()))
-        arn = self._clients.environment("approvals", ApprovalsEnvironment).slack_signing_secret_arn
+        arn = self._deployed.environment("approvals", ApprovalsEnvironment).slack_signing_secret_arn
         signature = _hmac(self._secret(arn), b"v0:" + timestamp.encode() + b":" + body)
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
@@ -233,12 +231,12 @@ class LocalCloud:
         return _send("POST", f"{self.http_url}{path}", body, {"Content-Type": "application/json", **headers})
 
     def _signature(self, body: bytes, *, jira: bool) -> str:
-        environment = self._clients.environment("webhooks", WebhooksEnvironment)
+        environment = self._deployed.environment("webhooks", WebhooksEnvironment)
         arn = environment.jira_webhook_secret_arn if jira else environment.commit_webhook_secret_arn
         return f"sha256={_hmac(self._secret(arn), body)}"
 
     def _secret(self, arn: str) -> str:
-        return Secret(self._clients("secretsmanager"), arn).current()
+        return Secret(self._deployed.client("secretsmanager"), arn).current()
 
 
 def _send(method: str, url: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Answer:

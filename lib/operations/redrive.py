@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from lib.operations import log_search
 from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
-from lib.operations.deployed import Deployed, dead_letter_queues_of, functions_of
+from lib.operations.deployed import Deployment
 from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import clock, errors
 from lib.platform.dynamodb import Table
@@ -35,8 +35,6 @@ _LOG_BEFORE, _LOG_AFTER = timedelta(hours=3), timedelta(hours=6)
 
 FIELDS = ("reason", "queue", "function", "payload")
 """The fields that a filter can name."""
-Client = Callable[[str], Any]
-"""The client of an AWS service."""
 MOST_READ = 1000
 """The most letters of one queue that are read to find chosen ones again."""
 _THREADS = 8
@@ -101,13 +99,13 @@ class Held:
         return all(text.casefold() in values[name].casefold() for name, text in filters.items())
 
 
-def open_queues(deployed: Deployed, client: Client, names: Iterable[tuple[str, str]]) -> list[tuple[str, DeadLetterQueue]]:
+def open_queues(deployed: Deployment, names: Iterable[tuple[str, str]]) -> list[tuple[str, DeadLetterQueue]]:
     """The dead-letter queues of these names, each with the entry point of its function.
 
     Raises:
         SwitchboardError: one does not exist or can't be reached.
     """
-    sqs, lambda_client, marks = client("sqs"), client("lambda"), _marks(deployed, client)
+    sqs, lambda_client, marks = deployed.client("sqs"), deployed.client("lambda"), _marks(deployed)
 
     def opened(name: tuple[str, str]) -> tuple[str, DeadLetterQueue]:
         function = deployed.function_name(name[0])
@@ -126,22 +124,22 @@ def _held(function: str, queue: DeadLetterQueue, letters: Iterable[DeadLetter]) 
     return [Held(function, queue, each, scrub(each.refused or each.error), each.redriven_at) for each in letters]
 
 
-def explained(held: Sequence[Held], deployed: Deployed, client: Client) -> tuple[list[Held], str]:
+def explained(held: Sequence[Held], deployed: Deployment) -> tuple[list[Held], str]:
     """The letters with the reason from the log, and whether each came back; and what could not be read, or an empty text."""
-    letters, marks = list(held), _marks(deployed, client)
+    letters, marks = list(held), _marks(deployed)
     try:
         if letters and marks is not None:
             letters = with_marks(letters, marks)
         if letters:
-            letters = with_logged_reasons(letters, client("logs"), functions_of(deployed))
+            letters = with_logged_reasons(letters, deployed.client("logs"), deployed.functions)
     except errors.SwitchboardError as error:
         return letters, f"Not all reasons are known: {error}"
     return letters, ""
 
 
-def _marks(deployed: Deployed, client: Client) -> RedriveMarks | None:
+def _marks(deployed: Deployment) -> RedriveMarks | None:
     name = deployed.outputs.get("jira_operations_table_name")
-    return RedriveMarks(Table(client("dynamodb"), name)) if isinstance(name, str) and name else None
+    return RedriveMarks(Table(deployed.client("dynamodb"), name)) if isinstance(name, str) and name else None
 
 
 def with_marks(held: Iterable[Held], marks: RedriveMarks) -> list[Held]:
@@ -282,14 +280,12 @@ class LetterBox:
 
     Args:
         deployed: the deployment.
-        client: the client of a service, the same one for each call.
     """
 
     _lock = threading.Lock()  # of this process: two readers would hide letters from each other
 
-    def __init__(self, deployed: Deployed, client: Client) -> None:
+    def __init__(self, deployed: Deployment) -> None:
         self._deployed = deployed
-        self._client = client
 
     def read(self, limit: int) -> Reading:
         """Up to ``limit`` letters of each queue, with reasons and marks.
@@ -297,11 +293,11 @@ class LetterBox:
         Raises:
             SwitchboardError: a queue can't be read.
         """
-        queues = open_queues(self._deployed, self._client, dead_letter_queues_of(self._deployed))
+        queues = open_queues(self._deployed, self._deployed.dead_letter_queues())
         with self._lock:
             peeks = in_parallel(lambda queue: _peek(*queue, limit), queues)
         found = sorted((each for peek in peeks for each in peek.letters), key=_newest_first)
-        letters, problem = explained(found, self._deployed, self._client)
+        letters, problem = explained(found, self._deployed)
         has_more = any(len(peek.letters) >= limit for peek in peeks)
         return Reading(tuple(letters), has_more, sum(peek.held for peek in peeks), problem)
 
@@ -317,13 +313,13 @@ class LetterBox:
         for key in keys:
             name, _, message_id = key.partition("/")
             wanted.setdefault(name, set()).add(message_id)
-        names = [(of, name) for of, name in dead_letter_queues_of(self._deployed) if name in wanted]
+        names = [(of, name) for of, name in self._deployed.dead_letter_queues() if name in wanted]
         if len(names) < len(wanted):
             raise errors.NotFoundError("there is no such dead-letter queue")
         held: list[Held] = []
         with self._lock:
             try:
-                for function, queue in open_queues(self._deployed, self._client, names):
+                for function, queue in open_queues(self._deployed, names):
                     ids = wanted[queue.name]
                     read = _held(function, queue, queue.read(MOST_READ, at_least=queue.depth()[0], wanted=ids))
                     held += [each for each in read if each.letter.message_id in ids]

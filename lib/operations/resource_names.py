@@ -3,11 +3,11 @@
 import os
 from typing import Any
 
-from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, functions_of, log_group, logical_name
+from lib.operations.deployed import Deployment, log_group, logical_name
 from lib.platform import aws
 
 
-def resource_names(deployed: Deployed, clients: Clients) -> dict[str, str]:
+def resource_names(deployed: Deployment) -> dict[str, str]:
     """The variables with their values; no secret. ``EP`` is the AWS CLI's option for the local cloud, and empty on AWS.
 
     Raises:
@@ -20,15 +20,15 @@ def resource_names(deployed: Deployed, clients: Clients) -> dict[str, str]:
         **({"AWS_DEFAULT_REGION": region} if region else {}),
         **({**deployed.local, "AWS_PAGER": ""} if deployed.local else {}),
         **deployed.variables(),
-        **{f"{entry_point.upper()}_LOG_GROUP": log_group(name) for entry_point, name in functions_of(deployed).items()},
-        **_queue_urls(deployed, clients("sqs")),
+        **{f"{entry_point.upper()}_LOG_GROUP": log_group(name) for entry_point, name in deployed.functions.items()},
+        **_queue_urls(deployed, deployed.client("sqs")),
     }
 
 
-def _queue_urls(deployed: Deployed, sqs: Any) -> dict[str, str]:
+def _queue_urls(deployed: Deployment, sqs: Any) -> dict[str, str]:
     """The URL of each dead-letter queue, and of each work queue that feeds one."""
     found = {}
-    for _, name in dead_letter_queues_of(deployed):
+    for _, name in deployed.dead_letter_queues():
         with aws.translated(f"find the queue {name}"):
             url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
             sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []

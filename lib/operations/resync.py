@@ -12,7 +12,7 @@ from typing import Any
 
 from lib.jira.reconciliation.requests import read_request
 from lib.jira.reconciliation.watermarks import Watermarks
-from lib.operations.deployed import Clients, Deployed
+from lib.operations.deployed import Deployment
 from lib.operations.log_search import LogLine, search
 from lib.platform import aws, errors
 from lib.platform.contract import live
@@ -154,38 +154,36 @@ class ProjectReport:
         return next((run for run in self.runs if run.mode == "full" and run.complete), None)
 
 
-def configured_projects(clients: Clients) -> tuple[str, ...]:
+def configured_projects(deployed: Deployment) -> tuple[str, ...]:
     """The projects that the schedules reconcile.
 
     Raises:
         SwitchboardError: the function's configuration can't be read.
     """
-    return clients.environment("reconciliation", ReconciliationEnvironment).jira_projects
+    return deployed.environment("reconciliation", ReconciliationEnvironment).jira_projects
 
 
-def read_watermarks(deployed: Deployed, clients: Clients) -> dict[str, datetime | None]:
+def read_watermarks(deployed: Deployment) -> dict[str, datetime | None]:
     """The configured projects, each with the instant before which all changes in Jira are stored; None if there is none.
 
     Raises:
         SwitchboardError: the configuration or a watermark can't be read.
     """
-    watermarks = Watermarks(clients("dynamodb"), deployed.output("jira_operations_table_name"))
-    return {project: watermarks.read(project) for project in configured_projects(clients)}
+    watermarks = Watermarks(deployed.client("dynamodb"), deployed.output("jira_operations_table_name"))
+    return {project: watermarks.read(project) for project in configured_projects(deployed)}
 
 
-def report_project_runs(deployed: Deployed, clients: Clients, project: str, since: datetime) -> ProjectReport:
+def report_project_runs(deployed: Deployment, project: str, since: datetime) -> ProjectReport:
     """The watermark of a project and its runs since an instant.
 
     Raises:
         SwitchboardError: the watermark or the configuration can't be read.
     """
-    watermarks = Watermarks(clients("dynamodb"), deployed.output("jira_operations_table_name"))
+    watermarks = Watermarks(deployed.client("dynamodb"), deployed.output("jira_operations_table_name"))
     lines: list[LogLine] = []
     problem = ""
     try:
-        lines.extend(
-            line for line in _lines(deployed, clients, since, pattern=_RESULTS) if line.fields.get("project") == project
-        )
+        lines.extend(line for line in _lines(deployed, since, pattern=_RESULTS) if line.fields.get("project") == project)
     except errors.SwitchboardError as error:
         problem = scrub(str(error))
     refused: dict[tuple[str, int], list[str]] = defaultdict(list)
@@ -199,20 +197,20 @@ def report_project_runs(deployed: Deployed, clients: Clients, project: str, sinc
     ]
     return ProjectReport(
         project=project,
-        is_configured=project in configured_projects(clients),
+        is_configured=project in configured_projects(deployed),
         watermark=watermarks.read(project),
         runs=tuple(sorted(runs, key=lambda run: run.at, reverse=True)[:MOST_RUNS]),
         problem=problem,
     )
 
 
-def read_progress(deployed: Deployed, clients: Clients, project: str, run_id: str, since: datetime) -> ResyncProgress:
+def read_progress(deployed: Deployment, project: str, run_id: str, since: datetime) -> ResyncProgress:
     """The progress of a run of one project, which was started after ``since``.
 
     Raises:
         SwitchboardError: the logs can't be read.
     """
-    lines = [line for line in _lines(deployed, clients, since, term=run_id) if run_id in _run_ids(line)]
+    lines = [line for line in _lines(deployed, since, term=run_id) if run_id in _run_ids(line)]
     lines.sort(key=lambda line: line.at)
     parts = [
         _read_part(line)
@@ -231,9 +229,9 @@ def read_progress(deployed: Deployed, clients: Clients, project: str, run_id: st
     )
 
 
-def _lines(deployed: Deployed, clients: Clients, since: datetime, *, term: str = "", pattern: str = "") -> Iterable[LogLine]:
+def _lines(deployed: Deployment, since: datetime, *, term: str = "", pattern: str = "") -> Iterable[LogLine]:
     function = {"reconciliation": deployed.function_name("reconciliation")}
-    return search(clients("logs"), function, term, since, pattern=pattern)
+    return search(deployed.client("logs"), function, term, since, pattern=pattern)
 
 
 def _run_ids(line: LogLine) -> tuple[object, object]:

@@ -25,16 +25,7 @@ from lib.approvals.repository import ApprovalStore
 from lib.jira.reconciliation.watermarks import Watermarks
 from lib.operations.approvals import STUCK_AFTER
 from lib.operations.dead_letters import DeadLetterQueue
-from lib.operations.deployed import (
-    Clients,
-    Deployed,
-    dead_letter_queues_of,
-    depths_of,
-    functions_of,
-    log_group,
-    logical_name,
-    pages,
-)
+from lib.operations.deployed import Deployment, depths_of, log_group, logical_name, pages
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
 from lib.operations.redrive import Held, with_logged_reasons
@@ -94,13 +85,11 @@ class StatusReader:
 
     Args:
         deployed: the deployment.
-        clients: its clients; by default new ones.
         now: the clock.
     """
 
-    def __init__(self, deployed: Deployed, clients: Clients | None = None, *, now: clock.Clock = clock.utc_now) -> None:
+    def __init__(self, deployed: Deployment, *, now: clock.Clock = clock.utc_now) -> None:
         self._deployed = deployed
-        self._clients = clients or Clients(deployed)
         self._now = now
 
     def read(self) -> Status:
@@ -122,7 +111,7 @@ class StatusReader:
 
     def _alarms(self) -> Iterator[Finding]:
         topics = [str(self._deployed.outputs[name]) for name in ALARM_TOPIC_OUTPUTS if self._deployed.outputs.get(name)]
-        cloudwatch, on = self._clients("cloudwatch"), 0
+        cloudwatch, on = self._deployed.client("cloudwatch"), 0
         request: dict[str, Any] = {"StateValue": "ALARM", "AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}
         for answer in pages("list the alarms", cloudwatch.describe_alarms, most=_MOST_PAGES, **request):
             for alarm in answer.get("MetricAlarms", []):
@@ -146,20 +135,20 @@ class StatusReader:
         )
 
     def _dead_letters(self) -> Iterator[Finding]:
-        sqs, total = self._clients("sqs"), 0
-        for entry_point, name in dead_letter_queues_of(self._deployed):
+        sqs, total = self._deployed.client("sqs"), 0
+        for entry_point, name in self._deployed.dead_letter_queues():
             depths = depths_of(sqs, name)
             count = sum(depths.values())
             total += count
             if not count:
                 continue
-            queue = DeadLetterQueue(sqs, self._clients("lambda"), name, self._deployed.function_name(entry_point))
+            queue = DeadLetterQueue(sqs, self._deployed.client("lambda"), name, self._deployed.function_name(entry_point))
             letters = queue.read(LETTERS_READ, at_least=depths["ApproximateNumberOfMessages"])
             with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
                 queue.release(*letters)
             held = [Held(entry_point, queue, letter, scrub(letter.refused or letter.error)) for letter in letters]
             with contextlib.suppress(errors.SwitchboardError):  # the letters' own texts remain
-                held = with_logged_reasons(held, self._clients("logs"), functions_of(self._deployed))
+                held = with_logged_reasons(held, self._deployed.client("logs"), self._deployed.functions)
             reasons = Counter(each.reason[:_REASON_CHARACTERS] for each in held)
             oldest = min((letter.sent_at for letter in letters), default=None)
             text = f"{logical_name(name)}: {count:,}"
@@ -178,8 +167,8 @@ class StatusReader:
             yield Finding(part="dead letters", verdict=Verdict.OK, text="none")
 
     def _work_queues(self) -> Iterator[Finding]:
-        sqs = self._clients("sqs")
-        for _, dead_letters in dead_letter_queues_of(self._deployed):
+        sqs = self._deployed.client("sqs")
+        for _, dead_letters in self._deployed.dead_letter_queues():
             with aws.translated(f"find the queue of {dead_letters}"):
                 url = sqs.get_queue_url(QueueName=dead_letters)["QueueUrl"]
                 sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
@@ -187,7 +176,7 @@ class StatusReader:
                 yield self._work_queue(source.rsplit("/", 1)[-1])
 
     def _work_queue(self, name: str) -> Finding:
-        depths = depths_of(self._clients("sqs"), name)
+        depths = depths_of(self._deployed.client("sqs"), name)
         waiting = depths["ApproximateNumberOfMessages"] + depths["ApproximateNumberOfMessagesDelayed"]
         seconds = self._oldest_message_seconds(name) if sum(depths.values()) else None
         late = seconds is not None and seconds > OLDEST_WORK_LIMIT_SECONDS
@@ -213,14 +202,14 @@ class StatusReader:
         }
         query = {"Id": "age", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Maximum"}}
         with aws.translated("read the age of the oldest message"):
-            answer = self._clients("cloudwatch").get_metric_data(
+            answer = self._deployed.client("cloudwatch").get_metric_data(
                 MetricDataQueries=[query], StartTime=now - timedelta(minutes=15), EndTime=now, ScanBy="TimestampDescending"
             )
         values = [value for result in answer.get("MetricDataResults", []) for value in result.get("Values", [])]
         return float(values[0]) if values else None
 
     def _schedules(self) -> Iterator[Finding]:
-        found = list_schedules(self._clients("scheduler"), functions_of(self._deployed).values())
+        found = list_schedules(self._deployed.client("scheduler"), self._deployed.functions.values())
         for schedule in found:
             finding = self._schedule(schedule.name, schedule.enabled)
             yield replace(finding, values={**finding.values, "next_run": self._next_run(schedule, finding)})
@@ -268,12 +257,12 @@ class StatusReader:
     def _is_new(self, entry_point: str, age: timedelta) -> bool:
         group = log_group(self._deployed.function_name(entry_point))
         with aws.translated("describe the log group"):
-            groups = self._clients("logs").describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
+            groups = self._deployed.client("logs").describe_log_groups(logGroupNamePrefix=group).get("logGroups", [])
         created = [clock.from_epoch_ms(each["creationTime"]) for each in groups if each["logGroupName"] == group]
         return any(self._now() - moment < age for moment in created)
 
     def _drafts(self) -> Iterator[Finding]:
-        store = ApprovalStore(Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name")))
+        store = ApprovalStore(Table(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name")))
         now, found = self._now(), 0
         for state, after, problem in (
             (SessionState.PREVIEW, None, "waits for a decision"),
@@ -312,7 +301,7 @@ class StatusReader:
         )
 
     def _jobs(self) -> Iterator[Finding]:
-        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        repository = Repository(self._deployed.client("dynamodb"), self._deployed.output("shuttle_table_name"))
         now, found = self._now(), 0
         for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
             stale: list[JobSummary] = list(islice(repository.stale_jobs(status, now - after - _SWEEP_GRACE), MOST_LISTED))
@@ -332,8 +321,8 @@ class StatusReader:
             yield Finding(part="jobs", verdict=Verdict.OK, text="none is stale")
 
     def _projects(self) -> Iterator[Finding]:
-        projects = self._clients.environment("reconciliation", ReconciliationEnvironment).jira_projects
-        watermarks = Watermarks(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        projects = self._deployed.environment("reconciliation", ReconciliationEnvironment).jira_projects
+        watermarks = Watermarks(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name"))
         for project in projects:
             reached = watermarks.read(project)
             if reached is None:
@@ -372,7 +361,7 @@ class StatusReader:
 
     def _lines(self, entry_point: str, message: str, since: datetime) -> list[LogLine]:
         function = {entry_point: self._deployed.function_name(entry_point)}
-        return [line for line in search(self._clients("logs"), function, message, since) if line.message == message]
+        return [line for line in search(self._deployed.client("logs"), function, message, since) if line.message == message]
 
     def _age(self, moment: datetime) -> str:
         return duration(self._now() - moment)

@@ -23,7 +23,7 @@ from lib.jira import issues, items
 from lib.jira.issue_reader import IssueReader
 from lib.leases.records import read_lease
 from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
-from lib.operations.deployed import Clients, Deployed, dead_letter_queues_of, depths_of, functions_of, logical_name
+from lib.operations.deployed import Deployment, depths_of, logical_name
 from lib.operations.log_search import LogLine, read_lines
 from lib.platform import aws, clock, contract, errors
 from lib.platform.contract import EVENT_PARTITIONS
@@ -93,15 +93,11 @@ class Tracer:
 
     Args:
         deployed: the deployment.
-        clients: its clients; by default new ones.
         say: the text of a log line.
     """
 
-    def __init__(
-        self, deployed: Deployed, clients: Clients | None = None, say: "Callable[[LogLine], str] | None" = None
-    ) -> None:
+    def __init__(self, deployed: Deployment, say: "Callable[[LogLine], str] | None" = None) -> None:
         self._deployed = deployed
-        self._clients = clients or Clients(deployed)
         self._say = say or _with_fields
         self._problems: dict[str, None] = {}
         self._sent: set[tuple[str, Any]] = set()
@@ -140,26 +136,26 @@ class Tracer:
         for shop, job in related.jobs:
             yield f"the job {job}", partial(self._job, shop, job)
         wanted = {identifier, *related.sessions, *related.events}
-        for entry_point, queue in dead_letter_queues_of(self._deployed):
+        for entry_point, queue in self._deployed.dead_letter_queues():
             yield f"the queue {queue}", partial(self._dead_letters, entry_point, queue, wanted)
 
     def _lines(self, term: str, since: datetime) -> list[LogLine]:
         def read(function: tuple[str, str]) -> list[LogLine]:
-            found, problem = read_lines(self._clients("logs"), function, term, since=since, until=None, most=MOST_LINES)
+            found, problem = read_lines(self._deployed.client("logs"), function, term, since=since, until=None, most=MOST_LINES)
             if len(found) == MOST_LINES:
                 problem = f"the log of {function[0]} has more than {MOST_LINES:,} lines with {term}"
             self._problems.update({problem: None} if problem else {})
             return found
 
         with ThreadPoolExecutor(_LOGS_AT_ONCE) as pool:
-            return [line for lines in pool.map(read, functions_of(self._deployed).items()) for line in lines]
+            return [line for lines in pool.map(read, self._deployed.functions.items()) for line in lines]
 
     def _of_line(self, line: LogLine) -> Entry:
         return Entry(at=line.at, source=f"log of {line.function}", level=line.level, text=self._say(line))
 
     def _partition(self, session_id: str) -> Iterator[Entry]:
         """The rows of a session, or the claims on an event without those that a log line reports as sent too."""
-        table = Table(self._clients("dynamodb"), self._deployed.output("jira_operations_table_name"))
+        table = Table(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name"))
         rows = table.query(
             "read the rows of the session",
             KeyConditionExpression="session_id = :id",
@@ -171,7 +167,7 @@ class Tracer:
 
     def _issue(self, issue_key: str, sha: str = "") -> Iterator[Entry]:
         """The rows of an issue; with ``sha``, its links to that commit only."""
-        client, name = self._clients("dynamodb"), self._deployed.output("jira_issues_table_name")
+        client, name = self._deployed.client("dynamodb"), self._deployed.output("jira_issues_table_name")
         rows = Table(client, name).query(
             "read the issue's rows",
             KeyConditionExpression="issue_key = :issue AND updated_at >= :first",
@@ -193,7 +189,7 @@ class Tracer:
             yield _entry(version.received_at, contract.JIRA_ISSUES.name, text)
 
     def _job(self, shop: str, job_id: str) -> Iterator[Entry]:
-        repository = Repository(self._clients("dynamodb"), self._deployed.output("shuttle_table_name"))
+        repository = Repository(self._deployed.client("dynamodb"), self._deployed.output("shuttle_table_name"))
         try:
             job = repository.job(shop, job_id)
         except errors.NotFoundError:
@@ -207,7 +203,7 @@ class Tracer:
     def _lease(self, owner: str, uuid: str) -> Iterator[Entry]:
         """The record as it is now; the lease system keeps no history of it."""
         with aws.translated("read the lease"):
-            answer = self._clients("dynamodb").get_item(
+            answer = self._deployed.client("dynamodb").get_item(
                 TableName=self._deployed.output("lease_table_arn"), Key={"userEmail": {"S": owner}, "uuid": {"S": uuid}}
             )
         if "Item" not in answer:
@@ -226,24 +222,22 @@ class Tracer:
         yield Entry(at=clock.utc_now(), source=contract.LEASE_TABLE.name, level="", text=_short(text))
 
     def _dead_letters(self, entry_point: str, name: str, wanted: Iterable[str]) -> Iterator[Entry]:
-        for letter in find_letters(self._deployed, self._clients, entry_point, name, wanted):
+        for letter in find_letters(self._deployed, entry_point, name, wanted):
             text = f"dead letter {letter.message_id}: {letter.refused or letter.error}"
             yield Entry(at=letter.sent_at, source=logical_name(name), level="", text=_short(text))
 
 
-def find_letters(
-    deployed: Deployed, clients: Clients, entry_point: str, queue_name: str, wanted: Iterable[str]
-) -> Iterator[DeadLetter]:
+def find_letters(deployed: Deployment, entry_point: str, queue_name: str, wanted: Iterable[str]) -> Iterator[DeadLetter]:
     """The dead letters of one queue that name any of the ids ``wanted``. All that were read are released at once.
 
     Raises:
         SwitchboardError: the queue can't be read.
     """
-    depths = depths_of(clients("sqs"), queue_name)
+    depths = depths_of(deployed.client("sqs"), queue_name)
     depth = sum(depths.values())
     if not depth:
         return
-    queue = DeadLetterQueue(clients("sqs"), clients("lambda"), queue_name, deployed.function_name(entry_point))
+    queue = DeadLetterQueue(deployed.client("sqs"), deployed.client("lambda"), queue_name, deployed.function_name(entry_point))
     letters = queue.read(min(depth, MOST_LETTERS), at_least=depths["ApproximateNumberOfMessages"])
     with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
         queue.release(*letters)

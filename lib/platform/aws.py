@@ -8,6 +8,7 @@ of a cold start.
 
 import contextlib
 import functools
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -132,6 +133,26 @@ def lazy_client(service: str, **options: float) -> Callable[[], Any]:
     For a client that most processes do not need: creating one takes a good part of a cold start.
     """
     return functools.cache(lambda: make_client(service, **options))
+
+
+class Clients:
+    """One client per service. Creating a client is not thread-safe; using one is.
+
+    Args:
+        make: creates the client of a service.
+    """
+
+    def __init__(self, make: Callable[[str], Any]) -> None:
+        self._make = make
+        self._made: dict[str, Any] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, service: str) -> Any:
+        """The client of ``service``."""
+        with self._lock:
+            if service not in self._made:
+                self._made[service] = self._make(service)
+            return self._made[service]
 
 
 def _encode_once(params: dict[str, Any], **_: Any) -> None:

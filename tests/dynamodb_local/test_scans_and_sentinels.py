@@ -37,7 +37,7 @@ def test_the_health_check_passes_on_four_tables_and_leaves_no_rows(engine: Any) 
             shuttle_table_name=shops,
         )
 
-        report = run_checks(environment, make_client=lambda service: {"dynamodb": engine}[service], seconds=30)
+        report = run_checks(environment, clients=lambda service: {"dynamodb": engine}[service], seconds=30)
 
         tables = {check.name: (check.status, check.detail) for check in report.checks if check.name.endswith("_table")}
         assert len(tables) == 4

@@ -12,7 +12,6 @@ from handlers.cli.approvals import approvals as approvals_command
 from handlers.cli.approvals import drafts, operations
 from lib.platform import clock, errors
 from tests.support.approvals.cloud import ApprovalsCloud
-from tests.support.approvals.commands import Deployment
 
 
 @pytest.fixture
@@ -25,7 +24,7 @@ def run(approvals: ApprovalsCloud, monkeypatch: pytest.MonkeyPatch) -> Callable[
         monkeypatch.setenv(name, value)
 
     def run(command: click.Command, *arguments: str) -> Result:
-        return CliRunner().invoke(command, list(arguments), obj=lambda: Deployment(approvals))
+        return CliRunner().invoke(command, list(arguments), obj=approvals.deployment)
 
     return run
 

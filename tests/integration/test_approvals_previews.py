@@ -9,7 +9,6 @@ from click.testing import CliRunner
 
 from handlers.cli.approvals import operations
 from tests.support.approvals.cloud import ADA, CHANNEL, ApprovalsCloud, buttons_of
-from tests.support.approvals.commands import Deployment
 from tests.support.cloud import until
 
 LONG = {
@@ -118,13 +117,13 @@ def test_a_channel_that_refuses_messages_fails_the_draft(approvals: ApprovalsClo
         reason = f"{refused}: could not post a message: Slack says {error}"
         assert (answer["state"], answer["reason"]) == ("preview", reason)
         until(has_failed)
-        shown = CliRunner().invoke(operations, ["show", draft["session_id"]], obj=lambda: Deployment(approvals)).stdout
+        shown = CliRunner().invoke(operations, ["show", draft["session_id"]], obj=approvals.deployment).stdout
         assert f"{draft['session_id']}: failed" in shown
         assert f"Slack says {error}" in shown
     finally:
         approvals.slack.app.close_channel(CHANNEL, "")
 
-    retried = CliRunner().invoke(operations, ["retry", draft["session_id"], "--by", ADA], obj=lambda: Deployment(approvals))
+    retried = CliRunner().invoke(operations, ["retry", draft["session_id"], "--by", ADA], obj=approvals.deployment)
     assert retried.exit_code == 0
     preview = until(
         lambda: next((each for each in approvals.posts() if draft["title"] in each["text"] and buttons_of(each)), None)

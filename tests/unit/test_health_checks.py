@@ -52,8 +52,8 @@ def environment(**changes: Any) -> HealthEnvironment:
     return HealthEnvironment(**{**tables, "version": "1.4.0", **changes})
 
 
-def run_checks(of: HealthEnvironment, **options: Any) -> Report:
-    return health.run_checks(of, **{"make_client": aws.make_client, **options})
+def run_checks(of: HealthEnvironment, *, make_client: Callable[[str], Any] | None = None, **options: Any) -> Report:
+    return health.run_checks(of, clients=aws.Clients(make_client or aws.make_client), **options)
 
 
 class Meddled:

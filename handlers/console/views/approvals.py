@@ -100,14 +100,14 @@ def retry(session_id: str) -> str | Response:
             by,
             store=ApprovalStore(_table()),
             operations=JiraOperationStore(_table(), lease=timedelta(0)),  # nothing is claimed here
-            send=messages.sender(Queue(current().clients("sqs"), _environment().approval_queue_url)),
+            send=messages.sender(Queue(current().deployed.client("sqs"), _environment().approval_queue_url)),
         )
     return confirmation.done("The worker retries the draft now. Reload this page in a few seconds.", url)
 
 
 def _table() -> Table:
-    return Table(current().clients("dynamodb"), current().deployed.output("jira_operations_table_name"))
+    return Table(current().deployed.client("dynamodb"), current().deployed.output("jira_operations_table_name"))
 
 
 def _environment() -> ApprovalsEnvironment:
-    return current().clients.environment("approvals", ApprovalsEnvironment)
+    return current().deployed.environment("approvals", ApprovalsEnvironment)

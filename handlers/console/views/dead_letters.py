@@ -18,7 +18,7 @@ from handlers.console import confirmation
 from handlers.console.context import current
 from handlers.console.filters import link
 from lib.operations import redrive
-from lib.operations.deployed import dead_letter_queues_of, logical_name
+from lib.operations.deployed import logical_name
 from lib.operations.letter_groups import About, Group, Subject, group_by_reason, subject_of
 from lib.operations.redrive import Held, LetterBox, Reading
 from lib.platform import errors
@@ -47,7 +47,7 @@ def show() -> str:
         filters=_filters(),
         functions=[
             ("", "all"),
-            *((name, name) for name in sorted({of for of, _ in dead_letter_queues_of(current().deployed)})),
+            *((name, name) for name in sorted({of for of, _ in current().deployed.dead_letter_queues()})),
         ],
         command=_command(),
         next_limit=min(limit * 2, redrive.MOST_READ) if reading.has_more and limit < redrive.MOST_READ else None,
@@ -123,7 +123,7 @@ def _change(action: str, done: str, act: Callable[[Held], None], *, writes: bool
 
 
 def _box() -> LetterBox:
-    return LetterBox(current().deployed, current().clients)
+    return LetterBox(current().deployed)
 
 
 def _read(limit: int) -> tuple[Reading, list[Group]]:

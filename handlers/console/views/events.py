@@ -10,7 +10,6 @@ from handlers.console.filters import link
 from lib.jira import issues
 from lib.operations.ages import parse_moment
 from lib.operations.arrivals import Event, Outcome
-from lib.operations.deployed import functions_of
 from lib.operations.event_details import DetailReader, Letter
 from lib.operations.event_replay import Replay, Way, replay_of
 from lib.operations.events import EventReader, Filters
@@ -38,7 +37,7 @@ def show() -> str:
         type=log.scrub(args.get("type", "").strip()),
         text=log.scrub(args.get("text", "").strip()),
     )
-    reader = EventReader(console.clients("logs"), functions_of(console.deployed))
+    reader = EventReader(console.deployed.client("logs"), console.deployed.functions)
     end = parse_moment(until, now) if until else now
     page = reader.page(filters, parse_moment(since, now), end, PAGE_SIZE)
     return flask.render_template(
@@ -64,9 +63,9 @@ def event(event_id: str) -> str:
     if at:
         moment = parse_moment(at, now)
         since, until = moment - _BEFORE, min(moment + _AFTER, now)
-    reader = EventReader(console.clients("logs"), functions_of(console.deployed))
+    reader = EventReader(console.deployed.client("logs"), console.deployed.functions)
     found = reader.find(check_id(event_id), since, until)
-    details = DetailReader(console.deployed, console.clients).read(found)
+    details = DetailReader(console.deployed).read(found)
     replay = replay_of(found, details.letter)
     return flask.render_template(
         "event.html",

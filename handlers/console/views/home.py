@@ -40,7 +40,7 @@ def show() -> str:
     console = current()
     with ThreadPoolExecutor(1) as beside:
         flows = beside.submit(_flows, console)
-        status = StatusReader(console.deployed, console.clients, now=console.now).read()
+        status = StatusReader(console.deployed, now=console.now).read()
     needed = [finding for finding in status.findings if finding.verdict is not Verdict.OK]
     return flask.render_template("home.html", status=status, needed=needed, flows=flows.result(), url_of=_url_of)
 
@@ -59,7 +59,7 @@ def find() -> Response:
 def _flows(console: Console) -> tuple[FlowSummary, ...] | str:
     """What each flow did, or why that can't be read: the page shows the rest anyway."""
     try:
-        return console.flows.read(console.clients("cloudwatch"), console.now())
+        return console.flows.read(console.deployed.client("cloudwatch"), console.now())
     except errors.SwitchboardError as error:
         return str(error)
 

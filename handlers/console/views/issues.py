@@ -35,17 +35,17 @@ def show() -> str | Response:
         "issues.html",
         wanted=wanted,
         found=page_of_issues(_reader(), wanted, _argument("after")) if wanted else None,
-        watermarks={} if wanted else resync.read_watermarks(console.deployed, console.clients),
+        watermarks={} if wanted else resync.read_watermarks(console.deployed),
     )
 
 
 @pages.get("/issues/<key>")
 def issue(key: str) -> str:
     """An issue: its state, its versions and what differs between two, its commits, its correlation and its moves."""
-    clients, deployed, reader = current().clients, current().deployed, _reader()
+    deployed, reader = current().deployed, _reader()
     first, second, shown = _argument("first"), _argument("second"), _argument("version")
     with ThreadPoolExecutor(2) as pool:
-        report = pool.submit(report_issue, clients("dynamodb"), deployed.output("jira_issues_table_name"), key)
+        report = pool.submit(report_issue, deployed.client("dynamodb"), deployed.output("jira_issues_table_name"), key)
         versions = pool.submit(page_of_versions, reader, issue_key(key), _argument("after")).result()
     return flask.render_template(
         "issue.html",
@@ -74,10 +74,10 @@ def fetch(key: str) -> str | Response:
             back=url,
             command=f"issues fetch {key}",
         )
-    clients = current().clients
+    deployed = current().deployed
     with confirmation.change("issues.fetch", issue_key=key):
-        queue_url = clients.environment("reconciliation", ReconciliationEnvironment).jira_queue_url
-        delivery = request_fetch(WorkQueue(Queue(clients("sqs"), queue_url)), key)
+        queue_url = deployed.environment("reconciliation", ReconciliationEnvironment).jira_queue_url
+        delivery = request_fetch(WorkQueue(Queue(deployed.client("sqs"), queue_url)), key)
     return confirmation.done(f"The worker fetches {key}, as the delivery {delivery}. It appears below within seconds.", url)
 
 
@@ -85,9 +85,7 @@ def fetch(key: str) -> str | Response:
 def project(project: str) -> str:
     """A project: counts, watermark and last runs."""
     since = _argument("since") or "24h"
-    report = resync.report_project_runs(
-        current().deployed, current().clients, project_key(project), current().now() - parse_age(since)
-    )
+    report = resync.report_project_runs(current().deployed, project_key(project), current().now() - parse_age(since))
     return flask.render_template("project.html", report=report, since=since)
 
 
@@ -113,7 +111,7 @@ def start_resync(project: str) -> str | Response:
             hidden={name: given[name] for name in ("mode", "dry_run", "max_deletes") if name in given},
         )
     with confirmation.change("issues.resync", **event):
-        run_id = resync.start(console.clients("lambda"), console.deployed.function_name("reconciliation"), event)
+        run_id = resync.start(console.deployed.client("lambda"), console.deployed.function_name("reconciliation"), event)
     return confirmation.done("The run has started.", flask.url_for("issues.run", project=project, run_id=run_id))
 
 
@@ -121,9 +119,7 @@ def start_resync(project: str) -> str | Response:
 def run(project: str, run_id: str) -> str:
     """The progress of a run."""
     since = _argument("since") or "24h"
-    found = resync.read_progress(
-        current().deployed, current().clients, project_key(project), run_id, current().now() - parse_age(since)
-    )
+    found = resync.read_progress(current().deployed, project_key(project), run_id, current().now() - parse_age(since))
     return flask.render_template("run.html", project=project, run_id=run_id, progress=found, since=since)
 
 
@@ -148,4 +144,4 @@ def _argument(name: str) -> str:
 
 
 def _reader() -> IssueReader:
-    return IssueReader(current().clients("dynamodb"), current().deployed.output("jira_issues_table_name"))
+    return IssueReader(current().deployed.client("dynamodb"), current().deployed.output("jira_issues_table_name"))

@@ -66,9 +66,9 @@ def shop(domain: str) -> str:
 @pages.get("/jobs/<domain>/<job_id>")
 def job(domain: str, job_id: str) -> str:
     """A job: its progress, its errors, and what it changed."""
-    clients = current().clients
-    bucket = clients.environment("shuttle", ShuttleEnvironment).import_bucket_name
-    report = report_job(_repository(), clients("s3"), bucket, domain, job_id)
+    deployed = current().deployed
+    bucket = deployed.environment("shuttle", ShuttleEnvironment).import_bucket_name
+    report = report_job(_repository(), deployed.client("s3"), bucket, domain, job_id)
     return flask.render_template("job.html", report=report, job=report.job, changes=changes_of(report.job))
 
 
@@ -121,7 +121,7 @@ def _status(text: str) -> JobStatus:
 
 def _connection() -> tuple[Any, str]:
     console = current()
-    return console.clients("dynamodb"), console.deployed.output("shuttle_table_name")
+    return console.deployed.client("dynamodb"), console.deployed.output("shuttle_table_name")
 
 
 def _repository() -> Repository:

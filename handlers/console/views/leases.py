@@ -6,7 +6,6 @@ from werkzeug import Response
 
 from handlers.console.context import current
 from lib.operations.ages import parse_moment
-from lib.operations.deployed import functions_of
 from lib.operations.leases import LeaseReader
 from lib.operations.trace import check_id, is_id
 from lib.platform import clock
@@ -41,7 +40,7 @@ def lease(uuid: str) -> str:
 
 def _reader() -> LeaseReader:
     console = current()
-    return LeaseReader(console.clients("logs"), functions_of(console.deployed))
+    return LeaseReader(console.deployed.client("logs"), console.deployed.functions)
 
 
 def _sinces(since: str) -> tuple[tuple[str, str], ...]:

@@ -12,7 +12,6 @@ from werkzeug import Response
 from handlers.console import confirmation, samples
 from handlers.console.context import current
 from handlers.console.security import CSRF_FIELD
-from lib.operations.deployed import functions_of
 from lib.operations.local_cloud import AWS, LocalCloud, Sent, SlackMessage
 from lib.operations.schedules import Schedule, list_schedules, run_schedule
 from lib.platform import clock, errors
@@ -94,7 +93,7 @@ def faults() -> str:
         active=active,
         titles=SERVICES,
         samples={service: samples.sample_faults(service) for service in services},
-        functions=sorted(functions_of(current().deployed)),
+        functions=sorted(current().deployed.functions),
     )
 
 
@@ -128,23 +127,23 @@ def run(name: str) -> Response:
     if found is None:
         raise errors.NotFoundError(f"there is no schedule {name[:80]!a}")
     with confirmation.change("playground.run_schedule", schedule=name):
-        run_schedule(found, current().clients("lambda"))
+        run_schedule(found, current().deployed.client("lambda"))
     return confirmation.done(f"{name} runs now, in {found.function_name}.", flask.url_for("playground.schedules"))
 
 
 def _schedules() -> list[Schedule]:
     console = current()
-    return list_schedules(console.clients("scheduler"), functions_of(console.deployed).values())
+    return list_schedules(console.deployed.client("scheduler"), console.deployed.functions.values())
 
 
 def _cloud() -> LocalCloud:
     console = current()
-    return LocalCloud(console.deployed, console.clients, console.now)
+    return LocalCloud(console.deployed, console.now)
 
 
 def _project() -> str:
     """A project that drafts may name."""
-    projects = current().clients.environment("approvals", ApprovalsEnvironment).jira_projects
+    projects = current().deployed.environment("approvals", ApprovalsEnvironment).jira_projects
     return projects[0] if projects else _FALLBACK_PROJECT
 
 

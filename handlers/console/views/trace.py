@@ -17,5 +17,5 @@ def show() -> str:
     since = request.args.get("since", "7d")
     found = None
     if identifier:
-        found = Tracer(console.deployed, console.clients).trace(check_id(identifier), console.now() - parse_age(since))
+        found = Tracer(console.deployed).trace(check_id(identifier), console.now() - parse_age(since))
     return flask.render_template("trace.html", identifier=identifier, since=since, found=found)

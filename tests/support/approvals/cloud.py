@@ -17,6 +17,7 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from lib.operations.deployed import Deployment
 from lib.platform import clock
 from stack.local.standins.jira import Jira
 from stack.local.standins.slack import Slack
@@ -41,6 +42,10 @@ class ApprovalsCloud:
         self.cloud = cloud
         self.slack = slack
         self.jira = jira
+
+    def deployment(self) -> Deployment:
+        """The cloud, as the commands find it."""
+        return Deployment(self.cloud.outputs, "the local cloud", client=self.cloud.client)
 
     # The bot
 

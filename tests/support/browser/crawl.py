@@ -4,8 +4,6 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Iterator
 from html import unescape
-from types import SimpleNamespace
-from typing import cast
 from urllib.parse import urldefrag, urlsplit
 
 import flask
@@ -15,7 +13,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from handlers.console.application import create_app
 from handlers.console.context import Console
 from handlers.console.security import Gate
-from lib.operations.deployed import Deployed
+from lib.operations.deployed import Deployment
 
 EXAMPLES = 2
 """Pages of one kind that are looked at."""
@@ -32,7 +30,7 @@ _NO_PAGES = {"static", "home.find"}
 
 
 def _app() -> flask.Flask:
-    local_cloud = cast(Deployed, SimpleNamespace(local={"aws_url": "http://127.0.0.1"}))
+    local_cloud = Deployment({}, "no outputs", {"aws_url": "http://127.0.0.1"})
     return create_app(Console(local_cloud), Gate(1))
 
 

@@ -10,7 +10,7 @@ from jinja2.bccache import Bucket
 from handlers.console.application import create_app
 from handlers.console.context import Console
 from handlers.console.security import CSRF_FIELD, Gate
-from lib.operations.deployed import Deployed
+from lib.operations.deployed import Deployment
 from lib.platform import clock
 
 PORT = 8180
@@ -71,7 +71,7 @@ class ConsoleClient(FlaskClient):
         return str(answer.text)
 
 
-def console_client(deployed: Deployed, *, allow_writes: bool = False, now: clock.Clock = clock.utc_now) -> ConsoleClient:
+def console_client(deployed: Deployment, *, allow_writes: bool = False, now: clock.Clock = clock.utc_now) -> ConsoleClient:
     """A browser at a console of ``deployed``, such as :class:`tests.support.operations.deployment.Deployment`.
 
     The person is :data:`PERSON`; AWS is not asked.

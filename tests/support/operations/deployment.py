@@ -1,12 +1,11 @@
 """A deployment in an AWS inside this process, for what people read of it: tables, queues, logs, alarms and schedules."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from lib.platform import aws, clock, errors
+from lib.operations import deployed
+from lib.platform import aws, clock
 from lib.platform.contract import ENTRY_POINTS
 from tests.support.aws.environment import REGION
 from tests.support.aws.moto_inside import (
@@ -61,35 +60,14 @@ def _create_resources() -> None:
         logs.create_log_stream(logGroupName=f"/aws/lambda/{name}", logStreamName="one")
 
 
-@dataclass
-class Deployment:
+class Deployment(deployed.Deployment):
     """A deployment whose time is now. Create it while moto answers every client."""
 
-    outputs: Mapping[str, Any] = field(default_factory=lambda: dict(OUTPUTS))
-    local: Mapping[str, str] = field(default_factory=dict)
-    environments: dict[str, str] = field(default_factory=dict)
-    """Variables of the functions, beside those they need."""
-
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
+        super().__init__(dict(OUTPUTS), "the outputs of the tests", client=aws.Clients(aws.make_client))
+        self.environments: dict[str, str] = {}
+        """Variables of the functions, beside those they need."""
         _create_resources()
-
-    def output(self, name: str) -> str:
-        """An output."""
-        if name not in self.outputs:
-            raise errors.ConfigurationError(f"{name} is missing")
-        return str(self.outputs[name])
-
-    def function_name(self, entry_point: str) -> str:
-        """A function."""
-        return FUNCTIONS[entry_point]
-
-    def variables(self) -> dict[str, str]:
-        """The names of the tables."""
-        return {name.upper(): value for name, value in self.outputs.items() if isinstance(value, str)}
-
-    def client(self, service: str) -> Any:
-        """A client."""
-        return aws.make_client(service)
 
     def environment(self, entry_point: str, kind: Any) -> Any:
         """The environment of a function: the variables of all of them, and :attr:`environments`."""

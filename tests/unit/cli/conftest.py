@@ -81,6 +81,8 @@ def deployed(monkeypatch: pytest.MonkeyPatch, functions: LambdaService) -> Itera
     """A deployment: tables, bucket and functions, named by environment variables."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_LAMBDA", functions.url)
     monkeypatch.setenv("JIRA_ISSUES_TABLE_NAME", ISSUES)
+    monkeypatch.setenv("JIRA_OPERATIONS_TABLE_NAME", OPERATIONS)
+    monkeypatch.setenv("SHUTTLE_TABLE_NAME", SHOPS)
     for entry_point in VARIABLES:
         monkeypatch.setenv(f"{entry_point.upper()}_FUNCTION_NAME", f"{entry_point}-5f")
     with moto_inside(monkeypatch):

@@ -41,9 +41,9 @@ def test_the_pulumi_clis_outputs_name_the_deployment_and_region(tmp_path: Path) 
 
     found = find(written(tmp_path / "outputs.json", OUTPUTS, indent=2), None, environ)
 
-    assert found.jira_issues_table_name == "issues-1"
+    assert found.output("jira_issues_table_name") == "issues-1"
     assert found.function_name("reconciliation") == "reconciliation-1"
-    assert found.dead_letter_queues("reconciliation") == ("failures-1",)
+    assert found.dead_letter_queues("reconciliation") == [("reconciliation", "failures-1")]
     assert environ == {"AWS_PROFILE": "prod", "AWS_DEFAULT_REGION": "eu-west-2"}
 
 
@@ -52,7 +52,7 @@ def test_the_local_clouds_line_points_the_sdk_at_it(tmp_path: Path) -> None:
 
     found = find(written(tmp_path / "ready.json", READY), None, environ)
 
-    assert found.jira_issues_table_name == "issues-1"
+    assert found.output("jira_issues_table_name") == "issues-1"
     assert environ == {
         "AWS_ENDPOINT_URL": "http://127.0.0.1:2",
         "AWS_ACCESS_KEY_ID": "test",
@@ -107,7 +107,7 @@ def test_outputs_that_are_not_ready_are_waited_for_with_a_message(
 
     found = find(str(path), None, {})
 
-    assert found.jira_issues_table_name == "issues-1"
+    assert found.output("jira_issues_table_name") == "issues-1"
     assert capsys.readouterr().err == f"Waiting for the outputs in {path}: the deployment is not ready yet.\n"
 
 
@@ -125,7 +125,7 @@ def test_the_variables_of_a_deployment_select_it(tmp_path: Path) -> None:
 
     assert again.outputs["http_api_url"] == "https://api"
     assert again.function_name("jira_worker") == "worker-1"
-    assert again.dead_letter_queues("reconciliation") == ("failures-1",)
+    assert again.dead_letter_queues() == [("reconciliation", "failures-1")]
     assert again.variables() == found.variables()
 
 
@@ -140,9 +140,9 @@ def test_environment_variables_name_it() -> None:
 
     found = find(None, None, environ)
 
-    assert found.jira_issues_table_name == "issues-2"
+    assert found.output("jira_issues_table_name") == "issues-2"
     assert found.function_name("health") == "health-2"
-    assert found.dead_letter_queues("jira_worker") == ("one-2", "two-2")
+    assert found.dead_letter_queues("jira_worker") == [("jira_worker", "one-2"), ("jira_worker", "two-2")]
     assert environ == before
 
 
@@ -154,9 +154,9 @@ def test_stack_option_beats_variables_which_beat_the_pulumi_cli(tmp_path: Path) 
     pulumi = install_pulumi(tmp_path, script)
     variables = {"JIRA_ISSUES_TABLE_NAME": "issues-2"}
 
-    assert find(None, None, pulumi | variables).jira_issues_table_name == "issues-2"
-    assert find(None, "prod", pulumi | variables).jira_issues_table_name == "issues-1"
-    assert find(None, None, pulumi).jira_issues_table_name == "issues-1"
+    assert find(None, None, pulumi | variables).output("jira_issues_table_name") == "issues-2"
+    assert find(None, "prod", pulumi | variables).output("jira_issues_table_name") == "issues-1"
+    assert find(None, None, pulumi).output("jira_issues_table_name") == "issues-1"
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_what_the_outputs_lack_is_named(tmp_path: Path) -> None:
     found = find(path, None, {})
 
     with pytest.raises(errors.ConfigurationError, match="jira_issues_table_name is missing from "):
-        _ = found.jira_issues_table_name
+        found.output("jira_issues_table_name")
     with pytest.raises(errors.ConfigurationError, match=r"functions\.health is missing from "):
         found.function_name("health")
     with pytest.raises(

@@ -36,6 +36,10 @@ class Deployed:
             event_bus_name="switchboard",
         )
 
+    def output(self, name: str) -> str:
+        assert name == "shuttle_table_name"
+        return SHUTTLE.name
+
     def client(self, service: str) -> Any:
         return aws.make_client(service)
 

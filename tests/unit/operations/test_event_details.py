@@ -15,7 +15,6 @@ from lib.notifications.links import Console
 from lib.notifications.message import compose
 from lib.operations import dead_letters
 from lib.operations.arrivals import Event, Outcome
-from lib.operations.deployed import Clients
 from lib.operations.event_details import DetailReader, Details
 from lib.operations.event_replay import Way, replay_of
 from lib.operations.event_words import say
@@ -42,7 +41,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
 
 def details(deployment: Deployment, identifier: str) -> tuple[Event, Details]:
     event = EventReader(deployment.client("logs"), FUNCTIONS).find(identifier, clock.utc_now() - timedelta(days=1))
-    return event, DetailReader(deployment, Clients(deployment)).read(event)
+    return event, DetailReader(deployment).read(event)
 
 
 def line(message: str, **fields: Any) -> LogLine:

@@ -10,7 +10,6 @@ import pytest
 
 from lib.operations import dead_letters, redrive
 from lib.operations.dead_letters import DeadLetterQueue
-from lib.operations.deployed import Clients
 from lib.operations.redrive import LetterBox
 from lib.platform import errors
 from tests.support.aws.moto_inside import moto_inside
@@ -26,7 +25,7 @@ def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
 
 @pytest.fixture
 def box(deployment: Deployment) -> LetterBox:
-    return LetterBox(deployment, Clients(deployment))
+    return LetterBox(deployment)
 
 
 def put(deployment: Deployment, number: int, queue: str = FAILURES) -> None:

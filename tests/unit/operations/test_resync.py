@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from lib.operations.deployed import Clients
 from lib.operations.resync import ResyncProgress, make_event, read_progress, report_project_runs
 from lib.platform import clock, errors
 from tests.support.aws.moto_inside import moto_inside
@@ -27,7 +26,7 @@ def log(deployment: Deployment, message: str, *, part: int = 1, **fields: Any) -
 
 
 def progress(deployment: Deployment) -> ResyncProgress:
-    return read_progress(deployment, Clients(deployment), "OPS", RUN, clock.utc_now() - timedelta(hours=1))
+    return read_progress(deployment, "OPS", RUN, clock.utc_now() - timedelta(hours=1))
 
 
 def test_a_run_is_followed_over_its_parts(deployment: Deployment) -> None:
@@ -73,7 +72,7 @@ def test_the_last_complete_sweep_has_counted_the_issues(deployment: Deployment) 
     log(deployment, "project_reconciled", ago=timedelta(minutes=8), complete=True, mode="changes", issues_fetched=1)
     log(deployment, "project_reconciled", ago=timedelta(minutes=7), complete=False, issues_fetched=5)
 
-    report = report_project_runs(deployment, Clients(deployment), "OPS", clock.utc_now() - timedelta(hours=1))
+    report = report_project_runs(deployment, "OPS", clock.utc_now() - timedelta(hours=1))
 
     assert [run.counts["fetched"] for run in report.runs] == [5, 1, 10]
     assert report.last_sweep is not None
@@ -87,7 +86,7 @@ def test_the_runs_of_a_project_say_what_they_refused(deployment: Deployment) -> 
     log(deployment, "project_reconciled", part=2, complete=True, ago=timedelta(seconds=10))
     log(deployment, "reconciliation_refused", part=2, project="WEB", reason="of another project")
 
-    report = report_project_runs(deployment, Clients(deployment), "OPS", clock.utc_now() - timedelta(hours=1))
+    report = report_project_runs(deployment, "OPS", clock.utc_now() - timedelta(hours=1))
 
     assert [run.refused for run in report.runs] == [(), ("too many are missing",)]
 

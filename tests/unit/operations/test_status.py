@@ -277,7 +277,7 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_shown(deployment: Deplo
             raise errors.AccessDeniedError("could not list the alarms: AccessDenied")
         return client(service)
 
-    deployment.client = refuse  # type: ignore[method-assign]
+    deployment.client = refuse
 
     status = read(deployment)
 
