@@ -55,7 +55,7 @@ every_channel = cloud_fixture(
 """A local cloud with every channel, the rule of docs/how-to/deploy-from-ci.md, random names and schedules that run."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # some modules have a cloud of their own
 def inbox(cloud: Cloud) -> Inbox:
     """A subscriber of the notification topic."""
     return Inbox(cloud, cloud.outputs["notification_topic_arn"])

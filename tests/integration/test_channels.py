@@ -19,11 +19,6 @@ def cloud(every_channel: Cloud) -> Cloud:
     return every_channel
 
 
-@pytest.fixture(scope="module")
-def inbox(cloud: Cloud) -> Inbox:
-    return Inbox(cloud, cloud.outputs["notification_topic_arn"])
-
-
 def event(**detail: Any) -> dict[str, Any]:
     base = {"leaseId": {"userEmail": "ada@sandbox.example", "uuid": str(uuid.uuid4())}}
     return {"id": str(uuid.uuid4()), "detail-type": "LeaseExpired", "source": "x", "detail": base | detail}

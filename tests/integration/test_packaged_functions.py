@@ -16,6 +16,7 @@ import requests
 from lib.platform.contract import ENTRY_POINTS
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.teams import WEBHOOK_PATH, Teams
+from tests.integration.conftest import GOVUK_NOTIFY_KEY
 from tests.support.approvals.cloud import ApprovalsCloud, header_of, running_approvals
 from tests.support.aws.packaged import lambdas_python, the_archives
 from tests.support.cloud import Cloud, Inbox, children_of, until
@@ -23,11 +24,10 @@ from tests.support.cloud_fixtures import standin_fixture
 from tests.support.shuttle.api import ShuttleApi
 from tests.support.web.standins import Served
 
-API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 SECRET = "what the senders sign with"
 
 
-notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
+notify = standin_fixture(lambda: GovukNotify(GOVUK_NOTIFY_KEY), "module")
 teams = standin_fixture(Teams, "module")
 
 
@@ -39,7 +39,7 @@ def approvals(notify: Served[GovukNotify], teams: Served[Teams]) -> Iterator[App
         notifyChannels="sns,slack,teams,govuk_notify",
         slackChannel="leases",
         teamsWebhookUrl=teams.url + WEBHOOK_PATH,
-        govukNotifyApiKey=API_KEY,
+        govukNotifyApiKey=GOVUK_NOTIFY_KEY,
         govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
         govukNotifyUrl=notify.url,
         eventWebhookSecret=SECRET,

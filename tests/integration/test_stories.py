@@ -16,6 +16,7 @@ from lib.platform import clock
 from lib.platform.dynamodb import Table
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack_workspace import id_of
+from tests.integration.conftest import GOVUK_NOTIFY_KEY
 from tests.support.approvals.cloud import ADA, ApprovalsCloud, running_approvals
 from tests.support.cloud import Cloud, Inbox, until
 from tests.support.cloud_fixtures import standin_fixture
@@ -23,7 +24,6 @@ from tests.support.leases.builders import USER_EMAIL
 from tests.support.operations.command_line import person, run_command
 from tests.support.web.standins import Served
 
-API_KEY = "sandbox-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0"
 PROJECT = "STORY"
 RULES = [
     {"match": {"severity": "critical", "template": "Data*"}, "channels": ["slack"], "slackChannel": "lead", "mention": "here"},
@@ -31,7 +31,7 @@ RULES = [
     {"match": {"severity": "critical"}, "channels": ["sns", "teams"]},
 ]
 
-notify = standin_fixture(lambda: GovukNotify(API_KEY), "module")
+notify = standin_fixture(lambda: GovukNotify(GOVUK_NOTIFY_KEY), "module")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
         notifyRoutes=json.dumps(RULES),
         consoleUrl="https://sandbox.example.com",
         consoleLeasePath="/leases/{uuid}",
-        govukNotifyApiKey=API_KEY,
+        govukNotifyApiKey=GOVUK_NOTIFY_KEY,
         govukNotifyTemplateId="f33517ff-2a88-4f6e-b855-c550268ce08a",
         govukNotifyUrl=notify.url,
         jiraProjects=PROJECT,
@@ -53,11 +53,6 @@ def approvals(notify: Served[GovukNotify]) -> Iterator[ApprovalsCloud]:
 @pytest.fixture(scope="module")
 def cloud(approvals: ApprovalsCloud) -> Cloud:
     return approvals.cloud
-
-
-@pytest.fixture(scope="module")
-def inbox(cloud: Cloud) -> Inbox:
-    return Inbox(cloud, cloud.outputs["notification_topic_arn"])
 
 
 # An operator

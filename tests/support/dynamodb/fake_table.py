@@ -18,6 +18,16 @@ from tests.support.aws.wire import aws_error
 from tests.support.dynamodb.expressions import Item, holds, plain, updated
 
 
+def before_next_write(table: Any, act: Callable[[], object]) -> None:
+    """Call ``act`` before the next write of a FakeTable or EngineTable, and not before those that follow or that it makes."""
+
+    def act_once() -> None:
+        table.before_write = lambda: None
+        act()
+
+    table.before_write = act_once
+
+
 class FakeTable:
     """A DynamoDB client with one table. It ignores the table name of calls.
 

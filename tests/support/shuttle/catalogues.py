@@ -1,5 +1,9 @@
-"""Imports that change a catalogue without reading files: each adds one row, its own job id, to the version it merges with."""
+"""Imports that change a catalogue without reading files: each adds one row, its own job id, to the version it merges with.
 
+And the bus of their events.
+"""
+
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,3 +75,28 @@ class Imports:
         for _ in range(times):
             self.run(self.order())
         return self.table.repository.catalogue(DOMAIN)
+
+
+@dataclass
+class Bus:
+    """An event bus; it refuses the entries whose numbers are in ``refuses``."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    calls: int = 0
+    refuses: set[int] = field(default_factory=set)
+    fails: Exception | None = None
+
+    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
+        assert 0 < len(Entries) <= 10
+        if self.fails is not None:
+            raise self.fails
+        self.calls += 1
+        results = []
+        for number, entry in enumerate(Entries):
+            refused = number in self.refuses
+            results.append({"ErrorCode": "ThrottlingException"} if refused else {"EventId": "e"})
+            self.sent += [] if refused else [entry]
+        return {"FailedEntryCount": len(self.refuses), "Entries": results}
+
+    def details(self) -> list[dict[str, Any]]:
+        return [json.loads(entry["Detail"]) for entry in self.sent]

@@ -93,6 +93,14 @@ class Scene(World):
         return present(self.store.read("sess-1", HASH).session).state
 
 
+def without_answer(*later: str) -> tuple[Jira, Scene]:
+    """Jira and the scene after a first create without an answer; ``later`` are the outcomes of more creates."""
+    jira = Jira(errors.DeadlineExceededError("no answer"), *later)
+    scene = Scene(jira)
+    assert scene.advance_message() is Outcome.UNKNOWN
+    return jira, scene
+
+
 UPDATE = UpdatePreview(session_id="sess-1", draft_hash=HASH)
 
 
@@ -199,9 +207,7 @@ def test_a_busy_jira_is_retried_and_then_left_to_a_person() -> None:
 
 
 def test_after_an_unknown_outcome_all_searches_precede_another_create() -> None:
-    jira = Jira(errors.DeadlineExceededError("no answer"), "PROJ-1")
-    scene = Scene(jira)
-    assert scene.advance_message() is Outcome.UNKNOWN
+    jira, scene = without_answer("PROJ-1")
     assert scene.state is SessionState.UNKNOWN
     jira.searches = 0
     pauses = []
@@ -220,8 +226,7 @@ def test_after_an_unknown_outcome_all_searches_precede_another_create() -> None:
 
 
 def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
-    scene = Scene(Jira(errors.DeadlineExceededError("no answer")))
-    scene.advance_message()
+    _, scene = without_answer()
     for looks, seconds in enumerate((10, 60, 300, 900)):
         assert scene.operation.looks == looks
         assert (present(scene.operation.next_look_at) - scene.time).total_seconds() == seconds
@@ -234,9 +239,7 @@ def test_no_search_runs_before_the_time_recorded_after_the_last_one() -> None:
 
 @pytest.mark.parametrize(("tries", "seconds"), [(0, 10), (1, 60), (2, 300), (3, 900), (4, 900), (95, 900)])
 def test_a_failing_search_is_repeated_after_growing_delays(tries: int, seconds: int) -> None:
-    jira = Jira(errors.DeadlineExceededError("no answer"))
-    scene = Scene(jira)
-    scene.advance_message()
+    jira, scene = without_answer()
     scene.advance(timedelta(seconds=10))
     jira.found = errors.UnavailableError("Jira answered 503")
     scene.sent()
@@ -287,9 +290,7 @@ def test_after_two_unclear_outcomes_it_is_left_to_a_person() -> None:
 
 
 def test_a_search_that_fails_does_not_count_and_is_repeated() -> None:
-    jira = Jira(errors.DeadlineExceededError("no answer"))
-    scene = Scene(jira)
-    scene.advance_message()
+    jira, scene = without_answer()
     scene.advance(timedelta(seconds=10))
     jira.found = errors.UnavailableError("Jira answered 503")
     scene.sent()
@@ -302,9 +303,7 @@ def test_a_search_that_fails_does_not_count_and_is_repeated() -> None:
 
 
 def test_searches_end_after_failing_for_a_day() -> None:
-    jira = Jira(errors.DeadlineExceededError("no answer"))
-    scene = Scene(jira)
-    scene.advance_message()
+    jira, scene = without_answer()
     scene.advance(timedelta(days=1))
     jira.found = errors.UnavailableError("Jira answered 503")
     scene.sent()

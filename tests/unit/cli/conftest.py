@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from handlers.cli import deployment as module
 from handlers.cli.__main__ import cli
 from lib.platform import aws
 from tests.support.aws.lambda_service import LambdaService, lambda_service
@@ -21,6 +22,7 @@ from tests.support.aws.moto_inside import (
     moto_inside,
 )
 from tests.support.aws.moto_state import made_once
+from tests.support.operations.deployment import Deployment
 
 Run = Callable[..., Result]
 
@@ -66,6 +68,13 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Non
     yield
     os.environ.clear()  # a command sets some for the AWS SDK
     os.environ.update(before)
+
+
+@pytest.fixture
+def deployment(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """An empty deployment, which each command finds."""
+    monkeypatch.setattr(module, "find", lambda *_: deployment)
+    return deployment
 
 
 @pytest.fixture

@@ -1,32 +1,27 @@
 """``events`` lists what arrived, the newest first, with the filters of the console."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from click.testing import Result
 
-from handlers.cli import deployment as module
 from lib.operations import log_search
 from lib.platform import errors
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import Deployment
 
 Run = Callable[..., Result]
 
 
 @pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    with moto_inside(monkeypatch):
-        made = Deployment()
-        monkeypatch.setattr(module, "find", lambda *_: made)
-        made.log("notification", "event_failed", run_id="r1", error="InvalidInputError", error_text="of ada@example.com",
-                 ago=timedelta(minutes=1))  # fmt: skip
-        made.log("webhooks", "webhook_delivery", run_id="r2", source="jira", status="stored", event_type="jira:issue_updated",
-                 issue_key="TES-1", ago=timedelta(minutes=30))  # fmt: skip
-        made.log("approvals", "interaction_ignored", run_id="r3", reason="of another app", ago=timedelta(hours=5))
-        yield made
+def deployment(deployment: Deployment) -> Deployment:
+    deployment.log("notification", "event_failed", run_id="r1", error="InvalidInputError", error_text="of ada@example.com",
+                   ago=timedelta(minutes=1))  # fmt: skip
+    deployment.log("webhooks", "webhook_delivery", run_id="r2", source="jira", status="stored", event_type="jira:issue_updated",
+                   issue_key="TES-1", ago=timedelta(minutes=30))  # fmt: skip
+    deployment.log("approvals", "interaction_ignored", run_id="r3", reason="of another app", ago=timedelta(hours=5))
+    return deployment
 
 
 def ids(result: Result) -> list[str]:

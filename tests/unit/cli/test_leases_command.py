@@ -1,15 +1,13 @@
 """``leases`` lists leases and schemas and shows one lease, without its owner's address."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from click.testing import Result
 
-from handlers.cli import deployment as module
 from lib.platform.log import hash_email
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import Deployment
 
 Run = Callable[..., Result]
@@ -17,16 +15,13 @@ LEASE, OWNER = "11111111-2222-4333-8444-555555555555", hash_email("ada@example.c
 
 
 @pytest.fixture(autouse=True)
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    with moto_inside(monkeypatch):
-        made = Deployment()
-        monkeypatch.setattr(module, "find", lambda *_: made)
-        schema: dict[str, Any] = {"event_id": "event-1", "fingerprint": "f1" * 32, "lease_status": "Active"}
-        made.log("notification", "lease_schema", **schema, field_count=20, lease_uuid=LEASE, lease_user=OWNER)
-        made.log("notification", "schema_drift", **schema, unknown=["newField"], missing=[], mistyped=[])
-        made.log("notification", "lease_event", event_id="event-1", detail_type="LeaseFrozen", lease_uuid=LEASE,
-                 enrichment={"status": "enriched", "reason": None}, channels={"sns": "sent"})  # fmt: skip
-        yield made
+def deployment(deployment: Deployment) -> Deployment:
+    schema: dict[str, Any] = {"event_id": "event-1", "fingerprint": "f1" * 32, "lease_status": "Active"}
+    deployment.log("notification", "lease_schema", **schema, field_count=20, lease_uuid=LEASE, lease_user=OWNER)
+    deployment.log("notification", "schema_drift", **schema, unknown=["newField"], missing=[], mistyped=[])
+    deployment.log("notification", "lease_event", event_id="event-1", detail_type="LeaseFrozen", lease_uuid=LEASE,
+                   enrichment={"status": "enriched", "reason": None}, channels={"sns": "sent"})  # fmt: skip
+    return deployment
 
 
 def one(result: Result) -> Any:

@@ -2,27 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 from click.testing import Result
 
-from handlers.cli import deployment as module
-from lib.operations import dead_letters
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import Deployment
 
 Run = Callable[..., Result]
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
-    with moto_inside(monkeypatch):
-        made = Deployment()
-        monkeypatch.setattr(module, "find", lambda *_: made)
-        yield made
 
 
 def messages(result: Result) -> list[str]:

@@ -1,15 +1,12 @@
-"""A deployment in an AWS inside this process, for the tests of the pages."""
-
-from collections.abc import Iterator
+"""A console for the tests of the pages."""
 
 import pytest
 
-from tests.support.aws.moto_inside import moto_inside
+from tests.support.console.client import ConsoleClient, console_client
 from tests.support.operations.deployment import Deployment
 
 
 @pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    """An empty deployment."""
-    with moto_inside(monkeypatch):
-        yield Deployment()
+def client(deployment: Deployment) -> ConsoleClient:
+    """A browser at a console that may change the deployment."""
+    return console_client(deployment, allow_writes=True)

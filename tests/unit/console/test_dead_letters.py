@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from lib.operations import dead_letters
 from tests.support.console.client import EMAIL, HOSTILE, PERSON, ConsoleClient, assert_safe, console_client, text_of
 from tests.support.observability.log_lines import LogLines
 from tests.support.operations.deployment import FAILURES, WORK, WORK_DEAD_LETTERS, Deployment
@@ -18,14 +17,8 @@ TASK = {"kind": "jira", "touched": ["DEMO-1"], "fetch": None, "commits": []}
 
 @pytest.fixture(autouse=True)
 def working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-@pytest.fixture
-def client(deployment: Deployment) -> ConsoleClient:
-    return console_client(deployment, allow_writes=True)
 
 
 def record(event: object, error: str = "no answer") -> dict[str, Any]:

@@ -35,17 +35,12 @@ class Lambda:
         return {"ResponseMetadata": {"RequestId": RUN}, "StatusCode": 202}
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def functions(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Lambda:
     made, make = Lambda(), deployment.client
     monkeypatch.setattr(deployment, "client", lambda service: made if service == "lambda" else make(service))
     deployment.environments["JIRA_PROJECTS"] = "OPS,WEB"
     return made
-
-
-@pytest.fixture
-def client(deployment: Deployment, functions: Lambda) -> ConsoleClient:
-    return console_client(deployment, allow_writes=True)
 
 
 def record(deployment: Deployment, key: str, minute: int = 0, *, body: object = None, **fields: Any) -> None:

@@ -20,7 +20,7 @@ from tests.support.shuttle.catalogues import Imports
 BUCKET = SHUTTLE_VARIABLES["IMPORT_BUCKET_NAME"]
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def table(deployment: Deployment) -> ShuttleTable:
     """The Shuttle table with one shop on the plan FREE, an hour ago."""
     table = ShuttleTable(
@@ -28,11 +28,6 @@ def table(deployment: Deployment) -> ShuttleTable:
     )
     table.registry.install(a_shop(plan=Plan.FREE))
     return table
-
-
-@pytest.fixture
-def client(deployment: Deployment, table: ShuttleTable) -> ConsoleClient:
-    return console_client(deployment, allow_writes=True)
 
 
 def a_job(table: ShuttleTable) -> str:

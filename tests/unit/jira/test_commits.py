@@ -25,7 +25,7 @@ from lib.jira.issues import IssueFields, Observation, Stamp
 from lib.jira.items import head_item
 from lib.jira.tasks import Task, read_task
 from lib.platform import errors
-from tests.support.dynamodb.fake_table import FakeTable, item_bytes
+from tests.support.dynamodb.fake_table import FakeTable, before_next_write, item_bytes
 from tests.support.jira.builders import NOW, TABLE
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
@@ -208,15 +208,12 @@ def test_a_recompute_clears_hints_that_a_crash_left() -> None:
 def test_an_overtaken_recompute_reads_again() -> None:
     table = FakeTable()
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: NOW) for _ in range(2))
-    overtaken: list[bool] = []
 
     def overtake() -> None:
-        if not overtaken:
-            overtaken.append(True)
-            quick.record_commits([commit("OPS-7")])
-            quick.recompute("OPS-7")
+        quick.record_commits([commit("OPS-7")])
+        quick.recompute("OPS-7")
 
-    table.before_write = overtake  # the slow one has read that there is no commit, and is about to write so
+    before_next_write(table, overtake)  # the slow one has read that there is no commit, and is about to write so
     assert slow.recompute("OPS-7")[0].commit_count == 1
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
@@ -227,16 +224,13 @@ def test_a_recompute_does_not_replace_a_result_made_after_a_reset() -> None:
     times = (NOW + timedelta(milliseconds=number) for number in itertools.count())
     slow, quick = (CorrelationStore(table, TABLE, now=lambda: next(times)) for _ in range(2))
     slow.recompute("OPS-7")
-    overtaken: list[bool] = []
 
     def overtake() -> None:
-        if not overtaken:
-            overtaken.append(True)
-            quick.forget(["OPS-7"])
-            quick.record_commits([commit("OPS-7")])
-            quick.recompute("OPS-7")
+        quick.forget(["OPS-7"])
+        quick.record_commits([commit("OPS-7")])
+        quick.recompute("OPS-7")
 
-    table.before_write = overtake  # the slow one has read that there is no commit, and is about to write so
+    before_next_write(table, overtake)  # the slow one has read that there is no commit, and is about to write so
     assert slow.recompute("OPS-7")[0].commit_count == 1
     assert len(table.items["OPS-7", "CORRELATION"]["commits"]["L"]) == 1
 
@@ -246,11 +240,10 @@ def test_a_recompute_that_is_overtaken_five_times_fails() -> None:
     slow, quick = CorrelationStore(table, TABLE), CorrelationStore(table, TABLE)
 
     def overtake() -> None:
-        table.before_write = lambda: None
         quick.recompute("OPS-7")
-        table.before_write = overtake
+        before_next_write(table, overtake)
 
-    table.before_write = overtake
+    before_next_write(table, overtake)
     with pytest.raises(errors.UnavailableError, match="5 tries"):
         slow.recompute("OPS-7")
 

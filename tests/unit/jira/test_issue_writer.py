@@ -12,7 +12,7 @@ from lib.jira.issues import IssueFields, Stamp
 from lib.jira.snapshot_codec import decode
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
-from tests.support.dynamodb.fake_table import item_bytes
+from tests.support.dynamodb.fake_table import before_next_write, item_bytes
 from tests.support.jira.builders import NOW, Snapshots, incompressible, make_reader, make_store
 
 
@@ -163,10 +163,9 @@ def test_a_throttled_write_is_tried_once_more(table):
     throttles = []
 
     def throttle_once():
-        table.before_write = lambda: None
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "PutItem")
 
-    table.before_write = throttle_once
+    before_next_write(table, throttle_once)
     store = make_store(table, on_throttle=lambda: throttles.append(1))
     assert store.record(delivery(at(1))).outcome is Outcome.STORED
     assert throttles == [1]

@@ -1,7 +1,6 @@
 """The details of an event: its timeline in words, its stored payload, its message in Slack, and how to repeat it."""
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +12,6 @@ from lib.leases.events import read_event
 from lib.notifications.channels import slack
 from lib.notifications.links import Console
 from lib.notifications.message import compose
-from lib.operations import dead_letters
 from lib.operations.arrivals import Event, Outcome
 from lib.operations.event_details import DetailReader, Details
 from lib.operations.event_replay import Way, replay_of
@@ -26,17 +24,10 @@ from lib.platform import clock
 from lib.platform.claims import Claims
 from lib.platform.dynamodb import Table
 from tests.support.approvals.builders import make_draft
-from tests.support.aws.moto_inside import OPERATIONS, moto_inside
+from tests.support.aws.moto_inside import OPERATIONS
 from tests.support.operations.deployment import FAILURES, FUNCTIONS, WORK_DEAD_LETTERS, Deployment
 
 EVENT, LEASE = "6856c8f2-9e1d-4526-a742-fcda628885f9", "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def details(deployment: Deployment, identifier: str) -> tuple[Event, Details]:

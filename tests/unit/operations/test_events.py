@@ -1,7 +1,6 @@
 """Events are read from the newest back, page by page, within bounds."""
 
 import json
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,16 +13,9 @@ from lib.operations.flows import Flow
 from lib.platform import clock, errors
 from lib.platform.log import hash_email
 from stack.local import filter_patterns
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import FUNCTIONS, Deployment
 
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def page(deployment: Deployment, until: datetime | None = None, limit: int = 50, filters: Filters | None = None) -> Page:

@@ -1,6 +1,5 @@
 """Leases are listed by their events, with the schemas of their records over time and what differs."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -9,17 +8,10 @@ import pytest
 from lib.operations.leases import LeaseReader
 from lib.platform import clock, errors
 from lib.platform.log import hash_email
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import FUNCTIONS, Deployment
 
 ONE, OTHER = "11111111-2222-4333-8444-555555555555", "22222222-2222-4333-8444-555555555555"
 DAY = timedelta(days=1)
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def reader(deployment: Deployment) -> LeaseReader:

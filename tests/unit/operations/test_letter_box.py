@@ -2,25 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from lib.operations import dead_letters, redrive
+from lib.operations import redrive
 from lib.operations.dead_letters import DeadLetterQueue
 from lib.operations.redrive import LetterBox
 from lib.platform import errors
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import FAILURES, WORK_DEAD_LETTERS, Deployment
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The progress of a reconciliation, read from its log lines: which state it is in, and how far."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -8,16 +7,9 @@ import pytest
 
 from lib.operations.resync import ResyncProgress, make_event, read_progress, report_project_runs
 from lib.platform import clock, errors
-from tests.support.aws.moto_inside import moto_inside
 from tests.support.operations.deployment import Deployment
 
 RUN = "run-1"
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def log(deployment: Deployment, message: str, *, part: int = 1, **fields: Any) -> None:

@@ -1,13 +1,12 @@
 """Status finds each thing that needs a person, says since when, and reads without a trace."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from lib.jira.reconciliation.watermarks import Watermarks
-from lib.operations import dead_letters
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.status import StatusReader
 from lib.platform import clock, errors
@@ -16,16 +15,9 @@ from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
-from tests.support.aws.moto_inside import OPERATIONS, SHOPS, moto_inside
+from tests.support.aws.moto_inside import OPERATIONS, SHOPS
 from tests.support.operations.deployment import FAILURES, WORK, WORK_DEAD_LETTERS, Deployment
 from tests.support.shuttle.builders import an_order
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def read(deployment: Deployment, later: timedelta = timedelta()) -> Status:

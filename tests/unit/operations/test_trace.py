@@ -1,6 +1,5 @@
 """A trace collects all that is known of an id, in time order, and shows nothing personal."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -10,7 +9,6 @@ from lib.approvals.records import Approval
 from lib.approvals.repository import ApprovalStore
 from lib.jira.commits import Commit
 from lib.jira.correlation_store import CorrelationStore
-from lib.operations import dead_letters
 from lib.operations.trace import Trace, Tracer, check_id
 from lib.platform import clock, errors
 from lib.platform.claims import Claims
@@ -21,20 +19,13 @@ from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.registry import Registry
 from tests.support.approvals.builders import make_draft
-from tests.support.aws.moto_inside import ISSUES, LEASES, OPERATIONS, SHOPS, moto_inside
+from tests.support.aws.moto_inside import ISSUES, LEASES, OPERATIONS, SHOPS
 from tests.support.leases.builders import lease_item
 from tests.support.operations.deployment import FAILURES, FUNCTIONS, WORK_DEAD_LETTERS, Deployment
 from tests.support.shuttle.builders import an_order
 
 SHA = "3f5c0d1b9a7e3f5c0d1b9a7e3f5c0d1b9a7e3f5c"
 EVENT, LEASE = "6856c8f2-9e1d-4526-a742-fcda628885f9", "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def deployment(monkeypatch: pytest.MonkeyPatch) -> Iterator[Deployment]:
-    monkeypatch.setattr(dead_letters, "_WAIT_SECONDS", 0)
-    with moto_inside(monkeypatch):
-        yield Deployment()
 
 
 def trace(deployment: Deployment, identifier: str) -> Trace:

@@ -19,6 +19,19 @@ def stopwatch() -> Stopwatch:
     return Stopwatch()
 
 
+@pytest.fixture
+def manager() -> SecretsManager:
+    return SecretsManager("one")
+
+
+@pytest.fixture
+def secret(manager: SecretsManager, stopwatch: Stopwatch) -> Secret:
+    """A secret with the value ``one``, which was read."""
+    secret = Secret(manager, "arn", stopwatch)
+    secret.values()
+    return secret
+
+
 def test_a_secret_is_read_on_first_use_and_then_cached(stopwatch: Stopwatch) -> None:
     manager = SecretsManager("one")
     secret = Secret(manager, "arn", stopwatch)
@@ -55,10 +68,7 @@ def test_the_previous_value_is_not_refused_while_it_cannot_be_read(stopwatch: St
     assert manager.stages_read == ["AWSCURRENT", "AWSPREVIOUS"]
 
 
-def test_the_cache_is_at_most_five_minutes_old(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_the_cache_is_at_most_five_minutes_old(secret: Secret, manager: SecretsManager, stopwatch: Stopwatch) -> None:
     manager.rotate("two")
 
     stopwatch.seconds += 299.9
@@ -78,37 +88,26 @@ def test_a_revoked_value_is_refused_after_five_minutes(stopwatch: Stopwatch) -> 
     assert secret.values() == ("new",)
 
 
-def test_a_refresh_finds_a_rotation_at_once(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_a_refresh_finds_a_rotation_at_once(secret: Secret, manager: SecretsManager, stopwatch: Stopwatch) -> None:
     manager.rotate("two")
 
     assert secret.refresh() is True
     assert secret.values() == ("two", "one")
 
 
-def test_a_refresh_without_a_change_returns_false(stopwatch: Stopwatch) -> None:
-    secret = Secret(SecretsManager("one"), "arn", stopwatch)
-    secret.values()
+def test_a_refresh_without_a_change_returns_false(secret: Secret, stopwatch: Stopwatch) -> None:
     stopwatch.seconds += 30
     assert secret.refresh() is False
 
 
-def test_refreshing_reads_at_most_every_thirty_seconds(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_refreshing_reads_at_most_every_thirty_seconds(secret: Secret, manager: SecretsManager, stopwatch: Stopwatch) -> None:
     for _ in range(600):  # a minute of bad signatures, ten a second
         stopwatch.seconds += 0.1
         secret.refresh()
     assert manager.reads == 1 + 2
 
 
-def test_the_old_value_is_used_while_the_service_is_down(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_the_old_value_is_used_while_the_service_is_down(secret: Secret, manager: SecretsManager, stopwatch: Stopwatch) -> None:
     manager.error = DOWN
     stopwatch.seconds += 3600
 
@@ -116,10 +115,9 @@ def test_the_old_value_is_used_while_the_service_is_down(stopwatch: Stopwatch) -
     assert secret.refresh() is False
 
 
-def test_a_failed_service_is_not_called_again_for_30_seconds(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_a_failed_service_is_not_called_again_for_30_seconds(
+    secret: Secret, manager: SecretsManager, stopwatch: Stopwatch
+) -> None:
     manager.error = DOWN
     stopwatch.seconds += 3600
     for _ in range(10):
@@ -127,10 +125,7 @@ def test_a_failed_service_is_not_called_again_for_30_seconds(stopwatch: Stopwatc
     assert manager.reads == 2
 
 
-def test_a_recovered_services_value_is_used(stopwatch: Stopwatch) -> None:
-    manager = SecretsManager("one")
-    secret = Secret(manager, "arn", stopwatch)
-    secret.values()
+def test_a_recovered_services_value_is_used(secret: Secret, manager: SecretsManager, stopwatch: Stopwatch) -> None:
     manager.error = DOWN
     stopwatch.seconds += 3600
     secret.values()

@@ -14,7 +14,8 @@ from lib.web import application
 from tests.support.aws.multipart_s3 import MultipartS3
 from tests.support.aws.sqs import RecordingSqs
 from tests.support.shuttle.api import FlaskApi
-from tests.support.shuttle.builders import ShuttleTable, shuttle_table
+from tests.support.shuttle.builders import ShuttleTable, a_shop, shuttle_table
+from tests.support.shuttle.catalogues import Imports
 
 __all__ = ["shuttle_table"]
 
@@ -49,3 +50,10 @@ def api(shuttle_table: ShuttleTable, sqs: RecordingSqs, published: list[PendingE
     )
     app.register_blueprint(shuttle_blueprint(services))
     return FlaskApi(app.test_client())
+
+
+@pytest.fixture
+def imports(shuttle_table: ShuttleTable) -> Imports:
+    """The imports of one shop."""
+    shuttle_table.registry.install(a_shop())
+    return Imports(shuttle_table)

@@ -1,7 +1,5 @@
 """Events are stored in the transaction that makes them true, and published at least once."""
 
-import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -10,41 +8,11 @@ from lib.platform import errors
 from lib.shuttle.catalogue.events import Publisher
 from lib.shuttle.jobs.job import Counts, JobKind, JobMode, Outcome
 from tests.support.aws.wire import aws_error
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop, an_order
-from tests.support.shuttle.catalogues import Imports
+from tests.support.dynamodb.fake_table import before_next_write
+from tests.support.shuttle.builders import DOMAIN, an_order
+from tests.support.shuttle.catalogues import Bus, Imports
 
 AN_EXPORT = {"kind": JobKind.EXPORT, "mode": None}
-
-
-@dataclass
-class Bus:
-    """An event bus; it refuses the entries whose numbers are in ``refuses``."""
-
-    sent: list[dict[str, Any]] = field(default_factory=list)
-    calls: int = 0
-    refuses: set[int] = field(default_factory=set)
-    fails: Exception | None = None
-
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        assert 0 < len(Entries) <= 10
-        if self.fails is not None:
-            raise self.fails
-        self.calls += 1
-        results = []
-        for number, entry in enumerate(Entries):
-            refused = number in self.refuses
-            results.append({"ErrorCode": "ThrottlingException"} if refused else {"EventId": "e"})
-            self.sent += [] if refused else [entry]
-        return {"FailedEntryCount": len(self.refuses), "Entries": results}
-
-    def details(self) -> list[dict[str, Any]]:
-        return [json.loads(entry["Detail"]) for entry in self.sent]
-
-
-@pytest.fixture
-def imports(shuttle_table: ShuttleTable) -> Imports:
-    shuttle_table.registry.install(a_shop())
-    return Imports(shuttle_table)
 
 
 @pytest.fixture
@@ -208,10 +176,9 @@ def test_an_event_is_published_again_after_a_crash_with_the_same_id(imports: Imp
     imports.table.clock.advance(minutes=1)
 
     def crash() -> None:
-        imports.table.client.client.before_write = lambda: None
         raise errors.ConnectionLostError("crash")
 
-    imports.table.client.client.before_write = crash
+    before_next_write(imports.table.client.client, crash)
     with pytest.raises(errors.AmbiguousError):
         publisher(imports, bus).publish_left()
     publisher(imports, bus).publish_left()

@@ -7,16 +7,11 @@ from lib.shuttle.catalogue.store import replacing
 from lib.shuttle.catalogue.versions import VERSION_KEPT, VERSIONS_KEPT, Catalogue, CatalogueMovedError
 from lib.shuttle.jobs.job import JobStatus, Outcome
 from lib.shuttle.jobs.transitions import IllegalTransitionError, TakenOverError
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop
+from tests.support.dynamodb.fake_table import before_next_write
+from tests.support.shuttle.builders import DOMAIN
 from tests.support.shuttle.catalogues import Imports, a_catalogue
 
 DONE = Outcome(rows_read=1, catalogue_version=1)
-
-
-@pytest.fixture
-def imports(shuttle_table: ShuttleTable) -> Imports:
-    shuttle_table.registry.install(a_shop())
-    return Imports(shuttle_table)
 
 
 def versions(imports: Imports) -> list[int]:
@@ -199,13 +194,8 @@ def test_a_rollback_whose_answer_was_lost_happens_once(imports: Imports, when: s
 
 def test_a_rollback_during_an_import_is_made_onto_its_version(imports: Imports) -> None:
     imports.imported(2)
-    table = imports.table.client.client
+    before_next_write(imports.table.client.client, imports.imported)
 
-    def overtake() -> None:
-        table.before_write = lambda: None
-        imports.imported()
-
-    table.before_write = overtake
     restored, _ = imports.store().rollback(DOMAIN, 1)
 
     assert (restored.version, restored.restored_from) == (4, 1)
@@ -216,12 +206,8 @@ def test_a_version_that_goes_during_its_rollback_is_not_restored(imports: Import
     """Its object may be deleted once its row is gone. The row of the oldest version is deleted by the rollback itself."""
     imports.imported(count)
     table = imports.table.client.client
+    before_next_write(table, lambda: table.items.pop((f"SHOP#{DOMAIN}", "CATALOGUE#VERSION#000001")))
 
-    def expire() -> None:
-        table.before_write = lambda: None
-        del table.items[f"SHOP#{DOMAIN}", "CATALOGUE#VERSION#000001"]
-
-    table.before_write = expire
     with pytest.raises(errors.NotFoundError, match="version 1 of the catalogue"):
         imports.store().rollback(DOMAIN, 1)
     assert versions(imports) == list(range(count, 1, -1))
@@ -232,11 +218,10 @@ def test_a_rollback_that_imports_always_overtake_is_refused(imports: Imports) ->
     table = imports.table.client.client
 
     def overtake() -> None:
-        table.before_write = lambda: None
         imports.imported()
-        table.before_write = overtake
+        before_next_write(table, overtake)
 
-    table.before_write = overtake
+    before_next_write(table, overtake)
     with pytest.raises(errors.UnavailableError, match="try again"):
         imports.store().rollback(DOMAIN, 1)
 

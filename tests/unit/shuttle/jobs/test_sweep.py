@@ -1,6 +1,5 @@
 """The sweep completes, for all shops, what a crash or a lost message left."""
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -18,23 +17,8 @@ from tests.support.aws.sqs import RecordingSqs
 from tests.support.aws.wire import aws_error
 from tests.support.observability.emf import names_in
 from tests.support.observability.log_lines import LogLines
-from tests.support.shuttle.builders import DOMAIN, ShuttleTable, a_shop
-from tests.support.shuttle.catalogues import Imports
-
-
-@dataclass
-class Bus:
-    sent: list[dict[str, Any]] = field(default_factory=list)
-
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
-        self.sent += Entries
-        return {"FailedEntryCount": 0, "Entries": [{"EventId": "e"} for _ in Entries]}
-
-
-@pytest.fixture
-def imports(shuttle_table: ShuttleTable) -> Imports:
-    shuttle_table.registry.install(a_shop())
-    return Imports(shuttle_table)
+from tests.support.shuttle.builders import DOMAIN
+from tests.support.shuttle.catalogues import Bus, Imports
 
 
 def swept(imports: Imports, sqs: RecordingSqs, bus: Bus, logger: Logger) -> dict[str, Any]:
