@@ -12,7 +12,7 @@ from lib.approvals import drafts, interactions
 from lib.approvals.interactions import Ignored
 from lib.approvals.service import make_service
 from lib.approvals.waiting import make_waiting_drafts
-from lib.platform import aws, clock, contract, errors, gc_tuning, metrics
+from lib.platform import aws, clock, contract, errors, gc_tuning, invocation, metrics
 from lib.platform.environment.approvals import ApprovalsEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
@@ -38,11 +38,11 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         SwitchboardError: the sweep failed; the next one continues.
     """
     if isinstance(event, dict) and event.get("mode") == "sweep":
-        _logger.start_run(str(context.aws_request_id))
-        done = _waiting.sweep()
-        metrics.count(contract.APPROVAL_SWEEP)
-        _logger.info("approvals_swept", **done)
-        return {**done}
+        with invocation.run(_logger, context):
+            done = _waiting.sweep()
+            metrics.count(contract.APPROVAL_SWEEP)
+            _logger.info("approvals_swept", **done)
+            return {**done}
     return wsgi.respond(app, event, context)
 
 

@@ -8,11 +8,10 @@ from typing import Any
 from lib.jira.backfill.worker import Tools, work
 from lib.jira.issue_reader import IssueReader
 from lib.jira.store_factory import make_issue_writer
-from lib.platform import aws, gc_tuning
+from lib.platform import aws, gc_tuning, invocation, sqs_batch
 from lib.platform.environment.backfill import BackfillEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
-from lib.platform.sqs_batch import read_batch
 
 _environment = BackfillEnvironment.read()
 _logger = Logger("backfill")
@@ -34,10 +33,9 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     Raises:
         InvalidInputError: the event is not such a batch.
     """
-    _logger.start_run(str(context.aws_request_id))
-    records = read_batch(event)
-    failed = [record for record in records if not work(record, _tools, lambda: context.get_remaining_time_in_millis() / 1000)]
-    return {"batchItemFailures": [{"itemIdentifier": record.id} for record in failed]}
+    with invocation.run(_logger, context):
+        records, seconds_left = sqs_batch.read_batch(event), invocation.seconds_left(context)
+        return sqs_batch.answer(record for record in records if not work(record, _tools, seconds_left))
 
 
 gc_tuning.end()

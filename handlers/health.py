@@ -8,7 +8,7 @@ error instead of the report.
 from typing import Any
 
 from lib import health
-from lib.platform import aws, contract, errors, gc_tuning, metrics
+from lib.platform import aws, contract, errors, gc_tuning, invocation, metrics
 from lib.platform.environment.health import HealthEnvironment
 from lib.platform.log import Logger
 
@@ -22,12 +22,10 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     Raises:
         InvalidInputError: the event is something else.
     """
-    _logger.start_run(str(context.aws_request_id))
-    if not _asks_for_deep_check(event):
-        error = errors.InvalidInputError('the event is not {"mode": "deep"}')
-        _logger.error("event_failed", error)
-        raise error
-    return _check_deeply()
+    with invocation.run(_logger, context):
+        if not _asks_for_deep_check(event):
+            raise errors.InvalidInputError('the event is not {"mode": "deep"}')
+        return _check_deeply()
 
 
 def _asks_for_deep_check(event: object) -> bool:

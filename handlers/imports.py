@@ -9,7 +9,7 @@
 
 from typing import Any
 
-from lib.platform import aws, errors, gc_tuning
+from lib.platform import aws, errors, gc_tuning, invocation
 from lib.platform.environment.imports import ImportsEnvironment
 from lib.platform.log import Logger
 from lib.platform.queues import Queue
@@ -61,14 +61,15 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
 
     Raises:
         InvalidInputError: the event is neither.
+        SwitchboardError: the sweep failed; the next one continues.
     """
-    _logger.start_run(str(context.aws_request_id))
-    if isinstance(event, dict) and event.get("mode") == "sweep":
-        return sweep.run(_jobs, _queue, _publisher, _logger)
-    if isinstance(event, dict) and isinstance(event.get("Records"), list):
-        runners = cleaning_up(_runners, _repository, _objects)
-        return batch.run(read_batch(event), runners, lambda: context.get_remaining_time_in_millis() / 1000, _logger)
-    raise errors.InvalidInputError("the event is neither a batch of the job queue nor a sweep")
+    with invocation.run(_logger, context):
+        if isinstance(event, dict) and event.get("mode") == "sweep":
+            return sweep.run(_jobs, _queue, _publisher, _logger)
+        if isinstance(event, dict) and isinstance(event.get("Records"), list):
+            runners = cleaning_up(_runners, _repository, _objects)
+            return batch.run(read_batch(event), runners, invocation.seconds_left(context), _logger)
+        raise errors.InvalidInputError("the event is neither a batch of the job queue nor a sweep")
 
 
 gc_tuning.end()

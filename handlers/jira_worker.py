@@ -14,11 +14,10 @@ from lib.jira.run_records import RunRecords
 from lib.jira.store_factory import make_issue_writer
 from lib.jira.tasks import read_task
 from lib.jira.worker import JiraWorker, Message
-from lib.platform import aws, gc_tuning
+from lib.platform import aws, gc_tuning, invocation, sqs_batch
 from lib.platform.environment.jira_worker import JiraWorkerEnvironment
 from lib.platform.log import Logger
 from lib.platform.secrets import Secret
-from lib.platform.sqs_batch import read_batch
 
 if TYPE_CHECKING:
     from lib.approvals.worker import ApprovalWorker
@@ -43,21 +42,20 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     Raises:
         InvalidInputError: the event is not such a batch.
     """
-    run_id = str(context.aws_request_id)
-    _logger.start_run(run_id)
     worker = JiraWorker(
         settings=_environment,
         api_token=_api_token,
         store=_store,
         pushes=_pushes,
         records=_records,
-        seconds_left=lambda: context.get_remaining_time_in_millis() / 1000,
+        seconds_left=invocation.seconds_left(context),
         logger=_logger,
     )
-    failed = worker.run(read_batch(event), run_id, functools.partial(_do, worker))
-    if waited_for := [record for record in failed if record.queue == _APPROVAL_QUEUE]:
-        _approvals().retry_soon(waited_for)
-    return {"batchItemFailures": [{"itemIdentifier": record.id} for record in failed]}
+    with invocation.run(_logger, context) as run_id:
+        failed = worker.run(sqs_batch.read_batch(event), run_id, functools.partial(_do, worker))
+        if waited_for := [record for record in failed if record.queue == _APPROVAL_QUEUE]:
+            _approvals().retry_soon(waited_for)
+        return sqs_batch.answer(failed)
 
 
 def _do(worker: JiraWorker, message: Message) -> None:

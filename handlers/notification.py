@@ -14,7 +14,7 @@ from lib.notifications.channels.registry import make_channels
 from lib.notifications.links import Console
 from lib.notifications.routing import parse_rules
 from lib.notifications.service import CLAIM_LEASE, Notifier
-from lib.platform import aws, errors, gc_tuning
+from lib.platform import aws, gc_tuning, invocation
 from lib.platform.claims import Claims
 from lib.platform.environment.notification import NotificationEnvironment
 from lib.platform.log import Logger
@@ -52,17 +52,8 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
     """
     if isinstance(event, dict) and wsgi.form_of(event) is not None:
         return wsgi.respond(_http_app(), event, context)
-    run_id = str(context.aws_request_id)
-    _logger.start_run(run_id, own_id(event))
-    try:
+    with invocation.run(_logger, context, own_id(event)) as run_id:
         return _notifier.notify(event, run_id).as_json()
-    except errors.SwitchboardError as error:
-        _logger.error("event_failed", error)
-        raise
-    except Exception as error:
-        _logger.defect("event_failed", error)
-        # The runtime prints what leaves the handler, unscrubbed: so no text that may contain a part of the event.
-        raise errors.SwitchboardError(f"the event could not be handled: {type(error).__name__}") from None
 
 
 @functools.cache

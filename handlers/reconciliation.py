@@ -15,10 +15,10 @@ from typing import Any
 from lib.jira.reconciliation.requests import read_request
 from lib.jira.reconciliation.result import Run
 from lib.jira.reconciliation.run import make_runner
-from lib.platform import aws, errors, gc_tuning
+from lib.platform import aws, gc_tuning, invocation
 from lib.platform.contract import live
 from lib.platform.environment.reconciliation import ReconciliationEnvironment
-from lib.platform.log import Logger, scrub
+from lib.platform.log import Logger
 from lib.platform.secrets import Secret
 
 _environment = ReconciliationEnvironment.read()
@@ -42,24 +42,14 @@ def lambda_handler(event: object, context: Any) -> dict[str, Any]:
         InvalidInputError: the event can't be read.
         SwitchboardError: a defect; the log has the stack trace.
     """
-    run_id = str(context.aws_request_id)
-    _logger.start_run(run_id)
-    try:
+    with invocation.run(_logger, context) as run_id:
         request = read_request(event)
-    except errors.InvalidInputError as error:
-        _logger.error("event_failed", error)
-        raise errors.InvalidInputError(scrub(str(error))) from None  # the runtime prints it as it is
-    _logger.start_run(run_id, correlation_id=request.run_id or run_id)
-    # Whatever version this is, the next part runs on the one that is live then.
-    following = live(str(context.function_name))
-    run = Run(run_id, request, following, lambda: context.get_remaining_time_in_millis() / 1000)
-    try:
+        _logger.start_run(run_id, correlation_id=request.run_id or run_id)
+        # Whatever version this is, the next part runs on the one that is live then.
+        following = live(str(context.function_name))
+        run = Run(run_id, request, following, invocation.seconds_left(context))
         _runner.carry_out(run)
-    except Exception as error:
-        _logger.defect("event_failed", error)
-        # The runtime prints what leaves the handler, unscrubbed: no text that may hold a piece of an issue.
-        raise errors.SwitchboardError(f"the reconciliation could not be done: {type(error).__name__}") from None
-    return run.to_json()
+        return run.to_json()
 
 
 gc_tuning.end()

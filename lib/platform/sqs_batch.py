@@ -1,9 +1,11 @@
-"""Reads a batch of SQS messages as Lambda passes it to a function. Strict: each record, or an error that shows no content.
+"""A batch of SQS messages, and its answer. It is read strictly: each record, or an error that shows no content.
 
 Source: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from lib.platform import errors
 from lib.platform.fields import require_object, require_text
@@ -38,6 +40,11 @@ def read_batch(event: object) -> list[Record]:
     if not isinstance(records, list):
         raise errors.InvalidInputError("the event is not a batch of SQS messages: it has no list of Records")
     return [_read(record) for record in records]
+
+
+def answer(failed: Iterable[Record]) -> dict[str, Any]:
+    """The answer to a batch: SQS delivers the ``failed`` records again, and deletes the others."""
+    return {"batchItemFailures": [{"itemIdentifier": record.id} for record in failed]}
 
 
 def _read(value: object) -> Record:

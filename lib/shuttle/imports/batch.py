@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from lib.platform import clock, contract, errors, metrics
+from lib.platform import clock, contract, errors, metrics, sqs_batch
 from lib.platform.log import Logger
 from lib.platform.sqs_batch import Record
 from lib.shuttle.jobs.job import JobKind, JobStatus
@@ -23,8 +23,7 @@ Runners = Mapping[JobKind, Runner]
 
 def run(messages: Sequence[Record], runners: Runners, seconds_left: Callable[[], float], logger: Logger) -> dict[str, Any]:
     """Run the jobs that ``messages`` start; the answer names the messages that SQS delivers again."""
-    failed = [message.id for message in messages if not _has_run(message, runners, seconds_left, logger)]
-    return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
+    return sqs_batch.answer(message for message in messages if not _has_run(message, runners, seconds_left, logger))
 
 
 def _has_run(message: Record, runners: Runners, seconds_left: Callable[[], float], logger: Logger) -> bool:

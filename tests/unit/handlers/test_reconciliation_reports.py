@@ -213,4 +213,4 @@ def test_a_defect_fails_the_invocation_without_the_text_of_the_error(
     with pytest.raises(errors.SwitchboardError) as failure:
         synced.run()
 
-    assert str(failure.value) == "the reconciliation could not be done: KeyError"
+    assert str(failure.value) == "the event could not be handled: KeyError"

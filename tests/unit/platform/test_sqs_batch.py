@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lib.platform import errors
-from lib.platform.sqs_batch import Record, read_batch
+from lib.platform.sqs_batch import Record, answer, read_batch
 from tests.support.aws.sqs_events import sqs_event, sqs_record
 
 GOOD = sqs_record("m-1", "a body")
@@ -16,6 +16,10 @@ def test_each_message_is_a_record() -> None:
         Record("m-1", "a body", "jira-work-3c1d", "r", 1),
         Record("m-2", "", "jira-work-3c1d", "r", 1),
     ]
+
+
+def test_the_answer_names_the_failed_records() -> None:
+    assert answer(read_batch(sqs_event("a", "b"))[1:]) == {"batchItemFailures": [{"itemIdentifier": "m-2"}]}
 
 
 @pytest.mark.parametrize("event", [None, 7, "text", [], {}, {"Records": None}, {"Records": {}}], ids=repr)
