@@ -18,9 +18,10 @@ from stack.local.standins.base import StandIn
 from stack.local.standins.govuk_notify import GovukNotify
 from stack.local.standins.slack import Slack
 from stack.local.standins.teams import SIGNATURE, WEBHOOK_PATH, Teams
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
 from tests.support.leases.builders import USER_EMAIL
 from tests.support.leases.messages import message
+from tests.support.stopwatch import Stopwatch
 from tests.support.web.standins import Served, served
 
 TOKEN = "xoxb-000000000000-secret"

@@ -11,26 +11,17 @@ from slack_sdk.webhook import WebhookClient
 
 from lib.slack import blocks
 from stack.local.standins.slack import Slack
+from tests.support.stopwatch import Stopwatch
 from tests.support.web.standins import Served, served
 
 
-class Clock:
-    """Epoch seconds that the test moves."""
-
-    def __init__(self) -> None:
-        self.now = 1_770_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
+@pytest.fixture
+def clock() -> Stopwatch:
+    return Stopwatch(1_770_000_000)
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def standin(clock: Clock) -> Iterator[Served[Slack]]:
+def standin(clock: Stopwatch) -> Iterator[Served[Slack]]:
     with served(Slack(tokens={"xoxb-good"}, channels={"leases"}, now=clock)) as standin:
         yield standin
 
@@ -165,7 +156,7 @@ def test_an_unknown_method_is_named(client: WebClient) -> None:
     assert refused(client.api_call, api_method="chat.shout")["error"] == "unknown_method"
 
 
-def test_the_rate_limit_applies_per_channel_and_ends(clock: Clock) -> None:
+def test_the_rate_limit_applies_per_channel_and_ends(clock: Stopwatch) -> None:
     with served(Slack(per_second=1, burst=2, now=clock)) as standin:
         client = WebClient("xoxb-any", base_url=f"{standin.url}/api/", retry_handlers=[])
         for _ in range(2):
@@ -177,7 +168,7 @@ def test_the_rate_limit_applies_per_channel_and_ends(clock: Clock) -> None:
         assert raised.value.response["error"] == "ratelimited"
 
         client.chat_postMessage(channel="#other", text="x")
-        clock.now += 1
+        clock.seconds += 1
         client.chat_postMessage(channel="#leases", text="x")
 
 
@@ -286,10 +277,10 @@ def test_a_response_url_works_five_times(response_url: str) -> None:
     assert "used_url" in answers[-1].body
 
 
-def test_a_response_url_works_for_half_an_hour(clock: Clock, response_url: str) -> None:
-    clock.now += 30 * 60 - 1
+def test_a_response_url_works_for_half_an_hour(clock: Stopwatch, response_url: str) -> None:
+    clock.seconds += 30 * 60 - 1
     assert WebhookClient(response_url).send(text="x").status_code == 200
-    clock.now += 1
+    clock.seconds += 1
     answer = WebhookClient(response_url).send(text="x")
     assert (answer.status_code, "expired_url" in answer.body) == (404, True)
 

@@ -38,14 +38,3 @@ class SecretsManager:
         if VersionStage not in self.stages:
             raise no_such_stage()
         return {"ARN": SecretId, "SecretString": self.stages[VersionStage]}
-
-
-class Stopwatch:
-    """A monotonic clock that the test moves."""
-
-    def __init__(self) -> None:
-        self.seconds = 1000.0
-
-    def __call__(self) -> float:
-        """Seconds."""
-        return self.seconds

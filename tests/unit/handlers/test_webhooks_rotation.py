@@ -8,10 +8,10 @@ from types import ModuleType
 import pytest
 
 from lib.platform.secrets import Secret
-from tests.support.aws.secrets import Stopwatch
 from tests.support.aws.wire import aws_error
 from tests.support.jira.bodies import deliver, github_push, issue_event, push
 from tests.support.jira.cloud import COMMIT_SECRET, JIRA_SECRET, JiraCloud
+from tests.support.stopwatch import Stopwatch
 from tests.support.web.events import signature
 
 BODY = json.dumps(issue_event())

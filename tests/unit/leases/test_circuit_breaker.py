@@ -3,16 +3,10 @@
 import threading
 
 from lib.leases.circuit_breaker import Breaker
+from tests.support.stopwatch import Stopwatch
 
 
-class Time:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def opened(time: Time) -> Breaker:
+def opened(time: Stopwatch) -> Breaker:
     breaker = Breaker(time)
     for _ in range(3):
         breaker.failed()
@@ -20,7 +14,7 @@ def opened(time: Time) -> Breaker:
 
 
 def test_it_stays_closed_after_two_failures_and_opens_after_three() -> None:
-    breaker = Breaker(Time())
+    breaker = Breaker(Stopwatch())
 
     breaker.failed()
     breaker.failed()
@@ -31,7 +25,7 @@ def test_it_stays_closed_after_two_failures_and_opens_after_three() -> None:
 
 
 def test_a_success_between_failures_restarts_the_count() -> None:
-    breaker = Breaker(Time())
+    breaker = Breaker(Stopwatch())
 
     breaker.failed()
     breaker.failed()
@@ -43,21 +37,21 @@ def test_a_success_between_failures_restarts_the_count() -> None:
 
 
 def test_an_open_breaker_allows_one_probe_after_a_minute() -> None:
-    time = Time()
+    time = Stopwatch()
     breaker = opened(time)
 
-    time.now += 59.9
+    time.seconds += 59.9
     assert not breaker.allows()
 
-    time.now += 0.1
+    time.seconds += 0.1
     assert [breaker.allows() for _ in range(3)] == [True, False, False]
 
 
 def test_a_probe_that_succeeds_closes_it() -> None:
-    time = Time()
+    time = Stopwatch()
     breaker = opened(time)
 
-    time.now += 60
+    time.seconds += 60
     assert breaker.allows()
     breaker.succeeded()
 
@@ -67,35 +61,35 @@ def test_a_probe_that_succeeds_closes_it() -> None:
 
 
 def test_a_probe_that_fails_keeps_it_open_for_another_minute() -> None:
-    time = Time()
+    time = Stopwatch()
     breaker = opened(time)
 
-    time.now += 60
+    time.seconds += 60
     assert breaker.allows()
-    time.now += 2
+    time.seconds += 2
     breaker.failed()
 
-    time.now += 59
+    time.seconds += 59
     assert not breaker.allows()
-    time.now += 1
+    time.seconds += 1
     assert breaker.allows()
 
 
 def test_a_probe_that_never_reports_does_not_keep_it_open_forever() -> None:
-    time = Time()
+    time = Stopwatch()
     breaker = opened(time)
 
-    time.now += 60
+    time.seconds += 60
     assert breaker.allows()
-    time.now += 60
+    time.seconds += 60
 
     assert breaker.allows()
 
 
 def test_only_one_of_many_threads_is_the_probe() -> None:
-    time = Time()
+    time = Stopwatch()
     breaker = opened(time)
-    time.now += 60
+    time.seconds += 60
     start = threading.Barrier(16)
     allowed = []
 

@@ -13,6 +13,7 @@ from tests.support.dynamodb.servers import AnsweringServer, dripping, hanging, r
 from tests.support.leases.builders import lease_event, lease_item
 from tests.support.observability.emf import metrics_in, names_in, reasons_in
 from tests.support.observability.log_lines import LogLines
+from tests.support.stopwatch import Stopwatch
 
 MakeEnricher = Callable[..., Enricher]
 EVENT = read_event(lease_event())
@@ -86,17 +87,10 @@ def test_an_abandoned_query_logs_nothing_when_it_ends(
     assert capsys.readouterr().out == ""
 
 
-class Time:
-    now = 50.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def test_three_failures_in_a_row_stop_queries_for_a_minute(
     enricher_at: MakeEnricher, lines: LogLines, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    time = Time()
+    time = Stopwatch()
     with AnsweringServer(refusal("InternalServerError", 500)) as server:
         enricher = enricher_at(server.url, monotonic=time)
         enrichments = [enricher.enrich(EVENT) for _ in range(5)]
@@ -108,19 +102,19 @@ def test_three_failures_in_a_row_stop_queries_for_a_minute(
         assert names_in(output).count("EnrichmentQueryLatencyMs") == 3
         assert [line["reason"] for line in lines.named("enrichment_skipped")] == ["circuit_open"] * 2
 
-        time.now += 60
+        time.seconds += 60
         assert outcome(enricher.enrich(EVENT)) == (Status.FAILED, Reason.UNAVAILABLE)
         assert outcome(enricher.enrich(EVENT)) == (Status.SKIPPED, Reason.CIRCUIT_OPEN)
         assert len(server.requests) == 4
 
 
 def test_an_answered_probe_closes_the_circuit(enricher_at: MakeEnricher) -> None:
-    time, broken = Time(), refusal("InternalServerError", 500)
+    time, broken = Stopwatch(), refusal("InternalServerError", 500)
     with AnsweringServer(broken, broken, broken, (200, {"Item": lease_item()})) as server:
         enricher = enricher_at(server.url, monotonic=time)
         for _ in range(3):
             enricher.enrich(EVENT)
-        time.now += 60
+        time.seconds += 60
 
         assert [enricher.enrich(EVENT).status for _ in range(3)] == [Status.ENRICHED] * 3
 

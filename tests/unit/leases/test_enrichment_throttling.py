@@ -10,6 +10,7 @@ from lib.leases.events import read_event
 from tests.support.dynamodb.servers import THROTTLED, AnsweringServer, refusal
 from tests.support.leases.builders import lease_event, lease_item
 from tests.support.observability.emf import metrics_in, names_in, reasons_in
+from tests.support.stopwatch import Stopwatch
 
 MakeEnricher = Callable[..., Enricher]
 EVENT = read_event(lease_event())
@@ -59,40 +60,25 @@ def test_a_retry_with_another_error_fails_at_once(enricher_at: MakeEnricher, cap
 
 
 def test_the_latency_does_not_include_the_wait(enricher_at: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
-    class Time:
-        now = 50.0
-
-        def __call__(self) -> float:
-            return self.now
-
-        def sleep(self, seconds: float) -> None:
-            self.now += seconds
-
-    time = Time()
+    time = Stopwatch()
     with AnsweringServer(THROTTLED) as server:
         enricher_at(server.url, monotonic=time, sleep=time.sleep).enrich(EVENT)
 
     latencies = [metric.value for metric in metrics_in(capsys.readouterr().out) if metric.unit == "Milliseconds"]
     assert latencies == [0, 0]
-    assert time.now == 50.5
+    assert time.seconds == 1000.5
 
 
 def test_there_is_no_retry_without_time_for_the_wait(enricher_of: MakeEnricher, capsys: pytest.CaptureFixture[str]) -> None:
-    class Time:
-        now = 50.0
-
-        def __call__(self) -> float:
-            return self.now
-
     class SlowToThrottle:
         calls = 0
 
         def get_item(self, **_: object) -> None:
             self.calls += 1
-            time.now += 1.6
+            time.seconds += 1.6
             raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, "GetItem")
 
-    time, table, waits = Time(), SlowToThrottle(), list[float]()
+    time, table, waits = Stopwatch(), SlowToThrottle(), list[float]()
     enricher = enricher_of(table, monotonic=time, sleep=waits.append)
     enrichment = enricher.enrich(EVENT)
 

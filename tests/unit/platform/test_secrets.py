@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from lib.platform import aws, errors
 from lib.platform.secrets import Secret
 from tests.support.aws.environment import point_at
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
 from tests.support.dynamodb.servers import cut_off
+from tests.support.stopwatch import Stopwatch
 
 DOWN = EndpointConnectionError(endpoint_url="secretsmanager")
 

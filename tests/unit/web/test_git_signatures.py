@@ -10,7 +10,8 @@ import pytest
 from lib.platform import errors
 from lib.platform.secrets import Secret
 from lib.web.signatures import verify_git
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
+from tests.support.stopwatch import Stopwatch
 
 BODY = b'{"object_kind": "push"}'
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -8,7 +8,8 @@ import pytest
 from lib.platform import errors
 from lib.platform.secrets import Secret
 from lib.web.signatures import has_token, verify_token, verify_webhook
-from tests.support.aws.secrets import SecretsManager, Stopwatch
+from tests.support.aws.secrets import SecretsManager
+from tests.support.stopwatch import Stopwatch
 
 # From Atlassian's page on webhooks, "Secure admin webhooks".
 SECRET = "It's a Secret to Everybody"

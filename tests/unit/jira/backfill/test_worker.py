@@ -12,6 +12,7 @@ from lib.platform import errors
 from tests.support.aws.wire import aws_error
 from tests.support.faults.world import Killed
 from tests.support.jira.backfill import World, by_command, legacy, text
+from tests.support.stopwatch import Stopwatch
 
 ROWS = [legacy(number) for number in range(1, 13)]
 """In pages of five rows."""
@@ -236,22 +237,9 @@ def test_a_message_of_another_form_is_refused(body: str) -> None:
         read_part(body)
 
 
-class Time:
-    """A clock that sleeping moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.now += seconds
-
-
 @pytest.mark.parametrize(("throttles", "seconds"), [(0, 98 / 10), (1, 98 / 5), (9, 98 * 32 / 10)])
 def test_writes_are_bounded_and_slower_after_throttles(throttles: int, seconds: float) -> None:
-    time = Time()
+    time = Stopwatch(0)
     pace = Pace(10, now=time, sleep=time.sleep)
     for _ in range(throttles):
         pace.slow()
@@ -259,24 +247,24 @@ def test_writes_are_bounded_and_slower_after_throttles(throttles: int, seconds: 
     for _ in range(50):
         pace.take(2)
 
-    assert time.now == pytest.approx(seconds)
+    assert time.seconds == pytest.approx(seconds)
     for _ in range(20):
         pace.recover()
-    before = time.now
+    before = time.seconds
     for _ in range(51):
         pace.take(2)
-    assert time.now - before <= 102 * 32 / 10 / 4
+    assert time.seconds - before <= 102 * 32 / 10 / 4
 
 
 def test_unused_writes_of_the_last_second_only_may_be_made_up() -> None:
-    time = Time()
+    time = Stopwatch(0)
     pace = Pace(10, now=time, sleep=time.sleep)
-    time.now = 100.0
+    time.seconds = 100.0
 
     for _ in range(30):
         pace.take(1)
 
-    assert time.now == pytest.approx(101.9)
+    assert time.seconds == pytest.approx(101.9)
 
 
 def test_the_message_of_a_worker_killed_after_its_last_page_is_deleted() -> None:
