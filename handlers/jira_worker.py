@@ -76,7 +76,6 @@ def _approvals() -> "ApprovalWorker":
         dynamodb=_dynamodb,
         sqs=_sqs,
         bot_token=_bot_token,
-        api_token=_api_token,
         logger=_logger,
     )
 

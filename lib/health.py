@@ -253,11 +253,11 @@ def _check_jira(clients: Callable[[str], Any], environment: HealthEnvironment, s
     client = JiraClient(
         environment.jira_base_url,
         environment.jira_email,
-        Secret(clients("secretsmanager"), environment.jira_api_token_arn).current(),
+        Secret(clients("secretsmanager"), environment.jira_api_token_arn),
         seconds_left=lambda: deadline - clock.monotonic(),
         timeout=_JIRA_TIMEOUT_SECONDS,
     )
-    client.check_credentials()
+    client.with_current_token(client.check_credentials)
     return _Finding("answers, and accepts the token")
 
 

@@ -14,22 +14,17 @@ if TYPE_CHECKING:
 
 # Only after these errors, nothing was created. After any other, even a permanent one (such as an answer that can't be read),
 # the issue may exist.
-_NOTHING_HAPPENED = (errors.InvalidInputError, errors.AccessDeniedError, errors.NotFoundError, errors.RetryableError)
+_NOTHING_HAPPENED = (errors.InvalidInputError, errors.CredentialRefusedError, errors.NotFoundError, errors.RetryableError)
 
 
 class JiraTracker:
-    """Jira, connected when it is first needed, and again if the token was rotated.
+    """Jira, connected when it is first needed.
 
-    Only a search detects a rotation. There is one before every create, so a create is never sent twice because of it.
-
-    Args:
-        connect: makes the client, with the current token.
-        refresh_token: reads the token again; whether it has changed.
+    Only a search replaces a token that was rotated. There is one before every create, so a create is sent once.
     """
 
-    def __init__(self, connect: "Callable[[], JiraClient]", refresh_token: Callable[[], bool]) -> None:
+    def __init__(self, connect: "Callable[[], JiraClient]") -> None:
         self._connect = connect
-        self._refresh_token = refresh_token
         self._connected: JiraClient | None = None
 
     def create_issue(self, fields: Mapping[str, Any], marker: Marker) -> str:
@@ -43,13 +38,7 @@ class JiraTracker:
 
     def find_by_marker(self, marker: Marker) -> Sequence[FoundIssue]:
         """See :meth:`lib.approvals.issue_tracker.IssueTracker.find_by_marker`. The search covers every project."""
-        try:
-            return self._find(marker)
-        except errors.AccessDeniedError:
-            if not self._refresh_token():
-                raise
-        self._connected = None
-        return self._find(marker)
+        return self._client().with_current_token(lambda: self._find(marker))
 
     def _find(self, marker: Marker) -> Sequence[FoundIssue]:
         client = self._client()

@@ -46,7 +46,6 @@ class ApprovalWorker:
     dynamodb: Any
     sqs: Any
     bot_token: Secret
-    api_token: Secret
     logger: Logger
 
     def process(
@@ -91,7 +90,7 @@ class ApprovalWorker:
         settings = self.settings
         table = make_table(self.dynamodb, settings.operations_table_name)
         store = ApprovalStore(table)
-        tracker: IssueTracker = JiraTracker(connect, self.api_token.refresh)
+        tracker: IssueTracker = JiraTracker(connect)
         creator = IssueCreator(
             store=store,
             operations=JiraOperationStore(table, lease=lease),

@@ -5,7 +5,7 @@ exponential back-off and jitter, and Retry-After is honoured; writes are sent on
 and the command line import this module.
 
 Where anonymous callers are allowed, Jira answers a wrong or expired token like an anonymous caller, with 200 or 404. The header
-``X-Seraph-LoginReason`` shows it: such an answer is an AccessDeniedError with any status.
+``X-Seraph-LoginReason`` shows it: such an answer is a CredentialRefusedError with any status.
 Source: https://developer.atlassian.com/cloud/jira/platform/rest/v3/
 """
 
@@ -50,7 +50,7 @@ class RateLimitedError(errors.ThrottledError):
         self.retry_after_seconds = retry_after_seconds
 
 
-class RefusedLoginError(errors.AccessDeniedError):
+class RefusedLoginError(errors.CredentialRefusedError):
     """Jira did not accept the credentials and answered like an anonymous caller. ``status`` is that of the answer."""
 
     def __init__(self, text: str, status: int) -> None:
@@ -68,7 +68,7 @@ class JiraClient:
         self,
         base_url: str,
         email: str,
-        api_token: str,
+        api_token: "Secret",
         *,
         seconds_left: Callable[[], float] = lambda: float("inf"),
         sleep: Callable[[float], None] = time.sleep,
@@ -76,11 +76,30 @@ class JiraClient:
     ) -> None:
         self.base_url = base_url.rstrip("/")
         self._session = requests.Session()
-        self._session.auth = (email, api_token)
         self._session.headers.update({"Accept": "application/json", "User-Agent": "switchboard"})
         self._timeout = timeout
         self._seconds_left = seconds_left
         self._sleep = sleep
+        self._email = email
+        self._api_token = api_token
+        self.with_current_token(lambda: None)
+
+    def with_current_token(self, work: Callable[[], Result]) -> Result:
+        """Run ``work``, and once more from its start if Jira refused the token and it has been rotated since it was read.
+
+        All requests until the next call send the same token. A check of the credentials is a check of the answers before it,
+        so both belong in one ``work``, and no request replaces the token on its own (docs/adr/0025).
+
+        Raises:
+            ConfigurationError: the secret is not set.
+            SwitchboardError: ``work`` raised it, or the secret can't be read.
+        """
+
+        def attempt(token: str) -> Result:
+            self._session.auth = (self._email, token)
+            return work()
+
+        return self._api_token.use(attempt)
 
     def fetch(self, key_or_id: str, fields: Sequence[str] = REST_FIELDS) -> Json:
         """One issue from Jira's database, without search lag. A moved issue is returned under its new key.
@@ -113,7 +132,7 @@ class JiraClient:
 
         Raises:
             InvalidInputError: Jira refuses the JQL (an unknown project is one reason).
-            AccessDeniedError: the token is wrong, expired or lacks a permission.
+            CredentialRefusedError: the token is wrong, expired or lacks a permission.
             RateLimitedError: 429, five times or for longer than there is time.
             UnavailableError, AmbiguousError: 5xx, no connection or a broken one, five times.
             PermanentError: the answer is not as the API documents it.
@@ -189,7 +208,7 @@ class JiraClient:
 
         Raises:
             InvalidInputError: Jira refuses a field; the text says which.
-            AccessDeniedError, NotFoundError, RateLimitedError, UnavailableError: nothing was created.
+            CredentialRefusedError, NotFoundError, RateLimitedError, UnavailableError: nothing was created.
             AmbiguousError: no answer, an unreadable one, 408 or 5xx: it may have been created. Search for it before another
                 attempt. An answer to an anonymous caller is ambiguous too, unless its status is a refusal.
         """
@@ -275,7 +294,7 @@ def connect(
     unset = [name for name, value in wanted.items() if not value]
     if unset:
         raise errors.ConfigurationError(f"Jira is not configured: {', '.join(unset)} not set")
-    return JiraClient(url, email, api_token.current(), seconds_left=seconds_left)
+    return JiraClient(url, email, api_token, seconds_left=seconds_left)
 
 
 def _check_login(response: requests.Response, doing: str) -> None:
@@ -300,7 +319,7 @@ def _error_of(response: requests.Response, doing: str) -> errors.SwitchboardErro
         case 400 | 422:
             return errors.InvalidInputError(": ".join(filter(None, (text, _reason(response)[:300].strip()))))
         case 401 | 403:
-            return errors.AccessDeniedError(f"{text}: the API token is wrong, expired or lacks a permission")
+            return errors.CredentialRefusedError(f"{text}: the API token is wrong, expired or lacks a permission")
         case 404:
             return errors.NotFoundError(text)
         case 429:

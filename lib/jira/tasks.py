@@ -31,7 +31,7 @@ class Jira(Protocol):
         """One issue, consistently."""
 
     def check_credentials(self) -> None:
-        """Raise AccessDeniedError if Jira does not accept the token."""
+        """Raise CredentialRefusedError if Jira does not accept the token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,8 @@ class JiraWorker:
         """Fetch issues from Jira and store them; returns the keys touched."""
         if self.seconds_left() <= RESERVE_SECONDS:
             raise errors.UnavailableError("no time is left in this batch to fetch from Jira")
-        recorded = fetch_and_record(fetch, self.connect(), self.store)
+        jira = self.connect()
+        recorded = jira.with_current_token(lambda: fetch_and_record(fetch, jira, self.store))
         metrics.count(contract.JIRA_FETCH, len(recorded))
         self.logger.info("issues_fetched", event_type=fetch.event_type, outcomes=[each.outcome.value for each in recorded])
         return [issue_key for each in recorded for issue_key in each.issue_keys]

@@ -51,7 +51,7 @@ class UnauthenticatedError(PermanentError):
 
 
 class AccessDeniedError(PermanentError):
-    """The function's role does not grant the AWS call, or Jira does not permit it to the token's account."""
+    """AWS does not grant the call to the role or the credentials that made it."""
 
 
 class CredentialRefusedError(PermanentError):

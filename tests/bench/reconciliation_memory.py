@@ -21,6 +21,7 @@ from lib.jira.reconciliation.merge import KeyRange
 from lib.jira.reconciliation.reconciler import Reconciler
 from stack.local.serving import Server
 from stack.local.standins.jira import Jira
+from tests.support.jira.builders import secret
 
 SIZES = (1_000, 100_000)
 ALLOWED_MB = 30
@@ -53,7 +54,7 @@ def run_site(count, url):
 
 def run_sweep(count, url, answer):
     started = time.monotonic()
-    client = JiraClient(url, "a@example.com", "token")
+    client = JiraClient(url, "a@example.com", secret("token"))
     result = Reconciler(client, Forgetful(), StaleRows(count)).sweep(Checkpoint(KeyRange("OPS")))
     assert result.complete, result
     answer.send(

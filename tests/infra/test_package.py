@@ -227,6 +227,7 @@ def test_only_metadata_that_a_package_looks_up_is_in_the_archive(folder: Path) -
 FROM_THE_ARCHIVE = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
+from types import SimpleNamespace
 import fastjsonschema, flask, notifications_python_client, requests, slack_sdk, tenacity
 from pathlib import Path
 from typing import cast
@@ -241,7 +242,8 @@ try:
     refused = False
 except fastjsonschema.JsonSchemaValueException:
     refused = True
-client = JiraClient("http://127.0.0.1:9", "switchboard@example.com", "hush", seconds_left=lambda: 0.1)
+token = SimpleNamespace(use=lambda call: call("hush"))
+client = JiraClient("http://127.0.0.1:9", "switchboard@example.com", token, seconds_left=lambda: 0.1)
 try:
     client.check_credentials()
 except errors.SwitchboardError as error:

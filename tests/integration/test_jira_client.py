@@ -10,7 +10,7 @@ from lib.jira.client import JiraClient, RateLimitedError
 from lib.jira.webhooks import from_rest
 from lib.platform import errors
 from stack.local.standins.faults import Fault
-from tests.support.jira.builders import EMAIL, TOKEN, jira_site
+from tests.support.jira.builders import EMAIL, TOKEN, jira_site, secret
 
 ISSUE = "/rest/api/3/issue"
 NEW = {"project": {"key": "OPS"}, "issuetype": {"name": "Task"}, "summary": "Disk full", "labels": ["switchboard"]}
@@ -83,10 +83,10 @@ def test_jql_that_jira_refuses_is_invalid_input(jira, jql):
         client.search(jql)
 
 
-def test_a_wrong_token_is_access_denied_and_named_nowhere(jira):
+def test_a_wrong_token_is_refused_and_named_nowhere(jira):
     _, client = jira
-    with pytest.raises(errors.AccessDeniedError) as denied:
-        JiraClient(client.base_url, EMAIL, "wrong-token").check_credentials()
+    with pytest.raises(errors.CredentialRefusedError) as denied:
+        JiraClient(client.base_url, EMAIL, secret("wrong-token")).check_credentials()
     assert "wrong-token" not in str(denied.value)
 
 
@@ -100,10 +100,41 @@ def test_a_missing_site_is_unavailable():
 def test_an_expired_token_is_not_tried_again(jira):
     site, client = jira
     site.faults.add(Fault(path="/rest/api/3/myself", error="expired_token"))
-    with pytest.raises(errors.AccessDeniedError) as denied:
+    with pytest.raises(errors.CredentialRefusedError) as denied:
         client.check_credentials()
     assert TOKEN not in str(denied.value)
     client.check_credentials()
+
+
+def test_a_line_break_after_the_token_is_not_sent(jira):
+    _, client = jira
+    JiraClient(client.base_url, EMAIL, secret(f"{TOKEN}\n")).check_credentials()
+
+
+def test_work_refused_for_a_rotated_token_is_done_again_from_its_start(jira):
+    site, client = jira
+    client, _ = with_waits(client.base_url, "expired", TOKEN)
+    site.faults.add(Fault(path=f"{ISSUE}/OPS-1", status=200, body="{}"))  # what an anonymous caller sees
+    assert client.with_current_token(lambda: (client.fetch("OPS-1"), client.fetch("OPS-2"))[0])["key"] == "OPS-1"
+    assert [request["path"] for request in site.requests][-2:] == [f"{ISSUE}/OPS-1", f"{ISSUE}/OPS-2"]
+
+
+def test_work_refused_for_a_token_that_was_not_rotated_is_done_once(jira):
+    site, client = jira
+    client, _ = with_waits(client.base_url, "expired")
+    with pytest.raises(errors.CredentialRefusedError):
+        client.with_current_token(client.check_credentials)
+    assert len(site.requests) == 1
+
+
+def test_a_request_on_its_own_never_replaces_the_token(jira):
+    """A check of the credentials with a newer token would say nothing about the answers before it."""
+    site, client = jira
+    client, _ = with_waits(client.base_url, "expired", TOKEN)
+    for ask in (client.check_credentials, lambda: client.search("project = OPS"), lambda: client.create(NEW)):
+        with pytest.raises(errors.CredentialRefusedError):
+            ask()
+    assert (len(site.requests), len(site.site.by_id)) == (3, 120)
 
 
 REFUSED_LOGINS = ["AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "OK, AUTHENTICATED_FAILED", "authenticated_failed"]
@@ -112,11 +143,11 @@ REFUSED_LOGINS = ["AUTHENTICATED_FAILED", "AUTHENTICATION_DENIED", "OK, AUTHENTI
 @pytest.mark.parametrize("reason", REFUSED_LOGINS)
 @pytest.mark.parametrize("header", ["X-Seraph-LoginReason", "x-seraph-loginreason"])
 @pytest.mark.parametrize("status", [200, 400, 403, 404, 410, 429, 500, 503])
-def test_an_answer_for_an_anonymous_caller_is_access_denied(jira, status, header, reason):
+def test_an_answer_for_an_anonymous_caller_is_a_refused_token(jira, status, header, reason):
     site, client = jira
     for ask in (client.check_credentials, lambda: client.fetch("OPS-7"), lambda: client.search("project = OPS")):
         site.faults.add(Fault(path="*", status=status, headers={header: reason}, body='{"issues": [], "isLast": true}'))
-        with pytest.raises(errors.AccessDeniedError, match="did not accept the credentials") as denied:
+        with pytest.raises(errors.CredentialRefusedError, match="did not accept the credentials") as denied:
             ask()
         assert TOKEN not in str(denied.value)
         assert EMAIL not in str(denied.value)
@@ -127,7 +158,7 @@ def test_a_login_header_that_is_sent_twice_is_read_whole(jira, monkeypatch):
     twice = [("X-Seraph-LoginReason", "OK"), ("X-Seraph-LoginReason", "AUTHENTICATED_FAILED")]
     monkeypatch.setattr(site, "failure", lambda request, name: Response("{}", headers=twice))
     site.faults.add(Fault(path="*", error="two headers"))
-    with pytest.raises(errors.AccessDeniedError):
+    with pytest.raises(errors.CredentialRefusedError):
         client.fetch("OPS-7")
 
 
@@ -143,7 +174,7 @@ def test_an_unseen_project_and_a_refused_token_are_distinguished(jira):
     site.site.restricted = {"OPS"}
     assert client.sees_project("NONE") is False
     site.faults.add(Fault(path="*", error="anonymous", times=9))
-    with pytest.raises(errors.AccessDeniedError):
+    with pytest.raises(errors.CredentialRefusedError):
         client.sees_project("OPS")
 
 
@@ -154,9 +185,9 @@ def test_an_unseen_project_and_a_refused_token_are_distinguished(jira):
         (201, errors.AmbiguousError),
         (408, errors.AmbiguousError),
         (500, errors.AmbiguousError),
-        (401, errors.AccessDeniedError),
-        (404, errors.AccessDeniedError),
-        (429, errors.AccessDeniedError),
+        (401, errors.CredentialRefusedError),
+        (404, errors.CredentialRefusedError),
+        (429, errors.CredentialRefusedError),
     ],
 )
 def test_a_creation_by_an_anonymous_caller_is_refused_or_unclear(jira, status, error):
@@ -210,7 +241,7 @@ def test_a_page_that_does_not_say_where_it_ends_is_refused(jira, body):
 def test_a_short_search_without_time_for_all_its_pages_fails(jira):
     site, client = jira
     site.faults.add(Fault(path="*", status=200, body='{"issues": [], "nextPageToken": "a"}', times=9))
-    hasty = JiraClient(client.base_url, EMAIL, TOKEN, seconds_left=lambda: 0.1, timeout=(2.0, 2.0))
+    hasty = JiraClient(client.base_url, EMAIL, secret(TOKEN), seconds_left=lambda: 0.1, timeout=(2.0, 2.0))
     with pytest.raises(errors.UnavailableError, match="no time"):
         hasty.search_all("labels = marker")
 
@@ -234,9 +265,9 @@ def test_reads_are_tried_five_times(jira, fault):
         client.fetch("OPS-7")
 
 
-def with_waits(site_url, **options):
+def with_waits(site_url, *tokens, **options):
     waits: list[float] = []
-    return JiraClient(site_url, EMAIL, TOKEN, sleep=waits.append, timeout=(2.0, 2.0), **options), waits
+    return JiraClient(site_url, EMAIL, secret(*tokens or (TOKEN,)), sleep=waits.append, timeout=(2.0, 2.0), **options), waits
 
 
 def test_retry_after_is_honoured(jira):
@@ -300,14 +331,15 @@ def test_a_refused_creation_says_which_field(jira, wrong, named):
         {"status": 201, "body": "[]"},
         {"status": 201, "body": '{"id": "1", "key": ""}'},
         {"hang": 30.0},
+        {"status": 201, "headers": {"X-Seraph-LoginReason": "AUTHENTICATED_FAILED"}, "body": '{"key": "OPS-121"}'},
     ],
 )
 def test_a_creation_that_may_have_happened_is_ambiguous_and_never_repeated(jira, fault):
     site, client = jira
-    client, waits = with_waits(client.base_url)
+    client, waits = with_waits(client.base_url, TOKEN, f"{TOKEN}\n")
     site.faults.add(Fault(path=ISSUE, method="POST", after=True, **fault))
     with pytest.raises(errors.AmbiguousError):
-        client.create(NEW)
+        client.with_current_token(lambda: client.create(NEW))
     site.faults.clear()
     assert (len(creations(site)), len(site.site.by_id), waits) == (1, 121, [])
 

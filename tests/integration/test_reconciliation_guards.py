@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from lib.jira.client import JiraClient
 from lib.jira.paging import MAX_IDLE_PAGES, Page
 from lib.jira.reconciliation.checkpoint import Checkpoint
 from lib.jira.reconciliation.merge import KeyRange
 from lib.platform import clock
 from stack.local.standins.faults import Fault
 from tests.support.dynamodb.fake_table import FakeTable
-from tests.support.jira.builders import jira_site, make_reconciler, stored_keys
+from tests.support.jira.builders import EMAIL, TOKEN, jira_site, make_reconciler, secret, stored_keys
 
 SEARCH, MYSELF = "/rest/api/3/search/jql", "/rest/api/3/myself"
 WHOLE = Checkpoint(KeyRange("OPS"))
@@ -113,6 +114,18 @@ def test_a_sweep_checks_the_account_even_without_the_header(in_step, table, chec
     site, client = in_step
     site.delete("OPS-20")
     site.faults.add(Fault(path=MYSELF, skip=checks, error="expired_token", times=FOR_GOOD))
+    result = make_reconciler(client, table).sweep(WHOLE)
+    assert "401" in result.refused[0]
+    assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)
+
+
+@pytest.mark.parametrize("checks", [1, 2])
+def test_a_token_rotated_in_a_sweep_does_not_confirm_answers_to_the_old_one(in_step, table, checks):
+    """The header is missing, and the old token is refused by the check of the account alone."""
+    site, client = in_step
+    site.delete("OPS-20")
+    site.faults.add(Fault(path=MYSELF, skip=checks, error="expired_token"))
+    client = JiraClient(client.base_url, EMAIL, secret(TOKEN, f"{TOKEN}\n"))
     result = make_reconciler(client, table).sweep(WHOLE)
     assert "401" in result.refused[0]
     assert (result.counts.deleted, len(stored_keys(table))) == (0, 110)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import NoRegionError
+from werkzeug import Request, Response
 
 from lib import health
 from lib.health import Report, Status
@@ -27,6 +28,7 @@ from tests.support.aws.moto_inside import (
     create_table,
     create_tables,
     moto_inside,
+    rotate_secret,
 )
 from tests.support.aws.wire import aws_error
 
@@ -311,6 +313,22 @@ def test_an_expired_token_is_a_failed_check_that_names_no_account(jira: tuple[Ji
     assert [check.name for check in report.failed] == ["jira"]
     assert "401" in detail(report, "jira")
     assert EMAIL not in detail(report, "jira")
+
+
+def test_a_token_with_a_line_break_that_is_rotated_during_the_check_works(
+    jira: tuple[Jira, HealthEnvironment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site, configured = jira
+    site.faults.add(Fault(path="/rest/api/3/myself", error="rotated"))
+
+    def refuse(request: Request, _: str) -> Response:
+        rotate_secret("jira-api-token", "the second token\n")
+        site.accounts = {EMAIL: "the second token"}
+        return site.answer(request)
+
+    monkeypatch.setattr(site, "failure", refuse)
+
+    assert statuses(run_checks(configured))["jira"] == "ok"
 
 
 def test_an_address_in_jiras_message_is_not_reported(jira: tuple[Jira, HealthEnvironment]) -> None:

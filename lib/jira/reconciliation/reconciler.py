@@ -82,7 +82,7 @@ class Reconciler:
         """
         progress = Progress(start)
         try:
-            self._check_access(start.key_range)
+            self._jira.with_current_token(lambda: self._check_access(start.key_range))
             if not start.listed:
                 self._list(progress)
                 if progress.state.token is not None:
@@ -105,7 +105,7 @@ class Reconciler:
         # Relative: an absolute time would be read in the time zone of the token's account.
         jql = f'project = "{project}" AND updated >= "-{math.ceil(back / timedelta(minutes=1))}m" ORDER BY updated ASC'
         try:
-            self._jira.check_credentials()
+            self._jira.with_current_token(self._jira.check_credentials)
             asked_at = self._now()
             for page in self._jira.pages(jql, fields=REST_FIELDS, has_time=self._has_time):
                 self._catch_up_page(progress, page.issues, asked_at)

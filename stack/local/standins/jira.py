@@ -38,7 +38,7 @@ class Jira(StandIn):
 
     def __init__(self, accounts: Mapping[str, str] | None = None, site: Site | None = None) -> None:
         super().__init__()
-        self._accounts = accounts
+        self.accounts = accounts
         self.site = site or Site()
         self.webhooks = Webhooks()
         self.requests: list[dict[str, Any]] = []
@@ -181,7 +181,7 @@ class Jira(StandIn):
             return False
         if scheme.lower() != "basic" or not (email and token):
             return False
-        return self._accounts is None or self._accounts.get(email) == token
+        return self.accounts is None or self.accounts.get(email) == token
 
     def _route(self, request: Request, parts: list[str]) -> Response:
         match (request.method, parts):

@@ -32,7 +32,7 @@ def test_a_comment_that_the_worker_could_not_fetch_is_sent_again(operated: Appro
     until(lambda: "task_failed" in section.do("logs task_failed").out, every=0.5)
     until(lambda: key in section.do(DRY_RUN).out, 30, every=1)
     section.raised("jira-work-dead-letters-depth", runbook="functions.md#dead-letters")
-    assert "task_failed: AccessDeniedError" in section.do(DRY_RUN).succeeded()
+    assert "task_failed: CredentialRefusedError" in section.do(DRY_RUN).succeeded()
     assert "is not stored" in section.do("issues get KEY", {"KEY": key}).errors
     operated.jira.app.faults.clear()
     section.do("redrive --function jira_worker", answers="y\n").succeeded()

@@ -59,3 +59,8 @@ def create_bucket() -> None:
 def create_secret(name: str, value: str) -> str:
     """A secret; its ARN."""
     return str(aws.make_client("secretsmanager").create_secret(Name=name, SecretString=value)["ARN"])
+
+
+def rotate_secret(name: str, value: str) -> None:
+    """Put a new value: the one before it becomes AWSPREVIOUS."""
+    aws.make_client("secretsmanager").put_secret_value(SecretId=name, SecretString=value)

@@ -13,7 +13,9 @@ from lib.jira.issue_writer import IssueWriter
 from lib.jira.items import Issue
 from lib.jira.reconciliation.reconciler import Reconciler
 from lib.jira.webhooks import Delivery, normalise
+from lib.platform.secrets import Secret
 from stack.local.standins.jira import Jira
+from tests.support.aws.secrets import SecretsManager
 from tests.support.dynamodb.fake_table import FakeTable
 from tests.support.web.standins import served
 
@@ -69,8 +71,18 @@ def stored_keys(table: FakeTable) -> list[str]:
     return [issue.issue_key for issue in make_reader(table).by_project("OPS")]
 
 
+def secret(*values: str) -> Secret:
+    """A secret that was read with the first of ``values``, and rotated to the others since."""
+    manager = SecretsManager(values[0])
+    made = Secret(manager, "arn")
+    made.current()
+    for value in values[1:]:
+        manager.rotate(value)
+    return made
+
+
 @contextmanager
 def jira_site() -> Iterator[tuple[Jira, JiraClient]]:
     """A running stand-in, and a client of it that does not wait."""
     with served(Jira(accounts={EMAIL: TOKEN})) as site:
-        yield site.app, JiraClient(site.url, EMAIL, TOKEN, sleep=lambda seconds: None, timeout=(2.0, 2.0))
+        yield site.app, JiraClient(site.url, EMAIL, secret(TOKEN), sleep=lambda seconds: None, timeout=(2.0, 2.0))

@@ -213,6 +213,16 @@ def test_an_issue_too_large_for_a_row_goes_to_the_bucket(worker: ModuleType, jir
     assert stored["fields"]["labels"] == labels
 
 
+def test_a_rotated_token_is_used_without_a_new_process(worker: ModuleType, jira: Served[Jira], jira_cloud: JiraCloud) -> None:
+    assert work(worker, fetch("OPS-1")) == []
+    jira.app.accounts = {EMAIL: "the second token"}
+    jira_cloud.rotate(jira_cloud.api_token_arn, "the second token")
+
+    assert work(worker, fetch("OPS-2"), fetch("OPS-3")) == []
+
+    assert all("HEAD" in jira_cloud.rows(key) for key in ("OPS-2", "OPS-3"))
+
+
 # Not configured
 
 

@@ -8,7 +8,8 @@ import pytest
 from lib.platform import errors
 from stack.local.standins.faults import Fault
 from tests.support.aws.lambda_context import LambdaContext
-from tests.support.jira.reconciliation import SEARCH, Reconciliation, counts, metrics, of
+from tests.support.aws.moto_inside import rotate_secret
+from tests.support.jira.reconciliation import EMAIL, SEARCH, Reconciliation, counts, metrics, of
 from tests.support.observability.emf import metrics_in
 from tests.support.observability.log_lines import LogLines
 
@@ -194,6 +195,14 @@ def test_a_refusal_does_not_fail_the_invocation(synced: Reconciliation) -> None:
     synced.jira.faults.add(Fault(path="/rest/api/3/project/OPS", error="expired_token", times=9))
 
     assert "401" in synced.run()["refused"][0]
+
+
+@pytest.mark.parametrize("event", [{"mode": "full"}, {"mode": "changes"}], ids=["sweep", "changes"])
+def test_a_rotated_token_is_used_without_a_new_process(synced: Reconciliation, event: dict[str, Any]) -> None:
+    synced.jira.accounts = {EMAIL: "the second token"}
+    rotate_secret("jira-api-token", "the second token")
+
+    assert of(synced.run(event))["complete"]
 
 
 def test_a_row_that_failed_is_in_result_metric_and_record(
