@@ -17,7 +17,7 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from lib.operations.redrive_marks import RedriveMarks
 from lib.platform import aws, clock, errors
@@ -64,6 +64,14 @@ class DeadLetter:
     received: int = 1
 
 
+class Depth(NamedTuple):
+    """How many messages a queue has, about: those that can be read, those that a reader holds, and delayed ones."""
+
+    visible: int
+    hidden: int
+    delayed: int
+
+
 class DeadLetterQueue:
     """One dead-letter queue of one function.
 
@@ -96,16 +104,16 @@ class DeadLetterQueue:
         self._lambda = lambda_client
         self._function_name = function_name
         with aws.translated(f"find the queue {queue_name}"):
-            self._url: str = sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
-            sources: list[str] = sqs.list_dead_letter_source_queues(QueueUrl=self._url).get("queueUrls") or []
+            self.url: str = sqs.get_queue_url(QueueName=queue_name)["QueueUrl"]
+            sources: list[str] = sqs.list_dead_letter_source_queues(QueueUrl=self.url).get("queueUrls") or []
         if len(sources) > 1:
             raise errors.ConfigurationError(f"{queue_name} is the dead-letter queue of several queues")
-        self._source_url = sources[0] if sources else None
+        self.source_url = sources[0] if sources else None
 
     @property
     def goes_to(self) -> str:
         """Where its letters go back to: ``queue`` or ``function``."""
-        return "queue" if self._source_url else "function"
+        return "queue" if self.source_url else "function"
 
     def read(self, limit: int, *, at_least: int | None = None, wanted: Collection[str] = frozenset()) -> list[DeadLetter]:
         """Up to ``limit`` dead letters, hidden from others for :data:`HOLD_SECONDS`. Send back or release each.
@@ -123,7 +131,7 @@ class DeadLetterQueue:
             is_complete = at_least is not None and len(found) >= at_least
             with aws.translated(f"read the queue {self.name}"):
                 answer = self._sqs.receive_message(
-                    QueueUrl=self._url,
+                    QueueUrl=self.url,
                     MaxNumberOfMessages=min(_PAGE, limit - len(found)),
                     VisibilityTimeout=HOLD_SECONDS,
                     WaitTimeSeconds=0 if is_complete else _WAIT_SECONDS,
@@ -133,8 +141,20 @@ class DeadLetterQueue:
             if not answer.get("Messages"):
                 break
             for message in answer["Messages"]:
-                found[message["MessageId"]] = read_message(message, of_a_work_queue=self._source_url is not None)
+                found[message["MessageId"]] = read_message(message, of_a_work_queue=self.source_url is not None)
         return list(found.values())
+
+    def peek(self, limit: int) -> tuple[list[DeadLetter], int]:
+        """Up to ``limit`` dead letters, released at once, and how many the queue has, about.
+
+        Raises:
+            SwitchboardError: the queue can't be read.
+        """
+        depth = self.depth()
+        letters = self.read(limit, at_least=depth.visible)
+        with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
+            self.release(*letters)
+        return letters, max(sum(depth), len(letters))
 
     def send_back(self, letter: DeadLetter) -> None:
         """Send a letter back and delete it.
@@ -148,8 +168,8 @@ class DeadLetterQueue:
             raise errors.InvalidInputError(letter.refused)
         # This fails if the hold is over, when somebody else may have it.
         self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
-        if self._source_url:
-            self._send_to_queue(letter, self._source_url)
+        if self.source_url:
+            self._send_to_queue(letter, self.source_url)
         else:
             self._send_to_function(letter)
         try:
@@ -166,16 +186,9 @@ class DeadLetterQueue:
         self._hide(letter, HOLD_SECONDS, "hold the dead letter, which another reader may have")
         self._delete(letter)
 
-    def depth(self) -> tuple[int, int]:
-        """How many letters the queue has, about: those that can be read, and those that a reader holds.
-
-        Raises:
-            SwitchboardError: the queue can't be reached.
-        """
-        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
-        with aws.translated(f"count the messages of {self.name}"):
-            found = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]
-        return int(found[names[0]]), int(found[names[1]])
+    def depth(self) -> Depth:
+        """How many letters it has; errors as :func:`depth_of`."""
+        return depth_of(self._sqs, self.url)
 
     def release(self, *letters: DeadLetter) -> None:
         """Make letters visible to other readers at once. A letter that SQS does not release is visible when the hold is over.
@@ -189,15 +202,15 @@ class DeadLetterQueue:
                 for position, letter in enumerate(letters[first : first + _PAGE])
             ]
             with aws.translated("release the dead letters"):
-                self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
+                self._sqs.change_message_visibility_batch(QueueUrl=self.url, Entries=entries)
 
     def _delete(self, letter: DeadLetter) -> None:
         with aws.translated("delete"):
-            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=letter.receipt)
+            self._sqs.delete_message(QueueUrl=self.url, ReceiptHandle=letter.receipt)
 
     def _hide(self, letter: DeadLetter, seconds: int, doing: str) -> None:
         with aws.translated(doing):
-            self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds)
+            self._sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=letter.receipt, VisibilityTimeout=seconds)
 
     def _send_to_queue(self, letter: DeadLetter, url: str) -> None:
         attributes = dict(letter.attributes)
@@ -219,6 +232,18 @@ class DeadLetterQueue:
         if self._marks is not None and request_id:
             with contextlib.suppress(errors.SwitchboardError):  # it was accepted: only the mark is missing
                 self._marks.set(request_id)
+
+
+def depth_of(sqs: Any, url: str) -> Depth:
+    """How many messages a queue has.
+
+    Raises:
+        SwitchboardError: the queue can't be reached.
+    """
+    names = [f"ApproximateNumberOfMessages{kind}" for kind in ("", "NotVisible", "Delayed")]
+    with aws.translated(f"count the messages of {url.rsplit('/', 1)[-1]}"):
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    return Depth(*(int(found.get(name, 0)) for name in names))
 
 
 def read_message(message: Mapping[str, Any], *, of_a_work_queue: bool) -> DeadLetter:

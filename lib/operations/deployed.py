@@ -119,15 +119,6 @@ def logical_name(physical: str) -> str:
     return name if name and len(suffix) == 7 and set(suffix) <= set("0123456789abcdef") else physical
 
 
-def depths_of(sqs: Any, name: str) -> dict[str, int]:
-    """How many messages are visible, hidden and delayed."""
-    kinds = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
-    with aws.translated(f"count the messages of {name}"):
-        url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(kinds))["Attributes"]
-    return {kind: int(attributes.get(kind, 0)) for kind in kinds}
-
-
 def pages(doing: str, call: Any, *, most: int, token: str = "NextToken", **request: Any) -> Iterator[Mapping[str, Any]]:  # noqa: S107
     """The answers to a paged call, at most ``most`` of them.
 

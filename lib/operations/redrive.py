@@ -105,22 +105,23 @@ def open_queues(deployed: Deployment, names: Iterable[tuple[str, str]]) -> list[
     Raises:
         SwitchboardError: one does not exist or can't be reached.
     """
-    sqs, lambda_client, marks = deployed.client("sqs"), deployed.client("lambda"), _marks(deployed)
+    return in_parallel(lambda name: (name[0], open_queue(deployed, *name)), names)
 
-    def opened(name: tuple[str, str]) -> tuple[str, DeadLetterQueue]:
-        function = deployed.function_name(name[0])
-        return name[0], DeadLetterQueue(sqs, lambda_client, name[1], function, marks=marks)
 
-    return in_parallel(opened, names)
+def open_queue(deployed: Deployment, entry_point: str, name: str) -> DeadLetterQueue:
+    """One dead-letter queue of a function. Errors as above."""
+    function, marks = deployed.function_name(entry_point), _marks(deployed)
+    return DeadLetterQueue(deployed.client("sqs"), deployed.client("lambda"), name, function, marks=marks)
 
 
 def read_all(queues: Sequence[tuple[str, DeadLetterQueue]], limit: int, held: list[Held]) -> None:
     """Read up to ``limit`` letters of all queues. They are added to ``held``, so that they can be released after an error."""
     for function, queue in queues:
-        held += _held(function, queue, queue.read(limit - len(held)))
+        held += held_of(function, queue, queue.read(limit - len(held)))
 
 
-def _held(function: str, queue: DeadLetterQueue, letters: Iterable[DeadLetter]) -> list[Held]:
+def held_of(function: str, queue: DeadLetterQueue, letters: Iterable[DeadLetter]) -> list[Held]:
+    """The letters, each with its queue and with the reason that it names itself."""
     return [Held(function, queue, each, scrub(each.refused or each.error), each.redriven_at) for each in letters]
 
 
@@ -295,11 +296,12 @@ class LetterBox:
         """
         queues = open_queues(self._deployed, self._deployed.dead_letter_queues())
         with self._lock:
-            peeks = in_parallel(lambda queue: _peek(*queue, limit), queues)
-        found = sorted((each for peek in peeks for each in peek.letters), key=_newest_first)
-        letters, problem = explained(found, self._deployed)
-        has_more = any(len(peek.letters) >= limit for peek in peeks)
-        return Reading(tuple(letters), has_more, sum(peek.held for peek in peeks), problem)
+            peeks = in_parallel(lambda each: each[1].peek(limit), queues)
+        found = [each for queue, (letters, _) in zip(queues, peeks, strict=True) for each in held_of(*queue, letters)]
+        shown, problem = explained(sorted(found, key=_newest_first), self._deployed)
+        # SQS counts late: a letter that was just released may be counted as hidden.
+        held = sum(total - len(letters) for letters, total in peeks if len(letters) < limit)
+        return Reading(tuple(shown), any(len(letters) >= limit for letters, _ in peeks), held, problem)
 
     @contextlib.contextmanager
     def hold(self, keys: Iterable[str]) -> Iterator[list[Held]]:
@@ -321,27 +323,12 @@ class LetterBox:
             try:
                 for function, queue in open_queues(self._deployed, names):
                     ids = wanted[queue.name]
-                    read = _held(function, queue, queue.read(MOST_READ, at_least=queue.depth()[0], wanted=ids))
+                    read = held_of(function, queue, queue.read(MOST_READ, at_least=queue.depth().visible, wanted=ids))
                     held += [each for each in read if each.letter.message_id in ids]
                     release(each for each in read if each.letter.message_id not in ids)
                 yield held
             finally:
                 release(held)
-
-
-@dataclass(frozen=True, slots=True)
-class _Peek:
-    letters: list[Held]
-    held: int
-
-
-def _peek(function: str, queue: DeadLetterQueue, limit: int) -> _Peek:
-    visible, hidden = queue.depth()
-    letters = _held(function, queue, queue.read(limit, at_least=visible))
-    release(letters)
-    # SQS counts late: a letter that was just released may be counted as hidden.
-    held = 0 if len(letters) >= limit else max(0, visible + hidden - len(letters))
-    return _Peek(letters, held)
 
 
 def _newest_first(each: Held) -> tuple[float, str]:

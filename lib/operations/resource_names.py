@@ -1,10 +1,9 @@
 """The name of every resource of a deployment, as the variables that the runbooks' commands use."""
 
 import os
-from typing import Any
 
 from lib.operations.deployed import Deployment, log_group, logical_name
-from lib.platform import aws
+from lib.operations.redrive import open_queues
 
 
 def resource_names(deployed: Deployment) -> dict[str, str]:
@@ -21,17 +20,12 @@ def resource_names(deployed: Deployment) -> dict[str, str]:
         **({**deployed.local, "AWS_PAGER": ""} if deployed.local else {}),
         **deployed.variables(),
         **{f"{entry_point.upper()}_LOG_GROUP": log_group(name) for entry_point, name in deployed.functions.items()},
-        **_queue_urls(deployed, deployed.client("sqs")),
+        **_queue_urls(deployed),
     }
 
 
-def _queue_urls(deployed: Deployment, sqs: Any) -> dict[str, str]:
+def _queue_urls(deployed: Deployment) -> dict[str, str]:
     """The URL of each dead-letter queue, and of each work queue that feeds one."""
-    found = {}
-    for _, name in deployed.dead_letter_queues():
-        with aws.translated(f"find the queue {name}"):
-            url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
-            sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
-        for each in (url, *sources):
-            found[f"{logical_name(each.rsplit('/', 1)[-1]).replace('-', '_').upper()}_QUEUE_URL"] = each
-    return found
+    queues = [queue for _, queue in open_queues(deployed, deployed.dead_letter_queues())]
+    urls = [url for queue in queues for url in (queue.url, queue.source_url) if url]
+    return {f"{logical_name(url.rsplit('/', 1)[-1]).replace('-', '_').upper()}_QUEUE_URL": url for url in urls}

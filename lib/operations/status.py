@@ -22,18 +22,17 @@ from zoneinfo import ZoneInfo
 
 from lib.approvals.records import Session, SessionState
 from lib.approvals.repository import ApprovalStore
-from lib.jira.reconciliation.watermarks import Watermarks
 from lib.operations.approvals import STUCK_AFTER
-from lib.operations.dead_letters import DeadLetterQueue
-from lib.operations.deployed import Deployment, depths_of, log_group, logical_name, pages
+from lib.operations.dead_letters import depth_of
+from lib.operations.deployed import Deployment, log_group, logical_name, pages
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
-from lib.operations.redrive import Held, with_logged_reasons
+from lib.operations.redrive import explained, held_of, open_queues
+from lib.operations.resync import read_watermarks
 from lib.operations.schedules import Schedule, list_schedules
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
-from lib.platform.environment.reconciliation import ReconciliationEnvironment
 from lib.platform.log import scrub
 from lib.platform.schedule_expressions import ExpressionError, next_run
 from lib.platform.wording import counted
@@ -135,23 +134,16 @@ class StatusReader:
         )
 
     def _dead_letters(self) -> Iterator[Finding]:
-        sqs, total = self._deployed.client("sqs"), 0
-        for entry_point, name in self._deployed.dead_letter_queues():
-            depths = depths_of(sqs, name)
-            count = sum(depths.values())
+        total = 0
+        for entry_point, queue in open_queues(self._deployed, self._deployed.dead_letter_queues()):
+            letters, count = queue.peek(LETTERS_READ)
             total += count
             if not count:
                 continue
-            queue = DeadLetterQueue(sqs, self._deployed.client("lambda"), name, self._deployed.function_name(entry_point))
-            letters = queue.read(LETTERS_READ, at_least=depths["ApproximateNumberOfMessages"])
-            with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
-                queue.release(*letters)
-            held = [Held(entry_point, queue, letter, scrub(letter.refused or letter.error)) for letter in letters]
-            with contextlib.suppress(errors.SwitchboardError):  # the letters' own texts remain
-                held = with_logged_reasons(held, self._deployed.client("logs"), self._deployed.functions)
+            held, _ = explained(held_of(entry_point, queue, letters), self._deployed)
             reasons = Counter(each.reason[:_REASON_CHARACTERS] for each in held)
             oldest = min((letter.sent_at for letter in letters), default=None)
-            text = f"{logical_name(name)}: {count:,}"
+            text = f"{logical_name(queue.name)}: {count:,}"
             if oldest is not None:
                 text += f", the oldest {self._age(oldest)} old: {'; '.join(reason for reason, _ in reasons.most_common(2))}"
             else:
@@ -161,28 +153,24 @@ class StatusReader:
                 verdict=Verdict.ATTENTION,
                 text=text,
                 command=f"redrive --function {entry_point} --dry-run",
-                values={"queue": name, "messages": count, "oldest": oldest, "reasons": dict(reasons)},
+                values={"queue": queue.name, "messages": count, "oldest": oldest, "reasons": dict(reasons)},
             )
         if not total:
             yield Finding(part="dead letters", verdict=Verdict.OK, text="none")
 
     def _work_queues(self) -> Iterator[Finding]:
-        sqs = self._deployed.client("sqs")
-        for _, dead_letters in self._deployed.dead_letter_queues():
-            with aws.translated(f"find the queue of {dead_letters}"):
-                url = sqs.get_queue_url(QueueName=dead_letters)["QueueUrl"]
-                sources = sqs.list_dead_letter_source_queues(QueueUrl=url).get("queueUrls") or []
-            for source in sources:
-                yield self._work_queue(source.rsplit("/", 1)[-1])
+        for _, queue in open_queues(self._deployed, self._deployed.dead_letter_queues()):
+            if queue.source_url:
+                yield self._work_queue(queue.source_url)
 
-    def _work_queue(self, name: str) -> Finding:
-        depths = depths_of(self._deployed.client("sqs"), name)
-        waiting = depths["ApproximateNumberOfMessages"] + depths["ApproximateNumberOfMessagesDelayed"]
-        seconds = self._oldest_message_seconds(name) if sum(depths.values()) else None
+    def _work_queue(self, url: str) -> Finding:
+        name, depth = url.rsplit("/", 1)[-1], depth_of(self._deployed.client("sqs"), url)
+        waiting = depth.visible + depth.delayed
+        seconds = self._oldest_message_seconds(name) if sum(depth) else None
         late = seconds is not None and seconds > OLDEST_WORK_LIMIT_SECONDS
         text = f"{logical_name(name)}: {counted(waiting, 'message')} waiting"
-        if depths["ApproximateNumberOfMessagesNotVisible"]:
-            text += f", {depths['ApproximateNumberOfMessagesNotVisible']:,} being processed or to be retried"
+        if depth.hidden:
+            text += f", {depth.hidden:,} being processed or to be retried"
         if seconds is not None:
             text += f", the oldest {duration(timedelta(seconds=seconds))} old"
         return Finding(
@@ -321,10 +309,8 @@ class StatusReader:
             yield Finding(part="jobs", verdict=Verdict.OK, text="none is stale")
 
     def _projects(self) -> Iterator[Finding]:
-        projects = self._deployed.environment("reconciliation", ReconciliationEnvironment).jira_projects
-        watermarks = Watermarks(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name"))
-        for project in projects:
-            reached = watermarks.read(project)
+        watermarks = read_watermarks(self._deployed)
+        for project, reached in watermarks.items():
             if reached is None:
                 late = not self._is_new("reconciliation", WATERMARK_LATE_AFTER)  # as for schedules
                 text = f"{project}: its changes in Jira have not been read yet"
@@ -338,7 +324,7 @@ class StatusReader:
                 command=f"reconcile --project {project}" if late else "",
                 values={"project": project, "watermark": reached},
             )
-        if not projects:
+        if not watermarks:
             yield Finding(part="projects", verdict=Verdict.OK, text="none is reconciled")
 
     def _health(self) -> Iterator[Finding]:

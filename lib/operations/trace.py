@@ -8,7 +8,6 @@ The key of a lease's record contains its owner's address, which no log line and 
 operator names the owner.
 """
 
-import contextlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -22,9 +21,10 @@ from typing import Any
 from lib.jira import issues, items
 from lib.jira.issue_reader import IssueReader
 from lib.leases.records import read_lease
-from lib.operations.dead_letters import DeadLetter, DeadLetterQueue
-from lib.operations.deployed import Deployment, depths_of, logical_name
+from lib.operations.dead_letters import DeadLetter
+from lib.operations.deployed import Deployment, logical_name
 from lib.operations.log_search import LogLine, read_lines
+from lib.operations.redrive import open_queue
 from lib.platform import aws, clock, contract, errors
 from lib.platform.contract import EVENT_PARTITIONS
 from lib.platform.dynamodb import Item, Table
@@ -233,14 +233,7 @@ def find_letters(deployed: Deployment, entry_point: str, queue_name: str, wanted
     Raises:
         SwitchboardError: the queue can't be read.
     """
-    depths = depths_of(deployed.client("sqs"), queue_name)
-    depth = sum(depths.values())
-    if not depth:
-        return
-    queue = DeadLetterQueue(deployed.client("sqs"), deployed.client("lambda"), queue_name, deployed.function_name(entry_point))
-    letters = queue.read(min(depth, MOST_LETTERS), at_least=depths["ApproximateNumberOfMessages"])
-    with contextlib.suppress(errors.SwitchboardError):  # they show again when the hold is over
-        queue.release(*letters)
+    letters, _ = open_queue(deployed, entry_point, queue_name).peek(MOST_LETTERS)
     for letter in letters:
         if any(each in letter.payload or each == letter.request_id for each in wanted):
             yield letter

@@ -185,7 +185,7 @@ def test_a_log_that_is_too_long_is_reported_and_its_beginning_shown(
 
     client = deployment.client
     monkeypatch.setattr(deployment, "client", lambda service: Endless() if service == "logs" else client(service))
-    deployment.outputs = {**deployment.outputs, "functions": {"health": FUNCTIONS["health"]}}
+    deployment.outputs = {**deployment.outputs, "functions": {"health": FUNCTIONS["health"]}, "dead_letter_queues": {}}
 
     found = trace(deployment, "chat-7")
 
