@@ -22,6 +22,7 @@ from stack.local.functions import Credentials, FunctionHost, FunctionSpec
 from stack.local.sandbox import Sandbox
 from stack.packaging.archive import RECIPES, ROOT
 from tests.support.aws.packaged import the_archives
+from tests.unit.handlers.test_cold_start import VARIABLES as COLD_START_VARIABLES
 
 BOTOCORE_AND_ITS_OWN = {"botocore", "dateutil", "six"}
 USED_IF_THERE = {"simplejson", "snapshot_restore_py"}
@@ -57,25 +58,12 @@ print(json.dumps({"failed": failed, "of_runtime": sorted({name.partition(".")[0]
 """
 
 VARIABLES = {
-    "LEASE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/leases",
-    "JIRA_ISSUES_TABLE_NAME": "issues",
-    "OPERATIONS_TABLE_NAME": "operations",
-    "SHUTTLE_TABLE_NAME": "shuttle",
-    "IMPORT_BUCKET_NAME": "imports",
-    "JOB_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/shuttle-jobs",
-    "EVENT_BUS_NAME": "switchboard",
-    "ARTIFACT_BUCKET_NAME": "artifacts",
+    **COLD_START_VARIABLES,
     "NOTIFY_CHANNELS": "sns,slack,teams,govuk_notify",
-    "NOTIFICATION_TOPIC_ARN": "arn:aws:sns:us-west-2:123456789012:notifications",
     "SLACK_WEBHOOK_URL_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:slack",
     "TEAMS_WEBHOOK_URL_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:teams",
     "GOVUK_NOTIFY_API_KEY_ARN": "arn:aws:secretsmanager:us-west-2:123456789012:secret:govuk",
     "GOVUK_NOTIFY_TEMPLATE_ID": "template",
-    "JIRA_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/jira-work",
-    "APPROVAL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/approval-work",
-    "HISTORY_DAYS": "90",
-    "SOURCE_TABLE_ARN": "arn:aws:dynamodb:us-west-2:123456789012:table/legacy",
-    "BACKFILL_QUEUE_URL": "https://sqs.us-west-2.amazonaws.com/123456789012/backfill-work",
     "POWERTOOLS_SERVICE_NAME": "a-function",
     "POWERTOOLS_METRICS_NAMESPACE": "Switchboard",
 }
@@ -126,7 +114,7 @@ def probe(box: Sandbox, imports: list[tuple[str, str]]) -> dict[str, Any]:
     *start, _, folder, runtime = box.command
     done = subprocess.run(
         [*start, PROBE, folder, runtime, json.dumps(imports)],
-        env={"AWS_DEFAULT_REGION": "us-west-2", **VARIABLES},
+        env=VARIABLES,
         cwd=box.folder,
         capture_output=True,
         text=True,
