@@ -21,7 +21,7 @@ from lib.approvals.operations import JiraOperationStore
 from lib.approvals.records import Operation
 from lib.approvals.repository import ApprovalStore
 from lib.approvals.rules import Rules
-from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, list_operations, read_approval
+from lib.operations.approvals import OPEN, Approval, Stage, list_approvals, list_operations, read_approval, read_view
 from lib.operations.deployed import Deployment
 from lib.operations.retry import retry_session
 from lib.operations.signed_requests import send_signed
@@ -186,12 +186,10 @@ def list_all(find: Find, day: date | None, limit: int, as_json: bool) -> int:
 def show(find: Find, session_id: str, as_json: bool) -> int:
     """Show SESSION, and the operations on all its drafts."""
     deployment = find()
-    view = ApprovalStore(_table(deployment)).read_current(session_id)
-    if view is None or view.session is None:
-        raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")
+    view, session = read_view(_table(deployment), session_id)
     if not as_json:
         lines = {
-            "session": f"{session_id}: {view.session.state.value}",
+            "session": f"{session_id}: {session.state.value}",
             "draft": f"{view.draft_hash}  {view.draft.draft.title if view.draft else ''}",
             "reason": view.failure,
         }
