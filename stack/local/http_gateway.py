@@ -140,7 +140,8 @@ class HttpGateway:
         if (request.content_length or 0) > MAX_BODY_BYTES:
             return _message(413, "Request Entity Too Large")
         if exchange.route.wants_signature:
-            exchange.key = sigv4.authenticate(request, self._find_key)
+            _, _, service, region, *_ = self._api.execution_arn.split(":")
+            exchange.key = sigv4.authenticate(request, self._find_key, service=service, region=region)
             if exchange.key is None:
                 return _message(403, "Forbidden")
         return self._invoke(exchange, exchange.route, path)

@@ -37,12 +37,17 @@ class AccessKey:
 
 
 def authenticate(
-    request: Request, find_key: Callable[[str], AccessKey | None], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    request: Request,
+    find_key: Callable[[str], AccessKey | None],
+    *,
+    service: str,
+    region: str,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> AccessKey | None:
-    """The key that signed ``request``, or None if it is not signed, by an unknown key, or wrongly."""
+    """The key that signed ``request`` for ``service`` in ``region``; None if the signature is missing or wrong."""
     match = _AUTHORIZATION.fullmatch(request.headers.get("Authorization", "").strip())
     key = find_key(match["key"]) if match else None
-    if match is None or key is None:
+    if match is None or key is None or (match["service"], match["region"]) != (service, region):
         return None
     timestamp = request.headers.get("X-Amz-Date", "")
     signed = match["headers"].split(";")
@@ -53,7 +58,7 @@ def authenticate(
     payload_hash = _payload_hash(request)
     if payload_hash is None:
         return None
-    scope = f"{match['date']}/{match['region']}/{match['service']}/aws4_request"
+    scope = f"{match['date']}/{region}/{service}/aws4_request"
     # Most signers encode the path twice; S3's do not. The request shows only that the signer knew the secret.
     for path in (quote(_raw_path(request), safe="/~"), _raw_path(request)):
         canonical = "\n".join(
