@@ -19,7 +19,7 @@ KEY = AccessKey("test", "", "arn:aws:iam::123456789012:user/test")
 def test_a_signature_counts_only_for_its_service_and_region(service: str, region: str, accepted: bool) -> None:
     signed = AWSRequest("GET", "http://localhost/shuttle/shops/a.example")
     SigV4Auth(Credentials("test", "test"), service, region).add_auth(signed)
-    request = Request(EnvironBuilder(path="/shuttle/shops/a.example", headers=dict(signed.headers)).get_environ())
+    request = Request(EnvironBuilder(path="/shuttle/shops/a.example", headers=list(signed.headers.items())).get_environ())
 
     key = authenticate(request, {"test": KEY}.get, service="execute-api", region="us-west-2")
 
