@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from lib.notifications.routing import Rule, RulesError, parse_rules
+from lib.notifications.routing import SLACK_CHANNEL, Rule, RulesError, parse_rules
 from lib.platform.contract import CHANNELS, SHUTTLE_EVENT_SOURCE
 from stack.monitoring.severity import split
 
@@ -78,7 +78,7 @@ def parse(key: str, value: object, kind: Any) -> object:
             raise wrong(key, f"must be {choices}, not {_shown(value)}")
         return switch
     if kind is int:
-        if isinstance(text, bool) or not re.fullmatch(r"[+-]?\d{1,9}", str(text)):
+        if isinstance(text, bool) or not re.fullmatch(r"[+-]?[0-9]{1,99}", str(text)):
             raise wrong(key, f"must be a whole number, not {_shown(value)}")
         return int(str(text))
     if not isinstance(text, str):
@@ -128,22 +128,16 @@ def _matches(pattern: str, meaning: str) -> Callable[[str], str | None]:
     return lambda value: None if compiled.fullmatch(value) else f"must be {meaning}"
 
 
-def _positive(value: int) -> str | None:
-    return None if value > 0 else f"must be above zero, not {value}"
-
-
-def _not_negative(value: int) -> str | None:
-    return None if value >= 0 else f"must be zero (none) or more, not {value}"
-
-
-def _at_most(most: int) -> Callable[[int], str | None]:
-    return lambda value: None if 0 <= value <= most else f"must be 0 (never) to {most}, not {value}"
+def _between(least: int, most: int, zero: str = "") -> Callable[[int], str | None]:
+    """The rule of a number from ``least`` to ``most``; ``zero`` says what 0 means."""
+    span = f"{least}{f' ({zero})' if zero else ''} to {most:,}"
+    return lambda value: None if least <= value <= most else f"must be {span}, not {_shown(value)}"
 
 
 def _log_retention(value: int) -> str | None:
     if value in LOG_RETENTION_DAYS:
         return None
-    return f"must be a retention that CloudWatch Logs supports ({', '.join(map(str, LOG_RETENTION_DAYS))}), not {value}"
+    return f"must be a retention that CloudWatch Logs supports ({', '.join(map(str, LOG_RETENTION_DAYS))}), not {_shown(value)}"
 
 
 def _channel(value: str) -> str | None:
@@ -153,13 +147,22 @@ def _channel(value: str) -> str | None:
 def _url(value: str) -> str | None:
     try:
         parts = urlsplit(value)
-        host = parts.hostname
+        host, _ = parts.hostname, parts.port
     except ValueError:
         parts, host = urlsplit(""), None
     # Plain HTTP would expose tokens; on loopback a stand-in answers.
-    if host and (parts.scheme == "https" or (parts.scheme == "http" and host in {"127.0.0.1", "localhost"})):
-        return None
-    return f"must be an https:// URL, not {_shown(value)}"
+    is_safe = parts.scheme == "https" or (parts.scheme == "http" and host in {"127.0.0.1", "localhost"})
+    return None if host and is_safe and not re.search(r"\s", value) else f"must be an https:// URL, not {_shown(value)}"
+
+
+def _shown_url(value: str) -> str | None:
+    """The rule of a URL that links and error messages repeat."""
+    return "must not have a user name or password" if re.match(r"[^/?#]*//[^/?#]*@", value) else _url(value)
+
+
+def _base_url(value: str) -> str | None:
+    """The rule of a URL that paths are appended to."""
+    return _shown_url(value) or ("must not have a query or a fragment" if re.search(r"[?#]", value) else None)
 
 
 def _lease_path(value: str) -> str | None:
@@ -170,7 +173,7 @@ def _lease_path(value: str) -> str | None:
 
 
 def _origin(value: str) -> str | None:
-    if urlsplit(value).path or _url(value):
+    if _base_url(value) or urlsplit(value).path:
         return f"must be origins like https://shop.example.com, without a path, not {_shown(value)}"
     return None
 
@@ -223,11 +226,10 @@ def _tags(tags: Mapping[str, str]) -> str | None:
 _email = _matches(r"[^@\s]{1,64}@[^@\s]+\.[^@\s]+", "an e-mail address")
 
 
-def alarm_target(value: str) -> str | None:
-    """The rule of an entry of ``alarmTargets``. It is not in :data:`RULES`, since the caller adds the entry's number."""
+def _alarm_target(value: str) -> str | None:
+    """The entry itself is not repeated: the URL of an on-call service contains its key."""
     _, endpoint = split(value)
-    is_url = _url(endpoint) is None and not re.search(r"\s", endpoint)
-    if is_url or (":" not in endpoint and _email(endpoint) is None):
+    if _url(endpoint) is None or (":" not in endpoint and _email(endpoint) is None):
         return None
     return "must be e-mail addresses and https:// URLs, each alone or after page: or ticket:, like ticket:ops@example.com"
 
@@ -235,8 +237,10 @@ def alarm_target(value: str) -> str | None:
 def _runbooks(value: str) -> str | None:
     if len(value) > MAX_RUNBOOK_BASE_URL:
         return f"must be at most {MAX_RUNBOOK_BASE_URL} characters long: a description of an alarm has 1,024"
-    return _url(value)
+    return _shown_url(value)
 
+
+_slack_channel = _matches(SLACK_CHANNEL.pattern, "a Slack channel's name or ID")
 
 RULES: dict[str, Callable[[Any], str | None]] = {
     "lease_table_arn": _table_arn,
@@ -247,30 +251,32 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "event_bus_name": _matches(r"[A-Za-z0-9/._-]{1,256}", "the name of an event bus (not its ARN)"),
     "lease_event_sources": _event_source,
     "tags": _tags,
-    "console_url": _url,
+    "console_url": _shown_url,
     "console_lease_path": _lease_path,
     "notify_channels": _channel,
     "alarm_email": _email,
+    "alarm_targets": _alarm_target,
     "runbook_base_url": _runbooks,
     "log_retention_days": _log_retention,
-    "history_days": _positive,
-    "jira_base_url": _url,
+    "history_days": _between(1, 36_500),
+    "jira_base_url": _base_url,
     "jira_email": _email,
     "jira_projects": _matches(r"[A-Z][A-Z0-9_]+", "project keys like TES"),
     "reconcile_max_deletes": _matches(
         r"[0-9]{1,4}|[0-9]{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"
     ),
-    "slack_api_url": _url,
-    "approvals_channel": _matches(r"#?[\w-]{1,80}", "a Slack channel's name or ID"),
-    "approval_reminder_hours": _at_most(720),
-    "approval_expiry_days": _at_most(365),
+    "slack_api_url": _base_url,
+    "slack_channel": _slack_channel,
+    "approvals_channel": _slack_channel,
+    "approval_reminder_hours": _between(0, 720, "never"),
+    "approval_expiry_days": _between(0, 365, "never"),
     "approvers": _matches(r"[UW][A-Z0-9]{2,30}", "Slack user IDs, like U02ABCDEF"),
     "govuk_notify_template_id": _matches(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "the UUID of a template"),
-    "govuk_notify_url": _url,
+    "govuk_notify_url": _base_url,
     "cors_origins": _origin,
-    "http_rate_limit": _positive,
-    "http_burst_limit": _positive,
-    "approvals_reserved_concurrency": _not_negative,
-    "webhooks_reserved_concurrency": _not_negative,
+    "http_rate_limit": _between(1, 100_000),
+    "http_burst_limit": _between(1, 100_000),
+    "approvals_reserved_concurrency": _between(0, 100_000, "none"),
+    "webhooks_reserved_concurrency": _between(0, 100_000, "none"),
     "backfill_source_table_arn": _table_arn,
 }

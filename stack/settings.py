@@ -15,7 +15,7 @@ from pulumi.runtime.config import CONFIG
 
 from lib.notifications.routing import Rule, RulesError, check_channels
 from lib.platform.contract import GOVUK_NOTIFY_URL, SLACK_API_URL
-from stack.config_values import NAMESPACE, RULES, alarm_target, nearest, parse, partition_of, wrong
+from stack.config_values import NAMESPACE, RULES, nearest, parse, partition_of, wrong
 
 
 def is_local(stack: str) -> bool:
@@ -158,27 +158,34 @@ class Settings:
     def _check(self) -> None:
         for name, rule in RULES.items():
             value = getattr(self, name)
-            for item in value if isinstance(value, tuple) else [value]:
+            for number, item in enumerate(value if isinstance(value, tuple) else [value], 1):
                 complaint = rule(item) if item != "" else None
                 if complaint:
-                    raise wrong(key_of(name), complaint)
-        self._check_alarm_targets()
+                    raise wrong(key_of(name), complaint + (f" (entry {number})" if isinstance(value, tuple) else ""))
         self._check_lease_table()
         if self.console_lease_path and not self.console_url:
             raise wrong("consoleUrl", f"is not set, but {NAMESPACE}:consoleLeasePath has no effect without it")
         for name in _REQUIRED:
             if not getattr(self, name):
                 raise wrong(key_of(name), "must not be empty")
+        self._check_reminder()
         if self.jira_projects or self.jira_base_url:
+            needing = "jiraBaseUrl" if self.jira_base_url else "jiraProjects"
             for name in ("jira_base_url", "jira_email", "jira_api_token"):
                 if not getattr(self, name):
-                    raise wrong(key_of(name), f"is not set, but {NAMESPACE}:jiraProjects and {NAMESPACE}:jiraBaseUrl need it")
+                    raise wrong(key_of(name), f"is not set, but {NAMESPACE}:{needing} needs it")
         if self.slack_signing_secret is not None and self.slack_bot_token is None:
             raise wrong("slackBotToken", f"is not set, but {NAMESPACE}:slackSigningSecret has no effect without it")
         for channel, key, instead in _channel_needs(self):
             if channel in self.notify_channels:
                 raise wrong(key, f"is not set, but the channel {channel} of {NAMESPACE}:notifyChannels needs it{instead}")
         self._check_routes()
+
+    def _check_reminder(self) -> None:
+        hours = 24 * self.approval_expiry_days
+        if hours and self.approval_reminder_hours > hours:
+            expiry = f"{NAMESPACE}:approvalExpiryDays is {self.approval_expiry_days}"
+            raise wrong("approvalReminderHours", f"must be at most {hours}, since {expiry}")
 
     def _check_routes(self) -> None:
         try:
@@ -189,12 +196,6 @@ class Settings:
             if rule.slack_channel and not self.slack_by_bot:
                 needs = f"{NAMESPACE}:slackBotToken and {NAMESPACE}:slackChannel, since a webhook posts to one channel only"
                 raise wrong("notifyRoutes", f"has a rule {number} with a slackChannel, which needs {needs}")
-
-    def _check_alarm_targets(self) -> None:
-        """The entry itself is not repeated: the URL of an on-call service contains its key."""
-        for number, target in enumerate(self.alarm_targets, start=1):
-            if complaint := alarm_target(target):
-                raise wrong("alarmTargets", f"{complaint}: entry {number} is not")
 
     def _check_lease_table(self) -> None:
         """The account is not checked: the table of another account works once that account grants access."""

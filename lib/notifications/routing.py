@@ -29,7 +29,7 @@ _MATCH_FIELDS = ("event", "severity", "template", "account", "ownerDomain")
 _GROUPS = ("here", "channel", "everyone")
 _ACCOUNT = re.compile(r"\d{12}", re.ASCII)
 _DOMAIN = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
-_SLACK_CHANNEL = re.compile(r"#?[\w-]{1,80}")
+SLACK_CHANNEL = re.compile(r"#?[\w-]{1,80}")
 _MEMBER = re.compile(r"[UWS][A-Z0-9]{2,30}")
 
 
@@ -178,7 +178,7 @@ def _parse_rule(given: Mapping[str, Any]) -> Rule:
         account=_texts(match, "account", _account),
         owner_domain=_texts(match, "ownerDomain", _domain),
         channels=_texts(given, "channels", lambda text: _one_of(text, "channel", CHANNELS)),
-        slack_channel=_text(given, "slackChannel", _SLACK_CHANNEL, "a Slack channel's name or ID"),
+        slack_channel=_slack_channel(given["slackChannel"]) if "slackChannel" in given else "",
         mention=_mention(given.get("mention", "")),
         drop=drop in (True, "true"),
     )
@@ -207,14 +207,13 @@ def _texts(given: Mapping[str, Any], name: str, check: Any) -> tuple[str, ...]:
     items = value if isinstance(value, list | tuple) else [value]
     texts = [f"{item:012d}" if isinstance(item, int) and not isinstance(item, bool) else item for item in items]
     if not all(isinstance(text, str) and text.strip() for text in texts) or (name in given and not texts):
-        raise RulesError(f"{name} must be a text or a list of texts")
+        raise RulesError(f"{name} must be a text that is not empty, or a list of such texts")
     return tuple(dict.fromkeys(check(text.strip()) for text in texts))
 
 
-def _text(given: Mapping[str, Any], name: str, pattern: re.Pattern[str], meaning: str) -> str:
-    value = given.get(name, "")
-    if not isinstance(value, str) or (value and not pattern.fullmatch(value)):
-        raise RulesError(f"{name} must be {meaning}")
+def _slack_channel(value: object) -> str:
+    if not isinstance(value, str) or not SLACK_CHANNEL.fullmatch(value):
+        raise RulesError("slackChannel must be a Slack channel's name or ID")
     return value
 
 
@@ -229,6 +228,8 @@ def _event(text: str) -> str:
         return text
     close = difflib.get_close_matches(text, [str(name) for name in EventType], n=1)
     hint = f"did you mean {close[0]}?" if close else "end the name of an event type of your own with *"
+    if text == "*":
+        raise RulesError("event must not be *: without event, the rule matches every type")
     raise RulesError(f"it names the unknown event type {text[:60]!r} ({hint})")
 
 

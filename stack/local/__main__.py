@@ -91,7 +91,8 @@ def up(pairs: tuple[str, ...], logs: bool, python: str | None, console_port: int
         ready = dataclasses.replace(cloud.ready, console_url=url)
         signals.end_the_wait()
         print(json.dumps(dataclasses.asdict(ready)), flush=True)
-        click.echo(summary(ready, cloud.standins, seeded=options["seeded"], schedules=options["schedules"]), err=True)
+        chosen = {name: options[name] for name in ("seeded", "schedules")}
+        click.echo(summary(ready, cloud.standins, refused_status=cloud.refused_status, **chosen), err=True)
         signals.wait()
 
 

@@ -123,6 +123,7 @@ class LocalCloud:
         self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
+        self.refused_status = 0
         """The URL of each stand-in, by the config key that it replaces."""
         self._seeded = seeded
         with contextlib.ExitStack() as undo, _garbage_kept():
@@ -225,7 +226,7 @@ class LocalCloud:
             seed.fill_lease_table(self.client("dynamodb"), _own(config), outputs)
             seed.fill_legacy_table(self.client("dynamodb"), _own(config))
         if self._seeded and jira is not None:
-            seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
+            self.refused_status = seed.fill_jira(jira, http.url, _own(config).get("jiraWebhookSecret", ""))
         queues = QueueMetrics(sqs_backends[ACCOUNT_ID][self._region], metrics)
         evaluator = AlarmEvaluator(alarms, metrics, queues, publish=_publish, may=may)
         self._exit.callback(evaluator.close)

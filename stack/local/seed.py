@@ -22,6 +22,7 @@ ISSUES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("Rotate the API token before it expires", {"status": "Done", "assignee": "ada", "fix_versions": ["1.3"]}),
 )
 LEGACY_ISSUES = 120
+_REFUSED = 400
 _WAIT_SECONDS = 0.3
 """How long the start waits for the issues to be stored. The machine may be slow: they arrive later then."""
 
@@ -63,8 +64,12 @@ def fill_legacy_table(dynamodb: Any, config: Mapping[str, str]) -> None:
         dynamodb.put_item(TableName=name, Item={attribute: {"S": text} for attribute, text in row.items()})
 
 
-def fill_jira(jira: Jira, http_url: str, webhook_secret: str) -> None:
-    """Create the issues in the stand-in as users would. Their webhooks store them; without a secret, none are sent."""
+def fill_jira(jira: Jira, http_url: str, webhook_secret: str) -> int:
+    """Create the issues in the stand-in as users would. Their webhooks store them; without a secret, none are sent.
+
+    Returns:
+        The status of a webhook that was refused; 0 if none was, or no answer is known yet.
+    """
     if webhook_secret:
         with jira.lock:
             jira.webhooks.url, jira.webhooks.secret = f"{http_url}/webhooks/jira", webhook_secret
@@ -73,3 +78,4 @@ def fill_jira(jira: Jira, http_url: str, webhook_secret: str) -> None:
     end = time.monotonic() + _WAIT_SECONDS
     while webhook_secret and time.monotonic() < end and any(sent["status"] is None for sent in jira.webhooks.sent):
         time.sleep(0.01)
+    return max((sent["status"] or 0 for sent in jira.webhooks.sent if (sent["status"] or 0) >= _REFUSED), default=0)

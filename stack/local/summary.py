@@ -14,8 +14,9 @@ _STANDINS = {"jiraBaseUrl": "Jira", "slackApiUrl": "Slack", "teamsWebhookUrl": "
 _CLI = ".venv/bin/python -m handlers.cli"
 
 
-def summary(ready: "Ready", standins: Mapping[str, str], *, seeded: bool, schedules: bool) -> str:
-    """The summary: URLs, sample data, and commands to try next."""
+def summary(ready: "Ready", standins: Mapping[str, str], *, seeded: bool, schedules: bool, refused_status: int = 0) -> str:
+    """The summary: URLs, sample data, and commands to try next. ``refused_status``: of a webhook that was to store an issue."""
+    issues = seeded and "jiraBaseUrl" in standins and not refused_status
     runs = "run on their schedules" if schedules else "run when called (--schedules runs them too)"
     return "\n".join(
         [
@@ -24,21 +25,22 @@ def summary(ready: "Ready", standins: Mapping[str, str], *, seeded: bool, schedu
             f"AWS API    {ready.aws_url} in {ready.region}; access key and secret: test",
             *(f"{_STANDINS[key]:<9}  {url}, a stand-in: {key} is not set" for key, url in standins.items()),
             f"Functions  {len(ready.outputs['functions'])} functions, which {runs}",
-            *(_seeds("jiraBaseUrl" in standins, "slackApiUrl" in standins) if seeded else []),
+            *(_seeds(issues, "slackApiUrl" in standins) if seeded else []),
+            *([f"Not seeded the issues: POST /webhooks/jira answered {refused_status}"] if refused_status else []),
             "Try next, in a second terminal (docs/local.md continues from here):",
             f"  curl -s {ready.aws_url}/_local/ready > ready.json",
             f'  eval "$({_CLI} --outputs ready.json names)"',
             *(_event() if seeded else []),
             f"  {_CLI} status",
-            *([f"  {_CLI} issues get {PROJECT_KEY}-1"] if seeded and "jiraBaseUrl" in standins else []),
+            *([f"  {_CLI} issues get {PROJECT_KEY}-1"] if issues else []),
             "Ready. Press Ctrl-C to stop.",
         ]
     )
 
 
-def _seeds(jira: bool, slack: bool) -> list[str]:
+def _seeds(issues: bool, slack: bool) -> list[str]:
     parts = [f"{len(LEASES)} leases"]
-    if jira:
+    if issues:
         parts.append(f"issues {PROJECT_KEY}-1 to {PROJECT_KEY}-{len(ISSUES)}")
     if slack:
         parts.append(f"notifications in Slack's #{SLACK_CHANNEL}")

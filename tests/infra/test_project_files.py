@@ -14,6 +14,7 @@ import pulumi_aws
 import pytest
 import yaml
 
+from stack.config_values import SettingsError
 from stack.settings import Settings, key_of, secret_keys
 from tests.support.project import configuration_page
 
@@ -28,6 +29,7 @@ PROJECT = yaml.safe_load((ROOT / "Pulumi.yaml").read_text(encoding="utf-8"))
 SCHEMA: dict[str, dict[str, Any]] = PROJECT["config"]
 DECLARED = [field for field in dataclasses.fields(Settings) if field.name not in {"tags", "notify_routes"}]
 """A project file cannot declare an object."""
+NUMBERS = [field for field in DECLARED if field.type is int and field.name != "log_retention_days"]
 STACK_FILES = sorted(ROOT.glob("Pulumi.*.yaml"))
 
 TYPES: dict[Any, tuple[str, dict[str, str] | None]] = {
@@ -55,6 +57,15 @@ def test_the_defaults_of_the_schema_are_those_of_settings() -> None:
     given = {key: declared["default"] for key, declared in SCHEMA.items() if key not in secret_keys()}
 
     assert Settings.from_mapping(given, {}) == Settings()
+
+
+@pytest.mark.parametrize("field", NUMBERS, ids=lambda field: field.name)
+def test_the_description_of_a_number_has_its_maximum(field: dataclasses.Field[Any]) -> None:
+    key = key_of(field.name)
+    with pytest.raises(SettingsError) as refused:
+        Settings.from_mapping({key: 10**12}, {})
+
+    assert re.findall(r" to ([0-9,]+), not ", str(refused.value))[0] in SCHEMA[key]["description"]
 
 
 def test_every_key_has_a_description_and_a_default() -> None:

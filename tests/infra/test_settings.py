@@ -31,6 +31,10 @@ WRONG_VALUES = [
     ("consoleUrl", "sandbox.example.com", "must be an https:// URL"),
     ("consoleUrl", "http://sandbox.example.com", "must be an https:// URL"),
     ("consoleUrl", "https://[", "must be an https:// URL"),
+    ("consoleUrl", "https://sandbox.example.com/a b", "must be an https:// URL"),
+    ("consoleUrl", "https://sandbox.example.com:99999", "must be an https:// URL"),
+    ("consoleUrl", "https://ada:secret@sandbox.example.com", "must not have a user name or password."),
+    ("jiraBaseUrl", "https://example.atlassian.net?x", "must not have a query or a fragment"),
     ("notifyChannels", "sns,sms", "names the unknown channel 'sms'"),
     ("notifyChannels", "[]", "must not be empty"),
     ("notifyRoutes", "[{", "is not valid JSON"),
@@ -51,17 +55,17 @@ WRONG_VALUES = [
     ("notifyChannels", {"sns": True}, "must be a list of strings"),
     ("alarmEmail", "operations", "must be an e-mail address"),
     ("alarmTargets", "operations", "must be e-mail addresses and https:// URLs"),
-    ("alarmTargets", "ops@example.com,http://alerts.example.com", "like ticket:ops@example.com: entry 2 is not"),
+    ("alarmTargets", "ops@example.com,http://alerts.example.com", "like ticket:ops@example.com (entry 2)"),
     ("alarmTargets", "pager:ops@example.com", "each alone or after page: or ticket:"),
-    ("alarmTargets", "page:", "entry 1 is not"),
-    ("alarmTargets", "page:page:ops@example.com", "entry 1 is not"),
-    ("alarmTargets", "https://alerts.example.com/a b", "entry 1 is not"),
+    ("alarmTargets", "page:", "(entry 1)"),
+    ("alarmTargets", "page:page:ops@example.com", "(entry 1)"),
+    ("alarmTargets", "https://alerts.example.com/a b", "(entry 1)"),
     ("alarmTargets", {"page": "ops@example.com"}, "must be a list of strings"),
     ("runbookBaseUrl", "docs/runbooks", "must be an https:// URL"),
     ("runbookBaseUrl", f"https://docs.example.com/{'a' * 300}", "must be at most 300 characters long"),
     ("logRetentionDays", "31", "must be a retention that CloudWatch Logs supports"),
     ("logRetentionDays", "a month", "must be a whole number"),
-    ("historyDays", "0", "must be above zero"),
+    ("historyDays", "0", "must be 1 to 36,500, not 0"),
     ("historyDays", True, "must be a whole number"),
     ("reconcileMaxDeletes", "-5", "must be a number of issues, like 50, or a share of them, like 5%"),
     ("reconcileMaxDeletes", "some", "must be a number of issues"),
@@ -88,17 +92,21 @@ WRONG_VALUES = [
     ("consoleLeasePath", "/leases/{id}", "must be a path like"),
     ("protect", "maybe", "must be auto, true or false, not 'maybe'"),
     ("jiraDryRun", "1", "must be true or false"),
-    ("jiraProjects", "tes", "must be project keys"),
+    ("jiraProjects", "TES,ops", "must be project keys like TES (entry 2)"),
     ("jiraEmail", "bot at example.com", "must be an e-mail address"),
     ("slackApiUrl", "slack.com", "must be an https:// URL"),
     ("slackApiUrl", "", "must not be empty"),
     ("slackChannel", 5, "must be a string"),
+    ("slackChannel", "a b", "must be a Slack channel's name or ID"),
+    ("slackChannel", "#", "must be a Slack channel's name or ID"),
+    ("approvalReminderHours", "337", "must be at most 336, since switchboard:approvalExpiryDays is 14"),
     ("govukNotifyTemplateId", "welcome", "must be the UUID of a template"),
     ("corsOrigins", "https://shop.example.com/upload", "must be origins"),
-    ("httpRateLimit", "0", "must be above zero"),
-    ("httpBurstLimit", "-1", "must be above zero"),
+    ("httpRateLimit", "0", "must be 1 to 100,000, not 0"),
+    ("httpRateLimit", "1000000000", "must be 1 to 100,000, not 1000000000"),
+    ("httpBurstLimit", "-1", "must be 1 to 100,000, not -1"),
     ("httpRateLimit", "2.5", "must be a whole number"),
-    ("approvalsReservedConcurrency", "-1", "must be zero (none) or more"),
+    ("approvalsReservedConcurrency", "-1", "must be 0 (none) to 100,000, not -1"),
     ("webhooksReservedConcurrency", "many", "must be a whole number"),
     ("shuttleReservedConcurrency", "5", "is not a Switchboard key"),
     ("notifyChanels", "sns", "is not a Switchboard key (did you mean switchboard:notifyChannels?)"),
@@ -183,12 +191,17 @@ def test_a_channel_with_what_it_needs_is_accepted(channel: str, values: dict[str
     assert settings.notify_channels == (channel,)
 
 
-@pytest.mark.parametrize("missing", ["jiraBaseUrl", "jiraEmail", "jiraApiToken"])
-def test_projects_to_reconcile_need_a_site_and_an_account(missing: str) -> None:
+@pytest.mark.parametrize(
+    ("missing", "needing"),
+    [("jiraBaseUrl", "jiraProjects"), ("jiraEmail", "jiraBaseUrl"), ("jiraApiToken", "jiraBaseUrl")],
+)
+def test_projects_to_reconcile_need_a_site_and_an_account(missing: str, needing: str) -> None:
     config = {key: value for key, value in JIRA_CONFIG.items() if key != missing}
     secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
 
-    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but switchboard:jiraProjects ") as refused:
+    with pytest.raises(
+        SettingsError, match=f"^switchboard:{missing} is not set, but switchboard:{needing} needs it"
+    ) as refused:
         Settings.from_mapping(config, secrets)
 
     assert str(refused.value).count(".") == 1
@@ -200,7 +213,7 @@ def test_a_site_without_projects_needs_an_account_too(missing: str) -> None:
     config = {"jiraBaseUrl": JIRA_CONFIG["jiraBaseUrl"]} | ({} if missing == "jiraEmail" else {"jiraEmail": "a@example.com"})
     secrets = {} if missing == "jiraApiToken" else {"jiraApiToken": SECRET}
 
-    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but .* and switchboard:jiraBaseUrl need it"):
+    with pytest.raises(SettingsError, match=f"^switchboard:{missing} is not set, but switchboard:jiraBaseUrl needs it"):
         Settings.from_mapping(config, secrets)
 
 

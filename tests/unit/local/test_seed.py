@@ -64,6 +64,14 @@ def test_the_leases_differ_in_owner_template_and_status() -> None:
     assert len({lease["originalLeaseTemplateName"] for lease in LEASES}) >= 3
 
 
+@pytest.mark.parametrize(("answered", "refused"), [(202, 0), (503, 503), (None, 0)])
+def test_a_refused_webhook_is_reported(answered: int | None, refused: int) -> None:
+    jira = Jira()
+    jira.webhooks.send = lambda *_, **__: jira.webhooks.sent.append({"status": answered})  # type: ignore[method-assign]
+
+    assert fill_jira(jira, "http://127.0.0.1:9", "secret") == refused
+
+
 def test_without_a_secret_jira_sends_no_webhook() -> None:
     jira = Jira()
 

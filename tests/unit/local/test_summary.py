@@ -59,6 +59,13 @@ def test_what_is_elsewhere_was_not_seeded(standins: dict[str, str], seeds: str) 
     assert ("issues get" in text) == (standins == JIRA)
 
 
+def test_issues_that_were_refused_are_not_said_to_be_there() -> None:
+    text = summary(READY, JIRA, seeded=True, schedules=False, refused_status=503)
+
+    assert "Seeded     4 leases\nNot seeded the issues: POST /webhooks/jira answered 503\n" in text
+    assert "DEMO" not in text
+
+
 def test_it_has_the_url_of_the_console() -> None:
     ready = replace(READY, console_url="http://127.0.0.1:38180/?token=abc")
 
