@@ -20,7 +20,7 @@ import tenacity
 
 from lib.jira.paging import IDLE_PAUSE_SECONDS, Page, issues_of, read_pages
 from lib.jira.webhooks import REST_FIELDS
-from lib.platform import clock, errors
+from lib.platform import clock, errors, http_errors
 
 if TYPE_CHECKING:
     from lib.platform.environment.jira_worker import JiraWorkerEnvironment
@@ -266,17 +266,8 @@ class JiraClient:
             if response.status_code >= 400:
                 raise _error_of(response, doing)
             answer = response.json()
-        except requests.exceptions.JSONDecodeError:
-            raise errors.ConnectionLostError(f"could not {doing}: Jira's answer is not complete JSON") from None
-        except requests.exceptions.ConnectTimeout as error:
-            raise errors.UnavailableError(f"could not {doing}: no connection ({type(error).__name__})") from None
-        except requests.exceptions.Timeout:
-            raise errors.DeadlineExceededError(f"could not {doing}: Jira did not answer in time") from None
         except requests.exceptions.RequestException as error:
-            # An SSLError is one of these: it may break a handshake, or a connection on which the request was sent.
-            if _never_connected(error):
-                raise errors.UnavailableError(f"could not {doing}: no connection to Jira") from None
-            raise errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})") from None
+            raise http_errors.no_answer("Jira", doing, error) from None
         return answer
 
 
@@ -364,12 +355,6 @@ def _wait(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     least = error.retry_after_seconds if isinstance(error, RateLimitedError) else None
     return wait if least is None else max(wait, least)
-
-
-def _never_connected(error: requests.exceptions.RequestException) -> bool:
-    """Whether urllib3 says that the connection was refused or the name not found: nothing was sent."""
-    reason = getattr(error.args[0], "reason", None) if error.args else None
-    return type(reason).__name__ in {"NewConnectionError", "NameResolutionError", "ConnectTimeoutError"}
 
 
 def _quoted(part: str) -> str:

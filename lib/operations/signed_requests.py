@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lib.platform import errors
+from lib.platform import errors, http_errors
 
 TIMEOUT_SECONDS = 30.0
 
@@ -34,8 +34,8 @@ def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
 
     Raises:
         AccessDeniedError: there are no credentials or no region to sign with.
-        DeadlineExceededError: there was no answer in time.
         UnavailableError: the API can't be reached.
+        AmbiguousError: no answer came.
     """
     import requests  # noqa: PLC0415 - most commands don't need these
     from botocore.auth import SigV4Auth  # noqa: PLC0415
@@ -50,8 +50,6 @@ def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
     SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
     try:
         response = requests.request(method, url, data=body, headers=dict(request.headers), timeout=TIMEOUT_SECONDS)
-    except requests.Timeout:
-        raise errors.DeadlineExceededError("the API did not answer in time; it is safe to submit again") from None
     except requests.RequestException as error:
-        raise errors.UnavailableError(f"the API can't be reached: {type(error).__name__}") from None
+        raise http_errors.no_answer("the API", "send the request", error) from None
     return Answer(response.status_code, response.text)

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import requests
 from werkzeug.wrappers import Response
 
 from lib.jira.client import JiraClient, RateLimitedError
@@ -342,17 +341,6 @@ def test_a_creation_that_may_have_happened_is_ambiguous_and_never_repeated(jira,
         client.with_current_token(lambda: client.create(NEW))
     site.faults.clear()
     assert (len(creations(site)), len(site.site.by_id), waits) == (1, 121, [])
-
-
-def test_a_creation_whose_encrypted_connection_broke_is_ambiguous(jira, monkeypatch):
-    _, client = jira
-
-    def break_off(*_args, **_kwargs):
-        raise requests.exceptions.SSLError("EOF occurred in violation of protocol")
-
-    monkeypatch.setattr(client._session, "request", break_off)
-    with pytest.raises(errors.AmbiguousError):
-        client.create(NEW)
 
 
 def test_a_creation_refused_for_its_rate_did_not_happen(jira):

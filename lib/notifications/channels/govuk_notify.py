@@ -12,11 +12,10 @@ from typing import Any, NoReturn
 import requests
 from notifications_python_client.errors import APIError, HTTPError
 from notifications_python_client.notifications import NotificationsAPIClient
-from urllib3.exceptions import NewConnectionError
 
 from lib.notifications.channels.base import NoRecipientError
 from lib.notifications.message import Message
-from lib.platform import errors, log
+from lib.platform import errors, http_errors, log
 from lib.platform.secrets import Secret
 
 TIMEOUT_SECONDS = 5
@@ -97,18 +96,12 @@ def personalisation(message: Message) -> dict[str, str]:
 def _refuse(error: HTTPError) -> NoReturn:
     """Raise the error for the service's answer, or for a missing answer: the client reports both as a 503."""
     if error.response is None:
-        _no_answer(error.__cause__)
+        raise http_errors.no_answer("GOV.UK Notify", "send the message", error.__cause__) from None
     status = error.status_code
     text = f"GOV.UK Notify refused the message: {_in_words(error)}"
-    if status == 429:
-        raise errors.ThrottledError(text) from None
-    if status == 503:
-        raise errors.UnavailableError(text) from None
-    if status >= 500:
-        raise errors.ConnectionLostError(text) from None
     if status in {401, 403}:
         raise errors.CredentialRefusedError(text) from None
-    raise errors.PermanentError(text) from None
+    raise http_errors.of_status(status, text) from None
 
 
 def _in_words(error: HTTPError) -> str:
@@ -118,17 +111,3 @@ def _in_words(error: HTTPError) -> str:
         return f"HTTP {error.status_code}"
     parts = [f"{item.get('error')}: {item.get('message')}" for item in given[:3] if isinstance(item, dict)]
     return f"HTTP {error.status_code}, {log.scrub('; '.join(parts)[:300])}"
-
-
-def _no_answer(cause: BaseException | None) -> NoReturn:
-    name = type(cause).__name__
-    if isinstance(cause, requests.ConnectTimeout) or _never_connected(cause):
-        raise errors.UnavailableError(f"GOV.UK Notify can't be reached: {name}") from None
-    if isinstance(cause, requests.Timeout):
-        raise errors.DeadlineExceededError(f"GOV.UK Notify did not answer within {TIMEOUT_SECONDS} s") from None
-    raise errors.ConnectionLostError(f"the connection to GOV.UK Notify broke: {name}") from None
-
-
-def _never_connected(cause: BaseException | None) -> bool:
-    inner = cause.args[0] if isinstance(cause, requests.ConnectionError) and cause.args else None
-    return isinstance(getattr(inner, "reason", None), NewConnectionError)

@@ -16,7 +16,7 @@ from urllib3 import exceptions
 
 from lib.notifications.message import Message
 from lib.notifications.severity import Severity
-from lib.platform import errors, restore
+from lib.platform import errors, http_errors, restore
 from lib.platform.secrets import Secret
 
 TIMEOUT_SECONDS = 5
@@ -61,8 +61,11 @@ class TeamsWebhook:
             content = answer.read(_MAX_ANSWER_BYTES)
             answer.drain_conn()
             answer.release_conn()
+        except (exceptions.LocationValueError, UnicodeError) as error:
+            text = f"could not post a card: teamsWebhookUrl is not an http or https URL ({type(error).__name__})"
+            raise errors.PermanentError(text) from None
         except (exceptions.HTTPError, OSError, ValueError) as error:
-            raise _no_answer(error) from None
+            raise http_errors.no_answer("Teams", "post a card", error) from None
         if answer.status not in {200, 202}:
             raise _refusal(answer.status, content)
         if "html" in answer.headers.get("Content-Type", ""):
@@ -126,15 +129,9 @@ def _refusal(status: int, content: bytes) -> errors.SwitchboardError:
     text = (
         f"could not post a card: the workflow says {code}" if code else f"could not post a card: Teams answered HTTP {status}"
     )
-    if status == 429:
-        return errors.ThrottledError(text)
-    if status == 503:
-        return errors.UnavailableError(text)
-    if status >= 500:
-        return errors.ConnectionLostError(text)
     if status in {401, 403, 404, 410}:  # the signature in the URL is wrong, or the workflow is gone
         return errors.CredentialRefusedError(text)
-    return errors.PermanentError(text)
+    return http_errors.of_status(status, text)
 
 
 def _code(content: bytes) -> str:
@@ -146,16 +143,3 @@ def _code(content: bytes) -> str:
     error = answer.get("error") if isinstance(answer, dict) else None
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) and _CODE.fullmatch(code) else ""
-
-
-def _no_answer(error: Exception) -> errors.SwitchboardError:
-    name = type(error).__name__
-    if isinstance(error, exceptions.LocationValueError | exceptions.LocationParseError | UnicodeError):
-        return errors.PermanentError(f"could not post a card: teamsWebhookUrl is not an http or https URL ({name})")
-    if isinstance(error, exceptions.ConnectTimeoutError | exceptions.NewConnectionError):
-        return errors.UnavailableError(f"could not post a card: Teams can't be reached ({name})")
-    if isinstance(error, exceptions.SSLError):
-        return errors.UnavailableError(f"could not post a card: no secure connection to Teams ({name})")
-    if isinstance(error, exceptions.TimeoutError):
-        return errors.DeadlineExceededError("could not post a card: Teams did not answer in time")
-    return errors.ConnectionLostError(f"could not post a card: the connection to Teams broke ({name})")
