@@ -7,20 +7,48 @@ nor to what Lambda does with a function's role: writing its logs, and receiving 
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
+from lib.platform.contract import ALL_ENTRY_POINTS
 from stack.local.iam import refusals
 from stack.local.iam.call import Call, MalformedRequestError, UnknownOperationError
 from stack.local.iam.callers import Callers
 from stack.local.iam.guard import call_of
 from stack.local.iam.needs import needs_of
 
-SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sns", "sqs")
-"""The services that functions call, by the name in a signature."""
+OPERATIONS = {
+    "dynamodb": [
+        "BatchGetItem",
+        "BatchWriteItem",
+        "DeleteItem",
+        "DescribeTable",
+        "GetItem",
+        "PutItem",
+        "Query",
+        "Scan",
+        "TransactWriteItems",
+        "UpdateItem",
+    ],
+    "events": ["PutEvents"],
+    "lambda": ["Invoke"],
+    "s3": [
+        "AbortMultipartUpload",
+        "DeleteObject",
+        "GetObject",
+        "ListBucket",
+        "ListBucketMultipartUploads",
+        "ListMultipartUploadParts",
+        "PutObject",
+    ],
+    "secretsmanager": ["GetSecretValue"],
+    "sns": ["Publish"],
+    "sqs": ["ChangeMessageVisibility", "SendMessage"],
+}
+"""What functions call: operations by service, whose name is that in a signature. Of S3 it is the action that IAM checks."""
 
 MOST_FAULTS = 100
 MOST_TIMES = 1_000_000
@@ -36,7 +64,7 @@ class AwsFault:
     """An error for some calls of functions.
 
     Attributes:
-        service: one of :data:`SERVICES`.
+        service: one of :data:`OPERATIONS`.
         error: the error code. ``ThrottlingException``, ``InternalServerError``, ``ServiceUnavailable`` and ``AccessDenied``
             are replaced by the service's own code.
         operation: of the service, such as ``PutItem``; empty for any.
@@ -59,19 +87,21 @@ class AwsFault:
         """
         names = ("service", "error", "operation", "function", "times")
         if not isinstance(value, dict) or not {"service", "error"} <= value.keys() <= set(names):
-            raise ValueError(f"a fault is an object with service and error; it may have {', '.join(names[2:])}")
-        if value["service"] not in SERVICES:
-            raise ValueError(f"the service of a fault is one of {', '.join(SERVICES)}")
-        for name in ("error", "operation"):
-            text = value.get(name, "")
-            if not isinstance(text, str) or not (_NAME.fullmatch(text) or (name == "operation" and not text)):
-                raise ValueError(f"the {name} of a fault is a name of letters and digits")
-        if not isinstance(value.get("function", ""), str):
-            raise ValueError("the function of a fault is an entry point")
+            raise ValueError(f"a fault must be an object with service and error; it may have {', '.join(names[2:])}")
+        if not isinstance(value["error"], str) or not _NAME.fullmatch(value["error"]):
+            raise ValueError("error must be a name of letters and digits")
+        _require_one_of(OPERATIONS, "service", value["service"])
+        _require_one_of(("", *OPERATIONS[value["service"]]), "operation", value.get("operation", ""))
+        _require_one_of(("", *ALL_ENTRY_POINTS), "function", value.get("function", ""))
         times = value.get("times", 0)
         if not isinstance(times, int) or isinstance(times, bool) or not 0 <= times <= MOST_TIMES:
-            raise ValueError(f"times of a fault is a whole number from 0 to {MOST_TIMES:,}")
+            raise ValueError(f"times must be a whole number from 0 to {MOST_TIMES:,}")
         return cls(**value)
+
+
+def _require_one_of(valid: Iterable[str], name: str, given: object) -> None:
+    if given not in list(valid):
+        raise ValueError(f"{name} must be one of {', '.join(filter(None, valid))}")
 
 
 @dataclass(slots=True, eq=False)
@@ -121,7 +151,7 @@ class AwsFaults:
         call, key = call_of(environ, self._account_id)
         caller = self._callers.find(key) if call is not None else None
         function = self._entry_point_of(caller.arn.rsplit("/", 1)[-1]) if caller else ""
-        if call is None or not function or call.service not in SERVICES:
+        if call is None or not function or call.service not in OPERATIONS:
             return None
         operation = _operation_of(call)
         if call.service == "sqs" and operation in _OF_LAMBDA:

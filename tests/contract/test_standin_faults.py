@@ -99,10 +99,14 @@ def test_faults_can_be_removed(standin: Served[Slack], way: tuple[str, str]) -> 
     ("body", "says"),
     [
         ("nonsense", "the body is not JSON"),
-        ("{}", '"path"'),
+        ("{}", 'must be an object with at least "path"'),
         ('{"path": "/x", "sttaus": 500}', "no field 'sttaus'"),
-        ('{"path": "/x", "status": "500"}', "status of a fault is int"),
-        ('{"path": "/x", "times": true}', "times of a fault is int"),
+        ('{"path": "/x", "status": "500"}', "status must be a whole number"),
+        ('{"path": "/x", "times": true}', "times must be a whole number"),
+        ('{"path": "/x", "times": -1}', "times must be from 1 to 1,000,000"),
+        ('{"path": "/x", "status": 9999}', "status must be from 200 to 599"),
+        ('{"path": "/x", "hang": NaN}', "hang must be from 0 to 3,600"),
+        ('{"path": "/x", "body": {"ok": true}}', "body must be a text"),
     ],
 )
 def test_a_malformed_fault_is_refused(standin: Served[Slack], body: str, says: str) -> None:

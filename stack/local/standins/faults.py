@@ -16,6 +16,9 @@ from typing import Any, NoReturn, get_origin, get_type_hints
 
 from werkzeug.wrappers import Request, Response
 
+_KINDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false", dict: "an object"}
+_RANGES = {"times": (1, 1_000_000), "skip": (0, 1_000_000), "hang": (0, 3600), "status": (200, 599)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
@@ -52,17 +55,19 @@ class Fault:
         """The fault of a JSON object.
 
         Raises:
-            ValueError: not an object, an unknown field, or a value of the wrong type.
+            ValueError: not an object, an unknown field, or a value of the wrong type or out of range.
         """
         if not isinstance(value, dict) or "path" not in value:
-            raise ValueError('a fault is an object with at least "path"')
+            raise ValueError('a fault must be an object with at least "path"')
         kinds = {name: get_origin(kind) or kind for name, kind in get_type_hints(cls).items()}
         for name, given in value.items():
             if name not in kinds:
                 raise ValueError(f"a fault has no field {name!r}; it has {', '.join(kinds)}")
             accepted = (int, float) if kinds[name] is float else kinds[name]
             if not isinstance(given, accepted) or (isinstance(given, bool) and kinds[name] is not bool):
-                raise ValueError(f"{name} of a fault is {'a number' if kinds[name] is float else kinds[name].__name__}")
+                raise ValueError(f"{name} must be {_KINDS[kinds[name]]}")
+            if name in _RANGES and not _RANGES[name][0] <= given <= _RANGES[name][1]:
+                raise ValueError("{} must be from {:,} to {:,}".format(name, *_RANGES[name]))
         return cls(**value)
 
 

@@ -12,9 +12,10 @@ from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request, Response
 
 from lib.platform import aws
-from stack.local.aws_faults import MOST_FAULTS, AwsFaults
+from stack.local.aws_faults import _OF_LAMBDA, MOST_FAULTS, OPERATIONS, AwsFaults
 from stack.local.iam.refusals import fail
 from tests.support.aws.moto_inside import moto_inside
+from tests.support.project.pulumi_graph import EVERYTHING, declare, statements
 
 ACCOUNT = "123456789012"
 THROTTLE = {"service": "dynamodb", "error": "ThrottlingException"}
@@ -117,11 +118,24 @@ def test_a_fault_applies_to_its_operation_and_function_only(account: Account) ->
 def test_the_operation_of_other_protocols_is_known(
     account: Account, service: str, operation: str, line: str, body: bytes
 ) -> None:
-    account.control("POST", {"service": service, "error": "AccessDenied", "operation": "Another"})
+    others = [{"service": service, "error": "AccessDenied", "operation": other} for other in OPERATIONS[service]]
+    account.control("POST", [fault for fault in others if fault["operation"] != operation])
     assert account.calls("", service=service, line=line, body=body) == 0
 
     account.control("POST", {"service": service, "error": "AccessDenied", "operation": operation})
     assert account.calls("", service=service, line=line, body=body) == 403
+
+
+def test_every_operation_that_a_function_may_call_can_have_a_fault() -> None:
+    policies = declare(*EVERYTHING).all("aws:iam/rolePolicy:RolePolicy")
+    granted = {action for policy in policies for each in statements(policy.inputs["policy"]) for action in each["Action"]}
+    possible = {f"{service}:{operation}" for service, operations in OPERATIONS.items() for operation in operations}
+
+    assert {action for action in granted - possible if action.partition(":")[0] in OPERATIONS} == {
+        "dynamodb:ConditionCheckItem",  # a part of TransactWriteItems
+        "lambda:InvokeFunction",  # Invoke
+        *(f"sqs:{operation}" for operation in _OF_LAMBDA),
+    }
 
 
 def test_a_fault_of_every_operation_applies_to_an_unknown_one(account: Account) -> None:
@@ -146,12 +160,14 @@ def test_what_lambda_does_with_a_functions_role_gets_no_fault(account: Account) 
         ([], ""),
         ({"service": "dynamodb"}, "with service and error"),
         ({**THROTTLE, "more": 1}, "with service and error"),
-        ({**THROTTLE, "service": "logs"}, "one of dynamodb, events"),
-        ({**THROTTLE, "error": "<x>"}, "the error of a fault is a name"),
-        ({**THROTTLE, "operation": 1}, "the operation of a fault is a name"),
-        ({**THROTTLE, "function": 1}, "the function of a fault is an entry point"),
-        ({**THROTTLE, "times": -1}, "times of a fault is a whole number"),
-        ({**THROTTLE, "times": True}, "times of a fault is a whole number"),
+        ({**THROTTLE, "service": "logs"}, "service must be one of dynamodb, events"),
+        ({**THROTTLE, "service": []}, "service must be one of dynamodb, events"),
+        ({**THROTTLE, "error": "<x>"}, "error must be a name"),
+        ({**THROTTLE, "operation": 1}, "operation must be one of BatchGetItem, BatchWriteItem"),
+        ({**THROTTLE, "operation": "SendMessage"}, "operation must be one of BatchGetItem, BatchWriteItem"),
+        ({**THROTTLE, "function": "mailer"}, "function must be one of notification, webhooks"),
+        ({**THROTTLE, "times": -1}, "times must be a whole number"),
+        ({**THROTTLE, "times": True}, "times must be a whole number"),
         ([THROTTLE] * (MOST_FAULTS + 1), "100 faults at once"),
         (b" " * 70_000, "over 64 KiB"),
     ],
