@@ -89,7 +89,7 @@ def run(deployment: Deployment, action: str, *, segments: int | None, writes_per
 
 def connect(deployment: Deployment) -> tuple[CloudBackfill, int | None]:
     """The backfill of the deployment, and how many rows the legacy table has, if that is known."""
-    if "backfill" not in (deployment.outputs.get("functions") or {}):
+    if "backfill" not in deployment.functions:
         raise errors.ConfigurationError(
             "the deployment has no function backfill: set backfillSourceTableArn and deploy, or use --from-table"
         )

@@ -10,7 +10,7 @@ from lib.platform.errors import SwitchboardError
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HINTS: dict[type[BaseException], str] = {
-    NoCredentialsError: "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID",
+    NoCredentialsError: aws.NO_CREDENTIALS,
     NoRegionError: "no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it",
 }
 

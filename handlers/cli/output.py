@@ -33,15 +33,22 @@ _LEAST_TEXT_COLUMNS = 16
 
 def out() -> Console:
     """The console of results."""
-    console = Console(highlight=False, soft_wrap=True)
-    if console.is_terminal or os.environ.get("COLUMNS", "").isdigit():
+    environ = _environment()
+    console = Console(highlight=False, soft_wrap=True, _environ=environ)
+    if console.is_terminal or "COLUMNS" in environ:
         return console
     return Console(highlight=False, soft_wrap=True, width=_FILE_WIDTH)
 
 
 def err() -> Console:
     """The console of progress and notes."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, _environ=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """The environment without a COLUMNS that is not a width: with 0, rich prints nothing."""
+    is_width = re.fullmatch(r"0*[1-9][0-9]{0,4}", os.environ.get("COLUMNS", ""), re.ASCII)
+    return {name: value for name, value in os.environ.items() if name != "COLUMNS" or is_width}
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

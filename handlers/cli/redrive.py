@@ -9,8 +9,7 @@ import click
 from handlers.cli import output
 from handlers.cli.options import Find, yes_option
 from lib.operations import redrive as letters
-from lib.operations.dead_letters import HOLD_SECONDS, DeadLetterQueue
-from lib.operations.deployed import Deployment
+from lib.operations.dead_letters import HOLD_SECONDS
 from lib.operations.redrive import Held
 from lib.platform import clock, errors
 from lib.platform.contract import ALL_ENTRY_POINTS
@@ -95,7 +94,7 @@ def redrive(
     held: list[Held] = []
     try:
         with output.err().status("Reading"):
-            letters.read_all(_queues(deployment, entry_point), limit, held)
+            letters.read_all(letters.open_queues(deployment, deployment.some_dead_letter_queues(entry_point)), limit, held)
             was_full = len(held) == limit
             held[:], problem = letters.explained(held, deployment)
         if problem:
@@ -128,13 +127,6 @@ def redrive(
         return _act(held, letters.send_back, "sent back", as_json=as_json)
     finally:
         letters.release(held)
-
-
-def _queues(deployment: Deployment, entry_point: str | None) -> list[tuple[str, DeadLetterQueue]]:
-    names = deployment.dead_letter_queues(entry_point)
-    if not names:
-        raise errors.ConfigurationError(f"dead_letter_queues is missing from {deployment.source}")
-    return letters.open_queues(deployment, names)
 
 
 def _is_chosen(each: Held, letter_id: str | None, filters: Sequence[tuple[str, str]]) -> bool:

@@ -6,6 +6,7 @@ import click
 
 from handlers.cli import output
 from handlers.cli.options import Checked, Find, Recent, json_option
+from lib.operations.findings import duration
 from lib.operations.trace import Tracer, check_id
 from lib.platform import clock
 from lib.platform.wording import counted
@@ -37,7 +38,7 @@ def trace(find: Find, identifier: str, since: timedelta, owner: str, as_json: bo
     for problem in found.problems:
         output.err().print(output.plain(f"Incomplete: {problem}"))
     if not found.entries:
-        output.err().print(f"Nothing is known about {identifier} in the last {int(since.total_seconds() // 3600):,} hours.")
+        output.err().print(f"Nothing is known about {identifier} in the last {duration(since)}.")
     elif not as_json:
         output.err().print(f"{counted(len(found.entries), 'entry')}.")
     return 1 if found.problems or not found.entries else 0

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from lib.platform import aws, errors
@@ -45,8 +47,12 @@ class Deployment:
 
     @property
     def functions(self) -> dict[str, str]:
-        """The Lambda functions, by entry point."""
-        return dict(self.outputs.get("functions") or {})
+        """The Lambda functions, by entry point.
+
+        Raises:
+            ConfigurationError: the output has another form.
+        """
+        return self._by_entry_point("functions", lambda name: isinstance(name, str))
 
     def output(self, name: str) -> str:
         """An output that is one text.
@@ -68,9 +74,11 @@ class Deployment:
         """Each dead-letter queue with the entry point of its function: those of one entry point, or all.
 
         Raises:
-            ConfigurationError: the entry point has none.
+            ConfigurationError: the entry point has none, or the output has another form.
         """
-        named = self.outputs.get("dead_letter_queues") or {}
+        named = self._by_entry_point(
+            "dead_letter_queues", lambda names: isinstance(names, list) and all(isinstance(name, str) for name in names)
+        )
         queues = [(each, name) for each, names in named.items() for name in names]
         found = [queue for queue in queues if entry_point in (None, queue[0])]
         if entry_point and not found:
@@ -80,13 +88,24 @@ class Deployment:
             )
         return found
 
+    def some_dead_letter_queues(self, entry_point: str | None = None) -> list[tuple[str, str]]:
+        """Like :meth:`dead_letter_queues`, for a reader that must not take missing outputs for empty queues.
+
+        Raises:
+            ConfigurationError: there are none, or the output has another form.
+        """
+        found = self.dead_letter_queues(entry_point)
+        if not found:
+            raise errors.ConfigurationError(f"dead_letter_queues is missing from {self.source}")
+        return found
+
     def variables(self) -> dict[str, str]:
         """The names of all resources in the outputs, as the environment variables that select this deployment."""
         found = {name.upper(): self.outputs.get(name) for name in OUTPUTS}
         for entry_point, function in self.functions.items():
             found[f"{entry_point.upper()}_FUNCTION_NAME"] = function
-        for entry_point, queues in (self.outputs.get("dead_letter_queues") or {}).items():
-            found[f"{entry_point.upper()}_DEAD_LETTER_QUEUES"] = ",".join(queues)
+        for entry_point, queues in groupby(self.dead_letter_queues(), itemgetter(0)):
+            found[f"{entry_point.upper()}_DEAD_LETTER_QUEUES"] = ",".join(name for _, name in queues)
         return {name: value for name, value in found.items() if isinstance(value, str) and value}
 
     def environment(self, entry_point: str, kind: type[Kind]) -> Kind:
@@ -100,6 +119,12 @@ class Deployment:
         with aws.translated(f"read the configuration of {name}"):
             answer = client.get_function_configuration(FunctionName=live(name))
         return kind.read(answer.get("Environment", {}).get("Variables", {}))
+
+    def _by_entry_point(self, name: str, is_valid: Callable[[Any], bool]) -> dict[str, Any]:
+        value = self.outputs.get(name) or {}
+        if not isinstance(value, Mapping) or not all(map(is_valid, value.values())):
+            raise errors.ConfigurationError(f"{name} in {self.source} does not have the form of the stack's output")
+        return dict(value)
 
     def _named(self, name: str, values: Mapping[str, Any], prefix: str = "") -> str:
         value = values.get(name)

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from lib.platform import errors, http_errors
+from lib.platform import aws, errors, http_errors
 
 TIMEOUT_SECONDS = 30.0
 
@@ -33,7 +33,8 @@ def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
     """Send a request with a JSON ``body``, signed with the credentials of the environment.
 
     Raises:
-        AccessDeniedError: there are no credentials or no region to sign with.
+        AccessDeniedError: there are no credentials to sign with.
+        ConfigurationError: there is no region to sign with.
         UnavailableError: the API can't be reached.
         AmbiguousError: no answer came.
     """
@@ -44,8 +45,10 @@ def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
 
     session = get_session()
     credentials, region = session.get_credentials(), session.get_config_variable("region")
-    if credentials is None or not region:
-        raise errors.AccessDeniedError("the environment has no AWS credentials or no region to sign with")
+    if credentials is None:
+        raise errors.AccessDeniedError(aws.NO_CREDENTIALS)
+    if not region:
+        raise errors.ConfigurationError("no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it")
     request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
     try:

@@ -135,7 +135,7 @@ class StatusReader:
 
     def _dead_letters(self) -> Iterator[Finding]:
         total = 0
-        for entry_point, queue in open_queues(self._deployed, self._deployed.dead_letter_queues()):
+        for entry_point, queue in open_queues(self._deployed, self._deployed.some_dead_letter_queues()):
             letters, count = queue.peek(LETTERS_READ)
             total += count
             if not count:
@@ -159,7 +159,7 @@ class StatusReader:
             yield Finding(part="dead letters", verdict=Verdict.OK, text="none")
 
     def _work_queues(self) -> Iterator[Finding]:
-        for _, queue in open_queues(self._deployed, self._deployed.dead_letter_queues()):
+        for _, queue in open_queues(self._deployed, self._deployed.some_dead_letter_queues()):
             if queue.source_url:
                 yield self._work_queue(queue.source_url)
 
@@ -197,6 +197,8 @@ class StatusReader:
         return float(values[0]) if values else None
 
     def _schedules(self) -> Iterator[Finding]:
+        if not self._deployed.functions:
+            raise errors.ConfigurationError(f"functions is missing from {self._deployed.source}")
         found = list_schedules(self._deployed.client("scheduler"), self._deployed.functions.values())
         for schedule in found:
             finding = self._schedule(schedule.name, schedule.enabled)
@@ -224,6 +226,8 @@ class StatusReader:
             late = not self._is_new(runs.entry_point, runs.due)  # those of a new stack are not due yet
             text = f"{name}: no success in the last {duration(2 * runs.due)}" if late else f"{name}: no run yet, and not due"
         if refused is not None and (last is None or refused > last):
+            if last is None and not late:
+                text = f"{name}: no successful run yet"
             late, text = True, f"{text}; the run {self._age(refused)} ago refused something"
         return Finding(
             part="schedules",
@@ -253,10 +257,10 @@ class StatusReader:
         store = ApprovalStore(Table(self._deployed.client("dynamodb"), self._deployed.output("jira_operations_table_name")))
         now, found = self._now(), 0
         for state, after, problem in (
-            (SessionState.PREVIEW, None, "waits for a decision"),
-            (SessionState.APPROVED, STUCK_AFTER, "is approved, and its issue is not being created"),
-            (SessionState.CREATING, STUCK_AFTER, "is stuck while its issue is created"),
-            (SessionState.UNKNOWN, STUCK_AFTER, "may have an issue or not: Jira gave no clear answer"),
+            (SessionState.PREVIEW, None, "has waited for a decision for {age}"),
+            (SessionState.APPROVED, STUCK_AFTER, "has been approved for {age}, and its issue is not being created"),
+            (SessionState.CREATING, STUCK_AFTER, "has been stuck for {age} while its issue is created"),
+            (SessionState.UNKNOWN, STUCK_AFTER, "may have an issue or not: Jira gave no clear answer {age} ago"),
         ):
             sessions = list(islice(store.sessions_in(state), MOST_LISTED))
             stuck = [each for each in sessions if after is not None and now - each.updated_at > after]
@@ -269,13 +273,13 @@ class StatusReader:
         failed = list(islice(store.sessions_in(SessionState.FAILED, since=now - FAILED_COUNTS_FOR), MOST_LISTED))
         if failed:
             found += 1
-            yield self._sessions(failed, "failed", Verdict.ATTENTION)
+            yield self._sessions(failed, "failed {age} ago", Verdict.ATTENTION)
         if not found:
             yield Finding(part="drafts", verdict=Verdict.OK, text="none waits, is stuck or failed")
 
     def _sessions(self, sessions: list[Session], problem: str, verdict: Verdict) -> Finding:
         oldest, more = sessions[0], len(sessions) - 1
-        names = f"session {oldest.session_id} {problem}, since {self._age(oldest.updated_at)}"
+        names = f"session {oldest.session_id} {problem.format(age=self._age(oldest.updated_at))}"
         return Finding(
             part="drafts",
             verdict=verdict,

@@ -245,7 +245,9 @@ def _attempt(what: str, read: Callable[[], Iterator[Entry]]) -> tuple[list[Entry
     try:
         found.extend(read())
     except errors.SwitchboardError as error:
-        return found, f"{what} can't be read: {scrub(str(error))}"
+        is_absent = isinstance(error, errors.NotFoundError) and not isinstance(error, errors.ResourceMissingError)
+        problem = "was not found" if is_absent else "can't be read"
+        return found, f"{what} {problem}: {scrub(str(error))}"
     return found, ""
 
 

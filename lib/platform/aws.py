@@ -27,6 +27,7 @@ from botocore.exceptions import (
     ConnectionError,  # noqa: A004 - botocore's own: no connection was made
     HTTPClientError,
     IncompleteReadError,
+    NoCredentialsError,
     ReadTimeoutError,
 )
 
@@ -37,6 +38,7 @@ READ_TIMEOUT_SECONDS = 1.0
 BATCH_READ_TIMEOUT_SECONDS = 5.0
 """The read timeout of runs that nobody waits for: a slow answer is better than a failed run (docs/adr/0005)."""
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
+NO_CREDENTIALS = "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
 """Identifies our calls in CloudTrail."""
 
@@ -301,7 +303,9 @@ def translate(error: BotoCoreError | ClientError, doing: str) -> errors.Switchbo
         return errors.DeadlineExceededError(f"could not {doing}: no answer within the read timeout")
     if isinstance(error, HTTPClientError | IncompleteReadError):
         return errors.ConnectionLostError(f"could not {doing}: the connection broke ({type(error).__name__})")
-    # botocore refused to send: wrong parameters, no credentials or no region.
+    if isinstance(error, NoCredentialsError):
+        return errors.PermanentError(NO_CREDENTIALS)
+    # botocore refused to send: wrong parameters or no region.
     return errors.PermanentError(f"could not {doing}: {type(error).__name__}")
 
 

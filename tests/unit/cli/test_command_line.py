@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
+from unittest import mock
 
 import click
 import pytest
@@ -16,6 +17,7 @@ from click.testing import Result
 
 from handlers.cli import deployment
 from handlers.cli.__main__ import _COMMANDS, cli
+from handlers.cli.approvals import DRAFT_TEMPLATE
 from handlers.cli.options import Day, start_of
 from lib.approvals.drafts import Draft, read_draft
 from lib.platform import aws, errors
@@ -225,6 +227,34 @@ def test_a_draft_by_the_template_is_accepted_and_has_every_field(run: Run) -> No
     assert result.exit_code == 0
     assert set(template) == {field.name for field in dataclasses.fields(Draft)}
     assert read_draft(template).project == "OPS"
+
+
+def test_without_credentials_a_draft_has_the_sentence_of_every_command(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = mock.Mock(get_credentials=mock.Mock(return_value=None))
+    monkeypatch.setattr("botocore.session.get_session", lambda: session)
+    outputs, file = tmp_path / "outputs.json", tmp_path / "draft.json"
+    outputs.write_text(json.dumps({"http_api_url": "https://api.example.com"}))
+    file.write_text(json.dumps(DRAFT_TEMPLATE))
+
+    result = run("--outputs", str(outputs), "drafts", "submit", str(file))
+
+    assert (result.exit_code, result.stderr) == (1, f"Error: {aws.NO_CREDENTIALS}\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [("functions", "trace chat-7"), ("functions", "names"), ("dead_letter_queues", "redrive"), ("dead_letter_queues", "names")],
+)
+def test_an_output_of_another_form_is_named(run: Run, tmp_path: Path, name: str, command: str) -> None:
+    outputs = tmp_path / "outputs.json"
+    outputs.write_text(json.dumps({"functions": {"health": "h"}, "dead_letter_queues": {"imports": ["q"]}, name: ["x"]}))
+
+    result = run("--outputs", str(outputs), *command.split())
+
+    assert result.exit_code == 1
+    assert f"{name} in {outputs} does not have the form of the stack's output" in " ".join(result.output.split())
 
 
 def test_all_errors_of_a_draft_are_reported_at_once(run: Run, tmp_path: Path) -> None:

@@ -65,10 +65,11 @@ def test_notes_are_not_broken(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{SHA}{SHA}.json" in capsys.readouterr().out
 
 
-def test_without_a_terminal_tables_have_160_columns(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("columns", [None, "", "0", "00", "-5", "²", "wide", "999999999"])
+def test_without_a_terminal_and_a_width_tables_have_160_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: str | None
 ) -> None:
-    monkeypatch.delenv("COLUMNS")
+    monkeypatch.setenv("COLUMNS", columns) if columns is not None else monkeypatch.delenv("COLUMNS")
 
     output.show(issues(("OPS-1", "To Do", SHA)))
 

@@ -80,7 +80,7 @@ def test_a_trace_of_an_unknown_id_fails(run: Run, deployment: Deployment) -> Non
     result = run("trace", "nobody-knows", "--since", "2d")
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == "Nothing is known about nobody-knows in the last 48 hours.\n"
+    assert result.stderr == "Nothing is known about nobody-knows in the last 2 days.\n"
 
 
 @pytest.mark.parametrize(

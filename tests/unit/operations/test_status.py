@@ -187,6 +187,34 @@ def test_a_schedule_that_never_ran_needs_a_person_once_it_is_due(deployment: Dep
     assert (due.verdict, due.text) == (Verdict.ATTENTION, "health: no success in the last 30 minutes")
 
 
+def test_a_first_run_that_refused_something_is_not_said_to_be_missing(deployment: Deployment) -> None:
+    deployment.schedule("changes", "reconciliation")
+    deployment.log("reconciliation", "reconciliation_done", mode="changes", refused=1, ago=timedelta(minutes=6, seconds=5))
+
+    finding = only(read(deployment), "schedules")
+
+    assert finding.text == "changes: no successful run yet; the run 6 minutes ago refused something"
+
+
+@pytest.mark.parametrize(
+    ("output", "parts"), [("dead_letter_queues", ("dead letters", "queues")), ("functions", ("schedules",))]
+)
+@pytest.mark.parametrize(
+    ("value", "problem"), [(None, "is missing from"), ("x", "does not have the form"), (["x"], "does not")]
+)
+def test_what_the_outputs_lack_is_unknown(
+    deployment: Deployment, output: str, parts: tuple[str, ...], value: object, problem: str
+) -> None:
+    deployment.outputs = {**deployment.outputs, output: value}
+
+    status = read(deployment)
+
+    for part in parts:
+        assert only(status, part).verdict is Verdict.UNKNOWN
+        assert only(status, part).text.startswith(f"can't be read: {output} ")
+        assert problem in only(status, part).text
+
+
 def test_a_disabled_schedule_needs_a_person(deployment: Deployment) -> None:
     deployment.schedule("health", "health", state="DISABLED")
     deployment.log("health", "health_report", checks={"jira": "ok"}, ago=timedelta(minutes=3))
@@ -208,10 +236,10 @@ def test_drafts_that_wait_are_stuck_or_failed_are_listed(deployment: Deployment)
     deployment.put_session("done", "created", now)
 
     assert texts(read(deployment), "drafts") == [
-        ("ok", "session waits-longest waits for a decision, since 3 days; and 1 more"),
-        ("attention", "session stuck is stuck while its issue is created, since 31 minutes"),
-        ("attention", "session unclear may have an issue or not: Jira gave no clear answer, since 5 hours"),
-        ("attention", "session failed failed, since 2 days"),
+        ("ok", "session waits-longest has waited for a decision for 3 days; and 1 more"),
+        ("attention", "session stuck has been stuck for 31 minutes while its issue is created"),
+        ("attention", "session unclear may have an issue or not: Jira gave no clear answer 5 hours ago"),
+        ("attention", "session failed failed 2 days ago"),
     ]
 
 
@@ -221,7 +249,7 @@ def test_old_failed_drafts_do_not_hide_a_new_one(deployment: Deployment, monkeyp
         deployment.put_session(f"failed-long-ago-{number}", "failed", clock.utc_now() - timedelta(days=15))
     deployment.put_session("failed", "failed", clock.utc_now() - timedelta(hours=3))
 
-    assert texts(read(deployment), "drafts") == [("attention", "session failed failed, since 3 hours")]
+    assert texts(read(deployment), "drafts") == [("attention", "session failed failed 3 hours ago")]
 
 
 def test_a_job_that_the_sweep_should_have_failed_is_stale(deployment: Deployment) -> None:

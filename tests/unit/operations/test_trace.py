@@ -93,7 +93,7 @@ def test_the_record_of_a_lease_is_read_if_its_owner_is_named(deployment: Deploym
         )
     ]
     assert other.entries == ()
-    assert other.problems == (f"the lease {LEASE} can't be read: {hash_email('bob@example.com')} has no lease {LEASE}",)
+    assert other.problems == (f"the lease {LEASE} was not found: {hash_email('bob@example.com')} has no lease {LEASE}",)
 
 
 @pytest.mark.parametrize("by", ["session", "hash"])

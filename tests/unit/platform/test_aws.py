@@ -191,7 +191,7 @@ def test_every_other_error_goes_to_the_caller_at_once(error: Exception) -> None:
         (exceptions.HTTPClientError(error="e"), errors.ConnectionLostError),
         (exceptions.IncompleteReadError(actual_bytes=1, expected_bytes=2), errors.ConnectionLostError),
         (exceptions.ParamValidationError(report="r"), errors.PermanentError),
-        (exceptions.NoCredentialsError(), errors.PermanentError),
+        (exceptions.NoRegionError(), errors.PermanentError),
     ],
     ids=repr,
 )
@@ -199,6 +199,13 @@ def test_each_error_has_one_meaning(error: Any, meaning: type[errors.Switchboard
     translated = aws.translate(error, "read the lease")
     assert type(translated) is meaning
     assert str(translated).startswith("could not read the lease: ")
+
+
+def test_missing_credentials_have_one_sentence() -> None:
+    translated = aws.translate(exceptions.NoCredentialsError(), "read the lease")
+
+    assert isinstance(translated, errors.PermanentError)
+    assert str(translated) == "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
 
 
 def test_an_ambiguous_failure_is_never_retryable() -> None:
