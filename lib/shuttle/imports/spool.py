@@ -41,6 +41,14 @@ EXPANSION_FREE_BYTES = 8 * 1024 * 1024
 DISK_FULL = (Failure.FILE_TOO_LARGE, "The file needs more disk space than there is. Split it.")
 """Code and detail of the failure if the text does not fit on disk."""
 
+#: How files begin that are sent instead of text, after decompression, and what they are.
+_NOT_TEXT = {
+    b"PK\x03\x04": "a zip archive or a workbook",
+    b"PK\x05\x06": "an empty zip archive",
+    b"\xd0\xcf\x11\xe0": "a workbook",
+    b"\x1f\x8b": "compressed with gzip twice",
+    b"%PDF-": "a PDF",
+}
 _START = 1024
 _END_OF_FILE = b"\x1a"  # Ctrl-Z, which DOS and CP/M wrote at the end of a text
 _BLANKS = b" \t\n"
@@ -314,9 +322,9 @@ class _Bounded:
         start = b""
         while len(start) < _START and (piece := self.read()):
             start += piece
-        if start.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-            detail = "The file is a zip archive or a workbook. Upload the text itself."
-            raise UnreadableFileError(Failure.UNSUPPORTED_FORMAT, detail)
+        for first, what in _NOT_TEXT.items():
+            if start.startswith(first):
+                raise UnreadableFileError(Failure.UNSUPPORTED_FORMAT, f"The file is {what}. Upload the text itself.")
         return start
 
     def read(self) -> bytes:

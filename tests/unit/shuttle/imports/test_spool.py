@@ -135,7 +135,6 @@ def a_zip() -> bytes:
         pytest.param(b"sku\nA\0\n", Failure.NUL_BYTE, id="a NUL"),
         pytest.param("sku\nA\0\n".encode("utf-16"), Failure.NUL_BYTE, id="a NUL in UTF-16"),
         pytest.param(TEXT.encode("utf-32"), Failure.NUL_BYTE, id="UTF-32"),
-        pytest.param(gzip.compress(gzip.compress(TEXT.encode())), Failure.NUL_BYTE, id="a gzip in a gzip"),
         pytest.param(b"sku\n\x81\n", Failure.BAD_ENCODING, id="bytes of no encoding"),
         pytest.param(codecs.BOM_UTF8 + b"sku\n\xe9\n", Failure.BAD_ENCODING, id="UTF-8 by its mark but not by its bytes"),
         pytest.param(codecs.BOM_UTF16_LE + b"s\0k\0\x00\xd8\n\0", Failure.BAD_ENCODING, id="half of a pair in UTF-16"),
@@ -143,6 +142,9 @@ def a_zip() -> bytes:
         pytest.param(a_zip(), Failure.UNSUPPORTED_FORMAT, id="a zip archive"),
         pytest.param(b"PK\x05\x06" + bytes(18), Failure.UNSUPPORTED_FORMAT, id="an empty zip archive"),
         pytest.param(gzip.compress(a_zip()), Failure.UNSUPPORTED_FORMAT, id="a zip archive in a gzip"),
+        pytest.param(gzip.compress(gzip.compress(TEXT.encode())), Failure.UNSUPPORTED_FORMAT, id="a gzip in a gzip"),
+        pytest.param(bytes.fromhex("d0cf11e0a1b11ae1"), Failure.UNSUPPORTED_FORMAT, id="an old workbook"),
+        pytest.param(b"%PDF-1.7\n", Failure.UNSUPPORTED_FORMAT, id="a PDF"),
         pytest.param(gzip.compress(TEXT.encode())[:-9], Failure.CANNOT_DECOMPRESS, id="a gzip cut off"),
         pytest.param(gzip.compress(TEXT.encode()) + b"x", Failure.CANNOT_DECOMPRESS, id="more after a gzip"),
         pytest.param(b"\x1f\x8bnot a gzip", Failure.CANNOT_DECOMPRESS, id="not a gzip"),
@@ -157,6 +159,11 @@ def test_a_file_that_is_not_text_within_bounds_is_refused(content: bytes, failur
     found = refusal(content, tmp_path, largest)
     assert found.failure is failure
     assert len(found.detail) < 120
+
+
+def test_a_gzip_in_a_gzip_is_called_so(tmp_path: Path) -> None:
+    found = refusal(gzip.compress(gzip.compress(TEXT.encode())), tmp_path, 10**9)
+    assert found.detail == "The file is compressed with gzip twice. Upload the text itself."
 
 
 @pytest.mark.parametrize(("newline", "before"), [("\n", 1), ("\r\n", 1), ("\r", 1), ("\n", 70_000)])
