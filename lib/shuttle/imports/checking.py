@@ -40,7 +40,7 @@ _LETTERS = {
 # What a record is instead of a row with errors: see _Check._state.
 _UNUSUAL, _SENTINEL, _BLANK = "V", "S", "B"
 _EXAMPLES = {
-    ColumnType.STRING: '"a text"',  # only a value of JSON can be another
+    ColumnType.STRING: '"a text"',  # a number or another value of JSON
     ColumnType.INTEGER: "12",
     ColumnType.DECIMAL: "1.50",
     ColumnType.BOOLEAN: "true or false",
@@ -223,7 +223,7 @@ class _Check:
         p = self._rows.problem
         if self._rows.wrong_types is not None:
             problems = [
-                f"CASE WHEN {_has_line(self._rows.wrong_types, f'T:{index}')} THEN NULL ELSE {text} END"
+                f"CASE WHEN {_has_line(self._rows.wrong_types, f'T:{index}:')} THEN NULL ELSE {text} END"
                 for index, text in enumerate(problems)
             ]
         every = f"CASE WHEN starts_with({p}, 'W') THEN 'W:' ELSE concat_ws(chr(10), {p}, {', '.join(problems)}) END"
@@ -314,14 +314,14 @@ class _Check:
         ]
 
 
-def _has_line(text: str, line: str) -> str:
-    return f"({text} IS NOT NULL AND list_contains(string_split({text}, chr(10)), {literal(line)}))"
+def _has_line(text: str, start: str) -> str:
+    return f"coalesce(contains(concat(chr(10), {text}), concat(chr(10), {literal(start)})), false)"
 
 
 def _row_errors(failed: _Failed, schema: Schema) -> Iterator[RowError]:
     """The errors of a row: those that no column of the schema has first, then by column."""
     problems = [problem.partition(":") for problem in failed.problems.split("\n") if problem]
-    for letter, _, about in sorted(problems, key=lambda parts: int(parts[2]) if parts[0] in "MTL" else -1):
+    for letter, _, about in sorted(problems, key=lambda parts: int(parts[2].partition(":")[0]) if parts[0] in "MTL" else -1):
         yield _row_error(failed, _LETTERS[letter], about, schema)
 
 
@@ -336,12 +336,15 @@ def _row_error(failed: _Failed, code: RowErrorCode, about: str, schema: Schema) 
             return error("", "the row has more cells than the header: is a delimiter in a cell without quotes?")
         case RowErrorCode.EXTRA_VALUE:
             return error("", f"cell {about} has a value, but the header has no name for it")
-    column = schema.columns[int(about)]
+    index, _, character = about.partition(":")
+    column = schema.columns[int(index)]
     match code:
         case RowErrorCode.MISSING_VALUE:
             return error(column.name, "a value is required")
         case RowErrorCode.WRONG_TYPE:
             example = "1,50" if column.decimal_comma else _EXAMPLES[column.type]
-            return error(column.name, f"the value is not of type {column.type}: write it like {example}")
+            wrong = f"the value is not of type {column.type}: write it like {example}"
+            odd = f"the value contains {character}, a character that can't be stored: remove it"
+            return error(column.name, odd if character else wrong)
         case RowErrorCode.TOO_LONG:
             return error(column.name, f"the value has more than {column.max_length} characters")

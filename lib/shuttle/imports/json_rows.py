@@ -24,12 +24,10 @@ Row = tuple[int, dict[str, Any]]
 _SPACE = re.compile(r"[ \t\r\n]*")
 #: ``-Infinity``, ``\\ud83d\\ude00`` and the like: how far before the end of an incomplete text the decoder may report an error.
 _LONGEST_TOKEN = 16
-_LONGEST_NUMBER = 4300  # digits, as Python's own limit
-_LONGEST_EXPONENT = 18  # digits, as Decimal's limit
 
 
 class Number(str):
-    """A number as the text has it: nothing is lost or rounded."""
+    """A number as the text has it, of any length: nothing is lost or rounded. The check of its row says whether it fits."""
 
     __slots__ = ()
 
@@ -229,18 +227,11 @@ def _may_be_incomplete(error: Exception, window: str) -> bool:
     return error.msg.startswith("Unterminated string") or error.pos >= len(window) - _LONGEST_TOKEN
 
 
-def _number(text: str) -> Number:
-    exponent = text.lower().partition("e")[2].lstrip("+-0")
-    if len(text) > _LONGEST_NUMBER or len(exponent) > _LONGEST_EXPONENT:
-        raise ValueError("the number is too long")
-    return Number(text)
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_refuse_constant)
+_DECODER = json.JSONDecoder(parse_int=Number, parse_float=Number, parse_constant=_refuse_constant)
 _NOT_JSON = (ValueError, RecursionError)
 
 

@@ -27,8 +27,8 @@ CHECK_EVERY_ROWS = 500
 
 _UNKNOWN_REPORTED = 20
 _NAME_REPORTED = 100
-#: What UTF-8 or a text can't have, and a carriage return, which the spool leaves in no other text.
-_ODD = re.compile("[\0\r\ud800-\udfff]")
+#: What DuckDB or UTF-8 can't have in a text.
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 _NUMERIC = (ColumnType.INTEGER, ColumnType.DECIMAL)
 
 
@@ -42,7 +42,8 @@ class NormalForm:
     * ``W``: the row has more cells than the header, and not all of the others are blank (WRONG_CELL_COUNT). Its cells may
       belong to other columns. A row with fewer cells is right: the others are empty.
     * ``E:5``: cell 5, from 1, has a value, and the header does not name it (EXTRA_VALUE).
-    * ``T:3``: the JSON value of column c3 can't be of the column's type (WRONG_TYPE); its cell is empty.
+    * ``T:3:``: the JSON value of column c3 can't be of the column's type (WRONG_TYPE); its cell is empty. ``T:3:U+0000``: it is
+      a text with this character, which can't be stored.
     * ``U:name``: the JSON object has a member that is not a column (UNKNOWN_COLUMN); at most 20 per row, 100 characters each.
 
     A JSON number of a column with a decimal comma is written with a comma, true and false as these words, null as no value.
@@ -144,7 +145,7 @@ class _JsonCells:
 
     def row(self, line: int, members: dict[str, Any]) -> list[Any]:
         cells = [""] * len(self._columns)
-        wrong: set[int] = set()
+        wrong: dict[int, str] = {}
         unknown: list[str] = []
         for name, value in members.items():
             index = self._exact.get(name)
@@ -155,9 +156,11 @@ class _JsonCells:
                 continue
             text = _cell(self._columns[index], value)
             cells[index] = text or ""
-            (wrong.discard if text is not None else wrong.add)(index)
-        problems = [f"T:{index}" for index in sorted(wrong)]
-        problems += [f"U:{_ODD.sub('?', name[:_NAME_REPORTED]).replace(chr(10), ' ')}" for name in unknown[:_UNKNOWN_REPORTED]]
+            wrong.pop(index, None)
+            if text is None:
+                wrong[index] = _unstorable(value)
+        problems = [f"T:{index}:{character}" for index, character in sorted(wrong.items())]
+        problems += [f"U:{_one_line(name[:_NAME_REPORTED])}" for name in unknown[:_UNKNOWN_REPORTED]]
         return [*cells, line, "\n".join(problems)]
 
 
@@ -175,4 +178,14 @@ def _cell(column: Column, value: Any) -> str | None:
 
 def _text(value: str) -> str | None:
     value = value.replace("\r\n", "\n").replace("\r", "\n")
-    return value if _ODD.search(value) is None else None
+    return value if _UNSTORABLE.search(value) is None else None
+
+
+def _unstorable(value: Any) -> str:
+    """The character because of which a text can't be stored, as ``U+0000``; empty if the value is no text or has none."""
+    found = _UNSTORABLE.search(value) if isinstance(value, str) else None
+    return f"U+{ord(found[0]):04X}" if found else ""
+
+
+def _one_line(name: str) -> str:
+    return _UNSTORABLE.sub("?", name).replace("\r", "?").replace("\n", " ")

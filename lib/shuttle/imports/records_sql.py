@@ -32,7 +32,7 @@ class Records:
         is_sentinel: whether the record is the sentinel; None if the file has none.
         is_blank: whether the record is blank; None if the file has none that are.
         line: the number of the record's line as the file has it, NULL if it has none.
-        wrong_types: the column that may name columns of a wrong type, as ``T:3``; None if there is none.
+        wrong_types: the column that may name columns of a wrong type, as ``T:3:``; None if there is none.
         first_line: the line of the first record, None if ``line`` is the only source.
         lines: how many lines the records have, if that is known; if there are as many records, each has one.
     """

@@ -10,6 +10,7 @@ STRING    any text of at most ``max_length`` characters, with its blanks        
 INTEGER   up to 18 digits, with or without a sign                                without ``+`` and leading zeros
 DECIMAL   up to 38 digits before and after the point (or comma: see              a number as JSON writes it
           ``Column.decimal_comma``), with or without a sign and an exponent
+          of up to 3 digits, which does not count
 BOOLEAN   true, false, yes, no, 1 or 0 in any case                               ``true`` or ``false``
 DATE      ``YYYY-MM-DD``, from the year 0001                                     as it is
 DATETIME  a DATE, ``T`` or a blank, ``HH:MM``; optional seconds, optional        as it is

@@ -112,7 +112,7 @@ def test_names_of_members_are_compared_without_case_and_blanks(name: str) -> Non
 
 
 def test_of_two_members_of_one_name_the_last_counts() -> None:
-    assert read('[{"sku": 1, "sku": "a-1", "title": "Tea", "Title": 5}]').rows == [["a-1", "", "", "", "1", "T:1"]]
+    assert read('[{"sku": 1, "sku": "a-1", "title": "Tea", "Title": 5}]').rows == [["a-1", "", "", "", "1", "T:1:"]]
 
 
 @pytest.mark.parametrize(
@@ -146,8 +146,6 @@ def test_a_value_becomes_the_text_of_a_cell(kind: ColumnType, value: str, cell: 
         (ColumnType.STRING, "true"),
         (ColumnType.STRING, "[]"),
         (ColumnType.STRING, "{}"),
-        (ColumnType.STRING, '"\\ud83d"'),
-        (ColumnType.STRING, '"a\\u0000"'),
         (ColumnType.INTEGER, "true"),
         (ColumnType.DECIMAL, "false"),
         (ColumnType.BOOLEAN, "1"),
@@ -157,7 +155,17 @@ def test_a_value_becomes_the_text_of_a_cell(kind: ColumnType, value: str, cell: 
 )
 def test_a_value_that_cannot_be_of_its_type_is_a_problem(kind: ColumnType, value: str) -> None:
     schema = dataclasses.replace(SCHEMA, columns=(Column(name="a", type=kind),), key_columns=())
-    assert normal(f'[{{"a": {value}}}]', FileFormat.JSON, schema=schema).rows == [["", "1", "T:0"]]
+    assert normal(f'[{{"a": {value}}}]', FileFormat.JSON, schema=schema).rows == [["", "1", "T:0:"]]
+
+
+@pytest.mark.parametrize(("value", "character"), [("\\ud83d", "U+D83D"), ("a\\r\\u0000\\ud83d", "U+0000")])
+def test_a_character_that_cannot_be_stored_is_named(value: str, character: str) -> None:
+    assert read(f'[{{"sku": "{value}"}}]').problems == [[f"T:0:{character}"]]
+
+
+@pytest.mark.parametrize("digits", [4_400, 200_000])
+def test_a_number_may_have_any_length(digits: int) -> None:
+    assert "9" * digits in read(f'[{{"stock": {"9" * digits}}}, {{}}]').cells[0]
 
 
 def test_a_number_of_a_column_with_a_decimal_comma_has_one() -> None:
@@ -174,7 +182,6 @@ def test_unknown_members_are_named_within_bounds() -> None:
 
 # Files that are refused
 
-VAST = "1e9999999999999999999999"
 MORE_TEXT = 'Remove it, or order the import with "file_format": "JSONL".'
 MISSING = "Add it, or check the end of the file."
 NOT_JSON = "Check its commas, quotes and numbers."
@@ -200,8 +207,6 @@ NOT_JSON = "Check its commas, quotes and numbers."
         ('{"a": nope}', "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
         ('{"products": [{}], "next": nope}', "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
         ('[{"price": NaN}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
-        (f'[{{"price": {VAST}}}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
-        (f'[{{"price": {"9" * 10_000}}}]', "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
         ("[" * 100_000, "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
         ('{"a":' * 100_000, "MALFORMED", f"The value of a member on line 1 is not JSON. {NOT_JSON}"),
         ('[{"sku": nope}' + " " * 3_000_000, "MALFORMED", f"The row on line 1 is not JSON. {NOT_JSON}"),
@@ -233,7 +238,6 @@ def test_a_row_is_bounded_in_every_place(text: str) -> None:
         ("{}\nnope\n", "Line 2 is not JSON. Each line must be one JSON object."),
         ("{}\n\n{} {}\n", "Line 3 is not JSON. Each line must be one JSON object."),
         ("{}\n[]\n", "Line 2 is not a JSON object. Write each row in braces."),
-        (f'{{"price": {VAST}}}', "Line 1 is not JSON. Each line must be one JSON object."),
     ],
 )
 def test_a_line_that_is_not_an_object_is_refused(text: str, detail: str) -> None:
