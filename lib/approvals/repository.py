@@ -7,7 +7,7 @@
                          ├─ nobody decides ───► expired                 └──► unknown ── searched for ──► created, creating
                          └─ Slack refuses it ─► failed ── submitted again, or posted after all ──► preview
 
-    another draft ──► preview, from every state but approved, creating and unknown
+    another draft that is not decided ──► preview, from every state but approved, creating and unknown
 
 Every step is one conditional write. The steps from ``approved`` on are those of :mod:`lib.approvals.operations`. Two rows that
 must never disagree, such as a decision and its session, are written in one transaction (docs/adr/0040).
@@ -51,7 +51,7 @@ class Submitted:
 
     Attributes:
         draft_hash: of the draft.
-        state: of its session.
+        state: of the draft.
         replaced: the hash of the draft that it replaced.
         reason: why there is no issue, or why Slack refused the preview that is now posted again; empty if nothing has failed.
     """
@@ -127,8 +127,7 @@ class ApprovalStore:
         """Make ``draft`` its session's current one. The same draft again changes nothing, but one that failed because Slack
         refused its preview has a new chance: its session is ``preview`` again.
 
-        A draft that was current before returns with its state: a rejected one stays rejected, one whose issue exists is
-        ``created``.
+        A draft that was decided before another replaced it stays as it is, and so does the session: this is a late retry.
 
         Raises:
             InvalidInputError: the session's current draft is approved and its issue is being created.
@@ -139,16 +138,15 @@ class ApprovalStore:
             session = view.session
             if session is not None and view.is_current and view.draft is not None and not view.preview_failed:
                 return Submitted(draft_hash, session.state, session.replaced_hash, _reason(view))
+            if view.approval is not None:
+                return Submitted(draft_hash, records.state_of(None, view.approval, view.operation), reason=_reason(view))
             if session is not None and not view.is_current and session.state in BUSY_STATES:
                 raise errors.InvalidInputError(
                     f"session_id {draft.session_id} has an approved draft whose issue is being created: "
                     "send another draft when that has ended, or under another session_id"
                 )
-            state = SessionState.PREVIEW
-            if not view.preview_failed:
-                state = records.state_of(view.draft, view.approval, view.operation)
-            if self._replace(draft, view, state):
-                return Submitted(draft_hash, state, _replaced(view), _reason(view))
+            if self._replace(draft, view):
+                return Submitted(draft_hash, SessionState.PREVIEW, _replaced(view), _reason(view))
         raise errors.UnavailableError(f"session {draft.session_id} changed {_TRIES} times during the submission")
 
     def record_decision(self, session_id: str, approval: Approval, *, since: datetime | None = None) -> bool:
@@ -260,9 +258,9 @@ class ApprovalStore:
             condition=session_condition(draft_hash, SessionState.PREVIEW, SessionState.FAILED),
         )
 
-    def _replace(self, draft: Draft, view: View, state: SessionState) -> bool:
+    def _replace(self, draft: Draft, view: View) -> bool:
         now = self._now()
-        writes: list[Statement] = [_session_update(view, state, now)]
+        writes: list[Statement] = [_session_update(view, now)]
         if view.draft is None:
             writes.append(Put(item=records.draft_item(draft, view.draft_hash, now), condition=_ABSENT))
         elif view.preview_failed:
@@ -296,25 +294,23 @@ def session_condition(draft_hash: str, *states: SessionState) -> Condition:
     )
 
 
-def _session_update(view: View, state: SessionState, now: datetime) -> Update:
-    """Make the view's draft the session's current one, if the session is still as in the view."""
+def _session_update(view: View, now: datetime) -> Update:
+    """Make the view's draft, on which nobody has decided, the session's current one, if the session is still as in the view."""
     condition, session = _ABSENT, view.session
     if session is not None:
         condition = Condition(
             expression="draft_hash = :was AND #state = :was_in",
             values={":was": text(session.draft_hash), ":was_in": text(session.state.value)},
         )
-    sets = {**change_times(now), "draft_hash": text(view.draft_hash), "state": text(state.value)}
-    replaced, jira_key = _replaced(view), view.operation.jira_key if view.operation is not None else None
+    sets = {**change_times(now), "draft_hash": text(view.draft_hash), "state": text(SessionState.PREVIEW.value)}
+    replaced = _replaced(view)
     if replaced is not None:
         sets["replaced_hash"] = text(replaced)
-    if jira_key is not None:
-        sets["jira_key"] = text(jira_key)
     return Update(
         key=records.row_key(view.session_id, SESSION_KEY),
         sets=sets,
         defaults={"created_at": instant(now)},
-        removes=() if jira_key is not None else ("jira_key",),
+        removes=("jira_key",),
         condition=condition,
     )
 

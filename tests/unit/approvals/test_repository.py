@@ -145,24 +145,28 @@ def test_a_draft_that_is_approved_during_a_submission_is_not_replaced(stores: St
     assert stores.row("SESSION")["draft_hash"] == of_hash
 
 
-def test_a_rejected_draft_submitted_again_stays_rejected(stores: Stores) -> None:
-    draft, of_hash = stores.submitted()
-    stores.decide(of_hash, approved=False)
-    stores.submitted(title="Another")
+@pytest.mark.parametrize("end", [SessionState.REJECTED, SessionState.CREATED, SessionState.FAILED])
+def test_a_decided_draft_submitted_again_leaves_a_newer_one_alone(stores: Stores, end: SessionState) -> None:
+    if end is SessionState.REJECTED:
+        _, of_hash = stores.submitted()
+        stores.decide(of_hash, approved=False)
+    else:
+        operation = stores.approved()
+        stores.start(operation)
+        if end is SessionState.CREATED:
+            stores.operations.mark_success(operation, "PROJ-1")
+        else:
+            stores.operations.mark_failed(operation, "Jira says no", owner="one")
+    _, newer = stores.submitted(title="Another")
+    before = stores.row("SESSION")
 
-    assert stores.approvals.submit(draft).state is SessionState.REJECTED
-    assert not stores.decide(of_hash)
+    again = stores.approvals.submit(make_draft())
 
-
-def test_a_created_draft_submitted_again_keeps_its_key(stores: Stores) -> None:
-    operation = stores.approved()
-    stores.start(operation)
-    stores.operations.mark_success(operation, "PROJ-1")
-    stores.submitted(title="Another")
-    assert "jira_key" not in stores.row("SESSION")
-
-    assert stores.approvals.submit(make_draft()).state is SessionState.CREATED
-    assert stores.row("SESSION")["jira_key"] == "PROJ-1"
+    assert (again.state, again.replaced) == (end, None)
+    assert again.reason == ("Jira says no" if end is SessionState.FAILED else "")
+    assert stores.row("SESSION") == before
+    assert stores.decide(newer)
+    assert stores.approvals.submit(make_draft()).state is end  # even while the newer one's issue is created
 
 
 def test_a_preview_is_remembered_and_the_draft_stays_as_it_was(stores: Stores) -> None:
