@@ -331,7 +331,7 @@ def _reason(response: requests.Response) -> str:
         return response.text
     messages, of_fields = answer.get("errorMessages"), answer.get("errors")
     found = list(messages) if isinstance(messages, list) else []
-    found += of_fields.values() if isinstance(of_fields, dict) else []
+    found += [f"{field}: {text}" for field, text in of_fields.items()] if isinstance(of_fields, dict) else []
     return ", ".join(map(str, found)) or response.text
 
 

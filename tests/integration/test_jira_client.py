@@ -320,6 +320,14 @@ def test_a_refused_creation_says_which_field(jira, wrong, named):
     assert len(site.site.by_id) == 120
 
 
+def test_a_refusal_has_jiras_name_of_each_field(jira):
+    site, client = jira
+    body = {"errorMessages": ["Not created."], "errors": {"customfield_1": "is required", "parent": "is unknown"}}
+    site.faults.add(Fault(path=ISSUE, status=400, body=json.dumps(body)))
+    with pytest.raises(errors.InvalidInputError, match=r"400: Not created\., customfield_1: is required, parent: is unknown$"):
+        client.create(NEW)
+
+
 @pytest.mark.parametrize(
     "fault",
     [
