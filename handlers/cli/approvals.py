@@ -206,7 +206,7 @@ def show(find: Find, session_id: str, as_json: bool) -> int:
 
 @operations.command()
 @click.argument("session_id", metavar="SESSION")
-@click.option("--by", required=True, metavar="WHO", help="Your Slack user ID, for the audit trail.")
+@click.option("--by", required=True, metavar="SLACK_ID", help="Your Slack user ID, for the audit trail.")
 @click.pass_obj
 def retry(find: Find, session_id: str, by: str) -> int:
     """Retry SESSION: its issue, or its preview.
@@ -235,34 +235,32 @@ def drafts() -> None:
     """Submit a draft for approval in Slack."""
 
 
-def _print_template(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
-    if wanted:
-        click.echo(json.dumps(DRAFT_TEMPLATE, indent=2))
-        ctx.exit()
-
-
 @drafts.command()
-@click.option(
-    "--template",
-    is_flag=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_print_template,
-    help="Print a sample draft with every field, and exit.",
+@click.option("--template", is_flag=True, help="Print a sample draft with every field, and submit nothing.")
+@click.argument(
+    "file",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path),
+    metavar="FILE.json",
+    required=False,
 )
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path), metavar="FILE.json")
 @click.pass_obj
-def submit(find: Find, file: Path) -> int:
+def submit(find: Find, file: Path | None, template: bool) -> int:
     """Submit the draft in FILE.json, and print the answer.
 
     Use - for standard input. The request is signed with your AWS credentials.
     """
+    if (file is None) is not template:
+        raise click.UsageError("Pass either FILE.json or --template.")
+    if file is None:
+        click.echo(json.dumps(DRAFT_TEMPLATE, indent=2))
+        return 0
     try:
-        with click.open_file(str(file), encoding="utf-8") as given:
+        with click.open_file(str(file), encoding="utf-8-sig") as given:
             value = json.load(given)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError) as error:
         source = "standard input" if str(file) == "-" else file
-        raise errors.InvalidInputError(f"{source} is not JSON") from None
+        where = f": line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise errors.InvalidInputError(f"{source} is not JSON{where}") from None
     draft = read_draft(value)
     url = str(find().outputs.get("http_api_url") or "")
     if not url:

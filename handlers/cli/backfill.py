@@ -78,12 +78,16 @@ def backfill(
     """Copy the issues of a legacy table.
 
     Webhooks may arrive at the same time. You can stop the backfill with Ctrl-C and run it again: rows that were stored before
-    count as duplicates. With --in-cloud, Ctrl-C ends only the command. Exit code 1 if the backfill did not finish, or if a
-    stored issue is older than its row.
+    count as duplicates. With --in-cloud, Ctrl-C ends only the command. Exit code 1 if the backfill did not finish, if no
+    row is an issue, or if a stored issue is missing or older than its row.
     """
     if action:
         if from_table or resume or dry_run or path:
             raise click.UsageError("--in-cloud takes no --from-table, --resume, --dry-run or --checkpoint.")
+        if segments and action not in ("start", "verify"):
+            raise click.UsageError("--segments is for --in-cloud start and verify.")
+        if writes_per_second and action in ("follow", "stop"):
+            raise click.UsageError("--writes-per-second is for --in-cloud start, resume and verify.")
         return backfill_in_cloud.run(find(), action, segments=segments, writes_per_second=writes_per_second, as_json=as_json)
     if not from_table:
         raise click.UsageError("Missing option '--from-table' or '--in-cloud'.")
@@ -101,19 +105,23 @@ def _run_here(
     checkpoint = _resume(path, from_table, segments) if resume else _start(path, from_table, segments, dry_run=dry_run)
     client = deployment.client("dynamodb")
     with aws.translated(f"read the table {from_table}"):
-        # DynamoDB counts a table's rows every six hours.
-        total = client.describe_table(TableName=from_table)["Table"].get("ItemCount") or None
+        described = client.describe_table(TableName=from_table)["Table"]
     issues_table = deployment.output("jira_issues_table_name")
     if from_table.rpartition("/")[2] == issues_table:
         raise errors.InvalidInputError(f"{from_table} is the table of Switchboard itself")
     store = None if dry_run else _store(deployment, client)
+    keys = tuple(key["AttributeName"] for key in described["KeySchema"])
+    total = described.get("ItemCount") or None  # DynamoDB counts a table's rows every six hours
     with _progress("Reading" if dry_run else "Storing", total) as on_progress:
-        job = Backfill(client, checkpoint, store, on_progress=on_progress)
+        job = Backfill(client, checkpoint, store, keys=keys, on_progress=on_progress)
         report = job.run()
     _show(report, dry_run)
     if report.stopped:
         again = "run it again" if dry_run else f"run it again with --resume --checkpoint {checkpoint.path}"
         output.err().print(f"The backfill did not finish: {again}.")
+        return 1
+    if report.scanned and report.skipped == report.scanned:
+        output.err().print("No row is an issue. Is it the right table?")
         return 1
     if dry_run:
         return 0
@@ -203,5 +211,5 @@ def _show_verification(verification: Verification) -> None:
     keys = f" ({', '.join(verification.keys)})" if verification.keys else ""
     output.out().print(
         f"Compared {counted(verification.rows, 'row')} with the stored issues. "
-        f"Issues older than their row: {verification.behind}{keys}."
+        f"Issues missing or older than their row: {verification.behind}{keys}."
     )

@@ -163,7 +163,7 @@ def _show(backfill: CloudBackfill, status: Status, *, as_json: bool) -> int:
         for reason in report.reasons[:_SHOWN_REASONS]:
             output.out().print(output.plain(f"Skipped {reason}"))
         keys = f" ({', '.join(verification.keys)})" if verification.keys else ""
-        output.out().print(f"Issues older than their row: {verification.behind}{keys}.")
+        output.out().print(f"Issues missing or older than their row: {verification.behind}{keys}.")
         for note in status.notes:
             output.err().print(output.plain(f"Failed {note}"))
     if status.state is not State.DONE:

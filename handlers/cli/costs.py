@@ -21,7 +21,7 @@ def costs(workload_file: Path | None, events: int | None, *, as_json: bool, docu
     FILE is JSON: {"events_per_day": 100000}, and each assumption that differs from the documentation's.
     """
     if sum((workload_file is not None, events is not None, document)) != 1:
-        raise click.UsageError("Pass a workload file, --events or --document.")
+        raise click.UsageError("Pass exactly one of a workload file, --events and --document.")
     if workload_file is not None:
         workload = _read(workload_file)
     elif events is not None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Find, limit_option, yes_option
+from handlers.cli.options import Find, confirm, limit_option, yes_option
 from lib.operations import deployments as releases
 from lib.operations.deployments import FunctionVersions, Move, Release
 from lib.platform import clock, errors
@@ -102,7 +102,7 @@ def prune(find: Find, keep: int, dry_run: bool, yes: bool) -> int:
         screen.print("Nothing was deleted.")
         return 0
     if not yes:
-        click.confirm(f"Delete {counted(len(old), 'version')}?", abort=True, err=True)
+        confirm(f"Delete {counted(len(old), 'version')}?")
     failed = 0
     for function, number in old:
         try:
@@ -140,7 +140,7 @@ def rollback(find: Find, *, to: str | None, entry_point: str | None, forward: bo
         screen.print("Nothing was moved." if needed else "Nothing to move: it is live.")
         return 0
     if not yes:
-        click.confirm(f"Move {counted(len(needed), 'function')}?", abort=True, err=True)
+        confirm(f"Move {counted(len(needed), 'function')}?")
     done = releases.carry_out(client, moves)
     for moved in done:
         if moved.problem or moved.note:

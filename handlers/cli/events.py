@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Find, Moment, json_option, limit_option
+from handlers.cli.options import Find, Moment, json_option, limit_option, refuse_reversed
 from lib.operations.arrivals import Event, Outcome
 from lib.operations.events import EventReader, Filters, Page
 from lib.operations.flows import Flow
@@ -44,6 +44,7 @@ def events(
     Lease events, deliveries of Jira and Git hosts, drafts, clicks and jobs; refused and ignored ones too. An age is 30m,
     12h, 7d or 4w. A time without an offset is in Phoenix: 2026-01-22T13:00.
     """
+    refuse_reversed(since, until)
     deployment = find()
     filters = Filters(flow=Flow(flow) if flow else None, outcome=Outcome(outcome) if outcome else None, type=kind, text=text)
     reader = EventReader(deployment.client("logs"), deployment.functions)

@@ -8,7 +8,17 @@ from typing import Any
 import click
 
 from handlers.cli import output
-from handlers.cli.options import ISSUE_KEY, PROJECT_KEY, Day, Find, json_option, limit_option, start_of
+from handlers.cli.options import (
+    INSTANT,
+    ISSUE_KEY,
+    PROJECT_KEY,
+    Day,
+    Find,
+    json_option,
+    limit_option,
+    refuse_reversed,
+    start_of,
+)
 from lib.jira.correlation import Window
 from lib.jira.issue_reader import IssueReader
 from lib.jira.items import Issue, Version
@@ -132,8 +142,8 @@ def history(find: Find, issue_key: str, limit: int, as_json: bool) -> int:
 
 @issues.command()
 @click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
-@click.argument("first", required=False, metavar="[UPDATED]")
-@click.argument("second", required=False, metavar="[UPDATED]")
+@click.argument("first", type=INSTANT, required=False, metavar="[UPDATED]")
+@click.argument("second", type=INSTANT, required=False, metavar="[UPDATED]")
 @click.option("--json", "as_json", is_flag=True, help="Print the differences as JSON.")
 @click.pass_obj
 def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, as_json: bool) -> int:
@@ -163,7 +173,7 @@ def diff(find: Find, issue_key: str, *, first: str | None, second: str | None, a
 
 @issues.command()
 @click.argument("issue_key", type=ISSUE_KEY, metavar="KEY")
-@click.argument("updated", required=False, metavar="[UPDATED]")
+@click.argument("updated", type=INSTANT, required=False, metavar="[UPDATED]")
 @click.pass_obj
 def snapshot(find: Find, issue_key: str, updated: str | None) -> int:
     """Print the JSON that Jira sent for a version of the issue KEY, as it is.
@@ -251,8 +261,7 @@ def correlate(find: Find, project: str, since: date | None, until: date | None, 
     Also shows the issues without commits, the commits without issues, and the unknown issues that commits name. This reads
     the whole table.
     """
-    if since and until and until < since:
-        raise click.UsageError("--until is before --since.")
+    refuse_reversed(since, until)
     window = Window(start_of(since) if since else None, start_of(until + timedelta(days=1)) if until else None)
     deployment = find()
     client, table = deployment.client("dynamodb"), deployment.output("jira_issues_table_name")
@@ -308,10 +317,10 @@ def _issue_as_json(issue: Issue) -> dict[str, Any]:
 
 
 def _chosen(reader: IssueReader, issue_key: str, count: int, *updated: str | None) -> list[str]:
-    """The times of ``count`` versions as they are stored: those given, in either form, and then the last ones."""
+    """The times of ``count`` versions as they are stored: those given, perhaps without microseconds, and then the last ones."""
     kept = [version.stamp.version_at for version in itertools.islice(history_of(reader, issue_key), _MOST_VERSIONS)]
-    shown = {output.phoenix(each): each for each in reversed(kept)}
-    given = [shown.get(each, each) for each in updated if each]
+    shown = {f"{each[:-4]}000Z": each for each in reversed(kept)}
+    given = [each if each in kept else shown.get(each, each) for each in updated if each]
     return [*given, *[each for each in kept if each not in given][: count - len(given)]]
 
 

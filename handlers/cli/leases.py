@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Checked, Find, Moment, json_option, limit_option
+from handlers.cli.options import Checked, Find, Moment, json_option, limit_option, refuse_reversed
 from lib.operations.deployed import Deployment
 from lib.operations.leases import Lease, LeaseReader, Notification, Schema
 from lib.operations.trace import check_id
@@ -42,6 +42,7 @@ def leases() -> None:
 @click.pass_obj
 def list_leases(find: Find, *, since: datetime, until: datetime | None, limit: int, as_json: bool) -> int:
     """List the leases of the latest events, each with its last event."""
+    refuse_reversed(since, until)
     with output.err().status("Reading"):
         found = _reader(find()).recent(since, until or clock.utc_now())
     columns = ("lease", "last event", "type", "outcome", "result", "enrichment", "status", "events")
@@ -61,6 +62,7 @@ def list_leases(find: Find, *, since: datetime, until: datetime | None, limit: i
 @click.pass_obj
 def schemas(find: Find, *, since: datetime, until: datetime | None, limit: int, as_json: bool) -> int:
     """List the schemas of the records that were read, and what differs from the known ones."""
+    refuse_reversed(since, until)
     with output.err().status("Reading"):
         found = _reader(find()).recent(since, until or clock.utc_now())
     output.show_list(found.schemas, "schema", _SCHEMA, _schema_cells, Schema.to_json, as_json=as_json, limit=limit)

@@ -1,5 +1,6 @@
 """Options and types of arguments that more than one command takes."""
 
+import sys
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,30 @@ limit_option = click.option(
 yes_option = click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 
 
+def confirm(question: str, *, instead: str = "pass --yes") -> None:
+    """Ask, and abort unless the answer is yes.
+
+    Args:
+        question: the question.
+        instead: what to do where nobody can answer.
+    """
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)
+        raise click.ClickException(f"Nobody answered on standard input: {instead}.") from None
+    if not agreed:
+        raise click.Abort
+
+
+def refuse_reversed(since: date | datetime | None, until: date | datetime | None) -> None:
+    """Refuse a range of ``--since`` and ``--until`` that ends before it begins."""
+    if since and until and until < since:
+        raise click.UsageError("--until is before --since.")
+
+
 class Checked(click.ParamType[str]):
     """A text that a function checks."""
 
@@ -40,7 +65,16 @@ class Checked(click.ParamType[str]):
             self.fail(f"{error}.", param, ctx)
 
 
+def _instant(text: str) -> str:
+    """A time with an offset, in the form in which it is stored."""
+    try:
+        return clock.canonical(clock.parse(text))
+    except ValueError:
+        raise errors.InvalidInputError(f"{text[:40]!a} is not a time: write 2026-01-22T13:00:00-07:00") from None
+
+
 ISSUE_KEY = Checked("key", issues.issue_key)
+INSTANT = Checked("time", _instant)
 PROJECT_KEY = Checked("project", issues.project_key)
 SHOP = Checked("shop", keys.shop_domain)
 JOB_ID = Checked("job", keys.job_id)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Age, Find, yes_option
+from handlers.cli.options import Age, Find, confirm, yes_option
 from lib.operations.pruning import Pruned, Pruner
 from lib.platform import clock
 from lib.platform.wording import counted
@@ -53,7 +53,7 @@ def prune(find: Find, older_than: timedelta, dry_run: bool, yes: bool) -> int:
         if dry_run or not total:
             screen.print("Nothing was deleted.")
             return 0
-        click.confirm(f"Delete {counted(total, 'version')} of {table}?", abort=True, err=True)
+        confirm(f"Delete {counted(total, 'version')} of {table}?")
     pruned = run("Deleting", total, dry_run=False)
     screen.print(f"Deleted {pruned.deleted:,} of {counted(pruned.versions, 'version')}.")
     return 0

@@ -41,6 +41,8 @@ def reconcile(
     """
     if max_deletes is not None and not (full and project):
         raise click.UsageError("--max-deletes needs --full and --project.")
+    if no_wait and as_json:
+        raise click.UsageError("--json prints the result, which --no-wait does not wait for.")
     event = resync.make_event(project, full=full, dry_run=dry_run, max_deletes=max_deletes)
     deployment = find()
     client = make_client("lambda", read_timeout_seconds=_READ_TIMEOUT_SECONDS)

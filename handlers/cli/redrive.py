@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from handlers.cli import output
-from handlers.cli.options import Find, yes_option
+from handlers.cli.options import Find, confirm, yes_option
 from lib.operations import redrive as letters
 from lib.operations.dead_letters import HOLD_SECONDS
 from lib.operations.redrive import Held
@@ -119,11 +119,7 @@ def redrive(
         if drop:
             return _drop(chosen, held, file, as_json=as_json)
         if not yes:
-            click.confirm(
-                f"Send {counted(len(chosen), 'dead letter')} back? Answer within {HOLD_SECONDS // 60} minutes.",
-                abort=True,
-                err=True,
-            )
+            confirm(f"Send {counted(len(chosen), 'dead letter')} back? Answer within {HOLD_SECONDS // 60} minutes.")
         return _act(held, letters.send_back, "sent back", as_json=as_json)
     finally:
         letters.release(held)
@@ -200,7 +196,7 @@ def _leave(chosen: Sequence[Held], selection: str, *, as_json: bool) -> int:
 
 def _drop(chosen: Sequence[Held], held: list[Held], file: Path | None, *, as_json: bool) -> int:
     number = counted(len(chosen), "dead letter")
-    click.confirm(f"Drop {number}? The work will not be done.", abort=True, err=True)
+    confirm(f"Drop {number}? The work will not be done.", instead="--drop needs a person")
     typed = click.prompt(f"Type {len(chosen)} to drop {number}", err=True, default="", show_default=False)
     if typed.strip() != str(len(chosen)):
         raise click.Abort

@@ -9,10 +9,10 @@ import click
 
 from handlers.cli import output
 from handlers.cli.deployment import shuttle_table
-from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, Recent, json_option, limit_option, yes_option
+from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, Recent, confirm, json_option, limit_option, yes_option
 from handlers.cli.shuttle_config import config
 from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job, report_shop
-from lib.platform import clock
+from lib.platform import clock, errors
 from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import api_json
 from lib.shuttle.catalogue.store import CatalogueStore
@@ -250,7 +250,12 @@ def catalogue(find: Find, domain: str, versions: bool, as_json: bool) -> int:
         connection = shuttle_table(find())
         kept = iter(CatalogueStore(*connection).versions(domain))
         return _show_versions(of_known_shop(kept, Repository(*connection), domain), as_json)
-    return _show_versions([Repository(*shuttle_table(find())).catalogue(domain)], as_json)
+    repository = Repository(*shuttle_table(find()))
+    try:
+        return _show_versions([repository.catalogue(domain)], as_json)
+    except errors.NotFoundError:
+        repository.shop(domain)  # if the shop does not exist, say that
+        raise
 
 
 @shuttle.command()
@@ -301,6 +306,10 @@ def usage(
 
     With SHOP, its usage by day. Without, the usage of all shops on the day --to or in --month.
     """
+    if month and (first or last):
+        raise click.UsageError("--month can't be combined with --from or --to.")
+    if first and not domain:
+        raise click.UsageError("--from needs SHOP.")
     repository = Repository(*shuttle_table(find()))
     begin, end = api_json.read_days(
         first.isoformat() if first else None, last.isoformat() if last else None, clock.utc_now().date()
@@ -337,7 +346,8 @@ def remove(find: Find, domain: str, yes: bool) -> int:
     removal = Removal(deployment.client("dynamodb"), environment.shuttle_table_name, domain)
     objects = ShopObjects(deployment.client("s3"), environment.import_bucket_name)
     if not yes:
-        click.confirm(f"Delete {domain} with all its rows, sessions and files?", abort=True, err=True)
+        Repository(deployment.client("dynamodb"), environment.shuttle_table_name).shop(domain)
+        confirm(f"Delete {domain} with all its rows, sessions and files?")
     removed = {"rows": 0, "objects": 0, "sessions": 0}
     with output.progress(f"Removing {domain}", None) as update:
         for call in removal.calls(objects):

@@ -67,8 +67,8 @@ class Checkpoint:
 class Backfill:
     """A backfill from the legacy table of ``checkpoint`` to ``store``; None is a dry run.
 
-    The client needs a read timeout that is long enough for a page. ``on_progress`` is called with each page's report, from any
-    thread.
+    The client needs a read timeout that is long enough for a page. ``keys`` are the key attributes of the legacy table, which
+    name a skipped row. ``on_progress`` is called with each page's report, from any thread.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class Backfill:
         checkpoint: Checkpoint,
         store: IssueWriter | None,
         *,
+        keys: tuple[str, ...] = (),
         on_progress: Callable[[Report], None] = lambda _report: None,
         page_size: int = pages.PAGE_SIZE,
         sleep: Callable[[float], None] = time.sleep,
@@ -84,6 +85,7 @@ class Backfill:
         self._client = client
         self._checkpoint = checkpoint
         self._record = functools.partial(self._record_in, store) if store is not None else None
+        self._keys = keys
         self._on_progress = on_progress
         self._page_size = page_size
         self._sleep = sleep
@@ -112,7 +114,7 @@ class Backfill:
             return report
         try:
             for page in self._pages(segment, self._checkpoint.reached.get(segment)):
-                stored = pages.store(page["Items"], self._record)
+                stored = pages.store(page["Items"], self._record, self._keys)
                 report = report.plus(stored)
                 if self._record is not None:
                     self._checkpoint.advance(segment, page.get("LastEvaluatedKey"))

@@ -4,6 +4,7 @@ It skips no check and creates nothing: it makes a failed operation claimable aga
 the marker before it creates an issue.
 """
 
+from lib.approvals.drafts import SLACK_USER_ID
 from lib.approvals.messages import CreateIssue, PostPreview, Send
 from lib.approvals.operations import JiraOperationStore, OperationId
 from lib.approvals.records import SessionState
@@ -24,9 +25,11 @@ def retry_session(
 
     Raises:
         NotFoundError: there is no such session.
-        InvalidInputError: there is nothing to retry.
+        InvalidInputError: there is nothing to retry, or ``by`` is not a Slack user ID.
         SwitchboardError: the table or the queue can't be reached.
     """
+    if not SLACK_USER_ID.fullmatch(by):
+        raise errors.InvalidInputError(f"{by[:60]!a} is not a Slack user ID like U0123456789")
     view = store.read_current(session_id)
     if view is None or view.session is None:
         raise errors.NotFoundError(f"there is no session {session_id[:200]!a}")

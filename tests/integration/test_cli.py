@@ -167,7 +167,7 @@ def test_backfill_copies_a_legacy_table_and_prune_counts_the_superseded(cloud: C
     history = run(cloud, "issues", "history", "CLIB-7", "--json")
 
     assert done.exit_code == 0, done.stderr
-    assert "Compared 120 rows with the stored issues. Issues older than their row: 0." in done.stdout
+    assert "Compared 120 rows with the stored issues. Issues missing or older than their row: 0." in done.stdout
     assert resumed.exit_code == 0, "with nothing left to do it still compares"
     assert again.exit_code == 0
     assert "│ duplicate  │   120 │" in again.stdout

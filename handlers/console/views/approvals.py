@@ -93,7 +93,7 @@ def retry(session_id: str) -> str | Response:
             command=f"operations retry {session_id} --by YOUR_SLACK_ID",
             extra=field,
         )
-    by = scrub(request.form.get("by", "").strip())[:60] or "the console"
+    by = scrub(request.form.get("by", "").strip())[:60]
     with confirmation.change("approvals.retry", session_id=session_id, by=by):
         retry_session(
             session_id,

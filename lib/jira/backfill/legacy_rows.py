@@ -15,7 +15,9 @@ from lib.jira.issues import IssueFields, Stamp, issue_key, read_fields, read_upd
 from lib.jira.webhooks import Delivery
 from lib.platform import clock, errors
 from lib.platform.fields import id_at, optional_object, optional_objects, optional_text, read_object
+from lib.platform.log import scrub
 
+_KEYS = ("issue_key", "updated_at")
 _SNAPSHOTS = ("raw", "snapshot", "payload", "issue", "data")
 
 
@@ -116,7 +118,8 @@ def _number(value: Decimal) -> int | float:
     return int(value) if value == value.to_integral_value() else float(value)
 
 
-def name_of(item: Mapping[str, Any]) -> str:
-    """The key of a legacy row, as reports show it."""
-    names = (_plain(item[name]) for name in ("issue_key", "updated_at") if name in item)
-    return " ".join(str(name)[:60] for name in names)
+def name_of(item: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    """A row as reports show it: by the key of a legacy row and the attributes ``keys``."""
+    named = {name: scrub(str(_plain(item[name])))[:60] for name in (*_KEYS, *keys) if name in item}
+    parts = (text if name in _KEYS else f"{name}={text}" for name, text in named.items())
+    return " ".join(parts) or "a row without issue_key"

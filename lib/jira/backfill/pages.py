@@ -43,10 +43,11 @@ def scan(
     return page
 
 
-def store(items: Iterable[Mapping[str, Any]], record: Store | None) -> Report:
+def store(items: Iterable[Mapping[str, Any]], record: Store | None, keys: tuple[str, ...] = ()) -> Report:
     """Store rows; without ``record``, only read them. All reasons for skipped rows are in the report.
 
-    A row that can never be stored is skipped. An error that concerns every row is raised.
+    A row that can never be stored is skipped, and named by its attributes ``keys`` too. An error that concerns every row is
+    raised.
 
     Raises:
         SwitchboardError: a row could not be stored now.
@@ -63,7 +64,7 @@ def store(items: Iterable[Mapping[str, Any]], record: Store | None) -> Report:
         except errors.PermanentError as error:
             if not _concerns_row(error):
                 raise
-            reasons.append(f"{name_of(item)}: {error}")
+            reasons.append(f"{name_of(item, keys)}: {error}")
     return Report(
         scanned=scanned,
         stored=outcomes[Outcome.STORED],

@@ -82,8 +82,10 @@ class Workload:
             InvalidInputError: a name is unknown, a value is not a number, or the shares do not add up.
         """
         unknown = sorted(values.keys() - {field.name for field in dataclasses.fields(cls)})
-        if unknown or "events_per_day" not in values:
-            raise errors.InvalidInputError(f"a workload needs events_per_day; unknown names: {', '.join(unknown) or 'none'}")
+        if unknown:
+            raise errors.InvalidInputError(f"the workload has unknown names: {', '.join(unknown)}")
+        if "events_per_day" not in values:
+            raise errors.InvalidInputError("the workload has no events_per_day")
         return cls(**values)
 
 

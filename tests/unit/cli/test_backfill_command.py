@@ -15,7 +15,8 @@ from lib.jira.issue_reader import IssueReader
 from lib.jira.issue_writer import IssueWriter, Recorded
 from lib.jira.webhooks import Delivery
 from lib.platform import errors
-from tests.support.aws.moto_inside import BUCKET, ISSUES
+from lib.platform.log import hash_email
+from tests.support.aws.moto_inside import BUCKET, ISSUES, LEASES
 
 Run = Callable[..., Result]
 
@@ -65,7 +66,7 @@ def test_every_row_is_stored_and_compared(run: Run, stored: Callable[[], list[st
     assert result.exit_code == 0
     assert counts(result) == {"read": 31, "stored": 30, "superseded": 0, "duplicate": 0, "skipped": 1}
     assert "Skipped OPS-99 2025-01-01T10:00:00: the row has no time with an offset" in result.stdout
-    assert "Compared 30 rows with the stored issues. Issues older than their row: 0." in result.stdout
+    assert "Compared 30 rows with the stored issues. Issues missing or older than their row: 0." in result.stdout
     assert stored() == ALL
 
 
@@ -226,13 +227,39 @@ def test_issues_older_than_their_row_are_named_with_exit_code_1(run: Run, monkey
     result = backfill(run)
 
     assert result.exit_code == 1
-    assert "Compared 30 rows with the stored issues. Issues older than their row: 1 (OPS-7).\n" in result.stdout
+    assert "Compared 30 rows with the stored issues. Issues missing or older than their row: 1 (OPS-7).\n" in result.stdout
 
 
 def test_a_missing_legacy_table_is_an_error(run: Run) -> None:
     result = run("backfill", "--from-table", "gone")
 
     assert (result.exit_code, result.stderr) == (1, "Error: could not read the table gone: ResourceNotFoundException\n")
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_rows_of_a_wrong_table_are_named_by_their_keys_with_exit_code_1(
+    run: Run, dynamodb: Any, options: tuple[str, ...]
+) -> None:
+    dynamodb.put_item(TableName=LEASES, Item={"userEmail": {"S": "ada@example.com"}, "uuid": {"S": "u-1"}})
+
+    result = run("backfill", "--from-table", LEASES, *options)
+
+    assert result.exit_code == 1
+    assert f"Skipped userEmail={hash_email('ada@example.com')} uuid=u-1: the issue has no key\n" in result.stdout
+    assert "No row is an issue. Is it the right table?\n" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--in-cloud", "resume", "--segments", "3"), "--segments is for --in-cloud start and verify."),
+        (("--in-cloud", "stop", "--writes-per-second", "3"), "--writes-per-second is for --in-cloud start, resume and verify."),
+    ],
+)
+def test_an_option_without_effect_is_a_usage_error(run: Run, options: tuple[str, ...], sentence: str) -> None:
+    result = run("backfill", *options)
+
+    assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
 
 
 def test_a_table_is_not_filled_from_itself(run: Run) -> None:

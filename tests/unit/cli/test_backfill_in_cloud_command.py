@@ -49,7 +49,7 @@ def test_it_is_started_followed_and_shown(run: Run, world: World) -> None:
     counts = {name.strip(): int(number) for name, number in rows}
     assert counts == {"read": 9, "stored": 8, "superseded": 0, "duplicate": 0, "skipped": 1, "compared": 8}
     assert "Skipped OPS-9 never: the row has no time with an offset" in result.stdout
-    assert "Issues older than their row: 0." in result.stdout
+    assert "Issues missing or older than their row: 0." in result.stdout
 
 
 def test_as_json_it_prints_one_object_per_poll_and_the_result(run: Run, world: World) -> None:

@@ -270,6 +270,44 @@ def test_all_errors_of_a_draft_are_reported_at_once(run: Run, tmp_path: Path) ->
     )
 
 
+def test_a_draft_may_begin_with_a_byte_order_mark(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "draft.json"
+    file.write_text("{}", encoding="utf-8-sig")
+
+    assert "the draft lacks " in run("drafts", "submit", str(file)).stderr
+
+
+def test_a_draft_that_is_not_json_is_refused_with_the_place(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "draft.json"
+    file.write_text('{\n  "title": }')
+
+    assert run("drafts", "submit", str(file)).stderr == f"Error: {file} is not JSON: line 2, column 12\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--template", __file__)])
+def test_submit_takes_a_file_or_prints_one(run: Run, options: tuple[str, ...]) -> None:
+    result = run("drafts", "submit", *options)
+
+    assert (result.exit_code, result.stderr) == (2, "Error: Pass either FILE.json or --template.\n")
+
+
+@pytest.mark.parametrize(
+    ("workload", "options", "sentence"),
+    [
+        ("{}", (), "the workload has no events_per_day"),
+        ('{"events": 1}', (), "the workload has unknown names: events"),
+        ("{}", ("--events", "5"), "Pass exactly one of a workload file, --events and --document."),
+    ],
+)
+def test_a_workload_that_can_not_be_used_is_refused(
+    run: Run, tmp_path: Path, workload: str, options: tuple[str, ...], sentence: str
+) -> None:
+    file = tmp_path / "workload.json"
+    file.write_text(workload)
+
+    assert run("costs", str(file), *options).stderr == f"Error: {sentence}\n"
+
+
 def test_a_draft_that_is_not_text_is_refused(run: Run, tmp_path: Path) -> None:
     file = tmp_path / "draft.json"
     file.write_bytes(b"\xff\xfe")

@@ -47,6 +47,13 @@ def test_events_are_filtered(run: Run, options: tuple[str, ...], found: list[str
     assert ids(run("events", "--json", *options)) == found
 
 
+@pytest.mark.parametrize("command", ["events", "leases list", "leases schemas"])
+def test_a_range_that_ends_before_it_begins_is_a_usage_error(run: Run, command: str) -> None:
+    result = run(*command.split(), "--since", "1h", "--until", "2h")
+
+    assert (result.exit_code, result.stderr) == (2, "Error: --until is before --since.\n")
+
+
 @pytest.mark.usefixtures("deployment")
 def test_the_table_shows_outcome_and_reason_and_nothing_personal(run: Run) -> None:
     result = run("events", "--limit", "1")

@@ -319,11 +319,22 @@ def test_snapshot_prints_what_jira_sent_for_a_version(run: Run, record: Record) 
     record("OPS-2")
 
     assert run("issues", "snapshot", "OPS-1").stdout == '{"minute": 2.0}\n'
-    for first in ("2026-03-01T05:01:00.000-07:00", "2026-03-01T12:01:00.000000Z"):
+    for first in (
+        *("2026-03-01T05:01:00.000-07:00", "2026-03-01T12:01:00.000000Z", "2026-03-01T12:01:00Z", "2026-03-01 12:01Z"),
+        *("2026-03-01T13:01:00+01:00", "20260301T120100Z"),
+    ):
         assert run("issues", "snapshot", "OPS-1", first).stdout == '{"minute": 1.0}\n'
     assert "no version of OPS-1" in run("issues", "snapshot", "OPS-1", "2026-03-01T12:09:00.000000Z").stderr
     assert run("issues", "snapshot", "OPS-2").stderr == "Error: no JSON from Jira is stored for OPS-2\n"
     assert "OPS-3 is not stored" in run("issues", "snapshot", "OPS-3").stderr
+
+
+@pytest.mark.parametrize("command", ["snapshot", "diff"])
+@pytest.mark.parametrize("text", ["x", "2026-03-01T12:01:00"])
+def test_what_is_not_a_time_with_an_offset_is_a_usage_error(run: Run, command: str, text: str) -> None:
+    result = run("issues", command, "OPS-1", text)
+
+    assert (result.exit_code, f"'{text}' is not a time: write 2026-01-22T13:00:00-07:00." in result.stderr) == (2, True)
 
 
 def test_fetch_queues_the_task_of_the_worker(run: Run, deployed: None) -> None:

@@ -57,7 +57,9 @@ def test_nothing_is_deleted_without_a_yes(run: Run, rows: Callable[[], list[str]
     result = run("prune", input=said)
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: interrupted.\n")
+    assert result.stderr.endswith(
+        "Error: interrupted.\n" if said else "Error: Nobody answered on standard input: pass --yes.\n"
+    )
     assert rows() == EVERYTHING
 
 

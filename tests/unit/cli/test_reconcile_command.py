@@ -72,6 +72,11 @@ def test_without_waiting_the_id_of_the_run_is_printed(run: Run, functions: Lambd
     assert functions.invocations == [("reconciliation-5f:live", "Event", {"full": False, "dry_run": False, "project": "OPS"})]
 
 
+def test_json_needs_the_result(run: Run, functions: LambdaService) -> None:
+    assert run("reconcile", "--no-wait", "--json").exit_code == 2
+    assert functions.invocations == []
+
+
 def test_each_project_is_a_row_with_its_counts(run: Run, functions: LambdaService) -> None:
     functions.answer = answer(turn("OPS"), turn("WEB", counts={"fetched": 7}))
 

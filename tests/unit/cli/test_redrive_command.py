@@ -119,7 +119,9 @@ def test_without_a_yes_they_stay(run: Run, queues: Any, functions: LambdaService
     result = run("redrive", "--function", "notification", input=said)
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: interrupted.\n")
+    assert result.stderr.endswith(
+        "Error: interrupted.\n" if said else "Error: Nobody answered on standard input: pass --yes.\n"
+    )
     assert functions.invocations == []
     assert len(bodies(queues, "failures")) == 1
 
@@ -287,7 +289,7 @@ def test_without_both_answers_nothing_is_dropped(run: Run, queues: Any, tmp_path
     result = run("redrive", "--drop", input=said)
 
     assert result.exit_code == 1
-    assert result.stderr.endswith("Error: interrupted.\n")
+    assert result.stderr.endswith("Error: interrupted.\n" if said else "standard input: --drop needs a person.\n")
     assert len(bodies(queues, "failures")) == 1
     assert list(tmp_path.glob("dropped*")) == []
 

@@ -76,6 +76,34 @@ def test_a_removal_asks_first(run: Run, table: Any, bucket: Any) -> None:
     assert stored(table, bucket, GONE) == before
 
 
+def test_a_removal_without_an_answer_names_the_option(run: Run, table: Any, bucket: Any) -> None:
+    result = run("shuttle", "remove", GONE)
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("\nError: Nobody answered on standard input: pass --yes.\n")
+
+
+@pytest.mark.parametrize("command", ["remove", "catalogue"])
+def test_a_shop_that_does_not_exist_is_named(run: Run, table: Any, bucket: Any, command: str) -> None:
+    result = run("shuttle", command, "nope.example.com", input="y\n")
+
+    assert (result.exit_code, result.stderr) == (1, "Error: the shop nope.example.com does not exist\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ((GONE, "--month", "2026-01", "--from", "2026-01-02"), "--month can't be combined with --from or --to."),
+        (("--month", "2026-01", "--to", "2026-01-02"), "--month can't be combined with --from or --to."),
+        (("--from", "2026-01-02"), "--from needs SHOP."),
+    ],
+)
+def test_a_day_of_usage_that_has_no_effect_is_a_usage_error(run: Run, options: tuple[str, ...], sentence: str) -> None:
+    result = run("shuttle", "usage", *options)
+
+    assert (result.exit_code, result.stderr) == (2, f"Error: {sentence}\n")
+
+
 def test_a_removal_waits_until_the_shop_has_settled(run: Run, table: Any, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(removal, "SETTLING", timedelta(seconds=1))
     monkeypatch.setattr(removal, "_WAIT_SECONDS", 0.2)

@@ -186,6 +186,16 @@ def test_it_asks_and_then_retries(client: ConsoleClient, stores: Stores, deploym
     assert (line["action"], line["person"], line["session_id"]) == ("approvals.retry", PERSON, "sess-1")
 
 
+@pytest.mark.parametrize("by", ["ada", ""])
+def test_a_retry_needs_a_slack_user_id(client: ConsoleClient, stores: Stores, deployment: Deployment, by: str) -> None:
+    failed(stores)
+
+    answer = client.post("/approvals/-/retry/sess-1", data={"by": by})
+
+    assert (answer.status_code, sent(deployment)) == (400, [])
+    assert "is not a Slack user ID" in answer.text
+
+
 def test_a_preview_that_was_not_posted_is_retried(client: ConsoleClient, stores: Stores, deployment: Deployment) -> None:
     _, of_hash = stores.submitted()
     stores.approvals.fail_preview("sess-1", of_hash, "channel_not_found")

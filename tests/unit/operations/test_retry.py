@@ -33,7 +33,7 @@ def scene(state: str) -> tuple[World, OperationId]:
 
 
 def ask(world: World, session_id: str = "sess-1") -> SessionState:
-    return retry_session(session_id, "dana", store=world.store, operations=world.operations, send=world.send)
+    return retry_session(session_id, "U0DANA", store=world.store, operations=world.operations, send=world.send)
 
 
 @pytest.mark.parametrize("state", ["approved", "creating", "failed", "unknown"])
@@ -55,12 +55,21 @@ def test_a_preview_that_slack_refused_is_posted_by_a_retry() -> None:
     assert (present(view.session).state, view.failure, present(view.draft).is_shown) == (SessionState.PREVIEW, "", True)
 
 
+@pytest.mark.parametrize("by", ["ada", "", "@U0DANA", "U0DANA "])
+def test_a_retry_needs_a_slack_user_id(by: str) -> None:
+    world, _ = scene("failed")
+
+    with pytest.raises(errors.InvalidInputError, match="is not a Slack user ID like U0123456789"):
+        retry_session("sess-1", by, store=world.store, operations=world.operations, send=world.send)
+    assert world.queue == []
+
+
 def test_a_retried_creation_names_the_person() -> None:
     world, operation = scene("failed")
     ask(world)
     world.settle()
     found = present(world.operations.get_operation(operation))
-    assert (found.jira_key, found.created_by, found.approved_by) == ("PROJ-1", "dana", "U0ANN")
+    assert (found.jira_key, found.created_by, found.approved_by) == ("PROJ-1", "U0DANA", "U0ANN")
 
 
 @pytest.mark.parametrize(("state", "why"), [("preview", "nobody"), ("rejected", "rejected"), ("created", "exists")])
