@@ -11,7 +11,7 @@ from handlers.cli import output
 from handlers.cli.deployment import shuttle_table
 from handlers.cli.options import JOB_ID, MONTH, SHOP, Day, Find, Recent, confirm, json_option, limit_option, yes_option
 from handlers.cli.shuttle_config import config
-from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, of_known_shop, report_job, report_shop
+from lib.operations.shuttle_report import all_jobs, changes_of, jobs_of, noting, of_known_shop, report_job, report_shop
 from lib.platform import clock, errors
 from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.shuttle import api_json
@@ -132,14 +132,19 @@ def jobs(
         return 0
     if status is None:
         raise click.UsageError("Pass --status, or one of the commands list, get, cancel and sweep.")
+    problems: list[str] = []
     found = all_jobs(
         Repository(*shuttle_table(ctx.obj())),
         tuple(JobStatus) if status == _ANY else (JobStatus(status),),
         until=clock.utc_now() - older_than if older_than else None,
         newest_first=newest_first,
         most=limit + 1,
+        skip=noting(problems),
     )
-    return _show_jobs(found, limit, as_json)
+    _show_jobs(found, limit, as_json)
+    for problem in problems:
+        output.err().print(output.plain(f"Incomplete: {problem}"))
+    return 1 if problems else 0
 
 
 @jobs.command("list")

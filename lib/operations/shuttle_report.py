@@ -20,7 +20,7 @@ from lib.shuttle.catalogue.versions import Catalogue
 from lib.shuttle.entities import Shop, UsageDaily
 from lib.shuttle.imports.reports import RowError, RowErrorCode
 from lib.shuttle.jobs.job import Job, JobKind, JobStatus, JobSummary
-from lib.shuttle.repository import Repository
+from lib.shuttle.repository import Repository, Skip
 
 Row = TypeVar("Row")
 
@@ -30,6 +30,11 @@ USAGE_DAYS = 30
 
 _ERROR_BYTES = 16_384
 """How much of the error report is read, for its first 20 lines. A line has about 100 bytes."""
+
+
+def noting(problems: list[str]) -> Skip:
+    """What adds a sentence to ``problems`` for each row that can't be read, such as one of a later release."""
+    return lambda row, error: problems.append(f"the row {row} can't be read: {error}")
 
 
 # Jobs of all shops
@@ -43,6 +48,7 @@ def all_jobs(
     newest_first: bool = False,
     after: tuple[datetime, str] | None = None,
     most: int = PAGE_SIZE,
+    skip: Skip,
 ) -> Iterator[JobSummary]:
     """The first ``most`` jobs of all shops in some statuses, by the time of their last status change, or a few more.
 
@@ -53,6 +59,7 @@ def all_jobs(
         newest_first: the latest change first.
         after: those after the job with this ``status_since`` and id.
         most: how many are wanted.
+        skip: receives a row that can't be read, before this returns.
 
     Raises:
         SwitchboardError: the table can't be reached or refuses.
@@ -60,7 +67,9 @@ def all_jobs(
 
     def read(status: JobStatus) -> list[JobSummary]:
         page_size = max(most // len(statuses), 10)
-        found = repository.all_jobs_by_status(status, until=until, after=after, newest_first=newest_first, page_size=page_size)
+        found = repository.all_jobs_by_status(
+            status, until=until, after=after, newest_first=newest_first, page_size=page_size, skip=skip
+        )
         return list(itertools.islice(found, most))
 
     with ThreadPoolExecutor(len(JobStatus)) as pool:
@@ -75,6 +84,7 @@ def page_of_all_jobs(
     until: datetime | None = None,
     newest_first: bool = True,
     cursor: str = "",
+    skip: Skip,
 ) -> Page[JobSummary]:
     """A page of :func:`all_jobs`.
 
@@ -83,7 +93,7 @@ def page_of_all_jobs(
         SwitchboardError: the table can't be reached or refuses.
     """
     after = _read_cursor(cursor) if cursor else None
-    found = all_jobs(repository, statuses, until=until, newest_first=newest_first, after=after, most=PAGE_SIZE + 1)
+    found = all_jobs(repository, statuses, until=until, newest_first=newest_first, after=after, most=PAGE_SIZE + 1, skip=skip)
     return page_of(found, lambda job: f"{clock.canonical(job.status_since)}~{job.job_id}")
 
 

@@ -30,6 +30,7 @@ from lib.operations.log_search import LogLine, search
 from lib.operations.redrive import explained, held_of, open_queues
 from lib.operations.resync import read_watermarks
 from lib.operations.schedules import Schedule, list_schedules
+from lib.operations.shuttle_report import noting
 from lib.platform import aws, clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS, OLDEST_WORK_LIMIT_SECONDS
 from lib.platform.dynamodb import Table
@@ -295,8 +296,10 @@ class StatusReader:
     def _jobs(self) -> Iterator[Finding]:
         repository = Repository(self._deployed.client("dynamodb"), self._deployed.output("shuttle_table_name"))
         now, found = self._now(), 0
+        problems: list[str] = []
         for status, after in ((JobStatus.PROCESSING, LOST_AFTER), (JobStatus.QUEUED, UNUSED_AFTER)):
-            stale: list[JobSummary] = list(islice(repository.stale_jobs(status, now - after - _SWEEP_GRACE), MOST_LISTED))
+            jobs = repository.stale_jobs(status, now - after - _SWEEP_GRACE, noting(problems))
+            stale: list[JobSummary] = list(islice(jobs, MOST_LISTED))
             if not stale:
                 continue
             found += 1
@@ -309,7 +312,9 @@ class StatusReader:
                 command="shuttle jobs sweep",
                 values={"jobs": [each.job_id for each in stale], "status": status.value, "since": oldest.status_since},
             )
-        if not found:
+        for problem in problems:
+            yield Finding(part="jobs", verdict=Verdict.UNKNOWN, text=problem)
+        if not found and not problems:
             yield Finding(part="jobs", verdict=Verdict.OK, text="none is stale")
 
     def _projects(self) -> Iterator[Finding]:

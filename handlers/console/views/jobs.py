@@ -10,7 +10,7 @@ from handlers.console import confirmation
 from handlers.console.context import current
 from lib.operations.ages import parse_age
 from lib.operations.paging import page_of
-from lib.operations.shuttle_report import changes_of, jobs_of, page_of_all_jobs, report_job, report_shop
+from lib.operations.shuttle_report import changes_of, jobs_of, noting, page_of_all_jobs, report_job, report_shop
 from lib.platform.environment.shuttle import ShuttleEnvironment
 from lib.platform.fields import require_choice
 from lib.platform.wording import counted
@@ -30,16 +30,19 @@ def show() -> str | Response:
     if shop:
         return flask.redirect(flask.url_for("jobs.shop", domain=shop, status=status or None), 303)
     age, oldest_first = request.args.get("age", ""), request.args.get("order") == "oldest"
+    problems: list[str] = []
     found = page_of_all_jobs(
         _repository(),
         (_status(status),) if status else tuple(JobStatus),
         until=current().now() - parse_age(age) if age else None,
         newest_first=not oldest_first,
         cursor=after,
+        skip=noting(problems),
     )
     return flask.render_template(
         "jobs.html",
         found=found,
+        problems=problems,
         statuses=[(each.value, each.value) for each in JobStatus],
         status=status,
         age=age,

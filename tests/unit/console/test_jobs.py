@@ -70,6 +70,17 @@ def test_jobs_are_found_by_status_and_age(client: ConsoleClient, table: ShuttleT
     assert "python -m handlers.cli shuttle jobs --status QUEUED --older-than 1h --newest-first" in shown
 
 
+def test_a_job_of_a_later_release_is_named_and_hides_no_other(client: ConsoleClient, table: ShuttleTable) -> None:
+    table.jobs.cancel(DOMAIN, other := a_job(table))
+    later = a_job(table)
+    table.corrupt(keys.job(DOMAIN, later), Kind="MERGE")
+
+    page = client.page("/jobs")
+
+    assert f"Incomplete: the row SHOP#{DOMAIN} JOB#{later} can't be read" in text_of(page)
+    assert f"/jobs/{DOMAIN}/{other}" in page
+
+
 def test_an_unknown_status_is_refused(client: ConsoleClient) -> None:
     assert "Status is not one of QUEUED" in text_of(client.page("/jobs?status=LOST", status=400))
 

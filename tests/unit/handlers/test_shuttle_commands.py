@@ -106,6 +106,18 @@ def test_jobs_are_found_by_shop_by_status_and_by_id() -> None:
     assert "QUEUED since" in run("jobs", "get", DOMAIN, mine).stdout
 
 
+def test_a_job_of_a_later_release_is_named_and_hides_no_other() -> None:
+    later, other = a_job(), a_job()
+    table, key = aws.make_client("dynamodb"), keys.job(DOMAIN, later).attributes()
+    row = table.get_item(TableName=SHUTTLE.name, Key=key)["Item"]
+    table.put_item(TableName=SHUTTLE.name, Item=row | {"Kind": {"S": "MERGE"}})
+
+    done = run("jobs", "--status", "any", "--json")
+
+    assert (done.return_value, [json.loads(line)["job_id"] for line in done.stdout.splitlines()]) == (1, [other])
+    assert f"Incomplete: the row SHOP#{DOMAIN} JOB#{later} can't be read" in done.stderr
+
+
 def test_jobs_in_any_status_are_found_by_age_and_the_latest_change_first() -> None:
     first, second = a_job(), a_job(OTHER)
     run("jobs", "cancel", DOMAIN, first)

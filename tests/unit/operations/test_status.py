@@ -11,6 +11,7 @@ from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.status import StatusReader
 from lib.platform import clock, errors
 from lib.platform.contract import ALARM_TOPIC_OUTPUTS
+from lib.shuttle import keys
 from lib.shuttle.entities import BillingState, Shop
 from lib.shuttle.jobs.lifecycle import Jobs
 from lib.shuttle.jobs.plans import Plan
@@ -264,6 +265,26 @@ def test_a_job_that_the_sweep_should_have_failed_is_stale(deployment: Deployment
 
     assert verdict == "attention"
     assert text == f"{job.job_id} of teapots.example.com is QUEUED for 24 hours: the sweep should have failed it"
+
+
+def test_a_stale_job_of_a_later_release_is_named_and_hides_no_other(deployment: Deployment) -> None:
+    client, now = deployment.client("dynamodb"), clock.utc_now() - timedelta(hours=25)
+    shop = Shop(shop_domain="teapots.example.com", plan=Plan.LARGE, billing_state=BillingState.ACTIVE, installed_at=now)
+    Registry(client, SHOPS).install(shop)
+    later, other = (Jobs(client, SHOPS, lambda: now).create(shop.shop_domain, an_order()).job_id for _ in range(2))
+    key = keys.job(shop.shop_domain, later).attributes()
+    client.update_item(
+        TableName=SHOPS,
+        Key=key,
+        UpdateExpression="SET Kind = :later",
+        ExpressionAttributeValues={":later": {"S": "MERGE"}},
+    )
+
+    (first, stale), (second, unread) = texts(read(deployment), "jobs")
+
+    assert (first, second) == ("attention", "unknown")
+    assert stale.startswith(f"{other} of teapots.example.com is QUEUED")
+    assert unread.startswith(f"the row SHOP#teapots.example.com JOB#{later} can't be read: ")
 
 
 def test_a_project_whose_watermark_is_late_is_named(deployment: Deployment) -> None:
