@@ -11,7 +11,7 @@ from lib.platform.errors import SwitchboardError
 _ROOT = Path(__file__).resolve().parents[2]
 _HINTS: dict[type[BaseException], str] = {
     NoCredentialsError: aws.NO_CREDENTIALS,
-    NoRegionError: "no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it",
+    NoRegionError: aws.NO_REGION,
 }
 
 

@@ -48,7 +48,7 @@ def send_signed(method: str, url: str, body: bytes = b"") -> Answer:
     if credentials is None:
         raise errors.AccessDeniedError(aws.NO_CREDENTIALS)
     if not region:
-        raise errors.ConfigurationError("no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it")
+        raise errors.ConfigurationError(aws.NO_REGION)
     request = AWSRequest(method, url, data=body, headers={"Content-Type": "application/json"})
     SigV4Auth(credentials.get_frozen_credentials(), "execute-api", region).add_auth(request)
     try:

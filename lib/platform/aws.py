@@ -39,6 +39,7 @@ BATCH_READ_TIMEOUT_SECONDS = 5.0
 """The read timeout of runs that nobody waits for: a slow answer is better than a failed run (docs/adr/0005)."""
 THROTTLE_RETRY_DELAY_SECONDS = 0.5
 NO_CREDENTIALS = "no AWS credentials: log in, or set AWS_PROFILE or AWS_ACCESS_KEY_ID"
+NO_REGION = "no AWS region: set AWS_DEFAULT_REGION, or pass --outputs, which names it"
 USER_AGENT = f"switchboard botocore/{botocore.__version__}"
 """Identifies our calls in CloudTrail."""
 
