@@ -85,5 +85,5 @@ def test_wrong_config_is_a_run_error_which_the_cli_prints_as_it_is() -> None:
     assert result.returncode == 1
     assert result.stderr.strip() == (
         "error: switchboard:notifyChannels names the unknown channel 'pigeon': "
-        "the channels are sns, slack, teams, govuk_notify."
+        "the channels are sns, slack, teams, govuk_notify (entry 1)."
     )
