@@ -120,7 +120,7 @@ def _run_here(
         again = "run it again" if dry_run else f"run it again with --resume --checkpoint {checkpoint.path}"
         output.err().print(f"The backfill did not finish: {again}.")
         return 1
-    if report.scanned and report.skipped == report.scanned:
+    if report.scanned and report.skipped == report.scanned and not resume:
         output.err().print("No row is an issue. Is it the right table?")
         return 1
     if dry_run:

@@ -152,6 +152,20 @@ def test_ctrl_c_stops_after_the_page_and_resume_continues_there(
     assert len(stored()) == 150
 
 
+def test_a_resumed_backfill_compares_even_if_no_row_that_is_left_is_an_issue(run: Run, dynamodb: Any, tmp_path: Path) -> None:
+    backfill(run, "--segments", "1")
+    *_, reached, last = [row["issue_key"]["S"] for row in dynamodb.scan(TableName=LEGACY)["Items"]]
+    put(dynamodb, last, "2025-01-01T10:00:00")
+    checkpoint = {"table": LEGACY, "segments": 1, "reached": {"0": {"issue_key": {"S": reached}}}}
+    (tmp_path / f"backfill-{LEGACY}.json").write_text(json.dumps(checkpoint))
+
+    resumed = backfill(run, "--resume")
+
+    assert (counts(resumed)["read"], counts(resumed)["skipped"]) == (1, 1)
+    assert "Compared" in resumed.stdout
+    assert resumed.exit_code == 0
+
+
 def test_starting_over_names_the_resume_option(run: Run, tmp_path: Path) -> None:
     path = tmp_path / f"backfill-{LEGACY}.json"
     path.write_text(json.dumps({"table": LEGACY, "segments": 2, "reached": {"0": None}}))
