@@ -123,8 +123,9 @@ class LocalCloud:
         self._keys = {"test": AccessKey("test", "", f"arn:aws:iam::{ACCOUNT_ID}:user/test")}
         self.hosts: dict[str, FunctionHost] = {}
         self.standins: dict[str, str] = {}
-        self.refused_status = 0
         """The URL of each stand-in, by the config key that it replaces."""
+        self.refused_status = 0
+        """The status of a webhook that was to store an issue and was refused; 0 if none was."""
         self._seeded = seeded
         with contextlib.ExitStack() as undo, _garbage_kept():
             undo.callback(self._exit.close)
