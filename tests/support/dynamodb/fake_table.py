@@ -2,12 +2,13 @@
 
 It evaluates the very expressions it is given, checks what DynamoDB checks of keys, counts calls and capacity units, and can
 fail before or after a write takes effect. It is a hundred times faster than moto, which thousands of generated histories
-need; tests/dynamodb_local/test_fake_table.py compares it with a real engine. Not thread-safe.
+need; tests/dynamodb_local/test_fake_table.py compares it with a real engine. Writes are atomic: threads can share a table.
 """
 
 import copy
 import math
 import operator
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -16,6 +17,8 @@ from botocore.exceptions import ClientError
 from lib.platform.contract import JIRA_ISSUES, TableLayout
 from tests.support.aws.wire import aws_error
 from tests.support.dynamodb.expressions import Item, holds, plain, updated
+
+_ONE_WRITE_AT_A_TIME = threading.Lock()
 
 
 def before_next_write(table: Any, act: Callable[[], object]) -> None:
@@ -60,10 +63,16 @@ class FakeTable:
         assert 0 < len(keys) <= 100
         assert len(set(keys)) == len(keys), "DynamoDB refuses two operations on one row"
         self.before_write()
-        reasons = [self._reason(self.items.get(key), write) for key, (_, write) in zip(keys, writes, strict=True)]
+        with _ONE_WRITE_AT_A_TIME:
+            self._transact(list(zip(keys, writes, strict=True)))
+        self.after_write()
+        return {}
+
+    def _transact(self, writes: list[tuple[tuple[str, str], tuple[str, dict[str, Any]]]]) -> None:
+        reasons = [self._reason(self.items.get(key), write) for key, (_, write) in writes]
         if any(reason["Code"] != "None" for reason in reasons):
             raise aws_error("TransactionCanceledException", CancellationReasons=reasons)
-        for key, (kind, write) in zip(keys, writes, strict=True):
+        for key, (kind, write) in writes:
             old = self.items.get(key)
             match kind:
                 case "Put":
@@ -73,8 +82,6 @@ class FakeTable:
                 case "Delete":
                     self._store(key, None)
             self._count("transact_write_items", 2 * max(_write_units(old), _write_units(self.items.get(key))))
-        self.after_write()
-        return {}
 
     def batch_write_item(self, *, RequestItems: dict[str, Any]) -> dict[str, Any]:  # noqa: N803
         ((name, requests),) = RequestItems.items()
@@ -108,7 +115,7 @@ class FakeTable:
         index = options.get("IndexName")
         assert not (index and options.get("ConsistentRead")), "DynamoDB refuses consistent reads of a global index"
         hash_key, range_key = self._layout.key_of(index)
-        rows = [item for item in self.items.values() if hash_key in item and range_key in item]
+        rows = [item for item in list(self.items.values()) if hash_key in item and range_key in item]
         rows = [item for item in rows if holds(KeyConditionExpression, item, options)]
         backwards = not options.get("ScanIndexForward", True)
 
@@ -153,15 +160,16 @@ class FakeTable:
         self, key: tuple[str, str], change: Callable[[Item | None], Item | None], operation: str, options: dict[str, Any]
     ) -> dict[str, Any]:
         self.before_write()
-        old = self.items.get(key)
-        reason = self._reason(old, options)
-        refused = reason.pop("Code") != "None"
-        new = old if refused else change(old)
-        self._count(operation, max(_write_units(old), _write_units(new)))
-        if refused:
-            response: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}, **reason}
-            raise ClientError(response, operation)
-        self._store(key, new)
+        with _ONE_WRITE_AT_A_TIME:
+            old = self.items.get(key)
+            reason = self._reason(old, options)
+            refused = reason.pop("Code") != "None"
+            new = old if refused else change(old)
+            self._count(operation, max(_write_units(old), _write_units(new)))
+            if refused:
+                response: Any = {"Error": {"Code": "ConditionalCheckFailedException", "Message": "refused"}, **reason}
+                raise ClientError(response, operation)
+            self._store(key, new)
         self.after_write()
         returned = {"ALL_OLD": old, "ALL_NEW": new}.get(options.get("ReturnValues", ""))
         return {"Attributes": copy.deepcopy(returned)} if returned else {}
