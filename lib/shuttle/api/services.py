@@ -85,7 +85,7 @@ def make_blueprint(of_shops: Iterable[Views], of_the_app: Iterable[Views]) -> fl
     for views in of_shops:
         for method, rule, view in views.routes:
             # A shop's grant begins with the slash after its domain; the shop itself is for operators. So the routes of the
-            # shop match exactly this path, and not the one with a slash after it (docs/security.md, "The path of a shop").
+            # shop match exactly this path, and not the one with a slash after it (docs/security.md, "Paths").
             is_strict = None if rule else True  # None: as the application says
             path, view_func = f"/shops/<domain>{rule}", getattr(views, view)
             blueprint.add_url_rule(path, view_func=view_func, methods=[method], strict_slashes=is_strict)
