@@ -104,3 +104,12 @@ def test_a_search_answered_for_an_expired_token_is_repeated_with_the_rotated_one
         client = JiraClient(site.url, EMAIL, secret("expired", TOKEN))
 
         assert JiraTracker(lambda: client).find_by_marker(MARKER) == [FoundIssue(created.key, has_property=False)]
+
+
+def test_a_create_that_is_refused_for_a_rotated_token_is_sent_once() -> None:
+    with served(Jira(accounts={EMAIL: TOKEN})) as site:
+        client = JiraClient(site.url, EMAIL, secret("expired", TOKEN))
+        with pytest.raises(errors.CredentialRefusedError):
+            JiraTracker(lambda: client).create_issue({}, MARKER)
+
+        assert [request["method"] for request in site.app.requests] == ["POST"]
