@@ -121,7 +121,7 @@ def _run_here(
         output.err().print(f"The backfill did not finish: {again}.")
         return 1
     if report.scanned and report.skipped == report.scanned and not resume:
-        output.err().print("No row is an issue. Is it the right table?")
+        output.err().print(backfill_in_cloud.NO_ISSUE)
         return 1
     if dry_run:
         return 0

@@ -29,6 +29,7 @@ LINE_SECONDS = 30.0
 _RATE_SECONDS = 60.0
 _SHOWN_REASONS = 20
 _COMMAND = "python -m handlers.cli backfill --in-cloud"
+NO_ISSUE = "No row is an issue. Is it the right table?"
 
 
 class Rate:
@@ -148,7 +149,7 @@ def _until_interrupt() -> Iterator[threading.Event]:
 
 
 def _show(backfill: CloudBackfill, status: Status, *, as_json: bool) -> int:
-    """Print the result. Returns the exit code: 0 if it is done and no issue is behind."""
+    """Print the result. Returns the exit code: 0 if it is done, found an issue, and no issue is behind."""
     report, verification = status.report, status.verification
     if as_json:
         skipped = backfill.skipped(status.run.run_id) if report.skipped else []
@@ -168,6 +169,9 @@ def _show(backfill: CloudBackfill, status: Status, *, as_json: bool) -> int:
             output.err().print(output.plain(f"Failed {note}"))
     if status.state is not State.DONE:
         output.err().print(f"The backfill did not finish. To continue it: {_COMMAND} resume.")
+        return 1
+    if report.scanned and report.skipped == report.scanned:
+        output.err().print(NO_ISSUE)
         return 1
     return 1 if verification.behind else 0
 

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import Result
@@ -20,10 +21,15 @@ ROWS = [*(legacy(number) for number in range(1, 9)), text(issue_key="OPS-9", upd
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> World:
+def rows() -> list[Any]:
+    return ROWS
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch, rows: list[Any]) -> World:
     """A backfill for the command; each poll lets its workers process two pages."""
-    made = World(ROWS, segments=2)
-    monkeypatch.setattr(backfill_in_cloud, "connect", lambda deployment: (made.cloud, len(ROWS)))
+    made = World(rows, segments=2)
+    monkeypatch.setattr(backfill_in_cloud, "connect", lambda deployment: (made.cloud, len(rows)))
     monkeypatch.setattr(backfill_in_cloud, "LOOK_SECONDS", 0.0)
     look = made.cloud.status
 
@@ -50,6 +56,13 @@ def test_it_is_started_followed_and_shown(run: Run, world: World) -> None:
     assert counts == {"read": 9, "stored": 8, "superseded": 0, "duplicate": 0, "skipped": 1, "compared": 8}
     assert "Skipped OPS-9 never: the row has no time with an offset" in result.stdout
     assert "Issues missing or older than their row: 0." in result.stdout
+
+
+@pytest.mark.parametrize("rows", [ROWS[-1:]])
+def test_a_table_without_an_issue_fails(run: Run, world: World) -> None:
+    result = in_cloud(run, "start")
+
+    assert (result.exit_code, "No row is an issue. Is it the right table?\n" in result.stderr) == (1, True)
 
 
 def test_as_json_it_prints_one_object_per_poll_and_the_result(run: Run, world: World) -> None:
