@@ -276,7 +276,10 @@ def post_signed(url: str, body: bytes) -> dict[str, Any]:
         AccessDeniedError: there are no credentials, or they do not have the permission.
         SwitchboardError: the API refused, with its reason, or can't be reached.
     """
-    found = send_signed("POST", url, body)
+    try:
+        found = send_signed("POST", url, body)
+    except errors.AmbiguousError as error:
+        raise errors.AmbiguousError(f"{error}; it is safe to submit the draft again") from None
     answer = found.json()
     if answer is None:
         raise errors.UnavailableError(f"the API can't be reached: it answered {found.status} without JSON")

@@ -21,6 +21,7 @@ from handlers.cli.approvals import DRAFT_TEMPLATE
 from handlers.cli.options import Day, start_of
 from lib.approvals.drafts import Draft, read_draft
 from lib.platform import aws, errors
+from tests.support.dynamodb.servers import resetting
 
 ROOT = Path(__file__).resolve().parents[3]
 Run = Callable[..., Result]
@@ -241,6 +242,19 @@ def test_without_credentials_a_draft_has_the_sentence_of_every_command(
     result = run("--outputs", str(outputs), "drafts", "submit", str(file))
 
     assert (result.exit_code, result.stderr) == (1, f"Error: {aws.NO_CREDENTIALS}\n")
+
+
+def test_a_draft_whose_answer_is_lost_may_be_submitted_again(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-west-2")
+    outputs, file = tmp_path / "outputs.json", tmp_path / "draft.json"
+    file.write_text(json.dumps(DRAFT_TEMPLATE))
+    with resetting() as url:
+        outputs.write_text(json.dumps({"http_api_url": url}))
+        result = run("--outputs", str(outputs), "drafts", "submit", str(file))
+
+    assert result.exit_code == 1
+    assert result.stderr.endswith("; it is safe to submit the draft again\n")
 
 
 @pytest.mark.parametrize(
