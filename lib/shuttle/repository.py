@@ -157,7 +157,7 @@ class Repository:
             )
             for shard in range(keys.STATUS_SHARDS)
         )
-        shards = [self._summaries(JobSummary, query, "the jobs of all shops", skip) for query in queries]
+        shards = [self._summaries(JobSummary, query, "the jobs of all shops", skip, _job_key) for query in queries]
         merged = heapq.merge(*shards, key=lambda job: (job.status_since, job.job_id), reverse=newest_first)
         return (job for job in merged if (job.status_since, job.job_id) != after)
 
@@ -254,14 +254,28 @@ class Repository:
     def _entities(self, kind: type[Stored], query: Query, what: str) -> Iterator[Stored]:
         return (from_item(kind, row) for row in self._rows(query, what))
 
-    def _summaries(self, kind: type[Summary], query: Query, what: str, skip: Skip = fail) -> Iterator[Summary]:
+    def _summaries(
+        self,
+        kind: type[Summary],
+        query: Query,
+        what: str,
+        skip: Skip = fail,
+        key_of: Callable[[Summary], keys.Key] | None = None,
+    ) -> Iterator[Summary]:
         for row in self._rows(query, what):
+            key = keys.Key(row["PK"]["S"], row["SK"]["S"])
             try:
                 summary = items.from_attributes(kind, row)
-            except items.CorruptItemError as error:
-                skip(keys.Key(row["PK"]["S"], row["SK"]["S"]), error)
+                if key_of is not None and key_of(summary) != key:
+                    raise items.CorruptItemError(f"the {kind.__name__} is that of another row")
+            except errors.PermanentError as error:
+                skip(key, error)
             else:
                 yield summary
 
     def _rows(self, query: Query, what: str) -> Iterator[Item]:
         return self._table.query(f"read {what}", **query.request(self._now()))
+
+
+def _job_key(job: JobSummary) -> keys.Key:
+    return keys.job(job.shop_domain, job.job_id)

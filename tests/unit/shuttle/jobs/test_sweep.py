@@ -56,11 +56,23 @@ def test_events_are_published_though_the_queue_is_unavailable(imports: Imports) 
     assert len(bus.sent) == 1
 
 
-def test_a_job_of_a_later_release_delays_no_other(imports: Imports, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Kind": "MERGE"},
+        {"JobId": "short"},
+        {"ShopDomain": "not a domain"},
+        {"JobId": "01K00000000000000000000000"},
+    ],
+    ids=str,
+)
+def test_a_job_that_can_not_be_read_delays_no_other(
+    imports: Imports, capsys: pytest.CaptureFixture[str], wrong: dict[str, str]
+) -> None:
     sqs, bus, logger = RecordingSqs(), Bus(), Logger("imports")
     lines = LogLines("imports")
     row = keys.job(DOMAIN, imports.order())
-    imports.table.corrupt(row, Kind="MERGE")
+    imports.table.corrupt(row, **wrong)
     imports.table.clock.advance(seconds=1)
     imports.order()
     imports.table.clock.advance(hours=25)
