@@ -263,7 +263,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "jira_email": _email,
     "jira_projects": _matches(r"[A-Z][A-Z0-9_]+", "project keys like TES"),
     "reconcile_max_deletes": _matches(
-        r"[0-9]{1,4}|[0-9]{1,2}%|100%", "a number of issues, like 50, or a share of them, like 5%"
+        r"1000|[0-9]{1,3}|[0-9]{1,2}%|100%", "a number of issues up to 1000, like 50, or a share of them, like 5%"
     ),
     "slack_api_url": _base_url,
     "slack_channel": _slack_channel,

@@ -8,6 +8,7 @@ comma-separated. The command ``names`` prints them.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -77,7 +78,7 @@ def _read_outputs(name: str) -> Deployment:
         raise errors.ConfigurationError(
             f"can't read the outputs from {source}: it is empty; did the deployment start?"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not JSON") from None
     if not isinstance(value, dict):
         raise errors.ConfigurationError(f"can't read the outputs from {source}: it is not a JSON object")
@@ -105,7 +106,7 @@ def _first_json_of_file(path: Path) -> Any:
     end = time.monotonic() + READY_SECONDS
     while True:
         try:
-            with path.open(encoding="utf-8") as lines:
+            with path.open(encoding="utf-8-sig") as lines:
                 return _first_json(lines)
         except EOFError:
             # A pipe, as in --outputs <(pulumi stack output --json), is read once only.
@@ -165,14 +166,16 @@ def _point_at(found: Deployment, environ: MutableMapping[str, str]) -> Deploymen
     """Set the environment variables of the AWS SDK for ``found``: the local cloud's, or the stack's own region."""
     value = found.outputs
     if isinstance(value.get("aws_url"), str) and isinstance(value.get("outputs"), dict):
-        url = value["aws_url"]
+        url, region = value["aws_url"], value.get("region")
+        if not (re.fullmatch(r"https?://[\w.\[\]:-]+/?", url) and isinstance(region, str) and region):
+            raise errors.ConfigurationError(f"{found.source} does not name the aws_url and the region of a local cloud")
         for name in [name for name in environ if name.startswith("AWS_")]:
             del environ[name]
         local = {
             "AWS_ENDPOINT_URL": url,
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": str(value.get("region")),
+            "AWS_DEFAULT_REGION": region,
             "no_proxy": f"{environ.get('no_proxy') or environ.get('NO_PROXY', '')},{urlsplit(url).hostname}".lstrip(","),
         }
         environ.update(local)

@@ -82,6 +82,7 @@ def test_standard_input_is_read_up_to_the_end_of_the_json(monkeypatch: pytest.Mo
         ("{broken", "it is not JSON"),
         ("", "it is empty; did the deployment start?"),
         ("[]", "it is not a JSON object"),
+        ("[" * 100_000, "it is not JSON"),
         (None, "No such file or directory"),
     ],
 )
@@ -94,6 +95,21 @@ def test_unreadable_outputs_are_an_error(
         path.write_text(content)
     with pytest.raises(errors.ConfigurationError, match=f"can't read the outputs from {path}: {reason}"):
         find(str(path), None, {})
+
+
+@pytest.mark.parametrize("wrong", [{"aws_url": "nonsense"}, {"region": ""}, {"region": 7}, {"region": None}])
+def test_a_local_cloud_without_a_usable_address_or_region_is_an_error(tmp_path: Path, wrong: dict[str, object]) -> None:
+    path = written(tmp_path / "ready.json", READY | wrong)
+
+    with pytest.raises(errors.ConfigurationError, match=f"{path} does not name the aws_url and the region of a local cloud"):
+        find(str(path), None, {})
+
+
+def test_outputs_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    path = tmp_path / "ready.json"
+    path.write_text(json.dumps(READY), encoding="utf-8-sig")
+
+    assert find(str(path), None, {}).output("jira_issues_table_name") == "issues-1"
 
 
 def test_outputs_that_are_not_ready_are_waited_for_with_a_message(
