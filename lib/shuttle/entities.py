@@ -85,6 +85,10 @@ class ShopSummary:
     billing_state: BillingState
     installed_at: datetime
 
+    def key(self) -> keys.Key:
+        """The primary key of the shop."""
+        return keys.shop(self.shop_domain)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop(ShopSummary):
@@ -101,9 +105,6 @@ class Shop(ShopSummary):
     def limits(self) -> PlanLimits:
         """The limits of this shop."""
         return self.feature_limits or self.plan.limits
-
-    def key(self) -> keys.Key:  # noqa: D102
-        return keys.shop(self.shop_domain)
 
     def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (
@@ -250,6 +251,10 @@ class SessionSummary:
     created_at: datetime
     expires_at: datetime
 
+    def key(self) -> keys.Key:
+        """The primary key of the session."""
+        return keys.session(self.session_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session(SessionSummary):
@@ -294,9 +299,6 @@ class Session(SessionSummary):
             values=values or {},
         )
 
-    def key(self) -> keys.Key:  # noqa: D102
-        return keys.session(self.session_id)
-
     def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.sessions_of_shop(self.shop_domain, self.session_id, self.expires_at),)
 
@@ -321,17 +323,22 @@ class AppConfig:
         return ()
 
 
-class Entity(Protocol):
-    """What every entity has."""
+class Summary(Protocol):
+    """What every entity has, and the part of it that an index includes."""
 
     def key(self) -> keys.Key:
         """The primary key."""
+
+
+class Entity(Summary, Protocol):
+    """What every entity has."""
 
     def index_keys(self) -> tuple[keys.Key, ...]:
         """The keys in the indexes."""
 
 
 Stored = TypeVar("Stored", bound=Entity)
+Summarized = TypeVar("Summarized", bound=Summary)
 
 
 def to_item(entity: Entity, key: keys.Key | None = None) -> items.Attributes:
@@ -350,8 +357,18 @@ def from_item(kind: type[Stored], item: Mapping[str, Any]) -> Stored:
     """
     if item.get("EntityType") != {"S": kind.__name__}:
         raise items.CorruptItemError(f"a stored row is not of type {kind.__name__}")
-    entity = items.from_attributes(kind, item)
-    own = {entity.key()} | ({keys.schema_current(entity.shop_domain)} if isinstance(entity, Schema) else set())
+    return summary_of(kind, item)
+
+
+def summary_of(kind: type[Summarized], item: Mapping[str, Any]) -> Summarized:
+    """The part of an entity in a row of an index.
+
+    Raises:
+        CorruptItemError: the row lacks a field, breaks a rule, or has the key of another row.
+        InvalidInputError: the row has an id that is not one.
+    """
+    summary = items.from_attributes(kind, item)
+    own = {summary.key()} | ({keys.schema_current(summary.shop_domain)} if isinstance(summary, Schema) else set())
     if keys.parse(item) not in own:
         raise items.CorruptItemError(f"a stored {kind.__name__} has another row's key")
-    return entity
+    return summary

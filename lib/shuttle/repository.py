@@ -24,16 +24,17 @@ from lib.shuttle.entities import (
     SessionSummary,
     Shop,
     ShopSummary,
+    Summarized,
     UsageDaily,
     UsageMonthly,
     from_item,
+    summary_of,
 )
 from lib.shuttle.jobs.job import Job, JobStatus, JobSummary
 from lib.shuttle.jobs.plans import Plan
 from lib.shuttle.queries import EVERYTHING, PAGE_SIZE, Query, Sort, begins_with, between, equals
 
 Stored = TypeVar("Stored", bound=Entity)
-Summary = TypeVar("Summary")
 
 Skip = Callable[[keys.Key, errors.PermanentError], object]
 """Receives a row that can't be processed, and why, so that the rows after it are."""
@@ -157,7 +158,7 @@ class Repository:
             )
             for shard in range(keys.STATUS_SHARDS)
         )
-        shards = [self._summaries(JobSummary, query, "the jobs of all shops", skip, _job_key) for query in queries]
+        shards = [self._summaries(JobSummary, query, "the jobs of all shops", skip) for query in queries]
         merged = heapq.merge(*shards, key=lambda job: (job.status_since, job.job_id), reverse=newest_first)
         return (job for job in merged if (job.status_since, job.job_id) != after)
 
@@ -254,28 +255,14 @@ class Repository:
     def _entities(self, kind: type[Stored], query: Query, what: str) -> Iterator[Stored]:
         return (from_item(kind, row) for row in self._rows(query, what))
 
-    def _summaries(
-        self,
-        kind: type[Summary],
-        query: Query,
-        what: str,
-        skip: Skip = fail,
-        key_of: Callable[[Summary], keys.Key] | None = None,
-    ) -> Iterator[Summary]:
+    def _summaries(self, kind: type[Summarized], query: Query, what: str, skip: Skip = fail) -> Iterator[Summarized]:
         for row in self._rows(query, what):
-            key = keys.Key(row["PK"]["S"], row["SK"]["S"])
             try:
-                summary = items.from_attributes(kind, row)
-                if key_of is not None and key_of(summary) != key:
-                    raise items.CorruptItemError(f"the {kind.__name__} is that of another row")
+                summary = summary_of(kind, row)
             except errors.PermanentError as error:
-                skip(key, error)
+                skip(keys.parse(row), error)
             else:
                 yield summary
 
     def _rows(self, query: Query, what: str) -> Iterator[Item]:
         return self._table.query(f"read {what}", **query.request(self._now()))
-
-
-def _job_key(job: JobSummary) -> keys.Key:
-    return keys.job(job.shop_domain, job.job_id)

@@ -85,6 +85,10 @@ class JobSummary:
     failure: str | None = None
     dry_run: bool = False
 
+    def key(self) -> keys.Key:
+        """The primary key of the job."""
+        return keys.job(self.shop_domain, self.job_id)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counts:
@@ -174,9 +178,6 @@ class Job(JobSummary):
     def rows_valid(self) -> int:
         """How many of the rows read had no error."""
         return self.rows_read - self.rows_failed
-
-    def key(self) -> keys.Key:  # noqa: D102
-        return keys.job(self.shop_domain, self.job_id)
 
     def index_keys(self) -> tuple[keys.Key, ...]:  # noqa: D102
         return (keys.jobs_by_status(self.job_id, self.status, self.status_since),)

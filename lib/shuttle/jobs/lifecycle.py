@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from lib.platform import clock, errors
 from lib.platform.contract import JOB_KEPT, JOB_LEASE
 from lib.platform.dynamodb import Item, Statement, Table, Update
-from lib.shuttle import keys, ulids
+from lib.shuttle import ulids
 from lib.shuttle.catalogue import events
 from lib.shuttle.catalogue.versions import CatalogueMovedError, PendingEvent
 from lib.shuttle.entities import UsageCounters, from_item
@@ -211,7 +211,7 @@ class Jobs:
                 try:
                     given_up[failure] += self.give_up(stale, failure, detail)
                 except errors.PermanentError as error:
-                    skip(keys.job(stale.shop_domain, stale.job_id), error)
+                    skip(stale.key(), error)
         return given_up
 
     def waiting_exports(self, skip: Skip = fail) -> Iterator[JobSummary]:

@@ -122,7 +122,7 @@ def give_up(stale: JobSummary, now: datetime, failure: str, failure_detail: str)
     if JobStatus.FAILED not in LEGAL[stale.status]:
         raise IllegalTransitionError(stale.status, JobStatus.FAILED)
     return Update(
-        key=keys.job(stale.shop_domain, stale.job_id).attributes(),
+        key=stale.key().attributes(),
         sets=_status(stale.job_id, JobStatus.FAILED, now) | _failure(failure, failure_detail),
         removes=("LeaseUntil",),
         condition=Condition(
