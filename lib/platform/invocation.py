@@ -32,5 +32,5 @@ def run(logger: Logger, context: Any, event_id: str | None = None) -> Iterator[s
 
 
 def seconds_left(context: Any) -> Callable[[], float]:
-    """Tells how much of an invocation's time is left."""
+    """A function that returns how many seconds of the invocation are left."""
     return lambda: float(context.get_remaining_time_in_millis()) / 1000

@@ -1,4 +1,4 @@
-"""The error for each way in which an HTTP request fails, whichever library sent it."""
+"""Each kind of failed HTTP request, sent by urllib, urllib3 or requests, and the error that it becomes."""
 
 import contextlib
 import functools
