@@ -12,7 +12,7 @@ Where the numbers come from:
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from lib.approvals.records import Session, SessionState
 from lib.approvals.repository import ApprovalStore
 from lib.operations.approvals import STUCK_AFTER
-from lib.operations.dead_letters import depth_of
+from lib.operations.dead_letters import DeadLetterQueue, depth_of
 from lib.operations.deployed import Deployment, log_group, logical_name, pages
 from lib.operations.findings import Finding, Status, Verdict, duration
 from lib.operations.log_search import LogLine, search
@@ -96,15 +96,16 @@ class StatusReader:
         """Run all checks, in parallel. What can't be read is a finding too: an error of AWS is never raised."""
         parts: dict[str, Callable[[], Iterator[Finding]]] = {
             "alarms": self._alarms,
-            "dead letters": self._dead_letters,
-            "queues": self._work_queues,
+            "dead letters": lambda: self._dead_letters(opened.result()),
+            "queues": lambda: self._work_queues(opened.result()),
             "schedules": self._schedules,
             "drafts": self._drafts,
             "jobs": self._jobs,
             "projects": self._projects,
             "health": self._health,
         }
-        with ThreadPoolExecutor(len(parts)) as pool:
+        with ThreadPoolExecutor(len(parts) + 1) as pool:
+            opened = pool.submit(lambda: open_queues(self._deployed, self._deployed.some_dead_letter_queues()))
             found = pool.map(lambda part: _attempt(part, parts[part]), parts)
             findings = tuple(finding for each in found for finding in each)
         return Status(self._now(), findings)
@@ -134,9 +135,9 @@ class StatusReader:
             values={"alarm": name, "since": since, "meaning": meaning, "runbook": about.get("Runbook")},
         )
 
-    def _dead_letters(self) -> Iterator[Finding]:
+    def _dead_letters(self, queues: Iterable[tuple[str, DeadLetterQueue]]) -> Iterator[Finding]:
         total = 0
-        for entry_point, queue in open_queues(self._deployed, self._deployed.some_dead_letter_queues()):
+        for entry_point, queue in queues:
             letters, count = queue.peek(LETTERS_READ)
             total += count
             if not count:
@@ -159,8 +160,8 @@ class StatusReader:
         if not total:
             yield Finding(part="dead letters", verdict=Verdict.OK, text="none")
 
-    def _work_queues(self) -> Iterator[Finding]:
-        for _, queue in open_queues(self._deployed, self._deployed.some_dead_letter_queues()):
+    def _work_queues(self, queues: Iterable[tuple[str, DeadLetterQueue]]) -> Iterator[Finding]:
+        for _, queue in queues:
             if queue.source_url:
                 yield self._work_queue(queue.source_url)
 
